@@ -1,0 +1,45 @@
+"""The `initpy` command: one module per subcommand, imported only when it is called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from initpy.config.errors import InputError
+
+# name -> what it does; the module of the same name in this package has
+# `configure(parser)` and `run(arguments) -> int`.
+SUBCOMMANDS = {
+    "build": "build an initramfs image from the running system",
+    "boot": "boot a scenario file in QEMU on real disks",
+    "timeline": "draw the timeline of a boot from its journal",
+    "status": "inside the initramfs: what the boot waits for, and why",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit status is the subcommand's, 2 for wrong usage or input."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="initpy",
+        description="An event-driven init for the initramfs.",
+        epilog="`initpy COMMAND --help` explains each command.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    modules = {}
+    for name, summary in SUBCOMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:
+            modules[name] = importlib.import_module(f"initpy.cli.{name}")
+            sub.description = modules[name].__doc__
+            sub.formatter_class = argparse.RawDescriptionHelpFormatter
+            modules[name].configure(sub)
+    arguments = parser.parse_args(words)
+    try:
+        return int(modules[arguments.command].run(arguments))
+    except InputError as error:
+        print(f"initpy: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

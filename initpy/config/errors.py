@@ -1,0 +1,15 @@
+"""The error every reader of human input raises: where, what was found, what was expected."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used.
+
+    `where` names the file with line or key, or the command-line parameter;
+    `value` is what was found there; `expected` says what would have been right.
+    """
+
+    def __init__(self, where: str, value: object, expected: str) -> None:
+        super().__init__(f"{where}: {value!r}: expected {expected}")
+        self.where = where
+        self.value = value
+        self.expected = expected

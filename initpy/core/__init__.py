@@ -1,0 +1,1 @@
+"""The pure core: events and the time in, actions out. No clock, no file, no socket."""

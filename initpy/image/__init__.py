@@ -1,0 +1,1 @@
+"""Builds the initramfs image from the running system."""

@@ -1,0 +1,1 @@
+"""Virtual machines that boot images on real disks made by the real tools."""

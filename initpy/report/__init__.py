@@ -1,0 +1,1 @@
+"""What people read: the dependency tree, the timeline, the failure screen."""
