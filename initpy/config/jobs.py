@@ -1,0 +1,243 @@
+"""Job files (`jobs/*.toml`): when a technology acts, what it runs, what the image must contain.
+
+A file has a `summary`, any number of `[[job]]` tables and one `[image]` table.
+Everything is checked here, by name, so that neither the build nor the boot
+meets a malformed job later.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from initpy.config.errors import InputError
+from initpy.core.definitions import JobDefinition, Layer, Strategy, Success
+from initpy.core.matching import Match
+
+JOB_KEYS = {
+    "name", "does", "match", "run", "strategy", "success", "needs", "once", "layer", "identity",
+    "publishes", "timeout", "tries", "retry_after",
+}  # fmt: skip
+SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
+IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What a strategy puts at a template's disposal besides the subject's properties.
+STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options"}}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNeeds:
+    """What the image must contain for a job file (names as written in the file)."""
+
+    programs: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """One validated job file."""
+
+    path: Path
+    summary: str
+    jobs: tuple[JobDefinition, ...] = ()
+    image: ImageNeeds = field(default_factory=ImageNeeds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A TOML table with the place it came from, for messages that name it."""
+
+    where: str
+    content: Mapping[str, Any]
+
+    def only(self, allowed: Iterable[str]) -> None:
+        for key in self.content:
+            if key not in allowed:
+                expected = "one of " + ", ".join(sorted(allowed))
+                raise InputError(f"{self.where}: key", key, expected)
+
+    def get(self, key: str, kind: type, expected: str, default: Any = None) -> Any:
+        if key not in self.content:
+            if default is None:
+                raise InputError(f"{self.where}: {key}", None, expected)
+            return default
+        value = self.content[key]
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not right:
+            raise InputError(f"{self.where}: {key}", value, expected)
+        return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        value = self.get(key, list, "a list of strings", [])
+        if not all(isinstance(each, str) and each for each in value):
+            raise InputError(f"{self.where}: {key}", value, "a list of non-empty strings")
+        return tuple(value)
+
+    def strings(self, key: str) -> dict[str, str]:
+        value = self.get(key, dict, "a table of strings", {})
+        for name, text in value.items():
+            if not isinstance(text, str) or not text.lstrip("!"):
+                raise InputError(f"{self.where}: {key}.{name}", text, "a pattern like 'ext4|xfs'")
+        return dict(value)
+
+    def number(self, key: str, default: float, lowest: float) -> float:
+        value = self.content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < lowest:
+            raise InputError(f"{self.where}: {key}", value, f"a number, {lowest:g} or more")
+        return float(value)
+
+
+def parse_job_file(path: Path, text: str) -> JobFile:
+    """Validate the text of a job file.
+
+    Raises InputError naming file, key, value and expectation.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(path), str(error), "a TOML document") from None
+    top = _Table(str(path), content)
+    top.only({"summary", "job", "image"})
+    summary = top.get("summary", str, "one line that says which technology this is")
+    tables = top.get("job", list, "[[job]] tables", [])
+    jobs = [_job(path, number, table) for number, table in enumerate(tables, 1)]
+    names = [job.name for job in jobs]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: job name", name, "a name used once")
+    image = _Table(f"{path}: [image]", top.get("image", dict, "an [image] table", {}))
+    image.only(IMAGE_KEYS)
+    needs = ImageNeeds(**{key: image.words(key) for key in IMAGE_KEYS})
+    return JobFile(path, summary, tuple(jobs), needs)
+
+
+def load_job_file(path: Path) -> JobFile:
+    """Read and validate one job file. Raises InputError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(str(path), error.strerror, "a readable job file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), error.reason, "UTF-8 text") from None
+    return parse_job_file(path, text)
+
+
+def load_job_folders(
+    folders: Iterable[Path], report: Callable[[InputError], None] | None = None
+) -> tuple[JobFile, ...]:
+    """All `*.toml` of the folders, by name; a later folder's file replaces one of the same name.
+
+    With `report`, a file that does not validate is reported and skipped (the
+    boot); without, it raises (the build). Two files that define the same job
+    are an error of the later one.
+    """
+    paths: dict[str, Path] = {}
+    for folder in folders:
+        paths.update({path.name: path for path in folder.glob("*.toml")})
+    files: list[JobFile] = []
+    owners: dict[str, Path] = {}
+    for _, path in sorted(paths.items()):
+        try:
+            file = load_job_file(path)
+            for job in file.jobs:
+                if job.name in owners:
+                    where = f"{path}: job name"
+                    raise InputError(where, job.name, f"a name not used in {owners[job.name]}")
+        except InputError as error:
+            if report is None:
+                raise
+            report(error)
+            continue
+        owners.update({job.name: path for job in file.jobs})
+        files.append(file)
+    return tuple(files)
+
+
+def _job(path: Path, number: int, content: Any) -> JobDefinition:
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: job {number}", content, "a [[job]] table")
+    name = content.get("name", f"number {number}")
+    table = _Table(f"{path}: job {name}", content)
+    table.only(JOB_KEYS)
+    if not NAME.fullmatch(table.get("name", str, "a name like 'md-member'")):
+        raise InputError(f"{table.where}: name", name, "lower-case words joined by '-'")
+    strategy = _choice(table, "strategy", Strategy, Strategy.RUN)
+    layer = _choice(table, "layer", Layer, None)
+    needs = table.get("needs", str, "'ready' or 'present'", "ready")
+    if needs not in ("ready", "present"):
+        raise InputError(f"{table.where}: needs", needs, "'ready' or 'present'")
+    run = table.words("run")
+    if not run and strategy is not Strategy.MOUNT_ROOT:
+        raise InputError(f"{table.where}: run", None, "a command as a list of strings")
+    once = table.get("once", bool, "true or false", False)
+    match = table.strings("match")
+    if not match and not once:
+        raise InputError(f"{table.where}: match", None, "a table of properties, or once = true")
+    job = JobDefinition(
+        name=name,
+        does=table.get("does", str, "a sentence for people"),
+        source=str(path),
+        match=Match.of(match),
+        success=_success(table),
+        strategy=strategy,
+        run=run,
+        needs_ready=needs == "ready",
+        once=once,
+        layer=layer,
+        identity=table.words("identity"),
+        publishes=table.words("publishes"),
+        timeout=table.number("timeout", 60, 0),
+        tries=int(table.number("tries", 3, 1)),
+        retry_after=table.number("retry_after", 1, 0),
+    )
+    _check_templates(table.where, job)
+    return job
+
+
+def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
+    value = table.content.get(key)
+    if value is None:
+        return default
+    try:
+        return kind(value)
+    except ValueError:
+        raise InputError(
+            f"{table.where}: {key}", value, "one of " + ", ".join(each.value for each in kind)
+        ) from None
+
+
+def _success(job: _Table) -> Success:
+    table = _Table(f"{job.where}: success", job.get("success", dict, "a table of facts"))
+    table.only(SUCCESS_KEYS)
+    if not table.content:
+        raise InputError(table.where, {}, "at least one fact of " + ", ".join(sorted(SUCCESS_KEYS)))
+    holder, subject, device = (table.strings(key) for key in ("holder", "subject", "device"))
+    published = table.get("published", bool, "true or false", False)
+    if published and not job.content.get("publishes"):
+        raise InputError(f"{table.where}.published", True, "'publishes' to name the keys")
+    return Success(
+        holder=Match.of(holder) if holder else None,
+        subject=Match.of(subject) if subject else None,
+        device=device or None,
+        mounted=table.get("mounted", str, "a mount point", "") or None,
+        published=published,
+        exit=table.get("exit", bool, "true or false", False),
+    )
+
+
+def _check_templates(where: str, job: JobDefinition) -> None:
+    known = STRATEGY_VARIABLES.get(job.strategy, set())
+    for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
+        for variable in PLACEHOLDER.findall(text):
+            # Property names of udev are upper case; sysfs attributes are not usable in argv.
+            if variable not in known and not re.fullmatch(r"[A-Z][A-Z0-9_]*", variable):
+                expected = "a property in capitals" + (f" or {sorted(known)}" if known else "")
+                raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)

@@ -1,0 +1,65 @@
+"""Job definitions: what a job file says, as values. The core reads them, `config` makes them."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from initpy.core.matching import Match
+
+
+class Strategy(enum.Enum):
+    """Behaviour that a table cannot express and that a job file refers to by name."""
+
+    RUN = "run"  # run the command when the subject is ready
+    UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
+    DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
+    MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
+
+
+class Layer(enum.Enum):
+    """Technologies that a person can switch off or narrow down by name (R1)."""
+
+    MD = "md"
+    LVM = "lvm"
+    LUKS = "luks"
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What is true of the world once a job has worked. All stated facts must hold.
+
+    `holder`: a device stands on the subject and accepts the match.
+    `subject`: the subject itself accepts the match.
+    `device`: any device accepts the match; its patterns may use `{PROPERTY}` of the subject.
+    `mounted`: something is mounted there.
+    `published`: the command printed at least one of the keys it publishes.
+    `exit`: the command ended with status 0, for effects that no fact shows (a loaded module).
+    """
+
+    holder: Match | None = None
+    subject: Match | None = None
+    device: Mapping[str, str] | None = None
+    mounted: str | None = None
+    published: bool = False
+    exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobDefinition:
+    """One job of a job file; an instance is this definition on one subject."""
+
+    name: str
+    does: str  # for people, e.g. "assemble {DEVNAME} into its array"
+    source: str  # the file it comes from
+    match: Match
+    success: Success
+    strategy: Strategy = Strategy.RUN
+    run: tuple[str, ...] = ()  # argv template, never a shell
+    needs_ready: bool = True  # False: an unready subject (inactive array) is what it acts on
+    once: bool = False  # one instance per boot, on whichever subject comes first
+    layer: Layer | None = None
+    identity: tuple[str, ...] = ()  # templates compared with the names people gave (R1)
+    publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties
+    timeout: float = 60.0  # seconds for the command; 0 = as long as it takes
+    tries: int = 3
+    retry_after: float = 1.0  # seconds
