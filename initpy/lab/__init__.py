@@ -1,1 +1,1 @@
-"""Virtual machines that boot images on real disks made by the real tools."""
+"""The lab: virtual machines, disks made by the real tools, and scenarios booted on them."""

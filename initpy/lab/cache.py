@@ -1,0 +1,48 @@
+"""Where the lab keeps what is expensive to make, by content hash, and the locks around it."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# The checkout this code runs from: the lab needs jobs/, rules/, build/ and qemu/ beside it.
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder below the project's cache, made if need be (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(base, "initpy", *parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold a lock by name across processes; flock, so that a killed holder frees it."""
+    path = cache_folder("locks") / name
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """A short content hash over parts, with their lengths, so that parts cannot run together."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.hexdigest()[:16]
+
+
+def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
+    """A hash over the names and contents of all files below the roots, byte code left out."""
+    parts: list[bytes] = [text.encode() for text in extra]
+    for root in roots:
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for path in files:
+            if path.is_file() and "__pycache__" not in path.parts:
+                parts += [str(path.relative_to(root.parent)).encode(), path.read_bytes()]
+    return digest(parts)
