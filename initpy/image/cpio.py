@@ -1,0 +1,99 @@
+"""Write cpio archives in the format the kernel unpacks, the same bytes for the same content.
+
+The format is "newc" (Documentation/driver-api/early-userspace/buffer-format.rst):
+a header of 110 ASCII characters, the name, the data, each padded to four bytes.
+"""
+
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from initpy.image.tree import Entry, File, Folder, Link, Node, Tree
+
+MAGIC = "070701"
+TRAILER = "TRAILER!!!"
+# The kernel keeps sizes in a 32-bit field.
+LARGEST = 0xFFFF_FFFF
+
+Write = Callable[[bytes], object]
+
+
+def write_archive(entries: Iterable[tuple[str, Entry]], write: Write, mtime: int = 0) -> None:
+    """Write entries, parents first, owned by root, with inode numbers counted up."""
+    for inode, (path, entry) in enumerate(entries, start=1):
+        name = path.lstrip("/") or "."
+        mode, major, minor = _mode_and_device(entry)
+        data = _data(entry)
+        if len(data) > LARGEST:
+            raise ValueError(f"{path}: larger than a cpio archive can hold (4 GiB)")
+        # Each entry counts one link: the writer makes no hard links, and the
+        # kernel looks for partners only when the count is above one.
+        fields = (inode, mode, 0, 0, 1, mtime, len(data), 0, 0, major, minor)
+        write(_header(fields, name))
+        write(data)
+        write(_padding(len(data)))
+    write(_header((0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), TRAILER))
+
+
+def segment(files: Mapping[str, bytes | Entry]) -> bytes:
+    """A small uncompressed archive (a crypttab, a key, a job file) to append to an image."""
+    tree = Tree()
+    for path, content in files.items():
+        tree.add(path, File(content) if isinstance(content, bytes) else content)
+    parts: list[bytes] = []
+    # Without the root folder: unpacking would otherwise reset its mode.
+    write_archive(((path, entry) for path, entry in tree.items() if path != "/"), parts.append)
+    return b"".join(parts)
+
+
+def append(image: Path, segments: Iterable[bytes], output: Path) -> None:
+    """Copy an image and put uncompressed archives behind it, aligned as the kernel wants them.
+
+    init/initramfs.c skips zero bytes between archives, but takes an archive's
+    magic for one only at an offset that four divides.
+    """
+    with image.open("rb") as source, output.open("wb") as target:
+        shutil.copyfileobj(source, target)
+        for data in segments:
+            _align(target)
+            target.write(data)
+
+
+def _align(target: BinaryIO) -> None:
+    target.write(_padding(target.tell()))
+
+
+def _mode_and_device(entry: Entry) -> tuple[int, int, int]:
+    match entry:
+        case File(mode=mode):
+            return stat.S_IFREG | mode, 0, 0
+        case Folder(mode=mode):
+            return stat.S_IFDIR | mode, 0, 0
+        case Link():
+            return stat.S_IFLNK | 0o777, 0, 0
+        case Node(mode=mode, major=major, minor=minor):
+            return mode, major, minor
+
+
+def _data(entry: Entry) -> bytes:
+    match entry:
+        case File():
+            return entry.read()
+        case Link(target=target):
+            return target.encode()
+        case _:
+            return b""
+
+
+def _header(fields: tuple[int, ...], name: str) -> bytes:
+    """The eleven fields up to rdev, the name's length, an unused checksum, and the name."""
+    encoded = name.encode() + b"\0"
+    numbers = (*fields, len(encoded), 0)
+    header = (MAGIC + "".join(f"{number:08X}" for number in numbers)).encode() + encoded
+    return header + _padding(len(header))
+
+
+def _padding(length: int) -> bytes:
+    return b"\0" * (-length % 4)

@@ -1,0 +1,187 @@
+"""Which shared libraries a program needs, found the way ld.so(8) finds them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import InterpSegment
+
+from initpy.image.missing import Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """What the dynamic loader reads from one file."""
+
+    kind: tuple[str, int]  # machine and word size: only equals can be linked
+    interpreter: str | None
+    needed: tuple[str, ...]
+    rpath: tuple[str, ...]
+    runpath: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dlopened:
+    """A library that is opened by name at run time, which no ELF header tells."""
+
+    opener: str  # the soname or program whose presence makes it needed
+    library: str  # a soname, or a path below the folder that the opener lies in
+    reason: str
+
+
+DLOPENED = (
+    Dlopened(
+        "libargon2.so.1",
+        "libgcc_s.so.1",
+        "glibc opens it in pthread_exit and pthread_cancel; argon2 ends its threads that way, "
+        "and without it cryptsetup aborts after the key derivation",
+    ),
+    Dlopened(
+        "libcrypto.so.3",
+        "ossl-modules/legacy.so",
+        "libcryptsetup loads OpenSSL's legacy provider for old hashes such as ripemd160",
+    ),
+)
+
+REINSTALL = "reinstall the package that holds it"
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Libraries and interpreters by path on this machine, and what was not found."""
+
+    paths: tuple[Path, ...]
+    missing: tuple[Missing, ...]
+
+
+def read_elf(path: Path) -> Elf | None:
+    """The dynamic part of a file's headers; None if it is no ELF file."""
+    with path.open("rb") as file:
+        if file.read(4) != b"\x7fELF":
+            return None
+        file.seek(0)
+        try:
+            return _parse(ELFFile(file))
+        except ELFError:
+            return None
+
+
+def _parse(elf: ELFFile) -> Elf:
+    interpreter: str | None = None
+    tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": []}
+    attributes = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
+    for segment in elf.iter_segments():
+        if isinstance(segment, InterpSegment):
+            interpreter = str(segment.get_interp_name())
+        elif isinstance(segment, DynamicSegment):
+            for tag in segment.iter_tags():
+                kind = str(tag.entry.d_tag)
+                if kind in tags:
+                    tags[kind].append(str(getattr(tag, attributes[kind])))
+    return Elf(
+        kind=(str(elf["e_machine"]), int(elf.elfclass)),
+        interpreter=interpreter,
+        needed=tuple(tags["DT_NEEDED"]),
+        rpath=tuple(part for text in tags["DT_RPATH"] for part in text.split(":") if part),
+        runpath=tuple(part for text in tags["DT_RUNPATH"] for part in text.split(":") if part),
+    )
+
+
+def configured_folders(configuration: Path = Path("/etc/ld.so.conf")) -> tuple[str, ...]:
+    """The folders ld.so.conf names, includes followed, in their order (ldconfig(8))."""
+    try:
+        text = configuration.read_text()
+    except FileNotFoundError:
+        return ()
+    found: list[str] = []
+    for raw in text.splitlines():
+        line = raw.partition("#")[0].strip()
+        if line.startswith("include "):
+            for pattern in line.split()[1:]:
+                # A pattern may be absolute or relative to the file that includes.
+                start = Path("/") if pattern.startswith("/") else configuration.parent
+                for name in sorted(start.glob(pattern.lstrip("/"))):
+                    found.extend(configured_folders(name))
+        elif line and not line.startswith("hwcap "):
+            found.append(line)
+    return tuple(found)
+
+
+class Libraries:
+    """Finds libraries on this machine, remembering what it has read."""
+
+    def __init__(self, configured: Iterable[str]) -> None:
+        self._configured = tuple(configured)
+        self._read: dict[Path, Elf | None] = {}
+
+    def read(self, path: Path) -> Elf | None:
+        if path not in self._read:
+            self._read[path] = read_elf(path)
+        return self._read[path]
+
+    def find(self, name: str, wanted_by: Path, loaders: tuple[Path, ...]) -> Path | None:
+        """The file that `name` means to the ELF file `wanted_by`, itself loaded by `loaders`."""
+        wanting = self.read(wanted_by)
+        if wanting is None:
+            return None
+        if name.startswith("/"):
+            return Path(name) if Path(name).exists() else None
+        for folder in self._folders(wanted_by, wanting, loaders):
+            candidate = Path(folder, name)
+            if candidate.exists():
+                found = self.read(candidate)
+                if found is not None and found.kind == wanting.kind:
+                    return candidate
+        return None
+
+    def _folders(self, path: Path, elf: Elf, loaders: tuple[Path, ...]) -> Iterable[str]:
+        if not elf.runpath:
+            # DT_RPATH counts for what an object loads in turn as well.
+            for owner in (path, *reversed(loaders)):
+                owning = self.read(owner)
+                if owning is not None:
+                    yield from (_expand(folder, owner) for folder in owning.rpath)
+        yield from (_expand(folder, path) for folder in elf.runpath)
+        yield from self._configured
+        yield from ("/lib64", "/usr/lib64") if elf.kind[1] == 64 else ()
+        yield from ("/lib", "/usr/lib")
+
+    def closure(self, programs: Iterable[Path]) -> Closure:
+        """Everything that ld.so and the known dlopen calls load for these ELF files."""
+        given = set(programs)
+        done: set[Path] = set()
+        missing: list[Missing] = []
+        todo: list[tuple[Path, tuple[Path, ...]]] = [(path, ()) for path in sorted(given)]
+        while todo:
+            path, loaders = todo.pop()
+            elf = self.read(path)
+            if path in done or elf is None:
+                continue
+            done.add(path)
+            if elf.interpreter is not None:
+                todo.append((Path(elf.interpreter), ()))
+            for name in elf.needed:
+                found = self.find(name, path, loaders)
+                if found is not None:
+                    todo.append((found, (*loaders, path)))
+                else:
+                    missing.append(Missing("library", name, str(path), REINSTALL))
+            for entry in DLOPENED:
+                if entry.opener == path.name and (opened := self._opened(entry, path)):
+                    todo.append((opened, (*loaders, path)))
+        return Closure(tuple(sorted(done - given)), tuple(missing))
+
+    def _opened(self, entry: Dlopened, opener: Path) -> Path | None:
+        """Where a library opened by name is; without it the opener lacks what it serves."""
+        if "/" in entry.library:
+            beside = opener.parent / entry.library
+            return beside if beside.exists() else None
+        return self.find(entry.library, opener, ())
+
+
+def _expand(folder: str, owner: Path) -> str:
+    origin = str(owner.resolve().parent)
+    return folder.replace("$ORIGIN", origin).replace("${ORIGIN}", origin)

@@ -1,0 +1,211 @@
+"""Kernel modules: read what depmod(8) wrote, and choose modules with all they depend on."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image.missing import IncompleteError, Missing
+
+SUFFIXES = re.compile(r"\.ko(\.(xz|zst|gz))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A module by name or alias, or a folder below the modules' kernel/ that ends in a slash."""
+
+    what: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoftDependencies:
+    pre: tuple[str, ...]
+    post: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleIndex:
+    """One kernel's modules as modules.dep and its companions describe them."""
+
+    folder: Path
+    paths: Mapping[str, str]  # name -> path below the folder
+    dependencies: Mapping[str, tuple[str, ...]]  # name -> names, all levels
+    soft: Mapping[str, SoftDependencies]
+    builtin: frozenset[str]
+    aliases: Mapping[str, tuple[str, ...]]  # alias without wildcards -> names
+    patterns: Mapping[str, tuple[str, ...]]  # alias with wildcards -> names
+    builtin_aliases: frozenset[str]
+
+    def resolve(self, name: str) -> tuple[str, ...] | None:
+        """The modules a name or alias stands for; () if built into the kernel, None if unknown."""
+        plain = canonical(name)
+        if plain in self.paths:
+            return (plain,)
+        if plain in self.builtin:
+            return ()
+        if found := self.aliases.get(name) or self.aliases.get(plain):
+            return found
+        if name in self.builtin_aliases or plain in self.builtin_aliases:
+            return ()
+        matching = [
+            module
+            for pattern, modules in self.patterns.items()
+            if fnmatch.fnmatchcase(name, pattern)
+            for module in modules
+        ]
+        return tuple(dict.fromkeys(matching)) or None
+
+    def below(self, folder: str) -> tuple[str, ...] | None:
+        """The modules in a folder under kernel/; None if there is no such folder."""
+        prefix = f"kernel/{folder}"
+        found = tuple(name for name, path in self.paths.items() if path.startswith(prefix))
+        if found or (self.folder / prefix).is_dir():
+            return found
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Modules chosen, by path below the index's folder, and what could not be found."""
+
+    paths: tuple[str, ...]
+    missing: tuple[Missing, ...]
+
+
+def canonical(name: str) -> str:
+    """The kernel's own spelling: dashes and underscores mean the same in module names."""
+    return name.replace("-", "_")
+
+
+def read_index(folder: Path) -> ModuleIndex:
+    """Read a /lib/modules/VERSION folder."""
+    table = folder / "modules.dep"
+    if not table.is_file():
+        hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
+        raise IncompleteError([Missing("file", str(table), "the kernel modules", hint)])
+    lines = [line.split(":", 1) for line in table.read_text().splitlines() if ":" in line]
+    paths = {_name(path): path for path, _ in lines}
+    dependencies = {
+        _name(path): tuple(_name(needed) for needed in rest.split()) for path, rest in lines
+    }
+    aliases, patterns = _read_aliases(folder / "modules.alias")
+    return ModuleIndex(
+        folder=folder,
+        paths=paths,
+        dependencies=dependencies,
+        soft=_read_soft(folder / "modules.softdep"),
+        builtin=frozenset(_name(line) for line in _lines(folder / "modules.builtin")),
+        aliases=aliases,
+        patterns=patterns,
+        builtin_aliases=_read_builtin_aliases(folder / "modules.builtin.modinfo"),
+    )
+
+
+def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = ()) -> Selection:
+    """The wanted modules and, to any depth, what they depend on firmly or softly.
+
+    `without` takes names and folders out of wanted folders; what another module
+    depends on comes back in.
+    """
+    excluded = _excluded(index, without)
+    chosen: set[str] = set()
+    missing: list[Missing] = []
+    for want in wanted:
+        if want.what.endswith("/"):
+            found = index.below(want.what)
+            names = None if found is None else tuple(n for n in found if n not in excluded)
+        else:
+            names = index.resolve(want.what)
+        if names is None:
+            kind = "module folder" if want.what.endswith("/") else "module"
+            hint = f"kernel {index.folder.name} has no such {kind}"
+            missing.append(Missing(kind, want.what, want.by, hint))
+            continue
+        chosen.update(names)
+    _complete(index, chosen)
+    return Selection(tuple(sorted(index.paths[name] for name in chosen)), tuple(missing))
+
+
+def _complete(index: ModuleIndex, chosen: set[str]) -> None:
+    """Add dependencies until nothing is added. A soft dependency that is not there is no loss."""
+    todo = list(chosen)
+    while todo:
+        name = todo.pop()
+        soft = index.soft.get(name, SoftDependencies((), ()))
+        needed = list(index.dependencies.get(name, ()))
+        for alias in (*soft.pre, *soft.post):
+            needed.extend(index.resolve(alias) or ())
+        for other in needed:
+            if other not in chosen and other in index.paths:
+                chosen.add(other)
+                todo.append(other)
+
+
+def _excluded(index: ModuleIndex, without: Iterable[str]) -> set[str]:
+    excluded: set[str] = set()
+    for what in without:
+        if what.endswith("/"):
+            excluded.update(index.below(what) or ())
+        else:
+            excluded.add(canonical(what))
+    return excluded
+
+
+def _name(path: str) -> str:
+    return canonical(SUFFIXES.sub("", path.strip().rpartition("/")[2]))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def _read_soft(path: Path) -> dict[str, SoftDependencies]:
+    """Lines such as `softdep name pre: a b post: c` (modprobe.d(5))."""
+    found: dict[str, SoftDependencies] = {}
+    for line in _lines(path):
+        words = line.split()
+        if len(words) < 3 or words[0] != "softdep":
+            continue
+        lists: dict[str, list[str]] = {"pre:": [], "post:": []}
+        into: list[str] = []
+        for word in words[2:]:
+            if word in lists:
+                into = lists[word]
+            else:
+                into.append(word)
+        name = canonical(words[1])
+        before = found.get(name, SoftDependencies((), ()))
+        found[name] = SoftDependencies(
+            (*before.pre, *lists["pre:"]), (*before.post, *lists["post:"])
+        )
+    return found
+
+
+def _read_aliases(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Lines `alias PATTERN MODULE`; those with and without wildcards apart, for quick look-up.
+
+    Patterns for buses (`pci:v00008086d*`) are left out: nobody names a module that way.
+    """
+    exact: dict[str, tuple[str, ...]] = {}
+    patterns: dict[str, tuple[str, ...]] = {}
+    for line in _lines(path):
+        words = line.split()
+        if len(words) != 3 or words[0] != "alias":
+            continue
+        _, alias, module = words
+        if not any(character in alias for character in "*?["):
+            exact[alias] = (*exact.get(alias, ()), canonical(module))
+        elif ":" not in alias:
+            patterns[alias] = (*patterns.get(alias, ()), canonical(module))
+    return exact, patterns
+
+
+def _read_builtin_aliases(path: Path) -> frozenset[str]:
+    """`module.alias=NAME` records, each ended by a zero byte (Documentation/kbuild/kbuild.rst)."""
+    if not path.is_file():
+        return frozenset()
+    records = path.read_bytes().decode(errors="replace").split("\0")
+    found = (record.partition(".alias=") for record in records)
+    return frozenset(alias for _, separator, alias in found if separator)

@@ -1,0 +1,72 @@
+"""What a build asked for and did not find: all of it at once, each with how to get it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Debian packages of programs that job files and recipes usually name.
+PACKAGES = {
+    "blkid": "util-linux",
+    "btrfs": "btrfs-progs",
+    "busybox": "busybox-static",
+    "cryptsetup": "cryptsetup-bin",
+    "depmod": "kmod",
+    "dmsetup": "dmsetup",
+    "dosfslabel": "dosfstools",
+    "e2fsck": "e2fsprogs",
+    "fsck": "util-linux",
+    "fsck.ext4": "e2fsprogs",
+    "fsck.f2fs": "f2fs-tools",
+    "fsck.vfat": "dosfstools",
+    "kmod": "kmod",
+    "lvm": "lvm2",
+    "mdadm": "mdadm",
+    "mdmon": "mdadm",
+    "mke2fs": "e2fsprogs",
+    "mkfs.ext4": "e2fsprogs",
+    "mkfs.xfs": "xfsprogs",
+    "modprobe": "kmod",
+    "mount": "mount",
+    "sfdisk": "fdisk",
+    "systemd-udevd": "udev",
+    "thin_check": "thin-provisioning-tools",
+    "udevadm": "udev",
+    "xfs_repair": "xfsprogs",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Missing:
+    """One thing that is not there: what, who asked for it, how to get it."""
+
+    kind: str
+    name: str
+    wanted_by: str
+    hint: str
+
+
+class IncompleteError(RuntimeError):
+    """The image cannot be built because things are missing."""
+
+    def __init__(self, missing: Iterable[Missing]) -> None:
+        self.missing = tuple(sorted(set(missing)))
+        lines = [f"cannot build: {len(self.missing)} missing"]
+        width = max((len(item.kind) + len(item.name) for item in self.missing), default=0) + 1
+        for item in self.missing:
+            what = f"{item.kind} {item.name}".ljust(width)
+            lines.append(f"  {what}  wanted by {item.wanted_by}: {item.hint}")
+        packages = sorted({word for item in self.missing for word in _packages(item.hint)})
+        if packages:
+            lines.append(f"  to get them: apt install {' '.join(packages)}")
+        super().__init__("\n".join(lines))
+
+
+def package_hint(program: str) -> str:
+    """How to get a program, by its name or path."""
+    package = PACKAGES.get(program.rpartition("/")[2])
+    if package is None:
+        return "install it, or take it out of the file that names it"
+    return f"apt install {package}"
+
+
+def _packages(hint: str) -> list[str]:
+    return hint.removeprefix("apt install ").split() if hint.startswith("apt install ") else []

@@ -1,0 +1,98 @@
+"""The one place where the image builder starts programs, so that every failure is explained."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# A tool must behave the same on every builder's machine: no locale, no
+# PYTHON* variables, no user's tool options (XZ_OPT, ZSTD_CLEVEL, GZIP).
+CLEAN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+class ToolError(RuntimeError):
+    """A program could not be started or failed; the text holds the command and what to do."""
+
+    def __init__(self, command: Sequence[str], problem: str, output: str, hint: str) -> None:
+        lines = [f"{command[0]} {problem}", f"  command: {shlex.join(command)}"]
+        lines += [f"  output: {line}" for line in output.strip().splitlines()[-10:]]
+        if hint:
+            lines.append(f"  hint: {hint}")
+        super().__init__("\n".join(lines))
+        self.command = tuple(command)
+        self.hint = hint
+
+
+def run(
+    command: Sequence[str],
+    *,
+    hint: str = "",
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run a program to its end and give back what it printed; ToolError if it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            env={**CLEAN_ENVIRONMENT, **(environment or {})},
+        )
+    except OSError as error:
+        raise ToolError(command, f"could not be started: {error.strerror}", "", hint) from error
+    if done.returncode != 0:
+        output = (done.stderr or done.stdout).decode(errors="replace")
+        raise ToolError(command, _ending(done.returncode), output, hint)
+    return done.stdout
+
+
+class Pipe:
+    """A program that reads what is written here and writes to an open file: a compressor."""
+
+    def __init__(self, command: Sequence[str], output: int, *, hint: str = "") -> None:
+        self._command = tuple(command)
+        self._hint = hint
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                env=CLEAN_ENVIRONMENT,
+            )
+        except OSError as error:
+            problem = f"could not be started: {error.strerror}"
+            raise ToolError(command, problem, "", hint) from error
+
+    def write(self, data: bytes) -> None:
+        """Feed the program; if it has died, the error says what it complained about."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(data)
+        except BrokenPipeError:
+            self.finish()
+            raise ToolError(self._command, "stopped reading", "", self._hint) from None
+
+    def finish(self) -> None:
+        """Wait for the program's end; ToolError if it failed."""
+        _, complaint = self._process.communicate()
+        if self._process.returncode != 0:
+            output = complaint.decode(errors="replace")
+            raise ToolError(self._command, _ending(self._process.returncode), output, self._hint)
+
+    def abandon(self) -> None:
+        """Stop the program because the build failed elsewhere."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _ending(status: int) -> str:
+    return f"was killed by signal {-status}" if status < 0 else f"failed with exit status {status}"
+
+
+def in_root(root: Path, command: Sequence[str]) -> list[str]:
+    """The command that runs `command` with `root` as its root directory, privileged or not."""
+    enter = ["chroot", str(root), *command]
+    return enter if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", *enter]

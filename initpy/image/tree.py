@@ -1,0 +1,142 @@
+"""The image while it is being put together: paths and what will be there, nothing copied yet."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+# Top-level folders that are links into /usr (file-hierarchy(7), "usr-merge").
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+# path_resolution(7): the kernel follows at most this many links.
+MOST_LINKS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file: its bytes, or where on this machine they are."""
+
+    source: Path | bytes
+    mode: int = 0o644
+
+    def read(self) -> bytes:
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def size(self) -> int:
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    mode: int = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A character or block device; `mode` includes the type (S_IFCHR, S_IFBLK)."""
+
+    mode: int
+    major: int
+    minor: int
+
+
+Entry = File | Link | Folder | Node
+
+
+class Conflict(ValueError):
+    """Two different things were asked for at one path."""
+
+
+def image_path(path: str) -> str:
+    """Where a path lies in the image, whose /bin, /sbin and /lib* are links into /usr."""
+    parts = PurePosixPath(os.path.normpath(path)).parts
+    if parts[:1] != ("/",):
+        raise ValueError(f"not an absolute path: {path!r}")
+    if len(parts) > 2 and parts[1] in MERGED:
+        parts = ("/", "usr", *parts[1:])
+    return str(PurePosixPath(*parts))
+
+
+class Tree:
+    """Paths in the image and what is there. Parent folders appear by themselves."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return image_path(path) in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, path: str) -> Entry | None:
+        return self._entries.get(image_path(path))
+
+    def items(self) -> Iterator[tuple[str, Entry]]:
+        """Everything by path, so parents come before what they hold."""
+        for path in sorted(self._entries):
+            yield path, self._entries[path]
+
+    def add(self, path: str, entry: Entry, *, replace: bool = False) -> None:
+        """Put something at a path; a different thing there already is a Conflict."""
+        path = image_path(path)
+        present = self._entries.get(path)
+        if not replace and present is not None and present != entry:
+            raise Conflict(f"{path}: is {present!r}, cannot also be {entry!r}")
+        self._entries[path] = entry
+        for parent in PurePosixPath(path).parents:
+            here = self._entries.setdefault(str(parent), Folder())
+            if not isinstance(here, Folder):
+                raise Conflict(f"{path}: {parent} is not a folder but {here!r}")
+
+    def add_host(self, path: Path) -> str:
+        """Take a file or folder of this machine, with every link on the way to it.
+
+        Returns the path of the file itself, behind the links.
+        """
+        real = self._follow(path)
+        if real.is_dir():
+            self.add(str(real), Folder())
+            for inside in sorted(real.iterdir()):
+                self.add_host(inside)
+        elif real.is_file():
+            self.add(str(real), host_file(real))
+        else:
+            raise Conflict(f"{path}: neither a file nor a folder")
+        return image_path(str(real))
+
+    def _follow(self, path: Path) -> Path:
+        """Walk a path as the kernel does, recording the links that lie on it."""
+        root = Path("/")
+        ahead = list(reversed(path.parts[1:]))
+        here = root
+        links = 0
+        while ahead:
+            part = ahead.pop()
+            if part == "..":
+                here = here.parent
+                continue
+            step = here / part
+            if not step.is_symlink():
+                here = step
+                continue
+            links += 1
+            if links > MOST_LINKS:
+                raise Conflict(f"{path}: too many links")
+            target = step.readlink()
+            if here != root or part not in MERGED:
+                self.add(str(step), Link(str(target)))
+            if target.is_absolute():
+                here = root
+            ahead.extend(part for part in reversed(target.parts) if part != "/")
+        return here
+
+
+def host_file(path: Path) -> File:
+    """A file of this machine; set-uid and write bits for others do not travel."""
+    return File(path, path.stat().st_mode & 0o755)
