@@ -2,8 +2,9 @@
 
 import sys
 
+from initpy.image.process import ToolError
+from initpy.lab.errors import LabError
 from initpy.lab.kernels import prepare_kernel
-from initpy.lab.tools import LabError
 
 
 def say(line: str) -> None:
@@ -15,7 +16,7 @@ def main() -> int:
     """Prepare the kernel and name it."""
     try:
         kernel = prepare_kernel(say)
-    except LabError as error:
+    except (LabError, ToolError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     say(f"kernel {kernel.version} is in {kernel.image.parents[1]}")

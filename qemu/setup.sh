@@ -26,6 +26,8 @@ needs() {
 /usr/bin/cpio cpio
 /usr/sbin/mke2fs e2fsprogs
 /usr/sbin/sfdisk fdisk
+/usr/sbin/mkfs.xfs xfsprogs
+/usr/sbin/mkfs.btrfs btrfs-progs
 LIST
 }
 

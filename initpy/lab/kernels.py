@@ -10,8 +10,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.image.process import run
 from initpy.lab.cache import cache_folder, locked
-from initpy.lab.tools import LabError, Progress, run_tool
+from initpy.lab.errors import LabError, Progress
 
 META_PACKAGE = "linux-image-amd64"
 _PACKAGE_FILE = re.compile(r"linux-image-(\d[^_]*-amd64)_[^_]+_amd64\.deb")
@@ -53,10 +54,8 @@ def lab_kernel() -> Kernel:
 
 def _package_name() -> str:
     """The package which Debian's generic meta package stands for at present."""
-    listing = run_tool(
-        ["apt-cache", "depends", META_PACKAGE], why="look up the kernel", hint="apt-get update"
-    )
-    for line in listing.splitlines():
+    listing = run(["apt-cache", "depends", META_PACKAGE], hint="apt-get update")
+    for line in listing.decode().splitlines():
         match = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
         if match and "cloud" not in match[1]:
             return match[1].removesuffix("-unsigned")
@@ -73,12 +72,8 @@ def _download(progress: Progress) -> Path:
     progress(f"downloading {name} (about 70 MB; unpacked, never installed)")
     # apt-get download writes into the working directory and takes no other.
     where = cache_folder()
-    run_tool(
-        ["sh", "-c", 'cd "$1" && exec apt-get -o Acquire::Retries=3 download "$2"', "sh",
-         str(where), name],
-        why="download the kernel package",
-        hint="check the network, then: apt-get update",
-    )  # fmt: skip
+    change = 'cd "$1" && exec apt-get -o Acquire::Retries=3 download "$2"'
+    run(["sh", "-c", change, "sh", str(where), name], hint="check the network; apt-get update")
     package = _downloaded()
     if package is None:
         raise LabError(f"apt-get download {name} left no package in {where}")
@@ -99,9 +94,8 @@ def prepare_kernel(progress: Progress) -> Kernel:
         target = cache_folder("kernels") / version
         unpacking = target.with_name(f".{version}.new")
         shutil.rmtree(unpacking, ignore_errors=True)
-        run_tool(["dpkg-deb", "-x", str(package), str(unpacking)], why="unpack the kernel")
-        run_tool(["depmod", "-b", str(unpacking), version], why="index the modules",
-                 hint="apt-get install kmod")  # fmt: skip
+        run(["dpkg-deb", "-x", str(package), str(unpacking)])
+        run(["depmod", "-b", str(unpacking), version], hint="apt-get install kmod")
         shutil.rmtree(target, ignore_errors=True)
         unpacking.rename(target)
     return lab_kernel()

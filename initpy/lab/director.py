@@ -1,0 +1,103 @@
+"""Who does what when in a scenario: console text and time in, things to do out.
+
+Pure, so that a test (and a simulator) can run it without a machine. Everybody has a script, a list
+of cues in order; each cue is due at a time after the start of /init, or some time after a text has
+appeared on the console behind the text of the cue before.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from initpy.lab.scenario import Cue, Deed, Scenario
+
+# The kernel says this with the time at which it starts /init (init/main.c); a wrapper that the lab
+# puts before /init is named instead.
+INIT_STARTS = re.compile(r"Run /\S+ as init process")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """Type a text at the console."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Do something to the machine."""
+
+    deed: Deed
+    disk: str = ""
+
+
+Act = Type | Do
+
+
+class _Script:
+    """One actor's cues in order, and how far they have come."""
+
+    __slots__ = ("_acts", "_due", "_heard")
+
+    def __init__(self, acts: Iterable[tuple[Cue, Act]]) -> None:
+        self._acts = list(acts)
+        self._heard = 0  # where in the console's text the next cue may begin
+        self._due: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        return not self._acts
+
+    def advance(self, text: str, started: float | None, now: float) -> list[Act]:
+        acts: list[Act] = []
+        while self._acts:
+            cue, act = self._acts[0]
+            if self._due is None:
+                self._due = self._due_time(cue, text, started, now)
+            if self._due is None or now < self._due:
+                break
+            acts.append(act)
+            del self._acts[0]
+            self._due = None
+        return acts
+
+    def _due_time(self, cue: Cue, text: str, started: float | None, now: float) -> float | None:
+        if cue.when is None:
+            return None if started is None else started + (cue.at or 0.0)
+        match = cue.when.search(text, self._heard)
+        if match is None:
+            return None
+        self._heard = match.end()
+        return now + cue.after
+
+
+class Director:
+    """All the scripts of a scenario."""
+
+    def __init__(self, scenario: Scenario, *, people: bool = True) -> None:
+        """`people` false leaves the typing to somebody at the keyboard."""
+        self.started: float | None = None
+        typing = [(person.cue, Type(person.text)) for person in scenario.people]
+        self._scripts = [_Script(typing)] if people else []
+        self._scripts += [
+            _Script([(fault.cue, Do(fault.deed, fault.disk))]) for fault in scenario.faults
+        ]
+        self._scripts += [
+            _Script([(Cue(at=disk.arrives), Do(Deed.PLUG, disk.name))])
+            for disk in scenario.disks
+            if disk.arrives is not None
+        ]
+
+    @property
+    def finished(self) -> bool:
+        """Whether everybody has done all they were to do."""
+        return all(script.finished for script in self._scripts)
+
+    def advance(self, text: str, now: float) -> list[Act]:
+        """What is to be done now, given all the console's text so far."""
+        if self.started is None and INIT_STARTS.search(text):
+            self.started = now
+        acts: list[Act] = []
+        for script in self._scripts:
+            acts += script.advance(text, self.started, now)
+        return acts

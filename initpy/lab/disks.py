@@ -1,0 +1,176 @@
+"""Make the disks of scenarios with the real tools, once for each recipe and version of the tools.
+
+The host may lack the drivers (md, device mapper) or the rights, so the work is done in a throw-away
+machine; a plain file system on a whole disk needs none.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from initpy.image import cpio
+from initpy.image.process import run
+from initpy.image.tree import Entry
+from initpy.lab import recipe as recipes_module
+from initpy.lab.cache import cache_folder, digest, locked
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
+from initpy.lab.kernels import Kernel
+from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
+from initpy.lab.recipe import script
+from initpy.lab.scenario import Recipe
+from initpy.lab.system import REAL_INIT, place, system_tree
+
+# A PC has 32 PCI slots, some of them taken.
+_MOST_DISKS = 20
+_PATIENCE = 300.0
+_REPORT = re.compile(r"INITPY-LAB recipe (\S+) status=(\d+)")
+
+
+def disk_folder(recipe: Recipe) -> Path:
+    """Where the disks of a recipe are, or will be."""
+    key = digest(
+        [
+            repr(recipe).encode(),
+            Path(recipes_module.__file__).read_bytes(),
+            MAKER_INIT.read_bytes(),
+            REAL_INIT.read_bytes(),
+            tool_versions().encode(),
+        ]
+    )
+    return cache_folder("disks") / key
+
+
+def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress) -> None:
+    """Make the disks that the cache lacks."""
+    with locked("disks"):
+        wanted = {disk_folder(recipe): recipe for recipe in recipes}
+        lacking = {folder: recipe for folder, recipe in wanted.items() if not folder.exists()}
+        for folder, recipe in list(lacking.items()):
+            if _is_plain(recipe):
+                progress(f"making a disk: {_summary(recipe)}")
+                _make_plain(recipe, folder)
+                del lacking[folder]
+        for batch in _batches(lacking):
+            for recipe in batch.values():
+                progress(f"making disks in a throw-away machine: {_summary(recipe)}")
+            began = time.monotonic()
+            _make_in_machine(batch, kernel, progress)
+            progress(f"disks made in {time.monotonic() - began:.0f} s")
+
+
+def copy_disk(recipe: Recipe, name: str, target: Path) -> None:
+    """A copy of a pristine disk for one boot; sparse, so it takes milliseconds."""
+    source = disk_folder(recipe) / f"{name}.raw"
+    run(["cp", "--sparse=always", "--reflink=auto", str(source), str(target)])
+
+
+def _summary(recipe: Recipe) -> str:
+    kinds = [layer.kind for layer in reversed(recipe.layers)]
+    return " on ".join([*kinds, f"{len(recipe.disks)} disk(s)"])
+
+
+def _is_plain(recipe: Recipe) -> bool:
+    """Whether mke2fs alone, on this machine, can make all there is."""
+    names = {name for name, _ in recipe.disks}
+    return all(layer.kind == "ext4" and set(layer.on) <= names for layer in recipe.layers)
+
+
+def _empty(folder: Path, recipe: Recipe, prefix: str = "") -> None:
+    for name, size in recipe.disks:
+        with (folder / f"{prefix}{name}.raw").open("wb") as disk:
+            disk.truncate(size)
+
+
+def _make_plain(recipe: Recipe, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
+        making = Path(temporary) / "disks"
+        making.mkdir()
+        _empty(making, recipe)
+        system = Path(temporary) / "system"
+        place(system_tree(), system)
+        for layer in recipe.layers:
+            words = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0"]
+            words += ["-L", layer.label] if layer.label else []
+            words += ["-U", layer.uuid] if layer.uuid else []
+            words += ["-d", str(system)] if layer.root else []
+            run([*words, str(making / f"{layer.on[0]}.raw")], hint="make setup")
+        making.rename(folder)
+
+
+def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
+    """Several recipes for one machine, as many as its slots take."""
+    batch: dict[Path, Recipe] = {}
+    count = 0
+    for folder, recipe in lacking.items():
+        if batch and count + len(recipe.disks) > _MOST_DISKS:
+            yield batch
+            batch, count = {}, 0
+        batch[folder] = recipe
+        count += len(recipe.disks)
+    if batch:
+        yield batch
+
+
+def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Progress) -> None:
+    image = maker_image(kernel, progress)
+    with (
+        tempfile.TemporaryDirectory(dir=cache_folder("disks"), prefix=".new-") as temporary,
+        machine_folder() as sockets,
+    ):
+        making = Path(temporary)
+        drives: list[Drive] = []
+        files: dict[str, bytes | Entry] = {
+            f"/lab/system{path}": entry for path, entry in system_tree().items()
+        }
+        for number, recipe in enumerate(batch.values()):
+            prefix = f"{number}-"
+            files[f"/lab/recipes/{number:02}"] = script(recipe, prefix).encode()
+            _empty(making, recipe, prefix)
+            drives += [
+                Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw") for name, _ in recipe.disks
+            ]
+        cpio.append(image, [cpio.segment(files)], making / "initrd")
+        spec = MachineSpec(
+            kernel.image,
+            making / "initrd",
+            "console=ttyS0 loglevel=4 panic=-1",
+            drives=tuple(drives),
+        )
+        with Machine(spec, sockets) as machine:
+            text = _listen_to_end(machine)
+        _check(batch, text)
+        for number, (folder, recipe) in enumerate(batch.items()):
+            _keep(making, f"{number}-", recipe, folder)
+
+
+def _listen_to_end(machine: Machine) -> str:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if machine.listen(0.5) is None:
+            return machine.text
+    raise LabError(
+        f"the machine that makes disks did not end in {_PATIENCE:.0f} s:\n{machine.text}"
+    )
+
+
+def _check(batch: Mapping[Path, Recipe], text: str) -> None:
+    statuses = dict(_REPORT.findall(text))
+    for number, recipe in enumerate(batch.values()):
+        if statuses.get(f"{number:02}") != "0":
+            log = cache_folder("logs") / f"disks-{os.getpid()}.log"
+            log.write_text(text)
+            tail = "\n".join(text.splitlines()[-15:])
+            raise LabError(f"cannot make the disks of {_summary(recipe)}\n  log: {log}\n{tail}")
+
+
+def _keep(making: Path, prefix: str, recipe: Recipe, folder: Path) -> None:
+    kept = making / f"kept-{prefix}"
+    kept.mkdir()
+    for name, _ in recipe.disks:
+        shutil.move(making / f"{prefix}{name}.raw", kept / f"{name}.raw")
+    kept.rename(folder)

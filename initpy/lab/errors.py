@@ -1,0 +1,10 @@
+"""The lab's own error, and how it says what it is doing."""
+
+from collections.abc import Callable
+
+# Takes one line that tells a person what is going on.
+Progress = Callable[[str], None]
+
+
+class LabError(RuntimeError):
+    """The world misbehaved: a machine that died; the message says what to do."""

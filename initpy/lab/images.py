@@ -1,0 +1,107 @@
+"""The images the lab boots, built once for each state of what goes into them."""
+
+import os
+from pathlib import Path
+
+from initpy.image.process import ToolError, run
+from initpy.lab.cache import PROJECT, cache_folder, digest, locked, tree_digest
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.kernels import Kernel
+
+MAKER_INIT = PROJECT / "qemu" / "maker.sh"
+# Not initpy/lab and initpy/simulation: they stay on the desk.
+_ROOMS = ("core", "config", "runtime", "report", "cli", "image")
+_SHARED = ("jobs", "rules", "build")
+_PACKAGES = (
+    "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "e2fsprogs", "btrfs-progs", "xfsprogs", "fdisk",
+    "util-linux", "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
+)  # fmt: skip
+MAKER_PROGRAMS = (
+    "busybox", "kmod", "modprobe", "mdadm", "cryptsetup", "lvm", "dmsetup", "/usr/sbin/sfdisk",
+    "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs", "/usr/sbin/mkswap",
+)  # fmt: skip
+MAKER_DRIVERS = (
+    "virtio_pci", "virtio_blk", "virtio_rng", "drivers/md/", "ext4", "xfs", "btrfs", "xts", "ecb",
+    "cbc", "aesni-intel", "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
+    "algif_skcipher", "algif_hash",
+)  # fmt: skip
+_KEPT = 6  # image files kept per kind; each is about 15 MB
+
+
+def tool_versions() -> str:
+    """The versions of the Debian packages whose programs make disks and go into images."""
+    try:
+        listing = run(["dpkg-query", "--show", *_PACKAGES], hint="make setup")
+    except ToolError as error:
+        raise LabError(f"some tools are missing\n  try: make setup\n{error}") from error
+    return listing.decode()
+
+
+def maker_image(kernel: Kernel, progress: Progress) -> Path:
+    """The image of the throw-away machine that makes disks: busybox and the real tools."""
+    key = digest(
+        [
+            kernel.version.encode(),
+            tool_versions().encode(),
+            MAKER_INIT.read_bytes(),
+            repr((MAKER_PROGRAMS, MAKER_DRIVERS)).encode(),
+        ]
+    )
+    path = cache_folder("images") / f"maker-{key}.img"
+    with locked("maker-image"):
+        if path.exists():
+            return path
+        progress("building the image of the machine that makes disks")
+        _build_maker(kernel, path)
+        _prune("maker")
+    return path
+
+
+def _build_maker(kernel: Kernel, output: Path) -> None:
+    from initpy.image.build import BuildRequest, build
+
+    request = BuildRequest(
+        kernel=kernel.version,
+        modules=kernel.modules,
+        output=output,
+        jobs=(),
+        programs=MAKER_PROGRAMS,
+        drivers=MAKER_DRIVERS,
+        init=MAKER_INIT.read_bytes(),
+        python=False,
+    )
+    build(request, lambda _: None)
+
+
+def image_under_test(kernel: Kernel, progress: Progress) -> Path:
+    """The generic image of this checkout, as `initpy build` makes it."""
+    given = os.environ.get("INITPY_LAB_IMAGE")
+    if given:
+        return Path(given)
+    roots = [PROJECT / "initpy" / room for room in _ROOMS]
+    roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
+    key = tree_digest(roots, (kernel.version, tool_versions()))
+    path = cache_folder("images") / f"initpy-{key}.img"
+    with locked("image"):
+        if path.exists():
+            return path
+        progress("building the image under test")
+        _build_generic(kernel, path)
+        _prune("initpy")
+    return path
+
+
+def _build_generic(kernel: Kernel, output: Path) -> None:
+    # Through the command, as a person would: what is tested is what people get.
+    from initpy.cli import main
+
+    words = ["build", "--kernel", kernel.version, "--modules-dir", str(kernel.modules)]
+    status = main([*words, "--output", str(output), "--quiet"])
+    if status != 0 or not output.exists():
+        raise LabError(f"`initpy {' '.join(words)}` failed with exit status {status}")
+
+
+def _prune(kind: str) -> None:
+    files = sorted(cache_folder("images").glob(f"{kind}-*.img"), key=lambda p: p.stat().st_mtime)
+    for old in files[:-_KEPT]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,205 @@
+"""A virtual machine: QEMU's command line as data, a console, a monitor, and a certain end."""
+
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import pexpect
+
+from initpy.lab.errors import LabError
+from initpy.lab.monitor import MachineEvent, Monitor
+
+QEMU = "qemu-system-x86_64"
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])|\r|\x00")
+
+# -cpu max has RDRAND under emulation, and virtio-rng feeds the pool: without either, Python waits a
+# second for random numbers.
+EMULATED = ("-accel", "tcg,thread=multi", "-cpu", "max")
+VIRTUALISED = ("-accel", "kvm", "-cpu", "host")
+
+# bus -> the controller it needs, and the device of a disk on it
+_CONTROLLERS = {
+    "virtio": (),
+    "nvme": (),
+    "scsi": ("-device", "virtio-scsi-pci,id=scsi"),
+    "ahci": ("-device", "ich9-ahci,id=ahci"),
+    "usb": ("-device", "qemu-xhci,id=usb"),
+}
+_DRIVERS = {
+    "virtio": "virtio-blk-pci",
+    "nvme": "nvme",
+    "scsi": "scsi-hd",
+    "ahci": "ide-hd",
+    "usb": "usb-storage",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A disk file of the machine; its name is the serial number that the guest sees."""
+
+    name: str
+    file: Path
+    present: bool = True
+    bus: str = "virtio"
+
+    @property
+    def device(self) -> dict[str, object]:
+        """The arguments of QEMU's device_add."""
+        return {
+            "driver": _DRIVERS[self.bus],
+            "id": f"disk-{self.name}",
+            "drive": f"node-{self.name}",
+            "serial": self.name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpec:
+    """Everything that makes a machine."""
+
+    kernel: Path
+    initrd: Path
+    cmdline: str
+    memory: int = 1024
+    processors: int = 2
+    drives: tuple[Drive, ...] = ()
+    agent: bool = False  # a third serial port, on which the lab gives orders to the guest
+    accelerator: tuple[str, ...] = EMULATED
+    extra: tuple[str, ...] = field(default=())
+
+    def command(self, folder: Path) -> list[str]:
+        """QEMU's command line; `folder` holds the machine's sockets and the lab channel."""
+        words = [
+            QEMU, *self.accelerator, "-nodefaults", "-no-user-config", "-display", "none",
+            "-no-reboot", "-smp", str(self.processors), "-m", str(self.memory),
+            "-kernel", str(self.kernel), "-initrd", str(self.initrd), "-append", self.cmdline,
+            "-device", "virtio-rng-pci",
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-serial", f"file:{folder / 'channel'}",
+            "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
+        ]  # fmt: skip
+        if self.agent:
+            words += ["-serial", f"unix:{folder / 'agent'},server=on,wait=off"]
+        for bus in sorted({drive.bus for drive in self.drives}):
+            words += _CONTROLLERS[bus]
+        for drive in self.drives:
+            # -blockdev rather than -drive: such a node outlives the device, so that an unplugged
+            # disk can be plugged in again.
+            words += [
+                "-blockdev",
+                f"driver=raw,node-name=node-{drive.name},cache.no-flush=on,"
+                f"file.driver=file,file.filename={drive.file}",
+            ]
+            if drive.present:
+                device = dict(drive.device)
+                options = ",".join(f"{key}={value}" for key, value in device.items())
+                words += ["-device", options.removeprefix("driver=")]
+        return [*words, *self.extra]
+
+
+class Machine:
+    """A running machine; use it as a context manager, so that it always ends."""
+
+    def __init__(self, spec: MachineSpec, folder: Path) -> None:
+        if shutil.which(QEMU) is None:
+            raise LabError(f"{QEMU} is not installed\n  try: make setup")
+        self.spec = spec
+        self.raw = bytearray()  # everything the console said
+        self._folder = folder
+        argv = spec.command(folder)
+        # A pseudo-terminal, so that QEMU is hung up on when we die, however we die.
+        self._qemu = pexpect.spawn(argv[0], argv[1:], echo=False, timeout=None)
+        self._qemu.delaybeforesend = None
+        try:
+            self._monitor = Monitor(folder / "qmp")
+        except LabError as error:
+            self.listen(0.2)
+            self._qemu.close(force=True)
+            raise LabError(f"QEMU did not start: {self.text.strip() or error}") from error
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Killed first: a machine that hangs must not keep us waiting for its monitor.
+        self._qemu.close(force=True)
+        self._monitor.close()
+
+    @property
+    def descriptor(self) -> int:
+        """The console's file descriptor, to wait on."""
+        return int(self._qemu.child_fd)
+
+    @property
+    def text(self) -> str:
+        """The console's text so far, without escape sequences and carriage returns."""
+        return _ESCAPES.sub("", self.raw.decode(errors="replace"))
+
+    @property
+    def channel(self) -> str:
+        """What the test system said on the lab's own serial port."""
+        try:
+            return (self._folder / "channel").read_bytes().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def listen(self, seconds: float) -> bytes | None:
+        """What the console says next, b"" if nothing within the time, None when QEMU has ended."""
+        try:
+            heard = bytes(self._qemu.read_nonblocking(65536, timeout=seconds))
+        except pexpect.TIMEOUT:
+            return b""
+        except pexpect.EOF:
+            return None
+        self.raw += heard
+        return heard
+
+    def type(self, text: str) -> None:
+        """Type at the console."""
+        self._qemu.send(text)
+
+    def send(self, data: bytes) -> None:
+        """Pass a person's keys to the console."""
+        os.write(self.descriptor, data)
+
+    def events(self) -> list[MachineEvent]:
+        """QEMU's events since the last call."""
+        return self._monitor.events()
+
+    def plug(self, name: str) -> None:
+        """Plug in a disk that the specification names."""
+        drive = next(drive for drive in self.spec.drives if drive.name == name)
+        self._monitor.execute("device_add", drive.device)
+
+    def unplug(self, name: str) -> None:
+        """Pull out a disk; the guest takes a moment to let go."""
+        self._monitor.execute("device_del", {"id": f"disk-{name}"})
+
+    def order(self, line: str) -> None:
+        """Give the lab's agent in the guest one line."""
+        with socket.socket(socket.AF_UNIX) as agent:
+            agent.connect(str(self._folder / "agent"))
+            agent.sendall(line.encode() + b"\n")
+
+
+@contextmanager
+def machine_folder() -> Iterator[Path]:
+    """A short-lived folder for sockets: a UNIX socket's path has at most 107 bytes (unix(7))."""
+    folder = Path(tempfile.mkdtemp(prefix="initpy-lab-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

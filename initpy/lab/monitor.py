@@ -1,0 +1,101 @@
+"""QEMU's monitor (QMP) for code without a loop of its own: commands in, events out.
+
+The protocol is qemu.qmp's, which is asyncio; one thread runs its loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qemu.qmp import ConnectError, QMPClient, QMPError
+
+from initpy.lab.errors import LabError
+
+PATIENCE = 20.0
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineEvent:
+    """Something QEMU reports, such as SHUTDOWN with reason guest-reset."""
+
+    name: str
+    reason: str
+
+
+class Monitor:
+    """A connection to one machine's monitor; close it, or the thread stays."""
+
+    def __init__(self, socket: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._client = QMPClient("lab")
+        self._events: list[MachineEvent] = []
+        try:
+            self._wait(self._connect(socket))
+        except (ConnectError, OSError) as error:
+            self.close()
+            raise LabError(f"cannot reach QEMU's monitor: {error}") from error
+        except LabError:
+            self.close()
+            raise
+
+    def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(PATIENCE)
+        except FutureTimeout:
+            future.cancel()
+            raise LabError(f"QEMU's monitor: no answer in {PATIENCE:.0f} s") from None
+
+    async def _connect(self, socket: Path) -> None:
+        # QEMU makes the socket shortly after it starts.
+        for _ in range(100):
+            if socket.exists():
+                break
+            await asyncio.sleep(0.05)
+        await self._client.connect(str(socket))
+        self._client.logger.disabled = True  # a machine that ends is no error of ours
+        self._listener = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for event in self._client.events:
+            data = event.get("data")
+            reason = str(data.get("reason", "")) if isinstance(data, Mapping) else ""
+            self._events.append(MachineEvent(str(event["event"]), reason))
+
+    def events(self) -> list[MachineEvent]:
+        """The events since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def execute(self, command: str, arguments: Mapping[str, object] | None = None) -> object:
+        """Run one command; LabError if QEMU refuses or is gone."""
+        try:
+            return self._wait(self._client.execute(command, arguments))
+        except QMPError as error:
+            raise LabError(f"QEMU's monitor: {command}: {error}") from error
+
+    async def _disconnect(self) -> None:
+        # The machine may have ended first, which the protocol reports as an error.
+        with suppress(QMPError, EOFError, OSError):
+            await self._client.disconnect()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Disconnect and end the thread."""
+        if self._loop.is_closed():
+            return
+        self._wait(self._disconnect())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()

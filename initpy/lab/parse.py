@@ -1,0 +1,205 @@
+"""Read a scenario file: types, names that dangle, and things that contradict each other."""
+
+import re
+from pathlib import Path
+
+from initpy.lab.reader import Table, read_table
+from initpy.lab.scenario import (
+    Cue,
+    Deed,
+    Disk,
+    Expectation,
+    Fault,
+    Layer,
+    Outcome,
+    Partition,
+    Person,
+    Scenario,
+)
+
+BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
+RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
+LUKS = ("luks1", "luks2")
+FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "swap")
+KINDS = (*RAID, *LUKS, "lvm", "partitions", *FILESYSTEMS)
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in a file; InputError names the line and key that is wrong."""
+    top = read_table(path)
+    title = top.string("title")
+    requirements = top.strings("requirements")
+    machine = top.table("machine")
+    memory = int(machine.number("memory", 1024))
+    cmdline = machine.string("cmdline", "")
+    machine.end()
+    disks = _disks(top)
+    image = top.table("image")
+    files = image.table("files").pairs()
+    image.end()
+    for file_path, _ in files:
+        if not file_path.startswith("/") or file_path.endswith("/"):
+            raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
+    layers = _layers(top, disks, files)
+    people = tuple(_person(table) for table in top.tables("person"))
+    faults = tuple(_fault(table, disks) for table in top.tables("fault"))
+    expect = _expectation(top.table("expect"))
+    top.end()
+    return Scenario(
+        path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect
+    )
+
+
+def _name(table: Table, taken: set[str]) -> str:
+    name = table.string("name")
+    if not _NAME.fullmatch(name):
+        raise table.wrong("name", "a short name of small letters, digits and -")
+    if name in taken:
+        raise table.wrong("name", "a name that no other disk or layer has")
+    taken.add(name)
+    return name
+
+
+def _disks(top: Table) -> tuple[Disk, ...]:
+    taken: set[str] = set()
+    disks = []
+    for table in top.tables("disk"):
+        name = _name(table, taken)
+        size = table.size("size")
+        if size is None:
+            raise table.wrong("size", 'a size such as "96M"')
+        arrives = table.optional_number("arrives")
+        present = table.boolean("present", arrives is None)
+        if present and arrives is not None:
+            raise table.wrong("present", "false (or nothing) for a disk that arrives later")
+        disks.append(Disk(name, size, present, arrives, table.choice("bus", BUSES, "virtio")))
+        table.end()
+    return tuple(disks)
+
+
+def _layers(
+    top: Table, disks: tuple[Disk, ...], files: tuple[tuple[str, str], ...]
+) -> tuple[Layer, ...]:
+    taken = {disk.name for disk in disks}
+    free = set(taken)  # what no layer stands on yet
+    groups: set[str] = set()
+    layers: list[Layer] = []
+    for table in top.tables("layer"):
+        kind = table.choice("kind", KINDS)
+        parts = _partitions(table, taken) if kind == "partitions" else ()
+        # A table of partitions and a file system have no further name that others stand on.
+        nameless = kind == "partitions" or kind in FILESYSTEMS
+        name = "" if nameless and not table.has("name") else _name(table, taken)
+        layer = Layer(
+            kind=kind,
+            name=name,
+            on=_below(table, free, groups),
+            uuid=table.string("uuid", ""),
+            label=table.string("label", ""),
+            passphrase=table.string("passphrase", ""),
+            keyfile=table.string("keyfile", ""),
+            group=table.string("group", ""),
+            size=table.size("size"),
+            metadata=table.string("metadata", ""),
+            homehost=table.string("homehost", "any"),
+            parts=parts,
+            root=table.choice("holds", ("", "root"), "") == "root",
+        )
+        _check_layer(table, layer, files)
+        table.end()
+        layers.append(layer)
+        free |= {part.name for part in parts} if parts else {name} - {""}
+        groups |= {layer.group} - {""}
+    return tuple(layers)
+
+
+def _partitions(table: Table, taken: set[str]) -> tuple[Partition, ...]:
+    parts = []
+    for part in table.tables("part"):
+        parts.append(
+            Partition(
+                _name(part, taken),
+                part.size("size"),
+                part.string("label", ""),
+                part.string("uuid", ""),
+                part.string("type", ""),
+            )
+        )
+        part.end()
+    if not parts:
+        raise table.wrong("part", "tables [[layer.part]] with at least a name")
+    return tuple(parts)
+
+
+def _below(table: Table, free: set[str], groups: set[str]) -> tuple[str, ...]:
+    below = table.strings("on")
+    if not below and table.content.get("group") not in groups:
+        raise table.wrong("on", "the names of the disks or layers below")
+    for name in below:
+        if name not in free:
+            known = ", ".join(sorted(free)) or "none left"
+            raise table.wrong("on", f"disks or earlier layers that nothing stands on yet ({known})")
+        free.remove(name)
+    return below
+
+
+def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...]) -> None:
+    if layer.kind in LUKS and not (layer.passphrase or layer.keyfile):
+        raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
+    if layer.kind == "lvm" and not layer.group:
+        raise table.wrong("group", "the name of the volume group")
+    if layer.keyfile and layer.keyfile not in dict(files):
+        raise table.wrong("keyfile", "a path that [image.files] gives the content of")
+    if layer.root and layer.kind not in FILESYSTEMS:
+        raise table.wrong("holds", "root on a file system only")
+    if len(layer.on) > 1 and layer.kind not in (*RAID, "lvm", "btrfs"):
+        raise table.wrong("on", f"one name for {layer.kind}")
+
+
+def _cue(table: Table) -> Cue:
+    at = table.optional_number("at")
+    when = table.pattern("when") if table.has("when") else None
+    after = table.number("after", 0)
+    if (at is None) == (when is None):
+        raise table.wrong("when", "either `when` (a text on the console) or `at` (seconds)")
+    if at is not None and after:
+        raise table.wrong("after", "no `after` beside `at`")
+    return Cue(at, when, after)
+
+
+def _person(table: Table) -> Person:
+    person = Person(_cue(table), table.string("type"))
+    table.end()
+    return person
+
+
+def _fault(table: Table, disks: tuple[Disk, ...]) -> Fault:
+    cue = _cue(table)
+    words = table.string("do").split()
+    names = [disk.name for disk in disks]
+    if words == [Deed.KILL_ENGINE]:
+        fault = Fault(cue, Deed.KILL_ENGINE)
+    elif len(words) == 2 and words[0] in (Deed.PLUG, Deed.UNPLUG) and words[1] in names:
+        fault = Fault(cue, Deed(words[0]), words[1])
+    else:
+        known = ", ".join(names)
+        raise table.wrong("do", f"kill-engine, or plug or unplug with one of the disks {known}")
+    table.end()
+    return fault
+
+
+def _expectation(table: Table) -> Expectation:
+    outcome = Outcome(table.choice("outcome", [each.value for each in Outcome][:-2]))
+    facts = table.table("facts")
+    expect = Expectation(
+        outcome,
+        table.number("within", 120),
+        table.patterns("console"),
+        table.patterns("never"),
+        tuple((key, facts.pattern(key)) for key in facts.content),
+    )
+    table.end()
+    if expect.facts and outcome is not Outcome.BOOTED:
+        raise table.wrong("outcome", "booted, because only the real init reports facts")
+    return expect

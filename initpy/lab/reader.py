@@ -1,0 +1,189 @@
+"""Typed access to a TOML file, in which every complaint names the file, the line and the key."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from initpy.config.errors import InputError
+
+_SIZE = re.compile(r"(\d+)([KMGT]?)")
+_FACTOR = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_AT_LINE = re.compile(r"^(.*) \(at line (\d+), column \d+\)$")
+
+
+@dataclass(slots=True)
+class Table:
+    """One table of the file; `end()` complains of the keys that nobody asked for."""
+
+    path: Path
+    text: str
+    header: str  # "disk", "expect.facts", "" for the top of the file
+    index: int | None  # position among the tables of the same header
+    content: Mapping[str, object]
+    _asked: set[str] = field(default_factory=set)
+
+    def where(self, key: str) -> str:
+        """The place of a key for a person: file, line if it can be found, key."""
+        number = "" if self.index is None else f"[{self.index + 1}]"
+        dotted = f"{self.header}{number}.{key}" if self.header else key
+        line = _line_of(self.text, self.header, self.index, key)
+        return f"{self.path}:{line}: {dotted}" if line else f"{self.path}: {dotted}"
+
+    def wrong(self, key: str, expected: str) -> InputError:
+        """The error to raise for a key's value."""
+        return InputError(self.where(key), self.content.get(key), expected)
+
+    def has(self, key: str) -> bool:
+        """Whether the file gives the key."""
+        return key in self.content
+
+    def _take(self, key: str) -> object:
+        self._asked.add(key)
+        return self.content.get(key)
+
+    def string(self, key: str, default: str | None = None) -> str:
+        """A text; without a default it must be there."""
+        value = self._take(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
+        """One of some words."""
+        value = self.string(key, default)
+        if value not in choices:
+            raise self.wrong(key, "one of " + ", ".join(choices))
+        return value
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number of zero or more; without a default it must be there."""
+        value = self.optional_number(key)
+        if value is None:
+            if default is None:
+                raise self.wrong(key, "a number")
+            return default
+        return value
+
+    def optional_number(self, key: str) -> float | None:
+        """A number of zero or more, or None."""
+        value = self._take(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise self.wrong(key, "a number of zero or more")
+        return float(value)
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """A list of texts, empty if the key is not there."""
+        value = self._take(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise self.wrong(key, "a list of texts")
+        return tuple(value)
+
+    def size(self, key: str) -> int | None:
+        """A size in bytes such as 96M, or None."""
+        if not self.has(key):
+            return None
+        match = _SIZE.fullmatch(self.string(key))
+        if match is None or int(match[1]) == 0:
+            raise self.wrong(key, 'a size such as "96M"')
+        return int(match[1]) * _FACTOR[match[2]]
+
+    def pattern(self, key: str) -> re.Pattern[str]:
+        """A regular expression."""
+        return self._compile(key, self.string(key))
+
+    def patterns(self, key: str) -> tuple[re.Pattern[str], ...]:
+        """A list of regular expressions."""
+        return tuple(self._compile(key, each) for each in self.strings(key))
+
+    def _compile(self, key: str, text: str) -> re.Pattern[str]:
+        try:
+            return re.compile(text, re.MULTILINE)
+        except re.error as error:
+            raise InputError(self.where(key), text, f"a regular expression ({error})") from error
+
+    def table(self, key: str) -> "Table":
+        """The sub-table of that name, empty if it is not there."""
+        value = self._take(key)
+        if value is not None and not isinstance(value, dict):
+            raise self.wrong(key, f"a table [{key}]")
+        header = f"{self.header}.{key}" if self.header else key
+        return Table(self.path, self.text, header, None, value or {})
+
+    def tables(self, key: str) -> Iterator["Table"]:
+        """The tables of an array of tables, in order."""
+        value = self._take(key)
+        if value is None:
+            return
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self.wrong(key, f"tables [[{key}]]")
+        header = f"{self.header}.{key}" if self.header else key
+        for index, each in enumerate(value):
+            yield Table(self.path, self.text, header, index, each)
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """A table of free keys, each with a text."""
+        return tuple((key, self.string(key)) for key in self.content)
+
+    def end(self) -> None:
+        """Complain of the first key that nobody asked for."""
+        for key in self.content:
+            if key not in self._asked:
+                known = ", ".join(sorted(self._asked))
+                raise InputError(self.where(key), key, f"one of the keys {known}")
+
+
+def read_table(path: Path) -> Table:
+    """The top of a TOML file."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise InputError(str(path), None, "a scenario file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start}", "text in UTF-8") from None
+    except OSError as error:
+        raise InputError(str(path), error.strerror, "a scenario file that can be read") from error
+    try:
+        return Table(path, text, "", None, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        match = _AT_LINE.match(str(error))
+        where, said = (f"{path}:{match[2]}", match[1]) if match else (str(path), str(error))
+        line = text.splitlines()[int(match[2]) - 1].strip() if match else ""
+        raise InputError(where, line, f"TOML ({said})") from error
+
+
+def _line_of(text: str, header: str, index: int | None, key: str) -> int | None:
+    """The line of a key, or of its table's header; TOML parsers keep no line of a value."""
+    opening = f"[[{header}]]" if index is not None else f"[{header}]"
+    given = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*=""")
+    inside = not header
+    seen = -1
+    found: int | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.split("#")[0].strip()
+        if stripped.startswith("["):
+            if inside and header:
+                break
+            if stripped == opening:
+                seen += 1
+            inside = stripped == opening and seen == (index or 0)
+            found = number if inside else found
+        elif inside and given.match(line):
+            return number
+    return found

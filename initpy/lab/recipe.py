@@ -1,0 +1,144 @@
+"""Turn a recipe into the shell script with which the throw-away machine makes its disks."""
+
+import base64
+import shlex
+from collections.abc import Iterator
+
+from initpy.lab.scenario import Layer, Recipe
+
+_LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
+# sfdisk(8): the shortcut for a Linux file system.
+_LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+
+
+def _words(*words: str) -> str:
+    return " ".join(shlex.quote(word) for word in words)
+
+
+class _Writer:
+    """Collects the lines that make the layers, and those that take them apart again."""
+
+    def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
+        self.keys = dict(recipe.keys)
+        # name -> a shell word for the device
+        self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
+        self.groups: set[str] = set()
+        self.arrays = 0
+        self.up: list[str] = []
+        self.down: list[str] = []
+
+    def below(self, layer: Layer) -> list[str]:
+        return [self.devices[name] for name in layer.on]
+
+
+def script(recipe: Recipe, serial_prefix: str) -> str:
+    """The script; its disks have the serial numbers `serial_prefix` + name."""
+    writer = _Writer(recipe, serial_prefix)
+    for layer in recipe.layers:
+        writer.up += list(_lines(writer, layer))
+    return "\n".join([*writer.up, *reversed(writer.down), ""])
+
+
+def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
+    if layer.kind in _LEVELS:
+        yield _array(writer, layer)
+    elif layer.kind.startswith("luks"):
+        yield from _luks(writer, layer)
+    elif layer.kind == "lvm":
+        yield from _volume(writer, layer)
+    elif layer.kind == "partitions":
+        yield from _partitions(writer, layer)
+    else:
+        yield from _filesystem(writer, layer)
+
+
+def _array(writer: _Writer, layer: Layer) -> str:
+    node = f"/dev/md{100 + writer.arrays}"
+    writer.arrays += 1
+    writer.devices[layer.name] = node
+    writer.down.append(f"mdadm --quiet --stop {node}")
+    # Assumed clean: the disks are all zeros, so that there is nothing to synchronise.
+    options = ["--name", layer.name, "--homehost", layer.homehost, "--assume-clean", "--run"]
+    options += ["--metadata", layer.metadata or "1.2"]
+    options += ["--uuid", layer.uuid] if layer.uuid else []
+    count = len(layer.on)
+    return (
+        f"mdadm --quiet --create {node} --level {_LEVELS[layer.kind]} --raid-devices {count} "
+        f"{_words(*options)} {' '.join(writer.below(layer))}"
+    )
+
+
+def _luks(writer: _Writer, layer: Layer) -> Iterator[str]:
+    (device,) = writer.below(layer)
+    options = ["--type", layer.kind]
+    if layer.kind == "luks2":
+        options += ["--pbkdf", "pbkdf2"]
+        options += ["--label", layer.label] if layer.label else []
+    options += ["--uuid", layer.uuid] if layer.uuid else []
+    sources = []
+    for file, secret in (
+        ("passphrase", layer.passphrase.encode()),
+        ("keyfile", writer.keys.get(layer.keyfile, "").encode()),
+    ):
+        if secret:
+            coded = base64.b64encode(secret).decode()
+            yield f"echo {coded} | base64 -d >/run/{file}"
+            sources.append(f"/run/{file}")
+    yield f"format {device} {sources[0]} {_words(*options)}"
+    for further in sources[1:]:
+        yield (
+            f"cryptsetup luksAddKey --batch-mode --pbkdf-force-iterations 1000 --pbkdf pbkdf2 "
+            f"--key-file {sources[0]} {device} {further}"
+        )
+    yield f"cryptsetup open --type luks --key-file {sources[0]} {device} {_words(layer.name)}"
+    writer.devices[layer.name] = _words(f"/dev/mapper/{layer.name}")
+    writer.down.append(f"cryptsetup close {_words(layer.name)}")
+
+
+def _volume(writer: _Writer, layer: Layer) -> Iterator[str]:
+    group = _words(layer.group)
+    devices = " ".join(writer.below(layer))
+    if devices:
+        yield f"lvm pvcreate -q -y {devices}"
+    if layer.group not in writer.groups:
+        yield f"lvm vgcreate -q -y {group} {devices}"
+        writer.groups.add(layer.group)
+        writer.down.append(f"lvm vgchange -q -an {group}")
+    elif devices:
+        yield f"lvm vgextend -q -y {group} {devices}"
+    size = f"-L {layer.size}b" if layer.size else "-l 100%FREE"
+    # Neither zeroed nor searched for signatures: the disks are all zeros.
+    yield f"lvm lvcreate -q -y -Zn -Wn {size} -n {_words(layer.name)} {group}"
+    writer.devices[layer.name] = _words(f"/dev/{layer.group}/{layer.name}")
+
+
+def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:
+    (device,) = writer.below(layer)
+    lines = ["label: gpt"] + ([f"label-id: {layer.uuid}"] if layer.uuid else [])
+    for number, part in enumerate(layer.parts, 1):
+        fields = [f"type={part.type or _LINUX}"]
+        fields += [f"size={part.size // 512}"] if part.size else []
+        fields += [f"uuid={part.uuid}"] if part.uuid else []
+        fields += [f'name="{part.label}"'] if part.label else []
+        lines.append(", ".join(fields))
+        writer.devices[part.name] = f"{device}{number}"
+    table = shlex.quote("\n".join([*lines, ""]))
+    yield f"printf %s {table} | /usr/sbin/sfdisk --quiet {device}"
+
+
+def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
+    devices = " ".join(writer.below(layer))
+    label = ["-L", layer.label] if layer.label else []
+    uuid = ["-U", layer.uuid] if layer.uuid else []
+    # By path: busybox sh prefers its own applets to programs of the same name.
+    if layer.kind == "swap":
+        yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
+    elif layer.kind == "btrfs":
+        yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid)} {devices}"
+    elif layer.kind == "xfs":
+        setting = _words("-m", f"uuid={layer.uuid}") if layer.uuid else ""
+        yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {devices}"
+    else:
+        yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
+    if layer.root:
+        yield f"fill {layer.kind} {writer.below(layer)[0]}"

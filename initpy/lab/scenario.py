@@ -1,0 +1,147 @@
+"""What a scenario file says, as values: a machine, its disks, people, faults and expectations.
+
+It describes the world, never QEMU, so that a simulator can run the same file.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Outcome(StrEnum):
+    """How a boot can end."""
+
+    BOOTED = "booted"  # the real init ran and reported
+    FAILED = "failed"  # the failure screen is up and the machine still waits
+    SHELL = "shell"  # a shell in the initramfs
+    REBOOTED = "rebooted"
+    POWEROFF = "poweroff"  # without the real init having run
+    PANICKED = "panicked"  # never expected by a scenario of ours, but it must have a name
+    NOTHING = "nothing"  # none of these within the time allowed
+
+
+class Deed(StrEnum):
+    """What a fault does to the machine."""
+
+    KILL_ENGINE = "kill-engine"
+    PLUG = "plug"
+    UNPLUG = "unplug"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk of the machine; `arrives` counts from the start of /init."""
+
+    name: str
+    size: int
+    present: bool = True
+    arrives: float | None = None
+    bus: str = "virtio"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition of a layer of kind `partitions`."""
+
+    name: str
+    size: int | None = None  # None: the rest of the disk
+    label: str = ""
+    uuid: str = ""
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of storage, made by the real tool when the disks are made."""
+
+    kind: str
+    name: str
+    on: tuple[str, ...]
+    uuid: str = ""
+    label: str = ""
+    passphrase: str = ""
+    keyfile: str = ""  # the path in the image of the key that also opens a LUKS volume
+    group: str = ""
+    size: int | None = None
+    metadata: str = ""
+    homehost: str = "any"
+    parts: tuple[Partition, ...] = ()
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """When something is done: at a time after the start of /init, or some time after a text."""
+
+    at: float | None = None
+    when: re.Pattern[str] | None = None
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Something typed at the console; people act one after another, in the file's order."""
+
+    cue: Cue
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something done to the machine."""
+
+    cue: Cue
+    deed: Deed
+    disk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must be true in the end."""
+
+    outcome: Outcome
+    within: float
+    console: tuple[re.Pattern[str], ...] = ()
+    never: tuple[re.Pattern[str], ...] = ()
+    facts: tuple[tuple[str, re.Pattern[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the disks are made from; the cached disks are keyed by this and the tools."""
+
+    disks: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
+    keys: tuple[tuple[str, str], ...]  # key files that LUKS layers name, with their content
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario file."""
+
+    path: Path
+    title: str
+    requirements: tuple[str, ...]
+    memory: int
+    cmdline: str
+    disks: tuple[Disk, ...]
+    layers: tuple[Layer, ...]
+    files: tuple[tuple[str, str], ...]
+    people: tuple[Person, ...]
+    faults: tuple[Fault, ...]
+    expect: Expectation
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending, by which logs and tests call the scenario."""
+        return self.path.stem
+
+    def recipe(self) -> Recipe:
+        """The part of the scenario that the content of the disks depends on."""
+        named = {layer.keyfile for layer in self.layers if layer.keyfile}
+        return Recipe(
+            tuple((disk.name, disk.size) for disk in self.disks),
+            self.layers,
+            tuple((path, content) for path, content in self.files if path in named),
+        )

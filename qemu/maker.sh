@@ -1,0 +1,61 @@
+#!/bin/sh
+# The init of the throw-away machine that makes disks with the real tools. Each recipe is a script
+# under /lab/recipes that uses the functions below; every disk is found by its serial number.
+export PATH=/usr/sbin:/usr/bin
+# There is no udev here: libdm, LVM and mdadm make their nodes themselves.
+export DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 LVM_SYSTEM_DIR=/run/lvm-conf LVM_SUPPRESS_FD_WARNINGS=1
+
+mkdir -p /proc /sys /dev /run /mnt
+# Without /proc busybox cannot run its own applets by name: it executes /proc/self/exe.
+/bin/busybox mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tmpfs tmpfs /run
+mkdir -p /run/lock /run/cryptsetup /run/lvm /run/mdadm $LVM_SYSTEM_DIR
+cat >$LVM_SYSTEM_DIR/lvm.conf <<'CONF'
+devices { obtain_device_list_from_udev = 0 external_device_info_source = "none" }
+activation { udev_sync = 0 udev_rules = 0 }
+backup { backup = 0 archive = 0 }
+CONF
+
+# disk SERIAL: the device node of a disk
+disk() {
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        for serial in /sys/block/vd*/serial; do
+            if [ "$(cat "$serial")" = "$1" ]; then
+                node=${serial%/serial}
+                echo "/dev/${node##*/}"
+                return 0
+            fi
+        done
+        sleep 0.5
+    done
+    echo "no disk with serial $1" >&2
+    return 1
+}
+
+# format DEVICE KEY-FILE OPTION...: a LUKS volume whose key derivation costs nothing
+format() {
+    device=$1 key=$2
+    shift 2
+    cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" --key-file "$key" "$device"
+}
+
+# fill TYPE DEVICE: the test system onto a file system
+fill() {
+    mount -t "$1" "$2" /mnt
+    cp -a /lab/system/. /mnt/
+    umount /mnt
+}
+
+modprobe -a virtio_pci virtio_blk virtio_rng dm_mod dm_crypt algif_skcipher 2>/dev/null
+for recipe in /lab/recipes/*; do
+    # `set -e` would not count on the left of `&&`, nor under `if`.
+    (
+        set -eu
+        . "$recipe"
+    )
+    echo "INITPY-LAB recipe ${recipe##*/} status=$?"
+done
+sync
+poweroff -f

@@ -1,0 +1,97 @@
+#!/bin/sh
+# The real init of the test system: reports what the initramfs handed over, then powers off.
+# Facts go to the lab's own serial port (ttyS1) if there is one, where no kernel message cuts lines.
+[ -r /proc/uptime ] || /bin/busybox mount -t proc proc /proc
+read -r uptime _ </proc/uptime
+# The kernel stamps this line as it stamped `Run /init`: the difference is the initramfs's time.
+echo "<1>INITPY-LAB real init started uptime=$uptime" >/dev/kmsg
+echo "INITPY-LAB real init started uptime=$uptime"
+[ "$$" = 1 ] || echo "INITPY-LAB warning: the real init runs as process $$"
+
+channel=/dev/ttyS1
+# A port without a device behind it reads "unknown" here (setserial(8)).
+grep -q '^1: uart:16' /proc/tty/driver/serial 2>/dev/null || channel=/dev/console
+[ -c "$channel" ] || channel=/dev/console
+[ "$channel" = /dev/console ] || stty -F "$channel" raw -echo 2>/dev/null
+exec 3>"$channel"
+
+fact() { echo "INITPY-LAB fact $1=$2" >&3; }
+# content FILE: its first line, empty if it cannot be read
+content() { read -r line <"$1" 2>/dev/null && echo "$line"; }
+
+fact init.arguments "$*"
+while read -r source target type options _; do
+    case "$target" in
+    /) prefix=root ;;
+    /dev | /proc | /sys | /run | /usr) prefix="mount.${target#/}" ;;
+    *) continue ;;
+    esac
+    # The last mount on a path is the one that counts; the lab takes the last fact.
+    fact "$prefix.source" "$source"
+    fact "$prefix.fstype" "$type"
+    fact "$prefix.options" "$options"
+done </proc/mounts
+
+arrays=0
+for md in /sys/block/md*/md; do
+    [ -d "$md" ] || continue
+    arrays=$((arrays + 1))
+    node=${md%/md}
+    node=${node##*/}
+    members=
+    for slave in "/sys/block/$node/slaves/"*; do
+        [ -e "$slave" ] && members="$members ${slave##*/}"
+    done
+    name=
+    for link in /dev/md/*; do
+        [ "$(readlink -f "$link")" = "/dev/$node" ] && name=${link##*/}
+    done
+    for prefix in "md.$node" ${name:+"array.$name"}; do
+        fact "$prefix.level" "$(content "$md/level")"
+        fact "$prefix.state" "$(content "$md/array_state")"
+        fact "$prefix.degraded" "$(content "$md/degraded")"
+        fact "$prefix.disks" "$(content "$md/raid_disks")"
+        fact "$prefix.sync" "$(content "$md/sync_action")"
+        fact "$prefix.members" "${members# }"
+    done
+done
+fact md.count "$arrays"
+
+for dm in /sys/block/dm-*/dm; do
+    [ -d "$dm" ] || continue
+    name=$(content "$dm/name")
+    fact "dm.$name.uuid" "$(content "$dm/uuid")"
+    fact "dm.$name.suspended" "$(content "$dm/suspended")"
+done
+
+# Kernel threads have no executable.
+leftover=
+for process in /proc/[0-9]*; do
+    number=${process#/proc/}
+    [ "$number" = "$$" ] && continue
+    readlink "$process/exe" >/dev/null 2>&1 || continue
+    parent=$(sed -n 's/^PPid:[[:space:]]*//p' "$process/status" 2>/dev/null)
+    [ "$parent" = "$$" ] && [ "$(content "$process/comm")" = init ] && continue
+    leftover="$leftover $(content "$process/comm")"
+done
+fact leftover "${leftover# }"
+
+while read -r key kib _; do
+    case "$key" in
+    MemTotal:) fact memory.total "$kib" ;;
+    MemAvailable:) fact memory.available "$kib" ;;
+    Shmem:) fact memory.shmem "$kib" ;;
+    esac
+done </proc/meminfo
+for file in /run/initpy/*; do
+    [ -e "$file" ] && fact "left.${file##*/}" "$(stat -c %s "$file")"
+done
+
+if [ "$channel" != /dev/console ] && [ -r /run/initpy/journal.jsonl ]; then
+    cat /run/initpy/journal.jsonl >&3
+fi
+echo "INITPY-LAB done" >&3
+exec 3>&-
+echo "INITPY-LAB done"
+sync
+poweroff -f
