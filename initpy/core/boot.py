@@ -1,0 +1,266 @@
+"""The Boot: one event and the time in, actions out.
+
+Everything that the product promises about order, deadlines and degraded
+starts is decided here and in the strategies it calls. It keeps no history
+that matters: a new Boot that is told the present devices and mounts goes on
+where another one stopped (R5).
+
+    boot = Boot(settings, jobs)
+    for action in boot.handle(BootStarted(), now): ...
+"""
+
+from collections.abc import Callable, Iterable
+
+from initpy.core import degraded, failing, mounting
+from initpy.core.actions import Action, Arm, HandOver
+from initpy.core.definitions import JobDefinition, Strategy
+from initpy.core.devices import ROLE, Device, DeviceGraph
+from initpy.core.events import (
+    Answered,
+    BootStarted,
+    DeviceChanged,
+    DeviceRemoved,
+    Event,
+    HandOverRefused,
+    JobEnded,
+    Mounted,
+    ShellEnded,
+    TimePassed,
+)
+from initpy.core.explain import explain
+from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.running import ended, settle, start, stop_overdue
+from initpy.core.settings import Settings
+from initpy.core.state import SYSROOT, State
+from initpy.core.timers import Timer
+from initpy.core.tree import Node
+from initpy.core.unlock import Unlocker, drop_prompt, next_prompt
+
+# A fixed point is reached in a handful of steps per instance; more is a bug of ours.
+STEP_LIMIT = 10_000
+
+
+class Boot:
+    """The state machine of one boot; pure: no clock, no files, no processes."""
+
+    def __init__(self, settings: Settings, jobs: Iterable[JobDefinition]) -> None:
+        self._jobs = tuple(jobs)
+        keys = frozenset(key for job in self._jobs for key in job.success.device or {})
+        self._state = State(settings, devices=DeviceGraph(keys))
+        self._unlocker = Unlocker()
+        self._armed: float | None = None
+        self._index: dict[tuple[str, str | None], list[JobDefinition]] = {}
+        for job in self._jobs:
+            for key in job.match.index_keys():
+                self._index.setdefault(key, []).append(job)
+        self._steps: dict[Strategy, Callable[[State, Instance], None]] = {
+            Strategy.RUN: start,
+            Strategy.UNLOCK: self._unlocker.step,
+            Strategy.DEGRADED_START: degraded.step,
+            Strategy.MOUNT_ROOT: mounting.step,
+        }
+
+    @property
+    def handed_over(self) -> bool:
+        """True once the root was handed over: nothing is started any more."""
+        return self._state.handed_over
+
+    def explain(self, now: float) -> Node:
+        """The tree of what root needs, with states and reasons, as of `now`."""
+        self._state.now = now
+        return explain(self._state)
+
+    def handle(self, event: Event, now: float) -> tuple[Action, ...]:
+        """Take an event at time `now` (seconds, never going back); return what is to be done."""
+        state = self._state
+        state.now = max(now, state.now)
+        self._take(event)
+        self._settle()
+        actions, state.actions = tuple(state.actions), []
+        armed = self._next_time()
+        if armed != self._armed:
+            self._armed = armed
+            actions += (Arm(armed),)
+        return actions
+
+    # Taking events in
+
+    def _take(self, event: Event) -> None:
+        state = self._state
+        match event:
+            case BootStarted():
+                failing.start_clock(state)
+                for job in self._jobs:
+                    if not job.match.patterns:
+                        self._instance(job, None)
+            case DeviceChanged(device):
+                self._device_changed(device)
+            case DeviceRemoved(name):
+                self._device_removed(name)
+            case JobEnded():
+                self._job_ended(event)
+            case Mounted(target, source):
+                state.mounted[target] = source
+                if target == SYSROOT:
+                    failing.stop_clock(state)
+                state.touch_all(state.instances.values())
+            case Answered(job):
+                self._answered(job, event)
+            case HandOverRefused(reason):
+                state.handed_over = False
+                state.refused = reason
+                failing.fail(state, reason)
+            case ShellEnded():
+                failing.try_again(state, self._unlocker)
+            case TimePassed():
+                pass
+
+    def _device_changed(self, device: Device) -> None:
+        state = self._state
+        if mounting.is_root(state, device):
+            marked = {**device.properties, ROLE: "root"}
+            device = Device(device.name, marked, device.links, device.slaves)
+        before = state.devices.get(device.name)
+        state.devices.update(device)
+        self._look_at(device.name, before)
+
+    def _look_at(self, name: str, before: Device | None) -> None:
+        """Create the instances that match and look at those that this device may concern."""
+        state = self._state
+        device = state.devices.get(name)
+        if device is None:
+            return
+        for key, value in device.properties.items():
+            for job in (*self._index.get((key, value), ()), *self._index.get((key, None), ())):
+                if job.match.accepts(device.properties):
+                    self._instance(job, name)
+        state.touch_all(state.by_subject.get(name, ()))
+        lower = device.slaves | (before.slaves if before else frozenset())
+        for each in lower:
+            state.touch_all(state.by_subject.get(each, ()))
+        self._wake_awaiting(before)
+        self._wake_awaiting(device)
+
+    def _wake_awaiting(self, device: Device | None) -> None:
+        for key in self._state.devices.indexed if device else ():
+            value = device.properties.get(key, "") if device else ""
+            for name in self._state.awaiting.get((key, value), ()):
+                self._state.touch(self._state.instances[name])
+
+    def _device_removed(self, name: str) -> None:
+        state = self._state
+        before = state.devices.get(name)
+        state.devices.remove(name)
+        state.by_role.discard(name)
+        for instance in state.by_subject.get(name, ()):
+            drop_prompt(state, instance, f"{name} is gone")
+            self._unlocker.forget(instance)
+            state.deadlines.pop(degraded.deadline_name(instance), None)
+            instance.failures, instance.published, instance.succeeded = 0, False, False
+            if instance.state is not JobState.WITHDRAWN:
+                state.move(instance, Stimulus.GONE, f"{name} is gone")
+        for lower in before.slaves if before else ():
+            state.touch_all(state.by_subject.get(lower, ()))
+        self._wake_awaiting(before)
+
+    def _instance(self, job: JobDefinition, subject: str | None) -> None:
+        state = self._state
+        instance = Instance(job, subject, since=state.now)
+        if instance.key in state.instances:
+            return
+        state.instances[instance.key] = instance
+        if subject is not None:
+            state.by_subject.setdefault(subject, []).append(instance)
+        for pair in state.awaited(instance):
+            state.awaiting.setdefault(pair, set()).add(instance.key)
+        state.touch(instance)
+
+    def _job_ended(self, event: JobEnded) -> None:
+        instance = self._state.instances.get(event.job)
+        if instance is None or instance.run != event.run:
+            return
+        if instance.state is not JobState.RUNNING:
+            return  # withdrawn meanwhile
+        if instance.definition.strategy is Strategy.UNLOCK:
+            self._unlocker.ended(self._state, instance, event)
+        else:
+            ended(self._state, instance, event)
+        if instance.published and instance.subject is not None:
+            self._look_at(instance.subject, self._state.devices.get(instance.subject))
+
+    def _answered(self, job: str, event: Answered) -> None:
+        instance = self._state.instances.get(job)
+        if instance is None:
+            event.secret.wipe()
+        else:
+            self._unlocker.answered(self._state, instance, event)
+
+    # Applying the rules to a fixed point
+
+    def _settle(self) -> None:
+        state = self._state
+        for _ in range(STEP_LIMIT):
+            for timer, key in state.timers.pop_due(state.now):
+                self._timer(timer, key)
+            self._settle_dirty()
+            if not state.handed_over:
+                next_prompt(state, self._unlocker)
+            self._hand_over_when_ready()
+            failing.check(state)
+            if not state.dirty:
+                return
+        raise RuntimeError("the rules do not come to rest: " + ", ".join(state.dirty))
+
+    def _settle_dirty(self) -> None:
+        state = self._state
+        for _ in range(STEP_LIMIT * (1 + len(state.instances))):
+            if not state.dirty:
+                return
+            key = next(iter(state.dirty))
+            del state.dirty[key]
+            instance = state.instances[key]
+            if settle(state, instance):
+                if instance.state not in (JobState.READY, JobState.RUNNING, JobState.AWAITING):
+                    self._let_go(instance)
+                state.touch(instance)
+            elif instance.state is JobState.READY and not state.handed_over:
+                self._steps[instance.definition.strategy](state, instance)
+
+    def _let_go(self, instance: Instance) -> None:
+        """What an instance that is not pending any more must not keep."""
+        drop_prompt(self._state, instance, instance.reason)
+        self._state.deadlines.pop(degraded.deadline_name(instance), None)
+
+    def _timer(self, timer: Timer, key: str) -> None:
+        state = self._state
+        if timer is Timer.NOTICE:
+            failing.notice(state)
+        elif key in state.instances:
+            if timer is Timer.LIMIT:
+                stop_overdue(state, state.instances[key])
+            state.touch(state.instances[key])
+
+    def _hand_over_when_ready(self) -> None:
+        """Hand over once root is mounted and the volumes that people named are open (R1)."""
+        state = self._state
+        if SYSROOT not in state.mounted or state.handed_over or state.refused:
+            return
+        for instance in state.pending[Strategy.UNLOCK].values():
+            device = state.device(instance)
+            named = state.settings.volume(device) if device else None
+            if named is not None and not named.optional:
+                return
+        state.handed_over = True
+        for key in tuple(state.prompts):
+            drop_prompt(state, state.instances[key], "the root file system is mounted")
+        self._unlocker.wipe(state)
+        settings = state.settings
+        state.act(HandOver(SYSROOT, settings.init, settings.init_arguments))
+
+    def _next_time(self) -> float | None:
+        state = self._state
+        if state.handed_over:
+            return None
+        times = [each.due() for each in state.deadlines.values()]
+        times.append(state.timers.next())
+        return min((each for each in times if each is not None), default=None)

@@ -1,0 +1,73 @@
+"""Holds and deadlines: a deadline counts only the time in which nothing holds it (R6)."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a deadline does not count.
+
+    `owner` is the job that takes it, `subject` the device it may still change,
+    `reason` is for people.
+    """
+
+    owner: str
+    subject: str | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Deadline:
+    """Something happens when `duration` seconds have passed unheld.
+
+    When the last hold ends, at least `grace` seconds are left: what was held
+    for (an unlocked volume, say) needs time to show.
+    """
+
+    name: str
+    duration: float
+    grace: float = 0.0
+    subject: str = ""  # the device it is about, if any
+    _left: float = field(init=False)
+    _counting_since: float | None = field(init=False, default=None)
+    _holds: tuple[Hold, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        self._left = self.duration
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What holds it now."""
+        return self._holds
+
+    def update(self, holds: tuple[Hold, ...], now: float) -> None:
+        """Count up to `now`, then hold or go on counting as `holds` says."""
+        if holds and self._counting_since is not None:
+            self._left = self.left(now)
+            self._counting_since = None
+        elif not holds and self._counting_since is None:
+            if self._holds:
+                self._left = max(self._left, self.grace)
+            self._counting_since = now
+        self._holds = holds
+
+    def extend(self, seconds: float, now: float) -> None:
+        """Leave at least `seconds` from now."""
+        self._left = max(self.left(now), seconds)
+        if self._counting_since is not None:
+            self._counting_since = now
+
+    def left(self, now: float) -> float:
+        """Unheld seconds still to pass; 0 when it is over."""
+        if self._counting_since is None:
+            return max(0.0, self._left)
+        return max(0.0, self._left - (now - self._counting_since))
+
+    def due(self) -> float | None:
+        """When it will be over if nothing holds it; None while held."""
+        return None if self._counting_since is None else self._counting_since + self._left
+
+    def over(self, now: float) -> bool:
+        """True when all its time has passed unheld."""
+        due = self.due()
+        return due is not None and now >= due

@@ -1,0 +1,132 @@
+"""Block devices and what stands on what."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+# Published facts and roles live beside udev's properties under names that udev does not use.
+ROLE = "INITPY_ROLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A block device as the world shows it now.
+
+    `properties` holds udev's properties and, under their sysfs path
+    ("md/array_state"), the attributes that jobs ask for. `slaves` are the
+    kernel names of the devices it stands on: sysfs `slaves/`, and for a
+    partition its disk.
+    """
+
+    name: str
+    properties: Mapping[str, str]
+    links: frozenset[str] = frozenset()
+    slaves: frozenset[str] = frozenset()
+
+    @property
+    def node(self) -> str:
+        """Its path below /dev."""
+        return self.properties.get("DEVNAME", f"/dev/{self.name}")
+
+    @property
+    def ready(self) -> bool:
+        """Complete and probed, so that a layer above may act on it (R3).
+
+        udev says so in three ways: SYSTEMD_READY=0 (systemd.device(5)); the
+        flag of the device-mapper rules while a mapping is set up or suspended
+        (libdevmapper.h); and for md the array's own state (Documentation/md).
+        """
+        known = self.properties
+        return (
+            known.get("SYSTEMD_READY") != "0"
+            and known.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") != "1"
+            and known.get("DM_SUSPENDED") != "1"
+            and known.get("md/array_state") not in ("inactive", "clear")
+            # A mapping exists before its table does; udev sees the name with the table.
+            and not (self.name.startswith("dm-") and "DM_NAME" not in known)
+        )
+
+
+@dataclass(slots=True)
+class DeviceGraph:
+    """The devices by name, by link and by what stands on them."""
+
+    indexed: frozenset[str] = frozenset()  # property names that `having` answers for
+    _devices: dict[str, Device] = field(default_factory=dict)
+    _having: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    _published: dict[str, dict[str, str]] = field(default_factory=dict)
+    _holders: dict[str, set[str]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self._devices.values())
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def get(self, name: str) -> Device | None:
+        """The device of that kernel name, with what jobs have published about it."""
+        return self._devices.get(name)
+
+    def update(self, device: Device) -> None:
+        """Take the device as it is now; what was published about it stays."""
+        before = self._devices.get(device.name)
+        for lower in (before.slaves if before else frozenset()) - device.slaves:
+            self._holders[lower].discard(device.name)
+        for lower in device.slaves:
+            self._holders.setdefault(lower, set()).add(device.name)
+        published = self._published.get(device.name)
+        if published:
+            merged = {**device.properties, **published}
+            device = Device(device.name, merged, device.links, device.slaves)
+        self._index(before, device)
+        self._devices[device.name] = device
+
+    def _index(self, before: Device | None, after: Device | None) -> None:
+        for key in self.indexed:
+            old, new = (each.properties.get(key) if each else None for each in (before, after))
+            if old == new:
+                continue
+            if before is not None and old is not None:
+                self._having[key, old].discard(before.name)
+            if after is not None and new is not None:
+                self._having.setdefault((key, new), set()).add(after.name)
+
+    def having(self, key: str, value: str) -> frozenset[str]:
+        """The names of the devices whose (indexed) property has this value."""
+        return frozenset(self._having.get((key, value), ()))
+
+    def publish(self, name: str, facts: Mapping[str, str]) -> None:
+        """Add facts that a job found out to the device's properties."""
+        if name in self._devices:
+            self._published.setdefault(name, {}).update(facts)
+            self.update(self._devices[name])
+
+    def remove(self, name: str) -> None:
+        """Forget a device and what was published about it; unknown names are fine (R2)."""
+        device = self._devices.pop(name, None)
+        self._index(device, None)
+        self._published.pop(name, None)
+        for lower in device.slaves if device else ():
+            self._holders[lower].discard(name)
+
+    def holders(self, name: str) -> tuple[Device, ...]:
+        """The devices that stand directly on it, in a steady order."""
+        names = sorted(self._holders.get(name, ()))
+        return tuple(self._devices[each] for each in names if each in self._devices)
+
+    def slaves(self, name: str) -> tuple[Device, ...]:
+        """The devices it stands directly on that are known, in a steady order."""
+        device = self._devices.get(name)
+        names = sorted(device.slaves) if device else []
+        return tuple(self._devices[each] for each in names if each in self._devices)
+
+    def stands_on(self, upper: str, lower: str) -> bool:
+        """True when `upper` is `lower` or is built on it, at any depth."""
+        pending, seen = [upper], set[str]()
+        while pending:
+            name = pending.pop()
+            if name == lower:
+                return True
+            if name not in seen and name in self._devices:
+                seen.add(name)
+                pending.extend(self._devices[name].slaves)
+        return False

@@ -1,0 +1,175 @@
+"""The root-wait clock, what holds each deadline, and what happens when root does not come."""
+
+from initpy.core import degraded
+from initpy.core.actions import EndBoot, OpenShell, ShowFailure
+from initpy.core.deadlines import Deadline, Hold
+from initpy.core.definitions import Strategy
+from initpy.core.explain import explain
+from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.settings import Emergency
+from initpy.core.state import SYSROOT, State
+from initpy.core.timers import Timer
+from initpy.core.unlock import Unlocker
+
+ROOT_WAIT = "root wait"
+END = "end of the boot"
+NOTICE_SECONDS = 10.0
+
+
+def start_clock(state: State) -> None:
+    """Arm the root-wait clock (R6); a restarted engine starts it anew."""
+    if state.settings.root is None:
+        fail(state, "the command line names no root device (root=)")
+        return
+    state.report(f"waiting for root, {state.settings.root}", detail=True)
+    if state.settings.root_wait is not None:
+        clock = Deadline(ROOT_WAIT, state.settings.root_wait, state.settings.grace)
+        state.deadlines[ROOT_WAIT] = clock
+    state.timers.start(Timer.NOTICE, "", state.now + NOTICE_SECONDS)
+
+
+def stop_clock(state: State) -> None:
+    """Root is mounted: neither the wait nor the end of the boot is due any more."""
+    state.deadlines.pop(ROOT_WAIT, None)
+    state.deadlines.pop(END, None)
+    state.report(f"root is mounted, from {state.mounted[SYSROOT]}", detail=True)
+
+
+def notice(state: State) -> None:
+    """Tell people from time to time that the boot still waits, but never into a prompt."""
+    if state.handed_over or SYSROOT in state.mounted or state.failed:
+        return
+    clock = state.deadlines.get(ROOT_WAIT)
+    if state.asking is None and state.settings.root is not None:
+        left = f", {clock.left(state.now):.0f} s left" if clock else ""
+        state.report(f"still waiting for root, {state.settings.root}{left}")
+    state.timers.start(Timer.NOTICE, "", state.now + NOTICE_SECONDS)
+
+
+def check(state: State) -> None:
+    """Bring the deadlines up to the present and act on those that are over."""
+    if state.handed_over or SYSROOT in state.mounted:
+        return
+    people = _unlock_holds(state)
+    work = _work_holds(state)
+    for name, deadline in tuple(state.deadlines.items()):
+        if name == ROOT_WAIT:
+            deadline.update((*people, *_mount_holds(state)), state.now)
+        elif name == END:
+            deadline.update(people, state.now)
+        else:
+            array = deadline.subject
+            holds = (each for each in (*people, *work) if _may_lead(state, each, array))
+            deadline.update(tuple(holds), state.now)
+    _act(state)
+
+
+def _act(state: State) -> None:
+    for instance in tuple(state.pending[Strategy.DEGRADED_START].values()):
+        timer = state.deadlines.get(degraded.deadline_name(instance))
+        if timer is not None and timer.over(state.now):
+            state.touch(instance)
+            # One at a time: what it reveals may be what the others wait for.
+            return
+    root, end = state.deadlines.get(ROOT_WAIT), state.deadlines.get(END)
+    if root is not None and root.over(state.now):
+        if not _fire_pending(state, root):
+            del state.deadlines[ROOT_WAIT]
+            fail(state, f"the root device has not turned up: {state.settings.root}")
+    elif not state.failed and (broken := _mount_failed(state)):
+        fail(state, f"{state.describe(broken)}: {broken.reason}")
+    if end is not None and end.over(state.now):
+        del state.deadlines[END]
+        state.act(EndBoot(state.settings.emergency, "the boot has failed"))
+
+
+def _fire_pending(state: State, root: Deadline) -> bool:
+    """On the root deadline degraded starts come first, and the wait goes on (R7)."""
+    waiting = [
+        each
+        for each in state.pending[Strategy.DEGRADED_START].values()
+        if each.state is JobState.READY and degraded.deadline_name(each) in state.deadlines
+    ]
+    if not waiting:
+        return False
+    root.extend(state.settings.grace, state.now)
+    for instance in waiting:
+        if not state.deadlines[degraded.deadline_name(instance)].holds:
+            state.forced.add(instance.key)
+            state.touch(instance)
+            break
+    return True
+
+
+def _mount_failed(state: State) -> Instance | None:
+    for device in state.by_role:
+        for instance in state.by_subject.get(device, ()):
+            given_up = instance.failures >= instance.definition.tries
+            mounts = instance.definition.strategy is Strategy.MOUNT_ROOT
+            if mounts and instance.state is JobState.FAILED and given_up:
+                return instance
+    return None
+
+
+def _unlock_holds(state: State) -> tuple[Hold, ...]:
+    """A person who is asked, or a key that is derived, holds every clock that it can serve."""
+    return tuple(
+        Hold(key, instance.subject, instance.reason or "is about to be unlocked")
+        for key, instance in state.pending[Strategy.UNLOCK].items()
+    )
+
+
+def _mount_holds(state: State) -> tuple[Hold, ...]:
+    return tuple(
+        Hold(key, instance.subject, instance.reason)
+        for key, instance in state.pending[Strategy.MOUNT_ROOT].items()
+    )
+
+
+def _work_holds(state: State) -> tuple[Hold, ...]:
+    """Work in progress may reveal a member too."""
+    return tuple(
+        Hold(key, instance.subject, instance.reason)
+        for strategy in (Strategy.RUN, Strategy.DEGRADED_START)
+        for key, instance in state.pending[strategy].items()
+        if instance.busy
+    )
+
+
+def _may_lead(state: State, hold: Hold, array: str) -> bool:
+    """True when what the hold is for could reveal a member of the array.
+
+    What stands on the array cannot: it is there only after the array.
+    """
+    return hold.subject is not None and not state.devices.stands_on(hold.subject, array)
+
+
+def fail(state: State, reason: str) -> None:
+    """Show why, then open the shell or end the boot as people asked; waiting goes on (R23, R24)."""
+    state.failed = True
+    state.act(ShowFailure(reason, explain(state)))
+    settings = state.settings
+    if settings.emergency is not Emergency.WAIT:
+        end = Deadline(END, settings.emergency_delay, grace=settings.grace)
+        state.deadlines[END] = end
+        end.update((), state.now)
+        delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
+        state.report(f"{settings.emergency.value}{delay}, unless the root turns up")
+    elif settings.shell:
+        state.act(OpenShell())
+    else:
+        state.report("no shell (rd.shell=0); the boot goes on if the root turns up")
+
+
+def try_again(state: State, unlocker: Unlocker) -> None:
+    """The shell has ended: whatever had failed may be tried again."""
+    state.refused = ""
+    state.failed = False
+    for instance in state.instances.values():
+        if instance.state is JobState.FAILED:
+            instance.failures = 0
+            unlocker.forget(instance)
+            state.move(instance, Stimulus.RETRY, "tried again after the shell")
+    if SYSROOT not in state.mounted:
+        state.report(f"the shell has ended: waiting again for root, {state.settings.root}")
+        start_clock(state)

@@ -1,0 +1,153 @@
+"""The rules that every instance follows, whatever its strategy; applied to a fixed point."""
+
+from initpy.core.actions import Run, Stop
+from initpy.core.events import JobEnded
+from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.secret import Secret
+from initpy.core.state import State, argv
+from initpy.core.timers import Timer
+
+# How long the effect of a command that ended well may take to show: udev runs
+# its rules on a loaded machine. Not a delay: nothing waits for it.
+EFFECT_SECONDS = 20.0
+
+
+def matches(state: State, instance: Instance) -> bool:
+    """True when the subject still is what the job's `match` asks for."""
+    if instance.subject is None:
+        return True
+    device = state.device(instance)
+    return device is not None and instance.definition.match.accepts(device.properties)
+
+
+def settle(state: State, instance: Instance) -> bool:
+    """Apply the first rule of the present state that applies; False when none does."""
+    fact = state.holds_true(instance)
+    match instance.state:
+        case JobState.WAITING:
+            return _wait(state, instance, fact)
+        case JobState.READY:
+            return _ready(state, instance, fact)
+        case JobState.AWAITING if fact:
+            state.move(instance, Stimulus.FACT, "its effect is there")
+        case JobState.AWAITING if not state.timers.armed(Timer.EFFECT, instance.key):
+            fail(state, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
+        case JobState.FAILED if fact:
+            state.move(instance, Stimulus.FACT, "done by other means")
+        case JobState.FAILED:
+            return _retry(state, instance)
+        case JobState.SKIPPED if fact:
+            state.move(instance, Stimulus.FACT, "done by other means")
+        case JobState.DONE if not fact and matches(state, instance):
+            state.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
+        case JobState.WITHDRAWN if not fact and matches(state, instance):
+            state.move(instance, Stimulus.BACK, "matches again")
+        case _:
+            return False
+    return True
+
+
+def _wait(state: State, instance: Instance, fact: bool) -> bool:
+    device = state.device(instance)
+    if fact:
+        state.move(instance, Stimulus.FACT, "already so")
+    elif not matches(state, instance):
+        state.move(instance, Stimulus.GONE, "no longer applies")
+    elif why := state.unwanted(instance):
+        state.move(instance, Stimulus.NOT_WANTED, why)
+    elif device is None or device.ready or not instance.definition.needs_ready:
+        state.move(instance, Stimulus.SUBJECT_READY, "")
+    else:
+        instance.reason = f"{device.node} is not ready"
+        return False
+    return True
+
+
+def _ready(state: State, instance: Instance, fact: bool) -> bool:
+    device = state.device(instance)
+    if fact:
+        state.move(instance, Stimulus.FACT, "already so")
+    elif not matches(state, instance):
+        state.move(instance, Stimulus.GONE, "no longer applies")
+    elif device is not None and instance.definition.needs_ready and not device.ready:
+        state.move(instance, Stimulus.SUBJECT_UNREADY, f"{device.node} is not ready")
+    else:
+        return False
+    return True
+
+
+def _retry(state: State, instance: Instance) -> bool:
+    exhausted = instance.failures >= instance.definition.tries
+    if exhausted or state.timers.armed(Timer.RETRY, instance.key):
+        return False
+    state.move(instance, Stimulus.RETRY, "tried again")
+    return True
+
+
+def start(
+    state: State,
+    instance: Instance,
+    command: tuple[str, ...] | None = None,
+    secret: Secret | None = None,
+) -> None:
+    """Run the instance's command (or `command`, filled in by a strategy)."""
+    begin(state, instance)
+    words = argv(state, instance.definition, instance) if command is None else command
+    state.act(Run(instance.key, instance.run, words, instance.subject, secret))
+
+
+def begin(state: State, instance: Instance) -> None:
+    """Move to running, with the command's deadline armed."""
+    instance.run += 1
+    instance.succeeded = False
+    state.move(instance, Stimulus.STARTED, state.describe(instance))
+    if instance.definition.timeout:
+        due = state.now + instance.definition.timeout
+        state.timers.start(Timer.LIMIT, instance.key, due)
+
+
+def stop_overdue(state: State, instance: Instance) -> None:
+    """End a command that takes longer than its job allows; its end is reported as usual."""
+    if instance.state is JobState.RUNNING:
+        state.report(f"{state.describe(instance)}: took too long, stopped")
+        state.act(Stop(instance.key, instance.run))
+
+
+def ended(state: State, instance: Instance, event: JobEnded) -> None:
+    """Take note of how a command ended: with status 0 its effect is awaited."""
+    state.timers.cancel(Timer.LIMIT, instance.key)
+    if event.status == 0:
+        instance.succeeded = True
+        _publish(state, instance, event.output)
+        state.timers.start(Timer.EFFECT, instance.key, state.now + EFFECT_SECONDS)
+        state.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
+    else:
+        fail(state, instance, Stimulus.ENDED_BADLY, _complaint(event))
+
+
+def fail(state: State, instance: Instance, stimulus: Stimulus, reason: str) -> None:
+    """Fail, and arm the next try while there is one."""
+    instance.failures += 1
+    again = instance.failures < instance.definition.tries
+    state.report(f"{state.describe(instance)}: {reason}", detail=again)
+    state.move(instance, stimulus, reason)
+    if again:
+        due = state.now + instance.definition.retry_after
+        state.timers.start(Timer.RETRY, instance.key, due)
+
+
+def _complaint(event: JobEnded) -> str:
+    how = f"killed by signal {-event.status}" if event.status < 0 else f"status {event.status}"
+    return f"{event.error} ({how})" if event.error else f"failed with {how}"
+
+
+def _publish(state: State, instance: Instance, output: str) -> None:
+    """Turn the KEY=VALUE lines that the job publishes into properties of its subject."""
+    facts = {}
+    for line in output.splitlines():
+        key, separator, value = line.partition("=")
+        if separator and key in instance.definition.publishes:
+            facts[key] = value.strip("'\"")
+    if facts and instance.subject is not None:
+        instance.published = True
+        state.devices.publish(instance.subject, facts)

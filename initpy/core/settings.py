@@ -1,0 +1,134 @@
+"""What people asked for, as values: root, timers, policies, volumes. `config` makes them."""
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from initpy.core.definitions import Layer
+from initpy.core.devices import Device
+
+
+class Naming(enum.Enum):
+    """The ways a device is named; the value is the prefix, as in `root=UUID=…`."""
+
+    UUID = "UUID"
+    LABEL = "LABEL"
+    PARTUUID = "PARTUUID"
+    PARTLABEL = "PARTLABEL"
+    PATH = "PATH"
+
+
+# udev encodes what is not printable in these properties, see string_escape in udev(7).
+PROPERTY = {
+    Naming.UUID: "ID_FS_UUID_ENC",
+    Naming.LABEL: "ID_FS_LABEL_ENC",
+    Naming.PARTUUID: "ID_PART_ENTRY_UUID",
+    Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
+}
+
+
+def unescape(text: str) -> str:
+    r"""Undo udev's `\x20` encoding of bytes; the bytes are UTF-8."""
+    if "\\x" not in text:
+        return text
+    raw = re.sub(
+        rb"\\x([0-9a-fA-F]{2})", lambda code: bytes([int(code[1], 16)]), text.encode("utf-8")
+    )
+    return raw.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """A device as people name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
+
+    naming: Naming
+    value: str
+
+    def names(self, device: Device) -> bool:
+        """True when this device is the one meant."""
+        if self.naming is Naming.PATH:
+            return self.value == device.node or self.value in device.links
+        found = device.properties.get(PROPERTY[self.naming])
+        if found is None:
+            return False
+        if self.naming in (Naming.UUID, Naming.PARTUUID):
+            return found.lower() == self.value.lower()
+        return unescape(found) == self.value
+
+    def __str__(self) -> str:
+        return self.value if self.naming is Naming.PATH else f"{self.naming.value}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """One encrypted volume that people named, from either crypttab dialect or the command line."""
+
+    source: DeviceSpec
+    name: str  # of the mapping, /dev/mapper/NAME
+    key: str | None = None  # path of a key file in the image
+    options: tuple[str, ...] = ()  # arguments of cryptsetup, already checked
+    tries: int = 3  # wrong passphrases; 0 = no limit
+    optional: bool = False  # nofail: the boot does not wait for it
+
+
+class Degraded(enum.Enum):
+    """Whether an array may start without its missing members (R8)."""
+
+    YES = "yes"
+    NO = "no"
+
+
+class Emergency(enum.Enum):
+    """What a final failure leads to when there is no shell (R24)."""
+
+    WAIT = "wait"
+    REBOOT = "reboot"
+    POWEROFF = "poweroff"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPolicy:
+    """Whether a technology is used, and for which names only (none named: for all)."""
+
+    enabled: bool = True
+    named: frozenset[str] = frozenset()
+    by: str = ""  # the parameter that named or disabled it, for messages
+
+
+@dataclass(frozen=True, slots=True)
+class RootMount:
+    """How root is mounted: `rootfstype=`, `rootflags=`, `ro`/`rw`."""
+
+    types: tuple[str, ...] = ()  # empty: what udev found
+    flags: tuple[str, ...] = ()
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides a boot besides the events."""
+
+    root: DeviceSpec | None = None
+    mount: RootMount = RootMount()
+    init: str | None = None
+    init_arguments: tuple[str, ...] = ()
+    root_wait: float | None = 90.0  # seconds; None = for ever
+    grace: float = 10.0  # seconds after the last hold ends (R6)
+    layers: Mapping[Layer, LayerPolicy] = field(default_factory=dict)
+    volumes: tuple[VolumeSpec, ...] = ()
+    md_timeout: float = 30.0
+    md_degraded: Degraded = Degraded.YES
+    shell: bool = True
+    emergency: Emergency = Emergency.WAIT
+    emergency_delay: float = 0.0
+    quiet: bool = False
+
+    def layer(self, layer: Layer) -> LayerPolicy:
+        """The policy of a technology; enabled for all when nothing was said."""
+        return self.layers.get(layer, LayerPolicy())
+
+    def volume(self, device: Device) -> VolumeSpec | None:
+        """The specification that people gave for this encrypted device, if any."""
+        return next((each for each in self.volumes if each.source.names(device)), None)

@@ -1,0 +1,158 @@
+"""Everything the boot knows: the devices, the jobs on them, the clocks, the prompts."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Action, Moved, Report
+from initpy.core.deadlines import Deadline
+from initpy.core.definitions import JobDefinition, Strategy, Success
+from initpy.core.devices import Device, DeviceGraph
+from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.secret import Secret
+from initpy.core.settings import Settings
+from initpy.core.timers import Timer, Timers
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+SYSROOT = "/sysroot"
+
+
+@dataclass(slots=True)
+class State:
+    """The one mutable value of the core; `Boot` owns it, strategies read and change it."""
+
+    settings: Settings
+    now: float = 0.0
+    devices: DeviceGraph = field(default_factory=DeviceGraph)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    by_subject: dict[str, list[Instance]] = field(default_factory=dict)
+    pending: dict[Strategy, dict[str, Instance]] = field(
+        default_factory=lambda: {each: {} for each in Strategy}
+    )
+    timers: Timers = field(default_factory=Timers)
+    deadlines: dict[str, Deadline] = field(default_factory=dict)  # those that can be held
+    mounted: dict[str, str] = field(default_factory=dict)
+    known: list[Secret] = field(default_factory=list)  # passphrases that opened something (R12)
+    prompts: list[str] = field(default_factory=list)  # jobs that want to ask; the first one does
+    asking: str | None = None
+    forced: set[str] = field(default_factory=set)  # degraded starts due with the root deadline (R7)
+    by_role: set[str] = field(default_factory=set)  # devices that root= names
+    handed_over: bool = False
+    refused: str = ""  # why the mounted root could not be handed over to
+    failed: bool = False  # the failure screen has been shown
+    actions: list[Action] = field(default_factory=list)
+    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
+    # Instances whose success is any device's property: by the (key, value) awaited.
+    awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+
+    def act(self, action: Action) -> None:
+        """Have something done."""
+        self.actions.append(action)
+
+    def report(self, text: str, detail: bool = False) -> None:
+        """Tell people something."""
+        self.actions.append(Report(text, detail))
+
+    def touch(self, instance: Instance) -> None:
+        """Have the instance looked at before this event is finished with."""
+        self.dirty[instance.key] = None
+
+    def touch_all(self, instances: Iterable[Instance]) -> None:
+        """`touch` each."""
+        for instance in instances:
+            self.dirty[instance.key] = None
+
+    def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
+        """Move an instance, note it for the journal and look at it again."""
+        before = instance.move(stimulus, self.now, reason)
+        self.act(Moved(instance.key, before.value, instance.state.value, reason))
+        pending = self.pending[instance.definition.strategy]
+        if instance.pending:
+            pending[instance.key] = instance
+        else:
+            pending.pop(instance.key, None)
+        if instance.state is JobState.DONE:
+            instance.failures = 0
+        if instance.state is not JobState.AWAITING:
+            self.timers.cancel(Timer.EFFECT, instance.key)
+        self.touch(instance)
+
+    def device(self, instance: Instance) -> Device | None:
+        """The subject as it is now; None when it is gone or the job has none."""
+        return self.devices.get(instance.subject) if instance.subject is not None else None
+
+    def fill(self, template: str, instance: Instance) -> str:
+        """Put the subject's properties into a template; absent ones become empty."""
+        device = self.device(instance)
+        properties = device.properties if device else {}
+        return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
+
+    def describe(self, instance: Instance) -> str:
+        """What the job does, as a sentence part for people."""
+        return self.fill(instance.definition.does, instance)
+
+    def holds_true(self, instance: Instance) -> bool:
+        """True when the world shows what the job is to achieve."""
+        success: Success = instance.definition.success
+        device = self.device(instance)
+        checks: tuple[tuple[object, Callable[[], bool]], ...] = (
+            (success.holder, lambda: self._has_holder(instance)),
+            (
+                success.subject,
+                lambda: (
+                    device is not None
+                    and success.subject is not None
+                    and success.subject.accepts(device.properties)
+                ),
+            ),
+            (success.device, lambda: self._has_device(instance)),
+            (success.mounted, lambda: success.mounted in self.mounted),
+            (success.published, lambda: instance.published),
+            (success.exit, lambda: instance.succeeded),
+        )
+        return all(check() for stated, check in checks if stated)
+
+    def _has_holder(self, instance: Instance) -> bool:
+        match = instance.definition.success.holder
+        if match is None or instance.subject is None:
+            return False
+        return any(
+            match.accepts(each.properties) for each in self.devices.holders(instance.subject)
+        )
+
+    def awaited(self, instance: Instance) -> list[tuple[str, str]]:
+        """The `(property, value)` pairs of any device that the job's success asks for."""
+        asked = instance.definition.success.device or {}
+        return [(key, self.fill(text, instance)) for key, text in asked.items()]
+
+    def _has_device(self, instance: Instance) -> bool:
+        asked = self.awaited(instance)
+        found = [self.devices.having(key, value) for key, value in asked]
+        return bool(found) and bool(frozenset.intersection(*found))
+
+    def unwanted(self, instance: Instance) -> str | None:
+        """Why people do not want this job to run, or None when they do (R1)."""
+        layer = instance.definition.layer
+        if layer is None:
+            return None
+        policy = self.settings.layer(layer)
+        if not policy.enabled:
+            return f"switched off by {policy.by}"
+        templates = instance.definition.identity
+        if not policy.named or not templates:
+            return None
+        names = {normalised(self.fill(each, instance)) for each in templates}
+        if names & {normalised(each) for each in policy.named}:
+            return None
+        return f"not among those that {policy.by} names"
+
+
+def normalised(name: str) -> str:
+    """Names of arrays and volumes compared regardless of how their UUID is punctuated."""
+    bare = name.lower().replace(":", "").replace("-", "")
+    return bare if re.fullmatch("[0-9a-f]{32}", bare) else name
+
+
+def argv(state: State, definition: JobDefinition, instance: Instance) -> tuple[str, ...]:
+    """The command of a plain job with the subject's properties filled in."""
+    return tuple(state.fill(word, instance) for word in definition.run)

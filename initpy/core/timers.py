@@ -1,0 +1,55 @@
+"""Timers of single jobs: time limit, retry, effect. Nothing holds them."""
+
+import enum
+import heapq
+from dataclasses import dataclass, field
+
+
+class Timer(enum.Enum):
+    """What a timer is for."""
+
+    LIMIT = "time limit"  # of a running command
+    EFFECT = "effect"  # of a command that ended well, to show
+    RETRY = "retry"  # of a job that failed
+    NOTICE = "notice"  # tell people that the boot still waits
+
+
+@dataclass(slots=True)
+class Timers:
+    """Due times by purpose and job; the cost of each call is logarithmic at most."""
+
+    _due: dict[tuple[Timer, str], float] = field(default_factory=dict)
+    _heap: list[tuple[float, int, Timer, str]] = field(default_factory=list)
+    _order: int = 0
+
+    def start(self, timer: Timer, key: str, due: float) -> None:
+        """Arm or re-arm."""
+        self._due[timer, key] = due
+        self._order += 1
+        heapq.heappush(self._heap, (due, self._order, timer, key))
+
+    def cancel(self, timer: Timer, key: str) -> None:
+        """Disarm; fine when it is not armed."""
+        self._due.pop((timer, key), None)
+
+    def armed(self, timer: Timer, key: str) -> bool:
+        """True from `start` until it is due or cancelled."""
+        return (timer, key) in self._due
+
+    def _drop_stale(self) -> None:
+        while self._heap and self._due.get(self._heap[0][2:]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+
+    def next(self) -> float | None:
+        """When the next timer is due."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: float) -> list[tuple[Timer, str]]:
+        """Disarm the timers that are due and say which, the earliest first."""
+        due = []
+        while (at := self.next()) is not None and at <= now:
+            _, _, timer, key = heapq.heappop(self._heap)
+            del self._due[timer, key]
+            due.append((timer, key))
+        return due
