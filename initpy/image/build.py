@@ -1,0 +1,269 @@
+"""Build an image: collect everything, check that it runs, write it."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from initpy.config.errors import InputError
+from initpy.image import firmware, kmod, layout, python, stage
+from initpy.image.assembly import Assembly
+from initpy.image.compress import check_method
+from initpy.image.elf import read_elf
+from initpy.image.missing import IncompleteError, Missing
+from initpy.image.needs import Needs, gather, load_jobs
+from initpy.image.output import write_image
+from initpy.image.programs import Named
+from initpy.image.recipe import Recipe, project_folder
+from initpy.image.tree import Entry, File, Tree, host_file
+
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build.
+
+    `drivers` and `programs` must exist; those of a recipe (`recipe_*`) are taken
+    where the kernel and the machine have them.
+    """
+
+    kernel: str
+    modules: Path  # the kernel's /lib/modules/VERSION
+    output: Path
+    jobs: tuple[Path, ...]  # folders or files
+    programs: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()  # module names, or folders with a slash at the end
+    files: tuple[tuple[Path, str], ...] = ()  # (here, in the image)
+    init: bytes | None = None  # in place of initpy's /init
+    python: bool = True  # the interpreter and initpy itself
+    compression: str = "zstd"
+    level: int | None = None
+    recipe_drivers: tuple[str, ...] = ()
+    recipe_without: tuple[str, ...] = ()
+    recipe_programs: tuple[str, ...] = ()
+    rules: Path = field(default_factory=lambda: project_folder("rules"))
+    mtime: int = 0  # of everything in the image
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """All that will be in the image, complete and checked."""
+
+    tree: Tree
+    warnings: tuple[str, ...]
+    absent_firmware: tuple[tuple[str, str], ...]
+    absent_drivers: tuple[str, ...]  # of the recipe, which this kernel does not have
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What was built and what it took."""
+
+    output: Path
+    size: int
+    seconds: float
+    assembled: Assembled
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Entries collected in a thread of their own."""
+
+    entries: dict[str, Entry]
+    missing: tuple[Missing, ...]
+    checked: tuple[str, ...] = ()  # Python modules to import as a check
+    opened: tuple[tuple[str, str], ...] = ()  # libraries opened by name, and by whom
+    absent_firmware: tuple[tuple[str, str], ...] = ()
+    absent_drivers: tuple[str, ...] = ()
+
+
+def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
+    """The request with a recipe's drivers and programs, and its compression."""
+    return replace(
+        request,
+        compression=recipe.compression,
+        level=recipe.level,
+        recipe_drivers=tuple(name for group in recipe.drivers for name in group.take),
+        recipe_without=tuple(name for group in recipe.drivers for name in group.leave),
+        recipe_programs=tuple(name for group in recipe.programs for name in group.take),
+    )
+
+
+def build(request: BuildRequest, progress: Progress = silent) -> BuildReport:
+    """Build the image and put it in place of an older one.
+
+    Raises InputError (a file or value that cannot be used), IncompleteError
+    (things missing, all of them listed) or ToolError; an older image then stays.
+    """
+    started = time.monotonic()
+    assembled = assemble(request, progress)
+    clock = _Clock(progress)
+    with clock.step("compressing and writing"):
+        size = write_image(
+            assembled.tree, request.output, request.compression, request.level, request.mtime
+        )
+    assembled = replace(assembled, steps=(*assembled.steps, *clock.steps))
+    return BuildReport(request.output, size, time.monotonic() - started, assembled)
+
+
+def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
+    """Collect and check the image's content without writing it."""
+    check_method(request.compression, request.level)
+    if request.init is None and not request.python:
+        raise InputError("init", None, "an /init of your own when Python is left out")
+    clock = _Clock(progress)
+    with clock.step("reading job files"):
+        jobs = load_jobs(request.jobs)
+        needs = gather(jobs, request.programs, request.drivers)
+    assembly = Assembly()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        modules_part = pool.submit(_collect_modules, request, needs)
+        python_part = pool.submit(_collect_python, needs) if request.python else None
+        with clock.step("programs, rules and files"):
+            _collect_programs(assembly, request, needs)
+            for job in jobs:
+                assembly.tree.add(f"/usr/lib/initpy/jobs/{job.path.name}", host_file(job.path))
+        parts = []
+        if python_part is not None:
+            with clock.step("Python"):
+                parts.append(python_part.result())
+        with clock.step("kernel modules"):
+            parts.append(modules_part.result())
+    with clock.step("libraries"):
+        for part in parts:
+            assembly.add_entries(part.entries)
+            assembly.missing.extend(part.missing)
+        # Placed last and over everything else: what the request says holds.
+        assembly.add_placed(request.files)
+        if request.init is not None:
+            assembly.tree.add("/init", File(request.init, 0o755), replace=True)
+        assembly.close([opened for part in parts for opened in part.opened])
+    if assembly.missing:
+        raise IncompleteError(assembly.missing)
+    with clock.step("checking"):
+        _check(assembly, [name for part in parts for name in part.checked])
+    return Assembled(
+        tree=assembly.tree,
+        warnings=tuple(assembly.warnings),
+        absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
+        absent_drivers=tuple(name for part in parts for name in part.absent_drivers),
+        steps=tuple(clock.steps),
+    )
+
+
+def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -> None:
+    layout.add_layout(assembly.tree)
+    assembly.tree.add("/etc/initrd-release", File(layout.release()))
+    assembly.add_programs(needs.programs)
+    recipe = (Named(name, "the recipe") for name in request.recipe_programs)
+    assembly.add_programs(recipe, required=False)
+    assembly.add_rules(needs.rules, request.rules)
+    assembly.add_files(needs.files, needs.optional)
+
+
+def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
+    """Kernel modules with their firmware and indexes."""
+    try:
+        index = kmod.read_index(request.modules)
+    except IncompleteError as error:
+        return _Part({}, error.missing)
+    spare = [kmod.Want(name, "the recipe") for name in request.recipe_drivers]
+    selection = kmod.select(index, [*needs.modules, *spare], request.recipe_without)
+    missing = tuple(item for item in selection.missing if item.wanted_by != "the recipe")
+    absent = tuple(item.name for item in selection.missing if item.wanted_by == "the recipe")
+    folder = f"/usr/lib/modules/{request.kernel}"
+    entries: dict[str, Entry] = {
+        f"{folder}/{path}": File(index.folder / path) for path in selection.paths
+    }
+    tables = stage.module_tables(index, selection.paths)
+    entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
+    wanted = firmware.declared(index.folder / path for path in selection.paths)
+    found = firmware.find(wanted, request.kernel)
+    entries.update({str(path): File(path) for path in found.files})
+    return _Part(entries, missing, absent_firmware=found.absent, absent_drivers=absent)
+
+
+def _collect_python(needs: Needs) -> _Part:
+    """The interpreter, its modules as bytecode, and the commands that start it."""
+    interpreter = python.find_interpreter()
+    extra = [each.name for each in needs.python]
+    modules = python.collect(interpreter, extra)
+    if modules.missing:
+        return _Part({}, modules.missing)
+    entries: dict[str, Entry] = {
+        python.in_image(module, interpreter): File(module.source)
+        for module in modules.found
+        if module.extension
+    }
+    compiled = python.compiled(interpreter, modules.found)
+    entries.update({path: File(data) for path, data in compiled.items()})
+    entries[f"/usr/bin/python{interpreter.version}"] = File(interpreter.program, 0o755)
+    entries.update(layout.entry_points(interpreter.version))
+    names = tuple(module.name for module in modules.found)
+    opened = tuple((python.OPENED[name], name) for name in names if name in python.OPENED)
+    return _Part(entries, (), checked=names, opened=opened)
+
+
+def _check(assembly: Assembly, modules: list[str]) -> None:
+    """Run the loader and the interpreter inside a copy of the image; make ld.so's cache there."""
+    with TemporaryDirectory(prefix="initpy-check-") as folder:
+        root = Path(folder)
+        stage.write_out(assembly.tree, root)
+        assembly.tree.add("/etc/ld.so.cache", File(stage.library_cache(root)))
+        if not stage.may_change_root():
+            assembly.warnings.append(
+                "not checked by running it: neither root nor user namespaces (unshare) are to hand"
+            )
+            return
+        problems = stage.check_programs(root, _dynamic_programs(assembly.tree))
+        if problems:
+            raise IncompleteError(
+                Missing("library", problem, "a program", "") for problem in problems
+            )
+        if modules:
+            stage.check_imports(root, next(_interpreters(assembly.tree)), modules)
+
+
+def _dynamic_programs(tree: Tree) -> Iterator[tuple[str, str]]:
+    """(program, ELF interpreter) for each program that names one."""
+    for path, entry in tree.items():
+        if path.startswith(stage.UNSTAGED) or not isinstance(entry, File):
+            continue
+        if isinstance(entry.source, Path) and entry.mode & 0o111:
+            elf = read_elf(entry.source)
+            if elf is not None and elf.interpreter is not None and "/lib/" not in path:
+                yield path, elf.interpreter
+
+
+def _interpreters(tree: Tree) -> Iterator[str]:
+    return (path for path, _ in tree.items() if path.startswith("/usr/bin/python"))
+
+
+class _Clock:
+    """Tells progress and measures the steps."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.steps: list[Step] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self._progress(name)
+        started = time.monotonic()
+        yield
+        self.steps.append(Step(name, time.monotonic() - started))

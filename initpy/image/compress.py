@@ -1,0 +1,81 @@
+"""Compression of the finished archive: by which program, and so that it repeats itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from initpy.config.errors import InputError
+from initpy.image.process import Pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way of compressing: its program, the levels it knows, and the usual one."""
+
+    command: tuple[str, ...]
+    levels: range
+    usual: int
+    package: str
+
+
+# The output must not depend on the number of processors. zstd splits its input
+# by level alone once it runs workers, and -T0 runs at least one; xz splits by
+# block size alone as long as it is told a number of threads above one.
+# The kernel's xz knows no check but CRC32 (Documentation/staging/xz.rst).
+METHODS = {
+    "zstd": Method(("zstd", "-q", "-c", "-T0"), range(1, 20), 12, "zstd"),
+    "gzip": Method(("gzip", "-n", "-c"), range(1, 10), 6, "gzip"),
+    "xz": Method(("xz", "-q", "-c", "--check=crc32", "-T2"), range(10), 6, "xz-utils"),
+}
+NONE = "none"
+
+
+class Sink(Protocol):
+    """Where the archive goes: written to, then finished or abandoned."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """No compression: straight into the file."""
+
+    put: Callable[[bytes], object]
+
+    def write(self, data: bytes) -> None:
+        self.put(data)
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+    def abandon(self) -> None:
+        """Nothing is running."""
+
+
+def open_sink(output: BinaryIO, compression: str, level: int | None) -> Sink:
+    """Start compressing into `output`. InputError for a method or level that does not exist."""
+    check_method(compression, level)
+    if compression == NONE:
+        return Plain(output.write)
+    method = METHODS[compression]
+    chosen = method.usual if level is None else level
+    command = (*method.command, f"-{chosen}")
+    return Pipe(command, output.fileno(), hint=f"apt install {method.package}")
+
+
+def check_method(compression: str, level: int | None) -> None:
+    """InputError unless the method exists and knows the level."""
+    if compression == NONE:
+        if level is not None:
+            raise InputError("level", level, "no level, as nothing is compressed")
+        return
+    if compression not in METHODS:
+        raise InputError("compression", compression, f"one of {', '.join((*METHODS, NONE))}")
+    levels = METHODS[compression].levels
+    if level is not None and level not in levels:
+        expected = f"{levels.start} to {levels.stop - 1} for {compression}"
+        raise InputError("level", level, expected)

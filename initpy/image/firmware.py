@@ -1,0 +1,62 @@
+"""Firmware that the chosen kernel modules declare (modinfo(8)), where this machine has it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image import process
+
+# The kernel's search path (Documentation/driver-api/firmware/fw_search_path.rst),
+# in which VERSION stands for the kernel's release.
+FOLDERS = ("updates/VERSION", "updates", "VERSION", ".")
+SUFFIXES = ("", ".xz", ".zst")
+ROOT = Path("/usr/lib/firmware")
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """Files on this machine, and (module, file) pairs for what is not here."""
+
+    files: tuple[Path, ...]
+    absent: tuple[tuple[str, str], ...]
+
+
+def declared(modules: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """(module, firmware file) pairs; a file may be a pattern."""
+    paths = [str(path) for path in modules]
+    if not paths:
+        return ()
+    output = process.run(["modinfo", *paths], hint="apt install kmod")
+    pairs: list[tuple[str, str]] = []
+    module = ""
+    for line in output.decode(errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        if key == "filename":
+            module = value.strip().rpartition("/")[2].partition(".")[0]
+        elif key == "firmware":
+            pairs.append((module, value.strip()))
+    return tuple(sorted(set(pairs)))
+
+
+def find(pairs: Iterable[tuple[str, str]], kernel: str, root: Path = ROOT) -> Firmware:
+    """Look the declared files up as the kernel would."""
+    files: set[Path] = set()
+    absent: list[tuple[str, str]] = []
+    for module, name in pairs:
+        matching = _matching(name, kernel, root)
+        files.update(matching)
+        if not matching:
+            absent.append((module, name))
+    return Firmware(tuple(sorted(files)), tuple(absent))
+
+
+def _matching(name: str, kernel: str, root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    for folder in FOLDERS:
+        base = root / folder.replace("VERSION", kernel)
+        for suffix in SUFFIXES:
+            found = [path for path in base.glob(name + suffix) if path.is_file()]
+            if found:
+                return found
+    return []

@@ -1,0 +1,76 @@
+"""What an image must contain, gathered from job files and the request, with who asks for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.config.jobs import JobFile, load_job_file
+from initpy.image.kmod import Want
+from initpy.image.programs import Named
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file, rule or Python module by name."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Everything wanted, each with the file that wants it."""
+
+    programs: tuple[Named, ...]
+    modules: tuple[Want, ...]
+    rules: tuple[Wanted, ...]
+    files: tuple[Wanted, ...]
+    optional: tuple[Wanted, ...]
+    python: tuple[Wanted, ...]
+
+
+def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
+    """The job files in folders and those given one by one; a later one replaces its namesake.
+
+    InputError for one that does not validate: it would not work in the image either.
+    """
+    paths: dict[str, Path] = {}
+    for place in places:
+        if not place.exists():
+            raise InputError(str(place), "nothing", "a job file or a folder of job files")
+        found = sorted(place.glob("*.toml")) if place.is_dir() else [place]
+        paths.update({path.name: path for path in found})
+    files = tuple(load_job_file(path) for _, path in sorted(paths.items()))
+    owners: dict[str, Path] = {}
+    for file in files:
+        for job in file.jobs:
+            other = owners.setdefault(job.name, file.path)
+            if other != file.path:
+                where = f"{file.path}: job name"
+                raise InputError(where, job.name, f"a name that {other} has not taken")
+    return files
+
+
+def gather(
+    jobs: Iterable[JobFile],
+    programs: Iterable[str] = (),
+    drivers: Iterable[str] = (),
+) -> Needs:
+    """The needs of the job files and of the request itself."""
+    request = "the request"
+    files = [(file.image, f"jobs/{file.path.name}") for file in jobs]
+    return Needs(
+        programs=(
+            *(Named(name, by) for image, by in files for name in image.programs),
+            *(Named(name, request) for name in programs),
+        ),
+        modules=(
+            *(Want(name, by) for image, by in files for name in image.modules),
+            *(Want(name, request) for name in drivers),
+        ),
+        rules=tuple(Wanted(name, by) for image, by in files for name in image.rules),
+        files=tuple(Wanted(name, by) for image, by in files for name in image.files),
+        optional=tuple(Wanted(name, by) for image, by in files for name in image.optional),
+        python=tuple(Wanted(name, by) for image, by in files for name in image.python),
+    )

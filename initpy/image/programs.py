@@ -1,0 +1,79 @@
+"""Programs for the image: where they are, their other names, and what scripts run them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image.missing import Missing, package_hint
+
+SEARCHED = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+# Names under which one file serves as several programs. Those of them that
+# this machine has come along with the file.
+OTHER_NAMES = {
+    "kmod": ("modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"),
+    "udevadm": ("/usr/lib/systemd/systemd-udevd",),
+}
+
+# busybox applets that would stand in for initpy itself.
+NEVER_APPLETS = frozenset({"init", "linuxrc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    path: Path
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A program as a job file names it: a name, or an absolute path."""
+
+    name: str
+    by: str
+
+
+def find_program(name: str) -> Path | None:
+    """A program by name in the system's folders, or by absolute path."""
+    if name.startswith("/"):
+        return Path(name) if Path(name).is_file() else None
+    candidates = (Path(folder, name) for folder in SEARCHED)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def find_programs(
+    wanted: tuple[Named, ...],
+) -> tuple[tuple[Program, ...], tuple[Missing, ...]]:
+    """All the programs and their other names, and those that are not there."""
+    found: list[Program] = []
+    missing: list[Missing] = []
+    for named in wanted:
+        path = find_program(named.name)
+        if path is None:
+            hint = package_hint(named.name)
+            missing.append(Missing("program", named.name, named.by, hint))
+            continue
+        found.append(Program(path, named.by))
+        others = (find_program(name) for name in OTHER_NAMES.get(path.name, ()))
+        found.extend(Program(other, named.by) for other in others if other is not None)
+    return tuple(found), tuple(missing)
+
+
+def script_interpreter(path: Path) -> str | None:
+    """The program that runs a script, by its first line (execve(2)); None if it is no script."""
+    with path.open("rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return None
+    words = first[2:].decode(errors="replace").split()
+    if not words:
+        return None
+    # `#!/usr/bin/env NAME`: what matters is NAME.
+    if words[0].endswith("/env") and len(words) > 1:
+        return words[1]
+    return words[0]
+
+
+def applets(listing: bytes) -> tuple[str, ...]:
+    """The paths at which busybox wants links to itself, from `busybox --list-full`."""
+    paths = ("/" + line.strip().lstrip("/") for line in listing.decode().splitlines())
+    return tuple(path for path in paths if path.rpartition("/")[2] not in NEVER_APPLETS)

@@ -1,0 +1,185 @@
+"""The interpreter for the image with only the modules that the runtime imports, as bytecode."""
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image import process
+from initpy.image.imports import Import, named_imports
+from initpy.image.missing import Missing
+
+# The parts of initpy that run in the image, and those that never do.
+RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
+DESK = ("initpy.image", "initpy.lab", "initpy.simulation")
+
+# Modules whose absence their users in the library cope with, and why they stay out.
+BLOCKED = (
+    "ssl",  # asyncio takes it if it is there; OpenSSL is 5 MB and 5 ms
+    "_ssl",
+    "bz2",  # shutil takes what it finds for unpacking archives
+    "_bz2",
+    "lzma",
+    "_lzma",
+)
+
+# Imported by the interpreter or the library when something happens, not when
+# a module loads, so that the probe cannot see them.
+LATE = (
+    "encodings.ascii",  # the C locale's codec, before UTF-8 mode is on
+    "encodings.latin_1",  # for standard streams opened in binary by name
+    "linecache",  # tracebacks
+    "shutil",  # argparse, to learn the terminal's width for --help
+)
+
+# getpath.py takes the folder with this file for the standard library. The
+# module itself is frozen into the interpreter.
+LANDMARK = "os"
+
+# Libraries that a module opens by name.
+OPENED = {"pyudev": "libudev.so.1"}
+
+# -X utf8 and hash seeds apart, nothing of the builder's environment counts.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The interpreter that goes into the image, as it reports itself."""
+
+    program: Path
+    version: str  # such as 3.11
+    library: Path  # its standard library
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the image."""
+
+    name: str
+    package: bool
+    source: Path
+    extension: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    found: tuple[Module, ...]
+    missing: tuple[Missing, ...]
+
+
+def find_interpreter() -> Interpreter:
+    """The interpreter under this one: the distribution's, not that of a virtual environment."""
+    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+    library = process.run([str(program), "-ISB", "-c", ask]).decode().strip()
+    return Interpreter(program, version, Path(library))
+
+
+def collect(interpreter: Interpreter, extra: Iterable[str]) -> Modules:
+    """Import the runtime and the `extra` modules in the interpreter; what was loaded is needed."""
+    package = _folder_of("initpy")
+    runtime = runtime_modules(package)
+    named = [each for source in runtime.values() for each in named_imports(source)]
+    lines = [f"locate\tinitpy\t{package.parent}"]
+    lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
+    for name in sorted(set(extra)):
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        if spec is not None and spec.origin is not None and spec.has_location:
+            lines.append(f"locate\t{spec.name}\t{_holding(Path(spec.origin))}")
+    required = [*runtime, *sorted(set(extra)), *LATE, LANDMARK]
+    lines += [f"require\t{name}" for name in required]
+    lines += [f"{'try' if each.optional else 'require'}\t{each.module}" for each in named]
+    script = Path(__file__).with_name("probe.py")
+    output = process.run(
+        [str(interpreter.program), "-sSBP", str(script)],
+        stdin="\n".join(dict.fromkeys(lines)).encode(),
+        environment=ENVIRONMENT,
+        hint="the interpreter that goes into the image must run on this machine",
+    )
+    return _read(output.decode(), interpreter)
+
+
+def runtime_modules(package: Path) -> dict[str, Path]:
+    """The modules of initpy that the image gets: the runtime's rooms and some commands.
+
+    A subcommand that imports the builder or the lab has no use inside an image.
+    """
+    found = {"initpy": package / "__init__.py"}
+    for room in RUNTIME:
+        folder = package.joinpath(*room.split(".")[1:])
+        for source in sorted(folder.rglob("*.py")):
+            name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
+            if room != "initpy.cli" or not _needs_desk(named_imports(source)):
+                found[name.removesuffix(".__init__")] = source
+    return found
+
+
+def in_image(module: Module, interpreter: Interpreter) -> str:
+    """Where the module's file lies in the image."""
+    library = f"/usr/lib/python{interpreter.version}"
+    if module.extension and module.source.is_relative_to(interpreter.library):
+        return f"{library}/{module.source.relative_to(interpreter.library)}"
+    inside = module.name.replace(".", "/")
+    if module.extension:
+        return f"{library}/{inside}.so"
+    return f"{library}/{inside}/__init__.pyc" if module.package else f"{library}/{inside}.pyc"
+
+
+def compiled(interpreter: Interpreter, modules: Sequence[Module]) -> dict[str, bytes]:
+    """The bytecode of the modules with sources, by path in the image."""
+    sources = [module for module in modules if not module.extension]
+    script = Path(__file__).with_name("bytecode.py")
+    with tempfile.TemporaryDirectory(prefix="initpy-bytecode-") as folder:
+        outputs = [Path(folder, str(number)) for number in range(len(sources))]
+        tasks = [
+            f"{module.source}\t{in_image(module, interpreter)[:-1]}\t{_level(module)}\t{output}"
+            for module, output in zip(sources, outputs, strict=True)
+        ]
+        process.run(
+            [str(interpreter.program), "-sSBP", str(script)],
+            stdin="\n".join(tasks).encode(),
+            environment=ENVIRONMENT,
+        )
+        return {
+            in_image(module, interpreter): output.read_bytes()
+            for module, output in zip(sources, outputs, strict=True)
+        }
+
+
+def _level(module: Module) -> int:
+    """Docstrings are of use in initpy's own modules only, where commands print them as help."""
+    return 1 if module.name.partition(".")[0] == "initpy" else 2
+
+
+def _read(output: str, interpreter: Interpreter) -> Modules:
+    found = [Module(LANDMARK, False, interpreter.library / f"{LANDMARK}.py", False)]
+    missing: list[Missing] = []
+    for line in output.splitlines():
+        match line.split("\t"):
+            case ["module", name, kind, shape, path]:
+                found.append(Module(name, shape == "package", Path(path), kind == "extension"))
+            case ["failed", name, message]:
+                missing.append(Missing("Python module", name, "the runtime", message))
+            case _:
+                missing.append(Missing("Python module", line, "the runtime", "unexpected output"))
+    found = [module for module in found if module.name != "__main__"]
+    return Modules(tuple(sorted(found, key=lambda module: module.name)), tuple(missing))
+
+
+def _needs_desk(imports: Iterable[Import]) -> bool:
+    return any(f"{each.module}.".startswith(f"{room}.") for each in imports for room in DESK)
+
+
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _holding(origin: Path) -> Path:
+    """The folder that must be on the path for a top-level module or package to be found."""
+    return origin.parent.parent if origin.name.startswith("__init__.") else origin.parent

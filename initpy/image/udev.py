@@ -1,0 +1,83 @@
+"""udev rules for the image, and what they call upon: helper programs, groups, users."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image.missing import Missing
+
+# udev(7): programs named without a path are looked up here.
+HELPERS = Path("/usr/lib/udev")
+SYSTEM_RULES = (Path("/usr/lib/udev/rules.d"), Path("/etc/udev/rules.d"))
+
+CALL = re.compile(r'(?:PROGRAM|IMPORT\{program\}|RUN(?:\{program\})?)\s*[=+:!]+\s*"([^"\s]+)')
+OWNER = re.compile(r'OWNER\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
+GROUP = re.compile(r'GROUP\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules files found, by file name."""
+
+    files: tuple[Path, ...]
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """What rules call upon. Programs are absolute paths as udev would look them up."""
+
+    programs: tuple[str, ...]
+    owners: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+def find_rules(wanted: Iterable[tuple[str, str]], own: Path) -> Rules:
+    """Rules by (file name, who wants it): the project's own first, then the system's."""
+    found: dict[str, Path] = {}
+    missing: list[Missing] = []
+    for name, by in wanted:
+        paths = (folder / name for folder in (own, *SYSTEM_RULES))
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            missing.append(Missing("udev rule", name, by, f"not in {own} nor {SYSTEM_RULES[0]}"))
+        else:
+            found[name] = path
+    return Rules(tuple(path for _, path in sorted(found.items())), tuple(missing))
+
+
+def mentions(rules: Iterable[Path]) -> Mentions:
+    """Read rules for the programs, users and groups in them.
+
+    A name made up at run time ("$env{...}") cannot be known and is passed over.
+    """
+    programs: set[str] = set()
+    owners: set[str] = set()
+    groups: set[str] = set()
+    for path in rules:
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        text = "\n".join(lines)
+        called = (name for name in CALL.findall(text) if "$" not in name and "%" not in name)
+        programs.update(name if "/" in name else str(HELPERS / name) for name in called)
+        owners.update(OWNER.findall(text))
+        groups.update(GROUP.findall(text))
+    return Mentions(tuple(sorted(programs)), tuple(sorted(owners)), tuple(sorted(groups)))
+
+
+def account_lines(table: Path, names: Iterable[str]) -> str:
+    """The lines of /etc/passwd or /etc/group for root and the names, without secrets or members.
+
+    Names this machine does not know are left out: udev says so in its log and goes on.
+    """
+    wanted = {"root", *names}
+    lines: list[str] = []
+    for line in table.read_text().splitlines():
+        fields = line.split(":")
+        if fields[0] in wanted and len(fields) >= 4:
+            if len(fields) >= 7:
+                fields = [fields[0], "x", fields[2], fields[3], "", fields[5], "/bin/sh"]
+            else:
+                fields = [fields[0], "x", fields[2], ""]
+            lines.append(":".join(fields))
+    return "\n".join(sorted(lines)) + "\n"
