@@ -34,6 +34,11 @@ class Do:
 Act = Type | Do
 
 
+def _in_words(cue: Cue, act: Act) -> str:
+    what = f"type {act.text!r}" if isinstance(act, Type) else f"{act.deed.value} {act.disk}".strip()
+    return f"{what} after {cue.when.pattern!r}" if cue.when else f"{what} at {cue.at} s"
+
+
 class _Script:
     """One actor's cues in order, and how far they have come."""
 
@@ -45,8 +50,8 @@ class _Script:
         self._due: float | None = None
 
     @property
-    def finished(self) -> bool:
-        return not self._acts
+    def undone(self) -> list[str]:
+        return [_in_words(cue, act) for cue, act in self._acts]
 
     def advance(self, text: str, started: float | None, now: float) -> list[Act]:
         acts: list[Act] = []
@@ -89,9 +94,9 @@ class Director:
         ]
 
     @property
-    def finished(self) -> bool:
-        """Whether everybody has done all they were to do."""
-        return all(script.finished for script in self._scripts)
+    def undone(self) -> tuple[str, ...]:
+        """What is still to be done, in words."""
+        return tuple(words for script in self._scripts for words in script.undone)
 
     def advance(self, text: str, now: float) -> list[Act]:
         """What is to be done now, given all the console's text so far."""

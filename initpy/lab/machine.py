@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import tempfile
@@ -115,6 +116,7 @@ class Machine:
         self.raw = bytearray()  # everything the console said
         self._folder = folder
         argv = spec.command(folder)
+        self.command = shlex.join(argv)
         # A pseudo-terminal, so that QEMU is hung up on when we die, however we die.
         self._qemu = pexpect.spawn(argv[0], argv[1:], echo=False, timeout=None)
         self._qemu.delaybeforesend = None

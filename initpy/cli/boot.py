@@ -1,0 +1,128 @@
+"""Boot scenario files in QEMU, on real disks with the real tools.
+
+A scenario file (tests/scenarios/*.toml) describes a machine's disks and what is
+on them, the kernel command line, what people type and when, what arrives late
+or is missing, and what must be true in the end. The disks are made by mdadm,
+cryptsetup, LVM and mke2fs in a throw-away machine and cached; each boot works
+on copies of its own.
+
+examples:
+  initpy boot tests/scenarios/plain-ext4-label.toml
+  initpy boot --show tests/scenarios/lvm-on-luks-on-raid1.toml
+  initpy boot --interactive tests/scenarios/lvm-on-luks-on-raid1.toml
+  initpy boot --jobs 2 --keep-logs tests/scenarios/*.toml
+  initpy boot --image /boot/initpy-6.1.0-56-amd64.img FILE
+
+The image is built from this checkout unless --image names one. The logs of a
+boot that fails its expectations are kept, and their folder is printed.
+
+environment:
+  INITPY_LAB_ACCEL=tcg|kvm   do not probe whether KVM works
+  INITPY_LAB_PATIENCE=N      factor on the time each scenario may take (emulation: 2)
+  INITPY_LAB_KERNEL=VERSION  one of the unpacked kernels instead of the newest
+
+exit status: 0 if every expectation of every scenario held, 1 if not, 2 for wrong
+input, 3 if the lab itself could not do its work.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from initpy.image.process import ToolError
+from initpy.lab.errors import LabError
+from initpy.lab.parse import load_scenario
+from initpy.lab.run import Bench, Manner, prepare, run_scenario
+from initpy.lab.scenario import Scenario
+from initpy.lab.verdict import Verdict
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The words `initpy boot` understands."""
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario file")
+    parser.add_argument("--image", type=Path, help="boot this image instead of building one")
+    parser.add_argument("--show", action="store_true", help="show the console while it boots")
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="sit at the console: your keys go to the machine, Ctrl-] leaves",
+    )
+    parser.add_argument(
+        "--auto", action="store_true", help="with --interactive: the people of the file type too"
+    )
+    parser.add_argument("--keep-logs", action="store_true", help="keep the logs of good boots too")
+    parser.add_argument("--timeline", action="store_true", help="show the timeline of each boot")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="so many machines at a time (default 1)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Boot the scenarios and say which hold."""
+    scenarios = [load_scenario(path) for path in arguments.files]
+    if (arguments.interactive or arguments.show) and len(scenarios) > 1:
+        print("initpy: --show and --interactive take one file", file=sys.stderr)
+        return 2
+    if arguments.interactive and not sys.stdin.isatty():
+        print("initpy: --interactive needs a terminal; try --show", file=sys.stderr)
+        return 2
+    try:
+        bench = prepare(scenarios, arguments.image, _say)
+        verdicts = _boot_all(scenarios, bench, arguments)
+    except (LabError, ToolError) as error:
+        print(f"initpy: {error}", file=sys.stderr)
+        return 3
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    if len(verdicts) > 1:
+        _say(f"{len(verdicts) - len(failed)} of {len(verdicts)} scenarios hold")
+    return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(f"lab: {line}", flush=True)
+
+
+def _boot_all(
+    scenarios: Sequence[Scenario], bench: Bench, arguments: argparse.Namespace
+) -> list[Verdict]:
+    shown = arguments.show or arguments.interactive
+    manner = Manner(
+        show=_show if shown else None,
+        interactive=arguments.interactive,
+        people=arguments.auto or not arguments.interactive,
+        keep_logs=arguments.keep_logs,
+    )
+
+    def boot(scenario: Scenario) -> Verdict:
+        _say(f"booting {scenario.name}: {scenario.title}")
+        verdict = run_scenario(scenario, bench, manner)
+        _report(verdict, timeline=arguments.timeline, tail=not shown)
+        return verdict
+
+    with ThreadPoolExecutor(max_workers=max(1, arguments.jobs)) as pool:
+        return list(pool.map(boot, scenarios))
+
+
+def _show(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _report(verdict: Verdict, *, timeline: bool, tail: bool) -> None:
+    guest = f", /init to the real init {verdict.guest:.2f} s" if verdict.guest is not None else ""
+    lines = [
+        f"{'holds' if verdict.holds else 'FAILS'}: {verdict.name}: {verdict.outcome.value}"
+        f" after {verdict.wall:.0f} s{guest}"
+    ]
+    lines += [f"  {reason}" for reason in verdict.reasons]
+    if verdict.logs:
+        lines.append(f"  logs: {verdict.logs}")
+    if not verdict.holds and tail:
+        lines += [f"  | {line}" for line in verdict.tail.splitlines()]
+    _say("\n".join(lines))
+    if timeline:
+        from initpy.report.timeline import render
+
+        print(render(verdict.journal), end="\n", flush=True)

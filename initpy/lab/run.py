@@ -1,0 +1,205 @@
+"""Run one scenario in a virtual machine: people, arrivals and faults as the file says."""
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image import cpio
+from initpy.image.tree import Entry, File, Node
+from initpy.lab.acceleration import accelerator
+from initpy.lab.cache import PROJECT, cache_folder
+from initpy.lab.director import Act, Director, Type
+from initpy.lab.disks import copy_disk, prepare_disks
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.images import image_under_test
+from initpy.lab.kernels import Kernel, lab_kernel
+from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
+from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
+from initpy.lab.scenario import Deed, Scenario
+from initpy.lab.verdict import (
+    Observation,
+    Verdict,
+    facts_of,
+    guest_seconds,
+    journal_of,
+    outcome_of,
+    reached,
+    reasons_against,
+    tail_of,
+)
+
+_TICK = 0.2
+# How long a machine that has come to the expected state is watched for what must never appear.
+_SETTLING = 3.0
+_AGENT = PROJECT / "qemu" / "agent.sh"
+_PANIC_TAIL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all boots of one call share."""
+
+    kernel: Kernel
+    image: Path
+    accelerator: tuple[str, ...]
+
+    @property
+    def patience(self) -> float:
+        """The factor on a scenario's `within`: emulation on a loaded host is slow."""
+        given = os.environ.get("INITPY_LAB_PATIENCE")
+        return float(given) if given else (2.0 if self.accelerator == EMULATED else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a boot is watched."""
+
+    show: Callable[[bytes], object] | None = None  # gets the console's output as it comes
+    interactive: bool = False  # the terminal's keyboard is the machine's
+    people: bool = True  # the people of the file type
+    keep_logs: bool = False
+
+
+def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -> Bench:
+    """Make what the scenarios need and the cache lacks: the image, the disks."""
+    kernel = lab_kernel()
+    chosen = accelerator(kernel, progress)
+    built = image or image_under_test(kernel, progress)
+    if not built.is_file():
+        raise LabError(f"{built}: no such image")
+    prepare_disks([scenario.recipe() for scenario in scenarios], kernel, progress)
+    return Bench(kernel, built, chosen)
+
+
+def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
+    """Boot it and judge it; the logs are kept if it does not hold."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    logs = cache_folder("logs", f"{scenario.name}-{stamp}-{os.getpid()}")
+    began = time.monotonic()
+    with machine_folder() as folder:
+        spec = machine_spec(scenario, bench, folder)
+        director = Director(scenario, people=manner.people)
+        with Machine(spec, folder) as machine:
+            try:
+                seen = _watch(machine, scenario, director, bench.patience, manner)
+            finally:
+                _write_logs(logs, machine)
+    wall = time.monotonic() - began
+    reasons = reasons_against(scenario.expect, seen)
+    if not reasons and not manner.keep_logs:
+        shutil.rmtree(logs, ignore_errors=True)
+    return Verdict(
+        name=scenario.name,
+        outcome=outcome_of(seen),
+        reasons=reasons,
+        wall=wall,
+        guest=guest_seconds(seen.text),
+        facts=facts_of(seen),
+        journal=journal_of(seen),
+        logs=logs if logs.exists() else None,
+        tail=tail_of(seen.text),
+    )
+
+
+def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
+    """The machine of a scenario, with its own copies of the disks in the folder."""
+    orders = sum(fault.deed is Deed.KILL_ENGINE for fault in scenario.faults)
+    files: dict[str, bytes | Entry] = {
+        # Readable by root only: there may be keys among them.
+        path: File(content.encode(), 0o600)
+        for path, content in scenario.files
+    }
+    words = [scenario.cmdline, "console=ttyS0"]
+    if orders:
+        agent = _AGENT.read_text().replace('"$ORDERS"', str(orders))
+        files["/lab-agent"] = File(agent.encode(), 0o755)
+        files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)
+        words.append("rdinit=/lab-agent")
+    initrd = bench.image
+    if files:
+        initrd = folder / "initrd"
+        cpio.append(bench.image, [cpio.segment(files)], initrd)
+    drives = []
+    for disk in scenario.disks:
+        file = folder / f"{disk.name}.raw"
+        copy_disk(scenario.recipe(), disk.name, file)
+        drives.append(Drive(disk.name, file, disk.present, disk.bus))
+    return MachineSpec(
+        kernel=bench.kernel.image,
+        initrd=initrd,
+        cmdline=" ".join(word for word in words if word),
+        memory=scenario.memory,
+        drives=tuple(drives),
+        agent=orders > 0,
+        accelerator=bench.accelerator,
+    )
+
+
+def _watch(
+    machine: Machine, scenario: Scenario, director: Director, patience: float, manner: Manner
+) -> Observation:
+    """Follow the boot until it ends, has come to what was expected, or time is up."""
+    now = time.monotonic()
+    deadline = float("inf") if manner.interactive else now + scenario.expect.within * patience
+    settled: float | None = None
+    with ExitStack() as stack:
+        keyboard = stack.enter_context(raw_terminal()) if manner.interactive else None
+        while now < deadline:
+            if keyboard is not None:
+                keys = typed(keyboard, machine.descriptor, _TICK)
+                if ESCAPE in keys:
+                    return _observe(machine, director, "left at the keyboard")
+                machine.send(keys)
+            heard = machine.listen(0.0 if keyboard is not None else _TICK)
+            now = time.monotonic()
+            if heard is None:
+                return _observe(machine, director, _ending(machine))
+            if heard and manner.show is not None:
+                manner.show(heard)
+            for act in director.advance(machine.text, now):
+                _perform(machine, act)
+            seen = _observe(machine, director, None)
+            if "Kernel panic - not syncing" in seen.text:
+                deadline = min(deadline, now + _PANIC_TAIL)
+            if settled is None and reached(scenario.expect, seen):
+                settled = now
+            # A real init powers the machine off, which shows that it can.
+            if settled is not None and now > settled + _SETTLING and not manner.interactive:
+                return seen
+    return _observe(machine, director, None)
+
+
+def _perform(machine: Machine, act: Act) -> None:
+    if isinstance(act, Type):
+        machine.type(act.text)
+    elif act.deed is Deed.PLUG:
+        machine.plug(act.disk)
+    elif act.deed is Deed.UNPLUG:
+        machine.unplug(act.disk)
+    else:
+        machine.order(act.deed.value)
+
+
+def _observe(machine: Machine, director: Director, ended: str | None) -> Observation:
+    return Observation(machine.text, machine.channel, ended, director.undone)
+
+
+def _ending(machine: Machine) -> str:
+    """Why the machine ended; the monitor's last event may come a moment after the console's end."""
+    for _ in range(20):
+        for event in machine.events():
+            if event.name == "SHUTDOWN":
+                return event.reason
+        time.sleep(0.1)
+    return "QEMU ended without saying why"
+
+
+def _write_logs(logs: Path, machine: Machine) -> None:
+    (logs / "console.log").write_text(machine.text)
+    (logs / "channel.log").write_text(machine.channel)
+    (logs / "command").write_text(machine.command + "\n")
