@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +72,6 @@ class MachineSpec:
     memory: int = 1024
     processors: int = 2
     drives: tuple[Drive, ...] = ()
-    agent: bool = False  # a third serial port, on which the lab gives orders to the guest
     accelerator: tuple[str, ...] = EMULATED
     extra: tuple[str, ...] = field(default=())
 
@@ -84,11 +83,12 @@ class MachineSpec:
             "-kernel", str(self.kernel), "-initrd", str(self.initrd), "-append", self.cmdline,
             "-device", "virtio-rng-pci",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-            "-serial", f"file:{folder / 'channel'}",
+            # The lab's own port: what the guest says is logged, and a connection gives it orders.
+            "-chardev", f"socket,id=lab,path={folder / 'orders'},server=on,wait=off,"
+            f"logfile={folder / 'channel'}",
+            "-serial", "chardev:lab",
             "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
         ]  # fmt: skip
-        if self.agent:
-            words += ["-serial", f"unix:{folder / 'agent'},server=on,wait=off"]
         for bus in sorted({drive.bus for drive in self.drives}):
             words += _CONTROLLERS[bus]
         for drive in self.drives:
@@ -115,6 +115,7 @@ class Machine:
         self.spec = spec
         self.raw = bytearray()  # everything the console said
         self._folder = folder
+        self._orders: socket.socket | None = None
         argv = spec.command(folder)
         self.command = shlex.join(argv)
         # A pseudo-terminal, so that QEMU is hung up on when we die, however we die.
@@ -138,6 +139,8 @@ class Machine:
     ) -> None:
         # Killed first: a machine that hangs must not keep us waiting for its monitor.
         self._qemu.close(force=True)
+        if self._orders is not None:
+            self._orders.close()
         self._monitor.close()
 
     @property
@@ -160,6 +163,7 @@ class Machine:
 
     def listen(self, seconds: float) -> bytes | None:
         """What the console says next, b"" if nothing within the time, None when QEMU has ended."""
+        self._drain()
         try:
             heard = bytes(self._qemu.read_nonblocking(65536, timeout=seconds))
         except pexpect.TIMEOUT:
@@ -192,9 +196,19 @@ class Machine:
 
     def order(self, line: str) -> None:
         """Give the lab's agent in the guest one line."""
-        with socket.socket(socket.AF_UNIX) as agent:
-            agent.connect(str(self._folder / "agent"))
-            agent.sendall(line.encode() + b"\n")
+        if self._orders is None:
+            self._orders = socket.socket(socket.AF_UNIX)
+            self._orders.connect(str(self._folder / "orders"))
+            self._orders.setblocking(False)
+        # The connection stays: QEMU takes a few bytes at a time, and drops the rest with it.
+        self._orders.sendall(line.encode() + b"\n")
+
+    def _drain(self) -> None:
+        """Read what the guest says to us; unread, it would block the machine in the end."""
+        if self._orders is not None:
+            with suppress(BlockingIOError, ConnectionError):
+                while self._orders.recv(65536):
+                    pass
 
 
 @contextmanager

@@ -17,7 +17,7 @@ _SHELL = re.compile(r"^\(initramfs\) # ", re.MULTILINE)
 _STAMP = r"^.*?\[ *(\d+\.\d+)\] "
 _INIT_STAMP = re.compile(_STAMP + r"Run /\S+ as init process", re.MULTILINE)
 _REAL_STAMP = re.compile(_STAMP + re.escape(REAL_INIT), re.MULTILINE)
-_FACT = re.compile(r"^INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
+_FACT = re.compile(r"INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
