@@ -81,11 +81,10 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Root is mounted at `root`: switch to it and run its init."""
+    """Root is mounted at `root`: switch to it and run `init`, or the first usual one there."""
 
     root: str
     init: str | None
-    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

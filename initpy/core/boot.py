@@ -254,8 +254,7 @@ class Boot:
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
         self._unlocker.wipe(state)
-        settings = state.settings
-        state.act(HandOver(SYSROOT, settings.init, settings.init_arguments))
+        state.act(HandOver(SYSROOT, state.settings.init))
 
     def _next_time(self) -> float | None:
         state = self._state

@@ -113,7 +113,6 @@ class Settings:
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
     init: str | None = None
-    init_arguments: tuple[str, ...] = ()
     root_wait: float | None = 90.0  # seconds; None = for ever
     grace: float = 10.0  # seconds after the last hold ends (R6)
     layers: Mapping[Layer, LayerPolicy] = field(default_factory=dict)

@@ -138,6 +138,10 @@ class State:
         policy = self.settings.layer(layer)
         if not policy.enabled:
             return f"switched off by {policy.by}"
+        device = self.device(instance)
+        if instance.definition.strategy is Strategy.UNLOCK and self.settings.volumes and device:
+            named = self.settings.volume(device) is not None
+            return None if named else "not among the volumes that people named"
         templates = instance.definition.identity
         if not policy.named or not templates:
             return None

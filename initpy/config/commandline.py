@@ -1,0 +1,91 @@
+"""The kernel command line as words; `settings` gives them their meaning."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initpy.config.errors import InputError
+
+TRUE = ("1", "yes", "true", "on", "y")
+FALSE = ("0", "no", "false", "off", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`key=value`, or a bare `key` (value None)."""
+
+    key: str
+    value: str | None
+
+    def error(self, expected: str) -> InputError:
+        """The one clear error for this parameter."""
+        return InputError(f"command line: {self.key}", self.value, expected)
+
+    def text(self, expected: str) -> str:
+        """The value, which must not be empty."""
+        if not self.value:
+            raise self.error(expected)
+        return self.value
+
+    def flag(self) -> bool:
+        """A bare key counts as true (dracut.cmdline(7), systemd(1))."""
+        if self.value is None or self.value.lower() in TRUE:
+            return True
+        if self.value.lower() in FALSE:
+            return False
+        raise self.error("yes or no (1 or 0)")
+
+    def seconds(self) -> float:
+        """A whole or fractional number of seconds, 0 or more; `s` may follow."""
+        try:
+            number = float((self.value or "").removesuffix("s"))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise self.error("a number of seconds, 0 or more")
+        return number
+
+    def integer(self) -> int:
+        """A whole number, possibly negative."""
+        try:
+            return int(self.value or "")
+        except ValueError:
+            raise self.error("a whole number") from None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The parameters in order, and the words after `--`, which are for the real init."""
+
+    parameters: tuple[Parameter, ...]
+    init_arguments: tuple[str, ...]
+
+
+def parse(text: str) -> CommandLine:
+    """Split as the kernel does: blanks separate, double quotes protect, `--` ends.
+
+    See Documentation/admin-guide/kernel-parameters.rst and next_arg() there.
+    """
+    words = list(_words(text))
+    end = words.index("--") if "--" in words else len(words)
+    parameters = []
+    for word in words[:end]:
+        key, separator, value = word.partition("=")
+        parameters.append(Parameter(key, value if separator else None))
+    return CommandLine(tuple(parameters), tuple(words[end + 1 :]))
+
+
+def _words(text: str) -> Iterator[str]:
+    word: list[str] = []
+    quoted = started = False
+    for character in text:
+        if character == '"':
+            quoted, started = not quoted, True
+        elif character.isspace() and not quoted:
+            if started:
+                yield "".join(word)
+            word, started = [], False
+        else:
+            word.append(character)
+            started = True
+    if started:
+        yield "".join(word)

@@ -1,0 +1,291 @@
+"""The meaning of the command line and crypttab: one `Settings`, and a list of what was wrong.
+
+Parameters of the kernel, of dracut, systemd, Debian and Arch are understood
+where they mean the same thing. What is malformed is reported and its default
+used: a typing error must not cost the boot.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from initpy.config import crypttab
+from initpy.config.commandline import Parameter, parse
+from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.errors import InputError
+from initpy.core.definitions import Layer
+from initpy.core.settings import (
+    Degraded,
+    DeviceSpec,
+    Emergency,
+    LayerPolicy,
+    Naming,
+    Settings,
+    VolumeSpec,
+)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Settings in the making: the parameters refine them one by one, the last one wins."""
+
+    settings: Settings
+    problems: list[InputError] = field(default_factory=list)
+    volumes: list[VolumeSpec] = field(default_factory=list)  # from the command line
+    table: tuple[VolumeSpec, ...] = ()  # from crypttab
+    luks_names: dict[str, str | None] = field(default_factory=dict)  # UUID -> mapping
+    luks_keys: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> path
+    luks_options: dict[str, str] = field(default_factory=dict)
+    named: dict[Layer, set[str]] = field(default_factory=dict)
+    enabled: dict[Layer, bool] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
+
+    def set(self, **changes: object) -> None:
+        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+
+    def mount(self, **changes: object) -> None:
+        self.set(mount=replace(self.settings.mount, **changes))  # type: ignore[arg-type]
+
+    def name(self, layer: Layer, name: str) -> None:
+        self.named.setdefault(layer, set()).add(name)
+
+
+def read_settings(
+    command_line: str, table: str | None = None, table_path: str = "/etc/crypttab"
+) -> tuple[Settings, tuple[InputError, ...]]:
+    """The settings of `/proc/cmdline` and, if there is one, of the image's crypttab."""
+    draft = _Draft(Settings())
+    if table is not None:
+        draft.table, problems = crypttab.parse_crypttab(table_path, table)
+        draft.problems.extend(problems)
+    for parameter in parse(command_line).parameters:
+        handler = HANDLERS.get(parameter.key)
+        try:
+            if handler is not None:
+                handler(draft, parameter)
+            elif parameter.key.startswith(OURS) and parameter.key not in UNDERSTOOD_ELSEWHERE:
+                raise parameter.error("a parameter that initpy knows; it is ignored")
+        except InputError as error:
+            draft.problems.append(error)
+    _finish_waits(draft)
+    _finish_volumes(draft)
+    _finish_layers(draft)
+    return draft.settings, tuple(draft.problems)
+
+
+OURS = ("rd.md", "rd.luks", "rd.lvm", "rd.timeout", "rd.shell", "rd.emergency", "initpy.")
+# Known, and either the default already or not ours to act on.
+UNDERSTOOD_ELSEWHERE = {
+    "rd.auto",
+    "rd.md.conf",
+    "rd.lvm.conf",
+    "rd.luks.crypttab",
+    "rd.luks.timeout",
+}
+
+
+def _root(draft: _Draft, parameter: Parameter) -> None:
+    device = parse_device(parameter.text(EXPECTED))
+    if device is None:
+        raise parameter.error(EXPECTED)
+    draft.set(root=device)
+
+
+def _wait(draft: _Draft, parameter: Parameter) -> None:
+    if parameter.key == "rootwait" and parameter.value is None:
+        draft.waits.append(0.0)  # the kernel's rootwait: indefinitely
+    else:
+        draft.waits.append(parameter.seconds())
+
+
+def _finish_waits(draft: _Draft) -> None:
+    """The longest of the waits that were asked for counts; 0 stands for "for ever"."""
+    if draft.waits:
+        draft.set(root_wait=None if 0.0 in draft.waits else max(draft.waits))
+
+
+def _panic(draft: _Draft, parameter: Parameter) -> None:
+    seconds = parameter.integer()
+    if seconds:
+        # A machine set to reboot on panic must not offer a shell instead (Debian's rule).
+        draft.set(emergency=Emergency.REBOOT, emergency_delay=float(max(seconds, 0)), shell=False)
+
+
+def _emergency(draft: _Draft, parameter: Parameter) -> None:
+    try:
+        how = Emergency(parameter.value)
+    except ValueError:
+        raise parameter.error("reboot, poweroff or halt") from None
+    draft.set(emergency=how, emergency_delay=10.0, shell=False)
+
+
+def _degraded(draft: _Draft, parameter: Parameter) -> None:
+    try:
+        draft.set(md_degraded=Degraded(parameter.value))
+    except ValueError:
+        raise parameter.error("yes or no") from None
+
+
+def _boot_degraded(draft: _Draft, parameter: Parameter) -> None:
+    draft.set(md_degraded=Degraded.YES if parameter.flag() else Degraded.NO)
+
+
+def _enable(layer: Layer) -> Callable[[_Draft, Parameter], None]:
+    def handler(draft: _Draft, parameter: Parameter) -> None:
+        draft.enabled[layer] = parameter.flag()
+
+    return handler
+
+
+def _name(layer: Layer, expected: str) -> Callable[[_Draft, Parameter], None]:
+    def handler(draft: _Draft, parameter: Parameter) -> None:
+        draft.name(layer, parameter.text(expected))
+
+    return handler
+
+
+def _logical_volume(draft: _Draft, parameter: Parameter) -> None:
+    group, separator, volume = parameter.text("VG/LV").partition("/")
+    if not (separator and group and volume):
+        raise parameter.error("VG/LV")
+    draft.name(Layer.LVM, group)
+
+
+def _luks_uuid(draft: _Draft, parameter: Parameter) -> None:
+    uuid = parameter.text("the UUID of a LUKS volume").removeprefix("luks-")
+    draft.luks_names.setdefault(uuid.lower(), None)
+
+
+def _luks_name(draft: _Draft, parameter: Parameter) -> None:
+    uuid, separator, name = parameter.text("UUID=NAME").partition("=")
+    if not (separator and uuid and name) or "/" in name:
+        raise parameter.error("UUID=NAME, the name without a slash")
+    draft.luks_names[uuid.lower()] = name
+
+
+def _luks_key(draft: _Draft, parameter: Parameter) -> None:
+    expected = "[UUID=]PATH of a key file in the image"
+    first, separator, rest = parameter.text(expected).partition("=")
+    uuid, path = (first.lower(), rest) if separator else ("", first)
+    if not path.startswith("/"):
+        raise parameter.error(expected)
+    if ":" in path:
+        raise parameter.error(f"{expected} (key files on devices are not supported yet)")
+    draft.luks_keys[uuid] = path
+
+
+def _luks_options(draft: _Draft, parameter: Parameter) -> None:
+    text = parameter.text("[UUID=]OPTION,…")
+    uuid, separator, options = text.partition("=")
+    # `tries=2` has an "=" too; a UUID is 36 characters long.
+    if separator and len(uuid) == 36:
+        draft.luks_options[uuid.lower()] = options
+    else:
+        draft.luks_options[""] = text
+
+
+def _allow_discards(draft: _Draft, parameter: Parameter) -> None:
+    draft.luks_options[""] = f"{draft.luks_options.get('', '')},discard"
+
+
+def _crypt_device(draft: _Draft, parameter: Parameter) -> None:
+    expected = "DEVICE:NAME[:OPTION,…]"
+    source, name, options, *_ = *parameter.text(expected).split(":", 2), "", ""
+    device = parse_device(source)
+    if device is None or not name:
+        raise parameter.error(expected)
+    understood = crypttab.parse_options("command line: cryptdevice", options)
+    draft.problems.extend(understood.problems)
+    draft.volumes.append(VolumeSpec(device, name, None, understood.arguments, understood.tries))
+
+
+def _crypt_options(draft: _Draft, parameter: Parameter) -> None:
+    if not parameter.value:
+        draft.table = ()  # Debian: an empty cryptopts= switches crypttab off
+        return
+    volume, problems = crypttab.parse_cryptopts(parameter.value)
+    draft.problems.extend(problems)
+    if volume is not None:
+        draft.table = ()
+        draft.volumes.append(volume)
+
+
+def _finish_volumes(draft: _Draft) -> None:
+    """Join what crypttab and the command line say about each volume.
+
+    UUIDs on the command line narrow crypttab down to them (systemd's rule,
+    systemd-cryptsetup-generator(8)), but keep its names, keys and options.
+    """
+    volumes = list(draft.volumes)
+    if not draft.luks_names:
+        volumes.extend(draft.table)
+    for uuid, name in draft.luks_names.items():
+        source = DeviceSpec(Naming.UUID, uuid)
+        entry = next((each for each in draft.table if each.source == source), None)
+        volume = entry or VolumeSpec(source, f"luks-{uuid}")
+        volume = replace(volume, name=name or volume.name)
+        options = draft.luks_options.get(uuid, draft.luks_options.get(""))
+        if options is not None:
+            understood = crypttab.parse_options("command line: rd.luks.options", options)
+            draft.problems.extend(understood.problems)
+            volume = replace(volume, options=understood.arguments, tries=understood.tries)
+        key = draft.luks_keys.get(uuid, draft.luks_keys.get(""))
+        volumes.append(replace(volume, key=key or volume.key))
+    draft.set(volumes=tuple(volumes))
+
+
+def _finish_layers(draft: _Draft) -> None:
+    parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
+    policies = {}
+    for layer, parameter in parameters.items():
+        enabled = draft.enabled.get(layer, True)
+        named = frozenset(draft.named.get(layer, ()))
+        by = parameter if enabled else f"rd.{layer.value}=0"
+        policies[layer] = LayerPolicy(enabled, named, by)
+    draft.set(layers=policies)
+
+
+HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
+    "root": _root,
+    "rootfstype": lambda draft, p: draft.mount(
+        types=tuple(each for each in p.text("file system types").split(",") if each != "auto")
+    ),
+    "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
+    "ro": lambda draft, p: draft.mount(writable=False),
+    "rw": lambda draft, p: draft.mount(writable=True),
+    "init": lambda draft, p: draft.set(init=_absolute(p)),
+    "rootwait": _wait,
+    "rootdelay": _wait,
+    "rd.timeout": _wait,
+    "panic": _panic,
+    "rd.emergency": _emergency,
+    "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
+    "quiet": lambda draft, p: draft.set(quiet=True),
+    "rd.md": _enable(Layer.MD),
+    "rd.md.uuid": _name(Layer.MD, "the UUID of an array"),
+    "rd.md.timeout": lambda draft, p: draft.set(md_timeout=p.seconds()),
+    "rd.md.degraded": _degraded,
+    "bootdegraded": _boot_degraded,
+    "rd.lvm": _enable(Layer.LVM),
+    "rd.lvm.vg": _name(Layer.LVM, "the name of a volume group"),
+    "rd.lvm.lv": _logical_volume,
+    "luks": _enable(Layer.LUKS),
+    "rd.luks": _enable(Layer.LUKS),
+    "luks.uuid": _luks_uuid,
+    "rd.luks.uuid": _luks_uuid,
+    "luks.name": _luks_name,
+    "rd.luks.name": _luks_name,
+    "luks.key": _luks_key,
+    "rd.luks.key": _luks_key,
+    "luks.options": _luks_options,
+    "rd.luks.options": _luks_options,
+    "rd.luks.allow-discards": _allow_discards,
+    "cryptdevice": _crypt_device,
+    "cryptopts": _crypt_options,
+}
+
+
+def _absolute(parameter: Parameter) -> str:
+    path = parameter.text("an absolute path")
+    if not path.startswith("/"):
+        raise parameter.error("an absolute path")
+    return path

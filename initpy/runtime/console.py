@@ -1,0 +1,177 @@
+"""The consoles: lines for people, and one prompt at a time on all of them.
+
+Nothing that is typed is echoed, from the start of the engine on: what is typed
+before a prompt is up waits in the terminal and answers the prompt (R12).
+"""
+
+import asyncio
+import contextlib
+import os
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from initpy.core.secret import Secret
+from initpy.runtime.lineeditor import LineEditor
+
+ACTIVE = "/sys/class/tty/console/active"
+BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that does not take them
+
+
+@dataclass(slots=True)
+class Console:
+    """One terminal, opened without making it ours."""
+
+    path: str
+    descriptor: int
+    editor: LineEditor = field(default_factory=LineEditor)
+    backlog: bytearray = field(default_factory=bytearray)
+    modes: list[object] | None = None  # before the echo was switched off
+    lent: bool = False  # to the rescue shell: not read here
+
+
+def console_paths() -> list[str]:
+    """The devices behind /dev/console, the preferred one last; see Documentation/ABI, tty."""
+    try:
+        with open(ACTIVE, encoding="ascii") as file:
+            names = file.read().split()
+    except OSError:
+        names = []
+    return [f"/dev/{name}" for name in names] or ["/dev/console"]
+
+
+class Consoles:
+    """All consoles together; `answer` is called with what a person typed at the prompt."""
+
+    def __init__(self, answer: Callable[[Secret], None]) -> None:
+        self._answer = answer
+        self._prompt: str | None = None
+        self._loop = asyncio.get_running_loop()
+        self._consoles = [each for path in console_paths() if (each := _open(path))]
+
+    @property
+    def preferred(self) -> Console | None:
+        """The console that /dev/console stands for."""
+        return self._consoles[-1] if self._consoles else None
+
+    def say(self, text: str) -> None:
+        """Show lines; a prompt that is up is shown again after them."""
+        for console in self._consoles:
+            prompt = self._prompt if not console.lent else None
+            before = "\n" if prompt is not None else ""
+            lines = "".join(f"{line}\n" for line in text.splitlines())
+            self._write(console, f"{before}{lines}{prompt or ''}")
+
+    def ask(self, prompt: str) -> None:
+        """Put the prompt up on every console and read there."""
+        self._prompt = prompt
+        for console in self._consoles:
+            if console.lent:
+                text = f"\ninitpy: {prompt}(leave the shell with `exit` to type it here)\n"
+                self._write(console, text)
+            else:
+                self._write(console, prompt)
+                self._loop.add_reader(console.descriptor, self._typed, console)
+
+    def withdraw(self, reason: str) -> None:
+        """Take the prompt away, saying why; what was typed of it is forgotten."""
+        if self._prompt is None:
+            return
+        self._prompt = None
+        for console in self._consoles:
+            self._loop.remove_reader(console.descriptor)
+            console.editor.clear()
+            if not console.lent:
+                self._write(console, f"\ninitpy: {reason}\n")
+
+    def lend(self, console: Console) -> None:
+        """Leave the console to a shell, with its modes as they were."""
+        console.lent = True
+        self._loop.remove_reader(console.descriptor)
+        if console.modes is not None:
+            _set_modes(console.descriptor, console.modes)
+
+    def take_back(self, console: Console) -> None:
+        """The shell is gone: no echo again, and the prompt if one is up."""
+        console.lent = False
+        console.modes = _silence(console.descriptor) or console.modes
+        if self._prompt is not None:
+            self.ask(self._prompt)
+
+    def close(self) -> None:
+        """Write out what is left and give the terminals their modes back."""
+        for console in self._consoles:
+            with contextlib.suppress(OSError):
+                os.set_blocking(console.descriptor, True)
+                os.write(console.descriptor, console.backlog)
+            if console.modes is not None:
+                _set_modes(console.descriptor, console.modes)
+
+    def _typed(self, console: Console) -> None:
+        try:
+            data = os.read(console.descriptor, 256)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # hung up
+            self._loop.remove_reader(console.descriptor)
+            return
+        for secret in console.editor.feed(data):
+            if self._prompt is None:
+                secret.wipe()
+                continue
+            self._prompt = None
+            for each in self._consoles:
+                self._loop.remove_reader(each.descriptor)
+                if not each.lent:
+                    self._write(each, "\n")
+            self._answer(secret)
+
+    def _write(self, console: Console, text: str) -> None:
+        if len(console.backlog) < BACKLOG_LIMIT:
+            console.backlog += text.encode(errors="replace")
+        self._flush(console)
+
+    def _flush(self, console: Console) -> None:
+        """Write what the terminal takes now; a stuck one must not stop the boot."""
+        try:
+            del console.backlog[: os.write(console.descriptor, console.backlog)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            console.backlog.clear()
+        if console.backlog:
+            self._loop.add_writer(console.descriptor, self._flush, console)
+        else:
+            self._loop.remove_writer(console.descriptor)
+
+
+def _open(path: str) -> Console | None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    console = Console(path, descriptor)
+    console.modes = _silence(descriptor)
+    return console
+
+
+def _silence(descriptor: int) -> list[object] | None:
+    """No echo, byte by byte, no signals; returns the modes before. Typed bytes are kept."""
+    try:
+        before = termios.tcgetattr(descriptor)
+    except termios.error:
+        return None
+    after = termios.tcgetattr(descriptor)
+    after[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG)
+    after[6][termios.VMIN], after[6][termios.VTIME] = 1, 0
+    _set_modes(descriptor, after)
+    # PID 1 has switched the echo off already; a shell wants it.
+    before[3] |= termios.ECHO | termios.ICANON | termios.ISIG
+    return before
+
+
+def _set_modes(descriptor: int, modes: list[object]) -> None:
+    with contextlib.suppress(termios.error):
+        termios.tcsetattr(descriptor, termios.TCSANOW, modes)  # type: ignore[arg-type]

@@ -1,0 +1,257 @@
+"""The engine: carries out the core's actions and brings it the world's events. It never decides."""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable
+
+from initpy.config.errors import InputError
+from initpy.config.settings import read_settings
+from initpy.core.actions import (
+    Action,
+    Arm,
+    Ask,
+    EndBoot,
+    HandOver,
+    Mount,
+    Moved,
+    OpenShell,
+    Report,
+    Run,
+    ShowFailure,
+    Stop,
+    Withdraw,
+)
+from initpy.core.boot import Boot
+from initpy.core.definitions import JobDefinition
+from initpy.core.events import (
+    Answered,
+    BootStarted,
+    Event,
+    HandOverRefused,
+    JobEnded,
+    Mounted,
+    ShellEnded,
+    TimePassed,
+)
+from initpy.core.secret import Secret
+from initpy.core.settings import Settings
+from initpy.core.state import SYSROOT
+from initpy.report.tree import failure_screen, render
+from initpy.runtime import control
+from initpy.runtime.console import Consoles
+from initpy.runtime.handover import NoInitError, find_init
+from initpy.runtime.jobfiles import load_jobs
+from initpy.runtime.journal import Journal
+from initpy.runtime.mounts import mount_first, mounted_at
+from initpy.runtime.processes import Processes
+from initpy.runtime.shell import Shell
+from initpy.runtime.udev import Udev
+
+CRYPTTAB = "/etc/crypttab"
+
+
+class Engine:
+    """Joins the Boot with udev, processes, consoles, mounts and PID 1."""
+
+    def __init__(self, settings: Settings, jobs: tuple[JobDefinition, ...], orders: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._boot = Boot(settings, jobs)
+        self._quiet = settings.quiet
+        self._orders = orders
+        self._journal = Journal()
+        self._udev = Udev()
+        self._consoles = Consoles(self._typed)
+        self._processes = Processes(self._job_ended)
+        self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
+        self._asking: str | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = self._loop.create_future()
+
+    async def run(self, started: float, problems: tuple[InputError, ...]) -> None:
+        """Take in what is there, then what happens, until PID 1 was told to hand over."""
+        now = time.monotonic()
+        self._journal.note(now, "EngineStarted", init_started=started)
+        self._loop.add_reader(self._udev.fileno(), self._udev_readable)
+        for problem in problems:
+            self._say(f"initpy: {problem}")
+        if (source := mounted_at(SYSROOT)) is not None:
+            self.take(Mounted(SYSROOT, source))
+        self.take(BootStarted())
+        self._enumerate()
+        server = await control.serve(self.status)
+        await self._over
+        server.close()
+        self._consoles.close()
+
+    def status(self) -> str:
+        """The tree as it is now."""
+        now = time.monotonic()
+        return render(self._boot.explain(now), now)
+
+    def take(self, event: Event) -> None:
+        """Give the core an event and do what it says."""
+        now = time.monotonic()
+        self._journal.record(now, event)
+        for action in self._boot.handle(event, now):
+            if not isinstance(action, Arm):
+                self._journal.record(now, action)
+            self._act(action)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Run():
+                self._processes.start(action)
+            case Stop():
+                self._processes.stop(action)
+            case Mount():
+                self._spawn(self._mount(action))
+            case Ask(job, text):
+                self._asking = job
+                self._consoles.ask(text)
+            case Withdraw(_, reason):
+                self._asking = None
+                self._consoles.withdraw(reason)
+            case Report(text, detail):
+                if not (detail and self._quiet):
+                    self._say(f"initpy: {text}")
+            case Arm(at):
+                self._arm(at)
+            case ShowFailure(reason, tree):
+                self._say(failure_screen(reason, tree, time.monotonic()))
+            case OpenShell():
+                self._shell.open()
+            case EndBoot(how, reason):
+                self._say(f"initpy: {reason}: {how.value} now")
+                self._order("end", how.value)
+            case HandOver(root, init):
+                # The actions of this event come first, and so do the lines on the console.
+                self._loop.call_soon(self._hand_over, root, init)
+            case Moved():
+                pass  # for the journal only
+
+    # Udev
+
+    def _udev_readable(self) -> None:
+        try:
+            self._udev.pending(self.take)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self._enumerate()  # events were lost: what is there now counts (R2)
+
+    def _enumerate(self) -> None:
+        for event in self._udev.present():
+            self.take(event)
+
+    # Processes and mounts
+
+    def _job_ended(self, ended: JobEnded, subject: str | None) -> None:
+        for event in self._udev.look_again(subject) if subject is not None else ():
+            self.take(event)
+        self.take(ended)
+
+    async def _mount(self, action: Mount) -> None:
+        # mount(2) replays journals and loads modules: it must not stop the prompt.
+        status, error = await asyncio.to_thread(
+            mount_first, action.source, action.target, action.types, action.options
+        )
+        self.take(JobEnded(action.job, action.run, status, error=error))
+        if (source := mounted_at(action.target)) is not None:
+            self.take(Mounted(action.target, source))
+
+    # People
+
+    def _typed(self, secret: Secret) -> None:
+        job, self._asking = self._asking, None
+        if job is None:
+            secret.wipe()
+        else:
+            self.take(Answered(job, secret))
+
+    def _say(self, text: str) -> None:
+        self._consoles.say(text)
+
+    # Time and the end
+
+    def _arm(self, at: float | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if at is not None:
+            # The loop's clock is the monotonic clock that the events carry.
+            self._alarm = self._loop.call_at(at, self.take, TimePassed())
+
+    def _hand_over(self, root: str, asked: str | None) -> None:
+        try:
+            init, complaint = find_init(root, asked)
+        except NoInitError as error:
+            self.take(HandOverRefused(str(error)))
+            return
+        if complaint:
+            self._say(f"initpy: {complaint}; {init} is used")
+        self._shell.close()
+        self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)
+        self._order("switch-root", root, init)
+
+    def _order(self, *words: str) -> None:
+        """Tell PID 1; the engine's work is done."""
+        os.write(self._orders, os.fsencode("\0".join(words) + "\n"))
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():
+            self._over.set_exception(error)  # a bug: the supervisor starts us again
+
+
+def read(path: str) -> str | None:
+    """The text of a file, None when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def main(orders: int, started: float) -> int:
+    """The engine process. `orders` is the pipe to PID 1, `started` when /init began."""
+    with open("/proc/self/comm", "w", encoding="ascii") as comm:
+        comm.write("initpy-engine")
+    settings, wrong = read_settings(read("/proc/cmdline") or "", read(CRYPTTAB), CRYPTTAB)
+    problems = list(wrong)
+    jobs = load_jobs(problems.append)
+
+    async def engine() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_escalate(loop))
+        await Engine(settings, jobs, orders).run(started, tuple(problems))
+
+    asyncio.run(engine())
+    return 0
+
+
+def _escalate(
+    loop: asyncio.AbstractEventLoop,
+) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
+    """An exception in a callback ends the engine: restarting is what heals it."""
+
+    def handler(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            import traceback
+
+            traceback.print_exception(error)
+        os.write(2, f"initpy: the engine has failed: {context.get('message')}\n".encode())
+        os._exit(70)  # EX_SOFTWARE of sysexits.h
+
+    return handler

@@ -1,0 +1,187 @@
+"""Handing over: find the real init, end what runs, move the mounts, free memory, exec.
+
+The steps are those of systemd's switch_root() and switch_root(8); see
+docs/INITRD_INTERFACE.md and docs/ROOT_STORAGE_DAEMONS.md of systemd.
+"""
+
+import errno
+import os
+import signal
+import stat
+import time
+
+from initpy.runtime import syscalls
+
+# What the kernel itself tries, see init/main.c.
+INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
+MOVED = ("/dev", "/proc", "/sys", "/run")
+LINK_LIMIT = 40  # as in path_resolution(7)
+KILL_SECONDS = 5.0
+
+
+class NoInitError(Exception):
+    """The root file system holds no program to hand over to."""
+
+
+def find_init(root: str, asked: str | None) -> tuple[str, str]:
+    """The init to run, as a path inside `root`, and a complaint when it is not the one asked for.
+
+    Raises NoInitError when there is none.
+    """
+    complaint = ""
+    for path in (*((asked,) if asked else ()), *INITS):
+        if os.access(resolve(root, path), os.X_OK) and os.path.isfile(resolve(root, path)):
+            return path, complaint
+        if path == asked:
+            complaint = f"init={asked} is not an executable file on the root file system"
+    tried = ", ".join(INITS)
+    raise NoInitError(f"{complaint + '; ' if complaint else ''}no init among {tried} on the root")
+
+
+def resolve(root: str, path: str) -> str:
+    """Follow links as a process inside `root` would; the result is a path outside."""
+    done: list[str] = []
+    pending = [each for each in path.split("/") if each]
+    for _ in range(LINK_LIMIT * 10):
+        if not pending:
+            break
+        part = pending.pop(0)
+        if part in (".", ".."):
+            del done[len(done) - (part == "..") :]
+            continue
+        outside = "/".join((root, *done, part))
+        if not os.path.islink(outside):
+            done.append(part)
+            continue
+        target = os.readlink(outside)
+        done = [] if target.startswith("/") else done
+        pending[:0] = [each for each in target.split("/") if each]
+    return "/".join((root, *done))
+
+
+def end_processes(spared: frozenset[int]) -> list[str]:
+    """Terminate, then kill, every process but ours, kernel threads and storage daemons ("@…").
+
+    Returns what had to be killed or would not go.
+    """
+    left = _others(spared)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in left:
+            _signal(pid, number)
+            _signal(pid, signal.SIGCONT)
+        limit = time.monotonic() + KILL_SECONDS
+        while left and time.monotonic() < limit:
+            _reap()
+            left = {pid: name for pid, name in _others(spared).items() if pid in left}
+            if left:
+                time.sleep(0.02)  # no event tells of the end of a process that is not our child
+        if not left:
+            return []
+    return sorted(left.values())
+
+
+def _others(spared: frozenset[int]) -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdecimal() or int(name) in spared or int(name) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                words = file.read()
+        except OSError:
+            continue
+        # Kernel threads have no command line; "@" marks a storage daemon of the root.
+        if words and not words.startswith(b"@"):
+            found[int(name)] = words.split(b"\0")[0].decode(errors="replace")
+    return found
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def switch_root(root: str) -> None:
+    """Make `root` the root of the file system tree and delete the old one's files.
+
+    Raises OSError before anything has been deleted; the mounts moved until
+    then stay where they are, which a later try finds and accepts.
+    """
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    old = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    for path in MOVED:
+        target = f"{root}{path}"
+        try:
+            os.makedirs(target, exist_ok=True)
+            syscalls.mount(path, target, "", syscalls.MS_MOVE)
+        except OSError as error:
+            # EINVAL: moved by an earlier try. A read-only root without the folder: detach it.
+            if error.errno in (errno.EROFS, errno.ENOENT):
+                syscalls.umount(path, syscalls.MNT_DETACH)
+            elif error.errno != errno.EINVAL:
+                raise
+    os.chdir(root)
+    syscalls.mount(root, "/", "", syscalls.MS_MOVE)
+    os.chroot(".")
+    os.chdir("/")
+    _delete_tree(old)
+
+
+def _delete_tree(folder: int) -> None:
+    """Delete what is below an open folder of a ramfs or tmpfs, not crossing into other mounts."""
+    device = os.fstat(folder).st_dev
+    if device == os.stat("/").st_dev:
+        return  # not the initramfs
+    _delete_below(folder, device)
+    os.close(folder)
+
+
+def _delete_below(folder: int, device: int) -> None:
+    for name in os.listdir(folder):
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if found.st_dev != device:
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+                try:
+                    _delete_below(inner, device)
+                finally:
+                    os.close(inner)
+                os.rmdir(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+        except OSError:
+            continue  # memory that stays in use, not a reason to fail the boot
+
+
+def execute(init: str, arguments: list[str]) -> None:
+    """Run the real init in our place, with a fresh console. Raises OSError."""
+    for number in range(1, signal.NSIG):
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            try:
+                signal.signal(number, signal.SIG_DFL)
+            except (OSError, ValueError):
+                continue  # reserved by the C library
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        console = os.open("/dev/console", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        console = -1
+    if console >= 0:
+        for descriptor in (0, 1, 2):
+            os.dup2(console, descriptor)
+        if console > 2:
+            os.close(console)
+    os.execv(init, [init, *arguments])

@@ -1,0 +1,61 @@
+"""The journal: one JSON line per event and action, in /run, where the real system finds it."""
+
+import dataclasses
+import enum
+import json
+import os
+from collections.abc import Mapping
+
+from initpy.core.actions import Action
+from initpy.core.events import Event
+from initpy.core.secret import Secret
+
+PATH = "/run/initpy/journal.jsonl"
+
+
+class Journal:
+    """Appends lines; a full /run costs lines, never the boot."""
+
+    def __init__(self, path: str = PATH) -> None:
+        self.lost = 0
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, 0o644)
+        except OSError:
+            self._descriptor = -1
+
+    def note(self, time: float, kind: str, **details: object) -> None:
+        """A line about something that is neither event nor action."""
+        self._write({"t": round(time, 6), "kind": kind, **details})
+
+    def record(self, time: float, what: Event | Action) -> None:
+        """A line about an event or an action; its class name is the kind."""
+        self._write({"t": round(time, 6), "kind": type(what).__name__, **plain(what)})
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        try:
+            os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        except OSError:
+            self.lost += 1
+
+
+def plain(value: object) -> dict[str, object]:
+    """The fields of a dataclass as JSON knows them; secrets are left out (R14)."""
+    assert dataclasses.is_dataclass(value)
+    return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Secret):
+        return "…"
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if dataclasses.is_dataclass(value):
+        return plain(value)
+    return value

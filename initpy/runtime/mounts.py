@@ -1,0 +1,123 @@
+"""Mounts: the API file systems, mount options as flags, what is mounted now."""
+
+import errno
+import os
+from dataclasses import dataclass
+
+from initpy.runtime import syscalls as sys
+
+# Options that are flags of mount(2) rather than data for the file system: see mount(8),
+# FILESYSTEM-INDEPENDENT MOUNT OPTIONS. The second value: the flag is taken away.
+FLAGS: dict[str, tuple[int, bool]] = {
+    "ro": (sys.MS_RDONLY, False),
+    "rw": (sys.MS_RDONLY, True),
+    "nosuid": (sys.MS_NOSUID, False),
+    "suid": (sys.MS_NOSUID, True),
+    "nodev": (sys.MS_NODEV, False),
+    "dev": (sys.MS_NODEV, True),
+    "noexec": (sys.MS_NOEXEC, False),
+    "exec": (sys.MS_NOEXEC, True),
+    "sync": (sys.MS_SYNCHRONOUS, False),
+    "async": (sys.MS_SYNCHRONOUS, True),
+    "dirsync": (sys.MS_DIRSYNC, False),
+    "noatime": (sys.MS_NOATIME, False),
+    "atime": (sys.MS_NOATIME, True),
+    "nodiratime": (sys.MS_NODIRATIME, False),
+    "diratime": (sys.MS_NODIRATIME, True),
+    "relatime": (sys.MS_RELATIME, False),
+    "norelatime": (sys.MS_RELATIME, True),
+    "strictatime": (sys.MS_STRICTATIME, False),
+    "lazytime": (sys.MS_LAZYTIME, False),
+    "nolazytime": (sys.MS_LAZYTIME, True),
+    "silent": (sys.MS_SILENT, False),
+}
+# Matters of fstab and mount(8) that the kernel does not take.
+IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMount:
+    """One of the file systems through which the kernel talks to programs."""
+
+    kind: str
+    target: str
+    flags: int
+    data: str = ""
+
+
+# /run is passed on to the real system: the options are systemd's (INITRD_INTERFACE).
+# noexec would keep it from running /run/initramfs/shutdown.
+API_MOUNTS = (
+    ApiMount("proc", "/proc", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV),
+    ApiMount("sysfs", "/sys", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV),
+    ApiMount("devtmpfs", "/dev", sys.MS_NOSUID | sys.MS_STRICTATIME, "mode=755"),
+    ApiMount("tmpfs", "/run", sys.MS_NOSUID | sys.MS_NODEV | sys.MS_STRICTATIME, "mode=755"),
+    ApiMount("devpts", "/dev/pts", sys.MS_NOSUID | sys.MS_NOEXEC, "mode=620,gid=5"),
+)
+
+
+def mount_api() -> list[str]:
+    """Mount the API file systems; return a complaint for each that could not be."""
+    problems = []
+    for each in API_MOUNTS:
+        try:
+            os.makedirs(each.target, exist_ok=True)
+            sys.mount(each.kind, each.target, each.kind, each.flags, each.data)
+        except OSError as error:
+            if error.errno != errno.EBUSY:  # already mounted, by the kernel or before us
+                problems.append(f"{each.target} ({each.kind}): {error.strerror}")
+    return problems
+
+
+def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
+    """Split mount options into mount(2)'s flags and the data for the file system."""
+    flags, data = 0, []
+    for option in options:
+        if option in FLAGS:
+            bits, taken_away = FLAGS[option]
+            flags = flags & ~bits if taken_away else flags | bits
+        elif option and option not in IGNORED:
+            data.append(option)
+    return flags, ",".join(data)
+
+
+def mount_first(
+    source: str, target: str, types: tuple[str, ...], options: tuple[str, ...]
+) -> tuple[int, str]:
+    """Mount with the first type that works: (0, "") or the last errno and what it means."""
+    flags, data = flags_and_data(options)
+    os.makedirs(target, exist_ok=True)
+    number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
+    for kind in filter(None, types):
+        try:
+            sys.mount(source, target, kind, flags, data)
+        except OSError as error:
+            number = error.errno or errno.EIO
+            message = f"{kind}: {explain_failure(number, kind, data)}"
+        else:
+            return 0, ""
+    return number, message
+
+
+def explain_failure(number: int, kind: str, data: str) -> str:
+    """What an errno of mount(2) usually means, in words that help."""
+    if number == errno.ENODEV:
+        return f"the kernel has no driver for {kind} (is its module in the image?)"
+    if number == errno.EINVAL:
+        what = f"or an option it does not know among {data!r}" if data else "(see dmesg)"
+        return f"not a valid {kind} file system {what}"
+    if number == errno.EBUSY:
+        return "the device is in use by another layer"
+    return os.strerror(number)
+
+
+def mounted_at(target: str) -> str | None:
+    """The source of what is mounted at `target` (the topmost), None when nothing is."""
+    source = None
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            # See proc(5): … (5) mount point … - type source options
+            before, _, after = line.partition(" - ")
+            if before.split()[4] == target:
+                source = after.split()[1]
+    return source

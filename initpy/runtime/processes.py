@@ -1,0 +1,87 @@
+"""The one place that starts programs for jobs: clean environment, secrets through a pipe."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+from initpy.core.actions import Run, Stop
+from initpy.core.events import JobEnded
+from initpy.core.secret import Secret
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
+
+
+class Processes:
+    """Runs commands and reports how each ended."""
+
+    def __init__(self, ended: Callable[[JobEnded, str | None], None]) -> None:
+        self._ended = ended
+        self._running: dict[tuple[str, int], asyncio.subprocess.Process] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, action: Run) -> None:
+        """Start the command; `ended` is called once it has ended, or could not be started."""
+        # The secret is in the pipe before anything else happens: the core may wipe it then.
+        source = _pipe(action.secret) if action.secret is not None else None
+        task = asyncio.get_running_loop().create_task(self._run(action, source))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self, action: Stop) -> None:
+        """Ask the program to end, and kill it when it does not."""
+        process = self._running.get((action.job, action.run))
+        if process is None:
+            return
+        _signal_group(process.pid, signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+        loop.call_later(KILL_AFTER, self._kill, action.job, action.run)
+
+    def _kill(self, job: str, run: int) -> None:
+        process = self._running.get((job, run))
+        if process is not None:
+            _signal_group(process.pid, signal.SIGKILL)
+
+    async def _run(self, action: Run, source: int | None) -> None:
+        key = action.job, action.run
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *action.argv,
+                stdin=asyncio.subprocess.DEVNULL if source is None else source,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"cannot run {action.argv[0]}: {error.strerror}"
+            self._ended(JobEnded(*key, 127, error=reason), action.subject)
+            return
+        finally:
+            if source is not None:
+                os.close(source)
+        self._running[key] = process
+        output, errors = await process.communicate()
+        del self._running[key]
+        status = process.returncode if process.returncode is not None else -signal.SIGKILL
+        complaint = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        ended = JobEnded(*key, status, output.decode(errors="replace"), complaint)
+        self._ended(ended, action.subject)
+
+
+def _pipe(secret: Secret) -> int:
+    """The reading end of a pipe that holds the secret and nothing more."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    try:
+        os.set_blocking(writing, False)
+        os.write(writing, secret.reveal())
+    finally:
+        os.close(writing)
+    return reading
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)

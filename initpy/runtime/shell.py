@@ -1,0 +1,86 @@
+"""The rescue shell on the preferred console. The boot goes on beside it (R24)."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+from initpy.runtime.console import Console, Consoles
+
+# setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
+COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")
+ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "PS1": "(initramfs) # ",
+    "HOME": "/root",
+    "TERM": "linux",
+}
+PID_FILE = "/run/initpy/shell.pid"
+
+
+class Shell:
+    """At most one shell; `ended` is called when a person leaves it."""
+
+    def __init__(self, consoles: Consoles, ended: Callable[[], None]) -> None:
+        self._consoles = consoles
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        kill_left_over()
+
+    def open(self) -> None:
+        """Open it unless it is open."""
+        console = self._consoles.preferred
+        if self._task is None and console is not None:
+            self._task = asyncio.get_running_loop().create_task(self._run(console))
+
+    def close(self) -> None:
+        """The boot goes on without it."""
+        if self._process is not None:
+            _kill(self._process.pid)
+
+    async def _run(self, console: Console) -> None:
+        self._consoles.say(
+            "initpy: a shell; the boot goes on if the root turns up. `exit` tries again."
+        )
+        self._consoles.lend(console)
+        try:
+            terminal = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+        except OSError as error:
+            self._consoles.say(f"initpy: no shell on {console.path}: {error.strerror}")
+            return
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *COMMAND, stdin=terminal, stdout=terminal, stderr=terminal, env=ENVIRONMENT
+            )
+        except OSError as error:
+            self._consoles.say(f"initpy: cannot run {COMMAND[0]}: {error.strerror}")
+            return
+        finally:
+            os.close(terminal)
+        with open(PID_FILE, "w", encoding="ascii") as file:
+            file.write(f"{self._process.pid}\n")
+        await self._process.wait()
+        self._process, self._task = None, None
+        os.unlink(PID_FILE)
+        self._consoles.take_back(console)
+        self._ended()
+
+
+def kill_left_over() -> None:
+    """A shell of an engine that died would read the same console as ours."""
+    try:
+        with open(PID_FILE, encoding="ascii") as file:
+            pid = int(file.read())
+    except (OSError, ValueError):
+        return
+    _kill(pid)
+    os.unlink(PID_FILE)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,87 @@
+"""udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
+
+import ctypes.util
+import os
+from collections.abc import Callable, Iterator
+
+from initpy.core.devices import Device
+from initpy.core.events import DeviceChanged, DeviceRemoved
+
+# pyudev looks its library up through ctypes.util.find_library, which runs ldconfig and a
+# compiler; the image has neither. The soname is libudev's ABI and does not change.
+ctypes.util.find_library = {"udev": "libudev.so.1", "c": "libc.so.6"}.get  # type: ignore[assignment]
+
+import pyudev  # noqa: E402
+
+# sysfs attributes that rules and jobs look at, beside udev's properties.
+ATTRIBUTES = ("size", "md/array_state", "md/raid_disks", "md/degraded", "dm/suspended")
+# Many devices may appear at once; the kernel's default buffer holds a few hundred events.
+BUFFER_BYTES = 8 * 1024 * 1024
+
+
+class Udev:
+    """Block devices. `receive` is called with each event once udev has finished with it."""
+
+    def __init__(self) -> None:
+        self._context = pyudev.Context()
+        self._monitor = pyudev.Monitor.from_netlink(self._context)
+        self._monitor.filter_by("block")
+        self._monitor.set_receive_buffer_size(BUFFER_BYTES)
+        self._monitor.start()
+
+    def fileno(self) -> int:
+        """Readable when `pending` has something."""
+        return int(self._monitor.fileno())
+
+    def pending(self, receive: Callable[[DeviceChanged | DeviceRemoved], None]) -> None:
+        """Pass on every event that has arrived. Raises OSError (ENOBUFS) when some were lost."""
+        while (found := self._monitor.poll(timeout=0)) is not None:
+            if found.action == "remove":
+                receive(DeviceRemoved(found.sys_name))
+            else:
+                receive(DeviceChanged(as_device(found)))
+
+    def present(self) -> Iterator[DeviceChanged]:
+        """The devices that udev has finished with so far."""
+        for found in self._context.list_devices(subsystem="block").match_is_initialized():
+            yield DeviceChanged(as_device(found))
+
+    def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
+        """The present state of a device and of what stands on it: no event tells of all changes."""
+        try:
+            found = pyudev.Devices.from_name(self._context, "block", name)
+        except pyudev.DeviceNotFoundError:
+            yield DeviceRemoved(name)
+            return
+        if found.is_initialized:
+            yield DeviceChanged(as_device(found))
+        for holder in _names(f"{found.sys_path}/holders"):
+            try:
+                above = pyudev.Devices.from_name(self._context, "block", holder)
+            except pyudev.DeviceNotFoundError:
+                continue
+            if above.is_initialized:
+                yield DeviceChanged(as_device(above))
+
+
+def as_device(found: "pyudev.Device") -> Device:
+    """A device of pyudev with what sysfs says now."""
+    path = found.sys_path
+    properties = {"KERNEL": found.sys_name, **found.properties}
+    for name in ATTRIBUTES:
+        try:
+            with open(f"{path}/{name}", encoding="utf-8", errors="replace") as attribute:
+                properties[name] = attribute.read().strip()
+        except OSError:
+            continue  # a device without it, or gone
+    slaves = set(_names(f"{path}/slaves"))
+    if found.device_type == "partition":
+        slaves.add(os.path.basename(os.path.dirname(path)))
+    return Device(found.sys_name, properties, frozenset(found.device_links), frozenset(slaves))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
