@@ -1,0 +1,56 @@
+# initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
+# second run takes a fraction of a second.
+.PHONY: help setup demo test lint unit boots bench clean distclean
+
+PYTHON := .venv/bin/python
+# Machines at a time in the boot tests.
+JOBS ?= 2
+DEMO := tests/scenarios/lvm-on-luks-on-raid1.toml
+
+help:
+	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"
+	@echo "make demo AUTO=1 the same, the passphrase is typed for you"
+	@echo "make test        lint, types, unit tests and boots"
+	@echo "make lint        ruff and mypy"
+	@echo "make unit        tests without a virtual machine"
+	@echo "make boots       every scenario of tests/scenarios in QEMU, JOBS=$(JOBS) at a time"
+	@echo "make bench       boot time against initramfs-tools and dracut"
+	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12)"
+	@echo "make clean       remove cached images, disks and logs"
+	@echo "make distclean   remove .venv and the unpacked kernels too"
+
+setup:
+	@qemu/setup.sh
+
+demo: setup
+ifdef AUTO
+	@$(PYTHON) -m initpy boot --show --timeline $(DEMO)
+else
+	@echo 'demo: the passphrase is "correct horse" (without the quotes); Ctrl-] leaves'
+	@$(PYTHON) -m initpy boot --interactive --timeline $(DEMO)
+endif
+
+test: lint unit boots
+
+lint: setup
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+unit: setup
+	$(PYTHON) -m pytest -m "not boot"
+
+# Scheduled one by one, so that a long boot does not wait behind another.
+boots: setup
+	$(PYTHON) -m pytest -m boot -n $(JOBS) --dist worksteal tests/boot
+
+bench: setup
+	$(PYTHON) qemu/bench.py
+
+clean:
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/images" \
+	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/disks" "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/logs"
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+distclean: clean
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy" .venv initpy.egg-info
