@@ -69,4 +69,7 @@ def package_hint(program: str) -> str:
 
 
 def _packages(hint: str) -> list[str]:
-    return hint.removeprefix("apt install ").split() if hint.startswith("apt install ") else []
+    """The packages of a hint that is an apt command and nothing else."""
+    words = hint.split()
+    alone = words[:2] == ["apt", "install"] and not any("," in word for word in words)
+    return words[2:] if alone else []

@@ -1,0 +1,81 @@
+"""What a build says at its end: what is in the image by kind, and what it took."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from initpy.image.build import BuildReport
+from initpy.image.tree import File, Tree
+
+# The first prefix that fits decides.
+KINDS = (
+    ("/usr/lib/modules/", "kernel modules"),
+    ("/usr/lib/firmware/", "firmware"),
+    ("/usr/bin/python", "Python"),
+    ("/usr/lib/python", "Python"),
+    ("/usr/lib/udev/rules.d/", "udev rules"),
+    ("/usr/lib/initpy/", "job files"),
+    ("/usr/bin/", "programs"),
+    ("/usr/sbin/", "programs"),
+    ("/usr/lib/udev/", "programs"),
+    ("/usr/lib64/", "libraries"),
+    ("/usr/lib/", "libraries"),
+)
+OTHER = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One kind of content: how many files, how many bytes before compression."""
+
+    kind: str
+    files: int
+    size: int
+
+
+def shares(tree: Tree) -> tuple[Share, ...]:
+    """The files of a tree by kind, largest first."""
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for path, entry in tree.items():
+        if isinstance(entry, File):
+            kind = next((kind for prefix, kind in KINDS if path.startswith(prefix)), OTHER)
+            files[kind] += 1
+            sizes[kind] += entry.size()
+    return tuple(Share(kind, files[kind], size) for kind, size in sizes.most_common())
+
+
+def megabytes(size: int) -> str:
+    """A size for people: three figures or so, in units of 1,000,000 bytes."""
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
+    """The closing lines of a build."""
+    lines = [
+        f"{share.kind:<15} {share.files:>4} files {megabytes(share.size):>9}"
+        for share in shares(report.assembled.tree)
+    ]
+    if verbose:
+        lines += [f"{step.seconds:5.2f} s  {step.name}" for step in report.assembled.steps]
+    size = megabytes(report.size)
+    lines.append(f"{report.output}: {size}, built in {report.seconds:.1f} s")
+    return lines
+
+
+def warning_lines(report: BuildReport, *, verbose: bool) -> list[str]:
+    """What a person should know of, though the image can be used."""
+    assembled = report.assembled
+    lines = list(assembled.warnings)
+    if assembled.absent_firmware:
+        modules = sorted({module for module, _ in assembled.absent_firmware})
+        count = len(assembled.absent_firmware)
+        lines.append(
+            f"firmware: {count} files that {', '.join(modules)} may ask for are not on this "
+            "machine; if yours needs one, apt install firmware-linux"
+        )
+        if verbose:
+            lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
+    if verbose and assembled.absent_drivers:
+        names = ", ".join(assembled.absent_drivers)
+        lines.append(f"drivers of the recipe that this kernel does not have: {names}")
+    return lines
