@@ -1,0 +1,71 @@
+"""People, arrivals and faults act when the file says, without a machine."""
+
+import re
+from pathlib import Path
+
+from initpy.lab.director import Director, Do, Type
+from initpy.lab.scenario import (
+    Cue,
+    Deed,
+    Disk,
+    Expectation,
+    Fault,
+    Outcome,
+    Person,
+    Scenario,
+)
+
+INIT = "[    3.5] Run /init as init process\n"
+
+
+def scenario(
+    people: tuple[Person, ...] = (), faults: tuple[Fault, ...] = (), disks: tuple[Disk, ...] = ()
+) -> Scenario:
+    expect = Expectation(Outcome.BOOTED, 60)
+    return Scenario(
+        Path("x.toml"), "x", (), 1024, "", disks, (), (), people, faults, expect
+    )  # fmt: skip
+
+
+def asked(after: float = 0, text: str = "secret\n") -> Person:
+    return Person(Cue(when=re.compile("Passphrase"), after=after), text)
+
+
+def test_a_person_types_some_time_after_the_prompt() -> None:
+    director = Director(scenario(people=(asked(after=60),)))
+    assert director.advance(INIT, 0) == []
+    assert director.advance(INIT + "Passphrase for x: ", 5) == []
+    assert director.advance(INIT + "Passphrase for x: ", 64.9) == []
+    assert director.undone
+    assert director.advance(INIT + "Passphrase for x: ", 65) == [Type("secret\n")]
+    assert director.undone == ()
+
+
+def test_the_second_person_waits_for_a_second_prompt() -> None:
+    director = Director(scenario(people=(asked(text="wrong\n"), asked(text="right\n"))))
+    text = INIT + "Passphrase for x: "
+    assert director.advance(text, 1) == [Type("wrong\n")]
+    assert director.advance(text, 2) == []
+    assert director.advance(text + "\nPassphrase for x: ", 3) == [Type("right\n")]
+
+
+def test_a_disk_arrives_so_many_seconds_after_init_has_started() -> None:
+    director = Director(scenario(disks=(Disk("a", 1, False, 20.0), Disk("b", 1))))
+    assert director.advance("SeaBIOS", 100) == []
+    assert director.advance(INIT, 103) == []
+    assert director.advance(INIT, 122.9) == []
+    assert director.advance(INIT, 123) == [Do(Deed.PLUG, "a")]
+
+
+def test_faults_do_not_wait_for_people() -> None:
+    fault = Fault(Cue(at=1.0), Deed.KILL_ENGINE)
+    director = Director(scenario(people=(asked(),), faults=(fault,)))
+    director.advance(INIT, 0)
+    assert director.advance(INIT, 1) == [Do(Deed.KILL_ENGINE)]
+    assert director.undone == ("type 'secret\\n' after 'Passphrase'",)
+
+
+def test_with_a_person_at_the_keyboard_nobody_else_types() -> None:
+    director = Director(scenario(people=(asked(),)), people=False)
+    assert director.advance(INIT + "Passphrase", 1) == []
+    assert director.undone == ()

@@ -1,0 +1,27 @@
+"""QEMU's command line follows from the specification."""
+
+from pathlib import Path
+
+from initpy.lab.machine import Drive, MachineSpec
+
+SPEC = MachineSpec(
+    Path("vmlinuz"),
+    Path("initrd"),
+    "root=x",
+    drives=(Drive("a", Path("a.raw")), Drive("b", Path("b.raw"), present=False, bus="usb")),
+)
+
+
+def test_an_absent_disk_has_a_file_but_no_device() -> None:
+    words = SPEC.command(Path("/f"))
+    assert sum("file.filename=" in word for word in words) == 2
+    assert "virtio-blk-pci,id=disk-a,drive=node-a,serial=a" in words
+    assert not any("disk-b" in word for word in words)
+
+
+def test_the_controller_of_a_disk_that_arrives_later_is_there_from_the_start() -> None:
+    assert "qemu-xhci,id=usb" in SPEC.command(Path("/f"))
+
+
+def test_a_reset_ends_the_machine() -> None:
+    assert "-no-reboot" in SPEC.command(Path("/f"))

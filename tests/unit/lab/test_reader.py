@@ -1,0 +1,118 @@
+"""Scenario files that are wrong are refused with file, line, key, value and expectation."""
+
+from pathlib import Path
+
+import pytest
+
+from initpy.config.errors import InputError
+from initpy.lab.parse import load_scenario
+from initpy.lab.scenario import Deed, Outcome
+
+GOOD = """\
+title = "a disk"
+[machine]
+cmdline = "root=LABEL=x"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "1G"
+arrives = 12
+[[layer]]
+kind = "raid1"
+name = "md"
+on = ["a", "b"]
+[[layer]]
+kind = "ext4"
+on = ["md"]
+holds = "root"
+[[person]]
+when = "Passphrase"
+after = 2
+type = "secret\\n"
+[[fault]]
+at = 4
+do = "unplug b"
+[expect]
+outcome = "booted"
+"""
+
+
+def load(tmp_path: Path, text: str) -> object:
+    path = tmp_path / "scenario.toml"
+    path.write_text(text)
+    return load_scenario(path)
+
+
+def test_a_good_file_becomes_values(tmp_path: Path) -> None:
+    path = tmp_path / "good.toml"
+    path.write_text(GOOD)
+    scenario = load_scenario(path)
+    assert scenario.name == "good"
+    assert [(disk.size, disk.present, disk.arrives) for disk in scenario.disks] == [
+        (64 << 20, True, None),
+        (1 << 30, False, 12.0),
+    ]
+    assert scenario.layers[1].root
+    assert scenario.faults[0].deed is Deed.UNPLUG
+    assert scenario.faults[0].disk == "b"
+    assert scenario.expect.outcome is Outcome.BOOTED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ('size = "64M"', 'size = "64 MB"', ":6: disk[1].size: '64 MB': expected a size"),
+        ('size = "64M"', "sise = 1", ":4: disk[1].size: None: expected a size"),
+        ('size = "1G"', 'size = "1G"\nspeed = 3', ":10: disk[2].speed: 'speed': expected one of"),
+        ('kind = "raid1"', 'kind = "raid7"', ":12: layer[1].kind: 'raid7': expected one of raid0"),
+        ('on = ["md"]', 'on = ["dm"]', ":17: layer[2].on: ['dm']: expected disks or earlier"),
+        ('on = ["md"]', 'on = ["a"]', ":17: layer[2].on: ['a']: expected disks or earlier"),
+        ('name = "b"', 'name = "a"', ":8: disk[2].name: 'a': expected a name that no other"),
+        ("unplug b", "unplug c", ":25: fault[1].do: 'unplug c': expected kill-engine"),
+        ("at = 4", "", ":23: fault[1].when: None: expected either `when`"),
+        ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
+        ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),
+        ('outcome = "booted"', 'outcome = "fine"', ":27: expect.outcome: 'fine': expected one of"),
+        ('holds = "root"', 'holds = "usr"', ":18: layer[2].holds: 'usr': expected one of"),
+        ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),
+        ('title = "a disk"', "", ": title: None: expected a text"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(
+    tmp_path: Path, before: str, after: str, complaint: str
+) -> None:
+    assert before in GOOD
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, GOOD.replace(before, after, 1))
+    assert complaint in str(caught.value)
+    assert "scenario.toml" in caught.value.where
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.toml"):
+        load_scenario(tmp_path / "nowhere.toml")
+
+
+def test_a_keyfile_must_be_in_the_image(tmp_path: Path) -> None:
+    text = GOOD.replace('kind = "raid1"', 'kind = "luks2"\nkeyfile = "/k"').replace(
+        'on = ["a", "b"]', 'on = ["a"]'
+    )
+    with pytest.raises(InputError, match=r"layer\[1\]\.keyfile.*\[image\.files\]"):
+        load(tmp_path, text)
+
+
+def test_the_recipe_ignores_what_the_disks_do_not_depend_on(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text(GOOD)
+    other.write_text(GOOD.replace("arrives = 12", "").replace("secret", "other"))
+    assert load_scenario(one).recipe() == load_scenario(other).recipe()
+
+
+SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_scenario_file_is_valid(path: Path) -> None:
+    assert load_scenario(path).title

@@ -1,0 +1,62 @@
+"""Recipes become scripts for the real tools; what may hold blanks or quotes is quoted."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from initpy.lab.recipe import script
+from initpy.lab.scenario import Layer, Partition, Recipe
+
+
+def recipe(*layers: Layer) -> Recipe:
+    return Recipe((("a", 1 << 26), ("b", 1 << 26)), layers, (("/k", "key"),))
+
+
+NESTED = recipe(
+    Layer("raid1", "md", ("a", "b")),
+    Layer("luks2", "crypt", ("md",), passphrase="it's mine", keyfile="/k"),
+    Layer("lvm", "root", ("crypt",), group="vg0", size=1 << 25),
+    Layer("lvm", "home", (), group="vg0"),
+    Layer("ext4", "", ("root",), label="my root", root=True),
+)
+
+
+def test_layers_are_made_upwards_and_taken_apart_downwards() -> None:
+    words = [line.split()[0:3] for line in script(NESTED, "0-").splitlines()]
+    order = [" ".join(each) for each in words if each[0] in ("mdadm", "lvm", "cryptsetup")]
+    assert order == [
+        "mdadm --quiet --create",
+        "cryptsetup luksAddKey --batch-mode",
+        "cryptsetup open --type",
+        "lvm pvcreate -q",
+        "lvm vgcreate -q",
+        "lvm lvcreate -q",
+        "lvm lvcreate -q",
+        "lvm vgchange -q",
+        "cryptsetup close crypt",
+        "mdadm --quiet --stop",
+    ]
+
+
+def test_disks_are_found_by_serial_number() -> None:
+    assert '"$(disk 3-a)" "$(disk 3-b)"' in script(NESTED, "3-")
+
+
+def test_secrets_never_stand_in_an_argument() -> None:
+    assert "mine" not in script(NESTED, "")
+
+
+def test_partitions_have_their_names_and_sizes() -> None:
+    parts = (Partition("a1", 1 << 20, label="EFI"), Partition("a2"))
+    text = script(recipe(Layer("partitions", "", ("a",), parts=parts)), "")
+    assert 'size=2048, name="EFI"' in text
+    assert text.rstrip().endswith('sfdisk --quiet "$(disk a)"')
+
+
+@pytest.mark.skipif(shutil.which("busybox") is None, reason="needs busybox")
+def test_the_script_is_one_that_busybox_reads() -> None:
+    done = subprocess.run(
+        ["busybox", "sh", "-n"], input=script(NESTED, "").encode(), check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
