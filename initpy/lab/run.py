@@ -118,7 +118,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if orders:
         agent = _AGENT.read_text().replace('"$ORDERS"', str(orders))
         files["/lab-agent"] = File(agent.encode(), 0o755)
-        files["/dev/ttyS1"] = Node(stat.S_IFCHR | 0o600, 4, 65)
+        files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)
         words.append("rdinit=/lab-agent")
     initrd = bench.image
     if files:
@@ -135,6 +135,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         cmdline=" ".join(word for word in words if word),
         memory=scenario.memory,
         drives=tuple(drives),
+        agent=orders > 0,
         accelerator=bench.accelerator,
     )
 
