@@ -20,6 +20,7 @@ from initpy.core.events import (
     BootStarted,
     DeviceChanged,
     DeviceRemoved,
+    Enumerated,
     Event,
     HandOverRefused,
     JobEnded,
@@ -95,6 +96,12 @@ class Boot:
                         self._instance(job, None)
             case DeviceChanged(device):
                 self._device_changed(device)
+            case Enumerated(devices):
+                names = {each.name for each in devices}
+                for name in [each.name for each in state.devices if each.name not in names]:
+                    self._device_removed(name)
+                for device in devices:
+                    self._device_changed(device)
             case DeviceRemoved(name):
                 self._device_removed(name)
             case JobEnded():

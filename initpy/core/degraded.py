@@ -39,9 +39,6 @@ def step(state: State, instance: Instance) -> None:
         deadline = Deadline(name, state.settings.md_timeout, GRACE_SECONDS, device.name)
         state.deadlines[name] = deadline
         instance.reason = f"has {_count(state, instance)}; waits for the others"
-        if not instance.announced:
-            instance.announced = True
-            state.report(f"{device.name}: {instance.reason}", detail=True)
     if (
         instance.run
         or instance.key in state.forced
@@ -55,5 +52,7 @@ def step(state: State, instance: Instance) -> None:
 
 def _count(state: State, instance: Instance) -> str:
     device = state.device(instance)
-    total = device.properties.get("md/raid_disks", "?") if device else "?"
-    return f"{len(state.devices.slaves(instance.subject or ''))} of {total} members"
+    # The kernel does not know the number before the array's first try to start.
+    total = device.properties.get("md/raid_disks", "") if device else ""
+    present = len(state.devices.slaves(instance.subject or ""))
+    return f"{present} of {total} members" if total else f"{present} member(s)"

@@ -19,6 +19,16 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Enumerated:
+    """All devices that there are: what was known besides them is gone (R2).
+
+    One event, so that no layer is taken for missing while the list is read.
+    """
+
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRemoved:
     """A device of this kernel name is gone."""
 
@@ -76,6 +86,7 @@ class TimePassed:
 Event = (
     BootStarted
     | DeviceChanged
+    | Enumerated
     | DeviceRemoved
     | JobEnded
     | Mounted

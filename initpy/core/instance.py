@@ -98,7 +98,6 @@ class Instance:
     failures: int = 0
     succeeded: bool = False  # the last run ended with status 0
     published: bool = False
-    announced: bool = False  # people were told what it waits for
 
     @property
     def key(self) -> str:

@@ -1,33 +1,45 @@
 """Coldplug: has the kernel announce again what it found before udevd listened.
 
 `udevadm trigger` announces everything, some hundred devices of which the boot
-needs a few. Here only those are announced that can lead to a root device:
-block devices, and devices that still want a driver. What a loaded driver finds
-is announced by the kernel itself. The real system announces everything again.
+needs a few. Here only those are announced that can lead to a root device or a
+keyboard: block devices, and devices that still want a driver. What can carry a
+disk comes first, the others once udevd has finished with those: on most
+machines the root is mounted by then. The real system announces everything
+again, so nothing is lost.
 """
 
 import os
-from collections.abc import Iterator
 
-# Buses on which storage and keyboards sit come first, the rest after them.
-FIRST = ("virtio", "pci", "nvme", "scsi", "usb", "mmc", "hid")
-
-
-def coldplug(sysfs: str = "/sys") -> int:
-    """Announce the devices; return how many. Devices that vanish meanwhile are passed over."""
-    count = 0
-    for path in (*_block(sysfs), *_without_driver(sysfs)):
-        count += _announce(path)
-    return count
+# Buses whose devices are disks, or lead to them.
+STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
+# Classes of PCI devices that lead to disks: mass storage, USB, system peripherals of
+# eMMC and SD; see include/linux/pci_ids.h.
+STORAGE_CLASSES = ("0x01", "0x0c03", "0x0805")
 
 
-def _announce(path: str) -> int:
-    try:
-        with open(f"{path}/uevent", "wb", buffering=0) as uevent:
-            uevent.write(b"add")
-    except OSError:
-        return 0
-    return 1
+def storage(sysfs: str = "/sys") -> list[str]:
+    """The devices to announce first: block devices, and what may carry them."""
+    block = [f"{sysfs}/class/block/{name}" for name in _names(f"{sysfs}/class/block")]
+    carriers = [path for bus in STORAGE_BUSES for path in _without_driver(sysfs, bus)]
+    on_pci = [path for path in _without_driver(sysfs, "pci") if _carries_disks(path)]
+    return block + carriers + on_pci
+
+
+def others(sysfs: str = "/sys") -> list[str]:
+    """The remaining devices that want a driver."""
+    buses = [bus for bus in _names(f"{sysfs}/bus") if bus not in STORAGE_BUSES]
+    found = [path for bus in buses for path in _without_driver(sysfs, bus)]
+    return [path for path in found if not _carries_disks(path)]
+
+
+def announce(paths: list[str]) -> None:
+    """Have the kernel send an `add` uevent for each; what has vanished is passed over."""
+    for path in paths:
+        try:
+            with open(f"{path}/uevent", "wb", buffering=0) as uevent:
+                uevent.write(b"add")
+        except OSError:
+            continue
 
 
 def _names(folder: str) -> list[str]:
@@ -37,15 +49,20 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _block(sysfs: str) -> Iterator[str]:
-    for name in _names(f"{sysfs}/class/block"):
-        yield f"{sysfs}/class/block/{name}"
+def _without_driver(sysfs: str, bus: str) -> list[str]:
+    folder = f"{sysfs}/bus/{bus}/devices"
+    paths = [f"{folder}/{name}" for name in _names(folder)]
+    return [
+        path
+        for path in paths
+        if os.path.exists(f"{path}/modalias") and not os.path.exists(f"{path}/driver")
+    ]
 
 
-def _without_driver(sysfs: str) -> Iterator[str]:
-    buses = _names(f"{sysfs}/bus")
-    for bus in (*(each for each in FIRST if each in buses), *sorted({*buses} - {*FIRST})):
-        for name in _names(f"{sysfs}/bus/{bus}/devices"):
-            path = f"{sysfs}/bus/{bus}/devices/{name}"
-            if os.path.exists(f"{path}/modalias") and not os.path.exists(f"{path}/driver"):
-                yield path
+def _carries_disks(path: str) -> bool:
+    """By its class; only devices on PCI have one in this form."""
+    try:
+        with open(f"{path}/class", encoding="ascii") as file:
+            return file.read().startswith(STORAGE_CLASSES)
+    except OSError:
+        return False

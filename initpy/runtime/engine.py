@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import gc
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -80,11 +82,10 @@ class Engine:
         if (source := mounted_at(SYSROOT)) is not None:
             self.take(Mounted(SYSROOT, source))
         self.take(BootStarted())
-        self._enumerate()
+        self.take(self._udev.present())
         server = await control.serve(self.status)
         await self._over
         server.close()
-        self._consoles.close()
 
     def status(self) -> str:
         """The tree as it is now."""
@@ -140,11 +141,7 @@ class Engine:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._enumerate()  # events were lost: what is there now counts (R2)
-
-    def _enumerate(self) -> None:
-        for event in self._udev.present():
-            self.take(event)
+            self.take(self._udev.present())  # events were lost: what is there now counts (R2)
 
     # Processes and mounts
 
@@ -193,6 +190,7 @@ class Engine:
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
         self._shell.close()
+        self._consoles.close()
         self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)
         self._order("switch-root", root, init)
 
@@ -227,9 +225,13 @@ def main(orders: int, started: float) -> int:
     """The engine process. `orders` is the pipe to PID 1, `started` when /init began."""
     with open("/proc/self/comm", "w", encoding="ascii") as comm:
         comm.write("initpy-engine")
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
+        signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
     settings, wrong = read_settings(read("/proc/cmdline") or "", read(CRYPTTAB), CRYPTTAB)
     problems = list(wrong)
     jobs = load_jobs(problems.append)
+    gc.freeze()
+    gc.enable()
 
     async def engine() -> None:
         loop = asyncio.get_running_loop()

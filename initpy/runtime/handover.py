@@ -59,31 +59,30 @@ def resolve(root: str, path: str) -> str:
     return "/".join((root, *done))
 
 
-def end_processes(spared: frozenset[int]) -> list[str]:
+def end_processes(*children: int) -> list[str]:
     """Terminate, then kill, every process but ours, kernel threads and storage daemons ("@…").
 
-    Returns what had to be killed or would not go.
+    `children` are told first, together. Returns the names of what would not go.
     """
-    left = _others(spared)
+    left = _others()
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in left:
+        for pid in (*children, *left):
             _signal(pid, number)
-            _signal(pid, signal.SIGCONT)
         limit = time.monotonic() + KILL_SECONDS
         while left and time.monotonic() < limit:
             _reap()
-            left = {pid: name for pid, name in _others(spared).items() if pid in left}
+            left = {pid: name for pid, name in left.items() if _is_there(pid)}
             if left:
-                time.sleep(0.02)  # no event tells of the end of a process that is not our child
+                time.sleep(0.01)  # no event tells of the end of a process that is not our child
         if not left:
             return []
     return sorted(left.values())
 
 
-def _others(spared: frozenset[int]) -> dict[int, str]:
+def _others() -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc"):
-        if not name.isdecimal() or int(name) in spared or int(name) == os.getpid():
+        if not name.isdecimal() or int(name) == os.getpid():
             continue
         try:
             with open(f"/proc/{name}/cmdline", "rb") as file:
@@ -96,7 +95,17 @@ def _others(spared: frozenset[int]) -> dict[int, str]:
     return found
 
 
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _signal(pid: int, number: int) -> None:
+    if pid <= 0:
+        return
     try:
         os.kill(pid, number)
     except ProcessLookupError:
@@ -109,6 +118,25 @@ def _reap() -> None:
             pass
     except ChildProcessError:
         pass
+
+
+def clean_udev_database() -> None:
+    """Forget all devices but those marked db_persist, as `udevadm info --cleanup-db` does.
+
+    The real udevd probes the others afresh; the sticky bit is the mark.
+    """
+    for folder in ("/run/udev/data", "/run/udev/static_node-tags", "/run/udev/watch"):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            path = f"{folder}/{name}"
+            try:
+                if not os.lstat(path).st_mode & 0o1000:
+                    os.unlink(path)
+            except OSError:
+                continue  # a folder, or gone
 
 
 def switch_root(root: str) -> None:

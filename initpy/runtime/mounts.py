@@ -2,7 +2,6 @@
 
 import errno
 import os
-from dataclasses import dataclass
 
 from initpy.runtime import syscalls as sys
 
@@ -35,37 +34,27 @@ FLAGS: dict[str, tuple[int, bool]] = {
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiMount:
-    """One of the file systems through which the kernel talks to programs."""
-
-    kind: str
-    target: str
-    flags: int
-    data: str = ""
-
-
-# /run is passed on to the real system: the options are systemd's (INITRD_INTERFACE).
-# noexec would keep it from running /run/initramfs/shutdown.
+# kind, target, flags, data. /run is passed on to the real system: its options are systemd's
+# (INITRD_INTERFACE); noexec would keep it from running /run/initramfs/shutdown.
 API_MOUNTS = (
-    ApiMount("proc", "/proc", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV),
-    ApiMount("sysfs", "/sys", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV),
-    ApiMount("devtmpfs", "/dev", sys.MS_NOSUID | sys.MS_STRICTATIME, "mode=755"),
-    ApiMount("tmpfs", "/run", sys.MS_NOSUID | sys.MS_NODEV | sys.MS_STRICTATIME, "mode=755"),
-    ApiMount("devpts", "/dev/pts", sys.MS_NOSUID | sys.MS_NOEXEC, "mode=620,gid=5"),
+    ("proc", "/proc", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV, ""),
+    ("sysfs", "/sys", sys.MS_NOSUID | sys.MS_NOEXEC | sys.MS_NODEV, ""),
+    ("devtmpfs", "/dev", sys.MS_NOSUID | sys.MS_STRICTATIME, "mode=755"),
+    ("tmpfs", "/run", sys.MS_NOSUID | sys.MS_NODEV | sys.MS_STRICTATIME, "mode=755"),
+    ("devpts", "/dev/pts", sys.MS_NOSUID | sys.MS_NOEXEC, "mode=620,gid=5"),
 )
 
 
 def mount_api() -> list[str]:
     """Mount the API file systems; return a complaint for each that could not be."""
     problems = []
-    for each in API_MOUNTS:
+    for kind, target, flags, data in API_MOUNTS:
         try:
-            os.makedirs(each.target, exist_ok=True)
-            sys.mount(each.kind, each.target, each.kind, each.flags, each.data)
+            os.makedirs(target, exist_ok=True)
+            sys.mount(kind, target, kind, flags, data)
         except OSError as error:
             if error.errno != errno.EBUSY:  # already mounted, by the kernel or before us
-                problems.append(f"{each.target} ({each.kind}): {error.strerror}")
+                problems.append(f"{target} ({kind}): {error.strerror}")
     return problems
 
 

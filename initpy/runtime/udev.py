@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from initpy.core.devices import Device
-from initpy.core.events import DeviceChanged, DeviceRemoved
+from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
 
 # pyudev looks its library up through ctypes.util.find_library, which runs ldconfig and a
 # compiler; the image has neither. The soname is libudev's ABI and does not change.
@@ -41,10 +41,10 @@ class Udev:
             else:
                 receive(DeviceChanged(as_device(found)))
 
-    def present(self) -> Iterator[DeviceChanged]:
+    def present(self) -> Enumerated:
         """The devices that udev has finished with so far."""
-        for found in self._context.list_devices(subsystem="block").match_is_initialized():
-            yield DeviceChanged(as_device(found))
+        found = self._context.list_devices(subsystem="block").match_is_initialized()
+        return Enumerated(tuple(as_device(each) for each in found))
 
     def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
         """The present state of a device and of what stands on it: no event tells of all changes."""

@@ -1,0 +1,222 @@
+"""PID 1 as long as the boot lasts: a small, unfailing parent. Standard library only.
+
+It announces the devices as soon as udevd listens, reaps every orphan, restarts
+udevd and the engine when they die, and on the engine's word hands over to the
+real init. It takes no decision about the boot; the engine holds no state that
+the world does not hold, so killing it at any instant costs time and nothing
+else.
+"""
+
+import gc
+import os
+import select
+import signal
+import termios
+import time
+
+from initpy.runtime import coldplug, handover, lastresort, syscalls
+from initpy.runtime.supervisor import say, start_engine, start_udevd
+
+PID_FILE = "/run/initpy/engine.pid"
+UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
+# An engine that dies this often within the period meets the same fault each time.
+RESTART_LIMIT = 5
+RESTART_PERIOD = 60.0
+UDEVD_RESTART = 0.5
+# The other devices are announced then even if udevd is still busy with the first.
+OTHERS_AFTER = 2.0
+SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR)
+
+
+class Supervisor:
+    """What PID 1 knows: its two children, and the words of the engine."""
+
+    def __init__(
+        self, arguments: list[str], started: float, ready: int, udevd: int, engine: int, orders: int
+    ) -> None:
+        self._arguments = arguments  # of /init: the kernel passes on what is for the real init
+        self._started = started
+        self._ready = ready  # udevd says READY=1 here
+        self._udevd = udevd
+        self._engine = engine
+        self._orders = orders  # the engine's words, one NUL-separated line each
+        self._shell = 0  # opened because the engine could not be kept alive
+        self._unread = b""
+        self._deaths: list[float] = []
+        self._others: list[str] = []  # devices still to be announced
+        self._others_due: float | None = None
+        self._watch = -1  # tells when udevd has emptied its queue
+        self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """Serve until the handover replaces this program."""
+        gc.freeze()
+        gc.enable()
+        signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: None)
+        _silence_console()
+        self._note_engine()
+        try:
+            syscalls.reboot(syscalls.RB_DISABLE_CAD)  # Ctrl-Alt-Del becomes a SIGINT for us
+        except OSError as error:
+            say(f"cannot take over Ctrl-Alt-Del: {error.strerror}")
+        self._reap()  # what ended before the signals were set up
+        while True:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Wait for something to happen and deal with it."""
+        poll = select.poll()
+        for descriptor in (self._wakeup, self._orders, self._ready, self._watch):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        limit = None
+        if self._others_due is not None:
+            limit = max(0.0, self._others_due - time.monotonic()) * 1000
+        ready = [descriptor for descriptor, _ in poll.poll(limit)]
+        if self._wakeup in ready:
+            self._signals(os.read(self._wakeup, 512))
+        if self._orders in ready:
+            self._obey()
+        if self._ready in ready and b"READY=1" in os.read(self._ready, 4096):
+            self._announce_storage()
+        if self._watch in ready:
+            os.read(self._watch, 4096)
+        idle = not os.path.exists(UDEV_QUEUE)
+        if self._others_due is not None and (idle or time.monotonic() >= self._others_due):
+            self._announce_others()
+
+    def _announce_storage(self) -> None:
+        """udevd listens (again): everything that may lead to a disk is announced."""
+        if self._watch < 0:
+            self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
+        first = coldplug.storage()
+        self._others = coldplug.others()
+        self._others_due = time.monotonic() + OTHERS_AFTER
+        coldplug.announce(first)
+
+    def _announce_others(self) -> None:
+        coldplug.announce(self._others)
+        self._others, self._others_due = [], None
+        os.close(self._watch)
+        self._watch = -1
+
+    # The children
+
+    def _note_engine(self) -> None:
+        try:
+            with open(PID_FILE, "w", encoding="ascii") as file:
+                file.write(f"{self._engine}\n")
+        except OSError as error:
+            say(f"cannot write {PID_FILE}: {error.strerror}")
+
+    def _signals(self, numbers: bytes) -> None:
+        if signal.SIGINT in numbers:
+            say("Ctrl-Alt-Del: reboot")
+            end("reboot")
+        self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._udevd:
+                say(f"udevd has ended ({describe_end(status)}); it is started again")
+                time.sleep(UDEVD_RESTART)  # a udevd that ends at once must not eat the machine
+                self._udevd = start_udevd()
+            elif pid == self._engine:
+                self._engine_ended(status)
+            elif pid == self._shell:
+                self._shell = 0
+                say("the shell has ended: the engine is started again")
+                self._restart_engine()
+
+    def _engine_ended(self, status: int) -> None:
+        self._obey()  # what it said last counts
+        now = time.monotonic()
+        self._deaths = [each for each in self._deaths if now - each < RESTART_PERIOD] + [now]
+        say(f"the engine has ended ({describe_end(status)}); it is started again")
+        if len(self._deaths) <= RESTART_LIMIT:
+            self._restart_engine()
+            return
+        self._deaths.clear()
+        self._shell = lastresort.give_up()
+        if not self._shell:
+            time.sleep(lastresort.SLOW_RESTART)
+            self._restart_engine()
+
+    def _restart_engine(self) -> None:
+        os.close(self._orders)
+        self._unread = b""
+        # The child must not act on our signals between the fork and its own set-up.
+        signal.set_wakeup_fd(-1)
+        self._engine, self._orders = start_engine(self._started)
+        signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
+        self._note_engine()
+
+    # The engine's words
+
+    def _obey(self) -> None:
+        try:
+            while chunk := os.read(self._orders, 4096):
+                self._unread += chunk
+        except BlockingIOError:
+            pass
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            words = [os.fsdecode(each) for each in line.split(b"\0")]
+            if words[0] == "switch-root":
+                self._switch_root(words[1], words[2])
+            elif words[0] == "end":
+                end(words[1])
+
+    def _switch_root(self, root: str, init: str) -> None:
+        """Hand over. When it cannot be done before the point of no return, the boot goes on."""
+        for name in handover.end_processes(self._engine, self._udevd):
+            say(f"{name} would not end")
+        handover.clean_udev_database()
+        try:
+            handover.switch_root(root)
+        except OSError as error:
+            say(f"cannot switch to {root}: {error}")
+            self._udevd = start_udevd()
+            self._restart_engine()
+            return
+        for path in (init, *handover.INITS):
+            try:
+                handover.execute(path, self._arguments)
+            except OSError as error:
+                say(f"cannot run {path}: {error.strerror}")
+        raise RuntimeError("no init could be run on the root file system")
+
+
+def _silence_console() -> None:
+    """What is typed from now on must not show: it may be a passphrase typed ahead."""
+    try:
+        modes = termios.tcgetattr(0)
+        modes[3] &= ~(termios.ECHO | termios.ECHONL)
+        termios.tcsetattr(0, termios.TCSANOW, modes)
+    except (OSError, termios.error):
+        return  # no terminal there: nothing echoes either
+
+
+def describe_end(status: int) -> str:
+    """A wait status in words."""
+    if os.WIFSIGNALED(status):
+        return f"killed by signal {os.WTERMSIG(status)}"
+    return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def end(how: str) -> None:
+    """Reboot, power off or halt at once; file systems were synced or not written at all."""
+    commands = {"poweroff": syscalls.RB_POWER_OFF, "halt": syscalls.RB_HALT_SYSTEM}
+    os.sync()
+    try:
+        syscalls.reboot(commands.get(how, syscalls.RB_AUTOBOOT))
+    except OSError as error:
+        say(f"cannot {how}: {error.strerror}")
