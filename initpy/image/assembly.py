@@ -121,7 +121,7 @@ class Assembly:
                 elves.append(found)
                 self.tree.add_host(found)
         closure = libraries.closure(elves)
-        self.missing.extend(closure.missing)
+        self.missing.extend((*closure.missing, *libraries.damaged))
         places = [self.tree.add_host(path) for path in closure.paths]
         elsewhere = {str(Path(place).parent) for place in places if _needs_search(place)}
         if elsewhere:

@@ -57,6 +57,10 @@ class Closure:
     missing: tuple[Missing, ...]
 
 
+class DamagedElfError(ValueError):
+    """A file that begins like an ELF file but is not one to the end."""
+
+
 def read_elf(path: Path) -> Elf | None:
     """The dynamic part of a file's headers; None if it is no ELF file."""
     with path.open("rb") as file:
@@ -65,8 +69,8 @@ def read_elf(path: Path) -> Elf | None:
         file.seek(0)
         try:
             return _parse(ELFFile(file))
-        except ELFError:
-            return None
+        except (ELFError, UnicodeDecodeError) as error:
+            raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
 
 
 def _parse(elf: ELFFile) -> Elf:
@@ -116,10 +120,16 @@ class Libraries:
     def __init__(self, configured: Iterable[str]) -> None:
         self._configured = tuple(configured)
         self._read: dict[Path, Elf | None] = {}
+        self.damaged: list[Missing] = []
 
     def read(self, path: Path) -> Elf | None:
+        """The file's headers; None for what is no ELF file, or damaged (see `damaged`)."""
         if path not in self._read:
-            self._read[path] = read_elf(path)
+            try:
+                self._read[path] = read_elf(path)
+            except DamagedElfError as error:
+                self.damaged.append(Missing("ELF file", str(path), "the image", str(error)))
+                self._read[path] = None
         return self._read[path]
 
     def find(self, name: str, wanted_by: Path, loaders: tuple[Path, ...]) -> Path | None:

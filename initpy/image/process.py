@@ -85,7 +85,7 @@ class Pipe:
     def abandon(self) -> None:
         """Stop the program because the build failed elsewhere."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 def _ending(status: int) -> str:

@@ -1,0 +1,190 @@
+"""Whole builds, without a kernel of this machine and without a virtual machine."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_modules import VERSION, make_modules
+
+from initpy.cli import main
+from initpy.config.errors import InputError
+from initpy.image import layout, stage
+from initpy.image.build import BuildRequest, assemble, build
+from initpy.image.missing import IncompleteError
+from initpy.image.recipe import project_folder
+from initpy.image.tree import File, Link, Tree
+
+MODULES = [("kernel/drivers/md/md-mod.ko", ""), ("kernel/drivers/md/raid1.ko", "md_mod")]
+
+
+@pytest.fixture
+def request_without_python(tmp_path: Path) -> BuildRequest:
+    """What a lab's helper machine boots: a script of its own, busybox, a driver."""
+    return BuildRequest(
+        kernel=VERSION,
+        modules=make_modules(tmp_path / "kernel", MODULES),
+        output=tmp_path / "image",
+        jobs=(),
+        programs=("kmod", "/bin/ls"),
+        drivers=("raid1",),
+        init=b"#!/bin/sh\n",
+        python=False,
+        level=1,
+    )
+
+
+def listing(image: Path) -> set[str]:
+    data = subprocess.run(["zstd", "-dcq", str(image)], capture_output=True, check=True).stdout
+    done = subprocess.run(["cpio", "-t", "--quiet"], input=data, capture_output=True, check=True)
+    return set(done.stdout.decode().splitlines())
+
+
+def test_a_build_without_python(request_without_python: BuildRequest) -> None:
+    report = build(request_without_python)
+    names = listing(report.output)
+    assert {"init", "dev/console", "etc/ld.so.cache", "usr/sbin/modprobe"} <= names
+    assert f"usr/lib/modules/{VERSION}/kernel/drivers/md/md-mod.ko" in names
+    assert f"usr/lib/modules/{VERSION}/modules.dep.bin" in names
+    assert not any("python" in name for name in names)
+
+
+def test_the_same_content_gives_the_same_bytes(request_without_python: BuildRequest) -> None:
+    build(request_without_python)
+    first = request_without_python.output.read_bytes()
+    build(request_without_python)
+    assert request_without_python.output.read_bytes() == first
+
+
+def test_everything_missing_is_listed_and_the_old_image_stays(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    job = tmp_path / "mine.toml"
+    job.write_text(
+        'summary = "mine"\n[image]\nprograms = ["no-such-program"]\nmodules = ["no-such-module"]\n'
+        'rules = ["no-such.rules"]\nfiles = ["/no/such/file"]\noptional = ["/no/such/other"]\n'
+    )
+    request_without_python.output.write_bytes(b"old")
+    with pytest.raises(IncompleteError) as caught:
+        build(replace(request_without_python, jobs=(job,)))
+    assert {item.name for item in caught.value.missing} == {
+        "no-such-program",
+        "no-such-module",
+        "no-such.rules",
+        "/no/such/file",
+    }
+    assert {item.wanted_by for item in caught.value.missing} == {"jobs/mine.toml"}
+    assert request_without_python.output.read_bytes() == b"old"
+
+
+def test_a_job_file_that_does_not_validate_fails_the_build(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    job = tmp_path / "broken.toml"
+    job.write_text('summary = "broken"\n[image]\nprogrammes = []\n')
+    with pytest.raises(InputError, match=r"broken\.toml.*programmes"):
+        build(replace(request_without_python, jobs=(job,)))
+
+
+def test_a_job_file_replaces_its_namesake(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    for folder in ("built-in", "mine"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "zfs.toml").write_text(f'summary = "{folder}"\n')
+    jobs = (tmp_path / "built-in", tmp_path / "mine")
+    tree = assemble(replace(request_without_python, jobs=jobs)).tree
+    entry = tree.get("/usr/lib/initpy/jobs/zfs.toml")
+    assert isinstance(entry, File) and b"mine" in entry.read()
+
+
+def test_what_the_request_places_wins(request_without_python: BuildRequest, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"k")
+    key.chmod(0o400)
+    files = ((key, "/etc/keys/root"), (key, "/etc/initrd-release"))
+    report = build(replace(request_without_python, files=files))
+    assert report.assembled.tree.get("/etc/initrd-release") == File(key, 0o400)
+    assert report.output.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_program_fails_the_build(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    program = Path("/usr/bin/ls").read_bytes()
+    (tmp_path / "ls").write_bytes(program[: len(program) // 2])
+    with pytest.raises(IncompleteError, match="not a whole ELF file"):
+        build(replace(request_without_python, files=((tmp_path / "ls", "/usr/bin/broken"),)))
+
+
+def test_a_program_that_cannot_be_loaded_in_the_image_is_found_by_loading_it(
+    tmp_path: Path,
+) -> None:
+    if not stage.may_change_root():
+        pytest.skip("neither root nor user namespaces")
+    tree = Tree()
+    layout.add_layout(tree)
+    tree.add_host(Path("/bin/ls"))
+    loader = "/lib64/ld-linux-x86-64.so.2"
+    tree.add_host(Path(loader))
+    stage.write_out(tree, tmp_path)
+    (problem,) = stage.check_programs(tmp_path, [("/usr/bin/ls", loader)])
+    assert "libc.so.6" in problem or "libselinux" in problem
+
+
+def test_busybox_fills_in_for_programs_that_are_not_there(
+    request_without_python: BuildRequest,
+) -> None:
+    tree = assemble(replace(request_without_python, programs=("busybox", "/bin/ls"))).tree
+    assert tree.get("/bin/sh") == Link("/usr/bin/busybox")
+    assert isinstance(tree.get("/bin/ls"), File)
+    assert "/sbin/init" not in tree
+
+
+def test_without_python_an_init_is_needed(request_without_python: BuildRequest) -> None:
+    with pytest.raises(InputError, match="init"):
+        build(replace(request_without_python, init=None))
+
+
+def test_the_runtime_is_imported_inside_the_image(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    job = tmp_path / "minimal.toml"
+    job.write_text('summary = "minimal"\n[image]\nprograms = ["udevadm"]\npython = ["pyudev"]\n')
+    report = build(replace(request_without_python, python=True, init=None, jobs=(job,)))
+    names = listing(report.output)
+    library = "usr/lib/python3.11"
+    assert {f"{library}/initpy/runtime/supervisor.pyc", f"{library}/os.pyc"} <= names
+    assert not any(name.endswith(".py") for name in names)
+    entry = report.assembled.tree.get("/init")
+    assert isinstance(entry, File) and entry.read().startswith(b"#!/usr/bin/python3.11 -ISB\n")
+
+
+def test_the_command_builds_and_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
+    assert main(["build"]) == 2
+    assert "SOURCE_DATE_EPOCH" in capsys.readouterr().err
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert main(["build", "--add", "/etc/passwd"]) == 2
+    assert main(["build", "--add", "/no/such:/x"]) == 2
+    assert "--add: '/no/such:/x'" in capsys.readouterr().err
+    words = ["build", "--kernel", VERSION, "--modules-dir", str(tmp_path / "none")]
+    output = tmp_path / "image"
+    output.write_bytes(b"old")
+    assert main([*words, "--output", str(output), "--program", "no-such-program"]) == 1
+    complaint = capsys.readouterr().err
+    assert "no-such-program" in complaint and "modules.dep" in complaint
+    assert f"{output} is left as it was" in complaint
+    assert output.read_bytes() == b"old"
+
+
+def test_the_projects_own_job_files_validate() -> None:
+    from initpy.image.needs import gather, load_jobs
+
+    needs = gather(load_jobs([project_folder("jobs")]))
+    assert needs.programs and needs.modules and needs.rules
+    # udev must not start arrays or groups behind the engine's back.
+    rules = {each.name for each in needs.rules}
+    assert not rules & {"64-md-raid-assembly.rules", "69-lvm.rules", "64-btrfs.rules"}

@@ -1,0 +1,126 @@
+"""Libraries are found as ld.so finds them; checked against the loader of this machine."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from initpy.image import elf
+from initpy.image.elf import DamagedElfError, Elf, Libraries, configured_folders, read_elf
+
+SYSTEM = ("/usr/bin/python3.11", "/usr/bin/udevadm", "/usr/sbin/lvm", "/usr/sbin/cryptsetup")
+
+
+@pytest.mark.parametrize("program", SYSTEM)
+def test_the_closure_holds_all_that_the_loader_loads(program: str) -> None:
+    if not Path(program).exists():
+        pytest.skip(f"{program} is not installed")
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+    loaded = set(re.findall(r"(?:=> )?(/\S+) \(0x", done.stdout))
+    closure = Libraries(configured_folders()).closure([Path(program)])
+    assert {str(Path(path).resolve()) for path in loaded} <= {
+        str(path.resolve()) for path in closure.paths
+    }
+    assert closure.missing == ()
+
+
+def test_what_is_opened_by_name_is_in_the_closure() -> None:
+    """argon2's threads abort without libgcc_s (glibc opens it when a thread ends)."""
+    program = Path("/usr/sbin/cryptsetup")
+    if not program.exists():
+        pytest.skip("cryptsetup is not installed")
+    names = {path.name for path in Libraries(configured_folders()).closure([program]).paths}
+    assert {"libargon2.so.1", "libgcc_s.so.1"} <= names
+
+
+def test_a_script_is_no_elf_and_half_an_elf_file_is_reported(tmp_path: Path) -> None:
+    script, broken = tmp_path / "script", tmp_path / "broken"
+    script.write_text("#!/bin/sh\n")
+    whole = Path(SYSTEM[0]).read_bytes()
+    assert read_elf(script) is None
+    for length in (4, 30, 100, len(whole) // 2):
+        broken.write_bytes(whole[:length])
+        with pytest.raises(DamagedElfError, match="broken"):
+            read_elf(broken)
+    libraries = Libraries(())
+    assert libraries.read(broken) is None
+    assert [item.name for item in libraries.damaged] == [str(broken)]
+
+
+class Described(Libraries):
+    """ELF files given by what they say, so that every search rule can be tried."""
+
+    def __init__(self, files: dict[Path, Elf], configured: tuple[str, ...] = ()) -> None:
+        super().__init__(configured)
+        for path, described in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+            self._read[path] = described
+
+
+def described(
+    *needed: str, rpath: tuple[str, ...] = (), runpath: tuple[str, ...] = (), size: int = 64
+) -> Elf:
+    return Elf(("EM_X86_64", size), None, needed, rpath, runpath)
+
+
+def test_runpath_counts_for_direct_needs_only(tmp_path: Path) -> None:
+    program, first, second = tmp_path / "p", tmp_path / "lib/one.so", tmp_path / "lib/two.so"
+    files = {
+        program: described("one.so", runpath=("$ORIGIN/lib",)),
+        first: described("two.so"),
+        second: described(),
+    }
+    closure = Described(files).closure([program])
+    assert closure.paths == (first,)
+    assert [(item.name, item.wanted_by) for item in closure.missing] == [("two.so", str(first))]
+
+
+def test_rpath_counts_for_what_is_loaded_in_turn(tmp_path: Path) -> None:
+    program, first, second = tmp_path / "p", tmp_path / "lib/one.so", tmp_path / "lib/two.so"
+    files = {
+        program: described("one.so", rpath=("${ORIGIN}/lib",)),
+        first: described("two.so"),
+        second: described(),
+    }
+    assert Described(files).closure([program]).paths == (first, second)
+
+
+def test_a_library_of_another_word_size_is_passed_over(tmp_path: Path) -> None:
+    program, wrong, right = tmp_path / "p", tmp_path / "32/x.so", tmp_path / "64/x.so"
+    files = {program: described("x.so"), wrong: described(size=32), right: described()}
+    configured = (str(wrong.parent), str(right.parent))
+    assert Described(files, configured).closure([program]).paths == (right,)
+
+
+def test_libraries_that_need_each_other_end(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.so", tmp_path / "b.so"
+    files = {first: described("b.so"), second: described("a.so")}
+    assert Described(files, (str(tmp_path),)).closure([first]).paths == (second,)
+
+
+def test_ld_so_conf_follows_includes_in_order(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/b.conf").write_text("/b # last\n")
+    (tmp_path / "more/a.conf").write_text("\n/a\n")
+    main = tmp_path / "ld.so.conf"
+    main.write_text("/first\ninclude more/*.conf\n/last\n")
+    assert configured_folders(main) == ("/first", "/a", "/b", "/last")
+    main.write_text(f"include {tmp_path}/more/a.conf\n")
+    assert configured_folders(main) == ("/a",)
+
+
+def test_every_dlopened_library_has_a_reason() -> None:
+    assert all(len(entry.reason) > 20 for entry in elf.DLOPENED)
+
+
+def test_a_missing_library_names_who_wants_it(tmp_path: Path) -> None:
+    if shutil.which("true") is None:
+        pytest.skip("no true(1)")
+    program = tmp_path / "p"
+    closure = Described({program: described("libnowhere.so.7")}).closure([program])
+    assert [(item.name, item.wanted_by) for item in closure.missing] == [
+        ("libnowhere.so.7", str(program))
+    ]

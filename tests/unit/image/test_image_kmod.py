@@ -1,0 +1,131 @@
+"""Modules come with all they depend on, firmly and softly; built-in ones satisfy (R27)."""
+
+from pathlib import Path
+
+import pytest
+from fake_modules import make_modules, modinfo_reads
+
+from initpy.image import firmware
+from initpy.image.kmod import ModuleIndex, Selection, Want, read_index, select
+from initpy.image.missing import IncompleteError
+from initpy.image.stage import module_tables
+
+MODULES = (
+    ("kernel/drivers/md/dm-mod.ko", ""),
+    ("kernel/drivers/md/dm-crypt.ko", "dm_mod"),
+    ("kernel/drivers/md/raid1.ko", "md_mod"),
+    ("kernel/drivers/md/md-mod.ko", ""),
+    ("kernel/fs/btrfs/btrfs.ko", "libcrc32c"),
+    ("kernel/lib/libcrc32c.ko", ""),
+    ("kernel/crypto/crc32c_generic.ko", ""),
+    ("kernel/arch/x86/crypto/crc32c-intel.ko", ""),
+    ("kernel/drivers/scsi/sd_mod.ko", ""),
+    ("kernel/drivers/scsi/scsi_debug.ko", ""),
+)
+SOFTDEP = "# a comment\nsoftdep libcrc32c pre: crc32c\nsoftdep dm_crypt post: nowhere raid1\n"
+ALIAS = "alias crc32c crc32c_generic\nalias crc32c crc32c_intel\nalias fs-btrfs* btrfs\n"
+BUILTIN = "kernel/drivers/input/serio/i8042.ko\nkernel/drivers/video/fbdev/simplefb.ko\n"
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> ModuleIndex:
+    folder = make_modules(
+        tmp_path,
+        MODULES,
+        builtin=BUILTIN,
+        softdep=SOFTDEP,
+        alias=ALIAS,
+        modinfo=b"i8042.alias=platform-keyboard\0i8042.license=GPL\0",
+    )
+    (folder / "kernel/drivers/input").mkdir(parents=True)
+    return read_index(folder)
+
+
+def chosen(index: ModuleIndex, *names: str, without: tuple[str, ...] = ()) -> Selection:
+    return select(index, [Want(name, "test") for name in names], without)
+
+
+def names(selection: Selection) -> set[str]:
+    return {Path(path).stem for path in selection.paths}
+
+
+def test_dashes_and_underscores_mean_the_same(index: ModuleIndex) -> None:
+    assert chosen(index, "dm-mod") == chosen(index, "dm_mod")
+
+
+def test_dependencies_come_along(index: ModuleIndex) -> None:
+    assert names(chosen(index, "raid1")) == {"raid1", "md-mod"}
+
+
+def test_soft_dependencies_come_along_by_alias(index: ModuleIndex) -> None:
+    assert names(chosen(index, "btrfs")) == {
+        "btrfs",
+        "libcrc32c",
+        "crc32c_generic",
+        "crc32c-intel",
+    }
+
+
+def test_soft_dependencies_afterwards_count_and_absent_ones_do_not(index: ModuleIndex) -> None:
+    selection = chosen(index, "dm_crypt")
+    assert names(selection) == {"dm-crypt", "dm-mod", "raid1", "md-mod"}
+    assert selection.missing == ()
+
+
+def test_what_is_built_in_is_there(index: ModuleIndex) -> None:
+    assert chosen(index, "i8042", "simplefb", "platform-keyboard", "drivers/input/") == Selection(
+        (), ()
+    )
+
+
+def test_a_name_may_be_an_alias_with_wildcards(index: ModuleIndex) -> None:
+    assert "btrfs" in names(chosen(index, "fs-btrfs"))
+
+
+def test_a_folder_without_what_is_left_out(index: ModuleIndex) -> None:
+    assert names(chosen(index, "drivers/scsi/", without=("scsi-debug",))) == {"sd_mod"}
+    assert names(chosen(index, "drivers/scsi/", without=("drivers/scsi/",))) == set()
+
+
+def test_a_dependency_comes_in_even_if_left_out(index: ModuleIndex) -> None:
+    assert "dm-mod" in names(chosen(index, "dm_crypt", "drivers/md/", without=("dm_mod",)))
+
+
+def test_a_name_asked_for_by_itself_is_taken_though_a_folder_leaves_it(index: ModuleIndex) -> None:
+    assert "scsi_debug" in names(chosen(index, "scsi_debug", without=("scsi_debug",)))
+
+
+def test_unknown_names_and_folders_are_all_reported(index: ModuleIndex) -> None:
+    missing = chosen(index, "zfs", "drivers/zfs/", "raid1").missing
+    assert [(item.kind, item.name, item.wanted_by) for item in missing] == [
+        ("module", "zfs", "test"),
+        ("module folder", "drivers/zfs/", "test"),
+    ]
+
+
+def test_a_folder_without_modules_dep_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(IncompleteError, match=r"depmod 5\.0"):
+        read_index(tmp_path / "5.0")
+
+
+def test_the_indexes_hold_the_chosen_modules_only(index: ModuleIndex) -> None:
+    tables = module_tables(index, chosen(index, "raid1").paths)
+    assert b"raid1" in tables["modules.dep.bin"]
+    assert b"btrfs" not in tables["modules.dep.bin"]
+    assert b"8042" in tables["modules.builtin.bin"]
+
+
+def test_made_up_modules_are_modules(index: ModuleIndex) -> None:
+    assert "depends:        md_mod" in modinfo_reads(index.folder / "kernel/drivers/md/raid1.ko")
+
+
+def test_firmware_is_found_as_the_kernel_finds_it(tmp_path: Path) -> None:
+    (tmp_path / "updates").mkdir()
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "updates/a.bin").write_bytes(b"new")
+    (tmp_path / "a.bin").write_bytes(b"old")
+    (tmp_path / "vendor/b-1.fw.xz").write_bytes(b"")
+    pairs = [("one", "a.bin"), ("two", "vendor/b-*.fw"), ("three", "c.bin")]
+    found = firmware.find(pairs, "6.1.0-test", tmp_path)
+    assert found.files == (tmp_path / "updates/a.bin", tmp_path / "vendor/b-1.fw.xz")
+    assert found.absent == (("three", "c.bin"),)

@@ -1,0 +1,84 @@
+"""The image file: whole or not at all, compressed so that it repeats itself."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from initpy.config.errors import InputError
+from initpy.image.compress import METHODS, check_method
+from initpy.image.output import replacing, write_image
+from initpy.image.process import ToolError
+from initpy.image.tree import File, Tree
+
+UNPACK = {"zstd": ["zstd", "-dcq"], "gzip": ["gzip", "-dc"], "xz": ["xz", "-dc"], "none": ["cat"]}
+
+
+def tree(mode: int = 0o644) -> Tree:
+    found = Tree()
+    found.add("/etc/data", File(bytes(range(256)) * 20_000, mode))
+    return found
+
+
+@pytest.mark.parametrize("compression", [*METHODS, "none"])
+def test_each_compression_gives_an_archive_back(tmp_path: Path, compression: str) -> None:
+    output = tmp_path / "image"
+    size = write_image(tree(), output, compression, None, 0)
+    assert size == output.stat().st_size
+    unpacked = subprocess.run(
+        [*UNPACK[compression], str(output)], capture_output=True, check=True
+    ).stdout
+    assert unpacked.startswith(b"070701") and b"etc/data" in unpacked[:2000]
+
+
+@pytest.mark.parametrize("compression", METHODS)
+def test_the_number_of_processors_does_not_matter(tmp_path: Path, compression: str) -> None:
+    write_image(tree(), tmp_path / "many", compression, 1, 0)
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})
+    try:
+        write_image(tree(), tmp_path / "one", compression, 1, 0)
+    finally:
+        os.sched_setaffinity(0, usable)
+    assert (tmp_path / "many").read_bytes() == (tmp_path / "one").read_bytes()
+
+
+def test_an_image_with_a_key_is_for_root_alone(tmp_path: Path) -> None:
+    write_image(tree(), tmp_path / "open", "none", None, 0)
+    write_image(tree(0o600), tmp_path / "closed", "none", None, 0)
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failure_midway_leaves_the_old_image_and_nothing_else(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    output.write_bytes(b"old")
+    broken = tree()
+    broken.add("/etc/vanishes", File(tmp_path / "never-there"))
+    with pytest.raises(FileNotFoundError):
+        write_image(broken, output, "zstd", 1, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["image"]
+    assert output.read_bytes() == b"old"
+
+
+def test_a_compressor_that_fails_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("initpy.image.process.CLEAN_ENVIRONMENT", {"PATH": str(tmp_path)})
+    with pytest.raises(ToolError, match="apt install zstd"):
+        write_image(tree(), tmp_path / "image", "zstd", 1, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="output"), replacing(tmp_path / "no/image", 0o644):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("compression", "level"), [("rar", None), ("zstd", 20), ("gzip", 0), ("none", 1)]
+)
+def test_methods_and_levels_that_do_not_exist(compression: str, level: int | None) -> None:
+    with pytest.raises(InputError):
+        check_method(compression, level)

@@ -1,0 +1,73 @@
+"""Programs by name and by path, their other names, and the interpreters of scripts."""
+
+from pathlib import Path
+
+import pytest
+
+from initpy.image import process
+from initpy.image.missing import IncompleteError, Missing
+from initpy.image.process import ToolError
+from initpy.image.programs import Named, applets, find_programs, script_interpreter
+
+
+def test_programs_bring_their_other_names() -> None:
+    found, missing = find_programs((Named("kmod", "test"),))
+    assert missing == ()
+    assert {program.path.name for program in found} >= {"kmod", "modprobe"}
+
+
+def test_all_missing_programs_are_listed_at_once_with_their_packages() -> None:
+    _, missing = find_programs((Named("/nowhere/mdadm", "md"), Named("no-such-program", "mine")))
+    text = str(IncompleteError(missing))
+    assert "2 missing" in text
+    assert "mdadm  " in text and "wanted by md: apt install mdadm" in text
+    assert "no-such-program" in text
+    assert text.endswith("to get them: apt install mdadm")
+
+
+def test_packages_come_from_plain_hints_only() -> None:
+    text = str(IncompleteError([Missing("file", "x", "y", "apt install a, or run `b`")]))
+    assert "to get them" not in text
+
+
+@pytest.mark.parametrize(
+    ("first", "interpreter"),
+    [
+        ("#!/bin/sh\n", "/bin/sh"),
+        ("#! /bin/bash -e\n", "/bin/bash"),
+        ("#!/usr/bin/env python3\n", "python3"),
+        ("#!\n", None),
+        ("\x7fELF", None),
+        ("", None),
+    ],
+)
+def test_what_runs_a_script(tmp_path: Path, first: str, interpreter: str | None) -> None:
+    script = tmp_path / "script"
+    script.write_text(first)
+    assert script_interpreter(script) == interpreter
+
+
+def test_busybox_never_stands_in_for_init() -> None:
+    assert applets(b"linuxrc\nsbin/init\nbin/sh\nusr/bin/[\n") == ("/bin/sh", "/usr/bin/[")
+
+
+def test_a_failure_names_command_output_and_hint() -> None:
+    with pytest.raises(ToolError) as caught:
+        process.run(["sh", "-c", "echo broken pipework >&2; exit 3"], hint="call a plumber")
+    text = str(caught.value)
+    assert "exit status 3" in text
+    assert "broken pipework" in text
+    assert "command: sh -c 'echo broken" in text
+    assert "call a plumber" in text
+
+
+def test_a_tool_that_is_not_there_says_so() -> None:
+    with pytest.raises(ToolError, match="could not be started: No such file"):
+        process.run(["/nowhere/tool"])
+
+
+def test_tools_do_not_see_the_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XZ_OPT", "-0")
+    monkeypatch.setenv("LC_ALL", "de_DE")
+    environment = process.run(["env"]).decode()
+    assert "XZ_OPT" not in environment and "de_DE" not in environment

@@ -1,0 +1,68 @@
+"""A recipe that cannot be used says where, what, and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from initpy.config.errors import InputError
+from initpy.image.recipe import load_recipe, project_folder
+
+GOOD = """\
+title = "mine"
+compression = "xz"
+level = 3
+[[drivers]]
+why = "disks"
+take = ["drivers/ata/"]
+leave = ["pata_pcmcia"]
+"""
+
+
+def recipe(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_is_read(tmp_path: Path) -> None:
+    found = load_recipe(recipe(tmp_path, GOOD))
+    assert (found.title, found.compression, found.level) == ("mine", "xz", 3)
+    assert found.drivers[0].take == ("drivers/ata/",)
+    assert found.drivers[0].leave == ("pata_pcmcia",)
+    assert found.programs == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ('title = "mine"', "", "title"),
+        ('title = "mine"', "title = 3", "title"),
+        ('compression = "xz"', 'compression = "rar"', "rar"),
+        ("level = 3", "level = 30", "level"),
+        ("level = 3", 'level = "high"', "level"),
+        ("[[drivers]]", "[drivers]", "drivers"),
+        ('why = "disks"', "", "why"),
+        ("take =", "takes =", "takes"),
+        ('take = ["drivers/ata/"]', 'take = "drivers/ata/"', "take"),
+        ('take = ["drivers/ata/"]', "take = [3]", "take"),
+        ('title = "mine"', "title = ", "mine.toml"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, before: str, after: str, named: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_recipe(recipe(tmp_path, GOOD.replace(before, after, 1)))
+    assert named in str(caught.value)
+    assert "mine.toml" in str(caught.value) or named == "rar" or named == "level"
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        load_recipe(tmp_path / "nowhere.toml")
+
+
+def test_every_group_of_the_generic_recipe_says_why() -> None:
+    generic = load_recipe(project_folder("build") / "generic.toml")
+    for group in (*generic.drivers, *generic.programs):
+        assert group.why and group.take
+    taken = [name for group in generic.drivers for name in group.take]
+    assert len(taken) == len(set(taken))
