@@ -14,7 +14,7 @@ import signal
 import termios
 import time
 
-from initpy.runtime import coldplug, handover, lastresort, syscalls
+from initpy.runtime import coldplug, handover, syscalls
 from initpy.runtime.supervisor import say, start_engine, start_udevd
 
 PID_FILE = "/run/initpy/engine.pid"
@@ -81,9 +81,10 @@ class Supervisor:
             self._obey()
         if self._ready in ready and b"READY=1" in os.read(self._ready, 4096):
             self._announce_storage()
+        idle = False
         if self._watch in ready:
             os.read(self._watch, 4096)
-        idle = not os.path.exists(UDEV_QUEUE)
+            idle = not os.path.exists(UDEV_QUEUE)
         if self._others_due is not None and (idle or time.monotonic() >= self._others_due):
             self._announce_others()
 
@@ -145,6 +146,8 @@ class Supervisor:
             self._restart_engine()
             return
         self._deaths.clear()
+        from initpy.runtime import lastresort  # reads the command line: costly, and never needed
+
         self._shell = lastresort.give_up()
         if not self._shell:
             time.sleep(lastresort.SLOW_RESTART)
