@@ -5,7 +5,7 @@
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests.
 JOBS ?= 2
-DEMO := tests/scenarios/lvm-on-luks-on-raid1.toml
+DEMO := qemu/demo.toml
 
 help:
 	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"

@@ -26,6 +26,7 @@ input, 3 if the lab itself could not do its work.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -121,8 +122,31 @@ def _report(verdict: Verdict, *, timeline: bool, tail: bool) -> None:
         lines.append(f"  logs: {verdict.logs}")
     if not verdict.holds and tail:
         lines += [f"  | {line}" for line in verdict.tail.splitlines()]
+    if not tail:
+        lines += _handed_over(verdict)
     _say("\n".join(lines))
     if timeline:
         from initpy.report.timeline import render
 
         print(render(verdict.journal), end="\n", flush=True)
+
+
+def _handed_over(verdict: Verdict) -> list[str]:
+    """What the real init found, for somebody who watches."""
+    facts = verdict.facts
+    lines = [
+        f"  {key} = {facts[key]}"
+        for key in ("root.source", "root.fstype", "root.options", "leftover")
+        if facts.get(key)
+    ]
+    nodes = {key.split(".")[1] for key in facts if key.startswith("md.") and key.count(".") == 2}
+    for node in sorted(nodes):
+        level, state = facts.get(f"md.{node}.level"), facts.get(f"md.{node}.state")
+        members = facts.get(f"md.{node}.members")
+        lines.append(f"  {node} = {level} of {members}, {state}")
+    for key, uuid in facts.items():
+        if key.startswith("dm.") and key.endswith(".uuid"):
+            # libdm's convention: the subsystem's name stands before the first of these.
+            kind = re.split(r"-(?=[0-9a-f]{32})|-(?=[A-Za-z0-9]{64})", uuid)[0]
+            lines.append(f"  {key[len('dm.') : -len('.uuid')]} = {kind}")
+    return ["  the real init found:", *lines] if lines else []
