@@ -30,8 +30,10 @@ import argparse
 import contextlib
 import os
 import platform
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,12 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
     request = _request(arguments)
     quiet = bool(arguments.quiet or arguments.list)
     try:
-        with _progress(quiet) as progress:
+        with _ending_cleanly(), _progress(quiet) as progress:
             if arguments.dry_run or arguments.list:
                 assembled = assemble(request, progress)
             else:
                 report = build(request, progress)
-    except (IncompleteError, ToolError, Conflict) as error:
+                assembled = report.assembled
+    except (IncompleteError, ToolError, Conflict, OSError) as error:
         print(f"initpy: {error}", file=sys.stderr)
         if request.output.exists():
             print(f"initpy: {request.output} is left as it was", file=sys.stderr)
@@ -152,10 +155,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         size = sum(share.size for share in shares(assembled.tree))
         print(f"complete: {len(assembled.tree)} entries, {megabytes(size)} before compression")
-        return 0
-    if not quiet:
+    elif not arguments.quiet:
         print(*summary_lines(report, verbose=arguments.verbose), sep="\n")
-    for line in warning_lines(report, verbose=arguments.verbose):
+    for line in warning_lines(assembled, verbose=arguments.verbose):
         print(f"initpy: warning: {line}", file=sys.stderr)
     return 0
 
@@ -203,6 +205,19 @@ def _source_date() -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 0xFFFF_FFFF:
         raise InputError("SOURCE_DATE_EPOCH", text, "seconds since 1970, a whole number")
     return int(text)
+
+
+@contextlib.contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """A build that is told to end takes its unfinished file along."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ class Assembly:
         rules = udev.find_rules([(each.name, each.by) for each in wanted], own)
         self.missing.extend(rules.missing)
         for path in rules.files:
-            self.tree.add(f"/usr/lib/udev/rules.d/{path.name}", host_file(path))
+            self.tree.add(f"/usr/lib/udev/rules.d/{path.name}", File(path))
         called = udev.mentions(rules.files)
         for program in called.programs:
             self._add_called(program, f"udev rules that call {program}")

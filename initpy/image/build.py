@@ -1,5 +1,6 @@
 """Build an image: collect everything, check that it runs, write it."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,18 @@ from initpy.image import firmware, kmod, layout, python, stage
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.elf import read_elf
+from initpy.image.keys import crypttab_warnings
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
 from initpy.image.output import write_image
 from initpy.image.programs import Named
 from initpy.image.recipe import Recipe, project_folder
-from initpy.image.tree import Entry, File, Tree, host_file
+from initpy.image.tree import Entry, File, Tree
 
 Progress = Callable[[str], None]
+
+# What depmod(8) takes for a version.
+KERNEL = re.compile(r"\d+\.\d+[^/\s]*")
 
 
 def silent(_: str) -> None:
@@ -124,6 +129,8 @@ def build(request: BuildRequest, progress: Progress = silent) -> BuildReport:
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
     check_method(request.compression, request.level)
+    if not KERNEL.fullmatch(request.kernel):
+        raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
     if request.init is None and not request.python:
         raise InputError("init", None, "an /init of your own when Python is left out")
     clock = _Clock(progress)
@@ -137,7 +144,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
-                assembly.tree.add(f"/usr/lib/initpy/jobs/{job.path.name}", host_file(job.path))
+                assembly.tree.add(f"/usr/lib/initpy/jobs/{job.path.name}", File(job.path))
         parts = []
         if python_part is not None:
             with clock.step("Python"):
@@ -159,7 +166,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         _check(assembly, [name for part in parts for name in part.checked])
     return Assembled(
         tree=assembly.tree,
-        warnings=tuple(assembly.warnings),
+        warnings=(*assembly.warnings, *crypttab_warnings(assembly.tree)),
         absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
         absent_drivers=tuple(name for part in parts for name in part.absent_drivers),
         steps=tuple(clock.steps),
@@ -190,7 +197,9 @@ def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
     entries: dict[str, Entry] = {
         f"{folder}/{path}": File(index.folder / path) for path in selection.paths
     }
-    tables = stage.module_tables(index, selection.paths)
+    if missing:
+        return _Part(entries, missing, absent_drivers=absent)
+    tables = stage.module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
     wanted = firmware.declared(index.folder / path for path in selection.paths)
     found = firmware.find(wanted, request.kernel)

@@ -125,7 +125,17 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
             continue
         chosen.update(names)
     _complete(index, chosen)
-    return Selection(tuple(sorted(index.paths[name] for name in chosen)), tuple(missing))
+    paths = tuple(sorted(index.paths[name] for name in chosen))
+    missing.extend(_gone(index, paths))
+    return Selection(paths, tuple(missing))
+
+
+def _gone(index: ModuleIndex, paths: Iterable[str]) -> Iterable[Missing]:
+    """Modules that modules.dep lists and that are not there, as after half a removal."""
+    hint = f"reinstall the kernel, or run `depmod {index.folder.name}`"
+    for path in paths:
+        if not (index.folder / path).is_file():
+            yield Missing("module file", path, str(index.folder / "modules.dep"), hint)
 
 
 def _complete(index: ModuleIndex, chosen: set[str]) -> None:

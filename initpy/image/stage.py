@@ -28,9 +28,8 @@ INPUTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 UNSTAGED = ("/usr/lib/modules", "/usr/lib/firmware")
 
 
-def module_tables(index: ModuleIndex, paths: Iterable[str]) -> dict[str, bytes]:
-    """The indexes of the chosen modules, by file name, made by depmod(8)."""
-    version = index.folder.name
+def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
+    """The indexes of the chosen modules of a kernel, by file name, made by depmod(8)."""
     with tempfile.TemporaryDirectory(prefix="initpy-depmod-") as base:
         folder = Path(base, "lib/modules", version)
         folder.mkdir(parents=True)
@@ -46,7 +45,10 @@ def module_tables(index: ModuleIndex, paths: Iterable[str]) -> dict[str, bytes]:
 
 
 def write_out(tree: Tree, root: Path) -> None:
-    """The tree's programs, libraries and files below `root`; no device nodes, no modules."""
+    """The tree's programs, libraries and files below `root`; no device nodes, no modules.
+
+    Nor what not everyone may read: keys are not copied about.
+    """
     for path, entry in tree.items():
         if path.startswith(UNSTAGED):
             continue
@@ -56,6 +58,8 @@ def write_out(tree: Tree, root: Path) -> None:
                 target.mkdir(exist_ok=True)
             case Link(target=pointed):
                 target.symlink_to(pointed)
+            case File(mode=mode) if not mode & 0o004:
+                continue
             case File(source=bytes(data), mode=mode):
                 target.write_bytes(data)
                 target.chmod(mode)

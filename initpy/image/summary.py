@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from initpy.image.build import BuildReport
+from initpy.image.build import Assembled, BuildReport
 from initpy.image.tree import File, Tree
 
 # The first prefix that fits decides.
@@ -62,9 +62,8 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
     return lines
 
 
-def warning_lines(report: BuildReport, *, verbose: bool) -> list[str]:
+def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
     """What a person should know of, though the image can be used."""
-    assembled = report.assembled
     lines = list(assembled.warnings)
     if assembled.absent_firmware:
         modules = sorted({module for module, _ in assembled.absent_firmware})

@@ -141,6 +141,33 @@ def test_busybox_fills_in_for_programs_that_are_not_there(
     assert "/sbin/init" not in tree
 
 
+def test_a_crypttab_is_read_at_the_build(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    crypttab = tmp_path / "crypttab"
+    crypttab.write_text("a /dev/sda1 /etc/keys/a luks\nb nonsense\nc /dev/sdb1 none luks\n")
+    request = replace(request_without_python, files=((crypttab, "/etc/crypttab"),))
+    warnings = assemble(request).warnings
+    assert any("--add /etc/keys/a:/etc/keys/a" in line for line in warnings)
+    assert any("/etc/crypttab:2" in line for line in warnings)
+    assert len(warnings) == 2
+    key = (crypttab, "/etc/keys/a")
+    assert len(assemble(replace(request, files=(*request.files, key))).warnings) == 1
+
+
+def test_a_kernel_must_be_a_release(request_without_python: BuildRequest) -> None:
+    with pytest.raises(InputError, match="kernel: 'latest'"):
+        build(replace(request_without_python, kernel="latest"))
+
+
+def test_keys_are_not_copied_to_temporary_folders(tmp_path: Path) -> None:
+    tree = Tree()
+    tree.add("/etc/key", File(b"secret", 0o600))
+    tree.add("/etc/open", File(b"open"))
+    stage.write_out(tree, tmp_path)
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["open"]
+
+
 def test_without_python_an_init_is_needed(request_without_python: BuildRequest) -> None:
     with pytest.raises(InputError, match="init"):
         build(replace(request_without_python, init=None))

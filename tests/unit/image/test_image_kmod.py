@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fake_modules import make_modules, modinfo_reads
+from fake_modules import VERSION, make_modules, modinfo_reads
 
 from initpy.image import firmware
 from initpy.image.kmod import ModuleIndex, Selection, Want, read_index, select
@@ -109,10 +109,17 @@ def test_a_folder_without_modules_dep_says_how_to_get_one(tmp_path: Path) -> Non
 
 
 def test_the_indexes_hold_the_chosen_modules_only(index: ModuleIndex) -> None:
-    tables = module_tables(index, chosen(index, "raid1").paths)
+    tables = module_tables(index, chosen(index, "raid1").paths, VERSION)
     assert b"raid1" in tables["modules.dep.bin"]
     assert b"btrfs" not in tables["modules.dep.bin"]
     assert b"8042" in tables["modules.builtin.bin"]
+
+
+def test_a_module_that_is_listed_and_gone_is_reported(index: ModuleIndex) -> None:
+    (index.folder / "kernel/drivers/md/md-mod.ko").unlink()
+    (missing,) = chosen(index, "raid1").missing
+    assert missing.name == "kernel/drivers/md/md-mod.ko"
+    assert f"depmod {VERSION}" in missing.hint
 
 
 def test_made_up_modules_are_modules(index: ModuleIndex) -> None:
