@@ -1,0 +1,235 @@
+"""R2, R5: whatever order events come in, and whenever the engine dies, the end is the same.
+
+A small world of ext4 on LVM on LUKS on RAID1 answers the core's actions after
+random delays; disks come late, events are doubled, the engine is killed and
+started again, and the person types when they feel like it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from initpy.config.jobs import load_job_folders
+from initpy.core.actions import Action, Arm, Ask, HandOver, Mount, Run, ShowFailure, Withdraw
+from initpy.core.boot import Boot
+from initpy.core.devices import Device
+from initpy.core.events import (
+    Answered,
+    BootStarted,
+    DeviceChanged,
+    Enumerated,
+    Event,
+    JobEnded,
+    Mounted,
+    TimePassed,
+)
+from initpy.core.secret import Secret
+from initpy.core.settings import DeviceSpec, Naming, Settings
+
+JOBS = [job for file in load_job_folders([Path(__file__).parents[2] / "jobs"]) for job in file.jobs]
+MD_TIMEOUT = 30.0
+
+
+@dataclass
+class World:
+    """What is on the disks, and what the tools have made of it so far."""
+
+    present: set[str] = field(default_factory=set)
+    members: set[str] = field(default_factory=set)  # added to the array
+    running: bool = False  # the array
+    degraded: bool = False
+    open: bool = False
+    active: bool = False
+    mounted: bool = False
+
+    def devices(self) -> list[Device]:
+        """All devices, with what each shows at the moment."""
+        found = [
+            _device(name, (), ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid")
+            for name in sorted(self.present)
+        ]
+        if self.members:
+            known = {"md/array_state": "inactive"}
+            if self.running:
+                known = {"md/array_state": "clean", "ID_FS_TYPE": "crypto_LUKS",
+                         "ID_FS_USAGE": "crypto", "ID_FS_UUID": "u"}  # fmt: skip
+            found.append(_device("md127", tuple(self.members), **known))
+        if self.open:
+            found.append(_device("dm-0", ("md127",), DM_NAME="c", DM_UUID="CRYPT-LUKS2-u-c",
+                                 ID_FS_TYPE="LVM2_member"))  # fmt: skip
+        if self.active:
+            found.append(_device("dm-1", ("dm-0",), DM_NAME="vg-root", DM_VG_NAME="vg",
+                                 ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem",
+                                 ID_FS_LABEL_ENC="root"))  # fmt: skip
+        return found
+
+    def run(self, run: Run) -> tuple[int, str]:
+        """What the real tool would do: exit status and output."""
+        job, _, subject = run.job.partition("@")
+        match job:
+            case "md-member":
+                if subject in self.members:
+                    return 1, ""  # mdadm: cannot reopen: Device or resource busy
+                self.members.add(subject)
+                self.running = self.running or len(self.members) == 2
+            case "md-start":
+                self.degraded = self.degraded or not self.running
+                self.running = True
+            case "luks-open":
+                if self.open:
+                    return 5, ""
+                if run.secret is None or bytes(run.secret.reveal()) != b"right":
+                    return 2, ""
+                self.open = True
+            case "lvm-scan":
+                return 0, "LVM_VG_NAME_COMPLETE='vg'\n"
+            case "lvm-activate":
+                self.active = True
+        return 0, ""
+
+
+def _device(name: str, on: tuple[str, ...], **known: str) -> Device:
+    return Device(
+        name, {"KERNEL": name, "DEVNAME": f"/dev/{name}", **known}, frozenset(), frozenset(on)
+    )
+
+
+@dataclass
+class Story:
+    """What chance decides: when the disks come, how long things take, what goes wrong."""
+
+    arrivals: tuple[float, float | None]
+    delays: list[float]
+    typed: list[tuple[float, bytes]]
+    doubled: bool
+    deaths: list[int]
+
+
+def stories(second: st.SearchStrategy[float | None]) -> st.SearchStrategy[Story]:
+    """Stories in which the second disk comes as `second` says."""
+    return st.builds(
+        Story,
+        arrivals=st.tuples(st.floats(0, 60), second),
+        delays=st.lists(st.floats(0, 8), min_size=1, max_size=12),
+        typed=st.lists(st.tuples(st.floats(0, 200), st.sampled_from([b"wrong", b""])), max_size=2),
+        doubled=st.booleans(),
+        deaths=st.lists(st.integers(1, 60), max_size=3),
+    )
+
+
+@dataclass
+class Played:
+    """How it ended."""
+
+    world: World
+    log: list[tuple[float, Action]]
+
+
+def play(story: Story) -> Played:
+    """Run a story to its end, at most 3,000 seconds of its time."""
+    world, log = World(), []
+    agenda: list[tuple[float, int, Event | str]] = []
+    order = steps = alarm_number = 0
+    delays = iter(story.delays * 1000)
+    answers = iter([*story.typed, *[(5.0, b"right")] * 100])
+
+    def plan(at: float, what: Event | str) -> None:
+        nonlocal order
+        order += 1
+        agenda.append((at, order, what))
+
+    def new_engine() -> Boot:
+        return Boot(Settings(root=DeviceSpec(Naming.LABEL, "root"), md_timeout=MD_TIMEOUT), JOBS)
+
+    boot = new_engine()
+    for name, at in zip(("vda", "vdb"), story.arrivals, strict=True):
+        if at is not None:
+            plan(at, f"plug {name}")
+    plan(0.0, BootStarted())
+    deaths = sorted(story.deaths)
+
+    while agenda:
+        agenda.sort(key=lambda each: each[:2])
+        now, _, what = agenda.pop(0)
+        if now > 3000:
+            break
+        if isinstance(what, str):
+            word, _, name = what.partition(" ")
+            if word == "plug":
+                world.present.add(name)
+                what = DeviceChanged(_only(world, name))
+            elif word == "alarm":
+                if int(name) != alarm_number:
+                    continue
+                what = TimePassed()
+        actions = boot.handle(what, now)  # type: ignore[arg-type]
+        if story.doubled and isinstance(what, DeviceChanged):
+            actions += boot.handle(what, now)
+        log += [(now, each) for each in actions]
+        for action in actions:
+            match action:
+                case Arm(at):
+                    alarm_number += 1
+                    if at is not None:
+                        plan(max(at, now), f"alarm {alarm_number}")
+                case Run(job, number):
+                    status, output = world.run(action)
+                    later = now + next(delays)
+                    for device in world.devices():
+                        plan(later, DeviceChanged(device))
+                    plan(later, JobEnded(job, number, status, output))
+                case Mount(job, number):
+                    world.mounted = True
+                    later = now + next(delays)
+                    plan(later, JobEnded(job, number, 0))
+                    plan(later, Mounted("/sysroot", action.source))
+                case Ask(job):
+                    wait, text = next(answers)
+                    plan(now + wait, Answered(job, Secret(text)))
+                case Withdraw() | ShowFailure():
+                    pass
+                case HandOver():
+                    return Played(world, log)
+        steps += 1
+        if deaths and steps >= deaths[0]:
+            # The engine is killed: what it had been told is gone, plans of the world are not.
+            deaths.pop(0)
+            boot = new_engine()
+            alarm_number += 1
+            agenda[:] = [each for each in agenda if not isinstance(each[2], Answered)]
+            if world.mounted:
+                plan(now, Mounted("/sysroot", "/dev/dm-1"))
+            plan(now, BootStarted())
+            plan(now, Enumerated(tuple(world.devices())))
+    return Played(world, log)
+
+
+def _only(world: World, name: str) -> Device:
+    return next(each for each in world.devices() if each.name == name)
+
+
+@settings(max_examples=300, deadline=None)
+@given(stories(st.floats(0, 60)))
+def test_root_is_handed_over_once_whatever_the_order(story: Story) -> None:
+    played = play(story)
+    assert len([each for _, each in played.log if isinstance(each, HandOver)]) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(stories(st.floats(0, 60)))
+def test_r7_degraded_only_when_the_gap_is_longer_than_the_timer(story: Story) -> None:
+    played = play(story)
+    first, second = story.arrivals
+    assert second is not None
+    if abs(first - second) < MD_TIMEOUT - 1:
+        assert not played.world.degraded
+
+
+@settings(max_examples=200, deadline=None)
+@given(stories(st.none()))
+def test_r7_a_member_missing_for_ever_costs_the_timer_and_no_more(story: Story) -> None:
+    played = play(story)
+    assert played.world.degraded
+    assert [each for _, each in played.log if isinstance(each, HandOver)]
