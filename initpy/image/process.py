@@ -49,11 +49,13 @@ def run(
 
 
 class Pipe:
-    """A program that reads what is written here and writes to an open file: a compressor."""
+    """A program that reads what is written here and writes to an open file: a compressor.
+
+    The hint says how to get the program.
+    """
 
     def __init__(self, command: Sequence[str], output: int, *, hint: str = "") -> None:
         self._command = tuple(command)
-        self._hint = hint
         try:
             self._process = subprocess.Popen(
                 command,
@@ -73,14 +75,14 @@ class Pipe:
             self._process.stdin.write(data)
         except BrokenPipeError:
             self.finish()
-            raise ToolError(self._command, "stopped reading", "", self._hint) from None
+            raise ToolError(self._command, "stopped reading", "", "") from None
 
     def finish(self) -> None:
         """Wait for the program's end; ToolError if it failed."""
         _, complaint = self._process.communicate()
         if self._process.returncode != 0:
             output = complaint.decode(errors="replace")
-            raise ToolError(self._command, _ending(self._process.returncode), output, self._hint)
+            raise ToolError(self._command, _ending(self._process.returncode), output, "")
 
     def abandon(self) -> None:
         """Stop the program because the build failed elsewhere."""

@@ -67,10 +67,9 @@ def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
     lines = list(assembled.warnings)
     if assembled.absent_firmware:
         modules = sorted({module for module, _ in assembled.absent_firmware})
-        count = len(assembled.absent_firmware)
         lines.append(
-            f"firmware: {count} files that {', '.join(modules)} may ask for are not on this "
-            "machine; if yours needs one, apt install firmware-linux"
+            f"firmware that {', '.join(modules)} may ask for is not on this machine; "
+            "if yours has such a device, apt install firmware-linux"
         )
         if verbose:
             lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
