@@ -9,7 +9,7 @@ where another one stopped (R5).
     for action in boot.handle(BootStarted(), now): ...
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from initpy.core import degraded, failing, mounting
 from initpy.core.actions import Action, Arm, HandOver
@@ -210,7 +210,7 @@ class Boot:
             for timer, key in state.timers.pop_due(state.now):
                 self._timer(timer, key)
             self._settle_dirty()
-            if not state.handed_over:
+            if self._may_start():
                 next_prompt(state, self._unlocker)
             self._hand_over_when_ready()
             failing.check(state)
@@ -230,7 +230,7 @@ class Boot:
                 if instance.state not in (JobState.READY, JobState.RUNNING, JobState.AWAITING):
                     self._let_go(instance)
                 state.touch(instance)
-            elif instance.state is JobState.READY and not state.handed_over:
+            elif instance.state is JobState.READY and self._may_start():
                 self._steps[instance.definition.strategy](state, instance)
 
     def _let_go(self, instance: Instance) -> None:
@@ -248,20 +248,41 @@ class Boot:
             state.touch(state.instances[key])
 
     def _hand_over_when_ready(self) -> None:
-        """Hand over once root is mounted and the volumes that people named are open (R1)."""
+        """Hand over once root is mounted, named volumes are open (R1) and no tool is at work.
+
+        A tool that is killed half-way leaves its layer half made; what root
+        stands on may be there before the tool that made it has ended.
+        """
         state = self._state
         if SYSROOT not in state.mounted or state.handed_over or state.refused:
             return
-        for instance in state.pending[Strategy.UNLOCK].values():
-            device = state.device(instance)
-            named = state.settings.volume(device) if device else None
-            if named is not None and not named.optional:
-                return
+        if any(True for _ in self._named()) or any(
+            each.state is JobState.RUNNING
+            for pending in state.pending.values()
+            for each in pending.values()
+        ):
+            return
         state.handed_over = True
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
         self._unlocker.wipe(state)
         state.act(HandOver(SYSROOT, state.settings.init))
+
+    def _named(self) -> Iterator[Instance]:
+        """The volumes still locked that people named and that the boot must wait for."""
+        state = self._state
+        for instance in state.pending[Strategy.UNLOCK].values():
+            device = state.device(instance)
+            named = state.settings.volume(device) if device else None
+            if named is not None and not named.optional:
+                yield instance
+
+    def _may_start(self) -> bool:
+        """Once root is mounted, only what named volumes need is still begun."""
+        state = self._state
+        if state.handed_over:
+            return False
+        return SYSROOT not in state.mounted or any(True for _ in self._named())
 
     def _next_time(self) -> float | None:
         state = self._state

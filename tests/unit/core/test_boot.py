@@ -293,6 +293,20 @@ def test_r1_only_named_arrays_are_assembled_however_their_uuid_is_written() -> N
     assert desk.runs("md-member@vdb") == []
 
 
+def test_the_handover_waits_for_tools_at_work() -> None:
+    """The mapping shows before cryptsetup, which waits for udev, has ended."""
+    desk = Desk()
+    desk.see(luks("vda"))
+    desk.answer("secret")
+    desk.see(filesystem("dm-0", on=("vda",), DM_NAME="c", DM_UUID=unlocked()))
+    desk.mount("/dev/dm-0")
+    assert desk.actions(HandOver) == []
+    desk.see(member("vdb"))
+    assert desk.runs("md-member@vdb") == []  # nothing new is begun
+    desk.end("luks-open@vda")
+    assert len(desk.actions(HandOver)) == 1
+
+
 def test_r1_the_prompt_goes_away_when_root_is_found_without_it() -> None:
     desk = Desk()
     desk.see(luks("vda"))
