@@ -71,9 +71,12 @@ install_packages() {
     apt-get -qq -o Acquire::Retries=3 update || fail "apt-get update failed
   try: check the network and /etc/apt/sources.list, then run make setup again"
     # shellcheck disable=SC2086  # a list of words on purpose
-    apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install --no-install-recommends $missing >/dev/null ||
-        fail "apt-get install failed
+    apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install --no-install-recommends $missing \
+        >"$cache/apt.log" 2>&1 || {
+        tail -n 15 "$cache/apt.log" >&2
+        fail "apt-get install failed (all it said: $cache/apt.log)
   try: apt-get install --no-install-recommends $missing"
+    }
 }
 
 make_venv() {
@@ -86,7 +89,8 @@ make_venv() {
     say "installing the Python packages of pyproject.toml into .venv"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 \
         -e '.[desk,test]' || fail "pip failed
-  try: check the network (a mirror is set with PIP_INDEX_URL), then run make setup again"
+  try: check the network (a mirror is set with PIP_INDEX_URL, a proxy's certificate with PIP_CERT),
+  then run make setup again"
 }
 
 if up_to_date; then
