@@ -1,7 +1,7 @@
 """The kernel command line as words; `settings` gives them their meaning."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initpy.config.errors import InputError
 
@@ -9,8 +9,7 @@ TRUE = ("1", "yes", "true", "on", "y")
 FALSE = ("0", "no", "false", "off", "n")
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """`key=value`, or a bare `key` (value None)."""
 
     key: str
@@ -52,8 +51,7 @@ class Parameter:
             raise self.error("a whole number") from None
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandLine(NamedTuple):
     """The parameters in order, and the words after `--`, which are for the real init."""
 
     parameters: tuple[Parameter, ...]

@@ -7,7 +7,7 @@ that is not is reported, and the volume is used without it.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
@@ -40,8 +40,7 @@ ACCEPTED = {
 NO_KEY = ("", "none", "-")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """A crypttab option list, understood."""
 
     arguments: tuple[str, ...] = ()

@@ -6,15 +6,15 @@ meets a malformed job later.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.core.definitions import JobDefinition, Layer, Strategy, Success
 from initpy.core.matching import Match
+
+if TYPE_CHECKING:  # pathlib is a costly import at boot
+    from pathlib import Path
 
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "layer", "identity",
@@ -29,8 +29,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options"}}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageNeeds:
+class ImageNeeds(NamedTuple):
     """What the image must contain for a job file (names as written in the file)."""
 
     programs: tuple[str, ...] = ()
@@ -41,18 +40,16 @@ class ImageNeeds:
     python: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JobFile:
+class JobFile(NamedTuple):
     """One validated job file."""
 
-    path: Path
+    source: str  # the path of the file
     summary: str
     jobs: tuple[JobDefinition, ...] = ()
-    image: ImageNeeds = field(default_factory=ImageNeeds)
+    image: ImageNeeds = ImageNeeds()
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(NamedTuple):
     """A TOML table with the place it came from, for messages that name it."""
 
     where: str
@@ -95,31 +92,40 @@ class _Table:
         return float(value)
 
 
-def parse_job_file(path: Path, text: str) -> JobFile:
+def parse_job_file(source: str, text: str) -> JobFile:
     """Validate the text of a job file.
 
     Raises InputError naming file, key, value and expectation.
     """
+    import tomllib  # the image's own job files are there as JSON
+
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), str(error), "a TOML document") from None
-    top = _Table(str(path), content)
+        raise InputError(source, str(error), "a TOML document") from None
+    return parse_job_table(source, content)
+
+
+def parse_job_table(source: str, content: object) -> JobFile:
+    """Validate what a job file says, whatever it was written in. Raises InputError."""
+    if not isinstance(content, dict):
+        raise InputError(source, content, "a table with 'summary', 'job' and 'image'")
+    top = _Table(source, content)
     top.only({"summary", "job", "image"})
     summary = top.get("summary", str, "one line that says which technology this is")
     tables = top.get("job", list, "[[job]] tables", [])
-    jobs = [_job(path, number, table) for number, table in enumerate(tables, 1)]
+    jobs = [_job(source, number, table) for number, table in enumerate(tables, 1)]
     names = [job.name for job in jobs]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{path}: job name", name, "a name used once")
-    image = _Table(f"{path}: [image]", top.get("image", dict, "an [image] table", {}))
+            raise InputError(f"{source}: job name", name, "a name used once")
+    image = _Table(f"{source}: [image]", top.get("image", dict, "an [image] table", {}))
     image.only(IMAGE_KEYS)
     needs = ImageNeeds(**{key: image.words(key) for key in IMAGE_KEYS})
-    return JobFile(path, summary, tuple(jobs), needs)
+    return JobFile(source, summary, tuple(jobs), needs)
 
 
-def load_job_file(path: Path) -> JobFile:
+def load_job_file(path: "Path") -> JobFile:
     """Read and validate one job file. Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -127,45 +133,29 @@ def load_job_file(path: Path) -> JobFile:
         raise InputError(str(path), error.strerror, "a readable job file") from None
     except UnicodeDecodeError as error:
         raise InputError(str(path), error.reason, "UTF-8 text") from None
-    return parse_job_file(path, text)
+    return parse_job_file(str(path), text)
 
 
-def load_job_folders(
-    folders: Iterable[Path], report: Callable[[InputError], None] | None = None
-) -> tuple[JobFile, ...]:
-    """All `*.toml` of the folders, by name; a later folder's file replaces one of the same name.
-
-    With `report`, a file that does not validate is reported and skipped (the
-    boot); without, it raises (the build). Two files that define the same job
-    are an error of the later one.
-    """
-    paths: dict[str, Path] = {}
-    for folder in folders:
-        paths.update({path.name: path for path in folder.glob("*.toml")})
-    files: list[JobFile] = []
-    owners: dict[str, Path] = {}
-    for _, path in sorted(paths.items()):
-        try:
-            file = load_job_file(path)
-            for job in file.jobs:
-                if job.name in owners:
-                    where = f"{path}: job name"
-                    raise InputError(where, job.name, f"a name not used in {owners[job.name]}")
-        except InputError as error:
-            if report is None:
-                raise
-            report(error)
+def check_names(files: Iterable[JobFile], report: Callable[[InputError], None]) -> list[JobFile]:
+    """The files but those that define a job which an earlier one does; these are reported."""
+    owners: dict[str, str] = {}
+    kept = []
+    for file in files:
+        taken = next((job.name for job in file.jobs if job.name in owners), None)
+        if taken is not None:
+            expected = f"a name not used in {owners[taken]}"
+            report(InputError(f"{file.source}: job name", taken, expected))
             continue
-        owners.update({job.name: path for job in file.jobs})
-        files.append(file)
-    return tuple(files)
+        owners.update({job.name: file.source for job in file.jobs})
+        kept.append(file)
+    return kept
 
 
-def _job(path: Path, number: int, content: Any) -> JobDefinition:
+def _job(source: str, number: int, content: Any) -> JobDefinition:
     if not isinstance(content, dict):
-        raise InputError(f"{path}: job {number}", content, "a [[job]] table")
+        raise InputError(f"{source}: job {number}", content, "a [[job]] table")
     name = content.get("name", f"number {number}")
-    table = _Table(f"{path}: job {name}", content)
+    table = _Table(f"{source}: job {name}", content)
     table.only(JOB_KEYS)
     if not NAME.fullmatch(table.get("name", str, "a name like 'md-member'")):
         raise InputError(f"{table.where}: name", name, "lower-case words joined by '-'")
@@ -184,7 +174,7 @@ def _job(path: Path, number: int, content: Any) -> JobDefinition:
     job = JobDefinition(
         name=name,
         does=table.get("does", str, "a sentence for people"),
-        source=str(path),
+        source=source,
         match=Match.of(match),
         success=_success(table),
         strategy=strategy,

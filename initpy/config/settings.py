@@ -6,7 +6,8 @@ used: a typing error must not cost the boot.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from initpy.config import crypttab
 from initpy.config.commandline import Parameter, parse
@@ -39,11 +40,11 @@ class _Draft:
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
 
-    def set(self, **changes: object) -> None:
-        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+    def set(self, **changes: Any) -> None:
+        self.settings = self.settings._replace(**changes)
 
-    def mount(self, **changes: object) -> None:
-        self.set(mount=replace(self.settings.mount, **changes))  # type: ignore[arg-type]
+    def mount(self, **changes: Any) -> None:
+        self.set(mount=self.settings.mount._replace(**changes))
 
     def name(self, layer: Layer, name: str) -> None:
         self.named.setdefault(layer, set()).add(name)
@@ -222,14 +223,14 @@ def _finish_volumes(draft: _Draft) -> None:
         source = DeviceSpec(Naming.UUID, uuid)
         entry = next((each for each in draft.table if each.source == source), None)
         volume = entry or VolumeSpec(source, f"luks-{uuid}")
-        volume = replace(volume, name=name or volume.name)
+        volume = volume._replace(name=name or volume.name)
         options = draft.luks_options.get(uuid, draft.luks_options.get(""))
         if options is not None:
             understood = crypttab.parse_options("command line: rd.luks.options", options)
             draft.problems.extend(understood.problems)
-            volume = replace(volume, options=understood.arguments, tries=understood.tries)
+            volume = volume._replace(options=understood.arguments, tries=understood.tries)
         key = draft.luks_keys.get(uuid, draft.luks_keys.get(""))
-        volumes.append(replace(volume, key=key or volume.key))
+        volumes.append(volume._replace(key=key or volume.key))
     draft.set(volumes=tuple(volumes))
 
 

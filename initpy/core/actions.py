@@ -1,14 +1,13 @@
 """What the boot wants done. The runtime and the simulation carry the same actions out."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
 from initpy.core.tree import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Start a process; answered by `JobEnded`. `secret` goes to its standard input."""
 
     job: str
@@ -18,16 +17,14 @@ class Run:
     secret: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """End the process of this run: it took too long. Answered by its `JobEnded`."""
 
     job: str
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """Mount a file system; the first of `types` that works. Answered by `JobEnded`, `Mounted`."""
 
     job: str
@@ -38,32 +35,28 @@ class Mount:
     options: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Ask people for a passphrase on every console; answered by `Answered`."""
 
     job: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(NamedTuple):
     """Take the prompt of this job away: it is no longer needed."""
 
     job: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Tell people. `detail` is left out on a quiet console."""
 
     text: str
     detail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """A job changed its state (for the journal)."""
 
     job: str
@@ -72,36 +65,31 @@ class Moved:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(NamedTuple):
     """Send `TimePassed` at this time; replaces the one before. None: not at all."""
 
     at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(NamedTuple):
     """Root is mounted at `root`: switch to it and run `init`, or the first usual one there."""
 
     root: str
     init: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShowFailure:
+class ShowFailure(NamedTuple):
     """Show the failure screen: why the root has not come, and what to do."""
 
     reason: str
     tree: Node
 
 
-@dataclass(frozen=True, slots=True)
-class OpenShell:
+class OpenShell(NamedTuple):
     """Open the rescue shell on the console; the boot goes on meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndBoot:
+class EndBoot(NamedTuple):
     """Give up: reboot, power off or halt."""
 
     how: Emergency

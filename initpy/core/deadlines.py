@@ -1,10 +1,10 @@
 """Holds and deadlines: a deadline counts only the time in which nothing holds it (R6)."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Why a deadline does not count.
 
     `owner` is the job that takes it, `subject` the device it may still change,

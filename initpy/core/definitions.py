@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from initpy.core.matching import Match
 
@@ -24,8 +24,7 @@ class Layer(enum.Enum):
     LUKS = "luks"
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """What is true of the world once a job has worked. All stated facts must hold.
 
     `holder`: a device stands on the subject and accepts the match.
@@ -44,8 +43,7 @@ class Success:
     exit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JobDefinition:
+class JobDefinition(NamedTuple):
     """One job of a job file; an instance is this definition on one subject."""
 
     name: str

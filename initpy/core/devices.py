@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # Published facts and roles live beside udev's properties under names that udev does not use.
 ROLE = "INITPY_ROLE"
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """A block device as the world shows it now.
 
     `properties` holds udev's properties and, under their sysfs path

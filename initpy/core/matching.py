@@ -6,7 +6,7 @@ The syntax follows udev(7), whose rules the authors of job files know.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 def _glob(pattern: str, value: str) -> bool:
@@ -26,8 +26,7 @@ def _glob(pattern: str, value: str) -> bool:
     return len(value) - position >= len(last) and value.endswith(last)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """What one property's value must look like."""
 
     alternatives: tuple[str, ...]
@@ -56,8 +55,7 @@ class Pattern:
         return "!" * self.negated + "|".join(self.alternatives)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """All patterns must accept (an empty match accepts everything)."""
 
     patterns: tuple[tuple[str, Pattern], ...] = ()

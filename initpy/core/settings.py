@@ -3,7 +3,8 @@
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from initpy.core.definitions import Layer
 from initpy.core.devices import Device
@@ -38,8 +39,7 @@ def unescape(text: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSpec:
+class DeviceSpec(NamedTuple):
     """A device as people name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
 
     naming: Naming
@@ -60,8 +60,7 @@ class DeviceSpec:
         return self.value if self.naming is Naming.PATH else f"{self.naming.value}={self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeSpec:
+class VolumeSpec(NamedTuple):
     """One encrypted volume that people named, from either crypttab dialect or the command line."""
 
     source: DeviceSpec
@@ -88,8 +87,7 @@ class Emergency(enum.Enum):
     HALT = "halt"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerPolicy:
+class LayerPolicy(NamedTuple):
     """Whether a technology is used, and for which names only (none named: for all)."""
 
     enabled: bool = True
@@ -97,8 +95,7 @@ class LayerPolicy:
     by: str = ""  # the parameter that named or disabled it, for messages
 
 
-@dataclass(frozen=True, slots=True)
-class RootMount:
+class RootMount(NamedTuple):
     """How root is mounted: `rootfstype=`, `rootflags=`, `ro`/`rw`."""
 
     types: tuple[str, ...] = ()  # empty: what udev found
@@ -106,8 +103,7 @@ class RootMount:
     writable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything that decides a boot besides the events."""
 
     root: DeviceSpec | None = None
@@ -115,7 +111,7 @@ class Settings:
     init: str | None = None
     root_wait: float | None = 90.0  # seconds; None = for ever
     grace: float = 10.0  # seconds after the last hold ends (R6)
-    layers: Mapping[Layer, LayerPolicy] = field(default_factory=dict)
+    layers: Mapping[Layer, LayerPolicy] = MappingProxyType({})
     volumes: tuple[VolumeSpec, ...] = ()
     md_timeout: float = 30.0
     md_degraded: Degraded = Degraded.YES

@@ -1,10 +1,9 @@
 """The tree that explains a boot: what root needs, what each part waits for, and why."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One line of the tree.
 
     `state` is one word; `since` is the time (same clock as the events) at

@@ -1,7 +1,9 @@
 """Build an image: collect everything, check that it runs, write it."""
 
+import json
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -126,6 +128,12 @@ def build(request: BuildRequest, progress: Progress = silent) -> BuildReport:
     return BuildReport(request.output, size, time.monotonic() - started, assembled)
 
 
+def _as_json(path: Path) -> tuple[str, File]:
+    """A validated job file as the boot reads it: JSON takes it a tenth of the time of TOML."""
+    content = json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), indent=1)
+    return f"/usr/lib/initpy/jobs/{path.stem}.json", File(content.encode())
+
+
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
     check_method(request.compression, request.level)
@@ -144,7 +152,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
-                assembly.tree.add(f"/usr/lib/initpy/jobs/{job.path.name}", File(job.path))
+                assembly.tree.add(*_as_json(Path(job.source)))
         parts = []
         if python_part is not None:
             with clock.step("Python"):

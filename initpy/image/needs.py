@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from initpy.config.errors import InputError
-from initpy.config.jobs import JobFile, load_job_file
+from initpy.config.jobs import JobFile, check_names, load_job_file
 from initpy.image.kmod import Want
 from initpy.image.programs import Named
 
@@ -41,15 +42,13 @@ def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
             raise InputError(str(place), "nothing", "a job file or a folder of job files")
         found = sorted(place.glob("*.toml")) if place.is_dir() else [place]
         paths.update({path.name: path for path in found})
-    files = tuple(load_job_file(path) for _, path in sorted(paths.items()))
-    owners: dict[str, Path] = {}
-    for file in files:
-        for job in file.jobs:
-            other = owners.setdefault(job.name, file.path)
-            if other != file.path:
-                where = f"{file.path}: job name"
-                raise InputError(where, job.name, f"a name that {other} has not taken")
-    return files
+    files = [load_job_file(path) for _, path in sorted(paths.items())]
+    return tuple(check_names(files, fail))
+
+
+def fail(error: InputError) -> NoReturn:
+    """What is a mere report at boot ends a build."""
+    raise error
 
 
 def gather(
@@ -59,7 +58,7 @@ def gather(
 ) -> Needs:
     """The needs of the job files and of the request itself."""
     request = "the request"
-    files = [(file.image, f"jobs/{file.path.name}") for file in jobs]
+    files = [(file.image, f"jobs/{Path(file.source).name}") for file in jobs]
     return Needs(
         programs=(
             *(Named(name, by) for image, by in files for name in image.programs),

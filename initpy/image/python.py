@@ -140,7 +140,8 @@ def compiled(interpreter: Interpreter, modules: Sequence[Module]) -> dict[str, b
             for module, output in zip(sources, outputs, strict=True)
         ]
         process.run(
-            [str(interpreter.program), "-sSBP", str(script)],
+            # Columns are of no use in a traceback without sources, and a quarter of the bytes.
+            [str(interpreter.program), "-sSBP", "-Xno_debug_ranges", str(script)],
             stdin="\n".join(tasks).encode(),
             environment=ENVIRONMENT,
         )

@@ -40,7 +40,6 @@ from initpy.core.events import (
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
 from initpy.core.state import SYSROOT
-from initpy.report.tree import failure_screen, render
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
 from initpy.runtime.handover import NoInitError, find_init
@@ -89,6 +88,8 @@ class Engine:
 
     def status(self) -> str:
         """The tree as it is now."""
+        from initpy.report.tree import render  # costly, and most boots never show a tree
+
         now = time.monotonic()
         return render(self._boot.explain(now), now)
 
@@ -121,6 +122,8 @@ class Engine:
             case Arm(at):
                 self._arm(at)
             case ShowFailure(reason, tree):
+                from initpy.report.tree import failure_screen
+
                 self._say(failure_screen(reason, tree, time.monotonic()))
             case OpenShell():
                 self._shell.open()

@@ -1,14 +1,15 @@
 """The journal: one JSON line per event and action, in /run, where the real system finds it."""
 
-import dataclasses
 import enum
 import json
 import os
 from collections.abc import Mapping
 
 from initpy.core.actions import Action
+from initpy.core.devices import Device
 from initpy.core.events import Event
 from initpy.core.secret import Secret
+from initpy.core.tree import Node
 
 PATH = "/run/initpy/journal.jsonl"
 
@@ -39,10 +40,9 @@ class Journal:
             self.lost += 1
 
 
-def plain(value: object) -> dict[str, object]:
-    """The fields of a dataclass as JSON knows them; secrets are left out (R14)."""
-    assert dataclasses.is_dataclass(value)
-    return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+def plain(what: Event | Action | Device | Node) -> dict[str, object]:
+    """The fields of an event or action as JSON knows them; secrets are left out (R14)."""
+    return {name: _plain(getattr(what, name)) for name in what._fields}
 
 
 def _plain(value: object) -> object:
@@ -52,10 +52,10 @@ def _plain(value: object) -> object:
         return value.value
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, Device | Node):
+        return plain(value)
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
-    if dataclasses.is_dataclass(value):
-        return plain(value)
     return value

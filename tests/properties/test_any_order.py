@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initpy.config.jobs import load_job_folders
+from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Arm, Ask, HandOver, Mount, Run, ShowFailure, Withdraw
 from initpy.core.boot import Boot
 from initpy.core.devices import Device
@@ -28,7 +28,11 @@ from initpy.core.events import (
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, Naming, Settings
 
-JOBS = [job for file in load_job_folders([Path(__file__).parents[2] / "jobs"]) for job in file.jobs]
+JOBS = [
+    job
+    for file in map(load_job_file, (Path(__file__).parents[2] / "jobs").glob("*.toml"))
+    for job in file.jobs
+]
 MD_TIMEOUT = 30.0
 
 

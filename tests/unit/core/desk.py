@@ -1,9 +1,9 @@
 """A boot on the desk: devices, answers and time are given by hand, actions are looked at."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from initpy.config.jobs import load_job_folders
+from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Ask, Mount, Report, Run
 from initpy.core.boot import Boot
 from initpy.core.devices import Device
@@ -24,9 +24,9 @@ JOBS = Path(__file__).parents[3] / "jobs"
 ROOT = DeviceSpec(Naming.LABEL, "root")
 
 
-def settings(**changes: object) -> Settings:
+def settings(**changes: Any) -> Settings:
     """Settings with root=LABEL=root."""
-    return replace(Settings(root=ROOT), **changes)  # type: ignore[arg-type]
+    return Settings(root=ROOT)._replace(**changes)
 
 
 def block(name: str, on: tuple[str, ...] = (), **properties: str) -> Device:
@@ -69,7 +69,7 @@ class Desk:
     """Drives a Boot and keeps what it did, with the times."""
 
     def __init__(self, asked: Settings | None = None) -> None:
-        jobs = [job for file in load_job_folders([JOBS]) for job in file.jobs]
+        jobs = [job for file in map(load_job_file, JOBS.glob("*.toml")) for job in file.jobs]
         self.boot = Boot(asked or settings(), jobs)
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []

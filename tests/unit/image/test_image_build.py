@@ -94,7 +94,7 @@ def test_a_job_file_replaces_its_namesake(
         (tmp_path / folder / "zfs.toml").write_text(f'summary = "{folder}"\n')
     jobs = (tmp_path / "built-in", tmp_path / "mine")
     tree = assemble(replace(request_without_python, jobs=jobs)).tree
-    entry = tree.get("/usr/lib/initpy/jobs/zfs.toml")
+    entry = tree.get("/usr/lib/initpy/jobs/zfs.json")
     assert isinstance(entry, File) and b"mine" in entry.read()
 
 
