@@ -95,6 +95,8 @@ class Unlocker:
         """A person typed something for this volume."""
         memo = self.of(instance)
         state.asking = None if state.asking == instance.key else state.asking
+        if not event.secret.reveal():
+            return  # just Enter: the prompt comes again, and no try is used up
         if instance.key in state.prompts:
             state.prompts.remove(instance.key)
         if instance.state is not JobState.READY:

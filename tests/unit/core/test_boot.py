@@ -226,6 +226,25 @@ def test_r12_a_wrong_passphrase_asks_again_at_once_until_the_tries_are_used() ->
     assert desk.reports().count("wrong passphrase") == 3
 
 
+def test_just_enter_asks_again_and_uses_up_no_try() -> None:
+    desk = Desk()
+    desk.see(luks("vda"))
+    for _ in range(5):
+        desk.answer("")
+    assert len(desk.asked()) == 6
+    assert desk.runs("luks-open@vda") == []
+
+
+def test_r7_an_array_that_people_named_starts_degraded_too() -> None:
+    """udev tells no UUID of an array that has not started."""
+    uuid = "01234567:89abcdef:01234567:89abcdef"
+    desk = Desk(settings(layers={Layer.MD: LayerPolicy(True, frozenset({uuid}), "rd.md.uuid=")}))
+    desk.see(member("vda", uuid), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(40)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
 def test_a_failing_tool_does_not_use_up_the_persons_tries() -> None:
     desk = Desk()
     desk.see(luks("vda"))
