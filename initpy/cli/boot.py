@@ -27,6 +27,7 @@ input, 3 if the lab itself could not do its work.
 
 import argparse
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,11 +100,18 @@ def _boot_all(
     def boot(scenario: Scenario) -> Verdict:
         _say(f"booting {scenario.name}: {scenario.title}")
         verdict = run_scenario(scenario, bench, manner)
-        _report(verdict, timeline=arguments.timeline, tail=not shown)
+        if not manner.cancelled.is_set():
+            _report(verdict, timeline=arguments.timeline, tail=not shown)
         return verdict
 
+    # Asked to end, end as after Ctrl-C: no machine and no folder is left.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ThreadPoolExecutor(max_workers=max(1, arguments.jobs)) as pool:
-        return list(pool.map(boot, scenarios))
+        try:
+            return list(pool.map(boot, scenarios))
+        finally:
+            manner.cancelled.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _show(data: bytes) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from initpy.lab.scenario import Cue, Deed, Scenario
 
-# The kernel says this with the time at which it starts /init (init/main.c); a wrapper that the lab
-# puts before /init is named instead.
-INIT_STARTS = re.compile(r"Run /\S+ as init process")
+# The kernel says so (init/main.c), naming a wrapper that the lab puts before /init instead; where
+# it was told to be quiet, the first line of ours has to do.
+INIT_STARTS = re.compile(r"Run /\S+ as init process|^initpy: ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from initpy.lab.system import REAL_INIT, place, system_tree
 # A PC has 32 PCI slots, some of them taken.
 _MOST_DISKS = 20
 _PATIENCE = 300.0
+_KEPT_SECONDS = 14 * 24 * 3600
 _REPORT = re.compile(r"INITPY-LAB recipe (\S+) status=(\d+)")
 
 
@@ -50,6 +51,9 @@ def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress)
     with locked("disks"):
         wanted = {disk_folder(recipe): recipe for recipe in recipes}
         lacking = {folder: recipe for folder, recipe in wanted.items() if not folder.exists()}
+        for folder in wanted.keys() - lacking.keys():
+            os.utime(folder)
+        _prune()
         for folder, recipe in list(lacking.items()):
             if _is_plain(recipe):
                 progress(f"making a disk: {_summary(recipe)}")
@@ -61,6 +65,13 @@ def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress)
             began = time.monotonic()
             _make_in_machine(batch, kernel, progress)
             progress(f"disks made in {time.monotonic() - began:.0f} s")
+
+
+def _prune() -> None:
+    """Remove disks that nobody has used for a while: each change of a recipe makes new ones."""
+    for folder in cache_folder("disks").iterdir():
+        if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy_disk(recipe: Recipe, name: str, target: Path) -> None:

@@ -1,5 +1,6 @@
 """A virtual machine: QEMU's command line as data, a console, a monitor, and a certain end."""
 
+import fcntl
 import os
 import re
 import shlex
@@ -7,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ import pexpect
 from initpy.lab.errors import LabError
 from initpy.lab.monitor import MachineEvent, Monitor
 
+_FOLDER = "initpy-lab-"
 QEMU = "qemu-system-x86_64"
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])|\r|\x00")
 
@@ -205,9 +207,20 @@ class Machine:
 
 @contextmanager
 def machine_folder() -> Iterator[Path]:
-    """A short-lived folder for sockets: a UNIX socket's path has at most 107 bytes (unix(7))."""
-    folder = Path(tempfile.mkdtemp(prefix="initpy-lab-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A short-lived folder for disks and sockets, whose paths may have 107 bytes (unix(7))."""
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed: nobody holds their locks."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/lock"):
+        with suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)

@@ -3,12 +3,14 @@
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from initpy.config.errors import InputError
 from initpy.image import cpio
 from initpy.image.tree import Entry, File, Node
 from initpy.lab.acceleration import accelerator
@@ -52,7 +54,12 @@ class Bench:
     def patience(self) -> float:
         """The factor on a scenario's `within`: emulation on a loaded host is slow."""
         given = os.environ.get("INITPY_LAB_PATIENCE")
-        return float(given) if given else (2.0 if self.accelerator == EMULATED else 1.0)
+        if not given:
+            return 2.0 if self.accelerator == EMULATED else 1.0
+        try:
+            return float(given)
+        except ValueError:
+            raise InputError("INITPY_LAB_PATIENCE", given, "a number such as 3") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Manner:
     interactive: bool = False  # the terminal's keyboard is the machine's
     people: bool = True  # the people of the file type
     keep_logs: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)  # set: end the machine
 
 
 def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -> Bench:
@@ -149,7 +157,7 @@ def _watch(
     settled: float | None = None
     with ExitStack() as stack:
         keyboard = stack.enter_context(raw_terminal()) if manner.interactive else None
-        while now < deadline:
+        while now < deadline and not manner.cancelled.is_set():
             if keyboard is not None:
                 keys = typed(keyboard, machine.descriptor, _TICK)
                 if ESCAPE in keys:
