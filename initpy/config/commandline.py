@@ -1,5 +1,6 @@
 """The kernel command line as words; `settings` gives them their meaning."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ from initpy.config.errors import InputError
 
 TRUE = ("1", "yes", "true", "on", "y")
 FALSE = ("0", "no", "false", "off", "n")
+# The kernel's isspace(); str.isspace() would split a label at a no-break space too.
+BLANKS = " \t\n\v\f\r"
+WHOLE = r"[+-]?[0-9]{1,9}"
+DECIMAL = r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}"
 
 
 class Parameter(NamedTuple):
@@ -35,20 +40,17 @@ class Parameter(NamedTuple):
 
     def seconds(self) -> float:
         """A whole or fractional number of seconds, 0 or more; `s` may follow."""
-        try:
-            number = float((self.value or "").removesuffix("s"))
-        except ValueError:
-            number = -1.0
-        if not 0 <= number < float("inf"):
+        text = (self.value or "").removesuffix("s")
+        # float() takes 1_000, nan and the digits of other scripts too; people mean none of them.
+        if not re.fullmatch(DECIMAL, text):
             raise self.error("a number of seconds, 0 or more")
-        return number
+        return float(text)
 
     def integer(self) -> int:
         """A whole number, possibly negative."""
-        try:
-            return int(self.value or "")
-        except ValueError:
-            raise self.error("a whole number") from None
+        if not re.fullmatch(WHOLE, self.value or ""):
+            raise self.error("a whole number")
+        return int(self.value or "")
 
 
 class CommandLine(NamedTuple):
@@ -78,7 +80,7 @@ def _words(text: str) -> Iterator[str]:
     for character in text:
         if character == '"':
             quoted, started = not quoted, True
-        elif character.isspace() and not quoted:
+        elif character in BLANKS and not quoted:
             if started:
                 yield "".join(word)
             word, started = [], False

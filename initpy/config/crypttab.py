@@ -24,6 +24,7 @@ ARGUMENTS = {
     "readonly": "--readonly",
     "read-only": "--readonly",
 }
+# The same with a value.
 VALUES = {
     "key-slot": "--key-slot",
     "keyslot": "--key-slot",
@@ -38,6 +39,8 @@ ACCEPTED = {
     "check", "checkargs", "x-systemd.device-timeout", "_netdev", "password-echo", "none",
 }  # fmt: skip
 NO_KEY = ("", "none", "-")
+TRIES = "[0-9]{1,9}"
+BLANKS = " \t\r"
 
 
 class Options(NamedTuple):
@@ -55,22 +58,28 @@ def parse_options(where: str, text: str) -> Options:
     arguments: list[str] = []
     problems: list[InputError] = []
     tries, optional, skipped = 3, False, False
-    for option in filter(None, text.split(",")):
+    # Escapes are undone one by one: `\054` is a comma within an option.
+    for option in map(_unescape, filter(None, text.split(","))):
         key, _, value = option.partition("=")
+        expected = ""
         if key in ARGUMENTS:
             arguments.append(ARGUMENTS[key])
         elif key in VALUES and value:
             arguments.append(f"{VALUES[key]}={value}")
-        elif key == "tries" and value.isdecimal():
+        elif key in VALUES:
+            expected = f"{key}=VALUE"
+        elif key == "tries" and re.fullmatch(TRIES, value):
             tries = int(value)
+        elif key == "tries":
+            expected = "tries=NUMBER, 0 for no limit"
         elif key == "nofail":
             optional = True
         elif key == "noauto":
             skipped = True
         elif key not in ACCEPTED:
-            problems.append(
-                InputError(f"{where}: option", option, "an option known for LUKS volumes")
-            )
+            expected = "an option known for LUKS volumes"
+        if expected:
+            problems.append(InputError(f"{where}: option", option, expected))
     return Options(tuple(arguments), tries, optional, skipped, tuple(problems))
 
 
@@ -78,18 +87,22 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
     """The volumes of a crypttab, and one error per line or option that cannot be used."""
     volumes: list[VolumeSpec] = []
     problems: list[InputError] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        fields = [_unescape(each) for each in line.split()]
-        if not fields or fields[0].startswith("#"):
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = re.split(f"[{BLANKS}]+", line.strip(BLANKS))
+        if not fields[0] or fields[0].startswith("#"):
             continue
         where = f"{path}:{number}"
         if len(fields) < 2:
             problems.append(InputError(where, line.strip(), "name, device, key and options"))
             continue
         name, source, key, options, *_ = *fields, "none", ""
+        name, source, key = _unescape(name), _unescape(source), _unescape(key)
         device = parse_device(source)
         if device is None:
             problems.append(InputError(f"{where}: device", source, EXPECTED))
+            continue
+        if not mapping_name(name):
+            problems.append(InputError(f"{where}: name", name, "a name without a slash"))
             continue
         understood = parse_options(where, options)
         problems.extend(understood.problems)
@@ -97,7 +110,7 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
             continue
         volumes.append(
             VolumeSpec(
-                device, name, None if key in NO_KEY else key,
+                device, name, _key(where, key, problems),
                 understood.arguments, understood.tries, understood.optional,
             )
         )  # fmt: skip
@@ -112,13 +125,36 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
     if source is None:
         return None, (InputError(where, text, f"source= with {EXPECTED}"),)
     name = parts.pop("target", "cryptroot")
-    key = parts.pop("key", "none")
+    if not mapping_name(name):
+        return None, (InputError(f"{where}: target", name, "a name without a slash"),)
+    problems: list[InputError] = []
+    key = _key(where, parts.pop("key", "none"), problems)
     options = _joined(parts.items())
     understood = parse_options(where, options)
     volume = VolumeSpec(
-        source, name, None if key in NO_KEY else key, understood.arguments, understood.tries
+        source, name, key, understood.arguments, understood.tries, understood.optional
     )
-    return volume, understood.problems
+    return volume, (*problems, *understood.problems)
+
+
+def mapping_name(name: str) -> bool:
+    """True when the device mapper takes it: a file name below /dev/mapper."""
+    return name not in ("", ".", "..", "control") and "/" not in name
+
+
+def _key(where: str, text: str, problems: list[InputError]) -> str | None:
+    """The path of the key file; what is no path in the image is a problem, and no key."""
+    if text in NO_KEY:
+        return None
+    _, separator, device = text.rpartition(":")
+    on_device = bool(separator) and parse_device(device) is not None
+    if text.startswith("/") and not on_device:
+        return text
+    expected = "none, or the path of a key file in the image"
+    if on_device:
+        expected += " (key files on devices are not supported yet)"
+    problems.append(InputError(f"{where}: key", text, expected))
+    return None
 
 
 def _joined(parts: Iterable[tuple[str, str]]) -> str:

@@ -18,11 +18,17 @@ def parse_device(text: str) -> DeviceSpec | None:
     prefix, separator, value = text.partition("=")
     for naming in (Naming.UUID, Naming.LABEL, Naming.PARTUUID, Naming.PARTLABEL):
         if separator and prefix.upper() == naming.value:
-            value = value.strip("\"'")
-            return DeviceSpec(naming, unescape(value)) if value else None
+            return _named(naming, value.strip("\"'"))
     for folder, naming in BY_LINK.items():
-        if text.startswith(folder) and text != folder:
-            return DeviceSpec(naming, unescape(text.removeprefix(folder)))
+        if text.startswith(folder):
+            return _named(naming, text.removeprefix(folder))
     if text.startswith("/dev/") and text != "/dev/":
         return DeviceSpec(Naming.PATH, text)
     return None
+
+
+def _named(naming: Naming, value: str) -> DeviceSpec | None:
+    try:
+        return DeviceSpec(naming, unescape(value)) if value else None
+    except UnicodeEncodeError:  # bytes that are no UTF-8, beside an escape
+        return None

@@ -5,6 +5,7 @@ where they mean the same thing. What is malformed is reported and its default
 used: a typing error must not cost the boot.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +37,12 @@ class _Draft:
     luks_names: dict[str, str | None] = field(default_factory=dict)  # UUID -> mapping
     luks_keys: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> path
     luks_options: dict[str, str] = field(default_factory=dict)
+    discards: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> nothing
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
-    waits: list[float] = field(default_factory=list)
+    waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
+    panic: int = 0
+    emergency: Emergency | None = None
 
     def set(self, **changes: Any) -> None:
         self.settings = self.settings._replace(**changes)
@@ -59,7 +63,8 @@ def read_settings(
         draft.table, problems = crypttab.parse_crypttab(table_path, table)
         draft.problems.extend(problems)
     for parameter in parse(command_line).parameters:
-        handler = HANDLERS.get(parameter.key)
+        # The kernel and systemd take "_" and "-" in a parameter's name for the same.
+        handler = HANDLERS.get(parameter.key.replace("_", "-"))
         try:
             if handler is not None:
                 handler(draft, parameter)
@@ -68,12 +73,17 @@ def read_settings(
         except InputError as error:
             draft.problems.append(error)
     _finish_waits(draft)
+    _finish_emergency(draft)
     _finish_volumes(draft)
     _finish_layers(draft)
     return draft.settings, tuple(draft.problems)
 
 
+EMERGENCY_DELAY = 10.0  # seconds to read the reason
 OURS = ("rd.md", "rd.luks", "rd.lvm", "rd.timeout", "rd.shell", "rd.emergency", "initpy.")
+# Compiled when they are needed: most command lines have neither.
+UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+ARRAY_UUID = "[0-9a-fA-F]{32}"
 # Known, and either the default already or not ours to act on.
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
@@ -93,30 +103,37 @@ def _root(draft: _Draft, parameter: Parameter) -> None:
 
 def _wait(draft: _Draft, parameter: Parameter) -> None:
     if parameter.key == "rootwait" and parameter.value is None:
-        draft.waits.append(0.0)  # the kernel's rootwait: indefinitely
+        draft.waits[parameter.key] = 0.0  # the kernel's rootwait: indefinitely
     else:
-        draft.waits.append(parameter.seconds())
+        draft.waits[parameter.key] = parameter.seconds()
 
 
 def _finish_waits(draft: _Draft) -> None:
     """The longest of the waits that were asked for counts; 0 stands for "for ever"."""
-    if draft.waits:
-        draft.set(root_wait=None if 0.0 in draft.waits else max(draft.waits))
+    waits = draft.waits.values()
+    if waits:
+        draft.set(root_wait=None if 0.0 in waits else max(waits))
 
 
 def _panic(draft: _Draft, parameter: Parameter) -> None:
-    seconds = parameter.integer()
-    if seconds:
-        # A machine set to reboot on panic must not offer a shell instead (Debian's rule).
-        draft.set(emergency=Emergency.REBOOT, emergency_delay=float(max(seconds, 0)), shell=False)
+    draft.panic = parameter.integer()
 
 
 def _emergency(draft: _Draft, parameter: Parameter) -> None:
-    try:
-        how = Emergency(parameter.value)
-    except ValueError:
-        raise parameter.error("reboot, poweroff or halt") from None
-    draft.set(emergency=how, emergency_delay=10.0, shell=False)
+    if parameter.value not in ("reboot", "poweroff", "halt"):
+        raise parameter.error("reboot, poweroff or halt")
+    draft.emergency = Emergency(parameter.value)
+
+
+def _finish_emergency(draft: _Draft) -> None:
+    """`panic=` says when, `rd.emergency=` what; with either there is no shell.
+
+    A machine set to reboot on panic must not offer a shell instead (Debian's rule).
+    """
+    how = draft.emergency or (Emergency.REBOOT if draft.panic else None)
+    if how is not None:
+        delay = float(max(draft.panic, 0)) if draft.panic else EMERGENCY_DELAY
+        draft.set(emergency=how, emergency_delay=delay, shell=False)
 
 
 def _degraded(draft: _Draft, parameter: Parameter) -> None:
@@ -151,22 +168,38 @@ def _logical_volume(draft: _Draft, parameter: Parameter) -> None:
     draft.name(Layer.LVM, group)
 
 
+def _array(draft: _Draft, parameter: Parameter) -> None:
+    # Every tool punctuates it in its own way. One that is wrong would switch off all arrays.
+    expected = "the UUID of an array, 32 hexadecimal digits"
+    uuid = parameter.text(expected)
+    if not re.fullmatch(ARRAY_UUID, uuid.replace(":", "").replace("-", "")):
+        raise parameter.error(expected)
+    draft.name(Layer.MD, uuid)
+
+
+def _uuid(parameter: Parameter, text: str, expected: str) -> str:
+    if not re.fullmatch(UUID, text):
+        raise parameter.error(expected)
+    return text.lower()
+
+
 def _luks_uuid(draft: _Draft, parameter: Parameter) -> None:
-    uuid = parameter.text("the UUID of a LUKS volume").removeprefix("luks-")
-    draft.luks_names.setdefault(uuid.lower(), None)
+    text = (parameter.value or "").removeprefix("luks-")
+    draft.luks_names.setdefault(_uuid(parameter, text, "the UUID of a LUKS volume"), None)
 
 
 def _luks_name(draft: _Draft, parameter: Parameter) -> None:
-    uuid, separator, name = parameter.text("UUID=NAME").partition("=")
-    if not (separator and uuid and name) or "/" in name:
-        raise parameter.error("UUID=NAME, the name without a slash")
-    draft.luks_names[uuid.lower()] = name
+    expected = "UUID=NAME, the name without a slash"
+    uuid, _, name = (parameter.value or "").partition("=")
+    if not crypttab.mapping_name(name):
+        raise parameter.error(expected)
+    draft.luks_names[_uuid(parameter, uuid, expected)] = name
 
 
 def _luks_key(draft: _Draft, parameter: Parameter) -> None:
     expected = "[UUID=]PATH of a key file in the image"
     first, separator, rest = parameter.text(expected).partition("=")
-    uuid, path = (first.lower(), rest) if separator else ("", first)
+    uuid, path = (_uuid(parameter, first, expected), rest) if separator else ("", first)
     if not path.startswith("/"):
         raise parameter.error(expected)
     if ":" in path:
@@ -177,26 +210,33 @@ def _luks_key(draft: _Draft, parameter: Parameter) -> None:
 def _luks_options(draft: _Draft, parameter: Parameter) -> None:
     text = parameter.text("[UUID=]OPTION,…")
     uuid, separator, options = text.partition("=")
-    # `tries=2` has an "=" too; a UUID is 36 characters long.
-    if separator and len(uuid) == 36:
+    # `tries=2` has an "=" too.
+    if separator and re.fullmatch(UUID, uuid):
         draft.luks_options[uuid.lower()] = options
     else:
         draft.luks_options[""] = text
 
 
 def _allow_discards(draft: _Draft, parameter: Parameter) -> None:
-    draft.luks_options[""] = f"{draft.luks_options.get('', '')},discard"
+    """dracut.cmdline(7): for all volumes, or the one whose UUID is given."""
+    if parameter.value is None:
+        draft.discards[""] = ""
+    else:
+        uuid = parameter.value.removeprefix("luks-")
+        draft.discards[_uuid(parameter, uuid, "the UUID of a LUKS volume, or nothing")] = ""
 
 
 def _crypt_device(draft: _Draft, parameter: Parameter) -> None:
     expected = "DEVICE:NAME[:OPTION,…]"
     source, name, options, *_ = *parameter.text(expected).split(":", 2), "", ""
     device = parse_device(source)
-    if device is None or not name:
+    if device is None or not crypttab.mapping_name(name):
         raise parameter.error(expected)
     understood = crypttab.parse_options("command line: cryptdevice", options)
     draft.problems.extend(understood.problems)
-    draft.volumes.append(VolumeSpec(device, name, None, understood.arguments, understood.tries))
+    draft.volumes.append(
+        VolumeSpec(device, name, None, understood.arguments, understood.tries, understood.optional)
+    )
 
 
 def _crypt_options(draft: _Draft, parameter: Parameter) -> None:
@@ -221,17 +261,47 @@ def _finish_volumes(draft: _Draft) -> None:
         volumes.extend(draft.table)
     for uuid, name in draft.luks_names.items():
         source = DeviceSpec(Naming.UUID, uuid)
-        entry = next((each for each in draft.table if each.source == source), None)
+        entry = next((each for each in draft.table if _same(each.source, source)), None)
         volume = entry or VolumeSpec(source, f"luks-{uuid}")
         volume = volume._replace(name=name or volume.name)
-        options = draft.luks_options.get(uuid, draft.luks_options.get(""))
+        everyone = draft.luks_options.get("") if entry is None else None
+        options = draft.luks_options.get(uuid, everyone)
         if options is not None:
             understood = crypttab.parse_options("command line: rd.luks.options", options)
             draft.problems.extend(understood.problems)
-            volume = volume._replace(options=understood.arguments, tries=understood.tries)
+            volume = volume._replace(
+                options=understood.arguments,
+                tries=understood.tries,
+                optional=understood.optional,
+            )
         key = draft.luks_keys.get(uuid, draft.luks_keys.get(""))
         volumes.append(volume._replace(key=key or volume.key))
-    draft.set(volumes=tuple(volumes))
+    draft.set(volumes=tuple(_with_discards(draft, each) for each in volumes))
+    _report_unused(draft, "rd.luks.key", draft.luks_keys, {*draft.luks_names})
+    _report_unused(draft, "rd.luks.options", draft.luks_options, {*draft.luks_names})
+    named = {each.source.value.lower() for each in volumes}
+    _report_unused(draft, "rd.luks.allow-discards", draft.discards, named)
+
+
+def _with_discards(draft: _Draft, volume: VolumeSpec) -> VolumeSpec:
+    argument = crypttab.ARGUMENTS["discard"]
+    wanted = {"", volume.source.value.lower()} & draft.discards.keys()
+    if not wanted or argument in volume.options:
+        return volume
+    return volume._replace(options=(*volume.options, argument))
+
+
+def _same(first: DeviceSpec, second: DeviceSpec) -> bool:
+    return first.naming is second.naming and first.value.lower() == second.value.lower()
+
+
+def _report_unused(draft: _Draft, key: str, given: dict[str, str], named: set[str]) -> None:
+    """What is said about volumes applies to those that are named; silence would mislead."""
+    for uuid, value in given.items():
+        if not (uuid in named or (not uuid and named)):
+            text = "=".join(filter(None, (uuid, value)))
+            expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
+            draft.problems.append(InputError(f"command line: {key}", text, expected))
 
 
 def _finish_layers(draft: _Draft) -> None:
@@ -248,7 +318,9 @@ def _finish_layers(draft: _Draft) -> None:
 HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "root": _root,
     "rootfstype": lambda draft, p: draft.mount(
-        types=tuple(each for each in p.text("file system types").split(",") if each != "auto")
+        types=tuple(
+            each for each in p.text("file system types").split(",") if each not in ("", "auto")
+        )
     ),
     "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
     "ro": lambda draft, p: draft.mount(writable=False),
@@ -262,7 +334,7 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
     "quiet": lambda draft, p: draft.set(quiet=True),
     "rd.md": _enable(Layer.MD),
-    "rd.md.uuid": _name(Layer.MD, "the UUID of an array"),
+    "rd.md.uuid": _array,
     "rd.md.timeout": lambda draft, p: draft.set(md_timeout=p.seconds()),
     "rd.md.degraded": _degraded,
     "bootdegraded": _boot_degraded,

@@ -1,0 +1,156 @@
+"""crypttab in both dialects and Debian's cryptopts: what is understood, what is reported."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
+from initpy.core.settings import DeviceSpec, Naming, VolumeSpec
+
+UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
+SOURCE = DeviceSpec(Naming.UUID, UUID)
+
+
+def volumes(text: str) -> tuple[VolumeSpec, ...]:
+    """The volumes of a crypttab in which everything is right."""
+    found, problems = parse_crypttab("/etc/crypttab", text)
+    assert problems == ()
+    return found
+
+
+def complaints(text: str) -> list[str]:
+    """What is wrong with a crypttab."""
+    return [str(each) for each in parse_crypttab("/etc/crypttab", text)[1]]
+
+
+@pytest.mark.parametrize(
+    ("line", "volume"),
+    [
+        (f"crypt UUID={UUID} none luks", VolumeSpec(SOURCE, "crypt")),
+        (f"crypt UUID={UUID}", VolumeSpec(SOURCE, "crypt")),
+        (f"crypt UUID={UUID} -", VolumeSpec(SOURCE, "crypt")),
+        (f"crypt\tUUID={UUID}\tnone\tluks\r", VolumeSpec(SOURCE, "crypt")),
+        (
+            f"crypt UUID={UUID} /etc/keys/root.key luks,discard",
+            VolumeSpec(SOURCE, "crypt", "/etc/keys/root.key", ("--allow-discards",)),
+        ),
+        (
+            f"crypt UUID={UUID} /with\\040blank luks,tries=1",
+            VolumeSpec(SOURCE, "crypt", "/with blank", (), 1),
+        ),
+        (f"crypt UUID={UUID} none luks,tries=0", VolumeSpec(SOURCE, "crypt", tries=0)),
+        (f"crypt UUID={UUID} none nofail", VolumeSpec(SOURCE, "crypt", optional=True)),
+        ("c /dev/sda2", VolumeSpec(DeviceSpec(Naming.PATH, "/dev/sda2"), "c")),
+        ("c PARTLABEL=data", VolumeSpec(DeviceSpec(Naming.PARTLABEL, "data"), "c")),
+    ],
+)
+def test_a_line_names_a_volume(line: str, volume: VolumeSpec) -> None:
+    assert volumes(line) == (volume,)
+
+
+def test_comments_blank_lines_and_noauto_name_nothing() -> None:
+    text = f"# name device key\n\n \t\n  # indented\nhome UUID={UUID} none luks,noauto\n"
+    assert volumes(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ("luks,initramfs,x-initrd.attach,_netdev,timeout=90", ()),  # Debian's and systemd's
+        ("discard", ("--allow-discards",)),
+        ("no-read-workqueue", ("--perf-no_read_workqueue",)),
+        ("readonly", ("--readonly",)),
+        ("read-only", ("--readonly",)),
+        ("keyslot=1", ("--key-slot=1",)),
+        ("key-slot=1", ("--key-slot=1",)),
+        ("header=/boot/root.header", ("--header=/boot/root.header",)),
+        # crypttab(5) of Debian: \054 is a comma that does not separate.
+        (r"header=/boot/a\054b", ("--header=/boot/a,b",)),
+        ("keyfile-size=32,keyfile-offset=4", ("--keyfile-size=32", "--keyfile-offset=4")),
+        (",,luks,", ()),
+    ],
+)
+def test_options_of_either_dialect_become_arguments_of_cryptsetup(
+    options: str, arguments: tuple[str, ...]
+) -> None:
+    understood = parse_options("crypttab:1", options)
+    assert (understood.arguments, understood.problems) == (arguments, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("crypt", "/etc/crypttab:1: 'crypt': expected name, device, key and options"),
+        ("crypt sda1 none luks", "/etc/crypttab:1: device: 'sda1': expected UUID=…, LABEL=…"),
+        (
+            f"crypt UUID={UUID} none luks,frobnicate=1",
+            "/etc/crypttab:1: option: 'frobnicate=1': expected an option known for LUKS volumes",
+        ),
+        (
+            f"crypt UUID={UUID} none tries=many",
+            "/etc/crypttab:1: option: 'tries=many': expected tries=NUMBER",
+        ),
+        (f"crypt UUID={UUID} none keyslot", "option: 'keyslot': expected keyslot=VALUE"),
+        (f"a/b UUID={UUID} none", "/etc/crypttab:1: name: 'a/b': expected a name without a slash"),
+        (f"control UUID={UUID} none", "/etc/crypttab:1: name: 'control': expected"),
+        (
+            f"crypt UUID={UUID} passphrase",
+            "/etc/crypttab:1: key: 'passphrase': expected none, or the path of a key file",
+        ),
+        (
+            f"crypt UUID={UUID} /key:LABEL=stick",
+            "/etc/crypttab:1: key: '/key:LABEL=stick': expected none, or the path of a key file "
+            "in the image (key files on devices are not supported yet)",
+        ),
+    ],
+)
+def test_a_mistake_names_file_line_value_and_expectation(line: str, complaint: str) -> None:
+    (found,) = complaints(line)
+    assert found.startswith(complaint) or complaint in found
+
+
+def test_an_error_names_the_line_it_is_on_and_the_others_are_used() -> None:
+    text = f"# first\n\nbad\ngood UUID={UUID}\n\x0bbad too\n"
+    found, problems = parse_crypttab("/etc/crypttab", text)
+    assert [each.name for each in found] == ["good"]
+    assert [each.where for each in problems] == ["/etc/crypttab:3", "/etc/crypttab:5: device"]
+
+
+def test_an_option_that_is_not_understood_does_not_cost_the_volume() -> None:
+    found, problems = parse_crypttab("t", f"c UUID={UUID} none luks,keyscript=/bin/x,discard")
+    assert found == (VolumeSpec(SOURCE, "c", None, ("--allow-discards",)),)
+    assert [each.value for each in problems] == ["keyscript=/bin/x"]
+
+
+def test_a_number_of_absurd_length_is_a_mistake_too() -> None:
+    assert "expected tries=NUMBER" in complaints(f"c UUID={UUID} none tries={'9' * 5000}")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "volume"),
+    [
+        (f"source=UUID={UUID}", VolumeSpec(SOURCE, "cryptroot")),
+        (f"target=c,source=UUID={UUID},key=none,luks", VolumeSpec(SOURCE, "c")),
+        (
+            f"luks,source=UUID={UUID},key=/k,tries=2,discard,nofail",
+            VolumeSpec(SOURCE, "cryptroot", "/k", ("--allow-discards",), 2, True),
+        ),
+    ],
+)
+def test_cryptopts_name_one_volume(text: str, volume: VolumeSpec) -> None:
+    assert parse_cryptopts(text) == (volume, ())
+
+
+@pytest.mark.parametrize("text", ["target=c", "source=sda", "source=", "source=/dev/a,target=a/b"])
+def test_cryptopts_without_a_usable_volume_are_reported(text: str) -> None:
+    volume, problems = parse_cryptopts(text)
+    assert volume is None
+    assert len(problems) == 1
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())))
+def test_any_text_is_volumes_and_problems(text: str) -> None:
+    found, problems = parse_crypttab("/etc/crypttab", f"{text}\nlast UUID={UUID}")
+    assert len(found) + len(problems) >= 1
+    parse_crypttab("/etc/crypttab", f"c UUID={UUID} {text}")
+    parse_cryptopts(f"source=/dev/a,{text}")
