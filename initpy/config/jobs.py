@@ -23,6 +23,7 @@ JOB_KEYS = {
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
 
+LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # What a strategy puts at a template's disposal besides the subject's properties.
@@ -87,7 +88,8 @@ class _Table(NamedTuple):
 
     def number(self, key: str, default: float, lowest: float) -> float:
         value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < lowest:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and lowest <= value < LIMIT):  # TOML knows nan and inf
             raise InputError(f"{self.where}: {key}", value, f"a number, {lowest:g} or more")
         return float(value)
 
@@ -103,6 +105,8 @@ def parse_job_file(source: str, text: str) -> JobFile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(source, str(error), "a TOML document") from None
+    except RecursionError:
+        raise InputError(source, "brackets in brackets", "a TOML document") from None
     return parse_job_table(source, content)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file, parse_job_table
@@ -16,27 +16,27 @@ FOLDERS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
 def load_jobs(
     report: Callable[[InputError], None], folders: tuple[str, ...] = FOLDERS
 ) -> tuple[JobDefinition, ...]:
-    """All jobs; a file that does not validate is reported and left out."""
-    paths: dict[str, str] = {}
+    """All jobs; a file that does not validate is reported and left out.
+
+    Then the one that it was to replace stays: a typing error must not cost the boot.
+    """
+    files: dict[str, JobFile] = {}
     for folder in folders:
-        paths.update({name.rpartition(".")[0]: f"{folder}/{name}" for name in _names(folder)})
-    files = check_names(_read([path for _, path in sorted(paths.items())], report), report)
-    return tuple(job for file in files for job in file.jobs)
+        for name in _names(folder):
+            try:
+                files[name.rpartition(".")[0]] = _parse(f"{folder}/{name}")
+            except InputError as error:
+                report(error)
+    kept = check_names(files.values(), report)
+    return tuple(job for file in kept for job in file.jobs)
 
 
 def _names(folder: str) -> list[str]:
     try:
-        return [name for name in os.listdir(folder) if name.endswith((".json", ".toml"))]
+        names = sorted(os.listdir(folder))
     except OSError:
         return []
-
-
-def _read(paths: list[str], report: Callable[[InputError], None]) -> Iterator[JobFile]:
-    for path in paths:
-        try:
-            yield _parse(path)
-        except InputError as error:
-            report(error)
+    return [name for name in names if name.endswith((".json", ".toml"))]
 
 
 def _parse(path: str) -> JobFile:
@@ -47,6 +47,6 @@ def _parse(path: str) -> JobFile:
             return parse_job_table(path, json.loads(text))
     except OSError as error:
         raise InputError(path, error.strerror, "a readable job file") from None
-    except ValueError as error:  # not UTF-8, not JSON
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
         raise InputError(path, str(error), "UTF-8 text in the form of its suffix") from None
     return parse_job_file(path, text)
