@@ -20,58 +20,54 @@ def matches(state: State, instance: Instance) -> bool:
     return device is not None and instance.definition.match.accepts(device.properties)
 
 
+# Where a fact that shows by itself makes the job unnecessary, and a subject that no longer
+# matches makes it pointless.
+IDLE = (JobState.WAITING, JobState.READY, JobState.FAILED, JobState.SKIPPED)
+
+
 def settle(state: State, instance: Instance) -> bool:
     """Apply the first rule of the present state that applies; False when none does."""
-    fact = state.holds_true(instance)
+    fact, applies = state.holds_true(instance), matches(state, instance)
     match instance.state:
+        case each if each in IDLE and fact:
+            state.move(instance, Stimulus.FACT, "already so")
+        case each if each in IDLE and not applies:
+            state.move(instance, Stimulus.GONE, "no longer applies")
         case JobState.WAITING:
-            return _wait(state, instance, fact)
-        case JobState.READY:
-            return _ready(state, instance, fact)
+            return _wait(state, instance)
+        case JobState.READY if not _usable(state, instance):
+            state.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
         case JobState.AWAITING if fact:
             state.move(instance, Stimulus.FACT, "its effect is there")
         case JobState.AWAITING if not state.timers.armed(Timer.EFFECT, instance.key):
             fail(state, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
-        case JobState.FAILED if fact:
-            state.move(instance, Stimulus.FACT, "done by other means")
         case JobState.FAILED:
             return _retry(state, instance)
-        case JobState.SKIPPED if fact:
-            state.move(instance, Stimulus.FACT, "done by other means")
-        case JobState.DONE if not fact and matches(state, instance):
+        case JobState.DONE if not fact and applies:
             state.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
-        case JobState.WITHDRAWN if not fact and matches(state, instance):
+        case JobState.WITHDRAWN if not fact and applies:
             state.move(instance, Stimulus.BACK, "matches again")
         case _:
             return False
     return True
 
 
-def _wait(state: State, instance: Instance, fact: bool) -> bool:
+def _usable(state: State, instance: Instance) -> bool:
     device = state.device(instance)
-    if fact:
-        state.move(instance, Stimulus.FACT, "already so")
-    elif not matches(state, instance):
-        state.move(instance, Stimulus.GONE, "no longer applies")
-    elif why := state.unwanted(instance):
+    return device is None or device.ready or not instance.definition.needs_ready
+
+
+def _unready(instance: Instance) -> str:
+    return f"{instance.subject} is not ready"
+
+
+def _wait(state: State, instance: Instance) -> bool:
+    if why := state.unwanted(instance):
         state.move(instance, Stimulus.NOT_WANTED, why)
-    elif device is None or device.ready or not instance.definition.needs_ready:
+    elif _usable(state, instance):
         state.move(instance, Stimulus.SUBJECT_READY, "")
     else:
-        instance.reason = f"{device.node} is not ready"
-        return False
-    return True
-
-
-def _ready(state: State, instance: Instance, fact: bool) -> bool:
-    device = state.device(instance)
-    if fact:
-        state.move(instance, Stimulus.FACT, "already so")
-    elif not matches(state, instance):
-        state.move(instance, Stimulus.GONE, "no longer applies")
-    elif device is not None and instance.definition.needs_ready and not device.ready:
-        state.move(instance, Stimulus.SUBJECT_UNREADY, f"{device.node} is not ready")
-    else:
+        instance.reason = _unready(instance)
         return False
     return True
 
