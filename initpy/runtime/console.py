@@ -7,6 +7,7 @@ before a prompt is up waits in the terminal and answers the prompt (R12).
 import asyncio
 import contextlib
 import os
+import select
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from initpy.runtime.lineeditor import LineEditor
 
 ACTIVE = "/sys/class/tty/console/active"
 BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that does not take them
+DRAIN_SECONDS = 0.5  # for such a console at the end
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Console:
     descriptor: int
     editor: LineEditor = field(default_factory=LineEditor)
     backlog: bytearray = field(default_factory=bytearray)
+    ahead: list[Secret] = field(default_factory=list)  # lines typed before they were asked for
     modes: list[object] | None = None  # before the echo was switched off
     lent: bool = False  # to the rescue shell: not read here
 
@@ -72,6 +75,7 @@ class Consoles:
             else:
                 self._write(console, prompt)
                 self._loop.add_reader(console.descriptor, self._typed, console)
+                self._loop.call_soon(self._finished, console)
 
     def withdraw(self, reason: str) -> None:
         """Take the prompt away, saying why; what was typed of it is forgotten."""
@@ -81,6 +85,7 @@ class Consoles:
         for console in self._consoles:
             self._loop.remove_reader(console.descriptor)
             console.editor.clear()
+            _forget(console)
             if not console.lent:
                 self._write(console, f"\ninitpy: {reason}\n")
 
@@ -101,9 +106,8 @@ class Consoles:
     def close(self) -> None:
         """Write out what is left and give the terminals their modes back."""
         for console in self._consoles:
-            with contextlib.suppress(OSError):
-                os.set_blocking(console.descriptor, True)
-                os.write(console.descriptor, console.backlog)
+            self._drain(console)
+            _forget(console)
             if console.modes is not None:
                 _set_modes(console.descriptor, console.modes)
 
@@ -117,16 +121,19 @@ class Consoles:
         if not data:  # hung up
             self._loop.remove_reader(console.descriptor)
             return
-        for secret in console.editor.feed(data):
-            if self._prompt is None:
-                secret.wipe()
-                continue
-            self._prompt = None
-            for each in self._consoles:
-                self._loop.remove_reader(each.descriptor)
-                if not each.lent:
-                    self._write(each, "\n")
-            self._answer(secret)
+        console.ahead += console.editor.feed(data)
+        self._finished(console)
+
+    def _finished(self, console: Console) -> None:
+        """A line that is complete answers the prompt; those after it answer the next ones (R12)."""
+        if self._prompt is None or console.lent or not console.ahead:
+            return
+        self._prompt = None
+        for each in self._consoles:
+            self._loop.remove_reader(each.descriptor)
+            if not each.lent:
+                self._write(each, "\n")
+        self._answer(console.ahead.pop(0))
 
     def _write(self, console: Console, text: str) -> None:
         if len(console.backlog) < BACKLOG_LIMIT:
@@ -145,6 +152,21 @@ class Consoles:
             self._loop.add_writer(console.descriptor, self._flush, console)
         else:
             self._loop.remove_writer(console.descriptor)
+
+    def _drain(self, console: Console) -> None:
+        """Write out what is left; one that is stuck (Ctrl-S, nobody reads) must not stop us."""
+        poll = select.poll()
+        poll.register(console.descriptor, select.POLLOUT)
+        limit = self._loop.time() + DRAIN_SECONDS
+        while console.backlog and (left := limit - self._loop.time()) > 0:
+            if poll.poll(left * 1000):
+                self._flush(console)
+
+
+def _forget(console: Console) -> None:
+    for secret in console.ahead:
+        secret.wipe()
+    console.ahead.clear()
 
 
 def _open(path: str) -> Console | None:

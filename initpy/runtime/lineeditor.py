@@ -21,8 +21,8 @@ class LineEditor:
         """Take typed bytes; return the lines they finish."""
         finished = []
         for byte in data:
-            if self._sequence:
-                self._in_sequence(byte)
+            if self._sequence and self._in_sequence(byte):
+                pass
             elif byte in ENTER:
                 # A terminal that sends CR LF has pressed Enter once.
                 if not (byte == 0x0A and self._after_return):
@@ -62,9 +62,21 @@ class LineEditor:
             self._typed[-1] = 0
             del self._typed[-1]
 
-    def _in_sequence(self, byte: int) -> None:
-        # ECMA-48: ESC [ parameters final, ESC O final, or ESC and one character.
-        self._sequence.append(byte)
-        introduced = self._sequence[1] in b"[O"
-        if not introduced or (len(self._sequence) > 2 and 0x40 <= byte <= 0x7E):
+    def _in_sequence(self, byte: int) -> bool:
+        """True when the byte belongs to the sequence.
+
+        ECMA-48: ESC [ parameters final, or ESC O final; the Linux console's F1 to F5 send
+        ESC [ [ and a letter. Anything else is typed: the Escape key alone swallows nothing.
+        """
+        started = bytes(self._sequence)
+        if started == b"\x1b":
+            belongs, ends = byte in b"[O", False
+        elif started == b"\x1b[" and byte == 0x5B:
+            belongs, ends = True, False
+        else:
+            belongs, ends = 0x20 <= byte <= 0x7E, byte >= 0x40
+        if belongs and not ends:
+            self._sequence.append(byte)
+        else:
             self._sequence.clear()
+        return belongs
