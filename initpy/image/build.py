@@ -153,12 +153,10 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
             _collect_programs(assembly, request, needs)
             for job in jobs:
                 assembly.tree.add(*_as_json(Path(job.source)))
-        parts = []
-        if python_part is not None:
-            with clock.step("Python"):
+        with clock.step("kernel modules and Python"):
+            parts = [modules_part.result()]
+            if python_part is not None:
                 parts.append(python_part.result())
-        with clock.step("kernel modules"):
-            parts.append(modules_part.result())
     with clock.step("libraries"):
         for part in parts:
             assembly.add_entries(part.entries)
@@ -194,7 +192,7 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
 def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
     """Kernel modules with their firmware and indexes."""
     try:
-        index = kmod.read_index(request.modules)
+        index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
         return _Part({}, error.missing)
     spare = [kmod.Want(name, "the recipe") for name in request.recipe_drivers]
@@ -212,6 +210,8 @@ def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
     wanted = firmware.declared(index.folder / path for path in selection.paths)
     found = firmware.find(wanted, request.kernel)
     entries.update({str(path): File(path) for path in found.files})
+    # Options and blacklists hold for the image's modprobe and udev as well.
+    entries.update({str(path): File(path) for path in kmod.configuration()})
     return _Part(entries, missing, absent_firmware=found.absent, absent_drivers=absent)
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from initpy.image.missing import IncompleteError, Missing
 
+# Options, blacklists and soft dependencies of the administrator, then the
+# distribution's (modprobe.d(5)).
+MODPROBE_FOLDERS = (Path("/etc/modprobe.d"), Path("/usr/lib/modprobe.d"))
+
 SUFFIXES = re.compile(r"\.ko(\.(xz|zst|gz))?$")
 
 
@@ -79,8 +83,17 @@ def canonical(name: str) -> str:
     return name.replace("-", "_")
 
 
-def read_index(folder: Path) -> ModuleIndex:
-    """Read a /lib/modules/VERSION folder."""
+def configuration(folders: Iterable[Path] = MODPROBE_FOLDERS) -> tuple[Path, ...]:
+    """modprobe's files in the order it reads them; the first folder's file of a name counts."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in folder.glob("*.conf"):
+            found.setdefault(path.name, path)
+    return tuple(path for _, path in sorted(found.items()))
+
+
+def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
+    """Read a /lib/modules/VERSION folder, and soft dependencies from modprobe's files."""
     table = folder / "modules.dep"
     if not table.is_file():
         hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
@@ -95,7 +108,7 @@ def read_index(folder: Path) -> ModuleIndex:
         folder=folder,
         paths=paths,
         dependencies=dependencies,
-        soft=_read_soft(folder / "modules.softdep"),
+        soft=_read_soft((folder / "modules.softdep", *configured)),
         builtin=frozenset(_name(line) for line in _lines(folder / "modules.builtin")),
         aliases=aliases,
         patterns=patterns,
@@ -171,10 +184,10 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.is_file() else []
 
 
-def _read_soft(path: Path) -> dict[str, SoftDependencies]:
+def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
     """Lines such as `softdep name pre: a b post: c` (modprobe.d(5))."""
     found: dict[str, SoftDependencies] = {}
-    for line in _lines(path):
+    for line in (line for path in paths for line in _lines(path)):
         words = line.split()
         if len(words) < 3 or words[0] != "softdep":
             continue

@@ -152,8 +152,8 @@ def compiled(interpreter: Interpreter, modules: Sequence[Module]) -> dict[str, b
 
 
 def _level(module: Module) -> int:
-    """Docstrings are of use in initpy's own modules only, where commands print them as help."""
-    return 1 if module.name.partition(".")[0] == "initpy" else 2
+    """Docstrings are of use in commands only, which print them as help."""
+    return 1 if module.name.startswith("initpy.cli") else 2
 
 
 def _read(output: str, interpreter: Interpreter) -> Modules:

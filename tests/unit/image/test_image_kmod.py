@@ -6,7 +6,7 @@ import pytest
 from fake_modules import VERSION, make_modules, modinfo_reads
 
 from initpy.image import firmware
-from initpy.image.kmod import ModuleIndex, Selection, Want, read_index, select
+from initpy.image.kmod import ModuleIndex, Selection, Want, configuration, read_index, select
 from initpy.image.missing import IncompleteError
 from initpy.image.stage import module_tables
 
@@ -70,6 +70,17 @@ def test_soft_dependencies_afterwards_count_and_absent_ones_do_not(index: Module
     selection = chosen(index, "dm_crypt")
     assert names(selection) == {"dm-crypt", "dm-mod", "raid1", "md-mod"}
     assert selection.missing == ()
+
+
+def test_modprobes_own_files_count(index: ModuleIndex, tmp_path: Path) -> None:
+    for folder, text in (("etc", "softdep raid1 pre: sd_mod\n"), ("usr", "blacklist raid1\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.conf").write_text(text)
+    files = configuration((tmp_path / "etc", tmp_path / "usr"))
+    assert files == (tmp_path / "etc/mine.conf",)
+    again = read_index(index.folder, files)
+    assert names(chosen(again, "raid1")) == {"raid1", "md-mod", "sd_mod"}
+    assert "crc32c_generic" in names(chosen(again, "btrfs"))
 
 
 def test_what_is_built_in_is_there(index: ModuleIndex) -> None:
