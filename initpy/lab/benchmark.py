@@ -1,0 +1,125 @@
+"""Boot the contenders in turns, and measure initpy's memory: the machines of the comparison."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from initpy.image import cpio
+from initpy.image.tree import File
+from initpy.lab.cache import PROJECT
+from initpy.lab.contenders import Contender
+from initpy.lab.courses import NESTED, Course, scenario_for
+from initpy.lab.disks import prepare_disks
+from initpy.lab.parse import load_scenario
+from initpy.lab.phases import Phase, kernel_seconds, phases
+from initpy.lab.run import Bench, Manner, run_scenario
+from initpy.lab.scenario import Scenario
+
+# A contender that has failed so often on a course without ever having booted is left out of it.
+_CHANCES = 2
+_MEMORY_AGENT = PROJECT / "qemu" / "memory-agent.sh"
+# Long enough for several samples while the prompt is up.
+_LOOKING = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One boot of one contender."""
+
+    course: str
+    contender: str
+    guest: float | None  # seconds from /init to the real init's first line; None: it did not boot
+    kernel: float | None = None  # seconds from the kernel's start to /init
+    wall: float = 0.0
+    trouble: str = ""
+    phases: tuple[Phase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The most that initpy's processes held while it asked for a passphrase, in bytes."""
+
+    init: int
+    engine: int
+    shared_once: int  # what both share counted once
+
+    @property
+    def resident(self) -> int:
+        """Both together, what they share counted twice."""
+        return self.init + self.engine
+
+
+def rounds(
+    contenders: Sequence[Contender], courses: Sequence[Course], count: int, bench: Bench
+) -> Iterator[Boot]:
+    """Boot everybody on every course, `count` times in turns, so that load meets all alike."""
+    scenarios = {course.key: load_scenario(course.file) for course in courses}
+    boots: list[Boot] = []
+    for _ in range(count):
+        for course in courses:
+            for contender in contenders:
+                if contender.built is None or _hopeless(boots, course, contender):
+                    continue
+                scenario = scenario_for(scenarios[course.key], contender.peer)
+                its_bench = replace(bench, image=contender.built.image)
+                boot = _boot(course, contender, scenario, its_bench)
+                boots.append(boot)
+                yield boot
+
+
+def _hopeless(boots: Iterable[Boot], course: Course, contender: Contender) -> bool:
+    results = [
+        boot.guest
+        for boot in boots
+        if (boot.course, boot.contender) == (course.key, contender.name)
+    ]
+    return len(results) >= _CHANCES and not any(results)
+
+
+def _boot(course: Course, contender: Contender, scenario: Scenario, bench: Bench) -> Boot:
+    console = bytearray()
+    verdict = run_scenario(scenario, bench, Manner(show=console.extend))
+    text = console.decode(errors="replace")
+    trouble = "; ".join(verdict.reasons)
+    if not trouble and verdict.guest is None:
+        trouble = "the console has no time stamps of /init and the real init"
+    if trouble:
+        logs = f" (logs: {verdict.logs})" if verdict.logs else ""
+        return Boot(course.key, contender.name, None, wall=verdict.wall, trouble=f"{trouble}{logs}")
+    return Boot(
+        course.key,
+        contender.name,
+        verdict.guest,
+        kernel_seconds(text),
+        verdict.wall,
+        phases=phases(text, verdict.journal),
+    )
+
+
+def measure_memory(initpy: Contender, bench: Bench, folder: Path) -> Memory | str:
+    """initpy's memory at the prompt of the nested course, or why it could not be measured."""
+    if initpy.built is None:
+        return "no image"
+    image = folder / "memory.img"
+    agent = File(_MEMORY_AGENT.read_bytes(), 0o755)
+    cpio.append(initpy.built.image, [cpio.segment({"/lab-memory": agent})], image)
+    plain = load_scenario(NESTED.file)
+    prepare_disks([plain.recipe()], bench.kernel, lambda _: None)
+    scenario = scenario_for(plain, None, thinking=_LOOKING)
+    scenario = replace(scenario, cmdline=f"{scenario.cmdline} rdinit=/lab-memory")
+    verdict = run_scenario(scenario, replace(bench, image=image), Manner())
+    if not verdict.holds:
+        return f"the machine did not boot: {'; '.join(verdict.reasons)} (logs: {verdict.logs})"
+    return read_memory(verdict.facts)
+
+
+def read_memory(facts: Mapping[str, str]) -> Memory | str:
+    """The agent's figures, which are in KiB."""
+    try:
+        init, engine, init_share, engine_share = (
+            int(facts[f"initpy.{name}"]) * 1024
+            for name in ("init.rss", "engine.rss", "init.pss", "engine.pss")
+        )
+    except (KeyError, ValueError) as error:
+        return f"the guest did not report it: {error}"
+    return Memory(init, engine, init_share + engine_share)

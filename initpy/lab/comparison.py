@@ -1,0 +1,168 @@
+"""The comparison for people, as a table in text, and for programs, as plain values for JSON."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from initpy.lab.benchmark import Boot, Memory
+from initpy.lab.contenders import INITPY, Contender
+from initpy.lab.courses import Course
+from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
+
+_GAP = "  "
+_BAR = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that one run has measured."""
+
+    kernel: str
+    machine: str
+    load: tuple[float, float]  # of the host, at the start and at the end
+    courses: tuple[Course, ...]
+    contenders: tuple[Contender, ...]
+    boots: tuple[Boot, ...]
+    memory: Memory | str | None
+
+
+def render(found: Comparison) -> str:
+    """The table, the targets, the troubles, and where initpy's time goes."""
+    parts = [_heading(found), _columns(_table(found)), _columns(_verdicts(found))]
+    parts += [_profile(found, course) for course in found.courses]
+    parts.append("\n".join(_troubles(found)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """Every single value, so that others can judge the spread themselves."""
+    return {
+        "kernel": found.kernel,
+        "machine": found.machine,
+        "load": found.load,
+        "courses": {course.key: course.title for course in found.courses},
+        "contenders": [
+            {
+                "name": each.name,
+                "version": each.version,
+                "trouble": each.trouble,
+                "image_bytes": each.built.size if each.built else None,
+                "compression": each.built.compression if each.built else None,
+                "build_seconds": each.built.seconds if each.built else None,
+                "build_processor_seconds": each.built.processor if each.built else None,
+            }
+            for each in found.contenders
+        ],
+        "boots": [asdict(boot) for boot in found.boots],
+        "memory": asdict(found.memory) if isinstance(found.memory, Memory) else None,
+        "targets": [{**asdict(each), "met": each.met} for each in _targets(found)],
+    }
+
+
+def _heading(found: Comparison) -> str:
+    before, after = found.load
+    return (
+        f"kernel {found.kernel}, {found.machine}; load of the host {before:.1f} at the start, "
+        f"{after:.1f} at the end\n"
+        "guest seconds from /init to the real init's first line: median (least-most)"
+    )
+
+
+def _table(found: Comparison) -> list[list[str]]:
+    rows = [["", *(f"{each.name} {each.version}".strip() for each in found.contenders)]]
+    for course in found.courses:
+        rows.append([course.title, *(_time(found, course, each) for each in found.contenders)])
+        peers = [each.name for each in found.contenders if each.peer is not None]
+        parts = [_times(ratio(found.boots, course.key, name)) for name in peers]
+        rows.append(["  initpy's time to it", "", *parts])
+    for course in found.courses:
+        starts = (
+            spread_of(boot.kernel for boot in of(found.boots, course.key, each.name))
+            for each in found.contenders
+        )
+        cells = [f"{each.middle:.2f}" if each else "" for each in starts]
+        rows.append([f"before /init, {course.key}", *cells])
+    rows.append(["generic image", *(_size(each) for each in found.contenders)])
+    rows.append(["build of it", *(_build(each) for each in found.contenders)])
+    if isinstance(found.memory, Memory):
+        memory = found.memory
+        cell = f"{memory.init / 1e6:.1f} + {memory.engine / 1e6:.1f} MB"
+        rows.append(["resident, PID 1 + engine", cell])
+        rows.append(["  what they share counted once", f"{memory.shared_once / 1e6:.1f} MB"])
+    return rows
+
+
+def _time(found: Comparison, course: Course, contender: Contender) -> str:
+    boots = of(found.boots, course.key, contender.name)
+    spread = spread_of(boot.guest for boot in boots)
+    if contender.built is None:
+        return "no image"
+    if not boots:
+        return "not booted"
+    if spread is None:
+        return f"does not boot (0 of {len(boots)})"
+    cell = f"{spread.middle:.2f} ({spread.least:.2f}-{spread.most:.2f})"
+    return cell if spread.count == len(boots) else f"{cell} {spread.count} of {len(boots)} booted"
+
+
+def _times(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}x"
+
+
+def _size(contender: Contender) -> str:
+    built = contender.built
+    return f"{built.size / 1e6:.1f} MB {built.compression}" if built else "no image"
+
+
+def _build(contender: Contender) -> str:
+    built = contender.built
+    if built is None or built.seconds is None or built.processor is None:
+        return "not timed"
+    return f"{built.seconds:.1f} s ({built.processor:.1f} s of processors)"
+
+
+def _targets(found: Comparison) -> tuple[Target, ...]:
+    return targets(found.contenders, found.boots, found.memory)
+
+
+def _verdicts(found: Comparison) -> list[list[str]]:
+    words = {True: "met", False: "MISSED", None: "not measured"}
+    rows = [["target", "at most", "measured", ""]]
+    for each in _targets(found):
+        value = "" if each.value is None else f"{each.value:.2f} {each.unit}"
+        rows.append([each.what, f"{each.most:g} {each.unit}", value, words[each.met]])
+    return rows
+
+
+def _profile(found: Comparison, course: Course) -> str:
+    phases = typical_phases(of(found.boots, course.key, INITPY))
+    if not phases:
+        return ""
+    whole = max(sum(phase.seconds for phase in phases), 0.001)
+    rows = [[f"where initpy's time goes, {course.key}", "median", ""]]
+    for phase in phases:
+        bar = "#" * round(max(0.0, phase.seconds) / whole * _BAR)
+        rows.append([phase.name, f"{phase.seconds:.2f} s", bar])
+    return _columns(rows)
+
+
+def _troubles(found: Comparison) -> Iterable[str]:
+    for contender in found.contenders:
+        if contender.trouble:
+            yield f"{contender.name}: {contender.trouble}"
+    for boot in found.boots:
+        if boot.trouble:
+            yield f"{boot.contender}, {boot.course}: {boot.trouble}"
+    if isinstance(found.memory, str):
+        yield f"memory of initpy: {found.memory}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """The rows with their cells one below the other."""
+    count = max(len(row) for row in rows)
+    widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(count)]
+    lines = (
+        _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,127 @@
+"""Who takes part in the comparison: initpy and its peers, each with its generic image."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy import __version__
+from initpy.image.process import ToolError, run
+from initpy.lab.cache import PROJECT, cache_folder
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.images import image_under_test
+from initpy.lab.kernels import Kernel
+from initpy.lab.peers import PEERS, Peer, PeerSystem, peer_system
+
+INITPY = "initpy"
+# The kernel tells compressions apart by these too (lib/decompress.c).
+_MAGICS = (
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"0707", "no compression"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image, and what it took to make it; None when it came from the cache."""
+
+    image: Path
+    size: int
+    compression: str
+    seconds: float | None = None
+    processor: float | None = None  # seconds of all processors together
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """initpy (no peer) or a peer; without an image there is the reason why."""
+
+    name: str
+    version: str
+    peer: Peer | None
+    built: Built | None
+    trouble: str = ""
+
+
+def prepare_contenders(
+    kernel: Kernel, folder: Path, names: Collection[str], *, fresh: bool, progress: Progress
+) -> tuple[Contender, ...]:
+    """Everybody's image: made anew and timed (`fresh`), or taken from the cache where it has one.
+
+    A peer that cannot be made takes part with its trouble instead of an image.
+    """
+    peers = [peer for peer in PEERS if peer.name in names]
+    systems: dict[str, PeerSystem | str] = {}
+    for peer in peers:
+        try:
+            systems[peer.name] = peer_system(peer, kernel, progress)
+        except (LabError, ToolError) as error:
+            systems[peer.name] = str(error)
+    if fresh:
+        progress("reading the kernel's modules once, so that no build pays for a cold cache")
+        _read(path for path in kernel.modules.rglob("*") if path.is_file())
+    contenders = [_ourselves(kernel, folder, fresh, progress)] if INITPY in names else []
+    contenders += [_peer(peer, systems[peer.name], kernel, fresh, progress) for peer in peers]
+    return tuple(contenders)
+
+
+def compression_of(image: Path) -> str:
+    """How an image is compressed, by its first bytes."""
+    with image.open("rb") as file:
+        start = file.read(8)
+    return next((name for magic, name in _MAGICS if start.startswith(magic)), "unknown compression")
+
+
+def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) -> Contender:
+    if not fresh:
+        return Contender(INITPY, __version__, None, _measured(image_under_test(kernel, progress)))
+    output = folder / "initpy.img"
+    # As a person would, start of the interpreter included.
+    words = [sys.executable, "-m", "initpy", "build", "--quiet", "--kernel", kernel.version]
+    words += ["--modules-dir", str(kernel.modules), "--output", str(output)]
+    progress(f"building the generic image of {INITPY}")
+    built = _timed(lambda: run(words, environment={"PYTHONPATH": str(PROJECT)}), output)
+    return Contender(INITPY, __version__, None, built)
+
+
+def _peer(
+    peer: Peer, system: PeerSystem | str, kernel: Kernel, fresh: bool, progress: Progress
+) -> Contender:
+    if isinstance(system, str):
+        return Contender(peer.name, "", peer, None, f"no system to build it in: {system}")
+    output = cache_folder("peers", "images") / f"{peer.name}-{system.key}.img"
+    if output.exists() and not fresh:
+        return Contender(peer.name, system.version, peer, _measured(output))
+    progress(f"building the generic image of {peer.name} (up to a minute)")
+    making = output.with_suffix(".new")
+    try:
+        built = _timed(lambda: system.make_image(kernel, making), making)
+    except ToolError as error:
+        return Contender(peer.name, system.version, peer, None, f"no image: {error}")
+    making.rename(output)
+    kept = Built(output, built.size, built.compression, built.seconds, built.processor)
+    return Contender(peer.name, system.version, peer, kept)
+
+
+def _timed(make: Callable[[], object], output: Path) -> Built:
+    began, before = time.monotonic(), os.times()
+    make()
+    took, after = time.monotonic() - began, os.times()
+    processor = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+    return _measured(output, took, processor)
+
+
+def _measured(image: Path, seconds: float | None = None, processor: float | None = None) -> Built:
+    return Built(image, image.stat().st_size, compression_of(image), seconds, processor)
+
+
+def _read(files: Iterable[Path]) -> None:
+    for path in files:
+        path.read_bytes()

@@ -1,0 +1,71 @@
+"""What is booted in the comparison: a scenario of the lab, put in the words of each contender."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from initpy.lab.cache import PROJECT
+from initpy.lab.peers import Peer
+from initpy.lab.scenario import Cue, Expectation, Layer, Outcome, Person, Scenario
+
+# A person who sees the prompt and has the passphrase at their fingertips.
+THINKING = 1.0
+_PROMPT = re.compile("Passphrase for")
+_PATIENCE = 120.0
+_SIMPLE = ("ext2", "ext3", "ext4", "xfs", "btrfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One kind of root file system."""
+
+    key: str
+    title: str
+    file: Path
+
+
+PLAIN = Course(
+    "plain", "plain ext4 by LABEL", PROJECT / "tests" / "scenarios" / "plain-ext4-label.toml"
+)
+NESTED = Course(
+    "nested",
+    "ext4 on LVM on LUKS2 on RAID1",
+    PROJECT / "tests" / "scenarios" / "lvm-on-luks-on-raid1.toml",
+)
+COURSES = (PLAIN, NESTED)
+
+
+def scenario_for(scenario: Scenario, peer: Peer | None, thinking: float = THINKING) -> Scenario:
+    """The scenario with what the contender must be told; None stands for initpy.
+
+    Of the expectations only those are kept that hold for every initramfs: the same
+    kind of root has been mounted by the same real init.
+    """
+    prompt = re.compile(peer.prompt) if peer else _PROMPT
+    told = _parameters(peer, scenario.layers) if peer else ""
+    people = (
+        Person(Cue(when=prompt, after=thinking), each.text) if each.cue.when else each
+        for each in scenario.people
+    )
+    kept = tuple(fact for fact in scenario.expect.facts if fact[0] == "root.fstype")
+    return replace(
+        scenario,
+        cmdline=" ".join(word for word in (scenario.cmdline, told) if word),
+        files=(*scenario.files, *_files(peer, scenario.layers)),
+        people=tuple(people),
+        expect=Expectation(Outcome.BOOTED, _PATIENCE, facts=kept),
+    )
+
+
+def _parameters(peer: Peer, layers: Iterable[Layer]) -> str:
+    stacked = any(layer.kind not in _SIMPLE for layer in layers)
+    return peer.parameters if stacked else ""
+
+
+def _files(peer: Peer | None, layers: Iterable[Layer]) -> tuple[tuple[str, str], ...]:
+    if peer is None or not peer.crypttab:
+        return ()
+    volumes = [layer for layer in layers if layer.kind.startswith("luks")]
+    lines = [f"{layer.name} UUID={layer.uuid} none luks\n" for layer in volumes]
+    return ((peer.crypttab, "".join(lines)),) if lines else ()

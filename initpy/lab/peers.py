@@ -1,0 +1,181 @@
+"""Other initramfs generators to compare with, each in a small Debian of its own in the cache.
+
+They conflict with one another, and installing one on the machine would replace its initramfs.
+debootstrap itself is unpacked, not installed; only root can make and enter such a system.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from initpy.image.process import ToolError, run
+from initpy.lab.cache import cache_folder, digest, locked
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.kernels import Kernel
+
+_MIRROR = re.compile(r"'(\S+)/pool/")
+# Where the image comes out in the peer's system; the kernel's version follows.
+_OUTPUT = "/initrd.img"
+_VERSION_FIELD = "${Version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How another generator makes its generic image, and how its initramfs asks."""
+
+    name: str
+    package: str  # whose version is shown
+    packages: tuple[str, ...]
+    command: tuple[str, ...]  # in the peer's system; {kernel} is its version
+    prompt: str  # a regular expression
+    parameters: str = ""  # of the kernel command line, for any layers at all
+    crypttab: str = ""  # a file of the image which names the encrypted volumes, if it needs one
+    settings: Mapping[str, str] = field(default_factory=dict)  # files of the peer's system
+
+
+INITRAMFS_TOOLS = Peer(
+    name="initramfs-tools",
+    package="initramfs-tools",
+    packages=(
+        "initramfs-tools", "cryptsetup-initramfs", "lvm2", "mdadm", "busybox", "zstd", "udev",
+        "e2fsprogs", "kmod",
+    ),
+    command=("mkinitramfs", "-o", _OUTPUT, "{kernel}"),
+    prompt="Please unlock disk",
+    crypttab="/cryptroot/crypttab",
+    # The default too; said here because the comparison stands on it (initramfs.conf(5)).
+    settings={"/etc/initramfs-tools/conf.d/generic": "MODULES=most\n"},
+)  # fmt: skip
+DRACUT = Peer(
+    name="dracut",
+    package="dracut-core",
+    packages=(
+        "dracut", "systemd", "systemd-sysv", "dbus", "cryptsetup-bin", "lvm2", "mdadm", "dmsetup",
+        "zstd", "pigz", "udev", "e2fsprogs", "kmod",
+    ),
+    command=("dracut", "--quiet", "--force", "--no-hostonly", "--kver", "{kernel}", _OUTPUT),
+    prompt="Please enter passphrase for",
+    # Without it dracut assembles only what the command line names (dracut.cmdline(7)).
+    parameters="rd.auto=1",
+)  # fmt: skip
+PEERS = (INITRAMFS_TOOLS, DRACUT)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSystem:
+    """A peer's Debian, ready to make images for one kernel."""
+
+    peer: Peer
+    root: Path
+    version: str
+    key: str  # what its image is made of: all packages, settings, the command, the kernel
+
+    def make_image(self, kernel: Kernel, output: Path) -> None:
+        """Make the generic image anew."""
+        words = [word.format(kernel=kernel.version) for word in self.peer.command]
+        run(_inside(self.root, words), hint=f"rm -r {self.root} makes the system anew")
+        shutil.move(self.root / _OUTPUT.lstrip("/"), output)
+
+
+def peer_system(peer: Peer, kernel: Kernel, progress: Progress) -> PeerSystem:
+    """The peer's Debian with the kernel's modules in it, made if the cache lacks it."""
+    if os.geteuid() != 0:
+        raise LabError(f"{peer.name}: only root can make a system for it\n  try: sudo make bench")
+    suite = _suite()
+    made_of = repr((suite, peer.packages, sorted(peer.settings.items())))
+    root = cache_folder("peers") / f"{peer.name}-{digest([made_of.encode()])}"
+    with locked("peers"):
+        if not root.exists():
+            progress(f"making a small Debian with {peer.name} (once, about a minute)")
+            _make_system(peer, suite, root)
+        _place_kernel(kernel, root)
+    listing = run(_inside(root, ["dpkg-query", "--show"]))
+    version = run(_inside(root, ["dpkg-query", "--show", "-f", _VERSION_FIELD, peer.package]))
+    key = digest([made_of.encode(), repr(peer.command).encode(), listing, kernel.version.encode()])
+    return PeerSystem(peer, root, version.decode().strip(), key)
+
+
+def _suite() -> str:
+    for line in Path("/etc/os-release").read_text().splitlines():
+        if line.startswith("VERSION_CODENAME="):
+            return line.partition("=")[2].strip('"')
+    raise LabError("/etc/os-release names no VERSION_CODENAME: peers are made on Debian only")
+
+
+def _make_system(peer: Peer, suite: str, root: Path) -> None:
+    with TemporaryDirectory(dir=root.parent, prefix=".new-") as temporary:
+        tool, mirror = _debootstrap(Path(temporary))
+        making = Path(temporary) / "root"
+        run(
+            [
+                str(tool / "usr/sbin/debootstrap"), "--variant=minbase",
+                f"--include={','.join(peer.packages)}", suite, str(making), mirror,
+            ],
+            environment={"DEBOOTSTRAP_DIR": str(tool / "usr/share/debootstrap"), **_proxy()},
+            hint=f"check the network; is {mirror} reachable?",
+        )  # fmt: skip
+        for path, content in peer.settings.items():
+            target = making / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content)
+        shutil.rmtree(making / "var/cache/apt", ignore_errors=True)
+        making.rename(root)
+    for older in root.parent.glob(f"{peer.name}-*"):
+        if older != root:
+            shutil.rmtree(older)
+
+
+def _debootstrap(folder: Path) -> tuple[Path, str]:
+    """debootstrap unpacked in a folder, and the mirror that this machine's apt takes it from."""
+    # apt-get download writes into the working directory and takes no other.
+    words = "apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download"
+    script = f'cd "$1" && {words} --print-uris debootstrap && {words} debootstrap >&2'
+    hint = "apt-get update; check the network"
+    said = run(["sh", "-c", script, "sh", str(folder)], hint=hint).decode()
+    match = _MIRROR.search(said)
+    packages = list(folder.glob("debootstrap_*.deb"))
+    if match is None or not packages:
+        raise LabError(f"apt-get download debootstrap gave no package: {said.strip()}")
+    tool = folder / "debootstrap"
+    run(["dpkg-deb", "-x", str(packages[0]), str(tool)])
+    return tool, match[1]
+
+
+def _proxy() -> dict[str, str]:
+    """debootstrap fetches with wget, which heeds the environment and not apt's settings."""
+    try:
+        said = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"]).decode()
+    except ToolError:
+        said = ""
+    configured = re.search(r"'(http\S+)'", said)
+    proxy = configured[1] if configured else os.environ.get("http_proxy", "")
+    return {"http_proxy": proxy} if proxy else {}
+
+
+def _place_kernel(kernel: Kernel, root: Path) -> None:
+    """Hard links of the kernel's modules, and its configuration, which both peers look at."""
+    modules = root / "lib" / "modules" / kernel.version
+    if modules.exists():
+        return
+    modules.parent.mkdir(parents=True, exist_ok=True)
+    placing = modules.with_name(f".{kernel.version}.new")
+    shutil.rmtree(placing, ignore_errors=True)
+    run(["cp", "-a", "--link", str(kernel.modules), str(placing)])
+    for name in ("config", "System.map", "vmlinuz"):
+        source = kernel.image.with_name(f"{name}-{kernel.version}")
+        if source.is_file():
+            shutil.copy2(source, root / "boot" / source.name)
+    placing.rename(modules)
+
+
+def _inside(root: Path, command: list[str]) -> list[str]:
+    """The command with the system as its root, with the mounts that go when it ends."""
+    script = (
+        'mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && '
+        'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-c", script, str(root), *command]

@@ -1,0 +1,155 @@
+"""Measure initpy against initramfs-tools and dracut: time of boots, sizes, builds, memory.
+
+Each contender makes its generic image for the same kernel. The images boot the
+same disks on the same machine, one at a time and in turns, so that load on this
+host meets all alike: ratios can be trusted on a busy host, single times cannot.
+
+What is timed is guest time, by the kernel's own stamps, from `Run /init as init
+process` to the first line of the real init: once on plain ext4, and once on ext4
+on LVM on LUKS2 on RAID1, where the passphrase is typed 1 s after the prompt.
+
+The peers are built in a small Debian of their own below ~/.cache/initpy/peers
+(made once by debootstrap, which needs root and the network, about 350 MB each);
+nothing is installed on this machine. A peer that cannot be built or does not boot
+is shown as such.
+
+examples:
+  make bench                          5 boots each, all images made anew (15 minutes or so)
+  .venv/bin/python qemu/bench.py --runs 11 --json figures.json
+                                      narrower figures, and every single value in a file
+  .venv/bin/python qemu/bench.py --quick --course plain --only initpy
+                                      one boot, images from the cache: does a change help?
+
+exit status: 0 when it has measured, whether or not a target is missed; 2 for wrong
+usage, 3 if the lab could not do its work, 130 if interrupted (figures so far shown).
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from initpy.config.errors import InputError
+from initpy.image.process import ToolError
+from initpy.lab.benchmark import Boot, Memory, measure_memory, rounds
+from initpy.lab.cache import cache_folder
+from initpy.lab.comparison import Comparison, as_json, render
+from initpy.lab.contenders import INITPY, prepare_contenders
+from initpy.lab.courses import COURSES
+from initpy.lab.errors import LabError
+from initpy.lab.kernels import lab_kernel
+from initpy.lab.machine import EMULATED
+from initpy.lab.parse import load_scenario
+from initpy.lab.peers import PEERS
+from initpy.lab.run import prepare
+
+NAMES = (INITPY, *(peer.name for peer in PEERS))
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(f"bench: {line}", flush=True)
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="qemu/bench.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--runs", type=positive, metavar="N", help="boots of each contender (default 5; quick: 1)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one boot each, images from the cache, nothing built"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
+    parser.add_argument(
+        "--course",
+        choices=[course.key for course in COURSES],
+        action="append",
+        help="only this kind of root (may be given several times)",
+    )
+    parser.add_argument(
+        "--only",
+        choices=NAMES,
+        action="append",
+        help="boot only this contender (may be given several times)",
+    )
+    return parser.parse_args(words)
+
+
+def positive(text: str) -> int:
+    """A number of boots."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of 1 or more")
+    return number
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bool]:
+    """Build, boot and weigh; also whether it ran to its end."""
+    kernel = lab_kernel()
+    courses = tuple(c for c in COURSES if not arguments.course or c.key in arguments.course)
+    runs = arguments.runs or (1 if arguments.quick else 5)
+    load = os.getloadavg()[0]
+    if load > 1.0:
+        say(f"this host is busy (load {load:.1f}): trust the ratios, not the seconds")
+    contenders = prepare_contenders(
+        kernel, folder, arguments.only or NAMES, fresh=not arguments.quick, progress=say
+    )
+    images = [each.built.image for each in contenders if each.built is not None]
+    if not images:
+        raise LabError("\n".join(each.trouble for each in contenders))
+    bench = prepare([load_scenario(course.file) for course in courses], images[0], say)
+    boots: list[Boot] = []
+    memory: Memory | str | None = None
+    complete = False
+    try:
+        if contenders[0].peer is None:
+            say("measuring initpy's memory while it asks for a passphrase")
+            memory = measure_memory(contenders[0], bench, folder)
+        total = runs * len(courses) * len(images)
+        for number, boot in enumerate(rounds(contenders, courses, runs, bench), 1):
+            boots.append(boot)
+            result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
+            say(f"[{number}/{total}] {boot.course}, {boot.contender}: {result}")
+        complete = True
+    except KeyboardInterrupt:
+        say("interrupted; what has been measured so far:")
+    machine = "emulated" if bench.accelerator == EMULATED else "with KVM"
+    found = Comparison(
+        kernel.version,
+        f"2 processors {machine}",
+        (load, os.getloadavg()[0]),
+        courses,
+        contenders,
+        tuple(boots),
+        memory,
+    )
+    return found, complete
+
+
+def main(words: list[str]) -> int:
+    """Measure, show, and write what was asked for."""
+    arguments = parse(words)
+    try:
+        with TemporaryDirectory(dir=cache_folder("peers"), prefix=".run-") as folder:
+            found, complete = measure(arguments, Path(folder))
+    except (LabError, ToolError, InputError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 3
+    except KeyboardInterrupt:
+        print("bench: interrupted before the first boot", file=sys.stderr)
+        return 130
+    print(f"\n{render(found)}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")
+    return 0 if complete else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
