@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path
 
 JOB_KEYS = {
-    "name", "does", "match", "run", "strategy", "success", "needs", "once", "layer", "identity",
-    "publishes", "timeout", "tries", "retry_after",
+    "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
+    "identity", "publishes", "timeout", "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
@@ -185,6 +185,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         run=run,
         needs_ready=needs == "ready",
         once=once,
+        after=table.words("after"),
         layer=layer,
         identity=table.words("identity"),
         publishes=table.words("publishes"),

@@ -30,7 +30,7 @@ from initpy.core.events import (
 )
 from initpy.core.explain import explain
 from initpy.core.instance import Instance, JobState, Stimulus
-from initpy.core.running import ended, settle, start, stop_overdue
+from initpy.core.running import ended, run_now, settle, stop_overdue
 from initpy.core.settings import Settings
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
@@ -55,7 +55,7 @@ class Boot:
             for key in job.match.index_keys():
                 self._index.setdefault(key, []).append(job)
         self._steps: dict[Strategy, Callable[[State, Instance], None]] = {
-            Strategy.RUN: start,
+            Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,
             Strategy.DEGRADED_START: degraded.step,
             Strategy.MOUNT_ROOT: mounting.step,

@@ -55,6 +55,7 @@ class JobDefinition(NamedTuple):
     run: tuple[str, ...] = ()  # argv template, never a shell
     needs_ready: bool = True  # False: an unready subject (inactive array) is what it acts on
     once: bool = False  # one instance per boot, on whichever subject comes first
+    after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs
     layer: Layer | None = None
     identity: tuple[str, ...] = ()  # templates compared with the names people gave (R1)
     publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties

@@ -80,6 +80,14 @@ def _retry(state: State, instance: Instance) -> bool:
     return True
 
 
+def run_now(state: State, instance: Instance) -> None:
+    """The plain strategy: run as soon as nothing has to end before."""
+    if (name := state.awaits_job(instance)) is not None:
+        instance.reason = f"waits for {name} to end"
+    else:
+        start(state, instance)
+
+
 def start(
     state: State,
     instance: Instance,

@@ -69,13 +69,22 @@ class State:
         pending = self.pending[instance.definition.strategy]
         if instance.pending:
             pending[instance.key] = instance
-        else:
-            pending.pop(instance.key, None)
+        elif pending.pop(instance.key, None) and instance.definition.once:
+            for others in self.pending.values():
+                self.touch_all(each for each in others.values() if each.definition.after)
         if instance.state is JobState.DONE:
             instance.failures = 0
         if instance.state is not JobState.AWAITING:
             self.timers.cancel(Timer.EFFECT, instance.key)
         self.touch(instance)
+
+    def awaits_job(self, instance: Instance) -> str | None:
+        """The job that must end before this one may run, None when there is none (any more)."""
+        for name in instance.definition.after:
+            other = self.instances.get(name)
+            if other is not None and other.pending:
+                return name
+        return None
 
     def device(self, instance: Instance) -> Device | None:
         """The subject as it is now; None when it is gone or the job has none."""

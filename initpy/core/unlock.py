@@ -24,7 +24,7 @@ WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 class Unlocking:
     """What has been tried on one volume."""
 
-    key_tried: bool = False
+    key_refused: bool = False  # the key file does not open it, or cannot be used
     known_tried: int = 0  # so many of the known passphrases
     wrong: int = 0  # passphrases typed for this volume and refused
     secret: Secret | None = None  # for the next run, or in use
@@ -61,25 +61,27 @@ class Unlocker:
     def step(self, state: State, instance: Instance) -> None:
         """An unlock is ready to go on: use the next source, or wait for people."""
         memo, volume = self.of(instance), specification(state, instance)
-        if memo.secret is not None:
+        has_key = volume.key is not None and not memo.key_refused
+        if not has_key and memo.secret is None and memo.known_tried >= len(state.known):
+            if instance.key not in state.prompts:
+                state.prompts.append(instance.key)
+                instance.reason = "waits for a passphrase"
+        elif (name := state.awaits_job(instance)) is not None:
+            instance.reason = f"waits for {name} to end"
+        elif has_key:
+            self._run(state, instance, volume, f"the key file {volume.key}")
+        elif memo.secret is not None:
             self._run(state, instance, volume, memo.using)
-        elif volume.key is not None and not memo.key_tried:
-            memo.key_tried = True
-            memo.using = f"the key file {volume.key}"
-            self._run(state, instance, volume, memo.using)
-        elif memo.known_tried < len(state.known):
+        else:
             memo.secret = Secret(state.known[memo.known_tried].reveal())
             memo.known_tried += 1
             memo.typed = False
             self._run(state, instance, volume, "a passphrase that opened another volume")
-        elif instance.key not in state.prompts:
-            state.prompts.append(instance.key)
-            instance.reason = "waits for a passphrase"
 
     def _run(self, state: State, instance: Instance, volume: VolumeSpec, using: str) -> None:
         memo = self.of(instance)
         memo.using = using
-        key = volume.key if memo.secret is None and volume.key is not None else "-"
+        key = "-" if memo.secret is not None or volume.key is None else volume.key
         command: list[str] = []
         for word in instance.definition.run:
             if word == "{options}":
@@ -118,11 +120,16 @@ class Unlocker:
             memo.secret = None
             state.report(f"{volume.name}: unlocked")
             ended(state, instance, event)
-        elif event.status == WRONG_PASSPHRASE or memo.secret is None:
+        elif event.status == WRONG_PASSPHRASE or self._useless_key(instance):
             self._refused(state, instance, volume, event)
         else:
-            # The tool failed, not the passphrase: it is kept for the next try.
+            # The tool failed, not the secret: it is kept for the next try.
             ended(state, instance, event)
+
+    def _useless_key(self, instance: Instance) -> bool:
+        """A key file with which the tool has failed as often as it may: people come next."""
+        last = instance.failures + 1 >= instance.definition.tries
+        return last and self.of(instance).secret is None
 
     def _refused(
         self, state: State, instance: Instance, volume: VolumeSpec, event: JobEnded
@@ -130,7 +137,10 @@ class Unlocker:
         memo = self.of(instance)
         state.timers.cancel(Timer.LIMIT, instance.key)
         typed = memo.typed and memo.secret is not None
-        if memo.secret is not None:
+        if memo.secret is None:
+            memo.key_refused = True
+            instance.failures = 0
+        else:
             memo.secret.wipe()
             memo.secret = None
         if typed:

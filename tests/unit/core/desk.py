@@ -21,6 +21,7 @@ from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, Naming, Settings
 
 JOBS = Path(__file__).parents[3] / "jobs"
+LOADERS = ("luks-modules", "luks-ciphers")
 ROOT = DeviceSpec(Naming.LABEL, "root")
 
 
@@ -68,7 +69,8 @@ def filesystem(
 class Desk:
     """Drives a Boot and keeps what it did, with the times."""
 
-    def __init__(self, asked: Settings | None = None) -> None:
+    def __init__(self, asked: Settings | None = None, load_modules: bool = True) -> None:
+        self.load_modules = load_modules  # at once, whenever a job does so
         jobs = [job for file in map(load_job_file, JOBS.glob("*.toml")) for job in file.jobs]
         self.boot = Boot(asked or settings(), jobs)
         self.now = 0.0
@@ -81,7 +83,7 @@ class Desk:
         actions = self.boot.handle(event, self.now)
         self.log += [(self.now, each) for each in actions]
         for each in actions:
-            if isinstance(each, Run) and each.job == "luks-modules":
+            if self.load_modules and isinstance(each, Run) and each.job in LOADERS:
                 self.give(JobEnded(each.job, each.run, 0))  # modprobe is of no interest here
         return actions
 

@@ -201,6 +201,28 @@ def test_r10_a_key_file_that_does_not_fit_leads_to_the_prompt() -> None:
     assert [ask.text for ask in desk.asked()] == ["Passphrase for crypt (/dev/vda): "]
 
 
+def test_r10_a_tool_that_fails_is_not_a_wrong_key() -> None:
+    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key="/etc/key")
+    desk = Desk(settings(volumes=(volume,)))
+    desk.see(luks("vda"))
+    for _ in range(2):
+        desk.end("luks-open@vda", status=5, error="name is still in use")
+        assert desk.asked() == []
+        desk.wait(desk.now + 2)
+    assert [run.secret for run in desk.runs("luks-open@vda")] == [None] * 3
+    desk.end("luks-open@vda", status=1, error="Failed to open key file.")
+    assert len(desk.asked()) == 1
+
+
+def test_an_unlock_runs_after_the_modules_are_loaded_but_asks_at_once() -> None:
+    desk = Desk(load_modules=False)
+    desk.see(luks("vda"))
+    desk.answer("secret")
+    assert desk.runs("luks-open@vda") == []
+    desk.end("luks-modules")
+    assert len(desk.runs("luks-open@vda")) == 1
+
+
 def test_r12_one_passphrase_is_tried_on_the_others_before_asking_again() -> None:
     desk = Desk()
     desk.see(luks("vda", "u-1"), luks("vdb", "u-2"))
