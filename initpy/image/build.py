@@ -15,12 +15,13 @@ from initpy.config.errors import InputError
 from initpy.image import firmware, kmod, layout, python, stage
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
+from initpy.image.compress import tools as compress_tools
 from initpy.image.elf import read_elf
 from initpy.image.keys import crypttab_warnings
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
 from initpy.image.output import write_image
-from initpy.image.programs import Named
+from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import Recipe, project_folder
 from initpy.image.tree import Entry, File, Tree
 
@@ -146,8 +147,10 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         jobs = load_jobs(request.jobs)
         needs = gather(jobs, request.programs, request.drivers)
     assembly = Assembly()
+    tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
+    assembly.missing.extend(tools)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        modules_part = pool.submit(_collect_modules, request, needs)
+        modules_part = pool.submit(_collect_modules, request, needs, not tools)
         python_part = pool.submit(_collect_python, needs) if request.python else None
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
@@ -189,8 +192,8 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     assembly.add_files(needs.files, needs.optional)
 
 
-def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
-    """Kernel modules with their firmware and indexes."""
+def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Part:
+    """Kernel modules; if `complete`, with their firmware and indexes, which take tools."""
     try:
         index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
@@ -203,7 +206,7 @@ def _collect_modules(request: BuildRequest, needs: Needs) -> _Part:
     entries: dict[str, Entry] = {
         f"{folder}/{path}": File(index.folder / path) for path in selection.paths
     }
-    if missing:
+    if missing or not complete:
         return _Part(entries, missing, absent_drivers=absent)
     tables = stage.module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from initpy.config.errors import InputError
+from initpy.image.missing import package_hint
 from initpy.image.process import Pipe
 
 
@@ -15,7 +16,6 @@ class Method:
     command: tuple[str, ...]
     levels: range
     usual: int
-    package: str
 
 
 # The output must not depend on the number of processors. zstd splits its input
@@ -25,9 +25,9 @@ class Method:
 METHODS = {
     # Above level 9 a build takes twice as long for a hundredth of the size, and
     # the kernel unpacks no faster: that depends on the size of the content.
-    "zstd": Method(("zstd", "-q", "-c", "-T0"), range(1, 20), 9, "zstd"),
-    "gzip": Method(("gzip", "-n", "-c"), range(1, 10), 6, "gzip"),
-    "xz": Method(("xz", "-q", "-c", "--check=crc32", "-T2"), range(10), 6, "xz-utils"),
+    "zstd": Method(("zstd", "-q", "-c", "-T0"), range(1, 20), 9),
+    "gzip": Method(("gzip", "-n", "-c"), range(1, 10), 6),
+    "xz": Method(("xz", "-q", "-c", "--check=crc32", "-T2"), range(10), 6),
 }
 NONE = "none"
 
@@ -66,7 +66,12 @@ def open_sink(output: BinaryIO, compression: str, level: int | None) -> Sink:
     method = METHODS[compression]
     chosen = method.usual if level is None else level
     command = (*method.command, f"-{chosen}")
-    return Pipe(command, output.fileno(), hint=f"apt install {method.package}")
+    return Pipe(command, output.fileno(), hint=package_hint(command[0]))
+
+
+def tools(compression: str) -> tuple[str, ...]:
+    """The programs that compressing takes."""
+    return () if compression == NONE else METHODS[compression].command[:1]
 
 
 def check_method(compression: str, level: int | None) -> None:

@@ -17,13 +17,16 @@ PACKAGES = {
     "fsck.ext4": "e2fsprogs",
     "fsck.f2fs": "f2fs-tools",
     "fsck.vfat": "dosfstools",
+    "gzip": "gzip",
     "kmod": "kmod",
+    "ldconfig": "libc-bin",
     "lvm": "lvm2",
     "mdadm": "mdadm",
     "mdmon": "mdadm",
     "mke2fs": "e2fsprogs",
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
+    "modinfo": "kmod",
     "modprobe": "kmod",
     "mount": "mount",
     "sfdisk": "fdisk",
@@ -31,6 +34,8 @@ PACKAGES = {
     "thin_check": "thin-provisioning-tools",
     "udevadm": "udev",
     "xfs_repair": "xfsprogs",
+    "xz": "xz-utils",
+    "zstd": "zstd",
 }
 
 

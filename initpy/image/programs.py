@@ -58,6 +58,15 @@ def find_programs(
     return tuple(found), tuple(missing)
 
 
+def missing_tools(names: tuple[str, ...]) -> tuple[Missing, ...]:
+    """Those of the programs that building itself needs which are not there."""
+    return tuple(
+        Missing("tool", name, "the build itself", package_hint(name))
+        for name in names
+        if find_program(name) is None
+    )
+
+
 def script_interpreter(path: Path) -> str | None:
     """The program that runs a script, by its first line (execve(2)); None if it is no script."""
     with path.open("rb") as file:

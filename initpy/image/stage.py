@@ -11,6 +11,9 @@ from initpy.image.kmod import ModuleIndex
 from initpy.image.missing import package_hint
 from initpy.image.tree import File, Folder, Link, Tree
 
+# The programs that are run here and for firmware.
+TOOLS = ("depmod", "modinfo", "ldconfig")
+
 # What kmod's library and udev read at boot. The text forms, the order and the
 # symbols' index serve people and depmod itself.
 TABLES = (

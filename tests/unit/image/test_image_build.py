@@ -77,6 +77,16 @@ def test_everything_missing_is_listed_and_the_old_image_stays(
     assert request_without_python.output.read_bytes() == b"old"
 
 
+def test_tools_of_the_build_itself_are_listed_with_the_rest(
+    request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("initpy.image.stage.TOOLS", ("no-such-depmod", "ldconfig"))
+    with pytest.raises(IncompleteError) as caught:
+        build(replace(request_without_python, programs=("no-such-program",), drivers=("no",)))
+    found = {(item.kind, item.name) for item in caught.value.missing}
+    assert found == {("tool", "no-such-depmod"), ("program", "no-such-program"), ("module", "no")}
+
+
 def test_a_job_file_that_does_not_validate_fails_the_build(
     request_without_python: BuildRequest, tmp_path: Path
 ) -> None:
