@@ -82,9 +82,14 @@ class Engine:
             self.take(Mounted(SYSROOT, source))
         self.take(BootStarted())
         self.take(self._udev.present())
-        server = await control.serve(self.status)
+        server = None
+        try:
+            server = await control.serve(self.status)
+        except OSError as error:
+            self._say(f"initpy: no control socket, `initpy status` cannot work: {error.strerror}")
         await self._over
-        server.close()
+        if server is not None:
+            server.close()
 
     def status(self) -> str:
         """The tree as it is now."""

@@ -34,8 +34,12 @@ class Journal:
         self._write({"t": round(time, 6), "kind": type(what).__name__, **plain(what)})
 
     def _write(self, line: Mapping[str, object]) -> None:
+        text = json.dumps(line).encode() + b"\n"
         try:
-            os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+            written = os.write(self._descriptor, text)
+            if written < len(text):  # full: half a line would spoil the next one too
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+                self.lost += 1
         except OSError:
             self.lost += 1
 

@@ -30,8 +30,13 @@ FLAGS: dict[str, tuple[int, bool]] = {
     "nolazytime": (sys.MS_LAZYTIME, True),
     "silent": (sys.MS_SILENT, False),
 }
-# Matters of fstab and mount(8) that the kernel does not take.
-IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser")
+# Matters of fstab and mount(8) that the kernel does not take; x-… are comments for others
+# (x-systemd.device-timeout=0 is a common cure for time-outs of other initramfs).
+IGNORED = (
+    "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "nousers",
+    "owner", "noowner", "group", "nogroup",
+)  # fmt: skip
+COMMENTS = ("x-", "X-", "comment=")
 
 
 # kind, target, flags, data. /run is passed on to the real system: its options are systemd's
@@ -65,7 +70,7 @@ def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
         if option in FLAGS:
             bits, taken_away = FLAGS[option]
             flags = flags & ~bits if taken_away else flags | bits
-        elif option and option not in IGNORED:
+        elif option and option not in IGNORED and not option.startswith(COMMENTS):
             data.append(option)
     return flags, ",".join(data)
 

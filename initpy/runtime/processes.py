@@ -12,6 +12,8 @@ from initpy.core.secret import Secret
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
+LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has ended
+OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
 
 
 class Processes:
@@ -19,7 +21,7 @@ class Processes:
 
     def __init__(self, ended: Callable[[JobEnded, str | None], None]) -> None:
         self._ended = ended
-        self._running: dict[tuple[str, int], asyncio.subprocess.Process] = {}
+        self._running: dict[tuple[str, int], int] = {}  # job and run -> process group
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, action: Run) -> None:
@@ -32,22 +34,23 @@ class Processes:
 
     def stop(self, action: Stop) -> None:
         """Ask the program to end, and kill it when it does not."""
-        process = self._running.get((action.job, action.run))
-        if process is None:
+        group = self._running.get((action.job, action.run))
+        if group is None:
             return
-        _signal_group(process.pid, signal.SIGTERM)
+        _signal_group(group, signal.SIGTERM)
         loop = asyncio.get_running_loop()
         loop.call_later(KILL_AFTER, self._kill, action.job, action.run)
 
     def _kill(self, job: str, run: int) -> None:
-        process = self._running.get((job, run))
-        if process is not None:
-            _signal_group(process.pid, signal.SIGKILL)
+        group = self._running.get((job, run))
+        if group is not None:
+            _signal_group(group, signal.SIGKILL)
 
     async def _run(self, action: Run, source: int | None) -> None:
         key = action.job, action.run
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, program = await asyncio.get_running_loop().subprocess_exec(
+                _Program,
                 *action.argv,
                 stdin=asyncio.subprocess.DEVNULL if source is None else source,
                 stdout=asyncio.subprocess.PIPE,
@@ -62,13 +65,38 @@ class Processes:
         finally:
             if source is not None:
                 os.close(source)
-        self._running[key] = process
-        output, errors = await process.communicate()
+        self._running[key] = transport.get_pid()
+        await program.exited
+        # A daemon that the program has left behind may hold its pipes for ever.
+        await asyncio.wait((program.closed,), timeout=LATE_OUTPUT)
         del self._running[key]
-        status = process.returncode if process.returncode is not None else -signal.SIGKILL
-        complaint = errors.decode(errors="replace").strip().rpartition("\n")[2]
-        ended = JobEnded(*key, status, output.decode(errors="replace"), complaint)
+        returned = transport.get_returncode()
+        transport.close()
+        status = returned if returned is not None else -signal.SIGKILL
+        complaint = program.errors.decode(errors="replace").strip().rpartition("\n")[2]
+        ended = JobEnded(*key, status, program.output.decode(errors="replace"), complaint)
         self._ended(ended, action.subject)
+
+
+class _Program(asyncio.SubprocessProtocol):
+    """What a program prints, and the moments of its end and of its pipes' end."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.output, self.errors = bytearray(), bytearray()
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        kept = self.output if fd == 1 else self.errors
+        if len(kept) < OUTPUT_LIMIT:
+            kept += data
+
+    def process_exited(self) -> None:
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set_result(None)
 
 
 def _pipe(secret: Secret) -> int:

@@ -64,7 +64,11 @@ def _check(result: int, *paths: str) -> None:
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
     """mount(2). Raises OSError naming the target."""
     result = _libc.mount(
-        os.fsencode(source), os.fsencode(target), kind.encode(), flags, data.encode() or None
+        os.fsencode(source),
+        os.fsencode(target),
+        os.fsencode(kind),
+        flags,
+        os.fsencode(data) or None,
     )
     _check(result, target)
 

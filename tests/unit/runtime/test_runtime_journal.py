@@ -1,0 +1,107 @@
+"""The journal: every event and action a line of JSON, no secret in it, never a reason to fail."""
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initpy.core.actions import EndBoot, Run, ShowFailure
+from initpy.core.devices import Device
+from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
+from initpy.core.secret import Secret
+from initpy.core.settings import Emergency
+from initpy.core.tree import Node
+from initpy.runtime.journal import Journal, plain
+
+DISK = Device("sda", {"DEVNAME": "/dev/sda"}, frozenset({"/dev/b", "/dev/a"}), frozenset({"sdz"}))
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    """The lines of a journal."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_an_event_is_one_line_with_time_kind_and_fields(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(str(path)).record(1.23456789, JobEnded("job@sda", 2, 1, "out", "oops"))
+    assert read(path) == [
+        {"t": 1.234568, "kind": "JobEnded", "job": "job@sda", "run": 2, "status": 1,
+         "output": "out", "error": "oops"}
+    ]  # fmt: skip
+
+
+def test_what_is_nested_becomes_plain() -> None:
+    device = {
+        "name": "sda", "properties": {"DEVNAME": "/dev/sda"}, "links": ["/dev/a", "/dev/b"],
+        "slaves": ["sdz"],
+    }  # fmt: skip
+    assert plain(DeviceChanged(DISK)) == {"device": device}
+    assert plain(Enumerated((DISK,))) == {"devices": [device]}
+    assert plain(EndBoot(Emergency.REBOOT, "why")) == {"how": "reboot", "reason": "why"}
+    tree = plain(ShowFailure("why", Node("root", "waiting", children=(Node("a", "ready"),))))
+    assert json.loads(json.dumps(tree))["tree"]["children"][0]["label"] == "a"
+
+
+@given(st.binary(min_size=6))
+def test_secrets_are_never_serialised(value: bytes) -> None:
+    """R14."""
+    for what in (Answered("job", Secret(value)), Run("job", 1, ("a",), None, Secret(value))):
+        assert plain(what)["secret"] == "…"
+        assert "Secret(…)" in repr(what)
+
+
+def test_an_engine_that_is_started_again_goes_on_below(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(str(path)).note(1.0, "EngineStarted", init_started=0.5)
+    Journal(str(path)).note(2.0, "EngineStarted", init_started=0.5)
+    assert [line["t"] for line in read(path)] == [1.0, 2.0]
+
+
+def test_bytes_that_are_no_text_can_be_journalled(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(str(path)).note(1.0, "HandedOver", init=os.fsdecode(b"/sbin/\xff"))
+    assert os.fsencode(str(read(path)[0]["init"])) == b"/sbin/\xff"
+
+
+def test_without_a_journal_the_boot_goes_on(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "missing" / "journal.jsonl"))
+    journal.note(1.0, "EngineStarted")
+    assert journal.lost == 1
+
+
+def test_a_full_run_costs_lines_and_raises_nothing() -> None:
+    """R26: a full `/run`. Every write to /dev/full fails with ENOSPC."""
+    journal = Journal("/dev/full")
+    journal.note(1.0, "one")
+    journal.note(2.0, "two")
+    assert journal.lost == 2
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """A write that crosses the limit is cut short, as on a file system that gets full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_line_that_fits_only_in_part_does_not_spoil_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(str(path))
+    with file_size_limit(100):
+        journal.note(1.0, "first")
+        journal.note(2.0, "long", text="x" * 100)
+        journal.note(3.0, "short")
+    assert [line["kind"] for line in read(path)] == ["first", "short"]
+    assert journal.lost == 1

@@ -1,0 +1,189 @@
+"""Programs for jobs, really run: status, complaint, secret on standard input, an end in time."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from initpy.core.actions import Run, Stop
+from initpy.core.events import JobEnded
+from initpy.core.secret import Secret
+from initpy.runtime import processes as processes_module
+from initpy.runtime.processes import Processes
+
+Start = Callable[[Processes], None]
+
+
+def shell(script: str, secret: bytes | None = None, run: int = 1) -> Run:
+    """A job `job@sda` that runs a shell script."""
+    kept = Secret(secret) if secret is not None else None
+    return Run("job@sda", run, ("/bin/sh", "-c", script), "sda", kept)
+
+
+def play(*starts: Start, ends: int = 1) -> list[tuple[JobEnded, str | None]]:
+    """Do this, wait for so many ends."""
+    ended: list[tuple[JobEnded, str | None]] = []
+
+    async def run() -> None:
+        enough = asyncio.Event()
+
+        def take(event: JobEnded, subject: str | None) -> None:
+            ended.append((event, subject))
+            if len(ended) == ends:
+                enough.set()
+
+        processes = Processes(take)
+        for start in starts:
+            start(processes)
+            await asyncio.sleep(0.05 if len(starts) > 1 else 0)
+        await asyncio.wait_for(enough.wait(), 10)
+
+    asyncio.run(run())
+    return ended
+
+
+def end_of(action: Run) -> JobEnded:
+    """How this command ended."""
+    ((ended, subject),) = play(lambda processes: processes.start(action))
+    assert subject == "sda"
+    return ended
+
+
+def test_a_program_that_ends_well_brings_its_output() -> None:
+    ended = end_of(shell("echo MD_STARTED=yes; echo grumble >&2"))
+    assert ended == JobEnded("job@sda", 1, 0, "MD_STARTED=yes\n", "grumble")
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "complaint"),
+    [
+        ("exit 3", 3, ""),
+        ("echo first >&2; echo last >&2; echo >&2; exit 2", 2, "last"),
+        ("kill -9 $$", -9, ""),
+        ("printf 'no newline' >&2; exit 1", 1, "no newline"),
+        (r"printf '\377\n' >&2; exit 1", 1, "\ufffd"),
+    ],
+)
+def test_a_program_that_fails_brings_its_status_and_its_last_complaint(
+    script: str, status: int, complaint: str
+) -> None:
+    ended = end_of(shell(script))
+    assert (ended.status, ended.error) == (status, complaint)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("/nowhere/mdadm", "cannot run /nowhere/mdadm: No such file or directory"),
+        ("/etc/passwd", "cannot run /etc/passwd: Permission denied"),
+    ],
+)
+def test_a_program_that_cannot_be_run_says_so(program: str, reason: str) -> None:
+    ended = end_of(Run("job@sda", 1, (program,), "sda"))
+    assert (ended.status, ended.error) == (127, reason)
+
+
+def test_the_secret_arrives_on_standard_input_whole_and_without_a_newline() -> None:
+    """R14."""
+    ended = end_of(shell("od -An -c", b"corr\xc3\xa9ct \n horse"))
+    assert " ".join(ended.output.split()) == r"c o r r 303 251 c t \n h o r s e"
+
+
+def test_the_secret_is_nowhere_but_on_standard_input() -> None:
+    """R14: never argv, environment."""
+    script = "tr '\\0' '\\n' < /proc/$$/cmdline; tr '\\0' '\\n' < /proc/$$/environ; env"
+    ended = end_of(shell(script, b"correct horse"))
+    assert "sh" in ended.output
+    assert "horse" not in ended.output
+
+
+def test_the_core_may_wipe_the_secret_as_soon_as_the_program_is_started() -> None:
+    secret = Secret(b"correct horse")
+    action = Run("job@sda", 1, ("/bin/cat",), "sda", secret)
+
+    def start(processes: Processes) -> None:
+        processes.start(action)
+        secret.wipe()
+
+    ((ended, _),) = play(start)
+    assert ended.output == "correct horse"
+
+
+def test_a_program_without_a_secret_cannot_wait_for_input() -> None:
+    assert end_of(shell("cat; echo done")).output == "done\n"
+
+
+def test_the_environment_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INITPY_STRAY", "1")
+    names = {each.partition("=")[0] for each in end_of(shell("env")).output.splitlines()}
+    assert names - {"PWD", "_", "SHLVL", "OLDPWD"} == {"PATH", "LC_ALL"}
+
+
+def test_no_descriptor_of_the_engine_is_passed_on() -> None:
+    reading, writing = os.pipe()
+    try:
+        shown = end_of(shell("ls /proc/$$/fd")).output.split()
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert set(shown) <= {"0", "1", "2", "3"}  # 3: the folder that ls reads
+
+
+def test_a_program_that_is_stopped_ends_with_its_children() -> None:
+    """R35: a tool that hangs. Its whole session is told."""
+    ((ended, _),) = play(
+        lambda each: each.start(shell("sleep 60 & sleep 60")),
+        lambda each: each.stop(Stop("job@sda", 1)),
+    )
+    assert ended.status == -15
+
+
+def test_a_program_that_ignores_the_request_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_module, "KILL_AFTER", 0.1)
+    ((ended, _),) = play(
+        lambda each: each.start(shell("trap '' TERM; sleep 60 & wait; sleep 60")),
+        lambda each: each.stop(Stop("job@sda", 1)),
+    )
+    assert ended.status == -9
+
+
+def test_stopping_what_does_not_run_does_nothing() -> None:
+    ((ended, _),) = play(
+        lambda each: each.start(shell("sleep 0.2")),
+        lambda each: each.stop(Stop("job@sda", 2)),
+        lambda each: each.stop(Stop("other", 1)),
+    )
+    assert ended.status == 0
+
+
+def test_a_daemon_left_behind_does_not_keep_the_job_from_ending(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """mdadm starts mdmon, lvm dmeventd: they may hold the pipes for ever."""
+    monkeypatch.setattr(processes_module, "LATE_OUTPUT", 0.1)
+    started = time.monotonic()
+    pid = tmp_path / "pid"
+    ended = end_of(shell(f"setsid sleep 60 & echo $! > {pid}; echo said; exit 5"))
+    assert (ended.status, ended.output) == (5, "said\n")
+    assert time.monotonic() - started < 3
+    os.kill(int(pid.read_text()), 0)  # it lives: it may serve the root
+    os.kill(int(pid.read_text()), 9)
+
+
+def test_output_without_end_does_not_eat_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_module, "OUTPUT_LIMIT", 1000)
+    ended = end_of(shell("head -c 3000000 /dev/zero"))
+    assert ended.status == 0
+    assert len(ended.output) < 1_000_000
+
+
+def test_several_programs_run_at_the_same_time() -> None:
+    started = time.monotonic()
+    ends = play(
+        *(lambda each, n=n: each.start(shell("sleep 0.3", run=n)) for n in range(1, 5)), ends=4
+    )
+    assert sorted(each.run for each, _ in ends) == [1, 2, 3, 4]
+    assert time.monotonic() - started < 1.0
