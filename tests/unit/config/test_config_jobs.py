@@ -65,7 +65,7 @@ def test_a_job_has_these_defaults() -> None:
     [
         ('summary = "a technology"', "", "x.toml: summary: None: expected one line"),
         ('summary = "a technology"', "summary = 1", "x.toml: summary: 1: expected one line"),
-        ("timeout = 5", "runn = []", "x.toml: job scan: key: 'runn': expected one of does, "),
+        ("timeout = 5", "runn = []", "x.toml: job scan: key: 'runn': expected one of "),
         ("timeout = 5", "[jobs]", "x.toml: key: 'jobs': expected one of image, job, summary"),
         ("[[job]]", "[job]", "x.toml: job: {'name': 'scan'"),
         ('"scan"', '"Scan it"', "x.toml: job Scan it: name: 'Scan it': expected lower-case words"),
