@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+from initpy.image.build import BuildRequest, build, with_recipe
+from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
+from initpy.image.recipe import load_recipe
 from initpy.lab.cache import PROJECT, cache_folder, digest, locked, tree_digest
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
@@ -58,8 +61,6 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
 
 
 def _build_maker(kernel: Kernel, output: Path) -> None:
-    from initpy.image.build import BuildRequest, build
-
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
@@ -70,7 +71,14 @@ def _build_maker(kernel: Kernel, output: Path) -> None:
         init=MAKER_INIT.read_bytes(),
         python=False,
     )
-    build(request, lambda _: None)
+    _build(request)
+
+
+def _build(request: BuildRequest) -> None:
+    try:
+        build(request)
+    except IncompleteError as error:
+        raise LabError(f"cannot build an image\n  try: make setup\n{error}") from error
 
 
 def image_under_test(kernel: Kernel, progress: Progress) -> Path:
@@ -92,13 +100,11 @@ def image_under_test(kernel: Kernel, progress: Progress) -> Path:
 
 
 def _build_generic(kernel: Kernel, output: Path) -> None:
-    # Through the command, as a person would: what is tested is what people get.
-    from initpy.cli import main
-
-    words = ["build", "--kernel", kernel.version, "--modules-dir", str(kernel.modules)]
-    status = main([*words, "--output", str(output), "--quiet"])
-    if status != 0 or not output.exists():
-        raise LabError(f"`initpy {' '.join(words)}` failed with exit status {status}")
+    """What `initpy build` makes when it is given nothing but the kernel."""
+    request = BuildRequest(
+        kernel=kernel.version, modules=kernel.modules, output=output, jobs=(PROJECT / "jobs",)
+    )
+    _build(with_recipe(request, load_recipe(PROJECT / "build" / "generic.toml")))
 
 
 def _prune(kind: str) -> None:
