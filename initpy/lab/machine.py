@@ -210,8 +210,10 @@ def machine_folder() -> Iterator[Path]:
     """A short-lived folder for disks and sockets, whose paths may have 107 bytes (unix(7))."""
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
-    with (folder / "lock").open("w") as lock:
+    with (folder / "new").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Under its name only when it is held, or another's sweep would take it in between.
+        (folder / "new").rename(folder / "lock")
         try:
             yield folder
         finally:

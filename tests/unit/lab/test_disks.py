@@ -4,6 +4,7 @@ import fcntl
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,17 @@ def test_the_folder_of_a_killed_process_is_swept(
             assert alive.exists()
             assert not dead.exists()
     assert not own.exists()
+
+
+def test_folders_made_at_the_same_time_do_not_sweep_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def stays(_: int) -> bool:
+        with machine_folder() as own:
+            (own / "disk").touch()
+            return own.exists()
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert all(pool.map(stays, range(400)))
