@@ -1,19 +1,6 @@
-"""Holds and deadlines: a deadline counts only the time in which nothing holds it (R6)."""
+"""Deadlines that count only the time in which nothing holds them (R6)."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-
-class Hold(NamedTuple):
-    """Why a deadline does not count.
-
-    `owner` is the job that takes it, `subject` the device it may still change,
-    `reason` is for people.
-    """
-
-    owner: str
-    subject: str | None
-    reason: str
 
 
 @dataclass(slots=True)
@@ -30,26 +17,21 @@ class Deadline:
     subject: str = ""  # the device it is about, if any
     _left: float = field(init=False)
     _counting_since: float | None = field(init=False, default=None)
-    _holds: tuple[Hold, ...] = field(init=False, default=())
+    held: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._left = self.duration
 
-    @property
-    def holds(self) -> tuple[Hold, ...]:
-        """What holds it now."""
-        return self._holds
-
-    def update(self, holds: tuple[Hold, ...], now: float) -> None:
-        """Count up to `now`, then hold or go on counting as `holds` says."""
-        if holds and self._counting_since is not None:
+    def update(self, held: bool, now: float) -> None:
+        """Count up to `now`, then stand still if held, or go on."""
+        if held and self._counting_since is not None:
             self._left = self.left(now)
             self._counting_since = None
-        elif not holds and self._counting_since is None:
-            if self._holds:
+        elif not held and self._counting_since is None:
+            if self.held:
                 self._left = max(self._left, self.grace)
             self._counting_since = now
-        self._holds = holds
+        self.held = held
 
     def extend(self, seconds: float, now: float) -> None:
         """Leave at least `seconds` from now."""

@@ -1,6 +1,7 @@
 """Builds the tree that explains the present state (R23)."""
 
 from initpy.core.devices import Device
+from initpy.core.holding import ROOT_WAIT, holds
 from initpy.core.instance import Instance, JobState
 from initpy.core.state import SYSROOT, State
 from initpy.core.tree import Node
@@ -12,7 +13,7 @@ QUIET = (JobState.DONE, JobState.WITHDRAWN)
 def explain(state: State) -> Node:
     """Root at the top; below it what is pending or failed, then the devices that are there."""
     root = state.settings.root
-    clock = state.deadlines.get("root wait")
+    clock = state.deadlines.get(ROOT_WAIT)
     left = clock.left(state.now) if clock else None
     children = [*_work(state), *_devices(state)]
     if SYSROOT in state.mounted:
@@ -24,10 +25,10 @@ def explain(state: State) -> Node:
         reason = f"found on {', '.join(sorted(state.by_role))}, not mounted"
     else:
         reason = "no device with that name has been seen"
-    if clock is not None and clock.holds:
+    if clock is not None and clock.held:
         left = None
         reason += "; the clock is held: " + "; ".join(
-            f"{each.owner} {each.reason}" for each in clock.holds
+            f"{each.owner} {each.reason}" for each in holds(state, clock)
         )
     return Node(f"root {root or '(not given)'}", "waiting", 0.0, left, reason, tuple(children))
 
@@ -42,9 +43,10 @@ def _job(state: State, instance: Instance) -> Node:
     left, reason = None, instance.reason
     if timer is not None:
         left = timer.left(state.now)
-        if timer.holds:
+        if timer.held:
             left = None
-            reason += "; its timer is held: " + "; ".join(each.owner for each in timer.holds)
+            reason += "; its timer is held: "
+            reason += "; ".join(each.owner for each in holds(state, timer))
     below = state.devices.slaves(instance.subject) if instance.subject else ()
     children = tuple(_device(each) for each in below)
     label = state.describe(instance)

@@ -2,17 +2,16 @@
 
 from initpy.core import degraded
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
-from initpy.core.deadlines import Deadline, Hold
+from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.explain import explain
+from initpy.core.holding import END, ROOT_WAIT, held
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
 from initpy.core.unlock import Unlocker
 
-ROOT_WAIT = "root wait"
-END = "end of the boot"
 NOTICE_SECONDS = 10.0
 
 
@@ -50,17 +49,8 @@ def check(state: State) -> None:
     """Bring the deadlines up to the present and act on those that are over."""
     if state.handed_over or SYSROOT in state.mounted:
         return
-    people = _unlock_holds(state)
-    work = _work_holds(state)
-    for name, deadline in tuple(state.deadlines.items()):
-        if name == ROOT_WAIT:
-            deadline.update((*people, *_mount_holds(state)), state.now)
-        elif name == END:
-            deadline.update(people, state.now)
-        else:
-            array = deadline.subject
-            holds = (each for each in (*people, *work) if _may_lead(state, each, array))
-            deadline.update(tuple(holds), state.now)
+    for deadline in state.deadlines.values():
+        deadline.update(held(state, deadline), state.now)
     _act(state)
 
 
@@ -94,7 +84,7 @@ def _fire_pending(state: State, root: Deadline) -> bool:
         return False
     root.extend(state.settings.grace, state.now)
     for instance in waiting:
-        if not state.deadlines[degraded.deadline_name(instance)].holds:
+        if not state.deadlines[degraded.deadline_name(instance)].held:
             state.forced.add(instance.key)
             state.touch(instance)
             break
@@ -111,39 +101,6 @@ def _mount_failed(state: State) -> Instance | None:
     return None
 
 
-def _unlock_holds(state: State) -> tuple[Hold, ...]:
-    """A person who is asked, or a key that is derived, holds every clock that it can serve."""
-    return tuple(
-        Hold(key, instance.subject, instance.reason or "is about to be unlocked")
-        for key, instance in state.pending[Strategy.UNLOCK].items()
-    )
-
-
-def _mount_holds(state: State) -> tuple[Hold, ...]:
-    return tuple(
-        Hold(key, instance.subject, instance.reason)
-        for key, instance in state.pending[Strategy.MOUNT_ROOT].items()
-    )
-
-
-def _work_holds(state: State) -> tuple[Hold, ...]:
-    """Work in progress may reveal a member too."""
-    return tuple(
-        Hold(key, instance.subject, instance.reason)
-        for strategy in (Strategy.RUN, Strategy.DEGRADED_START)
-        for key, instance in state.pending[strategy].items()
-        if instance.busy
-    )
-
-
-def _may_lead(state: State, hold: Hold, array: str) -> bool:
-    """True when what the hold is for could reveal a member of the array.
-
-    What stands on the array cannot: it is there only after the array.
-    """
-    return hold.subject is not None and not state.devices.stands_on(hold.subject, array)
-
-
 def fail(state: State, reason: str) -> None:
     """Show why, then open the shell or end the boot as people asked; waiting goes on (R23, R24)."""
     state.failed = True
@@ -152,7 +109,7 @@ def fail(state: State, reason: str) -> None:
     if settings.emergency is not Emergency.WAIT:
         end = Deadline(END, settings.emergency_delay, grace=settings.grace)
         state.deadlines[END] = end
-        end.update((), state.now)
+        end.update(False, state.now)
         delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
         state.report(f"{settings.emergency.value}{delay}, unless the root turns up")
     elif settings.shell:

@@ -33,7 +33,7 @@ class State:
     deadlines: dict[str, Deadline] = field(default_factory=dict)  # those that can be held
     mounted: dict[str, str] = field(default_factory=dict)
     known: list[Secret] = field(default_factory=list)  # passphrases that opened something (R12)
-    prompts: list[str] = field(default_factory=list)  # jobs that want to ask; the first one does
+    prompts: dict[str, None] = field(default_factory=dict)  # jobs that want to ask; the first does
     asking: str | None = None
     forced: set[str] = field(default_factory=set)  # degraded starts due with the root deadline (R7)
     by_role: set[str] = field(default_factory=set)  # devices that root= names

@@ -64,7 +64,7 @@ class Unlocker:
         has_key = volume.key is not None and not memo.key_refused
         if not has_key and memo.secret is None and memo.known_tried >= len(state.known):
             if instance.key not in state.prompts:
-                state.prompts.append(instance.key)
+                state.prompts[instance.key] = None
                 instance.reason = "waits for a passphrase"
         elif (name := state.awaits_job(instance)) is not None:
             instance.reason = f"waits for {name} to end"
@@ -99,8 +99,7 @@ class Unlocker:
         state.asking = None if state.asking == instance.key else state.asking
         if not event.secret.reveal():
             return  # just Enter: the prompt comes again, and no try is used up
-        if instance.key in state.prompts:
-            state.prompts.remove(instance.key)
+        state.prompts.pop(instance.key, None)
         if instance.state is not JobState.READY:
             event.secret.wipe()
             return
@@ -166,8 +165,7 @@ def specification(state: State, instance: Instance) -> VolumeSpec:
 
 def drop_prompt(state: State, instance: Instance, reason: str) -> None:
     """The volume needs no person any more."""
-    if instance.key in state.prompts:
-        state.prompts.remove(instance.key)
+    state.prompts.pop(instance.key, None)
     if state.asking == instance.key:
         state.asking = None
         state.act(Withdraw(instance.key, reason))
@@ -178,12 +176,12 @@ def next_prompt(state: State, unlocker: Unlocker) -> None:
 
     While an answer is tried the others wait: it may open them too (R12).
     """
-    trying = any(
-        each.busy and unlocker.of(each).typed for each in state.pending[Strategy.UNLOCK].values()
-    )
-    if state.asking is not None or trying or not state.prompts:
+    if state.asking is not None or not state.prompts:
         return
-    instance = state.instances[state.prompts[0]]
+    pending = state.pending[Strategy.UNLOCK].values()
+    if any(each.busy and unlocker.of(each).typed for each in pending):
+        return
+    instance = state.instances[next(iter(state.prompts))]
     volume, memo = specification(state, instance), unlocker.of(instance)
     device = state.device(instance)
     again = f", try {memo.wrong + 1} of {volume.tries}" if memo.wrong and volume.tries else ""

@@ -1,0 +1,66 @@
+"""What holds a deadline, and why: a hold has an owner, a subject and a reason.
+
+A deadline is held by what can still lead to what it waits for. That one rule
+gives: no time-out while a person types, and no degraded start while a locked
+volume may hide the missing member.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from initpy.core.deadlines import Deadline
+from initpy.core.definitions import Strategy
+from initpy.core.instance import Instance
+from initpy.core.state import State
+
+ROOT_WAIT = "root wait"
+END = "end of the boot"
+
+
+class Hold(NamedTuple):
+    """Why a deadline does not count.
+
+    `owner` is the job that takes it, `subject` the device it may still change,
+    `reason` is for people.
+    """
+
+    owner: str
+    subject: str | None
+    reason: str
+
+
+def held(state: State, deadline: Deadline) -> bool:
+    """True when anything holds the deadline; looks no further than the first hold."""
+    return any(True for _ in holds(state, deadline))
+
+
+def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
+    """What holds the deadline now, people and keys first."""
+    for instance in _takers(state, deadline):
+        yield Hold(instance.key, instance.subject, instance.reason or "is about to run")
+
+
+def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
+    # A person who is asked, or a key that is derived, holds every clock that it can serve.
+    people = state.pending[Strategy.UNLOCK].values()
+    if deadline.name == ROOT_WAIT:
+        yield from people
+        yield from state.pending[Strategy.MOUNT_ROOT].values()
+    elif deadline.name == END:
+        yield from people
+    else:
+        yield from (each for each in people if _may_reveal(state, each, deadline.subject))
+        # Work in progress may reveal a member too.
+        for strategy in (Strategy.RUN, Strategy.DEGRADED_START):
+            for instance in state.pending[strategy].values():
+                if instance.busy and _may_reveal(state, instance, deadline.subject):
+                    yield instance
+
+
+def _may_reveal(state: State, instance: Instance, array: str) -> bool:
+    """True when the job could reveal a member of the array.
+
+    What stands on the array cannot: it is there only after the array.
+    """
+    subject = instance.subject
+    return subject is not None and not state.devices.stands_on(subject, array)
