@@ -31,7 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, summary in SUBCOMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
-            modules[name] = importlib.import_module(f"initpy.cli.{name}")
+            try:
+                modules[name] = importlib.import_module(f"initpy.cli.{name}")
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.startswith("initpy"):
+                    raise
+                hint = "pip install 'initpy[desk]' (or `make setup` in a checkout) brings it"
+                print(f"initpy: `initpy {name}` needs the module {error.name}; {hint}",
+                      file=sys.stderr)  # fmt: skip
+                return 1
             sub.description = modules[name].__doc__
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             modules[name].configure(sub)
