@@ -2,11 +2,17 @@
 
 Each contender makes its generic image for the same kernel. The images boot the
 same disks on the same machine, one at a time and in turns, so that load on this
-host meets all alike: ratios can be trusted on a busy host, single times cannot.
+host meets all alike.
 
 What is timed is guest time, by the kernel's own stamps, from `Run /init as init
 process` to the first line of the real init: once on plain ext4, and once on ext4
 on LVM on LUKS2 on RAID1, where the passphrase is typed 1 s after the prompt.
+
+With --steady the guest's clock counts executed instructions, 2 ns each, and the
+machine has one processor. Two runs then differ by about a hundredth whatever else
+this host does, which shows small changes; but work that overlaps on two processors
+is added up, and what emulation makes dear (code that runs once, such as that of
+many short programs) is not.
 
 The peers are built in a small Debian of their own below ~/.cache/initpy/peers
 (made once by debootstrap, which needs root and the network, about 350 MB each);
@@ -18,7 +24,9 @@ examples:
   .venv/bin/python qemu/bench.py --runs 11 --json figures.json
                                       narrower figures, and every single value in a file
   .venv/bin/python qemu/bench.py --quick --course plain --only initpy
-                                      one boot, images from the cache: does a change help?
+                                      one boot, images from the cache
+  .venv/bin/python qemu/bench.py --quick --steady --course plain --only initpy
+                                      the same, to see whether a change helps
 
 exit status: 0 when it has measured, whether or not a target is missed; 2 for wrong
 usage, 3 if the lab could not do its work, 130 if interrupted (figures so far shown).
@@ -33,14 +41,13 @@ from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
 from initpy.image.process import ToolError
-from initpy.lab.benchmark import Boot, Memory, measure_memory, rounds
+from initpy.lab.benchmark import Boot, Memory, clock, measure_memory, rounds
 from initpy.lab.cache import cache_folder
 from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.contenders import INITPY, prepare_contenders
 from initpy.lab.courses import COURSES
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import lab_kernel
-from initpy.lab.machine import EMULATED
 from initpy.lab.parse import load_scenario
 from initpy.lab.peers import PEERS
 from initpy.lab.run import prepare
@@ -65,6 +72,12 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--quick", action="store_true", help="one boot each, images from the cache, nothing built"
+    )
+    parser.add_argument(
+        "--steady",
+        action="store_true",
+        help="guest time counts instructions, on one processor: the same on a busy host, but not "
+        "what the targets are about",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
     parser.add_argument(
@@ -96,8 +109,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     courses = tuple(c for c in COURSES if not arguments.course or c.key in arguments.course)
     runs = arguments.runs or (1 if arguments.quick else 5)
     load = os.getloadavg()[0]
-    if load > 1.0:
-        say(f"this host is busy (load {load:.1f}): trust the ratios, not the seconds")
+    if load > 1.0 and not arguments.steady:
+        say(
+            f"this host is busy (load {load:.1f}): the seconds mean little, and the ratios less than usual"
+        )
     contenders = prepare_contenders(
         kernel, folder, arguments.only or NAMES, fresh=not arguments.quick, progress=say
     )
@@ -105,6 +120,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     if not images:
         raise LabError("\n".join(each.trouble for each in contenders))
     bench = prepare([load_scenario(course.file) for course in courses], images[0], say)
+    time = clock(bench.accelerator, steady=arguments.steady)
     boots: list[Boot] = []
     memory: Memory | str | None = None
     complete = False
@@ -113,17 +129,16 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
             say("measuring initpy's memory while it asks for a passphrase")
             memory = measure_memory(contenders[0], bench, folder)
         total = runs * len(courses) * len(images)
-        for number, boot in enumerate(rounds(contenders, courses, runs, bench), 1):
+        for number, boot in enumerate(rounds(contenders, courses, runs, bench, time), 1):
             boots.append(boot)
             result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
             say(f"[{number}/{total}] {boot.course}, {boot.contender}: {result}")
         complete = True
     except KeyboardInterrupt:
         say("interrupted; what has been measured so far:")
-    machine = "emulated" if bench.accelerator == EMULATED else "with KVM"
     found = Comparison(
         kernel.version,
-        f"2 processors {machine}",
+        time.name,
         (load, os.getloadavg()[0]),
         courses,
         contenders,

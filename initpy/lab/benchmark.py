@@ -10,6 +10,7 @@ from initpy.lab.cache import PROJECT
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import NESTED, Course, scenario_for
 from initpy.lab.disks import prepare_disks
+from initpy.lab.machine import EMULATED
 from initpy.lab.parse import load_scenario
 from initpy.lab.phases import Phase, kernel_seconds, phases
 from initpy.lab.run import Bench, Manner, run_scenario
@@ -18,8 +19,28 @@ from initpy.lab.scenario import Scenario
 # A contender that has failed so often on a course without ever having booted is left out of it.
 _CHANCES = 2
 _MEMORY_AGENT = PROJECT / "qemu" / "memory-agent.sh"
+# The guest's clock counts executed instructions, 2 ns each: what else this host does hardly shows,
+# nor does what emulation itself costs. A second processor hangs under it as it comes up.
+_COUNTED = ("-accel", "tcg,thread=single", "-cpu", "max", "-icount", "shift=1")
 # Long enough for several samples while the prompt is up.
 _LOOKING = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the guest's time follows, which is the machine that is measured on."""
+
+    name: str
+    accelerator: tuple[str, ...]
+    parameters: str = ""  # of the kernel command line
+
+
+def clock(accelerator: tuple[str, ...], *, steady: bool) -> Clock:
+    """The host's time on two processors, or counted instructions on one."""
+    if steady:
+        return Clock("1 processor, emulated, 2 ns an instruction", _COUNTED, "nr_cpus=1")
+    how = "emulated" if accelerator == EMULATED else "with KVM"
+    return Clock(f"2 processors, {how}", accelerator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +71,11 @@ class Memory:
 
 
 def rounds(
-    contenders: Sequence[Contender], courses: Sequence[Course], count: int, bench: Bench
+    contenders: Sequence[Contender],
+    courses: Sequence[Course],
+    count: int,
+    bench: Bench,
+    time: Clock,
 ) -> Iterator[Boot]:
     """Boot everybody on every course, `count` times in turns, so that load meets all alike."""
     scenarios = {course.key: load_scenario(course.file) for course in courses}
@@ -61,7 +86,9 @@ def rounds(
                 if contender.built is None or _hopeless(boots, course, contender):
                     continue
                 scenario = scenario_for(scenarios[course.key], contender.peer)
-                its_bench = replace(bench, image=contender.built.image)
+                cmdline = f"{scenario.cmdline} {time.parameters}".rstrip()
+                scenario = replace(scenario, cmdline=cmdline)
+                its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
                 boot = _boot(course, contender, scenario, its_bench)
                 boots.append(boot)
                 yield boot

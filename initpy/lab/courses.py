@@ -12,7 +12,7 @@ from initpy.lab.scenario import Cue, Expectation, Layer, Outcome, Person, Scenar
 # A person who sees the prompt and has the passphrase at their fingertips.
 THINKING = 1.0
 _PROMPT = re.compile("Passphrase for")
-_PATIENCE = 120.0
+_PATIENCE = 150.0
 _SIMPLE = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 
 
