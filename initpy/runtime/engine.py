@@ -114,6 +114,7 @@ class Engine:
             case Stop():
                 self._processes.stop(action)
             case Mount():
+                self._tell("mounting")
                 self._spawn(self._mount(action))
             case Ask(job, text):
                 self._asking = job
@@ -202,9 +203,12 @@ class Engine:
         self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)
         self._order("switch-root", root, init)
 
+    def _tell(self, *words: str) -> None:
+        os.write(self._orders, os.fsencode("\0".join(words) + "\n"))
+
     def _order(self, *words: str) -> None:
         """Tell PID 1; the engine's work is done."""
-        os.write(self._orders, os.fsencode("\0".join(words) + "\n"))
+        self._tell(*words)
         if not self._over.done():
             self._over.set_result(None)
 

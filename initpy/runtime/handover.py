@@ -7,7 +7,6 @@ docs/INITRD_INTERFACE.md and docs/ROOT_STORAGE_DAEMONS.md of systemd.
 import errno
 import os
 import signal
-import stat
 import time
 
 from initpy.runtime import syscalls
@@ -175,20 +174,21 @@ def _delete_tree(folder: int) -> None:
 
 
 def _delete_below(folder: int, device: int) -> None:
-    for name in os.listdir(folder):
+    with os.scandir(folder) as entries:
+        names = [(each.name, each.is_dir(follow_symlinks=False)) for each in entries]
+    for name, is_folder in names:
         try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if found.st_dev != device:
-                continue
-            if stat.S_ISDIR(found.st_mode):
-                inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-                try:
-                    _delete_below(inner, device)
-                finally:
-                    os.close(inner)
-                os.rmdir(name, dir_fd=folder)
-            else:
+            if not is_folder:
                 os.unlink(name, dir_fd=folder)
+                continue
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                if os.fstat(inner).st_dev != device:
+                    continue  # something else is mounted there
+                _delete_below(inner, device)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=folder)
         except OSError:
             continue  # memory that stays in use, not a reason to fail the boot
 

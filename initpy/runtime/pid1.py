@@ -23,8 +23,11 @@ UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 RESTART_LIMIT = 5
 RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
-# The other devices are announced then even if udevd is still busy with the first.
+# The other devices are announced so long after the first even if udevd is still busy with
+# those; otherwise when it has been idle for a moment, in which the engine may find root.
 OTHERS_AFTER = 2.0
+OTHERS_WHEN_IDLE = 0.3
+OTHERS_WHEN_MOUNTING = 5.0  # root has been found: in all likelihood they are never needed
 SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR)
 
 
@@ -81,11 +84,11 @@ class Supervisor:
             self._obey()
         if self._ready in ready and b"READY=1" in os.read(self._ready, 4096):
             self._announce_storage()
-        idle = False
         if self._watch in ready:
             os.read(self._watch, 4096)
-            idle = not os.path.exists(UDEV_QUEUE)
-        if self._others_due is not None and (idle or time.monotonic() >= self._others_due):
+            if not os.path.exists(UDEV_QUEUE):
+                self._postpone_others(OTHERS_WHEN_IDLE)
+        if self._others_due is not None and time.monotonic() >= self._others_due:
             self._announce_others()
 
     def _announce_storage(self) -> None:
@@ -96,6 +99,10 @@ class Supervisor:
         self._others = coldplug.others()
         self._others_due = time.monotonic() + OTHERS_AFTER
         coldplug.announce(first)
+
+    def _postpone_others(self, seconds: float) -> None:
+        if self._others_due is not None:
+            self._others_due = time.monotonic() + seconds
 
     def _announce_others(self) -> None:
         coldplug.announce(self._others)
@@ -173,7 +180,9 @@ class Supervisor:
         *lines, self._unread = self._unread.split(b"\n")
         for line in lines:
             words = [os.fsdecode(each) for each in line.split(b"\0")]
-            if words[0] == "switch-root":
+            if words[0] == "mounting":
+                self._postpone_others(OTHERS_WHEN_MOUNTING)
+            elif words[0] == "switch-root":
                 self._switch_root(words[1], words[2])
             elif words[0] == "end":
                 end(words[1])

@@ -1,15 +1,17 @@
 """udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
 
-import ctypes.util
 import os
+import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 from initpy.core.devices import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
 
-# pyudev looks its library up through ctypes.util.find_library, which runs ldconfig and a
-# compiler; the image has neither. The soname is libudev's ABI and does not change.
-ctypes.util.find_library = {"udev": "libudev.so.1", "c": "libc.so.6"}.get  # type: ignore[assignment]
+# pyudev looks its libraries up through ctypes.util, which runs ldconfig and a compiler; the image
+# has neither, and importing it costs as much as pyudev. The sonames are the libraries' ABI.
+_SONAMES = {"udev": "libudev.so.1", "c": "libc.so.6"}
+sys.modules.setdefault("ctypes.util", SimpleNamespace(find_library=_SONAMES.get))  # type: ignore[arg-type]
 
 import pyudev  # noqa: E402
 
