@@ -110,9 +110,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     runs = arguments.runs or (1 if arguments.quick else 5)
     load = os.getloadavg()[0]
     if load > 1.0 and not arguments.steady:
-        say(
-            f"this host is busy (load {load:.1f}): the seconds mean little, and the ratios less than usual"
-        )
+        say(f"this host is busy (load {load:.1f}): the figures will be rough; see --steady")
     contenders = prepare_contenders(
         kernel, folder, arguments.only or NAMES, fresh=not arguments.quick, progress=say
     )
