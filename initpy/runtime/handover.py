@@ -63,14 +63,20 @@ def end_processes(*children: int) -> list[str]:
 
     `children` are told first, together. Returns the names of what would not go.
     """
-    left = _others()
+    left: dict[int, str] = {}
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in (*children, *left):
+        for pid in children:
             _signal(pid, number)
         limit = time.monotonic() + KILL_SECONDS
+        told: set[int] = set()
+        left = _others()
         while left and time.monotonic() < limit:
+            for pid in left.keys() - told:
+                _signal(pid, number)
+            told |= left.keys()
             _reap()
-            left = {pid: name for pid, name in left.items() if _is_there(pid)}
+            # When they are gone, a last look: they may have had children meanwhile.
+            left = {pid: name for pid, name in left.items() if _is_there(pid)} or _others()
             if left:
                 time.sleep(0.01)  # no event tells of the end of a process that is not our child
         if not left:
@@ -84,14 +90,22 @@ def _others() -> dict[int, str]:
         if not name.isdecimal() or int(name) == os.getpid():
             continue
         try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
-                words = file.read()
+            os.readlink(f"/proc/{name}/exe")  # kernel threads and zombies have none
+            words = _command_line(name)
         except OSError:
             continue
-        # Kernel threads have no command line; "@" marks a storage daemon of the root.
-        if words and not words.startswith(b"@"):
+        if not words.startswith(b"@"):  # the mark of a storage daemon of the root
             found[int(name)] = words.split(b"\0")[0].decode(errors="replace")
     return found
+
+
+def _command_line(pid: str) -> bytes:
+    for _ in range(20):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if words := file.read():
+                return words
+        time.sleep(0.001)  # empty in the midst of execve(2): it may become a storage daemon
+    return b"?"
 
 
 def _is_there(pid: int) -> bool:
@@ -165,11 +179,14 @@ def switch_root(root: str) -> None:
 
 
 def _delete_tree(folder: int) -> None:
-    """Delete what is below an open folder of a ramfs or tmpfs, not crossing into other mounts."""
+    """Delete what is below an open folder of a ramfs or tmpfs, not crossing into other mounts.
+
+    What is no memory is somebody's disk: it is left alone (systemd's rule too).
+    """
     device = os.fstat(folder).st_dev
-    if device == os.stat("/").st_dev:
-        return  # not the initramfs
-    _delete_below(folder, device)
+    in_memory = syscalls.file_system_type(folder) in (syscalls.RAMFS_MAGIC, syscalls.TMPFS_MAGIC)
+    if in_memory and device != os.stat("/").st_dev:
+        _delete_below(folder, device)
     os.close(folder)
 
 

@@ -1,10 +1,11 @@
 """When the engine cannot be kept alive: say so, and open a shell where that is allowed."""
 
 import os
+import time
 
 from initpy.config.settings import read_settings
 from initpy.core.settings import Emergency
-from initpy.runtime import syscalls
+from initpy.runtime.pid1 import end
 from initpy.runtime.shell import COMMAND, ENVIRONMENT
 from initpy.runtime.supervisor import say
 
@@ -19,7 +20,10 @@ Nothing was written to any disk that a tool had not finished writing.
 
 
 def give_up() -> int:
-    """Show the screen; then reboot, or open a shell and return its process number (0: none)."""
+    """Show the screen, then end the boot if people asked for that.
+
+    Otherwise open a shell and return its process number (0: none).
+    """
     for line in SCREEN.splitlines():
         say(line)
     try:
@@ -27,10 +31,11 @@ def give_up() -> int:
             settings, _ = read_settings(file.read())
     except OSError:
         return 0
-    if settings.emergency is Emergency.REBOOT:
-        say("reboot, as panic= or rd.emergency= asks for")
-        os.sync()
-        syscalls.reboot(syscalls.RB_AUTOBOOT)
+    if settings.emergency is not Emergency.WAIT:
+        how, delay = settings.emergency.value, settings.emergency_delay
+        say(f"{how} in {delay:.0f} s, as panic= or rd.emergency= asks for")
+        time.sleep(delay)  # to read the screen
+        end(how)
     if not settings.shell:
         return 0
     say("a shell; leave it with `exit` to have the engine started again")

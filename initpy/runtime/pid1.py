@@ -23,6 +23,7 @@ UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 RESTART_LIMIT = 5
 RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
+FORK_RETRY = 1.0  # seconds until there may be memory for a process again
 # The other devices are announced so long after the first even if udevd is still busy with
 # those; otherwise when it has been idle for a moment, in which the engine may find root.
 OTHERS_AFTER = 2.0
@@ -42,12 +43,14 @@ class Supervisor:
         self._ready = ready  # udevd says READY=1 here
         self._udevd = udevd
         self._engine = engine
-        self._orders = orders  # the engine's words, one NUL-separated line each
+        self._orders = orders  # the engine's words, one NUL-separated line each; -1: none lives
         self._shell = 0  # opened because the engine could not be kept alive
         self._unread = b""
         self._deaths: list[float] = []
         self._others: list[str] = []  # devices still to be announced
         self._others_due: float | None = None
+        self._others_limit = 0.0
+        self._mounting = False
         self._watch = -1  # tells when udevd has emptied its queue
         self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -87,7 +90,7 @@ class Supervisor:
         if self._watch in ready:
             os.read(self._watch, 4096)
             if not os.path.exists(UDEV_QUEUE):
-                self._postpone_others(OTHERS_WHEN_IDLE)
+                self._udevd_is_idle()
         if self._others_due is not None and time.monotonic() >= self._others_due:
             self._announce_others()
 
@@ -97,12 +100,18 @@ class Supervisor:
             self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
         first = coldplug.storage()
         self._others = coldplug.others()
-        self._others_due = time.monotonic() + OTHERS_AFTER
+        self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
         coldplug.announce(first)
 
-    def _postpone_others(self, seconds: float) -> None:
+    def _udevd_is_idle(self) -> None:
+        # A keyboard may be among the others: a device that goes on and on must not keep it away.
+        if self._others_due is not None and not self._mounting:
+            self._others_due = min(time.monotonic() + OTHERS_WHEN_IDLE, self._others_limit)
+
+    def _root_is_found(self) -> None:
+        self._mounting = True
         if self._others_due is not None:
-            self._others_due = time.monotonic() + seconds
+            self._others_due = time.monotonic() + OTHERS_WHEN_MOUNTING
 
     def _announce_others(self) -> None:
         coldplug.announce(self._others)
@@ -145,7 +154,11 @@ class Supervisor:
                 self._restart_engine()
 
     def _engine_ended(self, status: int) -> None:
+        dead = self._engine
         self._obey()  # what it said last counts
+        if self._engine != dead:
+            return  # it had asked for the handover, which failed: there is a new one
+        self._close_orders()
         now = time.monotonic()
         self._deaths = [each for each in self._deaths if now - each < RESTART_PERIOD] + [now]
         say(f"the engine has ended ({describe_end(status)}); it is started again")
@@ -161,17 +174,30 @@ class Supervisor:
             self._restart_engine()
 
     def _restart_engine(self) -> None:
-        os.close(self._orders)
-        self._unread = b""
+        self._close_orders()
         # The child must not act on our signals between the fork and its own set-up.
         signal.set_wakeup_fd(-1)
-        self._engine, self._orders = start_engine(self._started)
+        while self._orders < 0:
+            try:
+                self._engine, self._orders = start_engine(self._started)
+            except OSError as error:
+                say(f"cannot start the engine: {error.strerror}; it is tried again")
+                time.sleep(FORK_RETRY)
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
+        os.write(self._wakeup_end, b"\0")  # for what has ended meanwhile
         self._note_engine()
+
+    def _close_orders(self) -> None:
+        """A pipe whose writer is gone is always ready: it would keep us busy for nothing."""
+        if self._orders >= 0:
+            os.close(self._orders)
+        self._orders, self._unread = -1, b""
 
     # The engine's words
 
     def _obey(self) -> None:
+        if self._orders < 0:
+            return
         try:
             while chunk := os.read(self._orders, 4096):
                 self._unread += chunk
@@ -181,7 +207,7 @@ class Supervisor:
         for line in lines:
             words = [os.fsdecode(each) for each in line.split(b"\0")]
             if words[0] == "mounting":
-                self._postpone_others(OTHERS_WHEN_MOUNTING)
+                self._root_is_found()
             elif words[0] == "switch-root":
                 self._switch_root(words[1], words[2])
             elif words[0] == "end":

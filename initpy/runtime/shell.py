@@ -45,26 +45,44 @@ class Shell:
         )
         self._consoles.lend(console)
         try:
-            terminal = os.open(console.path, os.O_RDWR | os.O_NOCTTY)
+            self._process = await _start(console.path)
         except OSError as error:
-            self._consoles.say(f"initpy: no shell on {console.path}: {error.strerror}")
+            self._task = None
+            self._consoles.take_back(console)  # a prompt may need it
+            self._consoles.say(f"initpy: no shell on {console.path}: {error}")
             return
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *COMMAND, stdin=terminal, stdout=terminal, stderr=terminal, env=ENVIRONMENT
-            )
-        except OSError as error:
-            self._consoles.say(f"initpy: cannot run {COMMAND[0]}: {error.strerror}")
-            return
-        finally:
-            os.close(terminal)
-        with open(PID_FILE, "w", encoding="ascii") as file:
-            file.write(f"{self._process.pid}\n")
+        _note(self._process.pid)
         await self._process.wait()
         self._process, self._task = None, None
-        os.unlink(PID_FILE)
+        _forget()
         self._consoles.take_back(console)
         self._ended()
+
+
+async def _start(path: str) -> asyncio.subprocess.Process:
+    """The shell on this terminal. Raises OSError."""
+    terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *COMMAND, stdin=terminal, stdout=terminal, stderr=terminal, env=ENVIRONMENT
+        )
+    finally:
+        os.close(terminal)
+
+
+def _note(pid: int) -> None:
+    try:
+        with open(PID_FILE, "w", encoding="ascii") as file:
+            file.write(f"{pid}\n")
+    except OSError:
+        return  # a full /run: an engine that is started again will not know of it
+
+
+def _forget() -> None:
+    try:
+        os.unlink(PID_FILE)
+    except OSError:
+        return
 
 
 def kill_left_over() -> None:
@@ -75,7 +93,7 @@ def kill_left_over() -> None:
     except (OSError, ValueError):
         return
     _kill(pid)
-    os.unlink(PID_FILE)
+    _forget()
 
 
 def _kill(pid: int) -> None:

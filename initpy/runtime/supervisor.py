@@ -40,12 +40,19 @@ def start_udevd() -> int:
 def start_engine(started: float) -> tuple[int, int]:
     """Fork the engine: its process number, and the pipe on which it gives its orders.
 
+    Raises OSError when there is no memory for it.
+
     A fork shares the interpreter that is already there; a start of its own
     would cost as much as the rest of PID 1.
     """
     orders, words = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(orders, False)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(orders)
+        os.close(words)
+        raise
     if pid:
         os.close(words)
         return pid, orders

@@ -34,6 +34,10 @@ SOCK_CLOEXEC = 0o2000000
 IN_DELETE = 0x200
 IN_CLOEXEC = 0o2000000
 
+# Of statfs(2): where files are memory.
+RAMFS_MAGIC = 0x858458F6
+TMPFS_MAGIC = 0x01021994
+
 RB_AUTOBOOT = 0x1234567
 RB_HALT_SYSTEM = 0xCDEF0123
 RB_POWER_OFF = 0x4321FEDC
@@ -48,6 +52,7 @@ _libc.mount.argtypes = (
     ctypes.c_char_p,
 )
 _libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
+_libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _libc.reboot.argtypes = (ctypes.c_uint,)
 _libc.socket.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 _libc.bind.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
@@ -76,6 +81,13 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
 def umount(target: str, flags: int = 0) -> None:
     """umount2(2). Raises OSError naming the target."""
     _check(_libc.umount2(os.fsencode(target), flags), target)
+
+
+def file_system_type(descriptor: int) -> int:
+    """fstatfs(2): the type of the file system that an open file is on, one of the _MAGIC."""
+    answer = (ctypes.c_long * 32)()  # struct statfs begins with the type; it has 120 bytes
+    _check(_libc.fstatfs(descriptor, answer))
+    return int(answer[0]) & 0xFFFFFFFF
 
 
 def reboot(command: int) -> None:

@@ -69,17 +69,27 @@ class Udev:
 def as_device(found: "pyudev.Device") -> Device:
     """A device of pyudev with what sysfs says now."""
     path = found.sys_path
-    properties = {"KERNEL": found.sys_name, **found.properties}
+    properties = {"KERNEL": found.sys_name}
+    for name in found.properties:
+        try:
+            properties[name] = found.properties[name]
+        except UnicodeDecodeError:
+            continue  # bytes of a damaged superblock, say: nothing that a rule could mean
     for name in ATTRIBUTES:
         try:
             with open(f"{path}/{name}", encoding="utf-8", errors="replace") as attribute:
                 properties[name] = attribute.read().strip()
         except OSError:
             continue  # a device without it, or gone
-    slaves = set(_names(f"{path}/slaves"))
+    slaves = {_name(each) for each in _names(f"{path}/slaves")}
     if found.device_type == "partition":
-        slaves.add(os.path.basename(os.path.dirname(path)))
+        slaves.add(_name(os.path.basename(os.path.dirname(path))))
     return Device(found.sys_name, properties, frozenset(found.device_links), frozenset(slaves))
+
+
+def _name(file: str) -> str:
+    """sysfs writes "!" where the kernel's name of a device has a slash: cciss/c0d0."""
+    return file.replace("!", "/")
 
 
 def _names(folder: str) -> list[str]:

@@ -1,0 +1,81 @@
+"""When the engine cannot be kept alive: what people asked for happens, and nothing else."""
+
+import os
+import time
+
+import pytest
+
+from initpy.config.settings import read_settings
+from initpy.runtime import lastresort
+
+
+class World:
+    """Records what would happen to the machine."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.done.append(f"sleep {seconds:g}")
+
+    def end(self, how: str) -> None:
+        self.done.append(how)
+
+    def spawn(self, program: str, argv: list[str], environment: dict[str, str]) -> int:
+        self.done.append(" ".join(argv))
+        return 4711
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(time, "sleep", world.sleep)
+    monkeypatch.setattr(lastresort, "end", world.end)
+    monkeypatch.setattr(os, "posix_spawn", world.spawn)
+    return world
+
+
+def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Give up on a machine that was started with this command line."""
+    monkeypatch.setattr(lastresort, "read_settings", lambda _: read_settings(command_line))
+    return lastresort.give_up()
+
+
+@pytest.mark.parametrize(
+    ("command_line", "done"),
+    [
+        ("panic=5", ["sleep 5", "reboot"]),
+        ("panic=-1", ["sleep 0", "reboot"]),
+        ("rd.emergency=reboot", ["sleep 10", "reboot"]),
+        ("rd.emergency=poweroff", ["sleep 10", "poweroff"]),
+        ("rd.emergency=halt panic=2", ["sleep 2", "halt"]),
+        ("rd.shell=0", []),
+    ],
+)
+def test_there_is_no_shell_where_people_ruled_it_out(
+    world: World, monkeypatch: pytest.MonkeyPatch, command_line: str, done: list[str]
+) -> None:
+    """R24, R25: `panic=`, `rd.emergency=`, `rd.shell=0`."""
+    assert give_up(command_line, monkeypatch) == 0
+    assert world.done == done
+
+
+def test_otherwise_a_shell_with_sane_terminal_settings(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert give_up("", monkeypatch) == 4711
+    assert world.done == ["/usr/bin/busybox stty sane", "busybox setsid -c busybox sh -i"]
+    screen = capfd.readouterr().err
+    assert "This is a bug of initpy." in screen
+    assert max(map(len, screen.splitlines())) <= 76 + len("initpy: ")
+
+
+def test_without_a_busybox_the_engine_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_: object) -> int:
+        raise FileNotFoundError(2, os.strerror(2))
+
+    monkeypatch.setattr(os, "posix_spawn", missing)
+    assert give_up("", monkeypatch) == 0
+    assert "cannot run /usr/bin/busybox: No such file or directory" in capfd.readouterr().err

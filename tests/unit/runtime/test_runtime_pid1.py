@@ -1,0 +1,532 @@
+"""PID 1 never exits or hangs (R26), whatever ends (R5).
+
+Each scene is a process of its own that plays PID 1: orphans come to it as to
+PID 1, its engine and its udevd are real processes that do what the scene says.
+What would touch the machine (reboot, switch_root, exec) is replaced.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from initpy.runtime.pid1 import describe_end
+
+PREAMBLE = """
+import ctypes, errno, os, signal, socket, sys, time, traceback, types
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+import initpy.runtime
+from initpy.runtime import coldplug, handover, pid1, supervisor, syscalls
+tmp = sys.argv[1]
+def show(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+def leave():
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        for child in file.read().split():
+            os.kill(int(child), 9)
+    os._exit(0)
+def reboot(command):
+    show("reboot", hex(command))
+    if command:
+        leave()
+syscalls.reboot = reboot
+os.sync = lambda: None
+pid1.PID_FILE = f"{tmp}/engine.pid"
+os.makedirs(f"{tmp}/udev", exist_ok=True)
+pid1.UDEV_QUEUE = f"{tmp}/udev/queue"
+pid1.UDEVD_RESTART = pid1.FORK_RETRY = 0.01
+supervisor.READY_SOCKET = f"initpy/test-{os.getpid()}"
+supervisor.UDEVD = f"{tmp}/udevd"
+with open(supervisor.UDEVD, "w") as file:
+    file.write("#!/bin/sh\\nexec sleep 60\\n")
+os.chmod(supervisor.UDEVD, 0o755)
+coldplug.storage, coldplug.others = lambda: ["disk"], lambda: ["keyboard"]
+coldplug.announce = lambda paths: show("announce", *paths)
+def end_processes(*children):
+    for child in filter(None, children):
+        try:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        except (ChildProcessError, ProcessLookupError):
+            continue
+    return []
+handover.end_processes = end_processes
+handover.clean_udev_database = lambda: None
+handover.switch_root = lambda root: show("switch_root", root)
+def execute(path, arguments):
+    show("execute", path, arguments, "lives", lives())
+    leave()
+handover.execute = execute
+def lives():
+    return os.path.getsize(f"{tmp}/lives")
+def main(words, started):
+    for number in pid1.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    fd = os.open(f"{tmp}/lives", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(fd, b"x")
+    return engine(lives(), lambda *each: os.write(words, b"\\0".join(each) + b"\\n")) or 0
+sys.modules["initpy.runtime.engine"] = initpy.runtime.engine = types.SimpleNamespace(main=main)
+HANDOVER = b"switch-root", b"/sysroot", b"/opt/init"
+def play(pause=0.0):
+    ready = syscalls.abstract_datagram_socket(supervisor.READY_SOCKET)
+    udevd = supervisor.start_udevd()
+    started = supervisor.start_engine(0.0)
+    time.sleep(pause)
+    try:
+        pid1.Supervisor(["single"], 0.0, ready, udevd, *started).run()
+    except BaseException:
+        traceback.print_exc()
+    leave()
+def udev_is_ready():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.sendto(b"READY=1\\nSTATUS=x", "\\0" + supervisor.READY_SOCKET)
+"""
+
+
+def scene(folder: Path, script: str, stdin: int = subprocess.DEVNULL) -> tuple[list[str], str]:
+    """What the scene showed (standard output), and what it said on the console."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + script, str(folder)],
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        start_new_session=True,
+    )
+    return done.stdout.splitlines(), done.stderr
+
+
+def test_the_engines_word_is_obeyed_and_init_gets_the_kernels_arguments(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+def engine(life, order):
+    order(*HANDOVER)
+    time.sleep(60)
+play()
+""",
+    )
+    assert shown == [
+        "reboot 0x0",  # Ctrl-Alt-Del is taken over
+        "switch_root /sysroot",
+        "execute /opt/init ['single'] lives 1",
+    ]
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(3)", "raise RuntimeError"])
+def test_an_engine_that_dies_is_started_again(tmp_path: Path, end: str) -> None:
+    """R5: killing it costs time, never the boot."""
+    shown, said = scene(
+        tmp_path,
+        f"""
+def engine(life, order):
+    assert open(pid1.PID_FILE).read() or True
+    if life < 3:
+        {end}
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[-1] == "execute /opt/init ['single'] lives 3"
+    assert said.count("; it is started again") >= 2
+
+
+def test_the_engines_number_is_where_tools_look_for_it(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+def engine(life, order):
+    for _ in range(200):
+        time.sleep(0.01)
+        if os.path.exists(pid1.PID_FILE) and open(pid1.PID_FILE).read() == f"{os.getpid()}\\n":
+            show("found", life)
+            break
+    if life < 2:
+        os.kill(os.getpid(), 9)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert [each for each in shown if each.startswith("found")] == ["found 1", "found 2"]
+
+
+def test_a_full_run_is_survived(tmp_path: Path) -> None:
+    """R26."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.PID_FILE = "/dev/full/nothing"
+def engine(life, order):
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[-1].startswith("execute /opt/init")
+    assert "cannot write /dev/full/nothing" in said
+
+
+def test_orphans_are_reaped(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+def engine(life, order):
+    orphan = os.fork()
+    if orphan == 0:
+        if os.fork() == 0:
+            show("orphan", os.getpid())
+            os._exit(0)
+        os._exit(0)
+    os.waitpid(orphan, 0)
+    time.sleep(0.2)
+    zombies = [pid for pid in os.listdir("/proc") if pid.isdecimal()
+               and (status := status_of(pid)) and f"PPid:\\t{os.getppid()}\\n" in status
+               and "State:\\tZ" in status]
+    show("zombies", zombies)
+    order(*HANDOVER)
+def status_of(pid):
+    try:
+        return open(f"/proc/{pid}/status").read()
+    except OSError:
+        return ""
+play()
+""",
+    )
+    assert "zombies []" in shown
+
+
+def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+def main(words, started):
+    open(f"{tmp}/lives", "w").write("x")
+    for piece in (b"nonsense\\n\\nswitch-", b"root\\0/sys", b"root\\0/opt/in", b"it\\n"):
+        os.write(words, piece)
+        time.sleep(0.02)
+    time.sleep(60)
+initpy.runtime.engine.main = main
+play()
+""",
+    )
+    assert shown[-1] == "execute /opt/init ['single'] lives 1"
+
+
+def test_when_the_init_cannot_be_run_the_usual_ones_are_tried(tmp_path: Path) -> None:
+    """R18."""
+    shown, said = scene(
+        tmp_path,
+        """
+def engine(life, order):
+    order(*HANDOVER)
+def refuse(path, arguments):
+    if path != "/bin/sh":
+        raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
+    execute(path, arguments)
+handover.execute = refuse
+play()
+""",
+    )
+    assert shown[-1] == "execute /bin/sh ['single'] lives 1"
+    assert "cannot run /opt/init: Exec format error" in said
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_a_handover_that_fails_leads_to_one_new_engine(tmp_path: Path, pause: float) -> None:
+    """Also when the engine that asked for it has ended already (after a pause, that is)."""
+    shown, said = scene(
+        tmp_path,
+        f"""
+def engine(life, order):
+    if life > 1:
+        time.sleep(0.5)  # a second new engine would show by now
+    order(*HANDOVER)
+tries = []
+def switch_root(root):
+    tries.append(root)
+    if len(tries) == 1:
+        raise OSError(errno.EBUSY, "busy")
+handover.switch_root = switch_root
+play({pause})
+""",
+    )
+    assert shown[-1] == "execute /opt/init ['single'] lives 2"
+    assert "cannot switch to /sysroot" in said
+
+
+def test_without_memory_for_an_engine_it_is_tried_again(tmp_path: Path) -> None:
+    """R26: memory pressure."""
+    shown, said = scene(
+        tmp_path,
+        """
+fork, failures = os.fork, []
+def no_memory():
+    if len(failures) < 3:
+        failures.append(len(os.listdir("/proc/self/fd")))
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    show("descriptors", len(set(failures)))
+    return fork()
+def engine(life, order):
+    if life == 1:
+        os.kill(os.getpid(), 9)
+    order(*HANDOVER)
+ready = syscalls.abstract_datagram_socket(supervisor.READY_SOCKET)
+first = supervisor.start_engine(0.0)
+os.fork = no_memory
+pid1.Supervisor(["single"], 0.0, ready, 0, *first).run()
+""",
+    )
+    assert shown[-1] == "execute /opt/init ['single'] lives 2"
+    assert "descriptors 1" in shown  # none is lost with each try
+    assert said.count("cannot start the engine: Cannot allocate memory") == 3
+
+
+def test_an_engine_that_fails_again_and_again_is_given_up_for_a_shell(tmp_path: Path) -> None:
+    """While the shell is open PID 1 sleeps; when it is left the engine gets another try."""
+    shown, said = scene(
+        tmp_path,
+        """
+from initpy.core.settings import Settings
+from initpy.runtime import lastresort
+lastresort.read_settings = lambda text: (Settings(), ())
+lastresort.COMMAND = ("sh", "-c", "sleep 0.5")
+give_up = lastresort.give_up
+def noted():
+    show("given up after lives", lives())
+    used.append(time.process_time())
+    return give_up()
+lastresort.give_up = noted
+used = []
+def engine(life, order):
+    if life <= 6:
+        raise RuntimeError("a bug")
+    order(*HANDOVER)
+def switch_root(root):
+    show("busy", time.process_time() - used[0] > 0.2)
+handover.switch_root = switch_root
+play()
+""",
+    )
+    assert "given up after lives 6" in shown
+    assert "busy False" in shown
+    assert shown[-1] == "execute /opt/init ['single'] lives 7"
+    assert "RuntimeError: a bug" in said
+    assert "the engine fails again and again. This is a bug of initpy." in said
+    assert "the shell has ended: the engine is started again" in said
+
+
+def test_a_udevd_that_dies_is_started_again_and_the_devices_are_announced_again(
+    tmp_path: Path,
+) -> None:
+    """R35."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER = 0.05
+def engine(life, order):
+    for _ in range(2):
+        udev_is_ready()
+        time.sleep(0.2)
+        udevd = [pid for pid in os.listdir("/proc") if pid.isdecimal() and is_udevd(pid)]
+        show("udevds", len(udevd))
+        os.kill(int(udevd[0]), 9)
+        time.sleep(0.2)
+    order(*HANDOVER)
+def is_udevd(pid):
+    try:
+        words = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+        command = open(f"/proc/{pid}/cmdline", "rb").read()
+        return int(words[1]) == os.getppid() and command == b"sleep\\00060\\0"
+    except OSError:
+        return False
+play()
+""",
+    )
+    assert shown.count("udevds 1") == 2
+    assert shown.count("announce disk") == shown.count("announce keyboard") == 2
+    assert "udevd has ended (killed by signal 9); it is started again" in said
+
+
+def test_a_machine_without_udevd_says_so_and_goes_on(tmp_path: Path) -> None:
+    shown, said = scene(
+        tmp_path,
+        """
+supervisor.UDEVD = f"{tmp}/nowhere"
+def engine(life, order):
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[-1].startswith("execute")
+    assert "nowhere: No such file or directory; no device will be found" in said
+
+
+def test_other_devices_are_announced_once_udevd_has_dealt_with_the_disks(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER, pid1.OTHERS_WHEN_IDLE = 30.0, 0.05
+def engine(life, order):
+    open(pid1.UDEV_QUEUE, "w").close()
+    udev_is_ready()
+    time.sleep(0.1)
+    show("working")
+    os.unlink(pid1.UDEV_QUEUE)
+    time.sleep(0.3)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:4] == ["announce disk", "working", "announce keyboard"]
+
+
+def test_other_devices_are_announced_after_a_while_even_if_udevd_is_busy(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER = 0.05
+def engine(life, order):
+    open(pid1.UDEV_QUEUE, "w").close()
+    udev_is_ready()
+    time.sleep(0.3)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:3] == ["announce disk", "announce keyboard"]
+
+
+def test_a_storm_of_events_does_not_keep_the_keyboard_away(tmp_path: Path) -> None:
+    """R2: `change` storms. udevd is idle again and again, but never for long."""
+    shown, _ = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER, pid1.OTHERS_WHEN_IDLE = 0.2, 0.1
+def engine(life, order):
+    udev_is_ready()
+    for number in range(20):
+        open(pid1.UDEV_QUEUE, "w").close()
+        time.sleep(0.02)
+        os.unlink(pid1.UDEV_QUEUE)
+    show("storm over")
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown.index("announce keyboard") < shown.index("storm over")
+
+
+def test_once_root_is_being_mounted_the_other_devices_wait(tmp_path: Path) -> None:
+    """In all likelihood they are never needed."""
+    shown, _ = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER, pid1.OTHERS_WHEN_IDLE, pid1.OTHERS_WHEN_MOUNTING = 30.0, 0.01, 0.4
+def engine(life, order):
+    udev_is_ready()
+    time.sleep(0.1)
+    order(b"mounting")
+    open(pid1.UDEV_QUEUE, "w").close()
+    os.unlink(pid1.UDEV_QUEUE)
+    time.sleep(0.2)
+    show("mounted, say")
+    time.sleep(0.4)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:4] == ["announce disk", "mounted, say", "announce keyboard"]
+
+
+def test_ctrl_alt_del_reboots(tmp_path: Path) -> None:
+    """R26. The kernel sends SIGINT once it has been told to leave the keys to us."""
+    shown, said = scene(
+        tmp_path,
+        """
+def engine(life, order):
+    time.sleep(0.1)
+    os.kill(os.getppid(), signal.SIGTERM)  # means nothing to PID 1
+    os.kill(os.getppid(), signal.SIGPWR)
+    time.sleep(0.1)
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(60)
+play()
+""",
+    )
+    assert shown == ["reboot 0x0", "reboot 0x1234567"]
+    assert "Ctrl-Alt-Del: reboot" in said
+
+
+@pytest.mark.parametrize(
+    ("how", "command"),
+    [("reboot", "0x1234567"), ("poweroff", "0x4321fedc"), ("halt", "0xcdef0123")],
+)
+def test_the_engine_may_end_the_boot(tmp_path: Path, how: str, command: str) -> None:
+    """R24: rd.emergency=."""
+    shown, _ = scene(
+        tmp_path,
+        f"""
+def engine(life, order):
+    order(b"end", b"{how}")
+    time.sleep(60)
+play()
+""",
+    )
+    assert shown[-1] == f"reboot {command}"
+
+
+def test_what_is_typed_ahead_does_not_show(tmp_path: Path) -> None:
+    """R12: it may be a passphrase."""
+    keyboard, terminal = os.openpty()
+    try:
+        shown, _ = scene(
+            tmp_path,
+            """
+import termios
+def engine(life, order):
+    time.sleep(0.1)
+    show("echo", bool(termios.tcgetattr(0)[3] & (termios.ECHO | termios.ECHONL)))
+    order(*HANDOVER)
+play()
+""",
+            stdin=terminal,
+        )
+        assert "echo False" in shown
+        assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
+def test_a_bug_in_pid_1_shows_where_and_never_ends_it(tmp_path: Path) -> None:
+    """PID 1 that ends is a kernel panic."""
+    script = """
+def broken():
+    raise RuntimeError("a bug in PID 1")
+supervisor.mounts.mount_api = broken
+supervisor.main()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + script, str(tmp_path)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while "Press Ctrl-Alt-Del" not in said and (line := process.stderr.readline()):
+            said += line
+        time.sleep(0.1)
+        lives = process.poll() is None
+        process.kill()
+    assert lives
+    assert "RuntimeError: a bug in PID 1" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(0, "exit status 0"), (3 << 8, "exit status 3"), (signal.SIGKILL, "killed by signal 9")],
+)
+def test_an_end_in_words(status: int, words: str) -> None:
+    assert describe_end(status) == words

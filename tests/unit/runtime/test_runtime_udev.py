@@ -1,0 +1,91 @@
+"""udev's devices as the core's, from made-up devices of pyudev with a made-up sysfs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from initpy.core.devices import Device
+from initpy.runtime.udev import as_device
+
+
+class Properties(Mapping[str, str]):
+    """As pyudev's: looked up and decoded one by one."""
+
+    def __init__(self, raw: dict[str, bytes]) -> None:
+        self._raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name].decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+@dataclass
+class Found:
+    """What `as_device` uses of a pyudev.Device."""
+
+    sys_path: str
+    sys_name: str
+    properties: Mapping[str, str] = field(default_factory=dict)
+    device_links: tuple[str, ...] = ()
+    device_type: str = "disk"
+
+
+def read(found: Found) -> Device:
+    """The core's device."""
+    return as_device(cast(Any, found))
+
+
+def test_a_disk_has_its_properties_links_and_attributes(tmp_path: Path) -> None:
+    (tmp_path / "size").write_text("2048\n")
+    known = {"DEVNAME": "/dev/sda", "ID_FS_TYPE": "ext4"}
+    device = read(Found(str(tmp_path), "sda", known, ("/dev/disk/by-label/root",)))
+    assert device.name == "sda"
+    assert device.properties == {"KERNEL": "sda", "size": "2048", **known}
+    assert device.links == {"/dev/disk/by-label/root"}
+    assert device.slaves == frozenset()
+
+
+def test_an_array_stands_on_its_members_and_tells_its_state(tmp_path: Path) -> None:
+    """R3: ready, not present."""
+    (tmp_path / "md").mkdir()
+    (tmp_path / "md/array_state").write_text("inactive\n")
+    for member in ("sda1", "sdb1"):
+        (tmp_path / "slaves" / member).mkdir(parents=True)
+    device = read(Found(str(tmp_path), "md127"))
+    assert device.slaves == {"sda1", "sdb1"}
+    assert device.properties["md/array_state"] == "inactive"
+    assert not device.ready
+
+
+def test_a_partition_stands_on_its_disk(tmp_path: Path) -> None:
+    (tmp_path / "sda" / "sda1").mkdir(parents=True)
+    device = read(Found(str(tmp_path / "sda/sda1"), "sda1", device_type="partition"))
+    assert device.slaves == {"sda"}
+
+
+def test_names_with_a_slash_are_the_same_above_and_below(tmp_path: Path) -> None:
+    """sysfs writes cciss!c0d0, udev cciss/c0d0."""
+    (tmp_path / "cciss!c0d0" / "cciss!c0d0p1").mkdir(parents=True)
+    path = tmp_path / "cciss!c0d0/cciss!c0d0p1"
+    assert read(Found(str(path), "cciss/c0d0p1", device_type="partition")).slaves == {"cciss/c0d0"}
+    (tmp_path / "dm-0/slaves/etherd!e1.0").mkdir(parents=True)
+    assert read(Found(str(tmp_path / "dm-0"), "dm-0")).slaves == {"etherd/e1.0"}
+
+
+def test_a_property_that_is_no_text_does_not_cost_the_device(tmp_path: Path) -> None:
+    """A damaged superblock may name an array with any bytes; it must not end the engine."""
+    raw = {"DEVNAME": b"/dev/sda", "MD_NAME": b"\xff\xfe", "ID_FS_TYPE": b"linux_raid_member"}
+    device = read(Found(str(tmp_path), "sda", Properties(raw)))
+    assert device.properties["ID_FS_TYPE"] == "linux_raid_member"
+    assert "MD_NAME" not in device.properties
+
+
+def test_a_device_that_is_gone_meanwhile_is_what_udev_knew(tmp_path: Path) -> None:
+    device = read(Found(str(tmp_path / "gone"), "sda", {"DEVNAME": "/dev/sda"}))
+    assert device.properties == {"KERNEL": "sda", "DEVNAME": "/dev/sda"}
