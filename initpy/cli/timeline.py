@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.report.timeline import render
+from initpy.report.timeline import render, wrong
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +34,15 @@ def read_journal(path: Path) -> list[dict[str, object]]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(str(path), error.strerror, "a readable journal") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), error.reason, "a journal, which is UTF-8 text") from None
     lines = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict) or not {"t", "kind"} <= value.keys():
-            expected = "a JSON object with 't' and 'kind'"
+        if expected := wrong(value):
             raise InputError(f"{path}:{number}", line[:60], expected)
         lines.append(value)
     return lines

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 BAR_WIDTH = 30
+LIMIT = 1e9  # seconds; what is beyond is no time of a boot
+# The texts that a line of this kind must have.
+TEXTS = {
+    "Moved": ("job", "after", "reason"),
+    "Ask": ("job",),
+    "Answered": ("job",),
+    "Withdraw": ("job",),
+    "HandedOver": ("init",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,34 +26,72 @@ class Span:
     outcome: str
 
 
+def wrong(line: object) -> str:
+    """What a line of a journal should have been; empty when it is right."""
+    if not isinstance(line, dict) or not isinstance(line.get("kind"), str):
+        return "a JSON object with 't' and 'kind'"
+    if not _is_time(line.get("t")):
+        return "a number of seconds as 't'"
+    if not _is_time(line.get("init_started", 0.0)):
+        return "a number of seconds as 'init_started'"
+    for key in TEXTS.get(line["kind"], ()):
+        if not isinstance(line.get(key), str):
+            return f"{line['kind']} to have a text as {key!r}"
+    return ""
+
+
+def _is_time(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -LIMIT < cast(float, value) < LIMIT
+
+
 def spans(lines: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """The runs of jobs, the prompts and the engine's lives, in order of their beginning."""
+    """The runs of jobs, the prompts and the engine's lives, in order of their beginning.
+
+    The lines must be right, see `wrong`.
+    """
     found: list[Span] = []
     running: dict[str, tuple[float, str]] = {}
     prompts: dict[str, float] = {}
-    last = 0.0
+    last, started = 0.0, False
+
+    def close(outcome: str) -> None:
+        """What was going on ends here."""
+        found.extend(Span(does, began, last, outcome) for began, does in running.values())
+        found.extend(Span(_prompt(job), began, last, outcome) for job, began in prompts.items())
+        running.clear()
+        prompts.clear()
+
     for line in lines:
         time, kind = float(line["t"]), line["kind"]
-        last = time
-        if kind == "EngineStarted":
+        if kind == "EngineStarted" and started:
+            close("the engine ended")
+            found.append(Span("the engine is started again", last, time, ""))
+        elif kind == "EngineStarted":
             began = float(line.get("init_started", time))
             found.append(Span("start of /init and the engine", began, time, ""))
+            started = True
         elif kind == "Moved":
             job, after = line["job"], line["after"]
             if after == "running":
-                running[job] = time, line["reason"]
-            elif after not in ("awaiting",) and job in running:
+                running[job] = time, line["reason"] or job
+            elif after != "awaiting" and job in running:
                 began, does = running.pop(job)
-                found.append(Span(does or job, began, time, _outcome(after, line["reason"])))
+                found.append(Span(does, began, time, _outcome(after, line["reason"])))
         elif kind == "Ask":
             prompts[line["job"]] = time
         elif kind in ("Answered", "Withdraw") and line["job"] in prompts:
-            label = f"prompt for {line['job'].partition('@')[2]}"
-            found.append(Span(label, prompts.pop(line["job"]), time, kind.lower()))
+            began = prompts.pop(line["job"])
+            found.append(Span(_prompt(line["job"]), began, time, kind.lower()))
         elif kind == "HandedOver":
             found.append(Span(f"handing over to {line['init']}", time, time, ""))
-    found += [Span(does, began, last, "unfinished") for began, does in running.values()]
+        last = time
+    close("unfinished")
     return sorted(found, key=lambda each: (each.begin, each.end))
+
+
+def _prompt(job: str) -> str:
+    return f"prompt for {job.partition('@')[2] or job}"
 
 
 def _outcome(after: str, reason: str) -> str:
@@ -52,7 +99,7 @@ def _outcome(after: str, reason: str) -> str:
 
 
 def render(lines: Iterable[Mapping[str, Any]]) -> str:
-    """The timeline as text, a line a span with a bar; then the slowest spans."""
+    """The timeline as text, a line a span with a bar."""
     found = spans(lines)
     if not found:
         return "the journal is empty"
@@ -60,11 +107,11 @@ def render(lines: Iterable[Mapping[str, Any]]) -> str:
     scale = BAR_WIDTH / max(last - first, 0.001)
     rows = ["   from     took  " + "-" * BAR_WIDTH + "  what"]
     for each in found:
-        offset = int((each.begin - first) * scale)
+        offset = min(int((each.begin - first) * scale), BAR_WIDTH - 1)
         width = max(1, round((each.end - each.begin) * scale))
         bar = (" " * offset + "#" * width)[:BAR_WIDTH].ljust(BAR_WIDTH)
         outcome = f"  [{each.outcome}]" if each.outcome else ""
-        took = each.end - each.begin
+        took = max(0.0, each.end - each.begin)
         rows.append(f"{each.begin:7.2f}s {took:7.2f}s  {bar}  {each.label}{outcome}")
     rows.append(f"{last:7.2f}s          in all {last - first:.2f} s since /init started")
     return "\n".join(rows)

@@ -20,15 +20,24 @@ def _lines(node: Node, now: float, depth: int) -> list[str]:
     if node.left is not None:
         times.append(f"{node.left:.0f} s left")
     head = f"{node.label}: {node.state}" + (f" ({', '.join(times)})" if times else "")
-    lines = textwrap.wrap(
-        head, WIDTH, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  "
-    )
+    lines = _wrap(head, f"{indent}- ", f"{indent}  ")
     if node.reason:
-        inner = f"{indent}    "
-        lines += textwrap.wrap(node.reason, WIDTH, initial_indent=inner, subsequent_indent=inner)
+        lines += _wrap(node.reason, f"{indent}    ", f"{indent}    ")
     for child in node.children:
         lines += _lines(child, now, depth + 1)
     return lines
+
+
+def _wrap(text: str, first: str = "", others: str = "") -> list[str]:
+    """Lines of at most WIDTH columns, but a word stays whole: people copy UUIDs and paths."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def failure_screen(reason: str, node: Node, now: float) -> str:
@@ -37,7 +46,7 @@ def failure_screen(reason: str, node: Node, now: float) -> str:
     return "\n".join(
         (
             rule,
-            *textwrap.wrap(f"initpy: {reason}", WIDTH),
+            *_wrap(f"initpy: {reason}"),
             "",
             render(node, now),
             "",
