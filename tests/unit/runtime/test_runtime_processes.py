@@ -187,3 +187,21 @@ def test_several_programs_run_at_the_same_time() -> None:
     )
     assert sorted(each.run for each, _ in ends) == [1, 2, 3, 4]
     assert time.monotonic() - started < 1.0
+
+
+def test_a_bug_in_what_follows_an_end_is_noticed_at_once() -> None:
+    """R5: an engine that lost the end of a job would wait for ever; one that dies is restarted."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        noticed: asyncio.Future[object] = loop.create_future()
+        loop.set_exception_handler(lambda _, context: noticed.set_result(context["exception"]))
+
+        def broken(_: JobEnded, __: str | None) -> None:
+            raise RuntimeError("a bug")
+
+        processes = Processes(broken)
+        processes.start(shell("exit 0"))
+        assert isinstance(await asyncio.wait_for(noticed, 5), RuntimeError)
+
+    asyncio.run(run())
