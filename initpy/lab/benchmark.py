@@ -8,7 +8,7 @@ from initpy.image import cpio
 from initpy.image.tree import File
 from initpy.lab.cache import PROJECT
 from initpy.lab.contenders import Contender
-from initpy.lab.courses import NESTED, Course, scenario_for
+from initpy.lab.courses import NESTED, Course, can_boot, scenario_for
 from initpy.lab.disks import prepare_disks
 from initpy.lab.machine import EMULATED
 from initpy.lab.parse import load_scenario
@@ -78,20 +78,30 @@ def rounds(
     time: Clock,
 ) -> Iterator[Boot]:
     """Boot everybody on every course, `count` times in turns, so that load meets all alike."""
-    scenarios = {course.key: load_scenario(course.file) for course in courses}
+    starts = pairs(contenders, courses)
     boots: list[Boot] = []
     for _ in range(count):
-        for course in courses:
-            for contender in contenders:
-                if contender.built is None or _hopeless(boots, course, contender):
-                    continue
-                scenario = scenario_for(scenarios[course.key], contender.peer)
-                cmdline = f"{scenario.cmdline} {time.parameters}".rstrip()
-                scenario = replace(scenario, cmdline=cmdline)
-                its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
-                boot = _boot(course, contender, scenario, its_bench)
-                boots.append(boot)
-                yield boot
+        for course, contender, scenario in starts:
+            if contender.built is None or _hopeless(boots, course, contender):
+                continue
+            cmdline = f"{scenario.cmdline} {time.parameters}".rstrip()
+            its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
+            boot = _boot(course, contender, replace(scenario, cmdline=cmdline), its_bench)
+            boots.append(boot)
+            yield boot
+
+
+def pairs(
+    contenders: Sequence[Contender], courses: Sequence[Course]
+) -> list[tuple[Course, Contender, Scenario]]:
+    """Who starts on which course in one round, with what: those who have an image for it."""
+    plans = [(course, load_scenario(course.file)) for course in courses]
+    return [
+        (course, contender, scenario_for(scenario, contender.peer))
+        for course, scenario in plans
+        for contender in contenders
+        if contender.built is not None and can_boot(contender.peer, scenario)
+    ]
 
 
 def _hopeless(boots: Iterable[Boot], course: Course, contender: Contender) -> bool:

@@ -98,7 +98,7 @@ def _time(found: Comparison, course: Course, contender: Contender) -> str:
     if contender.built is None:
         return "no image"
     if not boots:
-        return "not booted"
+        return "-" if contender.peer is not None and not contender.peer.layers else "not booted"
     if spread is None:
         return f"does not boot (0 of {len(boots)})"
     cell = f"{spread.middle:.2f} ({spread.least:.2f}-{spread.most:.2f})"

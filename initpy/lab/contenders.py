@@ -9,11 +9,11 @@ from pathlib import Path
 
 from initpy import __version__
 from initpy.image.process import ToolError, run
-from initpy.lab.cache import PROJECT, cache_folder
+from initpy.lab.cache import PROJECT, cache_folder, locked
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel
-from initpy.lab.peers import PEERS, Peer, PeerSystem, peer_system
+from initpy.lab.peers import PEERS, Peer, PeerSystem, outdated, peer_system
 
 INITPY = "initpy"
 # The kernel tells compressions apart by these too (lib/decompress.c).
@@ -99,11 +99,14 @@ def _peer(
         return Contender(peer.name, system.version, peer, _measured(output))
     progress(f"building the generic image of {peer.name} (up to a minute)")
     making = output.with_suffix(".new")
-    try:
-        built = _timed(lambda: system.make_image(kernel, making), making)
-    except ToolError as error:
-        return Contender(peer.name, system.version, peer, None, f"no image: {error}")
-    making.rename(output)
+    with locked("peers"):
+        try:
+            built = _timed(lambda: system.make_image(kernel, making), making)
+        except ToolError as error:
+            return Contender(peer.name, system.version, peer, None, f"no image: {error}")
+        making.rename(output)
+        for older in outdated(output.parent, peer.name, output.name):
+            older.unlink()
     kept = Built(output, built.size, built.compression, built.seconds, built.processor)
     return Contender(peer.name, system.version, peer, kept)
 

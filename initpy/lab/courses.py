@@ -58,9 +58,17 @@ def scenario_for(scenario: Scenario, peer: Peer | None, thinking: float = THINKI
     )
 
 
+def can_boot(peer: Peer | None, scenario: Scenario) -> bool:
+    """Whether a contender has what the layers take; None stands for initpy."""
+    return peer is None or peer.layers or not _stacked(scenario.layers)
+
+
+def _stacked(layers: Iterable[Layer]) -> bool:
+    return any(layer.kind not in _SIMPLE for layer in layers)
+
+
 def _parameters(peer: Peer, layers: Iterable[Layer]) -> str:
-    stacked = any(layer.kind not in _SIMPLE for layer in layers)
-    return peer.parameters if stacked else ""
+    return peer.parameters if _stacked(layers) else ""
 
 
 def _files(peer: Peer | None, layers: Iterable[Layer]) -> tuple[tuple[str, str], ...]:
