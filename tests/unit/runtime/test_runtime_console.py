@@ -315,8 +315,11 @@ def test_a_stuck_console_stops_nothing_and_shows_later_what_it_missed(play: Play
     play(scene, 1)
 
 
-def test_closing_does_not_wait_for_a_stuck_console(play: Play) -> None:
+def test_closing_does_not_wait_for_a_stuck_console(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody reads the second port of a virtual machine: the handover must not wait for it."""
+    monkeypatch.setattr(consoles_module, "DRAIN_SECONDS", 0.05)
 
     async def scene(room: Room) -> None:
         for _ in range(1000):
