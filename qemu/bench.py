@@ -145,6 +145,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
         contenders,
         tuple(boots),
         memory,
+        judged=not arguments.steady,
     )
     return found, complete
 

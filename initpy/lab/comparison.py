@@ -24,6 +24,7 @@ class Comparison:
     contenders: tuple[Contender, ...]
     boots: tuple[Boot, ...]
     memory: Memory | str | None
+    judged: bool = True  # whether the times are of the kind that the targets are about
 
 
 def render(found: Comparison) -> str:
@@ -122,11 +123,11 @@ def _build(contender: Contender) -> str:
 
 
 def _targets(found: Comparison) -> tuple[Target, ...]:
-    return targets(found.contenders, found.boots, found.memory)
+    return targets(found.contenders, found.boots if found.judged else (), found.memory)
 
 
 def _verdicts(found: Comparison) -> list[list[str]]:
-    words = {True: "met", False: "MISSED", None: "not measured"}
+    words = {True: "met", False: "MISSED", None: "not measured" if found.judged else "not judged"}
     rows = [["target", "at most", "measured", ""]]
     for each in _targets(found):
         value = "" if each.value is None else f"{each.value:.2f} {each.unit}"

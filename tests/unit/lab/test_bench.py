@@ -1,6 +1,7 @@
 """The comparison: each contender is told what it needs, and figures are made of what was seen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,12 @@ def test_a_missed_target_is_marked() -> None:
     lines = render(comparison(*MEASURED)).splitlines()
     missed = [line for line in lines if line.endswith("MISSED")]
     assert [line.split(",")[1].split("'")[0] for line in missed] == [" time to dracut"]
+
+
+def test_times_by_another_clock_are_not_judged() -> None:
+    text = render(replace(comparison(*MEASURED), judged=False))
+    assert "MISSED" not in text
+    assert "not judged" in text
 
 
 def test_a_peer_that_does_not_boot_is_shown_with_the_reason() -> None:
