@@ -40,10 +40,9 @@ def start_udevd() -> int:
 def start_engine(started: float) -> tuple[int, int]:
     """Fork the engine: its process number, and the pipe on which it gives its orders.
 
-    Raises OSError when there is no memory for it.
-
     A fork shares the interpreter that is already there; a start of its own
-    would cost as much as the rest of PID 1.
+    would cost as much as the rest of PID 1. Raises OSError when there is no
+    memory for it.
     """
     orders, words = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(orders, False)
@@ -88,13 +87,25 @@ def main() -> None:
         from initpy.runtime.pid1 import Supervisor
 
         Supervisor(sys.argv[1:], started, ready, udevd, engine, orders).run()
-    except BaseException:  # noqa: BLE001 PID 1 has no caller to pass this on to
+    except BaseException as error:  # noqa: BLE001 PID 1 has no caller to pass this on to
+        stay(error)
+
+
+def stay(error: BaseException) -> None:
+    """Show what has failed and go on as PID 1: if it ended, the kernel would panic."""
+    try:
         import traceback
 
-        traceback.print_exc()
-        say("initpy has failed; the lines above say where. Press Ctrl-Alt-Del to restart.")
-        while True:
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                time.sleep(60)
+        traceback.print_exception(error)
+    except ImportError:  # the initramfs has been deleted already
+        say(repr(error))
+    try:
+        syscalls.reboot(syscalls.RB_ENABLE_CAD)  # the kernel's own way: nobody here listens
+    except OSError:
+        pass
+    say("initpy has failed; the lines above say where. Press Ctrl-Alt-Del to restart.")
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            time.sleep(60)

@@ -42,6 +42,7 @@ RB_AUTOBOOT = 0x1234567
 RB_HALT_SYSTEM = 0xCDEF0123
 RB_POWER_OFF = 0x4321FEDC
 RB_DISABLE_CAD = 0x0
+RB_ENABLE_CAD = 0x89ABCDEF
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (
