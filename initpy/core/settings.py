@@ -30,13 +30,12 @@ PROPERTY = {
 
 
 def unescape(text: str) -> str:
-    r"""Undo udev's `\x20` encoding of bytes; the bytes are UTF-8."""
+    r"""Undo udev's `\x20` encoding of bytes; bytes that are no UTF-8 stay distinct (PEP 383)."""
     if "\\x" not in text:
         return text
-    raw = re.sub(
-        rb"\\x([0-9a-fA-F]{2})", lambda code: bytes([int(code[1], 16)]), text.encode("utf-8")
-    )
-    return raw.decode("utf-8", "replace")
+    encoded = text.encode("utf-8", "surrogateescape")
+    raw = re.sub(rb"\\x([0-9a-fA-F]{2})", lambda code: bytes([int(code[1], 16)]), encoded)
+    return raw.decode("utf-8", "surrogateescape")
 
 
 class DeviceSpec(NamedTuple):
