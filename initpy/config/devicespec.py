@@ -28,7 +28,4 @@ def parse_device(text: str) -> DeviceSpec | None:
 
 
 def _named(naming: Naming, value: str) -> DeviceSpec | None:
-    try:
-        return DeviceSpec(naming, unescape(value)) if value else None
-    except UnicodeEncodeError:  # bytes that are no UTF-8, beside an escape
-        return None
+    return DeviceSpec(naming, unescape(value)) if value else None
