@@ -95,7 +95,10 @@ def parse(words: list[str]) -> argparse.Namespace:
         action="append",
         help="boot only this contender (may be given several times)",
     )
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    if arguments.json and not arguments.json.parent.is_dir():
+        parser.error(f"--json {arguments.json}: expected a file in a folder that exists")
+    return arguments
 
 
 def positive(text: str) -> int:
@@ -164,7 +167,11 @@ def main(words: list[str]) -> int:
         return 130
     print(f"\n{render(found)}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")
+        try:
+            arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")
+        except OSError as error:
+            print(f"bench: --json {arguments.json}: {error.strerror}", file=sys.stderr)
+            return 3
     return 0 if complete else 130
 
 

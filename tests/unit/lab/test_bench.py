@@ -10,9 +10,19 @@ from initpy.lab.benchmark import Boot, Memory, pairs, read_memory
 from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.contenders import INITPY, Built, Contender, compression_of
 from initpy.lab.courses import COURSES, NESTED, PLAIN, Course, scenario_for
+from initpy.lab.errors import LabError
 from initpy.lab.figures import ratio, spread_of, targets, typical_phases
+from initpy.lab.kernels import Kernel
 from initpy.lab.parse import load_scenario
-from initpy.lab.peers import BARE_INITRAMFS_TOOLS, DRACUT, INITRAMFS_TOOLS, PEERS, Peer, outdated
+from initpy.lab.peers import (
+    BARE_INITRAMFS_TOOLS,
+    DRACUT,
+    INITRAMFS_TOOLS,
+    PEERS,
+    Peer,
+    outdated,
+    peer_system,
+)
 from initpy.lab.phases import FIRST, LAST, Phase, kernel_seconds, phases
 
 CONSOLE = """\
@@ -113,6 +123,13 @@ def test_making_a_peer_anew_removes_its_older_copies_and_no_other_peers(tmp_path
         (tmp_path / name).mkdir()
     found = outdated(tmp_path, "initramfs-tools", names[0])
     assert [path.name for path in found] == [names[1]]
+
+
+def test_a_peer_that_only_root_could_make_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    kernel = Kernel("6.1", Path("vmlinuz"), Path("modules"))
+    with pytest.raises(LabError, match=r"dracut: only root .*\n  try: sudo make bench"):
+        peer_system(DRACUT, kernel, lambda _: None)
 
 
 # Figures
