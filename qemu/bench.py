@@ -19,7 +19,7 @@ it can do what initpy's image can, and bare, which boots plain ext4 faster; the
 promise is held against both.
 
 The peers are built in a small Debian of their own below ~/.cache/initpy/peers
-(made once by debootstrap, which needs root and the network, about 400 MB each);
+(made once by debootstrap, which needs root and the network, 1.2 GB in all);
 nothing is installed on this machine. A peer that cannot be built or does not boot
 is shown as such.
 
