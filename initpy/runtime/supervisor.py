@@ -20,6 +20,7 @@ READY_SOCKET = "initpy/udevd-ready"
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "NOTIFY_SOCKET": f"@{READY_SOCKET}",  # udevd says READY=1 there, see sd_notify(3)
+    "SYSTEMD_LOG_LEVEL": "notice",  # of udevd on the console; udev.log_level= overrides it
 }
 
 
