@@ -127,7 +127,7 @@ def _targets(found: Comparison) -> tuple[Target, ...]:
 
 
 def _verdicts(found: Comparison) -> list[list[str]]:
-    words = {True: "met", False: "MISSED", None: "not measured" if found.judged else "not judged"}
+    words = {True: "met", False: "MISSED", None: "not measured"}
     rows = [["target", "at most", "measured", ""]]
     for each in _targets(found):
         value = "" if each.value is None else f"{each.value:.2f} {each.unit}"
