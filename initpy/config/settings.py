@@ -68,7 +68,7 @@ def read_settings(
         try:
             if handler is not None:
                 handler(draft, parameter)
-            elif parameter.key.startswith(OURS) and parameter.key not in UNDERSTOOD_ELSEWHERE:
+            elif _is_unknown(parameter.key):
                 raise parameter.error("a parameter that initpy knows; it is ignored")
         except InputError as error:
             draft.problems.append(error)
@@ -80,7 +80,17 @@ def read_settings(
 
 
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
-OURS = ("rd.md", "rd.luks", "rd.lvm", "rd.timeout", "rd.shell", "rd.emergency", "initpy.")
+
+
+def _is_unknown(key: str) -> bool:
+    """True for what is meant for an initramfs and that this one does not know."""
+    return key.startswith(OURS) and not key.startswith(OTHERS) and key not in UNDERSTOOD_ELSEWHERE
+
+
+# Parameters for an initramfs: what is none of those is for the kernel or the real system.
+OURS = ("rd.", "initpy.")
+# udevd and systemd's tools read these themselves.
+OTHERS = ("rd.udev.", "rd.systemd.")
 # Compiled when they are needed: most command lines have neither.
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 ARRAY_UUID = "[0-9a-fA-F]{32}"

@@ -50,7 +50,7 @@ def test_an_empty_command_line_gives_the_defaults() -> None:
 
 def test_parameters_of_others_are_none_of_our_business() -> None:
     understood(
-        "BOOT_IMAGE=/vmlinuz console=ttyS0 splash zswap.enabled=1 systemd.unit=x rd.neednet=1"
+        "BOOT_IMAGE=/vmlinuz console=ttyS0 splash zswap.enabled=1 systemd.unit=x rd.udev.log_level=3"
     )
 
 
@@ -297,6 +297,10 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.md.uuid=mine", "rd.md.uuid: 'mine': expected the UUID of an array"),
         ("rd.lvm.lv=root", "rd.lvm.lv: 'root': expected VG/LV"),
         ("rd.lvm.vg=", "rd.lvm.vg: '': expected the name of a volume group"),
+        (
+            "rd.neednet=1",
+            "rd.neednet: '1': expected a parameter that initpy knows; it is ignored",
+        ),
         ("rd.md.imsm=0", "rd.md.imsm: '0': expected a parameter that initpy knows; it is ignored"),
         ("initpy.colour=red", "initpy.colour: 'red': expected a parameter that initpy knows"),
     ],
