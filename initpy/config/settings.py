@@ -82,11 +82,6 @@ def read_settings(
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
 
 
-def _is_unknown(key: str) -> bool:
-    """True for what is meant for an initramfs and that this one does not know."""
-    return key.startswith(OURS) and not key.startswith(OTHERS) and key not in UNDERSTOOD_ELSEWHERE
-
-
 # Parameters for an initramfs: what is none of those is for the kernel or the real system.
 OURS = ("rd.", "initpy.")
 # udevd and systemd's tools read these themselves.
@@ -102,6 +97,11 @@ UNDERSTOOD_ELSEWHERE = {
     "rd.luks.crypttab",
     "rd.luks.timeout",
 }
+
+
+def _is_unknown(key: str) -> bool:
+    """True for what is meant for an initramfs and that this one does not know."""
+    return key.startswith(OURS) and not key.startswith(OTHERS) and key not in UNDERSTOOD_ELSEWHERE
 
 
 def _root(draft: _Draft, parameter: Parameter) -> None:

@@ -8,7 +8,7 @@ started again, and the person types when they feel like it.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initpy.config.jobs import load_job_file
@@ -214,14 +214,14 @@ def _only(world: World, name: str) -> Device:
     return next(each for each in world.devices() if each.name == name)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stories(st.floats(0, 60)))
 def test_root_is_handed_over_once_whatever_the_order(story: Story) -> None:
     played = play(story)
     assert len([each for _, each in played.log if isinstance(each, HandOver)]) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stories(st.floats(0, 60)))
 def test_r7_degraded_only_when_the_gap_is_longer_than_the_timer(story: Story) -> None:
     played = play(story)
@@ -231,7 +231,7 @@ def test_r7_degraded_only_when_the_gap_is_longer_than_the_timer(story: Story) ->
         assert not played.world.degraded
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stories(st.none()))
 def test_r7_a_member_missing_for_ever_costs_the_timer_and_no_more(story: Story) -> None:
     played = play(story)

@@ -49,9 +49,7 @@ def test_an_empty_command_line_gives_the_defaults() -> None:
 
 
 def test_parameters_of_others_are_none_of_our_business() -> None:
-    understood(
-        "BOOT_IMAGE=/vmlinuz console=ttyS0 splash zswap.enabled=1 systemd.unit=x rd.udev.log_level=3"
-    )
+    understood("BOOT_IMAGE=/vmlinuz console=ttyS0 splash systemd.unit=x rd.udev.log_level=3")
 
 
 @pytest.mark.parametrize(
