@@ -39,11 +39,9 @@ def step(state: State, instance: Instance) -> None:
         deadline = Deadline(name, state.settings.md_timeout, GRACE_SECONDS, device.name)
         state.deadlines[name] = deadline
         instance.reason = f"has {_count(state, instance)}; waits for the others"
-    if (
-        instance.run
-        or instance.key in state.forced
-        or (deadline is not None and deadline.over(state.now))
-    ):
+    due = deadline is not None and deadline.over(state.now)
+    # A start that failed is tried again at once: its timer has run out already.
+    if due or instance.failures or instance.key in state.forced:
         state.deadlines.pop(name, None)
         state.forced.discard(instance.key)
         state.report(f"{device.name}: starting degraded, with {_count(state, instance)}")

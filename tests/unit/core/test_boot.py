@@ -94,6 +94,23 @@ def test_r7_an_array_starts_degraded_after_its_own_timer_and_says_so() -> None:
     assert "md127: starting degraded, with 1 of 2 members" in desk.reports()
 
 
+def test_r7_an_array_that_is_made_again_gets_its_full_timer_again() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(31)
+    desk.see(array("md127", ("vda",), "clean"))
+    desk.end("md-start@md127")
+    assert len(desk.runs("md-start@md127")) == 1
+    desk.lose("md127")
+    desk.see(array("md127", ("vda",), "inactive"), at=100)
+    desk.end("md-member@vda")  # its holder was gone: it has been offered to mdadm again
+    desk.wait(125)
+    assert len(desk.runs("md-start@md127")) == 1
+    desk.wait(131)
+    assert len(desk.runs("md-start@md127")) == 2
+
+
 def test_r7_a_member_that_arrives_in_time_prevents_the_degraded_start() -> None:
     desk = Desk()
     desk.see(member("vda"), array("md127", ("vda",), "inactive"))
