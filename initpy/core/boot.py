@@ -149,9 +149,10 @@ class Boot:
         self._wake_awaiting(device)
 
     def _wake_awaiting(self, device: Device | None) -> None:
-        for key in self._state.devices.indexed if device else ():
-            value = device.properties.get(key, "") if device else ""
-            for name in self._state.awaiting.get((key, value), ()):
+        if device is None:
+            return
+        for key in self._state.devices.indexed:
+            for name in self._state.awaiting.get((key, device.properties.get(key, "")), ()):
                 self._state.touch(self._state.instances[name])
 
     def _device_removed(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """Builds the tree that explains the present state (R23)."""
 
+from initpy.core.degraded import deadline_name
 from initpy.core.devices import Device
 from initpy.core.holding import ROOT_WAIT, holds
 from initpy.core.instance import Instance, JobState
@@ -21,7 +22,7 @@ def explain(state: State) -> Node:
         return Node(f"root {root}", "mounted", None, None, reason, tuple(children))
     if root is None:
         reason = "the command line has no root=: add one, e.g. root=UUID=…"
-    elif any(True for _ in state.by_role):
+    elif state.by_role:
         reason = f"found on {', '.join(sorted(state.by_role))}, not mounted"
     else:
         reason = "no device with that name has been seen"
@@ -39,7 +40,7 @@ def _work(state: State) -> list[Node]:
 
 
 def _job(state: State, instance: Instance) -> Node:
-    timer = state.deadlines.get(f"missing members of {instance.subject}")
+    timer = state.deadlines.get(deadline_name(instance))
     left, reason = None, instance.reason
     if timer is not None:
         left = timer.left(state.now)

@@ -4,7 +4,7 @@ from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
-from initpy.core.state import State, argv
+from initpy.core.state import State
 from initpy.core.timers import Timer
 
 # How long the effect of a command that ended well may take to show: udev runs
@@ -96,8 +96,9 @@ def start(
 ) -> None:
     """Run the instance's command (or `command`, filled in by a strategy)."""
     begin(state, instance)
-    words = argv(state, instance.definition, instance) if command is None else command
-    state.act(Run(instance.key, instance.run, words, instance.subject, secret))
+    if command is None:
+        command = tuple(state.fill(word, instance) for word in instance.definition.run)
+    state.act(Run(instance.key, instance.run, command, instance.subject, secret))
 
 
 def begin(state: State, instance: Instance) -> None:

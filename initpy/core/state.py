@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Moved, Report
 from initpy.core.deadlines import Deadline
-from initpy.core.definitions import JobDefinition, Strategy, Success
+from initpy.core.definitions import Strategy, Success
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
@@ -164,8 +164,3 @@ def normalised(name: str) -> str:
     """Names of arrays and volumes compared regardless of how their UUID is punctuated."""
     bare = name.lower().replace(":", "").replace("-", "")
     return bare if re.fullmatch("[0-9a-f]{32}", bare) else name
-
-
-def argv(state: State, definition: JobDefinition, instance: Instance) -> tuple[str, ...]:
-    """The command of a plain job with the subject's properties filled in."""
-    return tuple(state.fill(word, instance) for word in definition.run)

@@ -147,7 +147,7 @@ class Unlocker:
             state.report(f"{volume.name}: wrong passphrase")
         else:
             detail = event.error or f"status {event.status}"
-            state.report(f"{volume.name}: {memo.using} does not open it ({detail})", detail=typed)
+            state.report(f"{volume.name}: {memo.using} does not open it ({detail})")
         state.move(instance, Stimulus.RETRY, f"{memo.using} was refused")
         if typed and volume.tries and memo.wrong >= volume.tries:
             instance.failures = instance.definition.tries

@@ -50,35 +50,31 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
             repr((MAKER_PROGRAMS, MAKER_DRIVERS)).encode(),
         ]
     )
-    path = cache_folder("images") / f"maker-{key}.img"
-    with locked("maker-image"):
-        if path.exists():
-            return path
-        progress("building the image of the machine that makes disks")
-        _build_maker(kernel, path)
-        _prune("maker")
-    return path
-
-
-def _build_maker(kernel: Kernel, output: Path) -> None:
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
-        output=output,
+        output=cache_folder("images") / f"maker-{key}.img",
         jobs=(),
         programs=MAKER_PROGRAMS,
         drivers=MAKER_DRIVERS,
         init=MAKER_INIT.read_bytes(),
         python=False,
     )
-    _build(request)
+    return _cached("maker", request, "the image of the machine that makes disks", progress)
 
 
-def _build(request: BuildRequest) -> None:
-    try:
-        build(request)
-    except IncompleteError as error:
-        raise LabError(f"cannot build an image\n  try: make setup\n{error}") from error
+def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> Path:
+    """Build the image unless it is there; of several that need it, one does."""
+    with locked(f"{kind}-image"):
+        if request.output.exists():
+            return request.output
+        progress(f"building {what}")
+        try:
+            build(request)
+        except IncompleteError as error:
+            raise LabError(f"cannot build an image\n  try: make setup\n{error}") from error
+        _prune(kind)
+    return request.output
 
 
 def image_under_test(kernel: Kernel, progress: Progress) -> Path:
@@ -89,22 +85,15 @@ def image_under_test(kernel: Kernel, progress: Progress) -> Path:
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
     key = tree_digest(roots, (kernel.version, tool_versions()))
-    path = cache_folder("images") / f"initpy-{key}.img"
-    with locked("image"):
-        if path.exists():
-            return path
-        progress("building the image under test")
-        _build_generic(kernel, path)
-        _prune("initpy")
-    return path
-
-
-def _build_generic(kernel: Kernel, output: Path) -> None:
-    """What `initpy build` makes when it is given nothing but the kernel."""
+    # What `initpy build` makes when it is given nothing but the kernel.
     request = BuildRequest(
-        kernel=kernel.version, modules=kernel.modules, output=output, jobs=(PROJECT / "jobs",)
+        kernel=kernel.version,
+        modules=kernel.modules,
+        output=cache_folder("images") / f"initpy-{key}.img",
+        jobs=(PROJECT / "jobs",),
     )
-    _build(with_recipe(request, load_recipe(PROJECT / "build" / "generic.toml")))
+    recipe = load_recipe(PROJECT / "build" / "generic.toml")
+    return _cached("initpy", with_recipe(request, recipe), "the image under test", progress)
 
 
 def _prune(kind: str) -> None:
