@@ -15,7 +15,6 @@ from pathlib import Path
 from initpy.image import cpio
 from initpy.image.process import run
 from initpy.image.tree import Entry
-from initpy.lab import recipe as recipes_module
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
@@ -36,8 +35,8 @@ def disk_folder(recipe: Recipe) -> Path:
     """Where the disks of a recipe are, or will be."""
     key = digest(
         [
-            repr(recipe).encode(),
-            Path(recipes_module.__file__).read_bytes(),
+            repr(recipe.disks).encode(),
+            script(recipe, "").encode(),
             MAKER_INIT.read_bytes(),
             REAL_INIT.read_bytes(),
             tool_versions().encode(),

@@ -196,6 +196,17 @@ class Machine:
         """Pull out a disk; the guest takes a moment to let go."""
         self._monitor.execute("device_del", {"id": f"disk-{name}"})
 
+    def ask_kernel(self, keys: str, silence: float) -> None:
+        """Have the kernel say what it does: a break and a key for each (admin-guide/sysrq.rst).
+
+        Each answer is over when nothing was said for `silence` seconds.
+        """
+        for key in keys:
+            self._monitor.execute("chardev-send-break", {"id": "console"})
+            self.type(key)
+            while self.listen(silence):
+                pass
+
     def order(self, line: str) -> None:
         """Give the lab's agent in the guest one line."""
         if self._orders is None:

@@ -5,8 +5,9 @@ import shutil
 import stat
 import threading
 import time
+import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
-from initpy.lab.scenario import Deed, Scenario
+from initpy.lab.scenario import Deed, Outcome, Scenario
 from initpy.lab.verdict import (
     Observation,
     Verdict,
@@ -32,6 +33,7 @@ from initpy.lab.verdict import (
     outcome_of,
     reached,
     reasons_against,
+    stuck_tasks,
     tail_of,
 )
 
@@ -40,6 +42,9 @@ _TICK = 0.2
 _SETTLING = 3.0
 _AGENT = PROJECT / "qemu" / "agent.sh"
 _PANIC_TAIL = 1.0
+# What each processor does, which tasks are stuck, where every task is.
+_SYSRQ = "lwt"
+_SYSRQ_SILENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,23 @@ def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -
 
 
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
-    """Boot it and judge it; the logs are kept if it does not hold."""
+    """Boot it and judge it; the logs are kept if it does not hold.
+
+    A machine that has stopped as a whole, its kernel included, says nothing about what it
+    booted: it is given a second chance, with a warning.
+    """
+    verdict = _boot(scenario, bench, manner)
+    if verdict.stalled:
+        warnings.warn(
+            f"{scenario.name}: the virtual machine stood still, its kernel with it; it is booted "
+            f"once more (logs: {verdict.logs})",
+            stacklevel=2,
+        )
+        verdict = _boot(scenario, bench, manner)
+    return verdict
+
+
+def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     logs = cache_folder("logs", f"{scenario.name}-{stamp}-{os.getpid()}")
     began = time.monotonic()
@@ -95,6 +116,10 @@ def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         with Machine(spec, folder) as machine:
             try:
                 seen = _watch(machine, scenario, director, bench.patience, manner)
+                late = outcome_of(seen) is Outcome.NOTHING and seen.ended is None
+                # Only for the logs: the verdict is on what the machine did before.
+                examined = late and not manner.cancelled.is_set()
+                answer = _examine(machine) if examined else ""
             finally:
                 _write_logs(logs, machine)
     wall = time.monotonic() - began
@@ -110,7 +135,8 @@ def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         facts=facts_of(seen),
         journal=journal_of(seen),
         logs=logs if logs.exists() else None,
-        tail=tail_of(seen.text),
+        tail=f"{tail_of(seen.text)}\n{stuck_tasks(answer)}".strip(),
+        stalled=examined and not answer,
     )
 
 
@@ -122,7 +148,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         path: File(content.encode(), 0o600)
         for path, content in scenario.files
     }
-    words = [scenario.cmdline, "console=ttyS0"]
+    # The last is for `_examine`; nothing else takes notice of it.
+    words = [scenario.cmdline, "console=ttyS0", "sysrq_always_enabled"]
     if orders:
         agent = _AGENT.read_text().replace('"$ORDERS"', str(orders))
         files["/lab-agent"] = File(agent.encode(), 0o755)
@@ -180,6 +207,14 @@ def _watch(
             if settled is not None and now > settled + _SETTLING and not manner.interactive:
                 return seen
     return _observe(machine, director, None)
+
+
+def _examine(machine: Machine) -> str:
+    """What the kernel of a machine that hangs says about where it stands; "" for nothing at all."""
+    before = len(machine.text)
+    with suppress(LabError):
+        machine.ask_kernel(_SYSRQ, _SYSRQ_SILENCE)
+    return machine.text[before:]
 
 
 def _perform(machine: Machine, act: Act) -> None:

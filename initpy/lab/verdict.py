@@ -17,6 +17,10 @@ _SHELL = re.compile(r"^\(initramfs\) # ", re.MULTILINE)
 _STAMP = r"^.*?\[ *(\d+\.\d+)\] "
 _INIT_STAMP = re.compile(_STAMP + r"Run /\S+ as init process", re.MULTILINE)
 _REAL_STAMP = re.compile(_STAMP + re.escape(REAL_INIT), re.MULTILINE)
+# Processes of the initramfs; the kernel's own threads have other names.
+_PROGRAM = re.compile(
+    r"init|udev|\(udev|lvm|vgchange|pvscan|mdadm|mdmon|cryptsetup|dmsetup|mount|modprobe"
+)
 _FACT = re.compile(r"INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
 
 
@@ -43,6 +47,7 @@ class Verdict:
     journal: tuple[dict[str, Any], ...] = ()
     logs: Path | None = None
     tail: str = ""
+    stalled: bool = False  # the machine as a whole stood still: nothing was shown about the boot
 
     @property
     def holds(self) -> bool:
@@ -140,3 +145,13 @@ def tail_of(text: str, lines: int = 40) -> str:
     before, panic, after = text.partition(_PANIC)
     kept = before + panic + after.partition("\n")[0]
     return "\n".join(kept.splitlines()[-lines:])
+
+
+def stuck_tasks(answer: str, lines: int = 16) -> str:
+    """Of the kernel's answer to sysrq-t, where the programs of the boot stand (not its threads)."""
+    kept = []
+    for task in re.split(r"^.*\btask:", answer, flags=re.MULTILINE)[1:]:
+        head, *trace = task.splitlines()
+        if _PROGRAM.match(head):
+            kept += [f"task {head}", *(line for line in trace if "+0x" in line)][:lines]
+    return "\n".join(kept)

@@ -13,6 +13,7 @@ from initpy.lab.verdict import (
     outcome_of,
     reached,
     reasons_against,
+    stuck_tasks,
     tail_of,
 )
 
@@ -106,3 +107,18 @@ def test_the_journal_skips_broken_lines() -> None:
 def test_the_tail_of_a_panic_is_what_led_to_it() -> None:
     text = "python: no such file\n[1.0] Kernel panic - not syncing: init\nCall Trace:\n foo\n"
     assert tail_of(text).splitlines()[-1] == "[1.0] Kernel panic - not syncing: init"
+
+
+def test_of_the_kernels_answer_only_the_programs_of_the_boot_are_kept() -> None:
+    answer = (
+        "[    9.1] sysrq: Show State\n"
+        "[    9.2] task:kworker/0:1     state:I stack:0     pid:9\n"
+        "[    9.2]  worker_thread+0xbd/0x3d0\n"
+        "[    9.3] task:initpy-engine   state:D stack:0     pid:88\n"
+        "[    9.3] Call Trace:\n"
+        "[    9.3]  schedule+0x5a/0xd0\n"
+    )
+
+    assert stuck_tasks(answer) == (
+        "task initpy-engine   state:D stack:0     pid:88\n[    9.3]  schedule+0x5a/0xd0"
+    )
