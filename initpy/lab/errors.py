@@ -8,3 +8,7 @@ Progress = Callable[[str], None]
 
 class LabError(RuntimeError):
     """The world misbehaved: a machine that died; the message says what to do."""
+
+
+class MachineStalled(UserWarning):
+    """The emulator stood still with all that ran in it; the boot is done once more."""

@@ -18,7 +18,7 @@ from initpy.lab.acceleration import accelerator
 from initpy.lab.cache import PROJECT, cache_folder
 from initpy.lab.director import Act, Director, Type
 from initpy.lab.disks import copy_disk, prepare_disks
-from initpy.lab.errors import LabError, Progress
+from initpy.lab.errors import LabError, MachineStalled, Progress
 from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
@@ -100,6 +100,7 @@ def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         warnings.warn(
             f"{scenario.name}: the virtual machine stood still, its kernel with it; it is booted "
             f"once more (logs: {verdict.logs})",
+            MachineStalled,
             stacklevel=2,
         )
         verdict = _boot(scenario, bench, manner)
