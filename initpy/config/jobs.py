@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
-    "identity", "publishes", "timeout", "tries", "retry_after",
+    "identity", "reveals", "publishes", "timeout", "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
@@ -188,6 +188,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         after=table.words("after"),
         layer=layer,
         identity=table.words("identity"),
+        reveals=table.get("reveals", bool, "true or false", False),
         publishes=table.words("publishes"),
         timeout=table.number("timeout", 60, 0),
         tries=int(table.number("tries", 3, 1)),

@@ -177,6 +177,8 @@ class Boot:
         if instance.key in state.instances:
             return
         state.instances[instance.key] = instance
+        if job.reveals:
+            state.revealing.append(instance)
         if subject is not None:
             state.by_subject.setdefault(subject, []).append(instance)
         for pair in state.awaited(instance):

@@ -58,6 +58,7 @@ class JobDefinition(NamedTuple):
     after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs
     layer: Layer | None = None
     identity: tuple[str, ...] = ()  # templates compared with the names people gave (R1)
+    reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
     publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties
     timeout: float = 60.0  # seconds for the command; 0 = as long as it takes
     tries: int = 3

@@ -50,6 +50,12 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
         yield from people
     else:
         yield from (each for each in people if _may_reveal(state, each, deadline.subject))
+        # A disk of a server that is slow, or down at first, is still to come.
+        yield from (
+            each
+            for each in state.revealing
+            if each.expected and _may_reveal(state, each, deadline.subject)
+        )
         # Work in progress may reveal a member too.
         for strategy in (Strategy.RUN, Strategy.DEGRADED_START):
             for instance in state.pending[strategy].values():
@@ -60,7 +66,10 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
 def _may_reveal(state: State, instance: Instance, array: str) -> bool:
     """True when the job could reveal a member of the array.
 
-    What stands on the array cannot: it is there only after the array.
+    What stands on the array cannot: it is there only after the array. A job on
+    the boot itself can when it says so.
     """
     subject = instance.subject
-    return subject is not None and not state.devices.stands_on(subject, array)
+    if subject is None:
+        return instance.definition.reveals
+    return not state.devices.stands_on(subject, array)

@@ -115,6 +115,12 @@ class Instance:
         """True while it may still change the world without a new event."""
         return self.busy or self.state is JobState.READY
 
+    @property
+    def expected(self) -> bool:
+        """True while it is pending, or will be tried again."""
+        tried = self.state is JobState.FAILED and self.failures < self.definition.tries
+        return self.pending or tried
+
     def move(self, stimulus: Stimulus, now: float, reason: str) -> JobState:
         """Apply a transition of the table and return the state before.
 

@@ -26,6 +26,7 @@ class State:
     devices: DeviceGraph = field(default_factory=DeviceGraph)
     instances: dict[str, Instance] = field(default_factory=dict)
     by_subject: dict[str, list[Instance]] = field(default_factory=dict)
+    revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
     pending: dict[Strategy, dict[str, Instance]] = field(
         default_factory=lambda: {each: {} for each in Strategy}
     )

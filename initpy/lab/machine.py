@@ -187,6 +187,15 @@ class Machine:
         """QEMU's events since the last call."""
         return self._monitor.events()
 
+    @property
+    def end(self) -> str:
+        """How QEMU has ended, as a process."""
+        if self._qemu.isalive():
+            return "still alive"
+        if self._qemu.signalstatus is not None:
+            return f"killed by signal {self._qemu.signalstatus}"
+        return f"exit status {self._qemu.exitstatus}"
+
     def plug(self, name: str) -> None:
         """Plug in a disk that the specification names."""
         drive = next(drive for drive in self.spec.drives if drive.name == name)

@@ -125,6 +125,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
                 _write_logs(logs, machine)
     wall = time.monotonic() - began
     reasons = reasons_against(scenario.expect, seen)
+    (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
         shutil.rmtree(logs, ignore_errors=True)
     return Verdict(
@@ -240,7 +241,7 @@ def _ending(machine: Machine) -> str:
             if event.name == "SHUTDOWN":
                 return event.reason
         time.sleep(0.1)
-    return "QEMU ended without saying why"
+    return f"ended without saying why, {machine.end}"
 
 
 def _write_logs(logs: Path, machine: Machine) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Ask, Mount, Report, Run
 from initpy.core.boot import Boot
+from initpy.core.definitions import JobDefinition
 from initpy.core.devices import Device
 from initpy.core.events import (
     Answered,
@@ -69,10 +70,15 @@ def filesystem(
 class Desk:
     """Drives a Boot and keeps what it did, with the times."""
 
-    def __init__(self, asked: Settings | None = None, load_modules: bool = True) -> None:
+    def __init__(
+        self,
+        asked: Settings | None = None,
+        load_modules: bool = True,
+        also: tuple[JobDefinition, ...] = (),
+    ) -> None:
         self.load_modules = load_modules  # at once, whenever a job does so
         jobs = [job for file in map(load_job_file, JOBS.glob("*.toml")) for job in file.jobs]
-        self.boot = Boot(asked or settings(), jobs)
+        self.boot = Boot(asked or settings(), [*jobs, *also])
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []
         self.give(BootStarted())
