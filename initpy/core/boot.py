@@ -39,6 +39,8 @@ from initpy.core.unlock import Unlocker, drop_prompt, next_prompt
 
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
 STEP_LIMIT = 10_000
+# How long tools that root does not stand on may keep the real system waiting.
+TOOL_PATIENCE = 5.0
 
 
 class Boot:
@@ -50,6 +52,7 @@ class Boot:
         self._state = State(settings, devices=DeviceGraph(keys))
         self._unlocker = Unlocker()
         self._armed: float | None = None
+        self._patience_armed = False
         self._index: dict[tuple[str, str | None], list[JobDefinition]] = {}
         for job in self._jobs:
             for key in job.match.index_keys():
@@ -251,25 +254,48 @@ class Boot:
             state.touch(state.instances[key])
 
     def _hand_over_when_ready(self) -> None:
-        """Hand over once root is mounted, named volumes are open (R1) and no tool is at work.
-
-        A tool that is killed half-way leaves its layer half made; what root
-        stands on may be there before the tool that made it has ended.
-        """
+        """Hand over once root is mounted, named volumes are open (R1) and no tool is at work."""
         state = self._state
         if SYSROOT not in state.mounted or state.handed_over or state.refused:
             return
-        if any(True for _ in self._named()) or any(
-            each.state is JobState.RUNNING
-            for pending in state.pending.values()
-            for each in pending.values()
-        ):
+        if any(True for _ in self._named()) or self._tools_at_work():
             return
         state.handed_over = True
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
         self._unlocker.wipe(state)
         state.act(HandOver(SYSROOT, state.settings.init))
+
+    def _tools_at_work(self) -> bool:
+        """True while there is a tool to wait for before the handover, which would end it.
+
+        What root stands on may be there before the tool that made it has ended, and a tool
+        that is killed half-way leaves its layer half made. One that works for other devices
+        gets some seconds: it may hang, and the real system starts it again.
+        """
+        state = self._state
+        running = [
+            each
+            for pending in state.pending.values()
+            for each in pending.values()
+            if each.state is JobState.RUNNING
+        ]
+        if not running:
+            return False
+        if any(
+            each.subject is not None and state.devices.stands_on(root, each.subject)
+            for each in running
+            for root in state.by_role
+        ):
+            return True
+        if not self._patience_armed:
+            self._patience_armed = True
+            state.timers.start(Timer.HAND_OVER, "", state.now + TOOL_PATIENCE)
+        elif not state.timers.armed(Timer.HAND_OVER, ""):
+            what = ", ".join(state.describe(each) for each in running)
+            state.report(f"the real system starts although this has not ended: {what}")
+            return False
+        return True
 
     def _named(self) -> Iterator[Instance]:
         """The volumes still locked that people named and that the boot must wait for."""

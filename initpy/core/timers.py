@@ -11,6 +11,7 @@ class Timer(enum.Enum):
     LIMIT = "time limit"  # of a running command
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
+    HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     NOTICE = "notice"  # tell people that the boot still waits
 
 

@@ -365,6 +365,19 @@ def test_the_handover_waits_for_tools_at_work() -> None:
     assert len(desk.actions(HandOver)) == 1
 
 
+def test_a_tool_that_root_does_not_stand_on_keeps_the_real_system_waiting_for_seconds_only() -> (
+    None
+):
+    desk = Desk()
+    desk.see(member("vdb"), filesystem("vda"))
+    desk.mount("/dev/vda")
+    desk.wait(4.5)
+    assert desk.actions(HandOver) == []
+    desk.wait(5.5)
+    assert len(desk.actions(HandOver)) == 1
+    assert "add /dev/vdb to its array" in desk.reports()
+
+
 def test_r1_the_prompt_goes_away_when_root_is_found_without_it() -> None:
     desk = Desk()
     desk.see(luks("vda"))
