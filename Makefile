@@ -1,6 +1,6 @@
 # initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
 # second run takes a fraction of a second.
-.PHONY: help setup demo test lint unit boots bench clean distclean
+.PHONY: help setup demo test lint unit quick-boots boots bench clean distclean
 
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests.
@@ -10,10 +10,11 @@ DEMO := qemu/demo.toml
 help:
 	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"
 	@echo "make demo AUTO=1 the same, the passphrase is typed for you"
-	@echo "make test        lint, types, unit tests and boots"
+	@echo "make test        lint, types, unit tests and the quick boots"
 	@echo "make lint        ruff and mypy"
 	@echo "make unit        tests without a virtual machine"
-	@echo "make boots       every scenario of tests/scenarios in QEMU, JOBS=$(JOBS) at a time"
+	@echo "make quick-boots the scenarios that take under half a minute, JOBS=$(JOBS) at a time"
+	@echo "make boots       the full matrix: every scenario of tests/scenarios in QEMU"
 	@echo "make bench       boot time against initramfs-tools and dracut"
 	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12)"
 	@echo "make clean       remove cached images, disks and logs"
@@ -30,7 +31,7 @@ else
 	@$(PYTHON) -m initpy boot --interactive --timeline $(DEMO)
 endif
 
-test: lint unit boots
+test: lint unit quick-boots
 
 lint: setup
 	$(PYTHON) -m ruff check
@@ -41,6 +42,9 @@ unit: setup
 	$(PYTHON) -m pytest -m "not boot"
 
 # Scheduled one by one, so that a long boot does not wait behind another.
+quick-boots: setup
+	$(PYTHON) -m pytest -m "boot and not slow" -n $(JOBS) --dist worksteal tests/boot
+
 boots: setup
 	$(PYTHON) -m pytest -m boot -n $(JOBS) --dist worksteal tests/boot
 

@@ -28,7 +28,7 @@ MAKER_DRIVERS = (
     "cbc", "aesni-intel", "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
     "algif_skcipher", "algif_hash",
 )  # fmt: skip
-_KEPT = 6  # image files kept per kind; each is about 15 MB
+_KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
 
 
 def tool_versions() -> str:

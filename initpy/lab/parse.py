@@ -5,17 +5,15 @@ from pathlib import Path
 
 from initpy.lab.reader import Table, read_table
 from initpy.lab.scenario import (
-    Cue,
-    Deed,
     Disk,
     Expectation,
-    Fault,
     Layer,
     Outcome,
     Partition,
     Person,
     Scenario,
 )
+from initpy.lab.trouble import read_cue, read_damage, read_fault
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
@@ -43,12 +41,15 @@ def load_scenario(path: Path) -> Scenario:
             raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
     layers = _layers(top, disks, files)
     people = tuple(_person(table) for table in top.tables("person"))
-    faults = tuple(_fault(table, disks) for table in top.tables("fault"))
-    expect = _expectation(top.table("expect"))
+    faults = tuple(read_fault(table, disks) for table in top.tables("fault"))
+    damages = tuple(read_damage(table, disks) for table in top.tables("damage"))
+    expect = _expectation(top.table("expect"), disks)
+    slow = top.boolean("slow", False)
     top.end()
     return Scenario(
-        path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect
-    )
+        path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
+        slow, damages,
+    )  # fmt: skip
 
 
 def _name(table: Table, taken: set[str]) -> str:
@@ -157,39 +158,13 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("on", f"one name for {layer.kind}")
 
 
-def _cue(table: Table) -> Cue:
-    at = table.optional_number("at")
-    when = table.pattern("when") if table.has("when") else None
-    after = table.number("after", 0)
-    if (at is None) == (when is None):
-        raise table.wrong("when", "either `when` (a text on the console) or `at` (seconds)")
-    if at is not None and after:
-        raise table.wrong("after", "no `after` beside `at`")
-    return Cue(at, when, after)
-
-
 def _person(table: Table) -> Person:
-    person = Person(_cue(table), table.string("type"))
+    person = Person(read_cue(table), table.string("type"))
     table.end()
     return person
 
 
-def _fault(table: Table, disks: tuple[Disk, ...]) -> Fault:
-    cue = _cue(table)
-    words = table.string("do").split()
-    names = [disk.name for disk in disks]
-    if words == [Deed.KILL_ENGINE]:
-        fault = Fault(cue, Deed.KILL_ENGINE)
-    elif len(words) == 2 and words[0] in (Deed.PLUG, Deed.UNPLUG) and words[1] in names:
-        fault = Fault(cue, Deed(words[0]), words[1])
-    else:
-        known = ", ".join(names)
-        raise table.wrong("do", f"kill-engine, or plug or unplug with one of the disks {known}")
-    table.end()
-    return fault
-
-
-def _expectation(table: Table) -> Expectation:
+def _expectation(table: Table, disks: tuple[Disk, ...]) -> Expectation:
     outcome = Outcome(table.choice("outcome", [each.value for each in Outcome][:-2]))
     facts = table.table("facts")
     expect = Expectation(
@@ -198,8 +173,12 @@ def _expectation(table: Table) -> Expectation:
         table.patterns("console"),
         table.patterns("never"),
         tuple((key, facts.pattern(key)) for key in facts.content),
+        table.strings("unchanged"),
     )
     table.end()
+    if not set(expect.unchanged) <= {disk.name for disk in disks}:
+        known = ", ".join(disk.name for disk in disks)
+        raise table.wrong("unchanged", f"some of the disks {known}")
     if expect.facts and outcome is not Outcome.BOOTED:
         raise table.wrong("outcome", "booted, because only the real init reports facts")
     return expect

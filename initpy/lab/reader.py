@@ -86,6 +86,13 @@ class Table:
             raise self.wrong(key, "a number of zero or more")
         return float(value)
 
+    def integer(self, key: str) -> int:
+        """A whole number, which may be negative; it must be there."""
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(key, "a whole number")
+        return value
+
     def strings(self, key: str) -> tuple[str, ...]:
         """A list of texts, empty if the key is not there."""
         value = self._take(key)

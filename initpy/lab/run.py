@@ -8,12 +8,13 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image import cpio
 from initpy.image.tree import Entry, File, Node
+from initpy.lab import damage
 from initpy.lab.acceleration import accelerator
 from initpy.lab.cache import PROJECT, cache_folder
 from initpy.lab.director import Act, Director, Type
@@ -113,6 +114,8 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     began = time.monotonic()
     with machine_folder() as folder:
         spec = machine_spec(scenario, bench, folder)
+        watched = {name: folder / f"{name}.raw" for name in scenario.expect.unchanged}
+        before = {name: damage.fingerprint(file) for name, file in watched.items()}
         director = Director(scenario, people=manner.people)
         with Machine(spec, folder) as machine:
             try:
@@ -123,6 +126,8 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
                 answer = _examine(machine) if examined else ""
             finally:
                 _write_logs(logs, machine)
+        written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
+        seen = replace(seen, written=tuple(written))
     wall = time.monotonic() - began
     reasons = reasons_against(scenario.expect, seen)
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
@@ -165,6 +170,9 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     for disk in scenario.disks:
         file = folder / f"{disk.name}.raw"
         copy_disk(scenario.recipe(), disk.name, file)
+        for each in scenario.damages:
+            if each.disk == disk.name:
+                damage.apply(each, file)
         drives.append(Drive(disk.name, file, disk.present, disk.bus))
     return MachineSpec(
         kernel=bench.kernel.image,

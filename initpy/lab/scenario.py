@@ -97,6 +97,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes written over a disk's content before the machine is switched on."""
+
+    disk: str
+    at: int  # negative: from the end
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """What must be true in the end."""
 
@@ -105,6 +114,7 @@ class Expectation:
     console: tuple[re.Pattern[str], ...] = ()
     never: tuple[re.Pattern[str], ...] = ()
     facts: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    unchanged: tuple[str, ...] = ()  # disks that nothing may have been written to
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,8 @@ class Scenario:
     people: tuple[Person, ...]
     faults: tuple[Fault, ...]
     expect: Expectation
+    slow: bool = False  # only run with the full matrix
+    damages: tuple[Damage, ...] = ()
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ class Observation:
     channel: str = ""  # the lab's own serial port
     ended: str | None = None  # why the machine ended, in QEMU's words; None: it still runs
     undone: tuple[str, ...] = ()  # what people and faults were still to do
+    written: tuple[str, ...] = ()  # disks whose content is not what it was at power-on
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
         match = pattern.search(seen.text)
         if match:
             reasons.append(f"the console said {match[0]!r}, which it never must")
+    written = [name for name in expect.unchanged if name in seen.written]
+    reasons += [f"disk {name} was written to, which it never must" for name in written]
     facts = facts_of(seen)
     for key, wanted in expect.facts:
         value = facts.get(key)

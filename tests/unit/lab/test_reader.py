@@ -8,6 +8,7 @@ from initpy.config.errors import InputError
 from initpy.lab.parse import load_scenario
 from initpy.lab.scenario import Deed, Outcome
 
+DAMAGE = '[[damage]]\ndisk = "a"\n'
 GOOD = """\
 title = "a disk"
 [machine]
@@ -78,6 +79,13 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('holds = "root"', 'holds = "usr"', ":18: layer[2].holds: 'usr': expected one of"),
         ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),
         ('title = "a disk"', "", ": title: None: expected a text"),
+        ("[expect]", '[[damage]]\ndisk = "c"\n[expect]', ":27: damage[1].disk: 'c': expected one"),
+        ("[expect]", f'{DAMAGE}at = "gpt"\n[expect]', ":28: damage[1].at: 'gpt': expected one of"),
+        ("[expect]", f"{DAMAGE}at = 67108864\n[expect]", ":28: damage[1].at: 67108864: expected a"),
+        ("[expect]", f"{DAMAGE}at = 0\n[expect]", ":26: damage[1].bytes: None: expected one of"),
+        ("[expect]", f'{DAMAGE}at = -2\nzero = "3"\n[expect]', ": '3': expected between 1 and 2"),
+        ("[expect]", f'{DAMAGE}at = 0\nbytes = "xx"\n[expect]', ": 'xx': expected hexadecimal"),
+        ("[expect]", '[expect]\nunchanged = ["c"]', ":27: expect.unchanged: ['c']: expected some"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(
