@@ -1,8 +1,16 @@
 """Device names as people write them: `UUID=…`, `LABEL="a b"`, `/dev/…`."""
 
+import re
+
 from initpy.core.settings import DeviceSpec, Naming, unescape
 
 EXPECTED = "UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev"
+
+# The kernel's own forms for root=, see devt_from_devname() in block/early-lookup.c: decimal
+# MAJOR:MINOR, or both in one hexadecimal number as in `stat -c %D`.
+NUMBERS = r"([0-9]{1,4}):([0-9]{1,7})"
+HEXADECIMAL = r"(?:0x)?([0-9a-fA-F]{3,8})"
+PART_OFFSET = r"(.+)/PARTNROFF=(-?[0-9]{1,3})"
 
 # /dev/disk/by-… links exist for these too, but a property is there before the link is.
 BY_LINK = {
@@ -27,5 +35,20 @@ def parse_device(text: str) -> DeviceSpec | None:
     return None
 
 
+def parse_root(text: str) -> DeviceSpec | None:
+    """As `parse_device`, with the forms that only root= has: gpt-auto, and the kernel's numbers."""
+    if text == "gpt-auto":
+        return DeviceSpec(Naming.GPT_AUTO, "")
+    if found := re.fullmatch(NUMBERS, text):
+        return DeviceSpec(Naming.NUMBER, f"{int(found[1])}:{int(found[2])}")
+    if found := re.fullmatch(HEXADECIMAL, text):
+        number = int(found[1], 16)
+        major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
+        return DeviceSpec(Naming.NUMBER, f"{major}:{minor}")
+    return parse_device(text)
+
+
 def _named(naming: Naming, value: str) -> DeviceSpec | None:
+    if naming is Naming.PARTUUID and (found := re.fullmatch(PART_OFFSET, value)):
+        return DeviceSpec(naming, found[1].lower(), int(found[2]))
     return DeviceSpec(naming, unescape(value)) if value else None

@@ -26,6 +26,8 @@ IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
 LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# These act by themselves.
+MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options"}}
 
@@ -169,7 +171,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
     if needs not in ("ready", "present"):
         raise InputError(f"{table.where}: needs", needs, "'ready' or 'present'")
     run = table.words("run")
-    if not run and strategy is not Strategy.MOUNT_ROOT:
+    if not run and strategy not in MOUNTS:
         raise InputError(f"{table.where}: run", None, "a command as a list of strings")
     once = table.get("once", bool, "true or false", False)
     match = table.strings("match")

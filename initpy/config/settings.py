@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from initpy.config import crypttab
+from initpy.config import crypttab, root
 from initpy.config.commandline import Parameter, parse
-from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.devicespec import parse_device
 from initpy.config.errors import InputError
 from initpy.core.definitions import Layer
 from initpy.core.settings import (
@@ -41,6 +41,8 @@ class _Draft:
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
+    root_given: bool = False
+    usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     panic: int = 0
     emergency: Emergency | None = None
 
@@ -72,6 +74,7 @@ def read_settings(
                 raise parameter.error("a parameter that initpy knows; it is ignored")
         except InputError as error:
             draft.problems.append(error)
+    _finish_root(draft)
     _finish_waits(draft)
     _finish_emergency(draft)
     _finish_volumes(draft)
@@ -105,10 +108,28 @@ def _is_unknown(key: str) -> bool:
 
 
 def _root(draft: _Draft, parameter: Parameter) -> None:
-    device = parse_device(parameter.text(EXPECTED))
-    if device is None:
-        raise parameter.error(EXPECTED)
-    draft.set(root=device)
+    draft.root_given = True
+    draft.set(root=root.device(parameter))
+
+
+def _usr(draft: _Draft, parameter: Parameter) -> None:
+    draft.usr[parameter.key] = parameter
+
+
+def _finish_root(draft: _Draft) -> None:
+    """Without root= a partition may say that it is (systemd-gpt-auto-generator(8)).
+
+    One that was mistyped is not made up for: another root than the one meant is worse than none.
+    """
+    if not draft.root_given:
+        draft.set(root=DeviceSpec(Naming.GPT_AUTO, ""))
+    root_device = draft.settings.root
+    if root_device is None:
+        return
+    try:
+        draft.set(usr=root.usr(draft.usr, root_device))
+    except InputError as error:
+        draft.problems.append(error)
 
 
 def _wait(draft: _Draft, parameter: Parameter) -> None:
@@ -335,6 +356,13 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
     "ro": lambda draft, p: draft.mount(writable=False),
     "rw": lambda draft, p: draft.mount(writable=True),
+    "mount.usr": _usr,
+    "mount.usrfstype": _usr,
+    "mount.usrflags": _usr,
+    "rd.overlay": lambda draft, p: draft.set(overlay=root.overlay(p)),
+    "rd.live.overlay.overlayfs": lambda draft, p: draft.set(overlay=root.overlay(p)),
+    "overlayroot": lambda draft, p: draft.set(overlay=root.overlayroot(p)),
+    "systemd.volatile": lambda draft, p: draft.set(overlay=root.volatile(p)),
     "init": lambda draft, p: draft.set(init=_absolute(p)),
     "rootwait": _wait,
     "rootdelay": _wait,

@@ -25,7 +25,11 @@ class Stop(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """Mount a file system; the first of `types` that works. Answered by `JobEnded`, `Mounted`."""
+    """Mount a file system; the first of `types` that works. Answered by `JobEnded`, `Mounted`.
+
+    With `overlay`, changes go elsewhere: to that device with that type of file system, or to
+    memory, which is called tmpfs and has no device.
+    """
 
     job: str
     run: int
@@ -33,6 +37,7 @@ class Mount(NamedTuple):
     target: str
     types: tuple[str, ...]
     options: tuple[str, ...]
+    overlay: tuple[str, str] | None = None
 
 
 class Ask(NamedTuple):

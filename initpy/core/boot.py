@@ -11,10 +11,10 @@ where another one stopped (R5).
 
 from collections.abc import Callable, Iterable, Iterator
 
-from initpy.core import degraded, failing, mounting
+from initpy.core import degraded, failing, mounting, partial, roles
 from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import JobDefinition, Strategy
-from initpy.core.devices import ROLE, Device, DeviceGraph
+from initpy.core.devices import Device, DeviceGraph
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -49,6 +49,7 @@ class Boot:
     def __init__(self, settings: Settings, jobs: Iterable[JobDefinition]) -> None:
         self._jobs = tuple(jobs)
         keys = frozenset(key for job in self._jobs for key in job.success.device or {})
+        keys |= frozenset(roles.indexed(settings.root))
         self._state = State(settings, devices=DeviceGraph(keys))
         self._unlocker = Unlocker()
         self._armed: float | None = None
@@ -62,6 +63,8 @@ class Boot:
             Strategy.UNLOCK: self._unlocker.step,
             Strategy.DEGRADED_START: degraded.step,
             Strategy.MOUNT_ROOT: mounting.step,
+            Strategy.MOUNT_PARTIAL: partial.step,
+            Strategy.MOUNT_FURTHER: mounting.step_further,
         }
 
     @property
@@ -109,10 +112,19 @@ class Boot:
                 self._device_removed(name)
             case JobEnded():
                 self._job_ended(event)
-            case Mounted(target, source):
+            case Mounted(target, source, further):
                 state.mounted[target] = source
                 if target == SYSROOT:
+                    state.further = mounting.further(state, further)
+                if state.further:
+                    # The marks go on to the next places when these are seen to be done.
+                    state.touch_all(state.instances.values())
+                    self._settle_dirty()
+                    self._look_at_all(roles.refresh_all(state))
+                if state.complete:
                     failing.stop_clock(state)
+                elif target == SYSROOT:
+                    failing.restart_clock(state)
                 state.touch_all(state.instances.values())
             case Answered(job):
                 self._answered(job, event)
@@ -127,12 +139,15 @@ class Boot:
 
     def _device_changed(self, device: Device) -> None:
         state = self._state
-        if mounting.is_root(state, device):
-            marked = {**device.properties, ROLE: "root"}
-            device = Device(device.name, marked, device.links, device.slaves)
         before = state.devices.get(device.name)
         state.devices.update(device)
+        self._look_at_all(roles.refresh(state, device.name))
         self._look_at(device.name, before)
+
+    def _look_at_all(self, names: Iterable[str]) -> None:
+        """Devices that are meant for something now, or no longer."""
+        for name in names:
+            self._look_at(name, self._state.devices.get(name))
 
     def _look_at(self, name: str, before: Device | None) -> None:
         """Create the instances that match and look at those that this device may concern."""
@@ -162,7 +177,7 @@ class Boot:
         state = self._state
         before = state.devices.get(name)
         state.devices.remove(name)
-        state.by_role.discard(name)
+        self._look_at_all(roles.refresh(state, name))
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
             self._unlocker.forget(instance)
@@ -248,6 +263,9 @@ class Boot:
         state = self._state
         if timer is Timer.NOTICE:
             failing.notice(state)
+        elif timer is Timer.ALONE:
+            state.alone = True
+            self._look_at_all(roles.refresh(state, ""))
         elif key in state.instances:
             if timer is Timer.LIMIT:
                 stop_overdue(state, state.instances[key])
@@ -256,7 +274,7 @@ class Boot:
     def _hand_over_when_ready(self) -> None:
         """Hand over once root is mounted, named volumes are open (R1) and no tool is at work."""
         state = self._state
-        if SYSROOT not in state.mounted or state.handed_over or state.refused:
+        if not state.complete or state.handed_over or state.refused:
             return
         if any(True for _ in self._named()) or self._tools_at_work():
             return
@@ -311,7 +329,7 @@ class Boot:
         state = self._state
         if state.handed_over:
             return False
-        return SYSROOT not in state.mounted or any(True for _ in self._named())
+        return not state.complete or any(True for _ in self._named())
 
     def _next_time(self) -> float | None:
         state = self._state

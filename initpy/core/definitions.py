@@ -14,6 +14,8 @@ class Strategy(enum.Enum):
     UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
     DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
+    MOUNT_PARTIAL = "mount-partial"  # a root that lacks devices, after a timer (btrfs)
+    MOUNT_FURTHER = "mount-further"  # what is wanted below the root
 
 
 class Layer(enum.Enum):
@@ -30,7 +32,7 @@ class Success(NamedTuple):
     `holder`: a device stands on the subject and accepts the match.
     `subject`: the subject itself accepts the match.
     `device`: any device accepts the match; its patterns may use `{PROPERTY}` of the subject.
-    `mounted`: something is mounted there.
+    `mounted`: something is mounted there; may use `{PROPERTY}` of the subject.
     `published`: the command printed at least one of the keys it publishes.
     `exit`: the command ended with status 0, for effects that no fact shows (a loaded module).
     """

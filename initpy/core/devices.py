@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-# Published facts and roles live beside udev's properties under names that udev does not use.
-ROLE = "INITPY_ROLE"
-
 
 class Device(NamedTuple):
     """A block device as the world shows it now.
 
-    `properties` holds udev's properties and, under their sysfs path
-    ("md/array_state"), the attributes that jobs ask for. `slaves` are the
+    `properties` holds udev's properties, what jobs have published, the marks
+    of `roles`, and, under their sysfs path ("md/array_state"), the attributes
+    that jobs ask for. `slaves` are the
     kernel names of the devices it stands on: sysfs `slaves/`, and for a
     partition its disk.
     """
@@ -99,6 +97,18 @@ class DeviceGraph:
         if name in self._devices:
             self._published.setdefault(name, {}).update(facts)
             self.update(self._devices[name])
+
+    def mark(self, name: str, key: str, value: str | None) -> None:
+        """Give the device a property of ours, or (None) take it away."""
+        device = self._devices.get(name)
+        if device is None:
+            return
+        if value is not None:
+            self.publish(name, {key: value})
+            return
+        self._published.get(name, {}).pop(key, None)
+        left = {each: text for each, text in device.properties.items() if each != key}
+        self.update(device._replace(properties=left))
 
     def remove(self, name: str) -> None:
         """Forget a device and what was published about it; unknown names are fine (R2)."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from initpy.core.devices import Device
 from initpy.core.secret import Secret
+from initpy.core.settings import FurtherMount
 
 
 class BootStarted(NamedTuple):
@@ -51,10 +52,11 @@ class JobEnded(NamedTuple):
 
 
 class Mounted(NamedTuple):
-    """Something is mounted at `target`."""
+    """Something is mounted at `target`; below the root, what its own fstab wants (R1)."""
 
     target: str
     source: str
+    further: tuple[FurtherMount, ...] = ()
 
 
 class Answered(NamedTuple):

@@ -1,5 +1,7 @@
 """Builds the tree that explains the present state (R23)."""
 
+from initpy.core import roles
+from initpy.core.deadlines import Deadline
 from initpy.core.degraded import deadline_name
 from initpy.core.devices import Device
 from initpy.core.holding import ROOT_WAIT, holds
@@ -18,10 +20,13 @@ def explain(state: State) -> Node:
     left = clock.left(state.now) if clock else None
     children = [*_work(state), *_devices(state)]
     if SYSROOT in state.mounted:
+        children = [*_further(state, clock), *children]
         reason = state.refused or f"from {state.mounted[SYSROOT]}"
         return Node(f"root {root}", "mounted", None, None, reason, tuple(children))
     if root is None:
         reason = "the command line has no root=: add one, e.g. root=UUID=…"
+    elif (why := roles.why_not(state)) is not None:
+        reason = why
     elif state.by_role:
         reason = f"found on {', '.join(sorted(state.by_role))}, not mounted"
     else:
@@ -32,6 +37,17 @@ def explain(state: State) -> Node:
             f"{each.owner} {each.reason}" for each in holds(state, clock)
         )
     return Node(f"root {root or '(not given)'}", "waiting", 0.0, left, reason, tuple(children))
+
+
+def _further(state: State, clock: Deadline | None) -> list[Node]:
+    """What is wanted below the root and not mounted."""
+    left = clock.left(state.now) if clock is not None and not clock.held else None
+    nodes = []
+    for each in state.unmounted():
+        names = ", ".join(sorted(state.devices_for({SYSROOT + each.target})))
+        reason = f"found on {names}, not mounted" if names else "not seen, or not yet its turn"
+        nodes.append(Node(f"{each.target} {each.source}", "waiting", None, left, reason))
+    return nodes
 
 
 def _work(state: State) -> list[Node]:

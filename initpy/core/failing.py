@@ -1,6 +1,6 @@
 """The root-wait clock, what holds each deadline, and what happens when root does not come."""
 
-from initpy.core import degraded
+from initpy.core import degraded, mounting
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
@@ -13,6 +13,7 @@ from initpy.core.timers import Timer
 from initpy.core.unlock import Unlocker
 
 NOTICE_SECONDS = 10.0
+MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
 
 
 def start_clock(state: State) -> None:
@@ -34,20 +35,27 @@ def stop_clock(state: State) -> None:
     state.report(f"root is mounted, from {state.mounted[SYSROOT]}", detail=True)
 
 
+def restart_clock(state: State) -> None:
+    """Root is mounted, and what belongs below it has a little time of its own at least."""
+    if (clock := state.deadlines.get(ROOT_WAIT)) is not None:
+        clock.extend(state.settings.grace, state.now)
+    state.report(f"root is mounted, waiting for {mounting.missing(state)}", detail=True)
+
+
 def notice(state: State) -> None:
     """Tell people from time to time that the boot still waits, but never into a prompt."""
-    if state.handed_over or SYSROOT in state.mounted or state.failed:
+    if state.handed_over or state.complete or state.failed:
         return
     clock = state.deadlines.get(ROOT_WAIT)
     if state.asking is None and state.settings.root is not None:
         left = f", {clock.left(state.now):.0f} s left" if clock else ""
-        state.report(f"still waiting for root, {state.settings.root}{left}")
+        state.report(f"still waiting for {mounting.missing(state)}{left}")
     state.timers.start(Timer.NOTICE, "", state.now + NOTICE_SECONDS)
 
 
 def check(state: State) -> None:
     """Bring the deadlines up to the present and act on those that are over."""
-    if state.handed_over or SYSROOT in state.mounted:
+    if state.handed_over or state.complete:
         return
     for deadline in state.deadlines.values():
         deadline.update(held(state, deadline), state.now)
@@ -55,7 +63,7 @@ def check(state: State) -> None:
 
 
 def _act(state: State) -> None:
-    for instance in tuple(state.pending[Strategy.DEGRADED_START].values()):
+    for instance in _delayed(state):
         timer = state.deadlines.get(degraded.deadline_name(instance))
         if timer is not None and timer.over(state.now):
             state.touch(instance)
@@ -65,7 +73,7 @@ def _act(state: State) -> None:
     if root is not None and root.over(state.now):
         if not _fire_pending(state, root):
             del state.deadlines[ROOT_WAIT]
-            fail(state, f"the root device has not turned up: {state.settings.root}")
+            fail(state, _not_come(state))
     elif not state.failed and (broken := _mount_failed(state)):
         fail(state, f"{state.describe(broken)}: {broken.reason}")
     if end is not None and end.over(state.now):
@@ -73,11 +81,23 @@ def _act(state: State) -> None:
         state.act(EndBoot(state.settings.emergency, "the boot has failed"))
 
 
+def _delayed(state: State) -> list[Instance]:
+    """What is started, or mounted, without its missing parts after a timer of its own."""
+    starts, mounts = state.pending[Strategy.DEGRADED_START], state.pending[Strategy.MOUNT_PARTIAL]
+    return [*starts.values(), *mounts.values()]
+
+
+def _not_come(state: State) -> str:
+    if SYSROOT not in state.mounted:
+        return f"the root device has not turned up: {state.settings.root}"
+    return f"the root is mounted, but this has not turned up: {mounting.missing(state)}"
+
+
 def _fire_pending(state: State, root: Deadline) -> bool:
     """On the root deadline degraded starts come first, and the wait goes on (R7)."""
     waiting = [
         each
-        for each in state.pending[Strategy.DEGRADED_START].values()
+        for each in _delayed(state)
         if each.state is JobState.READY and degraded.deadline_name(each) in state.deadlines
     ]
     if not waiting:
@@ -92,10 +112,11 @@ def _fire_pending(state: State, root: Deadline) -> bool:
 
 
 def _mount_failed(state: State) -> Instance | None:
-    for device in state.by_role:
+    places = {SYSROOT, *(SYSROOT + each.target for each in state.further)} - state.mounted.keys()
+    for device in state.devices_for(places):
         for instance in state.by_subject.get(device, ()):
             given_up = instance.failures >= instance.definition.tries
-            mounts = instance.definition.strategy is Strategy.MOUNT_ROOT
+            mounts = instance.definition.strategy in MOUNTS
             if mounts and instance.state is JobState.FAILED and given_up:
                 return instance
     return None
@@ -127,6 +148,6 @@ def try_again(state: State, unlocker: Unlocker) -> None:
             instance.failures = 0
             unlocker.forget(instance)
             state.move(instance, Stimulus.RETRY, "tried again after the shell")
-    if SYSROOT not in state.mounted:
-        state.report(f"the shell has ended: waiting again for root, {state.settings.root}")
+    if not state.complete:
+        state.report(f"the shell has ended: waiting again for {mounting.missing(state)}")
         start_clock(state)

@@ -46,6 +46,7 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     if deadline.name == ROOT_WAIT:
         yield from people
         yield from state.pending[Strategy.MOUNT_ROOT].values()
+        yield from state.pending[Strategy.MOUNT_FURTHER].values()
     elif deadline.name == END:
         yield from people
     else:

@@ -1,23 +1,13 @@
-"""Mounting the root file system (R18)."""
+"""Mounting the root file system and what belongs below it (R18)."""
 
+from initpy.core import roles
 from initpy.core.actions import Mount
 from initpy.core.definitions import Strategy
 from initpy.core.devices import Device
 from initpy.core.instance import Instance
 from initpy.core.running import begin
+from initpy.core.settings import FurtherMount, Naming
 from initpy.core.state import SYSROOT, State
-
-# A device with one of these holds another layer, not a file system to mount.
-LAYERS = ("crypto", "raid")
-
-
-def is_root(state: State, device: Device) -> bool:
-    """True when `root=` names this device and it can be mounted; keeps `by_role` up to date."""
-    root = state.settings.root
-    usage = device.properties.get("ID_FS_USAGE")
-    found = root is not None and root.names(device) and usage not in LAYERS
-    (state.by_role.add if found else state.by_role.discard)(device.name)
-    return found
 
 
 def step(state: State, instance: Instance) -> None:
@@ -25,13 +15,71 @@ def step(state: State, instance: Instance) -> None:
     device = state.device(instance)
     if device is None:
         return
-    for other in state.pending[Strategy.MOUNT_ROOT].values():
-        if other is not instance and other.busy:
-            instance.reason = f"{other.subject} has the same name and is being mounted"
-            return
-    wanted = state.settings.mount
-    found = device.properties.get("ID_FS_TYPE", "")
-    types = (found,) if found in wanted.types or not wanted.types else wanted.types
-    options = ("rw" if wanted.writable else "ro", *wanted.flags)
+    for strategy in (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL):
+        for other in state.pending[strategy].values():
+            if other is not instance and other.busy:
+                instance.reason = f"{other.subject} has the same name and is being mounted"
+                return
+    wanted, root = state.settings.mount, state.settings.root
+    marked = root is not None and root.naming is Naming.GPT_AUTO and roles.read_only(device)
+    options = ("rw" if wanted.writable and not marked else "ro", *wanted.flags)
     begin(state, instance)
-    state.act(Mount(instance.key, instance.run, device.node, SYSROOT, types, options))
+    state.act(
+        Mount(
+            instance.key,
+            instance.run,
+            device.node,
+            SYSROOT,
+            _types(device, wanted.types),
+            options,
+            _overlay(state),
+        )
+    )
+
+
+def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
+    found = device.properties.get("ID_FS_TYPE", "")
+    return (found,) if found in asked or not asked else asked
+
+
+def _overlay(state: State) -> tuple[str, str] | None:
+    if state.settings.overlay is None:
+        return None
+    for name in sorted(state.overlay_on):
+        if (device := state.devices.get(name)) is not None:
+            return device.node, device.properties.get("ID_FS_TYPE", "")
+    return "", "tmpfs"
+
+
+def further(state: State, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount, ...]:
+    """What is wanted below the root: the command line goes before the root's own fstab."""
+    wanted = {each.target: each for each in table}
+    if (usr := state.settings.usr) is not None:
+        wanted[usr.target] = usr
+    return tuple(wanted[target] for target in sorted(wanted))
+
+
+def step_further(state: State, instance: Instance) -> None:
+    """A device that holds a part of the root's tree is there."""
+    device = state.device(instance)
+    if device is None:
+        return
+    target = device.properties.get(roles.TARGET, "")
+    for each in state.unmounted():
+        if SYSROOT + each.target == target:
+            # A file system that asks for neither is mounted as the root is, so that one which is
+            # to be checked is not written to before that (R19).
+            given = {"ro", "rw"} & set(each.flags)
+            as_root = () if given else ("rw" if state.settings.mount.writable else "ro",)
+            options = (*as_root, *each.flags)
+            types = _types(device, each.types)
+            begin(state, instance)
+            state.act(Mount(instance.key, instance.run, device.node, target, types, options))
+            return
+
+
+def missing(state: State) -> str:
+    """What has not turned up or could not be mounted yet, for people."""
+    if SYSROOT not in state.mounted:
+        return f"root, {state.settings.root}"
+    return ", ".join(f"{each.target}, {each.source}" for each in state.unmounted())

@@ -18,6 +18,8 @@ class Naming(enum.Enum):
     PARTUUID = "PARTUUID"
     PARTLABEL = "PARTLABEL"
     PATH = "PATH"
+    NUMBER = "NUMBER"  # MAJOR:MINOR, the kernel's root=0801
+    GPT_AUTO = "gpt-auto"  # by its partition's type, see roles.py
 
 
 # udev encodes what is not printable in these properties, see string_escape in udev(7).
@@ -27,6 +29,8 @@ PROPERTY = {
     Naming.PARTUUID: "ID_PART_ENTRY_UUID",
     Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
 }
+# These name a device by its place among others, which it alone does not show.
+RELATIVE = (Naming.GPT_AUTO,)
 
 
 def unescape(text: str) -> str:
@@ -43,11 +47,22 @@ class DeviceSpec(NamedTuple):
 
     naming: Naming
     value: str
+    offset: int = 0  # of PARTUUID=…/PARTNROFF=n: so many partitions further on the same disk
+
+    @property
+    def relative(self) -> bool:
+        """True when the device alone does not show whether it is meant."""
+        return self.offset != 0 or self.naming in RELATIVE
 
     def names(self, device: Device) -> bool:
         """True when this device is the one meant."""
         if self.naming is Naming.PATH:
             return self.value == device.node or self.value in device.links
+        if self.naming is Naming.NUMBER:
+            known = device.properties
+            return self.value == f"{known.get('MAJOR')}:{known.get('MINOR')}"
+        if self.relative:
+            return False
         found = device.properties.get(PROPERTY[self.naming])
         if found is None:
             return False
@@ -56,7 +71,12 @@ class DeviceSpec(NamedTuple):
         return unescape(found) == self.value
 
     def __str__(self) -> str:
-        return self.value if self.naming is Naming.PATH else f"{self.naming.value}={self.value}"
+        if self.naming in (Naming.PATH, Naming.NUMBER):
+            return self.value
+        if self.naming is Naming.GPT_AUTO:
+            return "a partition of the type for this machine's root (gpt-auto)"
+        offset = f"/PARTNROFF={self.offset}" if self.offset else ""
+        return f"{self.naming.value}={self.value}{offset}"
 
 
 class VolumeSpec(NamedTuple):
@@ -102,11 +122,31 @@ class RootMount(NamedTuple):
     writable: bool = False
 
 
+class FurtherMount(NamedTuple):
+    """A file system that is mounted below the root before the handover: /usr, say."""
+
+    target: str  # as the real system sees it
+    source: DeviceSpec
+    types: tuple[str, ...] = ()  # empty: what udev found
+    flags: tuple[str, ...] = ()
+    checked: bool = False  # fstab asks for it to be checked: what fsck will go by (R19)
+
+
+class Overlay(NamedTuple):
+    """Changes to the root go to memory, or to a disk; the file system below stays as it is."""
+
+    by: str  # the parameter that asks for it, for messages
+    source: DeviceSpec | None = None  # None: memory
+
+
 class Settings(NamedTuple):
     """Everything that decides a boot besides the events."""
 
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
+    usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
+    overlay: Overlay | None = None
+    boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)
     init: str | None = None
     root_wait: float | None = 90.0  # seconds; None = for ever
     grace: float = 10.0  # seconds after the last hold ends (R6)

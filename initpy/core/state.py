@@ -10,7 +10,7 @@ from initpy.core.definitions import Strategy, Success
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
-from initpy.core.settings import Settings
+from initpy.core.settings import FurtherMount, Settings
 from initpy.core.timers import Timer, Timers
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -37,7 +37,14 @@ class State:
     prompts: dict[str, None] = field(default_factory=dict)  # jobs that want to ask; the first does
     asking: str | None = None
     forced: set[str] = field(default_factory=set)  # degraded starts due with the root deadline (R7)
-    by_role: set[str] = field(default_factory=set)  # devices that root= names
+    named: set[str] = field(default_factory=set)  # devices that root= names
+    by_role: set[str] = field(default_factory=set)  # those that may be mounted as root
+    alone: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
+    overlay_on: set[str] = field(default_factory=set)  # devices for the root's changes
+    further: tuple[FurtherMount, ...] = ()  # known once the root is mounted
+    groups: dict[str, set[str]] = field(default_factory=dict)  # UUID -> devices, see groups.py
+    group_of: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
@@ -79,6 +86,22 @@ class State:
             self.timers.cancel(Timer.EFFECT, instance.key)
         self.touch(instance)
 
+    def unmounted(self) -> list[FurtherMount]:
+        """What is still to be mounted below the root."""
+        return [each for each in self.further if SYSROOT + each.target not in self.mounted]
+
+    def devices_for(self, places: set[str]) -> set[str]:
+        """The devices that are to be mounted at these places."""
+        found = set(self.by_role) if SYSROOT in places else set()
+        for place in places - {SYSROOT}:
+            found |= self.targets.get(place, set())
+        return found
+
+    @property
+    def complete(self) -> bool:
+        """True when the root is mounted and all that is wanted below it."""
+        return SYSROOT in self.mounted and not (self.further and self.unmounted())
+
     def awaits_job(self, instance: Instance) -> str | None:
         """The job that must end before this one may run, None when there is none (any more)."""
         for name in instance.definition.after:
@@ -116,7 +139,10 @@ class State:
                 ),
             ),
             (success.device, lambda: self._has_device(instance)),
-            (success.mounted, lambda: success.mounted in self.mounted),
+            (
+                success.mounted,
+                lambda: self.fill(success.mounted or "", instance) in self.mounted,
+            ),
             (success.published, lambda: instance.published),
             (success.exit, lambda: instance.succeeded),
         )

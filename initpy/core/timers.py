@@ -12,6 +12,7 @@ class Timer(enum.Enum):
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
+    ALONE = "another root partition"  # see roles.py
     NOTICE = "notice"  # tell people that the boot still waits
 
 

@@ -38,14 +38,14 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.secret import Secret
-from initpy.core.settings import Settings
+from initpy.core.settings import Naming, Settings
 from initpy.core.state import SYSROOT
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
 from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import Journal
-from initpy.runtime.mounts import mount_first, mounted_at
+from initpy.runtime.mounts import further, mount_first, mount_root, mounted_at, mounted_below
 from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell
 from initpy.runtime.udev import Udev
@@ -78,8 +78,8 @@ class Engine:
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
-        if (source := mounted_at(SYSROOT)) is not None:
-            self.take(Mounted(SYSROOT, source))
+        for target, source in mounted_below(SYSROOT):
+            self._mounted(target, source)
         self.take(BootStarted())
         self.take(self._udev.present())
         server = None
@@ -161,12 +161,22 @@ class Engine:
 
     async def _mount(self, action: Mount) -> None:
         # mount(2) replays journals and loads modules: it must not stop the prompt.
-        status, error = await asyncio.to_thread(
-            mount_first, action.source, action.target, action.types, action.options
-        )
+        what = (action.source, action.target, action.types, action.options)
+        if action.overlay is None:
+            status, error = await asyncio.to_thread(mount_first, *what)
+        else:
+            status, error = await asyncio.to_thread(mount_root, *what, action.overlay)
         self.take(JobEnded(action.job, action.run, status, error=error))
         if (source := mounted_at(action.target)) is not None:
-            self.take(Mounted(action.target, source))
+            self._mounted(action.target, source)
+
+    def _mounted(self, target: str, source: str) -> None:
+        """The root itself says what else is to be mounted."""
+        wanted = further(SYSROOT, self._complain) if target == SYSROOT else ()
+        self.take(Mounted(target, source, wanted))
+
+    def _complain(self, problem: InputError) -> None:
+        self._say(f"initpy: {problem}")
 
     # People
 
@@ -240,6 +250,10 @@ def main(orders: int, started: float) -> int:
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
         signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
     settings, wrong = read_settings(read("/proc/cmdline") or "", read(CRYPTTAB), CRYPTTAB)
+    if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
+        from initpy.runtime import discoverable  # seldom needed
+
+        settings = discoverable.complete(settings)
     problems = list(wrong)
     jobs = load_jobs(problems.append)
     gc.freeze()

@@ -2,8 +2,12 @@
 
 import errno
 import os
+from collections.abc import Callable
 
+from initpy.config.errors import InputError
+from initpy.core.settings import FurtherMount
 from initpy.runtime import syscalls as sys
+from initpy.runtime.handover import resolve
 
 # Options that are flags of mount(2) rather than data for the file system: see mount(8),
 # FILESYSTEM-INDEPENDENT MOUNT OPTIONS. The second value: the flag is taken away.
@@ -38,6 +42,9 @@ IGNORED = (
 )  # fmt: skip
 COMMENTS = ("x-", "X-", "comment=")
 
+
+# Where the parts of a root with an overlay are.
+BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 
 # kind, target, flags, data. /run is passed on to the real system: its options are systemd's
 # (INITRD_INTERFACE); noexec would keep it from running /run/initramfs/shutdown.
@@ -84,13 +91,51 @@ def mount_first(
     number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
     for kind in filter(None, types):
         try:
-            sys.mount(source, target, kind, flags, data)
+            _mount(source, target, kind, flags, data)
         except OSError as error:
             number = error.errno or errno.EIO
             message = f"{kind}: {explain_failure(number, kind, data)}"
         else:
             return 0, ""
     return number, message
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
+    """mount(2); read-only where the device is, as mount(8) does it."""
+    try:
+        sys.mount(source, target, kind, flags, data)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES) or flags & sys.MS_RDONLY:
+            raise
+        sys.mount(source, target, kind, flags | sys.MS_RDONLY, data)
+
+
+def mount_root(
+    source: str,
+    target: str,
+    types: tuple[str, ...],
+    options: tuple[str, ...],
+    overlay: tuple[str, str],
+) -> tuple[int, str]:
+    """Mount a root that stays as it is, with its changes elsewhere; as `mount_first`.
+
+    What an engine that was killed had mounted already is used. The parts stay
+    below /run, where the real system finds them.
+    """
+    node, kind = overlay
+    parts = (
+        (source, BELOW, types, ("ro", *(each for each in options if each not in ("ro", "rw")))),
+        (node or kind, CHANGES, (kind,), () if node else ("mode=755",)),
+    )
+    for what, where, kinds, how in parts:
+        if mounted_at(where) is None:
+            status, error = mount_first(what, where, kinds, how)
+            if status:
+                return status, error
+    for name in ("upper", "work"):
+        os.makedirs(f"{CHANGES}/{name}", exist_ok=True)
+    data = (f"lowerdir={BELOW}", f"upperdir={CHANGES}/upper", f"workdir={CHANGES}/work")
+    return mount_first("overlay", target, ("overlay",), data)
 
 
 def explain_failure(number: int, kind: str, data: str) -> str:
@@ -103,6 +148,35 @@ def explain_failure(number: int, kind: str, data: str) -> str:
     if number == errno.EBUSY:
         return "the device is in use by another layer"
     return os.strerror(number)
+
+
+def mounted_below(root: str) -> list[tuple[str, str]]:
+    """What is mounted at `root` and below it, and from what."""
+    found: dict[str, str] = {}
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            before, _, after = line.partition(" - ")
+            target = before.split()[4]
+            if target == root or target.startswith(f"{root}/"):
+                found[target] = after.split()[1]
+    return sorted(found.items())
+
+
+def further(root: str, complain: Callable[[InputError], None]) -> tuple[FurtherMount, ...]:
+    """What the root's own fstab wants mounted below it before the real system starts (R18)."""
+    try:
+        with open(resolve(root, "/etc/fstab"), "rb") as file:
+            table = file.read()
+    except OSError:
+        return ()  # none, which is fine
+    if b"/usr" not in table and b"x-initrd.mount" not in table:
+        return ()
+    from initpy.config.fstab import parse_fstab  # most roots need it not
+
+    wanted, problems = parse_fstab(table.decode("utf-8", "surrogateescape"))
+    for problem in problems:
+        complain(problem)
+    return wanted
 
 
 def mounted_at(target: str) -> str | None:

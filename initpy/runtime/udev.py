@@ -81,6 +81,10 @@ def as_device(found: "pyudev.Device") -> Device:
                 properties[name] = attribute.read().strip()
         except OSError:
             continue  # a device without it, or gone
+    if properties.get("ID_BTRFS_READY") == "0":
+        from initpy.runtime import btrfs  # seldom needed
+
+        properties.update(btrfs.facts(found.device_node))
     slaves = {_name(each) for each in _names(f"{path}/slaves")}
     if found.device_type == "partition":
         slaves.add(_name(os.path.basename(os.path.dirname(path))))

@@ -133,6 +133,9 @@ class World:
     def mounted_at(self, target: str) -> str | None:
         return self.mounted if target == SYSROOT else None
 
+    def mounted_below(self, root: str) -> list[tuple[str, str]]:
+        return [(SYSROOT, self.mounted)] if self.mounted is not None else []
+
     def find_init(self, root: str, asked: str | None) -> tuple[str, str]:
         if self.init is None:
             raise NoInitError("no init among /sbin/init on the root")
@@ -161,6 +164,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.setattr(engine_module, "Shell", lambda *_: world)
     monkeypatch.setattr(engine_module, "mount_first", world.mount)
     monkeypatch.setattr(engine_module, "mounted_at", world.mounted_at)
+    monkeypatch.setattr(engine_module, "mounted_below", world.mounted_below)
     monkeypatch.setattr(engine_module, "find_init", world.find_init)
     monkeypatch.setattr(control, "serve", no_socket)
     yield world

@@ -1,0 +1,44 @@
+"""The root's own /etc/fstab: what of it is to be mounted before the real system starts.
+
+That is /usr, and what is marked x-initrd.mount (systemd.mount(5)); see
+fstab(5) for the six fields.
+"""
+
+import re
+
+from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.errors import InputError
+from initpy.core.settings import FurtherMount
+
+PATH = "/etc/fstab"
+MARK = "x-initrd.mount"
+NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
+
+
+def parse_fstab(text: str) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+    """What is wanted before the handover, and what is wanted but cannot be understood."""
+    wanted: list[FurtherMount] = []
+    problems: list[InputError] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.split()
+        if len(fields) < 2 or fields[0].startswith("#"):
+            continue
+        source, target = _octal(fields[0]), "/" + _octal(fields[1]).strip("/")
+        options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
+        if not (target == "/usr" or MARK in options) or target == "/" or {*options} & {*NOT_HERE}:
+            continue
+        device = parse_device(source)
+        if device is None:
+            where = f"{PATH} of the root: line {number}: {target}"
+            problems.append(InputError(where, source, f"{EXPECTED}; not mounted here"))
+            continue
+        kinds = fields[2].split(",") if len(fields) > 2 else []
+        types = tuple(each for each in kinds if each not in ("", "auto"))
+        checked = len(fields) > 5 and fields[5] not in ("0", "")
+        wanted.append(FurtherMount(target, device, types, options, checked))
+    return tuple(wanted), tuple(problems)
+
+
+def _octal(text: str) -> str:
+    r"""Undo the `\040` of fstab(5)."""
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)

@@ -1,0 +1,37 @@
+"""A file system over several devices of which some are missing: btrfs (R7).
+
+The kernel mounts it without them only when it is told to (`degraded`), so
+that people must have said so in rootflags=; then the missing devices get the
+time that the missing members of an array get, held by what may reveal them.
+"""
+
+from initpy.core import groups, mounting
+from initpy.core.deadlines import Deadline
+from initpy.core.degraded import GRACE_SECONDS, deadline_name
+from initpy.core.instance import Instance
+from initpy.core.state import State
+
+FLAG = "degraded"
+
+
+def step(state: State, instance: Instance) -> None:
+    """Some devices of the root are there: wait for the others, then mount it without."""
+    name = deadline_name(instance)
+    device = state.device(instance)
+    if device is None:
+        return
+    missing = groups.lacks(state, device)
+    if FLAG not in state.settings.mount.flags:
+        instance.reason = f"{missing}; to boot without, add rootflags={FLAG}"
+        return
+    deadline = state.deadlines.get(name)
+    if deadline is None and not instance.failures:
+        deadline = Deadline(name, state.settings.md_timeout, GRACE_SECONDS, device.name)
+        state.deadlines[name] = deadline
+        instance.reason = f"{missing}; waits for the others"
+    due = deadline is not None and deadline.over(state.now)
+    if due or instance.failures or instance.key in state.forced:
+        state.deadlines.pop(name, None)
+        state.forced.discard(instance.key)
+        state.report(f"{device.name}: mounting it degraded: {missing}")
+        mounting.step(state, instance)

@@ -1,0 +1,46 @@
+"""What gpt-auto needs to know of this machine: its partition type, and the disk that was booted.
+
+See the Discoverable Partitions Specification and the Boot Loader Interface
+of the UAPI group.
+"""
+
+import os
+
+from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.runtime import syscalls
+
+ROOT_TYPES = {
+    "aarch64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
+    "armv7l": "69dad710-2ce4-4e3c-b16c-21a1d49abed3",
+    "i686": "44479540-f297-41b2-9af7-d131d5f0458a",
+    "loongarch64": "77055800-792c-4f94-b39a-98c91b762bb6",
+    "ppc64le": "c31c45e6-3f39-412e-80fb-4809c4980599",
+    "riscv64": "72ec70a6-cf74-40e6-bd49-4bda08e8f224",
+    "s390x": "5eead9a9-fe09-4a1e-a1d7-520d00531306",
+    "x86_64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+}
+VARIABLES = "/sys/firmware/efi/efivars"
+# Written by the boot loader; the UUID behind the name is that of the interface.
+BOOTED = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+
+def complete(settings: Settings) -> Settings:
+    """The settings with what this machine says, where gpt-auto is to find the root."""
+    if settings.root is None or settings.root.naming is not Naming.GPT_AUTO:
+        return settings
+    kind = ROOT_TYPES.get(os.uname().machine, "unknown")
+    root = DeviceSpec(Naming.GPT_AUTO, kind)
+    return settings._replace(root=root, boot_partition=booted_partition())
+
+
+def booted_partition(folder: str = VARIABLES) -> str | None:
+    """The UUID of the partition that the boot loader came from; None when nobody tells."""
+    try:
+        if not os.listdir(folder):
+            syscalls.mount("efivarfs", folder, "efivarfs", syscalls.MS_NOSUID | syscalls.MS_NOEXEC)
+        with open(f"{folder}/{BOOTED}", "rb") as file:
+            content = file.read()
+    except OSError:
+        return None  # no such firmware, no such variable
+    # Four bytes of attributes, then UTF-16 with a final NUL.
+    return content[4:].decode("utf-16-le", "replace").rstrip("\0").lower() or None
