@@ -28,14 +28,14 @@ class Do:
     """Do something to the machine."""
 
     deed: Deed
-    disk: str = ""
+    argument: str = ""
 
 
 Act = Type | Do
 
 
 def _in_words(cue: Cue, act: Act) -> str:
-    what = f"type {act.text!r}" if isinstance(act, Type) else f"{act.deed.value} {act.disk}".strip()
+    what = f"type {act.text!r}" if isinstance(act, Type) else f"{act.deed} {act.argument}".strip()
     return f"{what} after {cue.when.pattern!r}" if cue.when else f"{what} at {cue.at} s"
 
 
@@ -85,7 +85,7 @@ class Director:
         typing = [(person.cue, Type(person.text)) for person in scenario.people]
         self._scripts = [_Script(typing)] if people else []
         self._scripts += [
-            _Script([(fault.cue, Do(fault.deed, fault.disk))]) for fault in scenario.faults
+            _Script([(fault.cue, Do(fault.deed, fault.argument))]) for fault in scenario.faults
         ]
         self._scripts += [
             _Script([(Cue(at=disk.arrives), Do(Deed.PLUG, disk.name))])

@@ -205,6 +205,11 @@ class Machine:
         """Pull out a disk; the guest takes a moment to let go."""
         self._monitor.execute("device_del", {"id": f"disk-{name}"})
 
+    def press(self, *keys: str) -> None:
+        """Press keys of the machine's keyboard together, named as in QEMU's QKeyCode."""
+        names = [{"type": "qcode", "data": key} for key in keys]
+        self._monitor.execute("send-key", {"keys": names})
+
     def ask_kernel(self, keys: str, silence: float) -> None:
         """Have the kernel say what it does: a break and a key for each (admin-guide/sysrq.rst).
 

@@ -13,7 +13,7 @@ from initpy.lab.scenario import (
     Person,
     Scenario,
 )
-from initpy.lab.trouble import read_cue, read_damage, read_fault
+from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
@@ -42,13 +42,15 @@ def load_scenario(path: Path) -> Scenario:
     layers = _layers(top, disks, files)
     people = tuple(_person(table) for table in top.tables("person"))
     faults = tuple(read_fault(table, disks) for table in top.tables("fault"))
+    tools = tuple(read_tool(table) for table in top.tables("tool"))
+    limits = read_limits(top.table("limits"))
     damages = tuple(read_damage(table, disks) for table in top.tables("damage"))
     expect = _expectation(top.table("expect"), disks)
     slow = top.boolean("slow", False)
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages,
+        slow, damages, tools, limits,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import stat
 import threading
 import time
 import warnings
@@ -13,10 +12,10 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image import cpio
-from initpy.image.tree import Entry, File, Node
+from initpy.image.tree import Entry, File
 from initpy.lab import damage
 from initpy.lab.acceleration import accelerator
-from initpy.lab.cache import PROJECT, cache_folder
+from initpy.lab.cache import cache_folder
 from initpy.lab.director import Act, Director, Type
 from initpy.lab.disks import copy_disk, prepare_disks
 from initpy.lab.errors import LabError, MachineStalled, Progress
@@ -24,6 +23,7 @@ from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
+from initpy.lab.sabotage import AGENT_PATH, sabotage
 from initpy.lab.scenario import Deed, Outcome, Scenario
 from initpy.lab.verdict import (
     Observation,
@@ -41,7 +41,6 @@ from initpy.lab.verdict import (
 _TICK = 0.2
 # How long a machine that has come to the expected state is watched for what must never appear.
 _SETTLING = 3.0
-_AGENT = PROJECT / "qemu" / "agent.sh"
 _PANIC_TAIL = 1.0
 # What each processor does, which tasks are stuck, where every task is.
 _SYSRQ = "lwt"
@@ -149,19 +148,16 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
 
 def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     """The machine of a scenario, with its own copies of the disks in the folder."""
-    orders = sum(fault.deed is Deed.KILL_ENGINE for fault in scenario.faults)
     files: dict[str, bytes | Entry] = {
         # Readable by root only: there may be keys among them.
         path: File(content.encode(), 0o600)
         for path, content in scenario.files
     }
+    files |= sabotage(scenario)
     # The last is for `_examine`; nothing else takes notice of it.
     words = [scenario.cmdline, "console=ttyS0", "sysrq_always_enabled"]
-    if orders:
-        agent = _AGENT.read_text().replace('"$ORDERS"', str(orders))
-        files["/lab-agent"] = File(agent.encode(), 0o755)
-        files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)
-        words.append("rdinit=/lab-agent")
+    if AGENT_PATH in files:
+        words.append(f"rdinit={AGENT_PATH}")
     initrd = bench.image
     if files:
         initrd = folder / "initrd"
@@ -180,7 +176,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         cmdline=" ".join(word for word in words if word),
         memory=scenario.memory,
         drives=tuple(drives),
-        agent=orders > 0,
+        agent=AGENT_PATH in files,
         accelerator=bench.accelerator,
     )
 
@@ -231,11 +227,13 @@ def _perform(machine: Machine, act: Act) -> None:
     if isinstance(act, Type):
         machine.type(act.text)
     elif act.deed is Deed.PLUG:
-        machine.plug(act.disk)
+        machine.plug(act.argument)
     elif act.deed is Deed.UNPLUG:
-        machine.unplug(act.disk)
+        machine.unplug(act.argument)
+    elif act.deed is Deed.CTRL_ALT_DEL:
+        machine.press("ctrl", "alt", "delete")
     else:
-        machine.order(act.deed.value)
+        machine.order(f"{act.deed.value} {act.argument}".strip())
 
 
 def _observe(machine: Machine, director: Director, ended: str | None) -> Observation:

@@ -24,9 +24,31 @@ class Outcome(StrEnum):
 class Deed(StrEnum):
     """What a fault does to the machine."""
 
-    KILL_ENGINE = "kill-engine"
     PLUG = "plug"
     UNPLUG = "unplug"
+    CTRL_ALT_DEL = "ctrl-alt-del"
+    KILL_ENGINE = "kill-engine"
+    STOP_ENGINE = "stop-engine"
+    CONTINUE_ENGINE = "continue-engine"
+    KILL_UDEVD = "kill-udevd"
+    KILL_UDEV_WORKERS = "kill-udev-workers"
+    STORM = "storm"  # a disk is announced as changed some hundred times
+    FILL_RUN = "fill-run"
+    EMPTY_RUN = "empty-run"
+    SIGNAL_INIT = "signal-init"
+
+
+# Done by the machine itself; the others need the lab's agent in the guest.
+MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL)
+AGENT_DEEDS = tuple(deed for deed in Deed if deed not in MACHINE_DEEDS)
+
+
+class Way(StrEnum):
+    """How a tool misbehaves."""
+
+    FAILS = "fails"  # with exit status 1, having done nothing
+    HANGS = "hangs"  # for ever, deaf to SIGTERM
+    KILLED = "killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +115,17 @@ class Fault:
 
     cue: Cue
     deed: Deed
-    disk: str = ""
+    argument: str = ""  # a disk, a signal; whatever the deed takes
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that misbehaves the first times it is called with a word among its arguments."""
+
+    program: str
+    way: Way
+    times: int
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +175,8 @@ class Scenario:
     expect: Expectation
     slow: bool = False  # only run with the full matrix
     damages: tuple[Damage, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
 
     @property
     def name(self) -> str:

@@ -1,8 +1,8 @@
-"""What goes wrong in a scenario, read from its file: faults and damaged disks."""
+"""What goes wrong in a scenario, read from its file: faults, misbehaving tools, damaged disks."""
 
 from initpy.lab.damage import PLACES, pattern_bytes
 from initpy.lab.reader import Table
-from initpy.lab.scenario import Cue, Damage, Deed, Disk, Fault
+from initpy.lab.scenario import Cue, Damage, Deed, Disk, Fault, Tool, Way
 
 
 def read_cue(table: Table) -> Cue:
@@ -17,20 +17,49 @@ def read_cue(table: Table) -> Cue:
     return Cue(at, when, after)
 
 
+# What the deeds that need one are followed by; a disk where it says so.
+_DISK = "a disk"
+_ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
+    Deed.PLUG: _DISK,
+    Deed.UNPLUG: _DISK,
+    Deed.STORM: _DISK,
+    Deed.SIGNAL_INIT: ("TERM", "INT", "PWR", "HUP", "USR1"),
+}
+
+
 def read_fault(table: Table, disks: tuple[Disk, ...]) -> Fault:
     """One table [[fault]]."""
     cue = read_cue(table)
-    words = table.string("do").split()
-    names = [disk.name for disk in disks]
-    if words == [Deed.KILL_ENGINE]:
-        fault = Fault(cue, Deed.KILL_ENGINE)
-    elif len(words) == 2 and words[0] in (Deed.PLUG, Deed.UNPLUG) and words[1] in names:
-        fault = Fault(cue, Deed(words[0]), words[1])
-    else:
-        known = ", ".join(names)
-        raise table.wrong("do", f"kill-engine, or plug or unplug with one of the disks {known}")
+    word, _, argument = table.string("do").partition(" ")
+    if word not in list(Deed):
+        raise table.wrong("do", "one of " + ", ".join(Deed))
+    deed = Deed(word)
+    takes = _ARGUMENTS.get(deed, ("",))
+    choices = [disk.name for disk in disks] if isinstance(takes, str) else takes
+    if argument not in choices:
+        what = f"{word} with one of {', '.join(choices)}" if any(choices) else f"just {word}"
+        raise table.wrong("do", what)
     table.end()
-    return fault
+    return Fault(cue, deed, argument)
+
+
+def read_tool(table: Table) -> Tool:
+    """One table [[tool]]."""
+    program = table.string("program")
+    arguments = table.string("with", "")
+    given = [way for way in Way if table.has(way)]
+    if len(given) != 1:
+        raise table.wrong("fails", "one of " + ", ".join(f"`{way}`" for way in Way))
+    times = table.integer(given[0])
+    if times < 1:
+        raise table.wrong(given[0], "how many times, 1 or more")
+    table.end()
+    return Tool(program, given[0], times, arguments)
+
+
+def read_limits(table: Table) -> tuple[tuple[str, float], ...]:
+    """The table [limits]."""
+    return tuple((name, table.number(name)) for name in table.content)
 
 
 def read_damage(table: Table, disks: tuple[Disk, ...]) -> Damage:

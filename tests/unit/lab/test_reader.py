@@ -57,7 +57,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
     ]
     assert scenario.layers[1].root
     assert scenario.faults[0].deed is Deed.UNPLUG
-    assert scenario.faults[0].disk == "b"
+    assert scenario.faults[0].argument == "b"
     assert scenario.expect.outcome is Outcome.BOOTED
 
 
@@ -71,7 +71,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('on = ["md"]', 'on = ["dm"]', ":17: layer[2].on: ['dm']: expected disks or earlier"),
         ('on = ["md"]', 'on = ["a"]', ":17: layer[2].on: ['a']: expected disks or earlier"),
         ('name = "b"', 'name = "a"', ":8: disk[2].name: 'a': expected a name that no other"),
-        ("unplug b", "unplug c", ":25: fault[1].do: 'unplug c': expected kill-engine"),
+        ("unplug b", "unplug c", ":25: fault[1].do: 'unplug c': expected unplug with"),
         ("at = 4", "", ":23: fault[1].when: None: expected either `when`"),
         ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
         ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),

@@ -1,0 +1,68 @@
+"""What the lab adds to an image so that things go wrong in it; the product itself has no hook.
+
+An agent that takes orders, wrappers around tools, job files with shorter time limits: all in an
+archive of its own behind the image, which the kernel unpacks over it.
+"""
+
+import json
+import stat
+import tomllib
+from collections.abc import Mapping
+
+from initpy.image.programs import find_program
+from initpy.image.tree import Entry, File, Node
+from initpy.lab.cache import PROJECT
+from initpy.lab.errors import LabError
+from initpy.lab.scenario import AGENT_DEEDS, Scenario, Tool
+
+AGENT = PROJECT / "qemu" / "agent.sh"
+WRAPPER = PROJECT / "qemu" / "tool.sh"
+AGENT_PATH = "/lab-agent"
+_TOOLS = "/lab-tools"
+
+
+def sabotage(scenario: Scenario) -> dict[str, bytes | Entry]:
+    """The files to put over those of the image."""
+    files: dict[str, bytes | Entry] = {}
+    if orders := sum(fault.deed in AGENT_DEEDS for fault in scenario.faults):
+        agent = AGENT.read_text().replace('"$ORDERS"', str(orders))
+        files[AGENT_PATH] = File(agent.encode(), 0o755)
+        files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)
+    for program in dict.fromkeys(tool.program for tool in scenario.tools):
+        files |= _wrapped(program, [tool for tool in scenario.tools if tool.program == program])
+    return files | _with_limits(dict(scenario.limits))
+
+
+def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
+    """The real program under another name, and a script in its place that first misbehaves."""
+    path = find_program(program)
+    if path is None:
+        raise LabError(f"{program} is not installed\n  try: make setup")
+    # A case of the script: which of its calls do what, the first ones of those with the word.
+    cases = [
+        f"    matches '{tool.arguments}' \"$@\" && turn {number} {tool.times} && {tool.way.value}"
+        for number, tool in enumerate(tools)
+    ]
+    script = WRAPPER.read_text().replace("PROGRAM", program).replace("# CASES", "\n".join(cases))
+    return {
+        # Programs that have several names tell by their own which one they are.
+        f"{_TOOLS}/{program}": File(path.read_bytes(), 0o755),
+        str(path): File(script.encode(), 0o755),
+    }
+
+
+def _with_limits(limits: Mapping[str, float]) -> dict[str, bytes | Entry]:
+    """Job files in which the time limits of some jobs are other ones (`[limits]`)."""
+    files: dict[str, bytes | Entry] = {}
+    unknown = dict(limits)
+    for path in sorted((PROJECT / "jobs").glob("*.toml")):
+        content = tomllib.loads(path.read_text())
+        jobs = {job["name"]: job for job in content.get("job", ())}
+        named = jobs.keys() & limits.keys()
+        for name in named:
+            jobs[name]["timeout"] = unknown.pop(name)
+        if named:
+            files[f"/etc/initpy/jobs/{path.stem}.json"] = json.dumps(content).encode()
+    if unknown:
+        raise LabError(f"[limits] names jobs that no job file has: {', '.join(sorted(unknown))}")
+    return files

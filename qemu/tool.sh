@@ -1,0 +1,54 @@
+#!/bin/sh
+# In the place of PROGRAM in a boot in which it misbehaves; afterwards it is the real one.
+# Its first lines in the kernel's log tell the lab what happened.
+
+# matches WORD ARGUMENT...: whether the word, or none, is among the arguments
+matches() {
+    word=$1
+    shift
+    [ -n "$word" ] || return 0
+    for argument; do
+        [ "$argument" = "$word" ] && return 0
+    done
+    return 1
+}
+
+# turn CASE TIMES: whether this call is one of the first; a folder is made by one caller only
+turn() {
+    number=0
+    while [ "$number" -lt "$2" ]; do
+        number=$((number + 1))
+        mkdir "/lab-tools/PROGRAM-$1-$number" 2>/dev/null && return 0
+    done
+    return 1
+}
+
+say() { echo "<5>INITPY-LAB PROGRAM $1" >/dev/kmsg; }
+
+fails() {
+    say fails
+    echo "PROGRAM: the lab has it fail" >&2
+    exit 1
+}
+
+# Deaf to SIGTERM, as a program in the midst of a system call may be.
+hangs() {
+    trap '' TERM
+    say hangs
+    while :; do
+        sleep 3600
+    done
+}
+
+killed() {
+    say "is killed"
+    kill -9 $$
+}
+
+misbehave() {
+# CASES
+    return 0
+}
+
+misbehave "$@"
+exec /lab-tools/PROGRAM "$@"
