@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
-from initpy.core.settings import VolumeSpec
+from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, VolumeSpec
 
-# crypttab option -> argument of cryptsetup(8); a value is appended after "=".
+# crypttab option -> argument of cryptsetup(8).
 ARGUMENTS = {
     "discard": "--allow-discards",
     "allow-discards": "--allow-discards",
@@ -24,23 +24,42 @@ ARGUMENTS = {
     "readonly": "--readonly",
     "read-only": "--readonly",
 }
-# The same with a value.
-VALUES = {
-    "key-slot": "--key-slot",
-    "keyslot": "--key-slot",
-    "keyfile-size": "--keyfile-size",
-    "keyfile-offset": "--keyfile-offset",
-    "header": "--header",
+# With a number.
+NUMBERS = {"key-slot": "--key-slot", "keyslot": "--key-slot"}
+# What LUKS keeps in its header and plain volumes have to be told; the value is appended.
+PLAIN = {
+    "cipher": "--cipher",
+    "size": "--key-size",
+    "hash": "--hash",
+    "offset": "--offset",
+    "skip": "--skip",
     "sector-size": "--sector-size",
 }
 # Right to have, nothing to do about: defaults, or matters of the real system.
 ACCEPTED = {
-    "luks", "initramfs", "x-initrd.attach", "auto", "noearly", "quiet", "loud", "timeout",
-    "check", "checkargs", "x-systemd.device-timeout", "_netdev", "password-echo", "none",
+    "luks", "initramfs", "auto", "noearly", "quiet", "loud", "check", "checkargs", "_netdev",
+    "none", "verify", "password-echo", "password-cache", "lvm", "rootdev", "resumedev",
 }  # fmt: skip
+COMMENTS = ("x-", "X-")  # x-initrd.attach, x-systemd.device-timeout: fstab(5)
+# Made anew by the real system, with a random key: nothing to open in the initramfs.
+REMADE = ("swap", "tmp")
+RANDOM = ("/dev/urandom", "/dev/random", "/dev/hwrng", "/dev/hw_random")
+# Other formats, which only the real system opens.
+FOREIGN = (
+    "bitlk", "fvault2", "tcrypt", "veracrypt", "tcrypt-veracrypt", "tcrypt-hidden", "tcrypthidden",
+    "tcrypt-system", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim",
+)  # fmt: skip
+# Tokens: the volume opens with its passphrase until there is a job for them.
+TOKENS = ("pkcs11-", "fido2-", "tpm2-", "token-timeout", "fixate-volume-key", "link-volume-key")
 NO_KEY = ("", "none", "-")
-TRIES = "[0-9]{1,9}"
+NUMBER = "[0-9]{1,9}"
+# systemd.time(7), as far as it is used for such options.
+SPAN = re.compile(r"([0-9]{1,9})(s|sec|m|min|h|ms)?")
+UNITS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "ms": 0.001}
 BLANKS = " \t\r"
+KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
+# Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
+PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
 
 
 class Options(NamedTuple):
@@ -49,38 +68,153 @@ class Options(NamedTuple):
     arguments: tuple[str, ...] = ()
     tries: int = 3
     optional: bool = False
-    skipped: bool = False  # noauto
+    skipped: bool = False  # noauto, or nothing that is opened in the initramfs
     problems: tuple[InputError, ...] = ()
+    header: HeaderSpec | None = None
+    kind: str = "luks"
+    key: KeySpec = KeySpec()  # what options say about the key: part of it, program, time-out
+    empty: bool = False
+    headless: bool = False
+    timeout: float = 0.0
+
+    def volume(self, source: DeviceSpec, name: str, key: KeySpec | None) -> VolumeSpec:
+        """The volume with these options."""
+        return self.applied(VolumeSpec(source, name), key)
+
+    def applied(self, volume: VolumeSpec, key: KeySpec | None) -> VolumeSpec:
+        """The volume with these options and this key instead of its own."""
+        return volume._replace(
+            key=self._key(key), options=self.arguments, tries=self.tries, optional=self.optional,
+            header=self.header, kind=self.kind, empty=self.empty, headless=self.headless,
+            timeout=self.timeout,
+        )  # fmt: skip
+
+    def _key(self, key: KeySpec | None) -> KeySpec | None:
+        said = self.key
+        if said.program:
+            return said._replace(path=key.path if key else "")
+        if key is None:
+            return None
+        return key._replace(
+            offset=said.offset or key.offset,
+            size=said.size or key.size,
+            timeout=said.timeout or key.timeout,
+        )
+
+
+class _Options:
+    """An option list while it is read."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.found = Options()
+        self.plain: list[str] = []
+        self.problems: list[InputError] = []
+
+    def set(self, **changes: object) -> None:
+        self.found = self.found._replace(**changes)  # type: ignore[arg-type]
+
+    def argue(self, argument: str) -> None:
+        self.set(arguments=(*self.found.arguments, argument))
+
+    def take(self, option: str) -> str:
+        """Take one option in; what was expected instead, "" if it is right."""
+        key, separator, value = option.partition("=")
+        simple = self._simple(key)
+        if simple is not None:
+            return simple
+        if key in PLAIN:
+            self.plain.append(f"{PLAIN[key]}={value}")
+            return "" if value else f"{key}=VALUE"
+        if key in NUMBERS or key in ("tries", "keyfile-offset", "keyfile-size"):
+            return self._number(key, value)
+        if key in ("timeout", "keyfile-timeout"):
+            return self._span(key, value)
+        if key == "header":
+            header = parse_header(value)
+            self.set(header=header)
+            return "" if header else "header=/PATH, header=/PATH:DEVICE or header=DEVICE"
+        if key == "keyscript":
+            return self._script(value)
+        if key == "plain" and not separator:
+            self.set(kind="plain")
+        elif key in ("try-empty-password", "headless", "keyfile-erase"):
+            return self._switch(key, value)
+        elif key in FOREIGN:
+            self.set(skipped=True)
+            return "luks or plain; the volume is left to the real system"
+        elif key.startswith(TOKENS):
+            return "no token (not supported in the initramfs yet; a passphrase is asked for)"
+        elif key not in ACCEPTED and not key.startswith(COMMENTS):
+            return "an option of crypttab(5), of systemd's or Debian's dialect; it is ignored"
+        return ""
+
+    def _simple(self, key: str) -> str | None:
+        if key in ARGUMENTS:
+            self.argue(ARGUMENTS[key])
+        elif key == "nofail":
+            self.set(optional=True)
+        elif key == "noauto" or key in REMADE:
+            self.set(skipped=True)
+        else:
+            return None
+        return ""
+
+    def _number(self, key: str, value: str) -> str:
+        if not re.fullmatch(NUMBER, value):
+            zero = ", 0 for no limit" if key == "tries" else ""
+            return f"{key}=NUMBER{zero}"
+        if key in NUMBERS:
+            self.argue(f"{NUMBERS[key]}={value}")
+        elif key == "tries":
+            self.set(tries=int(value))
+        elif key == "keyfile-size":
+            self.set(key=self.found.key._replace(size=int(value)))
+        else:
+            self.set(key=self.found.key._replace(offset=int(value)))
+        return ""
+
+    def _span(self, key: str, value: str) -> str:
+        span = SPAN.fullmatch(value)
+        if span is None:
+            return f"{key}=SECONDS"
+        seconds = int(span[1]) * UNITS[span[2]]
+        if key == "timeout":
+            self.set(timeout=seconds)
+        else:
+            self.set(key=self.found.key._replace(timeout=seconds))
+        return ""
+
+    def _switch(self, key: str, value: str) -> str:
+        if value.lower() not in ("", "1", "yes", "true", "on", "0", "no", "false", "off"):
+            return f"{key}, or {key}=yes or no"
+        if key != "keyfile-erase":  # a file of the image goes with it; a stick is not written to
+            on = value.lower() in ("", "1", "yes", "true", "on")
+            self.set(**{"empty" if key == "try-empty-password" else key: on})
+        return ""
+
+    def _script(self, value: str) -> str:
+        name = value.rpartition("/")[2]
+        if name in (PASSDEV, KEYCTL):
+            return ""  # the key field alone says it; passphrases are tried on all volumes
+        if not value.startswith("/"):
+            return "keyscript=/PATH of a program in the image"
+        self.set(key=self.found.key._replace(program=value))
+        return ""
 
 
 def parse_options(where: str, text: str) -> Options:
     """The comma-separated options; what is not understood is among the problems."""
-    arguments: list[str] = []
-    problems: list[InputError] = []
-    tries, optional, skipped = 3, False, False
+    options = _Options(where)
     # Escapes are undone one by one: `\054` is a comma within an option.
     for option in map(_unescape, filter(None, text.split(","))):
-        key, _, value = option.partition("=")
-        expected = ""
-        if key in ARGUMENTS:
-            arguments.append(ARGUMENTS[key])
-        elif key in VALUES and value:
-            arguments.append(f"{VALUES[key]}={value}")
-        elif key in VALUES:
-            expected = f"{key}=VALUE"
-        elif key == "tries" and re.fullmatch(TRIES, value):
-            tries = int(value)
-        elif key == "tries":
-            expected = "tries=NUMBER, 0 for no limit"
-        elif key == "nofail":
-            optional = True
-        elif key == "noauto":
-            skipped = True
-        elif key not in ACCEPTED:
-            expected = "an option known for LUKS volumes"
+        expected = options.take(option)
         if expected:
-            problems.append(InputError(f"{where}: option", option, expected))
-    return Options(tuple(arguments), tries, optional, skipped, tuple(problems))
+            options.problems.append(InputError(f"{where}: option", option, expected))
+    if options.found.kind == "plain":
+        for argument in options.plain:
+            options.argue(argument)
+    return options.found._replace(problems=tuple(options.problems))
 
 
 def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[InputError, ...]]:
@@ -97,23 +231,17 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
             continue
         name, source, key, options, *_ = *fields, "none", ""
         name, source, key = _unescape(name), _unescape(source), _unescape(key)
+        understood = parse_options(where, options)
+        problems.extend(understood.problems)
+        if understood.skipped or key in RANDOM:
+            continue
         device = parse_device(source)
         if device is None:
             problems.append(InputError(f"{where}: device", source, EXPECTED))
-            continue
-        if not mapping_name(name):
+        elif not mapping_name(name):
             problems.append(InputError(f"{where}: name", name, "a name without a slash"))
-            continue
-        understood = parse_options(where, options)
-        problems.extend(understood.problems)
-        if understood.skipped:
-            continue
-        volumes.append(
-            VolumeSpec(
-                device, name, _key(where, key, problems),
-                understood.arguments, understood.tries, understood.optional,
-            )
-        )  # fmt: skip
+        else:
+            volumes.append(understood.volume(device, name, _key(where, key, understood, problems)))
     return tuple(volumes), tuple(problems)
 
 
@@ -121,20 +249,18 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
     """Debian's `cryptopts=target=NAME,source=SPEC,key=FILE,OPTIONS`."""
     where = "command line: cryptopts"
     parts = dict(each.partition("=")[::2] for each in text.split(",") if each)
-    source = parse_device(parts.pop("source", ""))
+    source = parse_device(_unescape(parts.pop("source", "")))
     if source is None:
         return None, (InputError(where, text, f"source= with {EXPECTED}"),)
-    name = parts.pop("target", "cryptroot")
+    name = _unescape(parts.pop("target", "cryptroot"))
     if not mapping_name(name):
         return None, (InputError(f"{where}: target", name, "a name without a slash"),)
-    problems: list[InputError] = []
-    key = _key(where, parts.pop("key", "none"), problems)
-    options = _joined(parts.items())
-    understood = parse_options(where, options)
-    volume = VolumeSpec(
-        source, name, key, understood.arguments, understood.tries, understood.optional
-    )
-    return volume, (*problems, *understood.problems)
+    key = _unescape(parts.pop("key", "none"))
+    understood = parse_options(where, _joined(parts.items()))
+    problems = list(understood.problems)
+    if understood.skipped or key in RANDOM:
+        return None, tuple(problems)
+    return understood.volume(source, name, _key(where, key, understood, problems)), tuple(problems)
 
 
 def mapping_name(name: str) -> bool:
@@ -142,19 +268,45 @@ def mapping_name(name: str) -> bool:
     return name not in ("", ".", "..", "control") and "/" not in name
 
 
-def _key(where: str, text: str, problems: list[InputError]) -> str | None:
-    """The path of the key file; what is no path in the image is a problem, and no key."""
+def parse_key(text: str) -> KeySpec | None:
+    """A key field: a path in the image, or with a device in systemd's or Debian's form."""
+    # Debian's passdev: DEVICE:PATH[:SECONDS]. Names of devices by path have colons too.
+    passdev = re.fullmatch(rf"(.+):(/[^:]*)(?::({NUMBER}))?", text)
+    if passdev and (device := parse_device(passdev[1])) is not None:
+        return KeySpec(passdev[2], device, timeout=float(passdev[3] or 0))
+    if text.startswith("/dev/"):
+        return KeySpec("", parse_device(text))
+    if not text.startswith("/"):
+        return None
+    path, device = _on_device(text)
+    return KeySpec(path, device)
+
+
+def parse_header(text: str) -> HeaderSpec | None:
+    """`/path` in the image, `/path:DEVICE`, or a device that is the header."""
+    if not text.startswith("/dev/") and text.startswith("/"):
+        return HeaderSpec(*_on_device(text))
+    device = parse_device(text)
+    return HeaderSpec("", device) if device is not None else None
+
+
+def _on_device(text: str) -> tuple[str, DeviceSpec | None]:
+    """systemd's `PATH:DEVICE`; without a device that is one, all of it is the path."""
+    path, separator, name = text.partition(":")
+    device = parse_device(name) if separator else None
+    return (path, device) if device is not None else (text, None)
+
+
+def _key(where: str, text: str, understood: Options, problems: list[InputError]) -> KeySpec | None:
+    """The key field; what is neither a file nor a device is a problem, and no key."""
+    if understood.key.program:
+        return KeySpec(text)  # the script's argument, whatever it is
     if text in NO_KEY:
         return None
-    _, separator, device = text.rpartition(":")
-    on_device = bool(separator) and parse_device(device) is not None
-    if text.startswith("/") and not on_device:
-        return text
-    expected = "none, or the path of a key file in the image"
-    if on_device:
-        expected += " (key files on devices are not supported yet)"
-    problems.append(InputError(f"{where}: key", text, expected))
-    return None
+    key = parse_key(text)
+    if key is None:
+        problems.append(InputError(f"{where}: key", text, KEY_EXPECTED))
+    return key
 
 
 def _joined(parts: Iterable[tuple[str, str]]) -> str:

@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
 # What a strategy puts at a template's disposal besides the subject's properties.
-STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options"}}
+STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options", "type"}}
 
 
 class ImageNeeds(NamedTuple):
@@ -87,6 +87,16 @@ class _Table(NamedTuple):
             if not isinstance(text, str) or not text.lstrip("!"):
                 raise InputError(f"{self.where}: {key}.{name}", text, "a pattern like 'ext4|xfs'")
         return dict(value)
+
+    def matches(self, key: str) -> Match:
+        """One table of patterns, or a list of tables of which one must fit."""
+        value = self.content.get(key, {})
+        if not isinstance(value, list):
+            return Match.of(self.strings(key))
+        tables = [_Table(self.where, {key: each}).strings(key) for each in value]
+        if not all(tables):
+            raise InputError(f"{self.where}: {key}", value, "tables that are not empty")
+        return Match.of(*tables)
 
     def number(self, key: str, default: float, lowest: float) -> float:
         value = self.content.get(key, default)
@@ -174,14 +184,14 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
     if not run and strategy not in MOUNTS:
         raise InputError(f"{table.where}: run", None, "a command as a list of strings")
     once = table.get("once", bool, "true or false", False)
-    match = table.strings("match")
-    if not match and not once:
+    match = table.matches("match")
+    if not match.patterns and not once:
         raise InputError(f"{table.where}: match", None, "a table of properties, or once = true")
     job = JobDefinition(
         name=name,
         does=table.get("does", str, "a sentence for people"),
         source=source,
-        match=Match.of(match),
+        match=match,
         success=_success(table),
         strategy=strategy,
         run=run,

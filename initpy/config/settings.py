@@ -12,8 +12,9 @@ from typing import Any
 
 from initpy.config import crypttab, root
 from initpy.config.commandline import Parameter, parse
-from initpy.config.devicespec import parse_device
 from initpy.config.errors import InputError
+from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
+from initpy.config.volumes import Volumes
 from initpy.core.definitions import Layer
 from initpy.core.settings import (
     Degraded,
@@ -22,7 +23,6 @@ from initpy.core.settings import (
     LayerPolicy,
     Naming,
     Settings,
-    VolumeSpec,
 )
 
 
@@ -32,12 +32,7 @@ class _Draft:
 
     settings: Settings
     problems: list[InputError] = field(default_factory=list)
-    volumes: list[VolumeSpec] = field(default_factory=list)  # from the command line
-    table: tuple[VolumeSpec, ...] = ()  # from crypttab
-    luks_names: dict[str, str | None] = field(default_factory=dict)  # UUID -> mapping
-    luks_keys: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> path
-    luks_options: dict[str, str] = field(default_factory=dict)
-    discards: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> nothing
+    volumes: Volumes = field(default_factory=Volumes)
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
@@ -62,14 +57,16 @@ def read_settings(
     """The settings of `/proc/cmdline` and, if there is one, of the image's crypttab."""
     draft = _Draft(Settings())
     if table is not None:
-        draft.table, problems = crypttab.parse_crypttab(table_path, table)
+        draft.volumes.table, problems = crypttab.parse_crypttab(table_path, table)
         draft.problems.extend(problems)
     for parameter in parse(command_line).parameters:
         # The kernel and systemd take "_" and "-" in a parameter's name for the same.
-        handler = HANDLERS.get(parameter.key.replace("_", "-"))
+        key = parameter.key.replace("_", "-")
         try:
-            if handler is not None:
+            if (handler := HANDLERS.get(key)) is not None:
                 handler(draft, parameter)
+            elif (refine := VOLUME_HANDLERS.get(key)) is not None:
+                refine(draft.volumes, parameter)
             elif _is_unknown(parameter.key):
                 raise parameter.error("a parameter that initpy knows; it is ignored")
         except InputError as error:
@@ -77,7 +74,8 @@ def read_settings(
     _finish_root(draft)
     _finish_waits(draft)
     _finish_emergency(draft)
-    _finish_volumes(draft)
+    draft.set(volumes=draft.volumes.finish())
+    draft.problems.extend(draft.volumes.problems)
     _finish_layers(draft)
     return draft.settings, tuple(draft.problems)
 
@@ -90,15 +88,12 @@ OURS = ("rd.", "initpy.")
 # udevd and systemd's tools read these themselves.
 OTHERS = ("rd.udev.", "rd.systemd.")
 # Compiled when they are needed: most command lines have neither.
-UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 ARRAY_UUID = "[0-9a-fA-F]{32}"
 # Known, and either the default already or not ours to act on.
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
     "rd.md.conf",
     "rd.lvm.conf",
-    "rd.luks.crypttab",
-    "rd.luks.timeout",
 }
 
 
@@ -208,133 +203,6 @@ def _array(draft: _Draft, parameter: Parameter) -> None:
     draft.name(Layer.MD, uuid)
 
 
-def _uuid(parameter: Parameter, text: str, expected: str) -> str:
-    if not re.fullmatch(UUID, text):
-        raise parameter.error(expected)
-    return text.lower()
-
-
-def _luks_uuid(draft: _Draft, parameter: Parameter) -> None:
-    text = (parameter.value or "").removeprefix("luks-")
-    draft.luks_names.setdefault(_uuid(parameter, text, "the UUID of a LUKS volume"), None)
-
-
-def _luks_name(draft: _Draft, parameter: Parameter) -> None:
-    expected = "UUID=NAME, the name without a slash"
-    uuid, _, name = (parameter.value or "").partition("=")
-    if not crypttab.mapping_name(name):
-        raise parameter.error(expected)
-    draft.luks_names[_uuid(parameter, uuid, expected)] = name
-
-
-def _luks_key(draft: _Draft, parameter: Parameter) -> None:
-    expected = "[UUID=]PATH of a key file in the image"
-    first, separator, rest = parameter.text(expected).partition("=")
-    uuid, path = (_uuid(parameter, first, expected), rest) if separator else ("", first)
-    if not path.startswith("/"):
-        raise parameter.error(expected)
-    if ":" in path:
-        raise parameter.error(f"{expected} (key files on devices are not supported yet)")
-    draft.luks_keys[uuid] = path
-
-
-def _luks_options(draft: _Draft, parameter: Parameter) -> None:
-    text = parameter.text("[UUID=]OPTION,…")
-    uuid, separator, options = text.partition("=")
-    # `tries=2` has an "=" too.
-    if separator and re.fullmatch(UUID, uuid):
-        draft.luks_options[uuid.lower()] = options
-    else:
-        draft.luks_options[""] = text
-
-
-def _allow_discards(draft: _Draft, parameter: Parameter) -> None:
-    """dracut.cmdline(7): for all volumes, or the one whose UUID is given."""
-    if parameter.value is None:
-        draft.discards[""] = ""
-    else:
-        uuid = parameter.value.removeprefix("luks-")
-        draft.discards[_uuid(parameter, uuid, "the UUID of a LUKS volume, or nothing")] = ""
-
-
-def _crypt_device(draft: _Draft, parameter: Parameter) -> None:
-    expected = "DEVICE:NAME[:OPTION,…]"
-    source, name, options, *_ = *parameter.text(expected).split(":", 2), "", ""
-    device = parse_device(source)
-    if device is None or not crypttab.mapping_name(name):
-        raise parameter.error(expected)
-    understood = crypttab.parse_options("command line: cryptdevice", options)
-    draft.problems.extend(understood.problems)
-    draft.volumes.append(
-        VolumeSpec(device, name, None, understood.arguments, understood.tries, understood.optional)
-    )
-
-
-def _crypt_options(draft: _Draft, parameter: Parameter) -> None:
-    if not parameter.value:
-        draft.table = ()  # Debian: an empty cryptopts= switches crypttab off
-        return
-    volume, problems = crypttab.parse_cryptopts(parameter.value)
-    draft.problems.extend(problems)
-    if volume is not None:
-        draft.table = ()
-        draft.volumes.append(volume)
-
-
-def _finish_volumes(draft: _Draft) -> None:
-    """Join what crypttab and the command line say about each volume.
-
-    UUIDs on the command line narrow crypttab down to them (systemd's rule,
-    systemd-cryptsetup-generator(8)), but keep its names, keys and options.
-    """
-    volumes = list(draft.volumes)
-    if not draft.luks_names:
-        volumes.extend(draft.table)
-    for uuid, name in draft.luks_names.items():
-        source = DeviceSpec(Naming.UUID, uuid)
-        entry = next((each for each in draft.table if _same(each.source, source)), None)
-        volume = entry or VolumeSpec(source, f"luks-{uuid}")
-        volume = volume._replace(name=name or volume.name)
-        everyone = draft.luks_options.get("") if entry is None else None
-        options = draft.luks_options.get(uuid, everyone)
-        if options is not None:
-            understood = crypttab.parse_options("command line: rd.luks.options", options)
-            draft.problems.extend(understood.problems)
-            volume = volume._replace(
-                options=understood.arguments,
-                tries=understood.tries,
-                optional=understood.optional,
-            )
-        key = draft.luks_keys.get(uuid, draft.luks_keys.get(""))
-        volumes.append(volume._replace(key=key or volume.key))
-    draft.set(volumes=tuple(_with_discards(draft, each) for each in volumes))
-    _report_unused(draft, "rd.luks.key", draft.luks_keys, {*draft.luks_names})
-    _report_unused(draft, "rd.luks.options", draft.luks_options, {*draft.luks_names})
-    named = {each.source.value.lower() for each in volumes}
-    _report_unused(draft, "rd.luks.allow-discards", draft.discards, named)
-
-
-def _with_discards(draft: _Draft, volume: VolumeSpec) -> VolumeSpec:
-    argument = crypttab.ARGUMENTS["discard"]
-    wanted = {"", volume.source.value.lower()} & draft.discards.keys()
-    if not wanted or argument in volume.options:
-        return volume
-    return volume._replace(options=(*volume.options, argument))
-
-
-def _same(first: DeviceSpec, second: DeviceSpec) -> bool:
-    return first.naming is second.naming and first.value.lower() == second.value.lower()
-
-
-def _report_unused(draft: _Draft, key: str, given: dict[str, str], named: set[str]) -> None:
-    """What is said about volumes applies to those that are named; silence would mislead."""
-    for uuid, value in given.items():
-        if not (uuid in named or (not uuid and named)):
-            text = "=".join(filter(None, (uuid, value)))
-            expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
-            draft.problems.append(InputError(f"command line: {key}", text, expected))
-
-
 def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
     policies = {}
@@ -381,17 +249,6 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.lvm.lv": _logical_volume,
     "luks": _enable(Layer.LUKS),
     "rd.luks": _enable(Layer.LUKS),
-    "luks.uuid": _luks_uuid,
-    "rd.luks.uuid": _luks_uuid,
-    "luks.name": _luks_name,
-    "rd.luks.name": _luks_name,
-    "luks.key": _luks_key,
-    "rd.luks.key": _luks_key,
-    "luks.options": _luks_options,
-    "rd.luks.options": _luks_options,
-    "rd.luks.allow-discards": _allow_discards,
-    "cryptdevice": _crypt_device,
-    "cryptopts": _crypt_options,
 }
 
 

@@ -40,6 +40,33 @@ class Mount(NamedTuple):
     overlay: tuple[str, str] | None = None
 
 
+class Fetch(NamedTuple):
+    """Read a key, or a volume's header, from where people keep it; answered by `Fetched`.
+
+    From a file on a device (mounted for that moment only), from the bytes of a
+    device, or from what a program prints. With `keep` it becomes that file,
+    else a secret in the answer.
+    """
+
+    job: str
+    number: int
+    node: str = ""  # the device; empty for a program
+    types: tuple[str, ...] = ()  # of its file system, the first that works
+    path: str = ""  # of the file there; empty: the device's bytes
+    offset: int = 0
+    size: int = 0  # bytes; 0: all
+    program: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()  # of the program
+    keep: str = ""
+
+
+class Drop(NamedTuple):
+    """What this job has fetched, or is fetching, is not needed any more."""
+
+    job: str
+    number: int
+
+
 class Ask(NamedTuple):
     """Ask people for a passphrase on every console; answered by `Answered`."""
 
@@ -105,6 +132,8 @@ Action = (
     Run
     | Stop
     | Mount
+    | Fetch
+    | Drop
     | Ask
     | Withdraw
     | Report

@@ -22,6 +22,7 @@ from initpy.core.events import (
     DeviceRemoved,
     Enumerated,
     Event,
+    Fetched,
     HandOverRefused,
     JobEnded,
     Mounted,
@@ -128,6 +129,8 @@ class Boot:
                 state.touch_all(state.instances.values())
             case Answered(job):
                 self._answered(job, event)
+            case Fetched():
+                self._unlocker.fetched(state, event)
             case HandOverRefused(reason):
                 state.handed_over = False
                 state.refused = reason
@@ -143,6 +146,7 @@ class Boot:
         state.devices.update(device)
         self._look_at_all(roles.refresh(state, device.name))
         self._look_at(device.name, before)
+        self._unlocker.device_changed(state, device)
 
     def _look_at_all(self, names: Iterable[str]) -> None:
         """Devices that are meant for something now, or no longer."""
@@ -180,13 +184,14 @@ class Boot:
         self._look_at_all(roles.refresh(state, name))
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
-            self._unlocker.forget(instance)
+            self._unlocker.forget(state, instance)
             state.deadlines.pop(degraded.deadline_name(instance), None)
             instance.failures, instance.published, instance.succeeded = 0, False, False
             if instance.state is not JobState.WITHDRAWN:
                 state.move(instance, Stimulus.GONE, f"{name} is gone")
         for lower in before.slaves if before else ():
             state.touch_all(state.by_subject.get(lower, ()))
+        self._unlocker.sources.device_removed(state, name)
         self._wake_awaiting(before)
 
     def _instance(self, job: JobDefinition, subject: str | None) -> None:
@@ -257,6 +262,8 @@ class Boot:
     def _let_go(self, instance: Instance) -> None:
         """What an instance that is not pending any more must not keep."""
         drop_prompt(self._state, instance, instance.reason)
+        if instance.state is not JobState.FAILED:
+            self._unlocker.let_go(self._state, instance)
         self._state.deadlines.pop(degraded.deadline_name(instance), None)
 
     def _timer(self, timer: Timer, key: str) -> None:
@@ -269,6 +276,8 @@ class Boot:
         elif key in state.instances:
             if timer is Timer.LIMIT:
                 stop_overdue(state, state.instances[key])
+            elif timer in (Timer.ABSENT, Timer.ANSWER):
+                self._unlocker.timer(state, timer, state.instances[key])
             state.touch(state.instances[key])
 
     def _hand_over_when_ready(self) -> None:
@@ -321,7 +330,7 @@ class Boot:
         for instance in state.pending[Strategy.UNLOCK].values():
             device = state.device(instance)
             named = state.settings.volume(device) if device else None
-            if named is not None and not named.optional:
+            if named is not None and not named.optional and not instance.idle:
                 yield instance
 
     def _may_start(self) -> bool:

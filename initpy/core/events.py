@@ -66,6 +66,15 @@ class Answered(NamedTuple):
     secret: Secret
 
 
+class Fetched(NamedTuple):
+    """A key or header has been read (no `error`), or could not be."""
+
+    job: str
+    number: int
+    secret: Secret | None = None
+    error: str = ""
+
+
 class HandOverRefused(NamedTuple):
     """The root file system is mounted but holds nothing to hand over to."""
 
@@ -88,6 +97,7 @@ Event = (
     | JobEnded
     | Mounted
     | Answered
+    | Fetched
     | HandOverRefused
     | ShellEnded
     | TimePassed

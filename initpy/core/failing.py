@@ -146,7 +146,7 @@ def try_again(state: State, unlocker: Unlocker) -> None:
     for instance in state.instances.values():
         if instance.state is JobState.FAILED:
             instance.failures = 0
-            unlocker.forget(instance)
+            unlocker.forget(state, instance)
             state.move(instance, Stimulus.RETRY, "tried again after the shell")
     if not state.complete:
         state.report(f"the shell has ended: waiting again for {mounting.missing(state)}")

@@ -42,7 +42,7 @@ def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
 
 def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     # A person who is asked, or a key that is derived, holds every clock that it can serve.
-    people = state.pending[Strategy.UNLOCK].values()
+    people = [each for each in state.pending[Strategy.UNLOCK].values() if not each.idle]
     if deadline.name == ROOT_WAIT:
         yield from people
         yield from state.pending[Strategy.MOUNT_ROOT].values()

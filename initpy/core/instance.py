@@ -98,6 +98,7 @@ class Instance:
     failures: int = 0
     succeeded: bool = False  # the last run ended with status 0
     published: bool = False
+    idle: bool = False  # ready, but waits for a device that may never come: holds no clock
 
     @property
     def key(self) -> str:

@@ -56,18 +56,22 @@ class Pattern(NamedTuple):
 
 
 class Match(NamedTuple):
-    """All patterns must accept (an empty match accepts everything)."""
+    """All patterns must accept (an empty match accepts everything), or those of an alternative."""
 
     patterns: tuple[tuple[str, Pattern], ...] = ()
+    alternatives: tuple["Match", ...] = ()
 
     @classmethod
-    def of(cls, table: Mapping[str, str]) -> "Match":
-        """From a job file's table of property name to pattern text."""
-        return cls(tuple((key, Pattern.parse(text)) for key, text in sorted(table.items())))
+    def of(cls, table: Mapping[str, str], *others: Mapping[str, str]) -> "Match":
+        """From a job file's tables of property name to pattern text; one of them must fit."""
+        patterns = tuple((key, Pattern.parse(text)) for key, text in sorted(table.items()))
+        return cls(patterns, tuple(cls.of(each) for each in others))
 
     def accepts(self, properties: Mapping[str, str]) -> bool:
         """True when every named property satisfies its pattern."""
-        return all(pattern.accepts(properties.get(key)) for key, pattern in self.patterns)
+        if all(pattern.accepts(properties.get(key)) for key, pattern in self.patterns):
+            return True
+        return any(each.accepts(properties) for each in self.alternatives)
 
     def index_keys(self) -> tuple[tuple[str, str | None], ...]:
         """Where to file this match: `(key, value)` pairs or `(key, None)` for "has key".
@@ -77,6 +81,9 @@ class Match(NamedTuple):
         that does not grow with the number of jobs or devices. A match with
         nothing but negations (or nothing at all) gives no key.
         """
+        return tuple(key for each in (self, *self.alternatives) for key in each._own_keys())
+
+    def _own_keys(self) -> tuple[tuple[str, str | None], ...]:
         for key, pattern in self.patterns:
             if pattern.exact is not None:
                 return tuple((key, value) for value in pattern.exact)

@@ -13,6 +13,7 @@ from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
 
 ROLE = "INITPY_ROLE"  # root
+CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted
 
 # A device with one of these holds another layer, not a file system to mount.
@@ -35,9 +36,21 @@ def indexed(root: DeviceSpec | None) -> tuple[str, ...]:
 def refresh(state: State, name: str) -> list[str]:
     """Bring the marks up to date after a change of this device; those whose marks changed."""
     changed = [*_mark_root(state, name), *groups.refresh(state, name)]
+    if state.settings.volumes and _mark_volume(state, name):
+        changed.append(name)
     if state.further:
         changed += [name] if _mark_target(state, name) else []
     return changed
+
+
+def _mark_volume(state: State, name: str) -> bool:
+    """Mark what people named as encrypted and what shows no header of its own."""
+    device = state.devices.get(name)
+    volume = state.settings.volume(device) if device is not None else None
+    if device is None or volume is None or not volume.unmarked or CRYPT in device.properties:
+        return False
+    state.devices.mark(name, CRYPT, "named")
+    return True
 
 
 def refresh_all(state: State) -> list[str]:

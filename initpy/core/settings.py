@@ -79,15 +79,56 @@ class DeviceSpec(NamedTuple):
         return f"{self.naming.value}={self.value}{offset}"
 
 
+class KeySpec(NamedTuple):
+    """Where people keep the key of a volume: in the image, on a device, or in a program."""
+
+    path: str = ""  # of the file; empty: the device's own bytes
+    device: DeviceSpec | None = None  # None: the file is in the image
+    types: tuple[str, ...] = ()  # the device's file system; empty: what udev finds
+    offset: int = 0
+    size: int = 0  # bytes; 0: all
+    program: str = ""  # run with `path` as its argument; what it prints is the key
+    timeout: float = 0.0  # seconds for the device to come; 0: as long as the volume is locked
+
+    def __str__(self) -> str:
+        if self.program:
+            return f"the key script {self.program}"
+        if self.device is None:
+            return f"the key file {self.path}"
+        return f"the key file {self.path} on {self.device}" if self.path else f"{self.device}"
+
+
+class HeaderSpec(NamedTuple):
+    """Where the header of a volume is that does not carry it itself."""
+
+    path: str = ""  # of the file; empty: the device is the header
+    device: DeviceSpec | None = None  # None: the file is in the image
+
+    def __str__(self) -> str:
+        if self.device is None:
+            return self.path
+        return f"{self.path} on {self.device}" if self.path else str(self.device)
+
+
 class VolumeSpec(NamedTuple):
     """One encrypted volume that people named, from either crypttab dialect or the command line."""
 
     source: DeviceSpec
     name: str  # of the mapping, /dev/mapper/NAME
-    key: str | None = None  # path of a key file in the image
+    key: KeySpec | None = None
     options: tuple[str, ...] = ()  # arguments of cryptsetup, already checked
     tries: int = 3  # wrong passphrases; 0 = no limit
     optional: bool = False  # nofail: the boot does not wait for it
+    header: HeaderSpec | None = None  # detached
+    kind: str = "luks"  # or "plain": cryptsetup's --type
+    empty: bool = False  # the empty passphrase is tried before people are asked
+    headless: bool = False  # people are never asked
+    timeout: float = 0.0  # seconds for people to answer; 0: for ever
+
+    @property
+    def unmarked(self) -> bool:
+        """True when nothing on the device says that it is encrypted: its name has to do."""
+        return self.header is not None or self.kind != "luks"
 
 
 class Degraded(enum.Enum):
@@ -152,6 +193,8 @@ class Settings(NamedTuple):
     grace: float = 10.0  # seconds after the last hold ends (R6)
     layers: Mapping[Layer, LayerPolicy] = MappingProxyType({})
     volumes: tuple[VolumeSpec, ...] = ()
+    # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
+    key_files: Mapping[str, str] = MappingProxyType({})
     md_timeout: float = 30.0
     md_degraded: Degraded = Degraded.YES
     shell: bool = True

@@ -13,6 +13,9 @@ class Timer(enum.Enum):
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     ALONE = "another root partition"  # see roles.py
+    PATIENCE = "patience"  # with a key that is being read, before people are asked
+    ABSENT = "absent"  # the device that a key is on
+    ANSWER = "answer"  # of people who are asked
     NOTICE = "notice"  # tell people that the boot still waits
 
 

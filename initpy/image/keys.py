@@ -1,6 +1,9 @@
 """What the image's crypttab names and the image does not hold, said before the boot."""
 
+from collections.abc import Iterator
+
 from initpy.config.crypttab import parse_crypttab
+from initpy.core.settings import VolumeSpec
 from initpy.image.tree import File, Tree
 
 CRYPTTAB = "/etc/crypttab"
@@ -18,10 +21,21 @@ def crypttab_warnings(tree: Tree) -> list[str]:
     volumes, problems = parse_crypttab(CRYPTTAB, entry.read().decode(errors="replace"))
     warnings = [f"{problem}; the boot goes on without it" for problem in problems]
     for volume in volumes:
-        key = volume.key or ""
-        if key.startswith("/") and not key.startswith("/dev/") and key not in tree:
-            warnings.append(
-                f"{CRYPTTAB}: the key file of {volume.name} is not in the image, so that the boot "
-                f"asks for a passphrase; to put it in: --add {key}:{key}"
-            )
+        for what, path, consequence in _files(volume):
+            if path not in tree:
+                warnings.append(
+                    f"{CRYPTTAB}: the {what} of {volume.name} is not in the image, so that the "
+                    f"boot {consequence}; to put it in: --add {path}:{path}"
+                )
     return warnings
+
+
+def _files(volume: VolumeSpec) -> Iterator[tuple[str, str, str]]:
+    """The files of the image that a volume needs: what, path, what happens without."""
+    key, header = volume.key, volume.header
+    if key is not None and key.program:
+        yield "key script", key.program, "asks for a passphrase"
+    elif key is not None and key.device is None:
+        yield "key file", key.path, "asks for a passphrase"
+    if header is not None and header.device is None:
+        yield "header", header.path, "cannot open it"

@@ -14,7 +14,9 @@ from initpy.core.actions import (
     Action,
     Arm,
     Ask,
+    Drop,
     EndBoot,
+    Fetch,
     HandOver,
     Mount,
     Moved,
@@ -42,6 +44,7 @@ from initpy.core.settings import Naming, Settings
 from initpy.core.state import SYSROOT
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
+from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import Journal
@@ -51,6 +54,7 @@ from initpy.runtime.shell import Shell
 from initpy.runtime.udev import Udev
 
 CRYPTTAB = "/etc/crypttab"
+KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 
 
 class Engine:
@@ -65,6 +69,7 @@ class Engine:
         self._udev = Udev()
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended)
+        self._fetcher = Fetcher(self.take)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -116,6 +121,10 @@ class Engine:
             case Mount():
                 self._tell("mounting")
                 self._spawn(self._mount(action))
+            case Fetch():
+                self._fetcher.start(action)
+            case Drop():
+                self._fetcher.drop(action)
             case Ask(job, text):
                 self._asking = job
                 self._consoles.ask(text)
@@ -234,6 +243,21 @@ class Engine:
             self._over.set_exception(error)  # a bug: the supervisor starts us again
 
 
+def key_files() -> dict[str, str]:
+    """Key files in the image for volumes that no key is named for (systemd's crypttab(5))."""
+    found = {}
+    for folder in KEY_FOLDERS:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for each in names:
+            name, ending, rest = each.rpartition(".key")
+            if ending and not rest:
+                found[name] = f"{folder}/{each}"
+    return found
+
+
 def read(path: str) -> str | None:
     """The text of a file, None when there is none."""
     try:
@@ -254,6 +278,7 @@ def main(orders: int, started: float) -> int:
         from initpy.runtime import discoverable  # seldom needed
 
         settings = discoverable.complete(settings)
+    settings = settings._replace(key_files=key_files())
     problems = list(wrong)
     jobs = load_jobs(problems.append)
     gc.freeze()

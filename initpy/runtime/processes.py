@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from initpy.core.secret import Secret
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
 LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has ended
+PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)
 OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
 
 
@@ -102,7 +104,10 @@ class _Program(asyncio.SubprocessProtocol):
 def _pipe(secret: Secret) -> int:
     """The reading end of a pipe that holds the secret and nothing more."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    size = len(secret.reveal())
     try:
+        if size > PIPE_BYTES:
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, size)
         os.set_blocking(writing, False)
         os.write(writing, secret.reveal())
     finally:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
-from initpy.core.settings import DeviceSpec, Naming, VolumeSpec
+from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, Naming, VolumeSpec
 
 UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 SOURCE = DeviceSpec(Naming.UUID, UUID)
@@ -32,11 +32,11 @@ def complaints(text: str) -> list[str]:
         (f"crypt\tUUID={UUID}\tnone\tluks\r", VolumeSpec(SOURCE, "crypt")),
         (
             f"crypt UUID={UUID} /etc/keys/root.key luks,discard",
-            VolumeSpec(SOURCE, "crypt", "/etc/keys/root.key", ("--allow-discards",)),
+            VolumeSpec(SOURCE, "crypt", KeySpec("/etc/keys/root.key"), ("--allow-discards",)),
         ),
         (
             f"crypt UUID={UUID} /with\\040blank luks,tries=1",
-            VolumeSpec(SOURCE, "crypt", "/with blank", (), 1),
+            VolumeSpec(SOURCE, "crypt", KeySpec("/with blank"), (), 1),
         ),
         (f"crypt UUID={UUID} none luks,tries=0", VolumeSpec(SOURCE, "crypt", tries=0)),
         (f"crypt UUID={UUID} none nofail", VolumeSpec(SOURCE, "crypt", optional=True)),
@@ -46,6 +46,67 @@ def complaints(text: str) -> list[str]:
 )
 def test_a_line_names_a_volume(line: str, volume: VolumeSpec) -> None:
     assert volumes(line) == (volume,)
+
+
+STICK = DeviceSpec(Naming.UUID, "1234-ABCD")
+BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.0-scsi-0:0:0:0")
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ("/keys/root.key:UUID=1234-ABCD luks", KeySpec("/keys/root.key", STICK)),  # systemd's
+        ("/k:/dev/sdb1", KeySpec("/k", DeviceSpec(Naming.PATH, "/dev/sdb1"))),
+        ("/with:colon luks", KeySpec("/with:colon")),
+        ("/dev/disk/by-uuid/1234-ABCD:/keys/root.key luks", KeySpec("/keys/root.key", STICK)),
+        (
+            "/dev/disk/by-uuid/1234-ABCD:/k:30 luks,keyscript=passdev",  # Debian's
+            KeySpec("/k", STICK, timeout=30),
+        ),
+        (f"{BY_PATH.value}:/k luks,keyscript=/lib/cryptsetup/scripts/passdev",
+         KeySpec("/k", BY_PATH)),
+        ("/dev/sdb luks,keyfile-offset=512,keyfile-size=64",
+         KeySpec("", DeviceSpec(Naming.PATH, "/dev/sdb"), (), 512, 64)),
+        ("/k luks,keyfile-offset=4,keyfile-size=8", KeySpec("/k", None, (), 4, 8)),
+        ("/k:LABEL=stick keyfile-timeout=1min",
+         KeySpec("/k", DeviceSpec(Naming.LABEL, "stick"), timeout=60)),
+        ("sesame keyscript=/bin/open", KeySpec("sesame", program="/bin/open")),
+        ("none luks,keyscript=decrypt_keyctl", None),
+    ],
+)  # fmt: skip
+def test_a_key_is_a_file_a_device_or_what_a_program_prints(
+    fields: str, key: KeySpec | None
+) -> None:
+    assert volumes(f"c UUID={UUID} {fields}") == (VolumeSpec(SOURCE, "c", key),)
+
+
+@pytest.mark.parametrize(
+    ("options", "header"),
+    [
+        ("header=/boot/root.header", HeaderSpec("/boot/root.header")),
+        # crypttab(5) of Debian: \\054 is a comma that does not separate.
+        (r"header=/boot/a\054b", HeaderSpec("/boot/a,b")),
+        ("header=/h:UUID=1234-ABCD", HeaderSpec("/h", STICK)),
+        ("header=/dev/disk/by-uuid/1234-ABCD", HeaderSpec("", STICK)),
+    ],
+)
+def test_a_header_is_a_file_or_a_device(options: str, header: HeaderSpec) -> None:
+    assert parse_options("t", options) == parse_options("t", "")._replace(header=header)
+
+
+def test_what_the_real_system_makes_anew_names_nothing() -> None:
+    text = f"""swap UUID={UUID} /dev/urandom plain,swap,cipher=aes-xts-plain64,size=512
+tmp UUID={UUID} /dev/random tmp=ext4
+scratch /dev/sdz /dev/hwrng
+"""
+    assert volumes(text) == ()
+
+
+def test_how_people_are_asked() -> None:
+    options = parse_options("t", "try-empty-password,headless=yes,timeout=2m,plain,x-initrd.attach")
+    assert options.problems == ()
+    assert (options.empty, options.headless, options.timeout) == (True, True, 120)
+    assert options.kind == "plain"
 
 
 def test_comments_blank_lines_and_noauto_name_nothing() -> None:
@@ -63,10 +124,22 @@ def test_comments_blank_lines_and_noauto_name_nothing() -> None:
         ("read-only", ("--readonly",)),
         ("keyslot=1", ("--key-slot=1",)),
         ("key-slot=1", ("--key-slot=1",)),
-        ("header=/boot/root.header", ("--header=/boot/root.header",)),
-        # crypttab(5) of Debian: \054 is a comma that does not separate.
-        (r"header=/boot/a\054b", ("--header=/boot/a,b",)),
-        ("keyfile-size=32,keyfile-offset=4", ("--keyfile-size=32", "--keyfile-offset=4")),
+        ("cipher=aes-xts-plain64,size=512,sector-size=4096", ()),  # LUKS has them in its header
+        (
+            "plain,cipher=aes-xts-plain64,size=512,hash=sha256,offset=8,skip=1,sector-size=512",
+            (
+                "--cipher=aes-xts-plain64",
+                "--key-size=512",
+                "--hash=sha256",
+                "--offset=8",
+                "--skip=1",
+                "--sector-size=512",
+            ),
+        ),
+        (
+            "same-cpu-crypt,submit-from-crypt-cpus",
+            ("--perf-same_cpu_crypt", "--perf-submit_from_crypt_cpus"),
+        ),
         (",,luks,", ()),
     ],
 )
@@ -84,24 +157,36 @@ def test_options_of_either_dialect_become_arguments_of_cryptsetup(
         ("crypt sda1 none luks", "/etc/crypttab:1: device: 'sda1': expected UUID=…, LABEL=…"),
         (
             f"crypt UUID={UUID} none luks,frobnicate=1",
-            "/etc/crypttab:1: option: 'frobnicate=1': expected an option known for LUKS volumes",
+            "/etc/crypttab:1: option: 'frobnicate=1': expected an option of crypttab(5)",
         ),
         (
             f"crypt UUID={UUID} none tries=many",
             "/etc/crypttab:1: option: 'tries=many': expected tries=NUMBER",
         ),
-        (f"crypt UUID={UUID} none keyslot", "option: 'keyslot': expected keyslot=VALUE"),
+        (f"crypt UUID={UUID} none keyslot", "option: 'keyslot': expected keyslot=NUMBER"),
         (f"a/b UUID={UUID} none", "/etc/crypttab:1: name: 'a/b': expected a name without a slash"),
         (f"control UUID={UUID} none", "/etc/crypttab:1: name: 'control': expected"),
         (
             f"crypt UUID={UUID} passphrase",
-            "/etc/crypttab:1: key: 'passphrase': expected none, or the path of a key file",
+            "/etc/crypttab:1: key: 'passphrase': expected none, /PATH of a key file in the image",
         ),
         (
-            f"crypt UUID={UUID} /key:LABEL=stick",
-            "/etc/crypttab:1: key: '/key:LABEL=stick': expected none, or the path of a key file "
-            "in the image (key files on devices are not supported yet)",
+            f"crypt UUID={UUID} none header=sda1",
+            "option: 'header=sda1': expected header=/PATH, header=/PATH:DEVICE or header=DEVICE",
         ),
+        (
+            f"crypt UUID={UUID} none tpm2-device=auto",
+            "option: 'tpm2-device=auto': expected no token (not supported in the initramfs yet",
+        ),
+        (
+            f"crypt UUID={UUID} none tcrypt",
+            "option: 'tcrypt': expected luks or plain; the volume is left to the real system",
+        ),
+        (
+            f"crypt UUID={UUID} none keyscript=y",
+            "'keyscript=y': expected keyscript=/PATH of a prog",
+        ),
+        (f"crypt UUID={UUID} none timeout=soon", "'timeout=soon': expected timeout=SECONDS"),
     ],
 )
 def test_a_mistake_names_file_line_value_and_expectation(line: str, complaint: str) -> None:
@@ -117,9 +202,9 @@ def test_an_error_names_the_line_it_is_on_and_the_others_are_used() -> None:
 
 
 def test_an_option_that_is_not_understood_does_not_cost_the_volume() -> None:
-    found, problems = parse_crypttab("t", f"c UUID={UUID} none luks,keyscript=/bin/x,discard")
+    found, problems = parse_crypttab("t", f"c UUID={UUID} none luks,frobnicate,discard")
     assert found == (VolumeSpec(SOURCE, "c", None, ("--allow-discards",)),)
-    assert [each.value for each in problems] == ["keyscript=/bin/x"]
+    assert [each.value for each in problems] == ["frobnicate"]
 
 
 def test_a_number_of_absurd_length_is_a_mistake_too() -> None:
@@ -133,7 +218,7 @@ def test_a_number_of_absurd_length_is_a_mistake_too() -> None:
         (f"target=c,source=UUID={UUID},key=none,luks", VolumeSpec(SOURCE, "c")),
         (
             f"luks,source=UUID={UUID},key=/k,tries=2,discard,nofail",
-            VolumeSpec(SOURCE, "cryptroot", "/k", ("--allow-discards",), 2, True),
+            VolumeSpec(SOURCE, "cryptroot", KeySpec("/k"), ("--allow-discards",), 2, True),
         ),
     ],
 )

@@ -10,6 +10,8 @@ from initpy.core.settings import (
     Degraded,
     DeviceSpec,
     Emergency,
+    HeaderSpec,
+    KeySpec,
     LayerPolicy,
     Naming,
     RootMount,
@@ -21,6 +23,7 @@ ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 TWO = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0002"
 ARRAY = "f1f2f3f4:a1a2a3a4:b1b2b3b4:c1c2c3c4"
 SOURCE = DeviceSpec(Naming.UUID, ONE)
+STICK = DeviceSpec(Naming.LABEL, "stick")
 DISCARD = "--allow-discards"
 
 
@@ -175,8 +178,11 @@ def test_a_layer_that_is_off_says_by_which_parameter() -> None:
         (f"rd.luks.uuid={ONE.upper()}", VolumeSpec(SOURCE, f"luks-{ONE}")),
         (f"rd.luks.name={ONE}=crypt", VolumeSpec(SOURCE, "crypt")),
         (f"rd.luks.name={ONE}=crypt rd.luks.uuid={ONE}", VolumeSpec(SOURCE, "crypt")),
-        (f"rd.luks.uuid={ONE} rd.luks.key=/k", VolumeSpec(SOURCE, f"luks-{ONE}", "/k")),
-        (f"rd.luks.key={ONE}=/k rd.luks.uuid={ONE}", VolumeSpec(SOURCE, f"luks-{ONE}", "/k")),
+        (f"rd.luks.uuid={ONE} rd.luks.key=/k", VolumeSpec(SOURCE, f"luks-{ONE}", KeySpec("/k"))),
+        (
+            f"rd.luks.key={ONE}=/k rd.luks.uuid={ONE}",
+            VolumeSpec(SOURCE, f"luks-{ONE}", KeySpec("/k")),
+        ),
         (
             f"rd.luks.name={ONE}=c rd.luks.options=discard,tries=2",
             VolumeSpec(SOURCE, "c", None, (DISCARD,), 2),
@@ -208,6 +214,49 @@ def test_a_layer_that_is_off_says_by_which_parameter() -> None:
             f"cryptdevice=UUID={ONE}:c:allow-discards,no-read-workqueue",
             VolumeSpec(SOURCE, "c", None, (DISCARD, "--perf-no_read_workqueue")),
         ),
+        (
+            f"cryptdevice=UUID={ONE}:c cryptkey=LABEL=stick:auto:/k",
+            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK)),
+        ),
+        (
+            f"cryptkey=LABEL=stick:vfat:/k cryptdevice=UUID={ONE}:c",
+            VolumeSpec(SOURCE, "c", KeySpec("/k", STICK, ("vfat",))),
+        ),
+        (
+            f"cryptdevice=UUID={ONE}:c cryptkey=LABEL=stick:512:64",
+            VolumeSpec(SOURCE, "c", KeySpec("", STICK, (), 512, 64)),
+        ),
+        (
+            f"cryptdevice=UUID={ONE}:c cryptkey=rootfs:/k",
+            VolumeSpec(SOURCE, "c", KeySpec("/k")),
+        ),
+        (
+            f"cryptdevice=UUID={ONE}:c crypto=sha256:aes-xts-plain64:512::8",
+            VolumeSpec(
+                SOURCE,
+                "c",
+                None,
+                ("--hash=sha256", "--cipher=aes-xts-plain64", "--key-size=512", "--skip=8"),
+                kind="plain",
+            ),
+        ),
+        (
+            f"rd.luks.uuid={ONE} rd.luks.key={ONE}=/k:LABEL=stick",
+            VolumeSpec(SOURCE, f"luks-{ONE}", KeySpec("/k", STICK)),
+        ),
+        (
+            f"rd.luks.uuid={ONE} rd.luks.key=/k:LABEL=stick:UUID={ONE} rd.luks.key.tout=7",
+            VolumeSpec(SOURCE, f"luks-{ONE}", KeySpec("/k", STICK, timeout=7)),
+        ),
+        (
+            f"rd.luks.name={ONE}=c rd.luks.data={ONE}=LABEL=stick "
+            f"rd.luks.options={ONE}=header=/h rd.luks.timeout=9",
+            VolumeSpec(STICK, "c", header=HeaderSpec("/h"), timeout=9),
+        ),
+        (
+            f"rd.luks.partuuid={ONE}",
+            VolumeSpec(DeviceSpec(Naming.PARTUUID, ONE), f"luks-{ONE}"),
+        ),
         (f"cryptopts=target=c,source=UUID={ONE},nofail", VolumeSpec(SOURCE, "c", optional=True)),
     ],
 )
@@ -218,7 +267,7 @@ def test_one_volume_in_the_dialects_of_systemd_dracut_arch_and_debian(
 
 
 TABLE = f"crypt UUID={ONE.upper()} /key luks,tries=5\nother UUID={TWO} none luks\n"
-ENTRY = VolumeSpec(DeviceSpec(Naming.UUID, ONE.upper()), "crypt", "/key", (), 5)
+ENTRY = VolumeSpec(DeviceSpec(Naming.UUID, ONE.upper()), "crypt", KeySpec("/key"), (), 5)
 
 
 def test_without_a_word_on_the_command_line_crypttab_counts() -> None:
@@ -287,9 +336,15 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.luks.uuid=mine", "rd.luks.uuid: 'mine': expected the UUID of a LUKS volume"),
         ("rd.luks.name=crypt", "rd.luks.name: 'crypt': expected UUID=NAME"),
         (f"rd.luks.name={ONE}=a/b", f"rd.luks.name: '{ONE}=a/b': expected UUID=NAME"),
-        ("rd.luks.key=key", "rd.luks.key: 'key': expected [UUID=]PATH of a key file"),
-        ("rd.luks.key=/key:LABEL=s", "rd.luks.key: '/key:LABEL=s': expected"),
-        ("rd.luks.key=1=/key", "rd.luks.key: '1=/key': expected [UUID=]PATH"),
+        ("rd.luks.key=key", "rd.luks.key: 'key': expected [UUID=]/PATH of a key file"),
+        ("rd.luks.key=/key:sda1", "rd.luks.key: '/key:sda1': expected [UUID=]/PATH of a key"),
+        ("rd.luks.key=/key.gpg", "rd.luks.key: '/key.gpg': expected [UUID=]/PATH of a key"),
+        ("rd.luks.key=1=/key", "rd.luks.key: '1=/key': expected [UUID=]/PATH"),
+        (f"rd.luks.data={ONE}", f"rd.luks.data: '{ONE}': expected UUID=DEVICE"),
+        ("rd.luks.serial=1", "rd.luks.serial: '1': expected rd.luks.uuid="),
+        ("cryptkey=sda:ext4:/k", "cryptkey: 'sda:ext4:/k': expected DEVICE:FILESYSTEM:/PATH"),
+        ("cryptkey=LABEL=a:ext4:k", "cryptkey: 'LABEL=a:ext4:k': expected DEVICE:FILESYSTEM"),
+        ("crypto=sha256", "crypto: 'sha256': expected HASH:CIPHER:KEYSIZE:OFFSET:SKIP"),
         ("cryptdevice=sda:c", "cryptdevice: 'sda:c': expected DEVICE:NAME"),
         ("cryptdevice=/dev/sda", "cryptdevice: '/dev/sda': expected DEVICE:NAME"),
         ("rd.md.uuid=mine", "rd.md.uuid: 'mine': expected the UUID of an array"),

@@ -19,6 +19,7 @@ from initpy.core.settings import (
     Degraded,
     DeviceSpec,
     Emergency,
+    KeySpec,
     LayerPolicy,
     Naming,
     RootMount,
@@ -201,7 +202,7 @@ def test_nested_array_waits_for_the_one_below_to_start_degraded() -> None:
 
 
 def test_r10_a_key_file_answers_before_people_are_asked() -> None:
-    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key="/etc/key")
+    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key=KeySpec("/etc/key"))
     desk = Desk(settings(volumes=(volume,)))
     desk.see(luks("vda"))
     [run] = desk.runs("luks-open@vda")
@@ -211,7 +212,7 @@ def test_r10_a_key_file_answers_before_people_are_asked() -> None:
 
 
 def test_r10_a_key_file_that_does_not_fit_leads_to_the_prompt() -> None:
-    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key="/etc/key")
+    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key=KeySpec("/etc/key"))
     desk = Desk(settings(volumes=(volume,)))
     desk.see(luks("vda"))
     desk.end("luks-open@vda", status=2, error="No key available with this passphrase.")
@@ -219,7 +220,7 @@ def test_r10_a_key_file_that_does_not_fit_leads_to_the_prompt() -> None:
 
 
 def test_r10_a_tool_that_fails_is_not_a_wrong_key() -> None:
-    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key="/etc/key")
+    volume = VolumeSpec(DeviceSpec(Naming.UUID, "u-1"), "crypt", key=KeySpec("/etc/key"))
     desk = Desk(settings(volumes=(volume,)))
     desk.see(luks("vda"))
     for _ in range(2):

@@ -1,0 +1,273 @@
+"""What the command line says about encrypted volumes, joined with crypttab: a list of volumes."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from initpy.config import crypttab
+from initpy.config.commandline import Parameter
+from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.errors import InputError
+from initpy.core.settings import DeviceSpec, KeySpec, Naming, VolumeSpec
+
+UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+FILE_SYSTEM = "[a-z][a-z0-9]*"
+KEY = "[UUID=]/PATH of a key file in the image, or [UUID=]/PATH:DEVICE"
+
+
+@dataclass(slots=True)
+class Volumes:
+    """Volumes in the making: the parameters name and refine them one by one."""
+
+    named: list[VolumeSpec] = field(default_factory=list)  # with all there is to them
+    table: tuple[VolumeSpec, ...] = ()  # from crypttab
+    use_table: bool = True
+    names: dict[str, str | None] = field(default_factory=dict)  # UUID -> mapping
+    partitions: dict[str, None] = field(default_factory=dict)  # PARTUUIDs
+    data: dict[str, DeviceSpec] = field(default_factory=dict)  # UUID -> where its data is
+    keys: dict[str, KeySpec] = field(default_factory=dict)  # UUID or "" for all
+    options: dict[str, str] = field(default_factory=dict)
+    discards: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> nothing
+    arch: list[VolumeSpec] = field(default_factory=list)  # of cryptdevice=
+    arch_key: KeySpec | None = None
+    arch_plain: tuple[str, ...] = ()
+    timeout: float = 0.0
+    key_timeout: float = 0.0
+    problems: list[InputError] = field(default_factory=list)
+
+    def finish(self) -> tuple[VolumeSpec, ...]:
+        """Join what crypttab and the command line say about each volume.
+
+        UUIDs on the command line narrow crypttab down to them (systemd's rule,
+        systemd-cryptsetup-generator(8)), but keep its names, keys and options.
+        """
+        table = self.table if self.use_table else ()
+        volumes = [*self.named, *map(self._arch_volume, self.arch)]
+        if not self.names and not self.partitions:
+            volumes.extend(table)
+        for uuid, name in self.names.items():
+            volumes.append(self._volume(table, uuid, name, DeviceSpec(Naming.UUID, uuid)))
+        for uuid in self.partitions:
+            volumes.append(self._volume(table, uuid, None, DeviceSpec(Naming.PARTUUID, uuid)))
+        uuids = {*self.names, *self.partitions}
+        self._report_unused("rd.luks.key", {each: str(k) for each, k in self.keys.items()}, uuids)
+        self._report_unused("rd.luks.options", self.options, uuids)
+        self._report_unused("rd.luks.data", {each: str(d) for each, d in self.data.items()}, uuids)
+        named = {each.source.value.lower() for each in volumes}
+        self._report_unused("rd.luks.allow-discards", self.discards, named)
+        return tuple(self._refined(each) for each in volumes)
+
+    def _volume(
+        self, table: Iterable[VolumeSpec], uuid: str, name: str | None, source: DeviceSpec
+    ) -> VolumeSpec:
+        """The volume of a UUID on the command line."""
+        entry = next((each for each in table if _same(each.source, source)), None)
+        volume = entry or VolumeSpec(source, f"luks-{uuid}")
+        everyone = self.options.get("") if entry is None else None
+        options = self.options.get(uuid, everyone)
+        key = self.keys.get(uuid, self.keys.get("")) or volume.key
+        if options is not None:
+            understood = crypttab.parse_options("command line: rd.luks.options", options)
+            self.problems.extend(understood.problems)
+            volume = understood.applied(volume, key)
+        else:
+            volume = volume._replace(key=key)
+        return volume._replace(name=name or volume.name, source=self.data.get(uuid, volume.source))
+
+    def _arch_volume(self, volume: VolumeSpec) -> VolumeSpec:
+        """Arch's parameters speak of one volume: `cryptkey=` and `crypto=` are for it."""
+        if self.arch_plain:
+            options = (*volume.options, *self.arch_plain)
+            volume = volume._replace(kind="plain", options=options)
+        return volume._replace(key=self.arch_key)
+
+    def _refined(self, volume: VolumeSpec) -> VolumeSpec:
+        """With what was said about all volumes."""
+        argument = crypttab.ARGUMENTS["discard"]
+        wanted = {"", volume.source.value.lower()} & self.discards.keys()
+        if wanted and argument not in volume.options:
+            volume = volume._replace(options=(*volume.options, argument))
+        key = volume.key
+        if key is not None and self.key_timeout and not key.timeout:
+            volume = volume._replace(key=key._replace(timeout=self.key_timeout))
+        return volume._replace(timeout=volume.timeout or self.timeout)
+
+    def _report_unused(self, key: str, given: dict[str, str], named: set[str]) -> None:
+        """What is said about volumes applies to those that are named; silence would mislead."""
+        for uuid, value in given.items():
+            if not (uuid in named or (not uuid and named)):
+                text = "=".join(filter(None, (uuid, value)))
+                expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
+                self.problems.append(InputError(f"command line: {key}", text, expected))
+
+
+def _same(first: DeviceSpec, second: DeviceSpec) -> bool:
+    return first.naming is second.naming and first.value.lower() == second.value.lower()
+
+
+def _uuid(parameter: Parameter, text: str, expected: str) -> str:
+    if not re.fullmatch(UUID, text):
+        raise parameter.error(expected)
+    return text.lower()
+
+
+def _luks_uuid(volumes: Volumes, parameter: Parameter) -> None:
+    text = (parameter.value or "").removeprefix("luks-")
+    volumes.names.setdefault(_uuid(parameter, text, "the UUID of a LUKS volume"), None)
+
+
+def _luks_partition(volumes: Volumes, parameter: Parameter) -> None:
+    """dracut.cmdline(7): the partition by its PARTUUID."""
+    volumes.partitions.setdefault(parameter.text("a PARTUUID").lower())
+
+
+def _luks_name(volumes: Volumes, parameter: Parameter) -> None:
+    expected = "UUID=NAME, the name without a slash"
+    uuid, _, name = (parameter.value or "").partition("=")
+    if not crypttab.mapping_name(name):
+        raise parameter.error(expected)
+    volumes.names[_uuid(parameter, uuid, expected)] = name
+
+
+def _luks_data(volumes: Volumes, parameter: Parameter) -> None:
+    """The header, which carries the UUID, is elsewhere: this is the device with the data."""
+    expected = f"UUID=DEVICE, the device as {EXPECTED}"
+    uuid, _, text = parameter.text(expected).partition("=")
+    device = parse_device(text)
+    if device is None:
+        raise parameter.error(expected)
+    uuid = _uuid(parameter, uuid, expected)
+    volumes.names.setdefault(uuid, None)
+    volumes.data[uuid] = device
+
+
+def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
+    text = parameter.text(KEY)
+    first, separator, rest = text.partition("=")
+    uuid, path = "", text
+    if separator and "/" not in first:
+        uuid, path = _uuid(parameter, first, KEY), rest
+    if uuid == "" and crypttab.parse_key(path) is not None:
+        # dracut.cmdline(7) names the volume behind the device: PATH:DEVICE:UUID=…
+        before, colon, last = path.rpartition(":UUID=")
+        if colon and re.fullmatch(UUID, last) and crypttab.parse_key(before) != KeySpec(before):
+            uuid, path = last.lower(), before
+    key = crypttab.parse_key(path)
+    if key is None or path.endswith(".gpg"):
+        raise parameter.error(KEY)
+    if key.device is None and ":" in path:
+        raise parameter.error(f"{KEY}, the device as {EXPECTED}")
+    volumes.keys[uuid] = key
+
+
+def _luks_options(volumes: Volumes, parameter: Parameter) -> None:
+    text = parameter.text("[UUID=]OPTION,…")
+    uuid, separator, options = text.partition("=")
+    # `tries=2` has an "=" too.
+    if separator and re.fullmatch(UUID, uuid):
+        volumes.options[uuid.lower()] = options
+    else:
+        volumes.options[""] = text
+
+
+def _allow_discards(volumes: Volumes, parameter: Parameter) -> None:
+    """dracut.cmdline(7): for all volumes, or the one whose UUID is given."""
+    if parameter.value is None:
+        volumes.discards[""] = ""
+    else:
+        uuid = parameter.value.removeprefix("luks-")
+        volumes.discards[_uuid(parameter, uuid, "the UUID of a LUKS volume, or nothing")] = ""
+
+
+def _crypt_device(volumes: Volumes, parameter: Parameter) -> None:
+    expected = "DEVICE:NAME[:OPTION,…]"
+    source, name, options, *_ = *parameter.text(expected).split(":", 2), "", ""
+    device = parse_device(source)
+    if device is None or not crypttab.mapping_name(name):
+        raise parameter.error(expected)
+    understood = crypttab.parse_options("command line: cryptdevice", options)
+    volumes.problems.extend(understood.problems)
+    volumes.arch.append(understood.volume(device, name, None))
+
+
+def _crypt_key(volumes: Volumes, parameter: Parameter) -> None:
+    """mkinitcpio's encrypt hook: a file of the image, on a device, or bytes of a device."""
+    expected = "DEVICE:FILESYSTEM:/PATH, DEVICE:OFFSET:SIZE or rootfs:/PATH"
+    text = parameter.text(expected)
+    if text.startswith("rootfs:/"):
+        volumes.arch_key = KeySpec(text.removeprefix("rootfs:"))
+        return
+    name, second, third, *_ = *text.rsplit(":", 2), "", "", ""
+    device = parse_device(name)
+    if device is None:
+        raise parameter.error(expected)
+    if second.isdecimal() and third.isdecimal() and int(third):
+        volumes.arch_key = KeySpec("", device, offset=int(second), size=int(third))
+    elif re.fullmatch(FILE_SYSTEM, second) and third.startswith("/"):
+        types = () if second == "auto" else (second,)
+        volumes.arch_key = KeySpec(third, device, types)
+    else:
+        raise parameter.error(expected)
+
+
+def _crypto(volumes: Volumes, parameter: Parameter) -> None:
+    """mkinitcpio's encrypt hook, for a plain volume."""
+    expected = "HASH:CIPHER:KEYSIZE:OFFSET:SKIP, each possibly empty"
+    parts = parameter.text(expected).split(":")
+    if len(parts) != 5:
+        raise parameter.error(expected)
+    keys = ("hash", "cipher", "size", "offset", "skip")
+    pairs = zip(keys, parts, strict=True)
+    volumes.arch_plain = tuple(f"{crypttab.PLAIN[key]}={text}" for key, text in pairs if text)
+
+
+def _crypt_options(volumes: Volumes, parameter: Parameter) -> None:
+    if not parameter.value:
+        volumes.table = ()  # Debian: an empty cryptopts= switches crypttab off
+        return
+    volume, problems = crypttab.parse_cryptopts(parameter.value)
+    volumes.problems.extend(problems)
+    if volume is not None:
+        volumes.table = ()
+        volumes.named.append(volume)
+
+
+def _use_table(volumes: Volumes, parameter: Parameter) -> None:
+    volumes.use_table = parameter.flag()
+
+
+def _timeout(volumes: Volumes, parameter: Parameter) -> None:
+    volumes.timeout = parameter.seconds()
+
+
+def _key_timeout(volumes: Volumes, parameter: Parameter) -> None:
+    volumes.key_timeout = parameter.seconds()
+
+
+def _by_serial(volumes: Volumes, parameter: Parameter) -> None:
+    raise parameter.error("rd.luks.uuid= or rd.luks.partuuid= instead; serial numbers name no disk")
+
+
+HANDLERS: dict[str, Callable[[Volumes, Parameter], None]] = {
+    "luks.uuid": _luks_uuid,
+    "rd.luks.uuid": _luks_uuid,
+    "rd.luks.partuuid": _luks_partition,
+    "rd.luks.serial": _by_serial,
+    "luks.name": _luks_name,
+    "rd.luks.name": _luks_name,
+    "luks.data": _luks_data,
+    "rd.luks.data": _luks_data,
+    "luks.key": _luks_key,
+    "rd.luks.key": _luks_key,
+    "luks.options": _luks_options,
+    "rd.luks.options": _luks_options,
+    "rd.luks.allow-discards": _allow_discards,
+    "luks.crypttab": _use_table,
+    "rd.luks.crypttab": _use_table,
+    "rd.luks.timeout": _timeout,
+    "rd.luks.key.tout": _key_timeout,
+    "cryptdevice": _crypt_device,
+    "cryptkey": _crypt_key,
+    "crypto": _crypto,
+    "cryptopts": _crypt_options,
+}
