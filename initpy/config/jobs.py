@@ -94,8 +94,10 @@ class _Table(NamedTuple):
         if not isinstance(value, list):
             return Match.of(self.strings(key))
         tables = [_Table(self.where, {key: each}).strings(key) for each in value]
-        if not all(tables):
-            raise InputError(f"{self.where}: {key}", value, "tables that are not empty")
+        if not tables or not all(tables):
+            raise InputError(
+                f"{self.where}: {key}", value, "at least one table, none of them empty"
+            )
         return Match.of(*tables)
 
     def number(self, key: str, default: float, lowest: float) -> float:

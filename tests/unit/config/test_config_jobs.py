@@ -186,3 +186,22 @@ def test_whatever_a_file_says_it_validates_or_is_one_input_error(changes: dict[s
         parse_job_file("x.toml", text)
     except InputError as error:
         assert str(error).startswith("x.toml: ")
+
+
+def test_a_job_may_match_in_several_ways() -> None:
+    text = 'match = [{ ID_FS_TYPE = "a" }, { INITPY_CRYPT = "*" }]'
+    job = parse_job_file(
+        "f.toml",
+        f"""summary = "s"
+[[job]]
+name = "n"
+does = "d"
+run = ["true"]
+success = {{ exit = true }}
+{text}
+""",
+    ).jobs[0]
+    assert job.match.accepts({"ID_FS_TYPE": "a"})
+    assert job.match.accepts({"INITPY_CRYPT": "named"})
+    assert not job.match.accepts({"ID_FS_TYPE": "b"})
+    assert job.match.index_keys() == (("ID_FS_TYPE", "a"), ("INITPY_CRYPT", None))
