@@ -41,11 +41,26 @@ format() {
     cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" --key-file "$key" "$device"
 }
 
-# fill TYPE DEVICE: the test system onto a file system
+# further PATH CONTENT: a file for the next file system that is filled, its content in base64
+further() {
+    mkdir -p "/run/further${1%/*}"
+    echo "$2" | base64 -d >"/run/further$1"
+}
+
+# fill TYPE DEVICE FROM SUBVOLUME: a folder (or nothing) and further files onto a file system
 fill() {
-    mount -t "$1" "$2" /mnt
-    cp -a /lab/system/. /mnt/
-    umount /mnt
+    mkdir -p /run/further
+    if [ "$1" = squashfs ]; then
+        cp -a "$3/." /run/further/
+        mksquashfs /run/further "$2" -noappend -no-progress -quiet
+    else
+        mount -t "$1" "$2" /mnt
+        [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
+        [ -z "$3" ] || cp -a "$3/." "/mnt/$4/"
+        cp -a /run/further/. "/mnt/$4/"
+        umount /mnt
+    fi
+    rm -rf /run/further
 }
 
 # By path: busybox prefers its own modprobe, which reads no binary index.

@@ -28,6 +28,7 @@ needs() {
 /usr/sbin/sfdisk fdisk
 /usr/sbin/mkfs.xfs xfsprogs
 /usr/sbin/mkfs.btrfs btrfs-progs
+/usr/bin/mksquashfs squashfs-tools
 LIST
 }
 

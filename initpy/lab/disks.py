@@ -14,14 +14,14 @@ from pathlib import Path
 
 from initpy.image import cpio
 from initpy.image.process import run
-from initpy.image.tree import Entry
+from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import script
-from initpy.lab.scenario import Recipe
+from initpy.lab.scenario import Layer, Recipe
 from initpy.lab.system import REAL_INIT, place, system_tree
 
 # A PC has 32 PCI slots, some of them taken.
@@ -104,12 +104,26 @@ def _make_plain(recipe: Recipe, folder: Path) -> None:
         system = Path(temporary) / "system"
         place(system_tree(), system)
         for layer in recipe.layers:
+            content = _content(layer, system)
             words = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0"]
             words += ["-L", layer.label] if layer.label else []
             words += ["-U", layer.uuid] if layer.uuid else []
-            words += ["-d", str(system)] if layer.root else []
+            words += ["-d", str(content)] if content is not None else []
             run([*words, str(making / f"{layer.on[0]}.raw")], hint="make setup")
         making.rename(folder)
+
+
+def _content(layer: Layer, system: Path) -> Path | None:
+    """A folder with what the file system is to hold."""
+    if not (layer.holds or layer.files):
+        return None
+    folder = Path(tempfile.mkdtemp(dir=system.parent))
+    folder.chmod(0o755)
+    if layer.holds:
+        source = system if layer.holds == "root" else system / "usr"
+        shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+    place({path: File(text.encode()) for path, text in layer.files}, folder)
+    return folder
 
 
 def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:

@@ -17,11 +17,12 @@ _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
     "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "e2fsprogs", "btrfs-progs", "xfsprogs", "fdisk",
-    "util-linux", "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
+    "squashfs-tools", "util-linux", "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "cryptsetup", "lvm", "dmsetup", "/usr/sbin/sfdisk",
     "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs", "/usr/sbin/mkswap",
+    "/usr/bin/mksquashfs", "/usr/bin/btrfs",
 )  # fmt: skip
 MAKER_DRIVERS = (
     "virtio_pci", "virtio_blk", "virtio_rng", "drivers/md/", "ext4", "xfs", "btrfs", "xts", "ecb",

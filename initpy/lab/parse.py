@@ -18,7 +18,8 @@ from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, r
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
-FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "swap")
+FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "squashfs", "swap")
+PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *LUKS, "lvm", "partitions", *FILESYSTEMS)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
@@ -107,7 +108,10 @@ def _layers(
             metadata=table.string("metadata", ""),
             homehost=table.string("homehost", "any"),
             parts=parts,
-            root=table.choice("holds", ("", "root"), "") == "root",
+            holds=table.choice("holds", ("", "root", "usr"), ""),
+            files=table.table("files").pairs(),
+            profile=table.choice("profile", PROFILES, ""),
+            subvolume=table.string("subvolume", ""),
         )
         _check_layer(table, layer, files)
         table.end()
@@ -154,8 +158,12 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("group", "the name of the volume group")
     if layer.keyfile and layer.keyfile not in dict(files):
         raise table.wrong("keyfile", "a path that [image.files] gives the content of")
-    if layer.root and layer.kind not in FILESYSTEMS:
-        raise table.wrong("holds", "root on a file system only")
+    if (layer.holds or layer.files) and layer.kind not in FILESYSTEMS:
+        raise table.wrong("holds", "root, usr or files on a file system only")
+    if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
+        raise table.wrong("kind", "btrfs for a profile or a subvolume")
+    if layer.kind == "squashfs" and layer.holds != "root":
+        raise table.wrong("holds", "root, as a squashfs is never empty here")
     if len(layer.on) > 1 and layer.kind not in (*RAID, "lvm", "btrfs"):
         raise table.wrong("on", f"one name for {layer.kind}")
 

@@ -134,11 +134,19 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.kind == "swap":
         yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
     elif layer.kind == "btrfs":
-        yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid)} {devices}"
+        # So that the devices of one file system are made known to the kernel.
+        yield "/usr/sbin/modprobe btrfs"
+        profile = ["-d", layer.profile, "-m", layer.profile] if layer.profile else []
+        yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid, *profile)} {devices}"
     elif layer.kind == "xfs":
         setting = _words("-m", f"uuid={layer.uuid}") if layer.uuid else ""
         yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {devices}"
-    else:
+    elif layer.kind != "squashfs":  # which is made when it is filled
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
-    if layer.root:
-        yield f"fill {layer.kind} {writer.below(layer)[0]}"
+    for path, content in layer.files:
+        coded = base64.b64encode(content.encode()).decode()
+        yield f"further {_words(path)} {coded}"
+    if layer.holds or layer.files:
+        source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
+        device = writer.below(layer)[0]
+        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"

@@ -89,7 +89,10 @@ class Layer:
     metadata: str = ""
     homehost: str = "any"
     parts: tuple[Partition, ...] = ()
-    root: bool = False
+    holds: str = ""  # "root": the test system, "usr": its /usr
+    files: tuple[tuple[str, str], ...] = ()  # further files on the file system
+    profile: str = ""  # of a btrfs over several devices
+    subvolume: str = ""  # of a btrfs: where what it holds is
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from initpy.lab.machine import machine_folder
 from initpy.lab.scenario import Layer, Recipe
 
 NO_KERNEL = Kernel("none", Path("/none"), Path("/none"))
-PLAIN = Recipe((("a", 32 << 20),), (Layer("ext4", "", ("a",), label="lab", root=True),), ())
+PLAIN = Recipe((("a", 32 << 20),), (Layer("ext4", "", ("a",), label="lab", holds="root"),), ())
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("mke2fs", "debugfs", "busybox", "dpkg-query"))),
     reason="needs e2fsprogs, busybox and Debian",

@@ -55,7 +55,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         (64 << 20, True, None),
         (1 << 30, False, 12.0),
     ]
-    assert scenario.layers[1].root
+    assert scenario.layers[1].holds == "root"
     assert scenario.faults[0].deed is Deed.UNPLUG
     assert scenario.faults[0].argument == "b"
     assert scenario.expect.outcome is Outcome.BOOTED
@@ -76,7 +76,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
         ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),
         ('outcome = "booted"', 'outcome = "fine"', ":27: expect.outcome: 'fine': expected one of"),
-        ('holds = "root"', 'holds = "usr"', ":18: layer[2].holds: 'usr': expected one of"),
+        ('holds = "root"', 'holds = "var"', ":18: layer[2].holds: 'var': expected one of"),
         ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),
         ('title = "a disk"', "", ": title: None: expected a text"),
         ("[expect]", '[[damage]]\ndisk = "c"\n[expect]', ":27: damage[1].disk: 'c': expected one"),

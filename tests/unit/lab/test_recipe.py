@@ -18,7 +18,7 @@ NESTED = recipe(
     Layer("luks2", "crypt", ("md",), passphrase="it's mine", keyfile="/k"),
     Layer("lvm", "root", ("crypt",), group="vg0", size=1 << 25),
     Layer("lvm", "home", (), group="vg0"),
-    Layer("ext4", "", ("root",), label="my root", root=True),
+    Layer("ext4", "", ("root",), label="my root", holds="root"),
 )
 
 
