@@ -15,6 +15,7 @@ mkdir -p /run/lock /run/cryptsetup /run/lvm /run/mdadm $LVM_SYSTEM_DIR
 cat >$LVM_SYSTEM_DIR/lvm.conf <<'CONF'
 devices { obtain_device_list_from_udev = 0 external_device_info_source = "none" }
 activation { udev_sync = 0 udev_rules = 0 }
+global { thin_check_executable = "" cache_check_executable = "" }
 backup { backup = 0 archive = 0 }
 CONF
 

@@ -29,7 +29,12 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
 # What a strategy puts at a template's disposal besides the subject's properties.
-STRATEGY_VARIABLES = {Strategy.UNLOCK: {"key", "mapping", "options", "type"}}
+STRATEGY_VARIABLES = {
+    Strategy.UNLOCK: {"key", "mapping", "options", "type"},
+    Strategy.GROUP_SCAN: {"lvm"},
+    Strategy.GROUP_ACTIVATE: {"lvm", "how", "volumes"},
+    Strategy.GROUP_START: {"lvm", "how", "mode", "volumes"},
+}
 
 
 class ImageNeeds(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from initpy.config import crypttab, root
+from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
@@ -33,6 +33,7 @@ class _Draft:
     settings: Settings
     problems: list[InputError] = field(default_factory=list)
     volumes: Volumes = field(default_factory=Volumes)
+    groups: lvm.Names = field(default_factory=lvm.Names)
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
@@ -67,6 +68,8 @@ def read_settings(
                 handler(draft, parameter)
             elif (refine := VOLUME_HANDLERS.get(key)) is not None:
                 refine(draft.volumes, parameter)
+            elif (take := lvm.PARAMETERS.get(key)) is not None:
+                take(draft.groups, parameter)
             elif _is_unknown(parameter.key):
                 raise parameter.error("a parameter that initpy knows; it is ignored")
         except InputError as error:
@@ -93,7 +96,6 @@ ARRAY_UUID = "[0-9a-fA-F]{32}"
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
     "rd.md.conf",
-    "rd.lvm.conf",
 }
 
 
@@ -180,20 +182,6 @@ def _enable(layer: Layer) -> Callable[[_Draft, Parameter], None]:
     return handler
 
 
-def _name(layer: Layer, expected: str) -> Callable[[_Draft, Parameter], None]:
-    def handler(draft: _Draft, parameter: Parameter) -> None:
-        draft.name(layer, parameter.text(expected))
-
-    return handler
-
-
-def _logical_volume(draft: _Draft, parameter: Parameter) -> None:
-    group, separator, volume = parameter.text("VG/LV").partition("/")
-    if not (separator and group and volume):
-        raise parameter.error("VG/LV")
-    draft.name(Layer.LVM, group)
-
-
 def _array(draft: _Draft, parameter: Parameter) -> None:
     # Every tool punctuates it in its own way. One that is wrong would switch off all arrays.
     expected = "the UUID of an array, 32 hexadecimal digits"
@@ -205,6 +193,9 @@ def _array(draft: _Draft, parameter: Parameter) -> None:
 
 def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
+    names, chosen = draft.groups, draft.settings
+    draft.set(lvm=names.policy(chosen.root, chosen.volumes))
+    draft.named[Layer.LVM] = names.named(draft.settings.lvm.hinted)
     policies = {}
     for layer, parameter in parameters.items():
         enabled = draft.enabled.get(layer, True)
@@ -245,8 +236,6 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.md.degraded": _degraded,
     "bootdegraded": _boot_degraded,
     "rd.lvm": _enable(Layer.LVM),
-    "rd.lvm.vg": _name(Layer.LVM, "the name of a volume group"),
-    "rd.lvm.lv": _logical_volume,
     "luks": _enable(Layer.LUKS),
     "rd.luks": _enable(Layer.LUKS),
 }

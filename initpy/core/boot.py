@@ -10,6 +10,7 @@ where another one stopped (R5).
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from initpy.core import degraded, failing, mounting, partial, roles
 from initpy.core.actions import Action, Arm, HandOver
@@ -38,6 +39,11 @@ from initpy.core.timers import Timer
 from initpy.core.tree import Node
 from initpy.core.unlock import Unlocker, drop_prompt, next_prompt
 
+if TYPE_CHECKING:
+    from initpy.core.lvm import Groups
+
+# The strategies of LVM.
+GROUPS = (Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
 STEP_LIMIT = 10_000
 # How long tools that root does not stand on may keep the real system waiting.
@@ -53,6 +59,7 @@ class Boot:
         keys |= frozenset(roles.indexed(settings.root))
         self._state = State(settings, devices=DeviceGraph(keys))
         self._unlocker = Unlocker()
+        self._lvm: Groups | None = None
         self._armed: float | None = None
         self._patience_armed = False
         self._index: dict[tuple[str, str | None], list[JobDefinition]] = {}
@@ -63,9 +70,14 @@ class Boot:
             Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,
             Strategy.DEGRADED_START: degraded.step,
+            **dict.fromkeys(GROUPS, self._group_step),
             Strategy.MOUNT_ROOT: mounting.step,
             Strategy.MOUNT_PARTIAL: partial.step,
             Strategy.MOUNT_FURTHER: mounting.step_further,
+        }
+        self._ends: dict[Strategy, Callable[[State, Instance, JobEnded], None]] = {
+            Strategy.UNLOCK: self._unlocker.ended,
+            **dict.fromkeys(GROUPS, self._group_ended),
         }
 
     @property
@@ -90,6 +102,17 @@ class Boot:
             self._armed = armed
             actions += (Arm(armed),)
         return actions
+
+    def _group_step(self, state: State, instance: Instance) -> None:
+        if self._lvm is None:
+            from initpy.core.lvm import Groups  # most machines have no LVM
+
+            self._lvm = Groups()
+        self._lvm.step(state, instance)
+
+    def _group_ended(self, state: State, instance: Instance, event: JobEnded) -> None:
+        if self._lvm is not None:
+            self._lvm.ended(state, instance, event)
 
     # Taking events in
 
@@ -181,6 +204,8 @@ class Boot:
         state = self._state
         before = state.devices.get(name)
         state.devices.remove(name)
+        if self._lvm is not None:
+            self._lvm.forget(state, before)
         self._look_at_all(roles.refresh(state, name))
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
@@ -214,10 +239,7 @@ class Boot:
             return
         if instance.state is not JobState.RUNNING:
             return  # withdrawn meanwhile
-        if instance.definition.strategy is Strategy.UNLOCK:
-            self._unlocker.ended(self._state, instance, event)
-        else:
-            ended(self._state, instance, event)
+        self._ends.get(instance.definition.strategy, ended)(self._state, instance, event)
         if instance.published and instance.subject is not None:
             self._look_at(instance.subject, self._state.devices.get(instance.subject))
 
@@ -265,6 +287,8 @@ class Boot:
         if instance.state is not JobState.FAILED:
             self._unlocker.let_go(self._state, instance)
         self._state.deadlines.pop(degraded.deadline_name(instance), None)
+        if self._lvm is not None:
+            self._lvm.wake(self._state)
 
     def _timer(self, timer: Timer, key: str) -> None:
         state = self._state

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+# What counts down to something done as the last way to the root waits for all the rest.
+LAST_RANK = 2
+
 
 @dataclass(slots=True)
 class Deadline:
@@ -15,6 +18,7 @@ class Deadline:
     duration: float
     grace: float = 0.0
     subject: str = ""  # the device it is about, if any
+    rank: int = 0  # it waits for pending starts of a lower rank
     _left: float = field(init=False)
     _counting_since: float | None = field(init=False, default=None)
     held: bool = field(init=False, default=False)

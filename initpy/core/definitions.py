@@ -13,6 +13,9 @@ class Strategy(enum.Enum):
     RUN = "run"  # run the command when the subject is ready
     UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
     DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
+    GROUP_SCAN = "group-scan"  # show a physical volume to LVM
+    GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
+    GROUP_START = "group-start"  # an incomplete one, after its own timer
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
     MOUNT_PARTIAL = "mount-partial"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_FURTHER = "mount-further"  # what is wanted below the root

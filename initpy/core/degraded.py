@@ -1,18 +1,28 @@
 """Degraded starts: each incomplete array has its own timer (R7, R8)."""
 
 from initpy.core.deadlines import Deadline
+from initpy.core.definitions import Strategy
 from initpy.core.instance import Instance, Stimulus
 from initpy.core.running import start
 from initpy.core.settings import Degraded
 from initpy.core.state import State
 
+# What has a timer of its own and starts without the rest when it runs out.
+DELAYED = (
+    Strategy.DEGRADED_START,
+    Strategy.MOUNT_PARTIAL,
+    Strategy.GROUP_START,
+    Strategy.GROUP_ACTIVATE,
+)
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the timer again.
 GRACE_SECONDS = 5.0
 
 
 def deadline_name(instance: Instance) -> str:
-    """The name of the array's timer, as people see it."""
+    """The name of the timer of an array or group, as people see it."""
+    if instance.definition.strategy in (Strategy.GROUP_START, Strategy.GROUP_ACTIVATE):
+        return f"timer of {instance.key}"
     return f"missing members of {instance.subject}"
 
 

@@ -41,7 +41,8 @@ class JobEnded(NamedTuple):
     """The process (or mount call) that an action started has ended.
 
     `status`: exit status, negative for a signal; for a mount the errno, 0 = mounted.
-    `output`: standard output. `error`: the last line it complained with.
+    `output`: standard output. `error`: the last line it complained with,
+    `complaints`: all of them.
     """
 
     job: str
@@ -49,6 +50,7 @@ class JobEnded(NamedTuple):
     status: int
     output: str = ""
     error: str = ""
+    complaints: str = ""
 
 
 class Mounted(NamedTuple):

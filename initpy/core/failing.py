@@ -83,8 +83,7 @@ def _act(state: State) -> None:
 
 def _delayed(state: State) -> list[Instance]:
     """What is started, or mounted, without its missing parts after a timer of its own."""
-    starts, mounts = state.pending[Strategy.DEGRADED_START], state.pending[Strategy.MOUNT_PARTIAL]
-    return [*starts.values(), *mounts.values()]
+    return [each for strategy in degraded.DELAYED for each in state.pending[strategy].values()]
 
 
 def _not_come(state: State) -> str:

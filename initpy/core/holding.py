@@ -8,12 +8,20 @@ volume may hide the missing member.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from initpy.core.deadlines import Deadline
+from initpy.core.deadlines import LAST_RANK, Deadline
 from initpy.core.definitions import Strategy
+from initpy.core.degraded import deadline_name
 from initpy.core.instance import Instance
 from initpy.core.state import State
 
 ROOT_WAIT = "root wait"
+WORK = (
+    Strategy.RUN,
+    Strategy.DEGRADED_START,
+    Strategy.GROUP_SCAN,
+    Strategy.GROUP_START,
+    Strategy.GROUP_ACTIVATE,
+)
 END = "end of the boot"
 
 
@@ -58,10 +66,24 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
             if each.expected and _may_reveal(state, each, deadline.subject)
         )
         # Work in progress may reveal a member too.
-        for strategy in (Strategy.RUN, Strategy.DEGRADED_START):
+        for strategy in WORK:
             for instance in state.pending[strategy].values():
-                if instance.busy and _may_reveal(state, instance, deadline.subject):
+                waited_for = instance.busy or _goes_first(state, instance, deadline)
+                if waited_for and _may_reveal(state, instance, deadline.subject):
                     yield instance
+        if deadline.rank == LAST_RANK:
+            yield from state.pending[Strategy.MOUNT_ROOT].values()
+
+
+def _goes_first(state: State, instance: Instance, deadline: Deadline) -> bool:
+    """True for a start that is still to come and that the deadline waits for.
+
+    A volume group waits for arrays, whatever timer began first: a volume may be on one.
+    """
+    if deadline.rank == 0:
+        return False
+    other = state.deadlines.get(deadline_name(instance))
+    return other is not None and other.rank < deadline.rank
 
 
 def _may_reveal(state: State, instance: Instance, array: str) -> bool:

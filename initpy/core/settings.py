@@ -155,6 +155,16 @@ class LayerPolicy(NamedTuple):
     by: str = ""  # the parameter that named or disabled it, for messages
 
 
+class GroupPolicy(NamedTuple):
+    """What people said about LVM volume groups, besides the names that `LayerPolicy` holds."""
+
+    hinted: frozenset[str] = frozenset()  # groups that root= or resume= name
+    volumes: frozenset[str] = frozenset()  # VG/LV: of these groups only these
+    timeout: float = 30.0  # seconds that an incomplete group waits
+    mode: str = ""  # complete, degraded or partial; empty: as lvm.conf says
+    configured: bool = True  # False: lvm.conf and the devices file do not count
+
+
 class RootMount(NamedTuple):
     """How root is mounted: `rootfstype=`, `rootflags=`, `ro`/`rw`."""
 
@@ -195,6 +205,7 @@ class Settings(NamedTuple):
     volumes: tuple[VolumeSpec, ...] = ()
     # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
     key_files: Mapping[str, str] = MappingProxyType({})
+    lvm: GroupPolicy = GroupPolicy()
     md_timeout: float = 30.0
     md_degraded: Degraded = Degraded.YES
     shell: bool = True

@@ -16,8 +16,9 @@ MAKER_INIT = PROJECT / "qemu" / "maker.sh"
 _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
-    "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "e2fsprogs", "btrfs-progs", "xfsprogs", "fdisk",
-    "squashfs-tools", "util-linux", "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
+    "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "e2fsprogs",
+    "btrfs-progs", "xfsprogs", "fdisk", "squashfs-tools", "util-linux", "busybox-static", "udev",
+    "kmod", "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "cryptsetup", "lvm", "dmsetup", "/usr/sbin/sfdisk",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from initpy.lab.reader import Table, read_table
+from initpy.lab.recipe import LVM_TYPES
 from initpy.lab.scenario import (
     Disk,
     Expectation,
@@ -67,7 +68,7 @@ def _name(table: Table, taken: set[str]) -> str:
 
 def _disks(top: Table) -> tuple[Disk, ...]:
     taken: set[str] = set()
-    disks = []
+    disks: list[Disk] = []
     for table in top.tables("disk"):
         name = _name(table, taken)
         size = table.size("size")
@@ -77,7 +78,11 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         present = table.boolean("present", arrives is None)
         if present and arrives is not None:
             raise table.wrong("present", "false (or nothing) for a disk that arrives later")
-        disks.append(Disk(name, size, present, arrives, table.choice("bus", BUSES, "virtio")))
+        bus = table.choice("bus", BUSES, "virtio")
+        copy_of = table.string("copy_of", "")
+        if copy_of and copy_of not in [disk.name for disk in disks]:
+            raise table.wrong("copy_of", "the name of an earlier disk")
+        disks.append(Disk(name, size, present, arrives, bus, copy_of))
         table.end()
     return tuple(disks)
 
@@ -105,6 +110,7 @@ def _layers(
             keyfile=table.string("keyfile", ""),
             group=table.string("group", ""),
             size=table.size("size"),
+            type=table.choice("type", ("", *LVM_TYPES), ""),
             metadata=table.string("metadata", ""),
             homehost=table.string("homehost", "any"),
             parts=parts,
@@ -154,6 +160,8 @@ def _below(table: Table, free: set[str], groups: set[str]) -> tuple[str, ...]:
 def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...]) -> None:
     if layer.kind in LUKS and not (layer.passphrase or layer.keyfile):
         raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
+    if layer.type and layer.kind != "lvm":
+        raise table.wrong("type", "no type but for lvm")
     if layer.kind == "lvm" and not layer.group:
         raise table.wrong("group", "the name of the volume group")
     if layer.keyfile and layer.keyfile not in dict(files):

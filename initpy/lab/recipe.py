@@ -2,7 +2,7 @@
 
 import base64
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from initpy.lab.scenario import Layer, Recipe
 
@@ -106,10 +106,55 @@ def _volume(writer: _Writer, layer: Layer) -> Iterator[str]:
         writer.down.append(f"lvm vgchange -q -an {group}")
     elif devices:
         yield f"lvm vgextend -q -y {group} {devices}"
-    size = f"-L {layer.size}b" if layer.size else "-l 100%FREE"
-    # Neither zeroed nor searched for signatures: the disks are all zeros.
-    yield f"lvm lvcreate -q -y -Zn -Wn {size} -n {_words(layer.name)} {group}"
+    yield from LVM_TYPES[layer.type or "linear"](layer, group, _extent(layer), writer.below(layer))
     writer.devices[layer.name] = _words(f"/dev/{layer.group}/{layer.name}")
+
+
+def _extent(layer: Layer) -> str:
+    return f"-L {layer.size}b" if layer.size else "-l 100%FREE"
+
+
+# Neither zeroed nor searched for signatures: the disks are all zeros.
+_CREATE = "lvm lvcreate -q -y -Zn -Wn"
+
+
+def _plain(options: str) -> Callable[[Layer, str, str, list[str]], Iterator[str]]:
+    def lines(layer: Layer, group: str, extent: str, _: list[str]) -> Iterator[str]:
+        count = options.replace("COUNT", str(len(layer.on)))
+        yield f"{_CREATE} {count} {extent} -n {_words(layer.name)} {group}"
+
+    return lines
+
+
+def _thin(layer: Layer, group: str, _: str, __: list[str]) -> Iterator[str]:
+    yield f"lvm lvcreate -q -y --type thin-pool -l 90%FREE -n pool {group}"
+    name = _words(layer.name)
+    yield f"lvm lvcreate -q -y --type thin -V {layer.size}b -n {name} {group}/pool"
+
+
+def _cache(kind: str) -> Callable[[Layer, str, str, list[str]], Iterator[str]]:
+    """On the first device, cached on the last."""
+
+    def lines(layer: Layer, group: str, extent: str, on: list[str]) -> Iterator[str]:
+        name = _words(layer.name)
+        yield f"{_CREATE} {extent} -n {name} {group} {on[0]}"
+        create = "lvm lvcreate -q -y --type cache-pool" if kind == "cachepool" else _CREATE
+        yield f"{create} -L 16m -n fast {group} {on[-1]}"
+        yield f"lvm lvconvert -q -y --type cache --{kind} fast {group}/{name}"
+
+    return lines
+
+
+LVM_TYPES = {
+    "linear": _plain(""),
+    "striped": _plain("--type striped -i COUNT"),
+    "mirror": _plain("--type mirror -m 1 --mirrorlog core --nosync"),
+    "raid1": _plain("--type raid1 -m 1 --nosync"),
+    "raid5": _plain("--type raid5 -i 2"),
+    "thin": _thin,
+    "cachevol": _cache("cachevol"),
+    "cachepool": _cache("cachepool"),
+}
 
 
 def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:

@@ -165,7 +165,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     drives = []
     for disk in scenario.disks:
         file = folder / f"{disk.name}.raw"
-        copy_disk(scenario.recipe(), disk.name, file)
+        copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
         for each in scenario.damages:
             if each.disk == disk.name:
                 damage.apply(each, file)

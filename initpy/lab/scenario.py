@@ -60,6 +60,7 @@ class Disk:
     present: bool = True
     arrives: float | None = None
     bus: str = "virtio"
+    copy_of: str = ""  # has the content of this other disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Layer:
     keyfile: str = ""  # the path in the image of the key that also opens a LUKS volume
     group: str = ""
     size: int | None = None
+    type: str = ""  # of a logical volume, as in LVM_TYPES of the recipe
     metadata: str = ""
     homehost: str = "any"
     parts: tuple[Partition, ...] = ()

@@ -75,8 +75,10 @@ class Processes:
         returned = transport.get_returncode()
         transport.close()
         status = returned if returned is not None else -signal.SIGKILL
-        complaint = program.errors.decode(errors="replace").strip().rpartition("\n")[2]
-        ended = JobEnded(*key, status, program.output.decode(errors="replace"), complaint)
+        complaints = program.errors.decode(errors="replace").strip()
+        complaint = complaints.rpartition("\n")[2]
+        output = program.output.decode(errors="replace")
+        ended = JobEnded(*key, status, output, complaint, complaints)
         self._ended(ended, action.subject)
 
 

@@ -29,10 +29,10 @@ def read(path: Path) -> list[dict[str, object]]:
 
 def test_an_event_is_one_line_with_time_kind_and_fields(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    Journal(str(path)).record(1.23456789, JobEnded("job@sda", 2, 1, "out", "oops"))
+    Journal(str(path)).record(1.23456789, JobEnded("job@sda", 2, 1, "out", "oops", "first\noops"))
     assert read(path) == [
         {"t": 1.234568, "kind": "JobEnded", "job": "job@sda", "run": 2, "status": 1,
-         "output": "out", "error": "oops"}
+         "output": "out", "error": "oops", "complaints": "first\noops"}
     ]  # fmt: skip
 
 

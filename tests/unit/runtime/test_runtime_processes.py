@@ -54,7 +54,7 @@ def end_of(action: Run) -> JobEnded:
 
 def test_a_program_that_ends_well_brings_its_output() -> None:
     ended = end_of(shell("echo MD_STARTED=yes; echo grumble >&2"))
-    assert ended == JobEnded("job@sda", 1, 0, "MD_STARTED=yes\n", "grumble")
+    assert ended == JobEnded("job@sda", 1, 0, "MD_STARTED=yes\n", "grumble", "grumble")
 
 
 @pytest.mark.parametrize(

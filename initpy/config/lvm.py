@@ -1,0 +1,109 @@
+"""The names of LVM: which group and volume a path means, and what `rd.lvm.*` adds up to."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from initpy.config.commandline import Parameter
+from initpy.core.settings import DeviceSpec, GroupPolicy, Naming, VolumeSpec
+
+# lvm(8), VALID NAMES; a group of a name like these folders cannot be told by its path.
+NAME = r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]*"
+OTHER_FOLDERS = ("mapper", "md", "disk", "bcache", "block", "cciss", "ida", "rd", "loop", "shm")
+# Device mapper names join group and volume with a hyphen, and double those within.
+MAPPED = re.compile(r"((?:[^-]|--)+)-((?:[^-]|--)+)")
+
+
+def volume_of(path: str) -> tuple[str, str] | None:
+    """Group and volume that a path of a device may mean; None when it cannot be a volume's."""
+    if path.startswith("/dev/mapper/"):
+        found = MAPPED.fullmatch(path.removeprefix("/dev/mapper/"))
+        names = [each.replace("--", "-") for each in found.groups()] if found else []
+    else:
+        names = path.removeprefix("/dev/").split("/")
+        if names[0] in OTHER_FOLDERS:
+            return None
+    if len(names) != 2 or not all(re.fullmatch(NAME, each) for each in names):
+        return None
+    return names[0], names[1]
+
+
+@dataclass(slots=True)
+class Names:
+    """What the parameters name, one after another."""
+
+    groups: set[str] = field(default_factory=set)
+    volumes: set[str] = field(default_factory=set)  # VG/LV
+    resume: str = ""  # a path below /dev
+    given: GroupPolicy = field(default_factory=GroupPolicy)  # timer, mode, configuration
+
+    def take_group(self, parameter: Parameter) -> None:
+        """`rd.lvm.vg=`"""
+        self.groups.add(parameter.text("the name of a volume group"))
+
+    def take_volume(self, parameter: Parameter) -> None:
+        """`rd.lvm.lv=`"""
+        text = parameter.text("VG/LV")
+        group, _, volume = text.partition("/")
+        if not (group and volume) or "/" in volume:
+            raise parameter.error("VG/LV")
+        self.volumes.add(text)
+
+    def take_resume(self, parameter: Parameter) -> None:
+        """`resume=`, of which only the volume group is of interest here."""
+        path = parameter.value or ""
+        self.resume = path if path.startswith("/dev/") else ""
+
+    def take_timeout(self, parameter: Parameter) -> None:
+        """`rd.lvm.timeout=`"""
+        self.given = self.given._replace(timeout=parameter.seconds())
+
+    def take_mode(self, parameter: Parameter) -> None:
+        """`rd.lvm.activationmode=`; see --activationmode in lvchange(8)."""
+        if parameter.value not in ("complete", "degraded", "partial"):
+            raise parameter.error("complete, degraded or partial")
+        self.given = self.given._replace(mode=parameter.value)
+
+    def take_configuration(self, parameter: Parameter) -> None:
+        """`rd.lvm.conf=0`: neither lvm.conf nor the devices file."""
+        self.given = self.given._replace(configured=parameter.flag())
+
+    def named(self, hinted: frozenset[str]) -> set[str]:
+        """The groups besides which none is wanted; none: no parameter says so."""
+        strict = {*self.groups, *(_group(each) for each in self.volumes)}
+        return {*hinted, *strict} if strict else set()
+
+    def policy(self, root: DeviceSpec | None, mappings: Sequence[VolumeSpec]) -> GroupPolicy:
+        """Add the groups that paths mean. That of an encrypted volume may look like LVM's.
+
+        Unless root is named by a path, down to its volume, any group may lead to it.
+        """
+        encrypted = {DeviceSpec(Naming.PATH, f"/dev/mapper/{each.name}"): each for each in mappings}
+        while root in encrypted:
+            root = encrypted.pop(root).source
+        hinted: list[tuple[str, str]] = []
+        if root is not None and root.naming is Naming.PATH:
+            paths = [each.source.value for each in mappings if each.source.naming is Naming.PATH]
+            found = [volume_of(each) for each in (root.value, self.resume, *paths)]
+            names = {each.name for each in mappings}
+            hinted = [each for each in found if each is not None and "-".join(each) not in names]
+        narrowed = {_group(each) for each in self.volumes} - self.groups
+        chosen = {*self.volumes, *("/".join(each) for each in hinted)}
+        return self.given._replace(
+            hinted=frozenset(group for group, _ in hinted),
+            volumes=frozenset(each for each in chosen if _group(each) in narrowed),
+        )
+
+
+def _group(volume: str) -> str:
+    return volume.partition("/")[0]
+
+
+PARAMETERS: dict[str, Callable[[Names, Parameter], None]] = {
+    "resume": Names.take_resume,
+    "rd.lvm.vg": Names.take_group,
+    "rd.lvm.lv": Names.take_volume,
+    "rd.lvm.timeout": Names.take_timeout,
+    "rd.lvm.activationmode": Names.take_mode,
+    "rd.lvm.conf": Names.take_configuration,
+}

@@ -1,0 +1,294 @@
+"""LVM volume groups: which are activated, when, and what is said of those that are not (R1, R7)."""
+
+from desk import Desk, array, filesystem, luks, member, settings
+
+from initpy.core.actions import Run, ShowFailure
+from initpy.core.definitions import Layer
+from initpy.core.devices import Device
+from initpy.core.events import Enumerated, JobEnded
+from initpy.core.settings import DeviceSpec, GroupPolicy, LayerPolicy, Naming
+from initpy.report.tree import render
+
+TIMEOUT = 30.0
+MISSING = "WARNING: VG vg is missing PV u-2 (last written to /dev/vdb)."
+
+
+def volume(name: str, on: tuple[str, ...] = ()) -> Device:
+    """A physical volume."""
+    known = {"KERNEL": name, "DEVNAME": f"/dev/{name}", "ID_FS_TYPE": "LVM2_member"}
+    return Device(name, known, frozenset(), frozenset(on))
+
+
+def scanned(desk: Desk, name: str, group: str = "vg", complete: bool = True) -> None:
+    """LVM says what group it is of."""
+    desk.end(f"lvm-scan@{name}", output=f"LVM_VG_NAME_{'' if complete else 'IN'}COMPLETE='{group}'")
+
+
+def named(group: str, *volumes: str) -> Desk:
+    """A boot whose root= names this group, and other parameters these volumes."""
+    root = DeviceSpec(Naming.PATH, "/dev/vg/root")
+    policy = GroupPolicy(hinted=frozenset({group}), volumes=frozenset(volumes))
+    return Desk(settings(root=root, lvm=policy))
+
+
+def command(desk: Desk, job: str) -> tuple[str, ...]:
+    (run,) = desk.runs(job)
+    return run.argv
+
+
+def tree(desk: Desk) -> str:
+    return render(desk.boot.explain(desk.now), desk.now)
+
+
+def test_a_complete_group_is_activated_at_once() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    scanned(desk, "vda")
+    assert command(desk, "lvm-activate@vda") == (
+        "lvm", "lvchange", "--activate", "ay", "--sysinit", "vg",
+    )  # fmt: skip
+
+
+def test_a_group_named_by_root_is_activated_even_if_excluded_from_automatic_activation() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"))
+    scanned(desk, "vda")
+    assert "y" in command(desk, "lvm-activate@vda")
+
+
+def test_of_a_group_of_which_volumes_are_named_only_those_are_activated() -> None:
+    desk = named("vg", "vg/root", "vg/swap", "other/x")
+    desk.see(volume("vda"))
+    scanned(desk, "vda")
+    assert command(desk, "lvm-activate@vda")[-2:] == ("vg/root", "vg/swap")
+
+
+def test_without_configuration_lvm_gets_none() -> None:
+    desk = Desk(settings(lvm=GroupPolicy(configured=False)))
+    desk.see(volume("vda"))
+    assert command(desk, "lvm-scan@vda")[:3] == ("env", "LVM_SYSTEM_DIR=", "lvm")
+
+
+def test_an_incomplete_group_waits_for_its_own_timer() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    scanned(desk, "vda", complete=False)
+    desk.wait(TIMEOUT - 1)
+    assert not desk.runs("lvm-start@vda")
+    assert "vg is incomplete: waits for its other physical volumes" in tree(desk)
+    desk.wait(TIMEOUT + 1)
+    assert command(desk, "lvm-start@vda")[:4] == ("lvm", "lvchange", "--activate", "ay")
+    assert "vg: activated without its missing physical volumes" in desk.reports()
+
+
+def test_the_activation_mode_is_lvms_unless_people_say() -> None:
+    desk = Desk(settings(lvm=GroupPolicy(timeout=5, mode="partial")))
+    desk.see(volume("vda"))
+    scanned(desk, "vda", complete=False)
+    desk.wait(6)
+    assert command(desk, "lvm-start@vda")[5:7] == ("--activationmode", "partial")
+
+
+def test_a_group_that_becomes_complete_is_never_forced() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    scanned(desk, "vda", complete=False)
+    desk.see(volume("vdb"), at=TIMEOUT - 1)
+    scanned(desk, "vdb")
+    desk.wait(2 * TIMEOUT)
+    desk.end("lvm-activate@vdb")
+    desk.wait(4 * TIMEOUT)
+    assert not desk.runs("lvm-start@vda")
+
+
+def test_several_volumes_of_an_incomplete_group_make_one_attempt() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(volume("vda"), volume("vdc"))
+    scanned(desk, "vda", complete=False)
+    desk.give(Enumerated((volume("vda"), volume("vdc"))), 5)
+    scanned(desk, "vdc", complete=False)
+    desk.wait(5 + TIMEOUT + 1)
+    desk.end("lvm-start@vda", 0, error=MISSING)
+    desk.wait(4 * TIMEOUT)
+    assert not desk.runs("lvm-start@vdc")
+
+
+def test_when_the_volume_that_speaks_for_the_group_goes_another_one_does() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(volume("vda"), volume("vdc"))
+    scanned(desk, "vda", complete=False)
+    scanned(desk, "vdc", complete=False)
+    desk.lose("vda", at=10)
+    desk.wait(10 + TIMEOUT + 1)
+    assert desk.runs("lvm-start@vdc")
+
+
+def test_what_cannot_be_activated_names_the_missing_volume_once() -> None:
+    desk = Desk(settings(root_wait=60.0))
+    desk.see(volume("vda"), volume("vdc"))
+    scanned(desk, "vda", complete=False)
+    scanned(desk, "vdc", complete=False)
+    desk.wait(TIMEOUT + 1)
+    refusal = (
+        "Refusing activation of partial LV vg/root.  Use '--activationmode partial' to override."
+    )
+    desk.give(end_of(desk, "lvm-start@vda", 5, refusal, f"{MISSING}\n  {MISSING}\n  {refusal}"))
+    desk.wait(200)
+    assert len(desk.runs("lvm-start@vda")) == 1
+    assert not desk.runs("lvm-start@vdc")
+    shown = [each for _, each in desk.actions(ShowFailure)]
+    assert len(shown) == 1
+    assert "u-2 (last written to /dev/vdb)" in tree(desk)
+    assert "rd.lvm.activationmode=partial" in tree(desk)
+
+
+def end_of(desk: Desk, job: str, status: int, error: str, complaints: str) -> JobEnded:
+    """The end of a job's last run, with all that it said."""
+    return JobEnded(job, desk.runs(job)[-1].run, status, "", error, complaints)
+
+
+def test_an_activation_that_was_killed_is_tried_again() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(volume("vda"), volume("vdc"))
+    scanned(desk, "vda", complete=False)
+    scanned(desk, "vdc", complete=False)
+    desk.wait(TIMEOUT + 1)
+    desk.end("lvm-start@vda", -9)
+    desk.wait(TIMEOUT + 5)
+    assert len(desk.runs("lvm-start@vda")) == 2
+    assert not desk.runs("lvm-start@vdc")
+
+
+def test_a_third_volume_gives_an_incomplete_group_another_chance() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(volume("vda"))
+    scanned(desk, "vda", complete=False)
+    desk.wait(TIMEOUT + 1)
+    desk.end("lvm-start@vda", 5, error="Refusing activation")
+    desk.see(volume("vdc"), at=50)
+    scanned(desk, "vdc", complete=False)
+    desk.wait(50 + TIMEOUT + 1)
+    assert desk.runs("lvm-start@vdc")
+
+
+def test_a_locked_volume_that_may_hide_the_missing_one_holds_the_timer() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(volume("vda"), luks("vdb"))
+    scanned(desk, "vda", complete=False)
+    desk.wait(10 * TIMEOUT)
+    assert not desk.runs("lvm-start@vda")
+
+
+def test_a_group_waits_for_an_array_that_is_still_to_start_degraded() -> None:
+    desk = Desk(settings(root_wait=None, md_timeout=60.0))
+    desk.see(volume("vda"), member("vdb"))
+    scanned(desk, "vda", complete=False)
+    desk.end("md-member@vdb")
+    desk.see(array("md0", ("vdb",), "inactive"))
+    desk.wait(59)
+    assert not desk.runs("lvm-start@vda")
+    desk.wait(61)
+    desk.end("md-start@md0")
+    desk.see(Device("md0", {**volume("md0").properties, "md/array_state": "clean"},
+                    frozenset(), frozenset({"vdb"})))  # fmt: skip
+    scanned(desk, "md0")
+    assert desk.runs("lvm-activate@md0")
+    assert not desk.runs("lvm-start@vda")
+
+
+def test_a_group_that_root_does_not_name_is_the_last_way() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"))
+    scanned(desk, "vda", "other")
+    assert not desk.runs("lvm-activate@vda")
+    desk.wait(6)
+    assert "ay" in command(desk, "lvm-activate@vda")
+
+
+def test_the_last_way_is_not_taken_while_something_else_may_lead_to_the_root() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"), luks("vdb"))
+    scanned(desk, "vda", "other")
+    desk.wait(60)
+    assert not desk.runs("lvm-activate@vda")
+
+
+def test_a_group_that_is_not_named_is_left_alone_once_the_root_is_there() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda", "other")
+    scanned(desk, "vdb")
+    desk.end("lvm-activate@vdb")
+    root = filesystem("dm-0", on=("vdb",))
+    desk.see(root._replace(links=frozenset({"/dev/vg/root"}),
+                           properties={**root.properties, "DM_NAME": "vg-root"}))  # fmt: skip
+    desk.wait(4)
+    desk.mount("/dev/dm-0")
+    desk.wait(60)
+    assert not desk.runs("lvm-activate@vda")
+
+
+def test_an_incomplete_group_that_root_does_not_name_is_never_forced() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"))
+    scanned(desk, "vda", "other", complete=False)
+    desk.wait(300)
+    assert not desk.runs("lvm-start@vda")
+    assert "root= names another group" in tree(desk)
+
+
+def test_groups_beside_those_named_by_parameter_are_never_activated() -> None:
+    policy = LayerPolicy(named=frozenset({"vg"}), by="rd.lvm.vg=")
+    desk = Desk(settings(layers={Layer.LVM: policy}))
+    desk.see(volume("vda"))
+    scanned(desk, "vda", "other")
+    desk.wait(300)
+    assert not desk.runs("lvm-activate@vda")
+
+
+def test_a_volume_that_lvm_leaves_alone_is_explained_in_its_words() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    desk.end("lvm-scan@vda")
+    assert "--udevoutput" not in desk.runs("lvm-scan@vda")[-1].argv
+    excluded = "/dev/vda excluded: device is not in devices file"
+    desk.end("lvm-scan@vda", output=f"  pvscan[42] {excluded}.\n")
+    assert f"left alone by LVM: {excluded}" in tree(desk)
+    desk.wait(60)
+    assert len(desk.runs("lvm-scan@vda")) == 2
+
+
+def test_a_volume_that_lvm_cannot_use_is_explained_after_some_tries() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    for at in (2, 4, 6):
+        desk.end("lvm-scan@vda", 5)
+        desk.wait(at)
+    duplicate = "PV /dev/vda 254:0 is duplicate for PVID x on 254:16 /dev/vdb"
+    desk.give(end_of(desk, "lvm-scan@vda", 5, "last", f"  pvscan[7] {duplicate}.\n  last"))
+    assert f"{duplicate}; last" in tree(desk)
+    assert "--udevoutput" not in desk.runs("lvm-scan@vda")[-1].argv
+
+
+def test_a_new_engine_activates_again_although_some_volumes_are_there() -> None:
+    """The one before may have been killed half-way (R5)."""
+    desk = Desk()
+    desk.see(volume("vda"))
+    known = {"DM_NAME": "vg-home", "DM_VG_NAME": "vg", "DM_UUID": "LVM-x"}
+    desk.see(Device("dm-0", {"KERNEL": "dm-0", **known}, frozenset(), frozenset({"vda"})))
+    scanned(desk, "vda")
+    assert desk.runs("lvm-activate@vda")
+
+
+def test_a_group_that_goes_and_comes_back_is_activated_again() -> None:
+    desk = Desk()
+    desk.see(volume("vda"))
+    scanned(desk, "vda")
+    desk.end("lvm-activate@vda")
+    desk.lose("vda")
+    desk.see(volume("vda"))
+    scanned(desk, "vda")
+    assert (
+        len([each for _, each in desk.log if isinstance(each, Run) and "lvchange" in each.argv])
+        == 2
+    )
