@@ -14,6 +14,10 @@ this host does, which shows small changes; but work that overlaps on two process
 is added up, and what emulation makes dear (code that runs once, such as that of
 many short programs) is not.
 
+Then hard boots, once each, of which the outcome counts: a passphrase that is typed
+late, arrays whose members are missing or late. They are scenarios of tests/scenarios;
+each contender is told what it needs to know.
+
 initramfs-tools takes part twice: with the hooks of mdadm, LVM and cryptsetup, so that
 it can do what initpy's image can, and bare, which boots plain ext4 faster; the
 promise is held against both.
@@ -24,7 +28,7 @@ nothing is installed on this machine. A peer that cannot be built or does not bo
 is shown as such.
 
 examples:
-  make bench                          5 boots each, all images made anew (15 minutes or so)
+  make bench                          5 boots each, all images made anew (40 minutes or so)
   .venv/bin/python qemu/bench.py --runs 11 --json figures.json
                                       narrower figures, and every single value in a file
   .venv/bin/python qemu/bench.py --quick --course plain --only initpy
@@ -49,6 +53,7 @@ from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.contenders import INITPY, prepare_contenders
 from initpy.lab.courses import COURSES
 from initpy.lab.errors import LabError
+from initpy.lab.hardships import HARDSHIPS, Trial, trials
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import machine_folder
 from initpy.lab.parse import load_scenario
@@ -85,9 +90,12 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
     parser.add_argument(
         "--course",
-        choices=[course.key for course in COURSES],
+        choices=[course.key for course in (*COURSES, *HARDSHIPS)],
         action="append",
-        help="only this kind of root (may be given several times)",
+        metavar="NAME",
+        help="only this kind of root, or this hard boot: "
+        + ", ".join(course.key for course in (*COURSES, *HARDSHIPS))
+        + " (may be given several times)",
     )
     parser.add_argument(
         "--only",
@@ -112,7 +120,10 @@ def positive(text: str) -> int:
 def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bool]:
     """Build, boot and weigh; also whether it ran to its end."""
     kernel = lab_kernel()
-    courses = tuple(c for c in COURSES if not arguments.course or c.key in arguments.course)
+    courses, hard = (
+        tuple(c for c in those if not arguments.course or c.key in arguments.course)
+        for those in (COURSES, HARDSHIPS)
+    )
     runs = arguments.runs or (1 if arguments.quick else 5)
     load = os.getloadavg()[0]
     if load > 1.0 and not arguments.steady:
@@ -123,13 +134,15 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     images = [each.built.image for each in contenders if each.built is not None]
     if not images:
         raise LabError("\n".join(each.trouble for each in contenders))
-    bench = prepare([load_scenario(course.file) for course in courses], images[0], say)
+    files = [course.file for course in (*courses, *hard)]
+    bench = prepare([load_scenario(file) for file in files], images[0], say)
     time = clock(bench.accelerator, steady=arguments.steady)
     boots: list[Boot] = []
+    tried: list[Trial] = []
     memory: Memory | str | None = None
     complete = False
     try:
-        if contenders[0].peer is None:
+        if courses and contenders[0].peer is None:
             say("measuring initpy's memory while it asks for a passphrase")
             memory = measure_memory(contenders[0], bench, folder)
         total = runs * len(pairs(contenders, courses))
@@ -137,6 +150,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
             boots.append(boot)
             result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
             say(f"[{number}/{total}] {boot.course}, {boot.contender}: {result}")
+        for trial in trials(contenders, hard, bench, time):
+            tried.append(trial)
+            say(f"{trial.course}, {trial.contender}: {trial.outcome}")
         complete = True
     except KeyboardInterrupt:
         say("interrupted; what has been measured so far:")
@@ -148,6 +164,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
         contenders,
         tuple(boots),
         memory,
+        tuple(tried),
         judged=not arguments.steady,
     )
     return found, complete

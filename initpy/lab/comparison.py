@@ -8,6 +8,7 @@ from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Contender
 from initpy.lab.courses import Course
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
+from initpy.lab.hardships import HARDSHIPS, Trial
 
 _GAP = "  "
 _BAR = 24
@@ -24,12 +25,14 @@ class Comparison:
     contenders: tuple[Contender, ...]
     boots: tuple[Boot, ...]
     memory: Memory | str | None
+    trials: tuple[Trial, ...] = ()
     judged: bool = True  # whether the times are of the kind that the targets are about
 
 
 def render(found: Comparison) -> str:
     """The table, the targets, the troubles, and where initpy's time goes."""
     parts = [_heading(found), _columns(_table(found)), _columns(_verdicts(found))]
+    parts.append(_columns(_hardships(found)))
     parts += [_profile(found, course) for course in found.courses]
     parts.append("\n".join(_troubles(found)))
     return "\n\n".join(part for part in parts if part)
@@ -54,6 +57,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
             }
             for each in found.contenders
         ],
+        "trials": [asdict(trial) for trial in found.trials],
         "boots": [asdict(boot) for boot in found.boots],
         "memory": asdict(found.memory) if isinstance(found.memory, Memory) else None,
         "targets": [{**asdict(each), "met": each.met} for each in _targets(found)],
@@ -90,6 +94,26 @@ def _table(found: Comparison) -> list[list[str]]:
         cell = f"{memory.init / 1e6:.1f} + {memory.engine / 1e6:.1f} MB"
         rows.append(["resident, PID 1 + engine", cell])
         rows.append(["  what they share counted once", f"{memory.shared_once / 1e6:.1f} MB"])
+    return rows
+
+
+def _hardships(found: Comparison) -> list[list[str]]:
+    """What came of the hard boots: a row for each, a column for each contender."""
+    keys = {trial.course for trial in found.trials}
+    names = [
+        each.name
+        for each in found.contenders
+        if any(trial.contender == each.name for trial in found.trials)
+    ]
+    rows = [["hard boots: outcome", *names]] if keys else []
+    for course in HARDSHIPS:
+        if course.key in keys:
+            cells = {
+                trial.contender: trial.outcome
+                for trial in found.trials
+                if trial.course == course.key
+            }
+            rows.append([course.title, *(cells.get(name, "") for name in names)])
     return rows
 
 
@@ -151,6 +175,9 @@ def _troubles(found: Comparison) -> Iterable[str]:
     for contender in found.contenders:
         if contender.trouble:
             yield f"{contender.name}: {contender.trouble}"
+    for trial in found.trials:
+        for remark in trial.remarks:
+            yield f"{trial.contender}, {trial.course}: {remark}"
     for boot in found.boots:
         if boot.trouble:
             yield f"{boot.contender}, {boot.course}: {boot.trouble}"
@@ -160,7 +187,7 @@ def _troubles(found: Comparison) -> Iterable[str]:
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
     """The rows with their cells one below the other."""
-    count = max(len(row) for row in rows)
+    count = max((len(row) for row in rows), default=0)
     widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(count)]
     lines = (
         _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))

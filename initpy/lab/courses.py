@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initpy.lab.cache import PROJECT
 from initpy.lab.peers import Peer
-from initpy.lab.scenario import Cue, Expectation, Layer, Outcome, Person, Scenario
+from initpy.lab.scenario import Cue, Expectation, Layer, Outcome, Scenario
 
 # A person who sees the prompt and has the passphrase at their fingertips.
 THINKING = 1.0
@@ -36,16 +36,21 @@ NESTED = Course(
 COURSES = (PLAIN, NESTED)
 
 
-def scenario_for(scenario: Scenario, peer: Peer | None, thinking: float = THINKING) -> Scenario:
+def scenario_for(
+    scenario: Scenario, peer: Peer | None, thinking: float | None = THINKING
+) -> Scenario:
     """The scenario with what the contender must be told; None stands for initpy.
 
     Of the expectations only those are kept that hold for every initramfs: the same
-    kind of root has been mounted by the same real init.
+    kind of root has been mounted by the same real init. `thinking` is how long people
+    take to answer, in seconds; None: as long as the scenario says.
     """
     prompt = re.compile(peer.prompt) if peer else _PROMPT
     told = _parameters(peer, scenario.layers) if peer else ""
     people = (
-        Person(Cue(when=prompt, after=thinking), each.text) if each.cue.when else each
+        replace(each, cue=Cue(when=prompt, after=each.cue.after if thinking is None else thinking))
+        if each.cue.when
+        else each
         for each in scenario.people
     )
     kept = tuple(fact for fact in scenario.expect.facts if fact[0] == "root.fstype")

@@ -1,0 +1,113 @@
+"""Boots that are hard for procedures: what comes of them with each contender, on the same disks."""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from initpy.lab.benchmark import Clock
+from initpy.lab.cache import PROJECT
+from initpy.lab.contenders import Contender
+from initpy.lab.courses import Course, scenario_for
+from initpy.lab.parse import load_scenario
+from initpy.lab.peers import Peer
+from initpy.lab.run import Bench, Manner, run_scenario
+from initpy.lab.scenario import Scenario
+from initpy.lab.verdict import Verdict
+
+# The boot has come to its end in a shell: initramfs-tools, dracut with systemd.
+_SHELL = re.compile(r"^\(initramfs\) |Press Enter for maintenance|You are in emergency mode", re.M)
+# What must hold of arrays whoever has assembled them.
+_ARRAYS = re.compile(r"(md|array)\.[^.]+\.(degraded|disks)")
+
+
+def _course(file: str, title: str) -> Course:
+    return Course(file, title, PROJECT / "tests" / "scenarios" / f"{file}.toml")
+
+
+HARDSHIPS = (
+    _course("luks-typed-late", "LUKS, passphrase typed 60 s late, rootdelay=15"),
+    _course("raid1-member-missing", "LVM on LUKS on RAID1 without a member, typed 25 s late"),
+    _course("raid1-member-late", "the same, the member comes 12 s late: a full array"),
+    _course("raid1-over-luks", "RAID1 over two LUKS volumes, typed 10 s late"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one contender came through one hardship."""
+
+    course: str
+    contender: str
+    outcome: str  # in words
+    well: bool  # it booted, and the arrays are as they should be
+    guest: float | None  # seconds from /init to the real init's first line
+    wall: float
+    remarks: tuple[str, ...] = ()
+
+
+def trials(
+    contenders: Sequence[Contender], courses: Sequence[Course], bench: Bench, time: Clock
+) -> Iterator[Trial]:
+    """Every contender that can handle layers boots every course once, one at a time."""
+    for course in courses:
+        scenario = load_scenario(course.file)
+        for contender in contenders:
+            if contender.built is not None and (contender.peer is None or contender.peer.layers):
+                its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
+                yield _trial(course, contender, told(scenario, contender.peer, time), its_bench)
+
+
+def told(scenario: Scenario, peer: Peer | None, time: Clock) -> Scenario:
+    """The scenario as the contender meets it: people think as long as the file says.
+
+    A peer may ask for each volume in turn: the person answers as often.
+    """
+    given = scenario_for(scenario, peer, thinking=None)
+    volumes = sum(layer.kind.startswith("luks") for layer in scenario.layers)
+    kept = tuple(
+        (key, wanted)
+        for key, wanted in scenario.expect.facts
+        if key == "root.fstype" or _ARRAYS.fullmatch(key)
+    )
+    return replace(
+        given,
+        cmdline=f"{given.cmdline} {time.parameters}".rstrip(),
+        people=given.people if peer is None else given.people * max(1, volumes),
+        expect=replace(given.expect, within=scenario.expect.within, facts=kept),
+    )
+
+
+def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Bench) -> Trial:
+    console = bytearray()
+    ended = threading.Event()
+
+    def show(heard: bytes) -> None:
+        console.extend(heard)
+        if _SHELL.search(console.decode(errors="replace").replace("\r", "")):
+            ended.set()
+
+    verdict = run_scenario(scenario, bench, Manner(show=show, cancelled=ended))
+    # An answer that was not asked for is no failure here.
+    remarks = tuple(each for each in verdict.reasons if not each.startswith("not done: "))
+    outcome = outcome_in_words(verdict, shell=ended.is_set())
+    well = verdict.guest is not None and not remarks
+    return Trial(
+        course.key,
+        contender.name,
+        outcome,
+        well,
+        verdict.guest,
+        verdict.wall,
+        () if well else remarks,
+    )
+
+
+def outcome_in_words(verdict: Verdict, *, shell: bool) -> str:
+    """What came of a boot, for a cell of the table."""
+    if verdict.guest is not None:
+        degraded = any("degraded" in each for each in verdict.reasons)
+        return f"booted, {verdict.guest:.1f} s" + (", array degraded" if degraded else "")
+    if shell:
+        return f"gave up: a shell, after {verdict.wall:.0f} s"
+    return f"{verdict.outcome.value} in {verdict.wall:.0f} s"

@@ -1,0 +1,57 @@
+"""Hard boots: what each contender meets, and the words for what came of it."""
+
+import pytest
+
+from initpy.lab.benchmark import clock
+from initpy.lab.courses import Course
+from initpy.lab.hardships import HARDSHIPS, outcome_in_words, told
+from initpy.lab.machine import EMULATED
+from initpy.lab.parse import load_scenario
+from initpy.lab.peers import DRACUT, INITRAMFS_TOOLS
+from initpy.lab.scenario import Outcome
+from initpy.lab.verdict import Verdict
+
+TIME = clock(EMULATED, steady=False)
+
+
+@pytest.mark.parametrize("course", HARDSHIPS, ids=lambda course: course.key)
+def test_people_take_as_long_as_the_scenario_says_whoever_asks(course: Course) -> None:
+    scenario = load_scenario(course.file)
+    meant = [person.cue.after for person in scenario.people]
+
+    ours, theirs = told(scenario, None, TIME), told(scenario, DRACUT, TIME)
+
+    assert [person.cue.after for person in ours.people] == meant
+    assert {person.cue.after for person in theirs.people} == set(meant)
+
+
+def test_who_asks_for_each_volume_is_answered_for_each() -> None:
+    [over_luks] = [course for course in HARDSHIPS if course.key == "raid1-over-luks"]
+    scenario = told(load_scenario(over_luks.file), INITRAMFS_TOOLS, TIME)
+
+    assert len(scenario.people) == 2
+    [(_, crypttab)] = scenario.files
+    assert crypttab.count("UUID=3b1f4c52") == 2
+
+
+def test_arrays_are_judged_for_everybody() -> None:
+    [late] = [course for course in HARDSHIPS if course.key == "raid1-member-late"]
+
+    kept = dict(told(load_scenario(late.file), DRACUT, TIME).expect.facts)
+
+    assert kept["md.md127.degraded"].fullmatch("0")
+    assert "leftover" not in kept
+
+
+def verdict(outcome: Outcome, guest: float | None = None, *reasons: str) -> Verdict:
+    return Verdict("name", outcome, reasons, wall=31.4, guest=guest)
+
+
+def test_outcomes_in_words() -> None:
+    booted = verdict(Outcome.BOOTED, 7.31)
+    degraded = verdict(Outcome.BOOTED, 7.31, "fact md.md127.degraded: '1', expected '0'")
+
+    assert outcome_in_words(booted, shell=False) == "booted, 7.3 s"
+    assert outcome_in_words(degraded, shell=False) == "booted, 7.3 s, array degraded"
+    assert outcome_in_words(verdict(Outcome.SHELL), shell=True) == "gave up: a shell, after 31 s"
+    assert outcome_in_words(verdict(Outcome.NOTHING), shell=False) == "nothing in 31 s"
