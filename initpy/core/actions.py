@@ -117,6 +117,13 @@ class ShowFailure(NamedTuple):
     tree: Node
 
 
+class LookAgain(NamedTuple):
+    """Compare what is there with what was told, and tell the difference (R2).
+
+    Events can be lost; a boot that waits must not wait for one of them.
+    """
+
+
 class OpenShell(NamedTuple):
     """Open the rescue shell on the console; the boot goes on meanwhile."""
 
@@ -141,6 +148,7 @@ Action = (
     | Arm
     | HandOver
     | ShowFailure
+    | LookAgain
     | OpenShell
     | EndBoot
 )

@@ -1,7 +1,7 @@
 """The root-wait clock, what holds each deadline, and what happens when root does not come."""
 
 from initpy.core import degraded, mounting
-from initpy.core.actions import EndBoot, OpenShell, ShowFailure
+from initpy.core.actions import EndBoot, LookAgain, OpenShell, ShowFailure
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.explain import explain
@@ -43,14 +43,20 @@ def restart_clock(state: State) -> None:
 
 
 def notice(state: State) -> None:
-    """Tell people from time to time that the boot still waits, but never into a prompt."""
-    if state.handed_over or state.complete or state.failed:
+    """From time to time look for what was missed, and tell people that the boot still waits.
+
+    Never into a prompt.
+    """
+    if state.handed_over or state.complete:
+        return
+    state.timers.start(Timer.NOTICE, "", state.now + NOTICE_SECONDS)
+    state.act(LookAgain())
+    if state.failed:
         return
     clock = state.deadlines.get(ROOT_WAIT)
     if state.asking is None and state.settings.root is not None:
         left = f", {clock.left(state.now):.0f} s left" if clock else ""
         state.report(f"still waiting for {mounting.missing(state)}{left}")
-    state.timers.start(Timer.NOTICE, "", state.now + NOTICE_SECONDS)
 
 
 def check(state: State) -> None:

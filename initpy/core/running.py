@@ -143,7 +143,9 @@ def fail(state: State, instance: Instance, stimulus: Stimulus, reason: str) -> N
 
 def _complaint(event: JobEnded) -> str:
     how = f"killed by signal {-event.status}" if event.status < 0 else f"status {event.status}"
-    return f"{event.error} ({how})" if event.error else f"failed with {how}"
+    if event.error:
+        return f"{event.error} ({how})"
+    return how if event.status < 0 else f"failed with {how}"
 
 
 def _publish(state: State, instance: Instance, output: str) -> None:

@@ -33,11 +33,16 @@ def others(sysfs: str = "/sys") -> list[str]:
 
 
 def announce(paths: list[str]) -> None:
-    """Have the kernel send an `add` uevent for each; what has vanished is passed over."""
+    """Have the kernel send a uevent for each; what has vanished is passed over.
+
+    For a mapping of the device mapper it is `change`: its rules take an `add` that is not
+    libdevmapper's own for nothing (10-dm.rules of LVM2 says why).
+    """
     for path in paths:
+        action = b"change" if "/dm-" in path else b"add"
         try:
             with open(f"{path}/uevent", "wb", buffering=0) as uevent:
-                uevent.write(b"add")
+                uevent.write(action)
         except OSError:
             continue
 

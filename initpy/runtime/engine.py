@@ -18,6 +18,7 @@ from initpy.core.actions import (
     EndBoot,
     Fetch,
     HandOver,
+    LookAgain,
     Mount,
     Moved,
     OpenShell,
@@ -49,7 +50,7 @@ from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import Journal
 from initpy.runtime.mounts import further, mount_first, mount_root, mounted_at, mounted_below
-from initpy.runtime.processes import Processes
+from initpy.runtime.processes import Processes, end_kernel_helpers
 from initpy.runtime.shell import Shell
 from initpy.runtime.udev import Udev
 
@@ -72,6 +73,8 @@ class Engine:
         self._fetcher = Fetcher(self.take)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
+        self._next_look = 0.0
+        self._mounting: set[tuple[str, int]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = self._loop.create_future()
@@ -116,8 +119,10 @@ class Engine:
         match action:
             case Run():
                 self._processes.start(action)
-            case Stop():
+            case Stop(job, run):
                 self._processes.stop(action)
+                if (job, run) in self._mounting:  # nothing else can be done about a mount(2)
+                    end_kernel_helpers()
             case Mount():
                 self._tell("mounting")
                 self._spawn(self._mount(action))
@@ -140,6 +145,8 @@ class Engine:
                 from initpy.report.tree import failure_screen
 
                 self._say(failure_screen(reason, tree, time.monotonic()))
+            case LookAgain():
+                self._loop.call_soon(self._look_again)
             case OpenShell():
                 self._shell.open()
             case EndBoot(how, reason):
@@ -161,6 +168,15 @@ class Engine:
                 raise
             self.take(self._udev.present())  # events were lost: what is there now counts (R2)
 
+    def _look_again(self) -> None:
+        """Costs time with every device that there is: a twentieth of it at most is spent on it."""
+        began = self._loop.time()
+        if began < self._next_look:
+            return
+        for event in tuple(self._udev.missed()):
+            self.take(event)
+        self._next_look = began + 20 * (self._loop.time() - began)
+
     # Processes and mounts
 
     def _job_ended(self, ended: JobEnded, subject: str | None) -> None:
@@ -170,12 +186,15 @@ class Engine:
 
     async def _mount(self, action: Mount) -> None:
         # mount(2) replays journals and loads modules: it must not stop the prompt.
+        key = action.job, action.run
+        self._mounting.add(key)
         what = (action.source, action.target, action.types, action.options)
         if action.overlay is None:
             status, error = await asyncio.to_thread(mount_first, *what)
         else:
             status, error = await asyncio.to_thread(mount_root, *what, action.overlay)
-        self.take(JobEnded(action.job, action.run, status, error=error))
+        self._mounting.discard(key)
+        self.take(JobEnded(*key, status, error=error))
         if (source := mounted_at(action.target)) is not None:
             self._mounted(action.target, source)
 

@@ -15,7 +15,7 @@ import termios
 import time
 
 from initpy.runtime import coldplug, handover, syscalls
-from initpy.runtime.supervisor import say, start_engine, start_udevd
+from initpy.runtime.supervisor import ENVIRONMENT, say, start_engine, start_udevd
 
 PID_FILE = "/run/initpy/engine.pid"
 UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
@@ -23,6 +23,9 @@ UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 RESTART_LIMIT = 5
 RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
+# libdevmapper waits until udev's rules say that they have seen its mapping: for ever, when a udevd
+# that died took the event along. See dmsetup(8).
+RELEASE_WAITERS = ("/usr/sbin/dmsetup", "udevcomplete_all", "--yes")
 FORK_RETRY = 1.0  # seconds until there may be memory for a process again
 # The other devices are announced so long after the first even if udevd is still busy with
 # those; otherwise when it has been idle for a moment, in which the engine may find root.
@@ -51,6 +54,7 @@ class Supervisor:
         self._others_due: float | None = None
         self._others_limit = 0.0
         self._mounting = False
+        self._udevd_died = False
         self._watch = -1  # tells when udevd has emptied its queue
         self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -102,6 +106,9 @@ class Supervisor:
         self._others = coldplug.others()
         self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
         coldplug.announce(first)
+        if self._udevd_died:
+            self._udevd_died = False
+            release_waiters()
 
     def _udevd_is_idle(self) -> None:
         # A keyboard may be among the others: a device that goes on and on must not keep it away.
@@ -145,6 +152,7 @@ class Supervisor:
             if pid == self._udevd:
                 say(f"udevd has ended ({describe_end(status)}); it is started again")
                 time.sleep(UDEVD_RESTART)  # a udevd that ends at once must not eat the machine
+                self._udevd_died = True
                 self._udevd = start_udevd()
             elif pid == self._engine:
                 self._engine_ended(status)
@@ -241,6 +249,18 @@ def _silence_console() -> None:
         termios.tcsetattr(0, termios.TCSANOW, modes)
     except (OSError, termios.error):
         return  # no terminal there: nothing echoes either
+
+
+def release_waiters() -> None:
+    """Have the tools go on that wait for what a dead udevd would have told them."""
+    program, *_ = RELEASE_WAITERS
+    silence = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1)]
+    try:
+        os.posix_spawn(program, RELEASE_WAITERS, ENVIRONMENT, file_actions=silence)
+    except FileNotFoundError:
+        return  # an image without the device mapper's tools: nobody waits
+    except OSError as error:
+        say(f"cannot run {program}: {error.strerror}")
 
 
 def describe_end(status: int) -> str:

@@ -15,6 +15,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
 LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has ended
 PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)
+KTHREADD = 2  # the process number of the parent of all kernel threads
 OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
 
 
@@ -115,6 +116,24 @@ def _pipe(secret: Secret) -> int:
     finally:
         os.close(writing)
     return reading
+
+
+def end_kernel_helpers() -> None:
+    """Kill what the kernel has run for itself, and waits for: a modprobe that hangs, say.
+
+    They are children of kthreadd like its own threads, but have an executable.
+    """
+    for name in os.listdir("/proc"):
+        if not name.isdecimal():
+            continue
+        try:
+            os.readlink(f"/proc/{name}/exe")
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                parent = file.read().rpartition(")")[2].split()[1]
+            if int(parent) == KTHREADD:
+                os.kill(int(name), signal.SIGKILL)
+        except OSError:
+            continue  # a kernel thread, or gone
 
 
 def _signal_group(pid: int, number: int) -> None:

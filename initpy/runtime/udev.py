@@ -1,5 +1,6 @@
 """udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ import pyudev  # noqa: E402
 # sysfs attributes that rules and jobs look at, beside udev's properties.
 ATTRIBUTES = ("size", "md/array_state", "md/raid_disks", "md/degraded", "dm/suspended")
 # Many devices may appear at once; the kernel's default buffer holds a few hundred events.
+DMSETUP = "/usr/sbin/dmsetup"
+# A device at which udev's workers die each time is left alone after so many.
+MOST_FAILURES = 3
 BUFFER_BYTES = 8 * 1024 * 1024
 
 
@@ -26,6 +30,8 @@ class Udev:
 
     def __init__(self) -> None:
         self._context = pyudev.Context()
+        self._known: dict[str, Device] = {}  # as told last
+        self._failures: dict[str, int] = {}  # how often udev could not look at it
         self._monitor = pyudev.Monitor.from_netlink(self._context)
         self._monitor.filter_by("block")
         self._monitor.set_receive_buffer_size(BUFFER_BYTES)
@@ -39,31 +45,73 @@ class Udev:
         """Pass on every event that has arrived. Raises OSError (ENOBUFS) when some were lost."""
         while (found := self._monitor.poll(timeout=0)) is not None:
             if found.action == "remove":
-                receive(DeviceRemoved(found.sys_name))
-            else:
-                receive(DeviceChanged(as_device(found)))
+                receive(self._gone(found.sys_name))
+                continue
+            receive(self._noted(as_device(found)))
+            if found.properties.get("UDEV_WORKER_FAILED") == "1":
+                self._look_failed(found)
+
+    def _noted(self, device: Device) -> DeviceChanged:
+        self._known[device.name] = device
+        return DeviceChanged(device)
+
+    def _gone(self, name: str) -> DeviceRemoved:
+        self._known.pop(name, None)
+        return DeviceRemoved(name)
+
+    def _look_failed(self, found: "pyudev.Device") -> None:
+        """The worker died that looked at the device: whoever waits for it goes on, it is redone."""
+        from initpy.runtime import coldplug  # rare
+
+        cookie = found.properties.get("DM_COOKIE")
+        if cookie is not None:
+            command = (DMSETUP, "udevcomplete", cookie)
+            with contextlib.suppress(FileNotFoundError):
+                os.posix_spawn(DMSETUP, command, {"PATH": "/usr/sbin:/usr/bin"})
+        failures = self._failures.get(found.sys_name, 0) + 1
+        self._failures[found.sys_name] = failures
+        if failures <= MOST_FAILURES:
+            coldplug.announce([found.sys_path])
 
     def present(self) -> Enumerated:
         """The devices that udev has finished with so far."""
         found = self._context.list_devices(subsystem="block").match_is_initialized()
-        return Enumerated(tuple(as_device(each) for each in found))
+        devices = tuple(as_device(each) for each in found)
+        self._known = {each.name: each for each in devices}
+        return Enumerated(devices)
+
+    def missed(self) -> Iterator[DeviceChanged | DeviceRemoved]:
+        """What has changed without an event having told; what udev does not know is announced."""
+        from initpy.runtime import coldplug  # rare
+
+        lost: list[str] = []
+        there: set[str] = set()
+        for each in self._context.list_devices(subsystem="block"):
+            there.add(each.sys_name)
+            if not each.is_initialized:
+                lost.append(each.sys_path)
+            elif (device := as_device(each)) != self._known.get(device.name):
+                yield self._noted(device)
+        for name in self._known.keys() - there:
+            yield self._gone(name)
+        coldplug.announce(lost)
 
     def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
         """The present state of a device and of what stands on it: no event tells of all changes."""
         try:
             found = pyudev.Devices.from_name(self._context, "block", name)
         except pyudev.DeviceNotFoundError:
-            yield DeviceRemoved(name)
+            yield self._gone(name)
             return
         if found.is_initialized:
-            yield DeviceChanged(as_device(found))
+            yield self._noted(as_device(found))
         for holder in _names(f"{found.sys_path}/holders"):
             try:
                 above = pyudev.Devices.from_name(self._context, "block", holder)
             except pyudev.DeviceNotFoundError:
                 continue
             if above.is_initialized:
-                yield DeviceChanged(as_device(above))
+                yield self._noted(as_device(above))
 
 
 def as_device(found: "pyudev.Device") -> Device:
