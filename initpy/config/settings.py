@@ -164,6 +164,12 @@ def _finish_emergency(draft: _Draft) -> None:
         draft.set(emergency=how, emergency_delay=delay, shell=False)
 
 
+def _break(draft: _Draft, parameter: Parameter) -> None:
+    from initpy.config.breakpoints import break_points  # rare
+
+    draft.set(breaks=draft.settings.breaks | break_points(parameter))
+
+
 def _degraded(draft: _Draft, parameter: Parameter) -> None:
     try:
         draft.set(md_degraded=Degraded(parameter.value))
@@ -229,6 +235,8 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "panic": _panic,
     "rd.emergency": _emergency,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
+    "break": _break,
+    "rd.break": _break,
     "quiet": lambda draft, p: draft.set(quiet=True),
     "rd.md": _enable(Layer.MD),
     "rd.md.uuid": _array,

@@ -125,7 +125,13 @@ class LookAgain(NamedTuple):
 
 
 class OpenShell(NamedTuple):
-    """Open the rescue shell on the console; the boot goes on meanwhile."""
+    """Open a shell on the console; answered by `ShellEnded`.
+
+    With a text the boot stops for it, and the text says so; the rescue shell has
+    none, and the boot goes on meanwhile.
+    """
+
+    stop: str = ""
 
 
 class EndBoot(NamedTuple):

@@ -12,7 +12,7 @@ where another one stopped (R5).
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from initpy.core import degraded, failing, mounting, partial, roles
+from initpy.core import degraded, failing, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import JobDefinition, Strategy
 from initpy.core.devices import Device, DeviceGraph
@@ -33,7 +33,7 @@ from initpy.core.events import (
 from initpy.core.explain import explain
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.running import ended, run_now, settle, stop_overdue
-from initpy.core.settings import Settings
+from initpy.core.settings import BreakPoint, Settings
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
 from initpy.core.tree import Node
@@ -159,7 +159,10 @@ class Boot:
                 state.refused = reason
                 failing.fail(state, reason)
             case ShellEnded():
-                failing.try_again(state, self._unlocker)
+                if state.paused is None:
+                    failing.try_again(state, self._unlocker)
+                else:
+                    pausing.go_on(state)
             case TimePassed():
                 pass
 
@@ -311,6 +314,8 @@ class Boot:
             return
         if any(True for _ in self._named()) or self._tools_at_work():
             return
+        if pausing.paused(state, BreakPoint.HAND_OVER):
+            return
         state.handed_over = True
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
@@ -360,7 +365,7 @@ class Boot:
     def _may_start(self) -> bool:
         """Once root is mounted, only what named volumes need is still begun."""
         state = self._state
-        if state.handed_over:
+        if state.handed_over or pausing.paused(state, BreakPoint.START):
             return False
         return not state.complete or any(True for _ in self._named())
 

@@ -44,6 +44,8 @@ def held(state: State, deadline: Deadline) -> bool:
 
 def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
     """What holds the deadline now, people and keys first."""
+    if state.paused is not None:
+        yield Hold("break=", None, "a shell is open")
     for instance in _takers(state, deadline):
         yield Hold(instance.key, instance.subject, instance.reason or "is about to run")
 

@@ -5,8 +5,9 @@ from initpy.core.actions import Mount
 from initpy.core.definitions import Strategy
 from initpy.core.devices import Device
 from initpy.core.instance import Instance
+from initpy.core.pausing import paused
 from initpy.core.running import begin
-from initpy.core.settings import FurtherMount, Naming
+from initpy.core.settings import BreakPoint, FurtherMount, Naming
 from initpy.core.state import SYSROOT, State
 
 
@@ -20,6 +21,9 @@ def step(state: State, instance: Instance) -> None:
             if other is not instance and other.busy:
                 instance.reason = f"{other.subject} has the same name and is being mounted"
                 return
+    if paused(state, BreakPoint.MOUNT):
+        instance.reason = "waits for the shell to end that break= has opened"
+        return
     wanted, root = state.settings.mount, state.settings.root
     marked = root is not None and root.naming is Naming.GPT_AUTO and roles.read_only(device)
     options = ("rw" if wanted.writable and not marked else "ro", *wanted.flags)

@@ -147,6 +147,14 @@ class Emergency(enum.Enum):
     HALT = "halt"
 
 
+class BreakPoint(enum.Enum):
+    """Where a boot can be stopped for a shell; the value is for the journal."""
+
+    START = "start"
+    MOUNT = "mount"
+    HAND_OVER = "handover"
+
+
 class LayerPolicy(NamedTuple):
     """Whether a technology is used, and for which names only (none named: for all)."""
 
@@ -212,6 +220,7 @@ class Settings(NamedTuple):
     emergency: Emergency = Emergency.WAIT
     emergency_delay: float = 0.0
     quiet: bool = False
+    breaks: frozenset[BreakPoint] = frozenset()
 
     def layer(self, layer: Layer) -> LayerPolicy:
         """The policy of a technology; enabled for all when nothing was said."""

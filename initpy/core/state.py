@@ -10,7 +10,7 @@ from initpy.core.definitions import Strategy, Success
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
-from initpy.core.settings import FurtherMount, Settings
+from initpy.core.settings import BreakPoint, FurtherMount, Settings
 from initpy.core.timers import Timer, Timers
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -45,6 +45,8 @@ class State:
     groups: dict[str, set[str]] = field(default_factory=dict)  # UUID -> devices, see groups.py
     group_of: dict[str, str] = field(default_factory=dict)
     targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
+    paused: BreakPoint | None = None  # the boot stands here while a shell is open
+    passed: set[BreakPoint] = field(default_factory=set)
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown

@@ -147,8 +147,8 @@ class Engine:
                 self._say(failure_screen(reason, tree, time.monotonic()))
             case LookAgain():
                 self._loop.call_soon(self._look_again)
-            case OpenShell():
-                self._shell.open()
+            case OpenShell(stop):
+                self._shell.open(stop)
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
                 self._order("end", how.value)

@@ -15,6 +15,7 @@ ENVIRONMENT = {
     "HOME": "/root",
     "TERM": "linux",
 }
+RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
 PID_FILE = "/run/initpy/shell.pid"
 
 
@@ -28,21 +29,21 @@ class Shell:
         self._process: asyncio.subprocess.Process | None = None
         kill_left_over()
 
-    def open(self) -> None:
-        """Open it unless it is open."""
-        console = self._consoles.preferred
+    def open(self, stop: str = "") -> None:
+        """Open it unless it is open. `stop`: the boot waits for it, and says this."""
+        console, loop = self._consoles.preferred, asyncio.get_running_loop()
         if self._task is None and console is not None:
-            self._task = asyncio.get_running_loop().create_task(self._run(console))
+            self._task = loop.create_task(self._run(console, stop))
+        elif console is None and stop:
+            loop.call_soon(self._ended)
 
     def close(self) -> None:
         """The boot goes on without it."""
         if self._process is not None:
             _kill(self._process.pid)
 
-    async def _run(self, console: Console) -> None:
-        self._consoles.say(
-            "initpy: a shell; the boot goes on if the root turns up. `exit` tries again."
-        )
+    async def _run(self, console: Console, stop: str) -> None:
+        self._consoles.say(f"initpy: {stop or RESCUE}")
         self._consoles.lend(console)
         try:
             self._process = await _start(console.path)
@@ -50,6 +51,8 @@ class Shell:
             self._task = None
             self._consoles.take_back(console)  # a prompt may need it
             self._consoles.say(f"initpy: no shell on {console.path}: {error}")
+            if stop:
+                self._ended()
             return
         _note(self._process.pid)
         await self._process.wait()

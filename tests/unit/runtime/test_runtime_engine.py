@@ -116,7 +116,7 @@ class World:
 
     # The shell
 
-    def open(self) -> None:
+    def open(self, stop: str = "") -> None:
         self.shells += 1
 
     def close(self) -> None:
