@@ -20,9 +20,14 @@ STORAGE_CLASSES = ("0x01", "0x0c03", "0x0805")
 def storage(sysfs: str = "/sys") -> list[str]:
     """The devices to announce first: block devices, and what may carry them."""
     block = [f"{sysfs}/class/block/{name}" for name in _names(f"{sysfs}/class/block")]
-    carriers = [path for bus in STORAGE_BUSES for path in _without_driver(sysfs, bus)]
+    return block + carriers(sysfs)
+
+
+def carriers(sysfs: str = "/sys") -> list[str]:
+    """What may carry block devices and still wants a driver."""
+    found = [path for bus in STORAGE_BUSES for path in _without_driver(sysfs, bus)]
     on_pci = [path for path in _without_driver(sysfs, "pci") if _carries_disks(path)]
-    return block + carriers + on_pci
+    return found + on_pci
 
 
 def others(sysfs: str = "/sys") -> list[str]:

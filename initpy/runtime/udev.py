@@ -31,6 +31,7 @@ class Udev:
     def __init__(self) -> None:
         self._context = pyudev.Context()
         self._known: dict[str, Device] = {}  # as told last
+        self._looks = 0
         self._failures: dict[str, int] = {}  # how often udev could not look at it
         self._monitor = pyudev.Monitor.from_netlink(self._context)
         self._monitor.filter_by("block")
@@ -94,6 +95,9 @@ class Udev:
                 yield self._noted(device)
         for name in self._known.keys() - there:
             yield self._gone(name)
+        self._looks += 1
+        if self._looks <= MOST_FAILURES:  # for some there is no driver
+            lost += coldplug.carriers()
         coldplug.announce(lost)
 
     def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
