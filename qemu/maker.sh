@@ -3,6 +3,8 @@
 # under /lab/recipes that uses the functions below; every disk is found by its serial number.
 export PATH=/usr/sbin:/usr/bin
 # There is no udev here: libdm, LVM and mdadm make their nodes themselves.
+# As if the disks were on a controller of Intel's: see IMSM_NO_PLATFORM in mdadm(8).
+export IMSM_NO_PLATFORM=1
 export DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 LVM_SYSTEM_DIR=/run/lvm-conf LVM_SUPPRESS_FD_WARNINGS=1
 
 mkdir -p /proc /sys /dev /run /mnt
@@ -19,12 +21,20 @@ global { thin_check_executable = "" cache_check_executable = "" }
 backup { backup = 0 archive = 0 }
 CONF
 
+# serial BLOCK: the serial number of a disk below /sys/block
+serial() {
+    if [ -e "$1/serial" ]; then
+        cat "$1/serial"
+    elif [ -e "$1/device/vpd_pg80" ]; then
+        tail -c +5 "$1/device/vpd_pg80" # behind the header of the page, see SPC
+    fi
+}
+
 # disk SERIAL: the device node of a disk
 disk() {
     for turn in 1 2 3 4 5 6 7 8 9 10; do
-        for serial in /sys/block/vd*/serial; do
-            if [ "$(cat "$serial")" = "$1" ]; then
-                node=${serial%/serial}
+        for node in /sys/block/vd* /sys/block/sd*; do
+            if [ "$(serial "$node")" = "$1" ]; then
                 echo "/dev/${node##*/}"
                 return 0
             fi
@@ -40,6 +50,23 @@ format() {
     device=$1 key=$2
     shift 2
     cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" --key-file "$key" "$device"
+}
+
+# stop_dirty ARRAY MEMBER...: the members as a loss of power leaves them while the array is written
+# to: their superblocks are kept as they are then, and put back once it is stopped.
+stop_dirty() {
+    array=$1
+    shift
+    echo 0 >"/sys/block/${array##*/}/md/safe_mode_delay" # it would be marked clean after a moment
+    dd if="$array" of="$array" bs=4096 count=1 conv=notrunc,fsync 2>/dev/null
+    [ "$(cat "/sys/block/${array##*/}/md/array_state")" = active ]
+    for member; do
+        dd if="$member" of="/run/superblock-${member##*/}" bs=64k count=1 2>/dev/null
+    done
+    mdadm --quiet --stop "$array"
+    for member; do
+        dd if="/run/superblock-${member##*/}" of="$member" bs=64k conv=notrunc,fsync 2>/dev/null
+    done
 }
 
 # further PATH CONTENT: a file for the next file system that is filled, its content in base64

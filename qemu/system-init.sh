@@ -57,6 +57,15 @@ for md in /sys/block/md*/md; do
 done
 fact md.count "$arrays"
 
+[ -r /run/initpy/degraded ] && fact degraded "$(content /run/initpy/degraded)"
+# With external metadata the first write waits until mdmon has noted it.
+for monitor in /run/mdadm/*.pid; do
+    [ -e "$monitor" ] || continue
+    (echo written >/written && sync) && fact root.written yes
+    device=$(sed -n 's/^\/dev\/\(md[0-9]*\)\(p[0-9]*\)\{0,1\} \/ .*/\1/p' /proc/mounts)
+    fact md.written "$(content "/sys/block/$device/md/array_state")"
+done
+
 for dm in /sys/block/dm-*/dm; do
     [ -d "$dm" ] || continue
     name=$(content "$dm/name")

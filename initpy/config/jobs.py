@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
-    "identity", "reveals", "publishes", "timeout", "tries", "retry_after",
+    "identity", "switch", "without", "environment", "yields", "reveals", "publishes", "timeout",
+    "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
@@ -29,7 +30,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
 # What a strategy puts at a template's disposal besides the subject's properties.
-STRATEGY_VARIABLES = {
+STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},
     Strategy.GROUP_SCAN: {"lvm"},
     Strategy.GROUP_ACTIVATE: {"lvm", "how", "volumes"},
@@ -208,6 +209,10 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         layer=layer,
         identity=table.words("identity"),
         reveals=table.get("reveals", bool, "true or false", False),
+        switch=table.get("switch", str, "the name of a parameter", "") or None,
+        without=_without(table),
+        environment=tuple(table.strings("environment").items()),
+        yields=Match.of(yields) if (yields := table.strings("yields")) else None,
         publishes=table.words("publishes"),
         timeout=table.number("timeout", 60, 0),
         tries=int(table.number("tries", 3, 1)),
@@ -248,8 +253,13 @@ def _success(job: _Table) -> Success:
     )
 
 
+def _without(job: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    table = _Table(f"{job.where}: without", job.get("without", dict, "parameters", {}))
+    return tuple((parameter, table.words(parameter)) for parameter in table.content)
+
+
 def _check_templates(where: str, job: JobDefinition) -> None:
-    known = STRATEGY_VARIABLES.get(job.strategy, set())
+    known = STRATEGY_VARIABLES.get(job.strategy, set()) | ({"without"} if job.without else set())
     for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.

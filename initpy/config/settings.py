@@ -95,7 +95,6 @@ ARRAY_UUID = "[0-9a-fA-F]{32}"
 # Known, and either the default already or not ours to act on.
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
-    "rd.md.conf",
 }
 
 
@@ -174,7 +173,7 @@ def _degraded(draft: _Draft, parameter: Parameter) -> None:
     try:
         draft.set(md_degraded=Degraded(parameter.value))
     except ValueError:
-        raise parameter.error("yes or no") from None
+        raise parameter.error("yes, no or ask") from None
 
 
 def _boot_degraded(draft: _Draft, parameter: Parameter) -> None:
@@ -184,6 +183,18 @@ def _boot_degraded(draft: _Draft, parameter: Parameter) -> None:
 def _enable(layer: Layer) -> Callable[[_Draft, Parameter], None]:
     def handler(draft: _Draft, parameter: Parameter) -> None:
         draft.enabled[layer] = parameter.flag()
+
+    return handler
+
+
+def _switch(*names: str) -> Callable[[_Draft, Parameter], None]:
+    """A parameter that is on unless it is 0; or, with names, one that switches those off."""
+
+    def handler(draft: _Draft, parameter: Parameter) -> None:
+        off = draft.settings.switched_off
+        keys = names or (parameter.key,)
+        on = parameter.flag() != bool(names)
+        draft.set(switched_off=off.difference(keys) if on else off.union(keys))
 
     return handler
 
@@ -240,6 +251,12 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "quiet": lambda draft, p: draft.set(quiet=True),
     "rd.md": _enable(Layer.MD),
     "rd.md.uuid": _array,
+    "rd.md.conf": _switch(),
+    "rd.md.imsm": _switch(),
+    "rd.md.ddf": _switch(),
+    # The words for the same that udev's rules read.
+    "noiswmd": _switch("rd.md.imsm"),
+    "nodmraid": _switch("rd.md.imsm", "rd.md.ddf"),
     "rd.md.timeout": lambda draft, p: draft.set(md_timeout=p.seconds()),
     "rd.md.degraded": _degraded,
     "bootdegraded": _boot_degraded,

@@ -15,6 +15,7 @@ class Run(NamedTuple):
     argv: tuple[str, ...]
     subject: str | None = None  # looked at again when the process ends
     secret: Secret | None = None
+    environment: tuple[tuple[str, str], ...] = ()  # beside what every process gets
 
 
 class Stop(NamedTuple):
@@ -68,7 +69,7 @@ class Drop(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Ask people for a passphrase on every console; answered by `Answered`."""
+    """Ask people for a passphrase, or yes or no, on every console; answered by `Answered`."""
 
     job: str
     text: str
@@ -79,6 +80,13 @@ class Withdraw(NamedTuple):
 
     job: str
     reason: str
+
+
+class Record(NamedTuple):
+    """Leave a file below /run/initpy for the real system."""
+
+    name: str
+    text: str
 
 
 class Report(NamedTuple):
@@ -149,6 +157,7 @@ Action = (
     | Drop
     | Ask
     | Withdraw
+    | Record
     | Report
     | Moved
     | Arm

@@ -12,7 +12,7 @@ where another one stopped (R5).
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from initpy.core import degraded, failing, mounting, partial, pausing, roles
+from initpy.core import degraded, failing, mounting, partial, pausing, questions, roles
 from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import JobDefinition, Strategy
 from initpy.core.devices import Device, DeviceGraph
@@ -77,6 +77,7 @@ class Boot:
         }
         self._ends: dict[Strategy, Callable[[State, Instance, JobEnded], None]] = {
             Strategy.UNLOCK: self._unlocker.ended,
+            Strategy.DEGRADED_START: degraded.ended,
             **dict.fromkeys(GROUPS, self._group_ended),
         }
 
@@ -212,8 +213,9 @@ class Boot:
         self._look_at_all(roles.refresh(state, name))
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
+            questions.drop(state, instance, f"{name} is gone")
             self._unlocker.forget(state, instance)
-            state.deadlines.pop(degraded.deadline_name(instance), None)
+            degraded.forget(state, instance)
             instance.failures, instance.published, instance.succeeded = 0, False, False
             if instance.state is not JobState.WITHDRAWN:
                 state.move(instance, Stimulus.GONE, f"{name} is gone")
@@ -245,11 +247,15 @@ class Boot:
         self._ends.get(instance.definition.strategy, ended)(self._state, instance, event)
         if instance.published and instance.subject is not None:
             self._look_at(instance.subject, self._state.devices.get(instance.subject))
+            for above in self._state.devices.holders(instance.subject):
+                self._state.touch_all(self._state.by_subject.get(above.name, ()))
 
     def _answered(self, job: str, event: Answered) -> None:
         instance = self._state.instances.get(job)
         if instance is None:
             event.secret.wipe()
+        elif instance.definition.strategy is Strategy.DEGRADED_START:
+            questions.answered(self._state, instance, event)
         else:
             self._unlocker.answered(self._state, instance, event)
 
@@ -263,6 +269,7 @@ class Boot:
             self._settle_dirty()
             if self._may_start():
                 next_prompt(state, self._unlocker)
+                questions.settle(state)
             self._hand_over_when_ready()
             failing.check(state)
             if not state.dirty:
@@ -289,6 +296,7 @@ class Boot:
         drop_prompt(self._state, instance, instance.reason)
         if instance.state is not JobState.FAILED:
             self._unlocker.let_go(self._state, instance)
+        questions.drop(self._state, instance, instance.reason)
         self._state.deadlines.pop(degraded.deadline_name(instance), None)
         if self._lvm is not None:
             self._lvm.wake(self._state)
@@ -319,6 +327,9 @@ class Boot:
         state.handed_over = True
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
+        for key in tuple(state.questions):
+            questions.drop(state, state.instances[key], "the root file system is mounted")
+        degraded.record(state)
         self._unlocker.wipe(state)
         state.act(HandOver(SYSROOT, state.settings.init))
 

@@ -64,6 +64,11 @@ class JobDefinition(NamedTuple):
     layer: Layer | None = None
     identity: tuple[str, ...] = ()  # templates compared with the names people gave (R1)
     reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
+    switch: str | None = None  # the kernel parameter that switches it off, `NAME=0`
+    # Words in the place of `{without}` when the parameter of that name is switched off.
+    without: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    yields: Match | None = None  # not run on a disk with a partition that accepts this
     publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties
     timeout: float = 60.0  # seconds for the command; 0 = as long as it takes
     tries: int = 3

@@ -1,8 +1,20 @@
-"""Degraded starts: each incomplete array has its own timer (R7, R8)."""
+"""Degraded starts: each incomplete array has its own timer (R7, R8, R9).
 
+An array that another host made is started without its missing members only as
+the last way to a root that is asked for by a UUID, which no other host's file
+system has: what is on an array is not known before it is started. It waits
+twice as long, so that the arrays of this host, and what they reveal, come
+first. An array that people named (rd.md.uuid=, mdadm.conf) is not foreign.
+"""
+
+from initpy.core import arrays
+from initpy.core.actions import Record
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
+from initpy.core.devices import Device
+from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
+from initpy.core.running import ended as ended_as_usual
 from initpy.core.running import start
 from initpy.core.settings import Degraded
 from initpy.core.state import State
@@ -17,6 +29,7 @@ DELAYED = (
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the timer again.
 GRACE_SECONDS = 5.0
+FOREIGN_FACTOR = 2.0
 
 
 def deadline_name(instance: Instance) -> str:
@@ -30,10 +43,7 @@ def step(state: State, instance: Instance) -> None:
     """An array has members but has not started: wait for the rest, then start without."""
     name = deadline_name(instance)
     device = state.device(instance)
-    if device is None:
-        return
-    if state.settings.md_degraded is Degraded.NO:
-        state.move(instance, Stimulus.NOT_WANTED, "rd.md.degraded=no: members are missing")
+    if device is None or instance.key in state.questions:
         return
     members = state.devices.slaves(device.name)
     if not members:
@@ -41,26 +51,82 @@ def step(state: State, instance: Instance) -> None:
         instance.reason = "has no member yet"
         state.deadlines.pop(name, None)
         return
-    if any(each.properties.get("MD_FOREIGN") == "yes" for each in members):
-        state.move(instance, Stimulus.NOT_WANTED, "belongs to another host (R9)")
+    foreign = is_foreign(state, members)
+    if why := _forbidden(state, foreign):
+        state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
+        state.move(instance, Stimulus.NOT_WANTED, why)
         return
-    deadline = state.deadlines.get(name)
-    if deadline is None and not instance.failures:
-        deadline = Deadline(name, state.settings.md_timeout, GRACE_SECONDS, device.name)
-        state.deadlines[name] = deadline
-        instance.reason = f"has {_count(state, instance)}; waits for the others"
+    deadline = _deadline(state, instance, device, foreign)
+    instance.reason = f"{arrays.has(device, members)}; waits for the others"
     due = deadline is not None and deadline.over(state.now)
     # A start that failed is tried again at once: its timer has run out already.
-    if due or instance.failures or instance.key in state.forced:
-        state.deadlines.pop(name, None)
-        state.forced.discard(instance.key)
-        state.report(f"{device.name}: starting degraded, with {_count(state, instance)}")
-        start(state, instance)
+    if not (due or instance.failures or instance.key in state.forced):
+        return
+    state.deadlines.pop(name, None)
+    state.forced.discard(instance.key)
+    if state.settings.md_degraded is Degraded.ASK and instance.key not in state.agreed:
+        state.questions[instance.key] = deadline or _timer(state, device, foreign)
+        instance.reason = f"{arrays.has(device, members)}; waits for an answer"
+        return
+    state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
+    start(state, instance)
 
 
-def _count(state: State, instance: Instance) -> str:
+def is_foreign(state: State, members: tuple[Device, ...]) -> bool:
+    """True for an array of another host that people have not named."""
+    policy = state.settings.layers.get(arrays.LAYER)
+    named = policy is not None and policy.named
+    return not named and any(each.properties.get("MD_FOREIGN") == "yes" for each in members)
+
+
+def _forbidden(state: State, foreign: bool) -> str:
+    """Why the array must not be started without its missing members; empty when it may."""
+    if state.settings.md_degraded is Degraded.NO:
+        return "rd.md.degraded=no: members are missing"
+    root = state.settings.root
+    if foreign and not (root is not None and root.is_unique):
+        return "belongs to another host, and root= is no UUID (name it with rd.md.uuid=)"
+    return ""
+
+
+def _timer(state: State, device: Device, foreign: bool) -> Deadline:
+    seconds = state.settings.md_timeout * (FOREIGN_FACTOR if foreign else 1.0)
+    return Deadline(f"missing members of {device.name}", seconds, GRACE_SECONDS, device.name)
+
+
+def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline | None:
+    """The array's timer; made when the array is first seen incomplete, not after a failure."""
+    name = deadline_name(instance)
+    deadline = state.deadlines.get(name)
+    wanted = _timer(state, device, foreign)
+    if deadline is None and not instance.failures:
+        deadline = state.deadlines[name] = wanted
+    elif deadline is not None and deadline.duration < wanted.duration:
+        # A member has turned out to be foreign after the array was seen.
+        more, deadline.duration = wanted.duration - deadline.duration, wanted.duration
+        deadline.extend(deadline.left(state.now) + more, state.now)
+    return deadline
+
+
+def ended(state: State, instance: Instance, event: JobEnded) -> None:
+    """mdadm has ended; when the kernel refused the start, the array's own facts tell why."""
     device = state.device(instance)
-    # The kernel does not know the number before the array's first try to start.
-    total = device.properties.get("md/raid_disks", "") if device else ""
-    present = len(state.devices.slaves(instance.subject or ""))
-    return f"{present} of {total} members" if total else f"{present} member(s)"
+    if event.status and device is not None:
+        members = state.devices.slaves(device.name)
+        if why := arrays.refusal(device, members):
+            event = event._replace(error=why)
+    ended_as_usual(state, instance, event)
+
+
+def forget(state: State, instance: Instance) -> None:
+    """The array is gone, or runs: nothing that was waited for or agreed counts any more."""
+    state.deadlines.pop(deadline_name(instance), None)
+    state.forced.discard(instance.key)
+    state.agreed.discard(instance.key)
+
+
+def record(state: State) -> None:
+    """Leave word of the arrays that run degraded to the real system (R8)."""
+    lines = [arrays.line(each) for each in state.devices if arrays.missing(each)]
+    if lines:
+        state.act(Record("degraded", "".join(f"{line}\n" for line in sorted(lines))))

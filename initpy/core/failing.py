@@ -107,6 +107,8 @@ def _fire_pending(state: State, root: Deadline) -> bool:
     ]
     if not waiting:
         return False
+    # Those of another host, which have the longest timer, come last (R9).
+    waiting.sort(key=lambda each: state.deadlines[degraded.deadline_name(each)].duration)
     root.extend(state.settings.grace, state.now)
     for instance in waiting:
         if not state.deadlines[degraded.deadline_name(instance)].held:

@@ -53,14 +53,22 @@ def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
 def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     # A person who is asked, or a key that is derived, holds every clock that it can serve.
     people = [each for each in state.pending[Strategy.UNLOCK].values() if not each.idle]
+    questions = [state.instances[key] for key in state.questions]
     if deadline.name == ROOT_WAIT:
         yield from people
+        yield from questions
         yield from state.pending[Strategy.MOUNT_ROOT].values()
         yield from state.pending[Strategy.MOUNT_FURTHER].values()
     elif deadline.name == END:
         yield from people
+        yield from questions
     else:
         yield from (each for each in people if _may_reveal(state, each, deadline.subject))
+        yield from (
+            each
+            for each in questions
+            if each.subject != deadline.subject and _may_reveal(state, each, deadline.subject)
+        )
         # A disk of a server that is slow, or down at first, is still to come.
         yield from (
             each

@@ -7,6 +7,7 @@ they mean. Whatever is meant carries a mark, which the job files match.
 """
 
 from initpy.core import groups
+from initpy.core.arrays import inside_member
 from initpy.core.devices import Device
 from initpy.core.settings import DeviceSpec, Naming
 from initpy.core.state import SYSROOT, State
@@ -71,7 +72,12 @@ def _mark_root(state: State, name: str) -> list[str]:
     if root.relative:
         state.named = _auto(state) if root.naming is Naming.GPT_AUTO else _offset(state, root)
     else:
-        found = device is not None and root.names(device) and not _is_layer(device)
+        found = (
+            device is not None
+            and root.names(device)
+            and not _is_layer(device)
+            and not inside_member(state.devices, device)
+        )
         (state.named.add if found else state.named.discard)(name)
     meant = set(state.named) if _overlay_is_there(state, name) else set()
     changed = sorted(meant ^ state.by_role)

@@ -1,5 +1,6 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
+from initpy.core import arrays
 from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
@@ -64,11 +65,24 @@ def _unready(instance: Instance) -> str:
 def _wait(state: State, instance: Instance) -> bool:
     if why := state.unwanted(instance):
         state.move(instance, Stimulus.NOT_WANTED, why)
+    elif (partition := arrays.partition_instead(state, instance)) is not None:
+        return _yield(state, instance, partition)
     elif _usable(state, instance):
         state.move(instance, Stimulus.SUBJECT_READY, "")
     else:
         instance.reason = _unready(instance)
         return False
+    return True
+
+
+def _yield(state: State, instance: Instance, partition: str) -> bool:
+    """The disk looks like a member, and so does a partition on it, or may yet."""
+    if not partition:
+        instance.reason = "waits until its partitions are known"
+        return False
+    why = f"its partition {partition} is a member too: the disk's own superblock is taken for old"
+    state.report(f"{instance.subject} is not added to its array: {why}")
+    state.move(instance, Stimulus.NOT_WANTED, why)
     return True
 
 
@@ -97,8 +111,9 @@ def start(
     """Run the instance's command (or `command`, filled in by a strategy)."""
     begin(state, instance)
     if command is None:
-        command = tuple(state.fill(word, instance) for word in instance.definition.run)
-    state.act(Run(instance.key, instance.run, command, instance.subject, secret))
+        command = state.command(instance)
+    environment = instance.definition.environment
+    state.act(Run(instance.key, instance.run, command, instance.subject, secret, environment))
 
 
 def begin(state: State, instance: Instance) -> None:

@@ -33,6 +33,13 @@ PROPERTY = {
 RELATIVE = (Naming.GPT_AUTO,)
 
 
+UNIQUE_LINKS = (
+    "/dev/disk/by-uuid/",
+    "/dev/disk/by-partuuid/",
+    "/dev/disk/by-id/md-uuid-",
+)
+
+
 def unescape(text: str) -> str:
     r"""Undo udev's `\x20` encoding of bytes; bytes that are no UTF-8 stay distinct (PEP 383)."""
     if "\\x" not in text:
@@ -69,6 +76,13 @@ class DeviceSpec(NamedTuple):
         if self.naming in (Naming.UUID, Naming.PARTUUID):
             return found.lower() == self.value.lower()
         return unescape(found) == self.value
+
+    @property
+    def is_unique(self) -> bool:
+        """True for a name that no other host's device has, as a label or `/dev/sda1` may have."""
+        if self.naming is Naming.PATH:
+            return self.value.startswith(UNIQUE_LINKS)
+        return self.naming in (Naming.UUID, Naming.PARTUUID)
 
     def __str__(self) -> str:
         if self.naming in (Naming.PATH, Naming.NUMBER):
@@ -136,6 +150,7 @@ class Degraded(enum.Enum):
 
     YES = "yes"
     NO = "no"
+    ASK = "ask"
 
 
 class Emergency(enum.Enum):
@@ -210,6 +225,7 @@ class Settings(NamedTuple):
     root_wait: float | None = 90.0  # seconds; None = for ever
     grace: float = 10.0  # seconds after the last hold ends (R6)
     layers: Mapping[Layer, LayerPolicy] = MappingProxyType({})
+    switched_off: frozenset[str] = frozenset()  # parameters that a job file names as `switch`
     volumes: tuple[VolumeSpec, ...] = ()
     # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
     key_files: Mapping[str, str] = MappingProxyType({})

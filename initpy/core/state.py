@@ -37,6 +37,8 @@ class State:
     prompts: dict[str, None] = field(default_factory=dict)  # jobs that want to ask; the first does
     asking: str | None = None
     forced: set[str] = field(default_factory=set)  # degraded starts due with the root deadline (R7)
+    questions: dict[str, Deadline] = field(default_factory=dict)  # degraded starts asked about
+    agreed: set[str] = field(default_factory=set)  # those that a person has allowed
     named: set[str] = field(default_factory=set)  # devices that root= names
     by_role: set[str] = field(default_factory=set)  # those that may be mounted as root
     alone: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
@@ -122,6 +124,18 @@ class State:
         properties = device.properties if device else {}
         return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
 
+    def command(self, instance: Instance) -> tuple[str, ...]:
+        """The job's command, its templates filled in."""
+        words: list[str] = []
+        for word in instance.definition.run:
+            if word == "{without}":
+                off = self.settings.switched_off
+                for parameter, given in instance.definition.without:
+                    words.extend(given if parameter in off else ())
+            else:
+                words.append(self.fill(word, instance))
+        return tuple(words)
+
     def describe(self, instance: Instance) -> str:
         """What the job does, as a sentence part for people."""
         return self.fill(instance.definition.does, instance)
@@ -170,6 +184,9 @@ class State:
 
     def unwanted(self, instance: Instance) -> str | None:
         """Why people do not want this job to run, or None when they do (R1)."""
+        switch = instance.definition.switch
+        if switch is not None and switch in self.settings.switched_off:
+            return f"switched off by {switch}=0"
         layer = instance.definition.layer
         if layer is None:
             return None

@@ -20,7 +20,7 @@ from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
-from initpy.lab.recipe import script
+from initpy.lab.recipe import needs_own_serials, script
 from initpy.lab.scenario import Layer, Recipe
 from initpy.lab.system import REAL_INIT, place, system_tree
 
@@ -131,7 +131,8 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
     batch: dict[Path, Recipe] = {}
     count = 0
     for folder, recipe in lacking.items():
-        if batch and count + len(recipe.disks) > _MOST_DISKS:
+        alone = needs_own_serials(recipe) or any(map(needs_own_serials, batch.values()))
+        if batch and (alone or count + len(recipe.disks) > _MOST_DISKS):
             yield batch
             batch, count = {}, 0
         batch[folder] = recipe
@@ -152,11 +153,12 @@ def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Pro
             f"/lab/system{path}": entry for path, entry in system_tree().items()
         }
         for number, recipe in enumerate(batch.values()):
-            prefix = f"{number}-"
+            prefix, bus = _prefix(number, recipe)
             files[f"/lab/recipes/{number:02}"] = script(recipe, prefix).encode()
             _empty(making, recipe, prefix)
             drives += [
-                Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw") for name, _ in recipe.disks
+                Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw", bus=bus)
+                for name, _ in recipe.disks
             ]
         cpio.append(image, [cpio.segment(files)], making / "initrd")
         spec = MachineSpec(
@@ -169,7 +171,12 @@ def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Pro
             text = _listen_to_end(machine)
         _check(batch, text)
         for number, (folder, recipe) in enumerate(batch.items()):
-            _keep(making, f"{number}-", recipe, folder)
+            _keep(making, _prefix(number, recipe)[0], recipe, folder)
+
+
+def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
+    """What tells a recipe's disks from those of others, and the bus they are on."""
+    return ("", "scsi") if needs_own_serials(recipe) else (f"{number}-", "virtio")
 
 
 def _listen_to_end(machine: Machine) -> str:

@@ -21,13 +21,14 @@ _PACKAGES = (
     "kmod", "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
-    "busybox", "kmod", "modprobe", "mdadm", "cryptsetup", "lvm", "dmsetup", "/usr/sbin/sfdisk",
-    "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs", "/usr/sbin/mkswap",
-    "/usr/bin/mksquashfs", "/usr/bin/btrfs",
+    "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
+    "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs",
+    "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs",
 )  # fmt: skip
 MAKER_DRIVERS = (
-    "virtio_pci", "virtio_blk", "virtio_rng", "drivers/md/", "ext4", "xfs", "btrfs", "xts", "ecb",
-    "cbc", "aesni-intel", "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
+    "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
+    "ext4", "xfs", "btrfs", "xts", "ecb", "cbc", "aesni-intel",
+    "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
     "algif_skcipher", "algif_hash",
 )  # fmt: skip
 _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache

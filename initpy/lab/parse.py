@@ -17,11 +17,13 @@ from initpy.lab.scenario import (
 from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
+CONTAINERS = ("imsm", "ddf")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
+LEFT = ("", "degraded", "dirty", "stale")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "squashfs", "swap")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
-KINDS = (*RAID, *LUKS, "lvm", "partitions", *FILESYSTEMS)
+KINDS = (*RAID, *CONTAINERS, *LUKS, "lvm", "partitions", *FILESYSTEMS)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -113,6 +115,7 @@ def _layers(
             type=table.choice("type", ("", *LVM_TYPES), ""),
             metadata=table.string("metadata", ""),
             homehost=table.string("homehost", "any"),
+            left=table.choice("left", LEFT, ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
             files=table.table("files").pairs(),
@@ -124,6 +127,8 @@ def _layers(
         layers.append(layer)
         free |= {part.name for part in parts} if parts else {name} - {""}
         groups |= {layer.group} - {""}
+        if layer.left == "stale":
+            free = free - {name} | set(layer.on)
     return tuple(layers)
 
 
@@ -162,6 +167,10 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
     if layer.type and layer.kind != "lvm":
         raise table.wrong("type", "no type but for lvm")
+    if layer.left and layer.kind not in RAID:
+        raise table.wrong("left", f"nothing for {layer.kind}: it is for arrays")
+    if layer.left == "dirty" and layer.metadata not in ("", "1.2", "1.1"):
+        raise table.wrong("metadata", "1.1 or 1.2 for an array that is left dirty")
     if layer.kind == "lvm" and not layer.group:
         raise table.wrong("group", "the name of the volume group")
     if layer.keyfile and layer.keyfile not in dict(files):
@@ -172,7 +181,7 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.kind == "squashfs" and layer.holds != "root":
         raise table.wrong("holds", "root, as a squashfs is never empty here")
-    if len(layer.on) > 1 and layer.kind not in (*RAID, "lvm", "btrfs"):
+    if len(layer.on) > 1 and layer.kind not in (*RAID, *CONTAINERS, "lvm", "btrfs"):
         raise table.wrong("on", f"one name for {layer.kind}")
 
 

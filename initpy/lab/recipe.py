@@ -24,6 +24,7 @@ class _Writer:
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
         self.arrays = 0
+        self.containers: dict[str, tuple[str, ...]] = {}  # firmware metadata -> its disks
         self.up: list[str] = []
         self.down: list[str] = []
 
@@ -31,9 +32,19 @@ class _Writer:
         return [self.devices[name] for name in layer.on]
 
 
+def needs_own_serials(recipe: Recipe) -> bool:
+    """True when the metadata holds the disks' serial numbers: they must be those of the boot.
+
+    Intel's does, and it takes them from SCSI disks only.
+    """
+    return any(layer.kind == "imsm" for layer in recipe.layers)
+
+
 def script(recipe: Recipe, serial_prefix: str) -> str:
     """The script; its disks have the serial numbers `serial_prefix` + name."""
     writer = _Writer(recipe, serial_prefix)
+    if needs_own_serials(recipe):
+        writer.up.append("/usr/sbin/modprobe -a virtio_scsi sd_mod")
     for layer in recipe.layers:
         writer.up += list(_lines(writer, layer))
     return "\n".join([*writer.up, *reversed(writer.down), ""])
@@ -41,7 +52,9 @@ def script(recipe: Recipe, serial_prefix: str) -> str:
 
 def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.kind in _LEVELS:
-        yield _array(writer, layer)
+        yield from _array(writer, layer)
+    elif layer.kind in ("imsm", "ddf"):
+        yield _container(writer, layer)
     elif layer.kind.startswith("luks"):
         yield from _luks(writer, layer)
     elif layer.kind == "lvm":
@@ -52,20 +65,47 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield from _filesystem(writer, layer)
 
 
-def _array(writer: _Writer, layer: Layer) -> str:
+def _new_array(writer: _Writer, layer: Layer) -> str:
     node = f"/dev/md{100 + writer.arrays}"
     writer.arrays += 1
     writer.devices[layer.name] = node
+    return node
+
+
+def _container(writer: _Writer, layer: Layer) -> str:
+    node = _new_array(writer, layer)
+    writer.containers[layer.name] = layer.on
     writer.down.append(f"mdadm --quiet --stop {node}")
-    # Assumed clean: the disks are all zeros, so that there is nothing to synchronise.
-    options = ["--name", layer.name, "--homehost", layer.homehost, "--assume-clean", "--run"]
-    options += ["--metadata", layer.metadata or "1.2"]
-    options += ["--uuid", layer.uuid] if layer.uuid else []
-    count = len(layer.on)
+    count, devices = len(layer.on), " ".join(writer.below(layer))
     return (
-        f"mdadm --quiet --create {node} --level {_LEVELS[layer.kind]} --raid-devices {count} "
-        f"{_words(*options)} {' '.join(writer.below(layer))}"
+        f"mdadm --quiet --create {node} --metadata {layer.kind} "
+        f"--raid-devices {count} --run {devices}"
     )
+
+
+def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
+    node = _new_array(writer, layer)
+    members = writer.containers.get(layer.on[0], layer.on)
+    # Assumed clean: the disks are all zeros, so that there is nothing to synchronise.
+    options = ["--name", layer.name, "--assume-clean", "--run"]
+    if layer.on[0] not in writer.containers:
+        options += ["--homehost", layer.homehost, "--metadata", layer.metadata or "1.2"]
+    options += ["--uuid", layer.uuid] if layer.uuid else []
+    yield (
+        f"mdadm --quiet --create {node} --level {_LEVELS[layer.kind]} "
+        f"--raid-devices {len(members)} {_words(*options)} {' '.join(writer.below(layer))}"
+    )
+    devices = [writer.devices[name] for name in members]
+    stop = f"mdadm --quiet --stop {node}"
+    if layer.left == "stale":
+        yield stop
+    elif layer.left == "degraded":
+        last = devices[-1]
+        writer.down.append(f"mdadm --quiet {node} --fail {last} --remove {last}\n{stop}")
+    elif layer.left == "dirty":
+        writer.down.append(f"stop_dirty {node} {' '.join(devices)}")
+    else:
+        writer.down.append(stop)
 
 
 def _luks(writer: _Writer, layer: Layer) -> Iterator[str]:
@@ -166,7 +206,8 @@ def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:
         fields += [f"uuid={part.uuid}"] if part.uuid else []
         fields += [f'name="{part.label}"'] if part.label else []
         lines.append(", ".join(fields))
-        writer.devices[part.name] = f"{device}{number}"
+        separator = "p" if device[-1].isdigit() else ""
+        writer.devices[part.name] = f"{device}{separator}{number}"
     table = shlex.quote("\n".join([*lines, ""]))
     yield f"printf %s {table} | /usr/sbin/sfdisk --quiet {device}"
 

@@ -22,6 +22,7 @@ from initpy.core.actions import (
     Mount,
     Moved,
     OpenShell,
+    Record,
     Report,
     Run,
     ShowFailure,
@@ -56,6 +57,7 @@ from initpy.runtime.udev import Udev
 
 CRYPTTAB = "/etc/crypttab"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
+RUN = "/run/initpy"
 
 
 class Engine:
@@ -155,8 +157,18 @@ class Engine:
             case HandOver(root, init):
                 # The actions of this event come first, and so do the lines on the console.
                 self._loop.call_soon(self._hand_over, root, init)
+            case Record(name, text):
+                self._record(name, text)
             case Moved():
                 pass  # for the journal only
+
+    def _record(self, name: str, text: str) -> None:
+        try:
+            with open(f"{RUN}/{name}.new", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.rename(f"{RUN}/{name}.new", f"{RUN}/{name}")
+        except OSError as error:
+            self._say(f"initpy: cannot write {RUN}/{name}: {error.strerror}")
 
     # Udev
 

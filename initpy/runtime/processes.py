@@ -58,7 +58,7 @@ class Processes:
                 stdin=asyncio.subprocess.DEVNULL if source is None else source,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=ENVIRONMENT,
+                env={**ENVIRONMENT, **dict(action.environment)},
                 start_new_session=True,
             )
         except OSError as error:

@@ -17,7 +17,11 @@ sys.modules.setdefault("ctypes.util", SimpleNamespace(find_library=_SONAMES.get)
 import pyudev  # noqa: E402
 
 # sysfs attributes that rules and jobs look at, beside udev's properties.
-ATTRIBUTES = ("size", "md/array_state", "md/raid_disks", "md/degraded", "dm/suspended")
+ATTRIBUTES = ("size", "dm/suspended")
+ARRAY_ATTRIBUTES = (
+    "md/array_state", "md/metadata_version", "md/level", "md/raid_disks", "md/degraded",
+    "md/resync_start",
+)  # fmt: skip
 # Many devices may appear at once; the kernel's default buffer holds a few hundred events.
 DMSETUP = "/usr/sbin/dmsetup"
 # A device at which udev's workers die each time is left alone after so many.
@@ -127,7 +131,8 @@ def as_device(found: "pyudev.Device") -> Device:
             properties[name] = found.properties[name]
         except UnicodeDecodeError:
             continue  # bytes of a damaged superblock, say: nothing that a rule could mean
-    for name in ATTRIBUTES:
+    is_array = found.sys_name.startswith("md")
+    for name in (*ATTRIBUTES, *ARRAY_ATTRIBUTES) if is_array else ATTRIBUTES:
         try:
             with open(f"{path}/{name}", encoding="utf-8", errors="replace") as attribute:
                 properties[name] = attribute.read().strip()
@@ -137,10 +142,28 @@ def as_device(found: "pyudev.Device") -> Device:
         from initpy.runtime import btrfs  # seldom needed
 
         properties.update(btrfs.facts(found.device_node))
+    if properties.get("ID_FS_USAGE") == "raid" and "ID_PART_TABLE_TYPE" in properties:
+        parts = [each for each in _names(path) if os.path.exists(f"{path}/{each}/partition")]
+        properties["partitions"] = " ".join(map(_name, parts))
+    if is_array and found.device_type == "disk":
+        properties["md/slots"] = _slots(path)
     slaves = {_name(each) for each in _names(f"{path}/slaves")}
     if found.device_type == "partition":
         slaves.add(_name(os.path.basename(os.path.dirname(path))))
     return Device(found.sys_name, properties, frozenset(found.device_links), frozenset(slaves))
+
+
+def _slots(path: str) -> str:
+    """`vda:0 vdb:1`: which member has which slot, once the kernel has read the superblocks."""
+    found = []
+    for each in _names(f"{path}/md"):
+        if each.startswith("dev-"):
+            try:
+                with open(f"{path}/md/{each}/slot", encoding="ascii") as slot:
+                    found.append(f"{each.removeprefix('dev-')}:{slot.read().strip()}")
+            except OSError:
+                continue  # removed meanwhile
+    return " ".join(sorted(found))
 
 
 def _name(file: str) -> str:

@@ -45,7 +45,7 @@ def member(name: str, uuid: str = "a:a:a:a") -> Device:
 
 def array(name: str, on: tuple[str, ...], state: str, **properties: str) -> Device:
     """An array with two members in its metadata."""
-    return block(name, on, md__array_state=state, md__raid_disks="2", **properties)
+    return block(name, on, md__array_state=state, **{"md__raid_disks": "2", **properties})
 
 
 def luks(name: str, uuid: str = "u-1", on: tuple[str, ...] = ()) -> Device:

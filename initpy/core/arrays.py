@@ -1,0 +1,140 @@
+"""What is known of an md array, in words: from its attributes and its members.
+
+The kernel reads the superblocks at the first try to start an array. Before, only
+the number of members that are there is known, unless mdadm was asked
+(`MD_LEVEL`, `MD_DEVICES`).
+"""
+
+from collections.abc import Iterable
+
+from initpy.core.definitions import Layer
+from initpy.core.devices import Device, DeviceGraph
+from initpy.core.instance import Instance
+from initpy.core.state import State
+
+LAYER = Layer.MD
+# How many members each level can lose; None: it depends on which.
+SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2, "raid10": None}
+PARITY = ("raid4", "raid5", "raid6")
+
+
+def inside_member(devices: DeviceGraph, partition: Device) -> bool:
+    """True for a partition of a disk that is a member as a whole: it is reached by the array.
+
+    Metadata at the end of a disk leaves the array's partitions visible on each
+    member; a file system mounted there would change one copy behind md's back.
+    """
+    if partition.properties.get("DEVTYPE") != "partition":
+        return False
+    disks = filter(None, map(devices.get, partition.slaves))
+    return any(
+        disk.properties.get("ID_FS_USAGE") == "raid"
+        and not any(
+            each.properties.get("ID_FS_USAGE") == "raid" for each in _partitions(devices, disk)
+        )
+        for disk in disks
+    )
+
+
+def _partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
+    above = devices.holders(disk.name)
+    return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
+
+
+def partition_instead(state: State, instance: Instance) -> str | None:
+    """The partition that is what the disk only seems to be; "" while not all are known yet.
+
+    A superblock at the end of a disk may be left over from before the disk had
+    partitions, or be that of the last partition. An array that people named is
+    not doubted.
+    """
+    wanted, disk = instance.definition.yields, state.device(instance)
+    if wanted is None or disk is None or state.settings.layer(LAYER).named:
+        return None
+    seen = _partitions(state.devices, disk)
+    found = next((each.name for each in seen if wanted.accepts(each.properties)), None)
+    if found is None and set(disk.properties.get("partitions", "").split()) - {
+        each.name for each in seen
+    }:
+        return ""
+    return found
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
+def level(array: Device) -> str:
+    """`raid5`, say; empty while nobody has read it."""
+    return array.properties.get("md/level") or array.properties.get("MD_LEVEL", "")
+
+
+def total(array: Device) -> int | None:
+    """How many members the array has when it is complete, None while nobody has read it."""
+    known = array.properties
+    return _number(known.get("md/raid_disks", "")) or _number(known.get("MD_DEVICES", ""))
+
+
+def counted(array: Device, members: Iterable[Device]) -> str:
+    """`with 1 of 2 members (raid1)`, as far as it is known."""
+    present, whole, kind = len(tuple(members)), total(array), level(array)
+    count = f"{present} of {whole} members" if whole else f"{present} member(s)"
+    return f"with {count}" + (f" ({kind})" if kind else "")
+
+
+def has(array: Device, members: tuple[Device, ...]) -> str:
+    """`has 1 of 2 members (raid1): vda`."""
+    names = ", ".join(each.name for each in members)
+    return f"has {counted(array, members).removeprefix('with ')}: {names}"
+
+
+def slots(array: Device) -> dict[int, str]:
+    """Slot number -> member, once the kernel has read the superblocks."""
+    pairs = (each.rpartition(":") for each in array.properties.get("md/slots", "").split())
+    return {int(slot): name for name, _, slot in pairs if slot.isdecimal()}
+
+
+def missing_slots(array: Device) -> tuple[int, ...]:
+    """The numbers of the empty slots; empty while they are not known."""
+    taken, whole = slots(array), total(array)
+    return tuple(each for each in range(whole or 0) if each not in taken) if taken else ()
+
+
+def refusal(array: Device, members: tuple[Device, ...]) -> str:
+    """Why the kernel would not start the array, from what it has read; empty if not clear."""
+    whole, kind = total(array), level(array)
+    if whole is None or not kind:
+        return ""
+    taken = slots(array)
+    present = len(taken) or len(members)
+    empty = ", ".join(map(str, missing_slots(array)))
+    gone = f"missing: number {empty} (counted from 0)" if empty else "members are missing"
+    allowed = SPARE.get(kind, whole - 1)
+    if allowed is not None and whole - present > allowed:
+        return f"{kind} needs {whole - allowed} of its {whole} members, {present} there; {gone}"
+    if kind in PARITY and array.properties.get("md/resync_start", "none") != "none":
+        return (
+            f"{kind} with {present} of {whole} members was being written to when it was last"
+            " stopped (dirty), so that its data may be damaged; to start it all the same boot"
+            f" with md_mod.start_dirty_degraded=1, and check what is on it; {gone}"
+        )
+    if kind == "raid10" and present < whole:
+        return f"raid10 lacks both copies of some of its data, {present} of {whole} there; {gone}"
+    return ""
+
+
+def missing(array: Device) -> int:
+    """How many members a running array lacks."""
+    return _number(array.properties.get("md/degraded", "")) or 0
+
+
+def line(array: Device) -> str:
+    """One line for the real system: `md127 level=raid1 members=1/2 uuid=… name=…`."""
+    whole, lost = total(array) or 0, missing(array)
+    words = [array.name, f"level={level(array)}", f"members={whole - lost}/{whole}"]
+    if empty := missing_slots(array):
+        words.append("missing=" + ",".join(map(str, empty)))
+    for key, name in (("MD_UUID", "uuid"), ("MD_NAME", "name")):
+        if key in array.properties:
+            words.append(f"{name}={array.properties[key]}")
+    return " ".join(words)

@@ -1,0 +1,212 @@
+"""Arrays without their members: who decides, what is said, what is left (R7, R8, R9)."""
+
+from desk import Desk, array, block, filesystem, luks, member, settings
+
+from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
+from initpy.core.definitions import Layer
+from initpy.core.events import DeviceChanged
+from initpy.core.settings import Degraded, DeviceSpec, LayerPolicy, Naming, Settings
+
+ASK = {"md_degraded": Degraded.ASK, "md_timeout": 8.0}
+BY_UUID = Settings(root=DeviceSpec(Naming.UUID, "7a0c"), md_timeout=8.0, root_wait=None)
+
+
+def incomplete(asked: Settings, facts: str = "") -> Desk:
+    """A RAID1 of which one member is there."""
+    desk = Desk(asked)
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda", output=facts)
+    return desk
+
+
+def test_r8_a_person_is_asked_when_the_timer_has_run_out_and_may_say_yes() -> None:
+    desk = incomplete(settings(**ASK))
+    desk.wait(7)
+    assert desk.asked() == []
+    desk.wait(9)
+    assert "md127 has 1 of 2 members: vda." in desk.asked()[0].text
+
+    desk.answer("who knows")
+    assert desk.runs("md-start@md127") == []
+    assert len(desk.asked()) == 2  # asked again
+    desk.answer("Yes ")
+
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_r8_a_start_that_was_allowed_is_tried_again_without_another_question() -> None:
+    desk = incomplete(settings(**ASK))
+    desk.wait(9)
+    desk.answer("y")
+    desk.end("md-start@md127", status=1)
+    desk.wait(12)
+    assert len(desk.runs("md-start@md127")) == 2
+    assert len(desk.asked()) == 1
+
+
+def test_r8_a_person_may_say_no() -> None:
+    desk = incomplete(settings(root_wait=20.0, **ASK))
+    desk.wait(9)
+    desk.answer("no")
+    desk.wait(200)
+    assert desk.runs("md-start@md127") == []
+    assert len(desk.actions(ShowFailure)) == 1
+
+
+def test_r6_the_root_clock_stands_still_while_the_question_is_up() -> None:
+    desk = incomplete(settings(root_wait=10.0, **ASK))
+    desk.wait(500)
+    assert desk.actions(ShowFailure) == []
+
+
+def test_r7_a_member_that_arrives_takes_the_question_away() -> None:
+    desk = incomplete(settings(**ASK))
+    desk.wait(60)
+    desk.see(member("vdb"))
+    desk.see(array("md127", ("vda", "vdb"), "clean"))
+    desk.end("md-member@vdb")
+    assert len(desk.actions(Withdraw)) == 1
+    desk.wait(200)
+    assert desk.runs("md-start@md127") == []
+    assert len(desk.asked()) == 1
+
+
+def test_r7_a_locked_volume_takes_the_question_back_until_it_is_open() -> None:
+    desk = incomplete(settings(root_wait=None, **ASK))
+    desk.wait(9)
+    desk.see(luks("vdc"))
+    assert len(desk.actions(Withdraw)) == 1
+    assert "Passphrase" in desk.asked()[-1].text
+
+    desk.wait(100)
+    desk.answer("secret")
+    desk.see(block("dm-0", ("vdc",), DM_NAME="c", DM_UUID="CRYPT-LUKS2-u-1"))
+    desk.end("luks-open@vdc")
+    desk.wait(103)
+    assert "Passphrase" in desk.asked()[-1].text
+    desk.wait(110)  # what was behind it has had its time to show
+
+    assert "Start it without the others?" in desk.asked()[-1].text
+    assert desk.runs("md-start@md127") == []
+
+
+def test_r9_a_foreign_array_is_the_last_way_to_a_root_asked_for_by_uuid() -> None:
+    desk = incomplete(BY_UUID, "MD_FOREIGN=yes\nMD_STARTED=unsafe\n")
+    desk.wait(15)
+    assert desk.runs("md-start@md127") == []
+    desk.wait(17)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_r9_on_the_root_deadline_the_arrays_of_this_host_come_first() -> None:
+    desk = incomplete(BY_UUID._replace(root_wait=5.0), "MD_FOREIGN=yes\n")
+    desk.see(member("vdb", "b:b:b:b"), array("md126", ("vdb",), "inactive"))
+    desk.end("md-member@vdb", output="MD_FOREIGN=no\n")
+    desk.wait(6)
+    assert len(desk.runs("md-start@md126")) == 1
+    assert desk.runs("md-start@md127") == []
+
+
+def test_r9_an_array_that_people_named_is_not_foreign() -> None:
+    named = LayerPolicy(named=frozenset({"a:a:a:a"}), by="rd.md.uuid=")
+    desk = incomplete(settings(layers={Layer.MD: named}, md_timeout=8.0), "MD_FOREIGN=yes\n")
+    desk.wait(9)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def refused(asked: Settings, **facts: str) -> Desk:
+    """The kernel has refused the start and shows what it has read."""
+    desk = incomplete(asked)
+    desk.wait(9)
+    for _ in range(2):
+        desk.give(DeviceChanged(array("md127", ("vda",), "inactive", **facts)))
+        desk.end("md-start@md127", status=1, error="mdadm: Input/output error")
+        desk.wait(desk.now + 2)
+    return desk
+
+
+def test_r8_too_many_members_lost_is_explained() -> None:
+    desk = refused(settings(md_timeout=8.0), md__level="raid5", md__raid_disks="3",
+                   md__slots="vda:1", md__resync_start="none")  # fmt: skip
+    assert "raid5 needs 2 of its 3 members, 1 there; missing: number 0, 2" in desk.reports()
+
+
+def test_r8_dirty_and_degraded_is_explained() -> None:
+    desk = refused(settings(md_timeout=8.0), md__level="raid5", md__raid_disks="2",
+                   md__slots="vda:1", md__resync_start="0")  # fmt: skip
+    assert "md_mod.start_dirty_degraded=1" in desk.reports()
+
+
+def test_r8_arrays_that_run_degraded_are_recorded_for_the_real_system() -> None:
+    desk = Desk()
+    desk.see(
+        member("vda"),
+        array("md127", ("vda",), "clean", md__degraded="1", md__level="raid1",
+              md__slots="vda:0", MD_UUID="a:a"),
+        filesystem("md127p1", on=("md127",)),
+    )  # fmt: skip
+    desk.end("md-member@vda")
+    desk.mount("/dev/md127p1")
+    [(_, record)] = desk.actions(Record)
+    assert record == Record("degraded", "md127 level=raid1 members=1/2 missing=1 uuid=a:a\n")
+    assert desk.actions(HandOver)
+
+
+def test_a_container_without_its_volumes_has_a_timer_of_its_own() -> None:
+    desk = Desk(settings(md_timeout=8.0))
+    disk = block("sda", ID_FS_TYPE="isw_raid_member", ID_FS_USAGE="raid")
+    container = block("md127", ("sda",), md__array_state="inactive",
+                      md__metadata_version="external:imsm")  # fmt: skip
+    desk.see(disk, container)
+    desk.end("md-imsm-disk@sda")
+    desk.wait(9)
+    [run] = desk.runs("md-container-start@md127")
+    assert run.environment == (("IMSM_NO_PLATFORM", "1"),)
+    assert desk.runs("md-start@md127") == []
+
+    desk.see(block("md126", ("sda",), md__array_state="clean",
+                   md__metadata_version="external:/md127/0"))  # fmt: skip
+    desk.end("md-container-start@md127")
+    desk.wait(60)
+    assert len(desk.runs("md-container-start@md127")) == 1
+
+
+def test_r1_firmware_raid_can_be_switched_off() -> None:
+    desk = Desk(settings(switched_off=frozenset({"rd.md.imsm"})))
+    desk.see(block("sda", ID_FS_TYPE="isw_raid_member"), block("sdb", ID_FS_TYPE="ddf_raid_member"))
+    assert desk.runs("md-imsm-disk@sda") == []
+    assert len(desk.runs("md-ddf-disk@sdb")) == 1
+
+
+def test_mdadm_conf_can_be_switched_off() -> None:
+    desk = Desk(settings(switched_off=frozenset({"rd.md.conf"})))
+    desk.see(member("vda"))
+    [run] = desk.runs("md-member@vda")
+    assert run.argv == (
+        "mdadm", "--incremental", "--export", "--offroot", "--config=none", "/dev/vda",
+    )  # fmt: skip
+
+
+def with_partitions(**properties: str) -> Desk:
+    """A disk that looks like a member and has a partition, which appears later."""
+    desk = Desk()
+    disk = block("vda", ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid", ID_FS_UUID="a:a",
+                 ID_PART_TABLE_TYPE="gpt", partitions="vda1")  # fmt: skip
+    desk.see(disk)
+    assert desk.runs("md-member@vda") == []
+    desk.see(block("vda1", ("vda",), DEVTYPE="partition", **properties))
+    return desk
+
+
+def test_a_disk_yields_to_its_partition_that_is_a_member() -> None:
+    desk = with_partitions(ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid")
+    assert desk.runs("md-member@vda") == []
+    assert len(desk.runs("md-member@vda1")) == 1
+    assert "vda is not added to its array: its partition vda1 is a member too" in desk.reports()
+
+
+def test_a_partition_of_a_member_is_reached_through_the_array_only() -> None:
+    desk = with_partitions(ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem", ID_FS_LABEL_ENC="root")
+    assert len(desk.runs("md-member@vda")) == 1
+    assert desk.runs("mount-root@vda1") == []
+    assert not any(type(each).__name__ == "Mount" for _, each in desk.log)
