@@ -14,6 +14,10 @@ SUBCOMMANDS = {
     "boot": "boot a scenario file in QEMU on real disks",
     "timeline": "draw the timeline of a boot from its journal",
     "status": "inside the initramfs: what the boot waits for, and why",
+    "unlock": "inside the initramfs: give the passphrase or key of a volume",
+    "retry": "inside the initramfs: try again what has failed",
+    "wait": "inside the initramfs: wait longer for the root device",
+    "journal": "inside the initramfs or after: what has happened",
 }
 
 

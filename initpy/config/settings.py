@@ -131,6 +131,10 @@ def _finish_root(draft: _Draft) -> None:
 def _wait(draft: _Draft, parameter: Parameter) -> None:
     if parameter.key == "rootwait" and parameter.value is None:
         draft.waits[parameter.key] = 0.0  # the kernel's rootwait: indefinitely
+    elif parameter.key == "rootdelay" and parameter.seconds() == 0:
+        draft.waits.pop(
+            parameter.key, None
+        )  # the kernel's: no delay is asked for, nor endless patience
     else:
         draft.waits[parameter.key] = parameter.seconds()
 
@@ -249,6 +253,8 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "break": _break,
     "rd.break": _break,
     "quiet": lambda draft, p: draft.set(quiet=True),
+    "debug": lambda draft, p: draft.set(debug=True),
+    "rd.debug": lambda draft, p: draft.set(debug=p.flag()),
     "rd.md": _enable(Layer.MD),
     "rd.md.uuid": _array,
     "rd.md.conf": _switch(),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
-from initpy.core.tree import Node
+from initpy.core.tree import Advice, Node
 
 
 class Run(NamedTuple):
@@ -123,6 +123,7 @@ class ShowFailure(NamedTuple):
 
     reason: str
     tree: Node
+    advice: tuple[Advice, ...] = ()
 
 
 class LookAgain(NamedTuple):
@@ -140,6 +141,14 @@ class OpenShell(NamedTuple):
     """
 
     stop: str = ""
+
+
+class Reply(NamedTuple):
+    """Answer a person's request; `done` tells whether it was done."""
+
+    request: int
+    done: bool
+    text: str
 
 
 class EndBoot(NamedTuple):
@@ -165,5 +174,6 @@ Action = (
     | ShowFailure
     | LookAgain
     | OpenShell
+    | Reply
     | EndBoot
 )

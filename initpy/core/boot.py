@@ -26,11 +26,13 @@ from initpy.core.events import (
     Fetched,
     HandOverRefused,
     JobEnded,
+    KeyGiven,
     Mounted,
+    RetryAsked,
     ShellEnded,
     TimePassed,
+    WaitAsked,
 )
-from initpy.core.explain import explain
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.running import ended, run_now, settle, stop_overdue
 from initpy.core.settings import BreakPoint, Settings
@@ -88,6 +90,8 @@ class Boot:
 
     def explain(self, now: float) -> Node:
         """The tree of what root needs, with states and reasons, as of `now`."""
+        from initpy.core.explain import explain  # most boots never show a tree
+
         self._state.now = now
         return explain(self._state)
 
@@ -161,9 +165,13 @@ class Boot:
                 failing.fail(state, reason)
             case ShellEnded():
                 if state.paused is None:
-                    failing.try_again(state, self._unlocker)
+                    failing.try_again(state, self._unlocker, "the shell has ended")
                 else:
                     pausing.go_on(state)
+            case RetryAsked() | WaitAsked() | KeyGiven():
+                from initpy.core import requests  # only where a person has a shell
+
+                requests.handle(state, self._unlocker, event)
             case TimePassed():
                 pass
 
@@ -242,6 +250,8 @@ class Boot:
         instance = self._state.instances.get(event.job)
         if instance is None or instance.run != event.run:
             return
+        if instance.key in self._state.requests:
+            failing.reply_to_unlock(self._state, self._unlocker, instance, event)
         if instance.state is not JobState.RUNNING:
             return  # withdrawn meanwhile
         self._ends.get(instance.definition.strategy, ended)(self._state, instance, event)
@@ -308,6 +318,8 @@ class Boot:
         elif timer is Timer.ALONE:
             state.alone = True
             self._look_at_all(roles.refresh(state, ""))
+        elif timer is Timer.COUNTDOWN:
+            failing.count_down(state)
         elif key in state.instances:
             if timer is Timer.LIMIT:
                 stop_overdue(state, state.instances[key])

@@ -87,6 +87,27 @@ class ShellEnded(NamedTuple):
     """The rescue shell has ended."""
 
 
+class RetryAsked(NamedTuple):
+    """A person wants what has failed to be tried again; answered by `Reply`, as all requests."""
+
+    request: int
+
+
+class WaitAsked(NamedTuple):
+    """A person wants root to be waited for so long from now; None: for ever."""
+
+    request: int
+    seconds: float | None
+
+
+class KeyGiven(NamedTuple):
+    """A person gives the passphrase or key of a volume, named in any way ("": the only one)."""
+
+    request: int
+    volume: str
+    secret: Secret
+
+
 class TimePassed(NamedTuple):
     """The time that an `Arm` action asked for has come."""
 
@@ -102,5 +123,8 @@ Event = (
     | Fetched
     | HandOverRefused
     | ShellEnded
+    | RetryAsked
+    | WaitAsked
+    | KeyGiven
     | TimePassed
 )

@@ -1,93 +1,273 @@
-"""Builds the tree that explains the present state (R23)."""
+"""Builds the tree that explains the present state (R23): root, what may lead to it, every wait.
+
+Imported only when a tree is shown: most boots never need it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from initpy.core import roles
 from initpy.core.deadlines import Deadline
+from initpy.core.definitions import Strategy
 from initpy.core.degraded import deadline_name
 from initpy.core.devices import Device
-from initpy.core.holding import ROOT_WAIT, holds
+from initpy.core.holding import END, ROOT_WAIT, holds
 from initpy.core.instance import Instance, JobState
+from initpy.core.nearest import Near, names, nearest
+from initpy.core.roles import LAYERS
+from initpy.core.settings import FurtherMount, Naming
 from initpy.core.state import SYSROOT, State
+from initpy.core.timers import Timer
 from initpy.core.tree import Node
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)
+# Where the job is not at work, a word of people's language; otherwise the state's own.
+WORDS = {
+    JobState.READY: "waits",
+    JobState.SKIPPED: "not wanted",
+    JobState.AWAITING: "done, its effect is to show",
+}
+TIMERS = {  # whose end people see coming
+    JobState.RUNNING: (Timer.LIMIT, "stopped then"),
+    JobState.FAILED: (Timer.RETRY, "tried again then"),
+    JobState.AWAITING: (Timer.EFFECT, "failed then"),
+}
 
 
-def explain(state: State) -> Node:
-    """Root at the top; below it what is pending or failed, then the devices that are there."""
-    root = state.settings.root
-    clock = state.deadlines.get(ROOT_WAIT)
-    left = clock.left(state.now) if clock else None
-    children = [*_work(state), *_devices(state)]
-    if SYSROOT in state.mounted:
-        children = [*_further(state, clock), *children]
-        reason = state.refused or f"from {state.mounted[SYSROOT]}"
-        return Node(f"root {root}", "mounted", None, None, reason, tuple(children))
-    if root is None:
-        reason = "the command line has no root=: add one, e.g. root=UUID=…"
-    elif (why := roles.why_not(state)) is not None:
-        reason = why
-    elif state.by_role:
-        reason = f"found on {', '.join(sorted(state.by_role))}, not mounted"
-    else:
-        reason = "no device with that name has been seen"
-    if clock is not None and clock.held:
-        left = None
-        reason += "; the clock is held: " + "; ".join(
-            f"{each.owner} {each.reason}" for each in holds(state, clock)
+def explain(state: State, most: int | None = None) -> Node:
+    """Root at the top; below it the devices that may lead to it, and what is done with them.
+
+    `most`: so many devices at the top of their stack are shown, the most telling ones.
+    """
+    return _Explainer(state).root(most)
+
+
+@dataclass(slots=True)
+class _Explainer:
+    """One tree in the making."""
+
+    state: State
+    shown: set[str] = field(default_factory=set)  # devices: each is told of once
+    told: set[str] = field(default_factory=set)  # deadlines
+
+    def root(self, most: int | None) -> Node:
+        state = self.state
+        root = state.settings.root
+        clock = state.deadlines.get(ROOT_WAIT)
+        tops, left_out = self._tops(most)
+        children = [self._job(each) for each in self._jobs(None)]
+        children += [self._further(each, clock) for each in state.unmounted()]
+        children += [self._device(each) for each in tops]
+        if left_out:
+            children.append(Node(f"{left_out} more devices", "not shown here"))
+        children += [
+            self._wait(each)
+            for each in state.deadlines.values()
+            if each.name not in self.told and each.name != ROOT_WAIT
+        ]
+        word, reason = self._root_state()
+        return Node(
+            f"root {root or '(not given)'}",
+            word,
+            since=state.waiting_since if word != "mounted" else None,
+            left=clock.left(state.now) if clock else None,
+            reason=reason,
+            children=tuple(children),
+            held=self._held(clock),
         )
-    return Node(f"root {root or '(not given)'}", "waiting", 0.0, left, reason, tuple(children))
 
+    def _root_state(self) -> tuple[str, str]:
+        state = self.state
+        root = state.settings.root
+        if SYSROOT in state.mounted:
+            return "mounted", state.refused or f"from {state.mounted[SYSROOT]}"
+        word = "waited for in vain" if state.failed else "waiting"
+        if root is None:
+            return word, "the command line has no root=: add one, e.g. root=UUID=…"
+        if (why := roles.why_not(state)) is not None:
+            return word, why
+        if state.by_role:
+            return (
+                word,
+                f"found on {', '.join(map(self._node, sorted(state.by_role)))}, not mounted",
+            )
+        if named := next((each for each in state.devices if root.names(each)), None):
+            kind = named.properties.get("ID_FS_TYPE", "no file system")
+            return word, (
+                f"{named.node} has this name, but holds {kind}: name the file system inside it"
+            )
+        if not any(True for _ in self._real_devices()):
+            return word, "not one disk has been seen"
+        near = min(
+            filter(None, (nearest(root, each) for each in self._real_devices())), default=None
+        )
+        hint = f"; is {near.name} meant?" if near else ""
+        return word, f"no device with that name has been seen{hint}"
 
-def _further(state: State, clock: Deadline | None) -> list[Node]:
-    """What is wanted below the root and not mounted."""
-    left = clock.left(state.now) if clock is not None and not clock.held else None
-    nodes = []
-    for each in state.unmounted():
-        names = ", ".join(sorted(state.devices_for({SYSROOT + each.target})))
+    def _further(self, each: FurtherMount, clock: Deadline | None) -> Node:
+        """What is wanted below the root and not mounted."""
+        names = ", ".join(map(self._node, sorted(self.state.devices_for({SYSROOT + each.target}))))
         reason = f"found on {names}, not mounted" if names else "not seen, or not yet its turn"
-        nodes.append(Node(f"{each.target} {each.source}", "waiting", None, left, reason))
-    return nodes
+        left = clock.left(self.state.now) if clock is not None else None
+        return Node(f"{each.target} {each.source}", "waiting", None, left, reason)
 
+    # Devices
 
-def _work(state: State) -> list[Node]:
-    shown = [each for each in state.instances.values() if each.state not in QUIET]
-    return [_job(state, each) for each in sorted(shown, key=lambda each: each.key)]
+    def _node(self, name: str) -> str:
+        device = self.state.devices.get(name)
+        return device.node if device else name
 
+    def _real_devices(self) -> Iterator[Device]:
+        return (each for each in self.state.devices if each.properties.get("size") != "0")
 
-def _job(state: State, instance: Instance) -> Node:
-    timer = state.deadlines.get(deadline_name(instance))
-    left, reason = None, instance.reason
-    if timer is not None:
-        left = timer.left(state.now)
-        if timer.held:
-            left = None
-            reason += "; its timer is held: "
-            reason += "; ".join(each.owner for each in holds(state, timer))
-    below = state.devices.slaves(instance.subject) if instance.subject else ()
-    children = tuple(_device(each) for each in below)
-    label = state.describe(instance)
-    return Node(label, instance.state.value, instance.since, left, reason, children)
+    def _tops(self, most: int | None) -> tuple[list[Device], int]:
+        """The devices that nothing stands on, the most telling first: one should have been root."""
+        state = self.state
+        tops = [each for each in self._real_devices() if not state.devices.holders(each.name)]
+        tops.sort(key=self._rank)
+        kept = tops if most is None else tops[:most]
+        return kept, len(tops) - len(kept)
 
+    def _rank(self, device: Device) -> tuple[float, str]:
+        """What root= names, what is worked on, what resembles the name, the rest."""
+        state, root = self.state, self.state.settings.root
+        if device.name in state.by_role or (root is not None and root.names(device)):
+            return 0.0, device.name
+        if any(each.state in (JobState.READY, JobState.RUNNING, JobState.FAILED, JobState.AWAITING)
+               for each in self._jobs(device.name)):  # fmt: skip
+            return 1.0, device.name
+        near: Near | None = nearest(root, device) if root is not None else None
+        if near is not None:
+            return 2.0 + near.distance, device.name
+        return (4.0 if "ID_FS_TYPE" in device.properties else 5.0), device.name
 
-def _devices(state: State) -> list[Node]:
-    """The devices that nothing stands on: one of them should have been root."""
-    tops = [each for each in state.devices if not state.devices.holders(each.name)]
-    shown = [each for each in tops if each.properties.get("size") != "0"]
-    return [_device(each) for each in sorted(shown, key=lambda each: each.name)]
+    def _device(self, device: Device) -> Node:
+        self.shown.add(device.name)
+        state = self.state
+        children = [self._job(each) for each in self._jobs(device.name)]
+        children += [
+            self._wait(each)
+            for each in state.deadlines.values()
+            if each.subject == device.name and each.name not in self.told
+        ]
+        word, why = _condition(device, bool(state.devices.holders(device.name)))
+        reason = ", ".join(filter(None, (*_content(device), why)))
+        repeated = []
+        for lower in state.devices.slaves(device.name):
+            if lower.name in self.shown:
+                repeated.append(lower.node)
+            # A partition's disk is of interest only when something is done with it.
+            elif device.properties.get("DEVTYPE") != "partition" or any(self._jobs(lower.name)):
+                children.append(self._device(lower))
+        if repeated and device.properties.get("DEVTYPE") != "partition":
+            reason += f"; on {', '.join(repeated)} (above)"
+        return Node(_label(device), word, reason=reason, children=tuple(children))
 
+    # Jobs and waits
 
-def _device(device: Device) -> Node:
-    known = device.properties
-    parts = [known.get("ID_FS_TYPE", "no known content")]
-    parts += [
-        f"{label}={known[key]}"
-        for label, key in (
-            ("LABEL", "ID_FS_LABEL"),
-            ("UUID", "ID_FS_UUID"),
-            ("PARTUUID", "ID_PART_ENTRY_UUID"),
-            ("PARTLABEL", "ID_PART_ENTRY_NAME"),
+    def _jobs(self, subject: str | None) -> list[Instance]:
+        state = self.state
+        if subject is None:
+            found: Iterable[Instance] = (
+                each for each in state.instances.values() if each.subject is None
+            )
+        else:
+            found = state.by_subject.get(subject, ())
+        shown = [each for each in found if each.state not in QUIET]
+        return sorted(shown, key=lambda each: each.key)
+
+    def _job(self, instance: Instance) -> Node:
+        state = self.state
+        parts = [instance.reason]
+        if instance.definition.strategy is Strategy.UNLOCK and instance.pending:
+            if instance.key == state.asking:
+                parts.append("the prompt is up")
+            elif instance.key in state.prompts:
+                parts.append("asked for after the others")
+            if not state.settings.volumes:
+                parts.append("a candidate, since no volume was named")
+        if instance.failures and instance.state is not JobState.DONE:
+            parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
+        clock = state.deadlines.get(deadline_name(instance))
+        left = None
+        if clock is not None:
+            self.told.add(clock.name)
+            left = clock.left(state.now)
+        elif instance.state in TIMERS:
+            timer, then = TIMERS[instance.state]
+            due = state.timers.due(timer, instance.key)
+            if due is not None:
+                left = max(0.0, due - state.now)
+                parts.append(then)
+        return Node(
+            state.describe(instance),
+            WORDS.get(instance.state, instance.state.value),
+            instance.since,
+            left,
+            "; ".join(filter(None, parts)),
+            held=self._held(clock),
         )
-        if key in known
-    ]
-    return Node(device.node, "ready" if device.ready else "not ready", reason=", ".join(parts))
+
+    def _wait(self, deadline: Deadline) -> Node:
+        self.told.add(deadline.name)
+        label = deadline.name
+        if label == END:
+            label = f"{self.state.settings.emergency.value} of the machine"
+        left = deadline.left(self.state.now)
+        return Node(label, "waits", left=left, held=self._held(deadline))
+
+    def _held(self, deadline: Deadline | None) -> tuple[str, ...]:
+        if deadline is None or not deadline.held:
+            return ()
+        found = holds(self.state, deadline)
+        return tuple(dict.fromkeys(f"{each.owner} ({each.reason})" for each in found))
+
+
+def _label(device: Device) -> str:
+    """The node, and the name that people gave it."""
+    known = device.properties
+    name = known.get("DM_NAME") or known.get("MD_DEVNAME") or known.get("MD_NAME")
+    return f"{device.node} ({name})" if name and name not in device.node else device.node
+
+
+def _condition(device: Device, held: bool) -> tuple[str, str]:
+    """A word for what the device is like, and why."""
+    known = device.properties
+    if known.get("md/array_state") in ("inactive", "clear"):
+        return "incomplete", _members(known)
+    if known.get("DM_SUSPENDED") == "1" or known.get("dm/suspended") == "1":
+        return "suspended", ""
+    if not device.ready:
+        return "not ready", "incomplete, or udev has not finished with it"
+    if held:
+        return "in use", _members(known)
+    if known.get("ID_FS_USAGE") == "crypto":
+        return "locked", ""
+    return "ready", _members(known)
+
+
+def _members(known: Mapping[str, str]) -> str:
+    """What an array lacks, as the kernel says."""
+    missing = known.get("md/degraded", "0")
+    if missing in ("0", ""):
+        return ""
+    return f"{missing} of its {known.get('md/raid_disks', '?')} members missing"
+
+
+def _content(device: Device) -> Iterator[str]:
+    """What is on the device, in the words that root= understands."""
+    known = device.properties
+    kind = known.get("ID_FS_TYPE")
+    usable = known.get("ID_FS_USAGE") not in LAYERS
+    table = known.get("ID_PART_TABLE_TYPE")
+    yield kind or (f"{table} partition table" if table else "no known content")
+    for each in names(device):
+        if usable or each.naming in (Naming.PARTUUID, Naming.PARTLABEL):
+            yield str(each)
+        else:
+            yield f"{each.naming.value} {each.value}"
+    if model := known.get("ID_MODEL"):
+        yield model.replace("_", " ").strip()
+    if known.get("LVM_VG_NAME_INCOMPLETE"):
+        yield f"volume group {known['LVM_VG_NAME_INCOMPLETE']}, which is incomplete"

@@ -1,19 +1,25 @@
 """The root-wait clock, what holds each deadline, and what happens when root does not come."""
 
 from initpy.core import degraded, mounting
-from initpy.core.actions import EndBoot, LookAgain, OpenShell, ShowFailure
+from initpy.core.actions import EndBoot, LookAgain, OpenShell, Reply, ShowFailure
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
-from initpy.core.explain import explain
-from initpy.core.holding import END, ROOT_WAIT, held
+from initpy.core.events import JobEnded
+from initpy.core.holding import END, ROOT_WAIT, held, holds
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
-from initpy.core.unlock import Unlocker
+from initpy.core.unlock import WRONG_PASSPHRASE, Source, Unlocker
 
 NOTICE_SECONDS = 10.0
 MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
+# At which of these people are told what is waited for: less and less often.
+NOTICES, NOTICES_EVERY = (1, 3, 7, 15), 16
+# The failure screen is to be read as a whole: so many stacks of devices, then "more".
+SCREEN_STACKS = 8
+# When people are told how soon the machine restarts, in seconds before.
+COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 
 def start_clock(state: State) -> None:
@@ -22,6 +28,7 @@ def start_clock(state: State) -> None:
         fail(state, "the command line names no root device (root=)")
         return
     state.report(f"waiting for root, {state.settings.root}", detail=True)
+    state.waiting_since, state.notices = state.now, 0
     if state.settings.root_wait is not None:
         clock = Deadline(ROOT_WAIT, state.settings.root_wait, state.settings.grace)
         state.deadlines[ROOT_WAIT] = clock
@@ -54,9 +61,28 @@ def notice(state: State) -> None:
     if state.failed:
         return
     clock = state.deadlines.get(ROOT_WAIT)
-    if state.asking is None and state.settings.root is not None:
-        left = f", {clock.left(state.now):.0f} s left" if clock else ""
-        state.report(f"still waiting for {mounting.missing(state)}{left}")
+    over = clock is not None and clock.over(state.now)  # the failure screen comes at once
+    state.notices += 1
+    told = state.notices in NOTICES or state.notices % NOTICES_EVERY == NOTICES[-1]
+    if told and state.asking is None and state.settings.root is not None and not over:
+        state.report(f"still waiting for {mounting.missing(state)}{_clocks(state)}")
+
+
+def _clocks(state: State) -> str:
+    """How long root and other things will still be waited for, or what the boot is busy with."""
+    clock = state.deadlines.get(ROOT_WAIT)
+    said = ""
+    if clock is not None:
+        holder = next(holds(state, clock), None)
+        said = (
+            f": {holder.owner} ({holder.reason})"
+            if holder
+            else f", {clock.left(state.now):.0f} s left"
+        )
+    for other in state.deadlines.values():
+        if other is not clock and not other.held:
+            said += f"; {other.name}, {other.left(state.now):.0f} s left"
+    return said
 
 
 def check(state: State) -> None:
@@ -132,7 +158,10 @@ def _mount_failed(state: State) -> Instance | None:
 def fail(state: State, reason: str) -> None:
     """Show why, then open the shell or end the boot as people asked; waiting goes on (R23, R24)."""
     state.failed = True
-    state.act(ShowFailure(reason, explain(state)))
+    from initpy.core.advice import advise  # a boot that succeeds needs neither
+    from initpy.core.explain import explain
+
+    state.act(ShowFailure(reason, explain(state, SCREEN_STACKS), advise(state)))
     settings = state.settings
     if settings.emergency is not Emergency.WAIT:
         end = Deadline(END, settings.emergency_delay, grace=settings.grace)
@@ -140,21 +169,55 @@ def fail(state: State, reason: str) -> None:
         end.update(False, state.now)
         delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
         state.report(f"{settings.emergency.value}{delay}, unless the root turns up")
+        _arm_countdown(state, end)
     elif settings.shell:
         state.act(OpenShell())
     else:
         state.report("no shell (rd.shell=0); the boot goes on if the root turns up")
 
 
-def try_again(state: State, unlocker: Unlocker) -> None:
-    """The shell has ended: whatever had failed may be tried again."""
+def _arm_countdown(state: State, end: Deadline) -> None:
+    left = end.left(state.now)
+    following = next((each for each in COUNTDOWN if each < left), None)
+    if following is not None:
+        state.timers.start(Timer.COUNTDOWN, "", state.now + left - following)
+
+
+def count_down(state: State) -> None:
+    """Tell people how soon the machine restarts; nothing is told while somebody holds it."""
+    end = state.deadlines.get(END)
+    if end is None or state.handed_over:
+        return
+    if end.held:
+        state.timers.start(Timer.COUNTDOWN, "", state.now + 1.0)
+        return
+    state.report(f"{state.settings.emergency.value} in {end.left(state.now):.0f} s")
+    _arm_countdown(state, end)
+
+
+def reply_to_unlock(state: State, unlocker: Unlocker, instance: Instance, event: JobEnded) -> None:
+    """Tell the person who gave a key what came of it."""
+    if event.status != 0 and unlocker.of(instance).source is not Source.TYPED:
+        return  # a key of the volume was tried first
+    request = state.requests.pop(instance.key)
+    if event.status == WRONG_PASSPHRASE:
+        text = "that does not open it"
+    else:
+        text = event.error or f"failed with status {event.status}"
+    done = event.status == 0
+    state.act(Reply(request, done, f"{instance.subject}: {'unlocked' if done else text}"))
+
+
+def try_again(state: State, unlocker: Unlocker, why: str) -> None:
+    """Whatever had failed may be tried again, and root is waited for afresh."""
     state.refused = ""
     state.failed = False
     for instance in state.instances.values():
         if instance.state is JobState.FAILED:
             instance.failures = 0
             unlocker.forget(state, instance)
-            state.move(instance, Stimulus.RETRY, "tried again after the shell")
+            state.move(instance, Stimulus.RETRY, f"tried again: {why}")
     if not state.complete:
-        state.report(f"the shell has ended: waiting again for {mounting.missing(state)}")
+        state.report(f"{why}: waiting again for {mounting.missing(state)}")
+        state.deadlines.pop(END, None)
         start_clock(state)

@@ -237,6 +237,7 @@ class Settings(NamedTuple):
     emergency_delay: float = 0.0
     quiet: bool = False
     breaks: frozenset[BreakPoint] = frozenset()
+    debug: bool = False
 
     def layer(self, layer: Layer) -> LayerPolicy:
         """The policy of a technology; enabled for all when nothing was said."""

@@ -52,6 +52,9 @@ class State:
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
+    waiting_since: float = 0.0  # for root
+    notices: int = 0  # how often people were told that the boot still waits
+    requests: dict[str, int] = field(default_factory=dict)  # unlocks that somebody waits to end
     actions: list[Action] = field(default_factory=list)
     dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.

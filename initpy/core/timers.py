@@ -17,6 +17,7 @@ class Timer(enum.Enum):
     ABSENT = "absent"  # the device that a key is on
     ANSWER = "answer"  # of people who are asked
     NOTICE = "notice"  # tell people that the boot still waits
+    COUNTDOWN = "countdown"  # tell people how soon the machine restarts
 
 
 @dataclass(slots=True)
@@ -40,6 +41,10 @@ class Timers:
     def armed(self, timer: Timer, key: str) -> bool:
         """True from `start` until it is due or cancelled."""
         return (timer, key) in self._due
+
+    def due(self, timer: Timer, key: str) -> float | None:
+        """When it is due, None when it is not armed."""
+        return self._due.get((timer, key))
 
     def _drop_stale(self) -> None:
         while self._heap and self._due.get(self._heap[0][2:]) != self._heap[0][0]:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 class Node(NamedTuple):
     """One line of the tree.
 
-    `state` is one word; `since` is the time (same clock as the events) at
+    `state` is a word or two; `since` is the time (same clock as the events) at
     which it was entered; `left` the seconds until something happens by itself,
-    None when nothing will; `reason` says what it waits for, or went wrong.
+    None when nothing will; `reason` says what it waits for, or went wrong;
+    `held` names what keeps `left` from counting, owner and reason.
     """
 
     label: str
@@ -17,3 +18,11 @@ class Node(NamedTuple):
     left: float | None = None
     reason: str = ""
     children: tuple["Node", ...] = ()
+    held: tuple[str, ...] = ()
+
+
+class Advice(NamedTuple):
+    """What people can do: a sentence, and lines to type with what each of them does."""
+
+    text: str
+    commands: tuple[tuple[str, str], ...] = ()

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
-from initpy.image import firmware, kmod, layout, python, stage
+from initpy.image import firmware, kmod, layout, leftout, python, stage
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.compress import tools as compress_tools
@@ -213,6 +213,7 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     wanted = firmware.declared(index.folder / path for path in selection.paths)
     found = firmware.find(wanted, request.kernel)
     entries.update({str(path): File(path) for path in found.files})
+    entries[leftout.PATH] = File(leftout.table(index, selection.paths))
     # Options and blacklists hold for the image's modprobe and udev as well.
     entries.update({str(path): File(path) for path in kmod.configuration()})
     return _Part(entries, missing, absent_firmware=found.absent, absent_drivers=absent)

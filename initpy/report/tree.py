@@ -2,14 +2,26 @@
 
 import textwrap
 
-from initpy.core.tree import Node
+from initpy.core.tree import Advice, Node
 
 WIDTH = 76
+COMMAND_WIDTH = 30
 
 
 def render(node: Node, now: float) -> str:
     """The tree, two columns of indentation a level; times in seconds before `now`."""
     return "\n".join(_lines(node, now, 0))
+
+
+def render_json(node: Node, now: float) -> str:
+    """The tree for programs; times in seconds since the kernel started, as in the journal."""
+    import json
+
+    return json.dumps({"now": round(now, 3), "tree": _plain(node)}, indent=1)
+
+
+def _plain(node: Node) -> dict[str, object]:
+    return {**node._asdict(), "children": [_plain(each) for each in node.children]}
 
 
 def _lines(node: Node, now: float, depth: int) -> list[str]:
@@ -23,6 +35,8 @@ def _lines(node: Node, now: float, depth: int) -> list[str]:
     lines = _wrap(head, f"{indent}- ", f"{indent}  ")
     if node.reason:
         lines += _wrap(node.reason, f"{indent}    ", f"{indent}    ")
+    for holder in node.held:
+        lines += _wrap(f"held by {holder}", f"{indent}    ", f"{indent}      ")
     for child in node.children:
         lines += _lines(child, now, depth + 1)
     return lines
@@ -40,20 +54,20 @@ def _wrap(text: str, first: str = "", others: str = "") -> list[str]:
     )
 
 
-def failure_screen(reason: str, node: Node, now: float) -> str:
+def failure_screen(reason: str, node: Node, now: float, advice: tuple[Advice, ...] = ()) -> str:
     """What people see when the root does not come: why, and what to type."""
     rule = "=" * WIDTH
-    return "\n".join(
-        (
-            rule,
-            *_wrap(f"initpy: {reason}"),
-            "",
-            render(node, now),
-            "",
-            "What to do: compare root= on the command line with the devices above.",
-            "  cat /proc/cmdline            what was asked for",
-            "  initpy status                this tree, as it is now",
-            "  dmesg | tail                 what the kernel says",
-            rule,
-        )
-    )
+    lines = [rule, *_wrap(f"initpy: {reason}"), "", render(node, now), ""]
+    for each in advice:
+        lines += _wrap(each.text)
+        for command, effect in each.commands:
+            lines += _command(command, effect)
+    return "\n".join((*lines, rule))
+
+
+def _command(command: str, effect: str) -> list[str]:
+    """A line to type, in one piece, and what it does beside it or below."""
+    line = f"  {command:<{COMMAND_WIDTH}}  {effect}".rstrip()
+    if len(command) <= COMMAND_WIDTH and len(line) <= WIDTH:
+        return [line]
+    return [f"  {command}", *_wrap(effect, "      ", "      ")]

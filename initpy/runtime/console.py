@@ -70,7 +70,7 @@ class Consoles:
         self._prompt = prompt
         for console in self._consoles:
             if console.lent:
-                text = f"\ninitpy: {prompt}(leave the shell with `exit` to type it here)\n"
+                text = f"\ninitpy: {prompt}(`initpy unlock` takes it in this shell)\n"
                 self._write(console, text)
             else:
                 self._write(console, prompt)

@@ -23,6 +23,7 @@ from initpy.core.actions import (
     Moved,
     OpenShell,
     Record,
+    Reply,
     Report,
     Run,
     ShowFailure,
@@ -66,7 +67,10 @@ class Engine:
     def __init__(self, settings: Settings, jobs: tuple[JobDefinition, ...], orders: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._boot = Boot(settings, jobs)
-        self._quiet = settings.quiet
+        self._quiet = settings.quiet and not settings.debug
+        self._debug = settings.debug
+        self._request = 0
+        self._requests: dict[int, asyncio.Future[tuple[bool, str]]] = {}
         self._orders = orders
         self._journal = Journal()
         self._udev = Udev()
@@ -94,19 +98,43 @@ class Engine:
         self.take(self._udev.present())
         server = None
         try:
-            server = await control.serve(self.status)
+            server = await control.serve(self.status, self.request)
         except OSError as error:
             self._say(f"initpy: no control socket, `initpy status` cannot work: {error.strerror}")
         await self._over
         if server is not None:
             server.close()
 
-    def status(self) -> str:
+    def status(self, as_json: bool = False) -> str:
         """The tree as it is now."""
-        from initpy.report.tree import render  # costly, and most boots never show a tree
+        # Costly, and most boots never show a tree.
+        from initpy.core.unclaimed import with_unclaimed
+        from initpy.report.tree import render, render_json
+        from initpy.runtime.unclaimed import look
 
         now = time.monotonic()
-        return render(self._boot.explain(now), now)
+        tree = with_unclaimed(self._boot.explain(now), look())
+        return (render_json if as_json else render)(tree, now)
+
+    async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
+        """Give the core what a person asks for; its answer, which may take a while."""
+        self._request += 1
+        number = self._request
+        answer: asyncio.Future[tuple[bool, str]] = self._loop.create_future()
+        self._requests[number] = answer
+        self.take(make(number))
+        return await answer
+
+    def _show_failure(self, action: ShowFailure) -> None:
+        from initpy.core.unclaimed import advice_for, with_unclaimed
+        from initpy.report.tree import failure_screen
+        from initpy.runtime.unclaimed import look
+
+        now = time.monotonic()
+        found = look()
+        tree, advice = with_unclaimed(action.tree, found), (*advice_for(found), *action.advice)
+        self._journal.note(now, "Unclaimed", devices=[each._asdict() for each in found])
+        self._say(failure_screen(action.reason, tree, now, advice))
 
     def take(self, event: Event) -> None:
         """Give the core an event and do what it says."""
@@ -120,6 +148,8 @@ class Engine:
     def _act(self, action: Action) -> None:
         match action:
             case Run():
+                if self._debug:
+                    self._say(f"initpy: {action.job}: runs {' '.join(action.argv)}")
                 self._processes.start(action)
             case Stop(job, run):
                 self._processes.stop(action)
@@ -143,10 +173,8 @@ class Engine:
                     self._say(f"initpy: {text}")
             case Arm(at):
                 self._arm(at)
-            case ShowFailure(reason, tree):
-                from initpy.report.tree import failure_screen
-
-                self._say(failure_screen(reason, tree, time.monotonic()))
+            case ShowFailure():
+                self._show_failure(action)
             case LookAgain():
                 self._loop.call_soon(self._look_again)
             case OpenShell(stop):
@@ -159,8 +187,13 @@ class Engine:
                 self._loop.call_soon(self._hand_over, root, init)
             case Record(name, text):
                 self._record(name, text)
-            case Moved():
-                pass  # for the journal only
+            case Reply(request, done, text):
+                answer = self._requests.pop(request, None)
+                if answer is not None and not answer.done():
+                    answer.set_result((done, text))
+            case Moved(job, before, after, reason):
+                if self._debug:
+                    self._say(f"initpy: {job}: {before} -> {after} ({reason})")
 
     def _record(self, name: str, text: str) -> None:
         try:

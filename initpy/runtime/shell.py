@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "TERM": "linux",
 }
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
+COMMANDS = "initpy status | unlock | retry | wait | journal (--help explains each)"
 PID_FILE = "/run/initpy/shell.pid"
 
 
@@ -43,7 +44,7 @@ class Shell:
             _kill(self._process.pid)
 
     async def _run(self, console: Console, stop: str) -> None:
-        self._consoles.say(f"initpy: {stop or RESCUE}")
+        self._consoles.say(f"initpy: {stop or RESCUE}\ninitpy: {COMMANDS}")
         self._consoles.lend(console)
         try:
             self._process = await _start(console.path)

@@ -20,6 +20,7 @@ from initpy.core.events import (
 )
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.tree import Node
 
 JOBS = Path(__file__).parents[3] / "jobs"
 LOADERS = ("luks-modules", "luks-ciphers")
@@ -65,6 +66,10 @@ def filesystem(
     """An ext4 file system."""
     return block(name, on, ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem", ID_FS_LABEL=label,
                  ID_FS_LABEL_ENC=label, **properties)  # fmt: skip
+
+
+def _all(node: Node) -> list[Node]:
+    return [node, *(each for child in node.children for each in _all(child))]
 
 
 class Desk:
@@ -133,6 +138,10 @@ class Desk:
     def actions(self, kind: type) -> list[tuple[float, Action]]:
         """The actions of a kind, with their times."""
         return [(when, each) for when, each in self.log if isinstance(each, kind)]
+
+    def nodes(self) -> list[Node]:
+        """The tree as it is now, all nodes in its order."""
+        return _all(self.boot.explain(self.now))
 
     def reports(self) -> str:
         """All that people were told."""

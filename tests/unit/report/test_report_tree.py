@@ -1,10 +1,12 @@
 """The tree and the failure screen: 76 columns, and what people copy stays in one piece (R23)."""
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initpy.core.tree import Node
-from initpy.report.tree import WIDTH, failure_screen, render
+from initpy.core.tree import Advice, Node
+from initpy.report.tree import WIDTH, failure_screen, render, render_json
 
 UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 
@@ -27,6 +29,19 @@ def test_what_is_below_stands_below() -> None:
         "  - /dev/sda: ready",
         "      ext4",
     ]
+
+
+def test_what_holds_a_clock_is_named() -> None:
+    """R6: every wait has an owner."""
+    node = Node("root", "waiting", left=9.0, held=("luks-open@sda (waits for a passphrase)",))
+    assert render(node, 0.0).splitlines() == [
+        "- root: waiting (9 s left)",
+        "    held by luks-open@sda (waits for a passphrase)",
+    ]
+    shown = json.loads(render_json(node._replace(children=(Node("a", "ready"),)), 1.5))
+    assert shown["now"] == 1.5
+    assert shown["tree"]["held"] == ["luks-open@sda (waits for a passphrase)"]
+    assert shown["tree"]["children"][0]["label"] == "a"
 
 
 def test_a_clock_that_went_back_shows_no_negative_time() -> None:
@@ -79,9 +94,14 @@ def test_no_word_is_lost(node: Node) -> None:
 
 
 def test_the_failure_screen_says_why_and_what_to_type() -> None:
-    screen = failure_screen("the root device has not turned up", Node("root", "waiting"), 0.0)
+    long = "initpy unlock luks-3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001 --key-file FILE"
+    advice = Advice(
+        "At any time:", (("initpy status", "this tree, as it is now"), (long, "takes a key"))
+    )
+    screen = failure_screen("the root has not turned up", Node("root", "waiting"), 0.0, (advice,))
     lines = screen.splitlines()
-    assert lines[1] == "initpy: the root device has not turned up"
+    assert lines[1] == "initpy: the root has not turned up"
     assert "- root: waiting" in lines
-    assert any(line.startswith("  initpy status ") for line in lines)
+    assert "  initpy status                   this tree, as it is now" in lines
+    assert lines[lines.index(f"  {long}") + 1] == "      takes a key"
     assert lines[0] == lines[-1] == "=" * 76

@@ -259,7 +259,7 @@ def test_a_console_lent_to_the_shell_echoes_and_is_not_read(play: Play) -> None:
         room.consoles.lend(console)
         assert preferred.echoes()
         room.consoles.ask("Passphrase: ")
-        await room.shows("initpy: Passphrase: (leave the shell with `exit`", preferred)
+        await room.shows("initpy: Passphrase: (`initpy unlock` takes it", preferred)
         preferred.type("ls\n")
         await asyncio.sleep(0.02)
         assert room.answers == []

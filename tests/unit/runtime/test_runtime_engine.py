@@ -155,7 +155,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
         monkeypatch.setattr(world, "typed", typed)
         return world
 
-    async def no_socket(_: object) -> Any:
+    async def no_socket(*_: object) -> Any:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(engine_module, "Journal", lambda: Journal(str(tmp_path / "journal")))

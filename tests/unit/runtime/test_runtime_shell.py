@@ -62,7 +62,7 @@ def test_the_console_is_lent_to_the_shell_and_taken_back(terminal: str, tmp_path
 
     play(desk, scene)
     assert desk.done == [
-        "a shell; the boot goes on if the root turns up. `exit` tries again.",
+        f"{shell_module.RESCUE}\ninitpy: {shell_module.COMMANDS}",
         "lent",
         "taken back",
     ]

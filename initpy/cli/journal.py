@@ -1,0 +1,75 @@
+"""What has happened in this boot: events and decisions, one a line.
+
+  initpy journal             all of it, times in seconds since /init started
+  initpy journal -f          and what comes, until Ctrl-C
+  initpy journal --json      as it is written, for programs
+  initpy journal FILE        that of another boot
+
+Secrets are never in it. After the boot the real system finds the journal in
+/run/initpy/journal.jsonl; `initpy timeline` draws it.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from initpy.report.journal import line
+
+PATH = "/run/initpy/journal.jsonl"
+FOLLOW_SECONDS = 0.5
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's parameters."""
+    parser.add_argument("file", nargs="?", default=PATH, help=f"default: {PATH}")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    parser.add_argument("--json", action="store_true", help="as it is written")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the lines."""
+    started: float | None = None
+    try:
+        for text in _lines(arguments.file, bool(arguments.follow)):
+            if arguments.json:
+                sys.stdout.write(text)
+            else:
+                record = _record(text)
+                if started is None:
+                    started = float(record.get("init_started", record.get("t", 0.0)))
+                if shown := line(record, started):
+                    print(shown)
+            if arguments.follow:
+                sys.stdout.flush()
+    except BrokenPipeError:  # `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"initpy: {arguments.file}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _record(text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except ValueError:
+        record = None
+    return record if isinstance(record, dict) else {"kind": "not understood", "text": text.strip()}
+
+
+def _lines(path: str, follow: bool) -> Iterator[str]:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        rest = ""
+        while True:
+            for text in file:
+                rest += text
+                if rest.endswith("\n"):
+                    yield rest
+                    rest = ""
+            if not follow:
+                return
+            time.sleep(FOLLOW_SECONDS)

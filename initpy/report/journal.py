@@ -1,0 +1,65 @@
+"""One record of the journal as a line for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Time passing and alarms say nothing to people.
+DULL = ("TimePassed", "Arm")
+
+
+def line(record: Mapping[str, Any], started: float) -> str | None:
+    """The line, None for what nobody needs to read. Times count from `started`."""
+    kind = str(record.get("kind", "?"))
+    if kind in DULL:
+        return None
+    time = record.get("t")
+    stamp = f"{time - started:9.3f}" if isinstance(time, int | float) else " " * 9
+    return f"{stamp}  {_words(kind, record)}"
+
+
+def _words(kind: str, record: Mapping[str, Any]) -> str:
+    get = record.get
+    match kind:
+        case "Report":
+            return f"says: {get('text')}"
+        case "Moved":
+            reason = f" ({get('reason')})" if get("reason") else ""
+            return f"{get('job')}: {get('before')} -> {get('after')}{reason}"
+        case "Run":
+            return f"{get('job')} runs {' '.join(map(str, get('argv', ())))}"
+        case "JobEnded":
+            error = f": {get('error')}" if get("error") else ""
+            return f"{get('job')} ended, status {get('status')}{error}"
+        case "DeviceChanged":
+            return f"device {_device(get('device') or {})}"
+        case "DeviceRemoved":
+            return f"device {get('name')} is gone"
+        case "Enumerated":
+            devices = [_device(each) for each in get("devices") or ()]
+            return "devices there: " + ("; ".join(devices) or "none")
+        case "ShowFailure":
+            return f"failure screen: {get('reason')}"
+        case "Ask":
+            return f"asks: {get('text')}"
+        case "EngineStarted":
+            return "the engine has started"
+    rest = ", ".join(f"{key}={value}" for key, value in record.items() if key not in ("t", "kind"))
+    return f"{kind}{': ' if rest else ''}{rest}"
+
+
+def _device(device: Mapping[str, Any]) -> str:
+    properties = device.get("properties") or {}
+    known = [
+        f"{short}={properties[key]}" if short else str(properties[key])
+        for short, key in (
+            ("", "ID_FS_TYPE"),
+            ("LABEL", "ID_FS_LABEL"),
+            ("UUID", "ID_FS_UUID"),
+            ("", "DM_NAME"),
+            ("", "md/array_state"),
+        )
+        if properties.get(key)
+    ]
+    on = device.get("slaves") or ()
+    stands = f" on {', '.join(map(str, on))}" if on else ""
+    return " ".join((str(device.get("name")), *known)) + stands

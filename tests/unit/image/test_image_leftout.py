@@ -1,0 +1,31 @@
+"""The failure screen's table of modules that the image leaves out (R23)."""
+
+from pathlib import Path
+
+from initpy.image.kmod import read_index
+from initpy.image.leftout import table
+
+
+def test_aliases_of_storage_drivers_that_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text(
+        "kernel/drivers/scsi/megaraid/megaraid_sas.ko.xz:\n"
+        "kernel/drivers/nvme/host/nvme.ko:\n"
+        "kernel/drivers/block/floppy.ko:\n"
+        "kernel/sound/pci/snd-loud.ko:\n"
+    )
+    (tmp_path / "modules.alias").write_text(
+        "# Aliases\n"
+        "alias pci:v00001000d00000060sv*sd*bc*sc*i* megaraid_sas\n"
+        "alias pci:v*d*sv*sd*bc01sc08i02* nvme\n"
+        "alias acpi*:PNP0700:* floppy\n"
+        "alias pci:v00001111d* snd-loud\n"
+        "alias megaraid megaraid_sas\n"
+    )
+    index = read_index(tmp_path)
+    left_out = table(index, ["kernel/drivers/nvme/host/nvme.ko"])
+    assert left_out == b"pci:v00001000d00000060sv*sd*bc*sc*i* megaraid_sas\n"
+
+
+def test_a_kernel_without_aliases_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text("")
+    assert table(read_index(tmp_path), ()) == b""
