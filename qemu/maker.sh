@@ -83,6 +83,8 @@ fill() {
         mksquashfs /run/further "$2" -noappend -no-progress -quiet
     else
         mount -t "$1" "$2" /mnt
+        # FAT knows neither owners nor modes, and is to say nothing of it.
+        [ "$1" != vfat ] || mount -o remount,quiet /mnt
         [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
         [ -z "$3" ] || cp -a "$3/." "/mnt/$4/"
         cp -a /run/further/. "/mnt/$4/"

@@ -30,6 +30,7 @@ needs() {
 /usr/sbin/mkfs.xfs xfsprogs
 /usr/sbin/mkfs.btrfs btrfs-progs
 /usr/bin/mksquashfs squashfs-tools
+/usr/sbin/mkfs.vfat dosfstools
 LIST
 }
 

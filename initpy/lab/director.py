@@ -6,10 +6,10 @@ appeared on the console behind the text of the cue before.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from initpy.lab.scenario import Cue, Deed, Scenario
+from initpy.lab.scenario import Cue, Deed, Person, Scenario
 
 # The kernel says so (init/main.c), naming a wrapper that the lab puts before /init instead; where
 # it was told to be quiet, the first line of ours has to do.
@@ -37,6 +37,15 @@ Act = Type | Do
 def _in_words(cue: Cue, act: Act) -> str:
     what = f"type {act.text!r}" if isinstance(act, Type) else f"{act.deed} {act.argument}".strip()
     return f"{what} after {cue.when.pattern!r}" if cue.when else f"{what} at {cue.at} s"
+
+
+def _typing(person: Person) -> Iterator[tuple[Cue, Act]]:
+    """All at once, or one key after the other."""
+    if not person.pace:
+        yield person.cue, Type(person.text)
+        return
+    for number, key in enumerate(person.text):
+        yield Cue(after=person.pace) if number else person.cue, Type(key)
 
 
 class _Script:
@@ -67,6 +76,8 @@ class _Script:
         return acts
 
     def _due_time(self, cue: Cue, text: str, started: float | None, now: float) -> float | None:
+        if cue.when is None and cue.at is None:
+            return now + cue.after  # after the act before
         if cue.when is None:
             return None if started is None else started + (cue.at or 0.0)
         match = cue.when.search(text, self._heard)
@@ -82,7 +93,7 @@ class Director:
     def __init__(self, scenario: Scenario, *, people: bool = True) -> None:
         """`people` false leaves the typing to somebody at the keyboard."""
         self.started: float | None = None
-        typing = [(person.cue, Type(person.text)) for person in scenario.people]
+        typing = [each for person in scenario.people for each in _typing(person)]
         self._scripts = [_Script(typing)] if people else []
         self._scripts += [
             _Script([(fault.cue, Do(fault.deed, fault.argument))]) for fault in scenario.faults

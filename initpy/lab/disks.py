@@ -87,7 +87,10 @@ def _summary(recipe: Recipe) -> str:
 def _is_plain(recipe: Recipe) -> bool:
     """Whether mke2fs alone, on this machine, can make all there is."""
     names = {name for name, _ in recipe.disks}
-    return all(layer.kind == "ext4" and set(layer.on) <= names for layer in recipe.layers)
+    return all(
+        layer.kind == "ext4" and set(layer.on) <= names and not layer.files
+        for layer in recipe.layers
+    )
 
 
 def _empty(folder: Path, recipe: Recipe, prefix: str = "") -> None:

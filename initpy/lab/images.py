@@ -17,17 +17,18 @@ _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
     "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "e2fsprogs",
-    "btrfs-progs", "xfsprogs", "fdisk", "squashfs-tools", "util-linux", "busybox-static", "udev",
-    "kmod", "python3.11-minimal", "libc6",
+    "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools", "util-linux",
+    "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
     "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs",
-    "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs",
+    "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs", "/usr/sbin/mkfs.vfat",
 )  # fmt: skip
 MAKER_DRIVERS = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
-    "ext4", "xfs", "btrfs", "xts", "ecb", "cbc", "aesni-intel",
+    "ext4", "xfs", "btrfs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1",
+    "xts", "ecb", "cbc", "aesni-intel",
     "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
     "algif_skcipher", "algif_hash",
 )  # fmt: skip

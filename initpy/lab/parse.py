@@ -21,9 +21,9 @@ CONTAINERS = ("imsm", "ddf")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
 LEFT = ("", "degraded", "dirty", "stale")
-FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "squashfs", "swap")
+FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
-KINDS = (*RAID, *CONTAINERS, *LUKS, "lvm", "partitions", *FILESYSTEMS)
+KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "partitions", *FILESYSTEMS)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -84,7 +84,7 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         copy_of = table.string("copy_of", "")
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
-        disks.append(Disk(name, size, present, arrives, bus, copy_of))
+        disks.append(Disk(name, size, present, arrives, bus, copy_of, table.string("image", "")))
         table.end()
     return tuple(disks)
 
@@ -121,8 +121,11 @@ def _layers(
             files=table.table("files").pairs(),
             profile=table.choice("profile", PROFILES, ""),
             subvolume=table.string("subvolume", ""),
+            header=_header(table, free, layers),
+            argon2=_argon2(table),
         )
         _check_layer(table, layer, files)
+        files = (*files, *layer.files)
         table.end()
         layers.append(layer)
         free |= {part.name for part in parts} if parts else {name} - {""}
@@ -130,6 +133,28 @@ def _layers(
         if layer.left == "stale":
             free = free - {name} | set(layer.on)
     return tuple(layers)
+
+
+def _header(table: Table, free: set[str], layers: list[Layer]) -> str:
+    """Where a detached header goes: a disk that nothing stands on, or a file on a file system."""
+    text = table.string("header", "")
+    name, _, path = text.partition(":")
+    if path and name in {each.name for each in layers if each.kind in FILESYSTEMS}:
+        return text
+    if text and (path or name not in free):
+        raise table.wrong("header", "a disk that nothing stands on, or FILESYSTEM:/PATH")
+    free.discard(name)
+    return text
+
+
+def _argon2(table: Table) -> tuple[int, int] | None:
+    """The cost of the key derivation."""
+    if not table.has("argon2"):
+        return None
+    words = table.string("argon2").split()
+    if len(words) != 2 or not all(each.isdecimal() for each in words):
+        raise table.wrong("argon2", 'KiB of memory and passes, such as "262144 4"')
+    return int(words[0]), int(words[1])
 
 
 def _partitions(table: Table, taken: set[str]) -> tuple[Partition, ...]:
@@ -163,7 +188,7 @@ def _below(table: Table, free: set[str], groups: set[str]) -> tuple[str, ...]:
 
 
 def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...]) -> None:
-    if layer.kind in LUKS and not (layer.passphrase or layer.keyfile):
+    if layer.kind in (*LUKS, "plain") and not (layer.passphrase or layer.keyfile):
         raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
     if layer.type and layer.kind != "lvm":
         raise table.wrong("type", "no type but for lvm")
@@ -174,7 +199,7 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
     if layer.kind == "lvm" and not layer.group:
         raise table.wrong("group", "the name of the volume group")
     if layer.keyfile and layer.keyfile not in dict(files):
-        raise table.wrong("keyfile", "a path that [image.files] gives the content of")
+        raise table.wrong("keyfile", "a path in [image.files] or in files of an earlier layer")
     if (layer.holds or layer.files) and layer.kind not in FILESYSTEMS:
         raise table.wrong("holds", "root, usr or files on a file system only")
     if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
@@ -186,7 +211,7 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
 
 
 def _person(table: Table) -> Person:
-    person = Person(read_cue(table), table.string("type"))
+    person = Person(read_cue(table), table.string("type"), table.number("pace", 0))
     table.end()
     return person
 

@@ -1,9 +1,9 @@
 """Turn a recipe into the shell script with which the throw-away machine makes its disks."""
 
-import base64
 import shlex
 from collections.abc import Callable, Iterator
 
+from initpy.lab import encryption
 from initpy.lab.scenario import Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
@@ -55,7 +55,7 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield from _array(writer, layer)
     elif layer.kind in ("imsm", "ddf"):
         yield _container(writer, layer)
-    elif layer.kind.startswith("luks"):
+    elif layer.kind.startswith("luks") or layer.kind == "plain":
         yield from _luks(writer, layer)
     elif layer.kind == "lvm":
         yield from _volume(writer, layer)
@@ -110,27 +110,8 @@ def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
 
 def _luks(writer: _Writer, layer: Layer) -> Iterator[str]:
     (device,) = writer.below(layer)
-    options = ["--type", layer.kind]
-    if layer.kind == "luks2":
-        options += ["--pbkdf", "pbkdf2"]
-        options += ["--label", layer.label] if layer.label else []
-    options += ["--uuid", layer.uuid] if layer.uuid else []
-    sources = []
-    for file, secret in (
-        ("passphrase", layer.passphrase.encode()),
-        ("keyfile", writer.keys.get(layer.keyfile, "").encode()),
-    ):
-        if secret:
-            coded = base64.b64encode(secret).decode()
-            yield f"echo {coded} | base64 -d >/run/{file}"
-            sources.append(f"/run/{file}")
-    yield f"format {device} {sources[0]} {_words(*options)}"
-    for further in sources[1:]:
-        yield (
-            f"cryptsetup luksAddKey --batch-mode --pbkdf-force-iterations 1000 --pbkdf pbkdf2 "
-            f"--key-file {sources[0]} {device} {further}"
-        )
-    yield f"cryptsetup open --type luks --key-file {sources[0]} {device} {_words(layer.name)}"
+    key = writer.keys.get(layer.keyfile, "")
+    yield from encryption.volume(layer, device, key, lambda name: writer.devices[name])
     writer.devices[layer.name] = _words(f"/dev/mapper/{layer.name}")
     writer.down.append(f"cryptsetup close {_words(layer.name)}")
 
@@ -219,6 +200,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     # By path: busybox sh prefers its own applets to programs of the same name.
     if layer.kind == "swap":
         yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
+    elif layer.kind == "vfat":
+        yield f"/usr/sbin/mkfs.vfat {_words('-n', layer.label) if layer.label else ''} {devices}"
     elif layer.kind == "btrfs":
         # So that the devices of one file system are made known to the kernel.
         yield "/usr/sbin/modprobe btrfs"
@@ -230,9 +213,10 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     elif layer.kind != "squashfs":  # which is made when it is filled
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
     for path, content in layer.files:
-        coded = base64.b64encode(content.encode()).decode()
-        yield f"further {_words(path)} {coded}"
+        yield f"further {_words(path)} {encryption.coded(content)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"
+    if layer.name:
+        writer.devices[layer.name] = devices

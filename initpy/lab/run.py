@@ -31,6 +31,7 @@ from initpy.lab.verdict import (
     facts_of,
     guest_seconds,
     journal_of,
+    leaks,
     outcome_of,
     reached,
     reasons_against,
@@ -128,7 +129,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
         seen = replace(seen, written=tuple(written))
     wall = time.monotonic() - began
-    reasons = reasons_against(scenario.expect, seen)
+    reasons = (*reasons_against(scenario.expect, seen), *leaks(scenario.secrets, seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
         shutil.rmtree(logs, ignore_errors=True)
@@ -150,7 +151,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     """The machine of a scenario, with its own copies of the disks in the folder."""
     files: dict[str, bytes | Entry] = {
         # Readable by root only: there may be keys among them.
-        path: File(content.encode(), 0o600)
+        path: File(content.encode(), 0o700 if content.startswith("#!") else 0o600)
         for path, content in scenario.files
     }
     files |= sabotage(scenario)
@@ -158,10 +159,6 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     words = [scenario.cmdline, "console=ttyS0", "sysrq_always_enabled"]
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
-    initrd = bench.image
-    if files:
-        initrd = folder / "initrd"
-        cpio.append(bench.image, [cpio.segment(files)], initrd)
     drives = []
     for disk in scenario.disks:
         file = folder / f"{disk.name}.raw"
@@ -169,7 +166,14 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         for each in scenario.damages:
             if each.disk == disk.name:
                 damage.apply(each, file)
-        drives.append(Drive(disk.name, file, disk.present, disk.bus))
+        if disk.image:
+            files[disk.image] = File(file.read_bytes(), 0o600)
+        else:
+            drives.append(Drive(disk.name, file, disk.present, disk.bus))
+    initrd = bench.image
+    if files:
+        initrd = folder / "initrd"
+        cpio.append(bench.image, [cpio.segment(files)], initrd)
     return MachineSpec(
         kernel=bench.kernel.image,
         initrd=initrd,

@@ -61,6 +61,7 @@ class Disk:
     arrives: float | None = None
     bus: str = "virtio"
     copy_of: str = ""  # has the content of this other disk
+    image: str = ""  # not a disk of the machine: its content is this file of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Layer:
     files: tuple[tuple[str, str], ...] = ()  # further files on the file system
     profile: str = ""  # of a btrfs over several devices
     subvolume: str = ""  # of a btrfs: where what it holds is
+    header: str = ""  # where a detached LUKS header is: a disk, or "file system:/path"
+    argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: pbkdf2, cheap
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Person:
 
     cue: Cue
     text: str
+    pace: float = 0.0  # seconds between the keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +193,18 @@ class Scenario:
         """The file's name without its ending, by which logs and tests call the scenario."""
         return self.path.stem
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What opens a volume and must not be readable anywhere."""
+        passphrases = {layer.passphrase for layer in self.layers} - {""}
+        return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
+
     def recipe(self) -> Recipe:
         """The part of the scenario that the content of the disks depends on."""
         named = {layer.keyfile for layer in self.layers if layer.keyfile}
+        files = (*self.files, *(file for layer in self.layers for file in layer.files))
         return Recipe(
             tuple((disk.name, disk.size) for disk in self.disks),
             self.layers,
-            tuple((path, content) for path, content in self.files if path in named),
+            tuple((path, content) for path, content in files if path in named),
         )

@@ -107,6 +107,17 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
+    """Where a passphrase or key has become readable (R14)."""
+    places = {"console": seen.text, "journal or the facts": seen.channel}
+    return tuple(
+        f"a secret ({secret[:3]}…) is in the {place}"
+        for secret in secrets
+        for place, text in places.items()
+        if secret in text
+    )
+
+
 def _absent(expect: Expectation, text: str) -> str:
     """The first expected text that does not follow the one before it; "" if all are there."""
     position = 0
