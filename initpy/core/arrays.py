@@ -15,6 +15,7 @@ from initpy.core.state import State
 LAYER = Layer.MD
 # How many members each level can lose; None: it depends on which.
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2, "raid10": None}
+NEWCOMER = "INITPY_NEWCOMER"  # a member that came after the kernel had refused the start
 PARITY = ("raid4", "raid5", "raid6")
 
 
@@ -58,6 +59,31 @@ def partition_instead(state: State, instance: Instance) -> str | None:
     }:
         return ""
     return found
+
+
+def is_stuck(array: Device) -> bool:
+    """True for an array that has members and does not run."""
+    return array.properties.get("md/array_state") == "inactive" and bool(array.slaves)
+
+
+def lacks(state: State, array: str, name: str) -> bool:
+    """True when the device is a member of the array by its superblock, and not yet in it."""
+    device, whole = state.devices.get(name), state.devices.get(array)
+    if device is None or whole is None or name in whole.slaves or not is_stuck(whole):
+        return False
+    known = device.properties
+    return known.get("ID_FS_USAGE") == "raid" and any(
+        known.get("ID_FS_UUID") == each.properties.get("ID_FS_UUID")
+        for each in state.devices.slaves(array)
+    )
+
+
+def stuck_array(state: State, instance: Instance) -> str | None:
+    """The array that must be stopped before this instance's subject can join it."""
+    name = instance.subject
+    if name is None or instance.definition.layer is not LAYER:
+        return None
+    return next((each for each in sorted(state.stuck) if lacks(state, each, name)), None)
 
 
 def _number(text: str) -> int | None:

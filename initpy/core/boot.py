@@ -180,6 +180,8 @@ class Boot:
         before = state.devices.get(device.name)
         state.devices.update(device)
         self._look_at_all(roles.refresh(state, device.name))
+        if state.stuck:
+            self._look_at_all(degraded.changed(state, device.name))
         self._look_at(device.name, before)
         self._unlocker.device_changed(state, device)
 
@@ -219,6 +221,7 @@ class Boot:
         if self._lvm is not None:
             self._lvm.forget(state, before)
         self._look_at_all(roles.refresh(state, name))
+        degraded.changed(state, name)
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
             questions.drop(state, instance, f"{name} is gone")

@@ -112,9 +112,10 @@ def ended(state: State, instance: Instance, event: JobEnded) -> None:
     """mdadm has ended; when the kernel refused the start, the array's own facts tell why."""
     device = state.device(instance)
     if event.status and device is not None:
-        members = state.devices.slaves(device.name)
-        if why := arrays.refusal(device, members):
+        state.stuck.add(device.name)
+        if why := arrays.refusal(device, state.devices.slaves(device.name)):
             event = event._replace(error=why)
+            instance.failures = instance.definition.tries - 1  # the same would be said again
     ended_as_usual(state, instance, event)
 
 
@@ -123,6 +124,25 @@ def forget(state: State, instance: Instance) -> None:
     state.deadlines.pop(deadline_name(instance), None)
     state.forced.discard(instance.key)
     state.agreed.discard(instance.key)
+
+
+def changed(state: State, name: str) -> list[str]:
+    """Mark the arrays that this member must join but cannot; those that were marked.
+
+    An array whose start the kernel has refused takes no member any more
+    (md_add_new_disk in drivers/md/md.c): it is stopped, and all of them are
+    offered to mdadm again. Whatever happens to such an array may let members go on.
+    """
+    device, marked = state.devices.get(name), []
+    if name in state.stuck:
+        if device is None or not arrays.is_stuck(device):
+            state.stuck.discard(name)
+        state.touch_all(state.pending[Strategy.RUN].values())
+    for each in tuple(state.stuck) if device is not None else ():
+        if arrays.lacks(state, each, name):
+            state.devices.publish(each, {arrays.NEWCOMER: name})
+            marked.append(each)
+    return marked
 
 
 def record(state: State) -> None:

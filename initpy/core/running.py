@@ -98,6 +98,8 @@ def run_now(state: State, instance: Instance) -> None:
     """The plain strategy: run as soon as nothing has to end before."""
     if (name := state.awaits_job(instance)) is not None:
         instance.reason = f"waits for {name} to end"
+    elif state.stuck and (name := arrays.stuck_array(state, instance)) is not None:
+        instance.reason = f"waits until {name}, which could not start without it, is stopped"
     else:
         start(state, instance)
 

@@ -118,10 +118,9 @@ def refused(asked: Settings, **facts: str) -> Desk:
     """The kernel has refused the start and shows what it has read."""
     desk = incomplete(asked)
     desk.wait(9)
-    for _ in range(2):
-        desk.give(DeviceChanged(array("md127", ("vda",), "inactive", **facts)))
-        desk.end("md-start@md127", status=1, error="mdadm: Input/output error")
-        desk.wait(desk.now + 2)
+    desk.give(DeviceChanged(array("md127", ("vda",), "inactive", **facts)))
+    desk.end("md-start@md127", status=1, error="mdadm: Input/output error")
+    desk.wait(desk.now + 2)
     return desk
 
 
@@ -210,3 +209,24 @@ def test_a_partition_of_a_member_is_reached_through_the_array_only() -> None:
     assert len(desk.runs("md-member@vda")) == 1
     assert desk.runs("mount-root@vda1") == []
     assert not any(type(each).__name__ == "Mount" for _, each in desk.log)
+
+
+def test_r7_a_member_that_comes_after_a_refused_start_has_the_array_stopped_and_made_anew() -> None:
+    desk = refused(settings(md_timeout=8.0, root_wait=None), md__level="raid5",
+                   md__raid_disks="3", md__slots="vda:0", md__resync_start="none")  # fmt: skip
+    desk.see(member("vdb"), at=60)
+    assert len(desk.runs("md-stop@md127")) == 1
+    assert desk.runs("md-member@vdb") == []
+
+    desk.lose("md127")
+    desk.end("md-stop@md127")
+    assert len(desk.runs("md-member@vda")) == 2
+    assert len(desk.runs("md-member@vdb")) == 1
+
+    desk.see(array("md127", ("vda", "vdb"), "inactive", md__raid_disks=""))
+    desk.end("md-member@vda")
+    desk.end("md-member@vdb")
+    desk.wait(67)
+    assert len(desk.runs("md-start@md127")) == 1
+    desk.wait(69)
+    assert len(desk.runs("md-start@md127")) == 2  # after the full timer
