@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
-    "identity", "switch", "without", "environment", "yields", "reveals", "publishes", "timeout",
-    "tries", "retry_after",
+    "identity", "switch", "without", "environment", "yields", "delay", "reveals", "publishes",
+    "timeout", "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
@@ -215,6 +215,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         yields=Match.of(yields) if (yields := table.strings("yields")) else None,
         publishes=table.words("publishes"),
         timeout=table.number("timeout", 60, 0),
+        delay=table.number("delay", 0, 0),
         tries=int(table.number("tries", 3, 1)),
         retry_after=table.number("retry_after", 1, 0),
     )
@@ -260,6 +261,7 @@ def _without(job: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _check_templates(where: str, job: JobDefinition) -> None:
     known = STRATEGY_VARIABLES.get(job.strategy, set()) | ({"without"} if job.without else set())
+    known = known | {"below"}
     for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.

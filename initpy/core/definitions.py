@@ -71,5 +71,6 @@ class JobDefinition(NamedTuple):
     yields: Match | None = None  # not run on a disk with a partition that accepts this
     publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties
     timeout: float = 60.0  # seconds for the command; 0 = as long as it takes
+    delay: float = 0.0  # seconds that the subject must match before: for what most boots never need
     tries: int = 3
     retry_after: float = 1.0  # seconds

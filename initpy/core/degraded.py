@@ -33,10 +33,8 @@ FOREIGN_FACTOR = 2.0
 
 
 def deadline_name(instance: Instance) -> str:
-    """The name of the timer of an array or group, as people see it."""
-    if instance.definition.strategy in (Strategy.GROUP_START, Strategy.GROUP_ACTIVATE):
-        return f"timer of {instance.key}"
-    return f"missing members of {instance.subject}"
+    """The name of the timer of an array or group: its own, as other jobs have the same subject."""
+    return f"timer of {instance.key}"
 
 
 def step(state: State, instance: Instance) -> None:
@@ -65,7 +63,7 @@ def step(state: State, instance: Instance) -> None:
     state.deadlines.pop(name, None)
     state.forced.discard(instance.key)
     if state.settings.md_degraded is Degraded.ASK and instance.key not in state.agreed:
-        state.questions[instance.key] = deadline or _timer(state, device, foreign)
+        state.questions[instance.key] = deadline or _timer(state, instance, device, foreign)
         instance.reason = f"{arrays.has(device, members)}; waits for an answer"
         return
     state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
@@ -89,16 +87,16 @@ def _forbidden(state: State, foreign: bool) -> str:
     return ""
 
 
-def _timer(state: State, device: Device, foreign: bool) -> Deadline:
+def _timer(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline:
     seconds = state.settings.md_timeout * (FOREIGN_FACTOR if foreign else 1.0)
-    return Deadline(f"missing members of {device.name}", seconds, GRACE_SECONDS, device.name)
+    return Deadline(deadline_name(instance), seconds, GRACE_SECONDS, device.name)
 
 
 def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline | None:
     """The array's timer; made when the array is first seen incomplete, not after a failure."""
     name = deadline_name(instance)
     deadline = state.deadlines.get(name)
-    wanted = _timer(state, device, foreign)
+    wanted = _timer(state, instance, device, foreign)
     if deadline is None and not instance.failures:
         deadline = state.deadlines[name] = wanted
     elif deadline is not None and deadline.duration < wanted.duration:

@@ -67,6 +67,10 @@ def _wait(state: State, instance: Instance) -> bool:
         state.move(instance, Stimulus.NOT_WANTED, why)
     elif (partition := arrays.partition_instead(state, instance)) is not None:
         return _yield(state, instance, partition)
+    elif (due := instance.since + instance.definition.delay) > state.now:
+        if not state.timers.armed(Timer.RETRY, instance.key):
+            state.timers.start(Timer.RETRY, instance.key, due)
+        return False
     elif _usable(state, instance):
         state.move(instance, Stimulus.SUBJECT_READY, "")
     else:

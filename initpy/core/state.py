@@ -123,9 +123,15 @@ class State:
         return self.devices.get(instance.subject) if instance.subject is not None else None
 
     def fill(self, template: str, instance: Instance) -> str:
-        """Put the subject's properties into a template; absent ones become empty."""
+        """Put the subject's properties into a template; absent ones become empty.
+
+        `{below}` is the node of a device that the subject stands on.
+        """
         device = self.device(instance)
         properties = device.properties if device else {}
+        if "{below}" in template and device is not None:
+            lower = self.devices.slaves(device.name)
+            template = template.replace("{below}", lower[0].node if lower else "")
         return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
 
     def command(self, instance: Instance) -> tuple[str, ...]:

@@ -230,3 +230,18 @@ def test_r7_a_member_that_comes_after_a_refused_start_has_the_array_stopped_and_
     assert len(desk.runs("md-start@md127")) == 1
     desk.wait(69)
     assert len(desk.runs("md-start@md127")) == 2  # after the full timer
+
+
+def test_the_number_of_members_is_asked_for_when_some_are_missing_for_a_while() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.see(array("md127", ("vda",), "inactive", md__raid_disks="", md__metadata_version="1.2"))
+    desk.wait(1)
+    assert desk.runs("md-examine@md127") == []
+    desk.wait(3)
+    [run] = desk.runs("md-examine@md127")
+    assert run.argv == ("mdadm", "--examine", "--export", "/dev/vda")
+
+    desk.end("md-examine@md127", output="MD_LEVEL=raid5\nMD_DEVICES=4\n")
+    desk.wait(9)
+
+    assert "md127: starting degraded, with 1 of 4 members (raid5)" in desk.reports()
