@@ -19,6 +19,7 @@ from initpy.lab.verdict import Verdict
 _SHELL = re.compile(r"^\(initramfs\) |Press Enter for maintenance|You are in emergency mode", re.M)
 # What must hold of arrays whoever has assembled them.
 _ARRAYS = re.compile(r"(md|array)\.[^.]+\.(degraded|disks)")
+_LESS = re.compile(r"\.degraded: .*expected '0'")
 
 
 def _course(file: str, title: str) -> Course:
@@ -26,10 +27,11 @@ def _course(file: str, title: str) -> Course:
 
 
 HARDSHIPS = (
-    _course("luks-typed-late", "LUKS, passphrase typed 60 s late, rootdelay=15"),
+    _course("lvm-on-luks-typed-late", "LVM on LUKS, typed 60 s late, rd.timeout=15"),
     _course("raid1-member-missing", "LVM on LUKS on RAID1 without a member, typed 25 s late"),
-    _course("raid1-member-late", "the same, the member comes 12 s late: a full array"),
-    _course("raid1-over-luks", "RAID1 over two LUKS volumes, typed 10 s late"),
+    _course("raid1-nested-two-missing", "RAID1 of a RAID1 and a disk, a disk of each missing"),
+    _course("lvm-raid1-member-missing", "raid1 logical volume, one of its disks missing"),
+    _course("root-after-failure", "the root disk comes 45 s late, rd.timeout=5"),
 )
 
 
@@ -106,7 +108,7 @@ def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Benc
 def outcome_in_words(verdict: Verdict, *, shell: bool) -> str:
     """What came of a boot, for a cell of the table."""
     if verdict.guest is not None:
-        degraded = any("degraded" in each for each in verdict.reasons)
+        degraded = any(_LESS.search(each) for each in verdict.reasons)
         return f"booted, {verdict.guest:.1f} s" + (", array degraded" if degraded else "")
     if shell:
         return f"gave up: a shell, after {verdict.wall:.0f} s"
