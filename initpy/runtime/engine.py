@@ -56,6 +56,7 @@ from initpy.runtime.processes import Processes, end_kernel_helpers
 from initpy.runtime.shell import Shell
 from initpy.runtime.udev import Udev
 
+ALIVE_SECONDS = 5.0
 CRYPTTAB = "/etc/crypttab"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 RUN = "/run/initpy"
@@ -96,6 +97,7 @@ class Engine:
             self._mounted(target, source)
         self.take(BootStarted())
         self.take(self._udev.present())
+        self._loop.call_later(ALIVE_SECONDS, self._say_alive)
         server = None
         try:
             server = await control.serve(self.status, self.request)
@@ -285,6 +287,12 @@ class Engine:
         self._consoles.close()
         self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)
         self._order("switch-root", root, init)
+
+    def _say_alive(self) -> None:
+        """PID 1 ends an engine that is silent for long."""
+        if not self._over.done():
+            self._tell("alive")
+            self._loop.call_later(ALIVE_SECONDS, self._say_alive)
 
     def _tell(self, *words: str) -> None:
         os.write(self._orders, os.fsencode("\0".join(words) + "\n"))

@@ -26,6 +26,8 @@ UDEVD_RESTART = 0.5
 # libdevmapper waits until udev's rules say that they have seen its mapping: for ever, when a udevd
 # that died took the event along. See dmsetup(8).
 RELEASE_WAITERS = ("/usr/sbin/dmsetup", "udevcomplete_all", "--yes")
+# The engine says that it is alive every few seconds; one that is silent for so long hangs.
+ENGINE_SILENCE = 45.0
 FORK_RETRY = 1.0  # seconds until there may be memory for a process again
 # The other devices are announced so long after the first even if udevd is still busy with
 # those; otherwise when it has been idle for a moment, in which the engine may find root.
@@ -49,6 +51,7 @@ class Supervisor:
         self._orders = orders  # the engine's words, one NUL-separated line each; -1: none lives
         self._shell = 0  # opened because the engine could not be kept alive
         self._unread = b""
+        self._heard = time.monotonic()  # a word of the engine
         self._deaths: list[float] = []
         self._others: list[str] = []  # devices still to be announced
         self._others_due: float | None = None
@@ -81,9 +84,9 @@ class Supervisor:
         for descriptor in (self._wakeup, self._orders, self._ready, self._watch):
             if descriptor >= 0:
                 poll.register(descriptor, select.POLLIN)
-        limit = None
-        if self._others_due is not None:
-            limit = max(0.0, self._others_due - time.monotonic()) * 1000
+        dues = [] if self._others_due is None else [self._others_due]
+        dues += [self._heard + ENGINE_SILENCE] if self._orders >= 0 else []
+        limit = max(0.0, min(dues) - time.monotonic()) * 1000 if dues else None
         ready = [descriptor for descriptor, _ in poll.poll(limit)]
         if self._wakeup in ready:
             self._signals(os.read(self._wakeup, 512))
@@ -97,6 +100,8 @@ class Supervisor:
                 self._udevd_is_idle()
         if self._others_due is not None and time.monotonic() >= self._others_due:
             self._announce_others()
+        if self._orders >= 0 and time.monotonic() >= self._heard + ENGINE_SILENCE:
+            self._end_silent_engine()
 
     def _announce_storage(self) -> None:
         """udevd listens (again): everything that may lead to a disk is announced."""
@@ -161,6 +166,15 @@ class Supervisor:
                 say("the shell has ended: the engine is started again")
                 self._restart_engine()
 
+    def _end_silent_engine(self) -> None:
+        """What it does for so long it may do for ever; its end is noticed as any other."""
+        say(f"the engine has not answered for {ENGINE_SILENCE:.0f} s; it is ended")
+        self._heard = time.monotonic()
+        try:
+            os.kill(self._engine, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def _engine_ended(self, status: int) -> None:
         dead = self._engine
         self._obey()  # what it said last counts
@@ -191,6 +205,7 @@ class Supervisor:
             except OSError as error:
                 say(f"cannot start the engine: {error.strerror}; it is tried again")
                 time.sleep(FORK_RETRY)
+        self._heard = time.monotonic()
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
         os.write(self._wakeup_end, b"\0")  # for what has ended meanwhile
         self._note_engine()
@@ -209,6 +224,7 @@ class Supervisor:
         try:
             while chunk := os.read(self._orders, 4096):
                 self._unread += chunk
+                self._heard = time.monotonic()
         except BlockingIOError:
             pass
         *lines, self._unread = self._unread.split(b"\n")

@@ -351,6 +351,27 @@ play()
     assert "udevd has ended (killed by signal 9); it is started again" in said
 
 
+def test_an_engine_that_hangs_is_ended_and_started_again(tmp_path: Path) -> None:
+    """R26. One that says now and then that it is alive is left alone."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.ENGINE_SILENCE = 0.5
+def engine(life, order):
+    if life == 1:
+        for _ in range(10):
+            order(b"alive")
+            time.sleep(0.1)
+        time.sleep(60)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[-1].endswith("lives 2")
+    assert said.count("the engine has not answered for") == 1
+    assert "the engine has ended (killed by signal 9); it is started again" in said
+
+
 def test_a_machine_without_udevd_says_so_and_goes_on(tmp_path: Path) -> None:
     shown, said = scene(
         tmp_path,
