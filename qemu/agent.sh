@@ -77,7 +77,9 @@ obey() {
         ;;
     storm) storm "$2" 300 ;;
     fill-run)
-        dd if=/dev/zero of=/run/lab-filler bs=64k 2>/dev/null
+        # Once with large blocks, which is quick, and once to the last byte.
+        dd if=/dev/zero of=/run/lab-filler bs=1M 2>/dev/null
+        cat /dev/zero >>/run/lab-filler 2>/dev/null
         say "/run is full"
         ;;
     empty-run)

@@ -48,6 +48,7 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image.process import ToolError
+from initpy.lab import enginecost
 from initpy.lab.benchmark import Boot, Memory, clock, measure_memory, pairs, rounds
 from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.contenders import INITPY, prepare_contenders
@@ -86,6 +87,11 @@ def parse(words: list[str]) -> argparse.Namespace:
         action="store_true",
         help="guest time counts instructions, on one processor: the same on a busy host, but not "
         "what the targets are about",
+    )
+    parser.add_argument(
+        "--engine",
+        action="store_true",
+        help="only what an event costs the engine with 100, 1,000 and 10,000 disks",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
     parser.add_argument(
@@ -173,6 +179,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
 def main(words: list[str]) -> int:
     """Measure, show, and write what was asked for."""
     arguments = parse(words)
+    if arguments.engine:
+        print(enginecost.render(enginecost.measure()))
+        return 0
     try:
         with machine_folder() as folder:
             found, complete = measure(arguments, folder)
@@ -183,6 +192,7 @@ def main(words: list[str]) -> int:
         print("bench: interrupted before the first boot", file=sys.stderr)
         return 130
     print(f"\n{render(found)}")
+    print(f"\n{enginecost.render(enginecost.measure())}")
     if arguments.json:
         try:
             arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")

@@ -93,6 +93,12 @@ def _is_plain(recipe: Recipe) -> bool:
     )
 
 
+def _used(recipe: Recipe) -> list[str]:
+    """The disks that have something on them; the others stay empty."""
+    named = {name for layer in recipe.layers for name in layer.on}
+    return [name for name, _ in recipe.disks if name in named]
+
+
 def _empty(folder: Path, recipe: Recipe, prefix: str = "") -> None:
     for name, size in recipe.disks:
         with (folder / f"{prefix}{name}.raw").open("wb") as disk:
@@ -135,11 +141,11 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
     count = 0
     for folder, recipe in lacking.items():
         alone = needs_own_serials(recipe) or any(map(needs_own_serials, batch.values()))
-        if batch and (alone or count + len(recipe.disks) > _MOST_DISKS):
+        if batch and (alone or count + len(_used(recipe)) > _MOST_DISKS):
             yield batch
             batch, count = {}, 0
         batch[folder] = recipe
-        count += len(recipe.disks)
+        count += len(_used(recipe))
     if batch:
         yield batch
 
@@ -161,7 +167,7 @@ def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Pro
             _empty(making, recipe, prefix)
             drives += [
                 Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw", bus=bus)
-                for name, _ in recipe.disks
+                for name in _used(recipe)
             ]
         cpio.append(image, [cpio.segment(files)], making / "initrd")
         spec = MachineSpec(

@@ -24,6 +24,7 @@ LEFT = ("", "degraded", "dirty", "stale")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "partitions", *FILESYSTEMS)
+MOST_DISKS = 250  # of one table; the targets of a SCSI host
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -72,7 +73,7 @@ def _disks(top: Table) -> tuple[Disk, ...]:
     taken: set[str] = set()
     disks: list[Disk] = []
     for table in top.tables("disk"):
-        name = _name(table, taken)
+        names = _disk_names(table, taken)
         size = table.size("size")
         if size is None:
             raise table.wrong("size", 'a size such as "96M"')
@@ -84,9 +85,23 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         copy_of = table.string("copy_of", "")
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
-        disks.append(Disk(name, size, present, arrives, bus, copy_of, table.string("image", "")))
+        image = table.string("image", "")
+        disks += [Disk(name, size, present, arrives, bus, copy_of, image) for name in names]
         table.end()
     return tuple(disks)
+
+
+def _disk_names(table: Table, taken: set[str]) -> list[str]:
+    """One name, or with `count` so many: lun-1, lun-2, ..."""
+    name = _name(table, taken)
+    if not table.has("count"):
+        return [name]
+    count = table.integer("count")
+    if not 1 < count <= MOST_DISKS:
+        raise table.wrong("count", f"between 2 and {MOST_DISKS}")
+    names = [f"{name}-{number}" for number in range(1, count + 1)]
+    taken |= set(names)
+    return names
 
 
 def _layers(

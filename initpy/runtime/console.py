@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from initpy.core.secret import Secret
 from initpy.runtime.lineeditor import LineEditor
 
+FLAGS = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 ACTIVE = "/sys/class/tty/console/active"
 BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that does not take them
 DRAIN_SECONDS = 0.5  # for such a console at the end
@@ -97,8 +98,20 @@ class Consoles:
             _set_modes(console.descriptor, console.modes)
 
     def take_back(self, console: Console) -> None:
-        """The shell is gone: no echo again, and the prompt if one is up."""
+        """The shell is gone: no echo again, and the prompt if one is up.
+
+        The kernel hangs the terminal up at the end of the shell, the leader of its session, and
+        what was open then is dead: it is opened again.
+        """
         console.lent = False
+        try:
+            fresh = os.open(console.path, FLAGS)
+        except OSError:
+            fresh = -1
+        if fresh >= 0:
+            self._loop.remove_writer(console.descriptor)
+            os.dup2(fresh, console.descriptor, inheritable=False)
+            os.close(fresh)
         console.modes = _silence(console.descriptor) or console.modes
         if self._prompt is not None:
             self.ask(self._prompt)
@@ -171,7 +184,7 @@ def _forget(console: Console) -> None:
 
 def _open(path: str) -> Console | None:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, FLAGS)
     except OSError:
         return None
     console = Console(path, descriptor)

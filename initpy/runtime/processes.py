@@ -121,19 +121,27 @@ def _pipe(secret: Secret) -> int:
 def end_kernel_helpers() -> None:
     """Kill what the kernel has run for itself, and waits for: a modprobe that hangs, say.
 
-    They are children of kthreadd like its own threads, but have an executable.
+    The parents of those are kthreadd or one of the threads that kthreadd is the parent of, but
+    unlike threads they have an executable.
     """
     for name in os.listdir("/proc"):
         if not name.isdecimal():
             continue
         try:
             os.readlink(f"/proc/{name}/exe")
-            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                parent = file.read().rpartition(")")[2].split()[1]
-            if int(parent) == KTHREADD:
+            parent = _parent(name)
+            if KTHREADD in (parent, _parent(str(parent))):
                 os.kill(int(name), signal.SIGKILL)
         except OSError:
             continue  # a kernel thread, or gone
+
+
+def _parent(pid: str) -> int:
+    """The process number of the parent; 0 for those that have none. Raises OSError."""
+    if pid == "0":
+        return 0
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -98,6 +98,18 @@ def test_a_mistake_is_named_with_its_place(
     assert "scenario.toml" in caught.value.where
 
 
+def test_a_disk_with_a_count_is_so_many(tmp_path: Path) -> None:
+    path = tmp_path / "many.toml"
+    path.write_text(
+        GOOD.replace('name = "a"\n', 'name = "lun"\ncount = 3\n').replace(
+            '"a", "b"', '"lun-2", "b"'
+        )
+    )
+    scenario = load_scenario(path)
+    assert [disk.name for disk in scenario.disks] == ["lun-1", "lun-2", "lun-3", "b"]
+    assert scenario.layers[0].on == ("lun-2", "b")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.toml"):
         load_scenario(tmp_path / "nowhere.toml")
