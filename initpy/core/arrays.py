@@ -8,7 +8,7 @@ the number of members that are there is known, unless mdadm was asked
 from collections.abc import Iterable
 
 from initpy.core.definitions import Layer
-from initpy.core.devices import Device, DeviceGraph
+from initpy.core.devices import Device, partitions
 from initpy.core.instance import Instance
 from initpy.core.state import State
 
@@ -17,29 +17,6 @@ LAYER = Layer.MD
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2, "raid10": None}
 NEWCOMER = "INITPY_NEWCOMER"  # a member that came after the kernel had refused the start
 PARITY = ("raid4", "raid5", "raid6")
-
-
-def inside_member(devices: DeviceGraph, partition: Device) -> bool:
-    """True for a partition of a disk that is a member as a whole: it is reached by the array.
-
-    Metadata at the end of a disk leaves the array's partitions visible on each
-    member; a file system mounted there would change one copy behind md's back.
-    """
-    if partition.properties.get("DEVTYPE") != "partition":
-        return False
-    disks = filter(None, map(devices.get, partition.slaves))
-    return any(
-        disk.properties.get("ID_FS_USAGE") == "raid"
-        and not any(
-            each.properties.get("ID_FS_USAGE") == "raid" for each in _partitions(devices, disk)
-        )
-        for disk in disks
-    )
-
-
-def _partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
-    above = devices.holders(disk.name)
-    return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
 
 
 def partition_instead(state: State, instance: Instance) -> str | None:
@@ -52,7 +29,7 @@ def partition_instead(state: State, instance: Instance) -> str | None:
     wanted, disk = instance.definition.yields, state.device(instance)
     if wanted is None or disk is None or state.settings.layer(LAYER).named:
         return None
-    seen = _partitions(state.devices, disk)
+    seen = partitions(state.devices, disk)
     found = next((each.name for each in seen if wanted.accepts(each.properties)), None)
     if found is None and set(disk.properties.get("partitions", "").split()) - {
         each.name for each in seen

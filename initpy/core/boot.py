@@ -12,7 +12,7 @@ where another one stopped (R5).
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from initpy.core import degraded, failing, mounting, partial, pausing, questions, roles
+from initpy.core import degraded, failing, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import JobDefinition, Strategy
 from initpy.core.devices import Device, DeviceGraph
@@ -180,8 +180,7 @@ class Boot:
         before = state.devices.get(device.name)
         state.devices.update(device)
         self._look_at_all(roles.refresh(state, device.name))
-        if state.stuck:
-            self._look_at_all(degraded.changed(state, device.name))
+        self._look_at_all(degraded.changed(state, device.name))
         self._look_at(device.name, before)
         self._unlocker.device_changed(state, device)
 
@@ -221,10 +220,10 @@ class Boot:
         if self._lvm is not None:
             self._lvm.forget(state, before)
         self._look_at_all(roles.refresh(state, name))
-        degraded.changed(state, name)
+        self._look_at_all(degraded.changed(state, name))
         for instance in state.by_subject.get(name, ()):
             drop_prompt(state, instance, f"{name} is gone")
-            questions.drop(state, instance, f"{name} is gone")
+            degraded.drop_question(state, instance, f"{name} is gone")
             self._unlocker.forget(state, instance)
             degraded.forget(state, instance)
             instance.failures, instance.published, instance.succeeded = 0, False, False
@@ -268,7 +267,7 @@ class Boot:
         if instance is None:
             event.secret.wipe()
         elif instance.definition.strategy is Strategy.DEGRADED_START:
-            questions.answered(self._state, instance, event)
+            degraded.answered(self._state, instance, event)
         else:
             self._unlocker.answered(self._state, instance, event)
 
@@ -282,7 +281,7 @@ class Boot:
             self._settle_dirty()
             if self._may_start():
                 next_prompt(state, self._unlocker)
-                questions.settle(state)
+                degraded.ask(state)
             self._hand_over_when_ready()
             failing.check(state)
             if not state.dirty:
@@ -309,7 +308,7 @@ class Boot:
         drop_prompt(self._state, instance, instance.reason)
         if instance.state is not JobState.FAILED:
             self._unlocker.let_go(self._state, instance)
-        questions.drop(self._state, instance, instance.reason)
+        degraded.drop_question(self._state, instance, instance.reason)
         self._state.deadlines.pop(degraded.deadline_name(instance), None)
         if self._lvm is not None:
             self._lvm.wake(self._state)
@@ -343,7 +342,7 @@ class Boot:
         for key in tuple(state.prompts):
             drop_prompt(state, state.instances[key], "the root file system is mounted")
         for key in tuple(state.questions):
-            questions.drop(state, state.instances[key], "the root file system is mounted")
+            degraded.drop_question(state, state.instances[key], "the root file system is mounted")
         degraded.record(state)
         self._unlocker.wipe(state)
         state.act(HandOver(SYSROOT, state.settings.init))

@@ -1,22 +1,12 @@
-"""Degraded starts: each incomplete array has its own timer (R7, R8, R9).
+"""Starts without missing members: the timers' names, and the way to what deals with arrays.
 
-An array that another host made is started without its missing members only as
-the last way to a root that is asked for by a UUID, which no other host's file
-system has: what is on an array is not known before it is started. It waits
-twice as long, so that the arrays of this host, and what they reveal, come
-first. An array that people named (rd.md.uuid=, mdadm.conf) is not foreign.
+Most boots have no array that lacks a member: `incomplete` and `questions` are
+imported when one does.
 """
 
-from initpy.core import arrays
-from initpy.core.actions import Record
-from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
-from initpy.core.devices import Device
-from initpy.core.events import JobEnded
-from initpy.core.instance import Instance, Stimulus
-from initpy.core.running import ended as ended_as_usual
-from initpy.core.running import start
-from initpy.core.settings import Degraded
+from initpy.core.events import Answered, JobEnded
+from initpy.core.instance import Instance
 from initpy.core.state import State
 
 # What has a timer of its own and starts without the rest when it runs out.
@@ -29,7 +19,6 @@ DELAYED = (
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the timer again.
 GRACE_SECONDS = 5.0
-FOREIGN_FACTOR = 2.0
 
 
 def deadline_name(instance: Instance) -> str:
@@ -38,113 +27,61 @@ def deadline_name(instance: Instance) -> str:
 
 
 def step(state: State, instance: Instance) -> None:
-    """An array has members but has not started: wait for the rest, then start without."""
-    name = deadline_name(instance)
-    device = state.device(instance)
-    if device is None or instance.key in state.questions:
-        return
-    members = state.devices.slaves(device.name)
-    if not members:
-        # mdadm has made the array but not yet given it its first member.
-        instance.reason = "has no member yet"
-        state.deadlines.pop(name, None)
-        return
-    foreign = is_foreign(state, members)
-    if why := _forbidden(state, foreign):
-        state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
-        state.move(instance, Stimulus.NOT_WANTED, why)
-        return
-    deadline = _deadline(state, instance, device, foreign)
-    instance.reason = f"{arrays.has(device, members)}; waits for the others"
-    due = deadline is not None and deadline.over(state.now)
-    # A start that failed is tried again at once: its timer has run out already.
-    if not (due or instance.failures or instance.key in state.forced):
-        return
-    state.deadlines.pop(name, None)
-    state.forced.discard(instance.key)
-    if state.settings.md_degraded is Degraded.ASK and instance.key not in state.agreed:
-        state.questions[instance.key] = deadline or _timer(state, instance, device, foreign)
-        instance.reason = f"{arrays.has(device, members)}; waits for an answer"
-        return
-    state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
-    start(state, instance)
+    """An array that does not run is ready to be started without its missing members."""
+    from initpy.core import incomplete
 
-
-def is_foreign(state: State, members: tuple[Device, ...]) -> bool:
-    """True for an array of another host that people have not named."""
-    policy = state.settings.layers.get(arrays.LAYER)
-    named = policy is not None and policy.named
-    return not named and any(each.properties.get("MD_FOREIGN") == "yes" for each in members)
-
-
-def _forbidden(state: State, foreign: bool) -> str:
-    """Why the array must not be started without its missing members; empty when it may."""
-    if state.settings.md_degraded is Degraded.NO:
-        return "rd.md.degraded=no: members are missing"
-    root = state.settings.root
-    if foreign and not (root is not None and root.is_unique):
-        return "belongs to another host, and root= is no UUID (name it with rd.md.uuid=)"
-    return ""
-
-
-def _timer(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline:
-    seconds = state.settings.md_timeout * (FOREIGN_FACTOR if foreign else 1.0)
-    return Deadline(deadline_name(instance), seconds, GRACE_SECONDS, device.name)
-
-
-def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline | None:
-    """The array's timer; made when the array is first seen incomplete, not after a failure."""
-    name = deadline_name(instance)
-    deadline = state.deadlines.get(name)
-    wanted = _timer(state, instance, device, foreign)
-    if deadline is None and not instance.failures:
-        deadline = state.deadlines[name] = wanted
-    elif deadline is not None and deadline.duration < wanted.duration:
-        # A member has turned out to be foreign after the array was seen.
-        more, deadline.duration = wanted.duration - deadline.duration, wanted.duration
-        deadline.extend(deadline.left(state.now) + more, state.now)
-    return deadline
+    incomplete.step(state, instance)
 
 
 def ended(state: State, instance: Instance, event: JobEnded) -> None:
-    """mdadm has ended; when the kernel refused the start, the array's own facts tell why."""
-    device = state.device(instance)
-    if event.status and device is not None:
-        state.stuck.add(device.name)
-        if why := arrays.refusal(device, state.devices.slaves(device.name)):
-            event = event._replace(error=why)
-            instance.failures = instance.definition.tries - 1  # the same would be said again
-    ended_as_usual(state, instance, event)
+    """The start has worked, or was refused."""
+    from initpy.core import incomplete
+
+    incomplete.ended(state, instance, event)
+
+
+def changed(state: State, name: str) -> list[str]:
+    """A device has come, changed or gone; the arrays that may have to let it in."""
+    if not state.stuck:
+        return []
+    from initpy.core import incomplete
+
+    return incomplete.changed(state, name)
 
 
 def forget(state: State, instance: Instance) -> None:
-    """The array is gone, or runs: nothing that was waited for or agreed counts any more."""
+    """The array is gone: nothing that was waited for or agreed counts any more."""
     state.deadlines.pop(deadline_name(instance), None)
     state.forced.discard(instance.key)
     state.agreed.discard(instance.key)
 
 
-def changed(state: State, name: str) -> list[str]:
-    """Mark the arrays that this member must join but cannot; those that were marked.
-
-    An array whose start the kernel has refused takes no member any more
-    (md_add_new_disk in drivers/md/md.c): it is stopped, and all of them are
-    offered to mdadm again. Whatever happens to such an array may let members go on.
-    """
-    device, marked = state.devices.get(name), []
-    if name in state.stuck:
-        if device is None or not arrays.is_stuck(device):
-            state.stuck.discard(name)
-        state.touch_all(state.pending[Strategy.RUN].values())
-    for each in tuple(state.stuck) if device is not None else ():
-        if arrays.lacks(state, each, name):
-            state.devices.publish(each, {arrays.NEWCOMER: name})
-            marked.append(each)
-    return marked
-
-
 def record(state: State) -> None:
     """Leave word of the arrays that run degraded to the real system (R8)."""
-    lines = [arrays.line(each) for each in state.devices if arrays.missing(each)]
-    if lines:
-        state.act(Record("degraded", "".join(f"{line}\n" for line in sorted(lines))))
+    if any(each.properties.get("md/degraded", "0") not in ("", "0") for each in state.devices):
+        from initpy.core import incomplete
+
+        incomplete.record(state)
+
+
+def ask(state: State) -> None:
+    """Put the next question to people, or take one back (rd.md.degraded=ask)."""
+    if state.questions:
+        from initpy.core import questions
+
+        questions.settle(state)
+
+
+def answered(state: State, instance: Instance, event: Answered) -> None:
+    """A person has answered a question."""
+    from initpy.core import questions
+
+    questions.answered(state, instance, event)
+
+
+def drop_question(state: State, instance: Instance, reason: str) -> None:
+    """The question about this array, if there is one, is not to be answered any more."""
+    if instance.key in state.questions:
+        from initpy.core import questions
+
+        questions.drop(state, instance, reason)

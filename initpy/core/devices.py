@@ -140,3 +140,27 @@ class DeviceGraph:
                 seen.add(name)
                 pending.extend(self._devices[name].slaves)
         return False
+
+
+def partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
+    """The partitions of a disk that are known."""
+    above = devices.holders(disk.name)
+    return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
+
+
+def inside_member(devices: DeviceGraph, partition: Device) -> bool:
+    """True for a partition of a disk that is a member as a whole: it is reached by the array.
+
+    Metadata at the end of a disk leaves the array's partitions visible on each
+    member; a file system mounted there would change one copy behind md's back.
+    """
+    if partition.properties.get("DEVTYPE") != "partition":
+        return False
+    disks = filter(None, map(devices.get, partition.slaves))
+    return any(
+        disk.properties.get("ID_FS_USAGE") == "raid"
+        and not any(
+            each.properties.get("ID_FS_USAGE") == "raid" for each in partitions(devices, disk)
+        )
+        for disk in disks
+    )

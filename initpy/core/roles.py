@@ -7,8 +7,7 @@ they mean. Whatever is meant carries a mark, which the job files match.
 """
 
 from initpy.core import groups
-from initpy.core.arrays import inside_member
-from initpy.core.devices import Device
+from initpy.core.devices import Device, inside_member
 from initpy.core.settings import DeviceSpec, Naming
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer

@@ -1,6 +1,5 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
-from initpy.core import arrays
 from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
@@ -65,7 +64,7 @@ def _unready(instance: Instance) -> str:
 def _wait(state: State, instance: Instance) -> bool:
     if why := state.unwanted(instance):
         state.move(instance, Stimulus.NOT_WANTED, why)
-    elif (partition := arrays.partition_instead(state, instance)) is not None:
+    elif (partition := _partition_instead(state, instance)) is not None:
         return _yield(state, instance, partition)
     elif (due := instance.since + instance.definition.delay) > state.now:
         if not state.timers.armed(Timer.RETRY, instance.key):
@@ -77,6 +76,15 @@ def _wait(state: State, instance: Instance) -> bool:
         instance.reason = _unready(instance)
         return False
     return True
+
+
+def _partition_instead(state: State, instance: Instance) -> str | None:
+    device = state.device(instance)
+    if instance.definition.yields is None or not (device and "partitions" in device.properties):
+        return None
+    from initpy.core import arrays  # seldom needed
+
+    return arrays.partition_instead(state, instance)
 
 
 def _yield(state: State, instance: Instance, partition: str) -> bool:
@@ -102,10 +110,18 @@ def run_now(state: State, instance: Instance) -> None:
     """The plain strategy: run as soon as nothing has to end before."""
     if (name := state.awaits_job(instance)) is not None:
         instance.reason = f"waits for {name} to end"
-    elif state.stuck and (name := arrays.stuck_array(state, instance)) is not None:
+    elif (name := _stuck_array(state, instance)) is not None:
         instance.reason = f"waits until {name}, which could not start without it, is stopped"
     else:
         start(state, instance)
+
+
+def _stuck_array(state: State, instance: Instance) -> str | None:
+    if not state.stuck:
+        return None
+    from initpy.core import arrays
+
+    return arrays.stuck_array(state, instance)
 
 
 def start(
