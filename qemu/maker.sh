@@ -69,10 +69,49 @@ stop_dirty() {
     done
 }
 
+# waiting_for TEST...: until a test(1) holds, for some seconds
+waiting_for() {
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        test "$@" && return 0
+        sleep 0.5
+    done
+    echo "still not so: $*" >&2
+    return 1
+}
+
+# cached BACKING CACHE: bcache0 of two disks
+cached() {
+    /usr/sbin/modprobe bcache
+    make-bcache --bucket 64k -B "$1" -C "$2" >/dev/null
+    echo "$1" >/sys/fs/bcache/register
+    echo "$2" >/sys/fs/bcache/register
+    waiting_for -b /dev/bcache0
+}
+
+# uncached: take it apart
+uncached() {
+    echo 1 >/sys/block/bcache0/bcache/stop
+    waiting_for ! -e /sys/block/bcache0
+    for set in /sys/fs/bcache/*-*; do
+        echo 1 >"$set/stop"
+        waiting_for ! -e "$set"
+    done
+}
+
 # further PATH CONTENT: a file for the next file system that is filled, its content in base64
 further() {
     mkdir -p "/run/further${1%/*}"
     echo "$2" | base64 -d >"/run/further$1"
+}
+
+# program PATH: a program and the libraries it needs, as `further`; ld.so(8) tells which
+program() {
+    LD_TRACE_LOADED_OBJECTS=1 "$1" | sed -n 's/.*[[:space:]]\(\/[^ ]*\) (0x.*/\1/p' >/run/needed
+    echo "$1" >>/run/needed
+    while read -r file; do
+        mkdir -p "/run/further${file%/*}"
+        cp -L "$file" "/run/further$file"
+    done </run/needed
 }
 
 # fill TYPE DEVICE FROM SUBVOLUME: a folder (or nothing) and further files onto a file system

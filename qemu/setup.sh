@@ -18,6 +18,7 @@ needs() {
 /usr/sbin/cryptsetup cryptsetup-bin
 /usr/sbin/lvm lvm2
 /usr/sbin/dmsetup dmsetup
+/usr/sbin/make-bcache bcache-tools
 /usr/sbin/thin_check thin-provisioning-tools
 /usr/lib/systemd/systemd-udevd udev
 /usr/bin/kmod kmod

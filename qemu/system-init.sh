@@ -32,6 +32,10 @@ while read -r source target type options _; do
     fact "$prefix.options" "$options"
 done </proc/mounts
 
+# What a scenario has the real system do first; its facts count before those below.
+# shellcheck disable=SC1091
+[ -r /lab/run ] && . /lab/run
+
 arrays=0
 for md in /sys/block/md*/md; do
     [ -d "$md" ] || continue

@@ -16,14 +16,15 @@ MAKER_INIT = PROJECT / "qemu" / "maker.sh"
 _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
-    "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "e2fsprogs",
-    "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools", "util-linux",
+    "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "bcache-tools",
+    "e2fsprogs", "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools", "util-linux",
     "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
-    "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs", "/usr/sbin/mkfs.btrfs",
-    "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs", "/usr/sbin/mkfs.vfat",
+    "make-bcache", "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs",
+    "/usr/sbin/mkfs.btrfs", "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs",
+    "/usr/sbin/mkfs.vfat",
 )  # fmt: skip
 MAKER_DRIVERS = (
     "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",

@@ -59,6 +59,10 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield from _luks(writer, layer)
     elif layer.kind == "lvm":
         yield from _volume(writer, layer)
+    elif layer.kind == "bcache":
+        yield f"cached {' '.join(writer.below(layer))}"
+        writer.devices[layer.name] = "/dev/bcache0"
+        writer.down.append("uncached")
     elif layer.kind == "partitions":
         yield from _partitions(writer, layer)
     else:
@@ -214,6 +218,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
     for path, content in layer.files:
         yield f"further {_words(path)} {encryption.coded(content)}"
+    for program in layer.programs:
+        yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]

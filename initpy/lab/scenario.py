@@ -95,6 +95,7 @@ class Layer:
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
     files: tuple[tuple[str, str], ...] = ()  # further files on the file system
+    programs: tuple[str, ...] = ()  # further programs there, with their libraries
     profile: str = ""  # of a btrfs over several devices
     subvolume: str = ""  # of a btrfs: where what it holds is
     header: str = ""  # where a detached LUKS header is: a disk, or "file system:/path"

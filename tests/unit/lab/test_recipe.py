@@ -60,3 +60,27 @@ def test_the_script_is_one_that_busybox_reads() -> None:
         ["busybox", "sh", "-n"], input=script(NESTED, "").encode(), check=False, capture_output=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("", "lvm lvcreate -q -y -Zn -Wn  -L 8388608b -n root vg0"),
+        ("striped", "--type striped -i 2 -L 8388608b -n root vg0"),
+        ("raid1", "--type raid1 -m 1 --nosync -L 8388608b -n root vg0"),
+        ("thin", "--type thin -V 8388608b -n root vg0/pool"),
+        ("cachevol", "lvconvert -q -y --type cache --cachevol fast vg0/root"),
+        ("cachepool", '--type cache-pool -L 16m -n fast vg0 "$(disk b)"'),
+    ],
+)
+def test_a_logical_volume_is_made_as_its_type_asks(kind: str, line: str) -> None:
+    layer = Layer("lvm", "root", ("a", "b"), group="vg0", size=8 << 20, type=kind)
+    assert line in script(recipe(layer), "")
+
+
+def test_a_cached_disk_is_taken_apart_again() -> None:
+    text = script(recipe(Layer("bcache", "joint", ("a", "b")), Layer("ext4", "", ("joint",))), "")
+    lines = text.splitlines()
+    assert lines[0] == 'cached "$(disk a)" "$(disk b)"'
+    assert lines[1].endswith(" /dev/bcache0")
+    assert lines[-1] == "uncached"
