@@ -45,17 +45,19 @@ def _from_state(state: State) -> Iterator[Advice]:
             (("cat /proc/partitions", "the disks that the kernel knows"),),
         )
     root = state.settings.root
-    if root is not None and not state.by_role:
+    searched = root is not None and not state.by_role
+    near = None
+    if root is not None and searched:
         near = min(filter(None, (nearest(root, each) for each in disks)), default=None)
-        if near is not None:
-            yield Advice(
-                f"Is there a typing error in root=? There is {near.name}. Change it in the boot "
-                "loader's menu."
-            )
-        elif disks:
-            yield Advice(f"No device is called {root}: compare it with the names above.")
+    if near is not None:
+        yield Advice(
+            f"Is there a typing error in root=? There is {near.name}. Change it in the boot "
+            "loader's menu."
+        )
     for instance in sorted(state.instances.values(), key=lambda each: each.key):
         yield from _about(state, instance)
+    if searched and near is None and disks:
+        yield Advice(f"No device is called {root}: compare it with the names above.")
 
 
 def _about(state: State, instance: Instance) -> Iterator[Advice]:

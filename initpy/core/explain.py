@@ -187,7 +187,7 @@ class _Explainer:
                 parts.append("asked for after the others")
             if not state.settings.volumes:
                 parts.append("a candidate, since no volume was named")
-        if instance.failures and instance.state is not JobState.DONE:
+        if instance.failures and instance.definition.strategy is not Strategy.UNLOCK:
             parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
         clock = state.deadlines.get(deadline_name(instance))
         left = None

@@ -10,7 +10,7 @@ from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
 from initpy.core.timers import Timer
-from initpy.core.unlock import WRONG_PASSPHRASE, Source, Unlocker
+from initpy.core.unlock import WRONG_PASSPHRASE, Source, Unlocker, specification
 
 NOTICE_SECONDS = 10.0
 MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
@@ -204,8 +204,8 @@ def reply_to_unlock(state: State, unlocker: Unlocker, instance: Instance, event:
         text = "that does not open it"
     else:
         text = event.error or f"failed with status {event.status}"
-    done = event.status == 0
-    state.act(Reply(request, done, f"{instance.subject}: {'unlocked' if done else text}"))
+    done, name = event.status == 0, specification(state, instance).name
+    state.act(Reply(request, done, f"{name}: {'unlocked' if done else text}"))
 
 
 def try_again(state: State, unlocker: Unlocker, why: str) -> None:

@@ -1,6 +1,7 @@
 """The images the lab boots, built once for each state of what goes into them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.image.build import BuildRequest, build, with_recipe
@@ -82,23 +83,31 @@ def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> 
     return request.output
 
 
-def image_under_test(kernel: Kernel, progress: Progress) -> Path:
-    """The generic image of this checkout, as `initpy build` makes it."""
+def image_under_test(kernel: Kernel, progress: Progress, without: tuple[str, ...] = ()) -> Path:
+    """The generic image of this checkout, as `initpy build` makes it, or one that lacks drivers."""
     given = os.environ.get("INITPY_LAB_IMAGE")
     if given:
         return Path(given)
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
-    key = tree_digest(roots, (kernel.version, tool_versions()))
+    key = tree_digest(roots, (kernel.version, tool_versions(), *without))
+    kind = "lacking" if without else "initpy"
     # What `initpy build` makes when it is given nothing but the kernel.
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
-        output=cache_folder("images") / f"initpy-{key}.img",
+        output=cache_folder("images") / f"{kind}-{key}.img",
         jobs=(PROJECT / "jobs",),
     )
     recipe = load_recipe(PROJECT / "build" / "generic.toml")
-    return _cached("initpy", with_recipe(request, recipe), "the image under test", progress)
+    request = with_recipe(request, recipe)
+    if without:
+        kept = tuple(name for name in request.recipe_drivers if name not in without)
+        request = replace(
+            request, recipe_drivers=kept, recipe_without=(*request.recipe_without, *without)
+        )
+    what = f"an image without {', '.join(without)}" if without else "the image under test"
+    return _cached(kind, request, what, progress)
 
 
 def _prune(kind: str) -> None:

@@ -32,6 +32,7 @@ _CONTROLLERS = {
     "virtio": (),
     "nvme": (),
     "scsi": ("-device", "virtio-scsi-pci,id=scsi"),
+    "megasas": ("-device", "megasas,id=megasas"),
     "ahci": ("-device", "ich9-ahci,id=ahci"),
     "usb": ("-device", "qemu-xhci,id=usb"),
 }
@@ -39,6 +40,7 @@ _DRIVERS = {
     "virtio": "virtio-blk-pci",
     "nvme": "nvme",
     "scsi": "scsi-hd",
+    "megasas": "scsi-hd",
     "ahci": "ide-hd",
     "usb": "usb-storage",
 }

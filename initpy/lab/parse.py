@@ -16,7 +16,7 @@ from initpy.lab.scenario import (
 )
 from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
 
-BUSES = ("virtio", "scsi", "nvme", "ahci", "usb")
+BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
 CONTAINERS = ("imsm", "ddf")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
@@ -40,6 +40,7 @@ def load_scenario(path: Path) -> Scenario:
     disks = _disks(top)
     image = top.table("image")
     files = image.table("files").pairs()
+    without = image.strings("without")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -55,7 +56,7 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits,
+        slow, damages, tools, limits, without,
     )  # fmt: skip
 
 

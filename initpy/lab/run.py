@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +55,8 @@ class Bench:
     kernel: Kernel
     image: Path
     accelerator: tuple[str, ...]
+    # By the drivers that they lack, for the scenarios that are about that.
+    lacking: Mapping[tuple[str, ...], Path] = field(default_factory=dict)
 
     @property
     def patience(self) -> float:
@@ -86,8 +88,13 @@ def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -
     built = image or image_under_test(kernel, progress)
     if not built.is_file():
         raise LabError(f"{built}: no such image")
+    lacking = {
+        each.without: image_under_test(kernel, progress, each.without)
+        for each in scenarios
+        if each.without and image is None
+    }
     prepare_disks([scenario.recipe() for scenario in scenarios], kernel, progress)
-    return Bench(kernel, built, chosen)
+    return Bench(kernel, built, chosen, lacking)
 
 
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
@@ -170,10 +177,10 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
             files[disk.image] = File(file.read_bytes(), 0o600)
         else:
             drives.append(Drive(disk.name, file, disk.present, disk.bus))
-    initrd = bench.image
+    image = initrd = bench.lacking.get(scenario.without, bench.image)
     if files:
         initrd = folder / "initrd"
-        cpio.append(bench.image, [cpio.segment(files)], initrd)
+        cpio.append(image, [cpio.segment(files)], initrd)
     return MachineSpec(
         kernel=bench.kernel.image,
         initrd=initrd,

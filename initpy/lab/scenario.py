@@ -188,6 +188,7 @@ class Scenario:
     damages: tuple[Damage, ...] = ()
     tools: tuple[Tool, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
+    without: tuple[str, ...] = ()  # drivers that the image lacks
 
     @property
     def name(self) -> str:

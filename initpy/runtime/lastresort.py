@@ -1,13 +1,12 @@
 """When the engine cannot be kept alive: say so, and open a shell where that is allowed."""
 
 import os
-import time
 
 from initpy.config.settings import read_settings
 from initpy.core.settings import Emergency
 from initpy.runtime.pid1 import end
 from initpy.runtime.shell import COMMAND, ENVIRONMENT
-from initpy.runtime.supervisor import say
+from initpy.runtime.supervisor import count_down, say
 
 SLOW_RESTART = 10.0  # seconds between tries when there can be no shell
 
@@ -32,10 +31,8 @@ def give_up() -> int:
     except OSError:
         return 0
     if settings.emergency is not Emergency.WAIT:
-        how, delay = settings.emergency.value, settings.emergency_delay
-        say(f"{how} in {delay:.0f} s, as panic= or rd.emergency= asks for")
-        time.sleep(delay)  # to read the screen
-        end(how)
+        count_down(settings.emergency.value, round(settings.emergency_delay))
+        end(settings.emergency.value)
     if not settings.shell:
         return 0
     say("a shell; leave it with `exit` to have the engine started again")

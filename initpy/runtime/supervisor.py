@@ -24,6 +24,14 @@ ENVIRONMENT = {
 }
 
 
+ENDS = {
+    "reboot": syscalls.RB_AUTOBOOT,
+    "poweroff": syscalls.RB_POWER_OFF,
+    "halt": syscalls.RB_HALT_SYSTEM,
+}
+END_DELAY = 10  # seconds to read what has failed
+
+
 def say(text: str) -> None:
     """One line to the console, whatever state it is in."""
     try:
@@ -100,6 +108,50 @@ def main() -> None:
         stay(error)
 
 
+def asked_end(command_line: str) -> tuple[str, int] | None:
+    """What `panic=` and `rd.emergency=` ask for: how to end, after so many seconds.
+
+    Read here once more: the modules that know all parameters may be what has failed.
+    """
+    how, delay = "", 0
+    for word in command_line.partition(" -- ")[0].split():
+        key, _, value = word.partition("=")
+        if key == "panic":
+            with_sign = value.removeprefix("-")
+            delay = int(value) if with_sign.isascii() and with_sign.isdecimal() else delay
+        elif key == "rd.emergency" and value in ENDS:
+            how = value
+    if not how and not delay:
+        return None
+    return how or "reboot", max(delay, 0) if delay else END_DELAY
+
+
+def count_down(how: str, seconds: int) -> None:
+    """Time to read the screen, with a line now and then that says how much is left."""
+    for left in range(seconds, 0, -1):
+        if left <= 5 or left % 10 == 0 or left == seconds:
+            say(f"{how} in {left} s, as panic= or rd.emergency= asks for")
+        time.sleep(1)
+
+
+def end_as_asked() -> None:
+    """End the machine if people asked for that, counting down; come back if they did not."""
+    try:
+        with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
+            asked = asked_end(file.read())
+    except OSError:
+        return
+    if asked is None:
+        return
+    how, delay = asked
+    count_down(how, delay)
+    os.sync()
+    try:
+        syscalls.reboot(ENDS[how])
+    except OSError as error:
+        say(f"cannot {how}: {error.strerror}")
+
+
 def stay(error: BaseException) -> None:
     """Show what has failed and go on as PID 1: if it ended, the kernel would panic."""
     try:
@@ -113,6 +165,7 @@ def stay(error: BaseException) -> None:
     except OSError:
         pass
     say("initpy has failed; the lines above say where. Press Ctrl-Alt-Del to restart.")
+    end_as_asked()
     while True:
         try:
             os.waitpid(-1, 0)

@@ -87,6 +87,8 @@ def test_the_last_root_wins() -> None:
     [
         ("rd.timeout=20", 20.0),
         ("rootdelay=20", 20.0),
+        ("rootdelay=0", 90.0),  # no delay is asked for: neither haste nor endless patience
+        ("rd.timeout=0", None),
         ("rootwait=20", 20.0),
         ("rd.timeout=0", None),
         ("rootwait", None),  # the kernel's: indefinitely

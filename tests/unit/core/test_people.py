@@ -251,11 +251,11 @@ def test_r24_unlock_takes_a_key_and_answers_when_it_was_tried(name: str) -> None
     assert replies(desk) == []
     desk.end("luks-open@sda", 2)
     assert [(each.done, each.text) for each in replies(desk)] == [
-        (False, "sda: that does not open it")
+        (False, "luks-u-1: that does not open it")
     ]
     give_key(desk, name)
     desk.end("luks-open@sda")
-    assert replies(desk)[-1].text == "sda: unlocked"
+    assert replies(desk)[-1].text == "luks-u-1: unlocked"
 
 
 def test_r24_unlock_works_when_all_tries_are_used() -> None:

@@ -44,11 +44,11 @@ def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.parametrize(
     ("command_line", "done"),
     [
-        ("panic=5", ["sleep 5", "reboot"]),
-        ("panic=-1", ["sleep 0", "reboot"]),
-        ("rd.emergency=reboot", ["sleep 10", "reboot"]),
-        ("rd.emergency=poweroff", ["sleep 10", "poweroff"]),
-        ("rd.emergency=halt panic=2", ["sleep 2", "halt"]),
+        ("panic=5", [*["sleep 1"] * 5, "reboot"]),
+        ("panic=-1", ["reboot"]),
+        ("rd.emergency=reboot", [*["sleep 1"] * 10, "reboot"]),
+        ("rd.emergency=poweroff", [*["sleep 1"] * 10, "poweroff"]),
+        ("rd.emergency=halt panic=2", [*["sleep 1"] * 2, "halt"]),
         ("rd.shell=0", []),
     ],
 )
