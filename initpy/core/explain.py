@@ -82,7 +82,9 @@ class _Explainer:
         root = state.settings.root
         if SYSROOT in state.mounted:
             return "mounted", state.refused or f"from {state.mounted[SYSROOT]}"
-        word = "waited for in vain" if state.failed else "waiting"
+        word = "waiting"
+        if state.failed:
+            word = "not mounted" if state.by_role else "not found"
         if root is None:
             return word, "the command line has no root=: add one, e.g. root=UUID=…"
         if (why := roles.why_not(state)) is not None:

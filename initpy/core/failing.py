@@ -1,5 +1,7 @@
 """The root-wait clock, what holds each deadline, and what happens when root does not come."""
 
+import math
+
 from initpy.core import degraded, mounting
 from initpy.core.actions import EndBoot, LookAgain, OpenShell, Reply, ShowFailure
 from initpy.core.deadlines import Deadline
@@ -191,7 +193,7 @@ def count_down(state: State) -> None:
     if end.held:
         state.timers.start(Timer.COUNTDOWN, "", state.now + 1.0)
         return
-    state.report(f"{state.settings.emergency.value} in {end.left(state.now):.0f} s")
+    state.report(f"{state.settings.emergency.value} in {math.ceil(end.left(state.now))} s")
     _arm_countdown(state, end)
 
 
