@@ -104,14 +104,7 @@ class Consoles:
         what was open then is dead: it is opened again.
         """
         console.lent = False
-        try:
-            fresh = os.open(console.path, FLAGS)
-        except OSError:
-            fresh = -1
-        if fresh >= 0:
-            self._loop.remove_writer(console.descriptor)
-            os.dup2(fresh, console.descriptor, inheritable=False)
-            os.close(fresh)
+        self._open_again(console)
         console.modes = _silence(console.descriptor) or console.modes
         if self._prompt is not None:
             self.ask(self._prompt)
@@ -123,6 +116,15 @@ class Consoles:
             _forget(console)
             if console.modes is not None:
                 _set_modes(console.descriptor, console.modes)
+
+    def _open_again(self, console: Console) -> None:
+        try:
+            fresh = os.open(console.path, FLAGS)
+        except OSError:
+            return
+        self._loop.remove_writer(console.descriptor)
+        os.dup2(fresh, console.descriptor, inheritable=False)
+        os.close(fresh)
 
     def _typed(self, console: Console) -> None:
         try:

@@ -53,10 +53,11 @@ from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import Journal
 from initpy.runtime.mounts import further, mount_first, mount_root, mounted_at, mounted_below
 from initpy.runtime.processes import Processes, end_kernel_helpers
-from initpy.runtime.shell import Shell
+from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
 
 ALIVE_SECONDS = 5.0
+PATIENCE_WITH_UDEV = 120.0
 CRYPTTAB = "/etc/crypttab"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 RUN = "/run/initpy"
@@ -75,12 +76,13 @@ class Engine:
         self._orders = orders
         self._journal = Journal()
         self._udev = Udev()
+        kill_left_over()  # before the consoles are opened: it would hang them up
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended)
         self._fetcher = Fetcher(self.take)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
-        self._next_look = 0.0
+        self._looking, self._looked = False, self._loop.time()
         self._mounting: set[tuple[str, int]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -178,7 +180,7 @@ class Engine:
             case ShowFailure():
                 self._show_failure(action)
             case LookAgain():
-                self._loop.call_soon(self._look_again)
+                self._spawn(self._look_again())
             case OpenShell(stop):
                 self._shell.open(stop)
             case EndBoot(how, reason):
@@ -215,14 +217,20 @@ class Engine:
                 raise
             self.take(self._udev.present())  # events were lost: what is there now counts (R2)
 
-    def _look_again(self) -> None:
-        """Costs time with every device that there is: a twentieth of it at most is spent on it."""
-        began = self._loop.time()
-        if began < self._next_look:
+    async def _look_again(self) -> None:
+        """One device after the other, so that people do not have to wait.
+
+        Not while udev is at work, which would be done twice; but it may hang, so not for ever.
+        """
+        now = self._loop.time()
+        if self._looking or (self._udev.busy() and now < self._looked + PATIENCE_WITH_UDEV):
             return
-        for event in tuple(self._udev.missed()):
-            self.take(event)
-        self._next_look = began + 20 * (self._loop.time() - began)
+        self._looking, self._looked = True, now
+        for event in self._udev.missed():
+            if event is not None:
+                self.take(event)
+            await asyncio.sleep(0)
+        self._looking = False
 
     # Processes and mounts
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ ENVIRONMENT = {
 }
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
 COMMANDS = "initpy status | unlock | retry | wait | journal (--help explains each)"
+END_SECONDS = 2.0  # for a shell that was killed
 PID_FILE = "/run/initpy/shell.pid"
 
 
@@ -28,7 +30,6 @@ class Shell:
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
-        kill_left_over()
 
     def open(self, stop: str = "") -> None:
         """Open it unless it is open. `stop`: the boot waits for it, and says this."""
@@ -96,7 +97,17 @@ def kill_left_over() -> None:
             pid = int(file.read())
     except (OSError, ValueError):
         return
+    try:
+        end = os.pidfd_open(pid)
+    except OSError:
+        end = -1
     _kill(pid)
+    if end >= 0:
+        # Its end hangs the console up, for whoever has opened it before.
+        poll = select.poll()
+        poll.register(end, select.POLLIN)
+        poll.poll(END_SECONDS * 1000)
+        os.close(end)
     _forget()
 
 

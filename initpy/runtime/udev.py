@@ -23,6 +23,7 @@ ARRAY_ATTRIBUTES = (
     "md/resync_start",
 )  # fmt: skip
 # Many devices may appear at once; the kernel's default buffer holds a few hundred events.
+QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 DMSETUP = "/usr/sbin/dmsetup"
 # A device at which udev's workers die each time is left alone after so many.
 MOST_FAILURES = 3
@@ -85,8 +86,11 @@ class Udev:
         self._known = {each.name: each for each in devices}
         return Enumerated(devices)
 
-    def missed(self) -> Iterator[DeviceChanged | DeviceRemoved]:
-        """What has changed without an event having told; what udev does not know is announced."""
+    def missed(self) -> Iterator[DeviceChanged | DeviceRemoved | None]:
+        """What has changed without an event having told; what udev does not know is announced.
+
+        Each device takes a moment: one step is one device, None when nothing is new about it.
+        """
         from initpy.runtime import coldplug  # rare
 
         lost: list[str] = []
@@ -97,12 +101,19 @@ class Udev:
                 lost.append(each.sys_path)
             elif (device := as_device(each)) != self._known.get(device.name):
                 yield self._noted(device)
+                continue
+            yield None
         for name in self._known.keys() - there:
-            yield self._gone(name)
+            if not os.path.exists(f"/sys/class/block/{name.replace('/', '!')}"):
+                yield self._gone(name)
         self._looks += 1
         if self._looks <= MOST_FAILURES:  # for some there is no driver
             lost += coldplug.carriers()
         coldplug.announce(lost)
+
+    def busy(self) -> bool:
+        """Whether udev still has something to tell."""
+        return os.path.exists(QUEUE)
 
     def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
         """The present state of a device and of what stands on it: no event tells of all changes."""
