@@ -46,7 +46,8 @@ class Fetch(NamedTuple):
 
     From a file on a device (mounted for that moment only), from the bytes of a
     device, or from what a program prints. With `keep` it becomes that file,
-    else a secret in the answer.
+    else a secret in the answer. With `check` the device's own LUKS2 header is
+    looked at, and it becomes that file only if the tool would write to it.
     """
 
     job: str
@@ -59,6 +60,7 @@ class Fetch(NamedTuple):
     program: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()  # of the program
     keep: str = ""
+    check: bool = False
 
 
 class Drop(NamedTuple):

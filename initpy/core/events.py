@@ -75,6 +75,7 @@ class Fetched(NamedTuple):
     number: int
     secret: Secret | None = None
     error: str = ""
+    path: str = ""  # of the file that a header has become
 
 
 class HandOverRefused(NamedTuple):

@@ -45,7 +45,8 @@ class Fetching:
     source: str = ""  # kernel name of the device that it was read from
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None
-    path: str = ""  # where cryptsetup finds a header
+    path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
+    error: str = ""  # why it is of no use
 
     def wipe(self) -> None:
         """Forget a key that has been read."""
@@ -109,6 +110,22 @@ class Sources:
         state.report(f"{name}: its header {header} is read", detail=True)
         return found
 
+    def own_header(self, state: State, instance: Instance, name: str) -> Fetching | None:
+        """The check of the header that a LUKS2 volume carries; None where there is no such one.
+
+        cryptsetup writes to the device when one of the two copies is damaged.
+        """
+        device = state.device(instance)
+        known = device.properties if device is not None else {}
+        if known.get("ID_FS_TYPE") != "crypto_LUKS" or known.get("ID_FS_VERSION") != "2":
+            return None
+        found = self._all.setdefault((instance.key, True), Fetching(None))
+        if found.stage is Stage.ABSENT and device is not None:
+            keep = f"{HEADERS}/{name}"
+            fetch = Fetch("", 0, device.node, keep=keep, check=True)
+            self._begin(state, instance, found, fetch, device.name)
+        return found
+
     def _candidate(self, state: State, found: Fetching) -> Device | None:
         """A device that answers to the name and has not been tried."""
         spec = found.device
@@ -117,13 +134,19 @@ class Sources:
         return next((each for each in state.devices if _usable(each, spec, found)), None)
 
     def _begin(
-        self, state: State, instance: Instance, found: Fetching, fetch: Fetch, source: str = ""
+        self,
+        state: State,
+        instance: Instance,
+        found: Fetching,
+        fetch: Fetch,
+        source: str = "",
     ) -> None:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
         found.tried.add(source)
         state.timers.cancel(Timer.ABSENT, instance.key)
-        state.timers.start(Timer.PATIENCE, instance.key, state.now + PATIENCE_SECONDS)
+        if not (fetch.keep or fetch.check):
+            state.timers.start(Timer.PATIENCE, instance.key, state.now + PATIENCE_SECONDS)
         state.act(fetch._replace(job=instance.key, number=found.number))
 
     def concerned(self, state: State, device: Device) -> list[Instance]:
@@ -168,8 +191,11 @@ class Sources:
             wanted = found.stage is Stage.READING and found.number == event.number
             if key == event.job and wanted:
                 found.stage = Stage.SPENT if event.error else Stage.READ
-                found.secret = event.secret
-                state.timers.cancel(Timer.PATIENCE, key)
+                found.secret, found.error = event.secret, event.error
+                if header:
+                    found.path = event.path or found.path
+                else:
+                    state.timers.cancel(Timer.PATIENCE, key)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()

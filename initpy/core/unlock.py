@@ -86,15 +86,15 @@ class Unlocker:
         memo, volume = self.of(instance), specification(state, instance)
         instance.idle = False
         header = self._header(state, instance, volume)
-        if header is not None and header.stage is not Stage.READ:
-            instance.idle = header.stage is not Stage.READING
-            instance.reason = f"its header {volume.header}: {header.stage.value}"
+        if header is not None and not self._usable_header(state, instance, volume, header):
             return
         source = self._next(state, instance, volume)
         if source is None:
             self._ask(state, instance, volume)
         elif (name := state.awaits_job(instance)) is not None:
             instance.reason = f"waits for {name} to end"
+        elif header is not None and header.stage is Stage.READING:
+            instance.reason = "its header is being checked"
         else:
             if memo.source is None:
                 self._take(state, instance, source)
@@ -102,8 +102,24 @@ class Unlocker:
 
     def _header(self, state: State, instance: Instance, volume: VolumeSpec) -> Fetching | None:
         if volume.header is None:
-            return None
+            return self.sources.own_header(state, instance, volume.name)
         return self.sources.header(state, instance, volume.header, volume.name)
+
+    def _usable_header(
+        self, state: State, instance: Instance, volume: VolumeSpec, header: Fetching
+    ) -> bool:
+        """False while there is no point in asking anybody."""
+        if volume.header is None:
+            if header.stage is not Stage.SPENT:
+                return True
+            instance.failures = instance.definition.tries
+            state.move(instance, Stimulus.GIVEN_UP, f"its LUKS2 header: {header.error}")
+            return False
+        if header.stage is Stage.READ:
+            return True
+        instance.idle = header.stage is not Stage.READING
+        instance.reason = f"its header {volume.header}: {header.stage.value}"
+        return False
 
     def _next(self, state: State, instance: Instance, volume: VolumeSpec) -> Source | None:
         """The source to use now; None when there is none but people."""
@@ -164,7 +180,7 @@ class Unlocker:
         key, options = self._key_words(instance, volume), volume.options
         if "--hash" in key:
             options = tuple(each for each in options if not each.startswith("--hash="))
-        if header is not None:
+        if header is not None and header.path:
             options = (f"--header={header.path}", *options)
         words = {"options": options, "key": key}
         command: list[str] = []
@@ -221,9 +237,18 @@ class Unlocker:
         if found is None or instance is None:
             return
         volume = specification(state, instance)
+        node = device.node if (device := state.device(instance)) else instance.subject
         if event.error:
-            what = f"its header {volume.header}" if found[1] else volume.key
+            what = f"its header {volume.header or f'on {node}'}" if found[1] else volume.key
             state.report(f"{volume.name}: {what} cannot be read: {event.error}")
+        elif event.path and volume.header is None:
+            state.report(
+                f"{volume.name}: one of the two LUKS2 headers on {node} is damaged; the other one "
+                f"is used, and nothing is written (cryptsetup repair {node} would mend it)"
+            )
+        if found[1] and event.error:
+            state.touch(instance)
+            return
         self._revive(state, instance)
         state.touch(instance)
 

@@ -53,14 +53,19 @@ class Fetcher:
                 os.unlink(path)
 
     def _read(self, action: Fetch) -> None:
-        secret, error = None, ""
+        secret, path, error = None, "", ""
         try:
-            secret = fetch(action)
+            if action.check:
+                from initpy.runtime.luksheader import check
+
+                path = check(action.node, action.keep)
+            else:
+                secret = fetch(action)
         except OSError as problem:
             error = problem.strerror or str(problem)
         except ValueError as problem:  # a path that no file can have
             error = str(problem)
-        event = Fetched(action.job, action.number, secret, error)
+        event = Fetched(action.job, action.number, secret, error, path)
         with contextlib.suppress(RuntimeError):  # the engine ends
             self._loop.call_soon_threadsafe(self._done, event)
 

@@ -302,3 +302,39 @@ def test_a_plain_volume_hashes_what_is_typed_but_no_key() -> None:
     assert run.argv[2:4] == ("--type", "plain")
     assert run.argv.count("plain") == 2  # --hash plain, and it counts
     assert not [each for each in run.argv if each.startswith("--hash=")]
+
+
+def luks2(name: str) -> Any:
+    return luks(name)._replace(properties={**luks(name).properties, "ID_FS_VERSION": "2"})
+
+
+def test_a_luks2_header_is_checked_while_people_are_asked() -> None:
+    desk = Desk()
+    desk.see(luks2("vda"))
+    [check] = fetches(desk)
+    assert (check.check, check.node) == (True, "/dev/vda")
+    desk.answer("sesame")
+    assert desk.runs("luks-open@vda") == []
+    desk.give(Fetched(check.job, check.number))
+    [run] = desk.runs("luks-open@vda")
+    assert not [each for each in run.argv if each.startswith("--header")]
+
+
+def test_cryptsetup_gets_a_copy_of_the_header_that_is_whole_and_the_device_is_not_written() -> None:
+    desk = Desk()
+    desk.see(luks2("vda"))
+    [check] = fetches(desk)
+    desk.give(Fetched(check.job, check.number, path=check.keep))
+    desk.answer("sesame")
+    assert f"--header={check.keep}" in desk.runs("luks-open@vda")[0].argv
+    assert "one of the two LUKS2 headers on /dev/vda is damaged" in desk.reports()
+
+
+def test_a_volume_whose_header_is_damaged_is_named_and_nobody_is_asked() -> None:
+    desk = Desk(settings(root_wait=20.0))
+    desk.see(luks2("vda"))
+    [check] = fetches(desk)
+    desk.give(Fetched(check.job, check.number, error="both copies of it are damaged"))
+    desk.wait(40)
+    assert desk.runs("luks-open@vda") == []
+    assert "its LUKS2 header: both copies of it are damaged" in str(desk.actions(ShowFailure)[0][1])
