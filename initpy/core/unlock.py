@@ -160,7 +160,8 @@ class Unlocker:
             instance.reason = f"{volume.key} is being read"
         elif volume.tries and memo.wrong >= volume.tries:
             instance.failures = instance.definition.tries
-            state.move(instance, Stimulus.GIVEN_UP, f"{memo.wrong} wrong passphrases")
+            plural = "s" if memo.wrong > 1 else ""
+            state.move(instance, Stimulus.GIVEN_UP, f"{memo.wrong} wrong passphrase{plural}")
         elif volume.headless:
             instance.idle = True
             instance.reason = f"waits for {volume.key or 'a key'}; nobody is asked (headless)"
