@@ -59,6 +59,11 @@ class Unlocker:
         """What was tried on this instance's volume."""
         return self.tried.setdefault(instance.key, Unlocking())
 
+    def has_answer(self, instance: Instance) -> bool:
+        """True while what a person typed for it is tried, or about to be."""
+        memo = self.of(instance)
+        return memo.typed is not None or (instance.busy and memo.source is Source.TYPED)
+
     def forget(self, state: State, instance: Instance) -> None:
         """The volume is gone, or starts afresh."""
         self.sources.drop(state, instance)
@@ -112,8 +117,10 @@ class Unlocker:
         if volume.header is None:
             if header.stage is not Stage.SPENT:
                 return True
+            why = f"its LUKS2 header: {header.error}"
+            drop_prompt(state, instance, f"{volume.name} cannot be unlocked; {why}")
             instance.failures = instance.definition.tries
-            state.move(instance, Stimulus.GIVEN_UP, f"its LUKS2 header: {header.error}")
+            state.move(instance, Stimulus.GIVEN_UP, why)
             return False
         if header.stage is Stage.READ:
             return True
@@ -367,8 +374,7 @@ def next_prompt(state: State, unlocker: Unlocker) -> None:
     """
     if state.asking is not None or not state.prompts:
         return
-    pending = state.pending[Strategy.UNLOCK].values()
-    if any(each.busy and unlocker.of(each).source is Source.TYPED for each in pending):
+    if any(unlocker.has_answer(each) for each in state.pending[Strategy.UNLOCK].values()):
         return
     queue = [state.instances[key] for key in state.prompts]
     queue = [each for each in queue if each.state is JobState.READY]

@@ -205,7 +205,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.kind == "swap":
         yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
     elif layer.kind == "vfat":
-        yield f"/usr/sbin/mkfs.vfat {_words('-n', layer.label) if layer.label else ''} {devices}"
+        name = _words("-n", layer.label) if layer.label else ""
+        yield f"/usr/sbin/mkfs.vfat --mbr=no {name} {devices}"
     elif layer.kind == "btrfs":
         # So that the devices of one file system are made known to the kernel.
         yield "/usr/sbin/modprobe btrfs"

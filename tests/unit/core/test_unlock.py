@@ -335,6 +335,17 @@ def test_a_volume_whose_header_is_damaged_is_named_and_nobody_is_asked() -> None
     desk.see(luks2("vda"))
     [check] = fetches(desk)
     desk.give(Fetched(check.job, check.number, error="both copies of it are damaged"))
+    assert len(desk.actions(Withdraw)) == 1
     desk.wait(40)
     assert desk.runs("luks-open@vda") == []
     assert "its LUKS2 header: both copies of it are damaged" in str(desk.actions(ShowFailure)[0][1])
+
+
+def test_r12_the_next_prompt_waits_for_an_answer_that_has_not_been_tried_yet() -> None:
+    desk = Desk()
+    desk.see(luks2("vda"), luks("vdb", "u-2"))
+    desk.answer("perhaps for both")
+    assert len(desk.asked()) == 1
+    desk.give(Fetched("luks-open@vda", fetches(desk)[0].number))
+    unlocked(desk)
+    assert len(desk.runs("luks-open@vdb")) == 1
