@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from initpy.core.devices import Device
-from initpy.runtime.udev import as_device
+from initpy.core.events import DeviceChanged, DeviceRemoved
+from initpy.runtime import coldplug
+from initpy.runtime.udev import Udev, as_device
 
 
 class Properties(Mapping[str, str]):
@@ -89,3 +94,64 @@ def test_a_property_that_is_no_text_does_not_cost_the_device(tmp_path: Path) -> 
 def test_a_device_that_is_gone_meanwhile_is_what_udev_knew(tmp_path: Path) -> None:
     device = read(Found(str(tmp_path / "gone"), "sda", {"DEVNAME": "/dev/sda"}))
     assert device.properties == {"KERNEL": "sda", "DEVNAME": "/dev/sda"}
+
+
+@dataclass
+class Present(Found):
+    """A device that enumeration finds."""
+
+    is_initialized: bool = True
+
+
+def watcher(found: list[Present], known: list[Device]) -> Udev:
+    """A Udev to which these devices are present, and which has told of those that are known."""
+    udev = Udev.__new__(Udev)
+    udev._context = SimpleNamespace(list_devices=lambda subsystem: found)
+    udev._known = {each.name: each for each in known}
+    udev._looks, udev._failures = 0, {}
+    return udev
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is announced again; nothing else wants a driver."""
+    paths: list[str] = []
+    monkeypatch.setattr(coldplug, "announce", paths.extend)
+    monkeypatch.setattr(coldplug, "carriers", list)
+    return paths
+
+
+def test_r2_what_no_event_told_is_found_by_looking(tmp_path: Path, announced: list[str]) -> None:
+    same, changed = (
+        Present(f"{tmp_path}/{name}", name, {"ID_FS_TYPE": "ext4"}) for name in ("sda", "sdb")
+    )
+    before = read(Found("", "sdb", {"ID_FS_TYPE": "swap"}))
+    gone = read(Found("", "sdz"))
+    new = Present(f"{tmp_path}/sdc", "sdc")
+    udev = watcher([same, changed, new], [read(same), before, gone])
+    told = [each for each in udev.missed() if each is not None]
+    assert told == [
+        DeviceChanged(read(changed)),
+        DeviceChanged(read(new)),
+        DeviceRemoved("sdz"),
+    ]
+    assert [each for each in udev.missed() if each is not None] == []
+    assert announced == []
+
+
+def test_what_udev_has_not_looked_at_is_announced_again(
+    tmp_path: Path, announced: list[str]
+) -> None:
+    lost = Present(f"{tmp_path}/sda", "sda", is_initialized=False)
+    udev = watcher([lost], [])
+    assert list(udev.missed()) == [None]
+    assert announced == [lost.sys_path]
+
+
+def test_a_device_at_which_a_worker_dies_is_looked_at_again_but_not_for_ever(
+    tmp_path: Path, announced: list[str]
+) -> None:
+    udev = watcher([], [])
+    for _ in range(10):
+        udev._look_failed(cast(Any, Present(f"{tmp_path}/sda", "sda")))
+    assert announced == [f"{tmp_path}/sda"] * 3
