@@ -10,6 +10,7 @@ again, so nothing is lost.
 
 import os
 
+DMSETUP = "/usr/sbin/dmsetup"
 # Buses whose devices are disks, or lead to them.
 STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
 # Classes of PCI devices that lead to disks: mass storage, USB, system peripherals of
@@ -50,6 +51,21 @@ def announce(paths: list[str]) -> None:
                 uevent.write(action)
         except OSError:
             continue
+
+
+def release_waiters(cookie: str | None = None) -> None:
+    """Have tools go on that wait for what udev would have told them: this one, or all.
+
+    libdevmapper waits until udev's rules say that they have seen its mapping: for ever, when the
+    udevd or the worker that had the event has died. See dmsetup(8).
+    """
+    words = ("udevcomplete_all", "--yes") if cookie is None else ("udevcomplete", cookie)
+    silence = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
+    path = {"PATH": "/usr/sbin:/usr/bin"}
+    try:
+        os.posix_spawn(DMSETUP, (DMSETUP, *words), path, file_actions=silence)
+    except OSError:
+        return  # an image without the device mapper's tools: nobody waits
 
 
 def _names(folder: str) -> list[str]:

@@ -15,7 +15,7 @@ import termios
 import time
 
 from initpy.runtime import coldplug, handover, syscalls
-from initpy.runtime.supervisor import ENVIRONMENT, say, start_engine, start_udevd
+from initpy.runtime.supervisor import say, start_engine, start_udevd
 
 PID_FILE = "/run/initpy/engine.pid"
 UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
@@ -23,9 +23,6 @@ UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 RESTART_LIMIT = 5
 RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
-# libdevmapper waits until udev's rules say that they have seen its mapping: for ever, when a udevd
-# that died took the event along. See dmsetup(8).
-RELEASE_WAITERS = ("/usr/sbin/dmsetup", "udevcomplete_all", "--yes")
 # The engine says that it is alive every few seconds; one that is silent for so long hangs.
 ENGINE_SILENCE = 60.0
 FORK_RETRY = 1.0  # seconds until there may be memory for a process again
@@ -113,7 +110,7 @@ class Supervisor:
         coldplug.announce(first)
         if self._udevd_died:
             self._udevd_died = False
-            release_waiters()
+            coldplug.release_waiters()
 
     def _udevd_is_idle(self) -> None:
         # A keyboard may be among the others: a device that goes on and on must not keep it away.
@@ -284,18 +281,6 @@ def usual_priority(udevd: int) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, 0)
         except OSError:
             continue  # gone
-
-
-def release_waiters() -> None:
-    """Have the tools go on that wait for what a dead udevd would have told them."""
-    program, *_ = RELEASE_WAITERS
-    silence = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1)]
-    try:
-        os.posix_spawn(program, RELEASE_WAITERS, ENVIRONMENT, file_actions=silence)
-    except FileNotFoundError:
-        return  # an image without the device mapper's tools: nobody waits
-    except OSError as error:
-        say(f"cannot run {program}: {error.strerror}")
 
 
 def describe_end(status: int) -> str:

@@ -1,6 +1,5 @@
 """udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +23,6 @@ ARRAY_ATTRIBUTES = (
 )  # fmt: skip
 # Many devices may appear at once; the kernel's default buffer holds a few hundred events.
 QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
-DMSETUP = "/usr/sbin/dmsetup"
 # A device at which udev's workers die each time is left alone after so many.
 MOST_FAILURES = 3
 BUFFER_BYTES = 8 * 1024 * 1024
@@ -71,9 +69,7 @@ class Udev:
 
         cookie = found.properties.get("DM_COOKIE")
         if cookie is not None:
-            command = (DMSETUP, "udevcomplete", cookie)
-            with contextlib.suppress(FileNotFoundError):
-                os.posix_spawn(DMSETUP, command, {"PATH": "/usr/sbin:/usr/bin"})
+            coldplug.release_waiters(cookie)
         failures = self._failures.get(found.sys_name, 0) + 1
         self._failures[found.sys_name] = failures
         if failures <= MOST_FAILURES:
