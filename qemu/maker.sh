@@ -98,6 +98,22 @@ uncached() {
     done
 }
 
+# file DEVICE PATH SIZE: a file on an ext4, as a block device
+file() {
+    /usr/sbin/modprobe loop
+    mkdir -p /run/host
+    mount -t ext4 "$1" /run/host
+    mkdir -p "/run/host${2%/*}"
+    truncate -s "$3" "/run/host$2"
+    losetup /dev/loop0 "/run/host$2"
+}
+
+# no_file: take it apart
+no_file() {
+    losetup -d /dev/loop0
+    umount /run/host
+}
+
 # further PATH CONTENT: a file for the next file system that is filled, its content in base64
 further() {
     mkdir -p "/run/further${1%/*}"

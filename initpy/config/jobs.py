@@ -28,7 +28,12 @@ LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
-MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
+MOUNTS = (
+    Strategy.MOUNT_ROOT,
+    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_HOST,
+    Strategy.MOUNT_FURTHER,
+)
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},

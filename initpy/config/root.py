@@ -4,8 +4,17 @@ from collections.abc import Mapping
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
-from initpy.core.settings import DeviceSpec, FurtherMount, Overlay
+from initpy.core.settings import (
+    DeviceSpec,
+    FurtherMount,
+    ImageFile,
+    Naming,
+    Overlay,
+    RootMount,
+)
 
+# Of a root in a file; nothing else makes loop devices here.
+LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
 
 
@@ -32,6 +41,21 @@ def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> FurtherMount | None
         source = found
     types = [each for each in _list(given.get("mount.usrfstype")) if each != "auto"]
     return FurtherMount("/usr", source, tuple(types), _list(given.get("mount.usrflags")))
+
+
+def image(
+    given: Mapping[str, Parameter], host: DeviceSpec, mount: RootMount
+) -> tuple[ImageFile, RootMount]:
+    """loop=, loopfstype=, loopflags= of Ubuntu: the root is a file on the file system of root=.
+
+    rootfstype= and rootflags= are for that file system, ro and rw for both.
+    """
+    path = given["loop"].value or ""
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise given["loop"].error("the absolute path of a file on the file system of root=")
+    types = tuple(each for each in _list(given.get("loopfstype")) if each != "auto")
+    inner = RootMount(types, _list(given.get("loopflags")), mount.writable)
+    return ImageFile(host, path, mount), inner
 
 
 def _list(parameter: Parameter | None) -> tuple[str, ...]:

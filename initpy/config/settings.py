@@ -39,6 +39,7 @@ class _Draft:
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
     root_given: bool = False
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
+    image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
     panic: int = 0
     emergency: Emergency | None = None
 
@@ -112,6 +113,10 @@ def _usr(draft: _Draft, parameter: Parameter) -> None:
     draft.usr[parameter.key] = parameter
 
 
+def _image(draft: _Draft, parameter: Parameter) -> None:
+    draft.image[parameter.key] = parameter
+
+
 def _finish_root(draft: _Draft) -> None:
     """Without root= a partition may say that it is (systemd-gpt-auto-generator(8)).
 
@@ -123,6 +128,10 @@ def _finish_root(draft: _Draft) -> None:
     if root_device is None:
         return
     try:
+        if "loop" in draft.image:
+            image, mount = root.image(draft.image, root_device, draft.settings.mount)
+            root_device = root.LOOP
+            draft.set(root=root_device, image=image, mount=mount)
         draft.set(usr=root.usr(draft.usr, root_device))
     except InputError as error:
         draft.problems.append(error)
@@ -215,7 +224,8 @@ def _array(draft: _Draft, parameter: Parameter) -> None:
 def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
     names, chosen = draft.groups, draft.settings
-    draft.set(lvm=names.policy(chosen.root, chosen.volumes))
+    below = chosen.image.host if chosen.image is not None else chosen.root
+    draft.set(lvm=names.policy(below, chosen.volumes))
     draft.named[Layer.LVM] = names.named(draft.settings.lvm.hinted)
     policies = {}
     for layer, parameter in parameters.items():
@@ -236,6 +246,9 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
     "ro": lambda draft, p: draft.mount(writable=False),
     "rw": lambda draft, p: draft.mount(writable=True),
+    "loop": _image,
+    "loopfstype": _image,
+    "loopflags": _image,
     "mount.usr": _usr,
     "mount.usrfstype": _usr,
     "mount.usrflags": _usr,

@@ -36,7 +36,7 @@ from initpy.core.events import (
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.running import ended, run_now, settle, stop_overdue
 from initpy.core.settings import BreakPoint, Settings
-from initpy.core.state import SYSROOT, State
+from initpy.core.state import HOST, SYSROOT, State
 from initpy.core.timers import Timer
 from initpy.core.tree import Node
 from initpy.core.unlock import Unlocker, drop_prompt, next_prompt
@@ -75,6 +75,7 @@ class Boot:
             **dict.fromkeys(GROUPS, self._group_step),
             Strategy.MOUNT_ROOT: mounting.step,
             Strategy.MOUNT_PARTIAL: partial.step,
+            Strategy.MOUNT_HOST: mounting.step_host,
             Strategy.MOUNT_FURTHER: mounting.step_further,
         }
         self._ends: dict[Strategy, Callable[[State, Instance, JobEnded], None]] = {
@@ -143,6 +144,8 @@ class Boot:
                 self._job_ended(event)
             case Mounted(target, source, further):
                 state.mounted[target] = source
+                if target == HOST and state.settings.image is not None:
+                    self._look_at_all(roles.refresh_host(state, state.settings.image))
                 if target == SYSROOT:
                     state.further = mounting.further(state, further)
                 if state.further:

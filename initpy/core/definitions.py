@@ -18,6 +18,7 @@ class Strategy(enum.Enum):
     GROUP_START = "group-start"  # an incomplete one, after its own timer
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
     MOUNT_PARTIAL = "mount-partial"  # a root that lacks devices, after a timer (btrfs)
+    MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
     MOUNT_FURTHER = "mount-further"  # what is wanted below the root
 
 

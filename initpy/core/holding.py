@@ -59,6 +59,7 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
         yield from questions
         yield from state.pending[Strategy.MOUNT_ROOT].values()
         yield from state.pending[Strategy.MOUNT_FURTHER].values()
+        yield from state.pending[Strategy.MOUNT_HOST].values()
     elif deadline.name == END:
         yield from people
         yield from questions

@@ -126,7 +126,7 @@ class Groups:
             _no_timer(state, instance)
         elif _due(state, instance, state.settings.lvm.timeout, GROUP_RANK) or instance.failures:
             _no_timer(state, instance)
-            state.report(f"{group}: activated without its missing physical volumes")
+            state.report(f"{group}: activating it without its missing physical volumes")
             start(state, instance, _command(state, instance, group))
         else:
             instance.reason = f"{group} is incomplete: waits for its other physical volumes"

@@ -8,7 +8,7 @@ from initpy.core.instance import Instance
 from initpy.core.pausing import paused
 from initpy.core.running import begin
 from initpy.core.settings import BreakPoint, FurtherMount, Naming
-from initpy.core.state import SYSROOT, State
+from initpy.core.state import HOST, SYSROOT, State
 
 
 def step(state: State, instance: Instance) -> None:
@@ -53,6 +53,17 @@ def _overlay(state: State) -> tuple[str, str] | None:
         if (device := state.devices.get(name)) is not None:
             return device.node, device.properties.get("ID_FS_TYPE", "")
     return "", "tmpfs"
+
+
+def step_host(state: State, instance: Instance) -> None:
+    """The file system is there that has the root in a file."""
+    device, image = state.device(instance), state.settings.image
+    if device is None or image is None:
+        return
+    options = ("rw" if image.mount.writable else "ro", *image.mount.flags)
+    types = _types(device, image.mount.types)
+    begin(state, instance)
+    state.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
 
 
 def further(state: State, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount, ...]:

@@ -8,12 +8,13 @@ they mean. Whatever is meant carries a mark, which the job files match.
 
 from initpy.core import groups
 from initpy.core.devices import Device, inside_member
-from initpy.core.settings import DeviceSpec, Naming
-from initpy.core.state import SYSROOT, State
+from initpy.core.settings import DeviceSpec, ImageFile, Naming
+from initpy.core.state import HOST, SYSROOT, State
 from initpy.core.timers import Timer
 
 ROLE = "INITPY_ROLE"  # root
 CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
+IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted
 
 # A device with one of these holds another layer, not a file system to mount.
@@ -36,6 +37,8 @@ def indexed(root: DeviceSpec | None) -> tuple[str, ...]:
 def refresh(state: State, name: str) -> list[str]:
     """Bring the marks up to date after a change of this device; those whose marks changed."""
     changed = [*_mark_root(state, name), *groups.refresh(state, name)]
+    if state.settings.image is not None:
+        changed += [name] if _mark_host(state, state.settings.image, name) else []
     if state.settings.volumes and _mark_volume(state, name):
         changed.append(name)
     if state.further:
@@ -59,9 +62,27 @@ def refresh_all(state: State) -> list[str]:
     return [name for name in names if _mark_target(state, name)]
 
 
+def refresh_host(state: State, image: ImageFile) -> list[str]:
+    """After the mount of the file system that has the root in a file."""
+    names = [each.name for each in state.devices]
+    return [name for name in names if _mark_host(state, image, name)]
+
+
 def read_only(device: Device) -> bool:
     """True when the partition's attributes say so; root= by other means takes no notice of them."""
     return bool(_attributes(device) & READ_ONLY)
+
+
+def _mark_host(state: State, image: ImageFile, name: str) -> bool:
+    """Mark the file system that has the root in a file, with the file once that is to be seen."""
+    device = state.devices.get(name)
+    if device is None or not image.host.names(device) or _is_layer(device):
+        return False
+    mark = f"{HOST}{image.path}" if HOST in state.mounted else "no"
+    if device.properties.get(IMAGE) == mark:
+        return False
+    state.devices.mark(name, IMAGE, mark)
+    return True
 
 
 def _mark_root(state: State, name: str) -> list[str]:
@@ -75,6 +96,8 @@ def _mark_root(state: State, name: str) -> list[str]:
             device is not None
             and root.names(device)
             and not _is_layer(device)
+            # A loop device is there before it has its file.
+            and (state.settings.image is None or "ID_FS_TYPE" in device.properties)
             and not inside_member(state.devices, device)
         )
         (state.named.add if found else state.named.discard)(name)

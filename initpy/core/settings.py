@@ -213,11 +213,20 @@ class Overlay(NamedTuple):
     source: DeviceSpec | None = None  # None: memory
 
 
+class ImageFile(NamedTuple):
+    """The root is in a file of another file system; `Settings.root` is the loop device then."""
+
+    host: DeviceSpec
+    path: str  # on the host file system, absolute
+    mount: RootMount  # of the host file system
+
+
 class Settings(NamedTuple):
     """Everything that decides a boot besides the events."""
 
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
+    image: ImageFile | None = None
     usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
     boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)

@@ -15,6 +15,7 @@ from initpy.core.timers import Timer, Timers
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 SYSROOT = "/sysroot"
+HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
 
 
 @dataclass(slots=True)

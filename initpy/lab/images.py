@@ -28,7 +28,7 @@ MAKER_PROGRAMS = (
     "/usr/sbin/mkfs.vfat",
 )  # fmt: skip
 MAKER_DRIVERS = (
-    "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
+    "loop", "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
     "ext4", "xfs", "btrfs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1",
     "xts", "ecb", "cbc", "aesni-intel",
     "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",

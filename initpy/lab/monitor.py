@@ -55,12 +55,15 @@ class Monitor:
             raise LabError(f"QEMU's monitor: no answer in {PATIENCE:.0f} s") from None
 
     async def _connect(self, socket: Path) -> None:
-        # QEMU makes the socket shortly after it starts.
+        # QEMU makes the socket shortly after it starts, and listens on it a moment later.
         for _ in range(100):
-            if socket.exists():
-                break
+            with suppress(ConnectError):
+                if socket.exists():
+                    await self._client.connect(str(socket))
+                    break
             await asyncio.sleep(0.05)
-        await self._client.connect(str(socket))
+        else:
+            await self._client.connect(str(socket))
         self._client.logger.disabled = True  # a machine that ends is no error of ours
         self._listener = asyncio.create_task(self._listen())
 

@@ -23,7 +23,7 @@ LUKS = ("luks1", "luks2")
 LEFT = ("", "degraded", "dirty", "stale")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
-KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "partitions", *FILESYSTEMS)
+KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
@@ -223,6 +223,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.kind == "squashfs" and layer.holds != "root":
         raise table.wrong("holds", "root, as a squashfs is never empty here")
+    if layer.kind == "file" and layer.size is None:
+        raise table.wrong("size", 'a size such as "48M"')
     if layer.kind == "bcache" and len(layer.on) != 2:
         raise table.wrong("on", "two names, the backing disk and its cache")
     if len(layer.on) > 1 and layer.kind not in (*RAID, *CONTAINERS, "lvm", "bcache", "btrfs"):

@@ -59,6 +59,10 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield from _luks(writer, layer)
     elif layer.kind == "lvm":
         yield from _volume(writer, layer)
+    elif layer.kind == "file":
+        yield f"file {writer.below(layer)[0]} /images/{layer.name} {layer.size}"
+        writer.devices[layer.name] = "/dev/loop0"
+        writer.down.append("no_file")
     elif layer.kind == "bcache":
         yield f"cached {' '.join(writer.below(layer))}"
         writer.devices[layer.name] = "/dev/bcache0"
@@ -217,6 +221,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {devices}"
     elif layer.kind != "squashfs":  # which is made when it is filled
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
+    if layer.name:
+        writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
         yield f"further {_words(path)} {encryption.coded(content)}"
     for program in layer.programs:

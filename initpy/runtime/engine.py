@@ -44,7 +44,7 @@ from initpy.core.events import (
 )
 from initpy.core.secret import Secret
 from initpy.core.settings import Naming, Settings
-from initpy.core.state import SYSROOT
+from initpy.core.state import HOST, SYSROOT
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
 from initpy.runtime.fetching import Fetcher
@@ -95,7 +95,7 @@ class Engine:
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
-        for target, source in mounted_below(SYSROOT):
+        for target, source in (*mounted_below(HOST), *mounted_below(SYSROOT)):
             self._mounted(target, source)
         self.take(BootStarted())
         self.take(self._udev.present())

@@ -82,3 +82,7 @@ def test_an_unknown_mode_is_a_problem_and_changes_nothing() -> None:
     settings, (problem,) = read_settings("rd.lvm.activationmode=maybe")
     assert str(problem).endswith("'maybe': expected complete, degraded or partial")
     assert settings.lvm.mode == ""
+
+
+def test_the_group_of_a_file_systems_that_has_the_root_in_a_file_is_the_one_meant() -> None:
+    assert understood("root=/dev/vg0/host loop=/root.img")[0].hinted == {"vg0"}

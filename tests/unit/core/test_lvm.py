@@ -78,7 +78,7 @@ def test_an_incomplete_group_waits_for_its_own_timer() -> None:
     assert "vg is incomplete: waits for its other physical volumes" in tree(desk)
     desk.wait(TIMEOUT + 1)
     assert command(desk, "lvm-start@vda")[:4] == ("lvm", "lvchange", "--activate", "ay")
-    assert "vg: activated without its missing physical volumes" in desk.reports()
+    assert "vg: activating it without its missing physical volumes" in desk.reports()
 
 
 def test_the_activation_mode_is_lvms_unless_people_say() -> None:
