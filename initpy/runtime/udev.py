@@ -25,6 +25,7 @@ ARRAY_ATTRIBUTES = (
 QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
 # A device at which udev's workers die each time is left alone after so many.
 MOST_FAILURES = 3
+AT_ONCE = 8  # events, before people and processes get their turn
 BUFFER_BYTES = 8 * 1024 * 1024
 
 
@@ -46,8 +47,14 @@ class Udev:
         return int(self._monitor.fileno())
 
     def pending(self, receive: Callable[[DeviceChanged | DeviceRemoved], None]) -> None:
-        """Pass on every event that has arrived. Raises OSError (ENOBUFS) when some were lost."""
-        while (found := self._monitor.poll(timeout=0)) is not None:
+        """Pass on some events that have arrived. Raises OSError (ENOBUFS) when some were lost.
+
+        Not all: with hundreds of disks people would have to wait for an answer to a key.
+        """
+        for _ in range(AT_ONCE):
+            found = self._monitor.poll(timeout=0)
+            if found is None:
+                return
             if found.action == "remove":
                 receive(self._gone(found.sys_name))
                 continue
