@@ -54,6 +54,7 @@ def forget(state: State, instance: Instance) -> None:
     state.deadlines.pop(deadline_name(instance), None)
     state.forced.discard(instance.key)
     state.agreed.discard(instance.key)
+    state.foreign.discard(instance.subject or "")
 
 
 def record(state: State) -> None:

@@ -35,7 +35,7 @@ def step(state: State, instance: Instance) -> None:
         instance.reason = "has no member yet"
         state.deadlines.pop(name, None)
         return
-    foreign = is_foreign(state, members)
+    foreign = is_foreign(state, device, members)
     if why := _forbidden(state, foreign):
         state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
         state.move(instance, Stimulus.NOT_WANTED, why)
@@ -56,11 +56,23 @@ def step(state: State, instance: Instance) -> None:
     start(state, instance)
 
 
-def is_foreign(state: State, members: tuple[Device, ...]) -> bool:
-    """True for an array of another host that people have not named."""
-    policy = state.settings.layers.get(arrays.LAYER)
-    named = policy is not None and policy.named
-    return not named and any(each.properties.get("MD_FOREIGN") == "yes" for each in members)
+def is_foreign(state: State, device: Device, members: tuple[Device, ...]) -> bool:
+    """True for an array of another host that people have not named.
+
+    mdadm says so only when it takes a member in; an engine that is started
+    again later finds the word that this one leaves (R5).
+    """
+    if state.settings.layer(arrays.LAYER).named:
+        return False
+    uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
+    if device.properties.get("foreign", "-") in uuids:
+        return True
+    if not any(each.properties.get("MD_FOREIGN") == "yes" for each in members):
+        return False
+    if device.name not in state.foreign:
+        state.foreign.add(device.name)
+        state.act(Record(f"foreign.{device.name}", f"{max(uuids)}\n"))
+    return True
 
 
 def _forbidden(state: State, foreign: bool) -> str:

@@ -39,6 +39,7 @@ class State:
     asking: str | None = None
     forced: set[str] = field(default_factory=set)  # degraded starts due with the root deadline (R7)
     questions: dict[str, Deadline] = field(default_factory=dict)  # degraded starts asked about
+    foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     stuck: set[str] = field(default_factory=set)  # arrays that the kernel would not start
     agreed: set[str] = field(default_factory=set)  # those that a person has allowed
     named: set[str] = field(default_factory=set)  # devices that root= names

@@ -45,6 +45,7 @@ from initpy.core.events import (
 from initpy.core.secret import Secret
 from initpy.core.settings import Naming, Settings
 from initpy.core.state import HOST, SYSROOT
+from initpy.core.tree import Node
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
 from initpy.runtime.fetching import Fetcher
@@ -117,7 +118,7 @@ class Engine:
         from initpy.runtime.unclaimed import look
 
         now = time.monotonic()
-        tree = with_unclaimed(self._boot.explain(now), look())
+        tree = with_unclaimed(_with_remnants(self._boot.explain(now)), look())
         return (render_json if as_json else render)(tree, now)
 
     async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
@@ -136,7 +137,10 @@ class Engine:
 
         now = time.monotonic()
         found = look()
-        tree, advice = with_unclaimed(action.tree, found), (*advice_for(found), *action.advice)
+        tree, advice = (
+            with_unclaimed(_with_remnants(action.tree), found),
+            (*advice_for(found), *action.advice),
+        )
         self._journal.note(now, "Unclaimed", devices=[each._asdict() for each in found])
         self._say(failure_screen(action.reason, tree, now, advice))
 
@@ -336,6 +340,13 @@ def key_files() -> dict[str, str]:
             if ending and not rest:
                 found[name] = f"{folder}/{each}"
     return found
+
+
+def _with_remnants(tree: Node) -> Node:
+    from initpy.core.remnants import unknown, with_remnants
+    from initpy.runtime.remnants import look
+
+    return with_remnants(tree, look(unknown(tree)))
 
 
 def read(path: str) -> str | None:

@@ -17,6 +17,7 @@ import pyudev  # noqa: E402
 
 # sysfs attributes that rules and jobs look at, beside udev's properties.
 ATTRIBUTES = ("size", "dm/suspended")
+FOREIGN = "/run/initpy/foreign."  # and the array's name: what `incomplete.is_foreign` records
 ARRAY_ATTRIBUTES = (
     "md/array_state", "md/metadata_version", "md/level", "md/raid_disks", "md/degraded",
     "md/resync_start",
@@ -161,6 +162,8 @@ def as_device(found: "pyudev.Device") -> Device:
         properties["partitions"] = " ".join(map(_name, parts))
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
+        with contextlib.suppress(OSError), open(f"{FOREIGN}{found.sys_name}") as file:
+            properties["foreign"] = file.read().strip()
     slaves = {_name(each) for each in _names(f"{path}/slaves")}
     if found.device_type == "partition":
         slaves.add(_name(os.path.basename(os.path.dirname(path))))

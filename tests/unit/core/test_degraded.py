@@ -245,3 +245,15 @@ def test_the_number_of_members_is_asked_for_when_some_are_missing_for_a_while() 
     desk.wait(9)
 
     assert "md127: starting degraded, with 1 of 4 members (raid5)" in desk.reports()
+
+
+def test_r5_an_engine_that_is_started_again_knows_what_is_foreign() -> None:
+    first = incomplete(settings(), "MD_FOREIGN=yes\n")
+    [(_, record)] = first.actions(Record)
+    assert record == Record("foreign.md127", "a:a:a:a\n")
+
+    second = Desk(settings(root_wait=None))
+    second.see(array("md127", ("vda",), "inactive", foreign="a:a:a:a"), member("vda"))
+    second.wait(200)
+
+    assert second.runs("md-start@md127") == []

@@ -1,0 +1,39 @@
+"""What is left of damaged contents is found and named (R23, R40 of the scenarios)."""
+
+from pathlib import Path
+
+from initpy.core.remnants import unknown, with_remnants
+from initpy.core.tree import Node
+from initpy.runtime.remnants import MD_MAGIC, look
+
+
+def disk(path: Path, at: int, content: bytes) -> str:
+    data = bytearray(1 << 20)
+    data[at : at + len(content)] = content
+    path.write_bytes(data)
+    return str(path)
+
+
+def test_damaged_contents_are_named(tmp_path: Path) -> None:
+    superblock = MD_MAGIC + bytes(28) + b"any:data".ljust(32, b"\0")
+    md = disk(tmp_path / "md", 4096, superblock)
+    old = disk(tmp_path / "old", (1 << 20) - 0x10000, MD_MAGIC)
+    luks = disk(tmp_path / "luks", 16384, b"SKUL\xba\xbe")
+    lvm = disk(tmp_path / "lvm", 512, b"LABELONE")
+    empty = disk(tmp_path / "empty", 0, b"")
+    found = look([md, old, luks, lvm, empty, str(tmp_path / "gone")])
+    assert found == {
+        md: "a damaged md superblock of the array any:data; nothing is written to it",
+        old: "a damaged md superblock; nothing is written to it",
+        luks: "a damaged LUKS header; nothing is written to it",
+        lvm: "a damaged LVM label; nothing is written to it",
+    }
+
+
+def test_the_tree_says_so() -> None:
+    empty = Node("/dev/vdb", "ready", reason="no known content, QEMU")
+    tree = Node("root", "waiting", children=(Node("/dev/vda", "ready", reason="ext4"), empty))
+    assert list(unknown(tree)) == ["/dev/vdb"]
+    shown = with_remnants(tree, {"/dev/vdb": "a damaged LUKS header"})
+    assert shown.children[0] == tree.children[0]
+    assert shown.children[1] == Node("/dev/vdb", "damaged", reason="a damaged LUKS header, QEMU")
