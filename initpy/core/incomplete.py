@@ -36,10 +36,6 @@ def step(state: State, instance: Instance) -> None:
         state.deadlines.pop(name, None)
         return
     foreign = is_foreign(state, device, members)
-    if why := _forbidden(state, foreign):
-        state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
-        state.move(instance, Stimulus.NOT_WANTED, why)
-        return
     deadline = _deadline(state, instance, device, foreign)
     instance.reason = f"{arrays.has(device, members)}; waits for the others"
     due = deadline is not None and deadline.over(state.now)
@@ -48,6 +44,10 @@ def step(state: State, instance: Instance) -> None:
         return
     state.deadlines.pop(name, None)
     state.forced.discard(instance.key)
+    if why := _forbidden(state, foreign):
+        state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
+        state.move(instance, Stimulus.NOT_WANTED, why)
+        return
     if state.settings.md_degraded is Degraded.ASK and instance.key not in state.agreed:
         state.questions[instance.key] = deadline or _timer(state, instance, device, foreign)
         instance.reason = f"{arrays.has(device, members)}; waits for an answer"
