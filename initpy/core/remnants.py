@@ -1,18 +1,18 @@
-"""Damaged contents: devices that show none, and what is left of one there (R23)."""
+"""Damaged contents: devices that show none, or that mdadm does not take, and why (R23)."""
 
 from collections.abc import Iterator, Mapping
 
 from initpy.core.tree import Node
 
-UNKNOWN = "no known content"
+DOUBTFUL = ("no known content", "linux_raid_member")
 
 
-def unknown(tree: Node) -> Iterator[str]:
-    """The device nodes in the tree that show no content."""
-    if tree.label.startswith("/dev/") and tree.reason.startswith(UNKNOWN):
+def doubtful(tree: Node) -> Iterator[str]:
+    """The device nodes in the tree whose content may be damaged."""
+    if tree.label.startswith("/dev/") and tree.reason.startswith(DOUBTFUL):
         yield tree.label.split()[0]
     for each in tree.children:
-        yield from unknown(each)
+        yield from doubtful(each)
 
 
 def with_remnants(tree: Node, found: Mapping[str, str]) -> Node:
@@ -20,8 +20,9 @@ def with_remnants(tree: Node, found: Mapping[str, str]) -> Node:
     if not found:
         return tree
     children = tuple(with_remnants(each, found) for each in tree.children)
-    remnant = found.get(tree.label.split()[0]) if tree.reason.startswith(UNKNOWN) else None
-    if remnant is None:
+    remnant = found.get(tree.label.split()[0])
+    if remnant is None or not tree.reason.startswith(DOUBTFUL):
         return tree._replace(children=children)
-    reason = tree.reason.replace(UNKNOWN, remnant, 1)
+    _, comma, rest = tree.reason.partition(", ")
+    reason = f"{remnant}{comma}{rest}"
     return tree._replace(state="damaged", reason=reason, children=children)

@@ -343,10 +343,10 @@ def key_files() -> dict[str, str]:
 
 
 def _with_remnants(tree: Node) -> Node:
-    from initpy.core.remnants import unknown, with_remnants
+    from initpy.core.remnants import doubtful, with_remnants
     from initpy.runtime.remnants import look
 
-    return with_remnants(tree, look(unknown(tree)))
+    return with_remnants(tree, look(doubtful(tree)))
 
 
 def read(path: str) -> str | None:

@@ -30,16 +30,28 @@ def look(nodes: Iterable[str]) -> dict[str, str]:
 
 
 def _remnant(device: int, size: int) -> str:
-    # Version 1.1, 1.2, 1.0 and 0.90.
-    for place in (0, 4096, (size // SECTOR - 16 & ~7) * SECTOR, (size & ~0xFFFF) - 0x10000):
-        block = os.pread(device, MD_NAME.stop, place) if place >= 0 else b""
-        if block.startswith(MD_MAGIC):
-            name = block[MD_NAME].split(b"\0")[0].decode("ascii", "replace")
-            known = name.isprintable() and name and place != (size & ~0xFFFF) - 0x10000
-            of = f" of the array {name}" if known else ""
-            return f"a damaged md superblock{of}; nothing is written to it"
+    oldest = (size & ~0xFFFF) - 0x10000  # of version 0.90; before it 1.1, 1.2 and 1.0
+    for place in (0, 4096, (size // SECTOR - 16 & ~7) * SECTOR, oldest):
+        block = os.pread(device, 4096, place) if place >= 0 else b""
+        if not block.startswith(MD_MAGIC):
+            continue
+        if _is_whole(block, place == oldest):
+            return ""  # what else is seen is inside the array
+        name = block[MD_NAME].split(b"\0")[0].decode("ascii", "replace")
+        of = f" of the array {name}" if place != oldest and name.isprintable() and name else ""
+        return f"a damaged md superblock{of}; nothing is written to it"
     if any(os.pread(device, 6, place) in LUKS for place in LUKS_AT):
         return "a damaged LUKS header; nothing is written to it"
     if any(os.pread(device, 8, sector * SECTOR) == LVM for sector in range(4)):
         return "a damaged LVM label; nothing is written to it"
     return ""
+
+
+def _is_whole(block: bytes, oldest: bool) -> bool:
+    """True when the checksum fits; calc_sb_csum and calc_sb_1_csum in the kernel's md.c."""
+    at = 152 if oldest else 216
+    size = 4096 if oldest else 256 + 2 * int.from_bytes(block[220:224], "little")
+    summed = block[:at] + bytes(4) + block[at + 4 : size]
+    total = sum(int.from_bytes(summed[each : each + 4], "little") for each in range(0, size, 4))
+    folded = (total & 0xFFFFFFFF) + (total >> 32) & 0xFFFFFFFF
+    return folded == int.from_bytes(block[at : at + 4], "little")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from initpy.core.remnants import unknown, with_remnants
+from initpy.core.remnants import doubtful, with_remnants
 from initpy.core.tree import Node
 from initpy.runtime.remnants import MD_MAGIC, look
 
@@ -33,7 +33,13 @@ def test_damaged_contents_are_named(tmp_path: Path) -> None:
 def test_the_tree_says_so() -> None:
     empty = Node("/dev/vdb", "ready", reason="no known content, QEMU")
     tree = Node("root", "waiting", children=(Node("/dev/vda", "ready", reason="ext4"), empty))
-    assert list(unknown(tree)) == ["/dev/vdb"]
+    assert list(doubtful(tree)) == ["/dev/vdb"]
     shown = with_remnants(tree, {"/dev/vdb": "a damaged LUKS header"})
     assert shown.children[0] == tree.children[0]
     assert shown.children[1] == Node("/dev/vdb", "damaged", reason="a damaged LUKS header, QEMU")
+
+
+def test_a_whole_superblock_is_none(tmp_path: Path) -> None:
+    block = bytearray(MD_MAGIC + bytes(252))
+    block[216:220] = MD_MAGIC  # the sum of all words, this one left out
+    assert look([disk(tmp_path / "md", 4096, bytes(block))]) == {}
