@@ -51,6 +51,7 @@ def _is_whole(block: bytes, oldest: bool) -> bool:
     """True when the checksum fits; calc_sb_csum and calc_sb_1_csum in the kernel's md.c."""
     at = 152 if oldest else 216
     size = 4096 if oldest else 256 + 2 * int.from_bytes(block[220:224], "little")
+    size = min(size, len(block))  # the number of devices may be what is damaged
     summed = block[:at] + bytes(4) + block[at + 4 : size]
     total = sum(int.from_bytes(summed[each : each + 4], "little") for each in range(0, size, 4))
     folded = (total & 0xFFFFFFFF) + (total >> 32) & 0xFFFFFFFF
