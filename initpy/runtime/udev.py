@@ -1,5 +1,6 @@
 """udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
