@@ -32,6 +32,8 @@ needs() {
 /usr/sbin/mkfs.btrfs btrfs-progs
 /usr/bin/mksquashfs squashfs-tools
 /usr/sbin/mkfs.vfat dosfstools
+/usr/sbin/multipath multipath-tools
+/usr/sbin/kpartx kpartx
 LIST
 }
 

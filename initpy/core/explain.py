@@ -154,7 +154,8 @@ class _Explainer:
             if each.subject == device.name and each.name not in self.told
         ]
         word, why = _condition(device, bool(state.devices.holders(device.name)))
-        reason = ", ".join(filter(None, (*_content(device), why)))
+        whole = not state.devices.holders(device.name)
+        reason = ", ".join(filter(None, (*_content(device, whole), why)))
         repeated = []
         for lower in state.devices.slaves(device.name):
             if lower.name in self.shown:
@@ -257,13 +258,30 @@ def _members(known: Mapping[str, str]) -> str:
     return f"{missing} of its {known.get('md/raid_disks', '?')} members missing"
 
 
-def _content(device: Device) -> Iterator[str]:
+def _table(kind: str | None, whole: bool) -> str:
+    """What there is to say of a partition table; `whole`: no partition stands on the device.
+
+    udev (libblkid) takes a GPT's backup where the first copy is damaged; the kernel does so
+    only when it is told to (`gpt` in admin-guide/kernel-parameters.rst).
+    """
+    if kind is None:
+        return "no known content"
+    if kind == "PMBR":
+        return "gpt partition table, damaged in both copies"
+    if kind == "gpt" and whole:
+        return (
+            "gpt partition table, but the kernel has made no partitions of it: if its first copy "
+            "is damaged, the word gpt on the kernel command line has the backup used"
+        )
+    return f"{kind} partition table"
+
+
+def _content(device: Device, whole: bool) -> Iterator[str]:
     """What is on the device, in the words that root= understands."""
     known = device.properties
     kind = known.get("ID_FS_TYPE")
     usable = known.get("ID_FS_USAGE") not in LAYERS
-    table = known.get("ID_PART_TABLE_TYPE")
-    yield kind or (f"{table} partition table" if table else "no known content")
+    yield kind or _table(known.get("ID_PART_TABLE_TYPE"), whole)
     for each in names(device):
         if usable or each.naming in (Naming.PARTUUID, Naming.PARTLABEL):
             yield str(each)

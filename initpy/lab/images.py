@@ -11,6 +11,7 @@ from initpy.image.recipe import load_recipe
 from initpy.lab.cache import PROJECT, cache_folder, digest, locked, tree_digest
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
+from initpy.lab.scenario import Variant
 
 MAKER_INIT = PROJECT / "qemu" / "maker.sh"
 # Not initpy/lab and initpy/simulation: they stay on the desk.
@@ -18,8 +19,9 @@ _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
     "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "bcache-tools",
-    "e2fsprogs", "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools", "util-linux",
-    "busybox-static", "udev", "kmod", "python3.11-minimal", "libc6",
+    "e2fsprogs", "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools",
+    "multipath-tools", "kpartx", "util-linux", "busybox-static", "udev", "kmod",
+    "python3.11-minimal", "libc6",
 )  # fmt: skip
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
@@ -34,6 +36,7 @@ MAKER_DRIVERS = (
     "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
     "algif_skcipher", "algif_hash",
 )  # fmt: skip
+GENERIC = Variant()
 _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
 
 
@@ -83,21 +86,25 @@ def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> 
     return request.output
 
 
-def image_under_test(kernel: Kernel, progress: Progress, without: tuple[str, ...] = ()) -> Path:
-    """The generic image of this checkout, as `initpy build` makes it, or one that lacks drivers."""
+def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENERIC) -> Path:
+    """The generic image of this checkout, as `initpy build` makes it, or one that differs."""
+    without = variant.without
     given = os.environ.get("INITPY_LAB_IMAGE")
     if given:
         return Path(given)
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
-    key = tree_digest(roots, (kernel.version, tool_versions(), *without))
-    kind = "lacking" if without else "initpy"
+    key = tree_digest(roots, (kernel.version, tool_versions(), *without, *variant.jobs))
+    kind = "lacking" if without else "further" if variant.jobs else "initpy"
     # What `initpy build` makes when it is given nothing but the kernel.
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
         output=cache_folder("images") / f"{kind}-{key}.img",
-        jobs=(PROJECT / "jobs",),
+        jobs=(
+            PROJECT / "jobs",
+            *(PROJECT / "jobs/extra" / f"{each}.toml" for each in variant.jobs),
+        ),
     )
     recipe = load_recipe(PROJECT / "build" / "generic.toml")
     request = with_recipe(request, recipe)

@@ -54,6 +54,8 @@ class Drive:
     file: Path
     present: bool = True
     bus: str = "virtio"
+    serial: str = ""  # another than the name
+    shared: bool = False  # the file serves another drive as well
 
     @property
     def device(self) -> dict[str, object]:
@@ -62,7 +64,8 @@ class Drive:
             "driver": _DRIVERS[self.bus],
             "id": f"disk-{self.name}",
             "drive": f"node-{self.name}",
-            "serial": self.name,
+            "serial": self.serial or self.name,
+            **({"share-rw": "on"} if self.shared else {}),
         }
 
 
@@ -102,7 +105,8 @@ class MachineSpec:
             words += [
                 "-blockdev",
                 f"driver=raw,node-name=node-{drive.name},cache.no-flush=on,"
-                f"file.driver=file,file.filename={drive.file}",
+                f"file.driver=file,file.filename={drive.file}"
+                + (",file.locking=off" if drive.shared else ""),
             ]
             if drive.present:
                 device = dict(drive.device)

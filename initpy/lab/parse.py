@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from initpy.lab.cache import PROJECT
 from initpy.lab.reader import Table, read_table
 from initpy.lab.recipe import LVM_TYPES
 from initpy.lab.scenario import (
@@ -13,6 +14,7 @@ from initpy.lab.scenario import (
     Partition,
     Person,
     Scenario,
+    Variant,
 )
 from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
 
@@ -25,6 +27,7 @@ FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
+EXTRA_JOBS = PROJECT / "jobs" / "extra"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -41,6 +44,9 @@ def load_scenario(path: Path) -> Scenario:
     image = top.table("image")
     files = image.table("files").pairs()
     without = image.strings("without")
+    jobs = image.strings("jobs")
+    if unknown := {*jobs} - {path.stem for path in EXTRA_JOBS.glob("*.toml")}:
+        raise image.wrong("jobs", f"names of files in {EXTRA_JOBS}, not {', '.join(unknown)}")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -56,7 +62,7 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits, without,
+        slow, damages, tools, limits, Variant(without, jobs),
     )  # fmt: skip
 
 
@@ -75,19 +81,25 @@ def _disks(top: Table) -> tuple[Disk, ...]:
     disks: list[Disk] = []
     for table in top.tables("disk"):
         names = _disk_names(table, taken)
-        size = table.size("size")
+        path_of = table.string("path_of", "")
+        other = next((disk for disk in disks if disk.name == path_of and disk.bus == "scsi"), None)
+        if path_of and other is None:
+            raise table.wrong("path_of", 'the name of an earlier disk with bus = "scsi"')
+        size = other.size if other is not None else table.size("size")
         if size is None:
             raise table.wrong("size", 'a size such as "96M"')
         arrives = table.optional_number("arrives")
         present = table.boolean("present", arrives is None)
         if present and arrives is not None:
             raise table.wrong("present", "false (or nothing) for a disk that arrives later")
-        bus = table.choice("bus", BUSES, "virtio")
+        bus = table.choice("bus", BUSES, "virtio" if other is None else "scsi")
         copy_of = table.string("copy_of", "")
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
         image = table.string("image", "")
-        disks += [Disk(name, size, present, arrives, bus, copy_of, image) for name in names]
+        disks += [
+            Disk(name, size, present, arrives, bus, copy_of, image, path_of) for name in names
+        ]
         table.end()
     return tuple(disks)
 
@@ -109,7 +121,7 @@ def _layers(
     top: Table, disks: tuple[Disk, ...], files: tuple[tuple[str, str], ...]
 ) -> tuple[Layer, ...]:
     taken = {disk.name for disk in disks}
-    free = set(taken)  # what no layer stands on yet
+    free = {disk.name for disk in disks if not disk.path_of}  # what no layer stands on yet
     groups: set[str] = set()
     layers: list[Layer] = []
     for table in top.tables("layer"):

@@ -24,7 +24,7 @@ from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.sabotage import AGENT_PATH, sabotage
-from initpy.lab.scenario import Deed, Outcome, Scenario
+from initpy.lab.scenario import Deed, Outcome, Scenario, Variant
 from initpy.lab.verdict import (
     Observation,
     Verdict,
@@ -55,8 +55,8 @@ class Bench:
     kernel: Kernel
     image: Path
     accelerator: tuple[str, ...]
-    # By the drivers that they lack, for the scenarios that are about that.
-    lacking: Mapping[tuple[str, ...], Path] = field(default_factory=dict)
+    # For the scenarios that need an image of their own.
+    others: Mapping[Variant, Path] = field(default_factory=dict)
 
     @property
     def patience(self) -> float:
@@ -88,13 +88,13 @@ def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -
     built = image or image_under_test(kernel, progress)
     if not built.is_file():
         raise LabError(f"{built}: no such image")
-    lacking = {
-        each.without: image_under_test(kernel, progress, each.without)
+    others = {
+        each.variant: image_under_test(kernel, progress, each.variant)
         for each in scenarios
-        if each.without and image is None
+        if each.variant != Variant() and image is None
     }
     prepare_disks([scenario.recipe() for scenario in scenarios], kernel, progress)
-    return Bench(kernel, built, chosen, lacking)
+    return Bench(kernel, built, chosen, others)
 
 
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
@@ -167,17 +167,21 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     drives = []
+    shared = {disk.path_of for disk in scenario.disks} - {""}
     for disk in scenario.disks:
-        file = folder / f"{disk.name}.raw"
-        copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
+        serial = disk.path_of or disk.name
+        file = folder / f"{serial}.raw"
+        if not disk.path_of:
+            copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
         for each in scenario.damages:
             if each.disk == disk.name:
                 damage.apply(each, file)
         if disk.image:
             files[disk.image] = File(file.read_bytes(), 0o600)
-        else:
-            drives.append(Drive(disk.name, file, disk.present, disk.bus))
-    image = initrd = bench.lacking.get(scenario.without, bench.image)
+            continue
+        drive = Drive(disk.name, file, disk.present, disk.bus, serial, serial in shared)
+        drives.append(drive)
+    image = initrd = bench.others.get(scenario.variant, bench.image)
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)

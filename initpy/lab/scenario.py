@@ -62,6 +62,7 @@ class Disk:
     bus: str = "virtio"
     copy_of: str = ""  # has the content of this other disk
     image: str = ""  # not a disk of the machine: its content is this file of the image
+    path_of: str = ""  # is no disk of its own but another path to this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,14 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """How the image differs from the generic one."""
+
+    without: tuple[str, ...] = ()  # drivers that it lacks
+    jobs: tuple[str, ...] = ()  # job files of jobs/extra that it has as well
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What the disks are made from; the cached disks are keyed by this and the tools."""
 
@@ -188,7 +197,7 @@ class Scenario:
     damages: tuple[Damage, ...] = ()
     tools: tuple[Tool, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
-    without: tuple[str, ...] = ()  # drivers that the image lacks
+    variant: Variant = Variant()  # of the image
 
     @property
     def name(self) -> str:
@@ -206,7 +215,7 @@ class Scenario:
         named = {layer.keyfile for layer in self.layers if layer.keyfile}
         files = (*self.files, *(file for layer in self.layers for file in layer.files))
         return Recipe(
-            tuple((disk.name, disk.size) for disk in self.disks),
+            tuple((disk.name, disk.size) for disk in self.disks if not disk.path_of),
             self.layers,
             tuple((path, content) for path, content in files if path in named),
         )
