@@ -1,0 +1,43 @@
+"""What of the root's own fstab is mounted before the handover (R1, R18)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initpy.config.fstab import parse_fstab
+from initpy.core.settings import DeviceSpec, FurtherMount, Naming
+
+TABLE = r"""
+# a comment
+UUID=aaaa / ext4 errors=remount-ro 0 1
+LABEL=my\040usr /usr/ ext4,xfs ro,noatime 0 2
+/dev/vg/home /home ext4 defaults 0 2
+PARTLABEL=opt /opt/a\040b auto defaults,x-initrd.mount
+/dev/vg/var /var ext4 noauto,x-initrd.mount 0 0
+/dev/vg/srv /srv ext4 nofail,x-initrd.mount 0 0
+tmpfs /tmp tmpfs
+short
+"""
+
+
+def test_usr_and_what_is_marked_is_wanted() -> None:
+    found, problems = parse_fstab(TABLE)
+    usr = DeviceSpec(Naming.LABEL, "my usr")
+    opt = DeviceSpec(Naming.PARTLABEL, "opt")
+    assert found == (
+        FurtherMount("/usr", usr, ("ext4", "xfs"), ("ro", "noatime"), checked=True),
+        FurtherMount("/opt/a b", opt, (), ("defaults", "x-initrd.mount")),
+    )
+    assert problems == ()
+
+
+def test_what_cannot_be_mounted_here_is_named_with_its_line() -> None:
+    found, problems = parse_fstab("server:/usr /usr nfs defaults 0 0\n")
+    assert found == ()
+    [problem] = map(str, problems)
+    assert problem.startswith("/etc/fstab of the root: line 1: /usr: 'server:/usr': expected UUID=")
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    parse_fstab(text)
+    parse_fstab(f"{text} /usr {text} {text}")

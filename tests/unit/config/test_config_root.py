@@ -1,0 +1,76 @@
+"""R18: the parameters that name the root, /usr and where changes go."""
+
+import pytest
+
+from initpy.config.settings import read_settings
+from initpy.core.settings import DeviceSpec, FurtherMount, Naming, Overlay
+
+LABEL = DeviceSpec(Naming.LABEL, "r")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("root=8:17", DeviceSpec(Naming.NUMBER, "8:17")),
+        ("root=0811", DeviceSpec(Naming.NUMBER, "8:17")),
+        ("root=0x811", DeviceSpec(Naming.NUMBER, "8:17")),
+        ("root=10300001", DeviceSpec(Naming.NUMBER, "0:66305")),
+        ("root=PARTUUID=AB-01/PARTNROFF=1", DeviceSpec(Naming.PARTUUID, "ab-01", 1)),
+        ("root=PARTUUID=AB-01/PARTNROFF=-1", DeviceSpec(Naming.PARTUUID, "ab-01", -1)),
+        ("root=gpt-auto", DeviceSpec(Naming.GPT_AUTO, "")),
+        ("quiet", DeviceSpec(Naming.GPT_AUTO, "")),
+    ],
+)
+def test_further_forms_of_root(text: str, meant: DeviceSpec) -> None:
+    settings, problems = read_settings(text)
+    assert (settings.root, problems) == (meant, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "overlay"),
+    [
+        ("rd.overlay", Overlay("rd.overlay")),
+        ("rd.overlay=1", Overlay("rd.overlay")),
+        ("rd.overlay=0", None),
+        ("rd.overlay=LABEL=changes", Overlay("rd.overlay", DeviceSpec(Naming.LABEL, "changes"))),
+        ("rd.live.overlay.overlayfs=1", Overlay("rd.live.overlay.overlayfs")),
+        ("overlayroot=tmpfs:swap=1,recurse=0", Overlay("overlayroot")),
+        ("rd.overlay overlayroot=disabled", None),
+        ("systemd.volatile=overlay", Overlay("systemd.volatile")),
+        ("systemd.volatile=state", None),
+    ],
+)
+def test_an_overlay_is_asked_for_in_the_words_of_others(text: str, overlay: Overlay | None) -> None:
+    settings, problems = read_settings(f"root=LABEL=r {text}")
+    assert (settings.overlay, problems) == (overlay, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "usr"),
+    [
+        ("mount.usr=LABEL=u", FurtherMount("/usr", DeviceSpec(Naming.LABEL, "u"))),
+        ("mount.usrflags=subvol=usr,ro", FurtherMount("/usr", LABEL, (), ("subvol=usr", "ro"))),
+        (
+            "mount.usr=/dev/vg/usr mount.usrfstype=ext4,xfs",
+            FurtherMount("/usr", DeviceSpec(Naming.PATH, "/dev/vg/usr"), ("ext4", "xfs")),
+        ),
+    ],
+)
+def test_usr_on_the_command_line(text: str, usr: FurtherMount) -> None:
+    settings, problems = read_settings(f"root=LABEL=r {text}")
+    assert (settings.usr, problems) == (usr, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("mount.usr=usr", "mount.usr: 'usr': expected UUID="),
+        ("overlayroot=/dev/sda1", "overlayroot: '/dev/sda1': expected tmpfs or disabled"),
+        ("systemd.volatile=yes", "systemd.volatile: 'yes': expected overlay, state or no"),
+        ("rd.overlay=perhaps", "rd.overlay: 'perhaps': expected yes or no"),
+    ],
+)
+def test_a_mistake_is_named(text: str, complaint: str) -> None:
+    _, problems = read_settings(f"root=LABEL=r {text}")
+    [problem] = map(str, problems)
+    assert problem.startswith(f"command line: {complaint}")
