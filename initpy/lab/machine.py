@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from zlib import crc32
 
 import pexpect
 
@@ -65,8 +66,12 @@ class Drive:
             "id": f"disk-{self.name}",
             "drive": f"node-{self.name}",
             "serial": self.serial or self.name,
-            **({"share-rw": "on"} if self.shared else {}),
+            **(self._as_a_path() if self.shared else {}),
         }
+
+    def _as_a_path(self) -> dict[str, object]:
+        # multipath(8) takes no disk without a name that the whole world knows.
+        return {"share-rw": "on", "wwn": str(0x5000C500_00000000 + crc32(self.serial.encode()))}
 
 
 @dataclass(frozen=True, slots=True)
