@@ -254,10 +254,8 @@ class Unlocker:
                 f"{volume.name}: one of the two LUKS2 headers on {node} is damaged; the other one "
                 f"is used, and nothing is written (cryptsetup repair {node} would mend it)"
             )
-        if found[1] and event.error:
-            state.touch(instance)
-            return
-        self._revive(state, instance)
+        if not event.error:
+            self._revive(state, instance)
         state.touch(instance)
 
     def _revive(self, state: State, instance: Instance) -> None:

@@ -69,3 +69,15 @@ def test_with_a_person_at_the_keyboard_nobody_else_types() -> None:
     director = Director(scenario(people=(asked(),)), people=False)
     assert director.advance(INIT + "Passphrase", 1) == []
     assert director.undone == ()
+
+
+def test_keys_are_pressed_one_by_one_at_the_persons_pace() -> None:
+    slow = Person(Cue(when=re.compile("Passphrase")), "ab\n", pace=2)
+    director = Director(scenario(people=(slow,)))
+    text = INIT + "Passphrase for x: "
+    assert director.advance(text, 5) == [Type("a")]
+    assert director.advance(text, 6.9) == []
+    assert director.advance(text, 7) == [Type("b")]
+    assert director.undone
+    assert director.advance(text, 9) == [Type("\n")]
+    assert not director.undone

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -84,3 +85,23 @@ def test_a_cached_disk_is_taken_apart_again() -> None:
     assert lines[0] == 'cached "$(disk a)" "$(disk b)"'
     assert lines[1].endswith(" /dev/bcache0")
     assert lines[-1] == "uncached"
+
+
+def test_a_detached_header_is_made_in_memory_and_put_where_it_belongs() -> None:
+    layer = Layer("luks2", "crypt", ("a",), passphrase="p", header="b")
+    text = script(recipe(layer), "")
+    assert "--header /run/crypt.header" in text
+    assert text.index("cryptsetup open") < text.index('cat /run/crypt.header >"$(disk b)"')
+
+
+def test_a_header_may_be_a_file_on_a_file_system() -> None:
+    stick = Layer("ext4", "stick", ("b",))
+    layer = Layer("luks2", "crypt", ("a",), passphrase="p", header="stick:/h")
+    assert "cp /run/crypt.header /mnt/h" in script(recipe(stick, layer), "")
+
+
+def test_the_cost_of_key_derivation_is_nothing_unless_a_scenario_wants_it() -> None:
+    layer = Layer("luks2", "crypt", ("a",), passphrase="p", argon2=(262144, 4))
+    words = "--pbkdf argon2id --pbkdf-parallel 1 --pbkdf-memory 262144 --pbkdf-force-iterations 4"
+    assert words in script(recipe(layer), "")
+    assert "--pbkdf pbkdf2" in script(recipe(replace(layer, argon2=None)), "")

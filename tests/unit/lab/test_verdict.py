@@ -10,6 +10,7 @@ from initpy.lab.verdict import (
     facts_of,
     guest_seconds,
     journal_of,
+    leaks,
     outcome_of,
     reached,
     reasons_against,
@@ -122,3 +123,11 @@ def test_of_the_kernels_answer_only_the_programs_of_the_boot_are_kept() -> None:
     assert stuck_tasks(answer) == (
         "task initpy-engine   state:D stack:0     pid:88\n[    9.3]  schedule+0x5a/0xd0"
     )
+
+
+def test_r14_a_secret_that_can_be_read_anywhere_is_a_reason() -> None:
+    assert leaks(("sesame",), Observation("asked", "{}")) == ()
+    [console] = leaks(("sesame",), Observation("sesame: not found"))
+    assert "in the console" in console
+    [journal] = leaks(("sesame",), Observation("", '{"secret": "sesame"}'))
+    assert "in the journal" in journal
