@@ -96,6 +96,7 @@ ARRAY_UUID = "[0-9a-fA-F]{32}"
 # Known, and either the default already or not ours to act on.
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
+    "rd.multipath",  # of udev's rule
 }
 
 
