@@ -121,7 +121,9 @@ class _Explainer:
         return device.node if device else name
 
     def _real_devices(self) -> Iterator[Device]:
-        return (each for each in self.state.devices if each.properties.get("size") != "0")
+        """All but empty loops and drives; an array that has not started has no size yet."""
+        known = self.state.devices
+        return (each for each in known if each.slaves or each.properties.get("size") != "0")
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""

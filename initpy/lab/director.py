@@ -21,6 +21,7 @@ class Type:
     """Type a text at the console."""
 
     text: str
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ def _in_words(cue: Cue, act: Act) -> str:
 def _typing(person: Person) -> Iterator[tuple[Cue, Act]]:
     """All at once, or one key after the other."""
     if not person.pace:
-        yield person.cue, Type(person.text)
+        yield person.cue, Type(person.text, person.second)
         return
     for number, key in enumerate(person.text):
-        yield Cue(after=person.pace) if number else person.cue, Type(key)
+        yield Cue(after=person.pace) if number else person.cue, Type(key, person.second)
 
 
 class _Script:

@@ -86,6 +86,8 @@ class MachineSpec:
     drives: tuple[Drive, ...] = ()
     agent: bool = False  # a third serial port, on which the lab gives orders to the guest
     accelerator: tuple[str, ...] = EMULATED
+    # On virtio: the kernel has one console of a driver (admin-guide/serial-console.rst).
+    second: bool = False
     extra: tuple[str, ...] = field(default=())
 
     def command(self, folder: Path) -> list[str]:
@@ -102,6 +104,9 @@ class MachineSpec:
         if self.agent:
             # A port of its own: QEMU doubles characters in the log of a socket that is connected.
             words += ["-serial", f"unix:{folder / 'orders'},server=on,wait=off"]
+        if self.second:
+            words += ["-chardev", f"socket,id=second,path={folder / 'second'},server=on,wait=off"]
+            words += ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=second"]
         for bus in sorted({drive.bus for drive in self.drives}):
             words += _CONTROLLERS[bus]
         for drive in self.drives:
@@ -130,6 +135,8 @@ class Machine:
         self.raw = bytearray()  # everything the console said
         self._folder = folder
         self._orders: socket.socket | None = None
+        self._second: socket.socket | None = None
+        self._heard = bytearray()  # from the second console
         argv = spec.command(folder)
         self.command = shlex.join(argv)
         # A pseudo-terminal, so that QEMU is hung up on when we die, however we die.
@@ -141,6 +148,10 @@ class Machine:
             self.listen(0.2)
             self._qemu.close(force=True)
             raise LabError(f"QEMU did not start: {self.text.strip() or error}") from error
+        if spec.second:  # from the start: what it says to nobody is lost
+            self._second = socket.socket(socket.AF_UNIX)
+            self._second.connect(str(folder / "second"))
+            self._second.setblocking(False)
 
     def __enter__(self) -> "Machine":
         return self
@@ -153,8 +164,9 @@ class Machine:
     ) -> None:
         # Killed first: a machine that hangs must not keep us waiting for its monitor.
         self._qemu.close(force=True)
-        if self._orders is not None:
-            self._orders.close()
+        for each in (self._orders, self._second):
+            if each is not None:
+                each.close()
         self._monitor.close()
 
     @property
@@ -166,6 +178,21 @@ class Machine:
     def text(self) -> str:
         """The console's text so far, without escape sequences and carriage returns."""
         return _ESCAPES.sub("", self.raw.decode(errors="replace"))
+
+    @property
+    def second(self) -> str:
+        """What the second console has said so far."""
+        if self._second is None:
+            return ""
+        with suppress(OSError):  # nothing there now, or the machine has ended
+            while heard := self._second.recv(65536):
+                self._heard += heard
+        return _ESCAPES.sub("", self._heard.decode(errors="replace"))
+
+    def type_second(self, text: str) -> None:
+        """Type at the second console."""
+        if self._second is not None:
+            self._second.sendall(text.encode())
 
     @property
     def channel(self) -> str:

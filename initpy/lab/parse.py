@@ -39,6 +39,7 @@ def load_scenario(path: Path) -> Scenario:
     machine = top.table("machine")
     memory = int(machine.number("memory", 1024))
     cmdline = machine.string("cmdline", "")
+    second = machine.boolean("second-console", False)
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -62,7 +63,7 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits, Variant(without, jobs),
+        slow, damages, tools, limits, Variant(without, jobs), second,
     )  # fmt: skip
 
 
@@ -244,7 +245,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
 
 
 def _person(table: Table) -> Person:
-    person = Person(read_cue(table), table.string("type"), table.number("pace", 0))
+    second = table.choice("console", ("first", "second"), "first") == "second"
+    person = Person(read_cue(table), table.string("type"), table.number("pace", 0), second)
     table.end()
     return person
 
@@ -259,6 +261,7 @@ def _expectation(table: Table, disks: tuple[Disk, ...]) -> Expectation:
         table.patterns("never"),
         tuple((key, facts.pattern(key)) for key in facts.content),
         table.strings("unchanged"),
+        table.patterns("second"),
     )
     table.end()
     if not set(expect.unchanged) <= {disk.name for disk in disks}:

@@ -163,7 +163,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     }
     files |= sabotage(scenario)
     # The last is for `_examine`; nothing else takes notice of it.
-    words = [scenario.cmdline, "console=ttyS0", "sysrq_always_enabled"]
+    consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
+    words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     drives = []
@@ -192,6 +193,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         memory=scenario.memory,
         drives=tuple(drives),
         agent=AGENT_PATH in files,
+        second=scenario.second,
         accelerator=bench.accelerator,
     )
 
@@ -240,7 +242,7 @@ def _examine(machine: Machine) -> str:
 
 def _perform(machine: Machine, act: Act) -> None:
     if isinstance(act, Type):
-        machine.type(act.text)
+        (machine.type_second if act.second else machine.type)(act.text)
     elif act.deed is Deed.PLUG:
         machine.plug(act.argument)
     elif act.deed is Deed.UNPLUG:
@@ -252,7 +254,7 @@ def _perform(machine: Machine, act: Act) -> None:
 
 
 def _observe(machine: Machine, director: Director, ended: str | None) -> Observation:
-    return Observation(machine.text, machine.channel, ended, director.undone)
+    return Observation(machine.text, machine.channel, ended, director.undone, second=machine.second)
 
 
 def _ending(machine: Machine) -> str:
@@ -267,5 +269,7 @@ def _ending(machine: Machine) -> str:
 
 def _write_logs(logs: Path, machine: Machine) -> None:
     (logs / "console.log").write_text(machine.text)
+    if machine.spec.second:
+        (logs / "second.log").write_text(machine.second)
     (logs / "channel.log").write_text(machine.channel)
     (logs / "command").write_text(machine.command + "\n")

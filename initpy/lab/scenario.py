@@ -119,6 +119,7 @@ class Person:
     cue: Cue
     text: str
     pace: float = 0.0  # seconds between the keys
+    second: bool = False  # at the machine's second console
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Expectation:
     never: tuple[re.Pattern[str], ...] = ()
     facts: tuple[tuple[str, re.Pattern[str]], ...] = ()
     unchanged: tuple[str, ...] = ()  # disks that nothing may have been written to
+    second: tuple[re.Pattern[str], ...] = ()  # like `console`, at the second one
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ class Scenario:
     tools: tuple[Tool, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
     variant: Variant = Variant()  # of the image
+    second: bool = False  # there is a second console
 
     @property
     def name(self) -> str:

@@ -33,6 +33,7 @@ class Observation:
     ended: str | None = None  # why the machine ended, in QEMU's words; None: it still runs
     undone: tuple[str, ...] = ()  # what people and faults were still to do
     written: tuple[str, ...] = ()  # disks whose content is not what it was at power-on
+    second: str = ""  # the second console
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def reached(expect: Expectation, seen: Observation) -> bool:
     # The failure screen stays true when a shell opens below it.
     at_failure = expect.outcome is Outcome.FAILED and _FAILURE in seen.text
     right = outcome is expect.outcome or (at_failure and outcome is Outcome.SHELL)
-    return right and not seen.undone and not _absent(expect, seen.text)
+    return right and not seen.undone and not _lacks(expect, seen)
 
 
 def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
@@ -88,11 +89,10 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
         ended = f" (QEMU: {seen.ended})" if seen.ended else ""
         reasons.append(f"outcome: {outcome.value}{ended}, expected {expect.outcome.value}")
     reasons += [f"not done: {each}" for each in seen.undone]
-    absent = _absent(expect, seen.text)
-    if absent:
+    if absent := _lacks(expect, seen):
         reasons.append(f"the console never said, in this order: {absent}")
     for pattern in expect.never:
-        match = pattern.search(seen.text)
+        match = pattern.search(seen.text) or pattern.search(seen.second)
         if match:
             reasons.append(f"the console said {match[0]!r}, which it never must")
     written = [name for name in expect.unchanged if name in seen.written]
@@ -109,7 +109,7 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
 
 def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
     """Where a passphrase or key has become readable (R14)."""
-    places = {"console": seen.text, "journal or the facts": seen.channel}
+    places = {"console": seen.text + seen.second, "journal or the facts": seen.channel}
     return tuple(
         f"a secret ({secret[:3]}…) is in the {place}"
         for secret in secrets
@@ -118,10 +118,15 @@ def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
     )
 
 
-def _absent(expect: Expectation, text: str) -> str:
+def _lacks(expect: Expectation, seen: Observation) -> str:
+    """The first text that is expected of a console and that it has not said; "" for none."""
+    return _absent(expect.console, seen.text) or _absent(expect.second, seen.second)
+
+
+def _absent(expected: tuple[re.Pattern[str], ...], text: str) -> str:
     """The first expected text that does not follow the one before it; "" if all are there."""
     position = 0
-    for pattern in expect.console:
+    for pattern in expected:
         match = pattern.search(text, position)
         if match is None:
             return pattern.pattern

@@ -58,6 +58,22 @@ class Consoles:
         """The console that /dev/console stands for."""
         return self._consoles[-1] if self._consoles else None
 
+    def look_again(self) -> None:
+        """Open consoles that have come: drivers of some are modules (hvc0 on virtio)."""
+        known = {each.path for each in self._consoles}
+        new = [path for path in console_paths() if path not in known]
+        # The preferred one stays the last.
+        found = [console for path in new if (console := _open(path))]
+        self._consoles[:0] = found
+        if self._prompt is not None:
+            for console in found:
+                self._show_prompt(console, self._prompt)
+
+    def _show_prompt(self, console: Console, prompt: str) -> None:
+        self._write(console, prompt)
+        self._loop.add_reader(console.descriptor, self._typed, console)
+        self._loop.call_soon(self._finished, console)
+
     def say(self, text: str) -> None:
         """Show lines; a prompt that is up is shown again after them."""
         for console in self._consoles:
@@ -68,15 +84,15 @@ class Consoles:
 
     def ask(self, prompt: str) -> None:
         """Put the prompt up on every console and read there."""
+        self._prompt = None
+        self.look_again()
         self._prompt = prompt
         for console in self._consoles:
             if console.lent:
                 text = f"\ninitpy: {prompt}(`initpy unlock` takes it in this shell)\n"
                 self._write(console, text)
             else:
-                self._write(console, prompt)
-                self._loop.add_reader(console.descriptor, self._typed, console)
-                self._loop.call_soon(self._finished, console)
+                self._show_prompt(console, prompt)
 
     def withdraw(self, reason: str) -> None:
         """Take the prompt away, saying why; what was typed of it is forgotten."""

@@ -226,6 +226,7 @@ class Engine:
 
         Not while udev is at work, which would be done twice; but it may hang, so not for ever.
         """
+        self._consoles.look_again()
         now = self._loop.time()
         if self._looking or (self._udev.busy() and now < self._looked + PATIENCE_WITH_UDEV):
             return

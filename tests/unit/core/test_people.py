@@ -53,7 +53,7 @@ def test_r6_a_wait_that_is_held_tells_by_whom_and_what_is_left() -> None:
 
 def test_r7_an_array_tells_how_many_members_it_has_and_when_it_starts() -> None:
     desk = Desk(settings(md_timeout=30.0))
-    desk.see(member("sda"), array("md127", ("sda",), "inactive"))
+    desk.see(member("sda"), array("md127", ("sda",), "inactive", size="0"))
     desk.end("md-member@sda")
     desk.wait(18.0)
     found = {each.label: each for each in desk.nodes()}

@@ -94,10 +94,10 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
 
         async def run() -> None:
             room = Room(*terminals)
-            descriptors = [each.descriptor for each in room.consoles._consoles]
             try:
                 await asyncio.wait_for(scene(room), 10)
             finally:
+                descriptors = [each.descriptor for each in room.consoles._consoles]
                 for descriptor in descriptors:
                     asyncio.get_running_loop().remove_reader(descriptor)
                     asyncio.get_running_loop().remove_writer(descriptor)
@@ -123,6 +123,32 @@ def test_what_is_typed_answers_the_prompt_and_is_never_shown(play: Play) -> None
         assert room.terminal.screen() == "Passphrase for c (/dev/sda): \n"
 
     play(scene, 1)
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+def test_a_console_that_comes_late_has_the_prompt_too(play: Play, asked_before: bool) -> None:
+    """R12: its driver is a module (hvc0); the preferred one stays so."""
+
+    async def scene(room: Room) -> None:
+        late, first = room.terminals
+        names = Path(consoles_module.ACTIVE).read_text()
+        Path(consoles_module.ACTIVE).write_text(first.path.removeprefix("/dev/"))
+        room.consoles = Consoles(room._answered)
+        if asked_before:
+            room.consoles.ask("Passphrase: ")
+        Path(consoles_module.ACTIVE).write_text(names)
+        if asked_before:
+            room.consoles.look_again()
+        else:
+            room.consoles.ask("Passphrase: ")
+        await room.shows("Passphrase: ", late)
+        late.type("correct\n")
+        await room.answered("correct")
+        assert late.screen() == first.screen() == "Passphrase: \n"
+        assert room.consoles.preferred is not None
+        assert room.consoles.preferred.path == first.path
+
+    play(scene, 2)
 
 
 def test_what_is_typed_before_the_prompt_answers_it(play: Play) -> None:

@@ -1,0 +1,39 @@
+"""The journal as lines for people."""
+
+import pytest
+
+from initpy.report.journal import line
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"kind": "Report", "text": "unlocked"}, "says: unlocked"),
+        (
+            {"kind": "Moved", "job": "a@b", "before": "ready", "after": "failed", "reason": "why"},
+            "a@b: ready -> failed (why)",
+        ),
+        ({"kind": "Run", "job": "a", "argv": ["lvm", "pvs"]}, "a runs lvm pvs"),
+        ({"kind": "JobEnded", "job": "a", "status": 5, "error": "no"}, "a ended, status 5: no"),
+        (
+            {
+                "kind": "DeviceChanged",
+                "device": {
+                    "name": "dm-0",
+                    "properties": {"ID_FS_TYPE": "ext4", "ID_FS_LABEL": "root"},
+                    "slaves": ["sda"],
+                },
+            },
+            "device dm-0 ext4 LABEL=root on sda",
+        ),
+        ({"kind": "Enumerated", "devices": []}, "devices there: none"),
+        ({"kind": "New", "a": 1}, "New: a=1"),
+        ({}, "?"),
+    ],
+)
+def test_a_record_is_a_line(record: dict[str, object], shown: str) -> None:
+    assert line({"t": 12.5, **record}, 10.0) == f"    2.500  {shown}"
+
+
+def test_time_passing_is_left_out() -> None:
+    assert line({"t": 1.0, "kind": "TimePassed"}, 0.0) is None
