@@ -232,7 +232,9 @@ class _Explainer:
 def _label(device: Device) -> str:
     """The node, and the name that people gave it."""
     known = device.properties
-    name = known.get("DM_NAME") or known.get("MD_DEVNAME") or known.get("MD_NAME")
+    name = known.get("DM_NAME")
+    if device.name.startswith("md"):  # a member knows the array's name, too
+        name = known.get("MD_DEVNAME") or known.get("MD_NAME")
     return f"{device.node} ({name})" if name and name not in device.node else device.node
 
 
