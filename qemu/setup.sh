@@ -19,7 +19,6 @@ needs() {
 /usr/sbin/lvm lvm2
 /usr/sbin/dmsetup dmsetup
 /usr/sbin/make-bcache bcache-tools
-/usr/sbin/thin_check thin-provisioning-tools
 /usr/lib/systemd/systemd-udevd udev
 /usr/bin/kmod kmod
 /usr/bin/busybox busybox-static

@@ -141,10 +141,6 @@ def _finish_root(draft: _Draft) -> None:
 def _wait(draft: _Draft, parameter: Parameter) -> None:
     if parameter.key == "rootwait" and parameter.value is None:
         draft.waits[parameter.key] = 0.0  # the kernel's rootwait: indefinitely
-    elif parameter.key == "rootdelay" and parameter.seconds() == 0:
-        draft.waits.pop(
-            parameter.key, None
-        )  # the kernel's: no delay is asked for, nor endless patience
     else:
         draft.waits[parameter.key] = parameter.seconds()
 
