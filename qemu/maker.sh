@@ -45,6 +45,24 @@ disk() {
     return 1
 }
 
+# hide NUMBER: take the disks of a recipe away, so that the next one may use the same names of volume
+# groups and the like
+hide() {
+    sync
+    for node in /sys/block/vd* /sys/block/sd*; do
+        case "$(serial "$node" 2>/dev/null)" in
+        "$1"-*) ;;
+        *) continue ;;
+        esac
+        if [ -e "$node/device/delete" ]; then
+            echo 1 >"$node/device/delete"
+        else
+            device=$(readlink -f "$node/device")
+            echo "${device##*/}" >/sys/bus/virtio/drivers/virtio_blk/unbind
+        fi
+    done
+}
+
 # format DEVICE KEY-FILE OPTION...: a LUKS volume whose key derivation costs nothing
 format() {
     device=$1 key=$2
@@ -157,6 +175,8 @@ for recipe in /lab/recipes/*; do
         . "$recipe"
     )
     echo "INITPY-LAB recipe ${recipe##*/} status=$?"
+    number=${recipe##*/}
+    hide "${number#0}"
 done
 sync
 poweroff -f
