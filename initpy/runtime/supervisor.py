@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import mounts, syscalls
+from initpy.runtime import api, syscalls
 
 UDEVD = "/usr/lib/systemd/systemd-udevd"
 # From a bus to a disk one driver's event follows the other: that chain is what the boot waits
@@ -94,7 +94,7 @@ def main() -> None:
     # Imports make no garbage, but collecting it costs a tenth of their time.
     gc.disable()
     try:
-        for problem in mounts.mount_api():
+        for problem in api.mount_api():
             say(f"cannot mount {problem}")
         ready = syscalls.abstract_datagram_socket(READY_SOCKET)
         udevd = start_udevd()

@@ -531,7 +531,7 @@ def broken():
     if {deleted}:
         sys.modules["traceback"] = None  # importing it fails from now on
     raise RuntimeError("a bug in PID 1")
-supervisor.mounts.mount_api = broken
+supervisor.api.mount_api = broken
 supervisor.main()
 """
     with subprocess.Popen(
@@ -560,3 +560,20 @@ supervisor.main()
 )
 def test_an_end_in_words(status: int, words: str) -> None:
     assert describe_end(status) == words
+
+
+def test_hardly_anything_is_imported_before_udevd_is_started() -> None:
+    """Devices are looked for while the rest is imported: each millisecond before that is waited."""
+    code = (
+        "import sys, initpy.runtime.supervisor\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('initpy.')))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.split() == [
+        "initpy.runtime",
+        "initpy.runtime.api",
+        "initpy.runtime.supervisor",
+        "initpy.runtime.syscalls",
+    ]
