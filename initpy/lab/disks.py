@@ -95,7 +95,7 @@ def _is_plain(recipe: Recipe) -> bool:
 
 def _used(recipe: Recipe) -> list[str]:
     """The disks that have something on them; the others stay empty."""
-    named = {name for layer in recipe.layers for name in layer.on}
+    named = {name for layer in recipe.layers for name in (*layer.on, layer.header)}
     return [name for name, _ in recipe.disks if name in named]
 
 
