@@ -9,10 +9,10 @@ where another one stopped (R5).
     for action in boot.handle(BootStarted(), now): ...
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from initpy.core import degraded, failing, mounting, partial, pausing, roles
+from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import JobDefinition, Strategy
 from initpy.core.devices import Device, DeviceGraph
@@ -34,7 +34,14 @@ from initpy.core.events import (
     WaitAsked,
 )
 from initpy.core.instance import Instance, JobState, Stimulus
-from initpy.core.running import ended, run_now, settle, stop_overdue
+from initpy.core.running import (
+    crowded,
+    ended,
+    run_now,
+    settle,
+    stop_overdue,
+    take_from_queue,
+)
 from initpy.core.settings import BreakPoint, Settings
 from initpy.core.state import HOST, SYSROOT, State
 from initpy.core.timers import Timer
@@ -48,8 +55,6 @@ if TYPE_CHECKING:
 GROUPS = (Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
 STEP_LIMIT = 10_000
-# How long tools that root does not stand on may keep the real system waiting.
-TOOL_PATIENCE = 5.0
 
 
 class Boot:
@@ -63,7 +68,6 @@ class Boot:
         self._unlocker = Unlocker()
         self._lvm: Groups | None = None
         self._armed: float | None = None
-        self._patience_armed = False
         self._index: dict[tuple[str, str | None], list[JobDefinition]] = {}
         for job in self._jobs:
             for key in job.match.index_keys():
@@ -282,6 +286,8 @@ class Boot:
             for timer, key in state.timers.pop_due(state.now):
                 self._timer(timer, key)
             self._settle_dirty()
+            if state.queue:
+                take_from_queue(state)
             if self._may_start():
                 next_prompt(state, self._unlocker)
                 degraded.ask(state)
@@ -303,7 +309,11 @@ class Boot:
                 if instance.state not in (JobState.READY, JobState.RUNNING, JobState.AWAITING):
                     self._let_go(instance)
                 state.touch(instance)
-            elif instance.state is JobState.READY and self._may_start():
+            elif (
+                instance.state is JobState.READY
+                and self._may_start()
+                and not crowded(state, instance)
+            ):
                 self._steps[instance.definition.strategy](state, instance)
 
     def _let_go(self, instance: Instance) -> None:
@@ -337,7 +347,7 @@ class Boot:
         state = self._state
         if not state.complete or state.handed_over or state.refused:
             return
-        if any(True for _ in self._named()) or self._tools_at_work():
+        if leaving.must_wait(state):
             return
         if pausing.paused(state, BreakPoint.HAND_OVER):
             return
@@ -350,52 +360,12 @@ class Boot:
         self._unlocker.wipe(state)
         state.act(HandOver(SYSROOT, state.settings.init))
 
-    def _tools_at_work(self) -> bool:
-        """True while there is a tool to wait for before the handover, which would end it.
-
-        What root stands on may be there before the tool that made it has ended, and a tool
-        that is killed half-way leaves its layer half made. One that works for other devices
-        gets some seconds: it may hang, and the real system starts it again.
-        """
-        state = self._state
-        running = [
-            each
-            for pending in state.pending.values()
-            for each in pending.values()
-            if each.state is JobState.RUNNING
-        ]
-        if not running:
-            return False
-        if any(
-            each.subject is not None and state.devices.stands_on(root, each.subject)
-            for each in running
-            for root in state.by_role
-        ):
-            return True
-        if not self._patience_armed:
-            self._patience_armed = True
-            state.timers.start(Timer.HAND_OVER, "", state.now + TOOL_PATIENCE)
-        elif not state.timers.armed(Timer.HAND_OVER, ""):
-            what = ", ".join(state.describe(each) for each in running)
-            state.report(f"the real system starts although this has not ended: {what}")
-            return False
-        return True
-
-    def _named(self) -> Iterator[Instance]:
-        """The volumes still locked that people named and that the boot must wait for."""
-        state = self._state
-        for instance in state.pending[Strategy.UNLOCK].values():
-            device = state.device(instance)
-            named = state.settings.volume(device) if device else None
-            if named is not None and not named.optional and not instance.idle:
-                yield instance
-
     def _may_start(self) -> bool:
         """Once root is mounted, only what named volumes need is still begun."""
         state = self._state
         if state.handed_over or pausing.paused(state, BreakPoint.START):
             return False
-        return not state.complete or any(True for _ in self._named())
+        return not state.complete or leaving.named_pending(state)
 
     def _next_time(self) -> float | None:
         state = self._state

@@ -1,6 +1,7 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop
+from initpy.core.definitions import Strategy
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
@@ -104,6 +105,30 @@ def _retry(state: State, instance: Instance) -> bool:
         return False
     state.move(instance, Stimulus.RETRY, "tried again")
     return True
+
+
+# So many commands at a time: a machine may have hundreds of disks, and not the memory for a tool
+# on each of them at once.
+TOOLS_AT_ONCE = 32
+# Those that work for whatever device appears; a person, or root itself, never waits for them.
+QUEUED = (Strategy.RUN, Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE)
+
+
+def crowded(state: State, instance: Instance) -> bool:
+    """True when the instance has to queue until fewer commands run."""
+    if len(state.tools) < TOOLS_AT_ONCE or instance.definition.strategy not in QUEUED:
+        return False
+    state.queue[instance.key] = None
+    instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
+    return True
+
+
+def take_from_queue(state: State) -> None:
+    """Have those looked at for which there is room now, in the order they came."""
+    for _ in range(min(len(state.queue), TOOLS_AT_ONCE - len(state.tools))):
+        key = next(iter(state.queue))
+        del state.queue[key]
+        state.touch(state.instances[key])
 
 
 def run_now(state: State, instance: Instance) -> None:

@@ -52,6 +52,7 @@ class State:
     targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
     paused: BreakPoint | None = None  # the boot stands here while a shell is open
     passed: set[BreakPoint] = field(default_factory=set)
+    leaving: bool = False  # only tools that root does not stand on are waited for
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
@@ -62,6 +63,8 @@ class State:
     dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    tools: set[str] = field(default_factory=set)  # jobs whose command runs, see crowded()
+    queue: dict[str, None] = field(default_factory=dict)  # jobs that wait for fewer of them
 
     def act(self, action: Action) -> None:
         """Have something done."""
@@ -84,6 +87,7 @@ class State:
         """Move an instance, note it for the journal and look at it again."""
         before = instance.move(stimulus, self.now, reason)
         self.act(Moved(instance.key, before.value, instance.state.value, reason))
+        (self.tools.add if instance.state is JobState.RUNNING else self.tools.discard)(instance.key)
         pending = self.pending[instance.definition.strategy]
         if instance.pending:
             pending[instance.key] = instance

@@ -1,0 +1,57 @@
+"""What the handover waits for once everything is mounted: named volumes, and tools at work."""
+
+from initpy.core.definitions import Strategy
+from initpy.core.instance import JobState
+from initpy.core.state import State
+from initpy.core.timers import Timer
+
+# How long tools that nothing mounted stands on may keep the real system waiting.
+TOOL_PATIENCE = 5.0
+
+
+def must_wait(state: State) -> bool:
+    """True while a volume that people named is locked (R1), or a tool is to be waited for."""
+    return named_pending(state) or _tools_at_work(state)
+
+
+def named_pending(state: State) -> bool:
+    """True while there is a locked volume that people named and that the boot must wait for."""
+    for instance in state.pending[Strategy.UNLOCK].values():
+        device = state.device(instance)
+        named = state.settings.volume(device) if device else None
+        if named is not None and not named.optional and not instance.idle:
+            return True
+    return False
+
+
+def _tools_at_work(state: State) -> bool:
+    """True while there is a tool to wait for before the handover, which would end it.
+
+    What a mounted device stands on may be there before the tool that made it has ended, and a tool
+    that is killed half-way leaves its layer half made. One that works for other devices
+    gets some seconds: it may hang, and the real system starts it again.
+    """
+    running = [
+        each
+        for pending in state.pending.values()
+        for each in pending.values()
+        if each.state is JobState.RUNNING
+    ]
+    if not running:
+        return False
+    sources = set(state.mounted.values())
+    used = state.by_role | {each.name for each in state.devices if each.node in sources}
+    if any(
+        each.subject is not None and state.devices.stands_on(name, each.subject)
+        for each in running
+        for name in used
+    ):
+        return True
+    if not state.leaving:
+        state.leaving = True
+        state.timers.start(Timer.HAND_OVER, "", state.now + TOOL_PATIENCE)
+    elif not state.timers.armed(Timer.HAND_OVER, ""):
+        what = ", ".join(state.describe(each) for each in running)
+        state.report(f"the real system starts although this has not ended: {what}")
+        return False
+    return True
