@@ -31,7 +31,8 @@ def advise(state: State) -> tuple[Advice, ...]:
     found = tuple(dict.fromkeys(_from_state(state)))
     if state.settings.shell and state.settings.emergency is Emergency.WAIT:
         return (*found, ALWAYS)
-    return (*(Advice(each.text) for each in found), NO_SHELL)
+    # Without their commands, which a colon announces.
+    return (*(Advice(each.text.removesuffix(":")) for each in found), NO_SHELL)
 
 
 def _from_state(state: State) -> Iterator[Advice]:
