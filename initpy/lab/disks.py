@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from initpy.image import cpio
@@ -58,12 +60,29 @@ def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress)
                 progress(f"making a disk: {_summary(recipe)}")
                 _make_plain(recipe, folder)
                 del lacking[folder]
-        for batch in _batches(lacking):
-            for recipe in batch.values():
-                progress(f"making disks in a throw-away machine: {_summary(recipe)}")
-            began = time.monotonic()
-            _make_in_machine(batch, kernel, progress)
-            progress(f"disks made in {time.monotonic() - began:.0f} s")
+        _make_in_machines(list(_batches(lacking)), kernel, progress)
+
+
+def _make_in_machines(
+    batches: list[dict[Path, Recipe]], kernel: Kernel, progress: Progress
+) -> None:
+    """Make all batches, with a machine for each of this host's processors at a time."""
+    if not batches:
+        return
+    image = maker_image(kernel, progress)
+    cancelled = threading.Event()
+
+    def make(batch: dict[Path, Recipe]) -> None:
+        _make_in_machine(batch, kernel, image, progress, cancelled)
+
+    with ThreadPoolExecutor(os.cpu_count()) as machines:
+        try:
+            list(machines.map(make, batches))
+        except BaseException:
+            # One has failed, or somebody is in a hurry: the others end at once.
+            cancelled.set()
+            machines.shutdown(cancel_futures=True)
+            raise
 
 
 def _prune() -> None:
@@ -150,8 +169,16 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
         yield batch
 
 
-def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Progress) -> None:
-    image = maker_image(kernel, progress)
+def _make_in_machine(
+    batch: Mapping[Path, Recipe],
+    kernel: Kernel,
+    image: Path,
+    progress: Progress,
+    cancelled: threading.Event,
+) -> None:
+    for recipe in batch.values():
+        progress(f"making disks in a throw-away machine: {_summary(recipe)}")
+    began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(dir=cache_folder("disks"), prefix=".new-") as temporary,
         machine_folder() as sockets,
@@ -177,10 +204,11 @@ def _make_in_machine(batch: Mapping[Path, Recipe], kernel: Kernel, progress: Pro
             drives=tuple(drives),
         )
         with Machine(spec, sockets) as machine:
-            text = _listen_to_end(machine)
+            text = _listen_to_end(machine, cancelled)
         _check(batch, text)
         for number, (folder, recipe) in enumerate(batch.items()):
             _keep(making, _prefix(number, recipe)[0], recipe, folder)
+    progress(f"disks of {len(batch)} scenario(s) made in {time.monotonic() - began:.0f} s")
 
 
 def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
@@ -188,9 +216,9 @@ def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
     return ("", "scsi") if needs_own_serials(recipe) else (f"{number}-", "virtio")
 
 
-def _listen_to_end(machine: Machine) -> str:
+def _listen_to_end(machine: Machine, cancelled: threading.Event) -> str:
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not cancelled.is_set():
         if machine.listen(0.5) is None:
             return machine.text
     raise LabError(
