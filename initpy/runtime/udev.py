@@ -158,9 +158,9 @@ def as_device(found: "pyudev.Device") -> Device:
         from initpy.runtime import btrfs  # seldom needed
 
         properties.update(btrfs.facts(found.device_node))
-    if properties.get("ID_FS_USAGE") == "raid" and "ID_PART_TABLE_TYPE" in properties:
-        parts = [each for each in _names(path) if os.path.exists(f"{path}/{each}/partition")]
-        properties["partitions"] = " ".join(map(_name, parts))
+    if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
+        # udev says nothing of a partition table where it has found a superblock.
+        properties["partitions"] = parts
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
         with contextlib.suppress(OSError), open(f"{FOREIGN}{found.sys_name}") as file:
@@ -169,6 +169,15 @@ def as_device(found: "pyudev.Device") -> Device:
     if found.device_type == "partition":
         slaves.add(_name(os.path.basename(os.path.dirname(path))))
     return Device(found.sys_name, properties, frozenset(found.device_links), frozenset(slaves))
+
+
+def _partitions(path: str) -> str:
+    """The names of a disk's partitions: each begins with the disk's own."""
+    disk = os.path.basename(path)
+    names = [each for each in _names(path) if each.startswith(disk)]
+    return " ".join(
+        sorted(_name(each) for each in names if os.path.exists(f"{path}/{each}/partition"))
+    )
 
 
 def _slots(path: str) -> str:

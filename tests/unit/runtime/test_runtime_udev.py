@@ -155,3 +155,19 @@ def test_a_device_at_which_a_worker_dies_is_looked_at_again_but_not_for_ever(
     for _ in range(10):
         udev._look_failed(cast(Any, Present(f"{tmp_path}/sda", "sda")))
     assert announced == [f"{tmp_path}/sda"] * 3
+
+
+def test_a_disk_that_looks_like_a_member_tells_its_partitions(tmp_path: Path) -> None:
+    """udev tells no partition table where it has found a superblock."""
+    disk = tmp_path / "sda"
+    for name in ("sda2", "sda1", "queue", "sda-other"):
+        (disk / name).mkdir(parents=True)
+    for name in ("sda1", "sda2"):
+        (disk / name / "partition").write_text("1\n")
+
+    seen = read(Found(str(disk), "sda", {"ID_FS_USAGE": "raid"}))
+
+    assert seen.properties["partitions"] == "sda1 sda2"
+    assert (
+        "partitions" not in read(Found(str(disk), "sda", {"ID_FS_USAGE": "filesystem"})).properties
+    )
