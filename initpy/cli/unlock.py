@@ -55,10 +55,11 @@ def _passphrase(volume: str) -> bytearray:
     before = termios.tcgetattr(descriptor)
     silent = termios.tcgetattr(descriptor)
     silent[3] &= ~termios.ECHO
-    print(f"Passphrase for {volume or 'the locked volume'}: ", end="", flush=True)
     try:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
+        # Silent before anybody is asked, and what was typed ahead is kept (R12).
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+        print(f"Passphrase for {volume or 'the locked volume'}: ", end="", flush=True)
         return bytearray(keyboard.readline().rstrip(b"\n"))
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
         print()
