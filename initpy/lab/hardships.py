@@ -19,6 +19,8 @@ from initpy.lab.verdict import Verdict
 _SHELL = re.compile(r"^\(initramfs\) |Press Enter for maintenance|You are in emergency mode", re.M)
 # What must hold of arrays whoever has assembled them.
 _ARRAYS = re.compile(r"(md|array)\.[^.]+\.(degraded|disks)")
+# So long a boot may still go on after that.
+SHELL_PATIENCE = 60.0
 _LESS = re.compile(r"\.degraded: .*expected '0'")
 
 
@@ -83,13 +85,17 @@ def told(scenario: Scenario, peer: Peer | None, time: Clock) -> Scenario:
 def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Bench) -> Trial:
     console = bytearray()
     ended = threading.Event()
+    # The boot may go on beside the shell, when what was missing turns up.
+    patience = threading.Timer(SHELL_PATIENCE, ended.set)
 
     def show(heard: bytes) -> None:
         console.extend(heard)
-        if _SHELL.search(console.decode(errors="replace").replace("\r", "")):
-            ended.set()
+        text = console.decode(errors="replace").replace("\r", "")
+        if patience.ident is None and _SHELL.search(text):
+            patience.start()
 
     verdict = run_scenario(scenario, bench, Manner(show=show, cancelled=ended))
+    patience.cancel()
     # An answer that was not asked for is no failure here.
     remarks = tuple(each for each in verdict.reasons if not each.startswith("not done: "))
     outcome = outcome_in_words(verdict, shell=ended.is_set())
