@@ -49,10 +49,15 @@ def changed(state: State, name: str) -> list[str]:
     return incomplete.changed(state, name)
 
 
-def forget(state: State, instance: Instance) -> None:
-    """The array is gone: nothing that was waited for or agreed counts any more."""
+def drop_timer(state: State, instance: Instance) -> None:
+    """What has a timer of its own is started now, or not by it any more."""
     state.deadlines.pop(deadline_name(instance), None)
     state.forced.discard(instance.key)
+
+
+def forget(state: State, instance: Instance) -> None:
+    """The array is gone: nothing that was waited for or agreed counts any more."""
+    drop_timer(state, instance)
     state.agreed.discard(instance.key)
     state.foreign.discard(instance.subject or "")
 

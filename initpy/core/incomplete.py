@@ -11,7 +11,7 @@ from initpy.core import arrays
 from initpy.core.actions import Record
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
 from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
@@ -42,8 +42,7 @@ def step(state: State, instance: Instance) -> None:
     # A start that failed is tried again at once: its timer has run out already.
     if not (due or instance.failures or instance.key in state.forced):
         return
-    state.deadlines.pop(name, None)
-    state.forced.discard(instance.key)
+    drop_timer(state, instance)
     if why := _forbidden(state, foreign):
         state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
         state.move(instance, Stimulus.NOT_WANTED, why)

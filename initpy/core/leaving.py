@@ -1,7 +1,6 @@
 """What the handover waits for once everything is mounted: named volumes, and tools at work."""
 
 from initpy.core.definitions import Strategy
-from initpy.core.instance import JobState
 from initpy.core.state import State
 from initpy.core.timers import Timer
 
@@ -31,14 +30,9 @@ def _tools_at_work(state: State) -> bool:
     that is killed half-way leaves its layer half made. One that works for other devices
     gets some seconds: it may hang, and the real system starts it again.
     """
-    running = [
-        each
-        for pending in state.pending.values()
-        for each in pending.values()
-        if each.state is JobState.RUNNING
-    ]
-    if not running:
+    if not state.tools:
         return False
+    running = [state.instances[key] for key in sorted(state.tools)]
     sources = set(state.mounted.values())
     used = state.by_role | {each.name for each in state.devices if each.node in sources}
     if any(

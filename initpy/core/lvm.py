@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.deadlines import LAST_RANK, Deadline
 from initpy.core.definitions import Layer, Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
 from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
@@ -123,9 +123,9 @@ class Groups:
             state.move(instance, Stimulus.NOT_WANTED, "root= names another group")
         elif other := self._other(state, instance, group):
             instance.reason = other
-            _no_timer(state, instance)
+            drop_timer(state, instance)
         elif _due(state, instance, state.settings.lvm.timeout, GROUP_RANK) or instance.failures:
-            _no_timer(state, instance)
+            drop_timer(state, instance)
             state.report(f"{group}: activating it without its missing physical volumes")
             start(state, instance, _command(state, instance, group))
         else:
@@ -173,7 +173,7 @@ def _activate(state: State, instance: Instance) -> None:
     if not _wanted(state, group) and not _due(state, instance, OTHERS_SECONDS, LAST_RANK):
         instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
         return
-    _no_timer(state, instance)
+    drop_timer(state, instance)
     start(state, instance, _command(state, instance, group))
 
 
@@ -198,11 +198,6 @@ def _due(state: State, instance: Instance, seconds: float, rank: int) -> bool:
     if deadline is None:
         deadline = state.deadlines[name] = Deadline(name, seconds, GRACE_SECONDS, rank=rank)
     return deadline.over(state.now) or instance.key in state.forced
-
-
-def _no_timer(state: State, instance: Instance) -> None:
-    state.deadlines.pop(deadline_name(instance), None)
-    state.forced.discard(instance.key)
 
 
 def _command(state: State, instance: Instance, group: str = "") -> tuple[str, ...]:

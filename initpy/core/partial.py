@@ -7,7 +7,7 @@ time that the missing members of an array get, held by what may reveal them.
 
 from initpy.core import groups, mounting
 from initpy.core.deadlines import Deadline
-from initpy.core.degraded import GRACE_SECONDS, deadline_name
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
 from initpy.core.instance import Instance
 from initpy.core.state import State
 
@@ -31,7 +31,6 @@ def step(state: State, instance: Instance) -> None:
         instance.reason = f"{missing}; waits for the others"
     due = deadline is not None and deadline.over(state.now)
     if due or instance.failures or instance.key in state.forced:
-        state.deadlines.pop(name, None)
-        state.forced.discard(instance.key)
+        drop_timer(state, instance)
         state.report(f"{device.name}: mounting it degraded: {missing}")
         mounting.step(state, instance)
