@@ -57,9 +57,9 @@ from initpy.lab.errors import LabError
 from initpy.lab.hardships import HARDSHIPS, Trial, trials
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import machine_folder
-from initpy.lab.parse import load_scenario
 from initpy.lab.peers import PEERS
 from initpy.lab.run import prepare
+from initpy.scenario.parse import load_scenario
 
 NAMES = (INITPY, *(peer.name for peer in PEERS))
 

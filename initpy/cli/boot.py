@@ -35,10 +35,10 @@ from pathlib import Path
 
 from initpy.image.process import ToolError
 from initpy.lab.errors import LabError
-from initpy.lab.parse import load_scenario
 from initpy.lab.run import Bench, Manner, prepare, run_scenario
-from initpy.lab.scenario import Scenario
-from initpy.lab.verdict import Verdict
+from initpy.scenario.model import Scenario
+from initpy.scenario.parse import load_scenario
+from initpy.scenario.verdict import Verdict
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from initpy.config.project import PROJECT
 from initpy.image import cpio
 from initpy.image.tree import File
-from initpy.lab.cache import PROJECT
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import NESTED, Course, can_boot, scenario_for
 from initpy.lab.disks import prepare_disks
 from initpy.lab.machine import EMULATED
-from initpy.lab.parse import load_scenario
 from initpy.lab.phases import Phase, kernel_seconds, phases
 from initpy.lab.run import Bench, Manner, run_scenario
-from initpy.lab.scenario import Scenario
+from initpy.scenario.model import Scenario
+from initpy.scenario.parse import load_scenario
 
 # A contender that has failed so often on a course without ever having booted is left out of it.
 _CHANCES = 2

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# The checkout this code runs from: the lab needs jobs/, rules/, build/ and qemu/ beside it.
-PROJECT = Path(__file__).resolve().parents[2]
-
 
 def cache_folder(*parts: str) -> Path:
     """A folder below the project's cache, made if need be (XDG base directory specification)."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy import __version__
+from initpy.config.project import PROJECT
 from initpy.image.process import ToolError, run
-from initpy.lab.cache import PROJECT, cache_folder, locked
+from initpy.lab.cache import cache_folder, locked
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from initpy.lab.cache import PROJECT
+from initpy.config.project import PROJECT
 from initpy.lab.peers import Peer
-from initpy.lab.scenario import Cue, Expectation, Layer, Outcome, Scenario
+from initpy.scenario.model import Cue, Expectation, Layer, Outcome, Scenario
 
 # A person who sees the prompt and has the passphrase at their fingertips.
 THINKING = 1.0

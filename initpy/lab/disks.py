@@ -23,8 +23,8 @@ from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import needs_own_serials, script
-from initpy.lab.scenario import Layer, Recipe
 from initpy.lab.system import REAL_INIT, place, system_tree
+from initpy.scenario.model import Layer, Recipe
 
 # A PC has 32 PCI slots, some of them taken.
 _MOST_DISKS = 20

@@ -4,7 +4,7 @@ import base64
 import shlex
 from collections.abc import Callable, Iterator
 
-from initpy.lab.scenario import Layer
+from initpy.scenario.model import Layer
 
 # What `format` of qemu/maker.sh sets costs nothing; a scenario may want the real cost.
 _CHEAP = "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"

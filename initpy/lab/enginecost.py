@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from initpy.config.jobs import load_job_file
+from initpy.config.project import PROJECT
 from initpy.core.boot import Boot
 from initpy.core.definitions import JobDefinition
 from initpy.core.devices import Device
 from initpy.core.events import BootStarted, DeviceChanged, DeviceRemoved, Event, TimePassed
 from initpy.core.settings import DeviceSpec, Naming, Settings
-from initpy.lab.cache import PROJECT
 
 SIZES = (100, 1_000, 10_000)
 _SAMPLE = 100  # events of each kind measured, however many devices there are

@@ -5,15 +5,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from initpy.config.project import PROJECT
 from initpy.lab.benchmark import Clock
-from initpy.lab.cache import PROJECT
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import Course, scenario_for
-from initpy.lab.parse import load_scenario
 from initpy.lab.peers import Peer
 from initpy.lab.run import Bench, Manner, run_scenario
-from initpy.lab.scenario import Scenario
-from initpy.lab.verdict import Verdict
+from initpy.scenario.model import Scenario
+from initpy.scenario.parse import load_scenario
+from initpy.scenario.verdict import Verdict
 
 # The boot has come to its end in a shell: initramfs-tools, dracut with systemd.
 _SHELL = re.compile(r"^\(initramfs\) |Press Enter for maintenance|You are in emergency mode", re.M)

@@ -4,14 +4,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from initpy.config.project import PROJECT
 from initpy.image.build import BuildRequest, build, with_recipe
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
 from initpy.image.recipe import load_recipe
-from initpy.lab.cache import PROJECT, cache_folder, digest, locked, tree_digest
+from initpy.lab.cache import cache_folder, digest, locked, tree_digest
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
-from initpy.lab.scenario import Variant
+from initpy.scenario.model import Variant
 
 MAKER_INIT = PROJECT / "qemu" / "maker.sh"
 # Not initpy/lab and initpy/simulation: they stay on the desk.

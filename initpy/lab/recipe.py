@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from initpy.lab import encryption
-from initpy.lab.scenario import Layer, Recipe
+from initpy.scenario.model import Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
 # sfdisk(8): the shortcut for a Linux file system.

@@ -16,7 +16,6 @@ from initpy.image.tree import Entry, File
 from initpy.lab import damage
 from initpy.lab.acceleration import accelerator
 from initpy.lab.cache import cache_folder
-from initpy.lab.director import Act, Director, Type
 from initpy.lab.disks import copy_disk, prepare_disks
 from initpy.lab.errors import LabError, MachineStalled, Progress
 from initpy.lab.images import image_under_test
@@ -24,8 +23,9 @@ from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.sabotage import AGENT_PATH, sabotage
-from initpy.lab.scenario import Deed, Outcome, Scenario, Variant
-from initpy.lab.verdict import (
+from initpy.scenario.director import Act, Director, Type
+from initpy.scenario.model import Deed, Outcome, Scenario, Variant
+from initpy.scenario.verdict import (
     Observation,
     Verdict,
     facts_of,

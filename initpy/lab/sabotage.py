@@ -9,11 +9,11 @@ import stat
 import tomllib
 from collections.abc import Mapping
 
+from initpy.config.project import PROJECT
 from initpy.image.programs import find_program
 from initpy.image.tree import Entry, File, Node
-from initpy.lab.cache import PROJECT
 from initpy.lab.errors import LabError
-from initpy.lab.scenario import AGENT_DEEDS, Scenario, Tool
+from initpy.scenario.model import AGENT_DEEDS, Scenario, Tool
 
 AGENT = PROJECT / "qemu" / "agent.sh"
 WRAPPER = PROJECT / "qemu" / "tool.sh"

@@ -4,8 +4,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from initpy.config.project import PROJECT
 from initpy.image.tree import Entry, File, Folder, Link
-from initpy.lab.cache import PROJECT
 from initpy.lab.errors import LabError
 
 BUSYBOX = Path("/usr/bin/busybox")

@@ -6,8 +6,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from initpy.config.errors import InputError
-from initpy.lab.parse import load_scenario
 from initpy.lab.run import Bench, Manner, prepare, run_scenario
+from initpy.scenario.parse import load_scenario
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 

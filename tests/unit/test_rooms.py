@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "report": {"core"},
     "runtime": {"core", "config", "report"},
     "image": {"core", "config"},
-    "lab": {"core", "config", "image"},
+    "scenario": {"config"},
+    "simulation": {"core", "config", "scenario", "report"},
+    "lab": {"core", "config", "image", "scenario"},
 }
 
 

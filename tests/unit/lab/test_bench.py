@@ -13,7 +13,6 @@ from initpy.lab.courses import COURSES, NESTED, PLAIN, Course, scenario_for
 from initpy.lab.errors import LabError
 from initpy.lab.figures import ratio, spread_of, targets, typical_phases
 from initpy.lab.kernels import Kernel
-from initpy.lab.parse import load_scenario
 from initpy.lab.peers import (
     BARE_INITRAMFS_TOOLS,
     DRACUT,
@@ -24,6 +23,7 @@ from initpy.lab.peers import (
     peer_system,
 )
 from initpy.lab.phases import FIRST, LAST, Phase, kernel_seconds, phases
+from initpy.scenario.parse import load_scenario
 
 CONSOLE = """\
 [    0.000000] Linux version 6.1.0

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from initpy.lab import damage
-from initpy.lab.parse import load_scenario
-from initpy.lab.scenario import Damage, Expectation, Outcome
-from initpy.lab.verdict import Observation, reasons_against
+from initpy.scenario.model import Damage, Expectation, Outcome
+from initpy.scenario.parse import load_scenario
+from initpy.scenario.places import pattern_bytes
+from initpy.scenario.verdict import Observation, reasons_against
 
 FILE = """\
 title = "a broken table"
@@ -59,8 +60,8 @@ def test_damage_counts_from_the_start_or_from_the_end(tmp_path: Path, at: int, s
 
 
 def test_noise_is_the_same_each_time() -> None:
-    assert damage.pattern_bytes("random", 64) == damage.pattern_bytes("random", 64)
-    assert damage.pattern_bytes("zero", 4) == bytes(4)
+    assert pattern_bytes("random", 64) == pattern_bytes("random", 64)
+    assert pattern_bytes("zero", 4) == bytes(4)
 
 
 def test_a_disk_that_must_stay_as_it_is_and_does_not() -> None:

@@ -14,7 +14,7 @@ from initpy.lab.cache import digest, tree_digest
 from initpy.lab.disks import copy_disk, disk_folder, prepare_disks
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import machine_folder
-from initpy.lab.scenario import Layer, Recipe
+from initpy.scenario.model import Layer, Recipe
 
 NO_KERNEL = Kernel("none", Path("/none"), Path("/none"))
 PLAIN = Recipe((("a", 32 << 20),), (Layer("ext4", "", ("a",), label="lab", holds="root"),), ())

@@ -2,15 +2,15 @@
 
 import pytest
 
+from initpy.config.project import PROJECT
 from initpy.lab.benchmark import clock
-from initpy.lab.cache import PROJECT
 from initpy.lab.courses import Course
 from initpy.lab.hardships import HARDSHIPS, outcome_in_words, told
 from initpy.lab.machine import EMULATED
-from initpy.lab.parse import load_scenario
 from initpy.lab.peers import DRACUT, INITRAMFS_TOOLS
-from initpy.lab.scenario import Outcome, Scenario
-from initpy.lab.verdict import Verdict
+from initpy.scenario.model import Outcome, Scenario
+from initpy.scenario.parse import load_scenario
+from initpy.scenario.verdict import Verdict
 
 TIME = clock(EMULATED, steady=False)
 

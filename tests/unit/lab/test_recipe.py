@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from initpy.lab.recipe import script
-from initpy.lab.scenario import Layer, Partition, Recipe
+from initpy.scenario.model import Layer, Partition, Recipe
 
 
 def recipe(*layers: Layer) -> Recipe:

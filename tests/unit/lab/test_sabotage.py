@@ -9,9 +9,9 @@ import pytest
 from initpy.config.errors import InputError
 from initpy.image.tree import File
 from initpy.lab.errors import LabError
-from initpy.lab.parse import load_scenario
 from initpy.lab.sabotage import AGENT, AGENT_PATH, WRAPPER, sabotage
-from initpy.lab.scenario import Scenario, Tool, Way
+from initpy.scenario.model import Scenario, Tool, Way
+from initpy.scenario.parse import load_scenario
 
 HEAD = """\
 title = "x"

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from initpy.core.actions import EndBoot, Run, ShowFailure
 from initpy.core.devices import Device
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
+from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
 from initpy.core.tree import Node
-from initpy.runtime.journal import Journal, plain
+from initpy.runtime.journal import Journal
 
 DISK = Device("sda", {"DEVNAME": "/dev/sda"}, frozenset({"/dev/b", "/dev/a"}), frozenset({"sdz"}))
 

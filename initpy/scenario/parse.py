@@ -3,10 +3,8 @@
 import re
 from pathlib import Path
 
-from initpy.lab.cache import PROJECT
-from initpy.lab.reader import Table, read_table
-from initpy.lab.recipe import LVM_TYPES
-from initpy.lab.scenario import (
+from initpy.config.project import PROJECT
+from initpy.scenario.model import (
     Disk,
     Expectation,
     Layer,
@@ -16,7 +14,8 @@ from initpy.lab.scenario import (
     Scenario,
     Variant,
 )
-from initpy.lab.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
+from initpy.scenario.reader import Table, read_table
+from initpy.scenario.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
 CONTAINERS = ("imsm", "ddf")
@@ -24,6 +23,7 @@ RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
 LEFT = ("", "degraded", "dirty", "stale")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
+LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
@@ -246,7 +246,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
 
 def _person(table: Table) -> Person:
     second = table.choice("console", ("first", "second"), "first") == "second"
-    person = Person(read_cue(table), table.string("type"), table.number("pace", 0), second)
+    text, pace = table.string("type"), table.number("pace", 0)
+    person = Person(read_cue(table), text, pace, second, table.string("name", ""))
     table.end()
     return person
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from initpy.lab.scenario import Expectation, Outcome
+from initpy.scenario.model import Expectation, Outcome
 
 REAL_INIT = "INITPY-LAB real init started"
 _DONE = "INITPY-LAB done"

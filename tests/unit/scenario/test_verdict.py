@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from initpy.lab.scenario import Expectation, Outcome
-from initpy.lab.verdict import (
+from initpy.scenario.model import Expectation, Outcome
+from initpy.scenario.verdict import (
     Observation,
     facts_of,
     guest_seconds,

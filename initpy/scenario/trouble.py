@@ -1,8 +1,8 @@
 """What goes wrong in a scenario, read from its file: faults, misbehaving tools, damaged disks."""
 
-from initpy.lab.damage import PLACES, pattern_bytes
-from initpy.lab.reader import Table
-from initpy.lab.scenario import Cue, Damage, Deed, Disk, Fault, Tool, Way
+from initpy.scenario.model import Cue, Damage, Deed, Disk, Fault, Tool, Way
+from initpy.scenario.places import PLACES, pattern_bytes
+from initpy.scenario.reader import Table
 
 
 def read_cue(table: Table) -> Cue:

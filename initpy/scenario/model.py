@@ -114,12 +114,13 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Something typed at the console; people act one after another, in the file's order."""
+    """Something typed at the console; what the same person does is done in the file's order."""
 
     cue: Cue
     text: str
     pace: float = 0.0  # seconds between the keys
     second: bool = False  # at the machine's second console
+    name: str = ""  # people of different names do not wait for each other
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from initpy.lab.scenario import Cue, Deed, Person, Scenario
+from initpy.scenario.model import Cue, Deed, Person, Scenario
 
 # The kernel says so (init/main.c), naming a wrapper that the lab puts before /init instead; where
 # it was told to be quiet, the first line of ours has to do.
@@ -94,8 +94,10 @@ class Director:
     def __init__(self, scenario: Scenario, *, people: bool = True) -> None:
         """`people` false leaves the typing to somebody at the keyboard."""
         self.started: float | None = None
-        typing = [each for person in scenario.people for each in _typing(person)]
-        self._scripts = [_Script(typing)] if people else []
+        typing: dict[str, list[tuple[Cue, Act]]] = {}
+        for person in scenario.people if people else ():
+            typing.setdefault(person.name, []).extend(_typing(person))
+        self._scripts = [_Script(acts) for acts in typing.values()]
         self._scripts += [
             _Script([(fault.cue, Do(fault.deed, fault.argument))]) for fault in scenario.faults
         ]

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from initpy.lab.director import Director, Do, Type
-from initpy.lab.scenario import (
+from initpy.scenario.director import Director, Do, Type
+from initpy.scenario.model import (
     Cue,
     Deed,
     Disk,
@@ -47,6 +47,15 @@ def test_the_second_person_waits_for_a_second_prompt() -> None:
     assert director.advance(text, 1) == [Type("wrong\n")]
     assert director.advance(text, 2) == []
     assert director.advance(text + "\nPassphrase for x: ", 3) == [Type("right\n")]
+
+
+def test_people_of_different_names_do_not_wait_for_each_other() -> None:
+    cues = [Cue(when=re.compile(f"Passphrase for {volume}")) for volume in ("root", "swap")]
+    people = tuple(Person(cue, f"{n}\n", name=str(n)) for n, cue in enumerate(cues))
+    director = Director(scenario(people=people))
+    text = INIT + "Passphrase for swap: "
+    assert director.advance(text, 1) == [Type("1\n")]
+    assert director.advance(text + "\nPassphrase for root: ", 2) == [Type("0\n")]
 
 
 def test_a_disk_arrives_so_many_seconds_after_init_has_started() -> None:

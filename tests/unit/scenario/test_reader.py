@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
-from initpy.lab.parse import load_scenario
-from initpy.lab.scenario import Deed, Outcome
+from initpy.scenario.model import Deed, Outcome
+from initpy.scenario.parse import load_scenario
 
 DAMAGE = '[[damage]]\ndisk = "a"\n'
 GOOD = """\

@@ -1,0 +1,1 @@
+"""A world without Linux in it, in which the same core boots in virtual time."""
