@@ -1,0 +1,205 @@
+"""Write a scenario as the file that `load_scenario` reads back to an equal value.
+
+For people: what is as it is by default is left out, tables come in the order of
+tests/scenarios/README.md. TOML 1.0 is small enough to be written by hand, and the standard
+library only reads it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from initpy.scenario.model import Cue, Damage, Disk, Expectation, Layer, Person, Scenario
+from initpy.scenario.places import pattern_bytes
+
+Value = str | float | bool | tuple[str, ...]
+_PLAIN = re.compile(r"[a-z0-9-]+")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_FACTORS = (("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
+
+
+def write_scenario(scenario: Scenario, path: Path, comment: str = "") -> None:
+    """Write the file; `comment` goes before it, a line each."""
+    path.write_text(scenario_text(scenario, comment), encoding="utf-8")
+
+
+def scenario_text(scenario: Scenario, comment: str = "") -> str:
+    """The text of the scenario's file."""
+    remarks = [f"# {line}".rstrip() for line in comment.splitlines()]
+    blocks = ["\n".join(remarks)] if remarks else []
+    blocks += ["\n".join(lines) for lines in _blocks(scenario)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _blocks(scenario: Scenario) -> Iterator[list[str]]:
+    yield [
+        *_pair("title", scenario.title, None),
+        *_pair("requirements", scenario.requirements, ()),
+        *_pair("slow", scenario.slow, False),
+    ]
+    yield _table(
+        "[machine]",
+        *_pair("memory", float(scenario.memory), 1024.0),
+        *_pair("cmdline", scenario.cmdline, ""),
+        *_pair("second-console", scenario.second, False),
+    )
+    yield from (_disk(disk) for disk in scenario.disks)
+    for layer in scenario.layers:
+        yield from _layer(layer)
+    yield _table(
+        "[image]",
+        *_pair("without", scenario.variant.without, ()),
+        *_pair("jobs", scenario.variant.jobs, ()),
+    )
+    yield _table("[image.files]", *_pairs(scenario.files))
+    yield from (_person(person) for person in scenario.people)
+    for fault in scenario.faults:
+        deed = f"{fault.deed.value} {fault.argument}".strip()
+        yield ["[[fault]]", *_cue(fault.cue), *_pair("do", deed, None)]
+    for tool in scenario.tools:
+        yield [
+            "[[tool]]",
+            *_pair("program", tool.program, None),
+            *_pair("with", tool.arguments, ""),
+            *_pair(str(tool.way), float(tool.times), None),
+        ]
+    yield _table("[limits]", *(line for pair in scenario.limits for line in _pair(*pair, None)))
+    yield from (_damage(damage) for damage in scenario.damages)
+    yield from _expectation(scenario.expect)
+
+
+def _disk(disk: Disk) -> list[str]:
+    usual = disk.arrives is None
+    return [
+        "[[disk]]",
+        *_pair("name", disk.name, None),
+        *([] if disk.path_of else _pair("size", _size(disk.size), None)),
+        *_pair("bus", disk.bus, "scsi" if disk.path_of else "virtio"),
+        *_pair("copy_of", disk.copy_of, ""),
+        *_pair("path_of", disk.path_of, ""),
+        *_pair("image", disk.image, ""),
+        *_pair("present", disk.present, usual),
+        *([] if disk.arrives is None else _pair("arrives", disk.arrives, None)),
+    ]
+
+
+def _layer(layer: Layer) -> Iterator[list[str]]:
+    size = _size(layer.size) if layer.size is not None else ""
+    argon2 = " ".join(map(str, layer.argon2)) if layer.argon2 is not None else ""
+    yield [
+        "[[layer]]",
+        *_pair("kind", layer.kind, None),
+        *_pair("group", layer.group, ""),
+        *_pair("name", layer.name, ""),
+        *_pair("on", layer.on, ()),
+        *_pair("type", layer.type, ""),
+        *_pair("size", size, ""),
+        *_pair("uuid", layer.uuid, ""),
+        *_pair("label", layer.label, ""),
+        *_pair("metadata", layer.metadata, ""),
+        *_pair("homehost", layer.homehost, "any"),
+        *_pair("left", layer.left, ""),
+        *_pair("passphrase", layer.passphrase, ""),
+        *_pair("keyfile", layer.keyfile, ""),
+        *_pair("header", layer.header, ""),
+        *_pair("argon2", argon2, ""),
+        *_pair("profile", layer.profile, ""),
+        *_pair("subvolume", layer.subvolume, ""),
+        *_pair("holds", layer.holds, ""),
+        *_pair("programs", layer.programs, ()),
+    ]
+    yield _table("[layer.files]", *_pairs(layer.files))
+    for part in layer.parts:
+        yield [
+            "[[layer.part]]",
+            *_pair("name", part.name, None),
+            *_pair("size", _size(part.size) if part.size is not None else "", ""),
+            *_pair("label", part.label, ""),
+            *_pair("uuid", part.uuid, ""),
+            *_pair("type", part.type, ""),
+        ]
+
+
+def _person(person: Person) -> list[str]:
+    return [
+        "[[person]]",
+        *_pair("name", person.name, ""),
+        *_cue(person.cue),
+        *_pair("type", person.text, None),
+        *_pair("pace", person.pace, 0.0),
+        *_pair("console", "second" if person.second else "first", "first"),
+    ]
+
+
+def _cue(cue: Cue) -> list[str]:
+    return [
+        *([] if cue.at is None else _pair("at", cue.at, None)),
+        *([] if cue.when is None else _pair("when", cue.when.pattern, None)),
+        *_pair("after", cue.after, 0.0),
+    ]
+
+
+def _damage(damage: Damage) -> list[str]:
+    lines = ["[[damage]]", *_pair("disk", damage.disk, None), *_pair("at", float(damage.at), None)]
+    for kind in ("zero", "random"):
+        if damage.data == pattern_bytes(kind, len(damage.data)):
+            return [*lines, *_pair(kind, _size(len(damage.data)), None)]
+    return [*lines, *_pair("bytes", damage.data.hex(" "), None)]
+
+
+def _expectation(expect: Expectation) -> Iterator[list[str]]:
+    yield [
+        "[expect]",
+        *_pair("outcome", expect.outcome.value, None),
+        *_pair("within", expect.within, 120.0),
+        *_pair("console", tuple(each.pattern for each in expect.console), ()),
+        *_pair("second", tuple(each.pattern for each in expect.second), ()),
+        *_pair("never", tuple(each.pattern for each in expect.never), ()),
+        *_pair("unchanged", expect.unchanged, ()),
+    ]
+    yield _table("[expect.facts]", *_pairs((key, each.pattern) for key, each in expect.facts))
+
+
+def _table(header: str, *lines: str) -> list[str]:
+    """A table that is left out when nothing is in it."""
+    return [header, *lines] if lines else []
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [line for key, value in pairs for line in _pair(key, value, None)]
+
+
+def _pair(key: str, value: Value, default: Value | None) -> list[str]:
+    """The line of a key; none for the default."""
+    if value == default:
+        return []
+    bare = key if _PLAIN.fullmatch(key) or key.isidentifier() else _string(key)
+    return [f"{bare} = {_value(value)}"]
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_string(each) for each in value)}]"
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _string(text: str) -> str:
+    """A literal string where that spares people doubled backslashes."""
+    if "\\" in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    shown = (
+        _ESCAPES.get(each) or (each if each.isprintable() else f"\\U{ord(each):08X}")
+        for each in text
+    )
+    return f'"{"".join(shown)}"'
+
+
+def _size(size: int) -> str:
+    for letter, factor in _FACTORS:
+        if size % factor == 0:
+            return f"{size // factor}{letter}"
+    return str(size)
