@@ -107,6 +107,19 @@ class Moved(NamedTuple):
     reason: str
 
 
+class Clock(NamedTuple):
+    """A deadline counts, is held, counts again or is no more (for the journal).
+
+    `left`: seconds, None when it is no more. `owner` and `reason` are those of the first hold,
+    empty while it counts.
+    """
+
+    name: str
+    left: float | None
+    owner: str = ""
+    reason: str = ""
+
+
 class Arm(NamedTuple):
     """Send `TimePassed` at this time; replaces the one before. None: not at all."""
 
@@ -171,6 +184,7 @@ Action = (
     | Record
     | Report
     | Moved
+    | Clock
     | Arm
     | HandOver
     | ShowFailure

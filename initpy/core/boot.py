@@ -64,6 +64,8 @@ class Boot:
         self._jobs = tuple(jobs)
         keys = frozenset(key for job in self._jobs for key in job.success.device or {})
         keys |= frozenset(roles.indexed(settings.root))
+        # What happens in which order must not hang on the hashes of this interpreter (R34).
+        self._keys = sorted(keys)
         self._state = State(settings, devices=DeviceGraph(keys))
         self._unlocker = Unlocker()
         self._lvm: Groups | None = None
@@ -106,6 +108,7 @@ class Boot:
         state.now = max(now, state.now)
         self._take(event)
         self._settle()
+        failing.tell_clocks(state)
         actions, state.actions = tuple(state.actions), []
         armed = self._next_time()
         if armed != self._armed:
@@ -208,7 +211,7 @@ class Boot:
                     self._instance(job, name)
         state.touch_all(state.by_subject.get(name, ()))
         lower = device.slaves | (before.slaves if before else frozenset())
-        for each in lower:
+        for each in sorted(lower):
             state.touch_all(state.by_subject.get(each, ()))
         self._wake_awaiting(before)
         self._wake_awaiting(device)
@@ -216,8 +219,8 @@ class Boot:
     def _wake_awaiting(self, device: Device | None) -> None:
         if device is None:
             return
-        for key in self._state.devices.indexed:
-            for name in self._state.awaiting.get((key, device.properties.get(key, "")), ()):
+        for key in self._keys:
+            for name in sorted(self._state.awaiting.get((key, device.properties.get(key, "")), ())):
                 self._state.touch(self._state.instances[name])
 
     def _device_removed(self, name: str) -> None:
@@ -236,7 +239,7 @@ class Boot:
             instance.failures, instance.published, instance.succeeded = 0, False, False
             if instance.state is not JobState.WITHDRAWN:
                 state.move(instance, Stimulus.GONE, f"{name} is gone")
-        for lower in before.slaves if before else ():
+        for lower in sorted(before.slaves) if before else ():
             state.touch_all(state.by_subject.get(lower, ()))
         self._unlocker.sources.device_removed(state, name)
         self._wake_awaiting(before)

@@ -3,11 +3,11 @@
 import math
 
 from initpy.core import degraded, mounting
-from initpy.core.actions import EndBoot, LookAgain, OpenShell, Reply, ShowFailure
+from initpy.core.actions import Clock, EndBoot, LookAgain, OpenShell, Reply, ShowFailure
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.events import JobEnded
-from initpy.core.holding import END, ROOT_WAIT, held, holds
+from initpy.core.holding import END, ROOT_WAIT, holds
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
@@ -92,8 +92,23 @@ def check(state: State) -> None:
     if state.handed_over or state.complete:
         return
     for deadline in state.deadlines.values():
-        deadline.update(held(state, deadline), state.now)
+        hold = next(holds(state, deadline), None)
+        deadline.holder = (hold.owner, hold.reason) if hold is not None else ("", "")
+        deadline.update(hold is not None, state.now)
     _act(state)
+
+
+def tell_clocks(state: State) -> None:
+    """Note in the journal which deadlines have begun, are held by somebody else, or have ended."""
+    for name, deadline in state.deadlines.items():
+        now = deadline.due(), deadline.holder
+        if state.clocks.get(name) != now:
+            state.clocks[name] = now
+            state.act(Clock(name, deadline.left(state.now), *deadline.holder))
+    if len(state.clocks) > len(state.deadlines):
+        for name in [each for each in state.clocks if each not in state.deadlines]:
+            del state.clocks[name]
+            state.act(Clock(name, None))
 
 
 def _act(state: State) -> None:
@@ -148,7 +163,7 @@ def _fire_pending(state: State, root: Deadline) -> bool:
 
 def _mount_failed(state: State) -> Instance | None:
     places = {SYSROOT, *(SYSROOT + each.target for each in state.further)} - state.mounted.keys()
-    for device in state.devices_for(places):
+    for device in sorted(state.devices_for(places)):
         for instance in state.by_subject.get(device, ()):
             given_up = instance.failures >= instance.definition.tries
             mounts = instance.definition.strategy in MOUNTS

@@ -126,7 +126,7 @@ def changed(state: State, name: str) -> list[str]:
         if device is None or not arrays.is_stuck(device):
             state.stuck.discard(name)
         state.touch_all(state.pending[Strategy.RUN].values())
-    for each in tuple(state.stuck) if device is not None else ():
+    for each in sorted(state.stuck) if device is not None else ():
         if arrays.lacks(state, each, name):
             state.devices.publish(each, {arrays.NEWCOMER: name})
             marked.append(each)

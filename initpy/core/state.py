@@ -33,6 +33,7 @@ class State:
     )
     timers: Timers = field(default_factory=Timers)
     deadlines: dict[str, Deadline] = field(default_factory=dict)  # those that can be held
+    clocks: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)  # as told
     mounted: dict[str, str] = field(default_factory=dict)
     known: list[Secret] = field(default_factory=list)  # passphrases that opened something (R12)
     prompts: dict[str, None] = field(default_factory=dict)  # jobs that want to ask; the first does

@@ -25,6 +25,8 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
         case "Moved":
             reason = f" ({get('reason')})" if get("reason") else ""
             return f"{get('job')}: {get('before')} -> {get('after')}{reason}"
+        case "Clock":
+            return f"clock of {get('name')}: {_clock(record)}"
         case "Run":
             return f"{get('job')} runs {' '.join(map(str, get('argv', ())))}"
         case "JobEnded":
@@ -45,6 +47,15 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
             return "the engine has started"
     rest = ", ".join(f"{key}={value}" for key, value in record.items() if key not in ("t", "kind"))
     return f"{kind}{': ' if rest else ''}{rest}"
+
+
+def _clock(record: Mapping[str, Any]) -> str:
+    left = record.get("left")
+    if not isinstance(left, int | float):
+        return "no more"
+    if record.get("owner"):
+        return f"held by {record['owner']} ({record.get('reason')}), {left:.0f} s left"
+    return f"{left:.0f} s left"
 
 
 def _device(device: Mapping[str, Any]) -> str:

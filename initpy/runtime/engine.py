@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from initpy.config.errors import InputError
 from initpy.config.settings import read_settings
@@ -51,7 +51,7 @@ from initpy.runtime.console import Consoles
 from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.jobfiles import load_jobs
-from initpy.runtime.journal import Journal
+from initpy.runtime.journal import Journal, basis
 from initpy.runtime.mounts import further, mount_first, mount_root, mounted_at, mounted_below
 from initpy.runtime.processes import Processes, end_kernel_helpers
 from initpy.runtime.shell import Shell, kill_left_over
@@ -89,10 +89,15 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = self._loop.create_future()
 
-    async def run(self, started: float, problems: tuple[InputError, ...]) -> None:
-        """Take in what is there, then what happens, until PID 1 was told to hand over."""
+    async def run(
+        self, started: float, problems: tuple[InputError, ...], basis: Mapping[str, object]
+    ) -> None:
+        """Take in what is there, then what happens, until PID 1 was told to hand over.
+
+        `basis`: what decides the boot besides the events, for the journal.
+        """
         now = time.monotonic()
-        self._journal.note(now, "EngineStarted", init_started=started)
+        self._journal.note(now, "EngineStarted", init_started=started, **basis)
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
@@ -146,11 +151,12 @@ class Engine:
 
     def take(self, event: Event) -> None:
         """Give the core an event and do what it says."""
-        now = time.monotonic()
+        # The journal's microseconds, rounded up: a replay finds every alarm due that was (R34).
+        now = -(-time.monotonic_ns() // 1000) / 1e6
         self._journal.record(now, event)
-        for action in self._boot.handle(event, now):
-            if not isinstance(action, Arm):
-                self._journal.record(now, action)
+        actions = self._boot.handle(event, now)
+        self._journal.decided(now, actions)
+        for action in actions:
             self._act(action)
 
     def _act(self, action: Action) -> None:
@@ -365,21 +371,24 @@ def main(orders: int, started: float) -> int:
         comm.write("initpy-engine")
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
         signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
-    settings, wrong = read_settings(read("/proc/cmdline") or "", read(CRYPTTAB), CRYPTTAB)
+    command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
+    settings, wrong = read_settings(command_line, table, CRYPTTAB)
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         from initpy.runtime import discoverable  # seldom needed
 
         settings = discoverable.complete(settings)
     settings = settings._replace(key_files=key_files())
     problems = list(wrong)
-    jobs = load_jobs(problems.append)
+    texts: dict[str, str] = {}
+    jobs = load_jobs(problems.append, texts=texts)
+    facts = basis(settings, command_line, table, texts)
     gc.freeze()
     gc.enable()
 
     async def engine() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_escalate(loop))
-        await Engine(settings, jobs, orders).run(started, tuple(problems))
+        await Engine(settings, jobs, orders).run(started, tuple(problems), facts)
 
     asyncio.run(engine())
     return 0

@@ -14,17 +14,21 @@ FOLDERS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
 
 
 def load_jobs(
-    report: Callable[[InputError], None], folders: tuple[str, ...] = FOLDERS
+    report: Callable[[InputError], None],
+    folders: tuple[str, ...] = FOLDERS,
+    texts: dict[str, str] | None = None,
 ) -> tuple[JobDefinition, ...]:
     """All jobs; a file that does not validate is reported and left out.
 
     Then the one that it was to replace stays: a typing error must not cost the boot.
+    `texts` is given the content of each file read, by path.
     """
+    read = {} if texts is None else texts
     files: dict[str, JobFile] = {}
     for folder in folders:
         for name in _names(folder):
             try:
-                files[name.rpartition(".")[0]] = _parse(f"{folder}/{name}")
+                files[name.rpartition(".")[0]] = _parse(f"{folder}/{name}", read)
             except InputError as error:
                 report(error)
     kept = check_names(files.values(), report)
@@ -39,10 +43,10 @@ def _names(folder: str) -> list[str]:
     return [name for name in names if name.endswith((".json", ".toml"))]
 
 
-def _parse(path: str) -> JobFile:
+def _parse(path: str, texts: dict[str, str]) -> JobFile:
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            texts[path] = text = file.read()
         if path.endswith(".json"):
             return parse_job_table(path, json.loads(text))
     except OSError as error:

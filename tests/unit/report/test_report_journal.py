@@ -27,6 +27,15 @@ from initpy.report.journal import line
             "device dm-0 ext4 LABEL=root on sda",
         ),
         ({"kind": "Enumerated", "devices": []}, "devices there: none"),
+        (
+            {"kind": "Clock", "name": "root wait", "left": 89.6, "owner": "", "reason": ""},
+            "clock of root wait: 90 s left",
+        ),
+        (
+            {"kind": "Clock", "name": "root wait", "left": 89.0, "owner": "a", "reason": "types"},
+            "clock of root wait: held by a (types), 89 s left",
+        ),
+        ({"kind": "Clock", "name": "root wait", "left": None}, "clock of root wait: no more"),
         ({"kind": "New", "a": 1}, "New: a=1"),
         ({}, "?"),
     ],

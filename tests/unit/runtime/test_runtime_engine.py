@@ -183,7 +183,7 @@ def play(
         engine = Engine(settings, parse_job_file("test.toml", JOBS).jobs, writing)
         if then is not None:
             asyncio.get_running_loop().call_later(0.05, then, engine)
-        await asyncio.wait_for(engine.run(0.0, problems), 5)
+        await asyncio.wait_for(engine.run(0.0, problems, {}), 5)
 
     try:
         asyncio.run(run())

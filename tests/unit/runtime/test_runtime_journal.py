@@ -11,14 +11,14 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.core.actions import EndBoot, Run, ShowFailure
+from initpy.core.actions import Arm, Clock, EndBoot, Report, Run, ShowFailure
 from initpy.core.devices import Device
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import Emergency
+from initpy.core.settings import DeviceSpec, Emergency, Naming, Settings
 from initpy.core.tree import Node
-from initpy.runtime.journal import Journal
+from initpy.runtime.journal import Journal, basis
 
 DISK = Device("sda", {"DEVNAME": "/dev/sda"}, frozenset({"/dev/b", "/dev/a"}), frozenset({"sdz"}))
 
@@ -104,5 +104,40 @@ def test_a_line_that_fits_only_in_part_does_not_spoil_the_journal(tmp_path: Path
         journal.note(1.0, "first")
         journal.note(2.0, "long", text="x" * 100)
         journal.note(3.0, "short")
-    assert [line["kind"] for line in read(path)] == ["first", "short"]
-    assert journal.lost == 1
+    assert [line["kind"] for line in read(path)] == ["first", "Lost", "short"]
+    assert read(path)[1]["lines"] == journal.lost == 1
+
+
+def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
+    """R34: without it the journal cannot be replayed."""
+    root = DeviceSpec(Naming.GPT_AUTO, "4f68")
+    settings = Settings(root=root, boot_partition="b-1", key_files={"home": "/etc/k/home.key"})
+    texts = {"/usr/lib/initpy/jobs/md.json": "{}", "/etc/initpy/jobs/mine.toml": "summary = 's'"}
+    told = basis(settings, "root=gpt-auto quiet\n", "home UUID=u none luks\n", texts)
+    path = tmp_path / "journal.jsonl"
+    Journal(str(path)).note(1.0, "EngineStarted", **told)
+    assert read(path) == [{
+        "t": 1.0, "kind": "EngineStarted", "cmdline": "root=gpt-auto quiet",
+        "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
+        "root_type": "4f68", "boot_partition": "b-1", "jobs": {"md.json": "a3a6bf43"},
+        "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},
+    }]  # fmt: skip
+
+
+def test_passwords_of_the_command_line_stay_out_of_it() -> None:
+    """R14: people send journals around."""
+    line = 'rd.iscsi.password=geheim RD.ISCSI.IN_PASSWORD="g e" root=LABEL=r bypass'
+    told = basis(Settings(), line, None, {})["cmdline"]
+    assert told == "rd.iscsi.password=… RD.ISCSI.IN_PASSWORD=… root=LABEL=r bypass"
+
+
+def test_what_was_decided_is_written_in_one_piece(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(str(path))
+    journal.decided(1.0, (Arm(2.0),))
+    journal.decided(2.0, (Report("a"), Arm(None), Clock("root wait", 3.0, "b", "types")))
+    assert read(path) == [
+        {"t": 2.0, "kind": "Report", "text": "a", "detail": False},
+        {"t": 2.0, "kind": "Clock", "name": "root wait", "left": 3.0, "owner": "b",
+         "reason": "types"},
+    ]  # fmt: skip
