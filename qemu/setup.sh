@@ -24,6 +24,9 @@ needs() {
 /usr/bin/busybox busybox-static
 /usr/bin/zstd zstd
 /usr/bin/xz xz-utils
+/usr/bin/bzip2 bzip2
+/usr/bin/lz4 lz4
+/usr/bin/lzop lzop
 /usr/bin/cpio cpio
 /usr/sbin/mke2fs e2fsprogs
 /usr/sbin/sfdisk fdisk

@@ -21,6 +21,8 @@ PACKAGES = {
     "kmod": "kmod",
     "ldconfig": "libc-bin",
     "lvm": "lvm2",
+    "lz4": "lz4",
+    "lzop": "lzop",
     "mdadm": "mdadm",
     "mdmon": "mdadm",
     "mke2fs": "e2fsprogs",

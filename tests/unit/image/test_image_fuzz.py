@@ -1,0 +1,103 @@
+"""Whatever bytes an image or a table of modules consists of: a clean error or a clean result."""
+
+import bz2
+import gzip
+import lzma
+import tempfile
+from pathlib import Path
+
+from foreign import TRAILER, member, pad
+from hypothesis import given
+from hypothesis import strategies as st
+
+from initpy.config.errors import InputError
+from initpy.image.archive import Archive, parse_archive, unpack
+from initpy.image.members import Limits
+from initpy.image.tree import File
+
+HEADS = (
+    *(b"070701", b"070702", b"\x1f\x8b\x08", b"BZh9", b"\x5d\0\0\x80\0", b"\xfd7zXZ\0"),
+    *(b"\x02\x21\x4c\x18", b"\x28\xb5\x2f\xfd", b"\x89LZO\0\r\n\x1a\n", b"MZ"),
+)
+LIMITS = Limits(entries=100, file=1 << 20, total=1 << 20, image=1 << 20)
+MODES = st.sampled_from([0o100644, 0o40755, 0o120777, 0o20600, 0o10600, 0o104755])
+# Few names, so that entries meet: files below links, links over folders.
+PARTS = st.sampled_from([b"a", b"b", b"c", b"\xff"])
+NAMES = st.lists(PARTS, min_size=1, max_size=4).map(b"/".join)
+STARTS = st.sampled_from([b"", b"./", b"/", b"//", b"a//./"])
+CLIMBS = st.sampled_from([b"", b"/", b"../", b"../../", b"/../"])
+
+
+@st.composite
+def members(draw: st.DrawFn) -> bytes:
+    mode = draw(MODES)
+    name = draw(STARTS) + draw(NAMES)
+    data = draw(CLIMBS) + draw(NAMES) if mode == 0o120777 else draw(st.binary(max_size=20))
+    return member(name, data, mode, links=draw(st.integers(0, 2)), inode=draw(st.integers(0, 2)))
+
+
+ARCHIVES = st.lists(members(), max_size=8).map(lambda found: b"".join(found) + pad(TRAILER))
+PACKED = st.one_of(
+    ARCHIVES,
+    ARCHIVES.map(gzip.compress),
+    ARCHIVES.map(bz2.compress),
+    ARCHIVES.map(lzma.compress),
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A row of archives of which some bytes are others, or gone, or come twice."""
+    data = bytearray(b"".join(draw(st.lists(PACKED, min_size=1, max_size=3))))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 8))] = draw(st.binary(max_size=8))
+    return bytes(data)
+
+
+def parse(data: bytes) -> Archive | None:
+    try:
+        archive = parse_archive(Path("image"), memoryview(data), LIMITS)
+    except InputError as error:
+        assert str(error).startswith("image") and "\n" not in str(error)
+        return None
+    assert sum(segment.unpacked for segment in archive.segments) <= LIMITS.total
+    for path, entry in archive.items():
+        parts = path.split("/")
+        assert path.startswith("/") and ".." not in parts and "." not in parts
+        # Every entry lies in real folders, so that nothing is written through a link.
+        assert path == "/" or archive.resolve(path, last=False) == path
+        assert not isinstance(entry, File) or archive.resolve(path) == path
+    return archive
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes(data: bytes) -> None:
+    parse(data)
+
+
+@given(st.binary(max_size=100), st.sampled_from(HEADS))
+def test_any_bytes_behind_a_magic(data: bytes, magic: bytes) -> None:
+    parse(magic + data)
+
+
+@given(damaged())
+def test_damaged_archives(data: bytes) -> None:
+    parse(data)
+
+
+@given(ARCHIVES, PACKED)
+def test_whole_archives_of_odd_content(first: bytes, second: bytes) -> None:
+    parse(first + second)
+
+
+@given(ARCHIVES)
+def test_unpacking_stays_in_the_folder(data: bytes) -> None:
+    archive = parse(data)
+    if archive is None:
+        return
+    with tempfile.TemporaryDirectory() as base:
+        unpack(archive, Path(base, "deep/inside/out"))
+        assert [path.name for path in Path(base).iterdir()] == ["deep"]
+        assert [path.name for path in Path(base, "deep").iterdir()] == ["inside"]
+        assert [path.name for path in Path(base, "deep/inside").iterdir()] == ["out"]
