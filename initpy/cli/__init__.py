@@ -11,6 +11,7 @@ from initpy.config.errors import InputError
 # `configure(parser)` and `run(arguments) -> int`.
 SUBCOMMANDS = {
     "build": "build an initramfs image from the running system",
+    "check": "prove that an image can boot this root",
     "boot": "boot a scenario file in QEMU on real disks",
     "timeline": "draw the timeline of a boot from its journal",
     "status": "inside the initramfs: what the boot waits for, and why",
