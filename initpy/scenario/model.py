@@ -38,6 +38,12 @@ class Deed(StrEnum):
     SIGNAL_INIT = "signal-init"
 
 
+# What the simulator may be told of chance: the seed, after which event the engine dies, and how
+# probable each kind of mischief is.
+CHANCES = (
+    "seed", "crash-after", "late", "doubled", "reordered", "lost", "tool-fails", "tool-hangs",
+    "tool-killed", "engine-dies", "udevd-dies",
+)  # fmt: skip
 # Done by the machine itself; the others need the lab's agent in the guest.
 MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL)
 AGENT_DEEDS = tuple(deed for deed in Deed if deed not in MACHINE_DEEDS)
@@ -202,6 +208,7 @@ class Scenario:
     limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
     variant: Variant = Variant()  # of the image
     second: bool = False  # there is a second console
+    chance: tuple[tuple[str, float], ...] = ()  # for the simulator alone, by the names of CHANCES
 
     @property
     def name(self) -> str:

@@ -15,7 +15,14 @@ from initpy.scenario.model import (
     Variant,
 )
 from initpy.scenario.reader import Table, read_table
-from initpy.scenario.trouble import read_cue, read_damage, read_fault, read_limits, read_tool
+from initpy.scenario.trouble import (
+    read_chance,
+    read_cue,
+    read_damage,
+    read_fault,
+    read_limits,
+    read_tool,
+)
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
 CONTAINERS = ("imsm", "ddf")
@@ -57,6 +64,7 @@ def load_scenario(path: Path) -> Scenario:
     faults = tuple(read_fault(table, disks) for table in top.tables("fault"))
     tools = tuple(read_tool(table) for table in top.tables("tool"))
     limits = read_limits(top.table("limits"))
+    chance = read_chance(top.table("simulation"))
     damages = tuple(read_damage(table, disks) for table in top.tables("damage"))
     expect = _expectation(top.table("expect"), disks)
     slow = top.boolean("slow", False)
@@ -64,6 +72,7 @@ def load_scenario(path: Path) -> Scenario:
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits, Variant(without, jobs), second,
+        chance,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What goes wrong in a scenario, read from its file: faults, misbehaving tools, damaged disks."""
 
-from initpy.scenario.model import Cue, Damage, Deed, Disk, Fault, Tool, Way
+from initpy.scenario.model import CHANCES, Cue, Damage, Deed, Disk, Fault, Tool, Way
 from initpy.scenario.places import PLACES, pattern_bytes
 from initpy.scenario.reader import Table
 
@@ -59,6 +59,19 @@ def read_tool(table: Table) -> Tool:
 
 def read_limits(table: Table) -> tuple[tuple[str, float], ...]:
     """The table [limits]."""
+    return tuple((name, table.number(name)) for name in table.content)
+
+
+def read_chance(table: Table) -> tuple[tuple[str, float], ...]:
+    """The table [simulation], which the lab takes no notice of."""
+    for name in table.content:
+        if name not in CHANCES:
+            raise table.wrong(name, "one of the keys " + ", ".join(CHANCES))
+        whole = name in ("seed", "crash-after")
+        if whole and not table.number(name).is_integer():
+            raise table.wrong(name, "a whole number")
+        if not whole and table.number(name) > 1:
+            raise table.wrong(name, "a probability, 0 to 1")
     return tuple((name, table.number(name)) for name in table.content)
 
 

@@ -64,6 +64,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
             *_pair(str(tool.way), float(tool.times), None),
         ]
     yield _table("[limits]", *(line for pair in scenario.limits for line in _pair(*pair, None)))
+    yield _table("[simulation]", *(line for pair in scenario.chance for line in _pair(*pair, None)))
     yield from (_damage(damage) for damage in scenario.damages)
     yield from _expectation(scenario.expect)
 

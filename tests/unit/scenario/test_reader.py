@@ -72,6 +72,17 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('on = ["md"]', 'on = ["a"]', ":17: layer[2].on: ['a']: expected disks or earlier"),
         ('name = "b"', 'name = "a"', ":8: disk[2].name: 'a': expected a name that no other"),
         ("unplug b", "unplug c", ":25: fault[1].do: 'unplug c': expected unplug with"),
+        (
+            "[[fault]]",
+            "[simulation]\nluck = 1\n[[fault]]",
+            ":24: simulation.luck: 1: expected one of",
+        ),
+        (
+            "[[fault]]",
+            "[simulation]\nlost = 2\n[[fault]]",
+            ":24: simulation.lost: 2: expected a pro",
+        ),
+        ("[[fault]]", "[simulation]\nseed = 0.5\n[[fault]]", ": 0.5: expected a whole number"),
         ("at = 4", "", ":23: fault[1].when: None: expected either `when`"),
         ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
         ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),

@@ -52,7 +52,7 @@ def test_whatever_the_texts_and_numbers(
         disks=(Disk("a", 65536, arrives is None, arrives), Disk("b", 1000)), layers=(),
         files=tuple(content.items()), people=(), faults=(),
         expect=Expectation(Outcome.SHELL, within),
-        damages=(Damage("a", -8192, data),),
+        damages=(Damage("a", -8192, data),), chance=(("seed", 7.0), ("tool-fails", 0.25)),
     )  # fmt: skip
     assert there_and_back(scenario, tmp_path_factory.mktemp("w")) == scenario
 
