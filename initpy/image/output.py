@@ -1,26 +1,49 @@
 """Write the finished image: whole or not at all, the same bytes each time."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from initpy.config.errors import InputError
-from initpy.image.compress import open_sink
+from initpy.image.compress import NONE, open_sink
 from initpy.image.cpio import write_archive
+from initpy.image.place import FULL, Claim, NoSpaceError, Waiting, claim
+from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
 
 # Many small writes to a pipe cost more than the copying.
 CHUNK = 1 << 20
 
+# The generic image is 73 MB, and 17 with xz.
+BEST_RATIO = 5
 
-def write_image(tree: Tree, output: Path, compression: str, level: int | None, mtime: int) -> int:
-    """Write the tree to `output`, replacing an older image in one step; returns the size."""
-    mode = 0o600 if holds_secrets(tree) else 0o644
-    with replacing(output, mode) as file:
-        sink = open_sink(file, compression, level)
+
+def write_image(
+    tree: Tree,
+    output: Path,
+    compression: str,
+    level: int | None,
+    mtime: int,
+    waiting: Waiting | None = None,
+) -> int:
+    """Write the tree to `output`, replacing an older image in one step; returns the size.
+
+    While another run writes the same image, `waiting` is told and this one waits.
+    Raises InputError, ToolError or NoSpaceError; an older image then stays.
+    """
+    with claim(output, waiting or (lambda _: None)) as place:
+        write_content(place, tree, compression, level, mtime)
+        place.put_in_place(image_mode(tree))
+    return output.stat().st_size
+
+
+def write_content(
+    place: Claim, tree: Tree, compression: str, level: int | None, mtime: int
+) -> None:
+    """Write the tree as the new image of a claimed place, without putting it there."""
+    check_space(place, tree, compression)
+    with _explaining_full_disk(place):
+        sink = open_sink(place.file, compression, level)
         waiting = bytearray()
 
         def gather(data: bytes) -> None:
@@ -36,7 +59,20 @@ def write_image(tree: Tree, output: Path, compression: str, level: int | None, m
             sink.abandon()
             raise
         sink.finish()
-    return output.stat().st_size
+        place.file.flush()
+
+
+def check_space(place: Claim, tree: Tree, compression: str) -> None:
+    """NoSpaceError if an image of this tree cannot fit, however well it compresses."""
+    size = sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))
+    needed = size // BEST_RATIO if compression != NONE else size
+    if needed > place.room():
+        raise NoSpaceError(place.output, place.room(), needed)
+
+
+def image_mode(tree: Tree) -> int:
+    """Who may read an image: with a key inside, root alone."""
+    return 0o600 if holds_secrets(tree) else 0o644
 
 
 def holds_secrets(tree: Tree) -> bool:
@@ -45,28 +81,15 @@ def holds_secrets(tree: Tree) -> bool:
 
 
 @contextmanager
-def replacing(output: Path, mode: int) -> Iterator[BinaryIO]:
-    """A file that takes the place of `output` when the block ends well, and is gone if not."""
+def _explaining_full_disk(place: Claim) -> Iterator[None]:
+    """NoSpaceError in place of a write that failed for want of room, here or in a compressor."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+        yield
     except OSError as error:
-        expected = "a path in an existing folder that can be written to"
-        raise InputError("output", str(output), f"{expected} ({error.strerror})") from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            # What a compressor wrote through the same descriptor is synced as well.
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        temporary.replace(output)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        if error.errno in FULL:
+            raise NoSpaceError(place.output, place.room()) from error
         raise
-    # The rename itself lasts only once the folder is on the disk (fsync(2)).
-    folder = os.open(output.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    except ToolError as error:
+        if any(os.strerror(number) in str(error) for number in FULL):
+            raise NoSpaceError(place.output, place.room()) from error
+        raise

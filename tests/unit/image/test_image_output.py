@@ -1,14 +1,18 @@
 """The image file: whole or not at all, compressed so that it repeats itself."""
 
 import os
+import random
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from initpy.config.errors import InputError
 from initpy.image.compress import METHODS, check_method
-from initpy.image.output import replacing, write_image
+from initpy.image.output import write_image
+from initpy.image.place import NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
 
@@ -19,6 +23,18 @@ def tree(mode: int = 0o644) -> Tree:
     found = Tree()
     found.add("/etc/data", File(bytes(range(256)) * 20_000, mode))
     return found
+
+
+@contextmanager
+def mounted_tmpfs(folder: Path, size: int) -> Iterator[None]:
+    """A small file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system to fill")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "x", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("compression", [*METHODS, "none"])
@@ -71,9 +87,27 @@ def test_a_compressor_that_fails_is_reported(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="output"), replacing(tmp_path / "no/image", 0o644):
-        pass
+@pytest.mark.parametrize("compression", [*METHODS, "none"])
+def test_a_disk_that_runs_full_is_said_to_be_full(tmp_path: Path, compression: str) -> None:
+    """Whether we or a compressor's process runs into it (R29)."""
+    full = tmp_path / "full"
+    full.mkdir()
+    data = random.Random(1).randbytes(3_000_000)
+    noise = Tree()
+    noise.add("/etc/data", File(data))
+    with mounted_tmpfs(full, 1_000_000):
+        (full / "image").write_bytes(b"old")
+        with pytest.raises(NoSpaceError, match=r"has no room for the image.*: 1\.0 MB are free"):
+            write_image(noise, full / "image", compression, None, 0)
+        assert [path.name for path in full.iterdir()] == ["image"]
+        assert (full / "image").read_bytes() == b"old"
+
+
+def test_a_disk_with_too_little_room_is_known_before(tmp_path: Path) -> None:
+    with mounted_tmpfs(tmp_path, 4096):
+        with pytest.raises(NoSpaceError, match=r"room for the image, 1\.0 MB at the least"):
+            write_image(tree(), tmp_path / "image", "zstd", None, 0)
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

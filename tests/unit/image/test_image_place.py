@@ -1,0 +1,247 @@
+"""Taking an image's place: one step, one at a time, nothing left behind (R29)."""
+
+import errno
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from initpy.config.errors import InputError
+from initpy.image import place
+from initpy.image.place import BusyError, claim, exchange, previous, remove, sweep
+
+
+def put(output: Path, content: bytes, keep: int = 0) -> tuple[str, ...]:
+    with claim(output) as here:
+        here.file.write(content)
+        return here.put_in_place(0o644, keep)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="output"), claim(tmp_path / "no/image"):
+        pass
+
+
+def test_what_is_not_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "image", b"old")
+    with claim(tmp_path / "image") as here:
+        here.file.write(b"new")
+    assert names(tmp_path) == ["image"]
+    assert (tmp_path / "image").read_bytes() == b"old"
+
+
+def test_previous_images_are_kept_and_pass_on(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    for content in (b"1", b"2", b"3", b"4"):
+        put(output, content, keep=2)
+    assert names(tmp_path) == ["image", "image.old", "image.old.2"]
+    assert [path.read_bytes() for path in (output, *previous(output))] == [b"4", b"3", b"2"]
+
+
+def test_an_image_that_did_not_change_pushes_no_previous_one_out(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    for content in (b"good", b"new", b"new"):
+        put(output, content, keep=1)
+    assert (tmp_path / "image.old").read_bytes() == b"good"
+
+
+def test_fewer_are_kept_from_the_next_time_on(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    for content in (b"1", b"2", b"3", b"4"):
+        put(output, content, keep=3)
+    put(output, b"5", keep=1)
+    assert names(tmp_path) == ["image", "image.old"]
+    assert (tmp_path / "image.old").read_bytes() == b"4"
+
+
+def test_other_files_of_similar_names_are_let_be(tmp_path: Path) -> None:
+    others = ["image.older", "image.old.x", "image.old-mine", "image2.old", ".image"]
+    for name in others:
+        (tmp_path / name).touch()
+    put(tmp_path / "image", b"1", keep=1)
+    put(tmp_path / "image", b"2", keep=1)
+    remove(tmp_path / "image")
+    assert names(tmp_path) == sorted(others)
+
+
+def test_a_file_system_without_links_keeps_the_previous_image_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EFI system partition is one: link(2) gives EPERM there."""
+
+    def none(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+    for content in (b"1", b"2", b"3"):
+        assert put(tmp_path / "image", content, keep=2) == ()
+    assert [path.read_bytes() for path in previous(tmp_path / "image")] == [b"2", b"1"]
+    assert names(tmp_path) == ["image", "image.old", "image.old.2"]
+
+
+def test_where_nothing_can_be_kept_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.EINVAL, "not here")
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+    monkeypatch.setattr(place, "exchange", none)
+    put(tmp_path / "image", b"1", keep=1)
+    (note,) = put(tmp_path / "image", b"2", keep=1)
+    assert "the previous image was not kept" in note
+    assert (tmp_path / "image").read_bytes() == b"2"
+
+
+def test_two_names_swap_in_one_step(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    exchange(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == b"b"
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "a", tmp_path / "c")
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    with claim(output), pytest.raises(BusyError), claim(output):
+        pass
+    with claim(output):
+        pass
+
+
+def test_the_second_run_waits_and_says_so(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    told: list[str] = []
+    waits = threading.Event()
+
+    def second() -> None:
+        def waiting(text: str) -> None:
+            told.append(text)
+            waits.set()
+
+        with claim(output, waiting) as here:
+            here.file.write(b"second")
+            here.put_in_place(0o644)
+
+    thread = threading.Thread(target=second)
+    with claim(output) as here:
+        thread.start()
+        assert waits.wait(60)
+        here.file.write(b"first, and longer")
+        here.put_in_place(0o644)
+    thread.join()
+    assert told == [f"waiting for another run that is writing {output}"]
+    assert output.read_bytes() == b"second"
+    assert names(tmp_path) == ["image"]
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / ".other.initpy-new"
+    left.write_bytes(b"half")
+    with claim(tmp_path / "image") as here:
+        assert not left.exists()
+        sweep(tmp_path)
+        assert here.temporary.exists()
+    assert names(tmp_path) == []
+
+
+def test_an_unfinished_file_of_a_killed_run_is_not_added_to(tmp_path: Path) -> None:
+    (tmp_path / ".image.initpy-new").write_bytes(b"half of an image")
+    put(tmp_path / "image", b"new")
+    assert (tmp_path / "image").read_bytes() == b"new"
+
+
+def test_many_at_once_each_put_a_whole_image_there(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    runs = [multiprocessing.Process(target=_writer, args=(output, n)) for n in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert [run.exitcode for run in runs] == [0] * 4
+    content = output.read_bytes()
+    assert len(content) == 100_000 and len(set(content)) == 1
+    assert names(tmp_path) == ["image", "image.old"]
+
+
+def _writer(output: Path, number: int) -> None:
+    for _ in range(10):
+        with claim(output, lambda _: None) as here:
+            here.file.write(bytes([number]) * 100_000)
+            here.put_in_place(0o644, keep=1)
+
+
+def test_the_lock_lasts_as_long_as_a_compressor_that_still_writes(tmp_path: Path) -> None:
+    """The killed run's compressor goes on for a moment; nobody must write into its file."""
+    output = tmp_path / "image"
+    script = f"""
+import os, signal, subprocess
+from pathlib import Path
+from initpy.image.place import claim
+with claim(Path({str(output)!r})) as here:
+    compressor = subprocess.Popen(["sleep", "600"], stdout=here.file, stderr=subprocess.DEVNULL)
+    print(compressor.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(BusyError), claim(output):
+        pass
+    os.kill(int(done.stdout), signal.SIGKILL)
+    with claim(output, lambda _: None):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_link_that_someone_put_in_the_way_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder like /tmp others cannot be kept from making files, nor can theirs be removed."""
+    monkeypatch.setattr(place, "sweep", lambda _: None)
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    way = tmp_path / ".image.initpy-new"
+    way.symlink_to(precious)
+    with pytest.raises(InputError), claim(tmp_path / "image"):
+        pass
+    way.unlink()
+    way.hardlink_to(precious)
+    with pytest.raises(InputError, match="nobody else"), claim(tmp_path / "image"):
+        pass
+    assert precious.read_bytes() == b"mine"
+
+
+def test_removing_takes_what_was_kept_along(tmp_path: Path) -> None:
+    output = tmp_path / "image"
+    for content in (b"1", b"2"):
+        put(output, content, keep=1)
+    assert [path.name for path in remove(output)] == ["image.old", "image"]
+    assert remove(output) == []
+
+
+def test_a_name_with_letters_that_mean_something_to_a_shell(tmp_path: Path) -> None:
+    output = tmp_path / "image[1]*"
+    put(output, b"1", keep=1)
+    put(output, b"2", keep=1)
+    assert [path.name for path in previous(output)] == ["image[1]*.old"]
+
+
+def test_vfat_decides_about_modes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "not here")
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    assert put(tmp_path / "image", b"1") == ()
+    assert subprocess.run(["cat", tmp_path / "image"], capture_output=True).stdout == b"1"
