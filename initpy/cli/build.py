@@ -23,7 +23,11 @@ Examples:
       what would be in the image, nothing written
 
 The same content gives the same bytes. Times in the image are SOURCE_DATE_EPOCH,
-or 1970. Exit status: 0 built; 1 something is missing or failed; 2 wrong input.
+or 1970. While another run writes the same image, this one waits for it.
+
+Exit status: 0 built; 1 something is missing or failed; 2 wrong input; 4 a tool
+is not installed; 5 no room; 77 the kernel lacks a module that the image must
+have (yet); 130 or 143 interrupted. An older image is left as it was unless 0.
 """
 
 import argparse
@@ -49,15 +53,30 @@ from initpy.image.build import (
     with_recipe,
 )
 from initpy.image.compress import METHODS, NONE
-from initpy.image.missing import IncompleteError
-from initpy.image.process import ToolError
+from initpy.image.failures import EXPLAINED, status_of
 from initpy.image.recipe import load_recipe, project_folder
 from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
-from initpy.image.tree import Conflict, Entry, File, Folder, Link, Node
+from initpy.image.tree import Entry, File, Folder, Link, Node
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's parameters."""
+    configure_content(parser)
+    how = parser.add_argument_group("how")
+    how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
+    how.add_argument("--list", action="store_true", help="print what would be in the image")
+    configure_talk(how)
+
+
+def configure_talk(how: argparse._ArgumentGroup) -> None:
+    """How much is said."""
+    talk = how.add_mutually_exclusive_group()
+    talk.add_argument("--verbose", action="store_true", help="times of the steps, all warnings")
+    talk.add_argument("--quiet", action="store_true", help="warnings and errors only")
+
+
+def configure_content(parser: argparse.ArgumentParser) -> None:
+    """The parameters that say what is built: those of every command that builds."""
     what = parser.add_argument_group("what to build")
     what.add_argument(
         "--kernel",
@@ -125,30 +144,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a program by name or path, with its libraries",
     )
-    how = parser.add_argument_group("how")
-    how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
-    how.add_argument("--list", action="store_true", help="print what would be in the image")
-    talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--verbose", action="store_true", help="times of the steps, all warnings")
-    talk.add_argument("--quiet", action="store_true", help="warnings and errors only")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build; returns the exit status."""
-    request = _request(arguments)
+    request = requested(arguments)
     quiet = bool(arguments.quiet or arguments.list)
     try:
-        with _ending_cleanly(), _progress(quiet) as progress:
+        with ending_cleanly(), showing_progress(quiet) as progress:
             if arguments.dry_run or arguments.list:
                 assembled = assemble(request, progress)
             else:
                 report = build(request, progress)
                 assembled = report.assembled
-    except (IncompleteError, ToolError, Conflict, OSError) as error:
+    except EXPLAINED as error:
         print(f"initpy: {error}", file=sys.stderr)
         if request.output.exists():
             print(f"initpy: {request.output} is left as it was", file=sys.stderr)
-        return 1
+        return status_of(error)
     if arguments.list:
         print(*_listing(assembled), sep="\n")
         return 0
@@ -162,7 +175,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _request(arguments: argparse.Namespace) -> BuildRequest:
+def requested(arguments: argparse.Namespace) -> BuildRequest:
+    """What the parameters ask for; InputError for one that cannot be used."""
     kernel = str(arguments.kernel)
     files = [_placed(text) for text in arguments.add]
     if arguments.crypttab is not None:
@@ -208,20 +222,25 @@ def _source_date() -> int:
 
 
 @contextlib.contextmanager
-def _ending_cleanly() -> Iterator[None]:
+def ending_cleanly() -> Iterator[None]:
     """A build that is told to end takes its unfinished file along."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what signals do
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
+def showing_progress(quiet: bool) -> Iterator[Progress]:
     """Tell what is being done: a line that moves on a terminal, plain lines elsewhere."""
     if quiet:
         yield silent

@@ -20,7 +20,8 @@ from initpy.image.elf import read_elf
 from initpy.image.keys import crypttab_warnings
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
-from initpy.image.output import write_image
+from initpy.image.output import image_mode, write_content
+from initpy.image.place import claim
 from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import Recipe, project_folder
 from initpy.image.tree import Entry, File, Tree
@@ -112,21 +113,42 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
     )
 
 
-def build(request: BuildRequest, progress: Progress = silent) -> BuildReport:
-    """Build the image and put it in place of an older one.
+def build(
+    request: BuildRequest,
+    progress: Progress = silent,
+    *,
+    accept: Callable[[Path], None] = lambda _: None,
+    keep: int = 0,
+    wait: bool = True,
+) -> BuildReport:
+    """Build the image and put it in place of an older one, keeping `keep` of those.
+
+    `accept` is shown the finished image beside its place, and raises what speaks
+    against it. While another run is writing the same image this one waits, or
+    raises BusyError.
 
     Raises InputError (a file or value that cannot be used), IncompleteError
-    (things missing, all of them listed) or ToolError; an older image then stays.
+    (things missing, all of them listed), ToolError or NoSpaceError; an older
+    image then stays.
     """
-    started = time.monotonic()
-    assembled = assemble(request, progress)
-    clock = _Clock(progress)
-    with clock.step("compressing and writing"):
-        size = write_image(
-            assembled.tree, request.output, request.compression, request.level, request.mtime
+    with claim(request.output, progress if wait else None) as place:
+        started = time.monotonic()
+        assembled = assemble(request, progress)
+        clock = _Clock(progress)
+        with clock.step("compressing and writing"):
+            method, level = request.compression, request.level
+            write_content(place, assembled.tree, method, level, request.mtime)
+        with clock.step("judging"):
+            accept(place.temporary)
+        with clock.step("putting it in place"):
+            notes = place.put_in_place(image_mode(assembled.tree), keep)
+        assembled = replace(
+            assembled,
+            steps=(*assembled.steps, *clock.steps),
+            warnings=(*assembled.warnings, *notes),
         )
-    assembled = replace(assembled, steps=(*assembled.steps, *clock.steps))
-    return BuildReport(request.output, size, time.monotonic() - started, assembled)
+        seconds = time.monotonic() - started
+    return BuildReport(request.output, request.output.stat().st_size, seconds, assembled)
 
 
 def _as_json(path: Path) -> tuple[str, File]:

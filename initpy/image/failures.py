@@ -1,0 +1,36 @@
+"""What can end a build or an installation, and the exit status that each is told by."""
+
+from initpy.config.errors import InputError
+from initpy.image.missing import IncompleteError
+from initpy.image.place import BusyError, NoSpaceError
+from initpy.image.process import ToolError
+from initpy.image.stack import StackError
+from initpy.image.status import Status
+from initpy.image.tree import Conflict
+
+# Failures that are explained by their text. Anything else is an error of ours.
+EXPLAINED = (IncompleteError, ToolError, Conflict, StackError, InputError, OSError)
+
+# Modules come with other packages than this program's, and some are built on
+# the machine after the kernel: that is "not yet".
+MODULES = frozenset({"module", "module folder", "module file"})
+
+
+def status_of(error: BaseException) -> Status:
+    """The exit status for one of the EXPLAINED."""
+    match error:
+        case BusyError():
+            return Status.BUSY
+        case NoSpaceError():
+            return Status.NO_SPACE
+        case InputError():
+            return Status.USAGE
+        case StackError():
+            return Status.UNKNOWN
+        case IncompleteError():
+            kinds = {item.kind for item in error.missing}
+            if "tool" in kinds:
+                return Status.NO_TOOL
+            return Status.CANNOT_BOOT if kinds & MODULES else Status.FAILED
+        case _:
+            return Status.FAILED
