@@ -60,8 +60,17 @@ class _Script:
         self._due: float | None = None
 
     @property
+    def left(self) -> int:
+        return len(self._acts)
+
+    @property
     def undone(self) -> list[str]:
         return [_in_words(cue, act) for cue, act in self._acts]
+
+    @property
+    def due(self) -> float | None:
+        """When the next act is due, as far as that is known."""
+        return self._due if self._acts else None
 
     def advance(self, text: str, started: float | None, now: float) -> list[Act]:
         acts: list[Act] = []
@@ -111,6 +120,16 @@ class Director:
     def undone(self) -> tuple[str, ...]:
         """What is still to be done, in words."""
         return tuple(words for script in self._scripts for words in script.undone)
+
+    @property
+    def due(self) -> float | None:
+        """When the next thing is due, None while all wait for a text: for a clock that jumps."""
+        return min((due for each in self._scripts if (due := each.due) is not None), default=None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anybody has something left to do."""
+        return any(script.left for script in self._scripts)
 
     def advance(self, text: str, now: float) -> list[Act]:
         """What is to be done now, given all the console's text so far."""

@@ -1,0 +1,90 @@
+"""People, arrivals and faults: what the director has them do, done to the machine."""
+
+from initpy.scenario.director import Act, Director, Type
+from initpy.scenario.model import Deed
+from initpy.simulation.machine import Machine
+
+STORM_EVENTS = 300
+
+
+class Stage:
+    """Has the director look whenever the console has changed or something is due."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.director = Director(machine.world.scenario)
+        self._seen = -1
+        self._due: float | None = None
+
+    def look(self) -> None:
+        """Let people and faults act on what there is to see now."""
+        world = self._machine.world
+        version = world.terminals.version
+        due = self._due is not None and world.agenda.now >= self._due
+        if (version == self._seen and not due) or not self.director.waiting:
+            return
+        self._seen = version
+        for act in self.director.advance(world.terminals.first.text, world.agenda.now):
+            self._do(act)
+        self._due = self.director.due
+        if self._due is not None:
+            world.agenda.at(self._due, self.look)
+
+    def _do(self, act: Act) -> None:
+        machine = self._machine
+        world = machine.world
+        if isinstance(act, Type):
+            world.terminals.type(act.text, act.second)
+            return
+        match act.deed:
+            case Deed.PLUG:
+                machine.slots.plug(world.disks.disks[act.argument])
+            case Deed.UNPLUG:
+                machine.slots.unplug(act.argument)
+            case Deed.CTRL_ALT_DEL:
+                world.terminals.pid1("Ctrl-Alt-Del: reboot")
+                machine.end("reboot")
+            case Deed.KILL_ENGINE | Deed.STOP_ENGINE | Deed.CONTINUE_ENGINE:
+                self._to_engine(act.deed)
+            case Deed.KILL_UDEVD | Deed.KILL_UDEV_WORKERS:
+                self._to_udevd(act.deed)
+            case Deed.STORM:
+                name = world.plugged.get(act.argument, "")
+                if (block := world.blocks.get(name)) is not None:
+                    for _ in range(STORM_EVENTS):
+                        machine.udev.uevent("change", block, None, True)
+                    world.kernel(f"INITPY-LAB storm of {STORM_EVENTS} events at {name}")
+            case Deed.FILL_RUN | Deed.EMPTY_RUN:
+                world.run_full = act.deed is Deed.FILL_RUN
+                what = "full" if world.run_full else "empty again"
+                world.kernel(f"INITPY-LAB /run is {what}")
+            case Deed.SIGNAL_INIT:
+                world.kernel(f"INITPY-LAB signal {act.argument} to process 1")
+
+    def _to_engine(self, deed: Deed) -> None:
+        machine, engine = self._machine, self._machine.engine
+        number = 1000 + machine.lives
+        if engine is None or not engine.alive:
+            if not machine.handed_over:  # it is just being restarted: the next one is meant
+                machine.world.agenda.after(0.1, self._to_engine, deed)
+        elif deed is Deed.KILL_ENGINE:
+            machine.kill_engine()
+            machine.world.kernel(f"INITPY-LAB engine {number} killed")
+        elif deed is Deed.STOP_ENGINE:
+            machine.stop_engine()
+            machine.world.kernel(f"INITPY-LAB engine {number} stopped")
+        else:
+            engine.thaw()
+            machine.world.kernel(f"INITPY-LAB engine {number} goes on")
+
+    def _to_udevd(self, deed: Deed) -> None:
+        machine = self._machine
+        if not machine.udev.alive or (deed is Deed.KILL_UDEV_WORKERS and not machine.udev.busy):
+            if not machine.handed_over:  # the agent waits until there is one
+                machine.world.agenda.after(0.02, self._to_udevd, deed)
+        elif deed is Deed.KILL_UDEVD:
+            machine.world.kernel("INITPY-LAB udevd 99 killed")
+            machine.udev.die("killed by signal 9")
+        else:
+            names = machine.udev.kill_workers()
+            machine.world.kernel(f"INITPY-LAB udev's workers killed: {' '.join(names)}")

@@ -1,0 +1,182 @@
+"""What is on the disks before the boot: superblocks, headers, tables, file systems. Never changed.
+
+A `Place` is room for bytes: a disk, a partition, the inside of an array or of an opened volume. Its
+`content` says what the place holds, and has further places inside. One plan serves any number of
+runs; what a run changes on the disks is kept in its world.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Room for bytes, and what is in it."""
+
+    name: str
+    size: int  # bytes
+    content: "Content | None" = None
+    stale: "Member | None" = None  # a superblock at its end that is left from before
+    damages: list[str] = field(default_factory=list)  # what cannot be read any more
+    # What udev (libblkid) says of it and the links that come of that: found out once.
+    probed: tuple[Mapping[str, str], frozenset[str]] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class DiskPlan:
+    """A disk of the machine."""
+
+    name: str
+    place: Place
+    bus: str
+    present: bool
+    serial: str
+    wwn: str = ""  # of a disk with several paths
+    probed: tuple[Mapping[str, str], frozenset[str]] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class FileSystem:
+    """A file system, over several devices if it is a btrfs."""
+
+    kind: str
+    uuid: str
+    label: str
+    holds: str  # "root", "usr" or ""
+    files: Mapping[str, str]
+    on: tuple[Place, ...]
+    subvolume: str = ""
+    profile: str = ""
+    images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system
+    headers: dict[str, "VolumePlan"] = field(default_factory=dict)  # files that are LUKS headers
+
+
+@dataclass(slots=True, eq=False)
+class ArrayPlan:
+    """An md array as its superblocks describe it."""
+
+    name: str
+    level: str
+    uuid: str  # 32 hexadecimal digits
+    metadata: str  # 0.90, 1.0, 1.1, 1.2, imsm, ddf
+    homehost: str
+    on: tuple[Place, ...]
+    inside: Place
+    minor: int = 127  # preferred, of metadata 0.90
+    dirty: bool = False
+    degraded: bool = False  # recorded: the last member has failed
+    container: "ArrayPlan | None" = None  # firmware metadata: the disks are its members
+    volumes: list["ArrayPlan"] = field(default_factory=list)  # of a container
+
+    @property
+    def foreign(self) -> bool:
+        """Of another host; the image's is "any"."""
+        return self.homehost != "any" and self.metadata != "0.90" and self.container is None
+
+    @property
+    def spread(self) -> str:
+        """The UUID as mdadm writes it: four groups of eight."""
+        return ":".join(self.uuid[at : at + 8] for at in range(0, 32, 8))
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A place is one of an array's members."""
+
+    array: ArrayPlan
+    slot: int
+
+
+@dataclass(slots=True, eq=False)
+class VolumePlan:
+    """An encrypted volume."""
+
+    name: str
+    kind: str  # luks1, luks2, plain
+    uuid: str
+    secrets: tuple[bytes, ...]
+    on: Place
+    inside: Place
+    seconds: float  # of key derivation on one try
+    memory: int = 0  # KiB that the derivation needs
+    detached: bool = False
+    label: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Header:
+    """The place begins with the LUKS header of a volume: its own, or a detached one."""
+
+    volume: VolumePlan
+
+
+@dataclass(slots=True, eq=False)
+class PhysicalPlan:
+    """A physical volume of LVM; also the content of its place."""
+
+    group: "GroupPlan"
+    uuid: str
+    on: Place
+    free: int  # bytes, while the volumes are laid out
+    device: str = ""  # where it was when the group was made, as the metadata notes it
+
+
+@dataclass(slots=True, eq=False)
+class LogicalPlan:
+    """A logical volume."""
+
+    name: str
+    type: str
+    uuid: str
+    inside: Place
+    needs: tuple[PhysicalPlan, ...]
+
+
+@dataclass(slots=True, eq=False)
+class GroupPlan:
+    """A volume group."""
+
+    name: str
+    uuid: str
+    physical: list[PhysicalPlan] = field(default_factory=list)
+    volumes: list[LogicalPlan] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class PartPlan:
+    """A partition of a GPT."""
+
+    inside: Place
+    uuid: str
+    type: str
+    label: str
+    start: int  # sectors
+
+
+@dataclass(slots=True, eq=False)
+class Table:
+    """A GPT."""
+
+    uuid: str
+    parts: tuple[PartPlan, ...]
+
+
+@dataclass(slots=True, eq=False)
+class JointPlan:
+    """A bcache device: a backing disk and its cache."""
+
+    backing: Place
+    cache: Place
+    inside: Place
+    uuid: str
+
+
+@dataclass(slots=True, eq=False)
+class Joined:
+    """A place is one of the two disks of a bcache."""
+
+    joint: JointPlan
+    uuid: str
+
+
+Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined

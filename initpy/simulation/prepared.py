@@ -1,0 +1,106 @@
+"""What the image and the command line make of a boot: settings, jobs, the disks. Made once each."""
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from initpy.config.errors import InputError
+from initpy.config.jobs import JobFile, check_names, parse_job_file
+from initpy.config.project import PROJECT
+from initpy.config.settings import read_settings
+from initpy.core.definitions import JobDefinition
+from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.scenario.model import Scenario
+from initpy.simulation.making import Disks, make_disks
+
+CRYPTTAB = "/etc/crypttab"
+KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
+OWN_JOBS = "/etc/initpy/jobs/"
+ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"  # of x86-64 in the Discoverable Partitions Spec.
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that does not change from run to run."""
+
+    settings: Settings
+    jobs: tuple[JobDefinition, ...]
+    problems: tuple[InputError, ...]
+    disks: Disks
+    without: frozenset[str]  # drivers that the image lacks
+
+
+@functools.lru_cache(maxsize=32)
+def prepare(scenario: Scenario) -> Prepared:
+    """Read what the image of this scenario holds, as the engine does when it starts."""
+    files = dict(scenario.files)
+    settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB)
+    if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
+        settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
+    settings = settings._replace(key_files=_key_files(files))
+    problems = list(wrong)
+    jobs = _jobs(scenario, problems)
+    return Prepared(
+        settings, jobs, tuple(problems), make_disks(scenario), frozenset(scenario.variant.without)
+    )
+
+
+def _key_files(files: dict[str, str]) -> dict[str, str]:
+    found = {}
+    for folder in KEY_FOLDERS:
+        for path in files:
+            if path.startswith(f"{folder}/") and path.endswith(".key"):
+                found[path.removeprefix(f"{folder}/").removesuffix(".key")] = path
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped() -> dict[str, JobFile]:
+    """The job files of this project, those that only some images carry among them ("extra/")."""
+    files = {}
+    for path in sorted((PROJECT / "jobs").glob("*.toml")):
+        files[path.stem] = parse_job_file(str(path), path.read_text(encoding="utf-8"))
+    for path in sorted((PROJECT / "jobs" / "extra").glob("*.toml")):
+        files[f"extra/{path.stem}"] = parse_job_file(str(path), path.read_text(encoding="utf-8"))
+    return files
+
+
+def _jobs(scenario: Scenario, problems: list[InputError]) -> tuple[JobDefinition, ...]:
+    """The jobs of the image; a file that people dropped in replaces one of the same name."""
+    files = {name: each for name, each in _shipped().items() if not name.startswith("extra/")}
+    for name in scenario.variant.jobs:
+        files[name] = _shipped()[f"extra/{name}"]
+    for path, text in sorted(scenario.files):
+        if not path.startswith(OWN_JOBS) or not path.endswith((".toml", ".json")):
+            continue
+        try:
+            name = path.removeprefix(OWN_JOBS).rpartition(".")[0]
+            files[name] = _parse(path, text)
+        except InputError as error:
+            problems.append(error)
+    kept = check_names(files.values(), problems.append)
+    limits = dict(scenario.limits)
+    return tuple(
+        job._replace(timeout=limits[job.name]) if job.name in limits else job
+        for file in kept
+        for job in file.jobs
+    )
+
+
+def _parse(path: str, text: str) -> JobFile:
+    if path.endswith(".json"):
+        from initpy.config.jobs import parse_job_table
+
+        try:
+            return parse_job_table(path, json.loads(text))
+        except ValueError as error:
+            raise InputError(path, str(error), "JSON") from None
+    return parse_job_file(path, text)
+
+
+def with_jobs(
+    prepared: Prepared, jobs: Sequence[JobDefinition] | None
+) -> tuple[JobDefinition, ...]:
+    """The image's jobs, or others."""
+    return prepared.jobs if jobs is None else tuple(jobs)

@@ -1,0 +1,75 @@
+"""Run a scenario in virtual time, from power-on until its end is known."""
+
+from collections.abc import Callable, Sequence
+
+from initpy.core.boot import Boot
+from initpy.core.definitions import JobDefinition
+from initpy.scenario.model import Outcome, Scenario
+from initpy.scenario.verdict import reached
+from initpy.simulation.machine import Machine
+from initpy.simulation.mischief import Chance, Mischief
+from initpy.simulation.people import Stage
+from initpy.simulation.prepared import prepare, with_jobs
+from initpy.simulation.record import Simulated, Step
+from initpy.simulation.world import World
+
+SETTLING = 3.0  # seconds that a machine in the expected state is watched for what must never appear
+NONE = Mischief()
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    crash_after: int | None = None,
+    crash_loses: bool = False,
+    mischief: Mischief = NONE,
+    jobs: Sequence[JobDefinition] | None = None,
+    watch: Callable[[Step, Boot], None] | None = None,
+) -> Simulated:
+    """Boot it.
+
+    `seed`: None for usual latencies in the file's order, a number for others by chance.
+    `crash_after`: the engine dies right after the n-th event, its actions carried out or
+    (`crash_loses`) lost. `watch` is called after each step.
+    """
+    prepared = prepare(scenario)
+    chance = Chance(seed, mischief)
+    quiet = "quiet" in scenario.cmdline.split()
+    world = World(scenario, prepared.disks, chance, quiet, prepared.without)
+    machine = Machine(
+        world, prepared, with_jobs(prepared, jobs), chance, crash_after, crash_loses, watch
+    )
+    stage = Stage(machine)
+    machine.power_on()
+    limit = scenario.expect.within
+    agenda = world.agenda
+    judged, settled = -1, None
+    waits = scenario.expect.outcome in (Outcome.FAILED, Outcome.SHELL)
+    stage.look()
+    while machine.ended is None and not machine.handed_over:
+        due = agenda.next()
+        if due is None or due > limit:
+            agenda.now = limit
+            break
+        if settled is not None and due > settled + SETTLING:
+            agenda.now = settled + SETTLING
+            break
+        agenda.step()
+        stage.look()
+        if waits and machine.shown and world.terminals.version != judged:
+            judged = world.terminals.version
+            seen = Simulated(
+                scenario, agenda.now, machine.steps, world, False, None, stage.director.undone
+            )
+            if settled is None and reached(scenario.expect, seen.observation()):
+                settled = agenda.now
+    return Simulated(
+        scenario,
+        agenda.now,
+        machine.steps,
+        world,
+        machine.handed_over,
+        machine.ended,
+        stage.director.undone,
+    )

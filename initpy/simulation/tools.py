@@ -1,0 +1,139 @@
+"""Which program does what: an argv as the job files give it, to the model of the real tool.
+
+What no model knows is not passed over: it is said (`unsupported`) and ends with status 127.
+"""
+
+from collections.abc import Callable
+
+from initpy.scenario.model import Way
+from initpy.simulation import dm, luks, lvm, md
+from initpy.simulation.process import KILLED, Answer, Call, Process, Work
+from initpy.simulation.sabotage import Sabotage
+from initpy.simulation.udev import Udev
+from initpy.simulation.world import World
+
+Model = Callable[[World, Udev, Call], Work]
+MODPROBE_SECONDS = 0.5
+
+
+def _modprobe(world: World, _: Udev, call: Call) -> Work:
+    """modprobe(8): --quiet says nothing of what is not there, and the status is 1."""
+    yield MODPROBE_SECONDS
+    names = [word for word in call.words[1:] if not word.startswith("-")]
+    dm.load(world, *(name for name in names if name not in world.without))
+    missing = [name for name in names if name in world.without]
+    return Answer(1 if missing else 0)
+
+
+def _udevadm(world: World, udev: Udev, call: Call) -> Work:
+    """`udevadm trigger --action=change NODE`."""
+    if call.words[1:3] != ("trigger", "--action=change"):
+        return None
+    yield 0.05
+    for node in call.words[3:]:
+        if (block := world.at(node)) is not None:
+            udev.uevent("change", block, None, True)
+    return Answer(0)
+
+
+def _sleep(_: World, __: Udev, call: Call) -> Work:
+    """sleep(1): what a scenario lets stand for a login to a server, for instance."""
+    yield float(call.words[1])
+    return Answer(0)
+
+
+def _true(_: World, __: Udev, ___: Call) -> Work:
+    yield 0.02
+    return Answer(0)
+
+
+def _late(module: str, function: str) -> Model:
+    """A model that few boots need."""
+
+    def model(world: World, udev: Udev, call: Call) -> Work:
+        import importlib
+
+        found: Model = getattr(importlib.import_module(f"initpy.simulation.{module}"), function)
+        return (yield from found(world, udev, call))
+
+    return model
+
+
+MODELS: dict[str, Model] = {
+    "mdadm": md.mdadm,
+    "cryptsetup": luks.cryptsetup,
+    "lvm": lvm.lvm,
+    "modprobe": _modprobe,
+    "udevadm": _udevadm,
+    "sleep": _sleep,
+    "true": _true,
+    "bcache-register": _late("bcache", "register"),
+    "losetup": _late("loop", "losetup"),
+    "multipathd": _late("multipath", "multipathd"),
+    "kpartx": _late("multipath", "kpartx"),
+}
+
+
+def start(
+    world: World,
+    udev: Udev,
+    sabotage: Sabotage,
+    job: str,
+    call: Call,
+    ended: Callable[[Answer], None],
+) -> Process:
+    """Run a program for a job; `ended` gets its answer."""
+    program = call.program
+    if program == "env":
+        program = next(word for word in call.words[1:] if "=" not in word)
+    way = sabotage.way(world, program, call.words) if world.scenario.tools else None
+    if way is Way.HANGS:
+        return Process(world, _hang(), ended, deaf=True)
+    if way is Way.FAILS:
+        what = f"{program}: the lab has it fail"
+        return Process(world, _end(Answer(1, complaints=what)), ended)
+    if way is Way.KILLED:
+        return Process(world, _end(Answer(KILLED)), ended)
+    work = _work(world, udev, program, call)
+    if world.chance.seeded and (way := world.chance.of_tool(job)) is not None:
+        return _misbehaving(world, way, work, ended)
+    return Process(world, work, ended)
+
+
+def _misbehaving(world: World, way: Way, work: Work, ended: Callable[[Answer], None]) -> Process:
+    """By chance (`Mischief`): it may have done its work, all of it or a part."""
+    if way is Way.HANGS:
+        return Process(world, _hang(), ended, deaf=True)
+    if way is Way.FAILS:
+        return Process(world, _failing(work, world.chance.coin()), ended)
+    process = Process(world, work, ended)
+    world.agenda.after(world.chance.below(1.0), process.kill)
+    return process
+
+
+def _failing(work: Work, works: bool) -> Work:
+    if works:
+        yield from work
+    else:
+        yield 0.1
+    return Answer(1, complaints="it fails by chance")
+
+
+def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
+    model = MODELS.get(program)
+    if model is not None:
+        answer = yield from model(world, udev, call)
+        if answer is not None:
+            return answer
+    world.cannot(f"the program `{' '.join(call.words)}`")
+    return Answer(127, complaints=f"cannot run {program}: it is not modelled")
+
+
+def _hang() -> Work:
+    while True:
+        yield None
+
+
+def _end(answer: Answer) -> Work:
+    yield 0.1
+    return answer

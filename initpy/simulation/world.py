@@ -1,0 +1,193 @@
+"""The machine at one moment: what the kernel has, what is mounted, what the tools have noted.
+
+Ground truth for whoever judges a run. Each technology has a module of its own that changes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from initpy.core.devices import Device
+from initpy.scenario.model import Scenario
+from initpy.simulation.agenda import Agenda
+from initpy.simulation.console import Terminals
+from initpy.simulation.making import Disks
+from initpy.simulation.mischief import Chance
+from initpy.simulation.plans import ArrayPlan, DiskPlan, PartPlan, Place, VolumePlan
+
+SECTOR = 512
+
+
+@dataclass(slots=True, eq=False)
+class Array:
+    """An md array in the kernel."""
+
+    plan: ArrayPlan
+    node: str  # md127
+    members: list[tuple[str, int]] = field(default_factory=list)  # names and slots
+    state: str = "inactive"
+    read: bool = False  # the kernel has read the superblocks (at a start, successful or not)
+    degraded: int = 0
+    container: str = ""  # the node of the container that it is in
+    forced: bool = False  # it was started although members were missing that it counted on
+
+
+@dataclass(slots=True, eq=False)
+class Mapped:
+    """A device-mapper device."""
+
+    name: str
+    uuid: str
+    hidden: bool = False  # the inner parts of a logical volume: not looked at
+    volume: VolumePlan | None = None
+    logical: tuple[str, str, str] | None = None  # group, volume, layer
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A block device of the kernel."""
+
+    name: str
+    place: Place | None
+    major: int
+    minor: int
+    disk: DiskPlan | None = None  # also of a partition on it
+    part: tuple[str, int, PartPlan] | None = None  # its disk, its number there
+    slaves: list[str] = field(default_factory=list)
+    array: Array | None = None
+    mapping: Mapped | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # of udev, kinds that have no module
+    present: bool = True
+    # udev's database; None: not looked at yet.
+    known: dict[str, str] | None = None
+    links: frozenset[str] = frozenset()
+    told: Device | None = None  # as the core is told of it; None: to be made anew
+
+    @property
+    def node(self) -> str:
+        """Its path below /dev."""
+        return f"/dev/{self.name}"
+
+    @property
+    def number(self) -> str:
+        """MAJOR:MINOR."""
+        return f"{self.major}:{self.minor}"
+
+
+class MountPoint(NamedTuple):
+    """Something that is mounted."""
+
+    source: str
+    type: str
+    options: str
+
+
+class Superblock(NamedTuple):
+    """An md superblock as a run has left it: how often it was written, who is recorded gone."""
+
+    events: int = 1
+    gone: frozenset[int] = frozenset()
+
+
+class World:
+    """Everything that is true of the machine, and the clock."""
+
+    def __init__(
+        self, scenario: Scenario, disks: Disks, chance: Chance, quiet: bool, missing: frozenset[str]
+    ) -> None:
+        self.scenario = scenario
+        self.disks = disks
+        self.chance = chance
+        self.agenda = Agenda()
+        self.terminals = Terminals(scenario.second)
+        self.quiet = quiet
+        self.without = missing  # drivers that the image lacks
+        self.blocks: dict[str, Block] = {}
+        self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
+        self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
+        self.mounts: dict[str, MountPoint] = {}
+        self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
+        self.modules: set[str] = set()
+        self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
+        self.registered: list[str] = []  # with bcache
+        self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
+        self.helpers: set[str] = set()  # daemons that end with the initramfs
+        self.daemons: set[str] = set()  # that outlive the initramfs
+        self.records: dict[str, str] = {}  # files below /run/initpy
+        self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
+        self.run_full = False
+        self.unsupported: list[str] = []
+
+    @property
+    def now(self) -> float:
+        """The virtual time."""
+        return self.agenda.now
+
+    def kernel(self, text: str) -> None:
+        """A line of the kernel's on the console."""
+        if not self.quiet:
+            self.terminals.kernel(f"[{self.agenda.now:12.6f}] {text}\n")
+
+    def cannot(self, what: str) -> None:
+        """Something was asked for that is not modelled: said, never passed over."""
+        if what not in self.unsupported:
+            self.unsupported.append(what)
+
+    # Devices
+
+    def add(self, block: Block) -> None:
+        """A device is there."""
+        self.blocks[block.name] = block
+        for lower in block.slaves:
+            self.holders.setdefault(lower, []).append(block.name)
+
+    def stand_on(self, block: Block, lower: str) -> None:
+        """The device stands on one more."""
+        block.slaves.append(lower)
+        self.holders.setdefault(lower, []).append(block.name)
+        block.told = None
+
+    def drop(self, block: Block) -> None:
+        """A device is gone, and nothing stands on others through it."""
+        self.blocks.pop(block.name, None)
+        block.present = False
+        for lower in block.slaves:
+            if block.name in self.holders.get(lower, ()):
+                self.holders[lower].remove(block.name)
+
+    def at(self, node: str) -> Block | None:
+        """The device of a path: its node, or a link of udev's."""
+        found = self.blocks.get(node.removeprefix("/dev/"))
+        if found is not None:
+            return found
+        return next((each for each in self.blocks.values() if node in each.links), None)
+
+    def of(self, place: Place) -> Block | None:
+        """The device that is this place."""
+        return next((each for each in self.blocks.values() if each.place is place), None)
+
+    def used(self, block: Block) -> bool:
+        """Whether somebody has it exclusively: a layer above, or a mount."""
+        above = self.holders.get(block.name)
+        if above and any(self.blocks[each].part is None for each in above if each in self.blocks):
+            return True
+        return any(each.source == block.node for each in self.mounts.values())
+
+    def free_name(self, prefix: str) -> int:
+        """The lowest number that is free behind a prefix."""
+        number = 0
+        while f"{prefix}{number}" in self.blocks:
+            number += 1
+        return number
+
+    def superblock(self, array: ArrayPlan, slot: int) -> Superblock:
+        """What is on the disk of that member now."""
+        key = array.uuid, slot
+        found = self.superblocks.get(key)
+        if found is not None:
+            return found
+        if not array.degraded:
+            return Superblock()
+        last = len(array.on) - 1
+        # mdadm had failed and removed the last one: the others have been written to since.
+        return Superblock(1) if slot == last else Superblock(3, frozenset((last,)))

@@ -1,0 +1,34 @@
+"""R32: the scenario files that QEMU boots are simulated, with the same expectations."""
+
+from pathlib import Path
+
+import pytest
+
+from initpy.scenario.parse import load_scenario
+from initpy.simulation.run import simulate
+
+FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
+# Files in which something is asked that only a real kernel can answer; the rest of each is judged.
+MOST_UNSUPPORTED = 26
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_its_expectations_hold(path: Path) -> None:
+    boot = simulate(load_scenario(path))
+    assert not boot.reasons, "\n".join([*boot.reasons, boot.console])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_with_the_same_seed_it_is_the_same_boot(path: Path) -> None:
+    scenario = load_scenario(path)
+    first, second = (simulate(scenario, seed=7) for _ in range(2))
+    assert first.steps == second.steps or first.journal() == second.journal()
+    assert first.console == second.console
+
+
+def test_few_ask_for_what_the_simulator_cannot_do() -> None:
+    beyond = {path.stem: simulate(load_scenario(path)).unsupported for path in FILES}
+    lines = [f"{name}: {', '.join(what)}" for name, what in beyond.items() if what]
+    print("\n".join(lines))  # noqa: T201 for people: pytest -s
+    assert len(lines) <= MOST_UNSUPPORTED
+    assert not any("program" in line for line in lines)
