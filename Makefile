@@ -1,6 +1,6 @@
 # initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
 # second run takes a fraction of a second.
-.PHONY: help setup demo test lint unit quick-boots boots bench clean distclean
+.PHONY: help setup demo test lint unit quick-boots boots record bench clean distclean
 
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests.
@@ -15,6 +15,7 @@ help:
 	@echo "make unit        tests without a virtual machine"
 	@echo "make quick-boots the scenarios that take under half a minute, JOBS=$(JOBS) at a time"
 	@echo "make boots       the full matrix: every scenario of tests/scenarios in QEMU"
+	@echo "make record      boot and record the journals that the conformance test replays"
 	@echo "make bench       boot time against initramfs-tools and dracut"
 	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12)"
 	@echo "make clean       remove cached images, disks and logs"
@@ -47,6 +48,10 @@ quick-boots: setup
 
 boots: setup
 	$(PYTHON) -m pytest -m boot -n $(JOBS) --dist worksteal tests/boot
+
+# After a change of the core that is meant; `initpy replay` shows what has changed.
+record: setup
+	$(PYTHON) qemu/record.py
 
 bench: setup
 	$(PYTHON) qemu/bench.py

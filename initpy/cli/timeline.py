@@ -1,18 +1,29 @@
 """The timeline of a boot, from the journal it left in /run/initpy/journal.jsonl.
 
-Times are seconds since the kernel started.
+It shows what took how long, and which clock was held by whom; times are seconds since the kernel
+started. The pictures count from the start of /init.
+
+examples:
+  initpy timeline                                  of this system's boot
+  initpy timeline --html boot.html journal.jsonl   for a bug report: one file, no secret in it
+  initpy timeline --trace boot.json journal.jsonl  open it in https://ui.perfetto.dev
+  initpy timeline --svg boot.svg ~/.cache/initpy/logs/SCENARIO-…/channel.log
+
+A journal may be gzipped, be in the channel.log of a boot in the lab, or in a page of --html.
+
+exit status: 0, or 2 for what is no journal.
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from initpy.config.errors import InputError
-from initpy.report.timeline import render, wrong
+from initpy.cli import pictures
+from initpy.cli.reading import name_of, read_journal
+from initpy.report.timeline import render
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """One argument: the journal."""
+    """The journal, and how it is to be drawn."""
     parser.add_argument(
         "journal",
         type=Path,
@@ -20,29 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=Path("/run/initpy/journal.jsonl"),
         help="journal file (default: %(default)s, that of this system's boot)",
     )
+    pictures.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the journal and print its timeline."""
-    print(render(read_journal(arguments.journal)))
+    """Read the journal; print its timeline, or draw it."""
+    journal = read_journal(arguments.journal)
+    if pictures.wanted(arguments):
+        pictures.write(arguments, journal, name_of(arguments.journal))
+    else:
+        print(render(journal))
     return 0
-
-
-def read_journal(path: Path) -> list[dict[str, object]]:
-    """The lines of a journal. Raises InputError naming the line that is not one."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(str(path), error.strerror, "a readable journal") from None
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), error.reason, "a journal, which is UTF-8 text") from None
-    lines = []
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
-        if expected := wrong(value):
-            raise InputError(f"{path}:{number}", line[:60], expected)
-        lines.append(value)
-    return lines

@@ -43,6 +43,14 @@ STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
 }
 
 
+def json_text(path: "Path") -> str:
+    """A job file as the boot reads it: JSON takes it a tenth of the time of TOML."""
+    import json
+    import tomllib  # not at boot
+
+    return json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), indent=1)
+
+
 class ImageNeeds(NamedTuple):
     """What the image must contain for a job file (names as written in the file)."""
 

@@ -17,7 +17,7 @@ def plain(what: Event | Action | Device | Node) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     if isinstance(value, Secret):
-        return "…"
+        return "…" if value.reveal() else ""  # nothing typed is no secret, and decides
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, frozenset):

@@ -1,9 +1,7 @@
 """Build an image: collect everything, check that it runs, write it."""
 
-import json
 import re
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
+from initpy.config.jobs import json_text
 from initpy.image import firmware, kmod, layout, leftout, python, stage
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
@@ -152,9 +151,8 @@ def build(
 
 
 def _as_json(path: Path) -> tuple[str, File]:
-    """A validated job file as the boot reads it: JSON takes it a tenth of the time of TOML."""
-    content = json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), indent=1)
-    return f"/usr/lib/initpy/jobs/{path.stem}.json", File(content.encode())
+    """A validated job file in the image."""
+    return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
 
 
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:

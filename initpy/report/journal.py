@@ -1,6 +1,6 @@
 """One record of the journal as a line for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Time passing and alarms say nothing to people.
@@ -28,16 +28,16 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
         case "Clock":
             return f"clock of {get('name')}: {_clock(record)}"
         case "Run":
-            return f"{get('job')} runs {' '.join(map(str, get('argv', ())))}"
+            return f"{get('job')} runs {' '.join(map(str, listed(get('argv'))))}"
         case "JobEnded":
             error = f": {get('error')}" if get("error") else ""
             return f"{get('job')} ended, status {get('status')}{error}"
         case "DeviceChanged":
-            return f"device {_device(get('device') or {})}"
+            return f"device {_device(table(get('device')))}"
         case "DeviceRemoved":
             return f"device {get('name')} is gone"
         case "Enumerated":
-            devices = [_device(each) for each in get("devices") or ()]
+            devices = [_device(table(each)) for each in listed(get("devices"))]
             return "devices there: " + ("; ".join(devices) or "none")
         case "ShowFailure":
             return f"failure screen: {get('reason')}"
@@ -47,6 +47,16 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
             return "the engine has started"
     rest = ", ".join(f"{key}={value}" for key, value in record.items() if key not in ("t", "kind"))
     return f"{kind}{': ' if rest else ''}{rest}"
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """The value if it is a JSON object, else an empty one: journals come from anywhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def listed(value: object) -> Sequence[Any]:
+    """The value if it is a JSON array, else an empty one."""
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _clock(record: Mapping[str, Any]) -> str:
@@ -59,7 +69,7 @@ def _clock(record: Mapping[str, Any]) -> str:
 
 
 def _device(device: Mapping[str, Any]) -> str:
-    properties = device.get("properties") or {}
+    properties = table(device.get("properties"))
     known = [
         f"{short}={properties[key]}" if short else str(properties[key])
         for short, key in (
@@ -71,6 +81,6 @@ def _device(device: Mapping[str, Any]) -> str:
         )
         if properties.get(key)
     ]
-    on = device.get("slaves") or ()
+    on = listed(device.get("slaves"))
     stands = f" on {', '.join(map(str, on))}" if on else ""
     return " ".join((str(device.get("name")), *known)) + stands

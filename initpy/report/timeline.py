@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-BAR_WIDTH = 30
+from initpy.report.tracks import CLOCKS, Kind, picture
+
+BAR_WIDTH = 20
+WIDTH = 76
 LIMIT = 1e9  # seconds; what is beyond is no time of a boot
 # The texts that a line of this kind must have.
 TEXTS = {
@@ -99,8 +102,9 @@ def _outcome(after: str, reason: str) -> str:
 
 
 def render(lines: Iterable[Mapping[str, Any]]) -> str:
-    """The timeline as text, a line a span with a bar."""
-    found = spans(lines)
+    """The timeline as text, a line a span with a bar, then the clocks; 76 columns."""
+    journal = list(lines)
+    found = spans(journal)
     if not found:
         return "the journal is empty"
     first, last = found[0].begin, max(each.end for each in found)
@@ -112,6 +116,33 @@ def render(lines: Iterable[Mapping[str, Any]]) -> str:
         bar = (" " * offset + "#" * width)[:BAR_WIDTH].ljust(BAR_WIDTH)
         outcome = f"  [{each.outcome}]" if each.outcome else ""
         took = max(0.0, each.end - each.begin)
-        rows.append(f"{each.begin:7.2f}s {took:7.2f}s  {bar}  {each.label}{outcome}")
+        rows += _wrapped(f"{each.begin:7.2f}s {took:7.2f}s  {bar}  ", f"{each.label}{outcome}")
     rows.append(f"{last:7.2f}s          in all {last - first:.2f} s since /init started")
-    return "\n".join(rows)
+    return "\n".join((*rows, *_clocks(journal)))
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """The text behind the head, going on below its own beginning; words stay whole."""
+    import textwrap
+
+    words = textwrap.wrap(
+        " ".join(text.split()), WIDTH - len(head), break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    return [(head + words[0]).rstrip(), *(" " * len(head) + each for each in words[1:])]
+
+
+def _clocks(journal: list[Mapping[str, Any]]) -> list[str]:
+    """Which clock counted when, and who held it."""
+    first = next((float(each["t"]) for each in journal), 0.0)
+    started = float(journal[0].get("init_started", first)) if journal else 0.0
+    rows: list[str] = []
+    for track in picture(journal).tracks:
+        if track.group != CLOCKS:
+            continue
+        rows.append(f"clock of {track.name}")
+        for span in track.spans:
+            head = f"{started + span.begin:7.2f}s {span.end - span.begin:7.2f}s  "
+            rows += _wrapped(head, span.text if span.kind is Kind.HELD else f"counts, {span.text}")
+        for moment in track.moments:
+            rows.append(f"{started + moment.time:7.2f}s           {moment.text}")
+    return rows

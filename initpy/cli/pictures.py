@@ -1,0 +1,50 @@
+"""The options with which a boot, real or simulated, is drawn: --svg, --html, --trace."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from initpy.config.errors import InputError
+
+WAYS = ("svg", "html", "trace")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw it as a picture")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="picture and events in a page of its own"
+    )
+    parser.add_argument(
+        "--trace", metavar="FILE", type=Path, help="a trace for https://ui.perfetto.dev"
+    )
+
+
+def wanted(arguments: argparse.Namespace) -> bool:
+    """Whether anything is to be drawn."""
+    return any(getattr(arguments, way) is not None for way in WAYS)
+
+
+def write(
+    arguments: argparse.Namespace, journal: Sequence[dict[str, Any]], title: str, subtitle: str = ""
+) -> None:
+    """Write the files that were asked for. Raises InputError for one that cannot be written."""
+    from initpy.report.page import page
+    from initpy.report.svg import svg
+    from initpy.report.trace import trace
+    from initpy.report.tracks import picture
+
+    draw: dict[str, Callable[[], str]] = {
+        "svg": lambda: svg(picture(journal), title, subtitle),
+        "html": lambda: page(journal, title, subtitle),
+        "trace": lambda: trace(picture(journal), title),
+    }
+    for way in WAYS:
+        path: Path | None = getattr(arguments, way)
+        if path is None:
+            continue
+        try:
+            path.write_text(draw[way](), encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise InputError(f"--{way}", str(path), f"a file to write ({error.strerror})") from None

@@ -1,0 +1,44 @@
+"""Record the journals of tests/simulation/journals again: each is a boot in QEMU (`make record`).
+
+  python qemu/record.py [SCENARIO ...]
+
+Without names, those that are there already are recorded again. A boot that does not meet its
+expectations is not recorded.
+"""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+from initpy.lab.run import Manner, prepare, run_scenario
+from initpy.scenario.parse import load_scenario
+
+TESTS = Path(__file__).parents[1] / "tests"
+JOURNALS = TESTS / "simulation" / "journals"
+SCENARIOS = TESTS / "scenarios"
+
+
+def main(names: list[str]) -> int:
+    """Boot and write; the exit status says whether all boots were recorded."""
+    JOURNALS.mkdir(parents=True, exist_ok=True)
+    chosen = names or [path.name.partition(".")[0] for path in sorted(JOURNALS.glob("*.gz"))]
+    scenarios = [load_scenario(SCENARIOS / f"{name}.toml") for name in chosen]
+    bench = prepare(scenarios, None, lambda line: print(line, flush=True))
+    failed = 0
+    for scenario in scenarios:
+        verdict = run_scenario(scenario, bench, Manner())
+        problems = verdict.reasons or (() if verdict.journal else ("it left no journal",))
+        if problems:
+            failed += 1
+            print(f"{scenario.name}: not recorded: {'; '.join(problems)}", flush=True)
+            continue
+        text = "".join(f"{json.dumps(line)}\n" for line in verdict.journal)
+        data = gzip.compress(text.encode(), mtime=0)
+        (JOURNALS / f"{scenario.name}.jsonl.gz").write_bytes(data)
+        print(f"{scenario.name}: {len(verdict.journal)} lines, {len(data)} bytes", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
