@@ -54,6 +54,8 @@ from initpy.image.build import (
 )
 from initpy.image.compress import METHODS, NONE
 from initpy.image.failures import EXPLAINED, status_of
+from initpy.image.firmware import ROOT
+from initpy.image.microcode import Microcode
 from initpy.image.recipe import load_recipe, project_folder
 from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
 from initpy.image.tree import Entry, File, Folder, Link, Node
@@ -108,6 +110,13 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
         help="how to compress (default: as the recipe says, or zstd)",
     )
     what.add_argument("--level", metavar="N", type=int, help="how hard to compress")
+    what.add_argument(
+        "--microcode",
+        metavar="auto|none|DIR",
+        default="auto",
+        help="microcode to begin the image with: what this machine has in /lib/firmware, "
+        "none, or from another such folder (default: %(default)s)",
+    )
     more = parser.add_argument_group("what to add (each may be given several times)")
     more.add_argument(
         "--job",
@@ -194,6 +203,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             drivers=tuple(arguments.driver),
             files=tuple(files),
             mtime=_source_date(),
+            microcode=_microcode(arguments.microcode),
         ),
         recipe,
     )
@@ -211,6 +221,16 @@ def _placed(text: str) -> tuple[Path, str]:
     if not Path(source).exists():
         raise InputError("--add", text, f"an existing file or folder, which {source} is not")
     return Path(source), path
+
+
+def _microcode(text: str) -> Microcode | None:
+    if text == "none":
+        return None
+    if text == "auto":
+        return Microcode(ROOT)
+    if not Path(text).is_dir():
+        raise InputError("--microcode", text, "auto, none, or a folder like /lib/firmware")
+    return Microcode(Path(text))
 
 
 def _source_date() -> int:

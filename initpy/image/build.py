@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import json_text
-from initpy.image import firmware, kmod, layout, leftout, python, stage
+from initpy.image import firmware, kmod, layout, leftout, microcode, python, stage
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.compress import tools as compress_tools
 from initpy.image.elf import read_elf
 from initpy.image.keys import crypttab_warnings
+from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
 from initpy.image.output import image_mode, write_content
@@ -59,6 +60,7 @@ class BuildRequest:
     recipe_programs: tuple[str, ...] = ()
     rules: Path = field(default_factory=lambda: project_folder("rules"))
     mtime: int = 0  # of everything in the image
+    microcode: Microcode | None = None  # in an archive of its own, at the image's start
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class BuildReport:
     size: int
     seconds: float
     assembled: Assembled
+    microcode: int = 0  # bytes at the image's start
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,12 @@ def build(
     """
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
+        early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
         assembled = assemble(request, progress)
         clock = _Clock(progress)
         with clock.step("compressing and writing"):
             method, level = request.compression, request.level
-            write_content(place, assembled.tree, method, level, request.mtime)
+            write_content(place, assembled.tree, method, level, request.mtime, early)
         with clock.step("judging"):
             accept(place.temporary)
         with clock.step("putting it in place"):
@@ -147,7 +151,8 @@ def build(
             warnings=(*assembled.warnings, *notes),
         )
         seconds = time.monotonic() - started
-    return BuildReport(request.output, request.output.stat().st_size, seconds, assembled)
+    size = request.output.stat().st_size
+    return BuildReport(request.output, size, seconds, assembled, len(early))
 
 
 def _as_json(path: Path) -> tuple[str, File]:

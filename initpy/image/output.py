@@ -24,25 +24,34 @@ def write_image(
     compression: str,
     level: int | None,
     mtime: int,
+    early: bytes = b"",
     waiting: Waiting | None = None,
 ) -> int:
     """Write the tree to `output`, replacing an older image in one step; returns the size.
 
-    While another run writes the same image, `waiting` is told and this one waits.
+    `early` is a whole archive that comes first, as it is. While another run
+    writes the same image, `waiting` is told and this one waits.
     Raises InputError, ToolError or NoSpaceError; an older image then stays.
     """
     with claim(output, waiting or (lambda _: None)) as place:
-        write_content(place, tree, compression, level, mtime)
+        write_content(place, tree, compression, level, mtime, early)
         place.put_in_place(image_mode(tree))
     return output.stat().st_size
 
 
 def write_content(
-    place: Claim, tree: Tree, compression: str, level: int | None, mtime: int
+    place: Claim,
+    tree: Tree,
+    compression: str,
+    level: int | None,
+    mtime: int,
+    early: bytes = b"",
 ) -> None:
     """Write the tree as the new image of a claimed place, without putting it there."""
     check_space(place, tree, compression)
     with _explaining_full_disk(place):
+        place.file.write(early)
+        place.file.flush()  # a compressor writes to the same file at the same place
         sink = open_sink(place.file, compression, level)
         waiting = bytearray()
 
@@ -90,6 +99,14 @@ def _explaining_full_disk(place: Claim) -> Iterator[None]:
             raise NoSpaceError(place.output, place.room()) from error
         raise
     except ToolError as error:
-        if any(os.strerror(number) in str(error) for number in FULL):
+        said = any(os.strerror(number) in str(error) for number in FULL)
+        # lz4 says that it cannot write, and not why.
+        if said or ("Write error" in str(error) and _is_full(place.output.parent)):
             raise NoSpaceError(place.output, place.room()) from error
         raise
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a file system has no block left for what needs another one."""
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize < CHUNK // 16

@@ -55,6 +55,8 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
         f"{share.kind:<15} {share.files:>4} files {megabytes(share.size):>9}"
         for share in shares(report.assembled.tree)
     ]
+    if report.microcode:
+        lines.append(f"{'microcode':<15} {'':>4}       {megabytes(report.microcode):>9}")
     if verbose:
         lines += [f"{step.seconds:5.2f} s  {step.name}" for step in report.assembled.steps]
     size = megabytes(report.size)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.build import BuildRequest, build, with_recipe
+from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
 from initpy.image.recipe import load_recipe
@@ -95,8 +96,8 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         return Path(given)
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
-    key = tree_digest(roots, (kernel.version, tool_versions(), *without, *variant.jobs))
-    kind = "lacking" if without else "further" if variant.jobs else "initpy"
+    key = tree_digest(roots, (kernel.version, tool_versions(), repr(variant)))
+    kind = "lacking" if without else "initpy" if variant == GENERIC else "further"
     # What `initpy build` makes when it is given nothing but the kernel.
     request = BuildRequest(
         kernel=kernel.version,
@@ -114,8 +115,28 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         request = replace(
             request, recipe_drivers=kept, recipe_without=(*request.recipe_without, *without)
         )
+    if variant.compression:
+        request = replace(request, compression=variant.compression, level=None)
+    if variant.microcode:
+        request = replace(request, microcode=Microcode(_made_up_microcode()))
     what = f"an image without {', '.join(without)}" if without else "the image under test"
     return _cached(kind, request, what, progress)
+
+
+def _made_up_microcode() -> Path:
+    """A folder like /lib/firmware with microcode for processors that there are none of.
+
+    Machines without the vendors' packages must be able to test as well.
+    """
+    folder = cache_folder("microcode")
+    for path, data in (
+        ("intel-ucode/0f-ff-0f", b"\1\0\0\0".ljust(2048, b"\0")),
+        ("amd-ucode/microcode_amd_fam7fh.bin", b"DMA\0".ljust(1000, b"\0")),
+    ):
+        file = folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+    return folder
 
 
 def _prune(kind: str) -> None:

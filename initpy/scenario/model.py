@@ -176,6 +176,8 @@ class Variant:
 
     without: tuple[str, ...] = ()  # drivers that it lacks
     jobs: tuple[str, ...] = ()  # job files of jobs/extra that it has as well
+    compression: str = ""  # another than the usual one
+    microcode: bool = False  # it begins with an archive of microcode
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ LUKS = ("luks1", "luks2")
 LEFT = ("", "degraded", "dirty", "stale")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
+COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
@@ -55,6 +56,8 @@ def load_scenario(path: Path) -> Scenario:
     jobs = image.strings("jobs")
     if unknown := {*jobs} - {path.stem for path in EXTRA_JOBS.glob("*.toml")}:
         raise image.wrong("jobs", f"names of files in {EXTRA_JOBS}, not {', '.join(unknown)}")
+    compression = image.choice("compression", COMPRESSIONS, "")
+    microcode = image.boolean("microcode", False)
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -71,7 +74,7 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits, Variant(without, jobs), second,
+        slow, damages, tools, limits, Variant(without, jobs, compression, microcode), second,
         chance,
     )  # fmt: skip
 

@@ -50,6 +50,8 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         "[image]",
         *_pair("without", scenario.variant.without, ()),
         *_pair("jobs", scenario.variant.jobs, ()),
+        *_pair("compression", scenario.variant.compression, ""),
+        *_pair("microcode", scenario.variant.microcode, False),
     )
     yield _table("[image.files]", *_pairs(scenario.files))
     yield from (_person(person) for person in scenario.people)

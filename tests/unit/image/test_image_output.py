@@ -16,7 +16,13 @@ from initpy.image.place import NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
 
-UNPACK = {"zstd": ["zstd", "-dcq"], "gzip": ["gzip", "-dc"], "xz": ["xz", "-dc"], "none": ["cat"]}
+UNPACK = {
+    "zstd": ["zstd", "-dcq"],
+    "gzip": ["gzip", "-dc"],
+    "xz": ["xz", "-dc"],
+    "lz4": ["lz4", "-dc"],
+    "none": ["cat"],
+}
 
 
 def tree(mode: int = 0o644) -> Tree:

@@ -1,0 +1,131 @@
+"""Microcode lies where the kernel looks for it before it looks at anything else (R27)."""
+
+import lzma
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from initpy.config.errors import InputError
+from initpy.image.archive import read_archive
+from initpy.image.microcode import FOLDER, Microcode, Processor, segment, this_processor
+from initpy.image.output import write_image
+from initpy.image.tree import File, Tree
+
+INTEL = b"\1\0\0\0" + b"\0" * 1020
+AMD = b"DMA\0" + b"\0" * 100
+CPUINFO = """processor\t: 0
+vendor_id\t: {vendor}
+cpu family\t: {family}
+model\t\t: {model}
+model name\t: any
+stepping\t: {stepping}
+
+processor\t: 1
+vendor_id\t: other
+"""
+
+
+@pytest.fixture
+def firmware(tmp_path: Path) -> Path:
+    """A folder as the vendors' packages fill it, one file being packed as some have them."""
+    folder = tmp_path / "firmware"
+    for path, data in {
+        "intel-ucode/06-8f-05": INTEL + b"8f-05",
+        "intel-ucode/06-9a-03": INTEL + b"9a-03",
+        "intel-ucode/06-9a-03.initramfs": b"not one of the vendor's names",
+        "amd-ucode/microcode_amd.bin": AMD + b"old",
+        "amd-ucode/microcode_amd_fam17h.bin.xz": lzma.compress(AMD + b"17h"),
+        "amd-ucode/microcode_amd_fam17h.bin.asc": b"signature",
+        "other/file": b"",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def content(tmp_path: Path, data: bytes) -> dict[str, bytes]:
+    image = tmp_path / "early"
+    image.write_bytes(data)
+    items = read_archive(image).items()
+    return {path: entry.read() for path, entry in items if isinstance(entry, File)}
+
+
+def test_for_any_processor_all_of_it(tmp_path: Path, firmware: Path) -> None:
+    data = segment(Microcode(firmware))
+    assert content(tmp_path, data) == {
+        f"{FOLDER}/AuthenticAMD.bin": AMD + b"old" + AMD + b"17h",
+        f"{FOLDER}/GenuineIntel.bin": INTEL + b"8f-05" + INTEL + b"9a-03",
+    }
+    assert data.startswith(b"070701") and len(data) % 512 == 0
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [
+        (Processor("GenuineIntel", 6, 0x9A, 3), {"GenuineIntel": INTEL + b"9a-03"}),
+        (Processor("AuthenticAMD", 0x17, 1, 1), {"AuthenticAMD": AMD + b"17h"}),
+        (Processor("AuthenticAMD", 0x12, 1, 1), {"AuthenticAMD": AMD + b"old"}),
+    ],
+)
+def test_for_one_processor_its_own(
+    tmp_path: Path, firmware: Path, processor: Processor, expected: dict[str, bytes]
+) -> None:
+    data = segment(Microcode(firmware, processor))
+    assert content(tmp_path, data) == {f"{FOLDER}/{k}.bin": v for k, v in expected.items()}
+
+
+def test_no_microcode_is_no_archive(tmp_path: Path, firmware: Path) -> None:
+    assert segment(Microcode(tmp_path / "nothing")) == b""
+    assert segment(Microcode(firmware, Processor("AuthenticAMD", 0x19, 1, 1))) == b""
+
+
+def test_what_is_no_microcode_is_refused(firmware: Path) -> None:
+    (firmware / "intel-ucode/06-8f-05").write_bytes(b"<html>")
+    with pytest.raises(InputError, match=r"06-8f-05: b'<htm': expected microcode of GenuineIntel"):
+        segment(Microcode(firmware))
+    packed = firmware / "amd-ucode/microcode_amd_fam17h.bin.xz"
+    packed.write_bytes(packed.read_bytes()[:40])
+    with pytest.raises(InputError, match="a whole xz stream"):
+        segment(Microcode(firmware))
+
+
+def test_the_processor_is_read_as_the_kernel_tells_it(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(CPUINFO.format(vendor="GenuineIntel", family=6, model=143, stepping=5))
+    found = this_processor(cpuinfo)
+    assert found == Processor("GenuineIntel", 6, 143, 5)
+    assert found.file == "06-8f-05"
+    cpuinfo.write_text(CPUINFO.format(vendor="Other", family=6, model=143, stepping=5))
+    assert this_processor(cpuinfo) is None
+    assert this_processor(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "lz4", "none"])
+def test_an_image_begins_with_it_whatever_the_compression(
+    tmp_path: Path, firmware: Path, compression: str
+) -> None:
+    early = segment(Microcode(firmware), 7)
+    tree = Tree()
+    tree.add("/etc/key", File(b"secret", 0o600))
+    image = tmp_path / "image"
+    write_image(tree, image, compression, None, 7, early)
+    archive = read_archive(image)
+    assert [each.compression for each in archive.segments] == ["none", compression]
+    assert f"{FOLDER}/GenuineIntel.bin" in archive
+    assert archive.read("/etc/key") == b"secret"
+    assert {origin.member.mtime for origin in archive.origins.values()} == {7}
+    assert image.stat().st_mode & 0o777 == 0o600
+
+
+def test_tools_that_look_for_the_second_archive_find_it(tmp_path: Path, firmware: Path) -> None:
+    """They read up to the trailer and go on at the next block of 512 bytes."""
+    image = tmp_path / "image"
+    tree = Tree()
+    tree.add("/etc/data", File(b"x"))
+    write_image(tree, image, "none", None, 0, segment(Microcode(firmware)))
+    with image.open("rb") as file:
+        first = subprocess.run(["cpio", "-t"], stdin=file, capture_output=True, check=True)
+        second = subprocess.run(["cpio", "-t"], stdin=file, capture_output=True, check=True)
+    assert b"GenuineIntel.bin" in first.stdout
+    assert b"etc/data" in second.stdout
