@@ -37,6 +37,7 @@ MOUNTS = (
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},
+    Strategy.CHECK: {"how"},
     Strategy.GROUP_SCAN: {"lvm"},
     Strategy.GROUP_ACTIVATE: {"lvm", "how", "volumes"},
     Strategy.GROUP_START: {"lvm", "how", "mode", "volumes"},

@@ -41,6 +41,7 @@ class _Draft:
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
     panic: int = 0
+    check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
     emergency: Emergency | None = None
 
     def set(self, **changes: Any) -> None:
@@ -77,6 +78,7 @@ def read_settings(
             draft.problems.append(error)
     _finish_root(draft)
     _finish_waits(draft)
+    _finish_check(draft)
     _finish_emergency(draft)
     draft.set(volumes=draft.volumes.finish())
     draft.problems.extend(draft.volumes.problems)
@@ -136,6 +138,31 @@ def _finish_root(draft: _Draft) -> None:
         draft.set(usr=root.usr(draft.usr, root_device))
     except InputError as error:
         draft.problems.append(error)
+
+
+def _check(key: str, **words: str) -> Callable[[_Draft, Parameter], None]:
+    """fsck.mode= and fsck.repair= (systemd-fsck@.service(8)), and older words for the same."""
+
+    def handler(draft: _Draft, parameter: Parameter) -> None:
+        if parameter.value not in words:
+            raise parameter.error(" or ".join(words))
+        draft.check[key] = words[parameter.value]
+
+    return handler
+
+
+def _short(key: str, word: str) -> Callable[[_Draft, Parameter], None]:
+    def handler(draft: _Draft, _: Parameter) -> None:
+        draft.check[key] = word
+
+    return handler
+
+
+def _finish_check(draft: _Draft) -> None:
+    if draft.check:
+        mode, repair = draft.check.get("mode", ""), draft.check.get("repair", "-a")
+        words = (repair, "-f") if mode == "force" else (repair,)
+        draft.set(check=None if mode == "skip" else words)
 
 
 def _wait(draft: _Draft, parameter: Parameter) -> None:
@@ -253,6 +280,11 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.live.overlay.overlayfs": lambda draft, p: draft.set(overlay=root.overlay(p)),
     "overlayroot": lambda draft, p: draft.set(overlay=root.overlayroot(p)),
     "systemd.volatile": lambda draft, p: draft.set(overlay=root.volatile(p)),
+    "fsck.mode": _check("mode", auto="", force="force", skip="skip"),
+    "fsck.repair": _check("repair", preen="-a", yes="-y", no="-n"),
+    "fastboot": _short("mode", "skip"),
+    "forcefsck": _short("mode", "force"),
+    "fsckfix": _short("repair", "-y"),
     "init": lambda draft, p: draft.set(init=_absolute(p)),
     "rootwait": _wait,
     "rootdelay": _wait,

@@ -16,6 +16,9 @@ class Run(NamedTuple):
     subject: str | None = None  # looked at again when the process ends
     secret: Secret | None = None
     environment: tuple[tuple[str, str], ...] = ()  # beside what every process gets
+    # How far it is, in the lines of e2fsck(8)'s -C on its output, is told with `Progressed`;
+    # and it ends with the engine, so that it does not meet its successor at the device.
+    watched: bool = False
 
 
 class Stop(NamedTuple):
@@ -85,10 +88,11 @@ class Withdraw(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Leave a file below /run/initpy for the real system."""
+    """Leave a file for the real system."""
 
     name: str
     text: str
+    folder: str = "/run/initpy"
 
 
 class Report(NamedTuple):

@@ -98,6 +98,18 @@ def _about(state: State, instance: Instance) -> Iterator[Advice]:
                 *((check,) if ext else ()),
             ),
         )
+    elif strategy is Strategy.CHECK and failed:
+        yield Advice(
+            f"The file system of {device.node} has errors that may cost files; look first, or have "
+            "them repaired:",
+            (
+                (f"{instance.definition.run[0]} -n {device.node}", "what is wrong"),
+                (
+                    f"{instance.definition.run[0]} -y {device.node}",
+                    "repairs it, then `initpy retry`",
+                ),
+            ),
+        )
     elif failed and instance.definition.run and "No such file or directory" in instance.reason:
         yield Advice(
             f"{instance.definition.run[0]} is not in this image. On a running system:",

@@ -28,6 +28,7 @@ from initpy.core.events import (
     JobEnded,
     KeyGiven,
     Mounted,
+    Progressed,
     RetryAsked,
     ShellEnded,
     TimePassed,
@@ -79,6 +80,7 @@ class Boot:
             Strategy.UNLOCK: self._unlocker.step,
             Strategy.DEGRADED_START: degraded.step,
             **dict.fromkeys(GROUPS, self._group_step),
+            Strategy.CHECK: self._check_step,
             Strategy.MOUNT_ROOT: mounting.step,
             Strategy.MOUNT_PARTIAL: partial.step,
             Strategy.MOUNT_HOST: mounting.step_host,
@@ -88,6 +90,7 @@ class Boot:
             Strategy.UNLOCK: self._unlocker.ended,
             Strategy.DEGRADED_START: degraded.ended,
             **dict.fromkeys(GROUPS, self._group_ended),
+            Strategy.CHECK: self._check_ended,
         }
 
     @property
@@ -127,6 +130,18 @@ class Boot:
         if self._lvm is not None:
             self._lvm.ended(state, instance, event)
 
+    # Not every file system is checked.
+
+    def _check_step(self, state: State, instance: Instance) -> None:
+        from initpy.core import checking
+
+        checking.step(state, instance)
+
+    def _check_ended(self, state: State, instance: Instance, event: JobEnded) -> None:
+        from initpy.core import checking
+
+        checking.ended(state, instance, event)
+
     # Taking events in
 
     def _take(self, event: Event) -> None:
@@ -149,6 +164,10 @@ class Boot:
                 self._device_removed(name)
             case JobEnded():
                 self._job_ended(event)
+            case Progressed():
+                from initpy.core import checking
+
+                checking.progressed(state, event)
             case Mounted(target, source, further):
                 state.mounted[target] = source
                 if target == HOST and state.settings.image is not None:
@@ -267,6 +286,10 @@ class Boot:
         if instance.state is not JobState.RUNNING:
             return  # withdrawn meanwhile
         self._ends.get(instance.definition.strategy, ended)(self._state, instance, event)
+        if instance.definition.strategy is Strategy.MOUNT_ROOT:
+            # Where it has failed, another device of the same name has its turn.
+            for strategy in (Strategy.CHECK, Strategy.MOUNT_ROOT):
+                self._state.touch_all(self._state.pending[strategy].values())
         if instance.published and instance.subject is not None:
             self._look_at(instance.subject, self._state.devices.get(instance.subject))
             for above in self._state.devices.holders(instance.subject):

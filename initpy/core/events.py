@@ -53,6 +53,14 @@ class JobEnded(NamedTuple):
     complaints: str = ""
 
 
+class Progressed(NamedTuple):
+    """How much of its work the process of a watched run has done, 0 to 1."""
+
+    job: str
+    run: int
+    share: float
+
+
 class Mounted(NamedTuple):
     """Something is mounted at `target`; below the root, what its own fstab wants (R1)."""
 
@@ -119,6 +127,7 @@ Event = (
     | Enumerated
     | DeviceRemoved
     | JobEnded
+    | Progressed
     | Mounted
     | Answered
     | Fetched

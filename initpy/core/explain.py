@@ -218,7 +218,7 @@ class _Explainer:
         self.told.add(deadline.name)
         label = deadline.name
         if label == END:
-            label = f"{self.state.settings.emergency.value} of the machine"
+            label = f"{self.state.ending.value} of the machine"
         left = deadline.left(self.state.now)
         return Node(label, "waits", left=left, held=self._held(deadline))
 

@@ -15,7 +15,12 @@ from initpy.core.timers import Timer
 from initpy.core.unlock import WRONG_PASSPHRASE, Source, Unlocker, specification
 
 NOTICE_SECONDS = 10.0
-MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL, Strategy.MOUNT_FURTHER)
+MOUNTS = (
+    Strategy.CHECK,
+    Strategy.MOUNT_ROOT,
+    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_FURTHER,
+)
 # At which of these people are told what is waited for: less and less often.
 NOTICES, NOTICES_EVERY = (1, 3, 7, 15), 16
 # The failure screen is to be read as a whole: so many stacks of devices, then "more".
@@ -127,7 +132,7 @@ def _act(state: State) -> None:
         fail(state, f"{state.describe(broken)}: {broken.reason}")
     if end is not None and end.over(state.now):
         del state.deadlines[END]
-        state.act(EndBoot(state.settings.emergency, "the boot has failed"))
+        state.act(EndBoot(state.ending, state.reboot or "the boot has failed"))
 
 
 def _delayed(state: State) -> list[Instance]:
@@ -181,16 +186,35 @@ def fail(state: State, reason: str) -> None:
     state.act(ShowFailure(reason, explain(state, SCREEN_STACKS), advise(state)))
     settings = state.settings
     if settings.emergency is not Emergency.WAIT:
-        end = Deadline(END, settings.emergency_delay, grace=settings.grace)
-        state.deadlines[END] = end
-        end.update(False, state.now)
         delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
         state.report(f"{settings.emergency.value}{delay}, unless the root turns up")
-        _arm_countdown(state, end)
+        _start_countdown(state, settings.emergency_delay)
     elif settings.shell:
         state.act(OpenShell())
     else:
         state.report("no shell (rd.shell=0); the boot goes on if the root turns up")
+
+
+def restart(state: State, reason: str, seconds: float) -> None:
+    """Restart the machine in a while, for a reason that is no failure; there may be a shell."""
+    state.failed, state.reboot = True, reason
+    state.report(f"{reason}: reboot in {seconds:.0f} s")
+    _start_countdown(state, seconds)
+    if state.settings.shell:
+        state.act(OpenShell())
+
+
+def call_off(state: State) -> None:
+    """A person wants the boot to go on: it neither has failed nor ends."""
+    state.failed, state.reboot = False, ""
+    state.deadlines.pop(END, None)
+
+
+def _start_countdown(state: State, seconds: float) -> None:
+    end = Deadline(END, seconds, grace=state.settings.grace)
+    state.deadlines[END] = end
+    end.update(False, state.now)
+    _arm_countdown(state, end)
 
 
 def _arm_countdown(state: State, end: Deadline) -> None:
@@ -208,7 +232,7 @@ def count_down(state: State) -> None:
     if end.held:
         state.timers.start(Timer.COUNTDOWN, "", state.now + 1.0)
         return
-    state.report(f"{state.settings.emergency.value} in {math.ceil(end.left(state.now))} s")
+    state.report(f"{state.ending.value} in {math.ceil(end.left(state.now))} s")
     _arm_countdown(state, end)
 
 
@@ -228,7 +252,7 @@ def reply_to_unlock(state: State, unlocker: Unlocker, instance: Instance, event:
 def try_again(state: State, unlocker: Unlocker, why: str) -> None:
     """Whatever had failed may be tried again, and root is waited for afresh."""
     state.refused = ""
-    state.failed = False
+    call_off(state)
     for instance in state.instances.values():
         if instance.state is JobState.FAILED:
             instance.failures = 0
@@ -236,5 +260,4 @@ def try_again(state: State, unlocker: Unlocker, why: str) -> None:
             state.move(instance, Stimulus.RETRY, f"tried again: {why}")
     if not state.complete:
         state.report(f"{why}: waiting again for {mounting.missing(state)}")
-        state.deadlines.pop(END, None)
         start_clock(state)

@@ -60,9 +60,11 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
         yield from state.pending[Strategy.MOUNT_ROOT].values()
         yield from state.pending[Strategy.MOUNT_FURTHER].values()
         yield from state.pending[Strategy.MOUNT_HOST].values()
+        yield from state.pending[Strategy.CHECK].values()
     elif deadline.name == END:
         yield from people
         yield from questions
+        yield from state.pending[Strategy.CHECK].values()
     else:
         yield from (each for each in people if _may_reveal(state, each, deadline.subject))
         yield from (

@@ -4,7 +4,7 @@ from initpy.core import roles
 from initpy.core.actions import Mount
 from initpy.core.definitions import Strategy
 from initpy.core.devices import Device
-from initpy.core.instance import Instance
+from initpy.core.instance import Instance, JobState
 from initpy.core.pausing import paused
 from initpy.core.running import begin
 from initpy.core.settings import BreakPoint, FurtherMount, Naming
@@ -21,6 +21,8 @@ def step(state: State, instance: Instance) -> None:
             if other is not instance and other.busy:
                 instance.reason = f"{other.subject} has the same name and is being mounted"
                 return
+    if _unchecked(state, instance):
+        return
     if paused(state, BreakPoint.MOUNT):
         instance.reason = "waits for the shell to end that break= has opened"
         return
@@ -39,6 +41,21 @@ def step(state: State, instance: Instance) -> None:
             _overlay(state),
         )
     )
+
+
+def _unchecked(state: State, instance: Instance) -> bool:
+    """True while the file system is still to be checked, or has errors that are left."""
+    for each in state.by_subject.get(instance.subject or "", ()):
+        if (
+            each.definition.strategy is Strategy.CHECK
+            and not each.succeeded
+            and each.state not in (JobState.SKIPPED, JobState.WITHDRAWN)
+            and state.unwanted(each) is None
+        ):
+            failed = each.state is JobState.FAILED
+            instance.reason = f"not mounted: {each.reason}" if failed else "waits for its check"
+            return True
+    return False
 
 
 def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,7 +94,7 @@ def further(state: State, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount
 def step_further(state: State, instance: Instance) -> None:
     """A device that holds a part of the root's tree is there."""
     device = state.device(instance)
-    if device is None:
+    if device is None or _unchecked(state, instance):
         return
     target = device.properties.get(roles.TARGET, "")
     for each in state.unmounted():

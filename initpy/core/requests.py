@@ -5,7 +5,7 @@ from initpy.core.actions import Reply
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.events import Answered, KeyGiven, RetryAsked, WaitAsked
-from initpy.core.holding import END, ROOT_WAIT
+from initpy.core.holding import ROOT_WAIT
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.state import State
 from initpy.core.unlock import Unlocker, drop_prompt, specification
@@ -42,8 +42,7 @@ def _retry(state: State, unlocker: Unlocker, event: RetryAsked) -> None:
 
 def _wait(state: State, event: WaitAsked, seconds: float | None) -> None:
     """The clock of root starts anew; a restart of the machine that was due is called off."""
-    state.failed = False
-    state.deadlines.pop(END, None)
+    failing.call_off(state)
     state.deadlines.pop(ROOT_WAIT, None)
     if seconds is None:
         _reply(state, event, True, "root is waited for as long as it takes")

@@ -15,6 +15,7 @@ from initpy.core.timers import Timer
 ROLE = "INITPY_ROLE"  # root
 CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
 IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
+CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted
 
 # A device with one of these holds another layer, not a file system to mount.
@@ -106,7 +107,17 @@ def _mark_root(state: State, name: str) -> list[str]:
     state.by_role = meant
     for each in changed:
         state.devices.mark(each, ROLE, "root" if each in meant else None)
+        if (device := state.devices.get(each)) is not None and _checks_root(state, device):
+            state.devices.mark(each, CHECK, SYSROOT if each in meant else None)
     return changed
+
+
+def _checks_root(state: State, device: Device) -> bool:
+    """Not what stays as it is: below an overlay, or where the partition is marked read-only."""
+    root = state.settings.root
+    auto = root is not None and root.naming is Naming.GPT_AUTO
+    stays = state.settings.overlay is not None or (auto and read_only(device))
+    return state.settings.check is not None and not stays
 
 
 def _overlay_is_there(state: State, name: str) -> bool:
@@ -195,12 +206,12 @@ def _mark_target(state: State, name: str) -> bool:
         for names in state.targets.values():
             names.discard(name)
         return False
-    target = None
+    target, checked = None, False
     missing = state.unmounted() if SYSROOT in state.mounted else []
     for each in missing:
         above = any(each.target.startswith(f"{other.target}/") for other in missing)
         if not above and not _is_layer(device) and each.source.names(device):
-            target = SYSROOT + each.target
+            target, checked = SYSROOT + each.target, each.checked
             break
     before = device.properties.get(TARGET)
     if before == target:
@@ -210,6 +221,9 @@ def _mark_target(state: State, name: str) -> bool:
     if target is not None:
         state.targets.setdefault(target, set()).add(name)
     state.devices.mark(name, TARGET, target)
+    if name not in state.by_role:  # which is mounted, or being so, already
+        wanted = checked and state.settings.check is not None
+        state.devices.mark(name, CHECK, target if wanted else None)
     return True
 
 

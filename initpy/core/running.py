@@ -154,13 +154,16 @@ def start(
     instance: Instance,
     command: tuple[str, ...] | None = None,
     secret: Secret | None = None,
+    watched: bool = False,
 ) -> None:
     """Run the instance's command (or `command`, filled in by a strategy)."""
     begin(state, instance)
     if command is None:
         command = state.command(instance)
     environment = instance.definition.environment
-    state.act(Run(instance.key, instance.run, command, instance.subject, secret, environment))
+    state.act(
+        Run(instance.key, instance.run, command, instance.subject, secret, environment, watched)
+    )
 
 
 def begin(state: State, instance: Instance) -> None:
@@ -189,7 +192,7 @@ def ended(state: State, instance: Instance, event: JobEnded) -> None:
         state.timers.start(Timer.EFFECT, instance.key, state.now + EFFECT_SECONDS)
         state.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
-        fail(state, instance, Stimulus.ENDED_BADLY, _complaint(event))
+        fail(state, instance, Stimulus.ENDED_BADLY, complaint(event))
 
 
 def fail(state: State, instance: Instance, stimulus: Stimulus, reason: str) -> None:
@@ -203,7 +206,8 @@ def fail(state: State, instance: Instance, stimulus: Stimulus, reason: str) -> N
         state.timers.start(Timer.RETRY, instance.key, due)
 
 
-def _complaint(event: JobEnded) -> str:
+def complaint(event: JobEnded) -> str:
+    """What the command had to say of its failure, and its status."""
     how = f"killed by signal {-event.status}" if event.status < 0 else f"status {event.status}"
     if event.error:
         return f"{event.error} ({how})"

@@ -203,7 +203,7 @@ class FurtherMount(NamedTuple):
     source: DeviceSpec
     types: tuple[str, ...] = ()  # empty: what udev found
     flags: tuple[str, ...] = ()
-    checked: bool = False  # fstab asks for it to be checked: what fsck will go by (R19)
+    checked: bool = False  # fstab asks for it to be checked before (R19)
 
 
 class Overlay(NamedTuple):
@@ -229,6 +229,8 @@ class Settings(NamedTuple):
     image: ImageFile | None = None
     usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
+    # What the programs that check file systems are told, in the words of fsck(8); None: not run.
+    check: tuple[str, ...] | None = ("-a",)
     boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)
     init: str | None = None
     root_wait: float | None = 90.0  # seconds; None = for ever

@@ -10,7 +10,7 @@ from initpy.core.definitions import Strategy, Success
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
-from initpy.core.settings import BreakPoint, FurtherMount, Settings
+from initpy.core.settings import BreakPoint, Emergency, FurtherMount, Settings
 from initpy.core.timers import Timer, Timers
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -57,6 +57,8 @@ class State:
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
+    reboot: str = ""  # why the machine is to be restarted, whatever people want of a failure
+    progress_told: float = 0.0  # when people were last told how far a check is
     waiting_since: float = 0.0  # for root
     notices: int = 0  # how often people were told that the boot still waits
     requests: dict[str, int] = field(default_factory=dict)  # unlocks that somebody waits to end
@@ -116,6 +118,11 @@ class State:
     def complete(self) -> bool:
         """True when the root is mounted and all that is wanted below it."""
         return SYSROOT in self.mounted and not (self.further and self.unmounted())
+
+    @property
+    def ending(self) -> Emergency:
+        """How the boot ends when it ends without the root."""
+        return Emergency.REBOOT if self.reboot else self.settings.emergency
 
     def awaits_job(self, instance: Instance) -> str | None:
         """The job that must end before this one may run, None when there is none (any more)."""

@@ -107,7 +107,7 @@ def _is_plain(recipe: Recipe) -> bool:
     """Whether mke2fs alone, on this machine, can make all there is."""
     names = {name for name, _ in recipe.disks}
     return all(
-        layer.kind == "ext4" and set(layer.on) <= names and not layer.files
+        layer.kind == "ext4" and set(layer.on) <= names and not (layer.files or layer.left)
         for layer in recipe.layers
     )
 

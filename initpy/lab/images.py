@@ -29,7 +29,7 @@ MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
     "make-bcache", "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs",
     "/usr/sbin/mkfs.btrfs", "/usr/sbin/mkswap", "/usr/bin/mksquashfs", "/usr/bin/btrfs",
-    "/usr/sbin/mkfs.vfat",
+    "/usr/sbin/mkfs.vfat", "/usr/sbin/debugfs",
 )  # fmt: skip
 MAKER_DRIVERS = (
     "loop", "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",

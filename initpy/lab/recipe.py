@@ -201,6 +201,17 @@ def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:
     yield f"printf %s {table} | /usr/sbin/sfdisk --quiet {device}"
 
 
+def _spoil(left: str, device: str) -> Iterator[str]:
+    """Errors for e2fsck: a wrong count, or a file of no type, which only a person may delete."""
+    if not left:
+        return
+    words = ["set_super_value free_blocks_count 1"]
+    if left == "spoilt":
+        words += ["write /lab/system/etc/os-release spoilt", "set_inode_field /spoilt mode 0"]
+    for each in (*words, "set_super_value state 0"):
+        yield f"debugfs -w -R {_words(each)} {device} 2>/dev/null"
+
+
 def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     devices = " ".join(writer.below(layer))
     label = ["-L", layer.label] if layer.label else []
@@ -231,5 +242,6 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"
+    yield from _spoil(layer.left, devices)
     if layer.name:
         writer.devices[layer.name] = devices

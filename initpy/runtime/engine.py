@@ -61,7 +61,6 @@ ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
 CRYPTTAB = "/etc/crypttab"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
-RUN = "/run/initpy"
 
 
 class Engine:
@@ -79,7 +78,7 @@ class Engine:
         self._udev = Udev()
         kill_left_over()  # before the consoles are opened: it would hang them up
         self._consoles = Consoles(self._typed)
-        self._processes = Processes(self._job_ended)
+        self._processes = Processes(self._job_ended, self.take)
         self._fetcher = Fetcher(self.take)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
@@ -199,8 +198,8 @@ class Engine:
             case HandOver(root, init):
                 # The actions of this event come first, and so do the lines on the console.
                 self._loop.call_soon(self._hand_over, root, init)
-            case Record(name, text):
-                self._record(name, text)
+            case Record(name, text, folder):
+                self._record(name, text, folder)
             case Reply(request, done, text):
                 answer = self._requests.pop(request, None)
                 if answer is not None and not answer.done():
@@ -209,13 +208,14 @@ class Engine:
                 if self._debug:
                     self._say(f"initpy: {job}: {before} -> {after} ({reason})")
 
-    def _record(self, name: str, text: str) -> None:
+    def _record(self, name: str, text: str, folder: str) -> None:
         try:
-            with open(f"{RUN}/{name}.new", "w", encoding="utf-8") as file:
+            os.makedirs(folder, exist_ok=True)
+            with open(f"{folder}/{name}.new", "w", encoding="utf-8") as file:
                 file.write(text)
-            os.rename(f"{RUN}/{name}.new", f"{RUN}/{name}")
+            os.rename(f"{folder}/{name}.new", f"{folder}/{name}")
         except OSError as error:
-            self._say(f"initpy: cannot write {RUN}/{name}: {error.strerror}")
+            self._say(f"initpy: cannot write {folder}/{name}: {error.strerror}")
 
     # Udev
 

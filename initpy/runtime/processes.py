@@ -6,10 +6,12 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from initpy.core.actions import Run, Stop
-from initpy.core.events import JobEnded
+from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
+from initpy.runtime.syscalls import end_with_parent
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
@@ -17,13 +19,21 @@ LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has e
 PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)
 KTHREADD = 2  # the process number of the parent of all kernel threads
 OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
+TELL_SECONDS = 0.5  # between two words on how far a program is
+# How much of a check is done when each of its five passes ends: the first reads all inodes, the
+# second all folders; roughly.
+PASSES = (0.0, 0.7, 0.9, 0.93, 0.96, 1.0)
 
 
 class Processes:
     """Runs commands and reports how each ended."""
 
-    def __init__(self, ended: Callable[[JobEnded, str | None], None]) -> None:
-        self._ended = ended
+    def __init__(
+        self,
+        ended: Callable[[JobEnded, str | None], None],
+        progressed: Callable[[Progressed], None],
+    ) -> None:
+        self._ended, self._progressed = ended, progressed
         self._running: dict[tuple[str, int], int] = {}  # job and run -> process group
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,13 +63,14 @@ class Processes:
         key = action.job, action.run
         try:
             transport, program = await asyncio.get_running_loop().subprocess_exec(
-                _Program,
+                partial(_Watched, key, self._progressed) if action.watched else _Program,
                 *action.argv,
                 stdin=asyncio.subprocess.DEVNULL if source is None else source,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**ENVIRONMENT, **dict(action.environment)},
                 start_new_session=True,
+                preexec_fn=end_with_parent if action.watched else None,
             )
         except OSError as error:
             reason = f"cannot run {action.argv[0]}: {error.strerror}"
@@ -102,6 +113,45 @@ class _Program(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set_result(None)
+
+
+class _Watched(_Program):
+    """One that says how far it is, in e2fsck(8)'s lines: the pass, how much of how much."""
+
+    def __init__(self, key: tuple[str, int], progressed: Callable[[Progressed], None]) -> None:
+        super().__init__()
+        self._key, self._progressed = key, progressed
+        self._told, self._due, self._line = -1, 0.0, b""
+        self._time = asyncio.get_running_loop().time
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd != 1:
+            super().pipe_data_received(fd, data)
+            return
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            share = share_done(line)
+            if share is None:
+                super().pipe_data_received(1, line + b"\n")
+            elif int(share * 100) != self._told and self._time() >= self._due:
+                self._told, self._due = int(share * 100), self._time() + TELL_SECONDS
+                self._progressed(Progressed(*self._key, self._told / 100))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 1:
+            super().pipe_data_received(1, self._line)
+
+
+def share_done(line: bytes) -> float | None:
+    """`1 5 64 /dev/vda`: pass 1 has done 5 of 64 parts. None for any other line."""
+    words = line.split(maxsplit=3)
+    if len(words) < 3 or not all(each.isdigit() for each in words[:3]):
+        return None
+    number, done, all_of_it = map(int, words[:3])
+    if not 0 < number < len(PASSES) or not all_of_it > 0:
+        return None
+    before, after = PASSES[number - 1 : number + 1]
+    return before + (after - before) * min(done / all_of_it, 1.0)
 
 
 def _pipe(secret: Secret) -> int:

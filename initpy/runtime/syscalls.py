@@ -34,6 +34,9 @@ SOCK_CLOEXEC = 0o2000000
 IN_DELETE = 0x200
 IN_CLOEXEC = 0o2000000
 
+PR_SET_PDEATHSIG = 1
+SIGTERM = 15
+
 # Of statfs(2): where files are memory.
 RAMFS_MAGIC = 0x858458F6
 TMPFS_MAGIC = 0x01021994
@@ -57,6 +60,7 @@ _libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _libc.reboot.argtypes = (ctypes.c_uint,)
 _libc.socket.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 _libc.bind.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong)
 _libc.inotify_init1.argtypes = (ctypes.c_int,)
 _libc.inotify_add_watch.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
 
@@ -94,6 +98,11 @@ def file_system_type(descriptor: int) -> int:
 def reboot(command: int) -> None:
     """reboot(2) with one of the RB_ constants; does not come back when it ends the system."""
     _check(_libc.reboot(command))
+
+
+def end_with_parent() -> None:
+    """prctl(2): this process gets SIGTERM when its parent ends. To be called in a new child."""
+    _libc.prctl(PR_SET_PDEATHSIG, SIGTERM)
 
 
 def abstract_datagram_socket(name: str) -> int:

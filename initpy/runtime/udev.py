@@ -158,6 +158,9 @@ def as_device(found: "pyudev.Device") -> Device:
         from initpy.runtime import btrfs  # seldom needed
 
         properties.update(btrfs.facts(found.device_node))
+    if properties.get("ID_FS_USAGE") == "filesystem":
+        with contextlib.suppress(OSError), open(f"{path}/ro", encoding="ascii") as read_only:
+            properties["ro"] = read_only.read().strip()
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
         # udev says nothing of a partition table where it has found a superblock.
         properties["partitions"] = parts

@@ -98,7 +98,9 @@ class Layer:
     type: str = ""  # of a logical volume, as in LVM_TYPES of the recipe
     metadata: str = ""
     homehost: str = "any"
-    left: str = ""  # how an array is left: "degraded", "dirty", "stale" (its disks used anew)
+    # How an array is left: "degraded", "dirty", "stale" (its disks used anew); a file system with
+    # "errors" that a check corrects, or "spoilt" so that it asks a person.
+    left: str = ""
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
     files: tuple[tuple[str, str], ...] = ()  # further files on the file system

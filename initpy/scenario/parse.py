@@ -28,7 +28,10 @@ BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
 CONTAINERS = ("imsm", "ddf")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
-LEFT = ("", "degraded", "dirty", "stale")
+LEFT = {
+    **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
+    **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
+}
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
@@ -156,7 +159,7 @@ def _layers(
             type=table.choice("type", ("", *LVM_TYPES), ""),
             metadata=table.string("metadata", ""),
             homehost=table.string("homehost", "any"),
-            left=table.choice("left", LEFT, ""),
+            left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
             files=table.table("files").pairs(),
@@ -234,8 +237,6 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
     if layer.type and layer.kind != "lvm":
         raise table.wrong("type", "no type but for lvm")
-    if layer.left and layer.kind not in RAID:
-        raise table.wrong("left", f"nothing for {layer.kind}: it is for arrays")
     if layer.left == "dirty" and layer.metadata not in ("", "1.2", "1.1"):
         raise table.wrong("metadata", "1.1 or 1.2 for an array that is left dirty")
     if layer.kind == "lvm" and not layer.group:

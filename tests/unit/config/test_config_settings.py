@@ -391,6 +391,32 @@ def test_an_option_of_a_volume_that_is_wrong_is_reported_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ro quiet", ("-a",)),
+        ("fsck.mode=auto fsck.repair=preen", ("-a",)),
+        ("fsck.mode=force", ("-a", "-f")),
+        ("forcefsck fsck.repair=yes", ("-y", "-f")),
+        ("fsckfix", ("-y",)),
+        ("fsck.repair=no", ("-n",)),
+        ("fsck.mode=skip fsck.repair=yes", None),
+        ("fastboot", None),
+        ("fastboot fsck.mode=force", ("-a", "-f")),
+    ],
+)
+def test_r19_how_file_systems_are_checked(line: str, words: tuple[str, ...] | None) -> None:
+    assert understood(line).check == words
+
+
+@pytest.mark.parametrize("line", ["fsck.mode=never", "fsck.mode", "fsck.repair=maybe"])
+def test_r19_what_says_nothing_about_checks_is_named(line: str) -> None:
+    settings, problems = read_settings(line)
+    assert settings.check == ("-a",)
+    [problem] = map(str, problems)
+    assert problem.startswith(f"command line: {line.partition('=')[0]}")
+
+
 KEYS = st.sampled_from([*sorted(HANDLERS), "rd.md.unknown", "rd.luks.allow_discards", "other"])
 VALUES = st.one_of(
     st.text(alphabet=st.characters(exclude_categories=()), max_size=40),

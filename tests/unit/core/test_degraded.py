@@ -146,8 +146,8 @@ def test_r8_arrays_that_run_degraded_are_recorded_for_the_real_system() -> None:
     )  # fmt: skip
     desk.end("md-member@vda")
     desk.mount("/dev/md127p1")
-    [(_, record)] = desk.actions(Record)
-    assert record == Record("degraded", "md127 level=raid1 members=1/2 missing=1 uuid=a:a\n")
+    text = "md127 level=raid1 members=1/2 missing=1 uuid=a:a\n"
+    assert Record("degraded", text) in [each for _, each in desk.actions(Record)]
     assert desk.actions(HandOver)
 
 

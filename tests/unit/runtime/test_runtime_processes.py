@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import select
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from initpy.core.actions import Run, Stop
-from initpy.core.events import JobEnded
+from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
 from initpy.runtime import processes as processes_module
-from initpy.runtime.processes import Processes
+from initpy.runtime.processes import Processes, share_done
 
 Start = Callable[[Processes], None]
 
@@ -35,7 +37,7 @@ def play(*starts: Start, ends: int = 1) -> list[tuple[JobEnded, str | None]]:
             if len(ended) == ends:
                 enough.set()
 
-        processes = Processes(take)
+        processes = Processes(take, lambda _: None)
         for start in starts:
             start(processes)
             await asyncio.sleep(0.05 if len(starts) > 1 else 0)
@@ -200,8 +202,80 @@ def test_a_bug_in_what_follows_an_end_is_noticed_at_once() -> None:
         def broken(_: JobEnded, __: str | None) -> None:
             raise RuntimeError("a bug")
 
-        processes = Processes(broken)
+        processes = Processes(broken, lambda _: None)
         processes.start(shell("exit 0"))
         assert isinstance(await asyncio.wait_for(noticed, 5), RuntimeError)
 
     asyncio.run(run())
+
+
+def watched(script: str) -> Run:
+    """A job whose progress is told."""
+    return shell(script)._replace(watched=True)
+
+
+def test_r19_how_far_a_check_is_is_told_and_is_no_part_of_its_output() -> None:
+    told: list[Progressed] = []
+    ends: list[JobEnded] = []
+    script = (
+        "printf '1 2 8 /dev/'; sleep 0.1; printf 'sda\\nis clean\\n'; sleep 0.6; "
+        "echo 3 1 2 /dev/sda; echo 3 2 2 /dev/sda; printf 'the end'"
+    )
+
+    async def run() -> None:
+        done = asyncio.Event()
+
+        def take(event: JobEnded, _: str | None) -> None:
+            ends.append(event)
+            done.set()
+
+        Processes(take, told.append).start(watched(script))
+        await asyncio.wait_for(done.wait(), 10)
+
+    asyncio.run(run())
+    # The last one comes too soon after the one before.
+    assert told == [Progressed("job@sda", 1, 0.17), Progressed("job@sda", 1, 0.91)]
+    assert ends == [JobEnded("job@sda", 1, 0, "is clean\nthe end")]
+
+
+@pytest.mark.parametrize(
+    ("line", "share"),
+    [
+        (b"1 0 8 /dev/sda", 0.0),
+        (b"1 8 8 /dev/sda", 0.7),
+        (b"5 16 16 /dev/with blank", 1.0),
+        (b"5 99 16 /dev/sda", 1.0),
+        (b"2 0 0 /dev/sda", None),
+        (b"6 1 2 /dev/sda", None),
+        (b"0 1 2 /dev/sda", None),
+        (b"12 errors left", None),
+        (b"", None),
+    ],
+)
+def test_lines_of_progress(line: bytes, share: float | None) -> None:
+    assert share_done(line) == share
+
+
+def test_r5_a_check_ends_with_the_engine(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = f"echo $$ >{note}; exec sleep 60"
+    engine = os.fork()
+    if engine == 0:  # an engine that is killed while it has a check made
+        asyncio.run(_start_and_hang(watched(script)))
+        os._exit(0)
+    deadline = time.monotonic() + 10
+    while not (note.exists() and note.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    check = os.pidfd_open(int(note.read_text()))
+    os.kill(engine, signal.SIGKILL)
+    os.waitpid(engine, 0)
+    poll = select.poll()
+    poll.register(check, select.POLLIN)
+    ended = poll.poll(10_000)
+    os.close(check)
+    assert ended
+
+
+async def _start_and_hang(action: Run) -> None:
+    Processes(lambda _, __: None, lambda _: None).start(action)
+    await asyncio.sleep(60)
