@@ -57,10 +57,10 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     if deadline.name == ROOT_WAIT:
         yield from people
         yield from questions
+        yield from state.pending[Strategy.CHECK].values()
         yield from state.pending[Strategy.MOUNT_ROOT].values()
         yield from state.pending[Strategy.MOUNT_FURTHER].values()
         yield from state.pending[Strategy.MOUNT_HOST].values()
-        yield from state.pending[Strategy.CHECK].values()
     elif deadline.name == END:
         yield from people
         yield from questions
