@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "build": "build an initramfs image from the running system",
     "check": "prove that an image can boot this root",
     "boot": "boot a scenario file in QEMU on real disks",
+    "simulate": "boot a scenario file in virtual time",
     "timeline": "draw the timeline of a boot from its journal",
     "replay": "compare the decisions of a recorded boot with those of the core now",
     "status": "inside the initramfs: what the boot waits for, and why",

@@ -7,6 +7,14 @@ from initpy.simulation.machine import Machine
 STORM_EVENTS = 300
 
 
+def in_words(act: Act) -> str:
+    """What somebody does; of what is typed, only that it is (R14)."""
+    if isinstance(act, Type):
+        keys = "a key" if len(act.text) == 1 else f"{len(act.text)} keys"
+        return f"type {keys}" + (" at the second console" if act.second else "")
+    return f"{act.deed} {act.argument}".strip()
+
+
 class Stage:
     """Has the director look whenever the console has changed or something is due."""
 
@@ -15,6 +23,7 @@ class Stage:
         self.director = Director(machine.world.scenario)
         self._seen = -1
         self._due: float | None = None
+        self.acts: list[tuple[float, str]] = []  # what was done, and when
 
     def look(self) -> None:
         """Let people and faults act on what there is to see now."""
@@ -25,6 +34,7 @@ class Stage:
             return
         self._seen = version
         for act in self.director.advance(world.terminals.first.text, world.agenda.now):
+            self.acts.append((world.agenda.now, in_words(act)))
             self._do(act)
         self._due = self.director.due
         if self._due is not None:

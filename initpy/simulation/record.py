@@ -33,6 +33,7 @@ class Simulated:
     handed_over: bool
     end: str | None  # how the machine ended, in QEMU's words
     undone: tuple[str, ...] = ()  # what people and faults were still to do
+    acts: tuple[tuple[float, str], ...] = ()  # what people and faults did, and when
     _facts: dict[str, str] | None = field(default=None, repr=False)
     _reasons: tuple[str, ...] | None = field(default=None, repr=False)
 
@@ -99,7 +100,8 @@ class Simulated:
             at = round(step.time, 6)
             if step.engine != engine:
                 engine = step.engine
-                yield {"t": at, "kind": "EngineStarted", "init_started": 0.0}
+                cmdline = self.scenario.cmdline
+                yield {"t": at, "kind": "EngineStarted", "init_started": 0.0, "cmdline": cmdline}
             yield {"t": at, "kind": type(step.event).__name__, **plain(step.event)}
             for action in step.actions:
                 if not isinstance(action, Arm):

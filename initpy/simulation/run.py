@@ -72,4 +72,5 @@ def simulate(
         machine.handed_over,
         machine.ended,
         stage.director.undone,
+        tuple(stage.acts),
     )

@@ -1,0 +1,148 @@
+"""Boot scenario files in a simulator: the same engine as in the initramfs, in virtual time.
+
+The files are those of `initpy boot` (tests/scenarios/*.toml). Nothing is read or written but the
+file: disks, tools, udev, people and faults are models of the real ones, and minutes take
+milliseconds.
+
+examples:
+  initpy simulate tests/scenarios/lvm-on-luks-on-raid1.toml
+  initpy simulate --seed 7 FILE          other latencies and orders of arrival; 7 again is the same
+  initpy simulate --crash-after 12 FILE  the engine dies right after the 12th event
+  initpy simulate --console FILE         what people see, the failure screen for instance
+  initpy simulate --json FILE            for programs: verdict, facts and the journal
+  initpy simulate tests/scenarios/*.toml a line each
+
+What a file asks of a real kernel (memory, what is written to a disk) is named as not simulated;
+the rest of it is judged.
+
+exit status: 0 if every expectation of every file held, 1 if not, 2 for wrong input.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from initpy.scenario.model import Scenario
+from initpy.scenario.parse import load_scenario
+from initpy.simulation.mischief import Mischief
+from initpy.simulation.record import Simulated
+from initpy.simulation.run import simulate
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The words `initpy simulate` understands."""
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario file")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="latencies and the order of arrival by chance"
+    )
+    parser.add_argument(
+        "--crash-after", type=int, metavar="N", help="the engine dies after the N-th event"
+    )
+    parser.add_argument(
+        "--console", action="store_true", help="show the console instead of the timeline"
+    )
+    parser.add_argument("--json", action="store_true", help="verdict, facts and journal as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulate the files and say which hold."""
+    scenarios = [load_scenario(path) for path in arguments.files]
+    boots = [boot(scenario, arguments) for scenario in scenarios]
+    if arguments.json:
+        _print_json(boots)
+    elif arguments.console:
+        for each in boots:
+            print(each.console, end="")
+    elif len(boots) == 1:
+        _print_timeline(boots[0])
+    else:
+        _print_table(boots)
+    return 1 if any(each.reasons for each in boots) else 0
+
+
+def boot(scenario: Scenario, arguments: argparse.Namespace) -> Simulated:
+    """Run it with the chance that the file or the options ask for; the options go first."""
+    chance: Mapping[str, float] = dict(scenario.chance)
+    seed = chance.get("seed") if arguments.seed is None else arguments.seed
+    crash = chance.get("crash-after") if arguments.crash_after is None else arguments.crash_after
+    rest = {
+        name.replace("-", "_"): value
+        for name, value in chance.items()
+        if name not in ("seed", "crash-after")
+    }
+    return simulate(
+        scenario,
+        seed=None if seed is None else int(seed),
+        crash_after=None if crash is None else int(crash),
+        mischief=Mischief(**rest),
+    )
+
+
+def as_plain(boot: Simulated) -> dict[str, Any]:
+    """What came of it, as JSON knows it."""
+    return {
+        "name": boot.scenario.name,
+        "title": boot.scenario.title,
+        "outcome": boot.outcome.value,
+        "holds": not boot.reasons,
+        "reasons": list(boot.reasons),
+        "unsupported": list(boot.unsupported),
+        "seconds": round(boot.ended, 3),
+        "facts": boot.facts,
+        "acts": [{"t": round(time, 6), "what": what} for time, what in boot.acts],
+        "journal": boot.journal(),
+    }
+
+
+def _print_json(boots: list[Simulated]) -> None:
+    import json
+
+    found = [as_plain(each) for each in boots]
+    print(json.dumps(found[0] if len(found) == 1 else found, indent=1))
+
+
+def _print_timeline(boot: Simulated) -> None:
+    from rich.console import Console
+
+    from initpy.report.chronicle import chronicle
+    from initpy.report.terminal import print_chronicle, print_tracks
+    from initpy.report.tracks import picture
+
+    console = Console(highlight=False)
+    journal = boot.journal()
+    console.print(f"{boot.scenario.name}: {boot.scenario.title}", style="bold", markup=False)
+    print_chronicle(console, chronicle(journal, boot.acts))
+    console.print()
+    print_tracks(console, picture(journal))
+    console.print()
+    console.print(_verdict(boot), style="red" if boot.reasons else "green", markup=False)
+    for reason in boot.reasons:
+        console.print(f"  {reason}", markup=False)
+    for what in boot.unsupported:
+        console.print(f"  not simulated: {what}", style="dim", markup=False)
+
+
+def _verdict(boot: Simulated) -> str:
+    word = "FAILS" if boot.reasons else "holds"
+    return f"{word}: {boot.scenario.name}: {boot.outcome.value} after {boot.ended:.2f} s"
+
+
+def _print_table(boots: list[Simulated]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("scenario", "outcome", "seconds", "verdict"):
+        table.add_column(title, justify="right" if title == "seconds" else "left")
+    for each in boots:
+        verdict = "; ".join(each.reasons) or "holds"
+        if each.unsupported:
+            verdict += f" (not simulated: {', '.join(each.unsupported)})"
+        style = "red" if each.reasons else ""
+        row = (each.scenario.name, each.outcome.value, f"{each.ended:.2f}", verdict)
+        table.add_row(*row, style=style)
+    console = Console(highlight=False)
+    console.print(table, markup=False)
+    good = sum(not each.reasons for each in boots)
+    console.print(f"{good} of {len(boots)} scenarios hold")
