@@ -72,6 +72,7 @@ class Engine:
         self._asking: str | None = None
         self.alarm: Entry | None = None
         self._running: dict[tuple[str, int], Process] = {}
+        self._watched: set[tuple[str, int]] = set()  # those that end with the engine
         self._fetching: dict[tuple[str, int], Process] = {}
         self._requests: dict[int, Callable[[bool, str], None]] = {}
         self._waiting: list[Event] = []  # while it is stopped
@@ -121,7 +122,7 @@ class Engine:
             self.take(event)
 
     def die(self) -> None:
-        """Killed: its processes go on, what they answer is lost."""
+        """Killed: its processes but the watched go on, what they answer is lost."""
         self.alive = False
         self.machine.udev.listener = None
         self.world.agenda.cancel(self.alarm)
@@ -129,6 +130,8 @@ class Engine:
         for key, process in tuple(self._running.items()):
             if key[0] in self.machine.mounting:  # a thread of the engine's: it dies with it
                 process.kill()
+            elif key in self._watched:
+                process.stop()
 
     def _act(self, action: Action) -> None:
         match action:
@@ -164,8 +167,8 @@ class Engine:
                     process.stop()
             case LookAgain():
                 self._look_again()
-            case Record(name, text):
-                self._record(name, text)
+            case Record():
+                self._record(action)
             case _:
                 self._act_rarely(action)
 
@@ -197,9 +200,10 @@ class Engine:
                 if answer is not None:
                     answer(done, text)
 
-    def _record(self, name: str, text: str) -> None:
+    def _record(self, action: Record) -> None:
+        name, text, folder = action
         if self.world.run_full:
-            self._say(f"initpy: cannot write /run/initpy/{name}: No space left on device")
+            self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return
         self.world.records[name] = text
         if (block := self.world.blocks.get(name.removeprefix("foreign."))) is not None:
@@ -230,6 +234,8 @@ class Engine:
         )
         if process.running:
             self._running[key] = process
+        if action.watched:
+            self._watched.add(key)
 
     def _ended(self, key: tuple[str, int], subject: str | None, answer: Answer) -> None:
         self._running.pop(key, None)

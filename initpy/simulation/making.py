@@ -259,6 +259,7 @@ class _Maker:
             on=on,
             subvolume=layer.subvolume,
             profile=layer.profile,
+            left=layer.left,
         )
         for place in on:
             place.content = system

@@ -47,6 +47,7 @@ class FileSystem:
     on: tuple[Place, ...]
     subvolume: str = ""
     profile: str = ""
+    left: str = ""  # with errors that e2fsck corrects, or "spoilt": that it asks about
     images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system
     headers: dict[str, "VolumePlan"] = field(default_factory=dict)  # files that are LUKS headers
 

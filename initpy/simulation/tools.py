@@ -67,6 +67,7 @@ MODELS: dict[str, Model] = {
     "udevadm": _udevadm,
     "sleep": _sleep,
     "true": _true,
+    "e2fsck": _late("fsck", "e2fsck"),
     "bcache-register": _late("bcache", "register"),
     "losetup": _late("loop", "losetup"),
     "multipathd": _late("multipath", "multipathd"),

@@ -111,6 +111,7 @@ class World:
         self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
         self.registered: list[str] = []  # with bcache
         self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
+        self.mended: set[str] = set()  # places whose file system e2fsck has corrected
         self.helpers: set[str] = set()  # daemons that end with the initramfs
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
