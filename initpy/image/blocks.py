@@ -103,7 +103,7 @@ class Blocks:
             asks.append(Ask(("dm-crypt",), "target crypt"))
         if kind is Kind.LUKS:
             header = self._headers.get(name) or (f"/dev/{slaves[0]}" if slaves else "")
-            facts |= self._luks(header, uuid, asks)
+            facts |= self._luks(header, uuid, asks, bool(targets))
         elif kind is Kind.CRYPT:
             facts["ciphers"] = " ".join(t.words[0] for t in targets if t.kind == "crypt")
         elif kind is Kind.LVM:
@@ -121,12 +121,13 @@ class Blocks:
         for slave in slaves:
             yield from self.down(slave)
 
-    def _luks(self, header: str, uuid: str, asks: list[Ask]) -> dict[str, str]:
+    def _luks(self, header: str, uuid: str, asks: list[Ask], known: bool) -> dict[str, str]:
         """What the header adds to the table: how keys are derived and kept."""
         found = self._system.luks(header)
         if found is None:
-            self.unknown.append(f"the LUKS header on {header} could not be read")
-            return {"version": uuid.partition("LUKS")[2][:1]}
+            if not known:
+                self.unknown.append(f"the LUKS header on {header} could not be read")
+            return {"version": uuid.partition("LUKS")[2][:1], "header": "could not be read"}
         # Key slots have a cipher of their own, most often the volume's.
         for specification in found.get("ciphers", "").split():
             asks.extend(mapper.cipher_asks(specification))
@@ -211,8 +212,7 @@ class Blocks:
 
     def _in_use(self, ask: Ask) -> Ask:
         """The ask with the module that serves it here, where one of its names is a module's."""
-        seen = buses.module_ask(self._system, ask.names, ask.why)
-        return ask if ask.using or ask.names[0].startswith("crypto-") else seen
+        return buses.module_ask(self._system, ask.names, ask.why)
 
 
 def _identity(name: str) -> str:

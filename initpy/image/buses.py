@@ -64,7 +64,7 @@ def driver_ask(system: System, node: str, driver: str, why: str) -> Ask:
     # A built-in driver may have a folder below /sys/module too, but no state.
     loaded = bool(module) and system.text(f"/sys/module/{module}/initstate") is not None
     names = tuple(dict.fromkeys(name for name in (alias, module, driver) if name))
-    return Ask(names, why, (module,) if loaded else (), built_in=not loaded)
+    return Ask(names, why, (module,) if loaded else (), works=True)
 
 
 def host_driver(system: System, path: str) -> Ask | None:
@@ -80,8 +80,6 @@ def host_driver(system: System, path: str) -> Ask | None:
 
 def module_ask(system: System, names: tuple[str, ...], why: str) -> Ask:
     """What is asked for by name; the module of that name is in use if it is loaded here."""
-    for name in names:
-        module = name.replace("-", "_")
-        if system.text(f"/sys/module/{module}/initstate") is not None:
-            return Ask(names, why, (module,))
-    return Ask(names, why)
+    plain = (name.replace("-", "_") for name in names)
+    loaded = (each for each in plain if system.text(f"/sys/module/{each}/initstate") is not None)
+    return Ask(names, why, tuple(loaded)[:1], works=True)

@@ -42,14 +42,14 @@ class Ask:
 
     The first of `names` (aliases or module names) that the kernel knows is what counts; any
     module that bears it serves. `using` are the modules that do it on the described system,
-    where that could be seen: then it is these that are needed. `built_in`: there it is part of the
-    kernel.
+    where that could be seen: then it is these that are needed. `works`: it was seen at work there,
+    so that without a module it is built in.
     """
 
     names: tuple[str, ...]
     why: str
     using: tuple[str, ...] = ()
-    built_in: bool = False
+    works: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _ask(content: dict[str, Any]) -> Ask:
     if not names:
         raise ValueError("an ask without names")
     using = _texts(content.get("using", ()))
-    return Ask(names, _text(content["why"]), using, bool(content.get("built_in")))
+    return Ask(names, _text(content["why"]), using, bool(content.get("works")))
 
 
 def _pairs(content: Any) -> tuple[tuple[str, str], ...]:

@@ -186,7 +186,9 @@ class _Description:
     ) -> Layer:
         properties = self._blocks.properties(members[0]) if members else {}
         uuid = properties.get("ID_FS_UUID", "")
-        asks = [buses.module_ask(self._system, (f"fs-{kind}", kind), f"file system {kind}")]
+        ask = buses.module_ask(self._system, (f"fs-{kind}", kind), f"file system {kind}")
+        known = (self._system.text("/proc/filesystems") or "").split()
+        asks = [replace(ask, works=kind in known)]
         # btrfs tells which checksum it uses, `crc32c (crc32c-intel)`.
         checksum = (self._system.text(f"/sys/fs/{kind}/{uuid}/checksum") or "").split()
         if checksum:
