@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
@@ -64,13 +65,43 @@ class DamagedElfError(ValueError):
 def read_elf(path: Path) -> Elf | None:
     """The dynamic part of a file's headers; None if it is no ELF file."""
     with path.open("rb") as file:
-        if file.read(4) != b"\x7fELF":
-            return None
-        file.seek(0)
-        try:
-            return _parse(ELFFile(file))
-        except (ELFError, UnicodeDecodeError) as error:
-            raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
+        return parse_elf(file, path)
+
+
+def parse_elf(file: BinaryIO, path: Path) -> Elf | None:
+    """The same for an open file, at its start. Raises DamagedElfError."""
+    if file.read(4) != b"\x7fELF":
+        return None
+    file.seek(0)
+    try:
+        return _parse(ELFFile(file))
+    except (ELFError, UnicodeDecodeError) as error:
+        raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
+
+
+class Files(Protocol):
+    """Where ELF files are looked for: this machine, or an image."""
+
+    def exists(self, path: Path) -> bool: ...
+
+    def read(self, path: Path) -> Elf | None:
+        """Raises DamagedElfError."""
+
+    def real(self, path: Path) -> Path:
+        """The path with its links followed."""
+
+
+class ThisMachine:
+    """The files of this machine."""
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def read(self, path: Path) -> Elf | None:
+        return read_elf(path)
+
+    def real(self, path: Path) -> Path:
+        return path.resolve()
 
 
 def _parse(elf: ELFFile) -> Elf:
@@ -115,10 +146,11 @@ def configured_folders(configuration: Path = Path("/etc/ld.so.conf")) -> tuple[s
 
 
 class Libraries:
-    """Finds libraries on this machine, remembering what it has read."""
+    """Finds libraries, on this machine if nothing else is said, remembering what it has read."""
 
-    def __init__(self, configured: Iterable[str]) -> None:
+    def __init__(self, configured: Iterable[str], files: Files | None = None) -> None:
         self._configured = tuple(configured)
+        self._files = files or ThisMachine()
         self._read: dict[Path, Elf | None] = {}
         self.damaged: list[Missing] = []
 
@@ -126,7 +158,7 @@ class Libraries:
         """The file's headers; None for what is no ELF file, or damaged (see `damaged`)."""
         if path not in self._read:
             try:
-                self._read[path] = read_elf(path)
+                self._read[path] = self._files.read(path)
             except DamagedElfError as error:
                 self.damaged.append(Missing("ELF file", str(path), "the image", str(error)))
                 self._read[path] = None
@@ -138,10 +170,10 @@ class Libraries:
         if wanting is None:
             return None
         if name.startswith("/"):
-            return Path(name) if Path(name).exists() else None
+            return Path(name) if self._files.exists(Path(name)) else None
         for folder in self._folders(wanted_by, wanting, loaders):
             candidate = Path(folder, name)
-            if candidate.exists():
+            if self._files.exists(candidate):
                 found = self.read(candidate)
                 if found is not None and found.kind == wanting.kind:
                     return candidate
@@ -153,8 +185,8 @@ class Libraries:
             for owner in (path, *reversed(loaders)):
                 owning = self.read(owner)
                 if owning is not None:
-                    yield from (_expand(folder, owner) for folder in owning.rpath)
-        yield from (_expand(folder, path) for folder in elf.runpath)
+                    yield from (self._expand(folder, owner) for folder in owning.rpath)
+        yield from (self._expand(folder, path) for folder in elf.runpath)
         yield from self._configured
         yield from ("/lib64", "/usr/lib64") if elf.kind[1] == 64 else ()
         yield from ("/lib", "/usr/lib")
@@ -188,10 +220,9 @@ class Libraries:
         """Where a library opened by name is; without it the opener lacks what it serves."""
         if "/" in entry.library:
             beside = opener.parent / entry.library
-            return beside if beside.exists() else None
+            return beside if self._files.exists(beside) else None
         return self.find(entry.library, opener, ())
 
-
-def _expand(folder: str, owner: Path) -> str:
-    origin = str(owner.resolve().parent)
-    return folder.replace("$ORIGIN", origin).replace("${ORIGIN}", origin)
+    def _expand(self, folder: str, owner: Path) -> str:
+        origin = str(self._files.real(owner).parent)
+        return folder.replace("$ORIGIN", origin).replace("${ORIGIN}", origin)

@@ -70,7 +70,12 @@ def missing_tools(names: tuple[str, ...]) -> tuple[Missing, ...]:
 def script_interpreter(path: Path) -> str | None:
     """The program that runs a script, by its first line (execve(2)); None if it is no script."""
     with path.open("rb") as file:
-        first = file.readline(256)
+        return interpreter_of(file.readline(256))
+
+
+def interpreter_of(first: bytes) -> str | None:
+    """The same from the beginning of a file."""
+    first = first.partition(b"\n")[0]
     if not first.startswith(b"#!"):
         return None
     words = first[2:].decode(errors="replace").split()

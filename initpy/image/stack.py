@@ -271,7 +271,8 @@ class _Description:
         if mount is None:
             self._blocks.unknown.append(f"which file system the file {path} of a loop device is on")
             return
-        found = [*self._mounted(mount, mount.point)]
+        host, *rest = self._mounted(mount, mount.point)
+        found = [replace(host, properties=(("INITPY_IMAGE", path),)), *rest]
         yield Layer(f"file:{path}", Kind.LOOP, f"file {path}", on=(found[0].identity,))
         yield from found
 

@@ -1,0 +1,120 @@
+"""Programs of an image and their libraries, found as execve(2) and ld.so(8) find them in it."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image.archive import Archive
+from initpy.image.elf import Elf, Libraries, parse_elf
+from initpy.image.programs import SEARCHED, interpreter_of
+from initpy.image.tree import File
+
+CONFIGURATION = ("/etc/ld.so.conf", "/etc/ld.so.conf.d")
+# Folders in ld.so.cache are those of the libraries that it lists.
+CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
+# What a distribution's loader has built in beside /lib and /usr/lib (Debian's multiarch).
+MULTIARCH = re.compile(r"(?:/usr)?/lib/[^/]+-linux-gnu[^/]*")
+DEEPEST = 4  # scripts run by scripts (execve(2))
+
+
+class ImageFiles:
+    """An image as the place where ELF files are looked for."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def exists(self, path: Path) -> bool:
+        return isinstance(self._archive.get(str(path)), File)
+
+    def read(self, path: Path) -> Elf | None:
+        entry = self._archive.get(str(path))
+        if not isinstance(entry, File):
+            return None
+        return parse_elf(io.BytesIO(entry.read()), Path(f"{self._archive.path}: {path}"))
+
+    def real(self, path: Path) -> Path:
+        return Path(self._archive.resolve(str(path)) or str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A program of the image: where it is, and why it would not run ("" if it would)."""
+
+    path: str
+    problem: str
+    libraries: int = 0
+
+
+class ImagePrograms:
+    """Looks programs up in one image; each is looked at once."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._libraries = Libraries(_folders(archive), ImageFiles(archive))
+        self._known: dict[str, Found] = {}
+
+    def find(self, name: str) -> str | None:
+        """The path of a program by name or absolute path, links not followed."""
+        places = (name,) if name.startswith("/") else (f"{each}/{name}" for each in SEARCHED)
+        return next((each for each in places if isinstance(self._archive.get(each), File)), None)
+
+    def check(self, name: str) -> Found | None:
+        """A program with all that it needs; None if it is not in the image."""
+        path = self.find(name)
+        if path is None:
+            return None
+        if path not in self._known:
+            self._known[path] = self._check(path, 0)
+        return self._known[path]
+
+    def _check(self, path: str, depth: int) -> Found:
+        entry = self._archive.get(path)
+        assert isinstance(entry, File)
+        if not entry.mode & 0o111:
+            return Found(path, f"{path} is not executable")
+        content = entry.read()
+        if interpreter := interpreter_of(content[:256]):
+            below = self.find(interpreter)
+            if below is None:
+                return Found(path, f"{path} is a script of {interpreter}, which is not there")
+            if depth >= DEEPEST:
+                return Found(path, f"{path} is a script of a script of a script …")
+            inner = self._check(below, depth + 1)
+            return Found(path, inner.problem, inner.libraries)
+        if not content.startswith(b"\x7fELF"):
+            return Found(path, f"{path} is neither an ELF file nor a script")
+        return self._linked(path)
+
+    def _linked(self, path: str) -> Found:
+        damaged = len(self._libraries.damaged)
+        closure = self._libraries.closure([Path(path)])
+        if len(self._libraries.damaged) > damaged:
+            return Found(path, self._libraries.damaged[-1].hint)
+        for missing in closure.missing:
+            return Found(path, f"{missing.name}, which {missing.wanted_by} needs, is not there")
+        present = (each for each in closure.paths if str(each) not in self._archive)
+        if absent := next(present, None):
+            return Found(path, f"{absent}, by which {path} is loaded, is not there")
+        return Found(path, "", len(closure.paths))
+
+
+def _folders(archive: Archive) -> tuple[str, ...]:
+    """Where ld.so looks besides its standard folders."""
+    return tuple(dict.fromkeys(_search(archive)))
+
+
+def _search(archive: Archive) -> Iterator[str]:
+    texts = [
+        archive.read(path).decode("utf-8", "replace")
+        for path in sorted(archive.entries)
+        if path.startswith(CONFIGURATION) and isinstance(archive.get(path), File)
+    ]
+    for line in "\n".join(texts).splitlines():
+        if line.startswith("/"):
+            yield line.strip()
+    if isinstance(archive.get("/etc/ld.so.cache"), File):
+        found = CACHED.findall(archive.read("/etc/ld.so.cache"))
+        yield from (folder.decode() for folder in found)
+    yield from (path for path in sorted(archive.entries) if MULTIARCH.fullmatch(path))
