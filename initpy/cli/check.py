@@ -30,8 +30,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.archive import read_archive
-from initpy.image.check import kernel_of, prove
 from initpy.image.layers import Stack
 from initpy.image.proof import Proof, Verdict
 from initpy.image.stack import StackError, describe
@@ -94,6 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.describe:
         print(stack.to_json(), end="")
         return Status.OK
+    # Not for those who only describe: reading images takes libraries.
+    from initpy.image.archive import read_archive
+    from initpy.image.check import kernel_of, prove
+
     with _progress(f"reading {arguments.image}"):
         archive = read_archive(arguments.image)
         kernel = arguments.kernel or kernel_of(archive, stack)

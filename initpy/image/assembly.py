@@ -95,7 +95,7 @@ class Assembly:
     def _add_called(self, program: str, by: str) -> None:
         """A program that something calls: busybox's will do, and absence is only reported."""
         name = program.rpartition("/")[2]
-        if name in self._applets or program in self.tree:
+        if name in self._applets or (program.startswith("/") and program in self.tree):
             return
         found = programs.find_program(program)
         if found is None:

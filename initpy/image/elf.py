@@ -206,7 +206,7 @@ class Libraries:
             if elf.interpreter is not None:
                 todo.append((Path(elf.interpreter), ()))
             for name in elf.needed:
-                found = self.find(name, path, loaders)
+                found = self.find(name, path, loaders) or self._loaded_before(name, loaders)
                 if found is not None:
                     todo.append((found, (*loaders, path)))
                 else:
@@ -215,6 +215,14 @@ class Libraries:
                 if entry.opener == path.name and (opened := self._opened(entry, path)):
                     todo.append((opened, (*loaders, path)))
         return Closure(tuple(sorted(done - given)), tuple(missing))
+
+    def _loaded_before(self, name: str, loaders: tuple[Path, ...]) -> Path | None:
+        """What one of the loaders needs too: ld.so takes what it has loaded by that name."""
+        for number, owner in enumerate(loaders):
+            owning = self.read(owner)
+            if owning is not None and name in owning.needed:
+                return self.find(name, owner, loaders[:number])
+        return None
 
     def _opened(self, entry: Dlopened, opener: Path) -> Path | None:
         """Where a library opened by name is; without it the opener lacks what it serves."""

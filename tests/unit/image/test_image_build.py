@@ -225,3 +225,13 @@ def test_the_projects_own_job_files_validate() -> None:
     # udev must not start arrays or groups behind the engine's back.
     rules = {each.name for each in needs.rules}
     assert not rules & {"64-md-raid-assembly.rules", "69-lvm.rules", "64-btrfs.rules"}
+
+
+def test_a_script_may_name_its_interpreter_without_a_path(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/usr/bin/env find\n")
+    script.chmod(0o755)
+    request = replace(request_without_python, files=((script, "/usr/bin/script"),))
+    assert "/usr/bin/find" in assemble(request).tree

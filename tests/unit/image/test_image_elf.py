@@ -124,3 +124,17 @@ def test_a_missing_library_names_who_wants_it(tmp_path: Path) -> None:
     assert [(item.name, item.wanted_by) for item in closure.missing] == [
         ("libnowhere.so.7", str(program))
     ]
+
+
+def test_what_is_loaded_already_need_not_be_found_again(tmp_path: Path) -> None:
+    """As systemd: the program's RUNPATH leads to both libraries, the first of which has none."""
+    kind = ("EM_X86_64", 64)
+    inner = tmp_path / "inner"
+    files = {
+        tmp_path / "program": Elf(kind, None, ("core.so", "shared.so"), (), (str(inner),)),
+        inner / "core.so": Elf(kind, None, ("shared.so", "gone.so"), (), ()),
+        inner / "shared.so": Elf(kind, None, (), (), ()),
+    }
+    closure = Described(files).closure([tmp_path / "program"])
+    assert set(closure.paths) == {inner / "core.so", inner / "shared.so"}
+    assert [item.name for item in closure.missing] == ["gone.so"]
