@@ -11,8 +11,12 @@ Examples:
       a generic image for the running kernel: /boot/initpy-VERSION.img
   initpy build --kernel 6.1.0-56-amd64 --output /tmp/test.img
       for another installed kernel, somewhere else
-  initpy build --crypttab /etc/crypttab --add /etc/keys/root.key:/etc/keys/root.key
-      with the names and options of encrypted volumes, and a key file; an image
+  initpy build --host
+      for this machine alone: drivers, programs and job files for what its root
+      stands on, nothing else; --stack FILE: for the machine that is described
+      there (initpy check --describe)
+  initpy build --crypttab /etc/crypttab --add /etc/keys/root.key
+      with the names and options of all encrypted volumes, and a key file; an image
       with a file that only root may read is itself readable by root alone
   initpy build --driver mlx5_core --driver drivers/infiniband/ --program strace
       with more kernel modules (a name, or a folder of the kernel's tree) and a
@@ -21,6 +25,11 @@ Examples:
       with a technology of your own: see the job files that come with initpy
   initpy build --list
       what would be in the image, nothing written
+
+What is in /etc/initpy/*.toml counts for every image (docs/image.md); parameters
+win over it, and both over the recipe. Of /etc/crypttab an image for one machine
+has the lines of its root's volumes, a generic one those that are marked with
+the option `initramfs` or `x-initrd.attach`.
 
 The same content gives the same bytes. Times in the image are SOURCE_DATE_EPOCH,
 or 1970. While another run writes the same image, this one waits for it.
@@ -32,31 +41,23 @@ have (yet); 130 or 143 interrupted. An older image is left as it was unless 0.
 
 import argparse
 import contextlib
-import os
-import platform
 import signal
 import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from initpy.config.errors import InputError
+from initpy.cli.content import configure_content as configure_content
+from initpy.cli.content import requested as requested
 from initpy.image.build import (
     Assembled,
-    BuildRequest,
     Progress,
     assemble,
     build,
     silent,
-    with_recipe,
 )
-from initpy.image.compress import METHODS, NONE
 from initpy.image.failures import EXPLAINED, status_of
-from initpy.image.firmware import ROOT
-from initpy.image.microcode import Microcode
-from initpy.image.recipe import load_recipe, project_folder
 from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
@@ -65,6 +66,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's parameters."""
     configure_content(parser)
     how = parser.add_argument_group("how")
+    how.add_argument(
+        "--root",
+        metavar="SPEC",
+        default="/",
+        help="whose layers an image for one machine is for: UUID=..., a device, a folder (/)",
+    )
     how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
     how.add_argument("--list", action="store_true", help="print what would be in the image")
     configure_talk(how)
@@ -75,84 +82,6 @@ def configure_talk(how: argparse._ArgumentGroup) -> None:
     talk = how.add_mutually_exclusive_group()
     talk.add_argument("--verbose", action="store_true", help="times of the steps, all warnings")
     talk.add_argument("--quiet", action="store_true", help="warnings and errors only")
-
-
-def configure_content(parser: argparse.ArgumentParser) -> None:
-    """The parameters that say what is built: those of every command that builds."""
-    what = parser.add_argument_group("what to build")
-    what.add_argument(
-        "--kernel",
-        metavar="VERSION",
-        default=platform.release(),
-        help="the kernel the image is for (default: the running one, %(default)s)",
-    )
-    what.add_argument(
-        "--modules-dir",
-        metavar="DIR",
-        type=Path,
-        help="where that kernel's modules are (default: /lib/modules/VERSION)",
-    )
-    what.add_argument(
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="the image (default: /boot/initpy-VERSION.img)",
-    )
-    what.add_argument(
-        "--recipe",
-        metavar="FILE",
-        type=Path,
-        help="which drivers and programs to take (default: the generic recipe)",
-    )
-    what.add_argument(
-        "--compression",
-        choices=(*METHODS, NONE),
-        help="how to compress (default: as the recipe says, or zstd)",
-    )
-    what.add_argument("--level", metavar="N", type=int, help="how hard to compress")
-    what.add_argument(
-        "--microcode",
-        metavar="auto|none|DIR",
-        default="auto",
-        help="microcode to begin the image with: what this machine has in /lib/firmware, "
-        "none, or from another such folder (default: %(default)s)",
-    )
-    more = parser.add_argument_group("what to add (each may be given several times)")
-    more.add_argument(
-        "--job",
-        metavar="FILE|DIR",
-        type=Path,
-        action="append",
-        default=[],
-        help="more job files; one of the same file name replaces a built-in one",
-    )
-    more.add_argument(
-        "--add",
-        metavar="FILE:PATH",
-        action="append",
-        default=[],
-        help="a file or folder of this machine, and its absolute path in the image",
-    )
-    more.add_argument(
-        "--crypttab",
-        metavar="FILE",
-        type=Path,
-        help="becomes /etc/crypttab: names, sources and options of encrypted volumes",
-    )
-    more.add_argument(
-        "--driver",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a kernel module, or a folder such as drivers/net/wireless/",
-    )
-    more.add_argument(
-        "--program",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a program by name or path, with its libraries",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -182,63 +111,6 @@ def run(arguments: argparse.Namespace) -> int:
     for line in warning_lines(assembled, verbose=arguments.verbose):
         print(f"initpy: warning: {line}", file=sys.stderr)
     return 0
-
-
-def requested(arguments: argparse.Namespace) -> BuildRequest:
-    """What the parameters ask for; InputError for one that cannot be used."""
-    kernel = str(arguments.kernel)
-    files = [_placed(text) for text in arguments.add]
-    if arguments.crypttab is not None:
-        if not arguments.crypttab.is_file():
-            raise InputError("--crypttab", str(arguments.crypttab), "a file")
-        files.append((arguments.crypttab, "/etc/crypttab"))
-    recipe = load_recipe(arguments.recipe or project_folder("build") / "generic.toml")
-    request = with_recipe(
-        BuildRequest(
-            kernel=kernel,
-            modules=arguments.modules_dir or Path("/lib/modules", kernel),
-            output=arguments.output or Path(f"/boot/initpy-{kernel}.img"),
-            jobs=(project_folder("jobs"), *arguments.job),
-            programs=tuple(arguments.program),
-            drivers=tuple(arguments.driver),
-            files=tuple(files),
-            mtime=_source_date(),
-            microcode=_microcode(arguments.microcode),
-        ),
-        recipe,
-    )
-    if arguments.compression is not None:
-        request = replace(request, compression=arguments.compression, level=None)
-    if arguments.level is not None:
-        request = replace(request, level=arguments.level)
-    return request
-
-
-def _placed(text: str) -> tuple[Path, str]:
-    source, _, path = text.partition(":")
-    if not source or not path.startswith("/"):
-        raise InputError("--add", text, "FILE:PATH, where PATH is absolute in the image")
-    if not Path(source).exists():
-        raise InputError("--add", text, f"an existing file or folder, which {source} is not")
-    return Path(source), path
-
-
-def _microcode(text: str) -> Microcode | None:
-    if text == "none":
-        return None
-    if text == "auto":
-        return Microcode(ROOT)
-    if not Path(text).is_dir():
-        raise InputError("--microcode", text, "auto, none, or a folder like /lib/firmware")
-    return Microcode(Path(text))
-
-
-def _source_date() -> int:
-    """The time all files get (reproducible-builds.org/specs/source-date-epoch)."""
-    text = os.environ.get("SOURCE_DATE_EPOCH", "0")
-    if not text.isascii() or not text.isdigit() or int(text) > 0xFFFF_FFFF:
-        raise InputError("SOURCE_DATE_EPOCH", text, "seconds since 1970, a whole number")
-    return int(text)
 
 
 @contextlib.contextmanager

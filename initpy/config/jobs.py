@@ -22,7 +22,7 @@ JOB_KEYS = {
     "timeout", "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
-IMAGE_KEYS = ("programs", "modules", "rules", "files", "optional", "python")
+IMAGE_KEYS = ("programs", "modules", "generic", "rules", "files", "optional", "python")
 
 LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -53,14 +53,20 @@ def json_text(path: "Path") -> str:
 
 
 class ImageNeeds(NamedTuple):
-    """What the image must contain for a job file (names as written in the file)."""
+    """What the image must contain for a job file (names as written in the file).
+
+    An image for one machine has the modules that its root stands on instead of the `generic` ones,
+    and the file at all if a device of the machine is one of `devices`, or one that a job matches.
+    """
 
     programs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    generic: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     python: tuple[str, ...] = ()
+    devices: Match = Match()
 
 
 class JobFile(NamedTuple):
@@ -158,8 +164,10 @@ def parse_job_table(source: str, content: object) -> JobFile:
         if names.count(name) > 1:
             raise InputError(f"{source}: job name", name, "a name used once")
     image = _Table(f"{source}: [image]", top.get("image", dict, "an [image] table", {}))
-    image.only(IMAGE_KEYS)
-    needs = ImageNeeds(**{key: image.words(key) for key in IMAGE_KEYS})
+    image.only((*IMAGE_KEYS, "devices"))
+    needs = ImageNeeds(
+        **{key: image.words(key) for key in IMAGE_KEYS}, devices=image.matches("devices")
+    )
     return JobFile(source, summary, tuple(jobs), needs)
 
 

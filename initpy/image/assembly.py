@@ -1,6 +1,7 @@
 """An image being put together: the tree, what is missing so far, what is worth a warning."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.image import process, programs, udev
@@ -66,6 +67,14 @@ class Assembly:
         for each in optional:
             if Path(each.name).exists():
                 self.tree.add_host(Path(each.name))
+
+    def rewrite(self, path: str, change: Callable[[str], str]) -> None:
+        """Put a changed text in the place of one that was taken from this machine, if it was."""
+        entry = self.tree.get(path)
+        if isinstance(entry, File):
+            text = entry.read().decode(errors="surrogateescape")
+            changed = change(text).encode(errors="surrogateescape")
+            self.tree.add(path, replace(entry, source=changed), replace=True)
 
     def add_placed(self, files: Iterable[tuple[Path, str]]) -> None:
         """Files and folders of this machine at any path in the image, before everything else."""

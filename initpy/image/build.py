@@ -11,12 +11,23 @@ from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import json_text
-from initpy.image import firmware, kmod, layout, leftout, microcode, python, stage
+from initpy.image import (
+    firmware,
+    hostonly,
+    kmod,
+    layout,
+    leftout,
+    microcode,
+    python,
+    reduced,
+    stage,
+)
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.compress import tools as compress_tools
 from initpy.image.elf import read_elf
-from initpy.image.keys import crypttab_warnings
+from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
+from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
@@ -47,12 +58,14 @@ class BuildRequest:
     kernel: str
     modules: Path  # the kernel's /lib/modules/VERSION
     output: Path
-    jobs: tuple[Path, ...]  # folders or files
+    jobs: tuple[Path, ...]  # folders or files; those outside of the project's are always taken
     programs: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()  # module names, or folders with a slash at the end
     files: tuple[tuple[Path, str], ...] = ()  # (here, in the image)
     init: bytes | None = None  # in place of initpy's /init
     python: bool = True  # the interpreter and initpy itself
+    stack: Stack | None = None  # what the root of the one machine that it is for stands on
+    crypttab: Path | None = None  # reduced to what the image is for; `files` are taken as they are
     compression: str = "zstd"
     level: int | None = None
     recipe_drivers: tuple[str, ...] = ()
@@ -78,6 +91,7 @@ class Assembled:
     absent_firmware: tuple[tuple[str, str], ...]
     absent_drivers: tuple[str, ...]  # of the recipe, which this kernel does not have
     steps: tuple[Step, ...]
+    own: bool = False  # for one machine, which has all that it asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +184,12 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     clock = _Clock(progress)
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
-        needs = gather(jobs, request.programs, request.drivers)
+        if request.stack is not None:
+            ours = project_folder("jobs")
+            given = [file.source for file in jobs if Path(file.source).parent != ours]
+            jobs = hostonly.chosen(jobs, request.stack, given)
+        generic = request.stack is None
+        needs = gather(jobs, request.programs, request.drivers, generic=generic)
     assembly = Assembly()
     tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
@@ -204,6 +223,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
         absent_drivers=tuple(name for part in parts for name in part.absent_drivers),
         steps=tuple(clock.steps),
+        own=request.stack is not None,
     )
 
 
@@ -215,6 +235,30 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     assembly.add_programs(recipe, required=False)
     assembly.add_rules(needs.rules, request.rules)
     assembly.add_files(needs.files, needs.optional)
+    _reduce(assembly, request)
+
+
+# Where distributions keep it (mdadm.conf(5)).
+MDADM_CONF = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
+# Debian's and systemd's words for what is opened in the initramfs (crypttab(5)).
+MARKS = ("initramfs", "x-initrd.attach")
+
+
+def _reduce(assembly: Assembly, request: BuildRequest) -> None:
+    """Take out of the machine's configuration what the image is not for."""
+    stack = request.stack
+    own = stack is not None
+    arrays = hostonly.arrays(stack) if stack is not None else None
+    assembly.rewrite("/etc/lvm/lvm.conf", lambda text: reduced.lvm_conf(text, own=own))
+    for path in MDADM_CONF:
+        assembly.rewrite(path, lambda text: reduced.mdadm_conf(text, arrays))
+    if request.crypttab is not None:
+        text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
+        names = hostonly.volumes(stack) if stack is not None else ()
+        kept = reduced.crypttab(text, names, MARKS)
+        check_crypttab(str(request.crypttab), kept)
+        if kept.strip():
+            assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
 
 
 def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Part:
@@ -224,8 +268,13 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     except IncompleteError as error:
         return _Part({}, error.missing)
     spare = [kmod.Want(name, "the recipe") for name in request.recipe_drivers]
-    selection = kmod.select(index, [*needs.modules, *spare], request.recipe_without)
+    own = hostonly.Drivers((), ())
+    if request.stack is not None:
+        own = hostonly.drivers(request.stack, index)
+    wanted = [*needs.modules, *own.wanted, *spare]
+    selection = kmod.select(index, wanted, request.recipe_without)
     missing = tuple(item for item in selection.missing if item.wanted_by != "the recipe")
+    missing += own.missing
     absent = tuple(item.name for item in selection.missing if item.wanted_by == "the recipe")
     folder = f"/usr/lib/modules/{request.kernel}"
     entries: dict[str, Entry] = {
@@ -235,12 +284,16 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
         return _Part(entries, missing, absent_drivers=absent)
     tables = stage.module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
-    wanted = firmware.declared(index.folder / path for path in selection.paths)
-    found = firmware.find(wanted, request.kernel)
+    declared = firmware.declared(index.folder / path for path in selection.paths)
+    found = firmware.find(declared, request.kernel)
     entries.update({str(path): File(path) for path in found.files})
     entries[leftout.PATH] = File(leftout.table(index, selection.paths))
     # Options and blacklists hold for the image's modprobe and udev as well.
-    entries.update({str(path): File(path) for path in kmod.configuration()})
+    names = {kmod.module_name(path) for path in selection.paths}
+    for path in kmod.configuration():
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        if kept := reduced.modprobe_conf(text, names):
+            entries[str(path)] = File(kept.encode(errors="surrogateescape"))
     return _Part(entries, missing, absent_firmware=found.absent, absent_drivers=absent)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from initpy.config.crypttab import parse_crypttab
+from initpy.config.crypttab import TOKENS, parse_crypttab
+from initpy.config.errors import InputError
 from initpy.core.settings import VolumeSpec
 from initpy.image.tree import File, Tree
 
@@ -28,6 +29,17 @@ def crypttab_warnings(tree: Tree) -> list[str]:
                     f"boot {consequence}; to put it in: --add {path}:{path}"
                 )
     return warnings
+
+
+def check_crypttab(path: str, text: str) -> None:
+    """InputError for a line of a volume which the boot takes that it would not understand.
+
+    Tokens may be named: such a volume opens with its passphrase, too.
+    """
+    for problem in parse_crypttab(path, text)[1]:
+        if not str(problem.value).startswith(TOKENS):
+            hint = "correct it, or build with a file of your own: --crypttab FILE"
+            raise InputError(problem.where, problem.value, f"{problem.expected}; {hint}")
 
 
 def _files(volume: VolumeSpec) -> Iterator[tuple[str, str, str]]:

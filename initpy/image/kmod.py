@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from initpy.image.missing import IncompleteError, Missing
@@ -12,6 +12,7 @@ from initpy.image.missing import IncompleteError, Missing
 # distribution's (modprobe.d(5)).
 MODPROBE_FOLDERS = (Path("/etc/modprobe.d"), Path("/usr/lib/modprobe.d"))
 
+WILDCARD = re.compile(r"[*?[]")
 SUFFIXES = re.compile(r"\.ko(\.(xz|zst|gz))?$")
 
 
@@ -41,9 +42,17 @@ class ModuleIndex:
     aliases: Mapping[str, tuple[str, ...]]  # alias without wildcards -> names
     patterns: Mapping[str, tuple[str, ...]]  # alias with wildcards -> names
     builtin_aliases: frozenset[str]
+    # Aliases of devices, `pci:v00008086d*`, by what stands before the colon: (pattern, name),
+    # where no name means built in.
+    buses: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> tuple[str, ...] | None:
-        """The modules a name or alias stands for; () if built into the kernel, None if unknown."""
+        """The modules a name or alias stands for; () if built into the kernel, None if unknown.
+
+        Also for what the bus calls a device (its `modalias` in sysfs).
+        """
+        if ":" in name:
+            return self._serving(name)
         plain = canonical(name)
         if plain in self.paths:
             return (plain,)
@@ -60,6 +69,18 @@ class ModuleIndex:
             for module in modules
         ]
         return tuple(dict.fromkeys(matching)) or None
+
+    def _serving(self, device: str) -> tuple[str, ...] | None:
+        """The drivers that a device's modalias fits."""
+        patterns = self.buses.get(device.partition(":")[0], ())
+        found = [
+            module
+            for pattern, module in patterns
+            # Most of the thousands of patterns differ before their first wildcard.
+            if device.startswith(WILDCARD.split(pattern, 1)[0])
+            and fnmatch.fnmatchcase(device, pattern)
+        ]
+        return tuple(dict.fromkeys(name for name in found if name)) if found else None
 
     def below(self, folder: str) -> tuple[str, ...] | None:
         """The modules in a folder under kernel/; None if there is no such folder."""
@@ -99,20 +120,24 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
         hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
         raise IncompleteError([Missing("file", str(table), "the kernel modules", hint)])
     lines = [line.split(":", 1) for line in table.read_text().splitlines() if ":" in line]
-    paths = {_name(path): path for path, _ in lines}
+    paths = {module_name(path): path for path, _ in lines}
     dependencies = {
-        _name(path): tuple(_name(needed) for needed in rest.split()) for path, rest in lines
+        module_name(path): tuple(module_name(needed) for needed in rest.split())
+        for path, rest in lines
     }
-    aliases, patterns = _read_aliases(folder / "modules.alias")
+    aliases, patterns, devices = _read_aliases(folder / "modules.alias")
+    builtin = _read_builtin_aliases(folder / "modules.builtin.modinfo")
+    devices += [(alias, "") for alias in builtin if ":" in alias]
     return ModuleIndex(
         folder=folder,
         paths=paths,
         dependencies=dependencies,
         soft=_read_soft((folder / "modules.softdep", *configured)),
-        builtin=frozenset(_name(line) for line in _lines(folder / "modules.builtin")),
+        builtin=frozenset(module_name(line) for line in _lines(folder / "modules.builtin")),
         aliases=aliases,
         patterns=patterns,
-        builtin_aliases=_read_builtin_aliases(folder / "modules.builtin.modinfo"),
+        builtin_aliases=builtin,
+        buses=_by_bus(devices),
     )
 
 
@@ -176,7 +201,8 @@ def _excluded(index: ModuleIndex, without: Iterable[str]) -> set[str]:
     return excluded
 
 
-def _name(path: str) -> str:
+def module_name(path: str) -> str:
+    """The module in a file of this path, as the kernel spells it."""
     return canonical(SUFFIXES.sub("", path.strip().rpartition("/")[2]))
 
 
@@ -206,23 +232,33 @@ def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
     return found
 
 
-def _read_aliases(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Lines `alias PATTERN MODULE`; those with and without wildcards apart, for quick look-up.
+Table = dict[str, tuple[str, ...]]
 
-    Patterns for buses (`pci:v00008086d*`) are left out: nobody names a module that way.
-    """
-    exact: dict[str, tuple[str, ...]] = {}
-    patterns: dict[str, tuple[str, ...]] = {}
+
+def _read_aliases(path: Path) -> tuple[Table, Table, list[tuple[str, str]]]:
+    """Lines `alias PATTERN MODULE`: those without wildcards, with, and those of devices."""
+    exact: Table = {}
+    patterns: Table = {}
+    devices: list[tuple[str, str]] = []
     for line in _lines(path):
         words = line.split()
         if len(words) != 3 or words[0] != "alias":
             continue
         _, alias, module = words
-        if not any(character in alias for character in "*?["):
-            exact[alias] = (*exact.get(alias, ()), canonical(module))
-        elif ":" not in alias:
+        if ":" in alias:
+            devices.append((alias, canonical(module)))
+        elif WILDCARD.search(alias):
             patterns[alias] = (*patterns.get(alias, ()), canonical(module))
-    return exact, patterns
+        else:
+            exact[alias] = (*exact.get(alias, ()), canonical(module))
+    return exact, patterns, devices
+
+
+def _by_bus(devices: Iterable[tuple[str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for pattern, module in devices:
+        found.setdefault(pattern.partition(":")[0], []).append((pattern, module))
+    return {bus: tuple(pairs) for bus, pairs in found.items()}
 
 
 def _read_builtin_aliases(path: Path) -> frozenset[str]:

@@ -55,8 +55,10 @@ def gather(
     jobs: Iterable[JobFile],
     programs: Iterable[str] = (),
     drivers: Iterable[str] = (),
+    *,
+    generic: bool = True,
 ) -> Needs:
-    """The needs of the job files and of the request itself."""
+    """The needs of the job files and of the request itself, for any machine if `generic`."""
     request = "the request"
     files = [(file.image, f"jobs/{Path(file.source).name}") for file in jobs]
     return Needs(
@@ -66,6 +68,7 @@ def gather(
         ),
         modules=(
             *(Want(name, by) for image, by in files for name in image.modules),
+            *(Want(name, by) for image, by in files if generic for name in image.generic),
             *(Want(name, request) for name in drivers),
         ),
         rules=tuple(Wanted(name, by) for image, by in files for name in image.rules),

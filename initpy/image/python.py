@@ -13,7 +13,7 @@ from initpy.image.missing import Missing
 
 # The parts of initpy that run in the image, and those that never do.
 RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
-DESK = ("initpy.image", "initpy.lab", "initpy.simulation")
+DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image")
 
 # Modules whose absence their users in the library cope with, and why they stay out.
 BLOCKED = (
@@ -113,6 +113,8 @@ def runtime_modules(package: Path) -> dict[str, Path]:
         folder = package.joinpath(*room.split(".")[1:])
         for source in sorted(folder.rglob("*.py")):
             name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
+            if name in DESK:
+                continue
             if room != "initpy.cli" or not _needs_desk(named_imports(source)):
                 found[name.removesuffix(".__init__")] = source
     return found

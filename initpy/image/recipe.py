@@ -8,7 +8,9 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.image.compress import check_method
 
-TOP_KEYS = frozenset({"title", "compression", "level", "drivers", "programs"})
+TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs"})
+# Those that come with initpy.
+RECIPES = ("generic", "host", "minimal")
 GROUP_KEYS = frozenset({"why", "take", "leave"})
 
 
@@ -25,6 +27,7 @@ class Group:
 class Recipe:
     path: Path
     title: str
+    host: bool  # for one machine: with what its root stands on, and no more
     compression: str
     level: int | None
     drivers: tuple[Group, ...]
@@ -43,16 +46,30 @@ def load_recipe(path: Path) -> Recipe:
     level = content.get("level")
     if level is not None and (isinstance(level, bool) or not isinstance(level, int)):
         raise InputError(f"{path}: level", level, "a whole number")
+    host = content.get("host", False)
+    if not isinstance(host, bool):
+        raise InputError(f"{path}: host", host, "true or false")
     compression = _text(content, "compression", str(path), "zstd")
     check_method(compression, level)
     return Recipe(
         path=path,
         title=_text(content, "title", str(path)),
+        host=host,
         compression=compression,
         level=level,
         drivers=_groups(content, "drivers", path),
         programs=_groups(content, "programs", path),
     )
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe by the name of one that comes with initpy (generic, host), or by path."""
+    known = {each: project_folder("build") / f"{each}.toml" for each in RECIPES}
+    path = known.get(name, Path(name))
+    if not path.is_file():
+        expected = f"the path of a recipe, or one of {', '.join(sorted(known))}"
+        raise InputError("recipe", name, expected)
+    return path
 
 
 def project_folder(name: str) -> Path:

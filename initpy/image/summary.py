@@ -57,6 +57,9 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
     ]
     if report.microcode:
         lines.append(f"{'microcode':<15} {'':>4}       {megabytes(report.microcode):>9}")
+    absent = len(report.assembled.absent_firmware)
+    if absent and not verbose and not report.assembled.own:
+        lines.append(f"{absent:>20} of the drivers' firmware files not here (--verbose: which)")
     if verbose:
         lines += [f"{step.seconds:5.2f} s  {step.name}" for step in report.assembled.steps]
     size = megabytes(report.size)
@@ -67,14 +70,13 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
 def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
     """What a person should know of, though the image can be used."""
     lines = list(assembled.warnings)
-    if assembled.absent_firmware:
+    if assembled.absent_firmware and (verbose or assembled.own):
         modules = sorted({module for module, _ in assembled.absent_firmware})
         lines.append(
             f"firmware that {', '.join(modules)} may ask for is not on this machine; "
             "if yours has such a device, apt install firmware-linux"
         )
-        if verbose:
-            lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
+        lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
     if verbose and assembled.absent_drivers:
         names = ", ".join(assembled.absent_drivers)
         lines.append(f"drivers of the recipe that this kernel does not have: {names}")

@@ -1,0 +1,220 @@
+"""What an image shall contain: the parameters of all commands that build, and what they ask for."""
+
+import argparse
+import os
+import platform
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from initpy.config.errors import InputError
+from initpy.config.image import DEFAULT_FOLDER, ImageConfig, load_image_config, parse_placed
+from initpy.image.build import BuildRequest, with_recipe
+from initpy.image.compress import METHODS, NONE
+from initpy.image.firmware import ROOT
+from initpy.image.layers import Stack
+from initpy.image.microcode import Microcode
+from initpy.image.recipe import find_recipe, load_recipe, project_folder
+
+
+def configure_content(parser: argparse.ArgumentParser) -> None:
+    """The parameters that say what is built: those of every command that builds."""
+    _say_what(parser.add_argument_group("what to build"))
+    _say_more(parser.add_argument_group("what to add (each may be given several times)"))
+
+
+def _say_what(what: argparse._ArgumentGroup) -> None:
+    what.add_argument(
+        "--kernel",
+        metavar="VERSION",
+        default=platform.release(),
+        help="the kernel the image is for (default: the running one, %(default)s)",
+    )
+    what.add_argument(
+        "--modules-dir",
+        metavar="DIR",
+        type=Path,
+        help="where that kernel's modules are (default: /lib/modules/VERSION)",
+    )
+    what.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the image (default: /boot/initpy-VERSION.img)",
+    )
+    kind = what.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="which drivers and programs to take: generic (default), host, minimal, or a file",
+    )
+    kind.add_argument(
+        "--host", action="store_true", help="for one machine: what its root stands on, no more"
+    )
+    what.add_argument(
+        "--stack",
+        metavar="FILE",
+        type=Path,
+        help="with --host: the machine that this file describes, instead of the running one",
+    )
+    what.add_argument(
+        "--config",
+        metavar="DIR",
+        type=Path,
+        help=f"the folder with your configuration (default: {DEFAULT_FOLDER})",
+    )
+    what.add_argument(
+        "--compression",
+        choices=(*METHODS, NONE),
+        help="how to compress (default: as the recipe says, or zstd)",
+    )
+    what.add_argument("--level", metavar="N", type=int, help="how hard to compress")
+    what.add_argument(
+        "--microcode",
+        metavar="auto|none|DIR",
+        default="auto",
+        help="microcode to begin the image with: what this machine has in /lib/firmware, "
+        "none, or from another such folder (default: %(default)s)",
+    )
+
+
+def _say_more(more: argparse._ArgumentGroup) -> None:
+    more.add_argument(
+        "--job",
+        metavar="FILE|DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="more job files; one of the same file name replaces a built-in one",
+    )
+    more.add_argument(
+        "--add",
+        metavar="FILE[:PATH]",
+        action="append",
+        default=[],
+        help="a file or folder of this machine, and its absolute path in the image if that differs",
+    )
+    more.add_argument(
+        "--crypttab",
+        metavar="FILE",
+        type=Path,
+        help="all of it becomes /etc/crypttab: names, sources and options of encrypted volumes",
+    )
+    more.add_argument(
+        "--driver",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a kernel module, or a folder such as drivers/net/wireless/",
+    )
+    more.add_argument(
+        "--program",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a program by name or path, with its libraries",
+    )
+
+
+def requested(arguments: argparse.Namespace) -> BuildRequest:
+    """What parameters, configuration and recipe say together, in this order.
+
+    InputError for what cannot be used.
+    """
+    given = arguments.config
+    config = load_image_config(given or DEFAULT_FOLDER, required=given is not None)
+    name = arguments.recipe or ("host" if arguments.host or arguments.stack else None)
+    recipe = load_recipe(find_recipe(name or config.recipe or "generic"))
+    if arguments.stack is not None and not recipe.host:
+        raise InputError("--stack", str(arguments.stack), "--host, or a recipe with host = true")
+    kernel = str(arguments.kernel)
+    request = with_recipe(
+        BuildRequest(
+            kernel=kernel,
+            modules=arguments.modules_dir or Path("/lib/modules", kernel),
+            output=arguments.output or Path(f"/boot/initpy-{kernel}.img"),
+            jobs=(project_folder("jobs"), *config.jobs, *arguments.job),
+            programs=(*config.programs, *arguments.program),
+            drivers=(*config.modules, *arguments.driver),
+            files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
+            crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
+            stack=_stack(arguments) if recipe.host else None,
+            mtime=_source_date(),
+            microcode=_microcode(arguments.microcode),
+        ),
+        recipe,
+    )
+    return replace(
+        request,
+        recipe_without=(*request.recipe_without, *config.without),
+        **_compression(request, config, arguments),
+    )
+
+
+def _compression(
+    request: BuildRequest, config: ImageConfig, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Who names a method means its usual level, unless the same one names a level."""
+    method, level = request.compression, request.level
+    for said in (config, arguments):
+        if said.compression is not None:
+            method, level = said.compression, None
+        if said.level is not None:
+            level = said.level
+    return {"compression": method, "level": level}
+
+
+def _stack(arguments: argparse.Namespace) -> Stack:
+    """What the machine's root stands on: as a file says, or as it is here."""
+    if arguments.stack is None:
+        from initpy.image.stack import StackError, describe
+
+        try:
+            return describe(arguments.root or "/")
+        except StackError as error:
+            expected = "a root that can be described, or --stack FILE, or a generic image"
+            raise InputError("--root", arguments.root, f"{expected} ({error})") from None
+    where = str(arguments.stack)
+    try:
+        return Stack.from_json(arguments.stack.read_text(encoding="utf-8"), where)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("--stack", where, f"a readable file ({error})") from None
+
+
+def _own_crypttab(config: ImageConfig) -> Path | None:
+    path = config.crypttab or Path("/etc/crypttab")
+    return path if path.is_file() else None
+
+
+def _whole_crypttab(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ...]:
+    path = arguments.crypttab
+    if path is not None and not path.is_file():
+        raise InputError("--crypttab", str(path), "a file")
+    return () if path is None else ((path, "/etc/crypttab"),)
+
+
+def _placed(text: str) -> tuple[Path, str]:
+    placed = parse_placed(text)
+    if placed is None:
+        raise InputError("--add", text, "FILE:PATH, where PATH is absolute in the image")
+    if not placed[0].exists():
+        raise InputError("--add", text, f"an existing file or folder, which {placed[0]} is not")
+    return placed
+
+
+def _microcode(text: str) -> Microcode | None:
+    if text == "none":
+        return None
+    if text == "auto":
+        return Microcode(ROOT)
+    if not Path(text).is_dir():
+        raise InputError("--microcode", text, "auto, none, or a folder like /lib/firmware")
+    return Microcode(Path(text))
+
+
+def _source_date() -> int:
+    """The time all files get (reproducible-builds.org/specs/source-date-epoch)."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    if not text.isascii() or not text.isdigit() or int(text) > 0xFFFF_FFFF:
+        raise InputError("SOURCE_DATE_EPOCH", text, "seconds since 1970, a whole number")
+    return int(text)

@@ -1,0 +1,103 @@
+"""An image for one machine: the job files and drivers that what its root stands on needs.
+
+Nothing here knows a technology. A job file is for the devices that its jobs match, or that it says
+itself (`devices`); a layer of the stack says by which names the kernel asks for its driver.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from initpy.config.jobs import JobFile
+from initpy.core.matching import Match
+from initpy.image.kmod import ModuleIndex, Want
+from initpy.image.layers import Ask, Kind, Stack
+from initpy.image.missing import Missing
+
+# Properties that the engine sets at boot (docs/boot.md): a running system does not know them.
+MARK = "INITPY_"
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """Modules that a stack needs, and what the kernel has no driver for."""
+
+    wanted: tuple[Want, ...]
+    missing: tuple[Missing, ...]
+
+
+def is_for(file: JobFile, stack: Stack) -> bool:
+    """Whether a job file has something to do on the machine.
+
+    One without jobs for devices has, as far as anyone can tell from outside.
+    """
+    matches = [job.match for job in file.jobs if job.match.patterns]
+    if not matches:
+        return True
+    found = [dict(layer.properties) for layer in stack.layers]
+    return any(
+        _fits(each, properties)
+        for match in (*matches, file.image.devices)
+        for each in (match, *match.alternatives)
+        for properties in found
+    )
+
+
+def _fits(match: Match, properties: Mapping[str, str]) -> bool:
+    """Whether a device is one for the job, as far as udev knows it: marks come at boot."""
+    told = [
+        (key, pattern)
+        for key, pattern in match.patterns
+        if not (key.startswith(MARK) and key not in properties)
+    ]
+    return bool(told) and all(pattern.accepts(properties.get(key)) for key, pattern in told)
+
+
+def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
+    """The driver of each layer: what serves it on the described system, or bears its name."""
+    wanted: list[Want] = []
+    missing: list[Missing] = []
+    for layer in stack.layers:
+        for ask in layer.asks:
+            names = _known(ask, index)
+            wanted += (Want(name, layer.name) for name in names)
+            if not names and not ask.built_in:
+                hint = f"kernel {index.folder.name} has no driver of that name: {ask.why}"
+                missing.append(Missing("module", ask.names[0], layer.name, hint))
+    return Drivers(tuple(dict.fromkeys(wanted)), tuple(missing))
+
+
+def _known(ask: Ask, index: ModuleIndex) -> tuple[str, ...]:
+    """The modules in use, if the kernel has them all, or the first name that it knows."""
+    if ask.using and all(index.resolve(name) is not None for name in ask.using):
+        return ask.using
+    return tuple(name for name in ask.names if index.resolve(name) is not None)[:1]
+
+
+def arrays(stack: Stack) -> frozenset[str]:
+    """The UUIDs of the arrays in the stack, as udev writes them."""
+    keys = ("MD_UUID", "ID_FS_UUID")
+    members = ("linux_raid_member", "isw_raid_member", "ddf_raid_member")
+    return frozenset(
+        layer.property(key)
+        for layer in stack.layers
+        if layer.kind in (Kind.MD, Kind.CONTAINER) or layer.property("ID_FS_TYPE") in members
+        for key in keys
+        if layer.property(key)
+    )
+
+
+def volumes(stack: Stack) -> frozenset[str]:
+    """The names of the encrypted volumes in the stack."""
+    return frozenset(_names(stack))
+
+
+def _names(stack: Stack) -> Iterator[str]:
+    for layer in stack.layers:
+        if layer.kind in (Kind.LUKS, Kind.CRYPT):
+            yield layer.property("DM_NAME")
+
+
+def chosen(files: Iterable[JobFile], stack: Stack, given: Iterable[str]) -> tuple[JobFile, ...]:
+    """The files for the machine, and those that people gave (by path) whatever they are for."""
+    asked = frozenset(given)
+    return tuple(file for file in files if file.source in asked or is_for(file, stack))

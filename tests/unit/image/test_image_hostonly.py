@@ -1,0 +1,157 @@
+"""An image for one machine has what its root stands on, and refuses what it cannot have (R27)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_modules import make_modules
+from fake_system import FakeSystem, nested, virtio_disk
+
+from initpy.cli import main
+from initpy.config.errors import InputError
+from initpy.config.jobs import parse_job_file
+from initpy.image import hostonly
+from initpy.image.kmod import ModuleIndex, Want, read_index, select
+from initpy.image.layers import Ask, Kind, Layer, Stack
+from initpy.image.needs import load_jobs
+from initpy.image.recipe import find_recipe, load_recipe, project_folder
+from initpy.image.stack import describe
+
+MODULES = (
+    ("kernel/fs/ext4.ko", ""),
+    ("kernel/drivers/md/dm-mod.ko", ""),
+    ("kernel/drivers/md/dm-crypt.ko", "dm_mod"),
+    ("kernel/drivers/md/md-mod.ko", ""),
+    ("kernel/drivers/md/raid1.ko", "md_mod"),
+    ("kernel/drivers/md/raid10.ko", "md_mod"),
+    ("kernel/crypto/aes_generic.ko", ""),
+    ("kernel/arch/aesni-intel.ko", ""),
+    ("kernel/drivers/block/virtio_blk.ko", ""),
+    ("kernel/drivers/virtio/virtio_pci.ko", ""),
+    ("kernel/drivers/nvme/nvme.ko", ""),
+)
+ALIAS = """\
+alias fs-ext4 ext4
+alias md-raid1 raid1
+alias crypto-aes aes_generic
+alias crypto-aes aesni_intel
+alias virtio:d00000002v* virtio_blk
+alias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci
+alias pci:v*d*sv*sd*bc01sc08i02* nvme
+"""
+
+
+def kernel(folder: Path, *, without: str = "", builtin: bytes = b"") -> ModuleIndex:
+    modules = [(path, needs) for path, needs in MODULES if without not in path or not without]
+    alias = "".join(
+        line for line in ALIAS.splitlines(keepends=True) if not without or without not in line
+    )
+    modinfo = b"xts.alias=crypto-xts\0" + builtin
+    return read_index(make_modules(folder, modules, alias=alias, modinfo=modinfo))
+
+
+def names(index: ModuleIndex, stack: Stack) -> set[str]:
+    selection = select(index, hostonly.drivers(stack, index).wanted)
+    return {Path(path).stem for path in selection.paths}
+
+
+def files(stack: Stack) -> set[str]:
+    jobs = load_jobs([project_folder("jobs")])
+    return {Path(file.source).stem for file in hostonly.chosen(jobs, stack, ())}
+
+
+def test_drivers_of_exactly_the_layers_with_their_dependencies(tmp_path: Path) -> None:
+    assert names(kernel(tmp_path), describe("/", nested())) == {
+        "ext4", "dm-mod", "dm-crypt", "md-mod", "raid1", "aes_generic", "aesni-intel",
+        "virtio_blk", "virtio_pci",
+    }  # fmt: skip
+
+
+def test_a_controller_is_found_by_what_its_bus_calls_it(tmp_path: Path) -> None:
+    index = kernel(tmp_path)
+    assert index.resolve("pci:v0000144Dd0000A808sv0000144Dsd0000A801bc01sc08i02") == ("nvme",)
+    assert index.resolve("pci:v0000144Dd0000A808sv0000144Dsd0000A801bc02sc00i00") is None
+
+
+def test_a_driver_in_the_kernel_itself_needs_no_module(tmp_path: Path) -> None:
+    index = kernel(tmp_path, without="virtio_blk", builtin=b"virtio_blk.alias=virtio:d00000002v*\0")
+    found = hostonly.drivers(describe("/", nested()), index)
+    assert found.missing == ()
+    assert "virtio_blk" not in {want.what for want in found.wanted}
+
+
+def test_a_layer_without_a_driver_is_missing_by_name(tmp_path: Path) -> None:
+    found = hostonly.drivers(describe("/", nested()), kernel(tmp_path, without="raid1"))
+    assert [(item.name, item.wanted_by) for item in found.missing] == [("md-raid1", "/dev/md127")]
+
+
+def test_what_is_built_in_there_may_have_no_name_here(tmp_path: Path) -> None:
+    odd = Layer("bus:x", Kind.BUS, "odd", asks=(Ask(("acpi:ODD0001",), "odd", built_in=True),))
+    stack = Stack("/", "6", "x86_64", ("bus:x",), (odd,))
+    assert hostonly.drivers(stack, kernel(tmp_path)) == hostonly.Drivers((), ())
+
+
+def test_modules_that_were_renamed_are_found_by_their_names(tmp_path: Path) -> None:
+    ask = Ask(("fs-ext4",), "file system", using=("ext4_of_another_kernel",))
+    top = Layer("fs:/", Kind.FILESYSTEM, "ext4", asks=(ask,))
+    found = hostonly.drivers(Stack("/", "6", "x86_64", ("fs:/",), (top,)), kernel(tmp_path))
+    assert found.wanted == (Want("fs-ext4", "ext4"),)
+
+
+def test_job_files_for_the_layers_that_are_there() -> None:
+    has = files(describe("/", nested()))
+    assert {"luks", "lvm", "md", "root", "system"} <= has
+    assert not has & {"btrfs", "bcache", "loop"}
+
+
+def test_job_files_of_a_plain_disk() -> None:
+    system = FakeSystem()
+    virtio_disk(system, "vda", 1, ID_FS_TYPE="btrfs", ID_FS_UUID="7a0c", ID_BTRFS_READY="1")
+    system.mount("/", "btrfs", "/dev/vda", "0:21")
+    has = files(describe("/", system))
+    assert {"btrfs", "root", "system"} <= has
+    assert not has & {"luks", "lvm", "md"}
+
+
+def test_a_mark_of_the_engine_counts_as_met_when_the_rest_fits() -> None:
+    file = parse_job_file(
+        "mine.toml",
+        'summary = "mine"\n[[job]]\nname = "mine"\ndoes = "it"\nrun = ["it"]\n'
+        'match = { INITPY_CHECK = "*", ID_FS_TYPE = "ext4" }\nsuccess = { exit = true }\n',
+    )
+    stack = describe("/", nested())
+    assert hostonly.is_for(file, stack)
+    other = replace(stack, layers=stack.layers[-1:])
+    assert not hostonly.is_for(file, other)
+    assert hostonly.chosen([file], other, ["mine.toml"]) == (file,)
+
+
+def test_volumes_and_arrays_of_the_stack() -> None:
+    stack = describe("/", nested())
+    assert hostonly.volumes(stack) == {"crypt"}
+    layers = tuple(
+        replace(each, properties=(*each.properties, ("MD_UUID", "a:b"))) if each.kind is Kind.MD
+        else each for each in stack.layers
+    )  # fmt: skip
+    assert "a:b" in hostonly.arrays(replace(stack, layers=layers))
+
+
+@pytest.mark.parametrize(("name", "host"), [("generic", False), ("host", True), ("minimal", True)])
+def test_recipes_are_found_by_name(name: str, host: bool) -> None:
+    assert load_recipe(find_recipe(name)).host is host
+
+
+def test_an_unknown_recipe_is_an_error_that_names_the_known() -> None:
+    with pytest.raises(InputError, match="generic, host, minimal"):
+        find_recipe("hots")
+
+
+def test_a_stack_takes_a_recipe_for_one_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "stack.json"
+    file.write_text(describe("/", nested()).to_json())
+    assert main(["build", "--recipe", "generic", "--stack", str(file), "--dry-run"]) == 2
+    assert "expected --host" in capsys.readouterr().err
+    file.write_text("{}")
+    assert main(["build", "--host", "--stack", str(file), "--dry-run"]) == 2
