@@ -13,7 +13,9 @@ from initpy.image.missing import Missing
 
 # The parts of initpy that run in the image, and those that never do.
 RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
-DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image")
+# What stays on the desk, with the modules that import it: rich draws tables for terminals.
+DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image", "rich")
+MIXED = ("initpy.cli", "initpy.report")  # rooms with modules of both kinds
 
 # Modules whose absence their users in the library cope with, and why they stay out.
 BLOCKED = (
@@ -106,7 +108,7 @@ def collect(interpreter: Interpreter, extra: Iterable[str]) -> Modules:
 def runtime_modules(package: Path) -> dict[str, Path]:
     """The modules of initpy that the image gets: the runtime's rooms and some commands.
 
-    A subcommand that imports the builder or the lab has no use inside an image.
+    A subcommand or report that imports the builder or the lab has no use inside an image.
     """
     found = {"initpy": package / "__init__.py"}
     for room in RUNTIME:
@@ -115,7 +117,7 @@ def runtime_modules(package: Path) -> dict[str, Path]:
             name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
             if name in DESK:
                 continue
-            if room != "initpy.cli" or not _needs_desk(named_imports(source)):
+            if room not in MIXED or not _needs_desk(named_imports(source)):
                 found[name.removesuffix(".__init__")] = source
     return found
 

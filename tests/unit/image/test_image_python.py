@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from initpy.config.project import PROJECT
 from initpy.image import python
 from initpy.image.imports import Import, named_imports
 from initpy.image.python import Interpreter, Module
@@ -114,3 +115,9 @@ def test_a_module_that_does_not_compile_is_named(interpreter: Interpreter, tmp_p
     source.write_text("def :\n")
     with pytest.raises(RuntimeError, match=r"broken\.py"):
         python.compiled(interpreter, [Module("broken", False, source, False)])
+
+
+def test_what_draws_in_colour_stays_on_the_desk() -> None:
+    found = python.runtime_modules(PROJECT / "initpy")
+    assert "initpy.report.tree" in found
+    assert "initpy.report.terminal" not in found
