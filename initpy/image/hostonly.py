@@ -60,7 +60,7 @@ def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
         for ask in layer.asks:
             names = _known(ask, index)
             wanted += (Want(name, layer.name) for name in names)
-            if not names and not ask.built_in:
+            if not names and (ask.using or not ask.works):
                 hint = f"kernel {index.folder.name} has no driver of that name: {ask.why}"
                 missing.append(Missing("module", ask.names[0], layer.name, hint))
     return Drivers(tuple(dict.fromkeys(wanted)), tuple(missing))
