@@ -22,6 +22,8 @@ class Strategy(enum.Enum):
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
     MOUNT_FURTHER = "mount-further"  # what is wanted below the root
 
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
 
 class Layer(enum.Enum):
     """Technologies that a person can switch off or narrow down by name (R1)."""

@@ -120,7 +120,7 @@ class DeviceGraph:
 
     def holders(self, name: str) -> tuple[Device, ...]:
         """The devices that stand directly on it, in a steady order."""
-        names = sorted(self._holders.get(name, ()))
+        names = sorted(found) if (found := self._holders.get(name)) else ()
         return tuple(self._devices[each] for each in names if each in self._devices)
 
     def slaves(self, name: str) -> tuple[Device, ...]:

@@ -14,7 +14,7 @@ world shows what it did: success is a fact of the world, not an exit status.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from initpy.core.definitions import JobDefinition
 
@@ -30,6 +30,8 @@ class JobState(enum.Enum):
     FAILED = "failed"
     SKIPPED = "skipped"  # not wanted
     WITHDRAWN = "withdrawn"
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
 class Stimulus(enum.Enum):
@@ -48,6 +50,8 @@ class Stimulus(enum.Enum):
     GONE = "subject gone or no longer matching"
     BACK = "matches again"
     GIVEN_UP = "given up"
+
+    __hash__ = object.__hash__
 
 
 _S, _T = JobState, Stimulus
@@ -91,6 +95,7 @@ class Instance:
 
     definition: JobDefinition
     subject: str | None
+    key: str = field(init=False)  # its name in events, actions and the journal
     state: JobState = JobState.WAITING
     since: float = 0.0
     reason: str = ""
@@ -100,11 +105,10 @@ class Instance:
     published: bool = False
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
 
-    @property
-    def key(self) -> str:
-        """Its name in events, actions and the journal."""
+    def __post_init__(self) -> None:
         name = self.definition.name
-        return name if self.definition.once or self.subject is None else f"{name}@{self.subject}"
+        alone = self.definition.once or self.subject is None
+        self.key = name if alone else f"{name}@{self.subject}"
 
     @property
     def busy(self) -> bool:

@@ -31,23 +31,30 @@ class Pattern(NamedTuple):
 
     alternatives: tuple[str, ...]
     negated: bool = False
+    globs: tuple[str, ...] = ()  # those of the alternatives that have a `*`
 
     @classmethod
     def parse(cls, text: str) -> "Pattern":
         """`ext4|xfs`, `dm-*`, `!inactive|clear`; `*` alone means "present"."""
         negated = text.startswith("!")
-        return cls(tuple(text[negated:].split("|")), negated)
+        alternatives = tuple(text[negated:].split("|"))
+        return cls(alternatives, negated, tuple(each for each in alternatives if "*" in each))
 
     def accepts(self, value: str | None) -> bool:
         """True when `value` (None: the property is absent) satisfies the pattern."""
         if value is None:
             return self.negated
-        return any(_glob(each, value) for each in self.alternatives) != self.negated
+        if value in self.alternatives:
+            return not self.negated
+        for each in self.globs:
+            if _glob(each, value):
+                return not self.negated
+        return self.negated
 
     @property
     def exact(self) -> tuple[str, ...] | None:
         """The values an index can look up, or None when only a comparison tells."""
-        if self.negated or any("*" in each for each in self.alternatives):
+        if self.negated or self.globs:
             return None
         return self.alternatives
 
@@ -69,7 +76,11 @@ class Match(NamedTuple):
 
     def accepts(self, properties: Mapping[str, str]) -> bool:
         """True when every named property satisfies its pattern."""
-        if all(pattern.accepts(properties.get(key)) for key, pattern in self.patterns):
+        # A loop: asked for every job at every event, this is most of what the core does.
+        for key, pattern in self.patterns:
+            if not pattern.accepts(properties.get(key)):
+                break
+        else:
             return True
         return any(each.accepts(properties) for each in self.alternatives)
 

@@ -1,14 +1,15 @@
 """Everything the boot knows: the devices, the jobs on them, the clocks, the prompts."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Moved, Report
 from initpy.core.deadlines import Deadline
-from initpy.core.definitions import Strategy, Success
+from initpy.core.definitions import Strategy
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.matching import Match
 from initpy.core.secret import Secret
 from initpy.core.settings import BreakPoint, Emergency, FurtherMount, Settings
 from initpy.core.timers import Timer, Timers
@@ -146,6 +147,8 @@ class State:
         if "{below}" in template and device is not None:
             lower = self.devices.slaves(device.name)
             template = template.replace("{below}", lower[0].node if lower else "")
+        if "{" not in template:
+            return template
         return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
 
     def command(self, instance: Instance) -> tuple[str, ...]:
@@ -166,35 +169,26 @@ class State:
 
     def holds_true(self, instance: Instance) -> bool:
         """True when the world shows what the job is to achieve."""
-        success: Success = instance.definition.success
-        device = self.device(instance)
-        checks: tuple[tuple[object, Callable[[], bool]], ...] = (
-            (success.holder, lambda: self._has_holder(instance)),
-            (
-                success.subject,
-                lambda: (
-                    device is not None
-                    and success.subject is not None
-                    and success.subject.accepts(device.properties)
-                ),
-            ),
-            (success.device, lambda: self._has_device(instance)),
-            (
-                success.mounted,
-                lambda: self.fill(success.mounted or "", instance) in self.mounted,
-            ),
-            (success.published, lambda: instance.published),
-            (success.exit, lambda: instance.succeeded),
-        )
-        return all(check() for stated, check in checks if stated)
-
-    def _has_holder(self, instance: Instance) -> bool:
-        match = instance.definition.success.holder
-        if match is None or instance.subject is None:
+        success = instance.definition.success
+        if (success.exit and not instance.succeeded) or (
+            success.published and not instance.published
+        ):
             return False
-        return any(
-            match.accepts(each.properties) for each in self.devices.holders(instance.subject)
-        )
+        if success.mounted and self.fill(success.mounted, instance) not in self.mounted:
+            return False
+        if success.subject is not None:
+            device = self.device(instance)
+            if device is None or not success.subject.accepts(device.properties):
+                return False
+        if success.holder is not None and not self._has_holder(instance, success.holder):
+            return False
+        return not success.device or self._has_device(instance)
+
+    def _has_holder(self, instance: Instance, match: Match) -> bool:
+        for each in self.devices.holders(instance.subject) if instance.subject else ():
+            if match.accepts(each.properties):
+                return True
+        return False
 
     def awaited(self, instance: Instance) -> list[tuple[str, str]]:
         """The `(property, value)` pairs of any device that the job's success asks for."""

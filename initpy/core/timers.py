@@ -19,6 +19,8 @@ class Timer(enum.Enum):
     NOTICE = "notice"  # tell people that the boot still waits
     COUNTDOWN = "countdown"  # tell people how soon the machine restarts
 
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
 
 @dataclass(slots=True)
 class Timers:
