@@ -7,7 +7,7 @@ the number of members that are there is known, unless mdadm was asked
 
 from collections.abc import Iterable
 
-from initpy.core.definitions import Layer
+from initpy.core.definitions import Layer, Strategy
 from initpy.core.devices import Device, partitions
 from initpy.core.instance import Instance
 from initpy.core.state import State
@@ -63,6 +63,12 @@ def stuck_array(state: State, instance: Instance) -> str | None:
     return next((each for each in sorted(state.stuck) if lacks(state, each, name)), None)
 
 
+def being_started(state: State, instance: Instance) -> bool:
+    """True while another job starts the array that this instance is about."""
+    others = state.by_subject.get(instance.subject or "", ())
+    return any(each.busy and each.definition.strategy is Strategy.DEGRADED_START for each in others)
+
+
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
@@ -115,6 +121,8 @@ def refusal(array: Device, members: tuple[Device, ...]) -> str:
     allowed = SPARE.get(kind, whole - 1)
     if allowed is not None and whole - present > allowed:
         return f"{kind} needs {whole - allowed} of its {whole} members, {present} there; {gone}"
+    if not taken:
+        return ""  # the start came to nothing before the kernel has read anything
     if kind in PARITY and array.properties.get("md/resync_start", "none") != "none":
         return (
             f"{kind} with {present} of {whole} members was being written to when it was last"

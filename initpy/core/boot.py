@@ -291,6 +291,7 @@ class Boot:
             for strategy in (Strategy.CHECK, Strategy.MOUNT_ROOT):
                 self._state.touch_all(self._state.pending[strategy].values())
         if instance.published and instance.subject is not None:
+            degraded.published(self._state, instance)
             self._look_at(instance.subject, self._state.devices.get(instance.subject))
             for above in self._state.devices.holders(instance.subject):
                 self._state.touch_all(self._state.by_subject.get(above.name, ()))

@@ -4,7 +4,8 @@ Most boots have no array that lacks a member: `incomplete` and `questions` are
 imported when one does.
 """
 
-from initpy.core.definitions import Strategy
+from initpy.core.actions import Record
+from initpy.core.definitions import Layer, Strategy
 from initpy.core.events import Answered, JobEnded
 from initpy.core.instance import Instance
 from initpy.core.state import State
@@ -47,6 +48,21 @@ def changed(state: State, name: str) -> list[str]:
     from initpy.core import incomplete
 
     return incomplete.changed(state, name)
+
+
+def published(state: State, instance: Instance) -> None:
+    """mdadm has said of which array a member is, and whether another host made that one.
+
+    It says so only once: an engine that is started again finds the word that this one leaves,
+    whether the array has shown by now or not (R5, R9).
+    """
+    known = device.properties if (device := state.device(instance)) is not None else {}
+    array = known.get("MD_DEVICE")
+    if not array or known.get("MD_FOREIGN") != "yes" or array in state.foreign:
+        return
+    if not state.settings.layer(Layer.MD).named:
+        state.foreign.add(array)
+        state.act(Record(f"foreign.{array}", f"{known.get('ID_FS_UUID', '')}\n"))
 
 
 def drop_timer(state: State, instance: Instance) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from initpy.core.deadlines import LAST_RANK, Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.degraded import deadline_name
-from initpy.core.instance import Instance
+from initpy.core.instance import Instance, JobState
 from initpy.core.state import State
 
 ROOT_WAIT = "root wait"
@@ -53,6 +53,9 @@ def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
 def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     # A person who is asked, or a key that is derived, holds every clock that it can serve.
     people = [each for each in state.pending[Strategy.UNLOCK].values() if not each.idle]
+    asked = state.instances.get(state.asking or "")
+    if asked is not None and asked.state is JobState.FAILED:
+        people.append(asked)  # its own key is about to be tried again; the prompt stays up
     questions = [state.instances[key] for key in state.questions]
     if deadline.name == ROOT_WAIT:
         yield from people

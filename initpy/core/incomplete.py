@@ -35,6 +35,9 @@ def step(state: State, instance: Instance) -> None:
         instance.reason = "has no member yet"
         state.deadlines.pop(name, None)
         return
+    if arrays.NEWCOMER in device.properties and _being_stopped(state, instance):
+        instance.reason = "is being stopped, so that a member can join it"
+        return
     foreign = is_foreign(state, device, members)
     deadline = _deadline(state, instance, device, foreign)
     instance.reason = f"{arrays.has(device, members)}; waits for the others"
@@ -53,6 +56,12 @@ def step(state: State, instance: Instance) -> None:
         return
     state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
     start(state, instance)
+
+
+def _being_stopped(state: State, instance: Instance) -> bool:
+    """True while another command is at work on the array, or about to be."""
+    others = state.by_subject.get(instance.subject or "", ())
+    return any(each.pending and each.definition.strategy is Strategy.RUN for each in others)
 
 
 def is_foreign(state: State, device: Device, members: tuple[Device, ...]) -> bool:
@@ -106,6 +115,7 @@ def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -
 def ended(state: State, instance: Instance, event: JobEnded) -> None:
     """mdadm has ended; when the kernel refused the start, the array's own facts tell why."""
     device = state.device(instance)
+    state.touch_all(state.pending[Strategy.RUN].values())  # one may wait to stop the array
     if event.status and device is not None:
         state.stuck.add(device.name)
         if why := arrays.refusal(device, state.devices.slaves(device.name)):

@@ -137,6 +137,8 @@ def run_now(state: State, instance: Instance) -> None:
         instance.reason = f"waits for {name} to end"
     elif (name := _stuck_array(state, instance)) is not None:
         instance.reason = f"waits until {name}, which could not start without it, is stopped"
+    elif _being_started(state, instance):
+        instance.reason = "waits for the start of the array to end"
     else:
         start(state, instance)
 
@@ -147,6 +149,15 @@ def _stuck_array(state: State, instance: Instance) -> str | None:
     from initpy.core import arrays
 
     return arrays.stuck_array(state, instance)
+
+
+def _being_started(state: State, instance: Instance) -> bool:
+    """True for what would stop an array that is being started at this moment."""
+    if instance.subject not in state.stuck:
+        return False
+    from initpy.core import arrays
+
+    return arrays.being_started(state, instance)
 
 
 def start(

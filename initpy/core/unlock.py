@@ -232,7 +232,7 @@ class Unlocker:
             if queued:
                 state.prompts[instance.key] = None
             return
-        if not instance.pending or memo.typed is not None:
+        if not instance.expected or memo.typed is not None:
             event.secret.wipe()
             return
         memo.typed = event.secret

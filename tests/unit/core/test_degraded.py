@@ -136,6 +136,46 @@ def test_r8_dirty_and_degraded_is_explained() -> None:
     assert "md_mod.start_dirty_degraded=1" in desk.reports()
 
 
+def test_r8_a_start_that_came_to_nothing_is_tried_again_and_not_explained() -> None:
+    """What the kernel shows before it has read a superblock looks like a dirty array."""
+    desk = incomplete(settings(md_timeout=8.0))
+    unread = array("md127", ("vda",), "inactive", md__level="", md__raid_disks="",
+                   md__slots="vda:none", md__resync_start="0",
+                   md__metadata_version="1.2")  # fmt: skip
+    desk.see(unread)
+    desk.wait(3)
+    desk.end("md-examine@md127", output="MD_LEVEL=raid5\nMD_DEVICES=3\n")
+    desk.see(member("vdb"), unread._replace(slaves=frozenset({"vda", "vdb"})))
+    desk.end("md-member@vdb")
+    desk.wait(12)
+    desk.end("md-start@md127", status=-9)
+    desk.wait(14)
+    assert "dirty" not in desk.reports()
+    assert len(desk.runs("md-start@md127")) == 2
+
+
+def test_an_array_is_not_started_again_while_it_is_stopped_for_a_newcomer() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.wait(8)
+    desk.end("md-start@md127", status=1)
+    desk.see(member("vdb"))
+    desk.wait(12)
+    assert len(desk.runs("md-stop@md127")) == 1
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_an_array_is_not_stopped_for_a_newcomer_while_it_is_being_started_again() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.wait(8)
+    desk.end("md-start@md127", status=1)
+    desk.wait(10)
+    assert len(desk.runs("md-start@md127")) == 2
+    desk.see(member("vdb"))
+    assert desk.runs("md-stop@md127") == []
+    desk.end("md-start@md127", status=1)
+    assert len(desk.runs("md-stop@md127")) == 1
+
+
 def test_r8_arrays_that_run_degraded_are_recorded_for_the_real_system() -> None:
     desk = Desk()
     desk.see(
@@ -245,6 +285,14 @@ def test_the_number_of_members_is_asked_for_when_some_are_missing_for_a_while() 
     desk.wait(9)
 
     assert "md127: starting degraded, with 1 of 4 members (raid5)" in desk.reports()
+
+
+def test_r5_the_word_is_left_before_the_array_shows() -> None:
+    desk = Desk()
+    desk.see(member("vda"))
+    desk.end("md-member@vda", output="MD_DEVICE=md127\nMD_FOREIGN=yes\nMD_STARTED=no\n")
+    desk.see(array("md127", ("vda",), "inactive"))
+    assert [each for _, each in desk.actions(Record)] == [Record("foreign.md127", "a:a:a:a\n")]
 
 
 def test_r5_an_engine_that_is_started_again_knows_what_is_foreign() -> None:

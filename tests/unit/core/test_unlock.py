@@ -83,6 +83,32 @@ def test_r11_a_wrong_key_is_said_and_the_prompt_stays() -> None:
     assert "crypt: unlocked" in desk.reports()
 
 
+def key_tool_killed() -> Desk:
+    """The tool is killed that tries the key, while the prompt is up: it is tried again."""
+    desk = desk_with(volume())
+    desk.see(luks("vda"), filesystem("sda", "other"), at=1)
+    desk.see(filesystem("sda", "stick"), at=15)
+    read(desk)
+    desk.end("luks-open@vda", status=-9)
+    return desk
+
+
+def test_r6_the_prompt_holds_the_clock_while_the_key_is_about_to_be_tried_again() -> None:
+    desk = key_tool_killed()
+    assert desk.nodes()[0].held != ()
+
+
+def test_r12_what_is_typed_before_the_key_is_tried_again_is_not_lost() -> None:
+    desk = key_tool_killed()
+    desk.answer("typed")
+    desk.wait(17)
+    desk.end("luks-open@vda", status=2)  # the key is wrong
+    typed = desk.runs("luks-open@vda")[-1].secret
+    assert typed is not None
+    assert typed.reveal() == b"typed"
+    assert len(desk.asked()) == 1
+
+
 def test_r11_the_right_stick_after_the_wrong_one() -> None:
     desk = desk_with(volume())
     desk.see(luks("vda"), filesystem("sda", "stick"))
