@@ -198,6 +198,8 @@ def _activate(
         cookie = Cookie()
     mapping = Mapped(name, f"LVM-{bare}", logical=(group.name, volume.name, ""))
     place: Place = volume.inside
+    if dm.named(world, name) is not None:
+        return  # another lvm was quicker; the real ones wait for the lock of the group
     dm.create(world, udev, mapping, place, list(slaves), cookie)
     yield cookie
 

@@ -138,7 +138,7 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
         "MINOR": str(block.minor),
     }
     if block.mapping is not None:
-        return _mapping(block, known, primary)
+        return _mapping(world, block, known, primary)
     if block.array is not None:
         from initpy.simulation.md import properties
 
@@ -168,7 +168,7 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
 
 
 def _mapping(
-    block: Block, known: dict[str, str], primary: bool
+    world: World, block: Block, known: dict[str, str], primary: bool
 ) -> tuple[dict[str, str], frozenset[str]]:
     """10-dm.rules, 11-dm-lvm.rules, 13-dm-disk.rules of LVM2, 11-initpy-persist.rules."""
     mapping = block.mapping
@@ -194,6 +194,10 @@ def _mapping(
         found, named = content(block.place)
         known.update(found)
         links |= named
+        if found.get("ID_FS_TYPE") == "btrfs":
+            from initpy.simulation.btrfs import readiness
+
+            known.update(readiness(world, block.place))
     return known, frozenset(links)
 
 
