@@ -96,7 +96,7 @@ make_venv() {
     fi
     say "installing the Python packages of pyproject.toml into .venv"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 \
-        -e '.[desk,test]' || fail "pip failed
+        -e '.[desk,dask,test]' || fail "pip failed
   try: check the network (a mirror is set with PIP_INDEX_URL, a proxy's certificate with PIP_CERT),
   then run make setup again"
 }

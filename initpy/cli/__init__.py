@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "check": "prove that an image can boot this root",
     "boot": "boot a scenario file in QEMU on real disks",
     "simulate": "boot a scenario file in virtual time",
+    "explore": "search random simulated worlds for a boot that breaks a promise",
     "timeline": "draw the timeline of a boot from its journal",
     "replay": "compare the decisions of a recorded boot with those of the core now",
     "status": "inside the initramfs: what the boot waits for, and why",

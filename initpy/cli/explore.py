@@ -1,0 +1,178 @@
+"""Search random simulated worlds for a boot that breaks a promise.
+
+Each world is drawn from a number: its storage, who arrives when, who types what, what fails. The
+same core that runs as PID 1 boots in it, in virtual time, and an oracle that shares no code with
+the core judges what it did. A world in which an invariant does not hold is made as small as it
+gets and written as a scenario file, which `initpy simulate FILE` replays exactly.
+
+examples:
+  initpy explore                            1,000 worlds on all cores
+  initpy explore --worlds 200000 --keep found
+  initpy explore --time 60 --seed 500000    other worlds, as many as a minute allows
+  initpy explore --replay 4711 --keep .     one world: what happened, and its file
+  initpy explore --dask tcp://host:8786     on a Dask cluster (pip install 'initpy[dask]')
+
+exit status:
+  0  no violation    1  violations were found    2  wrong usage or input
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from initpy.config.errors import InputError
+
+if TYPE_CHECKING:
+    from initpy.simulation.explore import Tally
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    add = parser.add_argument
+    add("--worlds", type=int, metavar="N", help="how many (default 1000, or as --time allows)")
+    add("--seed", type=int, default=0, metavar="S", help="number of the first world (default 0)")
+    add("--jobs", type=int, metavar="N", help="processes (default: one for each core)")
+    add("--time", type=float, metavar="SECONDS", help="stop after so long")
+    add("--dask", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
+    add("--keep", type=Path, metavar="DIR", help="where files of violations go (default: found)")
+    add("--most", type=int, default=10, metavar="N", help="so many files at most (default 10)")
+    add("--replay", type=int, metavar="S", help="only the world of this number, in detail")
+    add("--json", action="store_true", help="the figures for programs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explore; see the module's text for the exit status."""
+    for name in ("worlds", "jobs", "most"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name}", value, "1 or more")
+    if arguments.seed < 0:
+        raise InputError("--seed", arguments.seed, "0 or more")
+    if arguments.replay is not None:
+        return _replay(arguments)
+    from initpy.simulation.coverage import show
+    from initpy.simulation.explore import explore
+
+    processes = arguments.jobs or os.cpu_count() or 1
+    worlds = arguments.worlds or (1000 if arguments.time is None else MANY)
+    numbers = range(arguments.seed, arguments.seed + worlds)
+    started = time.monotonic()
+    with (
+        _executor(arguments.dask, processes) as (executor, at_once),
+        _progress(arguments.worlds or (1000 if arguments.time is None else None)) as seen,
+    ):
+        tally = explore(executor, numbers, at_once=at_once, seconds=arguments.time, seen=seen)
+    seconds = time.monotonic() - started
+    files = _keep(tally, arguments.keep, arguments.most) if tally.violations else []
+    if arguments.json:
+        figures = {**tally.plain(), "seconds": round(seconds, 3), "files": list(map(str, files))}
+        print(json.dumps(figures, indent=1))
+    else:
+        show(tally, seconds)
+        for path in files:
+            print(f"written: {path}")
+    return 1 if tally.violations else 0
+
+
+# Worlds, where only the time is limited.
+MANY = 1_000_000_000
+
+
+@contextmanager
+def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, int]]:
+    """Processes of this machine or of a cluster, and how many chunks to have in flight."""
+    if address is None:
+        if processes == 1:
+            yield Here(), 1
+            return
+        with ProcessPoolExecutor(processes) as pool:
+            yield pool, 2 * processes
+        return
+    from distributed import Client  # ModuleNotFoundError is explained by `main`
+
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError("--dask", address, f"the address of a Dask scheduler ({error})") from None
+    with client, client.get_executor() as executor:
+        yield executor, 2 * max(1, sum(client.nthreads().values()))
+
+
+class Here(Executor):
+    """This process itself: a profiler sees all."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextmanager
+def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
+    """A bar on the terminal; nothing where there is none."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("exploring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[found]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=worlds, found="")
+        found = 0
+
+        def seen(part: "Tally") -> None:
+            nonlocal found
+            found += len(part.violations)
+            bar.update(task, advance=part.worlds, found=f"{found} violations" if found else "")
+
+        yield seen
+
+
+def _keep(tally: "Tally", folder: Path | None, most: int) -> list[Path]:
+    """Make one world of each broken invariant small, then others; the files written."""
+    from initpy.simulation.found import keep
+
+    names: set[str] = set()
+    chosen = []
+    for number, violation in tally.violations:
+        if violation.invariant not in names:
+            names.add(violation.invariant)
+            chosen.append((number, violation.invariant))
+    folder = folder or Path("found")
+    folder.mkdir(parents=True, exist_ok=True)
+    return [keep(number, invariant, folder) for number, invariant in chosen[:most]]
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    """One world: its verdict, what people saw, and its file."""
+    from initpy.scenario.write import scenario_text, write_scenario
+    from initpy.simulation.explore import judge_trial, run_trial
+    from initpy.simulation.found import scenario_of
+    from initpy.simulation.generate import draw
+
+    trial = draw(arguments.replay)
+    violations = judge_trial(trial)
+    scenario = scenario_of(trial)
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        write_scenario(scenario, arguments.keep / scenario.path.name)
+    if arguments.json:
+        found = [each._asdict() for each in violations]
+        print(json.dumps({"seed": arguments.replay, "violations": found}, indent=1))
+        return 1 if violations else 0
+    print(scenario_text(scenario))
+    if not any(each.invariant == "no-exception" for each in violations):
+        simulated = run_trial(trial)
+        print(simulated.console)
+        print(f"outcome: {simulated.outcome.value} after {simulated.ended:.1f} s")
+    for each in violations:
+        print(f"violation: {each}")
+    return 1 if violations else 0

@@ -1,0 +1,318 @@
+"""The oracle finds what is broken: the invariant for it kills each planted bug of the core."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from initpy.core import failing, holding, incomplete, leaving, running
+from initpy.core.actions import HandOver, Run
+from initpy.core.boot import Boot
+from initpy.core.deadlines import Deadline
+from initpy.core.events import JobEnded
+from initpy.core.instance import Instance
+from initpy.core.state import State
+from initpy.core.tree import Node
+from initpy.core.unlock import Unlocker
+from initpy.scenario.parse import load_scenario
+from initpy.simulation.explore import judge_trial
+from initpy.simulation.found import trial_of
+
+PLAIN = """
+title = "a plain root"
+[machine]
+cmdline = "root=LABEL=r {words}"
+[[disk]]
+name = "a"
+size = "64M"
+{disk}
+[[layer]]
+kind = "ext4"
+on = ["a"]
+label = "r"
+holds = "root"
+[expect]
+outcome = "booted"
+"""
+# A mirror of a plain disk and an encrypted one, whose passphrase is typed late.
+HALF_LOCKED = """
+title = "half of the mirror is locked"
+[machine]
+cmdline = "root=LABEL=r rd.timeout=20 rd.md.timeout=5 {words}"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "64M"
+[[layer]]
+kind = "luks2"
+name = "c1"
+on = ["b"]
+uuid = "3b1f4c52-6f0e-4c56-8f55-000000000001"
+passphrase = "correct horse"
+[[layer]]
+kind = "raid1"
+name = "r1"
+on = ["a", "c1"]
+[[layer]]
+kind = "ext4"
+on = ["r1"]
+label = "r"
+holds = "root"
+[[person]]
+when = "Passphrase for "
+after = 60
+type = "correct horse\\n"
+[expect]
+outcome = "booted"
+"""
+MIRROR = """
+title = "a mirror"
+[machine]
+cmdline = "root=LABEL=r rd.md.timeout=15 {words}"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "64M"
+{second}
+[[layer]]
+kind = "raid1"
+name = "r1"
+on = ["a", "b"]
+{array}
+[[layer]]
+kind = "ext4"
+on = ["r1"]
+label = "r"
+holds = "root"
+{more}
+[expect]
+outcome = "{outcome}"
+"""
+VOLUME = """
+title = "LVM on LUKS"
+[machine]
+cmdline = "root=LABEL=r"
+[[disk]]
+name = "a"
+size = "96M"
+[[layer]]
+kind = "luks2"
+name = "c1"
+on = ["a"]
+uuid = "3b1f4c52-6f0e-4c56-8f55-000000000001"
+passphrase = "correct horse"
+[[layer]]
+kind = "lvm"
+group = "g"
+name = "v"
+on = ["c1"]
+[[layer]]
+kind = "ext4"
+on = ["v"]
+label = "r"
+holds = "root"
+[[person]]
+when = "Passphrase for "
+type = "correct horse\\n"
+[expect]
+outcome = "booted"
+"""
+STRANGER = """
+title = "a volume that nobody named beside one that is"
+[machine]
+cmdline = "root=LABEL=r rd.luks.uuid=3b1f4c52-6f0e-4c56-8f55-000000000001"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "64M"
+[[layer]]
+kind = "luks2"
+name = "c1"
+on = ["a"]
+uuid = "3b1f4c52-6f0e-4c56-8f55-000000000001"
+passphrase = "correct horse"
+[[layer]]
+kind = "luks2"
+name = "c2"
+on = ["b"]
+uuid = "3b1f4c52-6f0e-4c56-8f55-000000000002"
+passphrase = "another horse"
+[[layer]]
+kind = "ext4"
+on = ["c1"]
+label = "r"
+holds = "root"
+[[person]]
+when = "Passphrase for .*1 "
+after = 5
+type = "correct horse\\n"
+[expect]
+outcome = "booted"
+"""
+
+
+def mirror(**parts: str) -> str:
+    """A mirror with a peculiarity."""
+    usual = {"words": "", "second": "", "array": "", "more": "", "outcome": "booted"}
+    return MIRROR.format(**{**usual, **parts})
+
+
+GONE = "present = false"
+
+
+def nobody_holds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holding, "_takers", lambda state, deadline: iter(()))
+
+
+def impatient(patch: pytest.MonkeyPatch) -> None:
+    """Timers of arrays run out at once."""
+    patch.setattr(incomplete, "_timer", lambda state, instance, device, foreign: Deadline(
+        f"timer of {instance.key}", 0.5, 0.0, device.name))  # fmt: skip
+
+
+def anything_goes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(incomplete, "_forbidden", lambda state, foreign: "")
+
+
+def silent(patch: pytest.MonkeyPatch) -> None:
+    whole = State.report
+
+    def report(self: State, text: str, detail: bool = False) -> None:
+        if "degraded" not in text:
+            whole(self, text, detail)
+
+    patch.setattr(State, "report", report)
+
+
+def curious(patch: pytest.MonkeyPatch) -> None:
+    """All volumes are wanted."""
+    patch.setattr(State, "unwanted", lambda self, instance: None)
+
+
+def talkative(patch: pytest.MonkeyPatch) -> None:
+    """The passphrase is on the command line of the tool."""
+    whole = Unlocker._run
+
+    def run(self: Unlocker, state: State, instance: Instance, *rest: Any) -> None:
+        secret = self.of(instance).secret
+        word = bytes(secret.reveal()).decode() if secret else ""
+        whole(self, state, instance, *rest)
+        last = state.actions[-1]
+        assert isinstance(last, Run)
+        state.actions[-1] = last._replace(argv=(*last.argv, word))
+
+    patch.setattr(Unlocker, "_run", run)
+
+
+def discouraged(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried again."""
+    patch.setattr(running, "_retry", lambda state, instance: False)
+
+
+def hasty(patch: pytest.MonkeyPatch) -> None:
+    """The handover waits for nobody."""
+    patch.setattr(leaving, "must_wait", lambda state: False)
+
+
+def forgetful(patch: pytest.MonkeyPatch) -> None:
+    """A command that has worked is run once more."""
+    whole = Boot.handle
+
+    def handle(self: Boot, event: Any, now: float) -> tuple[Any, ...]:
+        actions = whole(self, event, now)
+        if isinstance(event, JobEnded) and event.job == "luks-modules" and event.run == 1:
+            again = Run(event.job, 2, ("modprobe", "--quiet", "dm-crypt"))
+            return (*actions, again)
+        return actions
+
+    patch.setattr(Boot, "handle", handle)
+
+
+def speechless(patch: pytest.MonkeyPatch) -> None:
+    """The tree on the failure screen is bare."""
+    from initpy.core import explain
+
+    patch.setattr(explain, "explain", lambda state, most=None: Node("root", "not found"))
+
+
+def careless(patch: pytest.MonkeyPatch) -> None:
+    """What was missed is never looked for."""
+    patch.setattr(failing, "notice", lambda state: None)
+
+
+def twice(patch: pytest.MonkeyPatch) -> None:
+    whole = Boot.handle
+
+    def handle(self: Boot, event: Any, now: float) -> tuple[Any, ...]:
+        actions = whole(self, event, now)
+        return (*actions, *(each for each in actions if isinstance(each, HandOver)))
+
+    patch.setattr(Boot, "handle", handle)
+
+
+def unhurried(patch: pytest.MonkeyPatch) -> None:
+    """The failure screen never comes."""
+    patch.setattr(failing, "fail", lambda state, reason: None)
+
+
+def rushed(patch: pytest.MonkeyPatch) -> None:
+    """The wait for root counts twice as fast."""
+    whole = failing.start_clock
+
+    def start_clock(state: State) -> None:
+        wait = state.settings.root_wait
+        state.settings = state.settings._replace(root_wait=wait / 2 if wait else None)
+        whole(state)
+
+    patch.setattr(failing, "start_clock", start_clock)
+
+
+LOST = "[simulation]\nseed = 5\nlost = 0.9\n[expect]"
+FAILS = '[[tool]]\nprogram = "mdadm"\nwith = "--incremental"\nfails = 2\n[expect]'
+PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
+    (nobody_holds, HALF_LOCKED.format(words=""), "never-degraded-while-a-volume-is-locked"),
+    (nobody_holds, HALF_LOCKED.format(words="rd.md.degraded=no"),
+     "never-failed-while-somebody-types"),
+    (impatient, mirror(second=GONE), "never-degraded-before-its-time"),
+    (anything_goes, mirror(second=GONE, words="rd.md.degraded=no", outcome="shell"),
+     "never-degraded-against-the-policy"),
+    (silent, mirror(second=GONE), "degraded-starts-are-announced"),
+    (curious, STRANGER, "no-prompt-for-what-nobody-wants"),
+    (talkative, VOLUME, "no-secret-is-readable"),
+    (discouraged, mirror().replace("[expect]", FAILS), "a-reachable-root-is-mounted"),
+    (hasty, mirror().replace("[expect]", "[simulation]\nseed = 1\n[expect]"),
+     "no-tool-below-root-at-the-handover"),
+    (forgetful, VOLUME, "no-command-twice-without-reason"),
+    (speechless, mirror(second=GONE, words="rd.md.degraded=no", outcome="shell"),
+     "a-failure-tells-why"),
+    (careless, PLAIN.format(words="", disk="").replace("[expect]", LOST),
+     "a-reachable-root-is-mounted"),
+    (twice, PLAIN.format(words="", disk=""), "handed-over-once"),
+    (unhurried, PLAIN.format(words="", disk=GONE), "an-unreachable-root-fails-in-time"),
+    (rushed, PLAIN.format(words="", disk=GONE), "never-failed-before-the-time"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plant", "text", "invariant"), PLANTED, ids=[f"{p.__name__}-{i}" for p, _, i in PLANTED]
+)
+def test_a_planted_bug_is_found_and_the_real_core_has_none(
+    plant: Callable[[pytest.MonkeyPatch], None],
+    text: str,
+    invariant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "world.toml"
+    path.write_text(text)
+    trial = trial_of(load_scenario(path))
+    assert judge_trial(trial) == ()
+    plant(monkeypatch)
+    assert invariant in [each.invariant for each in judge_trial(trial)]

@@ -1,0 +1,127 @@
+"""Exploring: the same worlds and figures however the work is shared out; failures made small."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from initpy.cli import main
+from initpy.cli.explore import Here
+from initpy.scenario.parse import load_scenario
+from initpy.simulation import found
+from initpy.simulation.explore import Tally, explore, judge_trial, never_seen, run_trial
+from initpy.simulation.found import trial_of
+from initpy.simulation.generate import Trial, draw
+from initpy.simulation.mischief import Mischief
+from initpy.simulation.oracle import Violation
+from initpy.simulation.shrink import shrink
+
+PROJECT = Path(__file__).parents[3]
+FEW = range(40)
+
+
+def alone() -> Tally:
+    return explore(Here(), FEW, at_once=1)
+
+
+def test_the_figures_do_not_depend_on_the_number_of_processes() -> None:
+    with ProcessPoolExecutor(2) as pool:
+        assert explore(pool, FEW, at_once=4).plain() == alone().plain()
+
+
+def test_the_figures_do_not_depend_on_the_order_of_sets() -> None:
+    """Texts hash otherwise in every process; a world must not come out otherwise for that."""
+    command = [sys.executable, "-m", "initpy", "explore", "--worlds", "40", "--jobs", "1", "--json"]
+    seen = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=True)
+        figures = json.loads(run.stdout)
+        del figures["seconds"]
+        seen.append(figures)
+    assert seen[0] == seen[1]
+    assert seen[0]["worlds"] == 40
+
+
+def test_the_coverage_names_what_was_never_made() -> None:
+    tally = alone()
+    assert tally.worlds == 40
+    assert tally.outcomes["booted"] > 10
+    assert ("ready", "running") not in never_seen(tally.moves)
+    assert ("skipped", "withdrawn") in never_seen(tally.moves.__class__())
+
+
+def test_a_failing_world_is_shrunk_to_what_it_takes() -> None:
+    """Here: a locked volume on an array of any kind, whatever else there is."""
+    number = next(
+        n for n in range(1000) if _locked_on_array(draw(n)) and len(draw(n).scenario.layers) > 5
+    )
+    small = shrink(draw(number), _locked_on_array)
+    kinds = sorted(layer.kind for layer in small.scenario.layers)
+    assert len(kinds) == 3
+    assert kinds[0] in ("btrfs", "ext4")
+    assert small.mischief == Mischief()
+    assert small.seed is None
+    assert not (small.scenario.people or small.scenario.faults or small.scenario.tools)
+    assert len(small.scenario.disks) <= 2
+    assert small.scenario.cmdline.startswith("root=")
+
+
+def _locked_on_array(trial: Trial) -> bool:
+    layers = {layer.name: layer for layer in trial.scenario.layers if layer.name}
+    return any(
+        layer.kind.startswith("luks") and layer.on[0] in layers
+        and layers[layer.on[0]].kind.startswith("raid")
+        for layer in layers.values()
+    )  # fmt: skip
+
+
+def test_a_violation_becomes_a_file_that_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A made-up invariant: no array is ever started without members."""
+
+    def judged(trial: Trial) -> tuple[Violation, ...]:
+        simulated = run_trial(trial)
+        runs = [
+            a for step in simulated.steps for a in step.actions if "--run" in getattr(a, "argv", ())
+        ]
+        return (Violation("made-up", 0.0, "started"),) if runs else ()
+
+    monkeypatch.setattr(found, "judge_trial", judged)
+    number = next(n for n in range(1000) if judged(draw(n)) and draw(n).scenario.people)
+    path = found.keep(number, "made-up", tmp_path)
+    text = path.read_text()
+    assert text.startswith(f"# Found by `initpy explore`, world {number}:\n# made-up at 0.0 s")
+    scenario = load_scenario(path)
+    assert judged(trial_of(scenario))
+    assert len(scenario.layers) <= 3
+    assert not scenario.people
+
+
+def test_replay_tells_of_one_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "--replay", "0", "--keep", str(tmp_path)]) == 0
+    assert "outcome: booted" in capsys.readouterr().out
+    assert judge_trial(trial_of(load_scenario(tmp_path / "world-0.toml"))) == ()
+
+
+def test_wrong_numbers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "--worlds", "0"]) == 2
+    assert "--worlds: 0: expected 1 or more" in capsys.readouterr().err
+
+
+def test_a_cluster_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """R33: two workers of a local Dask cluster, through the same interface."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        words = ["explore", "--worlds", "120", "--dask", cluster.scheduler_address, "--json"]
+        assert main(words) == 0
+    figures = json.loads(capsys.readouterr().out)
+    whole = explore(Here(), range(120), at_once=1).plain()
+    assert {key: figures[key] for key in whole} == json.loads(json.dumps(whole))
