@@ -186,7 +186,7 @@ class Blocks:
         return real if below else None
 
     def _disk(self, layer: Layer, path: str) -> Iterator[Layer]:
-        on, layers = buses.climb(self._system, path.rpartition("/block/")[0])
+        on, layers = buses.climb(self._system, path)
         asks = []
         if host := buses.host_driver(self._system, path):
             asks.append(host)

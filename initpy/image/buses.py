@@ -1,6 +1,7 @@
 """From a device up to the root of its bus: each node that a driver serves (sysfs(5))."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from initpy.image.layers import Ask, Kind, Layer
 from initpy.image.system import System
@@ -17,7 +18,7 @@ def climb(system: System, path: str) -> tuple[tuple[str, ...], tuple[Layer, ...]
 
 def _climb(system: System, path: str, seen: set[str]) -> Iterator[Layer]:
     nodes = [node for node in _parents(path) if system.real(f"{node}/driver")]
-    for node, above in zip(nodes, (*nodes[1:], None), strict=True):
+    for node, above in zip_longest(nodes, nodes[1:]):
         if node in seen:
             return
         seen.add(node)

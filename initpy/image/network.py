@@ -48,7 +48,7 @@ def _interface(system: System, name: str) -> Iterator[Layer]:
         for each in lower:
             yield from _interface(system, each)
         return
-    on, layers = buses.climb(system, path.rpartition("/net/")[0])
+    on, layers = buses.climb(system, path)
     yield replace(layer, on=on)
     yield from layers
 

@@ -127,6 +127,31 @@ def test_all_devices_of_a_btrfs_are_below_it() -> None:
     assert [ask.names[0] for ask in top.asks] == ["fs-btrfs", "crypto-xxhash64"]
 
 
+def test_a_disk_need_not_lie_in_a_folder_named_block() -> None:
+    """As those of NVMe, whose namespaces lie below their controller."""
+    system = FakeSystem()
+    pci = system.bus("/sys/devices/pci0000:00/0000:00:04.0", "pci", "nvme", "nvme", "pci:vd")
+    system.block("nvme0n1", f"{pci}/nvme/nvme0/nvme0n1", "259:0", ID_FS_TYPE="xfs")
+    system.mount("/", "xfs", "/dev/nvme0n1", "259:0")
+    stack = describe("/", system)
+    assert stack.layer("block:nvme0n1").on == (f"bus:{pci}",)
+
+
+def test_an_nvme_disk_with_several_controllers_stands_on_all_of_them() -> None:
+    system = FakeSystem()
+    head = "/sys/devices/virtual/nvme-subsystem/nvme-subsys0"
+    system.block("nvme0n1", f"{head}/nvme0n1", "259:0", ID_FS_TYPE="xfs")
+    places = [f"/sys/devices/pci0000:00/0000:00:0{number}.0" for number in (4, 5)]
+    for number, place in enumerate(places):
+        pci = system.bus(place, "pci", "nvme", "nvme", "pci:vd")
+        system.texts[f"{pci}/nvme/nvme{number}/state"] = "live\n"
+        system.links[f"{head}/nvme{number}"] = f"{pci}/nvme/nvme{number}"
+    system.mount("/", "xfs", "/dev/nvme0n1", "259:0")
+    stack = describe("/", system)
+    assert stack.layer("block:nvme0n1").on == tuple(f"bus:{place}" for place in places)
+    assert stack.unknown == ()
+
+
 def test_devices_of_a_file_system_nobody_knows_are_found_by_its_uuid() -> None:
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb", "vdc"), 1):
