@@ -105,9 +105,9 @@ def _print_json(boots: list[Simulated]) -> None:
 def _print_timeline(boot: Simulated) -> None:
     from rich.console import Console
 
-    from initpy.report.chronicle import chronicle
-    from initpy.report.terminal import print_chronicle, print_tracks
     from initpy.report.tracks import picture
+    from initpy.simulation.chronicle import chronicle
+    from initpy.simulation.terminal import print_chronicle, print_tracks
 
     console = Console(highlight=False)
     journal = boot.journal()

@@ -36,6 +36,7 @@ from initpy.core.events import (
     HandOverRefused,
     JobEnded,
     Mounted,
+    Progressed,
     ShellEnded,
     TimePassed,
 )
@@ -53,6 +54,7 @@ from initpy.simulation.world import Block
 if TYPE_CHECKING:
     from initpy.simulation.machine import Machine
 
+RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
 MOST_FAILURES = 3
 
@@ -72,7 +74,6 @@ class Engine:
         self._asking: str | None = None
         self.alarm: Entry | None = None
         self._running: dict[tuple[str, int], Process] = {}
-        self._watched: set[tuple[str, int]] = set()  # those that end with the engine
         self._fetching: dict[tuple[str, int], Process] = {}
         self._requests: dict[int, Callable[[bool, str], None]] = {}
         self._waiting: list[Event] = []  # while it is stopped
@@ -128,10 +129,9 @@ class Engine:
         self.world.agenda.cancel(self.alarm)
         self.world.terminals.hang_up()
         for key, process in tuple(self._running.items()):
-            if key[0] in self.machine.mounting:  # a thread of the engine's: it dies with it
+            # A mount is in a thread of the engine's; a check gets a signal when it dies.
+            if process.watched or key[0] in self.machine.mounting:
                 process.kill()
-            elif key in self._watched:
-                process.stop()
 
     def _act(self, action: Action) -> None:
         match action:
@@ -205,7 +205,7 @@ class Engine:
         if self.world.run_full:
             self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return
-        self.world.records[name] = text
+        self.world.records[name if folder == RUN else f"{folder}/{name}"] = text
         if (block := self.world.blocks.get(name.removeprefix("foreign."))) is not None:
             block.told = None
 
@@ -231,11 +231,10 @@ class Engine:
             action.job,
             call,
             lambda answer: self._ended(key, action.subject, answer),
+            (lambda share: self.take(Progressed(*key, share))) if action.watched else None,
         )
         if process.running:
             self._running[key] = process
-        if action.watched:
-            self._watched.add(key)
 
     def _ended(self, key: tuple[str, int], subject: str | None, answer: Answer) -> None:
         self._running.pop(key, None)

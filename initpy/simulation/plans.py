@@ -47,7 +47,7 @@ class FileSystem:
     on: tuple[Place, ...]
     subvolume: str = ""
     profile: str = ""
-    left: str = ""  # with errors that e2fsck corrects, or "spoilt": that it asks about
+    left: str = ""  # with "errors" that a check mends, or "spoilt" so that it asks a person
     images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system
     headers: dict[str, "VolumePlan"] = field(default_factory=dict)  # files that are LUKS headers
 

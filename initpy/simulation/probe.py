@@ -258,6 +258,8 @@ def as_device(world: World, block: Block) -> Device:
             from initpy.simulation.btrfs import numbers
 
             known.update(numbers(block.place))
+        if known.get("ID_FS_USAGE") == "filesystem":
+            known["ro"] = "0"
         if known.get("ID_FS_USAGE") == "raid" and block.part is None:
             above = world.holders.get(block.name, ())
             parts = [each for each in above if world.blocks[each].part is not None]

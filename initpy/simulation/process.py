@@ -29,8 +29,14 @@ class Answer(NamedTuple):
     complaints: str = ""
 
 
+class Share(NamedTuple):
+    """How much a tool has done, 0 to 1; it does not wait."""
+
+    done: float
+
+
 # What a tool may wait for: seconds, udev's word, or nothing that ever comes.
-Wait = float | Cookie | None
+Wait = float | Cookie | Share | None
 # None: the model does not know what is asked of it.
 Work = Generator[Wait, None, Answer | None]
 
@@ -41,7 +47,7 @@ KILL_AFTER = 3.0  # between SIGTERM and SIGKILL, as the runtime does it
 class Process:
     """One process; `ended` is called with its answer once, unless nobody listens any more."""
 
-    __slots__ = ("_deaf", "_ended", "_entry", "_work", "_world")
+    __slots__ = ("_deaf", "_ended", "_entry", "_progressed", "_work", "_world", "watched")
 
     def __init__(
         self,
@@ -49,11 +55,14 @@ class Process:
         work: Generator[Wait, None, Any],
         ended: Callable[[Any], None],
         deaf: bool = False,
+        progressed: Callable[[float], None] | None = None,
     ) -> None:
         self._world = world
         self._work: Generator[Wait, None, Any] | None = work
         self._ended = ended
         self._deaf = deaf
+        self._progressed = progressed
+        self.watched = progressed is not None  # it ends with the engine
         self._entry: Entry | None = None
         self._resume()
 
@@ -74,6 +83,10 @@ class Process:
             if isinstance(wanted, Cookie):
                 if wanted.wait(self._resume):
                     return
+                continue
+            if isinstance(wanted, Share):
+                if self._progressed is not None:
+                    self._progressed(wanted.done)
                 continue
             if wanted is None:  # for ever
                 return

@@ -67,7 +67,9 @@ MODELS: dict[str, Model] = {
     "udevadm": _udevadm,
     "sleep": _sleep,
     "true": _true,
-    "e2fsck": _late("fsck", "e2fsck"),
+    **dict.fromkeys(
+        ("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), _late("fsck", "check")
+    ),
     "bcache-register": _late("bcache", "register"),
     "losetup": _late("loop", "losetup"),
     "multipathd": _late("multipath", "multipathd"),
@@ -82,14 +84,15 @@ def start(
     job: str,
     call: Call,
     ended: Callable[[Answer], None],
+    progressed: Callable[[float], None] | None = None,
 ) -> Process:
-    """Run a program for a job; `ended` gets its answer."""
+    """Run a program for a job; `ended` gets its answer, `progressed` how far it is."""
     program = call.program
     if program == "env":
         program = next(word for word in call.words[1:] if "=" not in word)
     way = sabotage.way(world, program, call.words) if world.scenario.tools else None
     if way is Way.HANGS:
-        return Process(world, _hang(), ended, deaf=True)
+        return Process(world, _hang(), ended, True, progressed)
     if way is Way.FAILS:
         what = f"{program}: the lab has it fail"
         return Process(world, _end(Answer(1, complaints=what)), ended)
@@ -98,7 +101,7 @@ def start(
     work = _work(world, udev, program, call)
     if world.chance.seeded and (way := world.chance.of_tool(job)) is not None:
         return _misbehaving(world, way, work, ended)
-    return Process(world, work, ended)
+    return Process(world, work, ended, progressed=progressed)
 
 
 def _misbehaving(world: World, way: Way, work: Work, ended: Callable[[Answer], None]) -> Process:

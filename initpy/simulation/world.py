@@ -13,7 +13,7 @@ from initpy.simulation.agenda import Agenda
 from initpy.simulation.console import Terminals
 from initpy.simulation.making import Disks
 from initpy.simulation.mischief import Chance
-from initpy.simulation.plans import ArrayPlan, DiskPlan, PartPlan, Place, VolumePlan
+from initpy.simulation.plans import ArrayPlan, DiskPlan, FileSystem, PartPlan, Place, VolumePlan
 
 SECTOR = 512
 
@@ -111,7 +111,7 @@ class World:
         self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
         self.registered: list[str] = []  # with bcache
         self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
-        self.mended: set[str] = set()  # places whose file system e2fsck has corrected
+        self.repaired: set[str] = set()  # UUIDs of file systems that a check has mended
         self.helpers: set[str] = set()  # daemons that end with the initramfs
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
@@ -180,6 +180,10 @@ class World:
         while f"{prefix}{number}" in self.blocks:
             number += 1
         return number
+
+    def left(self, system: FileSystem) -> str:
+        """What is wrong with a file system: "errors", "spoilt" or nothing."""
+        return "" if system.uuid in self.repaired else system.left
 
     def superblock(self, array: ArrayPlan, slot: int) -> Superblock:
         """What is on the disk of that member now."""

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from initpy.report.chronicle import Line
 from initpy.report.tracks import Kind, Picture, Track
+from initpy.simulation.chronicle import Line
 
 STYLES = {
     "machine": "cyan",
