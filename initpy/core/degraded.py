@@ -43,7 +43,7 @@ def ended(state: State, instance: Instance, event: JobEnded) -> None:
 
 def changed(state: State, name: str) -> list[str]:
     """A device has come, changed or gone; the arrays that may have to let it in."""
-    if not state.stuck:
+    if not state.stuck and not _refused_before(state, name):
         return []
     from initpy.core import incomplete
 
@@ -63,6 +63,26 @@ def published(state: State, instance: Instance) -> None:
     if not state.settings.layer(Layer.MD).named:
         state.foreign.add(array)
         state.act(Record(f"foreign.{array}", f"{known.get('ID_FS_UUID', '')}\n"))
+
+
+def _refused_before(state: State, name: str) -> bool:
+    """An array that an engine before this one could not start (R5); it is noted as stuck.
+
+    The kernel reads how many members there are at a start only, and nothing of ours is at work on
+    the array that might be just starting it.
+    """
+    device = state.devices.get(name)
+    if device is None or not device.properties.get("md/raid_disks"):
+        return False
+    if device.properties.get("md/array_state") != "inactive" or not device.slaves:
+        return False
+    for each in (name, *device.slaves):
+        if any(
+            job.busy and job.definition.layer is Layer.MD for job in state.by_subject.get(each, ())
+        ):
+            return False
+    state.stuck.add(name)
+    return True
 
 
 def drop_timer(state: State, instance: Instance) -> None:

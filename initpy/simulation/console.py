@@ -59,6 +59,7 @@ class Terminals:
         self._all = [self.first, *([self.second] if self.second else [])]
         self.prompt: str | None = None
         self.answer: Callable[[Secret], None] | None = None
+        self.asked = 0  # so many prompts so far
         self.version = 0  # grows with each text
         self.listened: Callable[[], None] | None = None  # is told of keys at an open prompt
 
@@ -91,6 +92,7 @@ class Terminals:
     def ask(self, prompt: str) -> None:
         """Put the prompt up on every console and read there."""
         self.prompt = prompt
+        self.asked += 1
         for each in self._all:
             if each.shell is not None:
                 text = f"\ninitpy: {prompt}(`initpy unlock` takes it in this shell)\n"

@@ -44,6 +44,7 @@ class Machine:
         self.steps: list[Step] = []
         self.engine: Engine | None = None
         self.lives = 0
+        self.deaths = 0  # of the engine that no scenario asked for
         self.mounting: set[str] = set()  # jobs whose runs are mounts
         self.ended: str | None = None  # how the machine ended: QEMU's words
         self.handed_over = False
@@ -85,6 +86,7 @@ class Machine:
         if self._watch is not None:
             self._watch(step, engine.boot)
         if self._events == self._crash_after and self._crash_loses:
+            self.deaths += 1
             self.kill_engine()
             return True
         return False
@@ -95,9 +97,11 @@ class Machine:
             return
         chance = self._chance
         if self._events == self._crash_after:
+            self.deaths += 1
             self.kill_engine()
         elif chance.deaths < MOST_DEATHS and chance.happens(chance.mischief.engine_dies):
             chance.deaths += 1
+            self.deaths += 1
             self.kill_engine()
 
     def kill_engine(self, how: str = "killed by signal 9") -> bool:

@@ -1,10 +1,13 @@
 """People, arrivals and faults: what the director has them do, done to the machine."""
 
+import re
+
 from initpy.scenario.director import Act, Director, Type
 from initpy.scenario.model import Deed
 from initpy.simulation.machine import Machine
 
 STORM_EVENTS = 300
+ATTENTION_SECONDS = 4.0  # until somebody answers again after the engine has died
 
 
 def in_words(act: Act) -> str:
@@ -24,10 +27,14 @@ class Stage:
         self._seen = -1
         self._due: float | None = None
         self.acts: list[tuple[float, str]] = []  # what was done, and when
+        self._commands: list[str] = []  # what was typed in shells
+        self._answering = ""  # the prompt that somebody is about to answer again
 
     def look(self) -> None:
         """Let people and faults act on what there is to see now."""
         world = self._machine.world
+        if self._machine.deaths:
+            self._attend()
         version = world.terminals.version
         due = self._due is not None and world.agenda.now >= self._due
         if (version == self._seen and not due) or not self.director.waiting:
@@ -44,6 +51,8 @@ class Stage:
         machine = self._machine
         world = machine.world
         if isinstance(act, Type):
+            if world.terminals.first.shell is not None:
+                self._commands.append(act.text)
             world.terminals.type(act.text, act.second)
             return
         match act.deed:
@@ -70,6 +79,41 @@ class Stage:
                 world.kernel(f"INITPY-LAB /run is {what}")
             case Deed.SIGNAL_INIT:
                 world.kernel(f"INITPY-LAB signal {act.argument} to process 1")
+
+    # After an engine has died that no scenario wanted dead
+
+    def _attend(self) -> None:
+        """People answer again what they have answered to a dead engine, if nobody else does."""
+        terminals = self._machine.world.terminals
+        shell = terminals.first.shell is not None
+        if terminals.prompt is None and not shell:
+            return
+        what = f"shell {self._machine.lives}" if shell else f"prompt {terminals.asked}"
+        if what != self._answering:
+            self._answering = what
+            self._machine.world.agenda.after(ATTENTION_SECONDS, self._again, what)
+
+    def _again(self, what: str) -> None:
+        terminals = self._machine.world.terminals
+        if what != self._answering:
+            return
+        if what.startswith("shell"):
+            if terminals.first.shell is not None and self._commands:
+                self._do(Type("".join(self._commands[-1:])))
+        elif terminals.prompt is not None and what == f"prompt {terminals.asked}":
+            self._do(Type(f"\x15{self._answer(terminals.prompt)}\n"))
+
+    def _answer(self, prompt: str) -> str:
+        """What opens the volume that is asked for; or yes."""
+        world = self._machine.world
+        found = re.match(r"Passphrase for (\S+) \((\S+?)[,)]", prompt)
+        if found is None:
+            return "yes"
+        block = world.at(found[2])
+        for volume in world.disks.volumes:
+            if block is not None and block.place is volume.on:
+                return volume.secrets[0].decode()
+        return ""
 
     def _to_engine(self, deed: Deed) -> None:
         machine, engine = self._machine, self._machine.engine

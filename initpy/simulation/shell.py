@@ -41,6 +41,9 @@ class Shell:
         self._terminal.shell = self._typed
         self._machine.shown = True
         self._show(f"\n\n{PROMPT}")
+        ahead, self._terminal.unread = self._terminal.unread, ""
+        if ahead:  # typed while nobody read
+            self._machine.world.agenda.after(0.0, self._typed, ahead)
 
     def _show(self, text: str) -> None:
         if self._terminal.shell == self._typed:

@@ -4,7 +4,7 @@ from desk import Desk, array, block, filesystem, luks, member, settings
 
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
 from initpy.core.definitions import Layer
-from initpy.core.events import DeviceChanged
+from initpy.core.events import DeviceChanged, Enumerated
 from initpy.core.settings import Degraded, DeviceSpec, LayerPolicy, Naming, Settings
 
 ASK = {"md_degraded": Degraded.ASK, "md_timeout": 8.0}
@@ -249,6 +249,24 @@ def test_a_partition_of_a_member_is_reached_through_the_array_only() -> None:
     assert len(desk.runs("md-member@vda")) == 1
     assert desk.runs("mount-root@vda1") == []
     assert not any(type(each).__name__ == "Mount" for _, each in desk.log)
+
+
+def test_r5_an_array_that_a_former_engine_could_not_start_is_made_anew_for_a_member() -> None:
+    desk = Desk(settings(root_wait=None))
+    known = {"md__level": "raid5", "md__raid_disks": "3", "md__slots": "vda:0"}
+    desk.give(Enumerated((member("vda"), array("md127", ("vda",), "inactive", **known))))
+    desk.see(member("vdb"), at=1)
+    assert len(desk.runs("md-stop@md127")) == 1
+    assert desk.runs("md-member@vdb") == []
+
+
+def test_an_array_that_mdadm_is_just_starting_is_not_stopped_for_a_newcomer() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(member("vda"))
+    known = {"md__level": "raid1", "md__raid_disks": "2", "md__slots": "vda:0"}
+    desk.see(array("md127", ("vda",), "inactive", **known), member("vdb"))
+    assert desk.runs("md-stop@md127") == []
+    assert len(desk.runs("md-member@vdb")) == 1
 
 
 def test_r7_a_member_that_comes_after_a_refused_start_has_the_array_stopped_and_made_anew() -> None:
