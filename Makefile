@@ -1,11 +1,15 @@
 # initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
 # second run takes a fraction of a second.
-.PHONY: help setup demo test lint unit quick-boots boots record bench clean distclean
+.PHONY: help setup demo test lint unit quick-boots boots record bench clean distclean \
+    install uninstall
 
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests.
 JOBS ?= 2
 DEMO := qemu/demo.toml
+# Where `make install` puts initpy; DESTDIR is a folder that becomes the root of a system.
+PREFIX ?= /usr/local
+DESTDIR ?=
 
 help:
 	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"
@@ -18,6 +22,8 @@ help:
 	@echo "make record      boot and record the journals that the conformance test replays"
 	@echo "make bench       boot time against initramfs-tools and dracut"
 	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12)"
+	@echo "make install     initpy and its hooks for new kernels, for this system: PREFIX=$(PREFIX) DESTDIR="
+	@echo "make uninstall   remove these; images stay"
 	@echo "make clean       remove cached images, disks and logs"
 	@echo "make distclean   remove .venv and the unpacked kernels too"
 
@@ -55,6 +61,16 @@ record: setup
 
 bench: setup
 	$(PYTHON) qemu/bench.py
+
+install:
+	@build/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/initpy" "$(DESTDIR)$(PREFIX)/bin/initpy"
+	rm -f "$(DESTDIR)/etc/kernel/postinst.d/initpy" "$(DESTDIR)/etc/kernel/postrm.d/initpy" \
+	    "$(DESTDIR)/etc/kernel/header_postinst.d/initpy" \
+	    "$(DESTDIR)/usr/lib/kernel/install.d/50-initpy.install" \
+	    "$(DESTDIR)/usr/lib/kernel/install.d/86-initpy.install"
 
 clean:
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/images" \

@@ -36,6 +36,7 @@ needs() {
 /usr/sbin/mkfs.vfat dosfstools
 /usr/sbin/multipath multipath-tools
 /usr/sbin/kpartx kpartx
+/usr/sbin/debootstrap debootstrap
 LIST
 }
 
@@ -60,13 +61,14 @@ missing_packages() {
 }
 
 inputs() {
-    sha256sum pyproject.toml qemu/setup.sh
+    sha256sum pyproject.toml qemu/setup.sh qemu/debian.sh
     /usr/bin/python3 --version 2>/dev/null || true
 }
 
 up_to_date() {
     [ -f "$stamp" ] && [ -x .venv/bin/python ] && [ -z "$(missing_packages)" ] &&
-        [ "$(inputs; pwd)" = "$(cat "$stamp")" ] && ls "$cache"/kernels/*/boot/vmlinuz-* >/dev/null 2>&1
+        [ "$(inputs; pwd)" = "$(cat "$stamp")" ] && ls "$cache"/kernels/*/boot/vmlinuz-* >/dev/null 2>&1 &&
+        { [ "$(id -u)" != 0 ] || [ -d "$(qemu/debian.sh --print)" ]; }
 }
 
 install_packages() {
@@ -109,5 +111,6 @@ rm -f "$stamp"
 install_packages
 make_venv
 .venv/bin/python qemu/prepare_kernel.py
+qemu/debian.sh
 (inputs; pwd) >"$stamp"
 say "done"

@@ -11,6 +11,7 @@ from initpy.config.errors import InputError
 # `configure(parser)` and `run(arguments) -> int`.
 SUBCOMMANDS = {
     "build": "build an initramfs image from the running system",
+    "install": "build an image, prove that it boots this root, put it in place",
     "check": "prove that an image can boot this root",
     "boot": "boot a scenario file in QEMU on real disks",
     "simulate": "boot a scenario file in virtual time",

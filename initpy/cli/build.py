@@ -57,7 +57,7 @@ from initpy.image.build import (
     build,
     silent,
 )
-from initpy.image.failures import EXPLAINED, status_of
+from initpy.image.failures import EXPLAINED, explained, status_of
 from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
@@ -69,7 +69,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--root",
         metavar="SPEC",
-        default="/",
         help="whose layers an image for one machine is for: UUID=..., a device, a folder (/)",
     )
     how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
@@ -96,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
                 report = build(request, progress)
                 assembled = report.assembled
     except EXPLAINED as error:
-        print(f"initpy: {error}", file=sys.stderr)
+        print(f"initpy: {explained(error)}", file=sys.stderr)
         if request.output.exists():
             print(f"initpy: {request.output} is left as it was", file=sys.stderr)
         return status_of(error)

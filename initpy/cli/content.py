@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
-from initpy.config.image import DEFAULT_FOLDER, ImageConfig, load_image_config, parse_placed
+from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build import BuildRequest, with_recipe
 from initpy.image.compress import METHODS, NONE
 from initpy.image.firmware import ROOT
@@ -16,9 +16,14 @@ from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
 
+# Beside what other tools make, under a name of its own.
+DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
+
 
 def configure_content(parser: argparse.ArgumentParser) -> None:
     """The parameters that say what is built: those of every command that builds."""
+    # Whether `stack` serves for more than images for one machine.
+    parser.set_defaults(proves=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
 
@@ -28,7 +33,7 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         "--kernel",
         metavar="VERSION",
         default=platform.release(),
-        help="the kernel the image is for (default: the running one, %(default)s)",
+        help=f"the kernel the image is for (default: the running one, {platform.release()})",
     )
     what.add_argument(
         "--modules-dir",
@@ -39,8 +44,8 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--output",
         metavar="FILE",
-        type=Path,
-        help="the image (default: /boot/initpy-VERSION.img)",
+        help="the image, in whose name {kernel} is the version (default: "
+        "/boot/initpy-{kernel}.img, or as your configuration says)",
     )
     kind = what.add_mutually_exclusive_group()
     kind.add_argument(
@@ -55,7 +60,7 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         "--stack",
         metavar="FILE",
         type=Path,
-        help="with --host: the machine that this file describes, instead of the running one",
+        help="the machine that the image is for, as this file describes it, instead of this one",
     )
     what.add_argument(
         "--config",
@@ -116,29 +121,39 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
     )
 
 
+def configuration(arguments: argparse.Namespace) -> ImageConfig:
+    """What the administrator says of images; InputError for what cannot be used."""
+    given = arguments.config
+    return load_image_config(given or DEFAULT_FOLDER, required=given is not None)
+
+
+def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
+    """Where a kernel's image belongs."""
+    return Path(str(arguments.output or config.output or DEFAULT_OUTPUT).replace(KERNEL, kernel))
+
+
 def requested(arguments: argparse.Namespace) -> BuildRequest:
     """What parameters, configuration and recipe say together, in this order.
 
     InputError for what cannot be used.
     """
-    given = arguments.config
-    config = load_image_config(given or DEFAULT_FOLDER, required=given is not None)
+    config = configuration(arguments)
     name = arguments.recipe or ("host" if arguments.host or arguments.stack else None)
     recipe = load_recipe(find_recipe(name or config.recipe or "generic"))
-    if arguments.stack is not None and not recipe.host:
+    if arguments.stack is not None and not recipe.host and not arguments.proves:
         raise InputError("--stack", str(arguments.stack), "--host, or a recipe with host = true")
     kernel = str(arguments.kernel)
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
             modules=arguments.modules_dir or Path("/lib/modules", kernel),
-            output=arguments.output or Path(f"/boot/initpy-{kernel}.img"),
+            output=output_path(arguments, config, kernel),
             jobs=(project_folder("jobs"), *config.jobs, *arguments.job),
             programs=(*config.programs, *arguments.program),
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
-            stack=_stack(arguments) if recipe.host else None,
+            stack=_stack(arguments, config) if recipe.host else None,
             mtime=_source_date(),
             microcode=_microcode(arguments.microcode),
         ),
@@ -164,21 +179,29 @@ def _compression(
     return {"compression": method, "level": level}
 
 
-def _stack(arguments: argparse.Namespace) -> Stack:
-    """What the machine's root stands on: as a file says, or as it is here."""
-    if arguments.stack is None:
-        from initpy.image.stack import StackError, describe
-
-        try:
-            return describe(arguments.root or "/")
-        except StackError as error:
-            expected = "a root that can be described, or --stack FILE, or a generic image"
-            raise InputError("--root", arguments.root, f"{expected} ({error})") from None
-    where = str(arguments.stack)
+def described_stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
+    """The machine that a file of the parameters or the configuration describes, if one does."""
+    path = arguments.stack or config.stack
+    if path is None:
+        return None
     try:
-        return Stack.from_json(arguments.stack.read_text(encoding="utf-8"), where)
+        return Stack.from_json(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("--stack", where, f"a readable file ({error})") from None
+        raise InputError("--stack", str(path), f"a readable file ({error})") from None
+
+
+def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
+    """What the machine's root stands on: as a file says, or as it is here."""
+    if found := described_stack(arguments, config):
+        return found
+    from initpy.image.stack import StackError, describe
+
+    root = arguments.root or config.root or "/"
+    try:
+        return describe(root)
+    except StackError as error:
+        expected = "a root that can be described, or --stack FILE, or a generic image"
+        raise InputError("--root", root, f"{expected} ({error})") from None
 
 
 def _own_crypttab(config: ImageConfig) -> Path | None:

@@ -12,6 +12,7 @@ from initpy.config.errors import InputError
 
 DEFAULT_FOLDER = Path("/etc/initpy")
 JOBS = "jobs"  # a folder of job files beside the configuration
+KERNEL = "{kernel}"  # its version stands for it in a path
 EXAMPLE = "see build/example.toml"
 
 
@@ -22,6 +23,10 @@ class ImageConfig:
     recipe: str | None = None  # the name of one that comes with initpy, or a path
     compression: str | None = None
     level: int | None = None
+    output: str | None = None  # where images are installed, with {kernel} for its version
+    keep: int | None = None  # previous images
+    root: str | None = None  # that an image is for and must boot, if it is not this system's
+    stack: Path | None = None  # the same as a file, see `initpy check --describe`
     cmdline: str | None = None  # the kernel command line of an image that has its own
     crypttab: Path | None = None
     modules: tuple[str, ...] = ()  # names, or folders of the kernel's tree with a slash at the end
@@ -80,6 +85,10 @@ def parse_image_config(where: str, text: str) -> ImageConfig:
     return ImageConfig(
         recipe=values.text("recipe"),
         compression=values.text("compression"),
+        output=values.output("output"),
+        keep=values.number("keep"),
+        root=values.text("root"),
+        stack=values.path("stack"),
         cmdline=values.text("cmdline"),
         modules=values.words("modules"),
         without=values.words("without"),
@@ -117,6 +126,12 @@ class _Values:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise self._error(key, value, "a whole number")
         return value
+
+    def output(self, key: str) -> str | None:
+        text = self.text(key)
+        if text is not None and not (text.startswith("/") and KERNEL in text):
+            raise self._error(key, text, f"an absolute path with {KERNEL} in it")
+        return text
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.content.get(key, [])

@@ -1,0 +1,31 @@
+"""What a machine's root stands on, for systems that cannot see one; and a quick configuration."""
+
+from initpy.image.layers import Ask, Kind, Layer, Stack
+
+EXT4_ON_VIRTIO = Stack(
+    root="/",
+    kernel="6.1.0-test",
+    machine="x86_64",
+    tops=("fs:/",),
+    layers=(
+        Layer(
+            "fs:/",
+            Kind.FILESYSTEM,
+            "ext4 on /dev/vda",
+            on=("block:vda",),
+            asks=(Ask(("fs-ext4", "ext4"), "file system ext4"),),
+            facts=(("type", "ext4"), ("mounted", "/")),
+            properties=(("INITPY_ROLE", "root"),),
+        ),
+        Layer("block:vda", Kind.DISK, "/dev/vda", on=("bus:virtio0",)),
+        Layer(
+            "bus:virtio0",
+            Kind.BUS,
+            "virtio virtio0",
+            asks=(Ask(("virtio:d00000002v00001AF4", "virtio_blk"), "bus virtio", ("virtio_blk",)),),
+        ),
+    ),
+).to_json()
+
+# The content is of no interest here, the time is.
+QUICK = "level = 1\n"

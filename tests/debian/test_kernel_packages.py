@@ -1,0 +1,132 @@
+"""Kernel packages come and go by the real dpkg, with the hooks of `make install` (R29)."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chroot import Chroot, for_one_test
+from kernelpackage import VERSION, add_module, make_package
+from rootstack import EXT4_ON_VIRTIO, QUICK
+
+PACKAGE = f"/mnt/linux-image-{VERSION}.deb"
+NAME = f"linux-image-{VERSION}"
+IMAGE = f"/boot/initpy-{VERSION}.img"
+# What a boot loader's package puts behind all others; it must see no kernel without an image.
+LOADER = "/etc/kernel/postinst.d/zz-loader"
+
+
+@pytest.fixture
+def chroot(tmp_path: Path) -> Iterator[Chroot]:
+    yield from for_one_test(tmp_path)
+
+
+def package(chroot: Chroot, folder: Path, *, external: tuple[str, ...] = ()) -> None:
+    shutil.copy(make_package(folder, external=external), chroot.shared)
+    chroot.write("/etc/initpy/quick.toml", QUICK)
+
+
+def loader(chroot: Chroot) -> None:
+    chroot.write(LOADER, '#!/bin/sh\necho "$1" >>/boot/menu\n')
+    chroot.run("chmod", "+x", LOADER)
+
+
+def state(chroot: Chroot) -> str:
+    done = chroot.run("dpkg-query", "-W", "-f", "${db:Status-Status}", NAME, accept=None)
+    return done.output
+
+
+def listed(chroot: Chroot) -> list[str]:
+    """The files of the installed image, by other tools than ours."""
+    chroot.run("cp", IMAGE, "/mnt/image")
+    data = subprocess.check_output(["zstd", "-dcq", chroot.shared / "image"])
+    return subprocess.run(
+        ["cpio", "-t", "--quiet"], input=data, capture_output=True, check=True
+    ).stdout.decode().splitlines()  # fmt: skip
+
+
+def test_a_kernel_comes_and_goes(chroot: Chroot, tmp_path: Path) -> None:
+    package(chroot, tmp_path)
+    loader(chroot)
+    done = chroot.run("dpkg", "-i", PACKAGE)
+    assert "not proved to boot any root: this is a" in done.errors + done.output
+    assert state(chroot) == "installed"
+    assert chroot.names("/boot") == [f"initpy-{VERSION}.img", "menu", f"vmlinuz-{VERSION}"]
+    assert {"init", f"usr/lib/modules/{VERSION}/modules.builtin.bin"} <= set(listed(chroot))
+    # Whatever changed in the images' content:
+    chroot.write("/etc/initpy/more.toml", 'programs = ["ls"]\n')
+    chroot.run("initpy", "install", "--all", "--quiet")
+    assert "usr/bin/ls" in listed(chroot)
+    assert f"initpy-{VERSION}.img.old" in chroot.names("/boot")
+    chroot.run("dpkg", "--purge", NAME)
+    assert chroot.names("/boot") == ["menu"]
+
+
+def test_a_kernel_without_the_roots_driver_gets_no_boot_entry_until_it_is_built(
+    chroot: Chroot, tmp_path: Path
+) -> None:
+    """R28: an external module that was not built yet; the field's reason for the status 77."""
+    package(chroot, tmp_path, external=("virtio_blk",))
+    loader(chroot)
+    chroot.write("/etc/initpy/stack.json", EXT4_ON_VIRTIO)
+    chroot.write("/etc/initpy/root.toml", 'stack = "/etc/initpy/stack.json"\n')
+    done = chroot.run("dpkg", "-i", PACKAGE, accept=1)
+    said = done.output + done.errors
+    for words in ("return code 77", "virtio_blk", "nothing was installed"):
+        assert words in said, said
+    assert state(chroot) == "half-configured"
+    assert chroot.names("/boot") == [f"vmlinuz-{VERSION}"]
+    # The module is built, as by dkms, and dpkg takes up what it left.
+    add_module(chroot, "virtio_blk", alias="virtio:d00000002v*")
+    chroot.run("dpkg", "--configure", "-a")
+    assert state(chroot) == "installed"
+    assert chroot.names("/boot") == [f"initpy-{VERSION}.img", "menu", f"vmlinuz-{VERSION}"]
+    assert any(name.endswith("virtio_blk.ko") for name in listed(chroot))
+
+
+def test_a_module_that_is_built_with_the_headers_is_taken_in(
+    chroot: Chroot, tmp_path: Path
+) -> None:
+    """dkms's hook for headers is before ours, as the kernel's own was too early."""
+    package(chroot, tmp_path)
+    chroot.write("/etc/initpy/more.toml", 'modules = ["zfs"]\n')
+    done = chroot.run("dpkg", "-i", PACKAGE, accept=1)
+    assert "return code 77" in done.output + done.errors and "zfs" in done.errors + done.output
+    hooks = ("run-parts", "--exit-on-error", f"--arg={VERSION}", "/etc/kernel/header_postinst.d")
+    # Headers are not at fault: no failure, but it is said.
+    assert "warning: no image" in chroot.run(*hooks).errors
+    add_module(chroot, "zfs", alias="fs-zfs")
+    done = chroot.run(*hooks)
+    assert chroot.exists(IMAGE), done.errors
+    assert any(name.endswith("zfs.ko") for name in listed(chroot))
+    chroot.run("dpkg", "--configure", "-a")
+
+
+def test_beside_initramfs_tools_a_failure_is_a_warning(chroot: Chroot, tmp_path: Path) -> None:
+    package(chroot, tmp_path)
+    loader(chroot)
+    other = "/etc/kernel/postinst.d/initramfs-tools"
+    chroot.write(other, "#!/bin/sh\necho other >/boot/initrd.img-$1\n")
+    chroot.run("chmod", "+x", other)
+    chroot.write("/etc/initpy/more.toml", 'modules = ["zfs"]\n')
+    done = chroot.run("dpkg", "-i", PACKAGE)
+    assert "initramfs-tools makes its own" in done.output + done.errors
+    assert state(chroot) == "installed"
+    assert chroot.names("/boot") == [f"initrd.img-{VERSION}", "menu", f"vmlinuz-{VERSION}"]
+
+
+def test_hooks_of_a_removed_initpy_are_no_hindrance(chroot: Chroot, tmp_path: Path) -> None:
+    package(chroot, tmp_path)
+    chroot.run("rm", "-r", "/usr/local/lib/initpy", "/usr/local/bin/initpy")
+    chroot.run("dpkg", "-i", PACKAGE)
+    chroot.run("dpkg", "--purge", NAME)
+
+
+def test_an_image_under_the_name_that_boot_loaders_know(chroot: Chroot, tmp_path: Path) -> None:
+    package(chroot, tmp_path)
+    chroot.write("/etc/initpy/name.toml", 'output = "/boot/initrd.img-{kernel}"\nkeep = 0\n')
+    chroot.run("dpkg", "-i", PACKAGE)
+    assert chroot.names("/boot") == [f"initrd.img-{VERSION}", f"vmlinuz-{VERSION}"]
+    chroot.run("dpkg", "--purge", NAME)
+    assert chroot.names("/boot") == []
