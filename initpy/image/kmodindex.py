@@ -15,6 +15,7 @@ HEADER = struct.Struct(">III")
 NUMBER = struct.Struct(">I")
 PREFIX, VALUES, CHILDREN, PLACE = 0x80000000, 0x40000000, 0x20000000, 0x0FFFFFFF
 WILD = re.compile(r"[*?\[]")
+BRACKETS = re.compile(r"(\[[^\]]*\])|[^\[]+|\[")
 DEEPEST = 4096  # characters in one key; a longer one is a circle
 
 
@@ -23,6 +24,14 @@ class _Node:
     prefix: str
     children: tuple[tuple[str, int], ...]
     values: tuple[str, ...]
+
+
+def normal(key: str) -> str:
+    """The form of keys in an index: dashes are underscores, but for those in brackets (kmod)."""
+    if "[" not in key:
+        return key.replace("-", "_")
+    return BRACKETS.sub(lambda found: found[0].replace("-", "_") if found[1] is None else found[0],
+                        key)  # fmt: skip
 
 
 class Index:
@@ -40,7 +49,7 @@ class Index:
 
     def find(self, key: str) -> tuple[str, ...]:
         """The values of all keys that match, in the order of the index, without doubles."""
-        return tuple(dict.fromkeys(self._search(self._root, key, 0)))
+        return tuple(dict.fromkeys(self._search(self._root, normal(key), 0)))
 
     def items(self) -> Iterator[tuple[str, str]]:
         """All (key, value) pairs. Raises InputError where the index is damaged."""
@@ -125,7 +134,8 @@ class Table:
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._exact: dict[str, list[str]] = {}
         self._patterns: list[tuple[str, str]] = []
-        for key, value in pairs:
+        for written, value in pairs:
+            key = normal(written)
             if WILD.search(key):
                 self._patterns.append((key, value))
             else:
@@ -133,6 +143,7 @@ class Table:
 
     def find(self, key: str) -> tuple[str, ...]:
         """The values of all keys that match."""
+        key = normal(key)
         matching = (value for pattern, value in self._patterns if fnmatch.fnmatchcase(key, pattern))
         return tuple(dict.fromkeys((*self._exact.get(key, ()), *matching)))
 

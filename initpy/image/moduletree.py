@@ -4,7 +4,8 @@ Only what depmod(8) wrote counts for finding a module, as at boot: a file that i
 there.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -49,15 +50,14 @@ class ModuleTree:
         plain = canonical(name)
         if plain in self.dependencies:
             return (plain,)
-        found = self._aliases.find(name) or self._aliases.find(plain)
-        return tuple(canonical(each) for each in found)
+        return tuple(canonical(each) for each in self._aliases.find(name))
 
     def built_in(self, name: str) -> str:
         """The part of the kernel that a name or alias stands for; "" if there is none known."""
         plain = canonical(name)
         if plain in self._builtin:
             return plain
-        found = self._builtin_aliases.find(name) or self._builtin_aliases.find(plain)
+        found = self._builtin_aliases.find(name)
         return found[0] if found else ""
 
     @property
@@ -124,8 +124,16 @@ def installed(folder: Path) -> ModuleTree | None:
     """The tree in a /lib/modules/VERSION of this machine; None if there is none."""
     if not folder.is_dir():
         return None
-    files = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return ModuleTree(folder.name, str(folder), files, lambda path: (folder / path).read_bytes())
+    return ModuleTree(
+        folder.name, str(folder), _files(folder), lambda path: (folder / path).read_bytes()
+    )
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """All files below a folder, by path from there; pathlib takes four times as long."""
+    for place, _, names in os.walk(folder):
+        inside = os.path.relpath(place, folder)
+        yield from names if inside == "." else (f"{inside}/{name}" for name in names)
 
 
 def releases(archive: Archive) -> tuple[str, ...]:
