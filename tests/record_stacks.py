@@ -41,8 +41,7 @@ SCENARIOS = (
 PROMPT = re.compile(r"(?s)before the real system.*\(initramfs\) # ")
 MOUNT = "mkdir /run/t; mount -t ext4 -o ro /dev/disk/by-id/virtio-tools /run/t && sh /run/t/record"
 SCRIPT = b"""#!/bin/sh
-for each in dev proc sys run; do mount --bind /$each /run/t/$each; done
-mount --rbind /sysroot /run/t/sysroot
+for each in dev proc sys run sysroot; do mount --rbind /$each /run/t/$each; done
 chroot /run/t /usr/bin/python3.11 -m initpy.cli.record
 echo "RECORDED $?"
 { gzip -c /run/recorded.json | base64; echo "@recorded@"; } >/dev/ttyS1

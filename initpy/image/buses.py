@@ -69,10 +69,12 @@ def driver_ask(system: System, node: str, driver: str, why: str) -> Ask:
 
 
 def host_driver(system: System, path: str) -> Ask | None:
-    """What made the SCSI host of a disk, where no node above it has a driver, as for iSCSI."""
+    """What made the SCSI host of a disk where it has no hardware of its own, as for iSCSI."""
     for node in _parents(path):
         host = node.rpartition("/")[2]
         if host.startswith("host") and host[4:].isdigit():
+            if any(system.real(f"{above}/driver") for above in _parents(node)):
+                return None
             name = (system.text(f"/sys/class/scsi_host/{host}/proc_name") or "").strip()
             if name and name != "<NULL>":
                 return module_ask(system, (name,), f"SCSI host {host}")

@@ -47,12 +47,13 @@ def section(data: bytes) -> bytes:
     """The bytes of `.modinfo`. Raises DamagedModuleError."""
     try:
         found = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
+        content = None if found is None else bytes(found.data())
     # pyelftools checks little of what it reads.
     except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise DamagedModuleError(f"not a whole ELF file ({error})") from error
-    if found is None:
+    if content is None:
         raise DamagedModuleError("an ELF file without .modinfo, which is no kernel module")
-    return bytes(found.data())
+    return content
 
 
 def _plain(data: bytes) -> bytes:

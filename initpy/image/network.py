@@ -41,7 +41,8 @@ def _interface(system: System, name: str) -> Iterator[Layer]:
         each.removeprefix("lower_") for each in system.names(path) if each.startswith("lower_")
     ]
     kind = _property(system, path, "DEVTYPE")
-    layer = Layer(f"net:{name}", Kind.NETWORK, f"interface {name}")
+    known = (("INTERFACE", name), ("SUBSYSTEM", "net"))
+    layer = Layer(f"net:{name}", Kind.NETWORK, f"interface {name}", properties=known)
     if lower:
         asks = (buses.module_ask(system, (f"rtnl-link-{kind}", kind), kind),) if kind else ()
         yield replace(layer, on=tuple(f"net:{each}" for each in lower), asks=asks)

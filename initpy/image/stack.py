@@ -268,7 +268,7 @@ class _Description:
 
     def _file(self, path: str) -> Iterator[Layer]:
         mount = self._holding(path)
-        if mount is None:
+        if mount is None or mount.kind in IN_MEMORY:
             self._blocks.unknown.append(f"which file system the file {path} of a loop device is on")
             return
         host, *rest = self._mounted(mount, mount.point)

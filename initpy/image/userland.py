@@ -168,6 +168,8 @@ def _called(job: JobDefinition) -> str:
 
 def _needs_a_job(below: Layer, layer: Layer) -> bool:
     """Whether something must be done with `below` for `layer` to come into being."""
+    if below.kind in (Kind.NETWORK, Kind.UNKNOWN):
+        return layer.kind is not Kind.NETWORK  # a bond is made with the interfaces below it
     if layer.kind is Kind.FILESYSTEM:
         return below.kind is not Kind.FILESYSTEM or layer.fact("type") != "overlay"
     if not below.identity.startswith("block:") or not layer.identity.startswith("block:"):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
-from fake_system import nested
+from fake_system import iscsi, nested
 
 from initpy.image.archive import Archive
 from initpy.image.assembly import Assembly
@@ -186,3 +186,11 @@ def test_a_root_from_a_server_takes_a_job_that_initpy_does_not_have() -> None:
     system.mount("/mnt", "nfs4", "10.0.2.2:/srv", "0:40", "rw,vers=4.2,addr=10.0.2.2")
     proof = proof_of(image(), describe("/mnt", system))
     assert any("no job file" in each for each in missing(proof, "nfs4 on"))
+
+
+def test_a_disk_from_a_server_takes_a_job_for_the_network() -> None:
+    """Drivers alone bring no disk from over there."""
+    proof = proof_of(image(), describe("/", iscsi()))
+    assert missing(proof, "/dev/sda (disk)")[-1] == (
+        "job: no job file of the image acts on interface eth0, which is network"
+    )

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fake_system import FakeSystem, nested, virtio_disk
+from fake_system import FakeSystem, iscsi, nested, virtio_disk
 
 from initpy.config.errors import InputError
 from initpy.image.layers import Kind, Layer, Stack
@@ -235,6 +235,23 @@ def test_the_root_in_a_file_stands_on_the_file_system_that_holds_it() -> None:
     assert asked(stack, "block:loop0") == {"block-major-7-0"}
     assert {"fs-vfat"} == asked(stack, "fs:/run/host")
     assert stack.layer("file:/run/host/root.img").on == ("fs:/run/host",)
+
+
+def test_a_file_that_nothing_is_seen_to_hold_is_said_to_be_unknown() -> None:
+    system = FakeSystem()
+    system.block("loop0", "/sys/devices/virtual/block/loop0", "7:0", ID_FS_TYPE="ext4")
+    system.texts["/sys/devices/virtual/block/loop0/loop/backing_file"] = "/run/host/root.img\n"
+    system.mount("/run", "tmpfs", "tmpfs", "0:20")
+    system.mount("/", "ext4", "/dev/loop0", "7:0")
+    assert "/run/host/root.img" in describe("/", system).unknown[0]
+
+
+def test_an_iscsi_disk_asks_for_the_initiator_and_the_card() -> None:
+    stack = describe("/", iscsi())
+    assert asked(stack, "block:sda") == {"iscsi_tcp"}
+    assert "net:eth0" in stack.layer("block:sda").on
+    assert stack.layer("net:eth0").fact("protocol") == "iSCSI"
+    assert asked(stack, "bus:/sys/devices/pci0000:00/0000:00:03.0") == {"pci:v8086"}
 
 
 def test_an_nfs_root_stands_on_the_card_that_reaches_the_server() -> None:
