@@ -20,6 +20,9 @@ from initpy.core.timers import Timer
 
 # People are asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
+# And while its device is not there they are not asked at once: with the disks that come meanwhile
+# there may be the volume that holds it, whose passphrase is the one that people know.
+ABSENT_SECONDS = 2.0
 HEADERS = "/run/initpy/headers"
 # A device with one of these holds another layer: its key files are on a device above it.
 LAYERS = ("crypto", "raid")
@@ -43,6 +46,7 @@ class Fetching:
     stage: Stage = Stage.ABSENT
     number: int = 0  # of the last Fetch
     source: str = ""  # kernel name of the device that it was read from
+    waited: bool = False  # for its device, before people are asked
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None
     path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
@@ -82,9 +86,12 @@ class Sources:
                           key.offset, key.size)  # fmt: skip
             self._begin(state, instance, found, fetch, device.name)
             state.report(f"{name}: {key} is read", detail=True)
-        elif found.stage is Stage.ABSENT and key.timeout and not found.number:
+        elif found.stage is Stage.ABSENT and not found.number:
+            if not found.waited:
+                found.waited = True
+                state.timers.start(Timer.PATIENCE, instance.key, state.now + ABSENT_SECONDS)
             timer = Timer.ABSENT, instance.key
-            if not state.timers.armed(*timer):
+            if key.timeout and not state.timers.armed(*timer):
                 state.timers.start(*timer, state.now + key.timeout)
         return found
 

@@ -164,7 +164,8 @@ class Unlocker:
         """Nothing else is left: queue for the prompt, unless people are out of tries."""
         memo = self.of(instance)
         if state.timers.armed(Timer.PATIENCE, instance.key):
-            instance.reason = f"{volume.key} is being read"
+            absent = any(True for _ in self.sources.missing(instance))
+            instance.reason = f"{volume.key} {'may come yet' if absent else 'is being read'}"
         elif volume.tries and memo.wrong >= volume.tries:
             instance.failures = instance.definition.tries
             plural = "s" if memo.wrong > 1 else ""

@@ -59,6 +59,7 @@ def test_r10_a_key_on_a_device_that_is_there_opens_without_asking() -> None:
 def test_r11_a_key_device_plugged_in_at_the_prompt_unlocks_and_withdraws_it() -> None:
     desk = desk_with(volume())
     desk.see(luks("vda"))
+    desk.wait(3)
     assert len(desk.asked()) == 1
     assert "/root.key on LABEL=stick" in desk.reports()
     desk.see(filesystem("sda", "stick"), at=15)
@@ -67,6 +68,16 @@ def test_r11_a_key_device_plugged_in_at_the_prompt_unlocks_and_withdraws_it() ->
     unlocked(desk)
     [(_, withdrawn)] = desk.actions(Withdraw)
     assert "the key file /root.key on LABEL=stick" in str(withdrawn)
+
+
+def test_r10_people_are_asked_for_the_volume_that_may_hold_the_key_of_another() -> None:
+    keys = VolumeSpec(DeviceSpec(Naming.UUID, "u-2"), "keys")
+    desk = Desk(settings(volumes=(volume(), keys)))
+    desk.see(luks("vda"))
+    assert desk.asked() == []  # the disk with its key may be the next one
+    desk.see(luks("vdb", "u-2"))
+    [prompt] = desk.asked()
+    assert prompt.job == "luks-open@vdb"
 
 
 def test_r11_a_wrong_key_is_said_and_the_prompt_stays() -> None:
@@ -144,6 +155,7 @@ def test_a_stick_that_hangs_delays_the_prompt_by_seconds() -> None:
 def test_what_is_typed_while_a_key_is_tried_is_not_lost() -> None:
     desk = desk_with(volume())
     desk.see(luks("vda"))
+    desk.wait(3)
     desk.see(filesystem("sda", "stick"), at=15)
     read(desk)
     desk.answer("typed")
@@ -158,6 +170,7 @@ def test_what_is_typed_while_a_key_is_tried_is_not_lost() -> None:
 def test_r14_what_was_typed_in_vain_and_a_key_that_comes_late_are_wiped() -> None:
     desk = desk_with(volume())
     desk.see(luks("vda"))
+    desk.wait(3)
     desk.see(filesystem("sda", "stick"), at=15)
     desk.answer("typed")
     unlocked(desk)
@@ -168,6 +181,7 @@ def test_r14_what_was_typed_in_vain_and_a_key_that_comes_late_are_wiped() -> Non
 def test_r11_a_key_opens_what_people_gave_up() -> None:
     desk = desk_with(volume(tries=1))
     desk.see(luks("vda"))
+    desk.wait(3)
     desk.answer("wrong")
     desk.end("luks-open@vda", status=2)
     assert len(desk.asked()) == 1
