@@ -242,6 +242,10 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"
+    if layer.default:
+        yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
+        yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"
+        yield "umount /mnt"
     yield from _spoil(layer.left, devices)
     if layer.name:
         writer.devices[layer.name] = devices

@@ -17,6 +17,7 @@ class Outcome(StrEnum):
     SHELL = "shell"  # a shell in the initramfs
     REBOOTED = "rebooted"
     POWEROFF = "poweroff"  # without the real init having run
+    HALTED = "halted"  # the machine stands still, as rd.emergency=halt asks for
     PANICKED = "panicked"  # never expected by a scenario of ours, but it must have a name
     NOTHING = "nothing"  # none of these within the time allowed
 
@@ -107,6 +108,7 @@ class Layer:
     programs: tuple[str, ...] = ()  # further programs there, with their libraries
     profile: str = ""  # of a btrfs over several devices
     subvolume: str = ""  # of a btrfs: where what it holds is
+    default: bool = False  # that subvolume is what is mounted when none is named
     header: str = ""  # where a detached LUKS header is: a disk, or "file system:/path"
     argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: pbkdf2, cheap
 

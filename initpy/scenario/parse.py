@@ -166,6 +166,7 @@ def _layers(
             programs=table.strings("programs"),
             profile=table.choice("profile", PROFILES, ""),
             subvolume=table.string("subvolume", ""),
+            default=table.boolean("default", False),
             header=_header(table, free, layers),
             argon2=_argon2(table),
         )
@@ -247,6 +248,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("holds", "root, usr or files on a file system only")
     if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
+    if layer.default and not layer.subvolume:
+        raise table.wrong("default", "`subvolume` to name the one that is the default")
     if layer.kind == "squashfs" and layer.holds != "root":
         raise table.wrong("holds", "root, as a squashfs is never empty here")
     if layer.kind == "file" and layer.size is None:

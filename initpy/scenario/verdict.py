@@ -11,6 +11,7 @@ from initpy.scenario.model import Expectation, Outcome
 
 REAL_INIT = "INITPY-LAB real init started"
 _DONE = "INITPY-LAB done"
+_HALTED = "reboot: System halted"  # the kernel's last line (kernel/reboot.c)
 _PANIC = "Kernel panic - not syncing"
 _FAILURE = "the root device has not turned up"
 _SHELL = re.compile(r"^\(initramfs\) # ", re.MULTILINE)
@@ -63,6 +64,8 @@ def outcome_of(seen: Observation) -> Outcome:
         return Outcome.PANICKED
     if REAL_INIT in seen.text and (_DONE in seen.text or _DONE in seen.channel):
         return Outcome.BOOTED
+    if _HALTED in seen.text:
+        return Outcome.HALTED
     if seen.ended is not None:
         by_reason = {"guest-reset": Outcome.REBOOTED, "guest-shutdown": Outcome.POWEROFF}
         return by_reason.get(seen.ended, Outcome.NOTHING)

@@ -108,6 +108,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("argon2", argon2, ""),
         *_pair("profile", layer.profile, ""),
         *_pair("subvolume", layer.subvolume, ""),
+        *_pair("default", layer.default, False),
         *_pair("holds", layer.holds, ""),
         *_pair("programs", layer.programs, ()),
     ]

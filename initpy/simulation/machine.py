@@ -142,7 +142,10 @@ class Machine:
 
     def end(self, how: str) -> None:
         """The machine restarts or is switched off."""
-        self.ended = {"reboot": "guest-reset"}.get(how, "guest-shutdown")
+        self.ended = {"reboot": "guest-reset", "halt": "halted"}.get(how, "guest-shutdown")
+        if how == "halt":
+            now = self.world.now
+            self.world.terminals.kernel(f"[{now:12.6f}] reboot: System halted\n")
 
     def hand_over(self, engine: Engine, root: str, init: str) -> None:
         """Everything ends but storage daemons; the real init runs."""

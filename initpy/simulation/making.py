@@ -29,6 +29,7 @@ CONTAINERS = ("imsm", "ddf")
 LINUX_TYPE = "0fc63daf-8483-4772-8e79-3d69d8477de4"  # sfdisk(8), "Linux filesystem"
 EXTENT = 4 << 20  # vgcreate(8), the default
 LUKS_DATA_AT = 16 << 20
+FIRST_SLOT = 3  # of disks: behind the source of random numbers
 FIRST_SECTOR = 2048  # of the first partition, as sfdisk aligns it
 # What deriving a key takes with the cheap parameters of the tests, in seconds; and of argon2id for
 # each pass over a GiB.
@@ -61,14 +62,16 @@ class _Maker:
         self._keys = dict(scenario.files)
         self._arrays = 0
         shared = {disk.path_of for disk in scenario.disks} - {""}
+        plain = all(disk.bus == "virtio" and disk.present for disk in scenario.disks)
         for disk in scenario.disks:
             place = self._places[disk.path_of] if disk.path_of else Place(disk.name, disk.size)
             self._places[disk.name] = place
             if not disk.image:
                 serial = disk.path_of or disk.name
                 wwn = WWN if serial in shared else ""
+                slot = FIRST_SLOT + len(self.made.disks) if plain else 0
                 self.made.disks[disk.name] = DiskPlan(
-                    disk.name, place, disk.bus, disk.present, serial, wwn
+                    disk.name, place, disk.bus, disk.present, serial, wwn, slot
                 )
         for layer in scenario.layers:
             self._layer(layer)
@@ -258,6 +261,7 @@ class _Maker:
             files=dict(layer.files),
             on=on,
             subvolume=layer.subvolume,
+            default=layer.default,
             profile=layer.profile,
             left=layer.left,
         )

@@ -125,6 +125,10 @@ def _mounted(world: World, source: str, target: str, kind: str, options: tuple[s
     shown += [each for each in rest if each not in subvolume]
     if kind == "btrfs":
         path = subvolume[0].removeprefix("subvol=").strip("/") if subvolume else ""
+        block = world.at(source)
+        system = block.place.content if block is not None and block.place is not None else None
+        if not subvolume and isinstance(system, FileSystem) and system.default:
+            path = system.subvolume
         shown.append(f"subvol=/{path}")
     world.mounts[target] = MountPoint(source, kind, ",".join(shown))
 

@@ -32,6 +32,7 @@ class DiskPlan:
     present: bool
     serial: str
     wwn: str = ""  # of a disk with several paths
+    slot: int = 0  # of the PCI bus, where the machine has nothing but such disks; 0: not modelled
     probed: tuple[Mapping[str, str], frozenset[str]] | None = None
 
 
@@ -46,6 +47,7 @@ class FileSystem:
     files: Mapping[str, str]
     on: tuple[Place, ...]
     subvolume: str = ""
+    default: bool = False  # that subvolume is mounted when none is named
     profile: str = ""
     left: str = ""  # with "errors" that a check mends, or "spoilt" so that it asks a person
     images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system

@@ -121,7 +121,11 @@ def identity(disk: DiskPlan) -> Found:
             known = {"ID_SERIAL": full, "ID_SERIAL_SHORT": serial, "ID_BUS": bus,
                      "ID_MODEL": "QEMU_HARDDISK"}  # fmt: skip
             links = [f"{bus}-{full}"]
-        disk.probed = known, frozenset(f"/dev/disk/by-id/{each}" for each in links)
+        found = {f"/dev/disk/by-id/{each}" for each in links}
+        if disk.slot:
+            place = f"pci-0000:00:{disk.slot:02x}.0"
+            found |= {f"/dev/disk/by-path/{each}{place}" for each in ("", "virtio-")}
+        disk.probed = known, frozenset(found)
     return disk.probed
 
 

@@ -131,3 +131,8 @@ def test_r14_a_secret_that_can_be_read_anywhere_is_a_reason() -> None:
     assert "in the console" in console
     [journal] = leaks(("sesame",), Observation("", '{"secret": "sesame"}'))
     assert "in the journal" in journal
+
+
+def test_a_machine_that_stands_still_has_halted() -> None:
+    seen = Observation("initpy: the boot has failed: halt now\n[    9.1] reboot: System halted\n")
+    assert outcome_of(seen) is Outcome.HALTED
