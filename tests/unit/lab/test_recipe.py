@@ -1,8 +1,10 @@
 """Recipes become scripts for the real tools; what may hold blanks or quotes is quoted."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,29 @@ def test_the_cost_of_key_derivation_is_nothing_unless_a_scenario_wants_it() -> N
     words = "--pbkdf argon2id --pbkdf-parallel 1 --pbkdf-memory 262144 --pbkdf-force-iterations 4"
     assert words in script(recipe(layer), "")
     assert "--pbkdf pbkdf2" in script(recipe(replace(layer, argon2=None)), "")
+
+
+@pytest.mark.skipif(shutil.which("debugfs") is None, reason="debugfs is not installed")
+@pytest.mark.parametrize(("left", "preened"), [("errors", 1), ("spoilt", 4)])
+def test_r19_a_file_system_is_left_with_errors_of_the_kind_that_is_asked_for(
+    tmp_path: Path, left: str, preened: int
+) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"")
+    os.truncate(disk, 1 << 24)
+    found = recipe(Layer("ext4", "", ("a",), label="x", left=left))
+    lines = script(found, "").replace('"$(disk a)"', str(disk))
+    system = tmp_path / "os-release"
+    system.write_text("ID=test\n")
+    lines = lines.replace("/lab/system/etc/os-release", str(system))
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
+    subprocess.run(["sh", "-e", "-c", lines], check=True, env={"PATH": path}, capture_output=True)
+    check = subprocess.run(["e2fsck", "-a", disk], env={"PATH": path}, capture_output=True)
+    assert check.returncode == preened
+    repair = subprocess.run(["e2fsck", "-y", disk], env={"PATH": path}, capture_output=True)
+    assert repair.returncode in (0, 1)
+
+
+def test_a_default_subvolume_is_made_the_default() -> None:
+    layer = Layer("btrfs", "", ("a",), holds="root", subvolume="current", default=True)
+    assert "btrfs subvolume set-default /mnt/current" in script(recipe(layer), "")
