@@ -164,6 +164,12 @@ def as_device(found: "pyudev.Device") -> Device:
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
         # udev says nothing of a partition table where it has found a superblock.
         properties["partitions"] = parts
+    if properties.get("ID_FS_VERSION") == "0.90.0" and not is_array:
+        from initpy.runtime import oldraid  # seldom needed
+
+        with contextlib.suppress(OSError):
+            if version := oldraid.own_metadata(found.device_node):
+                properties["INITPY_MD_METADATA"] = version
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
         with contextlib.suppress(OSError), open(f"{FOREIGN}{found.sys_name}") as file:

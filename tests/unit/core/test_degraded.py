@@ -323,3 +323,13 @@ def test_r5_an_engine_that_is_started_again_knows_what_is_foreign() -> None:
     second.wait(200)
 
     assert second.runs("md-start@md127") == []
+
+
+def test_r4_a_disk_with_the_superblock_of_an_array_on_its_array_is_added_by_its_own() -> None:
+    desk = Desk()
+    desk.see(member("vda")._replace(properties={
+        **member("vda").properties, "ID_FS_VERSION": "0.90.0", "INITPY_MD_METADATA": "1.2",
+    }))  # fmt: skip
+    [run] = desk.runs("md-member-below@vda")
+    assert "--metadata=1.2" in run.argv
+    assert desk.runs("md-member@vda") == []

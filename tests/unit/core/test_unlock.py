@@ -98,6 +98,7 @@ def key_tool_killed() -> Desk:
     """The tool is killed that tries the key, while the prompt is up: it is tried again."""
     desk = desk_with(volume())
     desk.see(luks("vda"), filesystem("sda", "other"), at=1)
+    desk.wait(4)
     desk.see(filesystem("sda", "stick"), at=15)
     read(desk)
     desk.end("luks-open@vda", status=-9)
