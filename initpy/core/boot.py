@@ -34,7 +34,7 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
-from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.instance import Instance, JobState, Stimulus, name_of
 from initpy.core.running import (
     crowded,
     ended,
@@ -71,10 +71,12 @@ class Boot:
         self._unlocker = Unlocker()
         self._lvm: Groups | None = None
         self._armed: float | None = None
-        self._index: dict[tuple[str, str | None], list[JobDefinition]] = {}
+        self._told: dict[str, Device] = {}  # the devices as the events told them
+        # Property -> its value, or None for any -> the jobs to look at.
+        self._index: dict[str, dict[str | None, list[JobDefinition]]] = {}
         for job in self._jobs:
-            for key in job.match.index_keys():
-                self._index.setdefault(key, []).append(job)
+            for key, value in job.match.index_keys():
+                self._index.setdefault(key, {}).setdefault(value, []).append(job)
         self._steps: dict[Strategy, Callable[[State, Instance], None]] = {
             Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,
@@ -109,6 +111,8 @@ class Boot:
         """Take an event at time `now` (seconds, never going back); return what is to be done."""
         state = self._state
         state.now = max(now, state.now)
+        if isinstance(event, DeviceChanged) and self._says_nothing_new(event.device):
+            return ()
         self._take(event)
         self._settle()
         failing.tell_clocks(state)
@@ -118,6 +122,14 @@ class Boot:
             self._armed = armed
             actions += (Arm(armed),)
         return actions
+
+    def _says_nothing_new(self, device: Device) -> bool:
+        """True where the rules have come to rest with just this device, and no time is due.
+
+        Devices are told again and again: whenever a tool has ended that worked on them.
+        """
+        due = self._armed is not None and self._armed <= self._state.now
+        return not due and self._told.get(device.name) == device
 
     def _group_step(self, state: State, instance: Instance) -> None:
         if self._lvm is None:
@@ -206,6 +218,7 @@ class Boot:
 
     def _device_changed(self, device: Device) -> None:
         state = self._state
+        self._told[device.name] = device
         before = state.devices.get(device.name)
         state.devices.update(device)
         self._look_at_all(roles.refresh(state, device.name))
@@ -225,7 +238,10 @@ class Boot:
         if device is None:
             return
         for key, value in device.properties.items():
-            for job in (*self._index.get((key, value), ()), *self._index.get((key, None), ())):
+            by_value = self._index.get(key)
+            if by_value is None:
+                continue
+            for job in (*by_value.get(value, ()), *by_value.get(None, ())):
                 if job.match.accepts(device.properties):
                     self._instance(job, name)
         state.touch_all(state.by_subject.get(name, ()))
@@ -244,6 +260,7 @@ class Boot:
 
     def _device_removed(self, name: str) -> None:
         state = self._state
+        self._told.pop(name, None)
         before = state.devices.get(name)
         state.devices.remove(name)
         if self._lvm is not None:
@@ -265,9 +282,9 @@ class Boot:
 
     def _instance(self, job: JobDefinition, subject: str | None) -> None:
         state = self._state
-        instance = Instance(job, subject, since=state.now)
-        if instance.key in state.instances:
+        if name_of(job, subject) in state.instances:
             return
+        instance = Instance(job, subject, since=state.now)
         state.instances[instance.key] = instance
         if job.reveals:
             state.revealing.append(instance)

@@ -89,6 +89,11 @@ class IllegalTransitionError(Exception):
     """A stimulus that the present state has no transition for: a bug of ours."""
 
 
+def name_of(job: JobDefinition, subject: str | None) -> str:
+    """The key of a job's instance on this subject."""
+    return job.name if job.once or subject is None else f"{job.name}@{subject}"
+
+
 @dataclass(slots=True)
 class Instance:
     """One job on one subject (`subject` None: on the boot itself)."""
@@ -106,9 +111,7 @@ class Instance:
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
 
     def __post_init__(self) -> None:
-        name = self.definition.name
-        alone = self.definition.once or self.subject is None
-        self.key = name if alone else f"{name}@{self.subject}"
+        self.key = name_of(self.definition, self.subject)
 
     @property
     def busy(self) -> bool:
