@@ -58,10 +58,26 @@ GROUPS = (Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
 STEP_LIMIT = 10_000
 
 
+# Property -> its value, or None for any -> the jobs to look at.
+Index = dict[str, dict[str | None, list[JobDefinition]]]
+
+
+def index_of(jobs: Iterable[JobDefinition]) -> Index:
+    """By which properties of a device the jobs that may act on it are found."""
+    index: Index = {}
+    for job in jobs:
+        for key, value in job.match.index_keys():
+            index.setdefault(key, {}).setdefault(value, []).append(job)
+    return index
+
+
 class Boot:
     """The state machine of one boot; pure: no clock, no files, no processes."""
 
-    def __init__(self, settings: Settings, jobs: Iterable[JobDefinition]) -> None:
+    def __init__(
+        self, settings: Settings, jobs: Iterable[JobDefinition], index: Index | None = None
+    ) -> None:
+        """`index`: of just these jobs, for those who make many boots."""
         self._jobs = tuple(jobs)
         keys = frozenset(key for job in self._jobs for key in job.success.device or {})
         keys |= frozenset(roles.indexed(settings.root))
@@ -72,11 +88,7 @@ class Boot:
         self._lvm: Groups | None = None
         self._armed: float | None = None
         self._told: dict[str, Device] = {}  # the devices as the events told them
-        # Property -> its value, or None for any -> the jobs to look at.
-        self._index: dict[str, dict[str | None, list[JobDefinition]]] = {}
-        for job in self._jobs:
-            for key, value in job.match.index_keys():
-                self._index.setdefault(key, {}).setdefault(value, []).append(job)
+        self._index = index_of(self._jobs) if index is None else index
         self._steps: dict[Strategy, Callable[[State, Instance], None]] = {
             Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,

@@ -17,6 +17,7 @@ import enum
 from dataclasses import dataclass, field
 
 from initpy.core.definitions import JobDefinition
+from initpy.core.devices import Device
 
 
 class JobState(enum.Enum):
@@ -108,6 +109,8 @@ class Instance:
     failures: int = 0
     succeeded: bool = False  # the last run ended with status 0
     published: bool = False
+    seen: Device | None = None  # the subject when it was last compared with the job's match,
+    fits: bool = False  # and what came of it
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
 
     def __post_init__(self) -> None:

@@ -18,7 +18,11 @@ def matches(state: State, instance: Instance) -> bool:
     if instance.subject is None:
         return True
     device = state.device(instance)
-    return device is not None and instance.definition.match.accepts(device.properties)
+    if device is not instance.seen:  # a device that has changed is another value
+        instance.seen = device
+        found = device is not None and instance.definition.match.accepts(device.properties)
+        instance.fits = found
+    return instance.fits
 
 
 # Where a fact that shows by itself makes the job unnecessary, and a subject that no longer
@@ -28,6 +32,8 @@ IDLE = (JobState.WAITING, JobState.READY, JobState.FAILED, JobState.SKIPPED)
 
 def settle(state: State, instance: Instance) -> bool:
     """Apply the first rule of the present state that applies; False when none does."""
+    if instance.state is JobState.RUNNING:  # its end is an event
+        return False
     fact, applies = state.holds_true(instance), matches(state, instance)
     match instance.state:
         case each if each in IDLE and fact:

@@ -68,7 +68,9 @@ class Engine:
         self.number = number
         self.frozen = False
         settings = machine.prepared.settings
-        self.boot = Boot(settings, machine.jobs)
+        prepared = machine.prepared
+        index = prepared.index if machine.jobs is prepared.jobs else None
+        self.boot = Boot(settings, machine.jobs, index)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
         self._asking: str | None = None

@@ -25,6 +25,7 @@ class Stage:
         self._machine = machine
         self.director = Director(machine.world.scenario)
         self._seen = -1
+        self._idle = False  # nobody has anything left to do
         self._due: float | None = None
         self.acts: list[tuple[float, str]] = []  # what was done, and when
         self._commands: list[str] = []  # what was typed in shells
@@ -37,14 +38,15 @@ class Stage:
             self._attend()
         version = world.terminals.version
         due = self._due is not None and world.agenda.now >= self._due
-        if (version == self._seen and not due) or not self.director.waiting:
+        if self._idle or (version == self._seen and not due):
             return
         self._seen = version
         for act in self.director.advance(world.terminals.first.text, world.agenda.now):
             self.acts.append((world.agenda.now, in_words(act)))
             self._do(act)
-        self._due = self.director.due
-        if self._due is not None:
+        self._idle = not self.director.waiting
+        before, self._due = self._due, self.director.due
+        if self._due is not None and self._due != before:
             world.agenda.at(self._due, self.look)
 
     def _do(self, act: Act) -> None:

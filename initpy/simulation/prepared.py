@@ -9,6 +9,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file
 from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
+from initpy.core.boot import Index, index_of
 from initpy.core.definitions import JobDefinition
 from initpy.core.settings import DeviceSpec, Naming, Settings
 from initpy.scenario.model import Scenario
@@ -29,6 +30,7 @@ class Prepared:
     problems: tuple[InputError, ...]
     disks: Disks
     without: frozenset[str]  # drivers that the image lacks
+    index: Index  # of the jobs
 
 
 @functools.lru_cache(maxsize=32)
@@ -42,7 +44,12 @@ def prepare(scenario: Scenario) -> Prepared:
     problems = list(wrong)
     jobs = _jobs(scenario, problems)
     return Prepared(
-        settings, jobs, tuple(problems), make_disks(scenario), frozenset(scenario.variant.without)
+        settings,
+        jobs,
+        tuple(problems),
+        make_disks(scenario),
+        frozenset(scenario.variant.without),
+        index_of(jobs),
     )
 
 
