@@ -31,8 +31,9 @@ Exit status, with --all that of the first kernel that failed:
   3    what the root stands on, or whether the image boots it, could not be found out
   4    a program that building takes is not installed
   5    there is no room for the image; 6 another run is at it (with --no-wait)
-  77   this root cannot be booted with what is there now; nothing was installed
-  130, 143   interrupted
+  77   this root cannot be booted with what is there now, or the kernel lacks a module
+       that the image must have; nothing was installed
+  130, 143, 129   interrupted by SIGINT, SIGTERM, SIGHUP
 """
 
 import argparse

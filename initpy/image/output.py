@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initpy.image.compress import NONE, open_sink
 from initpy.image.cpio import write_archive
-from initpy.image.place import FULL, Claim, NoSpaceError, Waiting, claim
+from initpy.image.place import FULL, Claim, NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
 
@@ -16,27 +16,6 @@ CHUNK = 1 << 20
 
 # The generic image is 73 MB, and 17 with xz.
 BEST_RATIO = 5
-
-
-def write_image(
-    tree: Tree,
-    output: Path,
-    compression: str,
-    level: int | None,
-    mtime: int,
-    early: bytes = b"",
-    waiting: Waiting | None = None,
-) -> int:
-    """Write the tree to `output`, replacing an older image in one step; returns the size.
-
-    `early` is a whole archive that comes first, as it is. While another run
-    writes the same image, `waiting` is told and this one waits.
-    Raises InputError, ToolError or NoSpaceError; an older image then stays.
-    """
-    with claim(output, waiting or (lambda _: None)) as place:
-        write_content(place, tree, compression, level, mtime, early)
-        place.put_in_place(image_mode(tree))
-    return output.stat().st_size
 
 
 def write_content(

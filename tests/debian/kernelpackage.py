@@ -1,16 +1,13 @@
 """A kernel package made up for a test, with maintainer scripts as Debian's kernels have them."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from chroot import Chroot
+from fake_modules import relocatable
 
 from initpy.image.needs import gather, load_jobs
 from initpy.image.recipe import project_folder
-
-sys.path.append(str(Path(__file__).parents[1] / "unit/image"))
-from fake_modules import relocatable
 
 VERSION = "9.9-test"
 

@@ -64,7 +64,16 @@ def test_the_example_is_right_and_names_every_key() -> None:
     text = path.read_text()
     assert parse_image_config(str(path), text) == ImageConfig()
     keys = [line[2:] for line in text.splitlines() if line.startswith("# ") and " = " in line]
-    there = "\n".join(keys).replace("/etc/crypttab", "/etc/passwd")  # which every system has
+    there = "\n".join(keys)
+    for path_there in ("/etc/crypttab", "/etc/initpy/stack.json"):
+        there = there.replace(path_there, "/etc/passwd")  # which every system has
     shown = parse_image_config(str(path), there)
     unsaid = [name for name in ImageConfig.__dataclass_fields__ if not getattr(shown, name)]
     assert unsaid == []
+
+
+def test_an_output_is_another_for_each_kernel() -> None:
+    assert parse_image_config("x", 'output = "/boot/i-{kernel}"').output == "/boot/i-{kernel}"
+    for wrong in ("/boot/initrd.img", "initrd-{kernel}"):
+        with pytest.raises(InputError, match=r"x:1: output: .* \{kernel\} in it"):
+            parse_image_config("x", f'output = "{wrong}"')

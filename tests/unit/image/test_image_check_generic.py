@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_system import FakeSystem, nested, virtio_disk
+from writing import write_image
 
 from initpy.cli import main
 from initpy.cli.check import as_json
@@ -21,7 +22,6 @@ from initpy.image.check import archive_of, prove
 from initpy.image.kmod import read_index
 from initpy.image.layers import Kind, Stack
 from initpy.image.moduletree import module_name, packed
-from initpy.image.output import write_image
 from initpy.image.proof import Proof, Verdict
 from initpy.image.recipe import load_recipe
 from initpy.image.stack import describe

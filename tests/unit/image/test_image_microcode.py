@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from writing import write_image
 
 from initpy.config.errors import InputError
 from initpy.image.archive import read_archive
 from initpy.image.microcode import FOLDER, Microcode, Processor, segment, this_processor
-from initpy.image.output import write_image
 from initpy.image.tree import File, Tree
 
 INTEL = b"\1\0\0\0" + b"\0" * 1020

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from writing import write_image
 
 from initpy.config.errors import InputError
 from initpy.image.compress import METHODS, check_method
-from initpy.image.output import write_image
 from initpy.image.place import NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree

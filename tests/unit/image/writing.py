@@ -1,0 +1,17 @@
+"""An image written as a build does when all is collected."""
+
+from pathlib import Path
+
+from initpy.image.output import image_mode, write_content
+from initpy.image.place import claim
+from initpy.image.tree import Tree
+
+
+def write_image(
+    tree: Tree, output: Path, method: str, level: int | None, mtime: int, early: bytes = b""
+) -> int:
+    """Write the tree to `output`; returns the size."""
+    with claim(output) as place:
+        write_content(place, tree, method, level, mtime, early)
+        place.put_in_place(image_mode(tree))
+    return output.stat().st_size
