@@ -4,7 +4,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-prefix="$1"
+prefix="${1:?}"
 destdir="${2:-}"
 library="$prefix/lib/initpy"
 command="$prefix/bin/initpy"
@@ -17,7 +17,7 @@ put() {
     mv -f "$destdir$3.new" "$destdir$3"
 }
 
-rm -rf "${destdir:?}$library"
+rm -rf "$destdir${library:?}"
 find initpy jobs rules build -type f ! -name '*.pyc' ! -path 'build/debian/*' \
     ! -path 'build/kernel-install/*' ! -name '*.sh' | while read -r file; do
     mkdir -p "$destdir$library/$(dirname "$file")"

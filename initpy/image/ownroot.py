@@ -13,8 +13,11 @@ from pathlib import Path
 
 from initpy.image.stack import Kind, Stack, StackError, describe
 
-# Left in a container by systemd-nspawn and LXC, podman, docker.
-CONTAINER_MARKS = ("/run/systemd/container", "/run/.containerenv", "/.dockerenv")
+# Left in a container by systemd-nspawn and LXC, and by podman.
+CONTAINER_MARKS = ("/run/systemd/container", "/run/.containerenv")
+# By docker; but a machine's disk that was filled from a container's has it as well.
+PERHAPS_CONTAINER = "/.dockerenv"
+CONTAINER = "a container"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def find_target(
     if spec is not None:
         return Target(described(spec))
     inside = (place or elsewhere)()
-    if inside == "a container":
+    if inside == CONTAINER:
         return Target(None, "this is a container, whose root no image boots")
     try:
         stack = described("/")
@@ -58,7 +61,9 @@ def find_target(
 def elsewhere(root: Path = Path("/")) -> str | None:
     """What this process is in, if it does not see the machine as its init does."""
     if any((root / mark.lstrip("/")).exists() for mark in CONTAINER_MARKS):
-        return "a container"
+        return CONTAINER
+    if (root / PERHAPS_CONTAINER.lstrip("/")).exists():
+        return "perhaps a container"
     first = root / "proc/1"
     if not first.exists():
         return "a chroot without /proc"

@@ -5,6 +5,7 @@ process does, whatever ends that: nothing is left mounted.
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,15 +111,9 @@ def opened(work: Path) -> Iterator[Chroot]:
         assert holder.stdin is not None and holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
         chroot = Chroot(holder.pid, mounts / "root", shared)
-        target = shared / "initpy"
-        subprocess.run(
-            ["make", "-s", "install", f"DESTDIR={target}"],
-            cwd=PROJECT,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            # Not what a calling make has set.
-            env={"PATH": os.environ["PATH"]},
-        )
-        chroot.run("cp", "-a", "/mnt/initpy/.", "/")
+        for name in ("initpy", "jobs", "rules", "build"):
+            bytecode = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROJECT / name, shared / "checkout" / name, ignore=bytecode)
+        chroot.run("/mnt/checkout/build/install.sh", "/usr/local")
         yield chroot
         holder.stdin.close()

@@ -1,12 +1,13 @@
 """Kernel packages come and go by the real dpkg, with the hooks of `make install` (R29)."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chroot import Chroot, for_one_test
+from chroot import PROJECT, Chroot, for_one_test
 from kernelpackage import VERSION, add_module, make_package
 from rootstack import EXT4_ON_VIRTIO, QUICK
 
@@ -114,6 +115,19 @@ def test_beside_initramfs_tools_a_failure_is_a_warning(chroot: Chroot, tmp_path:
     assert "initramfs-tools makes its own" in done.output + done.errors
     assert state(chroot) == "installed"
     assert chroot.names("/boot") == [f"initrd.img-{VERSION}", "menu", f"vmlinuz-{VERSION}"]
+
+
+def test_make_install_and_uninstall(tmp_path: Path) -> None:
+    for target in ("install", "install", "uninstall"):
+        command = ["make", "-s", target, f"DESTDIR={tmp_path}/sys tem", "PREFIX=/opt/x"]
+        environment = {"PATH": os.environ["PATH"]}  # not what a calling make has set
+        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, env=environment)
+        files = [path for path in tmp_path.rglob("*") if not path.is_dir()]
+        if target == "install":
+            hooks = [path for path in files if "@" in path.name or "/opt/x" not in str(path)]
+            assert len(hooks) == 5
+            assert all("'/opt/x/bin/initpy'" in path.read_text() for path in hooks)
+    assert files == []
 
 
 def test_hooks_of_a_removed_initpy_are_no_hindrance(chroot: Chroot, tmp_path: Path) -> None:

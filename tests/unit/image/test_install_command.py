@@ -189,4 +189,13 @@ def test_containers_are_known_by_what_their_makers_leave(tmp_path: Path) -> None
     (tmp_path / "proc/1/root").symlink_to("/")
     assert elsewhere(tmp_path) == "a chroot"
     (tmp_path / ".dockerenv").touch()
+    assert elsewhere(tmp_path) == "perhaps a container"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.containerenv").touch()
     assert elsewhere(tmp_path) == "a container"
+
+
+def test_what_a_disk_has_left_of_a_container_does_not_spare_it_the_proof() -> None:
+    own = stack(Kind.DISK)
+    assert find_target(place=lambda: "perhaps a container", described=lambda _: own).stack is own
+    assert find_target(place=lambda: "perhaps a container", described=unseen).stack is None
