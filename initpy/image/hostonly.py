@@ -15,6 +15,8 @@ from initpy.image.missing import Missing
 
 # Properties that the engine sets at boot (docs/boot.md): a running system does not know them.
 MARK = "INITPY_"
+# Where the kernel has the drivers of chips that compute ciphers.
+ACCELERATORS = "kernel/drivers/crypto/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,36 @@ def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
     missing: list[Missing] = []
     for layer in stack.layers:
         for ask in layer.asks:
-            names = _known(ask, index)
-            wanted += (Want(name, layer.name) for name in names)
-            if not names and (ask.using or not ask.works):
+            modules = _serving(ask, index)
+            if modules is not None:
+                chosen = _likely(modules, index, stack.in_use)
+                wanted += (Want(name, layer.name) for name in chosen)
+            elif ask.using or not ask.works:
                 hint = f"kernel {index.folder.name} has no driver of that name: {ask.why}"
                 missing.append(Missing("module", ask.names[0], layer.name, hint))
     return Drivers(tuple(dict.fromkeys(wanted)), tuple(missing))
 
 
-def _known(ask: Ask, index: ModuleIndex) -> tuple[str, ...]:
-    """The modules in use, if the kernel has them all, or the first name that it knows."""
-    if ask.using and all(index.resolve(name) is not None for name in ask.using):
-        return ask.using
-    return tuple(name for name in ask.names if index.resolve(name) is not None)[:1]
+def _serving(ask: Ask, index: ModuleIndex) -> tuple[str, ...] | None:
+    """The modules in use, if the kernel has them all, or those of the first name that it knows."""
+    using = [index.resolve(name) for name in ask.using]
+    if using and None not in using:
+        return tuple(name for names in using for name in names or ())
+    return next((found for name in ask.names if (found := index.resolve(name)) is not None), None)
+
+
+def _likely(
+    modules: tuple[str, ...], index: ModuleIndex, in_use: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Of several modules for one algorithm those in use; or else none for a chip that is not here.
+
+    `modprobe aes` fails if one of them finds no hardware.
+    """
+    if len(modules) < 2:
+        return modules
+    used = tuple(name for name in modules if name in in_use)
+    common = tuple(name for name in modules if not index.paths[name].startswith(ACCELERATORS))
+    return used or common or modules
 
 
 def arrays(stack: Stack) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from initpy.lab.benchmark import Boot, Memory
-from initpy.lab.contenders import INITPY, Contender
+from initpy.lab.contenders import INITPY, Built, Contender
 from initpy.lab.courses import Course
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
 from initpy.lab.hardships import HARDSHIPS, Trial
@@ -54,6 +54,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
                 "compression": each.built.compression if each.built else None,
                 "build_seconds": each.built.seconds if each.built else None,
                 "build_processor_seconds": each.built.processor if each.built else None,
+                "host_image_bytes": each.host.size if each.host else None,
+                "host_build_seconds": each.host.seconds if each.host else None,
             }
             for each in found.contenders
         ],
@@ -87,8 +89,15 @@ def _table(found: Comparison) -> list[list[str]]:
         )
         cells = [f"{each.middle:.2f}" if each else "" for each in starts]
         rows.append([f"before /init, {course.key}", *cells])
-    rows.append(["generic image", *(_size(each) for each in found.contenders)])
-    rows.append(["build of it", *(_build(each) for each in found.contenders)])
+    rows.append(["generic image", *(_size(each.built) for each in found.contenders)])
+    rows.append(["  build of it", *(_build(each.built) for each in found.contenders)])
+    if any(each.host for each in found.contenders):
+        # The peers look at the machine they run on, and at its root, which is none of the lab's.
+        hosts = [each.host for each in found.contenders]
+        rows.append(
+            ["image for LVM on LUKS on RAID1", *(_size(each) if each else "-" for each in hosts)]
+        )
+        rows.append(["  build of it", *(_build(each) if each else "" for each in hosts)])
     if isinstance(found.memory, Memory):
         memory = found.memory
         cell = f"{memory.init / 1e6:.1f} + {memory.engine / 1e6:.1f} MB"
@@ -134,13 +143,11 @@ def _times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}x"
 
 
-def _size(contender: Contender) -> str:
-    built = contender.built
+def _size(built: Built | None) -> str:
     return f"{built.size / 1e6:.1f} MB {built.compression}" if built else "no image"
 
 
-def _build(contender: Contender) -> str:
-    built = contender.built
+def _build(built: Built | None) -> str:
     if built is None or built.seconds is None or built.processor is None:
         return "not timed"
     return f"{built.seconds:.1f} s ({built.processor:.1f} s of processors)"

@@ -11,8 +11,9 @@ from initpy import __version__
 from initpy.config.project import PROJECT
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
+from initpy.lab.courses import NESTED
 from initpy.lab.errors import LabError, Progress
-from initpy.lab.images import image_under_test
+from initpy.lab.images import image_under_test, recorded_stack
 from initpy.lab.kernels import Kernel
 from initpy.lab.peers import PEERS, Peer, PeerSystem, outdated, peer_system
 
@@ -47,6 +48,7 @@ class Contender:
     peer: Peer | None
     built: Built | None
     trouble: str = ""
+    host: Built | None = None  # the image for one machine
 
 
 def prepare_contenders(
@@ -86,8 +88,14 @@ def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) ->
     words = [sys.executable, "-m", "initpy", "build", "--quiet", "--kernel", kernel.version]
     words += ["--modules-dir", str(kernel.modules), "--output", str(output)]
     progress(f"building the generic image of {INITPY}")
-    built = _timed(lambda: run(words, environment={"PYTHONPATH": str(PROJECT)}), output)
-    return Contender(INITPY, __version__, None, built)
+    environment = {"PYTHONPATH": str(PROJECT)}
+    built = _timed(lambda: run(words, environment=environment), output)
+    progress(f"building the image of {INITPY} for {NESTED.title} alone")
+    own, stack = folder / "initpy-host.img", folder / "stack.json"
+    stack.write_text(recorded_stack(NESTED.file.stem).to_json())
+    words += ["--output", str(own), "--host", "--stack", str(stack)]
+    host = _timed(lambda: run(words, environment=environment), own)
+    return Contender(INITPY, __version__, None, built, host=host)
 
 
 def _peer(

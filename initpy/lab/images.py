@@ -6,14 +6,18 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.build import BuildRequest, build, with_recipe
+from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
 from initpy.image.recipe import load_recipe
+from initpy.image.stack import describe
+from initpy.image.system import Recorded
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.scenario.model import Variant
+from initpy.scenario.parse import STACKS
 
 MAKER_INIT = PROJECT / "qemu" / "maker.sh"
 # Not initpy/lab and initpy/simulation: they stay on the desk.
@@ -96,6 +100,7 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         return Path(given)
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
+    roots += [STACKS / f"{variant.host}.json"] if variant.host else []
     key = tree_digest(roots, (kernel.version, tool_versions(), repr(variant)))
     kind = "lacking" if without else "initpy" if variant == GENERIC else "further"
     # What `initpy build` makes when it is given nothing but the kernel.
@@ -108,8 +113,10 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
             *(PROJECT / "jobs/extra" / f"{each}.toml" for each in variant.jobs),
         ),
     )
-    recipe = load_recipe(PROJECT / "build" / "generic.toml")
+    recipe = load_recipe(PROJECT / "build" / ("host.toml" if variant.host else "generic.toml"))
     request = with_recipe(request, recipe)
+    if variant.host:
+        request = replace(request, stack=recorded_stack(variant.host))
     if without:
         kept = tuple(name for name in request.recipe_drivers if name not in without)
         request = replace(
@@ -121,6 +128,12 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         request = replace(request, microcode=Microcode(_made_up_microcode()))
     what = f"an image without {', '.join(without)}" if without else "the image under test"
     return _cached(kind, request, what, progress)
+
+
+def recorded_stack(name: str) -> Stack:
+    """What the root of a scenario stands on, as it was recorded in its machine."""
+    text = (STACKS / f"{name}.json").read_text(encoding="utf-8")
+    return describe("/sysroot", Recorded(text, name))
 
 
 def _made_up_microcode() -> Path:

@@ -182,6 +182,9 @@ class Variant:
     jobs: tuple[str, ...] = ()  # job files of jobs/extra that it has as well
     compression: str = ""  # another than the usual one
     microcode: bool = False  # it begins with an archive of microcode
+    host: str = (
+        ""  # it is for one machine: the scenario whose root's recorded stack it is made from
+    )
 
 
 @dataclass(frozen=True, slots=True)

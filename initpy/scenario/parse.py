@@ -39,6 +39,8 @@ PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
+# What the roots of some scenarios stand on, as it was seen in their machines.
+STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -61,6 +63,9 @@ def load_scenario(path: Path) -> Scenario:
         raise image.wrong("jobs", f"names of files in {EXTRA_JOBS}, not {', '.join(unknown)}")
     compression = image.choice("compression", COMPRESSIONS, "")
     microcode = image.boolean("microcode", False)
+    host = image.string("host", "")
+    if host and not (STACKS / f"{host}.json").is_file():
+        raise image.wrong("host", f"the name of a recording in {STACKS}")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -77,7 +82,7 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits, Variant(without, jobs, compression, microcode), second,
+        slow, damages, tools, limits, Variant(without, jobs, compression, microcode, host), second,
         chance,
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ MODULES = (
     ("kernel/drivers/md/raid10.ko", "md_mod"),
     ("kernel/crypto/aes_generic.ko", ""),
     ("kernel/arch/aesni-intel.ko", ""),
+    ("kernel/drivers/crypto/padlock-aes.ko", ""),
     ("kernel/drivers/block/virtio_blk.ko", ""),
     ("kernel/drivers/virtio/virtio_pci.ko", ""),
     ("kernel/drivers/nvme/nvme.ko", ""),
@@ -35,6 +36,7 @@ alias fs-ext4 ext4
 alias md-raid1 raid1
 alias crypto-aes aes_generic
 alias crypto-aes aesni_intel
+alias crypto-aes padlock_aes
 alias virtio:d00000002v* virtio_blk
 alias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci
 alias pci:v*d*sv*sd*bc01sc08i02* nvme
@@ -98,7 +100,12 @@ def test_modules_that_were_renamed_are_found_by_their_names(tmp_path: Path) -> N
     ask = Ask(("fs-ext4",), "file system", using=("ext4_of_another_kernel",))
     top = Layer("fs:/", Kind.FILESYSTEM, "ext4", asks=(ask,))
     found = hostonly.drivers(Stack("/", "6", "x86_64", ("fs:/",), (top,)), kernel(tmp_path))
-    assert found.wanted == (Want("fs-ext4", "ext4"),)
+    assert found.wanted == (Want("ext4", "ext4"),)
+
+
+def test_of_several_for_one_algorithm_those_in_use_are_taken(tmp_path: Path) -> None:
+    stack = replace(describe("/", nested()), in_use=("aesni_intel", "ext4"))
+    assert {"aesni-intel"} == {name for name in names(kernel(tmp_path), stack) if "aes" in name}
 
 
 def test_job_files_for_the_layers_that_are_there() -> None:
