@@ -35,6 +35,9 @@ RENAME_EXCHANGE = 2
 # No room, or no more of it for this user.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+# A file system that knows no locks, as some that are served by programs.
+UNLOCKABLE = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
+
 Waiting = Callable[[str], None]
 
 
@@ -121,7 +124,8 @@ class Claim:
         # Until it is renamed the old image lies at our unfinished file's name,
         # where a waiting run would take it for one: hence the lock.
         with self.output.open("rb") as old:
-            fcntl.flock(old, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # where there are no locks nobody waits for one
+                fcntl.flock(old, fcntl.LOCK_EX)
             try:
                 exchange(self.temporary, self.output)
             except OSError as error:
@@ -223,6 +227,9 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
                     waiting(f"waiting for another run that is writing {output}")
                     told = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in UNLOCKABLE:
+                    raise
             # The other run renamed or removed it meanwhile, most likely.
             if _lies_at(handle, temporary):
                 os.ftruncate(handle, 0)
@@ -234,9 +241,13 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
 
 
 def _refuse_foreign(handle: int, path: Path) -> None:
-    """A file that someone else put there, in a folder such as /tmp, must not become our image."""
+    """A file that someone else put there, in a folder such as /tmp, must not become our image.
+
+    The folder's owner can do what he likes with it anyway; vfat's files are all his.
+    """
     found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != os.geteuid():
+    owners = (os.geteuid(), path.parent.stat().st_uid)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid not in owners:
         raise InputError("output", str(path), "a folder where nobody else puts files of this name")
 
 

@@ -1,6 +1,7 @@
 """Taking an image's place: one step, one at a time, nothing left behind (R29)."""
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -245,3 +246,29 @@ def test_vfat_decides_about_modes_itself(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fchmod", refused)
     assert put(tmp_path / "image", b"1") == ()
     assert subprocess.run(["cat", tmp_path / "image"], capture_output=True).stdout == b"1"
+
+
+def test_a_file_system_without_locks_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    put(tmp_path / "image", b"1")
+    assert names(tmp_path) == ["image"]
+
+
+def test_a_file_of_someone_else_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "sweep", lambda _: None)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    way = tmp_path / ".image.initpy-new"
+    way.touch()
+    os.chown(way, 1234, -1)
+    with pytest.raises(InputError, match="nobody else"), claim(tmp_path / "image"):
+        pass
+    os.chown(tmp_path, 1234, -1)
+    put(tmp_path / "image", b"1")
