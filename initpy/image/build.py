@@ -17,6 +17,7 @@ from initpy.image import (
     kmod,
     layout,
     leftout,
+    manifest,
     microcode,
     python,
     reduced,
@@ -71,6 +72,7 @@ class BuildRequest:
     recipe_drivers: tuple[str, ...] = ()
     recipe_without: tuple[str, ...] = ()
     recipe_programs: tuple[str, ...] = ()
+    recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, why)
     rules: Path = field(default_factory=lambda: project_folder("rules"))
     mtime: int = 0  # of everything in the image
     microcode: Microcode | None = None  # in an archive of its own, at the image's start
@@ -115,6 +117,7 @@ class _Part:
     opened: tuple[tuple[str, str], ...] = ()  # libraries opened by name, and by whom
     absent_firmware: tuple[tuple[str, str], ...] = ()
     absent_drivers: tuple[str, ...] = ()
+    wanted: tuple[kmod.Want, ...] = ()
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
@@ -126,6 +129,11 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
         recipe_drivers=tuple(name for group in recipe.drivers for name in group.take),
         recipe_without=tuple(name for group in recipe.drivers for name in group.leave),
         recipe_programs=tuple(name for group in recipe.programs for name in group.take),
+        recipe_reasons=tuple(
+            (name, group.why)
+            for group in (*recipe.drivers, *recipe.programs)
+            for name in group.take
+        ),
     )
 
 
@@ -212,6 +220,15 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         assembly.add_placed(request.files)
         if request.init is not None:
             assembly.tree.add("/init", File(request.init, 0o755), replace=True)
+        if request.python:
+            wishes = manifest.wishes(
+                needs,
+                [each for part in parts for each in part.wanted],
+                request.recipe_programs,
+                dict(request.recipe_reasons),
+                [path for _, path in request.files],
+            )
+            assembly.tree.add(manifest.PATH, manifest.pack(wishes))
         assembly.close([opened for part in parts for opened in part.opened])
     if assembly.missing:
         raise IncompleteError(assembly.missing)
@@ -294,7 +311,13 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if kept := reduced.modprobe_conf(text, names):
             entries[str(path)] = File(kept.encode(errors="surrogateescape"))
-    return _Part(entries, missing, absent_firmware=found.absent, absent_drivers=absent)
+    return _Part(
+        entries,
+        missing,
+        absent_firmware=found.absent,
+        absent_drivers=absent,
+        wanted=tuple(wanted),
+    )
 
 
 def _collect_python(needs: Needs) -> _Part:

@@ -75,7 +75,8 @@ def parse_elf(file: BinaryIO, path: Path) -> Elf | None:
     file.seek(0)
     try:
         return _parse(ELFFile(file))
-    except (ELFError, UnicodeDecodeError) as error:
+    # pyelftools checks little of what it reads: offsets and names may lead anywhere.
+    except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
 
 

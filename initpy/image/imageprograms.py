@@ -52,7 +52,7 @@ class ImagePrograms:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._libraries = Libraries(_folders(archive), ImageFiles(archive))
+        self._libraries = Libraries(search_folders(archive), ImageFiles(archive))
         self._known: dict[str, Found] = {}
 
     def find(self, name: str) -> str | None:
@@ -100,7 +100,7 @@ class ImagePrograms:
         return Found(path, "", len(closure.paths))
 
 
-def _folders(archive: Archive) -> tuple[str, ...]:
+def search_folders(archive: Archive) -> tuple[str, ...]:
     """Where ld.so looks besides its standard folders."""
     return tuple(dict.fromkeys(_search(archive)))
 

@@ -119,7 +119,11 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
     if not table.is_file():
         hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
         raise IncompleteError([Missing("file", str(table), "the kernel modules", hint)])
-    lines = [line.split(":", 1) for line in table.read_text().splitlines() if ":" in line]
+    lines = [
+        line.split(":", 1)
+        for line in table.read_text("utf-8", "replace").splitlines()
+        if ":" in line
+    ]
     paths = {module_name(path): path for path, _ in lines}
     dependencies = {
         module_name(path): tuple(module_name(needed) for needed in rest.split())
@@ -207,7 +211,7 @@ def module_name(path: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.is_file() else []
+    return path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
 
 
 def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:

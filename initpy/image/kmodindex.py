@@ -82,8 +82,13 @@ class Index:
 
     def _below(self, place: int, before: str) -> Iterator[tuple[str, str]]:
         todo = [(place, before)]
+        visited = 0
         while todo:
             place, before = todo.pop()
+            visited += 1
+            # In a tree each node is come to once, and takes a byte at least.
+            if visited > len(self._data):
+                raise InputError(self._where, "nodes that share others", "a tree")
             if not place & PLACE:
                 continue
             node = self._node(place)

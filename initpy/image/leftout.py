@@ -40,7 +40,7 @@ def table(index: ModuleIndex, chosen: Iterable[str]) -> bytes:
     if not source.is_file():
         return b""
     lines = set()
-    for line in source.read_text().splitlines():
+    for line in source.read_text("utf-8", "replace").splitlines():
         words = line.split()
         # Without a colon it is a name for people, not one that a bus gives to its devices.
         if len(words) == 3 and ":" in words[1] and canonical(words[2]) in wanted:

@@ -70,6 +70,10 @@ class ModuleTree:
         """Whether there is any alias at all: without, nothing loads by itself."""
         return next(iter(self._aliases.items()), None) is not None
 
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """All (pattern, module) pairs of modules.alias."""
+        return self._aliases.items()
+
     def info(self, name: str) -> ModuleInfo:
         """What a module says of itself. Raises DamagedModuleError; KeyError if it is not there."""
         if name not in self._modules:
@@ -91,7 +95,8 @@ class ModuleTree:
 
     @cached_property
     def _builtin_aliases(self) -> Index | Table:
-        if "modules.builtin.alias.bin" in self.files:
+        # depmod leaves an empty file where the kernel has no modules.builtin.modinfo.
+        if "modules.builtin.alias.bin" in self.files and self._read("modules.builtin.alias.bin"):
             return self._binary("modules.builtin.alias.bin")
         if "modules.builtin.modinfo" not in self.files:
             return Table(())

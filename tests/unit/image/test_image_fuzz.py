@@ -3,16 +3,23 @@
 import bz2
 import gzip
 import lzma
+import struct
 import tempfile
 from pathlib import Path
 
+import pytest
 from foreign import TRAILER, member, pad
 from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
+from initpy.image import kmod
 from initpy.image.archive import Archive, parse_archive, unpack
+from initpy.image.kmodindex import Index
 from initpy.image.members import Limits
+from initpy.image.missing import IncompleteError
+from initpy.image.modinfo import DamagedModuleError
+from initpy.image.moduletree import ModuleTree
 from initpy.image.tree import File
 
 HEADS = (
@@ -101,3 +108,78 @@ def test_unpacking_stays_in_the_folder(data: bytes) -> None:
         assert [path.name for path in Path(base).iterdir()] == ["deep"]
         assert [path.name for path in Path(base, "deep").iterdir()] == ["inside"]
         assert [path.name for path in Path(base, "deep/inside").iterdir()] == ["out"]
+
+
+TABLES = (
+    *("modules.dep", "modules.dep.bin", "modules.alias", "modules.alias.bin", "modules.softdep"),
+    *("modules.builtin", "modules.builtin.bin", "modules.builtin.alias.bin"),
+    *("modules.builtin.modinfo", "kernel/a.ko", "kernel/b.ko.xz"),
+)
+INDEX_HEAD = bytes.fromhex("b007f457 00020001")
+WORDS = st.sampled_from(
+    [b"alias", b"softdep", b"a", b"kernel/a.ko", b":", b"pre:", b"*", b"[", b"\0"]
+)
+CONTENTS = st.one_of(
+    st.binary(max_size=200),
+    st.binary(max_size=200).map(lambda data: INDEX_HEAD + data),
+    st.lists(WORDS, max_size=20).map(b" ".join),
+    st.lists(WORDS, max_size=20).map(b"\n".join),
+    st.binary(max_size=200).map(lambda data: b"\x7fELF\2\1\1" + data),
+)
+
+
+@given(st.dictionaries(st.sampled_from(TABLES), CONTENTS))
+def test_tables_of_modules(files: dict[str, bytes]) -> None:
+    """In an image: a look-up gives an answer, or an error that names the file."""
+    tree = ModuleTree("6.1", "image: /lib/modules/6.1", files, files.__getitem__)
+
+    def look() -> None:
+        assert tree.find("a") is not None
+        assert tree.built_in("a") is not None
+        assert tree.dependencies is not None
+        assert len(list(tree.aliases())) < 10_000
+        for name in tree.modules:
+            tree.info(name)
+
+    try:
+        look()
+    except (InputError, DamagedModuleError) as error:
+        assert "\n" not in str(error)
+
+
+@given(st.dictionaries(st.sampled_from(TABLES), CONTENTS))
+def test_tables_of_an_installed_kernel(files: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as base:
+        for name, data in files.items():
+            path = Path(base, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        try:
+            index = kmod.read_index(Path(base))
+        except (IncompleteError, InputError):
+            return
+        index.resolve("a")
+        kmod.select(index, [kmod.Want("a", "test"), kmod.Want("block/", "test")])
+
+
+def test_an_index_that_runs_in_circles_ends() -> None:
+    """Two children that are their own parents: 2 to the power of its depth ways through it."""
+    children = struct.pack(">BBII", ord("a"), ord("b"), 0x2000000C, 0x2000000C)
+    data = INDEX_HEAD + struct.pack(">I", 0x2000000C) + children
+    index = Index(data, "modules.alias.bin")
+    with pytest.raises(InputError, match="expected a tree"):
+        list(index.items())
+    assert index.find("ab" * 50) == ()
+
+
+def test_an_index_that_shares_its_nodes_ends() -> None:
+    """Sixty levels of two children that are one: again too many ways, in half a kilobyte."""
+    flag, start, size = 0x20000000, 12, 10
+    nodes = b""
+    for level in range(60):
+        after = (flag if level < 59 else 0) | (start + (level + 1) * size)
+        nodes += struct.pack(">BBII", ord("a"), ord("b"), after, after)
+    data = INDEX_HEAD + struct.pack(">I", flag | start) + nodes + bytes(2)
+    index = Index(data, "modules.alias.bin")
+    with pytest.raises(InputError, match="expected a tree"):
+        list(index.items())

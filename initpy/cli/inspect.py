@@ -1,0 +1,138 @@
+"""Show what an image consists of, whoever made it.
+
+The image may be an initramfs by initpy, dracut, initramfs-tools or another
+generator, in any compression that the kernel knows, or a unified kernel image.
+Sizes in the image by kind are estimates, as everything is compressed together.
+
+Examples:
+  initpy inspect /boot/initrd.img-6.1.0-56-amd64
+      segments, content by kind, what is started, what looks wrong
+  initpy inspect --json /boot/initpy-6.1.0-56-amd64.img | jq -r .modules[]
+      all of it for programs, with the lists of modules, programs and firmware
+  initpy inspect --unpack /tmp/content /boot/initrd.img
+      write the content into a new folder; nothing is ever written outside it
+
+`initpy ls` lists the files, `initpy diff` compares two images, `initpy why`
+says what a file is in there for.
+
+Exit status: 0 done; 2 not an image, or a damaged one, or wrong parameters.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from initpy.cli.showing import console, plain, say, size, table, watched
+from initpy.config.errors import InputError
+from initpy.image.archive import Archive, read_archive, unpack
+from initpy.image.survey import Survey, survey
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's parameters."""
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
+    parser.add_argument("--json", action="store_true", help="as JSON, with all lists in full")
+    parser.add_argument(
+        "--unpack", metavar="DIR", type=Path, help="write the content into a new or empty folder"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the image and show it."""
+    with watched("reading the image") as progress:
+        archive = read_archive(arguments.image)
+        if arguments.unpack is not None:
+            progress("unpacking")
+            try:
+                unpack(archive, arguments.unpack)
+            except OSError as error:
+                expected = "a folder that can be written to, with room for the content"
+                raise InputError(str(arguments.unpack), error.strerror, expected) from None
+        found = survey(archive, progress)
+    if arguments.json:
+        print(json.dumps(as_json(archive, found), indent=2))
+    else:
+        show(archive, found)
+    return 0
+
+
+def as_json(archive: Archive, found: Survey) -> dict[str, object]:
+    """All of it as plain values. Sizes are bytes."""
+    return {
+        "image": str(archive.path),
+        "size": archive.size,
+        "entries": len(archive),
+        "segments": [
+            {
+                "offset": each.offset,
+                "size": each.size,
+                "compression": each.compression,
+                "unpacked": each.unpacked,
+                "entries": len(each.members),
+            }
+            for each in archive.segments
+        ],
+        "sections": {name: len(data) for name, data in archive.sections.items()},
+        **asdict(found),
+        "warnings": archive.warnings,
+    }
+
+
+def show(archive: Archive, found: Survey) -> None:
+    """The same for people."""
+    out = console()
+    out.print(f"[bold]{plain(str(archive.path))}[/]: {size(archive.size)}, {len(archive)} entries")
+    facts = [
+        ("made by", found.generator or "an unknown generator"),
+        ("kernel", ", ".join(found.kernels) or "none that it has modules for"),
+        ("starts", found.init or "nothing: there is no /init"),
+        ("Python", found.python),
+        ("secrets", f"{len(found.secrets)} files that not everyone may read"),
+    ]
+    for name, value in facts:
+        if value and not value.startswith("0 files"):
+            say(f"  {name:<8} {value}")
+    for name in (".cmdline", ".osrel"):
+        if name in archive.sections:
+            text = archive.sections[name].rstrip(b"\0").decode(errors="replace").strip()
+            first = text.partition("\n")[0]
+            say(f"  {name:<8} {first}")
+    if archive.sections:
+        table(
+            "sections of the unified kernel image",
+            ("section", "size>"),
+            [(name, size(len(data))) for name, data in archive.sections.items()],
+        )
+    table(
+        "segments",
+        ("", "at byte>", "size>", "compression", "unpacked>", "entries>", "begins with"),
+        [
+            (
+                str(number),
+                str(each.offset),
+                size(each.size),
+                each.compression,
+                size(each.unpacked),
+                str(len(each.members)),
+                next((member.name for member in each.members if member.name != "."), ""),
+            )
+            for number, each in enumerate(archive.segments)
+        ],
+    )
+    table(
+        "content",
+        ("kind", "files>", "size>", "in the image, about>"),
+        [(each.name, str(each.files), size(each.size), size(each.packed)) for each in found.kinds],
+    )
+    out.print(
+        f"{len(found.modules)} kernel modules, {len(found.programs)} programs, "
+        f"{len(found.python_modules)} Python modules, {len(found.firmware)} firmware files",
+        highlight=False,
+    )
+    for line in archive.warnings:
+        say(f"warning: {line}", "yellow")
+    if found.dangling:
+        names = ", ".join(found.dangling[:5]) + (" …" if len(found.dangling) > 5 else "")
+        text = f"{len(found.dangling)} links lead nowhere: {names}"
+        say(text, "yellow")

@@ -1,0 +1,84 @@
+"""Say what a file is in an image for: who wanted it, or what needs it.
+
+An image by initpy tells which job file, which group of the recipe, which
+parameter of the build or which layer below the root wanted a program, a module
+or a file. For an image by anyone else, and for all that follows from a wish,
+the image itself is asked: which program links with a library, which module
+depends on a module, which link leads to a file, which rule calls a program.
+
+Examples:
+  initpy why image.img /usr/lib/x86_64-linux-gnu/libargon2.so.1
+      cryptsetup's library links with it; luks.toml wants cryptsetup
+  initpy why image.img libcrc32c
+      a module, program or file by its name
+  initpy why --json /boot/initrd.img dm_mod
+      all reasons, for programs
+
+Exit status: 0 there is a reason; 1 none can be seen; 2 not an image, or a
+damaged one, no such file, or wrong parameters.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from initpy.cli.showing import console, plain, size, watched
+from initpy.image.archive import read_archive
+from initpy.image.reasons import Answer, Why, describe
+from initpy.image.tree import File
+
+# More reasons than these are counted.
+SHOWN = 8
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's parameters."""
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
+    parser.add_argument("file", metavar="FILE", help="a path in the image, or a name")
+    parser.add_argument("--json", action="store_true", help="as JSON, with all reasons")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer."""
+    with watched("reading the image") as progress:
+        answer = Why(read_archive(arguments.image), progress).answer(arguments.file)
+    if arguments.json:
+        print(json.dumps(as_json(answer), indent=1))
+    else:
+        show(answer)
+    return 0 if answer.reasons or answer.inside else 1
+
+
+def as_json(answer: Answer) -> dict[str, object]:
+    """The answer as plain values."""
+    return {
+        "path": answer.path,
+        "kind": describe(answer.entry),
+        "reasons": [asdict(reason) for reason in answer.reasons],
+        "chain": [asdict(reason) for reason in answer.chain],
+        "inside": answer.inside,
+    }
+
+
+def show(answer: Answer) -> None:
+    """The answer for people: reasons below the file, and where the first way leads."""
+    from rich.tree import Tree
+
+    amount = f", {size(answer.entry.size())}" if isinstance(answer.entry, File) else ""
+    top = Tree(f"[bold]{plain(answer.path)}[/]: {plain(describe(answer.entry))}{amount}")
+    first = answer.chain[0] if answer.chain else None
+    others = [reason for reason in answer.reasons if reason != first]
+    if first is not None:
+        branch = top.add(plain(first.text()))
+        for reason in answer.chain[1:]:
+            branch = branch.add(plain(reason.text()))
+    for reason in others[:SHOWN]:
+        top.add(plain(reason.text()))
+    if len(others) > SHOWN:
+        top.add(f"and {len(others) - SHOWN} more")
+    if answer.inside:
+        top.add(f"holds {answer.inside} entries; ask for one of them")
+    if not answer.reasons and not answer.inside:
+        top.add("nothing in the image refers to it")
+    console().print(top, highlight=False)
