@@ -35,6 +35,9 @@ needs() {
 /usr/bin/mksquashfs squashfs-tools
 /usr/sbin/mkfs.vfat dosfstools
 /usr/sbin/multipath multipath-tools
+/usr/share/OVMF/OVMF_CODE_4M.fd ovmf
+/usr/lib/systemd/boot/efi/linuxx64.efi.stub systemd-boot-efi
+/usr/bin/mcopy mtools
 /usr/sbin/kpartx kpartx
 /usr/sbin/debootstrap debootstrap
 LIST

@@ -1,4 +1,8 @@
-"""The sections of a PE file, which is what a unified kernel image is (uapi-group.org, UKI)."""
+"""The sections of a PE file, which is what a unified kernel image is (uapi-group.org, UKI).
+
+Reading them, and putting more behind those of a file that has been linked, as
+objcopy would; Microsoft's "PE Format" has the names of the fields.
+"""
 
 import struct
 from collections.abc import Mapping
@@ -65,3 +69,67 @@ def sections(data: memoryview) -> Mapping[str, Section]:
         name = raw.rstrip(b"\0").decode("ascii", errors="replace")
         found.setdefault(name, Section(offset, size))
     return found
+
+
+# Offsets of fields from the start of the optional header, which PE32 and PE32+ have in common.
+SECTION_ALIGNMENT, FILE_ALIGNMENT, IMAGE_SIZE, HEADERS_SIZE, CHECKSUM = 32, 36, 56, 60, 64
+# The directory of certificates: the kind of header -> the offset of the entry.
+CERTIFICATES = {0x10B: 96 + 4 * 8, 0x20B: 112 + 4 * 8}
+# Initialised data that can be read (IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ).
+DATA = 0x4000_0040
+PAGE = 4096
+# Addresses are 32 bits wide.
+LARGEST = 0xFFFF_FFFF
+
+
+def append(file: bytes, new: Mapping[str, bytes]) -> bytes:
+    """The file with more sections, in their order, each at a page of its own in memory.
+
+    Signatures and symbols of the file do not survive. Raises DamagedPeError for a
+    file that is no PE file, has no room for more headers, or a section of the name.
+    """
+    data = bytearray(file)
+    present = sections(memoryview(file))
+    (start,) = struct.unpack_from("<I", data, POINTER)
+    count, size = struct.unpack_from("<H", data, start + 6)[0], _word(data, start + 20)
+    optional = start + HEADER.size
+    kind = _word(data, optional)
+    if kind not in CERTIFICATES:
+        raise DamagedPeError(optional, kind, "a PE32 or PE32+ header")
+    alignment, in_file, _ = struct.unpack_from("<III", data, optional + SECTION_ALIGNMENT)
+    table = optional + size
+    (headers,) = struct.unpack_from("<I", data, optional + HEADERS_SIZE)
+    room = (headers - table) // SECTION.size
+    if count + len(new) > room:
+        raise DamagedPeError(table, room, f"room for the headers of {count + len(new)} sections")
+    old = [SECTION.unpack_from(data, table + number * SECTION.size) for number in range(count)]
+    memory = max((each[2] + max(each[1], each[3]) for each in old), default=headers)
+    # Symbols, and whatever else lies behind the sections, are cut off.
+    del data[max((each[4] + each[3] for each in old), default=headers) :]
+    struct.pack_into("<II", data, start + 12, 0, 0)
+    struct.pack_into("<II", data, optional + CERTIFICATES[kind], 0, 0)
+    for number, (name, content) in enumerate(new.items(), start=count):
+        if name in present or len(name) > 8:
+            raise DamagedPeError(table, name, "a new section, of a name of eight letters at most")
+        memory = _aligned(memory, max(alignment, PAGE))
+        data += bytes(-len(data) % in_file)
+        stored = _aligned(len(content), in_file)
+        header = (name.encode(), len(content), memory, stored, len(data), 0, 0, 0, 0, DATA)
+        if memory + stored > LARGEST:
+            raise DamagedPeError(table, len(content), "sections of 4 GiB at most together")
+        SECTION.pack_into(data, table + number * SECTION.size, *header)
+        data += content + bytes(stored - len(content))
+        memory += len(content)
+    struct.pack_into("<H", data, start + 6, count + len(new))
+    struct.pack_into("<I", data, optional + IMAGE_SIZE, _aligned(memory, max(alignment, 1)))
+    # Firmware checks none; whoever signs the file computes it anew.
+    struct.pack_into("<I", data, optional + CHECKSUM, 0)
+    return bytes(data)
+
+
+def _word(data: bytearray, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "little")
+
+
+def _aligned(number: int, to: int) -> int:
+    return number + -number % to

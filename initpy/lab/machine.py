@@ -81,6 +81,8 @@ class MachineSpec:
     kernel: Path
     initrd: Path
     cmdline: str
+    # The firmware's code and the machine's own copy of its variables: the disks have the rest.
+    firmware: tuple[Path, Path] | None = None
     memory: int = 1024
     processors: int = 2
     drives: tuple[Drive, ...] = ()
@@ -95,8 +97,7 @@ class MachineSpec:
         words = [
             QEMU, *self.accelerator, "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-smp", str(self.processors), "-m", str(self.memory),
-            "-kernel", str(self.kernel), "-initrd", str(self.initrd), "-append", self.cmdline,
-            "-device", "virtio-rng-pci",
+            *self._start(), "-device", "virtio-rng-pci",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-serial", f"file:{folder / 'channel'}",
             "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
@@ -123,6 +124,15 @@ class MachineSpec:
                 options = ",".join(f"{key}={value}" for key, value in device.items())
                 words += ["-device", options.removeprefix("driver=")]
         return [*words, *self.extra]
+
+    def _start(self) -> list[str]:
+        """What the machine starts with."""
+        if self.firmware is None:
+            return ["-kernel", str(self.kernel), "-initrd", str(self.initrd),
+                    "-append", self.cmdline]  # fmt: skip
+        code, variables = self.firmware
+        return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+                "-drive", f"if=pflash,format=raw,file={variables}"]  # fmt: skip
 
 
 class Machine:

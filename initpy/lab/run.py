@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image import cpio
+from initpy.image import cpio, uki
 from initpy.image.tree import Entry, File
-from initpy.lab import damage
+from initpy.lab import damage, esp
 from initpy.lab.acceleration import accelerator
 from initpy.lab.cache import cache_folder
 from initpy.lab.disks import copy_disk, prepare_disks
@@ -86,6 +86,8 @@ class Manner:
 
 def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -> Bench:
     """Make what the scenarios need and the cache lacks: the image, the disks."""
+    if any(each.uefi for each in scenarios):
+        esp.needs()
     kernel = lab_kernel()
     chosen = accelerator(kernel, progress)
     built = image or image_under_test(kernel, progress)
@@ -191,16 +193,33 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)
+    cmdline = " ".join(word for word in words if word)
+    disks = [drive.file for drive in drives]
     return MachineSpec(
         kernel=bench.kernel.image,
         initrd=initrd,
-        cmdline=" ".join(word for word in words if word),
+        cmdline=cmdline,
+        firmware=_firmware(bench, initrd, cmdline, disks) if scenario.uefi else None,
         memory=scenario.memory,
         drives=tuple(drives),
         agent=AGENT_PATH in files,
         second=scenario.second,
         accelerator=bench.accelerator,
     )
+
+
+def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tuple[Path, Path]:
+    """Put a unified kernel image onto the first ESP; the firmware that starts it."""
+    kernel = bench.kernel
+    found = esp.find(disks)
+    if found is None:
+        raise LabError("no disk has an EFI system partition, from which the firmware could boot")
+    stub = uki.find_stub("x86_64")
+    image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
+    esp.furnish(*found, uki.compose(image, initrd.read_bytes()))
+    variables = disks[0].with_name("variables")
+    shutil.copyfile(esp.VARIABLES, variables)
+    return esp.CODE, variables
 
 
 def _watch(

@@ -42,5 +42,6 @@ def booted_partition(folder: str = VARIABLES) -> str | None:
             content = file.read()
     except OSError:
         return None  # no such firmware, no such variable
-    # Four bytes of attributes, then UTF-16 with a final NUL.
-    return content[4:].decode("utf-16-le", "replace").rstrip("\0").lower() or None
+    # Four bytes of attributes, then UTF-16 with a final NUL, all of it ASCII: each second byte is
+    # enough, and the image has no codec for UTF-16.
+    return content[4::2].decode("ascii", "replace").rstrip("\0").lower() or None

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+# The type of the partition that UEFI firmware boots from (Discoverable Partitions Specification).
+ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+
 
 class Outcome(StrEnum):
     """How a boot can end."""
@@ -218,6 +221,9 @@ class Scenario:
     variant: Variant = Variant()  # of the image
     second: bool = False  # there is a second console
     chance: tuple[tuple[str, float], ...] = ()  # for the simulator alone, by the names of CHANCES
+    # Starts systemd-boot and a unified kernel image from the first ESP; otherwise the machine
+    # starts kernel and image by itself.
+    uefi: bool = False
 
     @property
     def name(self) -> str:

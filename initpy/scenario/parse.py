@@ -5,6 +5,7 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.scenario.model import (
+    ESP_TYPE,
     Disk,
     Expectation,
     Layer,
@@ -34,6 +35,7 @@ LEFT = {
 }
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
+FIRMWARE = ("none", "uefi")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
@@ -53,6 +55,7 @@ def load_scenario(path: Path) -> Scenario:
     memory = int(machine.number("memory", 1024))
     cmdline = machine.string("cmdline", "")
     second = machine.boolean("second-console", False)
+    uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -71,6 +74,9 @@ def load_scenario(path: Path) -> Scenario:
         if not file_path.startswith("/") or file_path.endswith("/"):
             raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
     layers = _layers(top, disks, files)
+    parts = (part.type.upper() for layer in layers for part in layer.parts)
+    if uefi and ESP_TYPE not in parts:
+        raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
     people = tuple(_person(table) for table in top.tables("person"))
     faults = tuple(read_fault(table, disks) for table in top.tables("fault"))
     tools = tuple(read_tool(table) for table in top.tables("tool"))
@@ -83,7 +89,7 @@ def load_scenario(path: Path) -> Scenario:
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits, Variant(without, jobs, compression, microcode, host), second,
-        chance,
+        chance, uefi,
     )  # fmt: skip
 
 

@@ -1,0 +1,72 @@
+"""A disk that UEFI firmware boots: systemd-boot and a unified kernel image on its ESP.
+
+What `initpy build --uki` writes is put where the Boot Loader Specification has it.
+"""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from initpy.image.process import run
+from initpy.lab.errors import LabError
+from initpy.scenario.model import ESP_TYPE
+
+CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+NEEDED = ((CODE, "ovmf"), (LOADER, "systemd-boot-efi"), (Path("/usr/bin/mcopy"), "mtools"))
+SECTOR = 512
+# Where FAT16 and FAT32 have the name of their kind.
+KINDS = ((54, b"FAT"), (82, b"FAT"))
+
+
+class Place(NamedTuple):
+    """A partition on a disk, in bytes."""
+
+    offset: int
+    size: int
+
+
+def needs() -> None:
+    """LabError naming the packages that booting with UEFI firmware takes and that are not here."""
+    lacking = [package for path, package in NEEDED if not path.exists()]
+    if lacking:
+        raise LabError(f"{', '.join(lacking)} not installed\n  try: make setup")
+
+
+def find(disks: list[Path]) -> tuple[Path, Place] | None:
+    """The first EFI system partition."""
+    for disk in disks:
+        with disk.open("rb") as file:
+            file.seek(SECTOR)
+            if file.read(8) != b"EFI PART":
+                continue
+        table = json.loads(run(["sfdisk", "--json", str(disk)]))["partitiontable"]
+        for part in table.get("partitions", ()):
+            if str(part["type"]).upper() == ESP_TYPE:
+                return disk, Place(part["start"] * SECTOR, part["size"] * SECTOR)
+    return None
+
+
+def furnish(disk: Path, place: Place, image: bytes) -> None:
+    """Put boot loader and image onto a partition, on which a FAT is made if there is none."""
+    if not _has_fat(disk, place):
+        offset, blocks = place.offset // SECTOR, place.size // 1024
+        run(["mkfs.vfat", f"--offset={offset}", "-n", "ESP", str(disk), str(blocks)])
+    at = f"{disk}@@{place.offset}"
+    with TemporaryDirectory(prefix="initpy-esp-") as folder:
+        content = Path(folder, "EFI")
+        for path, data in (("BOOT/BOOTX64.EFI", LOADER.read_bytes()), ("Linux/initpy.efi", image)):
+            file = content / path
+            file.parent.mkdir(parents=True)
+            file.write_bytes(data)
+        # -s: with what is in the folder; -o: over what is there.
+        run(["mcopy", "-i", at, "-s", "-o", str(content), "::/"], hint="apt install mtools")
+
+
+def _has_fat(disk: Path, place: Place) -> bool:
+    with disk.open("rb") as file:
+        file.seek(place.offset)
+        head = file.read(SECTOR)
+    return any(head[at : at + len(kind)] == kind for at, kind in KINDS)
