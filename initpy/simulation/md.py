@@ -4,7 +4,7 @@ The rules are those of mdadm 4.2, Incremental.c (Incremental(), count_active()) 
 (enough()), and of drivers/md/md.c of the kernel (md_run, analyze_sbs, do_md_stop).
 """
 
-from initpy.simulation.plans import ArrayPlan, Member, Table
+from initpy.simulation.plans import ArrayPlan, Member, Place, Table
 from initpy.simulation.process import Answer, Call, Work
 from initpy.simulation.udev import Udev
 from initpy.simulation.world import Array, Block, World
@@ -204,6 +204,20 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     if ignored(world, call, plan):
         what = f"mdadm: array containing {node} is explicitly ignored by mdadm.conf"
         return Answer(1, complaints=what)
+    while world.array_map.held:  # map_lock(): one member at a time
+        yield world.array_map
+    world.array_map.held = True
+    try:
+        return (yield from _add(world, udev, device, place, member))
+    finally:
+        world.array_map.release()
+
+
+def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) -> Work:
+    """Steps 4 to 7 of Incremental(), under its lock."""
+    plan, node = member.array, device.node
+    if not device.present:
+        return Answer(1, complaints=f"mdadm: {node} has vanished")
     array, name = of_uuid(world, plan.uuid), f"/dev/md/{display(plan)}"
     if "superblock" in place.damages:
         # The kernel finds a wrong checksum (super_1_load in md.c).

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from initpy.simulation.agenda import Entry
 from initpy.simulation.udev import Cookie
-from initpy.simulation.world import World
+from initpy.simulation.world import Lock, World
 
 
 class Call(NamedTuple):
@@ -36,7 +36,7 @@ class Share(NamedTuple):
 
 
 # What a tool may wait for: seconds, udev's word, or nothing that ever comes.
-Wait = float | Cookie | Share | None
+Wait = float | Cookie | Lock | Share | None
 # None: the model does not know what is asked of it.
 Work = Generator[Wait, None, Answer | None]
 
@@ -80,7 +80,7 @@ class Process:
             except StopIteration as end:
                 self._end(end.value)
                 return
-            if isinstance(wanted, Cookie):
+            if isinstance(wanted, Cookie | Lock):
                 if wanted.wait(self._resume):
                     return
                 continue
@@ -110,4 +110,6 @@ class Process:
         if self._work is None:
             return
         self._world.agenda.cancel(self._entry)
-        self._end(Answer(status))
+        work, self._work = self._work, None
+        work.close()  # what it has locked is free
+        self._ended(Answer(status))

@@ -3,7 +3,7 @@
 Ground truth for whoever judges a run. Each technology has a module of its own that changes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,6 +89,28 @@ class Superblock(NamedTuple):
     gone: frozenset[int] = frozenset()
 
 
+class Lock:
+    """What one tool at a time has; those who wait get it in their order."""
+
+    __slots__ = ("_waiting", "held")
+
+    def __init__(self) -> None:
+        self.held = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def wait(self, waiter: Callable[[], None]) -> bool:
+        """Whether somebody has it; then the waiter is called when it is free."""
+        if self.held:
+            self._waiting.append(waiter)
+        return self.held
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self.held = False
+        while self._waiting and not self.held:  # one of them may have been killed meanwhile
+            self._waiting.pop(0)()
+
+
 class World:
     """Everything that is true of the machine, and the clock."""
 
@@ -117,6 +139,7 @@ class World:
         self.records: dict[str, str] = {}  # files below /run/initpy
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.run_full = False
+        self.array_map = Lock()  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
 
     @property
