@@ -11,6 +11,7 @@ from initpy.simulation.world import Array, Block, World
 
 MAJOR = 9
 EXAMINE_SECONDS, ASSEMBLE_SECONDS, START_SECONDS, STOP_SECONDS = 0.2, 0.3, 0.5, 0.3
+APPEAR_SECONDS, YES = 0.3, "MD_STARTED=yes"
 PARITY = ("raid4", "raid5", "raid6")
 
 
@@ -208,9 +209,12 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
         yield world.array_map
     world.array_map.held = True
     try:
-        return (yield from _add(world, udev, device, place, member))
+        answer = yield from _add(world, udev, device, place, member)
     finally:
         world.array_map.release()
+    if answer is not None and YES in answer.output:
+        yield APPEAR_SECONDS  # wait_for(): until udev has made its node
+    return answer
 
 
 def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) -> Work:

@@ -190,18 +190,26 @@ class Udev:
             event = queue.popleft()
             if queue:
                 self._next(name)
-            # udevd passes the event on, with what is known of the device (systemd 252, on_sigchld).
-            if event.block.present and self.listener is not None and event.action != "remove":
-                if event.block.known is None:
-                    event.block.known = {"KERNEL": name, "DEVNAME": event.block.node,
-                                         "DEVTYPE": "disk" if event.block.part is None
-                                         else "partition"}  # fmt: skip
-                    event.block.told = None
-                self._tell(DeviceChanged(as_device(self._world, event.block)))
-                if event.cookie is not None:
-                    event.cookie.complete()
-                self.uevent("change" if event.block.mapping else "add", event.block, None, True)
+            self._failed(event)
         return names
+
+    def _failed(self, event: Uevent) -> None:
+        """udevd forgets the device and passes the event on bare (systemd 252, on_sigchld())."""
+        block = event.block
+        if event.action == "remove" or not block.present:
+            return
+        kind = "disk" if block.part is None else "partition"
+        block.known = {"KERNEL": block.name, "DEVNAME": block.node, "DEVTYPE": kind}
+        block.links, block.told = frozenset(), None
+        bare = as_device(self._world, block)
+        block.known, block.told = None, None
+        if self.listener is None:
+            return  # whoever looks again finds a device that udev does not know
+        self._tell(DeviceChanged(bare))
+        # The engine has whoever waits for it go on, and the device announced again.
+        if event.cookie is not None:
+            event.cookie.complete()
+        self.announce(block)
 
     def release(self) -> None:
         """`dmsetup udevcomplete_all`: nobody waits for what a dead daemon would have told."""
