@@ -35,6 +35,8 @@ examples:
                                       one boot, images from the cache
   .venv/bin/python qemu/bench.py --quick --steady --course plain --only initpy
                                       the same, to see whether a change helps
+  .venv/bin/python qemu/bench.py --simulation
+                                      how fast the simulator is
 
 exit status: 0 when it has measured, whether or not a target is missed; 2 for wrong
 usage, 3 if the lab could not do its work, 130 if interrupted (figures so far shown).
@@ -60,6 +62,7 @@ from initpy.lab.machine import machine_folder
 from initpy.lab.peers import PEERS
 from initpy.lab.run import prepare
 from initpy.scenario.parse import load_scenario
+from initpy.simulation import speed
 
 NAMES = (INITPY, *(peer.name for peer in PEERS))
 
@@ -92,6 +95,11 @@ def parse(words: list[str]) -> argparse.Namespace:
         "--engine",
         action="store_true",
         help="only what an event costs the engine with 100, 1,000 and 10,000 disks",
+    )
+    parser.add_argument(
+        "--simulation",
+        action="store_true",
+        help="only how fast the simulator is: boots per second, 10,000 disks, the command",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
     parser.add_argument(
@@ -182,6 +190,9 @@ def main(words: list[str]) -> int:
     if arguments.engine:
         print(enginecost.render(enginecost.measure()))
         return 0
+    if arguments.simulation:
+        print(speed.render(speed.measure()))
+        return 0
     try:
         with machine_folder() as folder:
             found, complete = measure(arguments, folder)
@@ -193,6 +204,7 @@ def main(words: list[str]) -> int:
         return 130
     print(f"\n{render(found)}")
     print(f"\n{enginecost.render(enginecost.measure())}")
+    print(f"\n{speed.render(speed.measure())}")
     if arguments.json:
         try:
             arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")
