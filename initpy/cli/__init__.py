@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "simulate": "boot a scenario file in virtual time",
     "explore": "search random simulated worlds for a boot that breaks a promise",
     "timeline": "draw the timeline of a boot from its journal",
+    "graph": "draw what stands on what, from a scenario file or a journal",
     "replay": "compare the decisions of a recorded boot with those of the core now",
     "status": "inside the initramfs: what the boot waits for, and why",
     "unlock": "inside the initramfs: give the passphrase or key of a volume",

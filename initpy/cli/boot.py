@@ -11,7 +11,11 @@ examples:
   initpy boot --show tests/scenarios/lvm-on-luks-on-raid1.toml
   initpy boot --interactive tests/scenarios/lvm-on-luks-on-raid1.toml
   initpy boot --jobs 2 --keep-logs tests/scenarios/*.toml
+  initpy boot --agree tests/scenarios/raid1-member-late.toml
   initpy boot --image /boot/initpy-6.1.0-56-amd64.img FILE
+
+With --agree each file is simulated, too (`initpy simulate`), and the boot fails if both do not
+come to the same end by the same decisions, in the same order where it means something.
 
 The image is built from this checkout unless --image names one. The logs of a
 boot that fails its expectations are kept, and their folder is printed.
@@ -29,14 +33,14 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from initpy.image.process import ToolError
 from initpy.lab.errors import LabError
 from initpy.lab.run import Bench, Manner, prepare, run_scenario
-from initpy.scenario.model import Scenario
+from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict
 
@@ -56,6 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-logs", action="store_true", help="keep the logs of good boots too")
     parser.add_argument("--timeline", action="store_true", help="show the timeline of each boot")
+    parser.add_argument(
+        "--agree", action="store_true", help="fail if the simulator takes another course"
+    )
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="so many machines at a time (default 1)"
     )
@@ -95,6 +102,7 @@ def _boot_all(
         interactive=arguments.interactive,
         people=arguments.auto or not arguments.interactive,
         keep_logs=arguments.keep_logs,
+        also=_simulated_otherwise if arguments.agree else None,
     )
 
     def boot(scenario: Scenario) -> Verdict:
@@ -112,6 +120,14 @@ def _boot_all(
         finally:
             manner.cancelled.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _simulated_otherwise(
+    scenario: Scenario, outcome: Outcome, journal: Sequence[Mapping[str, object]]
+) -> tuple[str, ...]:
+    from initpy.simulation.agree import compare
+
+    return tuple(f"simulated otherwise: {each}" for each in compare(scenario, outcome, journal))
 
 
 def _show(data: bytes) -> None:

@@ -10,6 +10,8 @@ examples:
   initpy simulate --crash-after 12 FILE  the engine dies right after the 12th event
   initpy simulate --console FILE         what people see, the failure screen for instance
   initpy simulate --json FILE            for programs: verdict, facts and the journal
+  initpy simulate --watch FILE           step by step, with the tree of what root needs
+  initpy simulate --html boot.html FILE  for a bug report: picture and events in one file
   initpy simulate tests/scenarios/*.toml a line each
 
 What a file asks of a real kernel (memory, what is written to a disk) is named as not simulated;
@@ -19,14 +21,17 @@ exit status: 0 if every expectation of every file held, 1 if not, 2 for wrong in
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from initpy.cli import pictures
+from initpy.config.errors import InputError
+from initpy.core.boot import Boot
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.mischief import Mischief
-from initpy.simulation.record import Simulated
+from initpy.simulation.record import Simulated, Step
 from initpy.simulation.run import simulate
 
 
@@ -43,12 +48,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--console", action="store_true", help="show the console instead of the timeline"
     )
     parser.add_argument("--json", action="store_true", help="verdict, facts and journal as JSON")
+    parser.add_argument(
+        "--watch", action="store_true", help="stop at each event; without a terminal, show them all"
+    )
+    pictures.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate the files and say which hold."""
     scenarios = [load_scenario(path) for path in arguments.files]
+    if len(scenarios) > 1 and (arguments.watch or pictures.wanted(arguments)):
+        raise InputError("FILE", f"{len(scenarios)} files", "one, to be watched or drawn")
+    if arguments.watch:
+        return _watch(scenarios[0], arguments)
     boots = [boot(scenario, arguments) for scenario in scenarios]
+    if pictures.wanted(arguments):
+        title = f"{scenarios[0].name}: {scenarios[0].title}"
+        pictures.write(arguments, boots[0].journal(), title, f"simulated, {_verdict(boots[0])};")
     if arguments.json:
         _print_json(boots)
     elif arguments.console:
@@ -61,7 +77,29 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(each.reasons for each in boots) else 0
 
 
-def boot(scenario: Scenario, arguments: argparse.Namespace) -> Simulated:
+def _watch(scenario: Scenario, arguments: argparse.Namespace) -> int:
+    import os
+    import sys
+
+    from initpy.cli.watching import Quit, Watcher, keyboard
+
+    try:
+        with keyboard() as keys:
+            found = boot(scenario, arguments, Watcher(scenario.name, sys.stdout, keys))
+    except Quit:
+        return 0
+    except BrokenPipeError:  # `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    print("\n".join((_verdict(found), *(f"  {each}" for each in found.reasons))))
+    return 1 if found.reasons else 0
+
+
+def boot(
+    scenario: Scenario,
+    arguments: argparse.Namespace,
+    watch: Callable[[Step, Boot], None] | None = None,
+) -> Simulated:
     """Run it with the chance that the file or the options ask for; the options go first."""
     chance: Mapping[str, float] = dict(scenario.chance)
     seed = chance.get("seed") if arguments.seed is None else arguments.seed
@@ -76,6 +114,7 @@ def boot(scenario: Scenario, arguments: argparse.Namespace) -> Simulated:
         seed=None if seed is None else int(seed),
         crash_after=None if crash is None else int(crash),
         mischief=Mischief(**rest),
+        watch=watch,
     )
 
 

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +81,10 @@ class Manner:
     interactive: bool = False  # the terminal's keyboard is the machine's
     people: bool = True  # the people of the file type
     keep_logs: bool = False
+    # More reasons against a boot, from its outcome and journal.
+    also: Callable[[Scenario, Outcome, Sequence[Mapping[str, object]]], tuple[str, ...]] | None = (
+        None
+    )
     cancelled: threading.Event = field(default_factory=threading.Event)  # set: end the machine
 
 
@@ -144,6 +148,8 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         seen = replace(seen, written=tuple(written))
     wall = time.monotonic() - began
     reasons = (*reasons_against(scenario.expect, seen), *leaks(scenario.secrets, seen))
+    if manner.also is not None:
+        reasons += manner.also(scenario, outcome_of(seen), journal_of(seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
         shutil.rmtree(logs, ignore_errors=True)

@@ -39,7 +39,7 @@ SCRIPT = """
  const plot = document.querySelector('svg'), count = document.getElementById('count');
  const cursor = document.createElementNS('http://www.w3.org/2000/svg', 'line');
  cursor.id = 'cursor'; cursor.setAttribute('y1', 66);
- cursor.setAttribute('y2', plot.viewBox.baseVal.height - 34); plot.append(cursor);
+ cursor.setAttribute('y2', plot.getAttribute('viewBox').split(' ')[3] - 34); plot.append(cursor);
  function filter() {
    const wanted = words.value.toLowerCase().split(/\\s+/).filter(Boolean);
    const kind = kinds.value; let shown = 0;

@@ -120,7 +120,7 @@ def lives(journal: Sequence[Record]) -> list[Life]:
 def settings_of(basis: Record) -> Settings:
     """The settings of the boot that began with this line."""
     if "cmdline" not in basis:
-        older = "a journal that begins with the command line (this one is of an older initpy)"
+        older = "a journal that begins with what decides a boot (of a real one, and a newer initpy)"
         raise InputError("journal", "no 'cmdline' in its first line", older)
     settings, _ = read_settings(basis["cmdline"], basis.get("crypttab"), CRYPTTAB)
     root = settings.root
@@ -141,12 +141,15 @@ def jobs_of(
     `note` is told which of them are not what they were. Raises InputError for one that is missing.
     """
     files: dict[str, JobFile] = {}
+    other = []
     for name, checksum in basis.get("jobs", {}).items():
         if name not in known:
             raise InputError("journal", name, "a job file that this initpy has as well")
         if f"{crc32(known[name].encode()):08x}" != checksum:
-            note(f"the job file {name} is not what it was in this boot; today's is used")
+            other.append(name)
         files[name.rpartition(".")[0]] = parse_job_table(name, json.loads(known[name]))
+    if other:
+        note(f"other job files than in this boot: {' '.join(other)}")
     for path, text in basis.get("own_jobs", {}).items():
         table = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
         files[path.rpartition("/")[2].rpartition(".")[0]] = parse_job_table(path, table)

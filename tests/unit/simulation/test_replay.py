@@ -135,7 +135,7 @@ def test_an_engine_that_died_before_it_could_say_what_it_decided_is_none() -> No
 def test_a_job_file_that_is_another_one_is_told() -> None:
     changed = {**BASIS, "jobs": {**SUMS, "md.json": "00000000"}}
     notes = replay([changed, *STARTED[1:]], JOBS).notes
-    assert notes == ["the job file md.json is not what it was in this boot; today's is used"]
+    assert notes == ["other job files than in this boot: md.json"]
 
 
 def test_a_job_file_of_people_is_replayed_with_the_boot() -> None:

@@ -1,0 +1,138 @@
+"""The device stack of a machine: what stands on what, from a scenario file or a boot's journal.
+
+A scenario file (.toml) shows what is made on the disks; a journal, what was seen of it in the
+boot, with the devices that went again.
+
+examples:
+  initpy graph tests/scenarios/lvm-on-luks-on-raid1.toml
+  initpy graph /run/initpy/journal.jsonl
+  initpy graph --svg stack.svg FILE
+  initpy graph --dot FILE | dot -Tpng -o stack.png
+  initpy graph --json FILE
+
+exit status: 0, or 2 for wrong input.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from initpy.cli.reading import name_of, read_journal
+from initpy.config.errors import InputError
+from initpy.report import graph
+from initpy.report.graph import Box
+from initpy.scenario.model import Disk, Layer, Scenario
+
+SIZES = (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The words `initpy graph` understands."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a scenario file or a journal")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw it as a picture")
+    parser.add_argument("--dot", action="store_true", help="for Graphviz")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the stack."""
+    path: Path = arguments.file
+    if path.suffix == ".toml":
+        from initpy.scenario.parse import load_scenario
+
+        scenario = load_scenario(path)
+        boxes, title = tuple(stack(scenario)), f"{scenario.name}: {scenario.title}"
+    else:
+        boxes, title = graph.seen(read_journal(path)), name_of(path)
+    if arguments.svg is not None:
+        try:
+            arguments.svg.write_text(graph.svg(boxes, title), encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise InputError("--svg", str(arguments.svg), f"a file to write ({error.strerror})") \
+                from None  # fmt: skip
+    if arguments.dot:
+        print(graph.dot(boxes, title), end="")
+    elif arguments.json:
+        print(graph.as_json(boxes))
+    elif arguments.svg is None:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        console.print(title, style="bold", markup=False)
+        for each in graph.tree(boxes):
+            console.print(each)
+    return 0
+
+
+def stack(scenario: Scenario) -> Iterator[Box]:
+    """The boxes of a scenario: disks, partitions, layers."""
+    names = _names(scenario)
+    for disk in scenario.disks:
+        kind, of = ("path", (disk.path_of,)) if disk.path_of else ("disk", ())
+        yield Box(disk.name, kind, tuple(_of_disk(disk)), of)
+    for number, layer in enumerate(scenario.layers):
+        on = tuple(names.get(each, each) for each in _below(scenario, number))
+        if layer.kind == "partitions":
+            for part in layer.parts:
+                words = filter(None, (part.label, part.type, _size(part.size)))
+                yield Box(f"{on[0]} {part.name}", "partition", tuple(words), on)
+        else:
+            yield Box(_name(layer, number), layer.kind, tuple(_of_layer(layer)), on)
+
+
+def _name(layer: Layer, number: int) -> str:
+    if layer.kind == "lvm":
+        return f"{layer.group}/{layer.name}"
+    return layer.name or layer.label or f"{layer.kind} {number + 1}"
+
+
+def _names(scenario: Scenario) -> dict[str, str]:
+    """What layers above call a layer or partition -> the name of its box."""
+    found = {disk.name: disk.name for disk in scenario.disks}
+    for number, layer in enumerate(scenario.layers):
+        for part in layer.parts:
+            found[part.name] = f"{found.get(layer.on[0], layer.on[0])} {part.name}"
+        if layer.name and layer.kind != "partitions":
+            found[layer.name] = _name(layer, number)
+    return found
+
+
+def _below(scenario: Scenario, number: int) -> tuple[str, ...]:
+    """What a layer stands on; a second volume of a group stands on what the first does."""
+    layer = scenario.layers[number]
+    header = (layer.header.partition(":")[0],) if layer.header else ()
+    if layer.on or not layer.group:
+        return (*layer.on, *(each for each in header if each not in layer.on))
+    first = next(each for each in scenario.layers if each.group == layer.group and each.on)
+    return first.on
+
+
+def _of_disk(disk: Disk) -> Iterator[str]:
+    if not disk.path_of:
+        yield _size(disk.size)
+    yield disk.bus
+    if disk.arrives is not None:
+        yield f"arrives after {disk.arrives:g} s"
+    elif not disk.present:
+        yield "absent"
+    if disk.copy_of:
+        yield f"a copy of {disk.copy_of}"
+    if disk.image:
+        yield f"in the image: {disk.image}"
+
+
+def _of_layer(layer: Layer) -> Iterator[str]:
+    """What people look for; no passphrase (R14)."""
+    yield from filter(None, (layer.type, layer.left))
+    if layer.label:
+        yield f"LABEL={layer.label}"
+    if layer.uuid:
+        yield f"UUID={layer.uuid}"
+    if layer.holds:
+        yield f"holds {layer.holds}"
+
+
+def _size(size: int | None) -> str:
+    unit, factor = next(((unit, factor) for unit, factor in SIZES if size and size % factor == 0),
+                        ("", 1))  # fmt: skip
+    return f"{size // factor}{unit}" if size else ""

@@ -1,0 +1,109 @@
+"""`initpy simulate --watch`: a simulated boot step by step, with the tree of what root needs."""
+
+import os
+import select
+import shutil
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from initpy.core.actions import Arm
+from initpy.core.boot import Boot
+from initpy.core.records import plain
+from initpy.report.journal import line
+from initpy.report.tree import WIDTH, render
+from initpy.simulation.record import Step
+
+# Waits so many seconds (None: for ever) for a key; "" when none was pressed.
+Keys = Callable[[float | None], str]
+RUN_SECONDS = 0.15  # between frames that nobody steps through
+HELP = "space, enter: next   r: run, any key stops   q: quit"
+CLEAR = "\x1b[H\x1b[2J"
+
+
+class Quit(Exception):
+    """The person who watches has seen enough."""
+
+
+class Watcher:
+    """Shows a frame for each step in which something was seen or decided.
+
+    Without `keys` (no terminal) the frames follow each other as plain text.
+    """
+
+    def __init__(self, title: str, out: TextIO, keys: Keys | None = None) -> None:
+        self._title = title
+        self._out = out
+        self._keys = keys
+        self._running = False
+        self._number = 0
+
+    def __call__(self, step: Step, boot: Boot) -> None:
+        """Show it; returns when the next one is wanted. Raises Quit."""
+        self._number += 1
+        decided = [each for each in step.actions if not isinstance(each, Arm)]
+        if type(step.event).__name__ == "TimePassed" and not decided:
+            return
+        height = shutil.get_terminal_size().lines - 1 if self._keys is not None else None
+        text = self._frame(step, boot, height)
+        self._out.write(f"{CLEAR}{text}" if self._keys is not None else f"{text}\n")
+        self._out.flush()
+        if self._keys is not None:
+            self._wait(self._keys)
+
+    def _frame(self, step: Step, boot: Boot, height: int | None) -> str:
+        """What has happened, what is done, how root stands; so many lines at most."""
+        records = [step.event, *step.actions]
+        shown = [
+            line({"t": step.time, "kind": type(each).__name__, **plain(each)}, 0.0)
+            for each in records
+        ]
+        event, *decided = shown
+        head = [
+            f"{self._title}: event {self._number}, engine {step.engine + 1}",
+            event or f"{step.time:9.3f}  time passes",
+            *(f"       -> {each.strip().partition('  ')[2]}" for each in decided if each),
+        ]
+        lines = [each[:WIDTH] for each in head]
+        lines += ["", *render(boot.explain(step.time), step.time).splitlines()]
+        if height is not None and len(lines) > height - 2:
+            left_out = len(lines) - (height - 3)
+            lines = [*lines[: height - 3], f"… {left_out} more lines"]
+        rule = "-" * WIDTH
+        return "\n".join((*lines, rule, HELP if self._keys is not None else "")).rstrip()
+
+    def _wait(self, keys: Keys) -> None:
+        key = keys(RUN_SECONDS if self._running else None)
+        if self._running and not key:
+            return
+        self._running = False
+        while key not in (" ", "\r", "\n", "r", "q", "\x03", "\x04"):
+            key = keys(None)
+        if key in ("q", "\x03", "\x04"):
+            raise Quit
+        self._running = key == "r"
+
+
+@contextmanager
+def keyboard() -> Iterator[Keys | None]:
+    """The terminal's keys one by one; None where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield None
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+
+    def key(seconds: float | None) -> str:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+        if not ready:
+            return ""
+        return os.read(descriptor, 1).decode(errors="replace") or "\x04"  # hung up
+
+    try:
+        tty.setcbreak(descriptor)
+        yield key
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -1,0 +1,119 @@
+"""R32: the real boot and the simulated one of the same file take the same course."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from initpy.cli.reading import read_journal
+from initpy.scenario.model import Outcome
+from initpy.scenario.parse import load_scenario
+from initpy.simulation.agree import Decision, compare, course, disagreements
+
+HERE = Path(__file__).parent
+JOURNALS = sorted((HERE / "journals").glob("*.jsonl.gz"))
+SCENARIOS = HERE.parent / "scenarios"
+
+
+def name(path: Path) -> str:
+    return path.name.partition(".")[0]
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=name)
+def test_the_simulated_boot_takes_the_course_of_the_real_one(path: Path) -> None:
+    scenario = load_scenario(SCENARIOS / f"{name(path)}.toml")
+    assert compare(scenario, scenario.expect.outcome, read_journal(path)) == ()
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=name)
+def test_a_course_without_one_of_its_decisions_is_another_one(path: Path) -> None:
+    """The comparison can fail: each decision counts."""
+    whole = course(read_journal(path))
+    assert len(whole.decisions) > 1
+    for number in range(len(whole.decisions)):
+        less = whole.decisions[:number] + whole.decisions[number + 1 :]
+        other = type(whole)(less, whole.below)
+        assert disagreements(whole, other)
+        assert disagreements(other, whole)
+
+
+def started(job: str, run: int = 1) -> dict[str, Any]:
+    return {"t": 1.0, "kind": "Run", "job": job, "run": run, "argv": ["x", "vg0"]}
+
+
+def ended(job: str, status: int = 0, run: int = 1) -> dict[str, Any]:
+    return {"t": 1.0, "kind": "JobEnded", "job": job, "run": run, "status": status}
+
+
+def device(name: str, *on: str, **properties: str) -> dict[str, Any]:
+    known = {"name": name, "properties": properties, "slaves": list(on), "links": []}
+    return {"t": 1.0, "kind": "DeviceChanged", "device": known}
+
+
+def opened(name: str, below: str, md: str = "md127") -> list[dict[str, Any]]:
+    """A volume on an array on a disk of that serial number."""
+    return [
+        device(below, ID_SERIAL="serial"),
+        started(f"md-member@{below}"), ended(f"md-member@{below}"),
+        device(md, below),
+        started(f"luks-open@{md}"), ended(f"luks-open@{md}"),
+        device(name, md, DM_UUID="CRYPT-x"),
+        started(f"mount-root@{name}"), ended(f"mount-root@{name}"),
+    ]  # fmt: skip
+
+
+def test_the_kernels_names_do_not_count() -> None:
+    assert (
+        disagreements(course(opened("dm-0", "vda")), course(opened("dm-7", "sdb", "md126"))) == ()
+    )
+    assert course(opened("dm-0", "vda")).decisions[1] == Decision(
+        "array of (disk serial)", "luks-open done"
+    )
+
+
+def test_a_name_that_another_device_has_later_is_another_device() -> None:
+    gone = {"t": 2.0, "kind": "DeviceRemoved", "name": "vda"}
+    lines = [device("vda", ID_SERIAL="a"), gone, device("vda", ID_SERIAL="b"), started("x@vda"),
+             ended("x@vda")]  # fmt: skip
+    assert course(lines).decisions == (Decision("disk b", "x done"),)
+
+
+def test_two_disks_have_no_order_and_layers_have_one() -> None:
+    two = [device("vda", ID_SERIAL="a"), device("vdb", ID_SERIAL="b")]
+    one = [started("md-member@vda"), ended("md-member@vda")]
+    other = [started("md-member@vdb"), ended("md-member@vdb")]
+    assert disagreements(course([*two, *one, *other]), course([*two, *other, *one])) == ()
+    above = [device("md0", "vda"), started("luks-open@md0"), ended("luks-open@md0")]
+    said = disagreements(course([*two, *one, *above]), course([*two, *above, *one]))
+    assert said == (
+        "md-member done on disk a before luks-open done on array of (disk a); "
+        "simulated the other way round",
+    )
+
+
+def test_how_a_command_ends_counts_but_not_when() -> None:
+    two = [device("vda", ID_SERIAL="a"), device("md0", "vda")]
+    below, above = "md-member@vda", "luks-open@md0"
+    early = [*two, started(below), ended(below), started(above), ended(above)]
+    late = [*two, started(below), started(above), ended(above), ended(below)]
+    assert disagreements(course(early), course(late)) == ()
+    wrong = [*early[:-1], ended(above, 2)]
+    assert disagreements(course(early), course(wrong)) == (
+        "only in the real boot: luks-open done on array of (disk a)",
+        "only simulated: luks-open failed on array of (disk a)",
+    )
+
+
+def test_of_a_journal_with_lost_lines_only_what_is_there_counts() -> None:
+    whole = opened("dm-0", "vda")
+    lost = [*whole[:3], {"t": 2.0, "kind": "Lost", "lines": 6}]
+    assert disagreements(course(lost), course(whole)) == ()
+    assert disagreements(course(whole), course(lost)) != ()
+
+
+def test_another_end_is_a_disagreement() -> None:
+    scenario = load_scenario(SCENARIOS / "plain-ext4-label.toml")
+    assert compare(scenario, Outcome.BOOTED, []) == ()
+    assert compare(scenario, Outcome.SHELL, []) == ("outcome: shell, simulated booted",)
+    never = load_scenario(SCENARIOS / "root-never-shell.toml")
+    assert compare(never, Outcome.FAILED, []) == compare(never, Outcome.SHELL, []) == ()
