@@ -115,3 +115,14 @@ def test_a_plugin_that_was_left_behind_does_nothing(system: Chroot) -> None:
     system.run("rm", "/usr/local/bin/initpy")
     add(system)
     assert system.names(ENTRY) == ["linux"]
+
+
+def test_what_makes_a_unified_image_gets_ours(system: Chroot) -> None:
+    """As 60-ukify.install of later systemds, which takes initrd* from the staging area."""
+    build_module(system)
+    system.write("/etc/kernel/install.conf", "layout=uki\n")
+    plugin = "/etc/kernel/install.d/60-ukify.install"
+    system.write(plugin, '#!/bin/sh\nls "$KERNEL_INSTALL_STAGING_AREA" >/boot/packed\n')
+    system.run("chmod", "+x", plugin)
+    add(system)
+    assert system.run("cat", "/boot/packed").output == "initrd\n"
