@@ -208,7 +208,7 @@ class Blocks:
             if len(words) == 2 and words[0] == major
         ]
         why = f"driver {names[0]}" if names else f"driver of block devices {major}"
-        return self._in_use(Ask((f"block-major-{major}-{minor}", *names), why))
+        return self._in_use(Ask((*names, f"block-major-{major}-{minor}"), why))
 
     def _in_use(self, ask: Ask) -> Ask:
         """The ask with the module that serves it here, where one of its names is a module's."""

@@ -2,7 +2,7 @@
 
 The image's files are written to a folder and its interpreter is run with that as its root: as root
 by chroot(2), else in a user namespace. Where neither is possible, or the image is for another
-architecture, the list of its modules is all that can be looked at, and the row says so.
+architecture, what the bytecode says that it imports is looked for, and the row says so.
 """
 
 import platform
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from initpy.image import stage
 from initpy.image.archive import Archive
+from initpy.image.bytecodeimports import ForeignBytecodeError, absent_imports
 from initpy.image.process import ToolError
 from initpy.image.proof import Row, Verdict
 from initpy.image.tree import File, Folder, Link, Tree
@@ -42,8 +43,7 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
     modules = [*_modules(archive, f"{library}/initpy"), *extra]
     why_not = _why_not(machine, run)
     if why_not:
-        reason = f"{len(modules)} modules are there; not imported, because {why_not}"
-        yield Row(LAYER, NEED, Verdict.WARNING, reason)
+        yield _read(archive, library, modules, why_not)
         return
     yield _imported(archive, found, modules)
 
@@ -64,6 +64,19 @@ def _modules(archive: Archive, folder: str) -> Iterator[str]:
         if path.startswith(f"{folder}/") and path.endswith((".pyc", ".py")):
             inside = path.removeprefix(f"{folder}/").rpartition(".")[0].removesuffix("/__init__")
             yield "initpy" if inside == "__init__" else f"initpy.{inside.replace('/', '.')}"
+
+
+def _read(archive: Archive, library: str, modules: list[str], why_not: str) -> Row:
+    """The second best: what the bytecode says that it imports."""
+    try:
+        absent = absent_imports(archive, library, modules)
+    except ForeignBytecodeError as error:
+        reason = f"neither imported ({why_not}) nor read ({error})"
+        return Row(LAYER, NEED, Verdict.WARNING, reason)
+    for name, by in absent:
+        return Row(LAYER, NEED, Verdict.MISSING, f"{name}, which {by} imports, is not there")
+    reason = f"{len(modules)} modules with what they import are there; not tried, because {why_not}"
+    return Row(LAYER, NEED, Verdict.WARNING, reason)
 
 
 def _imported(archive: Archive, interpreter: str, modules: list[str]) -> Row:

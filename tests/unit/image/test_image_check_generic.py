@@ -188,6 +188,35 @@ def test_python_that_cannot_be_run_here_is_said_to_be_untried(
     assert f"for riscv64, this machine is {platform.machine()}" in row.reason
 
 
+@pytest.mark.parametrize(
+    "gone", ["asyncio/base_events.pyc", "initpy/core/boot.pyc", "pyudev/core.pyc"]
+)
+def test_a_python_module_left_out_is_found_without_running_python(
+    gone: str, image: Archive, kernel: Kernel
+) -> None:
+    entries = {k: v for k, v in image.entries.items() if f"/{gone}" not in k}
+    lacking = Archive(image.path, 0, entries=entries)
+    assert entries.keys() != image.entries.keys()
+    found = prove(lacking, describe("/", nested()), kernel.version, modules=kernel.modules,
+                  run=False)  # fmt: skip
+    (row,) = (row for row in found.rows if row.need == "Python")
+    assert row.verdict is Verdict.MISSING
+    assert gone.removesuffix(".pyc").replace("/", ".") in row.reason
+
+
+def test_bytecode_of_another_python_is_said_to_be_unreadable(
+    image: Archive, kernel: Kernel
+) -> None:
+    entries = dict(image.entries)
+    path = next(path for path in entries if path.endswith("/initpy/core/boot.pyc"))
+    entries[path] = File(b"\0" * 100)
+    found = prove(Archive(image.path, 0, entries=entries), describe("/", nested()),
+                  kernel.version, modules=kernel.modules, run=False)  # fmt: skip
+    (row,) = (row for row in found.rows if row.need == "Python")
+    assert row.verdict is Verdict.WARNING
+    assert "of another Python" in row.reason
+
+
 def test_an_empty_modules_dep_in_a_real_image(tree: Tree, kernel: Kernel) -> None:
     archive = archive_of(tree, Path("empty.img"))
     path = f"/usr/lib/modules/{kernel.version}/modules.dep.bin"
