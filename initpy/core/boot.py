@@ -226,7 +226,7 @@ class Boot:
 
                 requests.handle(state, self._unlocker, event)
             case TimePassed():
-                pass
+                self._armed = None  # it has gone off, whether it was the one meant or an older one
 
     def _device_changed(self, device: Device) -> None:
         state = self._state

@@ -41,9 +41,7 @@ def step(state: State, instance: Instance) -> None:
     foreign = is_foreign(state, device, members)
     deadline = _deadline(state, instance, device, foreign)
     instance.reason = f"{arrays.has(device, members)}; waits for the others"
-    due = deadline is not None and deadline.over(state.now)
-    # A start that failed is tried again at once: its timer has run out already.
-    if not (due or instance.failures or instance.key in state.forced):
+    if not (deadline.over(state.now) or instance.key in state.forced):
         return
     drop_timer(state, instance)
     if why := _forbidden(state, foreign):
@@ -51,7 +49,7 @@ def step(state: State, instance: Instance) -> None:
         state.move(instance, Stimulus.NOT_WANTED, why)
         return
     if state.settings.md_degraded is Degraded.ASK and instance.key not in state.agreed:
-        state.questions[instance.key] = deadline or _timer(state, instance, device, foreign)
+        state.questions[instance.key] = deadline
         instance.reason = f"{arrays.has(device, members)}; waits for an answer"
         return
     state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
@@ -98,14 +96,20 @@ def _timer(state: State, instance: Instance, device: Device, foreign: bool) -> D
     return Deadline(deadline_name(instance), seconds, GRACE_SECONDS, device.name)
 
 
-def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline | None:
-    """The array's timer; made when the array is first seen incomplete, not after a failure."""
+def _deadline(state: State, instance: Instance, device: Device, foreign: bool) -> Deadline:
+    """The array's timer; made when the array is first seen incomplete.
+
+    A start that failed is tried again at once, its time is over; but not while something that has
+    turned up meanwhile holds it.
+    """
     name = deadline_name(instance)
     deadline = state.deadlines.get(name)
     wanted = _timer(state, instance, device, foreign)
-    if deadline is None and not instance.failures:
+    if deadline is None:
+        if instance.failures:
+            wanted = Deadline(name, 0.0, GRACE_SECONDS, device.name)
         deadline = state.deadlines[name] = wanted
-    elif deadline is not None and deadline.duration < wanted.duration:
+    elif deadline.duration < wanted.duration and not instance.failures:
         # A member has turned out to be foreign after the array was seen.
         more, deadline.duration = wanted.duration - deadline.duration, wanted.duration
         deadline.extend(deadline.left(state.now) + more, state.now)

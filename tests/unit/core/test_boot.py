@@ -4,6 +4,7 @@ import pytest
 from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import (
+    Arm,
     Ask,
     EndBoot,
     HandOver,
@@ -14,7 +15,14 @@ from initpy.core.actions import (
     Withdraw,
 )
 from initpy.core.definitions import Layer
-from initpy.core.events import Enumerated, HandOverRefused, JobEnded, Mounted, ShellEnded
+from initpy.core.events import (
+    Enumerated,
+    HandOverRefused,
+    JobEnded,
+    Mounted,
+    ShellEnded,
+    TimePassed,
+)
 from initpy.core.settings import (
     Degraded,
     DeviceSpec,
@@ -585,3 +593,11 @@ def test_asking_is_once_per_volume_until_answered() -> None:
     for _ in range(5):
         desk.see(luks("vda"))
     assert len(desk.actions(Ask)) == 1
+
+
+def test_an_alarm_that_goes_off_too_early_is_set_again() -> None:
+    """Whoever carries actions out may mix up two alarms; a boot must not stop for it."""
+    desk = Desk()
+    [*_, (_, first)] = desk.actions(Arm)
+    [again] = [each for each in desk.give(TimePassed(), 1.0) if isinstance(each, Arm)]
+    assert again == first

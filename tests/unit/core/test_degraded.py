@@ -1,6 +1,6 @@
 """Arrays without their members: who decides, what is said, what is left (R7, R8, R9)."""
 
-from desk import Desk, array, block, filesystem, luks, member, settings
+from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
 from initpy.core.definitions import Layer
@@ -174,6 +174,20 @@ def test_an_array_is_not_stopped_for_a_newcomer_while_it_is_being_started_again(
     assert desk.runs("md-stop@md127") == []
     desk.end("md-start@md127", status=1)
     assert len(desk.runs("md-stop@md127")) == 1
+
+
+def test_r7_a_start_that_failed_is_not_tried_again_while_a_volume_is_locked() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.wait(8)
+    desk.see(luks("vdb"))
+    desk.end("md-start@md127", status=-9)
+    desk.wait(30)
+    assert len(desk.runs("md-start@md127")) == 1
+    desk.answer("typed")
+    desk.see(mapping("dm-0", "vdb", "CRYPT-LUKS2-u-1-x", ID_FS_TYPE="ext4"))
+    desk.end("luks-open@vdb")
+    desk.wait(40)
+    assert len(desk.runs("md-start@md127")) == 2
 
 
 def test_r8_arrays_that_run_degraded_are_recorded_for_the_real_system() -> None:
