@@ -167,6 +167,8 @@ class Case:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
         if out_of_tries := self._out_of_tries():
             return out_of_tries
+        if self.story.shells and self.truth.scenario.people:
+            return "a shell has the console, and gets what is typed"
         for layer in self.truth.scenario.layers:
             if layer.kind.startswith("luks"):
                 asked = [p for p, item in self.questions() if item == layer.on[0]]

@@ -28,16 +28,21 @@ def no_command_twice_at_a_time(case: Case) -> Found:
     for work in case.story.works:
         key = work.action.job, work.engine
         before = last.get(key)
-        if before is not None and before.end > work.start and not _gone_between(case, before, work):
+        if (
+            before is not None
+            and before.end > work.start
+            and not _gone_between(case, before, work.order)
+        ):
             yield work.start, f"{work.action.job} runs twice at a time"
         last[key] = work
 
 
-def _gone_between(case: Case, before: Work, work: Work) -> bool:
+def _gone_between(case: Case, before: Work, order: int) -> bool:
+    """Whether the subject was gone between the start of a command and a step."""
     name = before.action.job.partition("@")[2]
     return any(
-        device is None and before.order <= order <= work.order
-        for _, order, device in case.story.devices.get(name, ())
+        device is None and before.order <= number <= order
+        for _, number, device in case.story.devices.get(name, ())
     )
 
 
@@ -120,7 +125,8 @@ def no_tool_below_root_at_the_handover(case: Case) -> Found:
         below = _below_root(case, order)
         for work in case.story.works:
             busy = work.engine == engine and work.start <= time < work.end
-            if busy and work.action.job.partition("@")[2] in below:
+            name = work.action.job.partition("@")[2]
+            if busy and name in below and not _gone_between(case, work, order):
                 yield time, f"{work.action.job} is still at work"
     if case.simulated.outcome is Outcome.BOOTED and case.simulated.facts.get("leftover"):
         yield case.simulated.ended, f"left running: {case.simulated.facts['leftover']}"

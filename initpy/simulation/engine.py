@@ -168,7 +168,8 @@ class Engine:
                 if process is not None:
                     process.stop()
             case LookAgain():
-                self._look_again()
+                # Once all that was asked for is done: the runtime spawns a task for it.
+                self.world.agenda.after(0.0, self._look_again)
             case Record():
                 self._record(action)
             case _:
@@ -312,6 +313,8 @@ class Engine:
     def _look_again(self) -> None:
         """What has changed without an event having told; what udev does not know is announced."""
         udev, world = self.machine.udev, self.world
+        if not self.alive:
+            return
         if udev.busy and world.now < self._looked + QUIET_UDEV_PATIENCE:
             return
         self._looked = world.now

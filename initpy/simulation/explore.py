@@ -98,7 +98,7 @@ def explore_chunk(numbers: Sequence[int]) -> Tally:
         tally.events += len(simulated.steps)
         tally.virtual += simulated.ended
         tally.outcomes[simulated.outcome.value] += 1
-        tally.unsupported.update(simulated.unsupported)
+        tally.unsupported.update({" ".join(each.split()[:3]) for each in simulated.unsupported})
         for step in simulated.steps:
             for action in step.actions:
                 if isinstance(action, Moved):

@@ -40,7 +40,7 @@ FEATURES = (
     "never", "shared passphrase", "key in image", "key on stick", "late stick", "tools fail",
     "tools hang", "tools killed", "storm", "engine killed", "udevd killed", "replugged",
     "by uuid", "by path", "short waits", "not degraded", "named", "lost", "delayed", "doubled",
-    "reordered", "unreliable tools", "dying engine", "dying udevd", "root never",
+    "reordered", "no shell", "unreliable tools", "dying engine", "dying udevd", "root never",
 )  # fmt: skip
 # Those that leave little to see of the others: in fewer worlds.
 RARE = ("two missing", "never", "not degraded", "unreliable tools", "root never", "wrong")
@@ -104,7 +104,7 @@ def draw(number: int) -> Trial:
     )
     if root_reach(truth_of(scenario)) is Sure.NO:
         # Where nothing else can come of it the simulation ends with the failure screen.
-        scenario = replace(scenario, expect=Expectation(Outcome.SHELL, WITHIN))
+        scenario = replace(scenario, expect=Expectation(Outcome.FAILED, WITHIN))
     return Trial(scenario, _mischief(chance, on), number)
 
 
@@ -206,6 +206,8 @@ def _words(
     if "short waits" in on:
         words.append(f"rd.timeout={chance.choice((8, 20, 60))}")
         words.append(f"rd.md.timeout={chance.choice((3, 10, 40))}")
+    if "no shell" in on:
+        words.append("rd.shell=0")
     if "not degraded" in on:
         words.append("rd.md.degraded=no")
     return words

@@ -124,13 +124,13 @@ def never_degraded_against_the_policy(case: Case) -> Found:
 
 
 def _unheard(case: Case, array: Item, start: Work) -> bool:
-    """Whether an engine died before it had heard of which host an array is.
+    """Whether an engine, or mdadm, died before it had been heard of which host an array is.
 
     mdadm says so when it takes a member in, and never again.
     """
     return any(
-        work.ended is None
-        and work.engine < start.engine
+        not work.worked
+        and work.order < start.order
         and "--incremental" in work.words
         and case.subject(work.action.job, work.order) in array.below
         for work in case.story.works

@@ -179,6 +179,10 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     sure = sum(each.usable is Sure.YES for each in members)
     possible = sum(each.usable is not Sure.NO for each in members)
     needed = len(members) - spare
+    if known_lost and item.whole is not Sure.YES and below[-1].usable is not Sure.NO:
+        # Left alone, the member that was written off takes itself for the only good one.
+        item.usable = Sure.UNSURE
+        return
     if truth.settings.layer(Technology.MD).named or not truth.settings.layer(Technology.MD).enabled:
         item.usable = Sure.UNSURE
         return
