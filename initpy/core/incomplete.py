@@ -37,6 +37,7 @@ def step(state: State, instance: Instance) -> None:
         return
     if arrays.NEWCOMER in device.properties and _being_stopped(state, instance):
         instance.reason = "is being stopped, so that a member can join it"
+        drop_timer(state, instance)
         return
     foreign = is_foreign(state, device, members)
     deadline = _deadline(state, instance, device, foreign)

@@ -7,6 +7,7 @@ from functools import cache
 from initpy.config.jobs import load_job_file
 from initpy.config.project import PROJECT
 from initpy.core.actions import Run
+from initpy.core.definitions import JobDefinition
 from initpy.core.devices import Device
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.record import Simulated
@@ -106,10 +107,9 @@ class Case:
                 yield work, self.subject(work.action.job, work.order)
 
     def questions(self) -> Iterator[tuple[Prompt, str]]:
-        """The prompts for passphrases, with the item that is locked."""
+        """The prompts, with the item that is locked (or the array that people are asked about)."""
         for prompt in self.story.prompts:
-            if prompt.text.startswith("Passphrase for "):
-                yield prompt, self.subject(prompt.job, self._order(prompt.start))
+            yield prompt, self.subject(prompt.job, self._order(prompt.start))
 
     def touched(self) -> Iterator[tuple[Work | Prompt, str]]:
         """Both: all that happens to encrypted volumes."""
@@ -161,6 +161,8 @@ class Case:
     def reach(self) -> Sure:
         """Whether root can be reached, given also what went wrong by chance."""
         sure = root_reach(self.truth)
+        if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
+            return Sure.UNSURE  # people who see an engine die do more than the scenario says
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
 
     def excused(self) -> str:
@@ -178,22 +180,23 @@ class Case:
         return ""
 
     def _out_of_tries(self) -> str:
-        tries = _tries()
         failed: dict[tuple[str, int], int] = {}
         for work in self.story.works:
+            if work.end == FOREVER and not _jobs()[work.action.job.partition("@")[0]].timeout:
+                return f"{work.action.job} may take as long as it likes, and hangs"
             if work.failed:
                 key = work.action.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
                 name = work.action.job.partition("@")[0]
                 if name in HELPERS:
                     continue
-                if failed[key] >= tries.get(name, 3) or name == "lvm-start":
+                if failed[key] >= _jobs()[name].tries or name == "lvm-start":
                     return f"{work.action.job} has failed as often as it may"
         return ""
 
 
 @cache
-def _tries() -> dict[str, int]:
-    """How often each job may fail, as its file says."""
+def _jobs() -> dict[str, JobDefinition]:
+    """What the job files say of time limits and tries."""
     files = [load_job_file(path) for path in (PROJECT / "jobs").glob("*.toml")]
-    return {job.name: job.tries for file in files for job in file.jobs}
+    return {job.name: job for file in files for job in file.jobs}

@@ -1,5 +1,6 @@
 """Invariants of commands and of the handover (R2, R5, R18, R21)."""
 
+from initpy.core.actions import Run
 from initpy.core.devices import Device
 from initpy.core.events import (
     Answered,
@@ -39,7 +40,8 @@ def no_command_twice_at_a_time(case: Case) -> Found:
 
 def _gone_between(case: Case, before: Work, order: int) -> bool:
     """Whether the subject was gone between the start of a command and a step."""
-    name = before.action.job.partition("@")[2]
+    subject = before.action.subject if isinstance(before.action, Run) else None
+    name = subject or before.action.job.partition("@")[2]
     return any(
         device is None and before.order <= number <= order
         for _, number, device in case.story.devices.get(name, ())

@@ -1,5 +1,6 @@
 """What an exploration has seen, as tables for people."""
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -8,7 +9,7 @@ from initpy.simulation.explore import Tally, never_seen
 
 def show(tally: Tally, seconds: float) -> None:
     """Print what was seen: transitions, outcomes, violations."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     rate = tally.worlds / seconds if seconds else 0.0
     console.print(_transitions(tally))
     console.print(_jobs(tally))
@@ -38,7 +39,7 @@ def show(tally: Tally, seconds: float) -> None:
 
 def _transitions(tally: Tally) -> Table:
     """How often each transition was made, and by how many kinds of job."""
-    table = Table(title="transitions of jobs", title_justify="left")
+    table = Table(title="transitions of jobs", title_justify="left", box=SIMPLE)
     for name in ("before", "after"):
         table.add_column(name)
     for name in ("times", "jobs"):
@@ -55,11 +56,14 @@ def _transitions(tally: Tally) -> Table:
 
 def _jobs(tally: Tally) -> Table:
     """Which states each job has been seen to enter."""
-    states = ("ready", "running", "awaiting", "done", "failed", "skipped", "withdrawn", "waiting")
-    table = Table(title="states that jobs have entered", title_justify="left")
-    table.add_column("job")
-    for state in states:
-        table.add_column(state, justify="right")
+    states = {
+        "waiting": "wait", "ready": "ready", "running": "run", "awaiting": "await",
+        "done": "done", "failed": "fail", "skipped": "skip", "withdrawn": "gone",
+    }  # fmt: skip
+    table = Table(title="how often jobs have entered each state", title_justify="left", box=SIMPLE)
+    table.add_column("job", no_wrap=True)
+    for word in states.values():
+        table.add_column(word, justify="right", no_wrap=True)
     entered: dict[str, dict[str, int]] = {}
     for (job, _, after), count in tally.moves.items():
         counts = entered.setdefault(job, {})

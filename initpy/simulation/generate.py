@@ -27,7 +27,7 @@ from initpy.scenario.model import (
 )
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.stacks import LABEL, UUID, Stack, luks_uuid
-from initpy.simulation.truth import Sure, root_reach, truth_of
+from initpy.simulation.truth import PARITY, Sure, root_reach, truth_of
 
 # What a world may have of storage; each is in about half of the worlds.
 KINDS = (
@@ -41,9 +41,10 @@ FEATURES = (
     "tools hang", "tools killed", "storm", "engine killed", "udevd killed", "replugged",
     "by uuid", "by path", "short waits", "not degraded", "named", "lost", "delayed", "doubled",
     "reordered", "no shell", "unreliable tools", "dying engine", "dying udevd", "root never",
+    "dirty", "ask",
 )  # fmt: skip
 # Those that leave little to see of the others: in fewer worlds.
-RARE = ("two missing", "never", "not degraded", "unreliable tools", "root never", "wrong")
+RARE = ("two missing", "never", "not degraded", "unreliable tools", "root never", "wrong", "ask")
 TIMES = (0.5, 2.0, 5.0, 12.0, 20.0, 33.0, 45.0, 70.0, 100.0)
 TOOLS = (
     ("mdadm", "--incremental"), ("mdadm", "--run"), ("cryptsetup", "open"), ("lvm", "pvscan"),
@@ -117,6 +118,8 @@ def _refined(
         if layer.kind in ("raid1", "raid5", "raid6", "raid10") and "known degraded" in on:
             left = "degraded" if chance.random() < 0.4 else ""
             layer = _changed(layer, left=left)
+        if layer.kind in PARITY and "dirty" in on and not layer.left and chance.random() < 0.4:
+            layer = _changed(layer, left="dirty")
         foreign = "foreign" in on and layer.kind.startswith("raid") and layer.name in wanted
         if foreign and chance.random() < 0.5:
             layer = _changed(layer, homehost="elsewhere")
@@ -208,7 +211,9 @@ def _words(
         words.append(f"rd.md.timeout={chance.choice((3, 10, 40))}")
     if "no shell" in on:
         words.append("rd.shell=0")
-    if "not degraded" in on:
+    if "ask" in on:
+        words.append("rd.md.degraded=ask")
+    elif "not degraded" in on:
         words.append("rd.md.degraded=no")
     return words
 
@@ -221,6 +226,11 @@ def _people(
 ) -> tuple[Person, ...]:
     """Each volume has somebody who answers when it is asked for, or not."""
     people: list[Person] = []
+    if "ask" in on:
+        question = re.compile("Start it without the others", re.MULTILINE)
+        for answer in ("what?", "yes", "no", "yes", "yes"):
+            cue = Cue(when=question, after=chance.choice((1.0, 20.0)))
+            people.append(Person(cue, f"{answer}\n", name="asked"))
     for layer in layers:
         if not layer.kind.startswith("luks"):
             continue

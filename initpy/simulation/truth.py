@@ -186,7 +186,12 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     if truth.settings.layer(Technology.MD).named or not truth.settings.layer(Technology.MD).enabled:
         item.usable = Sure.UNSURE
         return
-    if layer.left in ("dirty", "stale"):
+    forced = "md_mod.start_dirty_degraded=1" in truth.scenario.cmdline.split()
+    if layer.left == "dirty" and layer.kind in PARITY and not forced:
+        item.usable = item.whole  # the kernel does not start it without a member
+        item.why = "is dirty, and members are missing"
+        return
+    if layer.left == "stale":
         item.usable = item.whole = Sure.UNSURE
         return
     if layer.kind == "raid10":
@@ -319,6 +324,8 @@ def _doubt(truth: Truth, volumes: list[Layer]) -> None:
             if item.layer is not layer:
                 continue
             doubtful = layer in volumes and layer.name not in truth.silent
+            # What starts without its members waits as long as somebody is asked.
+            doubtful = doubtful or (len(item.below) > 1 and item.whole is not Sure.YES)
             if doubtful or any(truth.items[name].usable is Sure.UNSURE for name in item.below):
                 item.usable = min(item.usable, Sure.UNSURE)
                 item.whole = min(item.whole, Sure.UNSURE)

@@ -164,6 +164,14 @@ def test_an_array_is_not_started_again_while_it_is_stopped_for_a_newcomer() -> N
     assert len(desk.runs("md-start@md127")) == 1
 
 
+def test_the_timer_of_an_array_that_is_being_stopped_is_dropped() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.see(array("md127", ("vda",), "inactive", INITPY_NEWCOMER="vdb"))
+    desk.wait(20)
+    assert len(desk.runs("md-stop@md127")) == 1
+    assert desk.runs("md-start@md127") == []
+
+
 def test_an_array_is_not_stopped_for_a_newcomer_while_it_is_being_started_again() -> None:
     desk = incomplete(settings(md_timeout=8.0))
     desk.wait(8)
