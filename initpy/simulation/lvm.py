@@ -136,7 +136,8 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
                 )
                 status = 5
                 continue
-            yield from _activate(world, udev, group, volume, present)
+            holes = bool(lacks) and not _spare(volume, len(lacks))
+            yield from _activate(world, udev, group, volume, present, holes)
             active += 1
     return Answer(status, "", "\n".join(complaints).strip())
 
@@ -152,6 +153,7 @@ def _activate(
     group: GroupPlan,
     volume: LogicalPlan,
     present: dict[str, list[Block]],
+    partial: bool,
 ) -> Generator[Wait, None, None]:
     """Its mappings, the inner ones first; what is there already is left as it is."""
     name = f"{_doubled(group.name)}-{_doubled(volume.name)}"
@@ -196,7 +198,7 @@ def _activate(
     if slaves is not below:
         yield cookie
         cookie = Cookie()
-    mapping = Mapped(name, f"LVM-{bare}", logical=(group.name, volume.name, ""))
+    mapping = Mapped(name, f"LVM-{bare}", logical=(group.name, volume.name, ""), partial=partial)
     place: Place = volume.inside
     if dm.named(world, name) is not None:
         return  # another lvm was quicker; the real ones wait for the lock of the group

@@ -194,7 +194,7 @@ def _mapping(
     links |= {f"/dev/disk/by-id/dm-name-{mapping.name}", f"/dev/disk/by-id/dm-uuid-{mapping.uuid}"}
     if block.part is not None:
         known |= _entry(block)
-    if block.place is not None:
+    if block.place is not None and not mapping.partial:
         found, named = content(block.place)
         known.update(found)
         links |= named

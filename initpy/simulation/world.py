@@ -41,6 +41,7 @@ class Mapped:
     hidden: bool = False  # the inner parts of a logical volume: not looked at
     volume: VolumePlan | None = None
     logical: tuple[str, str, str] | None = None  # group, volume, layer
+    partial: bool = False  # parts of it cannot be read: libblkid, which reads its end, says nothing
 
 
 @dataclass(slots=True, eq=False)
