@@ -151,7 +151,7 @@ def print_table(proof: Proof) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     style = "green" if proof.status is Status.OK else "bold red"
-    console.print(Text(f"\n{proof.summary()}", style=style))
+    console.print(Text(f"\n{proof.summary()}", style=style), soft_wrap=True)
 
 
 def _progress(text: str) -> AbstractContextManager[object]:
