@@ -349,7 +349,9 @@ class Boot:
                 degraded.ask(state)
             self._hand_over_when_ready()
             failing.check(state)
-            if not state.dirty:
+            # One that was armed for this very moment would be armed for ever: nobody calls again.
+            due = state.timers.next()
+            if not state.dirty and (due is None or due > state.now):
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(state.dirty))
 

@@ -26,6 +26,7 @@ NOTICES, NOTICES_EVERY = (1, 3, 7, 15), 16
 # The failure screen is to be read as a whole: so many stacks of devices, then "more".
 SCREEN_STACKS = 8
 # When people are told how soon the machine restarts, in seconds before.
+ROUNDING = 1e-3  # of sums of times
 COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 
@@ -219,7 +220,7 @@ def _start_countdown(state: State, seconds: float) -> None:
 
 def _arm_countdown(state: State, end: Deadline) -> None:
     left = end.left(state.now)
-    following = next((each for each in COUNTDOWN if each < left), None)
+    following = next((each for each in COUNTDOWN if each < left - ROUNDING), None)
     if following is not None:
         state.timers.start(Timer.COUNTDOWN, "", state.now + left - following)
 
@@ -232,7 +233,7 @@ def count_down(state: State) -> None:
     if end.held:
         state.timers.start(Timer.COUNTDOWN, "", state.now + 1.0)
         return
-    state.report(f"{state.ending.value} in {math.ceil(end.left(state.now))} s")
+    state.report(f"{state.ending.value} in {math.ceil(end.left(state.now) - ROUNDING)} s")
     _arm_countdown(state, end)
 
 

@@ -43,9 +43,13 @@ class Slots:
         for plan in self._world.disks.disks.values():
             if not plan.present:
                 continue
-            seconds = behind.get(plan.bus, FOUND_SECONDS[plan.bus])
-            behind[plan.bus] = seconds + BETWEEN_SECONDS.get(plan.bus, USUALLY_BETWEEN)
-            self._world.agenda.after(self._world.chance.jitter(seconds), self.plug, plan)
+            chance = self._world.chance
+            if plan.bus not in behind:
+                behind[plan.bus] = chance.jitter(FOUND_SECONDS[plan.bus])
+            seconds = behind[plan.bus]  # in the order of their slots: that is how they get names
+            between = BETWEEN_SECONDS.get(plan.bus, USUALLY_BETWEEN)
+            behind[plan.bus] = seconds + chance.jitter(between)
+            self._world.agenda.after(seconds, self.plug, plan)
 
     def plug(self, plan: DiskPlan) -> None:
         """The disk is there, with its partitions."""

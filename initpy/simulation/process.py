@@ -35,8 +35,14 @@ class Share(NamedTuple):
     done: float
 
 
+class Exactly(NamedTuple):
+    """So many seconds, whatever the machine's pace."""
+
+    seconds: float
+
+
 # What a tool may wait for: seconds, udev's word, or nothing that ever comes.
-Wait = float | Cookie | Lock | Share | None
+Wait = float | Exactly | Cookie | Lock | Share | None
 # None: the model does not know what is asked of it.
 Work = Generator[Wait, None, Answer | None]
 
@@ -90,7 +96,10 @@ class Process:
                 continue
             if wanted is None:  # for ever
                 return
-            seconds = self._world.chance.jitter(wanted)
+            if isinstance(wanted, Exactly):
+                seconds = wanted.seconds
+            else:
+                seconds = self._world.chance.jitter(wanted)
             self._entry = self._world.agenda.after(seconds, self._resume)
             return
 

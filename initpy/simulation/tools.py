@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from initpy.scenario.model import Way
 from initpy.simulation import dm, luks, lvm, md
-from initpy.simulation.process import KILLED, Answer, Call, Process, Work
+from initpy.simulation.process import KILLED, Answer, Call, Exactly, Process, Work
 from initpy.simulation.sabotage import Sabotage
 from initpy.simulation.udev import Udev
 from initpy.simulation.world import World
@@ -38,7 +38,7 @@ def _udevadm(world: World, udev: Udev, call: Call) -> Work:
 
 def _sleep(_: World, __: Udev, call: Call) -> Work:
     """sleep(1): what a scenario lets stand for a login to a server, for instance."""
-    yield float(call.words[1])
+    yield Exactly(float(call.words[1]))
     return Answer(0)
 
 

@@ -1,8 +1,12 @@
 """R6: which clock counts, and who holds it, is told once each time it changes."""
 
+import pytest
 from desk import Desk, array, filesystem, luks, mapping, member
 
-from initpy.core.actions import Clock
+from initpy.core.actions import Arm, Clock, EndBoot, Report
+from initpy.core.boot import Boot
+from initpy.core.events import BootStarted, TimePassed
+from initpy.core.settings import DeviceSpec, Emergency, Naming, Settings
 
 
 def clocks(desk: Desk) -> list[tuple[str, float | None, str]]:
@@ -50,3 +54,25 @@ def test_the_timer_of_an_array_has_a_clock_of_its_own() -> None:
     timer = [each for each in clocks(desk) if each[0] == "timer of md-start@md127"]
     assert [each[2] for each in timer] == ["md-member@vda", "", ""]
     assert timer[-1][1] is None
+
+
+@pytest.mark.parametrize("began", [0.0, 1.8711823337105093, 11.1, 1795261262.3])
+def test_r25_a_restart_is_counted_down_to_its_end_by_alarms_alone(began: float) -> None:
+    """Whatever sums of times come to: an alarm for this very moment is never answered again."""
+    wanted = Settings(
+        root=DeviceSpec(Naming.LABEL, "nowhere"), root_wait=10.0, shell=False,
+        emergency=Emergency.REBOOT, emergency_delay=5.0,
+    )  # fmt: skip
+    boot, actions, alarm = Boot(wanted, ()), [], None
+    for action in boot.handle(BootStarted(), began):
+        alarm = action.at if isinstance(action, Arm) else alarm
+    while alarm is not None and alarm < began + 100:
+        now, alarm = alarm, None
+        for action in boot.handle(TimePassed(), now):
+            actions.append(action)
+            alarm = action.at if isinstance(action, Arm) else alarm
+        if any(isinstance(each, EndBoot) for each in actions):
+            break
+    assert any(isinstance(each, EndBoot) for each in actions)
+    told = [each.text for each in actions if isinstance(each, Report) and " in " in each.text]
+    assert told[-4:] == [f"reboot in {left} s" for left in (4, 3, 2, 1)]
