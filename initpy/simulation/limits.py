@@ -13,6 +13,8 @@ _DEEDS = {
 
 def beyond(scenario: Scenario) -> Iterator[str]:
     """What this scenario asks of the real kernel or the real tools."""
+    if scenario.uefi:
+        yield "what UEFI firmware and a boot loader do and say before the kernel starts"
     if scenario.memory < PLENTY:
         yield f"what fits into {scenario.memory} MiB of memory"
     for deed, words in _DEEDS.items():

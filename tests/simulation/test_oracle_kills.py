@@ -274,7 +274,7 @@ def rushed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(failing, "start_clock", start_clock)
 
 
-LOST = "[simulation]\nseed = 5\nlost = 0.9\n[expect]"
+LOST = "[simulation]\nseed = 7\nlost = 0.9\n[expect]"
 FAILS = '[[tool]]\nprogram = "mdadm"\nwith = "--incremental"\nfails = 2\n[expect]'
 PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (nobody_holds, HALF_LOCKED.format(words=""), "never-degraded-while-a-volume-is-locked"),
@@ -287,7 +287,7 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (curious, STRANGER, "no-prompt-for-what-nobody-wants"),
     (talkative, VOLUME, "no-secret-is-readable"),
     (discouraged, mirror().replace("[expect]", FAILS), "a-reachable-root-is-mounted"),
-    (hasty, mirror().replace("[expect]", "[simulation]\nseed = 1\n[expect]"),
+    (hasty, mirror().replace("[expect]", "[simulation]\nseed = 7\n[expect]"),
      "no-tool-below-root-at-the-handover"),
     (forgetful, VOLUME, "no-command-twice-without-reason"),
     (speechless, mirror(second=GONE, words="rd.md.degraded=no", outcome="shell"),
