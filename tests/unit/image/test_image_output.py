@@ -3,11 +3,10 @@
 import os
 import random
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from smallfs import mounted_tmpfs
 from writing import write_image
 
 from initpy.config.errors import InputError
@@ -29,18 +28,6 @@ def tree(mode: int = 0o644) -> Tree:
     found = Tree()
     found.add("/etc/data", File(bytes(range(256)) * 20_000, mode))
     return found
-
-
-@contextmanager
-def mounted_tmpfs(folder: Path, size: int) -> Iterator[None]:
-    """A small file system of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system to fill")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "x", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("compression", [*METHODS, "none"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fake_kernel import VERSION, Module, make_kernel
 from rootstack import EXT4_ON_VIRTIO
+from smallfs import mounted_tmpfs
 
 from initpy.cli import main
 from initpy.image.kernels import installed_kernels
@@ -73,6 +74,17 @@ def test_one_who_knows_better_can_do_without_the_proof(
 def test_another_run_is_at_it(call: list[str], tmp_path: Path) -> None:
     with claim(image(tmp_path)):
         assert main([*call, "--no-wait"]) == Status.BUSY
+
+
+def test_there_is_no_room(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mounted_tmpfs(tmp_path / "boot", 1_000_000):
+        image(tmp_path).write_bytes(b"old")
+        assert main(call) == Status.NO_SPACE
+        assert [path.read_bytes() for path in (tmp_path / "boot").iterdir()] == [b"old"]
+    said = capsys.readouterr().err
+    assert "1.0 MB are free" in said and "is left as it was" in said
 
 
 def test_wrong_parameters(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:

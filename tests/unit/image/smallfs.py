@@ -1,0 +1,21 @@
+"""A file system with little room."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def mounted_tmpfs(folder: Path, size: int) -> Iterator[None]:
+    """A small file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system to fill")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "x", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
