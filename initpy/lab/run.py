@@ -148,7 +148,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         seen = replace(seen, written=tuple(written))
     wall = time.monotonic() - began
     reasons = (*reasons_against(scenario.expect, seen), *leaks(scenario.secrets, seen))
-    if manner.also is not None:
+    if manner.also is not None and not reasons:  # else it has gone another way in any case
         reasons += manner.also(scenario, outcome_of(seen), journal_of(seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:

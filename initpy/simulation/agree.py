@@ -49,6 +49,12 @@ class Course:
     decisions: tuple[Decision, ...]
     below: Mapping[str, frozenset[str]]  # subject -> all that it stands on
     whole: bool = True  # False: lines of the journal were lost
+    engines: int = 1
+    cut: frozenset[Decision] = frozenset()  # jobs at work when an engine died: only their names
+
+    def may_have(self, decision: Decision) -> bool:
+        """True when it was begun by an engine that died, and nothing tells how it ended."""
+        return Decision(decision.subject, decision.what.partition(" ")[0]) in self.cut
 
     def related(self, one: Decision, other: Decision) -> bool:
         """True when the order of the two means something."""
@@ -90,12 +96,23 @@ def course(journal: Iterable[Record]) -> Course:
 
 def disagreements(real: Course, simulated: Course) -> tuple[str, ...]:
     """Where the courses differ, in words; () when they agree."""
-    ours, theirs = Counter(real.decisions), Counter(simulated.decisions)
-    found = [f"only in the real boot: {_times(each, ours - theirs)}" for each in ours - theirs]
-    if real.whole:
-        found += [f"only simulated: {_times(each, theirs - ours)}" for each in theirs - ours]
-    places = _numbered(simulated.decisions)
-    both = [each for each in _numbered(real.decisions) if each in places]
+    mine, its = real.decisions, simulated.decisions
+    if max(real.engines, simulated.engines) > 1:
+        # One that is killed leaves to the next what it cannot see to be done: how often is chance.
+        mine, its = tuple(dict.fromkeys(mine)), tuple(dict.fromkeys(its))
+    ours, theirs = Counter(mine), Counter(its)
+    found = [
+        f"only in the real boot: {_times(each, ours - theirs)}"
+        for each in ours - theirs
+        if not simulated.may_have(each)
+    ]
+    found += [
+        f"only simulated: {_times(each, theirs - ours)}"
+        for each in theirs - ours
+        if real.whole and not real.may_have(each)
+    ]
+    places = _numbered(its)
+    both = [each for each in _numbered(mine) if each in places]
     for number, one in enumerate(both):
         for other in both[number + 1 :]:
             if places[one] > places[other] and real.related(one[0], other[0]):
@@ -130,12 +147,15 @@ class _Reading:
     found: list[tuple[Place | str, str]] = field(default_factory=list)
     names: dict[Place, str] = field(default_factory=dict)
     whole: bool = True
+    engines: int = 0
+    cut: list[tuple[Place | str, str]] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
         """One line."""
         match record["kind"]:
             case "EngineStarted":
-                self.running.clear()
+                self._cut_off()
+                self.engines += 1
             case "DeviceChanged":
                 self._device(record["device"])
             case "Enumerated":
@@ -196,6 +216,12 @@ class _Reading:
             self.running[job, number] = len(self.found)
             self.found.append((self._about(job), ""))
 
+    def _cut_off(self) -> None:
+        """The engine has died: how the jobs that were at work end nobody will tell."""
+        for (job, _), place in self.running.items():
+            self.cut.append((self.found[place][0], job.partition("@")[0]))
+        self.running.clear()
+
     def _ends(self, job: str, number: int, how: str) -> None:
         place = self.running.pop((job, number), None)
         if place is None:
@@ -222,7 +248,11 @@ class _Reading:
                 name = f"group {group}"
                 below[name] = below.get(name, frozenset()) | below[self.name(each)]
                 below[self.name(each)] |= {name}
-        return Course(decisions, below, self.whole)
+        cut = frozenset(
+            Decision(each if isinstance(each, str) else self.name(each), job)
+            for each, job in self.cut
+        )
+        return Course(decisions, below, self.whole, self.engines, cut)
 
     def _all(self, place: Place) -> Iterator[Place]:
         """All that a device stands on."""
