@@ -38,6 +38,7 @@ needs() {
 /usr/share/OVMF/OVMF_CODE_4M.fd ovmf
 /usr/lib/systemd/boot/efi/linuxx64.efi.stub systemd-boot-efi
 /usr/bin/mcopy mtools
+/usr/bin/objdump binutils
 /usr/sbin/kpartx kpartx
 /usr/sbin/debootstrap debootstrap
 LIST

@@ -23,6 +23,8 @@ Examples:
       program for looking around in the shell
   initpy build --job my-storage.toml
       with a technology of your own: see the job files that come with initpy
+  initpy build --uki --cmdline 'root=LABEL=system quiet' --output /efi/EFI/Linux/initpy-{kernel}.efi
+      kernel, image and command line in one file, which systemd-boot or the firmware starts
   initpy build --list
       what would be in the image, nothing written
 

@@ -15,9 +15,11 @@ from initpy.image.firmware import ROOT
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
+from initpy.image.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
 
 # Beside what other tools make, under a name of its own.
 DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
+DEFAULT_UKI = f"/boot/initpy-{KERNEL}.efi"
 
 
 def configure_content(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(proves=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
+    _say_uki(parser.add_argument_group("a unified kernel image"))
 
 
 def _say_what(what: argparse._ArgumentGroup) -> None:
@@ -121,6 +124,28 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
     )
 
 
+def _say_uki(single: argparse._ArgumentGroup) -> None:
+    single.add_argument(
+        "--uki",
+        action="store_true",
+        help="one file with systemd's stub, kernel and command line, which UEFI firmware starts; "
+        "it belongs into EFI/Linux of the ESP (default output: /boot/initpy-{kernel}.efi)",
+    )
+    single.add_argument(
+        "--cmdline",
+        metavar="TEXT",
+        help="its command line (default: as your configuration or /etc/kernel/cmdline says)",
+    )
+    single.add_argument(
+        "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
+    )
+    single.add_argument(
+        "--pcr-key",
+        metavar="PRIVATE:PUBLIC",
+        help="keys (PEM) for systemd-measure, which signs what the TPM will measure",
+    )
+
+
 def configuration(arguments: argparse.Namespace) -> ImageConfig:
     """What the administrator says of images; InputError for what cannot be used."""
     given = arguments.config
@@ -129,7 +154,8 @@ def configuration(arguments: argparse.Namespace) -> ImageConfig:
 
 def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
     """Where a kernel's image belongs."""
-    return Path(str(arguments.output or config.output or DEFAULT_OUTPUT).replace(KERNEL, kernel))
+    usual = DEFAULT_UKI if getattr(arguments, "uki", False) else DEFAULT_OUTPUT
+    return Path(str(arguments.output or config.output or usual).replace(KERNEL, kernel))
 
 
 def requested(arguments: argparse.Namespace) -> BuildRequest:
@@ -156,6 +182,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             stack=_stack(arguments, config) if recipe.host else None,
             mtime=_source_date(),
             microcode=_microcode(arguments.microcode),
+            uki=_uki(arguments, config, kernel),
         ),
         recipe,
     )
@@ -233,6 +260,32 @@ def _microcode(text: str) -> Microcode | None:
     if not Path(text).is_dir():
         raise InputError("--microcode", text, "auto, none, or a folder like /lib/firmware")
     return Microcode(Path(text))
+
+
+def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:
+    if not arguments.uki:
+        for name in ("cmdline", "linux", "pcr_key"):
+            if getattr(arguments, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
+        return None
+    modules = arguments.modules_dir or Path("/lib/modules", kernel)
+    said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
+    return Uki(
+        stub=find_stub(platform.machine()),
+        linux=arguments.linux or find_kernel(kernel, modules),
+        release=kernel,
+        cmdline=default_cmdline() if said is None else said,
+        os_release=os_release(),
+        signing=None if arguments.pcr_key is None else _signing(arguments.pcr_key),
+    )
+
+
+def _signing(text: str) -> Signing:
+    private, _, public = text.partition(":")
+    for path in (private, public):
+        if not path or not Path(path).is_file():
+            raise InputError("--pcr-key", text, "PRIVATE:PUBLIC, two files")
+    return Signing(Path(private), Path(public))
 
 
 def _source_date() -> int:

@@ -28,7 +28,7 @@ def write_content(
 ) -> None:
     """Write the tree as the new image of a claimed place, without putting it there."""
     check_space(place, tree, compression)
-    with _explaining_full_disk(place):
+    with explaining_full_disk(place):
         place.file.write(early)
         place.file.flush()  # a compressor writes to the same file at the same place
         sink = open_sink(place.file, compression, level)
@@ -69,7 +69,7 @@ def holds_secrets(tree: Tree) -> bool:
 
 
 @contextmanager
-def _explaining_full_disk(place: Claim) -> Iterator[None]:
+def explaining_full_disk(place: Claim) -> Iterator[None]:
     """NoSpaceError in place of a write that failed for want of room, here or in a compressor."""
     try:
         yield

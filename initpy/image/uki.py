@@ -156,6 +156,6 @@ def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]
             command.append(f"--{name.lstrip('.')}={path}")
         command += [f"--bank={bank}" for bank in signing.banks]
         command += [f"--private-key={signing.private}", f"--public-key={signing.public}"]
-        hint = "apt install systemd; the keys are PEM files"
+        hint = "apt install systemd tpm2-tools; that of systemd 252 needs a TPM to compute with"
         complete[".pcrsig"] = process.run(command, hint=hint).strip() + b"\n"
     return complete
