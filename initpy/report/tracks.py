@@ -98,6 +98,7 @@ TECHNOLOGIES = {
     "loop": "loop devices",
     "multipath": "multipath",
     "mount": "file systems",
+    "fsck": "file systems",
 }
 OTHERS = "other jobs"
 # States in which a job is drawn, and as what.
@@ -252,7 +253,7 @@ class _Drawing:
             told = ("then", f"{after}: {reason}" if reason else after)
             self.end(job, *([told] if before is not None else []))
             return
-        if kind is Kind.WAITS or (kind is Kind.RUNS and before is None):
+        if before is None and kind in (Kind.WAITS, Kind.RUNS):  # a second try has no new cause
             self._because(job)
         if kind is Kind.RUNS:
             self._worked(job)
