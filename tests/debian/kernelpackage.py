@@ -40,7 +40,7 @@ def make_kernel(folder: Path, version: str = VERSION, *, external: tuple[str, ..
         (modules / name).touch()
     subprocess.run(["/sbin/depmod", "-b", str(folder), version], check=True)
     (folder / "boot").mkdir()
-    (folder / f"boot/vmlinuz-{version}").write_text("a kernel")
+    (folder / f"boot/vmlinuz-{version}").write_text("MZ, as firmware wants a kernel to begin")
     return folder
 
 

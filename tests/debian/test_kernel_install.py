@@ -1,5 +1,7 @@
 """Debian 12's own kernel-install (systemd 252) with our plugin (R29)."""
 
+import platform
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 from chroot import Chroot, Done, for_one_test
 from kernelpackage import VERSION, add_module, make_kernel
 from rootstack import EXT4_ON_VIRTIO, QUICK
+
+from initpy.image.uki import find_stub
 
 ENTRY = f"/boot/token/{VERSION}"
 LOADER = f"/boot/loader/entries/token-{VERSION}.conf"
@@ -126,3 +130,23 @@ def test_what_makes_a_unified_image_gets_ours(system: Chroot) -> None:
     system.run("chmod", "+x", plugin)
     add(system)
     assert system.run("cat", "/boot/packed").output == "initrd\n"
+
+
+def test_a_unified_image_is_made_where_nobody_else_does(system: Chroot) -> None:
+    """systemd 252 knows nothing of them: we put it in place and take it away."""
+    system.write("/etc/kernel/install.conf", "layout=uki\n")
+    stub = find_stub(platform.machine())
+    shutil.copy(stub, system.shared)
+    system.run("install", "-D", f"/mnt/{stub.name}", str(stub))
+    assert "virtio_blk" in add(system).errors
+    assert not system.exists("/boot/EFI")
+    build_module(system)
+    system.write("/etc/kernel/tries", "3\n")
+    for _ in range(2):
+        add(system)
+        assert system.names("/boot/EFI/Linux") == [f"token-{VERSION}+3.efi"]
+    made = f"/boot/EFI/Linux/token-{VERSION}+3.efi"
+    stack = ("--stack", "/etc/initpy/stack.json", "--kernel", VERSION)
+    system.run("initpy", "check", made, *stack)
+    system.run("kernel-install", "remove", VERSION)
+    assert system.names("/boot/EFI/Linux") == []
