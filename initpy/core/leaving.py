@@ -30,11 +30,11 @@ def _tools_at_work(state: State) -> bool:
     that is killed half-way leaves its layer half made. One that works for other devices
     gets some seconds: it may hang, and the real system starts it again.
     """
-    if not state.tools:
-        return False
     running = [state.instances[key] for key in sorted(state.tools)]
     sources = set(state.mounted.values())
     used = state.by_role | {each.name for each in state.devices if each.node in sources}
+    if not running and not _news_is_due(state, used):
+        return False
     if any(
         each.subject is not None and state.devices.stands_on(name, each.subject)
         for each in running
@@ -45,7 +45,28 @@ def _tools_at_work(state: State) -> bool:
         state.leaving = True
         state.timers.start(Timer.HAND_OVER, "", state.now + TOOL_PATIENCE)
     elif not state.timers.armed(Timer.HAND_OVER, ""):
-        what = ", ".join(state.describe(each) for each in running)
-        state.report(f"the real system starts although this has not ended: {what}")
+        if running:
+            what = ", ".join(state.describe(each) for each in running)
+            state.report(f"the real system starts although this has not ended: {what}")
         return False
     return True
+
+
+def _news_is_due(state: State, used: set[str]) -> bool:
+    """True where something mounted stands on an array that was not told of as running yet.
+
+    A partition on it may be announced sooner than the array itself; what it lacks is to be
+    left to the real system (R8).
+    """
+    pending, seen = sorted(used), set[str]()
+    while pending:
+        name = pending.pop()
+        device = state.devices.get(name)
+        if name.startswith("md") and (
+            device is None or device.properties.get("md/array_state") == "inactive"
+        ):
+            return True
+        if device is not None and name not in seen:
+            seen.add(name)
+            pending.extend(sorted(device.slaves))
+    return False

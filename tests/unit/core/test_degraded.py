@@ -355,3 +355,29 @@ def test_r4_a_disk_with_the_superblock_of_an_array_on_its_array_is_added_by_its_
     [run] = desk.runs("md-member-below@vda")
     assert "--metadata=1.2" in run.argv
     assert desk.runs("md-member@vda") == []
+
+
+def test_r8_what_an_array_below_the_root_lacks_is_waited_for_before_the_handover() -> None:
+    """Its partition may be announced before it is itself."""
+    desk = Desk(settings(root_wait=None))
+    desk.see(member("vda"))
+    desk.end("md-member@vda")
+    desk.see(array("md126", ("vda",), "inactive"))
+    desk.see(filesystem("md126p1", on=("md126",), DEVTYPE="partition"))
+    desk.mount("/dev/md126p1")
+    assert desk.actions(HandOver) == []
+    desk.see(array("md126", ("vda",), "clean", md__degraded="1", md__level="raid1"))
+    left = [each for _, each in desk.actions(Record) if isinstance(each, Record)]
+    assert "members=1/2" in next(each.text for each in left if each.name == "degraded")
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_the_handover_does_not_wait_for_ever_for_such_news() -> None:
+    desk = Desk(settings(root_wait=None))
+    desk.see(member("vda"))
+    desk.end("md-member@vda")
+    desk.see(array("md126", ("vda",), "inactive"))
+    desk.see(filesystem("md126p1", on=("md126",), DEVTYPE="partition"))
+    desk.mount("/dev/md126p1")
+    desk.wait(desk.now + 6)
+    assert len(desk.actions(HandOver)) == 1
