@@ -271,7 +271,7 @@ class _Reading:
         known = self.known.get(place, {})
         below = ", ".join(sorted({self.name(each) for each in self.slaves.get(place, {})}))
         name = place[0]
-        if known.get("DEVTYPE") == "partition":
+        if known.get("DEVTYPE") == "partition" and not name.startswith("dm-"):
             disk = next((each[0] for each in self.slaves.get(place, {})), "")
             return f"{below} part {name.removeprefix(disk).lstrip('p')}"
         if "DM_VG_NAME" in known:

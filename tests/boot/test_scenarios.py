@@ -16,6 +16,7 @@ SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 # Those in which the simulator may take another course, and why it cannot know better.
 ANOTHER_COURSE = {
     "linear-old-on-raid0": "its model of libblkid sees one superblock on a disk, not two",
+    "multipath-path-late": "how far the boot is when the second path comes depends on the machine",
     "uki-gpt-auto": "it has no firmware that tells which disk was booted",
 }
 
