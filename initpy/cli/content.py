@@ -13,7 +13,7 @@ from initpy.image.build import BuildRequest, with_recipe
 from initpy.image.compress import METHODS, NONE
 from initpy.image.firmware import ROOT
 from initpy.image.layers import Stack
-from initpy.image.microcode import Microcode
+from initpy.image.microcode import Microcode, this_processor
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
 from initpy.image.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
 
@@ -81,8 +81,8 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         "--microcode",
         metavar="auto|none|DIR",
         default="auto",
-        help="microcode to begin the image with: what this machine has in /lib/firmware, "
-        "none, or from another such folder (default: %(default)s)",
+        help="microcode to begin the image with: what this machine has in /lib/firmware (with "
+        "--host what its processor takes), none, or another such folder (default: %(default)s)",
     )
 
 
@@ -181,7 +181,11 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
             stack=_stack(arguments, config) if recipe.host else None,
             mtime=_source_date(),
-            microcode=_microcode(arguments.microcode),
+            # Of another machine nobody has told which processor it has.
+            microcode=_microcode(
+                arguments.microcode,
+                this_machine=recipe.host and described_stack(arguments, config) is None,
+            ),
             uki=_uki(arguments, config, kernel),
         ),
         recipe,
@@ -252,14 +256,16 @@ def _placed(text: str) -> tuple[Path, str]:
     return placed
 
 
-def _microcode(text: str) -> Microcode | None:
+def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
+    """For this machine's processor, or for all; from a folder that is named, all the same."""
+    processor = this_processor() if this_machine else None
     if text == "none":
         return None
     if text == "auto":
-        return Microcode(ROOT)
+        return Microcode(ROOT, processor)
     if not Path(text).is_dir():
         raise InputError("--microcode", text, "auto, none, or a folder like /lib/firmware")
-    return Microcode(Path(text))
+    return Microcode(Path(text), processor)
 
 
 def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:

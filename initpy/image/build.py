@@ -32,12 +32,12 @@ from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
-from initpy.image.output import explaining_full_disk, image_mode, write_content
-from initpy.image.place import Claim, claim
+from initpy.image.output import image_mode, write_content, write_unified
+from initpy.image.place import claim
 from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import Recipe, project_folder
 from initpy.image.tree import Entry, File, Tree
-from initpy.image.uki import Uki, compose
+from initpy.image.uki import Uki
 
 Progress = Callable[[str], None]
 
@@ -164,10 +164,11 @@ def build(
         clock = _Clock(progress)
         with clock.step("compressing and writing"):
             method, level = request.compression, request.level
+            packing = (assembled.tree, method, level, request.mtime, early)
             if request.uki is None:
-                write_content(place, assembled.tree, method, level, request.mtime, early)
+                write_content(place, *packing)
             else:
-                _write_uki(place, request, request.uki, assembled.tree, early)
+                write_unified(place, request.uki, *packing)
         with clock.step("judging"):
             accept(place.temporary)
         with clock.step("putting it in place"):
@@ -180,19 +181,6 @@ def build(
         seconds = time.monotonic() - started
     size = request.output.stat().st_size
     return BuildReport(request.output, size, seconds, assembled, len(early))
-
-
-def _write_uki(place: Claim, request: BuildRequest, wanted: Uki, tree: Tree, early: bytes) -> None:
-    """Write the image for itself, where only we can read it, and then as a part of the file."""
-    with TemporaryDirectory(prefix="initpy-uki-") as folder:
-        initrd = Path(folder, "initrd")
-        with claim(initrd) as part:
-            method, level = request.compression, request.level
-            write_content(part, tree, method, level, request.mtime, early)
-            data = compose(wanted, part.temporary.read_bytes())
-    with explaining_full_disk(place):
-        place.file.write(data)
-        place.file.flush()
 
 
 def _as_json(path: Path) -> tuple[str, File]:

@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from initpy.image.compress import NONE, open_sink
 from initpy.image.cpio import write_archive
-from initpy.image.place import FULL, Claim, NoSpaceError
+from initpy.image.place import FULL, Claim, NoSpaceError, claim
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
+from initpy.image.uki import Uki, compose
 
 # Many small writes to a pipe cost more than the copying.
 CHUNK = 1 << 20
@@ -47,6 +49,24 @@ def write_content(
             sink.abandon()
             raise
         sink.finish()
+        place.file.flush()
+
+
+def write_unified(
+    place: Claim,
+    uki: Uki,
+    tree: Tree,
+    compression: str,
+    level: int | None,
+    mtime: int,
+    early: bytes = b"",
+) -> None:
+    """The same as a part of a unified kernel image; until then where only we can read it."""
+    with TemporaryDirectory(prefix="initpy-uki-") as folder, claim(Path(folder, "initrd")) as part:
+        write_content(part, tree, compression, level, mtime, early)
+        data = compose(uki, part.temporary.read_bytes())
+    with explaining_full_disk(place):
+        place.file.write(data)
         place.file.flush()
 
 

@@ -1,5 +1,6 @@
 """Microcode lies where the kernel looks for it before it looks at anything else (R27)."""
 
+import argparse
 import lzma
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from writing import write_image
 
+from initpy.cli.content import configure_content, requested
 from initpy.config.errors import InputError
 from initpy.image.archive import read_archive
 from initpy.image.microcode import FOLDER, Microcode, Processor, segment, this_processor
@@ -129,3 +131,20 @@ def test_tools_that_look_for_the_second_archive_find_it(tmp_path: Path, firmware
         second = subprocess.run(["cpio", "-t"], stdin=file, capture_output=True, check=True)
     assert b"GenuineIntel.bin" in first.stdout
     assert b"etc/data" in second.stdout
+
+
+def test_the_parameter_says_which_microcode(firmware: Path) -> None:
+    """A generic image has that of all processors (R27)."""
+    parser = argparse.ArgumentParser()
+    configure_content(parser)
+
+    def wanted(*words: str) -> Microcode | None:
+        arguments = parser.parse_args(["--microcode", *words])
+        arguments.root = None
+        return requested(arguments).microcode
+
+    assert wanted(str(firmware)) == Microcode(firmware)
+    assert wanted(str(firmware), "--recipe", "generic") == Microcode(firmware)
+    assert wanted("none") is None
+    with pytest.raises(InputError, match="--microcode"):
+        wanted("/no/such")
