@@ -114,6 +114,15 @@ def test_job_files_for_the_layers_that_are_there() -> None:
     assert not has & {"btrfs", "bcache", "loop"}
 
 
+def test_job_files_of_firmware_raid() -> None:
+    system = FakeSystem()
+    virtio_disk(system, "vda", 1, ID_FS_TYPE="isw_raid_member")
+    system.array("md127", "9:127", "raid1", ["vda"], ID_FS_TYPE="ext4", ID_FS_UUID="7a0c")
+    system.mount("/", "ext4", "/dev/md127", "9:127")
+    assert {"md", "md-firmware"} <= files(describe("/", system))
+    assert "md-firmware" not in files(describe("/", nested()))
+
+
 def test_job_files_of_a_plain_disk() -> None:
     system = FakeSystem()
     virtio_disk(system, "vda", 1, ID_FS_TYPE="btrfs", ID_FS_UUID="7a0c", ID_BTRFS_READY="1")
