@@ -7,7 +7,7 @@ from initpy.core.actions import Ask, Record, Report, Run, ShowFailure, Withdraw
 from initpy.core.events import Answered, Fetched, JobEnded, RetryAsked, ShellEnded
 from initpy.core.records import plain
 from initpy.simulation.case import SLACK, Case, Found
-from initpy.simulation.story import Span
+from initpy.simulation.story import Prompt, Span
 
 
 def no_prompt_for_what_nobody_wants(case: Case) -> Found:
@@ -15,6 +15,8 @@ def no_prompt_for_what_nobody_wants(case: Case) -> Found:
     volumes = {layer.on[0]: layer for layer in case.truth.scenario.layers
                if layer.kind in ("luks1", "luks2")}  # fmt: skip
     for each, locked in case.touched():
+        if isinstance(each, Prompt) and not each.for_a_volume:
+            continue
         layer = volumes.get(locked)
         if layer is not None and not case.truth.wanted_volume(layer):
             yield each.start, f"{layer.name} is touched although other volumes are named"

@@ -55,6 +55,8 @@ class Case:
                 return serial
         below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
         if known.get("DEVTYPE") == "partition":
+            # It carries its disk's serial number, whether the disk has shown or not.
+            below = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
             return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
         volume = known.get("DM_NAME", "")
         for name, item in self.truth.items.items():
@@ -173,7 +175,9 @@ class Case:
             return "a shell has the console, and gets what is typed"
         for layer in self.truth.scenario.layers:
             if layer.kind.startswith("luks"):
-                asked = [p for p, item in self.questions() if item == layer.on[0]]
+                asked = [
+                    p for p, item in self.questions() if item == layer.on[0] and p.for_a_volume
+                ]
                 unanswered = [p for p in asked if not p.answered and p.end == FOREVER]
                 if unanswered:
                     return f"nobody had patience for one more prompt for {layer.name}"

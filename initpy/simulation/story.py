@@ -82,6 +82,11 @@ class Prompt:
     end: float = FOREVER
     answered: bool = False
 
+    @property
+    def for_a_volume(self) -> bool:
+        """True for a passphrase, false for a question about an array."""
+        return self.text.startswith("Passphrase for ")
+
 
 @dataclass(slots=True)
 class Story:
