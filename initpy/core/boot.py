@@ -314,7 +314,10 @@ class Boot:
             failing.reply_to_unlock(self._state, self._unlocker, instance, event)
         if instance.state is not JobState.RUNNING:
             return  # withdrawn meanwhile
-        self._ends.get(instance.definition.strategy, ended)(self._state, instance, event)
+        strategy = instance.definition.strategy
+        self._ends.get(strategy, ended)(self._state, instance, event)
+        if strategy is Strategy.DEGRADED_START and instance.subject is not None:
+            self._look_at_all(degraded.changed(self._state, instance.subject))
         if instance.definition.strategy is Strategy.MOUNT_ROOT:
             # Where it has failed, another device of the same name has its turn.
             for strategy in (Strategy.CHECK, Strategy.MOUNT_ROOT):

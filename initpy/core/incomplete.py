@@ -140,6 +140,13 @@ def changed(state: State, name: str) -> list[str]:
     if name in state.stuck:
         if device is None or not arrays.is_stuck(device):
             state.stuck.discard(name)
+        else:
+            # A member may have come first: while the start ran, or before an engine that is new.
+            known = (each.name for each in state.devices)
+            waiting = next((each for each in known if arrays.lacks(state, name, each)), None)
+            if waiting is not None and arrays.NEWCOMER not in device.properties:
+                state.devices.publish(name, {arrays.NEWCOMER: waiting})
+                marked.append(name)
         state.touch_all(state.pending[Strategy.RUN].values())
     for each in sorted(state.stuck) if device is not None else ():
         if arrays.lacks(state, each, name):

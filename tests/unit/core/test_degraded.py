@@ -164,6 +164,22 @@ def test_an_array_is_not_started_again_while_it_is_stopped_for_a_newcomer() -> N
     assert len(desk.runs("md-start@md127")) == 1
 
 
+def test_r5_a_new_engine_lets_a_member_in_that_it_sees_before_the_array_that_was_refused() -> None:
+    desk = Desk()
+    refused = array("md127", ("vdb",), "inactive", md__level="raid5", md__slots="vdb:1")
+    desk.give(Enumerated((member("vda"), member("vdb"), refused)))
+    assert len(desk.runs("md-stop@md127")) == 1
+
+
+def test_a_member_that_came_while_the_start_ran_is_let_in_once_that_is_refused() -> None:
+    desk = incomplete(settings(md_timeout=8.0))
+    desk.wait(8)
+    desk.see(member("vdb"))
+    desk.end("md-member@vdb", status=1, error="mdadm: failed to add vdb: Device or resource busy")
+    desk.end("md-start@md127", status=1)
+    assert len(desk.runs("md-stop@md127")) == 1
+
+
 def test_the_timer_of_an_array_that_is_being_stopped_is_dropped() -> None:
     desk = incomplete(settings(md_timeout=8.0))
     desk.see(array("md127", ("vda",), "inactive", INITPY_NEWCOMER="vdb"))
