@@ -111,6 +111,10 @@ class Lock:
         while self._waiting and not self.held:  # one of them may have been killed meanwhile
             self._waiting.pop(0)()
 
+    def forget(self) -> None:
+        """Nobody waits any more: the machine is off."""
+        self._waiting.clear()
+
 
 class World:
     """Everything that is true of the machine, and the clock."""

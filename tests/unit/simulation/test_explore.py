@@ -28,8 +28,6 @@ def alone() -> Tally:
     return explore(Here(), FEW, at_once=1)
 
 
-# What tests before this one have left open is closed by the garbage collector at any moment.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_figures_do_not_depend_on_the_number_of_processes() -> None:
     with ProcessPoolExecutor(2) as pool:
         assert explore(pool, FEW, at_once=4).plain() == alone().plain()
@@ -116,8 +114,6 @@ def test_wrong_numbers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--worlds: 0: expected 1 or more" in capsys.readouterr().err
 
 
-# What tests before this one have left open is closed by the garbage collector at any moment.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_cluster_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """R33: two workers of a local Dask cluster, through the same interface."""
     distributed = pytest.importorskip("distributed")
