@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from initpy.core.definitions import Strategy
+from initpy.core.explain import lacking_group
 from initpy.core.instance import Instance, JobState
 from initpy.core.nearest import nearest
 from initpy.core.settings import Emergency
@@ -115,7 +116,7 @@ def _about(state: State, instance: Instance) -> Iterator[Advice]:
             f"{instance.definition.run[0]} is not in this image. On a running system:",
             ((f"initpy build --program {instance.definition.run[0]}", "makes one that has it"),),
         )
-    group = device.properties.get("LVM_VG_NAME_INCOMPLETE")
+    group = lacking_group(state.devices, device)
     if group and instance.definition.name.startswith("lvm-scan"):
         yield Advice(
             f"The volume group {group} lacks disks: connect them, or use what there is:",

@@ -10,7 +10,7 @@ from initpy.core import roles
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.degraded import deadline_name
-from initpy.core.devices import Device
+from initpy.core.devices import Device, DeviceGraph
 from initpy.core.holding import END, ROOT_WAIT, holds
 from initpy.core.instance import Instance, JobState
 from initpy.core.nearest import Near, names, nearest
@@ -157,7 +157,10 @@ class _Explainer:
         ]
         word, why = _condition(device, bool(state.devices.holders(device.name)))
         whole = not state.devices.holders(device.name)
-        reason = ", ".join(filter(None, (*_content(device, whole), why)))
+        content = _content(device, whole)
+        if group := lacking_group(self.state.devices, device):
+            why = ", ".join(filter(None, (f"volume group {group}, which is incomplete", why)))
+        reason = ", ".join(filter(None, (*content, why)))
         repeated = []
         for lower in state.devices.slaves(device.name):
             if lower.name in self.shown:
@@ -293,5 +296,13 @@ def _content(device: Device, whole: bool) -> Iterator[str]:
             yield f"{each.naming.value} {each.value}"
     if model := known.get("ID_MODEL"):
         yield model.replace("_", " ").strip()
-    if known.get("LVM_VG_NAME_INCOMPLETE"):
-        yield f"volume group {known['LVM_VG_NAME_INCOMPLETE']}, which is incomplete"
+
+
+def lacking_group(devices: DeviceGraph, device: Device) -> str:
+    """The volume group of a physical volume, if it lacks others; else empty.
+
+    Each volume tells what there was when it was looked at: a later one may have completed it.
+    """
+    group = device.properties.get("LVM_VG_NAME_INCOMPLETE", "")
+    done = any(each.properties.get("LVM_VG_NAME_COMPLETE") == group for each in devices)
+    return "" if done else group

@@ -108,6 +108,8 @@ def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
         if item.kind in RAID and name in nodes:
             yield (nodes[name].node, nodes[name].name)
         elif item.kind == "lvm" and item.layer is not None and seen:
-            yield (item.layer.group,)
+            # A group is known once its volumes have been looked at.
+            looked = (f"look at the physical volume {each.node}: running" for each in seen)
+            yield (item.layer.group, *looked)
         elif "luks" in item.kind and seen:
             yield (seen[0].node,)

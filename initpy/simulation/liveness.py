@@ -41,7 +41,9 @@ def a_failure_tells_why(case: Case) -> Found:
     if case.reach() is not Sure.NO:
         return
     for time, order, failure in list(given_up(case))[-1:]:
-        text = "\n".join((failure.reason, *_texts(failure.tree)))
+        # Of many stacks the tree shows the most telling ones; what to do names the others.
+        told = (each.text for each in failure.advice)
+        text = "\n".join((failure.reason, *_texts(failure.tree), *told))
         for words in bounds.reasons(case, order):
             if not any(each in text for each in words):
                 yield time, f"the failure screen says nothing of {' or '.join(words)}"

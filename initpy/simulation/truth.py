@@ -202,11 +202,11 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
         startable = min(alive)
     else:
         startable = Sure.YES if sure >= needed else Sure.UNSURE if possible >= needed else Sure.NO
-    item.usable = max(item.whole, min(startable, _policy(truth, layer)))
+    item.usable = max(item.whole, min(startable, policy(truth, layer)))
     item.why = "members are missing"
 
 
-def _policy(truth: Truth, layer: Layer) -> Sure:
+def policy(truth: Truth, layer: Layer) -> Sure:
     """Whether an array that lacks members may start (R8, R9)."""
     root = truth.settings.root
     if truth.settings.md_degraded is Degraded.NO:

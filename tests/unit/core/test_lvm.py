@@ -292,3 +292,18 @@ def test_a_group_that_goes_and_comes_back_is_activated_again() -> None:
         len([each for _, each in desk.log if isinstance(each, Run) and "lvchange" in each.argv])
         == 2
     )
+
+
+def test_a_group_that_a_later_volume_has_completed_is_not_called_incomplete() -> None:
+    """Each volume tells what there was when it was looked at."""
+    desk = Desk(settings(root_wait=60.0))
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda", complete=False)
+    assert "volume group vg, which is incomplete" in tree(desk)
+    scanned(desk, "vdb")
+    assert "which is incomplete" not in tree(desk)
+    desk.end("lvm-activate@vdb")
+    desk.wait(130)
+    ((_, failure),) = desk.actions(ShowFailure)
+    assert isinstance(failure, ShowFailure)
+    assert not any("lacks disks" in each.text for each in failure.advice)
