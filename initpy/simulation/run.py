@@ -64,8 +64,6 @@ def simulate(
             )
             if settled is None and reached(scenario.expect, seen.observation()):
                 settled = agenda.now
-    # Tools that are cut off now let go of it whenever they are garbage: nobody is to be woken then.
-    world.array_map.forget()
     return Simulated(
         scenario,
         agenda.now,

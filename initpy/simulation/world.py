@@ -93,26 +93,28 @@ class Superblock(NamedTuple):
 class Lock:
     """What one tool at a time has; those who wait get it in their order."""
 
-    __slots__ = ("_waiting", "held")
+    __slots__ = ("_agenda", "_waiting", "held")
 
-    def __init__(self) -> None:
+    def __init__(self, agenda: Agenda) -> None:
         self.held = False
+        self._agenda = agenda
         self._waiting: list[Callable[[], None]] = []
 
     def wait(self, waiter: Callable[[], None]) -> bool:
-        """Whether somebody has it; then the waiter is called when it is free."""
+        """Whether somebody has it; then the waiter is called when it is free, to look again."""
         if self.held:
             self._waiting.append(waiter)
         return self.held
 
     def release(self) -> None:
-        """Let the next one have it."""
-        self.held = False
-        while self._waiting and not self.held:  # one of them may have been killed meanwhile
-            self._waiting.pop(0)()
+        """Let the next one have it.
 
-    def forget(self) -> None:
-        """Nobody waits any more: the machine is off."""
+        Not from here: a tool that is cut off as the machine is garbage lets go of it too, and
+        then there is nobody left to be woken.
+        """
+        self.held = False
+        for waiter in self._waiting:
+            self._agenda.after(0.0, waiter)
         self._waiting.clear()
 
 
@@ -144,7 +146,7 @@ class World:
         self.records: dict[str, str] = {}  # files below /run/initpy
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.run_full = False
-        self.array_map = Lock()  # of mdadm, /run/mdadm/map.lock
+        self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
 
     @property

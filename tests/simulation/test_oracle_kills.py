@@ -236,10 +236,11 @@ def forgetful(patch: pytest.MonkeyPatch) -> None:
 
 
 def speechless(patch: pytest.MonkeyPatch) -> None:
-    """The tree on the failure screen is bare."""
-    from initpy.core import explain
+    """The tree on the failure screen is bare, and there is no advice."""
+    from initpy.core import advice, explain
 
     patch.setattr(explain, "explain", lambda state, most=None: Node("root", "not found"))
+    patch.setattr(advice, "advise", lambda state: ())
 
 
 def careless(patch: pytest.MonkeyPatch) -> None:

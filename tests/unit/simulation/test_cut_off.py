@@ -15,5 +15,6 @@ def test_tools_that_wait_for_a_lock_are_not_woken_as_garbage() -> None:
     scenario = load_scenario(FILE)
     for step in range(1, 60):
         within = replace(scenario.expect, within=step * 0.05)
+        # As garbage, tools let go of it in an order that nobody knows.
         simulate(replace(scenario, expect=within))
         gc.collect()
