@@ -165,7 +165,15 @@ class Case:
         sure = root_reach(self.truth)
         if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
             return Sure.UNSURE  # people who see an engine die do more than the scenario says
+        if sure is Sure.NO and len(self.story.engines) > 1 and self._of_other_hosts():
+            return Sure.UNSURE  # mdadm says once that an array is foreign: nobody may have heard it
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
+
+    def _of_other_hosts(self) -> bool:
+        """Whether another host has made an array that root stands on."""
+        cone = self.truth.cone(self.truth.root) if self.truth.root else ()
+        layers = (self.truth.items[name].layer for name in cone)
+        return any(each and each.kind in RAID and self.truth.foreign(each) for each in layers)
 
     def excused(self) -> str:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
