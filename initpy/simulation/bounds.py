@@ -109,7 +109,7 @@ def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
             yield (nodes[name].node, nodes[name].name)
         elif item.kind == "lvm" and item.layer is not None and seen:
             # A group is known once its volumes have been looked at.
-            looked = (f"look at the physical volume {each.node}: running" for each in seen)
+            looked = (f"look at the physical volume {each.node}: " for each in seen)
             yield (item.layer.group, *looked)
         elif "luks" in item.kind and seen:
             yield (seen[0].node,)
