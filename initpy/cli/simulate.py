@@ -21,7 +21,7 @@ exit status: 0 if every expectation of every file held, 1 if not, 2 for wrong in
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from initpy.config.errors import InputError
 from initpy.core.boot import Boot
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.mischief import Mischief
+from initpy.simulation.mischief import fate_of
 from initpy.simulation.record import Simulated, Step
 from initpy.simulation.run import simulate
 
@@ -101,19 +101,12 @@ def boot(
     watch: Callable[[Step, Boot], None] | None = None,
 ) -> Simulated:
     """Run it with the chance that the file or the options ask for; the options go first."""
-    chance: Mapping[str, float] = dict(scenario.chance)
-    seed = chance.get("seed") if arguments.seed is None else arguments.seed
-    crash = chance.get("crash-after") if arguments.crash_after is None else arguments.crash_after
-    rest = {
-        name.replace("-", "_"): value
-        for name, value in chance.items()
-        if name not in ("seed", "crash-after")
-    }
+    fate = fate_of(scenario)
     return simulate(
         scenario,
-        seed=None if seed is None else int(seed),
-        crash_after=None if crash is None else int(crash),
-        mischief=Mischief(**rest),
+        seed=fate.seed if arguments.seed is None else arguments.seed,
+        crash_after=fate.crash_after if arguments.crash_after is None else arguments.crash_after,
+        mischief=fate.mischief,
         watch=watch,
     )
 

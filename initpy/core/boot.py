@@ -318,10 +318,10 @@ class Boot:
         self._ends.get(strategy, ended)(self._state, instance, event)
         if strategy is Strategy.DEGRADED_START and instance.subject is not None:
             self._look_at_all(degraded.changed(self._state, instance.subject))
-        if instance.definition.strategy is Strategy.MOUNT_ROOT:
+        if strategy is Strategy.MOUNT_ROOT:
             # Where it has failed, another device of the same name has its turn.
-            for strategy in (Strategy.CHECK, Strategy.MOUNT_ROOT):
-                self._state.touch_all(self._state.pending[strategy].values())
+            for each in (Strategy.CHECK, Strategy.MOUNT_ROOT):
+                self._state.touch_all(self._state.pending[each].values())
         if instance.published and instance.subject is not None:
             degraded.published(self._state, instance)
             self._look_at(instance.subject, self._state.devices.get(instance.subject))

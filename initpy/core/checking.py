@@ -37,11 +37,8 @@ def step(state: State, instance: Instance) -> None:
     elif (other := _before(state, instance, place)) is not None:
         instance.reason = f"{other} has the same name and goes first"
     else:
-        words: list[str] = []
-        for word in instance.definition.run:
-            given = state.settings.check or ()
-            words += given if word == "{how}" else (state.fill(word, instance),)
-        start(state, instance, tuple(words), watched=True)
+        command = state.command(instance, {"{how}": state.settings.check or ()})
+        start(state, instance, command, watched=True)
 
 
 def _before(state: State, instance: Instance, place: str) -> str | None:

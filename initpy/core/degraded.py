@@ -61,8 +61,13 @@ def published(state: State, instance: Instance) -> None:
     if not array or known.get("MD_FOREIGN") != "yes" or array in state.foreign:
         return
     if not state.settings.layer(Layer.MD).named:
-        state.foreign.add(array)
-        state.act(Record(f"foreign.{array}", f"{known.get('ID_FS_UUID', '')}\n"))
+        note_foreign(state, array, known.get("ID_FS_UUID", ""))
+
+
+def note_foreign(state: State, array: str, uuid: str) -> None:
+    """Another host has made the array: known from now on, also to an engine after this one."""
+    state.foreign.add(array)
+    state.act(Record(f"foreign.{array}", f"{uuid}\n"))
 
 
 def _refused_before(state: State, name: str) -> bool:

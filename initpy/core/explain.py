@@ -304,5 +304,6 @@ def lacking_group(devices: DeviceGraph, device: Device) -> str:
     Each volume tells what there was when it was looked at: a later one may have completed it.
     """
     group = device.properties.get("LVM_VG_NAME_INCOMPLETE", "")
-    done = any(each.properties.get("LVM_VG_NAME_COMPLETE") == group for each in devices)
-    return "" if done else group
+    if group and any(each.properties.get("LVM_VG_NAME_COMPLETE") == group for each in devices):
+        return ""
+    return group

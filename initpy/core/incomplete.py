@@ -11,7 +11,7 @@ from initpy.core import arrays
 from initpy.core.actions import Record
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer, note_foreign
 from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
@@ -77,8 +77,7 @@ def is_foreign(state: State, device: Device, members: tuple[Device, ...]) -> boo
     if not any(each.properties.get("MD_FOREIGN") == "yes" for each in members):
         return False
     if device.name not in state.foreign:
-        state.foreign.add(device.name)
-        state.act(Record(f"foreign.{device.name}", f"{max(uuids)}\n"))
+        note_foreign(state, device.name, max(uuids))
     return True
 
 
@@ -140,11 +139,11 @@ def changed(state: State, name: str) -> list[str]:
     if name in state.stuck:
         if device is None or not arrays.is_stuck(device):
             state.stuck.discard(name)
-        else:
+        elif arrays.NEWCOMER not in device.properties:
             # A member may have come first: while the start ran, or before an engine that is new.
             known = (each.name for each in state.devices)
             waiting = next((each for each in known if arrays.lacks(state, name, each)), None)
-            if waiting is not None and arrays.NEWCOMER not in device.properties:
+            if waiting is not None:
                 state.devices.publish(name, {arrays.NEWCOMER: waiting})
                 marked.append(name)
         state.touch_all(state.pending[Strategy.RUN].values())

@@ -205,7 +205,7 @@ def _command(state: State, instance: Instance, group: str = "") -> tuple[str, ..
     policy = state.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
     named = group in policy.hinted or group in state.settings.layer(Layer.LVM).named
-    words = {
+    several = {
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
@@ -213,10 +213,7 @@ def _command(state: State, instance: Instance, group: str = "") -> tuple[str, ..
         "{how}": ["y" if named else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }
-    command: list[str] = []
-    for word in instance.definition.run:
-        command += words.get(word) or ([] if word in words else [state.fill(word, instance)])
-    return tuple(command)
+    return state.command(instance, several)
 
 
 def _remarks(text: str) -> list[str]:

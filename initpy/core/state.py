@@ -1,8 +1,9 @@
 """Everything the boot knows: the devices, the jobs on them, the clocks, the prompts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from initpy.core.actions import Action, Moved, Report
 from initpy.core.deadlines import Deadline
@@ -151,16 +152,21 @@ class State:
             return template
         return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
 
-    def command(self, instance: Instance) -> tuple[str, ...]:
-        """The job's command, its templates filled in."""
+    def command(
+        self, instance: Instance, several: Mapping[str, Sequence[str]] | None = None
+    ) -> tuple[str, ...]:
+        """The job's command, its templates filled in.
+
+        `several`: placeholders of a strategy that stand for any number of words, as `{without}`
+        does for all.
+        """
+        off = self.settings.switched_off
+        without = [given for switch, given in instance.definition.without if switch in off]
+        stands_for = {"{without}": tuple(chain.from_iterable(without)), **(several or {})}
         words: list[str] = []
         for word in instance.definition.run:
-            if word == "{without}":
-                off = self.settings.switched_off
-                for parameter, given in instance.definition.without:
-                    words.extend(given if parameter in off else ())
-            else:
-                words.append(self.fill(word, instance))
+            given = stands_for.get(word)
+            words += (self.fill(word, instance),) if given is None else given
         return tuple(words)
 
     def describe(self, instance: Instance) -> str:

@@ -10,7 +10,8 @@ from initpy.core.definitions import JobDefinition
 
 # The build writes what it has validated as JSON, which is read in a tenth of TOML's time.
 # A later folder's file replaces one of the same name.
-FOLDERS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
+BUILT_IN = "/usr/lib/initpy/jobs"
+FOLDERS = (BUILT_IN, "/etc/initpy/jobs")
 
 
 def load_jobs(

@@ -9,9 +9,9 @@ from initpy.core.actions import Action, Arm
 from initpy.core.events import Event
 from initpy.core.records import plain
 from initpy.core.settings import Naming, Settings
+from initpy.runtime.jobfiles import BUILT_IN
 
 PATH = "/run/initpy/journal.jsonl"
-BUILT_IN = "/usr/lib/initpy/jobs/"
 
 
 class Journal:
@@ -76,11 +76,13 @@ def basis(
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,
         "jobs": {
-            path.removeprefix(BUILT_IN): f"{crc32(text.encode(errors='replace')):08x}"
+            path.removeprefix(f"{BUILT_IN}/"): f"{crc32(text.encode(errors='replace')):08x}"
             for path, text in texts.items()
-            if path.startswith(BUILT_IN)
+            if path.startswith(f"{BUILT_IN}/")
         },
-        "own_jobs": {path: text for path, text in texts.items() if not path.startswith(BUILT_IN)},
+        "own_jobs": {
+            path: text for path, text in texts.items() if not path.startswith(f"{BUILT_IN}/")
+        },
     }
 
 

@@ -7,7 +7,7 @@ from initpy.scenario.model import Scenario
 from initpy.scenario.write import write_scenario
 from initpy.simulation.explore import judge_trial
 from initpy.simulation.generate import Trial, draw
-from initpy.simulation.mischief import Mischief
+from initpy.simulation.mischief import Mischief, fate_of
 from initpy.simulation.shrink import shrink
 
 
@@ -44,7 +44,5 @@ def scenario_of(trial: Trial) -> Scenario:
 
 def trial_of(scenario: Scenario) -> Trial:
     """What `scenario_of` has put into a scenario, taken out again."""
-    chance = {name.replace("-", "_"): value for name, value in scenario.chance}
-    seed = chance.pop("seed", None)
-    chance.pop("crash_after", None)
-    return Trial(scenario, Mischief(**chance), None if seed is None else int(seed))
+    fate = fate_of(scenario)
+    return Trial(scenario, fate.mischief, fate.seed)

@@ -2,8 +2,9 @@
 
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from initpy.scenario.model import Way
+from initpy.scenario.model import Scenario, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,23 @@ class Mischief:
     tool_killed: float = 0.0  # it is killed in the midst of its work
     engine_dies: float = 0.0  # per event given to the core
     udevd_dies: float = 0.0  # per uevent
+
+
+class Fate(NamedTuple):
+    """What chance does to a boot: the table [simulation] of a scenario file."""
+
+    seed: int | None
+    crash_after: int | None
+    mischief: Mischief
+
+
+def fate_of(scenario: Scenario) -> Fate:
+    """What the scenario says of chance."""
+    said = {name.replace("-", "_"): value for name, value in scenario.chance}
+    seed, crash = said.pop("seed", None), said.pop("crash_after", None)
+    return Fate(
+        None if seed is None else int(seed), None if crash is None else int(crash), Mischief(**said)
+    )
 
 
 LATE_SECONDS = 15.0

@@ -17,7 +17,6 @@ from initpy.core.actions import (
     Report,
     Run,
     ShowFailure,
-    Stop,
     Withdraw,
 )
 from initpy.core.devices import Device
@@ -51,7 +50,6 @@ class Work:
     order: int  # number of the step
     end: float = FOREVER
     ended: JobEnded | None = None
-    stopped: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -145,8 +143,6 @@ def tell(steps: Iterable[Step]) -> Story:
                     work = Work(action, step.engine, step.time, order)
                     running[action.job, action.run] = work
                     story.works.append(work)
-                case Stop(job, run) if (job, run) in running:
-                    running[job, run].stopped = True
                 case Ask(job, text):
                     if prompt is not None:
                         prompt.end = step.time
