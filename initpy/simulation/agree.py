@@ -9,6 +9,9 @@ mapping on it), not by the kernel's names, which depend on the moment.
 Only an order that means something is compared: that of decisions about the same device, or about
 one that stands on the other, and that of what concerns the boot as a whole. What two disks do
 beside each other has none. Neither has what only bridges time: see `PASSING`.
+
+When the drivers have found the disks is the machine's doing, not a decision: the simulated boot
+gets its disks when the real one got them.
 """
 
 from collections import Counter
@@ -22,9 +25,10 @@ from initpy.simulation.run import simulate
 Record = Mapping[str, Any]
 Place = tuple[str, int]  # kernel name, and how many of that name were there before
 
-# Jobs that run only when something takes longer than usual, or that say the same again as often as
-# a device is looked at.
-PASSING = frozenset({"md-examine"})
+# Jobs that run only when something takes longer than usual, that say the same again as often as a
+# device is looked at, or that load early what would be loaded anyway (and may then be refused it).
+PASSING = frozenset({"md-examine", "luks-ciphers"})
+SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL")
 # One job acts for a group of devices; on which of them depends on which came last.
 OF_GROUPS = ("lvm-activate", "lvm-start")
 # Whose failure is about this very device: a wrong key, a file system that cannot be mounted.
@@ -72,13 +76,30 @@ def compare(scenario: Scenario, outcome: Outcome, journal: Sequence[Record]) -> 
 
     `journal`: what the boot has left; without one only the outcome is compared.
     """
-    simulated = simulate(scenario)
+    simulated = simulate(scenario, shown=pace(scenario, journal))
     found = []
     if _end(simulated.outcome) is not _end(outcome):
         found.append(f"outcome: {outcome.value}, simulated {simulated.outcome.value}")
     if journal:
         found += disagreements(course(journal), course(simulated.journal()))
     return tuple(found)
+
+
+def pace(scenario: Scenario, journal: Sequence[Record]) -> dict[str, float]:
+    """How many seconds after the engine's start it was told of each disk first.
+
+    Only of those that are there from the start: who plugs others in does so when the scenario says.
+    """
+    starts = [each["t"] for each in journal if each["kind"] == "EngineStarted"]
+    names = {each.name for each in scenario.disks if each.present and not each.path_of}
+    shown: dict[str, float] = {}
+    for record in journal if starts else ():
+        devices = [record["device"]] if "device" in record else record.get("devices", ())
+        for known in (each["properties"] for each in devices):
+            if known.get("DEVTYPE") == "disk":
+                for serial in names & {known.get(each) for each in SERIALS}:
+                    shown.setdefault(serial, record["t"] - starts[0])
+    return shown
 
 
 def _end(outcome: Outcome) -> Outcome:

@@ -1,8 +1,8 @@
 """Disks in their slots: found at power-on, plugged in, pulled out; the kernel's names for them."""
 
 from initpy.simulation.plans import DiskPlan, Table
-from initpy.simulation.udev import Udev
-from initpy.simulation.world import Block, World
+from initpy.simulation.udev import LOOK_SECONDS, Udev
+from initpy.simulation.world import ENGINE_SECONDS, Block, World
 
 # How long after udevd is ready the driver has found the disk.
 FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.0, "megasas": 0.8}
@@ -39,17 +39,19 @@ class Slots:
         if self._found:
             return
         self._found = True
-        behind: dict[str, float] = {}
-        for plan in self._world.disks.disks.values():
+        world, chance = self._world, self._world.chance
+        usual: dict[str, float] = {}  # on each bus, when the next is found: names go by slots
+        for plan in world.disks.disks.values():
             if not plan.present:
                 continue
-            chance = self._world.chance
-            if plan.bus not in behind:
-                behind[plan.bus] = chance.jitter(FOUND_SECONDS[plan.bus])
-            seconds = behind[plan.bus]  # in the order of their slots: that is how they get names
+            if plan.bus not in usual:
+                usual[plan.bus] = world.now + chance.jitter(FOUND_SECONDS[plan.bus])
+            at = usual[plan.bus]
+            if plan.name in world.shown:
+                at = max(at, ENGINE_SECONDS + world.shown[plan.name] - LOOK_SECONDS)
             between = BETWEEN_SECONDS.get(plan.bus, USUALLY_BETWEEN)
-            behind[plan.bus] = seconds + chance.jitter(between)
-            self._world.agenda.after(seconds, self.plug, plan)
+            usual[plan.bus] = at + chance.jitter(between)
+            world.agenda.at(at, self.plug, plan)
 
     def plug(self, plan: DiskPlan) -> None:
         """The disk is there, with its partitions."""

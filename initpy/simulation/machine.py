@@ -14,9 +14,8 @@ from initpy.simulation.prepared import Prepared
 from initpy.simulation.record import Simulated, Step
 from initpy.simulation.sabotage import Sabotage
 from initpy.simulation.udev import Udev
-from initpy.simulation.world import World
+from initpy.simulation.world import ENGINE_SECONDS, World
 
-ENGINE_SECONDS = 1.1  # from /init to the engine's first event
 RESTART_SECONDS = 0.8
 SILENCE_SECONDS = 60.0  # after which PID 1 ends an engine that does not answer
 REAL_INIT_SECONDS = 0.3

@@ -1,6 +1,6 @@
 """Run a scenario in virtual time, from power-on until its end is known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from initpy.core.boot import Boot
 from initpy.core.definitions import JobDefinition
@@ -26,17 +26,20 @@ def simulate(
     mischief: Mischief = NONE,
     jobs: Sequence[JobDefinition] | None = None,
     watch: Callable[[Step, Boot], None] | None = None,
+    shown: Mapping[str, float] | None = None,
 ) -> Simulated:
     """Boot it.
 
     `seed`: None for usual latencies in the file's order, a number for others by chance.
     `crash_after`: the engine dies right after the n-th event, its actions carried out or
-    (`crash_loses`) lost. `watch` is called after each step.
+    (`crash_loses`) lost. `watch` is called after each step. `shown`: when the engine is told of
+    a disk that is there from the start, in seconds after the engine's own; else the usual.
     """
     prepared = prepare(scenario)
     chance = Chance(seed, mischief)
     quiet = "quiet" in scenario.cmdline.split()
     world = World(scenario, prepared.disks, chance, quiet, prepared.without)
+    world.shown.update(shown or {})
     machine = Machine(
         world, prepared, with_jobs(prepared, jobs), chance, crash_after, crash_loses, watch
     )

@@ -16,6 +16,7 @@ from initpy.simulation.mischief import Chance
 from initpy.simulation.plans import ArrayPlan, DiskPlan, FileSystem, PartPlan, Place, VolumePlan
 
 SECTOR = 512
+ENGINE_SECONDS = 1.1  # from /init to the engine's first event
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +135,7 @@ class World:
         self.blocks: dict[str, Block] = {}
         self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
         self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
+        self.shown: dict[str, float] = {}  # disk -> seconds from the engine's start, where known
         self.mounts: dict[str, MountPoint] = {}
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
         self.modules: set[str] = set()

@@ -109,6 +109,10 @@ class World:
             case "md-start":
                 self.degraded = self.degraded or not self.running
                 self.running = True
+            case "md-stop":
+                if self.running:
+                    return 1, ""  # mdadm: Cannot get exclusive access
+                self.members.clear()
             case "luks-open":
                 if self.open:
                     return 5, ""
@@ -311,9 +315,13 @@ def play(story: Story, world: World | None = None) -> Played:
                         plan(max(at, now), f"alarm {alarm_number}")
                 case Run(job, number):
                     runs += 1
+                    before = world.devices()
                     status, output = _carry_out(world, action, story, runs, failed)
                     later = now + next(delays)
-                    for device in world.devices():
+                    present = world.devices()
+                    for gone in {each.name for each in before} - {each.name for each in present}:
+                        plan(later, DeviceRemoved(gone))
+                    for device in present:
                         tell(later, device)
                     plan(later, JobEnded(job, number, status, output))
                 case Mount(job, number):
