@@ -34,6 +34,8 @@ OF_GROUPS = ("lvm-activate", "lvm-start")
 # Whose failure is about this very device: a wrong key, a file system that cannot be mounted.
 OF_VOLUMES = ("luks-open", "mount-root")
 WHOLE = "the boot"
+ASKED = "people are asked"
+READ = "has its key or header"
 
 
 class Decision(NamedTuple):
@@ -54,16 +56,18 @@ class Course:
     below: Mapping[str, frozenset[str]]  # subject -> all that it stands on
     whole: bool = True  # False: lines of the journal were lost
     engines: int = 1
-    cut: frozenset[Decision] = frozenset()  # jobs at work when an engine died: only their names
+    cut: frozenset[Decision] = frozenset()  # jobs at work when an engine ended: only their names
 
     def may_have(self, decision: Decision) -> bool:
-        """True when it was begun by an engine that died, and nothing tells how it ended."""
+        """True when it was begun by an engine that ended before, and nothing tells how it ended."""
         return Decision(decision.subject, decision.what.partition(" ")[0]) in self.cut
 
     def related(self, one: Decision, other: Decision) -> bool:
         """True when the order of the two means something."""
         if one.subject == other.subject:
-            return True
+            # A volume's header or key is read beside asking people for its passphrase.
+            words = one.what, other.what
+            return not (ASKED in words and any(each.endswith(READ) for each in words))
         if WHOLE in (one.subject, other.subject):
             return "mount" in one.what or "mount" in other.what
         return one.subject in self.below.get(other.subject, ()) or other.subject in self.below.get(
@@ -81,7 +85,8 @@ def compare(scenario: Scenario, outcome: Outcome, journal: Sequence[Record]) -> 
     if _end(simulated.outcome) is not _end(outcome):
         found.append(f"outcome: {outcome.value}, simulated {simulated.outcome.value}")
     if journal:
-        found += disagreements(course(journal), course(simulated.journal()))
+        copies = {each.name: each.copy_of for each in scenario.disks if each.copy_of}
+        found += disagreements(course(journal, copies), course(simulated.journal(), copies))
     return tuple(found)
 
 
@@ -107,9 +112,12 @@ def _end(outcome: Outcome) -> Outcome:
     return Outcome.FAILED if outcome is Outcome.SHELL else outcome
 
 
-def course(journal: Iterable[Record]) -> Course:
-    """The course of a boot from its journal."""
-    reading = _Reading()
+def course(journal: Iterable[Record], copies: Mapping[str, str] | None = None) -> Course:
+    """The course of a boot from its journal.
+
+    `copies`: disks that cannot be told from another, by serial numbers.
+    """
+    reading = _Reading(copies or {})
     for record in journal:
         reading.take(record)
     return reading.finish()
@@ -120,7 +128,11 @@ def disagreements(real: Course, simulated: Course) -> tuple[str, ...]:
     mine, its = real.decisions, simulated.decisions
     if max(real.engines, simulated.engines) > 1:
         # One that is killed leaves to the next what it cannot see to be done: how often is chance.
-        mine, its = tuple(dict.fromkeys(mine)), tuple(dict.fromkeys(its))
+        # And a tool refuses what is done already.
+        mine, its = (
+            tuple(each for each in dict.fromkeys(course) if not _of_a_tool(each))
+            for course in (mine, its)
+        )
     ours, theirs = Counter(mine), Counter(its)
     found = [
         f"only in the real boot: {_times(each, ours - theirs)}"
@@ -139,6 +151,11 @@ def disagreements(real: Course, simulated: Course) -> tuple[str, ...]:
             if places[one] > places[other] and real.related(one[0], other[0]):
                 found.append(f"{one[0]} before {other[0]}; simulated the other way round")
     return tuple(found)
+
+
+def _of_a_tool(decision: Decision) -> bool:
+    """Whether a tool has failed, on whatever device."""
+    return decision.what == f"{decision.subject} failed"
 
 
 def _times(decision: Decision, counted: Counter[Decision]) -> str:
@@ -160,6 +177,7 @@ def _numbered(decisions: Sequence[Decision]) -> dict[tuple[Decision, int], int]:
 class _Reading:
     """One pass over a journal."""
 
+    copies: Mapping[str, str]
     lives: Counter[str] = field(default_factory=Counter)  # of kernel names
     slaves: dict[Place, dict[Place, None]] = field(default_factory=dict)
     known: dict[Place, dict[str, str]] = field(default_factory=dict)
@@ -198,10 +216,10 @@ class _Reading:
             case "Fetch":
                 self._starts(record["job"], -record["number"])
             case "Fetched":
-                self._ends(record["job"], -record["number"], "has no key or header"
-                           if record.get("error") else "has its key or header")  # fmt: skip
+                how = "has no key or header" if record.get("error") else READ
+                self._ends(record["job"], -record["number"], how)
             case "Ask":
-                self.found.append((self._about(record["job"]), "people are asked"))
+                self.found.append((self._about(record["job"]), ASKED))
             case "Lost":
                 self.whole = False
             case "Report" if "starting degraded" in record["text"]:
@@ -218,11 +236,16 @@ class _Reading:
     def _place(self, name: str) -> Place:
         return name, self.lives[name]
 
+    def _slave(self, name: str) -> Place:
+        """Something has it open: it may be gone, and then its name is not given to another."""
+        lives = ((name, life) for life in range(self.lives[name], -1, -1))
+        return next((each for each in lives if each in self.known), self._place(name))
+
     def _device(self, device: Record) -> None:
         place = self._place(device["name"])
         self.known[place] = device["properties"]
         below = self.slaves.setdefault(place, {})
-        below.update(dict.fromkeys(map(self._place, device["slaves"])))
+        below.update(dict.fromkeys(map(self._slave, device["slaves"])))
 
     def _about(self, job: str) -> Place | str:
         """The device that a job is about; a job of the boot itself has no order with others."""
@@ -238,7 +261,7 @@ class _Reading:
             self.found.append((self._about(job), ""))
 
     def _cut_off(self) -> None:
-        """The engine has died: how the jobs that were at work end nobody will tell."""
+        """The engine has ended: how the jobs that were at work end nobody will tell."""
         for (job, _), place in self.running.items():
             self.cut.append((self.found[place][0], job.partition("@")[0]))
         self.running.clear()
@@ -258,6 +281,7 @@ class _Reading:
 
     def finish(self) -> Course:
         """The names of the devices are known only now: a late member belongs to its array's."""
+        self._cut_off()
         decisions = tuple(
             Decision(each if isinstance(each, str) else self.name(each), what)
             for each, what in self.found
@@ -293,8 +317,11 @@ class _Reading:
         below = ", ".join(sorted({self.name(each) for each in self.slaves.get(place, {})}))
         name = place[0]
         if known.get("DEVTYPE") == "partition" and not name.startswith("dm-"):
-            disk = next((each[0] for each in self.slaves.get(place, {})), "")
-            return f"{below} part {name.removeprefix(disk).lstrip('p')}"
+            disk = next(iter(self.slaves.get(place, {})), ("", 0))
+            # It carries its disk's serial number; of the disk itself udev may not have told yet.
+            serial = known.get("ID_SERIAL")
+            on = f"disk {serial}" if serial and disk not in self.known else below
+            return f"{on} part {name.removeprefix(disk[0]).lstrip('p')}"
         if "DM_VG_NAME" in known:
             return f"volume {known.get('DM_NAME')}"
         if name.startswith("md") and below:
@@ -303,4 +330,5 @@ class _Reading:
             return f"mapping on ({below})"
         if below:
             return f"{name.rstrip('0123456789')} on ({below})"
-        return f"disk {known['ID_SERIAL']}" if known.get("ID_SERIAL") else name
+        serial = known.get("ID_SERIAL", "")
+        return f"disk {self.copies.get(serial, serial)}" if serial else name

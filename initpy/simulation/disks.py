@@ -2,7 +2,7 @@
 
 from initpy.simulation.plans import DiskPlan, Table
 from initpy.simulation.udev import LOOK_SECONDS, Udev
-from initpy.simulation.world import ENGINE_SECONDS, Block, World
+from initpy.simulation.world import Block, World
 
 # How long after udevd is ready the driver has found the disk.
 FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.0, "megasas": 0.8}
@@ -40,15 +40,15 @@ class Slots:
             return
         self._found = True
         world, chance = self._world, self._world.chance
+        plans = [each for each in world.disks.disks.values() if each.present]
         usual: dict[str, float] = {}  # on each bus, when the next is found: names go by slots
-        for plan in world.disks.disks.values():
-            if not plan.present:
-                continue
+        for number, plan in enumerate(plans):
             if plan.bus not in usual:
                 usual[plan.bus] = world.now + chance.jitter(FOUND_SECONDS[plan.bus])
             at = usual[plan.bus]
             if plan.name in world.shown:
-                at = max(at, ENGINE_SECONDS + world.shown[plan.name] - LOOK_SECONDS)
+                behind = (each.name for each in plans[number:] if each.bus == plan.bus)
+                at = min(world.shown[each] for each in behind if each in world.shown) - LOOK_SECONDS
             between = BETWEEN_SECONDS.get(plan.bus, USUALLY_BETWEEN)
             usual[plan.bus] = at + chance.jitter(between)
             world.agenda.at(at, self.plug, plan)

@@ -11,7 +11,7 @@ from initpy.simulation.mischief import Chance, Mischief
 from initpy.simulation.people import Stage
 from initpy.simulation.prepared import prepare, with_jobs
 from initpy.simulation.record import Simulated, Step
-from initpy.simulation.world import World
+from initpy.simulation.world import ENGINE_SECONDS, World
 
 SETTLING = 3.0  # seconds that a machine in the expected state is watched for what must never appear
 NONE = Mischief()
@@ -39,7 +39,7 @@ def simulate(
     chance = Chance(seed, mischief)
     quiet = "quiet" in scenario.cmdline.split()
     world = World(scenario, prepared.disks, chance, quiet, prepared.without)
-    world.shown.update(shown or {})
+    world.shown.update((name, ENGINE_SECONDS + at) for name, at in (shown or {}).items())
     machine = Machine(
         world, prepared, with_jobs(prepared, jobs), chance, crash_after, crash_loses, watch
     )

@@ -95,7 +95,15 @@ class Udev:
         seconds = chance.jitter(LOOK_SECONDS)
         if chance.happens(chance.mischief.late):
             seconds += chance.below(LATE_SECONDS)
+        if self._world.shown and (told := self._shown(self._queues[name][0].block)) is not None:
+            seconds = max(0.0, told - self._world.now)
         self._working[name] = self._world.agenda.after(seconds, self._looked, name)
+
+    def _shown(self, block: Block) -> float | None:
+        """When a disk is told of first, where that is known from a real boot."""
+        if block.disk is None or block.part is not None:
+            return None
+        return self._world.shown.pop(block.disk.name, None)
 
     def _looked(self, name: str) -> None:
         """A worker has finished with the first event of this device."""

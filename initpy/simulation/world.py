@@ -135,7 +135,7 @@ class World:
         self.blocks: dict[str, Block] = {}
         self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
         self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
-        self.shown: dict[str, float] = {}  # disk -> seconds from the engine's start, where known
+        self.shown: dict[str, float] = {}  # disk -> when udev tells of it, where that is known
         self.mounts: dict[str, MountPoint] = {}
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
         self.modules: set[str] = set()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
+from courses import ANOTHER_COURSE
 
 from initpy.config.errors import InputError
 from initpy.lab.run import Bench, Manner, prepare, run_scenario
@@ -13,12 +14,6 @@ from initpy.scenario.parse import load_scenario
 from initpy.simulation.agree import compare
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
-# Those in which the simulator may take another course, and why it cannot know better.
-ANOTHER_COURSE = {
-    "linear-old-on-raid0": "its model of libblkid sees one superblock on a disk, not two",
-    "multipath-path-late": "how far the boot is when the second path comes depends on the machine",
-    "uki-gpt-auto": "it has no firmware that tells which disk was booted",
-}
 
 
 @pytest.fixture(scope="session")

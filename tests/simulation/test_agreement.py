@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from courses import ANOTHER_COURSE
 
 from initpy.cli.reading import read_journal
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.agree import Decision, compare, course, disagreements
+from initpy.simulation.run import simulate
+from initpy.simulation.world import ENGINE_SECONDS
 
 HERE = Path(__file__).parent
 JOURNALS = sorted((HERE / "journals").glob("*.jsonl.gz"))
 SCENARIOS = HERE.parent / "scenarios"
+SEEDS = 8
 
 
 def name(path: Path) -> str:
@@ -122,7 +126,68 @@ def test_what_was_at_work_when_an_engine_died_may_have_been_done() -> None:
     engine = {"t": 1.0, "kind": "EngineStarted"}
     begun = [engine, device("vda", ID_SERIAL="a"), started("x@vda")]
     assert disagreements(course([*begun, engine]), course([*begun, ended("x@vda")])) == ()
-    assert disagreements(course(begun), course([*begun, ended("x@vda")])) != ()
+    assert disagreements(course([*begun, engine]), course([*begun, ended("y@vda")])) == ()
+    assert disagreements(course(begun[:-1]), course([*begun, ended("x@vda")])) != ()
+
+
+def test_what_was_at_work_at_the_end_may_have_been_done() -> None:
+    begun = [device("vda", ID_SERIAL="a"), started("x@vda")]
+    assert disagreements(course(begun), course([*begun, ended("x@vda")])) == ()
+    assert disagreements(course([*begun, ended("x@vda")]), course(begun)) == ()
+
+
+def test_a_header_is_read_beside_asking() -> None:
+    disk = device("vda", ID_SERIAL="a")
+    asked = {"t": 1.0, "kind": "Ask", "job": "luks-open@vda", "text": "Passphrase:"}
+    read = [{"t": 1.0, "kind": "Fetch", "job": "luks-open@vda", "number": 1},
+            {"t": 1.0, "kind": "Fetched", "job": "luks-open@vda", "number": 1}]  # fmt: skip
+    assert disagreements(course([disk, asked, *read]), course([disk, *read, asked])) == ()
+    assert disagreements(course([disk, asked, *read]), course([disk, *read])) != ()
+
+
+def test_a_partition_is_known_by_its_disk_though_that_has_not_shown() -> None:
+    part = device("vda1", "vda", DEVTYPE="partition", ID_SERIAL="a")
+    work = [started("x@vda1"), ended("x@vda1")]
+    whole = [device("vda", ID_SERIAL="a"), part, *work]
+    assert disagreements(course([part, *work]), course(whole)) == ()
+
+
+def test_a_slave_that_is_gone_is_who_it_was() -> None:
+    """It is pulled, and so told by udev twice over; the array has it open still."""
+    disks = [device("vda", ID_SERIAL="a"), device("vdb", ID_SERIAL="b")]
+    array = device("md127", "vda", "vdb", DEVTYPE="disk")
+    gone = {"t": 1.0, "kind": "DeviceRemoved", "name": "vdb"}
+    work = [started("x@md127"), ended("x@md127")]
+    stays = course([*disks, array, *work])
+    assert disagreements(course([*disks, array, gone, gone, array, *work]), stays) == ()
+
+
+def test_copies_cannot_be_told_apart() -> None:
+    first = [device("vda", ID_SERIAL="a"), started("x@vda"), ended("x@vda")]
+    second = [device("vdb", ID_SERIAL="b"), started("x@vdb"), ended("x@vdb")]
+    assert disagreements(course(first), course(second)) != ()
+    copies = {"b": "a"}
+    assert disagreements(course(first, copies), course(second, copies)) == ()
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_course_does_not_depend_on_the_pace(path: Path) -> None:
+    """What takes longer on another machine makes no other course: else boot tests fail there."""
+    if path.stem in ANOTHER_COURSE:
+        pytest.skip(ANOTHER_COURSE[path.stem])
+    scenario = load_scenario(path)
+    for seed in range(SEEDS):
+        boot = simulate(scenario, seed=seed)
+        assert compare(scenario, boot.outcome, boot.journal()) == ()
+
+
+def test_a_disk_is_told_of_when_it_was_in_the_real_boot() -> None:
+    scenario = load_scenario(SCENARIOS / "raid1-over-luks.toml")
+    told = [each for each in simulate(scenario, shown={"a": 9.0, "b": 4.0}).journal()
+            if each["kind"] == "DeviceChanged"]  # fmt: skip
+    first = {each["device"]["name"]: each["t"] for each in reversed(told)}
+    assert first["vda"] == pytest.approx(ENGINE_SECONDS + 9.0)  # its name goes by its slot
+    assert first["vdb"] == pytest.approx(ENGINE_SECONDS + 4.0)
 
 
 def test_of_a_journal_with_lost_lines_only_what_is_there_counts() -> None:

@@ -16,6 +16,7 @@ NOT_SIMULATED = {
 }
 # Files in which something is asked that only a real kernel can answer; the rest of each is judged.
 MOST_UNSUPPORTED = 36
+SEEDS = 8
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -25,6 +26,15 @@ def test_its_expectations_hold(path: Path) -> None:
         assert boot.unsupported
         pytest.skip(NOT_SIMULATED[path.stem])
     assert not boot.reasons, "\n".join([*boot.reasons, boot.console])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_they_hold_at_whatever_pace(path: Path) -> None:
+    """Everything takes between a third and three times as long; so it does on real machines."""
+    scenario = load_scenario(path)
+    for seed in range(SEEDS if path.stem not in NOT_SIMULATED else 0):
+        boot = simulate(scenario, seed=seed)
+        assert not boot.reasons, "\n".join([f"seed {seed}", *boot.reasons, boot.console])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
