@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initpy.config.jobs import load_job_file
@@ -370,28 +370,28 @@ def _only(world: World, name: str) -> Device:
     return next(each for each in world.devices() if each.name == name)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(stories(st.floats(0, 60)))
 def test_root_is_handed_over_once_whatever_the_order(story: Story) -> None:
     played = play(story)
     assert len([each for _, each in played.log if isinstance(each, HandOver)]) == 1
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(worst_stories())
 def test_whatever_goes_wrong_once_the_end_is_the_same(story: Story) -> None:
     played = play(story)
     assert len([each for _, each in played.log if isinstance(each, HandOver)]) == 1
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(worst_stories())
 def test_the_same_for_a_group_over_two_encrypted_disks(story: Story) -> None:
     played = play(story, TwoVolumes())
     assert len([each for _, each in played.log if isinstance(each, HandOver)]) == 1
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(stories(st.floats(0, 60)))
 def test_r7_degraded_only_when_the_gap_is_longer_than_the_timer(story: Story) -> None:
     played = play(story)
@@ -401,7 +401,7 @@ def test_r7_degraded_only_when_the_gap_is_longer_than_the_timer(story: Story) ->
         assert not played.world.degraded
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(stories(st.none()))
 def test_r7_a_member_missing_for_ever_costs_the_timer_and_no_more(story: Story) -> None:
     played = play(story)
