@@ -14,14 +14,22 @@ from initpy.image.tree import Entry, File, Folder, Link, Node, Tree
 
 MAGIC = "070701"
 TRAILER = "TRAILER!!!"
+HEADER = 110  # characters before the name
 # The kernel keeps sizes in a 32-bit field.
 LARGEST = 0xFFFF_FFFF
 
 Write = Callable[[bytes], object]
 
 
-def write_archive(entries: Iterable[tuple[str, Entry]], write: Write, mtime: int = 0) -> None:
-    """Write entries, parents first, owned by root, with inode numbers counted up."""
+def write_archive(
+    entries: Iterable[tuple[str, Entry]], write: Write, mtime: int = 0, *, alignment: int = 4
+) -> None:
+    """Write entries, parents first, owned by root, with inode numbers counted up.
+
+    With an `alignment` of more than four bytes, zeros behind their names let the data of files
+    begin there.
+    """
+    at = 0
     for inode, (path, entry) in enumerate(entries, start=1):
         name = path.lstrip("/") or "."
         mode, major, minor = _mode_and_device(entry)
@@ -31,9 +39,14 @@ def write_archive(entries: Iterable[tuple[str, Entry]], write: Write, mtime: int
         # Each entry counts one link: the writer makes no hard links, and the
         # kernel looks for partners only when the count is above one.
         fields = (inode, mode, 0, 0, 1, mtime, len(data), 0, 0, major, minor)
-        write(_header(fields, name))
+        zeros = 0
+        if alignment > 4 and isinstance(entry, File):
+            zeros = -(at + HEADER + len(name.encode()) + 1) % alignment
+        header = _header(fields, name, zeros)
+        write(header)
         write(data)
         write(_padding(len(data)))
+        at += len(header) + len(data) + len(_padding(len(data)))
     write(_header((0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), TRAILER))
 
 
@@ -87,9 +100,12 @@ def _data(entry: Entry) -> bytes:
             return b""
 
 
-def _header(fields: tuple[int, ...], name: str) -> bytes:
-    """The eleven fields up to rdev, the name's length, an unused checksum, and the name."""
-    encoded = name.encode() + b"\0"
+def _header(fields: tuple[int, ...], name: str, zeros: int = 0) -> bytes:
+    """The eleven fields up to rdev, the name's length, an unused checksum, and the name.
+
+    The name has `zeros` more of them at its end than the one it must have, which count as a part.
+    """
+    encoded = name.encode() + b"\0" * (1 + zeros)
     numbers = (*fields, len(encoded), 0)
     header = (MAGIC + "".join(f"{number:08X}" for number in numbers)).encode() + encoded
     return header + _padding(len(header))

@@ -7,6 +7,7 @@ only what is for it and newer; a file that is none is not.
 """
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,18 @@ from initpy.image.tree import File, Tree
 FOLDER = "/kernel/x86/microcode"
 # The kernel's firmware loader takes these endings off (fw_search_path.rst).
 PACKED = (".xz", ".zst")
+# Debian's mark for files that may be loaded early only (README.Debian of intel-microcode).
+EARLY = ".initramfs"
 # What follows is aligned as GNU cpio does it, which tools that look into images count on.
 BLOCK = 512
+# The kernel hands an update to the processor where it lies in the image, and it must lie so
+# ("Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3, 9.11.6); iucode_tool
+# aligns it likewise.
+ALIGNMENT = 16
+# Of an Intel update's header: size of the data, and of all; 0 for data says that it is of the
+# first kind, which had one size (the same manual, table 9-7).
+INTEL_SIZES = struct.Struct("<28x2I")
+INTEL_USUAL = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,10 @@ def segment(wanted: Microcode, mtime: int = 0) -> bytes:
     parts: list[bytes] = []
     # The root folder's mode is none of its business.
     write_archive(
-        ((path, entry) for path, entry in tree.items() if path != "/"), parts.append, mtime
+        ((path, entry) for path, entry in tree.items() if path != "/"),
+        parts.append,
+        mtime,
+        alignment=ALIGNMENT,
     )
     archive = b"".join(parts)
     return archive + b"\0" * (-len(archive) % BLOCK)
@@ -116,20 +130,41 @@ def _contents(vendor: Vendor, wanted: Microcode) -> Iterator[bytes]:
     if wanted.processor is not None and wanted.processor.vendor != vendor.name:
         return
     seen: set[str] = set()
+    updates: set[bytes] = set()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         name = path.name
         for ending in PACKED:
             name = name.removesuffix(ending)
-        if not vendor.files.fullmatch(name) or name in seen:
+        number = name.removesuffix(EARLY) if vendor is INTEL else name
+        if not vendor.files.fullmatch(number) or name in seen:
             continue
-        if wanted.processor is not None and name != wanted.processor.file:
+        if wanted.processor is not None and number != wanted.processor.file:
             continue
         seen.add(name)
         data = _content(path)
         if not data.startswith(vendor.magic):
             raise InputError(str(path), data[:4], f"microcode of {vendor.name}")
-        # AMD's containers have no alignment of their own; Intel's sizes are multiples of 1024.
-        yield data
+        if vendor is AMD:
+            yield data
+            continue
+        for update in _updates(path, data):
+            if update not in updates:  # processors that are alike have a file each with all of it
+                updates.add(update)
+                yield update
+
+
+def _updates(path: Path, data: bytes) -> Iterator[bytes]:
+    """The single updates of an Intel file; InputError for one that is cut short."""
+    at = 0
+    while at < len(data):
+        size = INTEL_USUAL
+        if len(data) - at >= INTEL_SIZES.size:
+            content, whole = INTEL_SIZES.unpack_from(data, at)
+            size = whole if content else INTEL_USUAL
+        if not INTEL_SIZES.size <= size <= len(data) - at or data[at : at + 4] != INTEL.magic:
+            raise InputError(f"{path}: byte {at}", size, f"a whole update of {INTEL.name}")
+        yield data[at : at + size]
+        at += size
 
 
 def _content(path: Path) -> bytes:

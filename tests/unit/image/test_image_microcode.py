@@ -2,6 +2,7 @@
 
 import argparse
 import lzma
+import struct
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from initpy.image.archive import read_archive
 from initpy.image.microcode import FOLDER, Microcode, Processor, segment, this_processor
 from initpy.image.tree import File, Tree
 
-INTEL = b"\1\0\0\0" + b"\0" * 1020
+
+def intel(name: bytes, content: int = 976) -> bytes:
+    """An update with its header of 48 bytes; with no content one of the first kind, 2048 long."""
+    whole = content + 48 if content else 0
+    header = struct.pack("<7I2I", 1, 1, 0x01022025, 0, 0, 1, 0, content, whole)
+    return (header + name).ljust(whole or 2048, b"\0")
+
+
 AMD = b"DMA\0" + b"\0" * 100
 CPUINFO = """processor\t: 0
 vendor_id\t: {vendor}
@@ -33,9 +41,10 @@ def firmware(tmp_path: Path) -> Path:
     """A folder as the vendors' packages fill it, one file being packed as some have them."""
     folder = tmp_path / "firmware"
     for path, data in {
-        "intel-ucode/06-8f-05": INTEL + b"8f-05",
-        "intel-ucode/06-9a-03": INTEL + b"9a-03",
-        "intel-ucode/06-9a-03.initramfs": b"not one of the vendor's names",
+        "intel-ucode/06-8f-05": intel(b"8f-05") + intel(b"both"),
+        "intel-ucode/06-8f-06": intel(b"8f-06", 0) + intel(b"both"),
+        "intel-ucode/06-9a-03.initramfs": intel(b"9a-03"),
+        "intel-ucode/06-9a-03.dpkg-old": b"not one of the vendor's names",
         "amd-ucode/microcode_amd.bin": AMD + b"old",
         "amd-ucode/microcode_amd_fam17h.bin.xz": lzma.compress(AMD + b"17h"),
         "amd-ucode/microcode_amd_fam17h.bin.asc": b"signature",
@@ -57,7 +66,9 @@ def test_for_any_processor_all_of_it(tmp_path: Path, firmware: Path) -> None:
     data = segment(Microcode(firmware))
     assert content(tmp_path, data) == {
         f"{FOLDER}/AuthenticAMD.bin": AMD + b"old" + AMD + b"17h",
-        f"{FOLDER}/GenuineIntel.bin": INTEL + b"8f-05" + INTEL + b"9a-03",
+        f"{FOLDER}/GenuineIntel.bin": b"".join(
+            (intel(b"8f-05"), intel(b"both"), intel(b"8f-06", 0), intel(b"9a-03"))
+        ),
     }
     assert data.startswith(b"070701") and len(data) % 512 == 0
 
@@ -65,7 +76,7 @@ def test_for_any_processor_all_of_it(tmp_path: Path, firmware: Path) -> None:
 @pytest.mark.parametrize(
     ("processor", "expected"),
     [
-        (Processor("GenuineIntel", 6, 0x9A, 3), {"GenuineIntel": INTEL + b"9a-03"}),
+        (Processor("GenuineIntel", 6, 0x9A, 3), {"GenuineIntel": intel(b"9a-03")}),
         (Processor("AuthenticAMD", 0x17, 1, 1), {"AuthenticAMD": AMD + b"17h"}),
         (Processor("AuthenticAMD", 0x12, 1, 1), {"AuthenticAMD": AMD + b"old"}),
     ],
@@ -90,6 +101,21 @@ def test_what_is_no_microcode_is_refused(firmware: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:40])
     with pytest.raises(InputError, match="a whole xz stream"):
         segment(Microcode(firmware))
+
+
+def test_half_an_update_is_refused(firmware: Path) -> None:
+    path = firmware / "intel-ucode/06-8f-05"
+    for length in (5, 40, 1023, 1024 + 500):
+        path.write_bytes((intel(b"8f-05") + intel(b"both"))[:length])
+        with pytest.raises(InputError, match=r"06-8f-05: byte .* expected a whole update"):
+            segment(Microcode(firmware))
+
+
+def test_updates_lie_as_processors_want_them(firmware: Path) -> None:
+    """The kernel gives the processor the place in the image; so does iucode_tool lay it."""
+    for odd in range(1, 17):
+        (firmware / "amd-ucode/microcode_amd.bin").write_bytes(AMD + b"o" * odd)
+        assert segment(Microcode(firmware)).index(intel(b"8f-05")) % 16 == 0
 
 
 def test_the_processor_is_read_as_the_kernel_tells_it(tmp_path: Path) -> None:
