@@ -41,6 +41,13 @@ needs() {
 /usr/bin/objdump binutils
 /usr/sbin/kpartx kpartx
 /usr/sbin/debootstrap debootstrap
+/usr/bin/openssl openssl
+/usr/bin/swtpm swtpm
+/usr/lib/systemd/systemd-measure systemd
+/usr/lib/x86_64-linux-gnu/libtss2-esys.so.0 libtss2-esys-3.0.2-0
+/usr/lib/x86_64-linux-gnu/libtss2-rc.so.0 libtss2-rc0
+/usr/lib/x86_64-linux-gnu/libtss2-mu.so.0 libtss2-mu0
+/usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0 libtss2-tcti-swtpm0
 LIST
 }
 

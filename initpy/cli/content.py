@@ -144,6 +144,12 @@ def _say_uki(single: argparse._ArgumentGroup) -> None:
         metavar="PRIVATE:PUBLIC",
         help="keys (PEM) for systemd-measure, which signs what the TPM will measure",
     )
+    single.add_argument(
+        "--pcr-tpm",
+        metavar="DEVICE",
+        help="the TPM that systemd-measure computes with (default: this machine's), such as "
+        "swtpm:path=SOCKET; what is in it does not matter",
+    )
 
 
 def configuration(arguments: argparse.Namespace) -> ImageConfig:
@@ -270,7 +276,7 @@ def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
 
 def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:
     if not arguments.uki:
-        for name in ("cmdline", "linux", "pcr_key"):
+        for name in ("cmdline", "linux", "pcr_key", "pcr_tpm"):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
         return None
@@ -282,16 +288,20 @@ def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki
         release=kernel,
         cmdline=default_cmdline() if said is None else said,
         os_release=os_release(),
-        signing=None if arguments.pcr_key is None else _signing(arguments.pcr_key),
+        signing=_signing(arguments.pcr_key, arguments.pcr_tpm),
     )
 
 
-def _signing(text: str) -> Signing:
+def _signing(text: str | None, tpm: str | None) -> Signing | None:
+    if text is None:
+        if tpm is not None:
+            raise InputError("--pcr-tpm", tpm, "--pcr-key, with keys to sign with")
+        return None
     private, _, public = text.partition(":")
     for path in (private, public):
         if not path or not Path(path).is_file():
             raise InputError("--pcr-key", text, "PRIVATE:PUBLIC, two files")
-    return Signing(Path(private), Path(public))
+    return Signing(Path(private), Path(public), tpm=tpm or "")
 
 
 def _source_date() -> int:

@@ -35,6 +35,7 @@ class Signing:
     private: Path
     public: Path
     banks: tuple[str, ...] = ("sha256",)
+    tpm: str = ""  # what computes, as systemd-measure names it; "" for this machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,10 @@ def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]
             command.append(f"--{name.lstrip('.')}={path}")
         command += [f"--bank={bank}" for bank in signing.banks]
         command += [f"--private-key={signing.private}", f"--public-key={signing.public}"]
-        hint = "apt install systemd tpm2-tools; that of systemd 252 needs a TPM to compute with"
+        command += [f"--tpm2-device={signing.tpm}"] if signing.tpm else []
+        hint = (
+            "that of systemd 252 computes with a TPM (apt install libtss2-esys-3.0.2-0 "
+            "libtss2-rc0); without one --pcr-tpm takes swtpm's"
+        )
         complete[".pcrsig"] = process.run(command, hint=hint).strip() + b"\n"
     return complete
