@@ -14,7 +14,6 @@ from initpy.image.drivers import Drivers
 from initpy.image.layers import Stack
 from initpy.image.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.proof import Proof, Row, Verdict, without_doubles
-from initpy.image.tree import Tree
 from initpy.image.userland import IMAGE, Userland
 
 MODULES = Path("/lib/modules")
@@ -52,11 +51,6 @@ def prove(
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_doubles(rows))
-
-
-def archive_of(tree: Tree, path: Path) -> Archive:
-    """A collected image that is not written yet, as it will be read: to prove it before."""
-    return Archive(path, 0, entries=dict(tree.items()))
 
 
 def kernel_of(archive: Archive, stack: Stack) -> str:

@@ -147,7 +147,8 @@ class _Description:
             names.insert(0, self._blocks.numbered(mount.numbers))
         name = next((each for each in names if each), None)
         if name is not None:
-            yield from self._on_device(name, point, mount.options, mount.kind)
+            named = tuple(dict.fromkeys(filter(None, names)))
+            yield from self._on_device(name, point, mount.options, mount.kind, named)
             return
         if members := self._pool(mount):
             yield self._filesystem(mount.kind, point, mount.options, members, mount.source)
@@ -171,12 +172,17 @@ class _Description:
             "proved of its boot; name the root file system: --root UUID=… or --root /dev/…"
         )
 
-    def _on_device(self, name: str, point: str, options: str, kind: str = "") -> Iterator[Layer]:
-        """The file system on a device and on the others that are its parts."""
+    def _on_device(
+        self, name: str, point: str, options: str, kind: str = "", named: tuple[str, ...] = ()
+    ) -> Iterator[Layer]:
+        """The file system on a device and on the others that are its parts.
+
+        `named` are those that the mount names: bcachefs has them all there.
+        """
         kind = kind or self._blocks.properties(name).get("ID_FS_TYPE", "")
         if not kind:
             raise StackError(f"/dev/{name}: no file system that udev or blkid knows is on it")
-        members = (name, *(each for each in self._siblings(name) if each != name))
+        members = tuple(dict.fromkeys((name, *named, *self._siblings(name))))
         yield self._filesystem(kind, point, options, members, f"/dev/{name}")
         for member in members:
             yield from self._blocks.down(member)

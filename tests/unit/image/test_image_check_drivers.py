@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from fake_kernel import VERSION, Module, make_kernel
+from writing import archive_of
 
 from initpy.image.archive import Archive
-from initpy.image.check import archive_of, prove
+from initpy.image.check import prove
 from initpy.image.layers import Ask, Kind, Layer, Stack
 from initpy.image.moduletree import installed
 from initpy.image.proof import Proof, Row, Verdict

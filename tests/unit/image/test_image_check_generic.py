@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_system import FakeSystem, nested, virtio_disk
-from writing import write_image
+from writing import archive_of, write_image
 
 from initpy.cli import main
 from initpy.cli.check import as_json
@@ -18,7 +18,7 @@ from initpy.config.project import PROJECT
 from initpy.image import stage
 from initpy.image.archive import Archive
 from initpy.image.build import BuildRequest, assemble, with_recipe
-from initpy.image.check import archive_of, prove
+from initpy.image.check import prove
 from initpy.image.kmod import read_index
 from initpy.image.layers import Kind, Stack
 from initpy.image.moduletree import module_name, packed
@@ -146,6 +146,27 @@ def test_any_file_system_is_proved_by_what_the_kernel_says(
     else:  # bcachefs came with 6.7
         assert not whole.bootable
     assert {row.module for row in lacking.of(Verdict.MISSING)} == {kind}
+
+
+def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
+    tmp_path: Path, tree: Tree, kernel: Kernel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """bcachefs runs here, on both disks that it names; Debian's 6.1 does not have it."""
+    system = FakeSystem()
+    for slot, name in enumerate(("vda", "vdb"), 1):
+        virtio_disk(system, name, slot, ID_FS_TYPE="bcachefs")
+    system.mount("/", "bcachefs", "/dev/vda:/dev/vdb", "0:32")
+    system.load("bcachefs")
+    described = tmp_path / "stack.json"
+    described.write_text(describe("/", system).to_json())
+    assert '"/dev/vdb"' in described.read_text()
+    image = tmp_path / "image"
+    write_image(tree, image, "none", None, 0)
+    words = ["--stack", str(described), "--modules-dir", str(kernel.modules), "--no-run"]
+    assert main(["check", str(image), *words, "--kernel", kernel.version]) == 77
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "cannot boot /: 1 of " in last
+    assert f"bcachefs drives it now, and kernel {kernel.version} has no such module" in last
 
 
 @pytest.mark.parametrize("program", ["mdadm", "cryptsetup", "lvm", "udevadm"])

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from fake_system import iscsi, nested
+from writing import archive_of
 
 from initpy.image.archive import Archive
 from initpy.image.assembly import Assembly
-from initpy.image.check import archive_of, prove
+from initpy.image.check import prove
 from initpy.image.imageprograms import ImagePrograms
 from initpy.image.layers import Stack
 from initpy.image.programs import Named

@@ -1,7 +1,8 @@
-"""An image written as a build does when all is collected."""
+"""An image written as a build does when all is collected, or as it will be read."""
 
 from pathlib import Path
 
+from initpy.image.archive import Archive
 from initpy.image.output import image_mode, write_content
 from initpy.image.place import claim
 from initpy.image.tree import Tree
@@ -15,3 +16,8 @@ def write_image(
         write_content(place, tree, method, level, mtime, early)
         place.put_in_place(image_mode(tree))
     return output.stat().st_size
+
+
+def archive_of(tree: Tree, path: Path) -> Archive:
+    """A collected image that is not written, as it would be read."""
+    return Archive(path, 0, entries=dict(tree.items()))
