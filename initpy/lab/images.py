@@ -113,7 +113,8 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
             *(PROJECT / "jobs/extra" / f"{each}.toml" for each in variant.jobs),
         ),
     )
-    recipe = load_recipe(PROJECT / "build" / ("host.toml" if variant.host else "generic.toml"))
+    name = "minimal" if variant.minimal else "host" if variant.host else "generic"
+    recipe = load_recipe(PROJECT / "build" / f"{name}.toml")
     request = with_recipe(request, recipe)
     if variant.host:
         request = replace(request, stack=recorded_stack(variant.host))

@@ -1,5 +1,6 @@
 """Run one scenario in a virtual machine: people, arrivals and faults as the file says."""
 
+import json
 import os
 import shutil
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
+from initpy.config.image import load_image_config
 from initpy.image import cpio, uki
 from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
@@ -221,6 +223,11 @@ def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tu
     if found is None:
         raise LabError("no disk has an EFI system partition, from which the firmware could boot")
     stub = uki.find_stub("x86_64")
+    # As an administrator gives it to all images.
+    configured = disks[0].with_name("etc-initpy")
+    configured.mkdir()
+    (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")
+    cmdline = load_image_config(configured).cmdline or ""
     image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
     esp.furnish(*found, uki.compose(image, initrd.read_bytes()))
     variables = disks[0].with_name("variables")

@@ -188,6 +188,7 @@ class Variant:
     host: str = (
         ""  # it is for one machine: the scenario whose root's recorded stack it is made from
     )
+    minimal: bool = False  # and nobody types there
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,9 @@ def load_scenario(path: Path) -> Scenario:
     host = image.string("host", "")
     if host and not (STACKS / f"{host}.json").is_file():
         raise image.wrong("host", f"the name of a recording in {STACKS}")
+    minimal = image.boolean("minimal", False)
+    if minimal and not host:
+        raise image.wrong("minimal", "`host` beside it: such an image is for one machine")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -88,8 +91,8 @@ def load_scenario(path: Path) -> Scenario:
     top.end()
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
-        slow, damages, tools, limits, Variant(without, jobs, compression, microcode, host), second,
-        chance, uefi,
+        slow, damages, tools, limits,
+        Variant(without, jobs, compression, microcode, host, minimal), second, chance, uefi,
     )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("compression", scenario.variant.compression, ""),
         *_pair("microcode", scenario.variant.microcode, False),
         *_pair("host", scenario.variant.host, ""),
+        *_pair("minimal", scenario.variant.minimal, False),
     )
     yield _table("[image.files]", *_pairs(scenario.files))
     yield from (_person(person) for person in scenario.people)

@@ -1,5 +1,6 @@
 """Kernel, image and command line in one PE file, as the real tools read it (R27)."""
 
+import argparse
 import struct
 import subprocess
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from fake_modules import VERSION, make_modules
 
+from initpy.cli import content
 from initpy.config.errors import InputError
 from initpy.image import pe, uki
 from initpy.image.archive import read_archive
@@ -129,6 +131,33 @@ def test_the_command_line_of_kernel_install(tmp_path: Path) -> None:
     assert uki.default_cmdline((path,)) == ""
     path.write_text("root=LABEL=x\nquiet\n")
     assert uki.default_cmdline((path,)) == "root=LABEL=x quiet"
+
+
+def test_parameters_win_over_the_configuration_and_that_over_kernel_install(
+    wanted: uki.Uki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kernel-install").write_text("from=kernel-install\n")
+    monkeypatch.setattr(
+        content, "default_cmdline", lambda: uki.default_cmdline((tmp_path / "kernel-install",))
+    )
+    folder = tmp_path / "etc-initpy"
+    folder.mkdir()
+    parser = argparse.ArgumentParser()
+    content.configure_content(parser)
+
+    def cmdline(*more: str) -> str:
+        words = ["--uki", "--linux", str(wanted.linux), "--config", str(folder), *more]
+        arguments = parser.parse_args(words)
+        arguments.root = None
+        found = content.requested(arguments).uki
+        assert found is not None
+        return found.cmdline
+
+    assert cmdline() == "from=kernel-install"
+    (folder / "image.toml").write_text('cmdline = "from=configuration"\n')
+    assert cmdline() == "from=configuration"
+    assert cmdline("--cmdline", "from=parameter") == "from=parameter"
+    assert cmdline("--cmdline", "") == ""  # none: the boot loader's holds
 
 
 def test_keys_that_cannot_be_used_are_an_error(wanted: uki.Uki, tmp_path: Path) -> None:
