@@ -64,9 +64,10 @@ def stuck_array(state: State, instance: Instance) -> str | None:
 
 
 def being_started(state: State, instance: Instance) -> bool:
-    """True while another job starts the array that this instance is about."""
+    """True while another job starts, or stops, the array that this instance is about."""
     others = state.by_subject.get(instance.subject or "", ())
-    return any(each.busy and each.definition.strategy is Strategy.DEGRADED_START for each in others)
+    starts = (Strategy.DEGRADED_START, Strategy.OFFER_AGAIN)
+    return any(each.busy and each.definition.strategy in starts for each in others)
 
 
 def _number(text: str) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
-from initpy.core.definitions import JobDefinition, Strategy
+from initpy.core.definitions import JobDefinition, Layer, Strategy
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.events import (
     Answered,
@@ -93,6 +93,7 @@ class Boot:
             Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,
             Strategy.DEGRADED_START: degraded.step,
+            Strategy.OFFER_AGAIN: degraded.step_again,
             **dict.fromkeys(GROUPS, self._group_step),
             Strategy.CHECK: self._check_step,
             Strategy.MOUNT_ROOT: mounting.step,
@@ -172,6 +173,7 @@ class Boot:
         state = self._state
         match event:
             case BootStarted():
+                state.began = state.now
                 failing.start_clock(state)
                 for job in self._jobs:
                     if not job.match.patterns:
@@ -236,6 +238,7 @@ class Boot:
         self._look_at_all(roles.refresh(state, device.name))
         self._look_at_all(degraded.changed(state, device.name))
         self._look_at(device.name, before)
+        self._look_at_all(degraded.half_made(state, device.name))
         self._unlocker.device_changed(state, device)
 
     def _look_at_all(self, names: Iterable[str]) -> None:
@@ -318,6 +321,9 @@ class Boot:
         self._ends.get(strategy, ended)(self._state, instance, event)
         if strategy is Strategy.DEGRADED_START and instance.subject is not None:
             self._look_at_all(degraded.changed(self._state, instance.subject))
+        if instance.definition.layer is Layer.MD and instance.subject is not None:
+            self._look_at_all(degraded.half_made(self._state, instance.subject))
+            self._state.touch_all(self._state.pending[Strategy.OFFER_AGAIN].values())
         if strategy is Strategy.MOUNT_ROOT:
             # Where it has failed, another device of the same name has its turn.
             for each in (Strategy.CHECK, Strategy.MOUNT_ROOT):

@@ -6,6 +6,7 @@ imported when one does.
 
 from initpy.core.actions import Record
 from initpy.core.definitions import Layer, Strategy
+from initpy.core.devices import Device
 from initpy.core.events import Answered, JobEnded
 from initpy.core.instance import Instance
 from initpy.core.state import State
@@ -20,6 +21,9 @@ DELAYED = (
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the timer again.
 GRACE_SECONDS = 5.0
+# The mark of an array whose members are to be offered to mdadm again ("yes"), or were too often:
+# whether it is of another host is not known.
+UNHEARD = "INITPY_UNHEARD"
 
 
 def deadline_name(instance: Instance) -> str:
@@ -48,6 +52,48 @@ def changed(state: State, name: str) -> list[str]:
     from initpy.core import incomplete
 
     return incomplete.changed(state, name)
+
+
+def half_made(state: State, name: str) -> list[str]:
+    """A member or array has changed; the arrays that mdadm was not done with, now marked so.
+
+    Whoever waited for its last word may have died: the engine before this one, or mdadm itself.
+    """
+    device = state.devices.get(name)
+    if device is None:
+        return []
+    found: tuple[Device, ...] = (device,)
+    if device.properties.get("ID_FS_TYPE") == "linux_raid_member":
+        found += state.devices.holders(name)
+    marked = []
+    for each in found:
+        known = each.properties
+        if known.get("md/array_state") != "inactive" or not each.slaves:
+            continue
+        if known.get("md/metadata_version", "").startswith("external") or at_work(state, each):
+            continue
+        from initpy.core import unheard
+
+        if unheard.mark(state, each):
+            marked.append(each.name)
+    return marked
+
+
+def at_work(state: State, array: Device) -> bool:
+    """True while a command of ours works on the array or a member, or its effect is to show."""
+    for each in (array.name, *array.slaves):
+        if any(
+            job.busy and job.definition.layer is Layer.MD for job in state.by_subject.get(each, ())
+        ):
+            return True
+    return False
+
+
+def step_again(state: State, instance: Instance) -> None:
+    """An array that mdadm was not done with is to be stopped, so that its members are free."""
+    from initpy.core import unheard
+
+    unheard.step(state, instance)
 
 
 def published(state: State, instance: Instance) -> None:
@@ -81,11 +127,8 @@ def _refused_before(state: State, name: str) -> bool:
         return False
     if device.properties.get("md/array_state") != "inactive" or not device.slaves:
         return False
-    for each in (name, *device.slaves):
-        if any(
-            job.busy and job.definition.layer is Layer.MD for job in state.by_subject.get(each, ())
-        ):
-            return False
+    if at_work(state, device):
+        return False
     state.stuck.add(name)
     return True
 

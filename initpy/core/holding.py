@@ -18,6 +18,7 @@ ROOT_WAIT = "root wait"
 WORK = (
     Strategy.RUN,
     Strategy.DEGRADED_START,
+    Strategy.OFFER_AGAIN,
     Strategy.GROUP_SCAN,
     Strategy.GROUP_START,
     Strategy.GROUP_ACTIVATE,

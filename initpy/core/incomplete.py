@@ -11,7 +11,7 @@ from initpy.core import arrays
 from initpy.core.actions import Record
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer, note_foreign
+from initpy.core.degraded import GRACE_SECONDS, UNHEARD, deadline_name, drop_timer, note_foreign
 from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
@@ -35,8 +35,8 @@ def step(state: State, instance: Instance) -> None:
         instance.reason = "has no member yet"
         state.deadlines.pop(name, None)
         return
-    if arrays.NEWCOMER in device.properties and _being_stopped(state, instance):
-        instance.reason = "is being stopped, so that a member can join it"
+    if why := _being_stopped(state, instance, device):
+        instance.reason = f"is being stopped, so that {why}"
         drop_timer(state, instance)
         return
     foreign = is_foreign(state, device, members)
@@ -57,25 +57,36 @@ def step(state: State, instance: Instance) -> None:
     start(state, instance)
 
 
-def _being_stopped(state: State, instance: Instance) -> bool:
-    """True while another command is at work on the array, or about to be."""
+def _being_stopped(state: State, instance: Instance, device: Device) -> str:
+    """What for, while another command is at work on the array or about to be."""
     others = state.by_subject.get(instance.subject or "", ())
-    return any(each.pending and each.definition.strategy is Strategy.RUN for each in others)
+    if arrays.NEWCOMER in device.properties and any(
+        each.pending and each.definition.strategy is Strategy.RUN for each in others
+    ):
+        return "a member can join it"
+    if UNHEARD in device.properties:
+        from initpy.core import unheard
+
+        if unheard.to_be_stopped(state, device):
+            return "mdadm says whose it is"
+    return ""
 
 
 def is_foreign(state: State, device: Device, members: tuple[Device, ...]) -> bool:
     """True for an array of another host that people have not named.
 
     mdadm says so only when it takes a member in; an engine that is started
-    again later finds the word that this one leaves (R5).
+    again later finds the word that this one leaves (R5). One of which nobody
+    has heard is taken for one: that costs time, and no data.
     """
     if state.settings.layer(arrays.LAYER).named:
         return False
     uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
     if device.properties.get("foreign", "-") in uuids:
         return True
-    if not any(each.properties.get("MD_FOREIGN") == "yes" for each in members):
-        return False
+    said = {each.properties.get("MD_FOREIGN") for each in members}
+    if "yes" not in said:
+        return "no" not in said and UNHEARD in device.properties
     if device.name not in state.foreign:
         note_foreign(state, device.name, max(uuids))
     return True

@@ -1,7 +1,7 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop
-from initpy.core.definitions import Strategy
+from initpy.core.definitions import Layer, Strategy
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
@@ -209,6 +209,9 @@ def ended(state: State, instance: Instance, event: JobEnded) -> None:
         state.timers.start(Timer.EFFECT, instance.key, state.now + EFFECT_SECONDS)
         state.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
+        if event.status > 0 and instance.definition.layer is Layer.MD:
+            # mdadm has said of which array a member is; the start that came then has failed.
+            _publish(state, instance, event.output)
         fail(state, instance, Stimulus.ENDED_BADLY, complaint(event))
 
 

@@ -26,6 +26,7 @@ class State:
 
     settings: Settings
     now: float = 0.0
+    began: float = 0.0  # this engine
     devices: DeviceGraph = field(default_factory=DeviceGraph)
     instances: dict[str, Instance] = field(default_factory=dict)
     by_subject: dict[str, list[Instance]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class State:
     questions: dict[str, Deadline] = field(default_factory=dict)  # degraded starts asked about
     foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     stuck: set[str] = field(default_factory=set)  # arrays that the kernel would not start
+    offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
     agreed: set[str] = field(default_factory=set)  # those that a person has allowed
     named: set[str] = field(default_factory=set)  # devices that root= names
     by_role: set[str] = field(default_factory=set)  # those that may be mounted as root

@@ -12,7 +12,7 @@ from initpy.core.devices import Device
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.record import Simulated
 from initpy.simulation.story import FOREVER, Prompt, Span, Story, Work, tell, total
-from initpy.simulation.truth import RAID, Item, Sure, Truth, policy, root_reach, truth_of
+from initpy.simulation.truth import RAID, Item, Sure, Truth, root_reach, truth_of
 
 # What an invariant yields: when, and in words.
 Found = Iterator[tuple[float, str]]
@@ -165,15 +165,7 @@ class Case:
         sure = root_reach(self.truth)
         if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
             return Sure.UNSURE  # people who see an engine die do more than the scenario says
-        if sure is Sure.NO and len(self.story.engines) > 1 and self._of_other_hosts():
-            return Sure.UNSURE  # mdadm says once that an array is foreign: nobody may have heard it
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
-
-    def _of_other_hosts(self) -> bool:
-        """Whether another host has made an array that root stands on."""
-        cone = self.truth.cone(self.truth.root) if self.truth.root else ()
-        layers = (self.truth.items[name].layer for name in cone)
-        return any(each and each.kind in RAID and self.truth.foreign(each) for each in layers)
 
     def excused(self) -> str:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
@@ -181,8 +173,6 @@ class Case:
             return out_of_tries
         if self.story.shells and self.truth.scenario.people:
             return "a shell has the console, and gets what is typed"
-        if half := self._half_taken_in():
-            return half
         for layer in self.truth.scenario.layers:
             if layer.kind.startswith("luks"):
                 asked = [
@@ -191,23 +181,6 @@ class Case:
                 unanswered = [p for p in asked if not p.answered and p.end == FOREVER]
                 if unanswered:
                     return f"nobody had patience for one more prompt for {layer.name}"
-        return ""
-
-    def _half_taken_in(self) -> str:
-        """mdadm ended between taking the last member in and starting the array.
-
-        To finish that is a start like any other that was not mdadm's own: the policy counts.
-        """
-        for work in self.story.works:
-            if "--incremental" not in work.words or work.worked:
-                continue
-            member = self.subject(work.action.job, work.order)
-            for array in self.truth.items.values():
-                layer = array.layer
-                if layer is None or array.kind not in RAID or member not in array.below:
-                    continue
-                if policy(self.truth, layer) is not Sure.YES:
-                    return f"mdadm had no chance to start {array.name}, which nobody may force"
         return ""
 
     def _out_of_tries(self) -> str:

@@ -252,15 +252,16 @@ def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) 
     elif len(there) < len(plan.on) - len(known.gone):
         started = "unsafe"
     elif not begin(world, udev, block):
-        status, complaint = 1, f"mdadm: failed to start array {name}: Input/output error"
+        started, status = "", 1
+        complaint = f"mdadm: {node} attached to {name}, but failed to start: Input/output error."
     lines = {
         "MD_DEVICE": array.node,
         "MD_DEVNAME": display(plan),
         "MD_FOREIGN": "yes" if plan.foreign else "no",
         "MD_STARTED": started,
     }
-    text = "".join(f"{key}={value}\n" for key, value in lines.items())
-    return Answer(status, text if not status else "", complaint)
+    text = "".join(f"{key}={value}\n" for key, value in lines.items() if value)
+    return Answer(status, text, complaint)
 
 
 def _examine(world: World, node: str) -> Work:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from initpy.core.settings import Degraded
 from initpy.simulation.case import SLACK, Case, Found
 from initpy.simulation.story import Span, Work
-from initpy.simulation.truth import Item
 
 # After a device has come its job is started in the same event; more is a bug.
 AT_ONCE = 3.0
@@ -29,7 +28,7 @@ def never_degraded_before_its_time(case: Case) -> Found:
     """R7: an array waits its own time, not counting what holds it, or until root's is over."""
     settings = case.truth.settings
     for work, device, item in case.starts():
-        if item.layer is None or _asked_about(case, work) or _unheard(case, item, work):
+        if item.layer is None or _asked_about(case, work):
             continue
         seen = _incomplete_since(case, device.name, work)
         wanted = settings.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
@@ -119,22 +118,8 @@ def never_degraded_against_the_policy(case: Case) -> Found:
             yield work.start, f"{device.name} ({item.name}) started although rd.md.degraded=no"
         unique = settings.root is not None and settings.root.is_unique
         foreign = item.layer is not None and case.truth.foreign(item.layer)
-        if foreign and not unique and not _unheard(case, item, work):
+        if foreign and not unique:
             yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
-
-
-def _unheard(case: Case, array: Item, start: Work) -> bool:
-    """Whether an engine, or mdadm, died before it had been heard of which host an array is.
-
-    mdadm says so when it takes a member in, and never again.
-    """
-    return any(
-        not work.worked
-        and work.order < start.order
-        and "--incremental" in work.words
-        and case.subject(work.action.job, work.order) in array.below
-        for work in case.story.works
-    )
 
 
 def degraded_starts_are_announced(case: Case) -> Found:

@@ -109,7 +109,7 @@ class World:
             case "md-start":
                 self.degraded = self.degraded or not self.running
                 self.running = True
-            case "md-stop":
+            case "md-stop" | "md-again":
                 if self.running:
                     return 1, ""  # mdadm: Cannot get exclusive access
                 self.members.clear()

@@ -1,0 +1,110 @@
+"""Arrays that an engine or an mdadm left half-way: their members are offered once more (R5, R9).
+
+mdadm says once, when it takes a member in, whether another host has made the array, and starts
+it once when the last one is in. Where the engine or mdadm died in that moment, nobody knows the
+one, or nobody does the other. What decides (ARRAY lines and HOMEHOST of mdadm.conf, names that are
+taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its config.c) is not
+for anybody else to repeat, and a member that is in an array cannot be offered (step 4 opens it
+O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
+"""
+
+from initpy.core import arrays
+from initpy.core.definitions import Strategy
+from initpy.core.degraded import UNHEARD
+from initpy.core.devices import Device
+from initpy.core.instance import Instance, JobState
+from initpy.core.running import EFFECT_SECONDS, start
+from initpy.core.state import State, normalised
+
+# A tool that dies each time is not given more arrays to take apart.
+TIMES = 3
+
+
+def mark(state: State, array: Device) -> bool:
+    """Have the array's members offered again if mdadm has not said all of them; True if so.
+
+    People may have put it together themselves, and are not disturbed: one that an engine before
+    this one left shows when this one begins, and of others this one has begun to take in a member.
+    """
+    if UNHEARD in array.properties or not state.settings.layer(arrays.LAYER).enabled:
+        return False
+    members = state.devices.slaves(array.name)
+    if len(members) < len(array.slaves) or busy(state, array):
+        return False
+    unheard = [each for each in members if not _heard(state, each)]
+    young = state.now < state.began + EFFECT_SECONDS
+    if not any(young or _tried(state, each) for each in unheard):
+        return False
+    if not all(_wanted(state, each) for each in members):
+        return False
+    uuid = max(each.properties.get("ID_FS_UUID", "") for each in members)
+    state.offered[uuid] = state.offered.get(uuid, 0) + 1
+    often = state.offered[uuid] > TIMES
+    for each in _of_members(state, members):
+        each.published = each.succeeded = False
+    state.devices.publish(array.name, {UNHEARD: "" if often else "yes"})
+    return True
+
+
+def _of_members(state: State, members: tuple[Device, ...]) -> list[Instance]:
+    """The jobs that offer the members to mdadm."""
+    return [job for each in members for job in _offers(state, each)]
+
+
+def _offers(state: State, member: Device) -> list[Instance]:
+    return [
+        job
+        for job in state.by_subject.get(member.name, ())
+        if job.definition.layer is arrays.LAYER and job.definition.strategy is Strategy.RUN
+    ]
+
+
+def _heard(state: State, member: Device) -> bool:
+    """True when mdadm has come to its end with the member, or has said no."""
+    return any(job.succeeded or job.published for job in _offers(state, member))
+
+
+def _tried(state: State, member: Device) -> bool:
+    return any(job.run for job in _offers(state, member))
+
+
+def _wanted(state: State, member: Device) -> bool:
+    """True when mdadm would be offered the member, were it free."""
+    policy, uuid = state.settings.layer(arrays.LAYER), member.properties.get("ID_FS_UUID", "")
+    if member.properties.get("ID_FS_TYPE") != "linux_raid_member":
+        return False
+    return not policy.named or normalised(uuid) in {normalised(each) for each in policy.named}
+
+
+def busy(state: State, array: Device) -> bool:
+    """True while a command is at work on the array, on a member, or on one that is to be one."""
+    uuids = {each.properties.get("ID_FS_UUID") for each in state.devices.slaves(array.name)}
+    for key in state.tools:
+        job = state.instances[key]
+        if job.definition.layer is not arrays.LAYER or job.subject is None:
+            continue
+        device = state.device(job)
+        if job.subject == array.name or (
+            device is not None and device.properties.get("ID_FS_UUID") in uuids
+        ):
+            return True
+    return False
+
+
+def step(state: State, instance: Instance) -> None:
+    """Stop the array, once nobody is at work on it."""
+    device = state.device(instance)
+    if device is not None and busy(state, device):
+        instance.reason = "waits for mdadm to end"
+    else:
+        start(state, instance)
+
+
+def to_be_stopped(state: State, array: Device) -> bool:
+    """True while the array is about to be stopped for this."""
+    jobs = state.by_subject.get(array.name, ())
+    return any(
+        each.definition.strategy is Strategy.OFFER_AGAIN
+        and (each.expected or each.state is JobState.WAITING)
+        for each in jobs
+    )
