@@ -45,6 +45,29 @@ killed() {
     kill -9 $$
 }
 
+# What it has done stays done, and nobody is told of it.
+mute() {
+    say "is killed at its end"
+    /lab-tools/PROGRAM "$@" >/dev/null 2>&1
+    kill -9 $$
+}
+
+# mdadm starts an array of another host by writing to its array_state (Incremental.c): where it
+# cannot, it has taken the member in, and no more.
+unfinished() {
+    say "is killed half-way"
+    for state in /sys/block/md*/md/array_state; do
+        [ -e "$state" ] || continue
+        mount --bind "$state" "$state"
+        mount -o remount,bind,ro "$state"
+    done
+    /lab-tools/PROGRAM "$@" >/dev/null 2>&1
+    for state in /sys/block/md*/md/array_state; do
+        umount "$state" 2>/dev/null
+    done
+    kill -9 $$
+}
+
 misbehave() {
 # CASES
     return 0

@@ -324,6 +324,8 @@ class Boot:
         if instance.definition.layer is Layer.MD and instance.subject is not None:
             self._look_at_all(degraded.half_made(self._state, instance.subject))
             self._state.touch_all(self._state.pending[Strategy.OFFER_AGAIN].values())
+            if strategy is Strategy.OFFER_AGAIN:  # where it failed, the array is left as it is
+                self._state.touch_all(self._state.by_subject[instance.subject])
         if strategy is Strategy.MOUNT_ROOT:
             # Where it has failed, another device of the same name has its turn.
             for each in (Strategy.CHECK, Strategy.MOUNT_ROOT):

@@ -55,7 +55,7 @@ def _offers(state: State, member: Device) -> list[Instance]:
     return [
         job
         for job in state.by_subject.get(member.name, ())
-        if job.definition.layer is arrays.LAYER and job.definition.strategy is Strategy.RUN
+        if "MD_FOREIGN" in job.definition.publishes
     ]
 
 
@@ -97,6 +97,8 @@ def step(state: State, instance: Instance) -> None:
     if device is not None and busy(state, device):
         instance.reason = "waits for mdadm to end"
     else:
+        name = instance.subject
+        state.report(f"{name}: mdadm was not done with it, its members are offered to mdadm again")
         start(state, instance)
 
 

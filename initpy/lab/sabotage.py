@@ -13,7 +13,7 @@ from initpy.config.project import PROJECT
 from initpy.image.programs import find_program
 from initpy.image.tree import Entry, File, Node
 from initpy.lab.errors import LabError
-from initpy.scenario.model import AGENT_DEEDS, Scenario, Tool
+from initpy.scenario.model import AGENT_DEEDS, Scenario, Tool, Way
 
 AGENT = PROJECT / "qemu" / "agent.sh"
 WRAPPER = PROJECT / "qemu" / "tool.sh"
@@ -40,7 +40,7 @@ def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
         raise LabError(f"{program} is not installed\n  try: make setup")
     # A case of the script: which of its calls do what, the first ones of those with the word.
     cases = [
-        f"    matches '{tool.arguments}' \"$@\" && turn {number} {tool.times} && {tool.way.value}"
+        f"    matches '{tool.arguments}' \"$@\" && turn {number} {tool.times} && {_function(tool)}"
         for number, tool in enumerate(tools)
     ]
     script = WRAPPER.read_text().replace("PROGRAM", program).replace("# CASES", "\n".join(cases))
@@ -49,6 +49,12 @@ def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
         f"{_TOOLS}/{program}": File(path.read_bytes(), 0o755),
         str(path): File(script.encode(), 0o755),
     }
+
+
+def _function(tool: Tool) -> str:
+    """What the script calls; a tool that still does its work needs the arguments."""
+    works = tool.way in (Way.MUTE, Way.UNFINISHED)
+    return f'{tool.way.value} "$@"' if works else tool.way.value
 
 
 def _with_limits(limits: Mapping[str, float]) -> dict[str, bytes | Entry]:

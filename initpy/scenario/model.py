@@ -58,7 +58,9 @@ class Way(StrEnum):
 
     FAILS = "fails"  # with exit status 1, having done nothing
     HANGS = "hangs"  # for ever, deaf to SIGTERM
-    KILLED = "killed"
+    KILLED = "killed"  # having done nothing
+    MUTE = "mute"  # it does its work, and is killed before it has said so
+    UNFINISHED = "unfinished"  # mdadm is killed once it has taken in a member of another host's
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from initpy.scenario.model import Scenario, Way
 from initpy.simulation.world import World
 
-SAID = {Way.FAILS: "fails", Way.HANGS: "hangs", Way.KILLED: "is killed"}
+SAID = {Way.FAILS: "fails", Way.HANGS: "hangs", Way.KILLED: "is killed",
+        Way.MUTE: "is killed at its end", Way.UNFINISHED: "is killed half-way"}  # fmt: skip
 
 
 class Sabotage:

@@ -99,6 +99,9 @@ def start(
     if way is Way.KILLED:
         return Process(world, _end(Answer(KILLED)), ended)
     work = _work(world, udev, program, call)
+    if way in (Way.MUTE, Way.UNFINISHED):
+        ends = _half_way if way is Way.UNFINISHED else _at_its_end
+        return Process(world, ends(world, work, call), ended)
     if world.chance.seeded and (way := world.chance.of_tool(job)) is not None:
         return _misbehaving(world, way, work, ended)
     return Process(world, work, ended, progressed=progressed)
@@ -136,6 +139,21 @@ def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
 def _hang() -> Work:
     while True:
         yield None
+
+
+def _at_its_end(world: World, work: Work, call: Call) -> Work:
+    yield from work
+    return Answer(KILLED)
+
+
+def _half_way(world: World, work: Work, call: Call) -> Work:
+    """Killed as soon as something stands on the device it works on."""
+    for wanted in work:
+        if (device := world.at(call.words[-1])) is not None and world.used(device):
+            work.close()
+            break
+        yield wanted
+    return Answer(KILLED)
 
 
 def _end(answer: Answer) -> Work:

@@ -1,0 +1,150 @@
+"""Arrays that mdadm or an engine left half-way: the members are offered once more (R5, R9)."""
+
+from desk import Desk, array, filesystem, member, settings
+
+from initpy.core.actions import ShowFailure
+from initpy.core.definitions import Layer
+from initpy.core.devices import Device
+from initpy.core.events import Enumerated
+from initpy.core.settings import LayerPolicy, Settings
+
+NEW = {"md__raid_disks": ""}  # the kernel has not read the superblocks yet
+QUICK = settings(md_timeout=8.0, root_wait=None)
+OURS, THEIRS = ("MD_DEVICE=md127\nMD_FOREIGN=no\n", "MD_DEVICE=md127\nMD_FOREIGN=yes\n")
+
+
+def half(*names: str) -> Device:
+    """An array that has these members and does not run."""
+    return array("md127", names, "inactive", **NEW)
+
+
+def found(asked: Settings, *names: str) -> Desk:
+    """What an engine that is started again finds."""
+    desk = Desk(asked)
+    desk.give(Enumerated((half(*names), *map(member, names))))
+    return desk
+
+
+def stop(desk: Desk, number: int = 1) -> None:
+    """The array is stopped."""
+    assert len(desk.runs("md-again@md127")) == number
+    desk.lose("md127")
+
+
+def test_r9_an_engine_asks_of_which_host_an_array_is_before_it_starts_it_degraded() -> None:
+    desk = found(QUICK._replace(md_timeout=1.0), "vda")
+    desk.wait(3)
+    stop(desk)
+    assert desk.runs("md-start@md127") == []
+    assert len(desk.runs("md-member@vda")) == 1
+    desk.see(half("vda"))
+    desk.end("md-member@vda", output=THEIRS)
+    desk.wait(60)
+    assert desk.runs("md-start@md127") == []
+    assert "belongs to another host" in desk.reports()
+
+
+def test_r9_an_array_of_this_host_starts_once_that_is_known() -> None:
+    desk = found(QUICK, "vda")
+    desk.wait(3)
+    stop(desk)
+    desk.see(half("vda"))
+    desk.end("md-member@vda", output=OURS)
+    desk.wait(10)
+    assert desk.runs("md-start@md127") == []
+    desk.wait(12)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_r5_an_mdadm_that_is_killed_with_the_member_taken_in_is_asked_again() -> None:
+    desk = Desk(QUICK)
+    desk.see(member("vda"), at=100.0)
+    desk.see(half("vda"))
+    desk.end("md-member@vda", status=-9)
+    desk.wait(103)
+    stop(desk)
+    assert len(desk.runs("md-member@vda")) == 2
+
+
+def test_r5_a_complete_array_of_another_host_is_started_by_mdadm_itself() -> None:
+    desk = Desk(QUICK)
+    desk.see(member("vda"), half("vda"))
+    desk.end("md-member@vda", output=THEIRS)
+    desk.see(member("vdb"), half("vda", "vdb"))
+    desk.end("md-member@vdb", status=-9)
+    desk.wait(3)
+    stop(desk)
+    assert len(desk.runs("md-member@vda")) == len(desk.runs("md-member@vdb")) == 2
+    desk.see(filesystem("md127", on=("vda", "vdb"), md__array_state="clean"))
+    desk.wait(60)
+    assert desk.runs("md-start@md127") == []
+
+
+def test_r5_an_array_that_could_not_be_stopped_counts_as_one_of_another_host() -> None:
+    desk = found(QUICK, "vda")
+    for again in range(1, 4):
+        desk.wait(desk.now + 4)
+        assert len(desk.runs("md-again@md127")) == again
+        desk.end("md-again@md127", status=1)
+    desk.wait(desk.now + 60)
+    assert desk.runs("md-start@md127") == []
+    assert "belongs to another host" in desk.reports()
+
+
+def test_r5_an_mdadm_that_always_dies_is_not_given_arrays_to_take_apart_for_ever() -> None:
+    desk = Desk(QUICK)
+    desk.see(member("vda"))
+    for again in range(1, 4):
+        desk.see(half("vda"))
+        desk.end("md-member@vda", status=-9)
+        desk.wait(desk.now + 3)
+        stop(desk, again)
+    desk.see(half("vda"))
+    desk.end("md-member@vda", status=-9)
+    desk.wait(desk.now + 60)
+    assert len(desk.runs("md-again@md127")) == 3
+    assert desk.runs("md-start@md127") == []
+
+
+def test_r2_an_array_that_people_put_together_is_left_to_them() -> None:
+    desk = Desk(QUICK)
+    desk.wait(100)
+    desk.give(Enumerated((member("vda"), half("vda"))))
+    desk.wait(105)
+    assert desk.runs("md-again@md127") == []
+    desk.wait(120)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_r2_the_array_is_not_stopped_while_a_member_is_being_added() -> None:
+    desk = found(QUICK, "vda")
+    desk.wait(1)
+    desk.see(member("vdb"))
+    desk.wait(9)
+    assert desk.runs("md-again@md127") == []
+    desk.see(filesystem("md127", on=("vda", "vdb"), md__array_state="clean"))
+    desk.end("md-member@vdb", output=OURS)
+    desk.wait(20)
+    assert desk.runs("md-again@md127") == []
+    assert desk.actions(ShowFailure) == []
+
+
+def test_r5_a_refusal_of_the_kernel_is_a_word_too() -> None:
+    desk = Desk(QUICK)
+    desk.see(member("vda"), half("vda"))
+    desk.end("md-member@vda", output=THEIRS)
+    desk.see(member("vdb"), array("md127", ("vda", "vdb"), "inactive"))
+    desk.end("md-member@vdb", status=1, output=THEIRS, error="failed to start")
+    desk.wait(60)
+    assert desk.runs("md-again@md127") == []
+
+
+def test_r1_an_array_that_is_not_wanted_is_left_alone() -> None:
+    desk = found(settings(), "vda")
+    desk.wait(3)
+    assert len(desk.runs("md-again@md127")) == 1
+    named = LayerPolicy(named=frozenset({"b:b:b:b"}), by="rd.md.uuid=")
+    for policy in (named, LayerPolicy(enabled=False, by="rd.md=0")):
+        desk = found(settings(layers={Layer.MD: policy}), "vda")
+        desk.wait(10)
+        assert desk.runs("md-again@md127") == []
