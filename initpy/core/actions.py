@@ -87,6 +87,16 @@ class Withdraw(NamedTuple):
     reason: str
 
 
+class GiveWay(NamedTuple):
+    """Answer the prompt of this job with an empty line unless somebody has begun to type there.
+
+    Another prompt comes next then; otherwise people are told why it should.
+    """
+
+    job: str
+    reason: str
+
+
 class Record(NamedTuple):
     """Leave a file for the real system."""
 
@@ -185,6 +195,7 @@ Action = (
     | Drop
     | Ask
     | Withdraw
+    | GiveWay
     | Record
     | Report
     | Moved

@@ -10,7 +10,7 @@ volume's tries are used; a key that turns up meanwhile is tried beside them
 import enum
 from dataclasses import dataclass, field
 
-from initpy.core.actions import Ask, Withdraw
+from initpy.core.actions import Ask, GiveWay, Withdraw
 from initpy.core.definitions import Strategy
 from initpy.core.devices import Device
 from initpy.core.events import Answered, Fetched, JobEnded
@@ -46,6 +46,7 @@ class Unlocking:
     source: Source | None = None  # in use, or for the next run of a tool that failed
     secret: Secret | None = None  # the same; None: cryptsetup reads a file of the image
     told: bool = False  # people were told what could be plugged in
+    gave_way: bool = False  # its prompt, which is up, was to let another one go first
 
 
 @dataclass(slots=True)
@@ -369,9 +370,11 @@ def next_prompt(state: State, unlocker: Unlocker) -> None:
 
     While an answer is tried the others wait: it may open them too (R12). A
     volume whose key is to come from a device goes last: another volume may
-    hold that device.
+    hold that device. Its prompt gives way when such a volume comes later.
     """
     if state.asking is not None or not state.prompts:
+        if len(state.prompts) > 1:
+            _give_way(state, unlocker)
         return
     if any(unlocker.has_answer(each) for each in state.pending[Strategy.UNLOCK].values()):
         return
@@ -383,8 +386,30 @@ def next_prompt(state: State, unlocker: Unlocker) -> None:
     volume, memo = specification(state, instance), unlocker.of(instance)
     device = state.device(instance)
     again = f", try {memo.wrong + 1} of {volume.tries}" if memo.wrong and volume.tries else ""
-    state.asking = instance.key
+    state.asking, memo.gave_way = instance.key, False
     node = device.node if device else instance.subject
     state.act(Ask(instance.key, f"Passphrase for {volume.name} ({node}{again}): "))
     if volume.timeout:
         state.timers.start(Timer.ANSWER, instance.key, state.now + volume.timeout)
+
+
+def _give_way(state: State, unlocker: Unlocker) -> None:
+    """The prompt that is up may be for a volume whose key another one holds, which waits now."""
+    asked = state.instances[state.asking or ""]
+    if asked.key not in state.prompts or unlocker.of(asked).gave_way:
+        return
+    missing = unlocker.sources.missing
+    if asked.state is not JobState.READY or not any(True for _ in missing(asked)):
+        return
+    for each in map(state.instances.__getitem__, state.prompts):
+        if (
+            each is not asked
+            and each.state is JobState.READY
+            and not any(True for _ in missing(each))
+        ):
+            unlocker.of(asked).gave_way = True
+            holds, locked = (specification(state, one).name for one in (each, asked))
+            state.act(
+                GiveWay(asked.key, f"{holds} is locked, too, and may hold the key of {locked}")
+            )
+            return

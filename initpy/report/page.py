@@ -84,8 +84,8 @@ EVENTS = (
     "Answered", "Fetched", "HandOverRefused", "ShellEnded", "RetryAsked", "WaitAsked", "KeyGiven",
     "EngineStarted",
 )  # fmt: skip
-PEOPLE = ("Ask", "Answered", "Withdraw", "Report", "ShowFailure", "OpenShell", "ShellEnded",
-          "RetryAsked", "WaitAsked", "KeyGiven", "Reply")  # fmt: skip
+PEOPLE = ("Ask", "Answered", "Withdraw", "GiveWay", "Report", "ShowFailure", "OpenShell",
+          "ShellEnded", "RetryAsked", "WaitAsked", "KeyGiven", "Reply")  # fmt: skip
 CHOICES = {"": "everything", "event": "what happened", "decision": "what was decided",
            "people": "what people saw and did", "Run": "commands", "Clock": "clocks"}  # fmt: skip
 

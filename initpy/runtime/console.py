@@ -106,6 +106,18 @@ class Consoles:
             if not console.lent:
                 self._write(console, f"\ninitpy: {reason}\n")
 
+    def give_way(self, reason: str) -> bool:
+        """Take the prompt away unless somebody has begun to type; True when it is gone."""
+        if self._prompt is None:
+            return False
+        read = [each for each in self._consoles if not each.lent]
+        waiting, _, _ = select.select([each.descriptor for each in read], [], [], 0)
+        if waiting or any(each.editor.begun or each.ahead for each in read):
+            self.say(f"initpy: {reason}: Enter goes on to its prompt")
+            return False
+        self.withdraw(f"{reason}: its prompt comes first")
+        return True
+
     def lend(self, console: Console) -> None:
         """Leave the console to a shell, with its modes as they were."""
         console.lent = True

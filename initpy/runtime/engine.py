@@ -17,6 +17,7 @@ from initpy.core.actions import (
     Drop,
     EndBoot,
     Fetch,
+    GiveWay,
     HandOver,
     LookAgain,
     Mount,
@@ -181,6 +182,9 @@ class Engine:
             case Withdraw(_, reason):
                 self._asking = None
                 self._consoles.withdraw(reason)
+            case GiveWay(job, reason):
+                if self._asking == job and self._consoles.give_way(reason):
+                    self._loop.call_soon(self._gave_way, job)
             case Report(text, detail):
                 if not (detail and self._quiet):
                     self._say(f"initpy: {text}")
@@ -280,6 +284,10 @@ class Engine:
             secret.wipe()
         else:
             self.take(Answered(job, secret))
+
+    def _gave_way(self, job: str) -> None:
+        if self._asking == job:
+            self._typed(Secret(b""))
 
     def _say(self, text: str) -> None:
         self._consoles.say(text)

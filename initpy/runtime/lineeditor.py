@@ -17,6 +17,11 @@ class LineEditor:
         self._sequence = bytearray()  # of an arrow or function key, which types nothing
         self._after_return = False
 
+    @property
+    def begun(self) -> bool:
+        """True while a line has been begun."""
+        return bool(self._typed or self._sequence)
+
     def feed(self, data: bytes) -> list[Secret]:
         """Take typed bytes; return the lines they finish."""
         finished = []

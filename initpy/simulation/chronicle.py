@@ -59,6 +59,8 @@ def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
             yield Line(time, "asks", str(get("text")).strip())
         case "Withdraw":
             yield Line(time, "asks", f"withdrawn: {get('reason')}")
+        case "GiveWay":
+            yield Line(time, "asks", str(get("reason")))
         case "Report":
             yield Line(time, "says", str(get("text")))
         case "Clock":

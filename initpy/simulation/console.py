@@ -111,6 +111,16 @@ class Terminals:
             if each.shell is None:
                 self.show(each, f"\ninitpy: {reason}\n")
 
+    def give_way(self, reason: str) -> bool:
+        """Take the prompt away unless somebody has begun to type; True when it is gone."""
+        if self.prompt is None:
+            return False
+        if any(each.line or each.unread or each.ahead for each in self._all if each.shell is None):
+            self.say(f"initpy: {reason}: Enter goes on to its prompt")
+            return False
+        self.withdraw(f"{reason}: its prompt comes first")
+        return True
+
     def read(self) -> None:
         """Take in what was typed, if somebody asks for it; the first complete line answers."""
         if self.prompt is None:

@@ -13,6 +13,7 @@ from initpy.core.actions import (
     Drop,
     EndBoot,
     Fetch,
+    GiveWay,
     HandOver,
     LookAgain,
     Mount,
@@ -163,6 +164,9 @@ class Engine:
             case Withdraw(_, reason):
                 self._asking = None
                 self.world.terminals.withdraw(reason)
+            case GiveWay(job, reason):
+                if self._asking == job and self.world.terminals.give_way(reason):
+                    self.world.agenda.after(0.0, self._gave_way, job)
             case Stop(job, run):
                 process = self._running.get((job, run)) or self._fetching.get((job, run))
                 if process is not None:
@@ -344,6 +348,10 @@ class Engine:
             secret.wipe()
         else:
             self.take(Answered(job, secret))
+
+    def _gave_way(self, job: str) -> None:
+        if self._asking == job:
+            self._typed(Secret(b""))
 
     def _fetched(self, key: tuple[str, int], answer: object) -> None:
         self._fetching.pop(key, None)

@@ -4,7 +4,7 @@ from typing import Any
 
 from desk import Desk, block, filesystem, luks, mapping, settings
 
-from initpy.core.actions import Drop, Fetch, HandOver, ShowFailure, Withdraw
+from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Withdraw
 from initpy.core.events import Enumerated, Fetched
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, Naming, VolumeSpec
@@ -390,3 +390,44 @@ def test_r12_the_next_prompt_waits_for_an_answer_that_has_not_been_tried_yet() -
     desk.give(Fetched("luks-open@vda", fetches(desk)[0].number))
     unlocked(desk)
     assert len(desk.runs("luks-open@vdb")) == 1
+
+
+def late_keeper() -> Desk:
+    """People are asked for a volume whose key is missing when the one that may hold it comes."""
+    keys = VolumeSpec(DeviceSpec(Naming.UUID, "u-2"), "keys")
+    desk = Desk(settings(volumes=(volume(), keys)))
+    desk.see(luks("vda"))
+    desk.wait(10)
+    assert desk.asked()[-1].job == "luks-open@vda"
+    desk.see(luks("vdb", "u-2"))
+    return desk
+
+
+def test_r10_the_prompt_gives_way_to_that_of_a_volume_that_may_hold_the_key() -> None:
+    desk = late_keeper()
+    [(_, way)] = desk.actions(GiveWay)
+    assert way == GiveWay("luks-open@vda", "keys is locked, too, and may hold the key of crypt")
+    assert len(desk.asked()) == 1  # until it is known that nobody has begun to type
+    desk.answer("")
+    assert desk.asked()[-1].job == "luks-open@vdb"
+    assert len(desk.actions(GiveWay)) == 1
+
+
+def test_r12_a_prompt_at_which_somebody_types_is_told_of_the_other_once() -> None:
+    desk = late_keeper()
+    desk.wait(60)
+    desk.see(luks("vdb", "u-2", on=("vdz",)))
+    assert len(desk.actions(GiveWay)) == 1
+    desk.answer("guess")
+    desk.end("luks-open@vda", status=2)
+    assert desk.asked()[-1].job == "luks-open@vdb"
+
+
+def test_r12_volumes_that_wait_for_people_alone_keep_their_turns() -> None:
+    both = [VolumeSpec(DeviceSpec(Naming.UUID, f"u-{each}"), f"c{each}") for each in (1, 2)]
+    desk = Desk(settings(volumes=tuple(both)))
+    desk.see(luks("vda"))
+    desk.wait(10)
+    desk.see(luks("vdb", "u-2"))
+    assert desk.actions(GiveWay) == []
+    assert desk.asked()[-1].job == "luks-open@vda"

@@ -389,3 +389,24 @@ def test_a_kernel_that_names_no_console_has_dev_console(
 ) -> None:
     monkeypatch.setattr(consoles_module, "ACTIVE", str(tmp_path / "missing"))
     assert consoles_module.console_paths() == ["/dev/console"]
+
+
+def test_a_prompt_gives_way_where_nobody_types(play: Play) -> None:
+    """R12: and to nobody who has begun, whatever console it is on and however little was read."""
+
+    async def scene(room: Room) -> None:
+        room.consoles.ask("Passphrase for a: ")
+        await room.shows("Passphrase for a: ")
+        assert room.consoles.give_way("b is locked, too")
+        await room.shows("b is locked, too: its prompt comes first\n", room.terminals[0])
+        assert not room.consoles.give_way("there is no prompt")
+        room.consoles.ask("Passphrase for b: ")
+        room.terminals[0].type("hal")
+        assert not room.consoles.give_way("c is locked, too")
+        await room.shows("c is locked, too: Enter goes on to its prompt\nPassphrase for b: ")
+        await asyncio.sleep(0.01)  # now it has been read
+        assert not room.consoles.give_way("c is locked, too")
+        room.terminals[0].type("f\r")
+        await room.answered("half")
+
+    play(scene, 2)
