@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from initpy.core.definitions import Layer, Strategy
 from initpy.core.devices import Device, partitions
-from initpy.core.instance import Instance
+from initpy.core.events import JobEnded
+from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.state import State
 
 LAYER = Layer.MD
@@ -53,6 +54,55 @@ def lacks(state: State, array: str, name: str) -> bool:
         known.get("ID_FS_UUID") == each.properties.get("ID_FS_UUID")
         for each in state.devices.slaves(array)
     )
+
+
+def _offered(instance: Instance) -> bool:
+    """True for a job that offers a member to mdadm."""
+    return "MD_FOREIGN" in instance.definition.publishes
+
+
+def running_without(state: State, member: Device) -> Device | None:
+    """The array that the device is a member of by its superblock, and that runs without it."""
+    uuid = member.properties.get("ID_FS_UUID")
+    for each in state.devices if uuid else ():
+        running = each.properties.get("md/array_state", "inactive") not in ("inactive", "clear")
+        if not running or member.name in each.slaves:
+            continue
+        if any(one.properties.get("ID_FS_UUID") == uuid for one in state.devices.slaves(each.name)):
+            return each
+    return None
+
+
+def too_late(state: State, instance: Instance, event: JobEnded) -> JobEnded:
+    """mdadm has refused a member; what to do about one whose array was started without it.
+
+    It would be refused again (Incremental() in Incremental.c): it is not offered until the array
+    is gone.
+    """
+    member = state.device(instance)
+    if member is None or not _offered(instance):
+        return event
+    array = running_without(state, member)
+    if array is None:
+        return event
+    instance.failures = instance.definition.tries - 1
+    why = (
+        f"{array.node} runs without it; once the system is up,"
+        f" `mdadm --manage {array.node} --add {member.node}` takes it in again"
+    )
+    return event._replace(error=why)
+
+
+def array_gone(state: State, array: Device) -> None:
+    """Members that came too late for the array are offered again: it may be made anew."""
+    uuids = {each.properties.get("ID_FS_UUID") for each in state.devices.slaves(array.name)}
+    for each in tuple(state.instances.values()):
+        device = state.device(each)
+        if each.state is not JobState.FAILED or device is None or not _offered(each):
+            continue
+        if device.properties.get("ID_FS_UUID") in uuids:
+            each.failures = 0
+            state.move(each, Stimulus.RETRY, f"{array.name} is gone")
 
 
 def stuck_array(state: State, instance: Instance) -> str | None:
@@ -140,12 +190,14 @@ def missing(array: Device) -> int:
     return _number(array.properties.get("md/degraded", "")) or 0
 
 
-def line(array: Device) -> str:
-    """One line for the real system: `md127 level=raid1 members=1/2 uuid=… name=…`."""
+def line(state: State, array: Device) -> str:
+    """One line for the real system: `md127 level=raid1 members=1/2 late=vdb uuid=… name=…`."""
     whole, lost = total(array) or 0, missing(array)
     words = [array.name, f"level={level(array)}", f"members={whole - lost}/{whole}"]
     if empty := missing_slots(array):
         words.append("missing=" + ",".join(map(str, empty)))
+    if late := sorted(each.name for each in state.devices if running_without(state, each) is array):
+        words.append("late=" + ",".join(late))
     for key, name in (("MD_UUID", "uuid"), ("MD_NAME", "name")):
         if key in array.properties:
             words.append(f"{name}={array.properties[key]}")

@@ -277,6 +277,8 @@ class Boot:
         state = self._state
         self._told.pop(name, None)
         before = state.devices.get(name)
+        if before is not None and "md/array_state" in before.properties:
+            degraded.gone(state, before)
         state.devices.remove(name)
         if self._lvm is not None:
             self._lvm.forget(state, before)

@@ -133,6 +133,13 @@ def _refused_before(state: State, name: str) -> bool:
     return True
 
 
+def gone(state: State, array: Device) -> None:
+    """An array is about to be forgotten."""
+    from initpy.core import arrays
+
+    arrays.array_gone(state, array)
+
+
 def drop_timer(state: State, instance: Instance) -> None:
     """What has a timer of its own is started now, or not by it any more."""
     state.deadlines.pop(deadline_name(instance), None)

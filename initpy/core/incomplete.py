@@ -167,6 +167,6 @@ def changed(state: State, name: str) -> list[str]:
 
 def record(state: State) -> None:
     """Leave word of the arrays that run degraded to the real system (R8)."""
-    lines = [arrays.line(each) for each in state.devices if arrays.missing(each)]
+    lines = [arrays.line(state, each) for each in state.devices if arrays.missing(each)]
     if lines:
         state.act(Record("degraded", "".join(f"{line}\n" for line in sorted(lines))))

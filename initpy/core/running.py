@@ -210,8 +210,11 @@ def ended(state: State, instance: Instance, event: JobEnded) -> None:
         state.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
         if event.status > 0 and instance.definition.layer is Layer.MD:
+            from initpy.core import arrays
+
             # mdadm has said of which array a member is; the start that came then has failed.
             _publish(state, instance, event.output)
+            event = arrays.too_late(state, instance, event)
         fail(state, instance, Stimulus.ENDED_BADLY, complaint(event))
 
 

@@ -397,3 +397,33 @@ def test_the_handover_does_not_wait_for_ever_for_such_news() -> None:
     desk.mount("/dev/md126p1")
     desk.wait(desk.now + 6)
     assert len(desk.actions(HandOver)) == 1
+
+
+def started_without() -> Desk:
+    """An array runs without its second member, which has come and was refused."""
+    desk = incomplete(settings(md_timeout=8.0, root_wait=None))
+    desk.wait(9)
+    desk.see(array("md127", ("vda",), "clean", md__degraded="1"))
+    desk.end("md-start@md127")
+    desk.see(member("vdb"))
+    desk.end("md-member@vdb", status=2, error="mdadm: not adding /dev/vdb to active array")
+    return desk
+
+
+def test_r2_a_member_that_comes_after_the_start_is_offered_once_and_people_are_told() -> None:
+    desk = started_without()
+    desk.wait(60)
+    assert len(desk.runs("md-member@vdb")) == 1
+    assert "/dev/md127 runs without it" in desk.reports()
+    assert "`mdadm --manage /dev/md127 --add /dev/vdb`" in desk.reports()
+    desk.see(filesystem("sdz"))
+    desk.mount("/dev/sdz")
+    records = [each for _, each in desk.actions(Record) if isinstance(each, Record)]
+    assert " late=vdb" in records[-1].text
+
+
+def test_r2_it_is_offered_again_once_the_array_is_gone() -> None:
+    desk = started_without()
+    desk.wait(20)
+    desk.lose("md127")
+    assert len(desk.runs("md-member@vdb")) == 2
