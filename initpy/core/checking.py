@@ -20,6 +20,9 @@ NOT_THERE = 127  # as a shell says it
 # was so: a machine that restarts each time is stopped here, or with fsck.mode=skip.
 REBOOT_SECONDS = 10.0
 TELL_SECONDS = 5.0  # between two lines on how far it is
+# A check has no time limit, since nobody knows how long a file system takes. One on a disk that
+# does not answer takes for ever: after so long without progress people are told what they can do.
+STANDSTILL_SECONDS = 20.0
 # The marks that the units and scripts of a real system look for; /run/initramfs is the folder
 # that dracut and initramfs-tools share with it.
 FOLDER = "/run/initramfs"
@@ -101,12 +104,29 @@ def _not_good(state: State, instance: Instance, node: str, event: JobEnded) -> N
         failing.restart(state, f"{reason}; fsck.mode=skip leaves it out", REBOOT_SECONDS)
 
 
+def standstill(state: State, instance: Instance) -> str:
+    """How long a check has not got on, and how to go on without it; empty while it gets on."""
+    if instance.state is not JobState.RUNNING:
+        return ""
+    _, moved = state.progress.get(instance.key, (0.0, 0.0))
+    seconds = state.now - max(instance.since, moved)
+    if seconds < STANDSTILL_SECONDS:
+        return ""
+    return (
+        f"no progress for {seconds:.0f} s, and no time limit: Ctrl-Alt-Del restarts the machine, "
+        "fsck.mode=skip leaves the check out"
+    )
+
+
 def progressed(state: State, event: Progressed) -> None:
     """Tell how far a check is, now and then; the tree and the notices have it always."""
     instance = state.instances.get(event.job)
     if instance is None or instance.run != event.run or instance.state is not JobState.RUNNING:
         return
     instance.reason = f"{state.describe(instance)}, {event.share:.0%} done"
+    share, _ = state.progress.get(instance.key, (0.0, 0.0))
+    if event.share != share:
+        state.progress[instance.key] = event.share, state.now
     if state.now >= max(state.progress_told, instance.since) + TELL_SECONDS:
         state.progress_told = state.now
         state.report(instance.reason, detail=True)

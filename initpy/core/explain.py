@@ -195,6 +195,10 @@ class _Explainer:
                 parts.append("asked for after the others")
             if not state.settings.volumes:
                 parts.append("a candidate, since no volume was named")
+        if instance.definition.strategy is Strategy.CHECK:
+            from initpy.core.checking import standstill
+
+            parts.append(standstill(state, instance))
         if instance.failures and instance.definition.strategy is not Strategy.UNLOCK:
             parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
         clock = state.deadlines.get(deadline_name(instance))

@@ -83,7 +83,7 @@ def _clocks(state: State) -> str:
     if clock is not None:
         holder = next(holds(state, clock), None)
         said = (
-            f": {holder.owner} ({holder.reason})"
+            f": {holder.owner} ({holder.reason}){_standstill(state, holder.owner)}"
             if holder
             else f", {clock.left(state.now):.0f} s left"
         )
@@ -91,6 +91,17 @@ def _clocks(state: State) -> str:
         if other is not clock and not other.held:
             said += f"; {other.name}, {other.left(state.now):.0f} s left"
     return said
+
+
+def _standstill(state: State, owner: str) -> str:
+    """What there is to say of a check that does not get on."""
+    instance = state.instances.get(owner)
+    if instance is None or instance.definition.strategy is not Strategy.CHECK:
+        return ""
+    from initpy.core.checking import standstill
+
+    said = standstill(state, instance)
+    return f"; {said}" if said else ""
 
 
 def check(state: State) -> None:

@@ -62,6 +62,7 @@ class State:
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
     reboot: str = ""  # why the machine is to be restarted, whatever people want of a failure
+    progress: dict[str, tuple[float, float]] = field(default_factory=dict)  # check -> share, when
     progress_told: float = 0.0  # when people were last told how far a check is
     waiting_since: float = 0.0  # for root
     notices: int = 0  # how often people were told that the boot still waits

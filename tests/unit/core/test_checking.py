@@ -219,3 +219,18 @@ def test_a_root_that_comes_back_is_checked_again() -> None:
     assert len(desk.runs(CHECK)) == 2
     desk.give(JobEnded(CHECK, 1, 0))  # of the first, which is not heard any more
     assert mounts(desk) == []
+
+
+def test_r6_a_check_that_does_not_get_on_is_told_of_with_what_helps() -> None:
+    desk = desk_with_root()
+    [run] = desk.runs(CHECK)
+    for second in range(1, 60):
+        desk.give(Progressed(run.job, run.run, second / 100), at=float(second))
+    assert "no progress" not in desk.reports()
+    desk.wait(75)
+    assert "59% done); no progress for 11 s" not in desk.reports()
+    desk.wait(151)
+    assert "59% done); no progress for 91 s, and no time limit: Ctrl-Alt-Del" in desk.reports()
+    [node] = [each for each in desk.nodes() if each.label.startswith("check the file system")]
+    assert "no progress for 92 s" in node.reason
+    assert "fsck.mode=skip" in node.reason
