@@ -252,13 +252,12 @@ class Boot:
         device = state.devices.get(name)
         if device is None:
             return
-        for key, value in device.properties.items():
-            by_value = self._index.get(key)
-            if by_value is None:
-                continue
-            for job in (*by_value.get(value, ()), *by_value.get(None, ())):
-                if job.match.accepts(device.properties):
-                    self._instance(job, name)
+        properties, index = device.properties, self._index
+        for key in [each for each in properties if each in index]:
+            for filed in (properties[key], None):
+                for job in index[key].get(filed, ()):
+                    if job.match.accepts(properties):
+                        self._instance(job, name)
         state.touch_all(state.by_subject.get(name, ()))
         lower = device.slaves | (before.slaves if before else frozenset())
         for each in sorted(lower):
@@ -302,6 +301,8 @@ class Boot:
         if name_of(job, subject) in state.instances:
             return
         instance = Instance(job, subject, since=state.now)
+        if subject is not None:  # the caller has compared them
+            instance.seen, instance.fits = state.devices.get(subject), True
         state.instances[instance.key] = instance
         if job.reveals:
             state.revealing.append(instance)
@@ -363,23 +364,21 @@ class Boot:
             self._hand_over_when_ready()
             failing.check(state)
             # One that was armed for this very moment would be armed for ever: nobody calls again.
-            due = state.timers.next()
-            if not state.dirty and (due is None or due > state.now):
+            if not state.dirty and not state.timers.any_due(state.now):
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(state.dirty))
 
     def _settle_dirty(self) -> None:
-        state = self._state
-        for _ in range(STEP_LIMIT * (1 + len(state.instances))):
-            if not state.dirty:
+        state, dirty, instances = self._state, self._state.dirty, self._state.instances
+        for _ in range(STEP_LIMIT * (1 + len(instances))):
+            if not dirty:
                 return
-            key = next(iter(state.dirty))
-            del state.dirty[key]
-            instance = state.instances[key]
+            key = next(iter(dirty))
+            del dirty[key]
+            instance = instances[key]
             if settle(state, instance):
-                if instance.state not in (JobState.READY, JobState.RUNNING, JobState.AWAITING):
+                if not instance.pending:
                     self._let_go(instance)
-                state.touch(instance)
             elif (
                 instance.state is JobState.READY
                 and self._may_start()
@@ -389,11 +388,14 @@ class Boot:
 
     def _let_go(self, instance: Instance) -> None:
         """What an instance that is not pending any more must not keep."""
-        drop_prompt(self._state, instance, instance.reason)
-        if instance.state is not JobState.FAILED:
-            self._unlocker.let_go(self._state, instance)
-        degraded.drop_question(self._state, instance, instance.reason)
-        self._state.deadlines.pop(degraded.deadline_name(instance), None)
+        strategy = instance.definition.strategy
+        if strategy is Strategy.UNLOCK:
+            drop_prompt(self._state, instance, instance.reason)
+            if instance.state is not JobState.FAILED:
+                self._unlocker.let_go(self._state, instance)
+        elif strategy in degraded.DELAYED:
+            degraded.drop_question(self._state, instance, instance.reason)
+            self._state.deadlines.pop(degraded.deadline_name(instance), None)
         if self._lvm is not None:
             self._lvm.wake(self._state)
 
@@ -434,7 +436,9 @@ class Boot:
     def _may_start(self) -> bool:
         """Once root is mounted, only what named volumes need is still begun."""
         state = self._state
-        if state.handed_over or pausing.paused(state, BreakPoint.START):
+        if state.handed_over:
+            return False
+        if state.settings.breaks and pausing.paused(state, BreakPoint.START):
             return False
         return not state.complete or leaving.named_pending(state)
 
@@ -442,6 +446,9 @@ class Boot:
         state = self._state
         if state.handed_over:
             return None
-        times = [each.due() for each in state.deadlines.values()]
-        times.append(state.timers.next())
-        return min((each for each in times if each is not None), default=None)
+        first = state.timers.next()
+        for each in state.deadlines.values():
+            due = each.due()
+            if due is not None and (first is None or due < first):
+                first = due
+        return first

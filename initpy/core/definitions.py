@@ -33,6 +33,8 @@ class Layer(enum.Enum):
     LVM = "lvm"
     LUKS = "luks"
 
+    __hash__ = object.__hash__
+
 
 class Success(NamedTuple):
     """What is true of the world once a job has worked. All stated facts must hold.

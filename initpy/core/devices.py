@@ -67,10 +67,11 @@ class DeviceGraph:
     def update(self, device: Device) -> None:
         """Take the device as it is now; what was published about it stays."""
         before = self._devices.get(device.name)
-        for lower in (before.slaves if before else frozenset()) - device.slaves:
-            self._holders[lower].discard(device.name)
-        for lower in device.slaves:
-            self._holders.setdefault(lower, set()).add(device.name)
+        if before is None or before.slaves != device.slaves:
+            for lower in before.slaves if before is not None else ():
+                self._holders[lower].discard(device.name)
+            for lower in device.slaves:
+                self._holders.setdefault(lower, set()).add(device.name)
         published = self._published.get(device.name)
         if published:
             merged = {**device.properties, **published}
@@ -80,7 +81,8 @@ class DeviceGraph:
 
     def _index(self, before: Device | None, after: Device | None) -> None:
         for key in self.indexed:
-            old, new = (each.properties.get(key) if each else None for each in (before, after))
+            old = before.properties.get(key) if before is not None else None
+            new = after.properties.get(key) if after is not None else None
             if old == new:
                 continue
             if before is not None and old is not None:
@@ -117,6 +119,12 @@ class DeviceGraph:
         self._published.pop(name, None)
         for lower in device.slaves if device else ():
             self._holders[lower].discard(name)
+
+    def above(self, name: str) -> Iterator[Device]:
+        """The devices that stand directly on it, in no order: for a question about any of them."""
+        for each in self._holders.get(name, ()):
+            if (device := self._devices.get(each)) is not None:
+                yield device
 
     def holders(self, name: str) -> tuple[Device, ...]:
         """The devices that stand directly on it, in a steady order."""

@@ -7,7 +7,7 @@ from initpy.core.actions import Clock, EndBoot, LookAgain, OpenShell, Reply, Sho
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.events import JobEnded
-from initpy.core.holding import END, ROOT_WAIT, holds
+from initpy.core.holding import END, NOBODY, ROOT_WAIT, first, holds
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
@@ -108,11 +108,15 @@ def check(state: State) -> None:
     """Bring the deadlines up to the present and act on those that are over."""
     if state.handed_over or state.complete:
         return
+    over = False
     for deadline in state.deadlines.values():
-        hold = next(holds(state, deadline), None)
-        deadline.holder = (hold.owner, hold.reason) if hold is not None else ("", "")
-        deadline.update(hold is not None, state.now)
-    _act(state)
+        deadline.holder = holder = first(state, deadline)
+        deadline.update(holder is not NOBODY, state.now)
+        over = over or deadline.over(state.now)
+    if over:
+        _act(state)
+    elif state.gave_up:
+        _fail_if_mount_failed(state)
 
 
 def tell_clocks(state: State) -> None:
@@ -140,8 +144,8 @@ def _act(state: State) -> None:
         if not _fire_pending(state, root):
             del state.deadlines[ROOT_WAIT]
             fail(state, _not_come(state))
-    elif not state.failed and (broken := _mount_failed(state)):
-        fail(state, f"{state.describe(broken)}: {broken.reason}")
+    else:
+        _fail_if_mount_failed(state)
     if end is not None and end.over(state.now):
         del state.deadlines[END]
         state.act(EndBoot(state.ending, state.reboot or "the boot has failed"))
@@ -176,6 +180,11 @@ def _fire_pending(state: State, root: Deadline) -> bool:
             state.touch(instance)
             break
     return True
+
+
+def _fail_if_mount_failed(state: State) -> None:
+    if not state.failed and (broken := _mount_failed(state)):
+        fail(state, f"{state.describe(broken)}: {broken.reason}")
 
 
 def _mount_failed(state: State) -> Instance | None:

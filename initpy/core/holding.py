@@ -24,6 +24,7 @@ WORK = (
     Strategy.GROUP_ACTIVATE,
 )
 END = "end of the boot"
+NOBODY = ("", "")
 
 
 class Hold(NamedTuple):
@@ -40,7 +41,19 @@ class Hold(NamedTuple):
 
 def held(state: State, deadline: Deadline) -> bool:
     """True when anything holds the deadline; looks no further than the first hold."""
-    return any(True for _ in holds(state, deadline))
+    return first(state, deadline) is not NOBODY
+
+
+def first(state: State, deadline: Deadline) -> tuple[str, str]:
+    """Owner and reason of the first hold; NOBODY when nothing holds the deadline."""
+    if state.paused is not None:
+        return "break=", "a shell is open"
+    instance = next(_takers(state, deadline), None)
+    return NOBODY if instance is None else (instance.key, _reason(instance))
+
+
+def _reason(instance: Instance) -> str:
+    return instance.reason or "is about to run"
 
 
 def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
@@ -48,15 +61,16 @@ def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
     if state.paused is not None:
         yield Hold("break=", None, "a shell is open")
     for instance in _takers(state, deadline):
-        yield Hold(instance.key, instance.subject, instance.reason or "is about to run")
+        yield Hold(instance.key, instance.subject, _reason(instance))
 
 
 def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     # A person who is asked, or a key that is derived, holds every clock that it can serve.
     people = [each for each in state.pending[Strategy.UNLOCK].values() if not each.idle]
-    asked = state.instances.get(state.asking or "")
-    if asked is not None and asked.state is JobState.FAILED:
-        people.append(asked)  # its own key is about to be tried again; the prompt stays up
+    if state.asking is not None:
+        asked = state.instances.get(state.asking)
+        if asked is not None and asked.state is JobState.FAILED:
+            people.append(asked)  # its own key is about to be tried again; the prompt stays up
     questions = [state.instances[key] for key in state.questions]
     if deadline.name == ROOT_WAIT:
         yield from people

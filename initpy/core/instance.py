@@ -32,6 +32,9 @@ class JobState(enum.Enum):
     SKIPPED = "skipped"  # not wanted
     WITHDRAWN = "withdrawn"
 
+    def __init__(self, word: str) -> None:
+        self.word = word  # the value: Enum's own `value` is a property, and asked for at each move
+
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
@@ -54,6 +57,9 @@ class Stimulus(enum.Enum):
 
     __hash__ = object.__hash__
 
+
+BUSY = (JobState.RUNNING, JobState.AWAITING)
+PENDING = (JobState.READY, *BUSY)
 
 _S, _T = JobState, Stimulus
 
@@ -119,12 +125,12 @@ class Instance:
     @property
     def busy(self) -> bool:
         """True while a process works for it or its effect is about to show."""
-        return self.state in (JobState.RUNNING, JobState.AWAITING)
+        return self.state in BUSY
 
     @property
     def pending(self) -> bool:
         """True while it may still change the world without a new event."""
-        return self.busy or self.state is JobState.READY
+        return self.state in PENDING
 
     @property
     def expected(self) -> bool:

@@ -2,6 +2,7 @@
 
 from initpy.core.actions import Run, Stop
 from initpy.core.definitions import Layer, Strategy
+from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.secret import Secret
@@ -13,11 +14,10 @@ from initpy.core.timers import Timer
 EFFECT_SECONDS = 20.0
 
 
-def matches(state: State, instance: Instance) -> bool:
-    """True when the subject still is what the job's `match` asks for."""
+def matches(instance: Instance, device: Device | None) -> bool:
+    """True when the subject, as it is now, still is what the job's `match` asks for."""
     if instance.subject is None:
         return True
-    device = state.device(instance)
     if device is not instance.seen:  # a device that has changed is another value
         instance.seen = device
         found = device is not None and instance.definition.match.accepts(device.properties)
@@ -32,35 +32,40 @@ IDLE = (JobState.WAITING, JobState.READY, JobState.FAILED, JobState.SKIPPED)
 
 def settle(state: State, instance: Instance) -> bool:
     """Apply the first rule of the present state that applies; False when none does."""
-    if instance.state is JobState.RUNNING:  # its end is an event
+    stands = instance.state
+    if stands is JobState.RUNNING:  # its end is an event
         return False
-    fact, applies = state.holds_true(instance), matches(state, instance)
-    match instance.state:
-        case each if each in IDLE and fact:
+    fact, device = state.holds_true(instance), state.device(instance)
+    if stands in IDLE:
+        if fact:
             state.move(instance, Stimulus.FACT, "already so")
-        case each if each in IDLE and not applies:
+        elif not matches(instance, device):
             state.move(instance, Stimulus.GONE, "no longer applies")
-        case JobState.WAITING:
-            return _wait(state, instance)
-        case JobState.READY if not _usable(state, instance):
-            state.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
-        case JobState.AWAITING if fact:
-            state.move(instance, Stimulus.FACT, "its effect is there")
-        case JobState.AWAITING if not state.timers.armed(Timer.EFFECT, instance.key):
-            fail(state, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
-        case JobState.FAILED:
+        elif stands is JobState.WAITING:
+            return _wait(state, instance, device)
+        elif stands is JobState.FAILED:
             return _retry(state, instance)
-        case JobState.DONE if not fact and applies:
-            state.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
-        case JobState.WITHDRAWN if not fact and applies:
-            state.move(instance, Stimulus.BACK, "matches again")
-        case _:
+        elif stands is JobState.READY and not _usable(instance, device):
+            state.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
+        else:
             return False
+    elif stands is JobState.AWAITING:
+        if fact:
+            state.move(instance, Stimulus.FACT, "its effect is there")
+        elif not state.timers.armed(Timer.EFFECT, instance.key):
+            fail(state, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
+        else:
+            return False
+    elif fact or not matches(instance, device):  # done or withdrawn, as it should be
+        return False
+    elif stands is JobState.DONE:
+        state.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
+    else:
+        state.move(instance, Stimulus.BACK, "matches again")
     return True
 
 
-def _usable(state: State, instance: Instance) -> bool:
-    device = state.device(instance)
+def _usable(instance: Instance, device: Device | None) -> bool:
     return device is None or device.ready or not instance.definition.needs_ready
 
 
@@ -68,16 +73,16 @@ def _unready(instance: Instance) -> str:
     return f"{instance.subject} is not ready"
 
 
-def _wait(state: State, instance: Instance) -> bool:
+def _wait(state: State, instance: Instance, device: Device | None) -> bool:
     if why := state.unwanted(instance):
         state.move(instance, Stimulus.NOT_WANTED, why)
-    elif (partition := _partition_instead(state, instance)) is not None:
+    elif (partition := _partition_instead(state, instance, device)) is not None:
         return _yield(state, instance, partition)
     elif (due := instance.since + instance.definition.delay) > state.now:
         if not state.timers.armed(Timer.RETRY, instance.key):
             state.timers.start(Timer.RETRY, instance.key, due)
         return False
-    elif _usable(state, instance):
+    elif _usable(instance, device):
         state.move(instance, Stimulus.SUBJECT_READY, "")
     else:
         instance.reason = _unready(instance)
@@ -85,8 +90,7 @@ def _wait(state: State, instance: Instance) -> bool:
     return True
 
 
-def _partition_instead(state: State, instance: Instance) -> str | None:
-    device = state.device(instance)
+def _partition_instead(state: State, instance: Instance, device: Device | None) -> str | None:
     if instance.definition.yields is None or not (device and "partitions" in device.properties):
         return None
     from initpy.core import arrays  # seldom needed

@@ -21,6 +21,8 @@ class Naming(enum.Enum):
     NUMBER = "NUMBER"  # MAJOR:MINOR, the kernel's root=0801
     GPT_AUTO = "gpt-auto"  # by its partition's type, see roles.py
 
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
 
 # udev encodes what is not printable in these properties, see string_escape in udev(7).
 PROPERTY = {
@@ -169,6 +171,8 @@ class BreakPoint(enum.Enum):
     MOUNT = "mount"
     HAND_OVER = "handover"
 
+    __hash__ = object.__hash__
+
 
 class LayerPolicy(NamedTuple):
     """Whether a technology is used, and for which names only (none named: for all)."""
@@ -176,6 +180,9 @@ class LayerPolicy(NamedTuple):
     enabled: bool = True
     named: frozenset[str] = frozenset()
     by: str = ""  # the parameter that named or disabled it, for messages
+
+
+FOR_ALL = LayerPolicy()
 
 
 class GroupPolicy(NamedTuple):
@@ -252,7 +259,7 @@ class Settings(NamedTuple):
 
     def layer(self, layer: Layer) -> LayerPolicy:
         """The policy of a technology; enabled for all when nothing was said."""
-        return self.layers.get(layer, LayerPolicy())
+        return self.layers.get(layer, FOR_ALL)
 
     def volume(self, device: Device) -> VolumeSpec | None:
         """The specification that people gave for this encrypted device, if any."""

@@ -126,7 +126,9 @@ class Sources:
         known = device.properties if device is not None else {}
         if known.get("ID_FS_TYPE") != "crypto_LUKS" or known.get("ID_FS_VERSION") != "2":
             return None
-        found = self._all.setdefault((instance.key, True), Fetching(None))
+        found = self._all.get((instance.key, True))
+        if found is None:
+            found = self._all[instance.key, True] = Fetching(None)
         if found.stage is Stage.ABSENT and device is not None:
             keep = f"{HEADERS}/{name}"
             fetch = Fetch("", 0, device.node, keep=keep, check=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from initpy.core.actions import Action, Moved, Report
 from initpy.core.deadlines import Deadline
@@ -17,6 +16,8 @@ from initpy.core.timers import Timer, Timers
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 SYSROOT = "/sysroot"
+# Only something new moves an instance on from here, and what is new has it looked at.
+AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
 
 
@@ -73,6 +74,7 @@ class State:
     awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     tools: set[str] = field(default_factory=set)  # jobs whose command runs, see crowded()
     queue: dict[str, None] = field(default_factory=dict)  # jobs that wait for fewer of them
+    gave_up: set[str] = field(default_factory=set)  # jobs that have failed, for now or for good
 
     def act(self, action: Action) -> None:
         """Have something done."""
@@ -92,21 +94,26 @@ class State:
             self.dirty[instance.key] = None
 
     def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
-        """Move an instance, note it for the journal and look at it again."""
-        before = instance.move(stimulus, self.now, reason)
-        self.act(Moved(instance.key, before.value, instance.state.value, reason))
-        (self.tools.add if instance.state is JobState.RUNNING else self.tools.discard)(instance.key)
+        """Move an instance, note it for the journal and, if it may go on, look at it again."""
+        key, before = instance.key, instance.move(stimulus, self.now, reason)
+        after = instance.state
+        self.actions.append(Moved(key, before.word, after.word, reason))
+        (self.tools.add if after is JobState.RUNNING else self.tools.discard)(key)
+        (self.gave_up.add if after is JobState.FAILED else self.gave_up.discard)(key)
         pending = self.pending[instance.definition.strategy]
         if instance.pending:
-            pending[instance.key] = instance
-        elif pending.pop(instance.key, None) and instance.definition.once:
+            pending[key] = instance
+        elif pending.pop(key, None) and instance.definition.once:
             for others in self.pending.values():
-                self.touch_all(each for each in others.values() if each.definition.after)
-        if instance.state is JobState.DONE:
+                for name, each in others.items():
+                    if each.definition.after:
+                        self.dirty[name] = None
+        if after is JobState.DONE:
             instance.failures = 0
-        if instance.state is not JobState.AWAITING:
-            self.timers.cancel(Timer.EFFECT, instance.key)
-        self.touch(instance)
+        if before is JobState.AWAITING:
+            self.timers.cancel(Timer.EFFECT, key)
+        if after not in AT_REST:
+            self.dirty[key] = None
 
     def unmounted(self) -> list[FurtherMount]:
         """What is still to be mounted below the root."""
@@ -146,13 +153,13 @@ class State:
 
         `{below}` is the node of a device that the subject stands on.
         """
+        if "{" not in template:
+            return template
         device = self.device(instance)
         properties = device.properties if device else {}
         if "{below}" in template and device is not None:
             lower = self.devices.slaves(device.name)
             template = template.replace("{below}", lower[0].node if lower else "")
-        if "{" not in template:
-            return template
         return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
 
     def command(
@@ -163,13 +170,18 @@ class State:
         `several`: placeholders of a strategy that stand for any number of words, as `{without}`
         does for all.
         """
-        off = self.settings.switched_off
-        without = [given for switch, given in instance.definition.without if switch in off]
-        stands_for = {"{without}": tuple(chain.from_iterable(without)), **(several or {})}
         words: list[str] = []
         for word in instance.definition.run:
-            given = stands_for.get(word)
-            words += (self.fill(word, instance),) if given is None else given
+            if "{" not in word:
+                words.append(word)
+            elif several is not None and word in several:
+                words += several[word]
+            elif word == "{without}":
+                off = self.settings.switched_off
+                for switch, given in instance.definition.without:
+                    words += given if switch in off else ()
+            else:
+                words.append(self.fill(word, instance))
         return tuple(words)
 
     def describe(self, instance: Instance) -> str:
@@ -194,7 +206,7 @@ class State:
         return not success.device or self._has_device(instance)
 
     def _has_holder(self, instance: Instance, match: Match) -> bool:
-        for each in self.devices.holders(instance.subject) if instance.subject else ():
+        for each in self.devices.above(instance.subject) if instance.subject else ():
             if match.accepts(each.properties):
                 return True
         return False

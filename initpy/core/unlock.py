@@ -58,7 +58,10 @@ class Unlocker:
 
     def of(self, instance: Instance) -> Unlocking:
         """What was tried on this instance's volume."""
-        return self.tried.setdefault(instance.key, Unlocking())
+        found = self.tried.get(instance.key)
+        if found is None:
+            found = self.tried[instance.key] = Unlocking()
+        return found
 
     def has_answer(self, instance: Instance) -> bool:
         """True while what a person typed for it is tried, or about to be."""
