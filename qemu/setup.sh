@@ -40,6 +40,7 @@ needs() {
 /usr/bin/mcopy mtools
 /usr/bin/objdump binutils
 /usr/sbin/kpartx kpartx
+/usr/sbin/nbd-client nbd-client
 /usr/sbin/debootstrap debootstrap
 /usr/bin/openssl openssl
 /usr/bin/swtpm swtpm

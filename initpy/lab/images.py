@@ -1,6 +1,7 @@
 """The images the lab boots, built once for each state of what goes into them."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _PACKAGES = (
     "multipath-tools", "kpartx", "util-linux", "busybox-static", "udev", "kmod",
     "python3.11-minimal", "libc6",
 )  # fmt: skip
+# Whose programs go into images through the job files of scenarios, and make no disks.
+_OF_OWN_JOBS = ("nbd-client",)
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
     "make-bcache", "/usr/sbin/sfdisk", "/usr/sbin/mke2fs", "/usr/sbin/mkfs.xfs",
@@ -46,10 +49,10 @@ GENERIC = Variant()
 _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
 
 
-def tool_versions() -> str:
+def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
     """The versions of the Debian packages whose programs make disks and go into images."""
     try:
-        listing = run(["dpkg-query", "--show", *_PACKAGES], hint="make setup")
+        listing = run(["dpkg-query", "--show", *packages], hint="make setup")
     except ToolError as error:
         raise LabError(f"some tools are missing\n  try: make setup\n{error}") from error
     return listing.decode()
@@ -101,7 +104,8 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
     roots += [STACKS / f"{variant.host}.json"] if variant.host else []
-    key = tree_digest(roots, (kernel.version, tool_versions(), repr(variant)))
+    further = tool_versions(_OF_OWN_JOBS) if variant.own else ""
+    key = tree_digest(roots, (kernel.version, tool_versions() + further, repr(variant)))
     kind = "lacking" if without else "initpy" if variant == GENERIC else "further"
     # What `initpy build` makes when it is given nothing but the kernel.
     request = BuildRequest(
@@ -111,6 +115,7 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         jobs=(
             PROJECT / "jobs",
             *(PROJECT / "jobs/extra" / f"{each}.toml" for each in variant.jobs),
+            *_own_jobs(variant),
         ),
     )
     name = "minimal" if variant.minimal else "host" if variant.host else "generic"
@@ -129,6 +134,16 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         request = replace(request, microcode=Microcode(_made_up_microcode()))
     what = f"an image without {', '.join(without)}" if without else "the image under test"
     return _cached(kind, request, what, progress)
+
+
+def _own_jobs(variant: Variant) -> list[Path]:
+    """The job files of a scenario that say what they need, as files here (`initpy build --job`)."""
+    found = []
+    for name, text in variant.own:
+        file = cache_folder("jobs", digest([text.encode()])) / name.rpartition("/")[2]
+        file.write_text(text, encoding="utf-8")
+        found.append(file)
+    return found
 
 
 def recorded_stack(name: str) -> Stack:

@@ -18,6 +18,7 @@ import pexpect
 
 from initpy.lab.errors import LabError
 from initpy.lab.monitor import MachineEvent, Monitor
+from initpy.lab.network import Network
 
 _FOLDER = "initpy-lab-"
 QEMU = "qemu-system-x86_64"
@@ -90,6 +91,7 @@ class MachineSpec:
     accelerator: tuple[str, ...] = EMULATED
     # On virtio: the kernel has one console of a driver (admin-guide/serial-console.rst).
     second: bool = False
+    network: Network = field(default_factory=Network)
     extra: tuple[str, ...] = field(default=())
 
     def command(self, folder: Path) -> list[str]:
@@ -123,7 +125,7 @@ class MachineSpec:
                 device = dict(drive.device)
                 options = ",".join(f"{key}={value}" for key, value in device.items())
                 words += ["-device", options.removeprefix("driver=")]
-        return [*words, *self.extra]
+        return [*words, *self.network.words(folder), *self.extra]
 
     def _start(self) -> list[str]:
         """What the machine starts with."""
@@ -158,6 +160,11 @@ class Machine:
             self.listen(0.2)
             self._qemu.close(force=True)
             raise LabError(f"QEMU did not start: {self.text.strip() or error}") from error
+        try:
+            spec.network.begin(self._monitor.execute, folder)
+        except LabError:
+            self.__exit__(None, None, None)
+            raise
         if spec.second:  # from the start: what it says to nobody is lost
             self._second = socket.socket(socket.AF_UNIX)
             self._second.connect(str(folder / "second"))
@@ -252,6 +259,17 @@ class Machine:
     def unplug(self, name: str) -> None:
         """Pull out a disk; the guest takes a moment to let go."""
         self._monitor.execute("device_del", {"id": f"disk-{name}"})
+
+    def carrier(self, name: str, on: bool) -> None:
+        """Plug in or pull out the cable of a network card."""
+        self.spec.network.carrier(self._monitor.execute, name, on)
+
+    def serve(self, name: str, on: bool) -> None:
+        """Start or end a storage server."""
+        if on:
+            self.spec.network.serve(self._monitor.execute, self._folder, name)
+        else:
+            self.spec.network.end(self._monitor.execute)
 
     def press(self, *keys: str) -> None:
         """Press keys of the machine's keyboard together, named as in QEMU's QKeyCode."""

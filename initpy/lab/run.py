@@ -24,6 +24,7 @@ from initpy.lab.images import image_under_test
 from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
+from initpy.lab.network import network_of
 from initpy.lab.sabotage import AGENT_PATH, sabotage
 from initpy.scenario.director import Act, Director, Type
 from initpy.scenario.model import Deed, Outcome, Scenario, Variant
@@ -183,6 +184,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     drives = []
+    served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
     for disk in scenario.disks:
         serial = disk.path_of or disk.name
@@ -195,7 +197,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         if disk.image:
             files[disk.image] = File(file.read_bytes(), 0o600)
             continue
-        drive = Drive(disk.name, file, disk.present, disk.bus, serial, serial in shared)
+        present = disk.present and disk.name not in served
+        drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared)
         drives.append(drive)
     image = initrd = bench.others.get(scenario.variant, bench.image)
     if files:
@@ -213,6 +216,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         agent=AGENT_PATH in files,
         second=scenario.second,
         accelerator=bench.accelerator,
+        network=network_of(scenario),
     )
 
 
@@ -298,6 +302,10 @@ def _perform(machine: Machine, act: Act) -> None:
         machine.plug(act.argument)
     elif act.deed is Deed.UNPLUG:
         machine.unplug(act.argument)
+    elif act.deed in (Deed.CARRIER_ON, Deed.CARRIER_OFF):
+        machine.carrier(act.argument, act.deed is Deed.CARRIER_ON)
+    elif act.deed in (Deed.SERVER_UP, Deed.SERVER_DOWN):
+        machine.serve(act.argument, act.deed is Deed.SERVER_UP)
     elif act.deed is Deed.CTRL_ALT_DEL:
         machine.press("ctrl", "alt", "delete")
     else:

@@ -49,6 +49,16 @@ def _typing(person: Person) -> Iterator[tuple[Cue, Act]]:
         yield Cue(after=person.pace) if number else person.cue, Type(key, person.second)
 
 
+def _network(scenario: Scenario) -> Iterator[list[tuple[Cue, Act]]]:
+    """Cables and servers that come and go, a script each."""
+    for nic in scenario.nics:
+        deeds = Deed.CARRIER_OFF, Deed.CARRIER_ON
+        yield [(Cue(at=at), Do(deeds[on], nic.name)) for at, on in nic.carrier.changes()]
+    for server in scenario.servers:
+        deeds = Deed.SERVER_DOWN, Deed.SERVER_UP
+        yield [(Cue(at=at), Do(deeds[on], server.name)) for at, on in server.times.changes()]
+
+
 class _Script:
     """One actor's cues in order, and how far they have come."""
 
@@ -115,6 +125,7 @@ class Director:
             for disk in scenario.disks
             if disk.arrives is not None
         ]
+        self._scripts += [_Script(acts) for acts in _network(scenario)]
 
     @property
     def undone(self) -> tuple[str, ...]:

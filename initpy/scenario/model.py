@@ -40,6 +40,10 @@ class Deed(StrEnum):
     FILL_RUN = "fill-run"
     EMPTY_RUN = "empty-run"
     SIGNAL_INIT = "signal-init"
+    CARRIER_ON = "carrier-on"  # the cable of a network card
+    CARRIER_OFF = "carrier-off"
+    SERVER_UP = "server-up"
+    SERVER_DOWN = "server-down"
 
 
 # What the simulator may be told of chance: the seed, after which event the engine dies, and how
@@ -49,7 +53,8 @@ CHANCES = (
     "tool-killed", "engine-dies", "udevd-dies",
 )  # fmt: skip
 # Done by the machine itself; the others need the lab's agent in the guest.
-MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL)
+NETWORK_DEEDS = (Deed.CARRIER_ON, Deed.CARRIER_OFF, Deed.SERVER_UP, Deed.SERVER_DOWN)
+MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL, *NETWORK_DEEDS)
 AGENT_DEEDS = tuple(deed for deed in Deed if deed not in MACHINE_DEEDS)
 
 
@@ -75,6 +80,44 @@ class Disk:
     copy_of: str = ""  # has the content of this other disk
     image: str = ""  # not a disk of the machine: its content is this file of the image
     path_of: str = ""  # is no disk of its own but another path to this one
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When something is there, in seconds after the start of /init; it may go and come back."""
+
+    up: float | None = 0.0  # 0: from the start; None: never
+    down: float | None = None
+    back: float | None = None
+
+    def changes(self) -> tuple[tuple[float, bool], ...]:
+        """When it comes (True) and goes after the start, in order."""
+        found = [] if not self.up else [(self.up, True)]
+        found += [] if self.down is None else [(self.down, False)]
+        return tuple(found if self.back is None else [*found, (self.back, True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network card; `carrier` is when its cable is plugged in."""
+
+    name: str  # the kernel's: eth0, eth1, in the file's order
+    carrier: Times = Times()
+    lease: float | None = None  # seconds that the DHCP server takes to answer; None: there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A storage server on the network of a card; when it is not up, connections are refused."""
+
+    name: str
+    kind: str  # nbd, iscsi, nfs
+    serves: tuple[str, ...]  # disks of the scenario, which are not in the machine then
+    nic: str
+    address: str
+    port: int
+    times: Times = Times()
+    target: str = ""  # iSCSI: the qualified name
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +234,7 @@ class Variant:
         ""  # it is for one machine: the scenario whose root's recorded stack it is made from
     )
     minimal: bool = False  # and nobody types there
+    own: tuple[tuple[str, str], ...] = ()  # job files of the scenario that say what they need
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +271,8 @@ class Scenario:
     # Starts systemd-boot and a unified kernel image from the first ESP; otherwise the machine
     # starts kernel and image by itself.
     uefi: bool = False
+    nics: tuple[Nic, ...] = ()
+    servers: tuple[Server, ...] = ()
 
     @property
     def name(self) -> str:
@@ -238,6 +284,10 @@ class Scenario:
         """What opens a volume and must not be readable anywhere."""
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
+
+    def server_of(self, disk: str) -> Server | None:
+        """The server that has the disk; None for one of the machine's own."""
+        return next((each for each in self.servers if disk in each.serves), None)
 
     def recipe(self) -> Recipe:
         """The part of the scenario that the content of the disks depends on."""

@@ -15,6 +15,7 @@ from initpy.scenario.model import (
     Scenario,
     Variant,
 )
+from initpy.scenario.network import read_network
 from initpy.scenario.reader import Table, read_table
 from initpy.scenario.trouble import (
     read_chance,
@@ -43,6 +44,8 @@ MOST_DISKS = 250  # of one table; the targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # What the roots of some scenarios stand on, as it was seen in their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
+OWN_JOBS = "/etc/initpy/jobs/"
+_IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -80,8 +83,12 @@ def load_scenario(path: Path) -> Scenario:
     parts = (part.type.upper() for layer in layers for part in layer.parts)
     if uefi and ESP_TYPE not in parts:
         raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
+    nics, servers = read_network(top, disks)
     people = tuple(_person(table) for table in top.tables("person"))
-    faults = tuple(read_fault(table, disks) for table in top.tables("fault"))
+    names = [each.name for each in nics], [each.name for each in servers]
+    served = {name for each in servers for name in each.serves}
+    own = tuple(disk for disk in disks if disk.name not in served)  # the machine's
+    faults = tuple(read_fault(table, own, *names) for table in top.tables("fault"))
     tools = tuple(read_tool(table) for table in top.tables("tool"))
     limits = read_limits(top.table("limits"))
     chance = read_chance(top.table("simulation"))
@@ -92,8 +99,15 @@ def load_scenario(path: Path) -> Scenario:
     return Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal), second, chance, uefi,
+        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
+        chance, uefi, nics, servers,
     )  # fmt: skip
+
+
+def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The job files that say what the image must contain for them: it is built with those."""
+    mine = ((path, text) for path, text in files if path.startswith(OWN_JOBS))
+    return tuple((path, text) for path, text in mine if _IMAGE_TABLE.search(text))
 
 
 def _name(table: Table, taken: set[str]) -> str:

@@ -1,5 +1,7 @@
 """What goes wrong in a scenario, read from its file: faults, misbehaving tools, damaged disks."""
 
+from collections.abc import Sequence
+
 from initpy.scenario.model import CHANCES, Cue, Damage, Deed, Disk, Fault, Tool, Way
 from initpy.scenario.places import PLACES, pattern_bytes
 from initpy.scenario.reader import Table
@@ -18,26 +20,35 @@ def read_cue(table: Table) -> Cue:
 
 
 # What the deeds that need one are followed by; a disk where it says so.
-_DISK = "a disk"
+_DISK, _NIC, _SERVER = "a disk", "a network card", "a server"
 _ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
     Deed.PLUG: _DISK,
     Deed.UNPLUG: _DISK,
     Deed.STORM: _DISK,
     Deed.SIGNAL_INIT: ("TERM", "INT", "PWR", "HUP", "USR1"),
+    Deed.CARRIER_ON: _NIC,
+    Deed.CARRIER_OFF: _NIC,
+    Deed.SERVER_UP: _SERVER,
+    Deed.SERVER_DOWN: _SERVER,
 }
 
 
-def read_fault(table: Table, disks: tuple[Disk, ...]) -> Fault:
-    """One table [[fault]]."""
+def read_fault(
+    table: Table, disks: tuple[Disk, ...], nics: Sequence[str], servers: Sequence[str]
+) -> Fault:
+    """One table [[fault]]; `nics` and `servers` are the names of those that there are."""
     cue = read_cue(table)
     word, _, argument = table.string("do").partition(" ")
     if word not in list(Deed):
         raise table.wrong("do", "one of " + ", ".join(Deed))
     deed = Deed(word)
     takes = _ARGUMENTS.get(deed, ("",))
-    choices = [disk.name for disk in disks] if isinstance(takes, str) else takes
+    named = {_DISK: [disk.name for disk in disks], _NIC: nics, _SERVER: servers}
+    choices = named[takes] if isinstance(takes, str) else takes
     if argument not in choices:
         what = f"{word} with one of {', '.join(choices)}" if any(choices) else f"just {word}"
+        if isinstance(takes, str) and not choices:
+            what = f"{word} only where there is {takes}"
         raise table.wrong("do", what)
     table.end()
     return Fault(cue, deed, argument)

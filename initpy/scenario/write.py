@@ -9,7 +9,19 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from initpy.scenario.model import Cue, Damage, Disk, Expectation, Layer, Person, Scenario
+from initpy.scenario.model import (
+    Cue,
+    Damage,
+    Disk,
+    Expectation,
+    Layer,
+    Nic,
+    Person,
+    Scenario,
+    Server,
+    Times,
+)
+from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.places import pattern_bytes
 
 Value = str | float | bool | tuple[str, ...]
@@ -57,6 +69,8 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("minimal", scenario.variant.minimal, False),
     )
     yield _table("[image.files]", *_pairs(scenario.files))
+    yield from (_nic(nic) for nic in scenario.nics)
+    yield from (_server(server) for server in scenario.servers)
     yield from (_person(person) for person in scenario.people)
     for fault in scenario.faults:
         deed = f"{fault.deed.value} {fault.argument}".strip()
@@ -125,6 +139,37 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
             *_pair("uuid", part.uuid, ""),
             *_pair("type", part.type, ""),
         ]
+
+
+def _nic(nic: Nic) -> list[str]:
+    return [
+        "[[nic]]",
+        *_pair("name", nic.name, None),
+        *_times("carrier", nic.carrier),
+        *([] if nic.lease is None else _pair("lease", nic.lease, None)),
+    ]
+
+
+def _server(server: Server) -> list[str]:
+    return [
+        "[[server]]",
+        *_pair("name", server.name, None),
+        *_pair("kind", server.kind, None),
+        *_pair("serves", server.serves, ()),
+        *_pair("nic", server.nic, None),
+        *_pair("address", server.address, ADDRESS),
+        *_pair("port", float(server.port), float(PORTS[server.kind])),
+        *_pair("target", server.target, ""),
+        *_times("up", server.times),
+    ]
+
+
+def _times(first: str, times: Times) -> list[str]:
+    return [
+        *_pair(first, "never" if times.up is None else times.up, 0.0),
+        *([] if times.down is None else _pair("down", times.down, None)),
+        *([] if times.back is None else _pair("back", times.back, None)),
+    ]
 
 
 def _person(person: Person) -> list[str]:

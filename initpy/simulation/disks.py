@@ -9,7 +9,7 @@ FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.
 BETWEEN_SECONDS = {"scsi": 0.005}  # otherwise a little more
 USUALLY_BETWEEN = 0.06
 DRIVERS = {"virtio": "virtio_blk", "nvme": "nvme", "scsi": "virtio_scsi", "ahci": "ahci",
-           "usb": "usb-storage", "megasas": "megaraid_sas"}  # fmt: skip
+           "usb": "usb-storage", "megasas": "megaraid_sas", "iscsi": "iscsi_tcp"}  # fmt: skip
 MAJORS = {"vd": 254, "sd": 8, "nvme": 259}
 
 

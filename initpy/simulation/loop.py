@@ -2,6 +2,7 @@
 
 from initpy.core.state import HOST
 from initpy.simulation.mounts import file_system
+from initpy.simulation.network import BACKING
 from initpy.simulation.process import Answer, Call, Work
 from initpy.simulation.udev import Udev
 from initpy.simulation.world import Block, World
@@ -19,10 +20,14 @@ def losetup(world: World, udev: Udev, call: Call) -> Work:
                       "resource busy")  # fmt: skip
     system = file_system(world, HOST)
     inside = system.images.get(path.removeprefix(HOST)) if system is not None else None
+    facts = {}
+    if inside is None and world.network is not None:
+        inside = world.network.file(world, path)
+        facts = {BACKING: path}
     if inside is None:
         return Answer(1, complaints=f"losetup: {path}: failed to set up loop device: No such file "
                       "or directory")  # fmt: skip
-    block = Block(name, inside, MAJOR, int(name.removeprefix("loop")))
+    block = Block(name, inside, MAJOR, int(name.removeprefix("loop")), facts=facts)
     world.add(block)
     udev.uevent("change", block)
     return Answer(0)

@@ -18,6 +18,7 @@ from initpy.simulation.world import ENGINE_SECONDS, World
 
 RESTART_SECONDS = 0.8
 SILENCE_SECONDS = 60.0  # after which PID 1 ends an engine that does not answer
+CARD_SECONDS = 1.5  # until network cards have their drivers: what may be disks comes first
 REAL_INIT_SECONDS = 0.3
 
 
@@ -40,6 +41,8 @@ class Machine:
         self.udev = Udev(world)
         self.sabotage = Sabotage(world.scenario)
         self.slots = Slots(world, self.udev)
+        if world.network is not None:
+            world.network.slots = self.slots
         self.steps: list[Step] = []
         self.engine: Engine | None = None
         self.lives = 0
@@ -64,11 +67,14 @@ class Machine:
 
     def _udev_listens(self) -> None:
         """PID 1 has everything announced that may lead to a disk."""
+        world = self.world
         if self.udev.deaths:
-            for block in tuple(self.world.blocks.values()):
+            for block in tuple(world.blocks.values()):
                 self.udev.announce(block)
             self.udev.release()
         self.slots.find_disks()
+        if world.network is not None:
+            world.agenda.after(self._chance.jitter(CARD_SECONDS), world.network.found, world)
 
     def _start_engine(self) -> None:
         self.engine = Engine(self, self.lives)

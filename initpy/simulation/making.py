@@ -6,7 +6,7 @@ Identifiers that the file leaves open are made from its name, so that they are t
 import hashlib
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import Layer, Scenario
+from initpy.scenario.model import Layer, Scenario, Server
 from initpy.simulation.plans import (
     ArrayPlan,
     DiskPlan,
@@ -62,7 +62,9 @@ class _Maker:
         self._keys = dict(scenario.files)
         self._arrays = 0
         shared = {disk.path_of for disk in scenario.disks} - {""}
+        served = {name: each for each in scenario.servers for name in each.serves}
         plain = all(disk.bus == "virtio" and disk.present for disk in scenario.disks)
+        plain = plain and not served
         for disk in scenario.disks:
             place = self._places[disk.path_of] if disk.path_of else Place(disk.name, disk.size)
             self._places[disk.name] = place
@@ -73,6 +75,8 @@ class _Maker:
                 self.made.disks[disk.name] = DiskPlan(
                     disk.name, place, disk.bus, disk.present, serial, wwn, slot
                 )
+            if disk.name in served:
+                self.made.disks[disk.name] = _served(served[disk.name], disk.name, place)
         for layer in scenario.layers:
             self._layer(layer)
         for disk in scenario.disks:
@@ -280,6 +284,19 @@ class _Maker:
                 self.made.raw.setdefault(place.name, {})[at] = damage.data
             else:
                 place.damages += damaged(place, damage)
+
+
+def _served(server: Server, name: str, place: Place) -> DiskPlan:
+    """A disk that a server has; what udev's programs say of it is the protocol's."""
+    plan = DiskPlan(name, place, server.kind, False, name)
+    plan.probed = {}, frozenset()  # a network block device has no name of its own
+    if server.kind == "iscsi":
+        unit = server.serves.index(name) + 1  # number 0 is the controller of many targets
+        where = f"ip-{server.address}:{server.port}-iscsi-{server.target}-lun-{unit}"
+        known = {"ID_SERIAL": name, "ID_SERIAL_SHORT": name, "ID_BUS": "scsi", "ID_PATH": where}
+        links = {f"/dev/disk/by-id/scsi-{name}", f"/dev/disk/by-path/{where}"}
+        plan.probed = known, frozenset(links)
+    return plan
 
 
 def _allocate(group: GroupPlan, layer: Layer) -> tuple[int, list[PhysicalPlan]]:

@@ -72,6 +72,9 @@ def _mount_first(
             if way is None:
                 world.modules.add(module)
         yield MOUNT_SECONDS
+        if world.network is not None and (yield from world.network.ready(world, (source,))):
+            number, message = errno.EIO, os.strerror(errno.EIO)
+            break
         number = _errno(world, source, kind, options)
         if not number:
             _mounted(world, source, target, kind, options)

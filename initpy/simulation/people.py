@@ -79,8 +79,18 @@ class Stage:
                 world.run_full = act.deed is Deed.FILL_RUN
                 what = "full" if world.run_full else "empty again"
                 world.kernel(f"INITPY-LAB /run is {what}")
+            case Deed.CARRIER_ON | Deed.CARRIER_OFF | Deed.SERVER_UP | Deed.SERVER_DOWN:
+                self._to_network(act.deed, act.argument)
             case Deed.SIGNAL_INIT:
                 world.kernel(f"INITPY-LAB signal {act.argument} to process 1")
+
+    def _to_network(self, deed: Deed, name: str) -> None:
+        world = self._machine.world
+        assert world.network is not None
+        if deed in (Deed.CARRIER_ON, Deed.CARRIER_OFF):
+            world.network.carrier(world, name, deed is Deed.CARRIER_ON)
+        else:
+            world.network.server(world, self._machine.udev, name, deed is Deed.SERVER_UP)
 
     # After an engine has died that no scenario wanted dead
 

@@ -17,6 +17,11 @@ from initpy.simulation.making import Disks, make_disks
 
 CRYPTTAB = "/etc/crypttab"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
+# What of networks no image has of itself.
+NETWORK = (
+    "virtio_net", "nbd", "iscsi_tcp", "nfs", "nfsv4", "ip", "udhcpc", "nbd-client", "iscsistart",
+    "mount", "mkdir",
+)  # fmt: skip
 OWN_JOBS = "/etc/initpy/jobs/"
 ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"  # of x86-64 in the Discoverable Partitions Spec.
 
@@ -29,7 +34,7 @@ class Prepared:
     jobs: tuple[JobDefinition, ...]
     problems: tuple[InputError, ...]
     disks: Disks
-    without: frozenset[str]  # drivers that the image lacks
+    without: frozenset[str]  # drivers (and tools of networks) that the image lacks
     index: Index  # of the jobs
 
 
@@ -42,13 +47,14 @@ def prepare(scenario: Scenario) -> Prepared:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(key_files=_key_files(files))
     problems = list(wrong)
-    jobs = _jobs(scenario, problems)
+    carried = _job_files(scenario, problems)
+    jobs = _jobs(scenario, carried)
     return Prepared(
         settings,
         jobs,
         tuple(problems),
         make_disks(scenario),
-        frozenset(scenario.variant.without),
+        frozenset(scenario.variant.without) | _lacking(scenario, carried),
         index_of(jobs),
     )
 
@@ -73,8 +79,8 @@ def _shipped() -> dict[str, JobFile]:
     return files
 
 
-def _jobs(scenario: Scenario, problems: list[InputError]) -> tuple[JobDefinition, ...]:
-    """The jobs of the image; a file that people dropped in replaces one of the same name."""
+def _job_files(scenario: Scenario, problems: list[InputError]) -> list[JobFile]:
+    """The job files of the image; one that people dropped in replaces one of the same name."""
     files = {name: each for name, each in _shipped().items() if not name.startswith("extra/")}
     for name in scenario.variant.jobs:
         files[name] = _shipped()[f"extra/{name}"]
@@ -86,11 +92,23 @@ def _jobs(scenario: Scenario, problems: list[InputError]) -> tuple[JobDefinition
             files[name] = _parse(path, text)
         except InputError as error:
             problems.append(error)
-    kept = check_names(files.values(), problems.append)
+    return list(check_names(files.values(), problems.append))
+
+
+def _lacking(scenario: Scenario, files: Sequence[JobFile]) -> frozenset[str]:
+    """What of a network's drivers and tools no job file has put into the image."""
+    if not scenario.nics:
+        return frozenset()
+    named = {name for file in files for name in (*file.image.modules, *file.image.programs)}
+    return frozenset(NETWORK) - {name.rpartition("/")[2] for name in named}
+
+
+def _jobs(scenario: Scenario, files: Sequence[JobFile]) -> tuple[JobDefinition, ...]:
+    """The jobs of these files, with the scenario's time limits."""
     limits = dict(scenario.limits)
     return tuple(
         job._replace(timeout=limits[job.name]) if job.name in limits else job
-        for file in kept
+        for file in files
         for job in file.jobs
     )
 

@@ -161,6 +161,8 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             if key == "CACHED_UUID"
         )
     if block.place is not None:
+        if world.network is not None and world.network.unreadable(world, block):
+            return known, links
         found, named = content(block.place)
         known.update(found)
         links |= named

@@ -13,15 +13,18 @@ from initpy.simulation.udev import Udev
 from initpy.simulation.world import World
 
 Model = Callable[[World, Udev, Call], Work]
+NOT_READING = ("udevadm", "nbd-client")  # whatever device they are given
 MODPROBE_SECONDS = 0.5
 
 
-def _modprobe(world: World, _: Udev, call: Call) -> Work:
+def _modprobe(world: World, udev: Udev, call: Call) -> Work:
     """modprobe(8): --quiet says nothing of what is not there, and the status is 1."""
     yield MODPROBE_SECONDS
     names = [word for word in call.words[1:] if not word.startswith("-")]
     dm.load(world, *(name for name in names if name not in world.without))
     missing = [name for name in names if name in world.without]
+    if world.network is not None:
+        world.network.loaded(world, udev, names)
     return Answer(1 if missing else 0)
 
 
@@ -74,6 +77,10 @@ MODELS: dict[str, Model] = {
     "losetup": _late("loop", "losetup"),
     "multipathd": _late("multipath", "multipathd"),
     "kpartx": _late("multipath", "kpartx"),
+    **dict.fromkeys(
+        ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
+        _late("nettools", "run"),
+    ),
 }
 
 
@@ -128,6 +135,10 @@ def _failing(work: Work, works: bool) -> Work:
 
 def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
+    network = world.network
+    if network is not None and program not in NOT_READING:
+        if unread := (yield from network.ready(world, call.words)):
+            return unread
     if model is not None:
         answer = yield from model(world, udev, call)
         if answer is not None:

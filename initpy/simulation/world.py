@@ -5,7 +5,7 @@ Ground truth for whoever judges a run. Each technology has a module of its own t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.devices import Device
 from initpy.scenario.model import Scenario
@@ -14,6 +14,9 @@ from initpy.simulation.console import Terminals
 from initpy.simulation.making import Disks
 from initpy.simulation.mischief import Chance
 from initpy.simulation.plans import ArrayPlan, DiskPlan, FileSystem, PartPlan, Place, VolumePlan
+
+if TYPE_CHECKING:
+    from initpy.simulation.network import Network
 
 SECTOR = 512
 ENGINE_SECONDS = 1.1  # from /init to the engine's first event
@@ -150,6 +153,11 @@ class World:
         self.run_full = False
         self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
+        self.network: Network | None = None  # most machines boot without one
+        if scenario.nics:
+            from initpy.simulation.network import network_of
+
+            self.network = network_of(scenario)
 
     @property
     def now(self) -> float:

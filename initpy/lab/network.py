@@ -1,0 +1,107 @@
+"""A machine's network: QEMU's user network with its DHCP, and servers that are QEMU itself.
+
+Nothing of it leaves the process: the network is restricted, connections to a server's address go
+through a relay (see `relay`) to a socket in the machine's folder, and there the machine's own QEMU
+serves the disk (the NBD server of its monitor). So no server outlives its machine.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from initpy.lab import relay
+from initpy.lab.errors import LabError
+from initpy.scenario.model import Nic, Scenario, Server
+
+# QEMU's manual, -netdev user: the guest's network, in which .2 is the host and .3 the name server.
+GUEST = IPv4Network("10.0.2.0/24")
+SOONEST = 1.0  # a lease that is to take longer cannot be had
+Execute = Callable[[str, Mapping[str, object]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The cards of a machine and the servers that they lead to."""
+
+    nics: tuple[Nic, ...] = ()
+    servers: tuple[Server, ...] = ()
+
+    def words(self, folder: Path) -> list[str]:
+        """QEMU's arguments."""
+        words: list[str] = []
+        for number, nic in enumerate(self.nics):
+            link = f"hubport,id=net-{nic.name},hubid={number}"  # a cable that leads nowhere
+            if nic.lease is not None:
+                mine = (each for each in self.servers if each.nic == nic.name)
+                forwards = "".join(_forward(each, folder) for each in mine)
+                link = f"user,id=net-{nic.name},restrict=on,ipv6=off{forwards}"
+            # Without a ROM to boot from: the lab has its own way, and the package may be missing.
+            card = f"virtio-net-pci,id={nic.name},netdev=net-{nic.name},romfile="
+            words += ["-netdev", link, "-device", card]
+        return words
+
+    def begin(self, execute: Execute, folder: Path) -> None:
+        """Set cables and servers as they are at power-on."""
+        for nic in self.nics:
+            if nic.carrier.up != 0.0:
+                self.carrier(execute, nic.name, False)
+        for server in self.servers:
+            if server.times.up == 0.0:
+                self.serve(execute, folder, server.name)
+
+    def carrier(self, execute: Execute, name: str, on: bool) -> None:
+        """Plug in or pull out a cable."""
+        execute("set_link", {"name": name, "up": on})
+
+    def serve(self, execute: Execute, folder: Path, name: str) -> None:
+        """Start a server: each disk has its own name as that of its export, the first also none."""
+        server = next(each for each in self.servers if each.name == name)
+        address = {"type": "unix", "data": {"path": str(_socket(server, folder))}}
+        execute("nbd-server-start", {"addr": address})
+        for number, disk in enumerate(server.serves):
+            for export in (disk,) if number else (disk, ""):
+                execute("block-export-add", {
+                    "type": "nbd", "id": f"{server.name}-{number}-{export}", "name": export,
+                    "node-name": f"node-{disk}", "writable": True,
+                })  # fmt: skip
+
+    def end(self, execute: Execute) -> None:
+        """The server goes: all its connections are cut."""
+        execute("nbd-server-stop", {})
+
+
+def network_of(scenario: Scenario) -> Network:
+    """The network of a scenario; LabError for what only the simulator has."""
+    for server in scenario.servers:
+        if server.kind != "nbd" or len(scenario.servers) > 1:
+            raise _only_simulated(scenario, f"the server {server.name}", "one server, of kind nbd")
+        if IPv4Address(server.address) not in GUEST:
+            raise _only_simulated(scenario, server.address, f"an address in {GUEST}")
+    for nic in scenario.nics:
+        leads = any(each.nic == nic.name for each in scenario.servers)
+        if (nic.lease is None and leads) or (nic.lease or 0.0) > SOONEST:
+            what = f"a lease within {SOONEST:g} s, as QEMU gives it"
+            raise _only_simulated(scenario, f"the lease of {nic.name}", what)
+    return Network(scenario.nics, scenario.servers)
+
+
+def _only_simulated(scenario: Scenario, what: str, has: str) -> LabError:
+    return LabError(
+        f"{scenario.path}: {what}: only the simulator has this; the lab has {has}\n"
+        f"  try: initpy simulate {scenario.path}"
+    )
+
+
+def _socket(server: Server, folder: Path) -> Path:
+    return folder / f"server-{server.name}"
+
+
+def _forward(server: Server, folder: Path) -> str:
+    command = shlex.join(
+        [sys.executable, "-I", "-S", str(relay.__file__), str(_socket(server, folder))]
+    )
+    # In QEMU's options a comma is doubled.
+    return f",guestfwd=tcp:{server.address}:{server.port}-cmd:{command.replace(',', ',,')}"

@@ -1,0 +1,94 @@
+"""The network of a scenario, read from its file: cards with their cables and leases, servers."""
+
+from ipaddress import AddressValueError, IPv4Address
+
+from initpy.scenario.model import Disk, Nic, Server, Times
+from initpy.scenario.reader import Table
+
+# IANA's port numbers; NBD's is in its protocol document as well.
+PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049}
+ADDRESS = "10.0.2.100"  # of a server, where the file gives none: one in QEMU's user network
+MOST_NICS = 8
+
+
+def read_network(top: Table, disks: tuple[Disk, ...]) -> tuple[tuple[Nic, ...], tuple[Server, ...]]:
+    """The tables [[nic]] and [[server]]; InputError names the key that is wrong."""
+    nics: list[Nic] = []
+    for table in top.tables("nic"):
+        nics.append(_nic(table, len(nics)))
+    servers: list[Server] = []
+    for table in top.tables("server"):
+        servers.append(_server(table, disks, nics, servers))
+    return tuple(nics), tuple(servers)
+
+
+def _nic(table: Table, number: int) -> Nic:
+    name = table.string("name")
+    # Without rules that rename them cards are named in the order in which they are found.
+    if name != f"eth{number}" or number >= MOST_NICS:
+        raise table.wrong("name", f"eth{number}, as the kernel names card {number + 1}")
+    nic = Nic(name, _times(table, "carrier"), table.optional_number("lease"))
+    table.end()
+    return nic
+
+
+def _server(
+    table: Table, disks: tuple[Disk, ...], nics: list[Nic], servers: list[Server]
+) -> Server:
+    name = table.string("name")
+    if not name.replace("-", "").isalnum() or name in {each.name for each in servers}:
+        raise table.wrong("name", "a short name that no other server has")
+    kind = table.choice("kind", tuple(PORTS))
+    if not nics:
+        raise table.wrong("kind", "a table [[nic]] before it: the card that leads to the server")
+    nic = table.choice("nic", [each.name for each in nics], nics[0].name)
+    address = table.string("address", ADDRESS)
+    try:
+        IPv4Address(address)
+    except AddressValueError:
+        raise table.wrong("address", "an IPv4 address such as 10.0.2.100") from None
+    port = table.integer("port") if table.has("port") else PORTS[kind]
+    if not 0 < port < 65536:
+        raise table.wrong("port", "a port number, 1 to 65535")
+    if (address, port) in {(each.address, each.port) for each in servers}:
+        raise table.wrong("port", f"another port: a server before has {address}:{port}")
+    target = table.string("target", "")
+    if (kind == "iscsi") != target.startswith(("iqn.", "eui.", "naa.")):
+        what = "a qualified name (iqn.…)" if kind == "iscsi" else f"no target for {kind}"
+        raise table.wrong("target", what)
+    serves = _serves(table, disks, {name for each in servers for name in each.serves})
+    server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target)
+    table.end()
+    return server
+
+
+def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str, ...]:
+    """The names of disks that nothing else has said where they are."""
+    names = table.strings("serves")
+    free = [
+        disk.name
+        for disk in disks
+        if disk == Disk(disk.name, disk.size, copy_of=disk.copy_of) and disk.name not in taken
+    ]
+    if not names or len(set(names)) < len(names) or not set(names) <= set(free):
+        known = ", ".join(free) or "none left"
+        what = f"disks without a bus or an arrival of their own, each once ({known})"
+        raise table.wrong("serves", what)
+    return names
+
+
+def _times(table: Table, first: str) -> Times:
+    """`carrier` or `up` (seconds, or "never"), `down`, `back`."""
+    up: float | None = None
+    if table.content.get(first) == "never":
+        table.string(first)
+    elif isinstance(table.content.get(first), str):
+        raise table.wrong(first, 'seconds after the start of /init, or "never"')
+    else:
+        up = table.number(first, 0.0)
+    down, back = table.optional_number("down"), table.optional_number("back")
+    if down is not None and (up is None or down <= up):
+        raise table.wrong("down", f"later than `{first}`")
+    if back is not None and (down is None or back <= down):
+        raise table.wrong("back", "later than `down`")
+    return Times(up, down, back)
