@@ -137,7 +137,8 @@ def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
     network = world.network
     if network is not None and program not in NOT_READING:
-        if unread := (yield from network.ready(world, call.words)):
+        unread = yield from network.ready(world, call.words)
+        if unread is not None:
             return unread
     if model is not None:
         answer = yield from model(world, udev, call)
