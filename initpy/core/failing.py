@@ -175,7 +175,7 @@ def _fire_pending(state: State, root: Deadline) -> bool:
     waiting.sort(key=lambda each: state.deadlines[degraded.deadline_name(each)].duration)
     root.extend(state.settings.grace, state.now)
     for instance in waiting:
-        if not state.deadlines[degraded.deadline_name(instance)].held:
+        if _waits_for_servers_only(state, state.deadlines[degraded.deadline_name(instance)]):
             state.forced.add(instance.key)
             state.touch(instance)
             break
@@ -185,6 +185,12 @@ def _fire_pending(state: State, root: Deadline) -> bool:
 def _fail_if_mount_failed(state: State) -> None:
     if not state.failed and (broken := _mount_failed(state)):
         fail(state, f"{state.describe(broken)}: {broken.reason}")
+
+
+def _waits_for_servers_only(state: State, timer: Deadline) -> bool:
+    """True when nothing holds it, or only a login to a server: tried until root's deadline (R16)."""
+    logins = {each.key for each in state.revealing}
+    return all(hold.owner in logins for hold in holds(state, timer))
 
 
 def _mount_failed(state: State) -> Instance | None:

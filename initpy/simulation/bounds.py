@@ -30,7 +30,7 @@ def idle(case: Case) -> float:
     handed = case.story.handovers[-1][0] if case.story.handovers else case.simulated.ended
     last = case.truth.items[case.truth.root].comes
     span = Span(min(last, handed), handed)
-    busy = [*case.work_spans(), *case.people_spans()]
+    busy = [*case.work_spans(), *case.people_spans(), *case.login_spans()]
     return span.end - span.start - total(busy, span)
 
 

@@ -9,6 +9,7 @@ from initpy.config.project import PROJECT
 from initpy.core.actions import Run
 from initpy.core.definitions import JobDefinition
 from initpy.core.devices import Device
+from initpy.simulation.logins import Login, own_jobs
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.record import Simulated
 from initpy.simulation.story import FOREVER, Prompt, Span, Story, Work, tell, total
@@ -50,13 +51,18 @@ class Case:
 
     def _identify(self, device: Device, before: int) -> str:
         known = device.properties
+        for login in self.truth.logins:
+            # Before the login such a device is nobody's.
+            if device.name == login.node and known.get("size") != "0":
+                return login.disk
         for serial in (known.get(key, "") for key in _SERIALS):
             if known.get("DEVTYPE") != "partition" and serial in self.truth.items:
                 return serial
         below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
         if known.get("DEVTYPE") == "partition":
             # It carries its disk's serial number, whether the disk has shown or not.
-            below = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
+            named = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
+            below = named or (below if self.truth.logins else [])
             return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
         volume = known.get("DM_NAME", "")
         for name, item in self.truth.items.items():
@@ -138,9 +144,45 @@ class Case:
                 found.append(Span(each.start, min(each.end, self.simulated.ended)))
         return found
 
-    def unheld(self, array: str, span: Span) -> float:
-        """How long of a span nobody was asked for, and no volume was opened, beside the array."""
-        return span.end - span.start - total(self.people_spans(array), span)
+    def login_spans(self, engine: int | None = None) -> list[Span]:
+        """When a network disk might still come: a login to its server was made, or would be."""
+        if not self.truth.logins:
+            return []
+        begins = self.story.engines
+        ends = [*begins[1:], self.simulated.ended]
+        return [
+            Span(begins[each], max(begins[each], min(ends[each], self._login_ends(login, each))))
+            for each in range(len(begins))
+            if engine in (None, each)
+            for login in self.truth.logins
+        ]
+
+    def _login_ends(self, login: Login, engine: int) -> float:
+        """When it has succeeded, its disk has shown, or it has failed as often as it may."""
+        begun = self.story.engines[engine]
+        failed = 0
+        end = FOREVER
+        for work in self.story.works:
+            if work.action.job == login.job.name and work.engine == engine:
+                failed += work.failed
+                if work.worked or failed >= login.job.tries:
+                    end = work.end
+                    break
+        for states in self.story.devices.values():
+            for time, order, device in states:
+                if begun <= time < end and self.item(device, order) == login.disk:
+                    end = time
+        return end
+
+    def unheld(self, array: str, span: Span, logins: int | None = None) -> float:
+        """How long of a span nobody was asked for, and no volume was opened, beside the array.
+
+        `logins`: the engine whose logins to servers hold it as well.
+        """
+        held = self.people_spans(array)
+        if logins is not None:
+            held += self.login_spans(logins)
+        return span.end - span.start - total(held, span)
 
     def work_spans(self) -> list[Span]:
         """When commands and mounts were at work."""
@@ -183,18 +225,29 @@ class Case:
                     return f"nobody had patience for one more prompt for {layer.name}"
         return ""
 
+    def _counts_on_servers(self) -> bool:
+        """Whether a disk of a server may come: then the jobs of the network matter."""
+        disks = (self.truth.items[login.disk] for login in self.truth.logins)
+        return any(disk.usable is not Sure.NO for disk in disks)
+
+    def _job(self, name: str) -> JobDefinition:
+        shipped = _jobs().get(name)
+        if shipped is not None:
+            return shipped
+        return next(job for job in own_jobs(self.truth.scenario) if job.name == name)
+
     def _out_of_tries(self) -> str:
         failed: dict[tuple[str, int], int] = {}
         for work in self.story.works:
-            if work.end == FOREVER and not _jobs()[work.action.job.partition("@")[0]].timeout:
+            if work.end == FOREVER and not self._job(work.action.job.partition("@")[0]).timeout:
                 return f"{work.action.job} may take as long as it likes, and hangs"
             if work.failed:
                 key = work.action.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
                 name = work.action.job.partition("@")[0]
-                if name in HELPERS:
+                if name in HELPERS or (name not in _jobs() and not self._counts_on_servers()):
                     continue
-                if failed[key] >= _jobs()[name].tries or name == "lvm-start":
+                if failed[key] >= self._job(name).tries or name == "lvm-start":
                     return f"{work.action.job} has failed as often as it may"
         return ""
 

@@ -93,6 +93,7 @@ def explore_chunk(numbers: Sequence[int]) -> Tally:
         tally.worlds += 1
         tally.violations += [(number, each) for each in violations]
         tally.kinds.update({layer.kind for layer in trial.scenario.layers})
+        tally.kinds.update({f"{each.kind} server" for each in trial.scenario.servers})
         if simulated is None:
             continue
         tally.events += len(simulated.steps)

@@ -26,6 +26,7 @@ from initpy.scenario.model import (
     Way,
 )
 from initpy.simulation.mischief import Mischief
+from initpy.simulation.networks import with_network
 from initpy.simulation.stacks import LABEL, UUID, Stack, luks_uuid
 from initpy.simulation.truth import PARITY, Sure, root_reach, truth_of
 
@@ -103,6 +104,7 @@ def draw(number: int) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
+    scenario = with_network(number, scenario)
     if root_reach(truth_of(scenario)) is Sure.NO:
         # Where nothing else can come of it the simulation ends with the failure screen.
         scenario = replace(scenario, expect=Expectation(Outcome.FAILED, WITHIN))

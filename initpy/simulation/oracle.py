@@ -29,6 +29,7 @@ class Violation(NamedTuple):
 
 INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     starts.never_degraded_while_a_volume_is_locked,
+    starts.never_degraded_while_a_network_disk_may_come,
     starts.never_degraded_before_its_time,
     starts.never_degraded_with_its_members_there,
     starts.never_degraded_against_the_policy,

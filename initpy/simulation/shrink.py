@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
-from initpy.scenario.model import Cue, Disk, Layer, Person, Scenario
+from initpy.scenario.model import Cue, Disk, Layer, Person, Scenario, Times
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
 from initpy.simulation.generate import Trial
@@ -86,6 +86,7 @@ def _less(scenario: Scenario) -> Iterator[Scenario]:
     for person in {each.name for each in scenario.people}:
         others = tuple(each for each in scenario.people if each.name != person)
         yield replace(scenario, people=others)
+    yield from _less_network(scenario)
     yield from _fewer_layers(scenario)
     yield from _fewer_disks(scenario)
     yield from _fewer_words(scenario)
@@ -119,6 +120,35 @@ def _fewer_layers(scenario: Scenario) -> Iterator[Scenario]:
                 rest = replace(layer, parts=tuple(each for each in layer.parts if each != part))
                 layers = (*scenario.layers[:index], rest, *scenario.layers[index + 1 :])
                 yield replace(scenario, layers=layers)
+
+
+def _less_network(scenario: Scenario) -> Iterator[Scenario]:
+    if scenario.nics:
+        yield replace(scenario, nics=(), servers=())
+    for index, server in enumerate(scenario.servers):
+        others = scenario.servers[:index], scenario.servers[index + 1 :]
+        yield replace(scenario, servers=(*others[0], *others[1]))
+        fewer = [replace(server, serves=tuple(n for n in server.serves if n != name))
+                 for name in server.serves if len(server.serves) > 1]  # fmt: skip
+        for simple in (*fewer, *(replace(server, times=t) for t in _simpler(server.times))):
+            yield replace(scenario, servers=(*others[0], simple, *others[1]))
+    for index, nic in enumerate(scenario.nics):
+        simpler = [replace(nic, carrier=times) for times in _simpler(nic.carrier)]
+        if nic.lease:
+            simpler.append(replace(nic, lease=0.0))
+        for each in simpler:
+            nics = (*scenario.nics[:index], each, *scenario.nics[index + 1 :])
+            yield replace(scenario, nics=nics)
+
+
+def _simpler(times: Times) -> Iterator[Times]:
+    if times != Times():
+        yield Times()
+    if times.down is not None:
+        yield Times(times.up)
+    if times.back is not None:
+        yield replace(times, back=None)
+    yield from (replace(times, up=up) for up in _sooner(times.up or 0.0))
 
 
 def _fewer_disks(scenario: Scenario) -> Iterator[Scenario]:

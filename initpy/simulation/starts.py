@@ -32,7 +32,7 @@ def never_degraded_before_its_time(case: Case) -> Found:
             continue
         seen = _incomplete_since(case, device.name, work)
         wanted = settings.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
-        waited = case.unheld(item.name, Span(seen, work.start))
+        waited = case.unheld(item.name, Span(seen, work.start), work.engine)
         begun = case.story.engines[work.engine]
         for_root = case.unheld("", Span(begun, work.start))
         root_wait = settings.root_wait if settings.root_wait is not None else float("inf")
@@ -44,6 +44,20 @@ def never_degraded_before_its_time(case: Case) -> Found:
                     f"and {for_root:.1f} s of root's wait of {root_wait:.0f} s"
                 ),
             )
+
+
+def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
+    """R7: no array starts without members while a login to a server is made or will be."""
+    root_wait = case.truth.settings.root_wait
+    for work, device, item in case.starts():
+        if _asked_about(case, work):
+            continue
+        begun = case.story.engines[work.engine]
+        if root_wait is not None and case.unheld("", Span(begun, work.start)) >= root_wait - SLACK:
+            continue
+        for span in case.login_spans(work.engine):
+            if span.start <= work.start < span.end:
+                yield work.start, f"{device.name} ({item.name}) started while a login is pending"
 
 
 def _asked_about(case: Case, work: Work) -> bool:

@@ -9,11 +9,15 @@ does not judge what hangs on it.
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Layer as Technology
 from initpy.core.settings import Degraded, Naming, Settings, VolumeSpec
 from initpy.scenario.model import Cue, Deed, Disk, Layer, Scenario
+
+if TYPE_CHECKING:
+    from initpy.simulation.logins import Login
 
 NEVER = float("inf")
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
@@ -52,6 +56,7 @@ class Truth:
     settings: Settings
     items: dict[str, Item] = field(default_factory=dict)
     root: str = ""  # the item with the test system
+    logins: tuple["Login", ...] = ()  # to the servers that have disks
     silent: list[str] = field(default_factory=list)  # volumes that may be asked for, and nobody is
 
     def cone(self, name: str) -> set[str]:
@@ -97,6 +102,8 @@ def truth_of(scenario: Scenario) -> Truth:
     truth = Truth(scenario, settings)
     for disk in scenario.disks:
         truth.items[disk.name] = _disk(truth, disk)
+    if scenario.servers:
+        _served(truth)
     volumes = [each for each in scenario.layers if each.kind.startswith("luks")]
     for layer in scenario.layers:
         for item in _made(truth, layer):
@@ -136,6 +143,23 @@ def _disk(truth: Truth, disk: Disk) -> Item:
     if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
         item.usable = item.whole = Sure.UNSURE
     return item
+
+
+def _served(truth: Truth) -> None:
+    """Disks of servers come with a login, if a job makes one and the network lets it."""
+    from initpy.simulation.logins import comes, logins
+
+    truth.logins = logins(truth.scenario)
+    known = {each.disk: each for each in truth.logins}
+    for name in (name for server in truth.scenario.servers for name in server.serves):
+        item = truth.items[name]
+        item.usable = item.whole = Sure.UNSURE
+        if name in known:
+            at, sure = comes(truth.scenario, known[name])
+            item.comes = at or 0.0
+            if sure:
+                item.usable = item.whole = Sure.NO if at is None else Sure.YES
+                item.why = "its server cannot be reached" if at is None else ""
 
 
 def _made(truth: Truth, layer: Layer) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from desk import Desk, array, member, settings
 
+from initpy.core.actions import ShowFailure
 from initpy.core.definitions import JobDefinition, Success
 from initpy.core.matching import Match
 
@@ -47,6 +48,20 @@ def test_a_server_that_is_given_up_holds_nothing() -> None:
     desk.wait(20)
 
     assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_a_login_that_goes_on_for_ever_is_waited_for_until_the_root_deadline() -> None:
+    """R16: retried until the deadline; R7: what is pending is started then."""
+    desk = Desk(settings(md_timeout=8.0, root_wait=60.0), also=(LOGIN,))
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(59)
+    assert not desk.runs("md-start@md127")
+
+    desk.wait(65)
+
+    assert len(desk.runs("md-start@md127")) == 1
+    assert not desk.actions(ShowFailure)
 
 
 def test_a_job_on_the_boot_that_reveals_no_disk_holds_nothing() -> None:
