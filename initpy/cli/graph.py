@@ -21,7 +21,7 @@ from initpy.cli.reading import name_of, read_journal
 from initpy.config.errors import InputError
 from initpy.report import graph
 from initpy.report.graph import Box
-from initpy.scenario.model import Disk, Layer, Scenario
+from initpy.scenario.model import Disk, Layer, Scenario, Server, Times
 
 SIZES = (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
 
@@ -67,7 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
 def stack(scenario: Scenario) -> Iterator[Box]:
     """The boxes of a scenario: disks, partitions, layers."""
     names = _names(scenario)
+    for nic in scenario.nics:
+        lease = [f"lease in {nic.lease:g} s"] if nic.lease else []
+        yield Box(_nic(nic.name), "network card", (*_times("cable", nic.carrier), *lease))
+    for server in scenario.servers:
+        where = f"{server.address}:{server.port}"
+        words = filter(None, (where, server.target, *_times("up", server.times)))
+        kind = f"{server.kind} server"
+        yield Box(_server(server), kind, tuple(words), (_nic(server.nic),))
     for disk in scenario.disks:
+        store = scenario.server_of(disk.name)
+        if store is not None:
+            yield Box(disk.name, "network disk", (_size(disk.size),), (_server(store),))
+            continue
         kind, of = ("path", (disk.path_of,)) if disk.path_of else ("disk", ())
         yield Box(disk.name, kind, tuple(_of_disk(disk)), of)
     for number, layer in enumerate(scenario.layers):
@@ -78,6 +90,26 @@ def stack(scenario: Scenario) -> Iterator[Box]:
                 yield Box(f"{on[0]} {part.name}", "partition", tuple(words), on)
         else:
             yield Box(_name(layer, number), layer.kind, tuple(_of_layer(layer)), on)
+
+
+def _nic(name: str) -> str:
+    return f"card {name}"
+
+
+def _server(server: Server) -> str:
+    return f"server {server.name}"
+
+
+def _times(what: str, times: Times) -> Iterator[str]:
+    """When it comes and goes, if it is not there all the time."""
+    if times.up is None:
+        yield f"{what} never"
+    elif times.up:
+        yield f"{what} after {times.up:g} s"
+    if times.down is not None:
+        yield f"gone after {times.down:g} s"
+    if times.back is not None:
+        yield f"back after {times.back:g} s"
 
 
 def _name(layer: Layer, number: int) -> str:

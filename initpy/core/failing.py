@@ -188,7 +188,7 @@ def _fail_if_mount_failed(state: State) -> None:
 
 
 def _waits_for_servers_only(state: State, timer: Deadline) -> bool:
-    """True when nothing holds it, or only a login to a server: tried until root's deadline (R16)."""
+    """True when nothing holds it but logins to servers: those are tried until the deadline (R16)."""
     logins = {each.key for each in state.revealing}
     return all(hold.owner in logins for hold in holds(state, timer))
 

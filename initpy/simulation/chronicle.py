@@ -6,6 +6,7 @@ For the terminal; the pictures are drawn from `tracks`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+NBD = "43"  # the number of network block devices, admin-guide/devices.txt
 Record = Mapping[str, Any]
 
 
@@ -78,6 +79,8 @@ def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
 def _device(time: float, device: Record, told: dict[str, str]) -> Iterator[Line]:
     """A device, when what matters of it has changed."""
     known = device.get("properties") or {}
+    if known.get("MAJOR") == NBD and known.get("size") == "0":
+        return  # there are sixteen from the start, connected to nothing
     words = [known.get(key, "") for key in ("DM_NAME", "ID_FS_TYPE", "ID_PART_TABLE_TYPE",
                                             "ID_FS_LABEL", "md/array_state")]  # fmt: skip
     on = device.get("slaves") or ()

@@ -170,7 +170,7 @@ def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ..
         return Answer(1, complaints="Error: Failed to setup device, check dmesg\nExiting.")
     plan = world.disks.disks[wanted]
     _connected(world, udev, block, plan)
-    network.disks[block.name] = Served(server)
+    network.gives(world, server, wanted, block.name)
     megabytes = plan.place.size >> 20
     return Answer(0, f"Negotiation: ..size = {megabytes}MB\nConnected {block.node}\n")
 
@@ -232,7 +232,7 @@ def _found(world: World, network: Network, server: Server, name: str) -> None:
     assert network.slots is not None
     network.slots.plug(world.disks.disks[name])
     if name in world.plugged:
-        network.disks[world.plugged[name]] = Served(server)
+        network.gives(world, server, name, world.plugged[name])
 
 
 def _mount(world: World, network: Network, words: list[str]) -> Work:

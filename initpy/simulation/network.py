@@ -77,6 +77,7 @@ class Network:
     exports: dict[str, Served] = field(default_factory=dict)  # by where they are mounted
     folders: set[str] = field(default_factory=lambda: {"/mnt", "/tmp", "/run"})
     slots: "Slots | None" = None
+    notes: list[tuple[float, str]] = field(default_factory=list)  # which disk came from where
 
     # Cards and cables
 
@@ -149,6 +150,11 @@ class Network:
             if each.port == port and each.nic in cards and each.name in self.serving:
                 return each, CONNECT_SECONDS, ""
         return None, CONNECT_SECONDS, "Connection refused"
+
+    def gives(self, world: World, server: Server, disk: str, device: str) -> None:
+        """A login has brought a disk: it is the server's from now on."""
+        self.disks[device] = Served(server)
+        self.notes.append((world.now, f"{server.name} ({server.kind}) gives {disk} as {device}"))
 
     def file(self, world: World, path: str) -> Place | None:
         """A disk of an NFS server as the file that its export has; None where there is none."""

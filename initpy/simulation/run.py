@@ -75,5 +75,5 @@ def simulate(
         machine.handed_over,
         machine.ended,
         stage.director.undone,
-        tuple(stage.acts),
+        tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
     )

@@ -15,9 +15,12 @@ from initpy.core.instance import Instance
 from initpy.core.state import State
 from initpy.core.tree import Node
 from initpy.core.unlock import Unlocker
+from initpy.scenario.model import Server
+from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.explore import judge_trial
 from initpy.simulation.found import trial_of
+from initpy.simulation.networks import JOB_FILE, SCRIPT, job_file
 
 PLAIN = """
 title = "a plain root"
@@ -275,6 +278,25 @@ def rushed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(failing, "start_clock", start_clock)
 
 
+def endless(patch: pytest.MonkeyPatch) -> None:
+    """A login to a server holds arrays beyond the root's deadline."""
+    patch.setattr(failing, "_waits_for_servers_only", lambda state, timer: not timer.held)
+
+
+def far(kind: str, up: str) -> str:
+    """A mirror whose second half is a disk of a server."""
+    target = "iqn.2004-01.org.example:b" if kind == "iscsi" else ""
+    store = Server("store", kind, ("b",), "eth0", ADDRESS, PORTS[kind], target=target)
+    text = mirror().replace("[expect]", "[expect]\nwithin = 1800")
+    return (
+        f"{text}\n[[nic]]\nname = 'eth0'\nlease = 0\n[[server]]\nname = 'store'\n"
+        f"kind = '{kind}'\nserves = ['b']\nup = {up}\n"
+        + (f"target = '{target}'\n" if target else "")
+        + f"[image.files]\n'{SCRIPT}' = ''\n"
+        + f'\'{JOB_FILE}\' = """\n{job_file(store, 20, 60)}"""\n'
+    )
+
+
 LOST = "[simulation]\nseed = 7\nlost = 0.9\n[expect]"
 FAILS = '[[tool]]\nprogram = "mdadm"\nwith = "--incremental"\nfails = 2\n[expect]'
 PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
@@ -297,6 +319,8 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "a-reachable-root-is-mounted"),
     (twice, PLAIN.format(words="", disk=""), "handed-over-once"),
     (unhurried, PLAIN.format(words="", disk=GONE), "an-unreachable-root-fails-in-time"),
+    (nobody_holds, far("nbd", "30"), "never-degraded-while-a-network-disk-may-come"),
+    (endless, far("iscsi", "'never'"), "a-reachable-root-is-mounted"),
     (rushed, PLAIN.format(words="", disk=GONE), "never-failed-before-the-time"),
 ]  # fmt: skip
 

@@ -106,6 +106,17 @@ def test_every_scenario_has_a_stack_in_which_nothing_is_unknown(path: Path) -> N
     assert not any(secret in drawn for secret in scenario.secrets)
 
 
+def test_a_network_disk_stands_on_its_server_and_that_on_its_card() -> None:
+    boxes = {
+        each.name: each for each in stack(load_scenario(SCENARIOS / "raid1-nbd-cable-late.toml"))
+    }
+    assert boxes["b"].on == ("server store",)
+    assert boxes["server store"].on == ("card eth0",)
+    assert boxes["server store"].words == ("10.0.2.100:10809",)
+    assert boxes["card eth0"].words == ("cable after 12 s",)
+    assert boxes["a"].on == ()
+
+
 def test_the_command_draws_text_json_dot_and_svg(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,17 +5,21 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from initpy.cli import main
 from initpy.cli.explore import Here
+from initpy.scenario.model import Nic, Times
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.write import write_scenario
 from initpy.simulation import found
 from initpy.simulation.explore import Tally, explore, judge_trial, never_seen, run_trial
 from initpy.simulation.found import trial_of
 from initpy.simulation.generate import Trial, draw
+from initpy.simulation.logins import logins
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.oracle import Violation
 from initpy.simulation.shrink import shrink
@@ -45,6 +49,33 @@ def test_the_figures_do_not_depend_on_the_order_of_sets() -> None:
         seen.append(figures)
     assert seen[0] == seen[1]
     assert seen[0]["worlds"] == 40
+
+
+def test_some_worlds_have_a_network_and_others_are_as_without(tmp_path: Path) -> None:
+    """One in five; each is a file that can be read, with jobs that log in to its server."""
+    trials = [draw(number) for number in range(200)]
+    far = [trial.scenario for trial in trials if trial.scenario.nics]
+    assert 20 <= len(far) <= 60
+    assert {server.kind for each in far for server in each.servers} == {"nbd", "iscsi"}
+    for each in far:
+        path = tmp_path / each.path
+        write_scenario(each, path)
+        assert replace(load_scenario(path), path=each.path, variant=each.variant) == each
+        assert {login.disk for login in logins(each)} == {*each.servers[0].serves}
+    assert not any(trial.scenario.servers for trial in trials if not trial.scenario.nics)
+
+
+def test_what_a_network_has_to_do_with_a_failure_stays_in_the_shrunk_world() -> None:
+    def late_server(trial: Trial) -> bool:
+        return any((server.times.up or 0.0) > 1.0 for server in trial.scenario.servers)
+
+    number = next(n for n in range(1000) if late_server(draw(n)))
+    small = shrink(draw(number), late_server).scenario
+    (server,) = small.servers
+    assert (server.times, len(server.serves)) == (Times(5.0), 1)
+    assert small.nics == (Nic("eth0", lease=0.0),) or small.nics == (Nic("eth0"),)
+    nothing = shrink(draw(number), lambda trial: len(trial.scenario.layers) > 0).scenario
+    assert not (nothing.nics or nothing.servers or nothing.files)
 
 
 def test_the_coverage_names_what_was_never_made() -> None:
