@@ -188,7 +188,7 @@ def _fail_if_mount_failed(state: State) -> None:
 
 
 def _waits_for_servers_only(state: State, timer: Deadline) -> bool:
-    """True when nothing holds it but logins to servers: those are tried until the deadline (R16)."""
+    """True when only logins to servers hold it, or nothing: they are tried until then (R16)."""
     logins = {each.key for each in state.revealing}
     return all(hold.owner in logins for hold in holds(state, timer))
 
