@@ -35,11 +35,12 @@ def with_network(number: int, scenario: Scenario) -> Scenario:
     )  # fmt: skip
     disks = tuple(Disk(d.name, d.size) if d.name in chosen else d for d in scenario.disks)
     tries = chance.choice((3, 20)), chance.choice((3, 15, 60))
-    files = ((JOB_FILE, job_file(server, *tries)), (SCRIPT, "#!/bin/sh\n"))
+    jobs = (JOB_FILE, job_file(server, *tries))
     return replace(
         scenario,
         disks=disks,
-        files=(*scenario.files, *files),
+        files=(*scenario.files, jobs, (SCRIPT, "#!/bin/sh\n")),
+        variant=replace(scenario.variant, own=(jobs,)),
         nics=(nic,),
         servers=(server,),
     )

@@ -60,7 +60,7 @@ def test_some_worlds_have_a_network_and_others_are_as_without(tmp_path: Path) ->
     for each in far:
         path = tmp_path / each.path
         write_scenario(each, path)
-        assert replace(load_scenario(path), path=each.path, variant=each.variant) == each
+        assert replace(load_scenario(path), path=each.path) == each
         assert {login.disk for login in logins(each)} == {*each.servers[0].serves}
     assert not any(trial.scenario.servers for trial in trials if not trial.scenario.nics)
 
