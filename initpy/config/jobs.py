@@ -263,6 +263,11 @@ def _success(job: _Table) -> Success:
     if not table.content:
         raise InputError(table.where, {}, "at least one fact of " + ", ".join(sorted(SUCCESS_KEYS)))
     holder, subject, device = (table.strings(key) for key in ("holder", "subject", "device"))
+    for key, value in device.items():
+        # Looked up, not compared: it has to be cheap with thousands of devices.
+        if value.startswith("!") or "*" in value or "|" in value:
+            expected = "an exact value for a fact of any device"
+            raise InputError(f"{table.where}: device.{key}", value, expected)
     published = table.get("published", bool, "true or false", False)
     if published and not job.content.get("publishes"):
         raise InputError(f"{table.where}.published", True, "'publishes' to name the keys")

@@ -148,14 +148,21 @@ class Case:
         """When a network disk might still come: a login to its server was made, or would be."""
         if not self.truth.logins:
             return []
-        begins = self.story.engines
-        ends = [*begins[1:], self.simulated.ended]
-        return [
-            Span(begins[each], max(begins[each], min(ends[each], self._login_ends(login, each))))
-            for each in range(len(begins))
-            if engine in (None, each)
-            for login in self.truth.logins
-        ]
+        ends = [*self.story.engines[1:], self.simulated.ended]
+        spans = []
+        for number, last in enumerate(ends):
+            for login in self.truth.logins if engine in (None, number) else ():
+                begin = self._login_begins(login, number)
+                spans.append(Span(begin, max(begin, min(last, self._login_ends(login, number)))))
+        return spans
+
+    def _login_begins(self, login: Login, engine: int) -> float:
+        """With the engine, or when it sees the device that the job is for."""
+        begun = self.story.engines[engine]
+        if login.job.once:
+            return begun
+        seen = (time for time, _, _ in self.story.devices.get(login.node, ()) if time >= begun)
+        return next(seen, FOREVER)
 
     def _login_ends(self, login: Login, engine: int) -> float:
         """When it has succeeded, its disk has shown, or it has failed as often as it may."""
@@ -163,7 +170,7 @@ class Case:
         failed = 0
         end = FOREVER
         for work in self.story.works:
-            if work.action.job == login.job.name and work.engine == engine:
+            if work.action.job.partition("@")[0] == login.job.name and work.engine == engine:
                 failed += work.failed
                 if work.worked or failed >= login.job.tries:
                     end = work.end

@@ -4,7 +4,6 @@ It knows only jobs of the usual shape: one that asks for a lease, one for each l
 not understand a file it is not sure, and what hangs on it is not judged.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def logins(scenario: Scenario) -> tuple[Login, ...]:
     """The disks of servers that a job with `reveals` logs in to."""
     found = []
     for job in own_jobs(scenario) if scenario.servers else ():
-        if job.reveals and job.once:
+        if job.reveals and (job.once or "{DEVNAME}" in job.run):
             found += _reveals(scenario, job)
     return tuple(found)
 
@@ -56,16 +55,14 @@ def _reveals(scenario: Scenario, job: JobDefinition) -> list[Login]:
     for server in scenario.servers:
         if words[:2] == ("nbd-client", server.address) and server.kind == "nbd":
             node = next((each for each in words if each.startswith("/dev/")), "")
+            for key, pattern in job.match.patterns:
+                if key == "KERNEL" and pattern.exact:
+                    node = pattern.exact[0]
             named = words[words.index("-N") + 1] if "-N" in words else server.serves[0]
             return [Login(named, server, job, node.removeprefix("/dev/"))]
         if words[0] == "iscsistart" and server.target in words:
             return [Login(disk, server, job) for disk in server.serves]
     return []
-
-
-def nodes(scenario: Scenario) -> Mapping[str, str]:
-    """Kernel names that a job gives to disks of servers."""
-    return {each.node: each.disk for each in logins(scenario) if each.node}
 
 
 def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:

@@ -12,6 +12,7 @@ SHARE = 0.2  # of the worlds
 TIMES = (2.0, 5.0, 12.0, 20.0, 45.0, 70.0)
 ADDRESS, TARGET, SCRIPT = "10.0.2.100", "iqn.2004-01.org.example:store", "/etc/initpy/lease"
 JOB_FILE = "/etc/initpy/jobs/network.toml"
+EXIT = "{ exit = true }"
 PORTS = {"nbd": 10809, "iscsi": 3260}
 
 
@@ -35,7 +36,7 @@ def with_network(number: int, scenario: Scenario) -> Scenario:
     )  # fmt: skip
     disks = tuple(Disk(d.name, d.size) if d.name in chosen else d for d in scenario.disks)
     tries = chance.choice((3, 20)), chance.choice((3, 15, 60))
-    jobs = (JOB_FILE, job_file(server, *tries))
+    jobs = (JOB_FILE, job_file(server, *tries, by_device=chance.random() < 0.5))
     return replace(
         scenario,
         disks=disks,
@@ -58,12 +59,15 @@ def _times(chance: random.Random) -> Times:
     return Times(up, down, down + chance.choice(TIMES) if chance.random() < 0.6 else None)
 
 
-def job_file(server: Server, lease_tries: int, login_tries: int) -> str:
-    """What people write who have such a server."""
+def job_file(server: Server, lease_tries: int, login_tries: int, *, by_device: bool = False) -> str:
+    """What people write who have such a server.
+
+    `by_device`: a login to an NBD server is the job of each device that is not connected.
+    """
     driver = ["nbd", "nbds_max=2"] if server.kind == "nbd" else ["iscsi_tcp"]
     jobs = [
         _job("net-card", ["modprobe", "virtio_net"]),
-        _job("net-driver", ["modprobe", *driver]),
+        _job("net-driver", ["modprobe", *driver], "reveals = true", _there(server)),
         _job("net-up", ["ip", "link", "set", "eth0", "up"], 'after = ["net-card"]'),
         _job(
             "net-lease",
@@ -75,9 +79,14 @@ def job_file(server: Server, lease_tries: int, login_tries: int) -> str:
     last += f"tries = {login_tries}"
     if server.kind == "nbd":
         for number, disk in enumerate(server.serves):
-            words = ["nbd-client", server.address, f"/dev/nbd{number}", "-N", disk]
-            fact = f'{{ device = {{ KERNEL = "nbd{number}", size = "!0" }} }}'
-            jobs.append(_job(f"net-login-{number}", words, last, fact))
+            name, node = f"net-login-{number}", f"nbd{number}"
+            words = ["nbd-client", server.address, f"/dev/{node}", "-N", disk]
+            if by_device:
+                words[2] = "{DEVNAME}"
+                match = f'match = {{ KERNEL = "{node}", size = "0" }}\n'
+                jobs.append(_job(name, words, match + last, '{ subject = { size = "!0" } }', False))
+            else:
+                jobs.append(_job(name, words, last))
     else:
         words = ["iscsistart", "-i", "iqn.2004-01.org.example:me", "-t", server.target,
                  "-g", "1", "-a", server.address]  # fmt: skip
@@ -90,9 +99,17 @@ def job_file(server: Server, lease_tries: int, login_tries: int) -> str:
     return "\n".join(['summary = "a storage server"', *jobs, image])
 
 
-def _job(name: str, words: list[str], more: str = "", success: str = "{ exit = true }") -> str:
+def _there(server: Server) -> str:
+    """What shows that the driver is there."""
+    return '{ device = { KERNEL = "nbd0" } }' if server.kind == "nbd" else EXIT
+
+
+def _job(
+    name: str, words: list[str], more: str = "", success: str = EXIT, once: bool = True
+) -> str:
+    if once:
+        more = f"once = true\n{more}"
     run = ", ".join(f'"{each}"' for each in words)
     return (
-        f'[[job]]\nname = "{name}"\ndoes = "{name}"\nonce = true\n{more}\n'
-        f"run = [{run}]\nsuccess = {success}\n"
+        f'[[job]]\nname = "{name}"\ndoes = "{name}"\n{more}\nrun = [{run}]\nsuccess = {success}\n'
     )

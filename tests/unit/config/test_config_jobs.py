@@ -90,6 +90,7 @@ def test_a_job_has_these_defaults() -> None:
         ("{ exit = true }", "{ exists = true }", "success: key: 'exists': expected one of"),
         ("{ exit = true }", "{ published = true }", "published: True: expected 'publishes'"),
         ("{ exit = true }", '{ device = { X = "{x}" } }', "placeholder: '{x}'"),
+        ("{ exit = true }", '{ device = { size = "!0" } }', "device.size: '!0': expected an exact"),
         ("timeout = 5", 'timeout = "5"', "x.toml: job scan: timeout: '5': expected a number, 0 or"),
         ("timeout = 5", "timeout = -1", "timeout: -1: expected a number, 0 or more"),
         ("timeout = 5", "timeout = nan", "timeout: nan: expected a number"),
