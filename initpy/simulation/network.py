@@ -225,10 +225,11 @@ def _members_fail(world: World, network: Network, udev: Udev) -> None:
         array = block.array
         if array is None or array.state == "inactive" or array.plan.level in ("raid0", "linear"):
             continue
+        there = [(member, world.blocks.get(member[0])) for member in array.members]
         bad = [
-            (name, slot)
-            for name, slot in array.members
-            if network.reading(world, world.blocks[name]) is Reading.FAILS
+            member
+            for member, device in there
+            if device is not None and network.reading(world, device) is Reading.FAILS
         ]
         rest = {slot for member in array.members if member not in bad for slot in member[1:]}
         if bad and enough(array.plan, True, rest):

@@ -142,7 +142,15 @@ def jobs_of(
     """
     files: dict[str, JobFile] = {}
     other = []
+    own = {
+        path.rpartition("/")[2].rpartition(".")[0]: _own(path, text)
+        for path, text in basis.get("own_jobs", {}).items()
+    }
     for name, checksum in basis.get("jobs", {}).items():
+        if name not in known and name.rpartition(".")[0] in own:
+            # People's own, built in as well: it keeps its place among the others.
+            files[name.rpartition(".")[0]] = own[name.rpartition(".")[0]]
+            continue
         if name not in known:
             raise InputError("journal", name, "a job file that this initpy has as well")
         if f"{crc32(known[name].encode()):08x}" != checksum:
@@ -150,11 +158,14 @@ def jobs_of(
         files[name.rpartition(".")[0]] = parse_job_table(name, json.loads(known[name]))
     if other:
         note(f"other job files than in this boot: {' '.join(other)}")
-    for path, text in basis.get("own_jobs", {}).items():
-        table = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
-        files[path.rpartition("/")[2].rpartition(".")[0]] = parse_job_table(path, table)
+    files.update(own)
     kept = check_names(files.values(), lambda problem: note(str(problem)))
     return tuple(job for file in kept for job in file.jobs)
+
+
+def _own(path: str, text: str) -> JobFile:
+    table = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+    return parse_job_table(path, table)
 
 
 def replay(

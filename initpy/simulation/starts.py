@@ -13,14 +13,15 @@ AT_ONCE = 3.0
 def never_degraded_while_a_volume_is_locked(case: Case) -> Found:
     """R7: no array starts without members while a volume is asked for or opened beside it."""
     for work, device, item in case.starts():
-        for span, locked in _locked(case, item.name):
+        for span, locked in _locked(case, item.name, work.order):
             if span.start <= work.start < span.end:
                 yield work.start, f"{device.name} ({item.name}) started while {locked} is locked"
 
 
-def _locked(case: Case, array: str) -> Iterator[tuple[Span, str]]:
+def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
+    """What had begun before this step: in one moment there may be several."""
     for each, locked in case.touched():
-        if not (locked and array in case.truth.cone(locked)):
+        if each.order <= order and not (locked and array in case.truth.cone(locked)):
             yield Span(each.start, each.end), locked or "a volume"
 
 

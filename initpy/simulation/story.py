@@ -79,6 +79,7 @@ class Prompt:
     start: float
     end: float = FOREVER
     answered: bool = False
+    order: int = 0  # number of the step
 
     @property
     def for_a_volume(self) -> bool:
@@ -146,7 +147,7 @@ def tell(steps: Iterable[Step]) -> Story:
                 case Ask(job, text):
                     if prompt is not None:
                         prompt.end = step.time
-                    prompt = Prompt(job, text, step.engine, step.time)
+                    prompt = Prompt(job, text, step.engine, step.time, order=order)
                     story.prompts.append(prompt)
                 case Withdraw() if prompt is not None:
                     prompt.end, prompt = step.time, None

@@ -368,3 +368,14 @@ def test_what_is_not_modelled_is_said(words: tuple[str, ...], tmp_path: Path) ->
     desk = Desk(tmp_path, NIC)
     assert desk.run(*words).status == 127
     assert desk.world.unsupported == [f"the program `{' '.join(words)}`"]
+
+
+def test_a_member_that_was_pulled_out_before_is_no_member_that_fails(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    assembled(desk)
+    assert desk.network.slots is not None
+    desk.network.slots.unplug("a")
+    desk.network.server(desk.world, desk.udev, "store", False)
+    array = desk.block("md127").array
+    assert array is not None
+    assert [name for name, _ in array.members] == ["vda"]  # the kernel keeps what it counts on
