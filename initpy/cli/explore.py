@@ -17,6 +17,7 @@ exit status:
 """
 
 import argparse
+import gc
 import json
 import os
 import time
@@ -91,7 +92,8 @@ def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, i
         if processes == 1:
             yield Here(), 1
             return
-        with ProcessPoolExecutor(processes) as pool:
+        # What is there by then is never garbage: the collector need not look at it again.
+        with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:
             yield pool, 2 * processes
         return
     from distributed import Client  # ModuleNotFoundError is explained by `main`

@@ -6,6 +6,7 @@ kind it does not know, a person whose words may land in another prompt) it says 
 does not judge what hangs on it.
 """
 
+import functools
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -95,8 +96,9 @@ class Truth:
         return found
 
 
+@functools.lru_cache(maxsize=4)  # who draws a world asks for it, and who judges it
 def truth_of(scenario: Scenario) -> Truth:
-    """Work out the truth; layers come in the file after what they stand on."""
+    """Work out the truth, which nobody changes; layers come after what they stand on."""
     table = dict(scenario.files).get("/etc/crypttab")
     settings, _ = read_settings(scenario.cmdline, table)
     truth = Truth(scenario, settings)
