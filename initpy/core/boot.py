@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
-from initpy.core.definitions import JobDefinition, Layer, Strategy
+from initpy.core.definitions import Index, JobDefinition, Layer, Strategy, index_of
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.events import (
     Answered,
@@ -58,19 +58,6 @@ GROUPS = (Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
 STEP_LIMIT = 10_000
 
 
-# Property -> its value, or None for any -> the jobs to look at.
-Index = dict[str, dict[str | None, list[JobDefinition]]]
-
-
-def index_of(jobs: Iterable[JobDefinition]) -> Index:
-    """By which properties of a device the jobs that may act on it are found."""
-    index: Index = {}
-    for job in jobs:
-        for key, value in job.match.index_keys():
-            index.setdefault(key, {}).setdefault(value, []).append(job)
-    return index
-
-
 class Boot:
     """The state machine of one boot; pure: no clock, no files, no processes."""
 
@@ -78,9 +65,8 @@ class Boot:
         self, settings: Settings, jobs: Iterable[JobDefinition], index: Index | None = None
     ) -> None:
         """`index`: of just these jobs, for those who make many boots."""
-        self._jobs = tuple(jobs)
-        keys = frozenset(key for job in self._jobs for key in job.success.device or {})
-        keys |= frozenset(roles.indexed(settings.root))
+        self._index = index_of(tuple(jobs)) if index is None else index
+        keys = self._index.awaited.union(roles.indexed(settings.root))
         # What happens in which order must not hang on the hashes of this interpreter (R34).
         self._keys = sorted(keys)
         self._state = State(settings, devices=DeviceGraph(keys))
@@ -88,7 +74,6 @@ class Boot:
         self._lvm: Groups | None = None
         self._armed: float | None = None
         self._told: dict[str, Device] = {}  # the devices as the events told them
-        self._index = index_of(self._jobs) if index is None else index
         self._steps: dict[Strategy, Callable[[State, Instance], None]] = {
             Strategy.RUN: run_now,
             Strategy.UNLOCK: self._unlocker.step,
@@ -175,9 +160,8 @@ class Boot:
             case BootStarted():
                 state.began = state.now
                 failing.start_clock(state)
-                for job in self._jobs:
-                    if not job.match.patterns:
-                        self._instance(job, None)
+                for job in self._index.on_boot:
+                    self._instance(job, None)
             case DeviceChanged(device):
                 self._device_changed(device)
             case Enumerated(devices):
@@ -200,6 +184,7 @@ class Boot:
                     self._look_at_all(roles.refresh_host(state, state.settings.image))
                 if target == SYSROOT:
                     state.further = mounting.further(state, further)
+                state.complete = SYSROOT in state.mounted and not state.unmounted()
                 if state.further:
                     # The marks go on to the next places when these are seen to be done.
                     state.touch_all(state.instances.values())
@@ -252,7 +237,7 @@ class Boot:
         device = state.devices.get(name)
         if device is None:
             return
-        properties, index = device.properties, self._index
+        properties, index = device.properties, self._index.by_property
         for key in [each for each in properties if each in index]:
             for filed in (properties[key], None):
                 for job in index[key].get(filed, ()):
@@ -352,8 +337,9 @@ class Boot:
 
     def _settle(self) -> None:
         state = self._state
+        due = state.timers.pop_due(state.now)
         for _ in range(STEP_LIMIT):
-            for timer, key in state.timers.pop_due(state.now):
+            for timer, key in due:
                 self._timer(timer, key)
             self._settle_dirty()
             if state.queue:
@@ -364,7 +350,8 @@ class Boot:
             self._hand_over_when_ready()
             failing.check(state)
             # One that was armed for this very moment would be armed for ever: nobody calls again.
-            if not state.dirty and not state.timers.any_due(state.now):
+            due = state.timers.pop_due(state.now)
+            if not state.dirty and not due:
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(state.dirty))
 
@@ -447,8 +434,7 @@ class Boot:
         if state.handed_over:
             return None
         first = state.timers.next()
-        for each in state.deadlines.values():
-            due = each.due()
+        for due, _ in state.clocks.values():
             if due is not None and (first is None or due < first):
                 first = due
         return first

@@ -1,7 +1,7 @@
 """Job definitions: what a job file says, as values. The core reads them, `config` makes them."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from initpy.core.matching import Match
@@ -81,3 +81,25 @@ class JobDefinition(NamedTuple):
     delay: float = 0.0  # seconds that the subject must match before: for what most boots never need
     tries: int = 3
     retry_after: float = 1.0  # seconds
+
+
+class Index(NamedTuple):
+    """Where to look which jobs an event concerns."""
+
+    # Property of a device -> its value, or None for any -> the jobs to look at.
+    by_property: dict[str, dict[str | None, list[JobDefinition]]]
+    on_boot: tuple[JobDefinition, ...]  # those without a subject
+    awaited: frozenset[str]  # properties of any device by which a job's success is seen
+
+
+def index_of(jobs: Sequence[JobDefinition]) -> Index:
+    """The index of these jobs."""
+    by_property: dict[str, dict[str | None, list[JobDefinition]]] = {}
+    for job in jobs:
+        for key, value in job.match.index_keys():
+            by_property.setdefault(key, {}).setdefault(value, []).append(job)
+    return Index(
+        by_property,
+        tuple(job for job in jobs if not job.match.patterns),
+        frozenset(key for job in jobs for key in job.success.device or {}),
+    )

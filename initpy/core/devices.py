@@ -1,6 +1,6 @@
 """Block devices and what stands on what."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -53,16 +53,18 @@ class DeviceGraph:
     _having: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _published: dict[str, dict[str, str]] = field(default_factory=dict)
     _holders: dict[str, set[str]] = field(default_factory=dict)
+    # The device of that kernel name, with what jobs have published about it. The dictionary's own:
+    # this is asked for more often than anything else.
+    get: Callable[[str], Device | None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.get = self._devices.get
 
     def __iter__(self) -> Iterator[Device]:
         return iter(self._devices.values())
 
     def __len__(self) -> int:
         return len(self._devices)
-
-    def get(self, name: str) -> Device | None:
-        """The device of that kernel name, with what jobs have published about it."""
-        return self._devices.get(name)
 
     def update(self, device: Device) -> None:
         """Take the device as it is now; what was published about it stays."""

@@ -112,7 +112,7 @@ def check(state: State) -> None:
     for deadline in state.deadlines.values():
         deadline.holder = holder = first(state, deadline)
         deadline.update(holder is not NOBODY, state.now)
-        over = over or deadline.over(state.now)
+        over = over or (holder is NOBODY and deadline.over(state.now))
     if over:
         _act(state)
     elif state.gave_up:

@@ -66,12 +66,13 @@ def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
 
 def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
     # A person who is asked, or a key that is derived, holds every clock that it can serve.
-    people = [each for each in state.pending[Strategy.UNLOCK].values() if not each.idle]
+    unlocks = state.pending[Strategy.UNLOCK]
+    people = [each for each in unlocks.values() if not each.idle] if unlocks else []
     if state.asking is not None:
         asked = state.instances.get(state.asking)
         if asked is not None and asked.state is JobState.FAILED:
             people.append(asked)  # its own key is about to be tried again; the prompt stays up
-    questions = [state.instances[key] for key in state.questions]
+    questions = [state.instances[key] for key in state.questions] if state.questions else []
     if deadline.name == ROOT_WAIT:
         yield from people
         yield from questions

@@ -8,7 +8,7 @@ from initpy.core.actions import Action, Moved, Report
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.devices import Device, DeviceGraph
-from initpy.core.instance import Instance, JobState, Stimulus
+from initpy.core.instance import PENDING, Instance, JobState, Stimulus
 from initpy.core.matching import Match
 from initpy.core.secret import Secret
 from initpy.core.settings import BreakPoint, Emergency, FurtherMount, Settings
@@ -39,6 +39,7 @@ class State:
     deadlines: dict[str, Deadline] = field(default_factory=dict)  # those that can be held
     clocks: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)  # as told
     mounted: dict[str, str] = field(default_factory=dict)
+    complete: bool = False  # the root is mounted, and all that is wanted below it
     known: list[Secret] = field(default_factory=list)  # passphrases that opened something (R12)
     prompts: dict[str, None] = field(default_factory=dict)  # jobs that want to ask; the first does
     asking: str | None = None
@@ -98,22 +99,31 @@ class State:
         key, before = instance.key, instance.move(stimulus, self.now, reason)
         after = instance.state
         self.actions.append(Moved(key, before.word, after.word, reason))
-        (self.tools.add if after is JobState.RUNNING else self.tools.discard)(key)
-        (self.gave_up.add if after is JobState.FAILED else self.gave_up.discard)(key)
-        pending = self.pending[instance.definition.strategy]
-        if instance.pending:
-            pending[key] = instance
-        elif pending.pop(key, None) and instance.definition.once:
-            for others in self.pending.values():
-                for name, each in others.items():
-                    if each.definition.after:
-                        self.dirty[name] = None
+        if after in PENDING:
+            self.pending[instance.definition.strategy][key] = instance
+        elif before in PENDING:
+            self._not_pending(instance)
+        if after is JobState.RUNNING:
+            self.tools.add(key)
+        elif before is JobState.RUNNING:
+            self.tools.discard(key)
+        elif before is JobState.AWAITING:
+            self.timers.cancel(Timer.EFFECT, key)
+        if after is JobState.FAILED:
+            self.gave_up.add(key)
+        elif before is JobState.FAILED:
+            self.gave_up.discard(key)
         if after is JobState.DONE:
             instance.failures = 0
-        if before is JobState.AWAITING:
-            self.timers.cancel(Timer.EFFECT, key)
         if after not in AT_REST:
             self.dirty[key] = None
+
+    def _not_pending(self, instance: Instance) -> None:
+        """Those that wait for a job to end may go on."""
+        del self.pending[instance.definition.strategy][instance.key]
+        if instance.definition.once:
+            for others in self.pending.values():
+                self.touch_all(each for each in others.values() if each.definition.after)
 
     def unmounted(self) -> list[FurtherMount]:
         """What is still to be mounted below the root."""
@@ -125,11 +135,6 @@ class State:
         for place in places - {SYSROOT}:
             found |= self.targets.get(place, set())
         return found
-
-    @property
-    def complete(self) -> bool:
-        """True when the root is mounted and all that is wanted below it."""
-        return SYSROOT in self.mounted and not (self.further and self.unmounted())
 
     @property
     def ending(self) -> Emergency:

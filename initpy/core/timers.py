@@ -57,17 +57,11 @@ class Timers:
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
-    def any_due(self, now: float) -> bool:
-        """True when `pop_due` would find a timer."""
-        if not self._heap or self._heap[0][0] > now:
-            return False  # of those that are cancelled, too: nothing has to be cleared away
-        return (due := self.next()) is not None and due <= now
-
     def pop_due(self, now: float) -> list[tuple[Timer, str]]:
         """Disarm the timers that are due and say which, the earliest first."""
         due: list[tuple[Timer, str]] = []
-        if not self.any_due(now):
-            return due
+        if not self._heap or self._heap[0][0] > now:
+            return due  # nor is one due that was cancelled: nothing has to be cleared away
         while (at := self.next()) is not None and at <= now:
             _, _, timer, key = heapq.heappop(self._heap)
             del self._due[timer, key]

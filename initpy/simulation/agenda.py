@@ -26,7 +26,7 @@ class Agenda:
     def at(self, when: float, call: Callable[..., object], *arguments: object) -> Entry:
         """Do it at that time, or now if that has passed."""
         self._order += 1
-        entry: Entry = [max(when, self.now), self._order, call, arguments]
+        entry: Entry = [when if when > self.now else self.now, self._order, call, arguments]
         heapq.heappush(self._heap, entry)
         return entry
 

@@ -10,6 +10,7 @@ from initpy.core.actions import (
     Action,
     Arm,
     Ask,
+    Clock,
     Drop,
     EndBoot,
     Fetch,
@@ -143,6 +144,8 @@ class Engine:
                     self._say(
                         f"initpy: {action.job}: {action.before} -> {action.after} ({action.reason})"
                     )
+            case Clock():
+                pass  # for the journal alone
             case Arm(at):
                 self.world.agenda.cancel(self.alarm)
                 self.alarm = None

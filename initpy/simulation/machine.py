@@ -100,11 +100,11 @@ class Machine:
         """The actions are carried out: the engine may die now."""
         if not engine.alive:
             return
-        chance = self._chance
+        chance, dies = self._chance, self._chance.mischief.engine_dies
         if self._events == self._crash_after:
             self.deaths += 1
             self.kill_engine()
-        elif chance.deaths < MOST_DEATHS and chance.happens(chance.mischief.engine_dies):
+        elif dies and chance.deaths < MOST_DEATHS and chance.happens(dies):
             chance.deaths += 1
             self.deaths += 1
             self.kill_engine()

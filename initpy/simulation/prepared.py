@@ -9,8 +9,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file
 from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
-from initpy.core.boot import Index, index_of
-from initpy.core.definitions import JobDefinition
+from initpy.core.definitions import Index, JobDefinition, index_of
 from initpy.core.settings import DeviceSpec, Naming, Settings
 from initpy.scenario.model import Scenario
 from initpy.simulation.making import Disks, make_disks
