@@ -72,6 +72,7 @@ class BuildRequest:
     level: int | None = None
     recipe_drivers: tuple[str, ...] = ()
     recipe_without: tuple[str, ...] = ()
+    recipe_beside: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (driver, modules), see `Group`
     recipe_programs: tuple[str, ...] = ()
     recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, why)
     rules: Path = field(default_factory=lambda: project_folder("rules"))
@@ -130,6 +131,9 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
         level=recipe.level,
         recipe_drivers=tuple(name for group in recipe.drivers for name in group.take),
         recipe_without=tuple(name for group in recipe.drivers for name in group.leave),
+        recipe_beside=tuple(
+            (name, group.beside) for group in recipe.drivers for name in group.take if group.beside
+        ),
         recipe_programs=tuple(name for group in recipe.programs for name in group.take),
         recipe_reasons=tuple(
             (name, group.why)
@@ -290,10 +294,12 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
         index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
         return _Part({}, error.missing)
-    spare = [kmod.Want(name, "the recipe") for name in request.recipe_drivers]
+    taken = request.recipe_drivers
     own = hostonly.Drivers((), ())
     if request.stack is not None:
         own = hostonly.drivers(request.stack, index)
+        taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
+    spare = [kmod.Want(name, "the recipe") for name in taken]
     wanted = [*needs.modules, *own.wanted, *spare]
     selection = kmod.select(index, wanted, request.recipe_without)
     missing = tuple(item for item in selection.missing if item.wanted_by != "the recipe")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from initpy.config.jobs import JobFile
 from initpy.core.matching import Match
-from initpy.image.kmod import ModuleIndex, Want
+from initpy.image.kmod import ModuleIndex, Want, canonical
 from initpy.image.layers import Ask, Kind, Stack
 from initpy.image.missing import Missing
 
@@ -90,6 +90,23 @@ def _likely(
     used = tuple(name for name in modules if name in in_use)
     common = tuple(name for name in modules if not index.paths[name].startswith(ACCELERATORS))
     return used or common or modules
+
+
+def called_for(
+    names: Iterable[str], beside: Mapping[str, tuple[str, ...]], stack: Stack
+) -> tuple[str, ...]:
+    """The drivers of a recipe without those that are for machines with other modules in use.
+
+    Where it is not known what is in use, all of them.
+    """
+    if not stack.in_use:
+        return tuple(names)
+    used = frozenset(map(canonical, stack.in_use))
+    return tuple(
+        name
+        for name in names
+        if name not in beside or not used.isdisjoint(map(canonical, beside[name]))
+    )
 
 
 def arrays(stack: Stack) -> frozenset[str]:

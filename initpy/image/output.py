@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from initpy.image.compress import NONE, open_sink
 from initpy.image.cpio import write_archive
+from initpy.image.order import arranged
 from initpy.image.place import FULL, Claim, NoSpaceError, claim
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
@@ -33,7 +34,7 @@ def write_content(
     with explaining_full_disk(place):
         place.file.write(early)
         place.file.flush()  # a compressor writes to the same file at the same place
-        sink = open_sink(place.file, compression, level)
+        sink = open_sink(place.file, compression, level, content_size(tree))
         waiting = bytearray()
 
         def gather(data: bytes) -> None:
@@ -43,7 +44,7 @@ def write_content(
                 waiting.clear()
 
         try:
-            write_archive(tree.items(), gather, mtime)
+            write_archive(arranged(tree.items()), gather, mtime)
             sink.write(bytes(waiting))
         except BaseException:
             sink.abandon()
@@ -72,10 +73,15 @@ def write_unified(
 
 def check_space(place: Claim, tree: Tree, compression: str) -> None:
     """NoSpaceError if an image of this tree cannot fit, however well it compresses."""
-    size = sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))
+    size = content_size(tree)
     needed = size // BEST_RATIO if compression != NONE else size
     if needed > place.room():
         raise NoSpaceError(place.output, place.room(), needed)
+
+
+def content_size(tree: Tree) -> int:
+    """The bytes of all files in the tree."""
+    return sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))
 
 
 def image_mode(tree: Tree) -> int:

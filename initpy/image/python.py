@@ -21,6 +21,7 @@ MIXED = ("initpy.cli", "initpy.report")  # rooms with modules of both kinds
 BLOCKED = (
     "ssl",  # asyncio takes it if it is there; OpenSSL is 5 MB and 5 ms
     "_ssl",
+    "_hashlib",  # the interpreter has the usual hashes itself; this one loads OpenSSL for them
     "bz2",  # shutil takes what it finds for unpacking archives
     "_bz2",
     "lzma",

@@ -11,16 +11,21 @@ from initpy.image.compress import check_method
 TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs"})
 # Those that come with initpy.
 RECIPES = ("generic", "host", "minimal")
-GROUP_KEYS = frozenset({"why", "take", "leave"})
+GROUP_KEYS = frozenset({"why", "take", "leave", "beside"})
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Things of one kind, the reason for taking them, and exceptions."""
+    """Things of one kind, the reason for taking them, and exceptions.
+
+    With `beside` they go into an image for one machine only if one of these modules is in
+    use there.
+    """
 
     why: str
     take: tuple[str, ...]
     leave: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ def _groups(content: dict[str, Any], key: str, path: Path) -> tuple[Group, ...]:
         where = f"{path}: {key} {number}"
         _known(table, GROUP_KEYS, where)
         why = _text(table, "why", where)
-        groups.append(Group(why, _texts(table, "take", where), _texts(table, "leave", where)))
+        lists = (_texts(table, name, where) for name in ("take", "leave", "beside"))
+        groups.append(Group(why, *lists))
     return tuple(groups)
 
 

@@ -108,6 +108,26 @@ def test_of_several_for_one_algorithm_those_in_use_are_taken(tmp_path: Path) -> 
     assert {"aesni-intel"} == {name for name in names(kernel(tmp_path), stack) if "aes" in name}
 
 
+def test_drivers_beside_others_are_for_machines_with_those() -> None:
+    recipe = load_recipe(find_recipe("host"))
+    taken = [name for group in recipe.drivers for name in group.take]
+    beside = {name: group.beside for group in recipe.drivers for name in group.take if group.beside}
+    plain = describe("/", nested())
+
+    def chosen(*in_use: str) -> set[str]:
+        return set(hostonly.called_for(taken, beside, replace(plain, in_use=in_use)))
+
+    assert {"atkbd", "xhci-pci"} <= chosen("ext4") and not chosen("ext4") & set(beside)
+    assert chosen("ehci_hcd") - chosen("ext4") == {"ehci-pci", "ohci-pci", "uhci-hcd"}
+    assert chosen("hv_vmbus") - chosen("ext4") == {"hyperv-keyboard"}
+    assert chosen() == set(taken)  # nobody could tell
+
+
+def test_programs_of_file_systems_are_for_machines_that_have_one() -> None:
+    has = files(describe("/", nested()))
+    assert "fsck" in has and "fsck-other" not in has
+
+
 def test_job_files_for_the_layers_that_are_there() -> None:
     has = files(describe("/", nested()))
     assert {"luks", "lvm", "md", "root", "system"} <= has

@@ -2,6 +2,7 @@
 
 import marshal
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,24 @@ def test_bytecode_names_the_file_in_the_image_and_is_never_checked(
     assert code.co_filename == path[:-1]
     assert str(tmp_path).encode() not in data
     exec(code, {})  # noqa: S102 an assert that was kept would fail here
+
+
+def test_of_the_library_a_traceback_names_functions_and_of_ours_lines(
+    interpreter: Interpreter, tmp_path: Path
+) -> None:
+    source = tmp_path / "m.py"
+    body = "".join(f"    x = x + {number}\n" for number in range(40))
+    source.write_text(f"shared = 1\n\ndef f(x):\n{body}    return 1 / 0\n")
+    lines = []
+    for name in ("library", "initpy.core.m"):
+        ((_, data),) = python.compiled(interpreter, [Module(name, False, source, False)]).items()
+        content: dict[str, Callable[[int], int]] = {}
+        exec(marshal.loads(data[16:]), content)  # noqa: S102
+        with pytest.raises(ZeroDivisionError) as caught:
+            content["f"](1)
+        lines.append(caught.traceback[-1].lineno + 1)
+        assert caught.traceback[-1].name == "f"
+    assert lines == [3, 44]
 
 
 def test_a_module_that_does_not_compile_is_named(interpreter: Interpreter, tmp_path: Path) -> None:
