@@ -52,15 +52,10 @@ from pathlib import Path
 
 from initpy.cli.content import configure_content as configure_content
 from initpy.cli.content import requested as requested
-from initpy.image.build import (
-    Assembled,
-    Progress,
-    assemble,
-    build,
-    silent,
-)
+from initpy.image.build import Assembled, assemble, build
 from initpy.image.failures import EXPLAINED, explained, status_of
 from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
+from initpy.image.timing import Progress, silent
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 

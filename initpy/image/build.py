@@ -2,12 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import json_text
@@ -26,7 +24,6 @@ from initpy.image import (
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.compress import tools as compress_tools
-from initpy.image.elf import read_elf
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
@@ -36,17 +33,13 @@ from initpy.image.output import image_mode, write_content, write_unified
 from initpy.image.place import claim
 from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import Recipe, project_folder
+from initpy.image.timing import Clock, Progress, Step, silent
 from initpy.image.tree import Entry, File, Tree
+from initpy.image.trial import LIBRARY_CACHE, Trial, try_out
 from initpy.image.uki import Uki
-
-Progress = Callable[[str], None]
 
 # What depmod(8) takes for a version.
 KERNEL = re.compile(r"\d+\.\d+[^/\s]*")
-
-
-def silent(_: str) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +72,6 @@ class BuildRequest:
     mtime: int = 0  # of everything in the image
     microcode: Microcode | None = None  # in an archive of its own, at the image's start
     uki: Uki | None = None  # the image becomes a part of one file with kernel and command line
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    name: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +108,16 @@ class _Part:
     absent_firmware: tuple[tuple[str, str], ...] = ()
     absent_drivers: tuple[str, ...] = ()
     wanted: tuple[kmod.Want, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """The content before it has been tried out."""
+
+    assembly: Assembly
+    checked: tuple[str, ...]
+    absent_firmware: tuple[tuple[str, str], ...]
+    absent_drivers: tuple[str, ...]
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
@@ -164,15 +161,20 @@ def build(
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
-        assembled = assemble(request, progress)
-        clock = _Clock(progress)
-        with clock.step("compressing and writing"):
-            method, level = request.compression, request.level
-            packing = (assembled.tree, method, level, request.mtime, early)
-            if request.uki is None:
-                write_content(place, *packing)
-            else:
-                write_unified(place, request.uki, *packing)
+        clock = Clock(progress)
+        collected = _collect(request, clock)
+        tree = collected.assembly.tree
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            trial = pool.submit(try_out, tree, collected.checked)
+            with clock.step("checking, compressing and writing"):
+                method, level = request.compression, request.level
+                packing = (tree, method, level, request.mtime, early, _late(trial))
+                if request.uki is None:
+                    write_content(place, *packing)
+                else:
+                    write_unified(place, request.uki, *packing)
+        assembled = _assembled(request, collected, trial.result(), clock.steps)
+        clock = Clock(progress)
         with clock.step("judging"):
             accept(place.temporary)
         with clock.step("putting it in place"):
@@ -192,14 +194,27 @@ def _as_json(path: Path) -> tuple[str, File]:
     return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
 
 
+def _late(trial: Future[Trial]) -> Iterator[tuple[str, Entry]]:
+    """The file that a trial makes, once it is done."""
+    yield LIBRARY_CACHE, trial.result().cache
+
+
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
+    clock = Clock(progress)
+    collected = _collect(request, clock)
+    with clock.step("checking"):
+        trial = try_out(collected.assembly.tree, collected.checked)
+    return _assembled(request, collected, trial, clock.steps)
+
+
+def _collect(request: BuildRequest, clock: Clock) -> _Collected:
+    """Everything but what a trial of the image will tell. Raises IncompleteError."""
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
         raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
     if request.init is None and not request.python:
         raise InputError("init", None, "an /init of your own when Python is left out")
-    clock = _Clock(progress)
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
         if request.stack is not None:
@@ -242,14 +257,25 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
         assembly.close([opened for part in parts for opened in part.opened])
     if assembly.missing:
         raise IncompleteError(assembly.missing)
-    with clock.step("checking"):
-        _check(assembly, [name for part in parts for name in part.checked])
-    return Assembled(
-        tree=assembly.tree,
-        warnings=(*assembly.warnings, *crypttab_warnings(assembly.tree)),
+    return _Collected(
+        assembly,
+        checked=tuple(name for part in parts for name in part.checked),
         absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
         absent_drivers=tuple(name for part in parts for name in part.absent_drivers),
-        steps=tuple(clock.steps),
+    )
+
+
+def _assembled(
+    request: BuildRequest, collected: _Collected, trial: Trial, steps: Sequence[Step]
+) -> Assembled:
+    assembly = collected.assembly
+    assembly.tree.add(LIBRARY_CACHE, trial.cache)
+    return Assembled(
+        tree=assembly.tree,
+        warnings=(*assembly.warnings, *trial.warnings, *crypttab_warnings(assembly.tree)),
+        absent_firmware=collected.absent_firmware,
+        absent_drivers=collected.absent_drivers,
+        steps=tuple(steps),
         own=request.stack is not None,
     )
 
@@ -351,53 +377,3 @@ def _collect_python(needs: Needs) -> _Part:
     names = tuple(module.name for module in modules.found)
     opened = tuple((python.OPENED[name], name) for name in names if name in python.OPENED)
     return _Part(entries, (), checked=names, opened=opened)
-
-
-def _check(assembly: Assembly, modules: list[str]) -> None:
-    """Run the loader and the interpreter inside a copy of the image; make ld.so's cache there."""
-    with TemporaryDirectory(prefix="initpy-check-") as folder:
-        root = Path(folder)
-        stage.write_out(assembly.tree, root)
-        assembly.tree.add("/etc/ld.so.cache", File(stage.library_cache(root)))
-        if not stage.may_change_root():
-            assembly.warnings.append(
-                "not checked by running it: neither root nor user namespaces (unshare) are to hand"
-            )
-            return
-        problems = stage.check_programs(root, _dynamic_programs(assembly.tree))
-        if problems:
-            raise IncompleteError(
-                Missing("library", problem, "a program", "") for problem in problems
-            )
-        if modules:
-            stage.check_imports(root, next(_interpreters(assembly.tree)), modules)
-
-
-def _dynamic_programs(tree: Tree) -> Iterator[tuple[str, str]]:
-    """(program, ELF interpreter) for each program that names one."""
-    for path, entry in tree.items():
-        if path.startswith(stage.UNSTAGED) or not isinstance(entry, File):
-            continue
-        if isinstance(entry.source, Path) and entry.mode & 0o111:
-            elf = read_elf(entry.source)
-            if elf is not None and elf.interpreter is not None and "/lib/" not in path:
-                yield path, elf.interpreter
-
-
-def _interpreters(tree: Tree) -> Iterator[str]:
-    return (path for path, _ in tree.items() if path.startswith("/usr/bin/python"))
-
-
-class _Clock:
-    """Tells progress and measures the steps."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.steps: list[Step] = []
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        self._progress(name)
-        started = time.monotonic()
-        yield
-        self.steps.append(Step(name, time.monotonic() - started))

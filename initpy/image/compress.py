@@ -33,7 +33,7 @@ METHODS = {
     "zstd": Method(
         ("zstd", "-q", "-c", "-T0"),
         range(1, 20),
-        ("-9", "--zstd=wlog=24,hlog=23,slog=5,mml=4,ovlog=8"),
+        ("-9", "--zstd=wlog=24,hlog=22,slog=5,mml=4"),
         share="-B",
     ),
     "gzip": Method(("gzip", "-n", "-c"), range(1, 10), ("-6",)),
@@ -44,11 +44,10 @@ METHODS = {
 }
 NONE = "none"
 
-# Shares of equal size, so that all processors are done at the same time, and whatever their
-# number is the same ones; the more there are, the less each knows of what
-# came before (ovlog=8: half of the window).
-SHARES = 4
-SMALLEST, LARGEST = 1 << 20, 32 << 20
+# Shares of equal size, so that two processors are done at the same time, and whatever their number
+# is the same ones. With more shares each knows less of what came before and has a table to fill.
+SHARES = 2
+SMALLEST, LARGEST = 1 << 20, 64 << 20
 
 
 class Sink(Protocol):

@@ -1,8 +1,9 @@
 """Write the finished image: whole or not at all, the same bytes each time."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from initpy.image.cpio import write_archive
 from initpy.image.order import arranged
 from initpy.image.place import FULL, Claim, NoSpaceError, claim
 from initpy.image.process import ToolError
-from initpy.image.tree import File, Tree
+from initpy.image.tree import Entry, File, Tree
 from initpy.image.uki import Uki, compose
 
 # Many small writes to a pipe cost more than the copying.
@@ -28,8 +29,12 @@ def write_content(
     level: int | None,
     mtime: int,
     early: bytes = b"",
+    late: Iterable[tuple[str, Entry]] = (),
 ) -> None:
-    """Write the tree as the new image of a claimed place, without putting it there."""
+    """Write the tree as the new image of a claimed place, without putting it there.
+
+    `late` are entries for its end that come up only while the others are being compressed.
+    """
     check_space(place, tree, compression)
     with explaining_full_disk(place):
         place.file.write(early)
@@ -44,7 +49,7 @@ def write_content(
                 waiting.clear()
 
         try:
-            write_archive(arranged(tree.items()), gather, mtime)
+            write_archive(chain(arranged(tree.items()), late), gather, mtime)
             sink.write(bytes(waiting))
         except BaseException:
             sink.abandon()
@@ -61,10 +66,11 @@ def write_unified(
     level: int | None,
     mtime: int,
     early: bytes = b"",
+    late: Iterable[tuple[str, Entry]] = (),
 ) -> None:
     """The same as a part of a unified kernel image; until then where only we can read it."""
     with TemporaryDirectory(prefix="initpy-uki-") as folder, claim(Path(folder, "initrd")) as part:
-        write_content(part, tree, compression, level, mtime, early)
+        write_content(part, tree, compression, level, mtime, early, late)
         data = compose(uki, part.temporary.read_bytes())
     with explaining_full_disk(place):
         place.file.write(data)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.image import process
-from initpy.image.imports import Import, named_imports
+from initpy.image.imports import Import, late_imports, named_imports
 from initpy.image.missing import Missing
 
 # The parts of initpy that run in the image, and those that never do.
@@ -86,7 +86,7 @@ def collect(interpreter: Interpreter, extra: Iterable[str]) -> Modules:
     """Import the runtime and the `extra` modules in the interpreter; what was loaded is needed."""
     package = _folder_of("initpy")
     runtime = runtime_modules(package)
-    named = [each for source in runtime.values() for each in named_imports(source)]
+    named = [each for source in runtime.values() for each in late_imports(source)]
     lines = [f"locate\tinitpy\t{package.parent}"]
     lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
     for name in sorted(set(extra)):
