@@ -1,6 +1,8 @@
 """Measure initpy against initramfs-tools and dracut: time of boots, sizes, builds, memory.
 
-Each contender makes its generic image for the same kernel. The images boot the
+Each contender makes its generic image for the same kernel, and one for a machine with
+ext4 on LVM on LUKS2 on RAID1 on virtio alone: the peers, who look at the machine that
+they run on, are told what they would find. The images boot the
 same disks on the same machine, one at a time and in turns, so that load on this
 host meets all alike.
 
@@ -51,10 +53,18 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.process import ToolError
 from initpy.lab import enginecost
-from initpy.lab.benchmark import Boot, Memory, clock, measure_memory, pairs, rounds
+from initpy.lab.benchmark import (
+    Boot,
+    Memory,
+    clock,
+    measure_memory,
+    own_images,
+    pairs,
+    rounds,
+)
 from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.contenders import INITPY, prepare_contenders
-from initpy.lab.courses import COURSES
+from initpy.lab.courses import COURSES, NESTED
 from initpy.lab.errors import LabError
 from initpy.lab.hardships import HARDSHIPS, Trial, trials
 from initpy.lab.kernels import lab_kernel
@@ -152,6 +162,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     bench = prepare([load_scenario(file) for file in files], images[0], say)
     time = clock(bench.accelerator, steady=arguments.steady)
     boots: list[Boot] = []
+    own: list[Boot] = []
     tried: list[Trial] = []
     memory: Memory | str | None = None
     complete = False
@@ -164,6 +175,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
             boots.append(boot)
             result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
             say(f"[{number}/{total}] {boot.course}, {boot.contender}: {result}")
+        for boot in own_images(contenders, bench, time) if NESTED in courses else ():
+            own.append(boot)
+            result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
+            say(f"{boot.course}, {boot.contender}'s image for it alone: {result}")
         for trial in trials(contenders, hard, bench, time):
             tried.append(trial)
             say(f"{trial.course}, {trial.contender}: {trial.outcome}")
@@ -179,6 +194,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
         tuple(boots),
         memory,
         tuple(tried),
+        tuple(own),
         judged=not arguments.steady,
     )
     return found, complete

@@ -91,6 +91,12 @@ def rounds(
             yield boot
 
 
+def own_images(contenders: Iterable[Contender], bench: Bench, time: Clock) -> Iterator[Boot]:
+    """One boot of each image for one machine, on the course that it is for."""
+    made = [replace(each, built=each.host) for each in contenders if each.host is not None]
+    yield from rounds(made, [NESTED], 1, bench, time)
+
+
 def pairs(
     contenders: Sequence[Contender], courses: Sequence[Course]
 ) -> list[tuple[Course, Contender, Scenario]]:

@@ -6,10 +6,15 @@ from typing import Any
 
 from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Built, Contender
-from initpy.lab.courses import Course
+from initpy.lab.courses import NESTED, Course
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
 from initpy.lab.hardships import HARDSHIPS, Trial
 
+# Left to themselves they look at the machine that they run on, whose root is none of the lab's.
+_OWN_IMAGES = """\
+(1) the peers are told what they would find: the drivers of initpy's image (MODULES=list,
+    --drivers), dracut also the layers (--hostonly --add). initramfs-tools' has no interpreter
+    in it: so much weigh the distribution's programs for these layers (docs/image.md, Size)."""
 _GAP = "  "
 _BAR = 24
 
@@ -26,6 +31,7 @@ class Comparison:
     boots: tuple[Boot, ...]
     memory: Memory | str | None
     trials: tuple[Trial, ...] = ()
+    own: tuple[Boot, ...] = ()  # with the images for one machine
     judged: bool = True  # whether the times are of the kind that the targets are about
 
 
@@ -61,6 +67,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
         ],
         "trials": [asdict(trial) for trial in found.trials],
         "boots": [asdict(boot) for boot in found.boots],
+        "boots_of_host_images": [asdict(boot) for boot in found.own],
         "memory": asdict(found.memory) if isinstance(found.memory, Memory) else None,
         "targets": [{**asdict(each), "met": each.met} for each in _targets(found)],
     }
@@ -92,12 +99,12 @@ def _table(found: Comparison) -> list[list[str]]:
     rows.append(["generic image", *(_size(each.built) for each in found.contenders)])
     rows.append(["  build of it", *(_build(each.built) for each in found.contenders)])
     if any(each.host for each in found.contenders):
-        # The peers look at the machine they run on, and at its root, which is none of the lab's.
         hosts = [each.host for each in found.contenders]
-        rows.append(
-            ["image for LVM on LUKS on RAID1", *(_size(each) if each else "-" for each in hosts)]
-        )
+        sizes = (_size(each) if each else "-" for each in hosts)
+        rows.append(["image for LVM on LUKS on RAID1 alone (1)", *sizes])
         rows.append(["  build of it", *(_build(each) if each else "" for each in hosts)])
+        boots = (_time_of(of(found.own, NESTED.key, each.name)) for each in found.contenders)
+        rows.append(["  a boot of it", *boots])
     if isinstance(found.memory, Memory):
         memory = found.memory
         cell = f"{memory.init / 1e6:.1f} + {memory.engine / 1e6:.1f} MB"
@@ -128,11 +135,18 @@ def _hardships(found: Comparison) -> list[list[str]]:
 
 def _time(found: Comparison, course: Course, contender: Contender) -> str:
     boots = of(found.boots, course.key, contender.name)
-    spread = spread_of(boot.guest for boot in boots)
     if contender.built is None:
         return "no image"
     if not boots:
         return "-" if contender.peer is not None and not contender.peer.layers else "not booted"
+    return _time_of(boots)
+
+
+def _time_of(boots: Sequence[Boot]) -> str:
+    """The median of some boots; nothing where there are none."""
+    spread = spread_of(boot.guest for boot in boots)
+    if not boots:
+        return ""
     if spread is None:
         return f"does not boot (0 of {len(boots)})"
     cell = f"{spread.middle:.2f} ({spread.least:.2f}-{spread.most:.2f})"
@@ -185,7 +199,9 @@ def _troubles(found: Comparison) -> Iterable[str]:
     for trial in found.trials:
         for remark in trial.remarks:
             yield f"{trial.contender}, {trial.course}: {remark}"
-    for boot in found.boots:
+    if any(each.host for each in found.contenders):
+        yield _OWN_IMAGES
+    for boot in (*found.boots, *found.own):
         if boot.trouble:
             yield f"{boot.contender}, {boot.course}: {boot.trouble}"
     if isinstance(found.memory, str):

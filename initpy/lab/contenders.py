@@ -4,11 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy import __version__
 from initpy.config.project import PROJECT
+from initpy.image.archive import read_archive
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.courses import NESTED
@@ -48,7 +49,7 @@ class Contender:
     peer: Peer | None
     built: Built | None
     trouble: str = ""
-    host: Built | None = None  # the image for one machine
+    host: Built | None = None  # the image for the machine of the nested course alone
 
 
 def prepare_contenders(
@@ -69,8 +70,40 @@ def prepare_contenders(
         progress("reading the kernel's modules once, so that no build pays for a cold cache")
         _read(path for path in kernel.modules.rglob("*") if path.is_file())
     contenders = [_ourselves(kernel, folder, fresh, progress)] if INITPY in names else []
-    contenders += [_peer(peer, systems[peer.name], kernel, fresh, progress) for peer in peers]
+    host = contenders[0].host if contenders else None
+    drivers = _drivers(host.image) if host else ()
+    for peer in peers:
+        system = systems[peer.name]
+        found = _peer(peer, system, kernel, fresh, progress)
+        if drivers and peer.own and not isinstance(system, str):
+            found = _for_one_machine(found, system, kernel, folder, drivers, progress)
+        contenders.append(found)
     return tuple(contenders)
+
+
+def _for_one_machine(
+    contender: Contender,
+    system: PeerSystem,
+    kernel: Kernel,
+    folder: Path,
+    drivers: Collection[str],
+    progress: Progress,
+) -> Contender:
+    """With the peer's image for the nested course alone, which has the drivers of ours."""
+    progress(f"building the image of {contender.name} for {NESTED.title} alone")
+    output = folder / f"{contender.name}-host.img"
+    try:
+        with locked("peers"):
+            host = _timed(lambda: system.make_image(kernel, output, drivers), output)
+    except ToolError as error:
+        return replace(contender, trouble=f"no image for one machine: {error}")
+    return replace(contender, host=host)
+
+
+def _drivers(image: Path) -> tuple[str, ...]:
+    """The kernel modules in an image, by name."""
+    paths = (Path(path) for path, _ in read_archive(image).items())
+    return tuple(sorted(path.stem for path in paths if path.suffix == ".ko"))
 
 
 def compression_of(image: Path) -> str:

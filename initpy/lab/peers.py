@@ -7,7 +7,7 @@ debootstrap itself is unpacked, not installed; only root can make and enter such
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +36,8 @@ class Peer:
     parameters: str = ""  # of the kernel command line, for any layers at all
     layers: bool = True  # whether it has been given the programs for arrays and volumes
     crypttab: str = ""  # a file of the image which names the encrypted volumes, if it needs one
+    # The same for one machine, which is none that it could look at: {modules} are the drivers.
+    own: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # files of the peer's system
 
 
@@ -52,11 +54,19 @@ BARE_INITRAMFS_TOOLS = Peer(
     # The default too; said here because the comparison stands on it (initramfs.conf(5)).
     settings={"/etc/initramfs-tools/conf.d/generic": "MODULES=most\n"},
 )
+# MODULES=list: what is in the file `modules`, and what the hooks take whatever the machine
+# (initramfs.conf(5)). MODULES=dep looks at /sys and the mounts of the machine that it runs on.
+_LISTED = f"""
+rm -rf /run/own && cp -a /etc/initramfs-tools /run/own && rm /run/own/conf.d/generic &&
+sed -i s/^MODULES=.*/MODULES=list/ /run/own/initramfs.conf &&
+printf '%s\\n' {{modules}} >/run/own/modules && exec mkinitramfs -d /run/own -o {_OUTPUT} {{kernel}}
+"""
 INITRAMFS_TOOLS = replace(
     BARE_INITRAMFS_TOOLS,
     name="initramfs-tools",
     packages=(*_BARE, "cryptsetup-initramfs", "lvm2", "mdadm"),
     layers=True,
+    own=("sh", "-c", _LISTED),
     crypttab="/cryptroot/crypttab",
 )
 DRACUT = Peer(
@@ -67,6 +77,12 @@ DRACUT = Peer(
         "zstd", "pigz", "udev", "e2fsprogs", "kmod",
     ),
     command=("dracut", "--quiet", "--force", "--no-hostonly", "--kver", "{kernel}", _OUTPUT),
+    # What it would find out from the mounts of the machine that it runs on is told (dracut(8)).
+    own=(
+        "dracut", "--quiet", "--force", "--hostonly", "--no-hostonly-default-device",
+        "--no-hostonly-cmdline", "--add", "crypt lvm mdraid", "--fscks", "e2fsck",
+        "--drivers", "{modules}", "--kver", "{kernel}", _OUTPUT,
+    ),
     prompt="Please enter passphrase for",
     # Without it dracut assembles only what the command line names (dracut.cmdline(7)).
     parameters="rd.auto=1",
@@ -83,9 +99,11 @@ class PeerSystem:
     version: str
     key: str  # what its image is made of: all packages, settings, the command, the kernel
 
-    def make_image(self, kernel: Kernel, output: Path) -> None:
-        """Make the generic image anew."""
-        words = [word.format(kernel=kernel.version) for word in self.peer.command]
+    def make_image(self, kernel: Kernel, output: Path, drivers: Iterable[str] = ()) -> None:
+        """Make the generic image anew, or the one for a machine with these drivers."""
+        names = " ".join(drivers)
+        command = self.peer.own if names else self.peer.command
+        words = [word.format(kernel=kernel.version, modules=names) for word in command]
         run(_inside(self.root, words), hint=f"rm -r {self.root} makes the system anew")
         shutil.move(self.root / _OUTPUT.lstrip("/"), output)
 

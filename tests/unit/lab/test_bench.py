@@ -133,6 +133,13 @@ def test_a_peer_that_only_root_could_make_says_so(monkeypatch: pytest.MonkeyPatc
         peer_system(DRACUT, kernel, lambda _: None)
 
 
+def test_peers_are_given_the_drivers_of_the_machine_that_they_cannot_look_at() -> None:
+    for peer, words in ((INITRAMFS_TOOLS, "MODULES=list"), (DRACUT, "--hostonly")):
+        command = " ".join(peer.own).format(kernel="6.1", modules="ext4 raid1")
+        assert words in command and "ext4 raid1" in command and "6.1" in command
+    assert not BARE_INITRAMFS_TOOLS.own  # it has no programs for the layers
+
+
 # Figures
 
 
