@@ -195,8 +195,9 @@ def _as_json(path: Path) -> tuple[str, File]:
 
 
 def _late(trial: Future[Trial]) -> Iterator[tuple[str, Entry]]:
-    """The file that a trial makes, once it is done."""
-    yield LIBRARY_CACHE, trial.result().cache
+    """The file that a trial makes, once it is done. A failed one is no failure of the writing."""
+    if trial.exception() is None:
+        yield LIBRARY_CACHE, trial.result().cache
 
 
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:

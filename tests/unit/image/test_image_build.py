@@ -1,5 +1,7 @@
 """Whole builds, without a kernel of this machine and without a virtual machine."""
 
+import errno
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +77,22 @@ def test_everything_missing_is_listed_and_the_old_image_stays(
     }
     assert {item.wanted_by for item in caught.value.missing} == {"jobs/mine.toml"}
     assert request_without_python.output.read_bytes() == b"old"
+
+
+def test_a_trial_that_fails_while_the_image_is_written_leaves_the_old_one(
+    request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(root: Path) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root))
+
+    request_without_python.output.write_bytes(b"old")
+    monkeypatch.setattr(stage, "library_cache", full)
+    # It is the temporary folder that is full, not the image's: NoSpaceError would tell of that.
+    with pytest.raises(OSError, match="initpy-check-") as caught:
+        build(request_without_python)
+    assert caught.type is OSError
+    assert request_without_python.output.read_bytes() == b"old"
+    assert not list(request_without_python.output.parent.glob("*.new*"))
 
 
 def test_tools_of_the_build_itself_are_listed_with_the_rest(
