@@ -52,6 +52,15 @@ mute() {
     kill -9 $$
 }
 
+# fsck(8): 1 is corrected, and 2 more that the machine should be restarted.
+restart() {
+    say "may ask for a restart"
+    /lab-tools/PROGRAM "$@"
+    status=$?
+    [ "$status" != 1 ] || status=3
+    exit "$status"
+}
+
 # mdadm starts an array of another host by writing to its array_state (Incremental.c); all else it
 # does by ioctl. Where it cannot write there, it has taken the member in, and no more.
 unfinished() {

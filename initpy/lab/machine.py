@@ -92,14 +92,15 @@ class MachineSpec:
     # On virtio: the kernel has one console of a driver (admin-guide/serial-console.rst).
     second: bool = False
     network: Network = field(default_factory=Network)
+    restarts: bool = False  # a restart is not its end
     extra: tuple[str, ...] = field(default=())
 
     def command(self, folder: Path) -> list[str]:
         """QEMU's command line; `folder` holds the machine's sockets and the lab channel."""
         words = [
             QEMU, *self.accelerator, "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot", "-smp", str(self.processors), "-m", str(self.memory),
-            *self._start(), "-device", "virtio-rng-pci",
+            *(() if self.restarts else ("-no-reboot",)), "-smp", str(self.processors),
+            "-m", str(self.memory), *self._start(), "-device", "virtio-rng-pci",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-serial", f"file:{folder / 'channel'}",
             "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",

@@ -215,6 +215,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         drives=tuple(drives),
         agent=AGENT_PATH in files,
         second=scenario.second,
+        restarts=scenario.restarts,
         accelerator=bench.accelerator,
         network=network_of(scenario),
     )

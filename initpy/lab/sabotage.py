@@ -53,7 +53,7 @@ def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
 
 def _function(tool: Tool) -> str:
     """What the script calls; a tool that still does its work needs the arguments."""
-    works = tool.way in (Way.MUTE, Way.UNFINISHED)
+    works = tool.way in (Way.MUTE, Way.UNFINISHED, Way.RESTART)
     return f'{tool.way.value} "$@"' if works else tool.way.value
 
 

@@ -65,6 +65,7 @@ class Way(StrEnum):
     HANGS = "hangs"  # for ever, deaf to SIGTERM
     KILLED = "killed"  # having done nothing
     MUTE = "mute"  # it does its work, and is killed before it has said so
+    RESTART = "restart"  # it does its work, and asks for a restart if that was a correction (fsck)
     UNFINISHED = "unfinished"  # mdadm is killed once it has taken in a member of another host's
 
 
@@ -273,6 +274,7 @@ class Scenario:
     uefi: bool = False
     nics: tuple[Nic, ...] = ()
     servers: tuple[Server, ...] = ()
+    restarts: bool = False  # after a restart it goes on, with the disks as they are then
 
     @property
     def name(self) -> str:

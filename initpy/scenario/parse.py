@@ -58,6 +58,7 @@ def load_scenario(path: Path) -> Scenario:
     memory = int(machine.number("memory", 1024))
     cmdline = machine.string("cmdline", "")
     second = machine.boolean("second-console", False)
+    restarts = machine.boolean("restarts", False)
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
     machine.end()
     disks = _disks(top)
@@ -100,7 +101,7 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers,
+        chance, uefi, nics, servers, restarts,
     )  # fmt: skip
 
 

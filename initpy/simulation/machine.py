@@ -20,6 +20,7 @@ RESTART_SECONDS = 0.8
 SILENCE_SECONDS = 60.0  # after which PID 1 ends an engine that does not answer
 CARD_SECONDS = 1.5  # until network cards have their drivers: what may be disks comes first
 REAL_INIT_SECONDS = 0.3
+RESTARTED = "guest-reset"  # QEMU's word
 
 
 class Machine:
@@ -34,7 +35,9 @@ class Machine:
         crash_after: int | None,
         crash_loses: bool,
         watch: Callable[[Step, Boot], None] | None,
+        before: Sequence[Step] = (),
     ) -> None:
+        """`before`: the steps of the boots before this one."""
         self.world = world
         self.prepared = prepared
         self.jobs = jobs
@@ -43,9 +46,9 @@ class Machine:
         self.slots = Slots(world, self.udev)
         if world.network is not None:
             world.network.slots = self.slots
-        self.steps: list[Step] = []
+        self.steps: list[Step] = [*before]
         self.engine: Engine | None = None
-        self.lives = 0
+        self.lives = before[-1].engine + 1 if before else 0
         self.deaths = 0  # of the engine that no scenario asked for
         self.mounting: set[str] = set()  # jobs whose runs are mounts
         self.ended: str | None = None  # how the machine ended: QEMU's words
@@ -147,7 +150,7 @@ class Machine:
 
     def end(self, how: str) -> None:
         """The machine restarts or is switched off."""
-        self.ended = {"reboot": "guest-reset", "halt": "halted"}.get(how, "guest-shutdown")
+        self.ended = {"reboot": RESTARTED, "halt": "halted"}.get(how, "guest-shutdown")
         if how == "halt":
             now = self.world.now
             self.world.terminals.kernel(f"[{now:12.6f}] reboot: System halted\n")

@@ -31,6 +31,10 @@ class Stage:
         self._commands: list[str] = []  # what was typed in shells
         self._answering = ""  # the prompt that somebody is about to answer again
 
+    def go_on(self, machine: Machine) -> None:
+        """The machine has been restarted."""
+        self._machine, self._seen, self._due = machine, -1, None
+
     def look(self) -> None:
         """Let people and faults act on what there is to see now."""
         world = self._machine.world

@@ -6,12 +6,12 @@ from initpy.core.boot import Boot
 from initpy.core.definitions import JobDefinition
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import reached
-from initpy.simulation.machine import Machine
+from initpy.simulation.machine import RESTARTED, Machine
 from initpy.simulation.mischief import Chance, Mischief
 from initpy.simulation.people import Stage
 from initpy.simulation.prepared import prepare, with_jobs
 from initpy.simulation.record import Simulated, Step
-from initpy.simulation.world import ENGINE_SECONDS, World
+from initpy.simulation.world import ENGINE_SECONDS, World, started_again
 
 SETTLING = 3.0  # seconds that a machine in the expected state is watched for what must never appear
 NONE = Mischief()
@@ -44,6 +44,29 @@ def simulate(
         world, prepared, with_jobs(prepared, jobs), chance, crash_after, crash_loses, watch
     )
     stage = Stage(machine)
+    _play(machine, stage)
+    while machine.ended == RESTARTED and scenario.restarts:
+        world = started_again(world)
+        machine = Machine(
+            world, prepared, machine.jobs, chance, None, crash_loses, watch, machine.steps
+        )
+        stage.go_on(machine)
+        _play(machine, stage)
+    return Simulated(
+        scenario,
+        world.now,
+        machine.steps,
+        world,
+        machine.handed_over,
+        machine.ended,
+        stage.director.undone,
+        tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
+    )
+
+
+def _play(machine: Machine, stage: Stage) -> None:
+    """From power-on to the machine's end, what was expected, or the end of its time."""
+    world, scenario = machine.world, machine.world.scenario
     machine.power_on()
     limit = scenario.expect.within
     agenda = world.agenda
@@ -67,13 +90,3 @@ def simulate(
             )
             if settled is None and reached(scenario.expect, seen.observation()):
                 settled = agenda.now
-    return Simulated(
-        scenario,
-        agenda.now,
-        machine.steps,
-        world,
-        machine.handed_over,
-        machine.ended,
-        stage.director.undone,
-        tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
-    )

@@ -4,7 +4,8 @@ from initpy.scenario.model import Scenario, Way
 from initpy.simulation.world import World
 
 SAID = {Way.FAILS: "fails", Way.HANGS: "hangs", Way.KILLED: "is killed",
-        Way.MUTE: "is killed at its end", Way.UNFINISHED: "is killed half-way"}  # fmt: skip
+        Way.MUTE: "is killed at its end", Way.UNFINISHED: "is killed half-way",
+        Way.RESTART: "may ask for a restart"}  # fmt: skip
 
 
 class Sabotage:

@@ -109,6 +109,8 @@ def start(
     if way in (Way.MUTE, Way.UNFINISHED):
         ends = _half_way if way is Way.UNFINISHED else _at_its_end
         return Process(world, ends(world, work, call), ended)
+    if way is Way.RESTART:
+        return Process(world, _restarting(work), ended, progressed=progressed)
     if world.chance.seeded and (way := world.chance.of_tool(job)) is not None:
         return _misbehaving(world, way, work, ended)
     return Process(world, work, ended, progressed=progressed)
@@ -156,6 +158,12 @@ def _hang() -> Work:
 def _at_its_end(world: World, work: Work, call: Call) -> Work:
     yield from work
     return Answer(KILLED)
+
+
+def _restarting(work: Work) -> Work:
+    """fsck(8): what has corrected something (1) may want a restart (2)."""
+    answer = yield from work
+    return answer._replace(status=3) if answer is not None and answer.status == 1 else answer
 
 
 def _half_way(world: World, work: Work, call: Call) -> Work:

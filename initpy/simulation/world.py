@@ -236,3 +236,14 @@ class World:
         last = len(array.on) - 1
         # mdadm had failed and removed the last one: the others have been written to since.
         return Superblock(1) if slot == last else Superblock(3, frozenset((last,)))
+
+
+def started_again(world: World) -> World:
+    """The machine is restarted: what is on its disks and on its consoles is still there."""
+    fresh = World(world.scenario, world.disks, world.chance, world.quiet, world.without)
+    fresh.agenda.now = world.now
+    fresh.terminals = world.terminals
+    fresh.terminals.hang_up()
+    fresh.superblocks, fresh.repaired = world.superblocks, world.repaired
+    fresh.unsupported = world.unsupported
+    return fresh

@@ -71,7 +71,10 @@ def test_an_agent_comes_along_when_there_are_orders_for_it(tmp_path: Path) -> No
         ('[[fault]]\nat = 1\ndo = "storm"\n', "'storm': expected storm with one of a"),
         ('[[fault]]\nat = 1\ndo = "kill-udevd a"\n', "expected just kill-udevd"),
         ('[[fault]]\nat = 1\ndo = "sing"\n', "'sing': expected one of plug, unplug"),
-        ('[[tool]]\nprogram = "lvm"\n', "expected one of `fails`, `hangs`, `killed`, `mute`"),
+        (
+            '[[tool]]\nprogram = "lvm"\n',
+            "expected one of `fails`, `hangs`, `killed`, `mute`, `restart`",
+        ),
         ('[[tool]]\nprogram = "lvm"\nfails = 0\n', "0: expected how many times, 1 or more"),
     ],
 )
