@@ -16,6 +16,10 @@ INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 MOVED = ("/dev", "/proc", "/sys", "/run")
 LINK_LIMIT = 40  # as in path_resolution(7)
 KILL_SECONDS = 5.0
+# udevd, told to end, waits for its workers, which finish the device that they are at: see
+# manager_exit() in systemd's udevd.c; workers block SIGTERM. Only then are the programs of its
+# rules told: what `mdadm --detail --export` says of an array is kept for the real system.
+UDEVD_SECONDS = 2.0
 
 
 class NoInitError(Exception):
@@ -61,12 +65,17 @@ def resolve(root: str, path: str) -> str:
 def end_processes(*children: int) -> list[str]:
     """Terminate, then kill, every process but ours, kernel threads and storage daemons ("@…").
 
-    `children` are told first, together. Returns the names of what would not go.
+    `children` are told first, together, and are waited for a moment: what they have begun is
+    finished. Returns the names of what would not go.
     """
     left: dict[int, str] = {}
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in children:
             _signal(pid, number)
+        limit = time.monotonic() + UDEVD_SECONDS
+        while any(pid > 0 and _is_there(pid) for pid in children) and time.monotonic() < limit:
+            _reap()
+            time.sleep(0.01)
         limit = time.monotonic() + KILL_SECONDS
         told: set[int] = set()
         left = _others()

@@ -185,3 +185,35 @@ def test_every_process_ends_but_the_daemons_of_the_roots_storage() -> None:
     if done.returncode and "Operation not permitted" in done.stderr:
         pytest.skip("no namespaces here")
     assert "RESULT [] True True" in done.stdout, done.stderr
+
+
+UDEVD = """
+import os, subprocess, sys, time
+from initpy.runtime import handover
+# A daemon whose worker is at a program of a rule: it ends when that has said what it had to say.
+script = '''
+    (trap : TERM; sleep 0.5 && touch %s) & worker=$!
+    trap 'until wait $worker; do :; done; exit' TERM
+    echo
+    wait
+'''
+daemon = subprocess.Popen(["/bin/bash", "-c", script % sys.argv[1]], stdout=subprocess.PIPE)
+daemon.stdout.readline()
+time.sleep(0.1)
+print("RESULT", handover.end_processes(daemon.pid))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a process namespace")
+def test_what_udevd_has_begun_is_finished(tmp_path: Path) -> None:
+    """R21: the programs of its rules are not ended beneath it."""
+    command = ["unshare", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child"]
+    said = tmp_path / "said"
+    done = subprocess.run(
+        [*command, sys.executable, "-c", UDEVD, str(said)],
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    if done.returncode and "Operation not permitted" in done.stderr:
+        pytest.skip("no namespaces here")
+    assert "RESULT []" in done.stdout, done.stderr
+    assert said.exists()
