@@ -83,7 +83,9 @@ def never_failed_before_the_time(case: Case) -> Found:
         unheld = case.unheld("", Span(begun, time))
         if settings.root_wait is None or unheld < settings.root_wait - SLACK:
             yield time, f"{failure.reason} after {unheld:.1f} s of {settings.root_wait} s"
-        ends = [span.end for span in case.people_spans(engine=engine) if span.end <= time]
+        spans = case.people_spans(engine=engine)
+        # What comes at the same time comes after it.
+        ends = [span.end for span in spans if span.start < time and span.end <= time]
         if ends and time - max(ends) < settings.grace - SLACK:
             yield time, f"{failure.reason}, {time - max(ends):.1f} s after the last hold"
 
