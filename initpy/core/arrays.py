@@ -190,13 +190,28 @@ def missing(array: Device) -> int:
     return _number(array.properties.get("md/degraded", "")) or 0
 
 
+def _too_late_for(state: State, array: Device) -> list[str]:
+    """The members that came after the array was started, and were refused."""
+    uuids = {each.properties.get("ID_FS_UUID", "") for each in state.devices.slaves(array.name)}
+    return sorted(
+        each.name
+        for each in state.devices
+        if each.properties.get("ID_FS_UUID") in uuids
+        and each.name not in array.slaves
+        and any(
+            _offered(job) and job.state is JobState.FAILED
+            for job in state.by_subject.get(each.name, ())
+        )
+    )
+
+
 def line(state: State, array: Device) -> str:
     """One line for the real system: `md127 level=raid1 members=1/2 late=vdb uuid=… name=…`."""
     whole, lost = total(array) or 0, missing(array)
     words = [array.name, f"level={level(array)}", f"members={whole - lost}/{whole}"]
     if empty := missing_slots(array):
         words.append("missing=" + ",".join(map(str, empty)))
-    if late := sorted(each.name for each in state.devices if running_without(state, each) is array):
+    if late := _too_late_for(state, array):
         words.append("late=" + ",".join(late))
     for key, name in (("MD_UUID", "uuid"), ("MD_NAME", "name")):
         if key in array.properties:

@@ -192,7 +192,7 @@ class _Explainer:
             if instance.key == state.asking:
                 parts.append("the prompt is up")
             elif instance.key in state.prompts:
-                parts.append("asked for after the others")
+                parts.append("asked for after the others (an empty line at a prompt goes on)")
             if not state.settings.volumes:
                 parts.append("a candidate, since no volume was named")
         if instance.definition.strategy is Strategy.CHECK:

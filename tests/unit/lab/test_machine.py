@@ -1,5 +1,6 @@
 """QEMU's command line follows from the specification."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.lab.machine import Drive, MachineSpec
@@ -25,3 +26,4 @@ def test_the_controller_of_a_disk_that_arrives_later_is_there_from_the_start() -
 
 def test_a_reset_ends_the_machine() -> None:
     assert "-no-reboot" in SPEC.command(Path("/f"))
+    assert "-no-reboot" not in replace(SPEC, restarts=True).command(Path("/f"))
