@@ -86,7 +86,7 @@ def compare(scenario: Scenario, outcome: Outcome, journal: Sequence[Record]) -> 
         found.append(f"outcome: {outcome.value}, simulated {simulated.outcome.value}")
     if journal:
         copies = {each.name: each.copy_of for each in scenario.disks if each.copy_of}
-        found += disagreements(course(journal, copies), course(simulated.journal(), copies))
+        found += disagreements(course(journal, copies), course(simulated.last_journal(), copies))
     return tuple(found)
 
 

@@ -34,6 +34,7 @@ class Simulated:
     end: str | None  # how the machine ended, in QEMU's words
     undone: tuple[str, ...] = ()  # what people and faults were still to do
     acts: tuple[tuple[float, str], ...] = ()  # what people and faults did, and when
+    before: int = 0  # so many of the steps were those of boots before a restart
     _facts: dict[str, str] | None = field(default=None, repr=False)
     _reasons: tuple[str, ...] | None = field(default=None, repr=False)
 
@@ -92,11 +93,15 @@ class Simulated:
 
     def journal(self) -> list[dict[str, Any]]:
         """The lines that the runtime's journal would have."""
-        return list(self._lines())
+        return list(self._lines(0))
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def last_journal(self) -> list[dict[str, Any]]:
+        """The same of the last boot alone: a restart leaves nothing of a real one's."""
+        return list(self._lines(self.before))
+
+    def _lines(self, first: int) -> Iterator[dict[str, Any]]:
         engine = -1
-        for step in self.steps:
+        for step in self.steps[first:]:
             at = round(step.time, 6)
             if step.engine != engine:
                 engine = step.engine

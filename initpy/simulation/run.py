@@ -45,8 +45,9 @@ def simulate(
     )
     stage = Stage(machine)
     _play(machine, stage)
+    before = 0
     while machine.ended == RESTARTED and scenario.restarts:
-        world = started_again(world)
+        world, before = started_again(world), len(machine.steps)
         machine = Machine(
             world, prepared, machine.jobs, chance, None, crash_loses, watch, machine.steps
         )
@@ -61,6 +62,7 @@ def simulate(
         machine.ended,
         stage.director.undone,
         tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
+        before,
     )
 
 
