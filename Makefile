@@ -70,6 +70,7 @@ uninstall:
 	rm -f "$(DESTDIR)/etc/kernel/postinst.d/initpy" "$(DESTDIR)/etc/kernel/postrm.d/initpy" \
 	    "$(DESTDIR)/etc/kernel/header_postinst.d/initpy" \
 	    "$(DESTDIR)/usr/lib/kernel/install.d/50-initpy.install" \
+	    "$(DESTDIR)/usr/lib/kernel/install.d/59-initpy.install" \
 	    "$(DESTDIR)/usr/lib/kernel/install.d/86-initpy.install"
 
 clean:

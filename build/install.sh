@@ -28,6 +28,7 @@ put build/debian/postinst 0755 /etc/kernel/postinst.d/initpy
 put build/debian/postrm 0755 /etc/kernel/postrm.d/initpy
 put build/debian/header_postinst 0755 /etc/kernel/header_postinst.d/initpy
 # Where distributions have theirs, whatever the prefix is: kernel-install looks nowhere else.
-put build/kernel-install/50-initpy.install 0755 /usr/lib/kernel/install.d/50-initpy.install
-put build/kernel-install/50-initpy.install 0755 /usr/lib/kernel/install.d/86-initpy.install
+for name in 50-initpy 59-initpy 86-initpy; do
+    put build/kernel-install/50-initpy.install 0755 "/usr/lib/kernel/install.d/$name.install"
+done
 echo "initpy is in $destdir$command; its hooks are in $destdir/etc/kernel and $destdir/usr/lib/kernel"

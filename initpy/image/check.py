@@ -15,6 +15,7 @@ from initpy.image.layers import Stack
 from initpy.image.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.proof import Proof, Row, Verdict, without_doubles
 from initpy.image.userland import IMAGE, Userland
+from initpy.image.volumes import Volumes
 
 MODULES = Path("/lib/modules")
 
@@ -44,10 +45,13 @@ def prove(
         rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
     rows.extend(_tables(image, known))
     made = [*userland.rows(stack)]
+    volumes = Volumes(archive, stack, userland.programs)
     for layer in stack.layers:
-        rows.extend(drivers.rows(layer))
         title = f"{layer.name} ({layer.kind.value})"
-        rows.extend(row for row in made if row.layer == title)
+        found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
+        rows.extend(volumes.judged(layer, found))
+        if userland.ours:
+            rows.extend(volumes.rows(layer))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_doubles(rows))

@@ -14,6 +14,8 @@ from typing import Any
 from initpy.config.errors import InputError
 
 FORMAT = 1
+# The fact of a layer that a key file is on: the name of the volume which it opens.
+KEY = "key"
 
 
 class Kind(StrEnum):
@@ -92,6 +94,7 @@ class Stack:
     layers: tuple[Layer, ...]
     in_use: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    cmdline: str = ""  # of the running kernel, where this root is what it booted
 
     def layer(self, identity: str) -> Layer:
         """The layer of this identity. Raises KeyError."""
@@ -160,6 +163,7 @@ def _stack(content: dict[str, Any]) -> Stack:
         layers=tuple(_layer(each) for each in content["layers"]),
         in_use=_texts(content.get("in_use", ())),
         unknown=_texts(content.get("unknown", ())),
+        cmdline=_text(content.get("cmdline", "")),
     )
 
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
 from initpy.config.fstab import parse_fstab
+from initpy.config.settings import read_settings
 from initpy.core.settings import PROPERTY, DeviceSpec, Naming
 from initpy.image import buses, network
 from initpy.image.blocks import CLASS, Blocks
-from initpy.image.layers import Ask, Kind, Layer, Stack, combined
+from initpy.image.layers import KEY, Ask, Kind, Layer, Stack, combined
 from initpy.image.system import Running, System
 
 __all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
@@ -61,7 +62,11 @@ class _Description:
         self._mounted_at = folder
         self._base = folder.rstrip("/")
         crypttab = system.text(f"{self._base}/etc/crypttab") or ""
-        self._volumes, _ = parse_crypttab("/etc/crypttab", crypttab)
+        # Another system's root was not booted with this command line.
+        booted = self._base == "" and self._is_folder()
+        self._cmdline = (system.text("/proc/cmdline") or "").strip() if booted else ""
+        named, _ = parse_crypttab("/etc/crypttab", crypttab)
+        self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
         self._attached = tuple(_attached(crypttab))
         self._blocks = Blocks(system, {})
         self._blocks = Blocks(system, dict(self._headers()))  # which takes devices' names
@@ -74,6 +79,7 @@ class _Description:
             layers.extend(found)
         for file in self._blocks.files:  # grows where a file lies on another loop device
             layers.extend(self._file(file))
+        layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
         return Stack(
@@ -84,6 +90,7 @@ class _Description:
             layers=combined(pruned),
             in_use=_in_use(self._system.text("/proc/modules") or ""),
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
+            cmdline=self._cmdline,
         )
 
     def _headers(self) -> Iterator[tuple[str, str]]:
@@ -93,6 +100,23 @@ class _Description:
                 yield volume.name, volume.header.path
             elif volume.header is not None and volume.header.device and not volume.header.path:
                 yield volume.name, f"/dev/{self._device(volume.header.device)}"
+
+    def _keys(self, names: set[str]) -> Iterator[Layer]:
+        """What the key files of these volumes are on, as far as it is there now."""
+        for volume in self._volumes:
+            key = volume.key
+            if volume.name not in names or key is None or key.device is None:
+                continue
+            if (name := self._device(key.device)) is None:
+                continue
+            try:
+                on = self._on_device(name, "", "") if key.path else self._blocks.down(name)
+                top, *rest = on
+            except StackError:
+                continue
+            identity = f"key:{volume.name}" if key.path else top.identity
+            yield replace(top, identity=identity, facts=(*top.facts, (KEY, volume.name)))
+            yield from rest
 
     def _is_folder(self) -> bool:
         return self._root.startswith("/") and not self._root.startswith("/dev/")
@@ -210,7 +234,7 @@ class _Description:
             on=tuple(f"block:{member}" for member in members),
             asks=tuple(asks),
             facts=tuple((name, value) for name, value in facts if value),
-            properties=(("INITPY_ROLE", "root"),) if point == "/" else (("INITPY_MOUNT", point),),
+            properties=_role(point),
         )
 
     def _siblings(self, name: str) -> Iterator[str]:
@@ -293,6 +317,13 @@ class _Description:
         # it is what counts, and comes last.
         unheld = [each for each in found if not self._system.names(f"{CLASS}/{each}/holders")]
         return next(iter(unheld or found), None)
+
+
+def _role(point: str) -> tuple[tuple[str, str], ...]:
+    """How the engine marks what it mounts for the real system (core/roles.py)."""
+    if point == "/":
+        return (("INITPY_ROLE", "root"),)
+    return (("INITPY_MOUNT", point),) if point else ()
 
 
 def _mounts(text: str) -> tuple[Mount, ...]:

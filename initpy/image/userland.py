@@ -14,7 +14,7 @@ from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job
 from initpy.core.definitions import JobDefinition
 from initpy.image.archive import Archive
 from initpy.image.imageprograms import ImagePrograms
-from initpy.image.layers import Kind, Layer, Stack
+from initpy.image.layers import KEY, Kind, Layer, Stack
 from initpy.image.proof import Row, Verdict
 from initpy.image.recipe import project_folder
 from initpy.image.tree import File
@@ -42,6 +42,8 @@ class Userland:
         """For each layer that something other than the kernel itself must set up."""
         yield from self.unusable
         for layer in stack.layers:
+            if layer.fact(KEY) and layer.kind is Kind.FILESYSTEM:
+                continue  # the engine itself mounts it for a moment
             for below in layer.on:
                 found = stack.layer(below)
                 if _needs_a_job(found, layer):

@@ -125,7 +125,7 @@ def test_make_install_and_uninstall(tmp_path: Path) -> None:
         files = [path for path in tmp_path.rglob("*") if not path.is_dir()]
         if target == "install":
             hooks = [path for path in files if "@" in path.name or "/opt/x" not in str(path)]
-            assert len(hooks) == 5
+            assert len(hooks) == 6
             assert all("'/opt/x/bin/initpy'" in path.read_text() for path in hooks)
     assert files == []
 

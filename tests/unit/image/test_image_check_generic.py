@@ -6,6 +6,7 @@ The stacks were recorded in virtual machines, see tests/record_stacks.py.
 import json
 import platform
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from initpy.image.stack import describe
 from initpy.image.system import Recorded
 from initpy.image.tree import File, Tree
 from initpy.lab.kernels import Kernel, lab_kernel
+from initpy.scenario.parse import load_scenario
 
 STACKS = sorted((Path(__file__).parent / "stacks").glob("*.json"))
 
@@ -89,10 +91,13 @@ def bad(found: Proof) -> set[str]:
 def test_the_generic_image_boots_what_was_recorded_as_booting(
     path: Path, image: Archive, kernel: Kernel
 ) -> None:
-    """These machines did boot, from an image like this one."""
+    """These machines did boot, from an image like this one with the scenario's files."""
     stack = recorded(path.stem)
     assert stack.unknown == ()
-    found = proof(image, stack, kernel)
+    scenario = load_scenario(PROJECT / f"tests/scenarios/{path.stem}.toml")
+    entries = {name: File(text.encode()) for name, text in scenario.files}
+    whole = Archive(image.path, 0, entries={**image.entries, **entries})
+    found = proof(whole, replace(stack, cmdline=scenario.cmdline), kernel)
     assert bad(found) == set()
     assert found.certain
 
