@@ -80,19 +80,20 @@ class Claim:
         """
         notes: list[str] = []
         self.file.flush()
-        try:
+        # On vfat it is decided where it is mounted who may read; it says so, or just does nothing.
+        with contextlib.suppress(PermissionError):
             os.fchmod(self.file.fileno(), mode)
-        except PermissionError:  # vfat: who may read is decided where it is mounted
-            if not mode & 0o044 and os.fstat(self.file.fileno()).st_mode & 0o044:
-                notes.append(
-                    f"{self.output} holds what only root may read, but everyone can read it: "
-                    "mount its file system with umask=0077"
-                )
+        if not mode & 0o044 and os.fstat(self.file.fileno()).st_mode & 0o044:
+            notes.append(
+                f"{self.output} holds what only root may read, but everyone can read it: "
+                "mount its file system with umask=0077"
+            )
         os.fsync(self.file.fileno())
         if keep and self._differs():
             notes += self._replace_and_keep(keep)
         else:
             self.temporary.replace(self.output)
+        os.fsync(self.file.fileno())  # again: see _renamed
         for path in previous(self.output)[keep:]:
             path.unlink(missing_ok=True)
         _sync_folder(self.output.parent)
@@ -110,7 +111,7 @@ class Claim:
         names = _previous_names(self.output, keep)
         for older, newer in reversed([*zip(names[1:], names, strict=False)]):
             if newer.exists():
-                newer.replace(older)
+                _renamed(newer, older)
         latest = names[0]
         latest.unlink(missing_ok=True)  # with `keep` 1, the rotation's last
         try:
@@ -131,7 +132,10 @@ class Claim:
             except OSError as error:
                 self.temporary.replace(self.output)
                 return [f"{self.output}: the previous image was not kept ({error.strerror})"]
-            self.temporary.replace(latest)
+            # The new one first: until then the disk has the old one at that name, whole.
+            os.fsync(self.file.fileno())
+            os.fsync(old.fileno())
+            _renamed(self.temporary, latest)
             return []
 
 
@@ -262,6 +266,20 @@ def _lies_at(handle: int, path: Path) -> bool:
 def _previous_names(output: Path, keep: int) -> list[Path]:
     numbers = ["", *(f".{number}" for number in range(2, keep + 1))]
     return [output.with_name(f"{output.name}{PREVIOUS}{number}") for number in numbers]
+
+
+def _renamed(path: Path, new: Path) -> None:
+    """Rename a file so that it lasts, with its content.
+
+    vfat has length and place of a file in its folder, and a new name has none at first: they get
+    to the disk with the file (fs/fat/namei_vfat.c), not with the folder.
+    """
+    path.replace(new)
+    handle = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,69 @@
+"""Images are installed on a real vfat, an EFI system partition: the lab's kernel has one (R29).
+
+No links, no modes, renames that exchange: what a desk with another file system cannot show.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from initpy.config.project import PROJECT
+from initpy.image.build import BuildRequest, build
+from initpy.lab.kernels import lab_kernel
+from initpy.lab.machine import Machine, MachineSpec, machine_folder
+
+INIT = b"""#!/bin/sh
+export PATH=/usr/sbin:/usr/bin
+/bin/busybox mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tmpfs tmpfs /run
+modprobe -a loop vfat nls_ascii nls_cp437 nls_iso8859-1
+python3.11 /vfat_target.py
+poweroff -f
+"""
+JOB = """
+summary = "what the script imports"
+[image]
+python = [
+    "ctypes", "dataclasses", "enum", "fcntl", "filecmp", "pathlib", "shlex", "shutil", "struct",
+    "subprocess", "tempfile",
+]
+programs = ["/usr/sbin/mkfs.vfat", "busybox", "kmod", "modprobe"]
+modules = ["loop", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859-1"]
+"""
+SECONDS = 600  # on a machine that has much else to do
+
+
+@pytest.mark.boot
+def test_an_installation_keeps_its_promises_on_vfat(tmp_path: Path) -> None:
+    kernel = lab_kernel()
+    (tmp_path / "vfat.toml").write_text(JOB)
+    shutil.copy(Path(__file__).with_name("vfat_target.py"), tmp_path)
+    request = BuildRequest(
+        kernel=kernel.version,
+        modules=kernel.modules,
+        output=tmp_path / "image",
+        jobs=(PROJECT / "jobs/system.toml", tmp_path / "vfat.toml"),
+        files=(
+            (tmp_path / "vfat_target.py", "/vfat_target.py"),
+            # What images leave out.
+            (PROJECT / "initpy/image", "/usr/lib/python3.11/initpy/image"),
+        ),
+        init=INIT,
+        level=1,
+    )
+    build(request)
+    with machine_folder() as folder:
+        cmdline = "console=ttyS0 loglevel=4 panic=-1"
+        spec = MachineSpec(kernel.image, request.output, cmdline)
+        deadline = time.monotonic() + SECONDS
+        with Machine(spec, folder) as machine:
+            while machine.listen(0.5) is not None:
+                assert time.monotonic() < deadline, machine.text[-3000:]
+            lines = machine.text.splitlines()
+    assert any(line.startswith("DONE") for line in lines), "\n".join(lines[-30:])
+    assert [line for line in lines if line.startswith("FAILED")] == []
+    assert sum(line.startswith("ok") for line in lines) > 20
