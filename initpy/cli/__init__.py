@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +30,10 @@ SUBCOMMANDS = {
     "wait": "inside the initramfs: wait longer for the root device",
     "journal": "inside the initramfs or after: what has happened",
 }
+
+
+# As a shell has it of a program that SIGPIPE ended.
+READER_GONE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,9 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             modules[name].configure(sub)
     arguments = parser.parse_args(words)
     try:
-        return int(modules[arguments.command].run(arguments))
+        status = int(modules[arguments.command].run(arguments))
+        sys.stdout.flush()
     except InputError as error:
         print(f"initpy: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # `| head` has read enough. What is still buffered must not be complained of at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return status

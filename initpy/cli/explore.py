@@ -12,14 +12,18 @@ examples:
   initpy explore --replay 4711 --keep .     one world: what happened, and its file
   initpy explore --dask tcp://host:8786     on a Dask cluster (pip install 'initpy[dask]')
 
+Ctrl-C ends the search: what was found until then is shown and written.
+
 exit status:
   0  no violation    1  violations were found    2  wrong usage or input
+  130  interrupted, and no violation until then
 """
 
 import argparse
 import gc
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -49,12 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explore; see the module's text for the exit status."""
-    for name in ("worlds", "jobs", "most"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name}", value, "1 or more")
-    if arguments.seed < 0:
-        raise InputError("--seed", arguments.seed, "0 or more")
+    _check(arguments)
     if arguments.replay is not None:
         return _replay(arguments)
     from initpy.simulation.coverage import show
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         tally = explore(executor, numbers, at_once=at_once, seconds=arguments.time, seen=seen)
     seconds = time.monotonic() - started
-    files = _keep(tally, arguments.keep, arguments.most) if tally.violations else []
+    files = _keep(tally, arguments.keep or KEEP, arguments.most) if tally.violations else []
     if arguments.json:
         figures = {**tally.plain(), "seconds": round(seconds, 3), "files": list(map(str, files))}
         print(json.dumps(figures, indent=1))
@@ -78,11 +77,30 @@ def run(arguments: argparse.Namespace) -> int:
         show(tally, seconds)
         for path in files:
             print(f"written: {path}")
-    return 1 if tally.violations else 0
+    if tally.violations:
+        return 1
+    return 130 if tally.interrupted else 0
 
 
 # Worlds, where only the time is limited.
 MANY = 1_000_000_000
+KEEP = Path("found")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse now what would be refused, or be without a meaning, after hours."""
+    for name, least in (("worlds", 1), ("jobs", 1), ("most", 1), ("seed", 0), ("replay", 0)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name}", value, f"{least} or more")
+    if arguments.time is not None and arguments.time <= 0:
+        raise InputError("--time", arguments.time, "more than 0 seconds")
+    if arguments.keep is not None:
+        try:
+            arguments.keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            expected = f"a folder that files can be written to ({error.strerror})"
+            raise InputError("--keep", str(arguments.keep), expected) from None
 
 
 @contextmanager
@@ -92,8 +110,7 @@ def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, i
         if processes == 1:
             yield Here(), 1
             return
-        # What is there by then is never garbage: the collector need not look at it again.
-        with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:
+        with ProcessPoolExecutor(processes, initializer=_begin_worker) as pool:
             yield pool, 2 * processes
         return
     from distributed import Client  # ModuleNotFoundError is explained by `main`
@@ -104,6 +121,13 @@ def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, i
         raise InputError("--dask", address, f"the address of a Dask scheduler ({error})") from None
     with client, client.get_executor() as executor:
         yield executor, 2 * max(1, sum(client.nthreads().values()))
+
+
+def _begin_worker() -> None:
+    # Ctrl-C at the terminal reaches every process: the one that collects says what is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is there by then is never garbage: the collector need not look at it again.
+    gc.freeze()
 
 
 class Here(Executor):
@@ -138,8 +162,10 @@ def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
         yield seen
 
 
-def _keep(tally: "Tally", folder: Path | None, most: int) -> list[Path]:
-    """Make one world of each broken invariant small, then others; the files written."""
+def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
+    """Make one world of each broken invariant small; the files written."""
+    from rich.console import Console
+
     from initpy.simulation.found import keep
 
     names: set[str] = set()
@@ -148,9 +174,12 @@ def _keep(tally: "Tally", folder: Path | None, most: int) -> list[Path]:
         if violation.invariant not in names:
             names.add(violation.invariant)
             chosen.append((number, violation.invariant))
-    folder = folder or Path("found")
     folder.mkdir(parents=True, exist_ok=True)
-    return [keep(number, invariant, folder) for number, invariant in chosen[:most]]
+    console, files = Console(stderr=True, highlight=False), []
+    for number, invariant in chosen[:most]:
+        with console.status(f"making world {number} small: {invariant}"):
+            files.append(keep(number, invariant, folder))
+    return files
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -164,7 +193,6 @@ def _replay(arguments: argparse.Namespace) -> int:
     violations = judge_trial(trial)
     scenario = scenario_of(trial)
     if arguments.keep is not None:
-        arguments.keep.mkdir(parents=True, exist_ok=True)
         write_scenario(scenario, arguments.keep / scenario.path.name)
     if arguments.json:
         found = [each._asdict() for each in violations]

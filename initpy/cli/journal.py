@@ -11,7 +11,6 @@ Secrets are never in it. After the boot the real system finds the journal in
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -45,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
                     print(shown)
             if arguments.follow:
                 sys.stdout.flush()
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        raise  # `| head`: `main` knows what to do
     except OSError as error:
         print(f"initpy: {arguments.file}: {error.strerror}", file=sys.stderr)
         return 1

@@ -12,12 +12,14 @@ examples:
   initpy simulate --json FILE            for programs: verdict, facts and the journal
   initpy simulate --watch FILE           step by step, with the tree of what root needs
   initpy simulate --html boot.html FILE  for a bug report: picture and events in one file
+  initpy simulate --judge found/FILE     a world that `initpy explore` found: is it mended?
   initpy simulate tests/scenarios/*.toml a line each
 
 What a file asks of a real kernel (memory, what is written to a disk) is named as not simulated;
 the rest of it is judged.
 
-exit status: 0 if every expectation of every file held, 1 if not, 2 for wrong input.
+exit status: 0 if every expectation of every file held (with --judge: if no invariant is broken),
+1 if not, 2 for wrong input.
 """
 
 import argparse
@@ -49,6 +51,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="verdict, facts and journal as JSON")
     parser.add_argument(
+        "--judge",
+        action="store_true",
+        help="judge it by the invariants of `initpy explore`, not by the file's expectations",
+    )
+    parser.add_argument(
         "--watch", action="store_true", help="stop at each event; without a terminal, show them all"
     )
     pictures.configure(parser)
@@ -56,9 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate the files and say which hold."""
+    _check(arguments)
     scenarios = [load_scenario(path) for path in arguments.files]
-    if len(scenarios) > 1 and (arguments.watch or pictures.wanted(arguments)):
-        raise InputError("FILE", f"{len(scenarios)} files", "one, to be watched or drawn")
     if arguments.watch:
         return _watch(scenarios[0], arguments)
     boots = [boot(scenario, arguments) for scenario in scenarios]
@@ -71,14 +77,29 @@ def run(arguments: argparse.Namespace) -> int:
         for each in boots:
             print(each.console, end="")
     elif len(boots) == 1:
-        _print_timeline(boots[0])
+        _print_timeline(boots[0], arguments.crash_after)
     else:
         _print_table(boots)
     return 1 if any(each.reasons for each in boots) else 0
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse numbers without a meaning, and options of which one would be without effect."""
+    if arguments.seed is not None and arguments.seed < 0:
+        raise InputError("--seed", arguments.seed, "0 or more")
+    if arguments.crash_after is not None and arguments.crash_after < 1:
+        raise InputError(
+            "--crash-after", arguments.crash_after, "the number of an event, 1 or more"
+        )
+    drawn = [f"--{way}" for way in pictures.WAYS if getattr(arguments, way) is not None]
+    if len(arguments.files) > 1 and (arguments.watch or drawn):
+        raise InputError("FILE", f"{len(arguments.files)} files", "one, to be watched or drawn")
+    shows = [f"--{way}" for way in ("watch", "json", "console") if getattr(arguments, way)]
+    if len(shows) > 1 or (arguments.watch and drawn):
+        raise InputError(shows[0], " ".join((*shows[1:], *drawn)), f"{shows[0]} without these")
+
+
 def _watch(scenario: Scenario, arguments: argparse.Namespace) -> int:
-    import os
     import sys
 
     from initpy.cli.watching import Quit, Watcher, keyboard
@@ -87,9 +108,6 @@ def _watch(scenario: Scenario, arguments: argparse.Namespace) -> int:
         with keyboard() as keys:
             found = boot(scenario, arguments, Watcher(scenario.name, sys.stdout, keys))
     except Quit:
-        return 0
-    except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     print("\n".join((_verdict(found), *(f"  {each}" for each in found.reasons))))
     return 1 if found.reasons else 0
@@ -102,13 +120,19 @@ def boot(
 ) -> Simulated:
     """Run it with the chance that the file or the options ask for; the options go first."""
     fate = fate_of(scenario)
-    return simulate(
+    booted = simulate(
         scenario,
         seed=fate.seed if arguments.seed is None else arguments.seed,
         crash_after=fate.crash_after if arguments.crash_after is None else arguments.crash_after,
         mischief=fate.mischief,
         watch=watch,
     )
+    if arguments.judge:
+        from initpy.simulation.oracle import judge
+
+        violations = judge(booted, fate.mischief)
+        booted.reasons = tuple(f"violation: {violation}" for violation in violations)
+    return booted
 
 
 def as_plain(boot: Simulated) -> dict[str, Any]:
@@ -134,7 +158,7 @@ def _print_json(boots: list[Simulated]) -> None:
     print(json.dumps(found[0] if len(found) == 1 else found, indent=1))
 
 
-def _print_timeline(boot: Simulated) -> None:
+def _print_timeline(boot: Simulated, crash_after: int | None) -> None:
     from rich.console import Console
 
     from initpy.report.tracks import picture
@@ -149,6 +173,8 @@ def _print_timeline(boot: Simulated) -> None:
     print_tracks(console, picture(journal))
     console.print()
     console.print(_verdict(boot), style="red" if boot.reasons else "green", markup=False)
+    if crash_after is not None and crash_after > len(boot.steps):
+        console.print(f"  no crash: there were {len(boot.steps)} events, not {crash_after}")
     for reason in boot.reasons:
         console.print(f"  {reason}", markup=False)
     for what in boot.unsupported:

@@ -47,15 +47,14 @@ class Watcher:
         decided = [each for each in step.actions if not isinstance(each, Arm)]
         if type(step.event).__name__ == "TimePassed" and not decided:
             return
-        height = shutil.get_terminal_size().lines - 1 if self._keys is not None else None
-        text = self._frame(step, boot, height)
+        text = self._frame(step, boot, shutil.get_terminal_size() if self._keys else None)
         self._out.write(f"{CLEAR}{text}" if self._keys is not None else f"{text}\n")
         self._out.flush()
         if self._keys is not None:
             self._wait(self._keys)
 
-    def _frame(self, step: Step, boot: Boot, height: int | None) -> str:
-        """What has happened, what is done, how root stands; so many lines at most."""
+    def _frame(self, step: Step, boot: Boot, size: os.terminal_size | None) -> str:
+        """What has happened, what is done, how root stands; cut to the terminal if there is one."""
         records = [step.event, *step.actions]
         shown = [
             line({"t": step.time, "kind": type(each).__name__, **plain(each)}, 0.0)
@@ -67,11 +66,12 @@ class Watcher:
             event or f"{step.time:9.3f}  time passes",
             *(f"       -> {each.strip().partition('  ')[2]}" for each in decided if each),
         ]
-        lines = [each[:WIDTH] for each in head]
-        lines += ["", *render(boot.explain(step.time), step.time).splitlines()]
-        if height is not None and len(lines) > height - 2:
-            left_out = len(lines) - (height - 3)
-            lines = [*lines[: height - 3], f"… {left_out} more lines"]
+        lines = [*head, "", *render(boot.explain(step.time), step.time).splitlines()]
+        if size is not None:
+            lines = [each[: size.columns] for each in lines]
+            most = size.lines - 3  # the rule, the help, the cursor
+            if len(lines) > most:
+                lines = [*lines[: most - 1], f"… {len(lines) - most + 1} more lines"]
         rule = "-" * WIDTH
         return "\n".join((*lines, rule, HELP if self._keys is not None else "")).rstrip()
 
@@ -107,3 +107,4 @@ def keyboard() -> Iterator[Keys | None]:
         yield key
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        print()  # the last frame ends within a line

@@ -44,7 +44,8 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
         case "Ask":
             return f"asks: {get('text')}"
         case "EngineStarted":
-            return "the engine has started"
+            problems = "; ".join(map(str, listed(get("problems"))))
+            return f"the engine has started{': ' if problems else ''}{problems}"
     rest = ", ".join(f"{key}={value}" for key, value in record.items() if key not in ("t", "kind"))
     return f"{kind}{': ' if rest else ''}{rest}"
 

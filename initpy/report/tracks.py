@@ -238,6 +238,8 @@ class _Drawing:
             again = Span(Kind.ENGINE, before, now, f"engine {self.engines} starts")
             self.track(ENGINE, "engine").spans.append(again)
         self.begin("engine", ENGINE, "engine", Kind.EFFECT, f"engine {self.engines}")
+        for problem in listed(record.get("problems")):
+            self.moment(ENGINE, "says", Kind.OVER, str(problem))
 
     def _device(self, device: Record) -> None:
         name = str(device.get("name"))

@@ -389,7 +389,7 @@ def main(orders: int, started: float) -> int:
     problems = list(wrong)
     texts: dict[str, str] = {}
     jobs = load_jobs(problems.append, texts=texts)
-    facts = basis(settings, command_line, table, texts)
+    facts = basis(settings, command_line, table, texts, problems)
     gc.freeze()
     gc.enable()
 

@@ -61,12 +61,16 @@ def _line(time: float, what: Event | Action) -> dict[str, object]:
 
 
 def basis(
-    settings: Settings, command_line: str, table: str | None, texts: Mapping[str, str]
+    settings: Settings,
+    command_line: str,
+    table: str | None,
+    texts: Mapping[str, str],
+    problems: Iterable[object] = (),
 ) -> dict[str, object]:
     """What decides a boot besides the events, so that its journal can be replayed (R34).
 
     `texts`: the job files by path. Those of the image are known by their checksums, those that
-    people put there are kept whole.
+    people put there are kept whole. `problems`: what is wrong in all these, for those who read it.
     """
     gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
     return {
@@ -83,6 +87,7 @@ def basis(
         "own_jobs": {
             path: text for path, text in texts.items() if not path.startswith(f"{BUILT_IN}/")
         },
+        "problems": [_without_secrets(str(each)) for each in problems],
     }
 
 

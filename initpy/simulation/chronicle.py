@@ -3,8 +3,11 @@
 For the terminal; the pictures are drawn from `tracks`.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from initpy.simulation.people import A_KEY
 
 NBD = "43"  # the number of network block devices, admin-guide/devices.txt
 Record = Mapping[str, Any]
@@ -14,17 +17,29 @@ class Line(NamedTuple):
     """One line; `who` names its colour too."""
 
     time: float  # seconds since /init began
-    who: str  # machine, person, device, runs, fails, asks, says, clock, failure, done
+    who: str  # machine, person, device, runs, fails, wrong, asks, says, clock, failure, done
     text: str
 
 
 def chronicle(journal: Iterable[Record], acts: Sequence[tuple[float, str]] = ()) -> list[Line]:
     """The lines in order; `acts` is what people and faults did, and when."""
     told: dict[str, str] = {}
-    lines = [line for record in journal for line in _lines(record, told)]
-    lines += [Line(time, "person" if text.startswith("type ") else "machine", text)
-              for time, text in acts]  # fmt: skip
+    # What somebody does comes before what is done about it at the same time.
+    lines = [Line(time, "person" if text.startswith("type ") else "machine", text)
+             for time, text in _together(acts)]  # fmt: skip
+    lines += [line for record in journal for line in _lines(record, told)]
     return sorted(lines, key=lambda line: line.time)
+
+
+def _together(acts: Sequence[tuple[float, str]]) -> Iterator[tuple[float, str]]:
+    """The acts; keys that follow each other are one of them."""
+    for text, same in itertools.groupby(acts, key=lambda act: act[1]):
+        times = [time for time, _ in same]
+        if text.startswith(f"type {A_KEY}") and len(times) > 1:
+            keys = f"{len(times)} keys in {times[-1] - times[0]:.1f} s"
+            yield times[0], text.replace(A_KEY, keys, 1)
+        else:
+            yield from ((time, text) for time in times)
 
 
 def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
@@ -34,6 +49,8 @@ def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
             again = "engine" in told
             told["engine"] = ""
             yield Line(time, "machine", "the engine is started again" if again else "engine starts")
+            for problem in get("problems") or ():
+                yield Line(time, "wrong", str(problem))
         case "DeviceChanged":
             yield from _device(time, get("device") or {}, told)
         case "Enumerated":
@@ -59,7 +76,7 @@ def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
         case "Ask":
             yield Line(time, "asks", str(get("text")).strip())
         case "Withdraw":
-            yield Line(time, "asks", f"withdrawn: {get('reason')}")
+            yield Line(time, "asks", f"withdrawn ({get('job')}): {get('reason')}")
         case "GiveWay":
             yield Line(time, "asks", str(get("reason")))
         case "Report":

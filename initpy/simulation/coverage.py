@@ -33,6 +33,8 @@ def show(tally: Tally, seconds: float) -> None:
         some = ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else "")
         console.print(f"[bold red]{len(numbers)} times[/] {first.invariant}: worlds {some}")
         console.print(f"    {first.words}", markup=False)
+    if tally.interrupted:
+        console.print("interrupted: not all worlds were explored")
     if not broken:
         console.print("no violation")
 

@@ -4,7 +4,7 @@ What runtime/engine.py does with udev, processes and consoles, in virtual time; 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from initpy.core.actions import (
     Action,
@@ -35,8 +35,10 @@ from initpy.core.events import (
     DeviceRemoved,
     Enumerated,
     Event,
+    Fetched,
     HandOverRefused,
     JobEnded,
+    KeyGiven,
     Mounted,
     Progressed,
     ShellEnded,
@@ -59,6 +61,17 @@ if TYPE_CHECKING:
 RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
 MOST_FAILURES = 3
+
+
+# Events that bring a secret.
+GIVES = (Answered, Fetched, KeyGiven)
+Gives = TypeVar("Gives", bound=Answered | Fetched | KeyGiven | Run)
+
+
+def _without_its_secret(what: Gives) -> Gives:
+    """It as it is kept. The secret is wiped once used; that there was one is part of the boot."""
+    given = what.secret is not None and what.secret.reveal()
+    return cast(Gives, what._replace(secret=Secret(b"*"))) if given else what
 
 
 class Engine:
@@ -111,8 +124,10 @@ class Engine:
         if self.frozen:
             self._waiting.append(event)
             return
+        kept = _without_its_secret(event) if isinstance(event, GIVES) else event
         actions = self.boot.handle(event, self.world.agenda.now)
-        lost = self.machine.noted(self, event, actions)
+        decided = tuple(_without_its_secret(a) if isinstance(a, Run) else a for a in actions)
+        lost = self.machine.noted(self, kept, decided)
         if lost:
             return
         for action in actions:

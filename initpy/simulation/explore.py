@@ -36,6 +36,7 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)  # of layers and of troubles
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     unsupported: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False  # by a person, before all were done
 
     def add(self, other: "Tally") -> None:
         """Count these as well."""
@@ -118,24 +119,30 @@ def explore(
     """Explore the worlds of these numbers, `at_once` chunks in flight; stop early after `seconds`.
 
     `seen` is told of each chunk as it ends. The tally is the same whatever the executor, unless
-    time runs out.
+    time runs out or a person interrupts: what was seen until then is kept.
     """
     tally, flying = Tally(), set[Future[Tally]]()
     ends = None if seconds is None else time.monotonic() + seconds
     chunks = _chunks(numbers)
-    while True:
-        while len(flying) < at_once and (ends is None or time.monotonic() < ends):
-            chunk = next(chunks, None)
-            if chunk is None:
-                break
-            flying.add(executor.submit(explore_chunk, chunk))
-        if not flying:
-            return tally
-        done, flying = wait(flying, return_when=FIRST_COMPLETED)
-        for future in done:
-            part = future.result()
-            tally.add(part)
-            seen(part)
+    try:
+        while True:
+            while len(flying) < at_once and (ends is None or time.monotonic() < ends):
+                chunk = next(chunks, None)
+                if chunk is None:
+                    break
+                flying.add(executor.submit(explore_chunk, chunk))
+            if not flying:
+                return tally
+            done, flying = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                part = future.result()
+                tally.add(part)
+                seen(part)
+    except KeyboardInterrupt:
+        for future in flying:
+            future.cancel()
+        tally.interrupted = True
+        return tally
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

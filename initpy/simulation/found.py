@@ -26,7 +26,8 @@ def keep(number: int, invariant: str, folder: Path) -> Path:
     small = shrink(named(trial), fails) if fails(named(trial)) else trial
     words = [str(each) for each in judge_trial(small)]
     title = f"{invariant.replace('-', ' ')}: world {number}"
-    comment = "\n".join((f"Found by `initpy explore`, world {number}:", *words))
+    again = "`initpy simulate --judge` judges it again:"
+    comment = "\n".join((f"Found by `initpy explore`, world {number}; {again}", *words))
     write_scenario(replace(scenario_of(small), title=title, path=path), path, comment)
     return path
 

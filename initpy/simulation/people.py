@@ -7,13 +7,14 @@ from initpy.scenario.model import Deed
 from initpy.simulation.machine import Machine
 
 STORM_EVENTS = 300
+A_KEY = "a key"
 ATTENTION_SECONDS = 4.0  # until somebody answers again after the engine has died
 
 
 def in_words(act: Act) -> str:
     """What somebody does; of what is typed, only that it is (R14)."""
     if isinstance(act, Type):
-        keys = "a key" if len(act.text) == 1 else f"{len(act.text)} keys"
+        keys = A_KEY if len(act.text) == 1 else f"{len(act.text)} keys"
         return f"type {keys}" + (" at the second console" if act.second else "")
     return f"{act.deed} {act.argument}".strip()
 

@@ -4,9 +4,11 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
 
 from initpy.config.errors import InputError
-from initpy.config.jobs import JobFile, check_names, parse_job_file
+from initpy.config.jobs import JobFile, check_names, json_text, parse_job_file
 from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Index, JobDefinition, index_of
@@ -105,6 +107,10 @@ def _lacking(scenario: Scenario, files: Sequence[JobFile]) -> frozenset[str]:
 def _jobs(scenario: Scenario, files: Sequence[JobFile]) -> tuple[JobDefinition, ...]:
     """The jobs of these files, with the scenario's time limits."""
     limits = dict(scenario.limits)
+    names = {job.name for file in kept for job in file.jobs}
+    for name in sorted(limits.keys() - names):
+        known = ", ".join(sorted(names))
+        raise InputError(f"{scenario.path}: limits", name, f"the name of a job: {known}")
     return tuple(
         job._replace(timeout=limits[job.name]) if job.name in limits else job
         for file in files
@@ -121,6 +127,42 @@ def _parse(path: str, text: str) -> JobFile:
         except ValueError as error:
             raise InputError(path, str(error), "JSON") from None
     return parse_job_file(path, text)
+
+
+def basis_of(scenario: Scenario) -> dict[str, Any]:
+    """What decides this boot besides the events, as the runtime's journal has it (R34)."""
+    prepared = prepare(scenario)
+    settings, files = prepared.settings, dict(scenario.files)
+    gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
+    folder = PROJECT / "jobs"
+    paths = [*sorted(folder.glob("*.toml")),
+             *(folder / "extra" / f"{name}.toml" for name in scenario.variant.jobs)]  # fmt: skip
+    texts = {f"{path.stem}.json": json_text(path) for path in paths}
+    own = {path: text for path, text in sorted(files.items())
+           if path.startswith(OWN_JOBS) and path.endswith((".toml", ".json"))}  # fmt: skip
+    return {
+        "cmdline": scenario.cmdline,
+        "crypttab": files.get(CRYPTTAB),
+        "key_files": dict(settings.key_files),
+        "root_type": settings.root.value if gpt and settings.root is not None else None,
+        "boot_partition": settings.boot_partition,
+        "jobs": {name: f"{crc32(text.encode()):08x}" for name, text in texts.items()},
+        "own_jobs": {**_with_limits(texts, dict(scenario.limits)), **own},
+        "problems": [str(each) for each in prepared.problems],
+    }
+
+
+def _with_limits(texts: dict[str, str], limits: dict[str, float]) -> dict[str, str]:
+    """The job files in which `[limits]` gives a job another time limit."""
+    changed = {}
+    for name, text in texts.items() if limits else ():
+        table = json.loads(text)
+        named = [job for job in table.get("job", ()) if job["name"] in limits]
+        for job in named:
+            job["timeout"] = limits[job["name"]]
+        if named:
+            changed[f"{OWN_JOBS}{name}"] = json.dumps(table)
+    return changed
 
 
 def with_jobs(

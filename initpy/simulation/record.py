@@ -78,6 +78,11 @@ class Simulated:
             self._reasons = reasons_against(replace(expect, facts=left), self.observation())
         return self._reasons
 
+    @reasons.setter
+    def reasons(self, reasons: tuple[str, ...]) -> None:
+        """Another judge has spoken."""
+        self._reasons = reasons
+
     def _unknown(self, fact: str) -> bool:
         """Of the real kernel, or of what the scenario has the real system do first."""
         runs = any(path == "/lab/run" for layer in self.scenario.layers for path, _ in layer.files)
@@ -99,19 +104,20 @@ class Simulated:
         """The same of the last boot alone: a restart leaves nothing of a real one's."""
         return list(self._lines(self.before))
 
-    def _lines(self, first: int) -> Iterator[dict[str, Any]]:
+    def _lines(self, begin: int) -> Iterator[dict[str, Any]]:
+        from initpy.simulation.prepared import basis_of
+
         engine = -1
-        for step in self.steps[first:]:
-            at = round(step.time, 6)
+        for step in self.steps[begin:]:
+            at = step.time  # not rounded: a replay is to count as the core has counted
             if step.engine != engine:
                 engine = step.engine
-                cmdline = self.scenario.cmdline
-                yield {"t": at, "kind": "EngineStarted", "init_started": 0.0, "cmdline": cmdline}
+                first = {"t": at, "kind": "EngineStarted", "init_started": 0.0}
+                yield {**first, **basis_of(self.scenario)}
             yield {"t": at, "kind": type(step.event).__name__, **plain(step.event)}
             for action in step.actions:
                 if not isinstance(action, Arm):
                     yield {"t": at, "kind": type(action).__name__, **plain(action)}
         if self.handed_over:
             init = "/sbin/init"
-            at = round(self.ended, 6)
-            yield {"t": at, "kind": "HandedOver", "root": "/sysroot", "init": init}
+            yield {"t": self.ended, "kind": "HandedOver", "root": "/sysroot", "init": init}

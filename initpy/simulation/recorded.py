@@ -19,6 +19,7 @@ from initpy.core.events import (
     JobEnded,
     KeyGiven,
     Mounted,
+    Progressed,
     RetryAsked,
     ShellEnded,
     TimePassed,
@@ -33,8 +34,8 @@ Record = Mapping[str, Any]
 EVENTS: dict[str, type[Event]] = {
     each.__name__: each
     for each in (
-        BootStarted, DeviceChanged, Enumerated, DeviceRemoved, JobEnded, Mounted, Answered, Fetched,
-        HandOverRefused, ShellEnded, RetryAsked, WaitAsked, KeyGiven, TimePassed,
+        BootStarted, DeviceChanged, Enumerated, DeviceRemoved, JobEnded, Progressed, Mounted,
+        Answered, Fetched, HandOverRefused, ShellEnded, RetryAsked, WaitAsked, KeyGiven, TimePassed,
     )
 }  # fmt: skip
 # Lines that the runtime writes for people, neither events nor decisions.

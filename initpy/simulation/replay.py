@@ -142,10 +142,7 @@ def jobs_of(
     """
     files: dict[str, JobFile] = {}
     other = []
-    own = {
-        path.rpartition("/")[2].rpartition(".")[0]: _own(path, text)
-        for path, text in basis.get("own_jobs", {}).items()
-    }
+    own = _own_jobs(basis.get("own_jobs", {}), note)
     for name, checksum in basis.get("jobs", {}).items():
         if name not in known and name.rpartition(".")[0] in own:
             # People's own, built in as well: it keeps its place among the others.
@@ -163,9 +160,16 @@ def jobs_of(
     return tuple(job for file in kept for job in file.jobs)
 
 
-def _own(path: str, text: str) -> JobFile:
-    table = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
-    return parse_job_table(path, table)
+def _own_jobs(texts: Mapping[str, str], note: Callable[[str], None]) -> dict[str, JobFile]:
+    """People's own job files by name; a mistake in one: the boot went on without it as well."""
+    files = {}
+    for path, text in texts.items():
+        try:
+            table = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+            files[path.rpartition("/")[2].rpartition(".")[0]] = parse_job_table(path, table)
+        except ValueError as error:
+            note(str(error) if isinstance(error, InputError) else f"{path}: {error}")
+    return files
 
 
 def replay(

@@ -15,6 +15,12 @@ from initpy.simulation.world import ENGINE_SECONDS, World, started_again
 
 SETTLING = 3.0  # seconds that a machine in the expected state is watched for what must never appear
 NONE = Mischief()
+# So many events without time passing, and some for each disk: the core turns in circles.
+MOST_AT_ONCE, MOST_OF_A_DISK = 20_000, 20
+
+
+class StandsStillError(RuntimeError):
+    """The core asks to be woken at once, again and again."""
 
 
 def simulate(
@@ -34,6 +40,7 @@ def simulate(
     `crash_after`: the engine dies right after the n-th event, its actions carried out or
     (`crash_loses`) lost. `watch` is called after each step. `shown`: when the engine is told of
     a disk that is there from the start, in seconds after the engine's own; else the usual.
+    Raises StandsStillError when time does.
     """
     prepared = prepare(scenario)
     chance = Chance(seed, mischief)
@@ -73,6 +80,8 @@ def _play(machine: Machine, stage: Stage) -> None:
     limit = scenario.expect.within
     agenda = world.agenda
     judged, settled = -1, None
+    moment, steps_then = 0.0, 0
+    most_at_once = MOST_AT_ONCE + MOST_OF_A_DISK * len(scenario.disks)
     waits = scenario.expect.outcome in (Outcome.FAILED, Outcome.SHELL)
     stage.look()
     while machine.ended is None and not machine.handed_over:
@@ -85,6 +94,10 @@ def _play(machine: Machine, stage: Stage) -> None:
             break
         agenda.step()
         stage.look()
+        if agenda.now > moment:
+            moment, steps_then = agenda.now, len(machine.steps)
+        elif len(machine.steps) - steps_then > most_at_once:
+            raise StandsStillError(f"{most_at_once} events and more at {moment:.3f} s")
         if waits and machine.shown and world.terminals.version != judged:
             judged = world.terminals.version
             seen = Simulated(

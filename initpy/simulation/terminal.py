@@ -15,6 +15,7 @@ STYLES = {
     "device": "blue",
     "runs": "",
     "fails": "red",
+    "wrong": "red",
     "asks": "bold magenta",
     "says": "bold",
     "clock": "yellow",

@@ -11,6 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from initpy.config.errors import InputError
 from initpy.core.actions import Arm, Clock, EndBoot, Report, Run, ShowFailure
 from initpy.core.devices import Device
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
@@ -113,7 +114,8 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     root = DeviceSpec(Naming.GPT_AUTO, "4f68")
     settings = Settings(root=root, boot_partition="b-1", key_files={"home": "/etc/k/home.key"})
     texts = {"/usr/lib/initpy/jobs/md.json": "{}", "/etc/initpy/jobs/mine.toml": "summary = 's'"}
-    told = basis(settings, "root=gpt-auto quiet\n", "home UUID=u none luks\n", texts)
+    problems = [InputError("command line: nfspassword=hush", "x", "nothing")]
+    told = basis(settings, "root=gpt-auto quiet\n", "home UUID=u none luks\n", texts, problems)
     path = tmp_path / "journal.jsonl"
     Journal(str(path)).note(1.0, "EngineStarted", **told)
     assert read(path) == [{
@@ -121,6 +123,7 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
         "root_type": "4f68", "boot_partition": "b-1", "jobs": {"md.json": "a3a6bf43"},
         "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},
+        "problems": ["command line: nfspassword=… 'x': expected nothing"],
     }]  # fmt: skip
 
 

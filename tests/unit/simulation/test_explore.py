@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,14 @@ from initpy.scenario.model import Nic, Times
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
 from initpy.simulation import found
-from initpy.simulation.explore import Tally, explore, judge_trial, never_seen, run_trial
+from initpy.simulation.explore import (
+    Tally,
+    explore,
+    explore_chunk,
+    judge_trial,
+    never_seen,
+    run_trial,
+)
 from initpy.simulation.found import trial_of
 from initpy.simulation.generate import Trial, draw
 from initpy.simulation.logins import logins
@@ -127,7 +135,8 @@ def test_a_violation_becomes_a_file_that_replays(
     number = next(n for n in range(1000) if judged(draw(n)) and draw(n).scenario.people)
     path = found.keep(number, "made-up", tmp_path)
     text = path.read_text()
-    assert text.startswith(f"# Found by `initpy explore`, world {number}:\n# made-up at 0.0 s")
+    assert text.startswith(f"# Found by `initpy explore`, world {number}; ")
+    assert "\n# made-up at 0.0 s: started\n" in text
     scenario = load_scenario(path)
     assert judged(trial_of(scenario))
     assert len(scenario.layers) <= 3
@@ -143,6 +152,37 @@ def test_replay_tells_of_one_world(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_wrong_numbers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "--worlds", "0"]) == 2
     assert "--worlds: 0: expected 1 or more" in capsys.readouterr().err
+    assert main(["explore", "--time", "0"]) == 2
+    assert "--time: 0.0: expected more than 0 seconds" in capsys.readouterr().err
+    assert main(["explore", "--replay", "-1"]) == 2
+    assert "--replay: -1: expected 0 or more" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["explore", "--keep", str(tmp_path / "file" / "found")]) == 2
+    assert "--keep: " in capsys.readouterr().err
+
+
+def test_what_was_found_until_an_interrupt_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunks: list[Sequence[int]] = []
+    whole = explore_chunk
+
+    def interrupted(numbers: Sequence[int]) -> Tally:
+        chunks.append(numbers)
+        if len(chunks) == 2:
+            raise KeyboardInterrupt
+        return whole(numbers)
+
+    monkeypatch.setattr("initpy.simulation.explore.explore_chunk", interrupted)
+    assert main(["explore", "--worlds", "500", "--jobs", "1"]) == 130
+    said = capsys.readouterr().out
+    assert "50 worlds in" in said
+    assert "interrupted: not all worlds were explored" in said
 
 
 def test_a_cluster_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:

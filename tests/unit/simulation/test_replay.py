@@ -3,12 +3,13 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zlib import crc32
 
 import pytest
 
 from initpy.cli import main
+from initpy.cli.reading import read_journal
 from initpy.cli.replay import job_texts
 from initpy.config.errors import InputError
 from initpy.core.actions import Arm, Report
@@ -29,7 +30,7 @@ from initpy.core.events import (
 from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, FurtherMount, Naming
-from initpy.simulation.recorded import alike, decisions, event_of
+from initpy.simulation.recorded import EVENTS, alike, decisions, event_of
 from initpy.simulation.replay import replay, settings_of
 
 JOBS = job_texts()
@@ -207,3 +208,29 @@ def test_what_is_no_journal_is_wrong_input(
     path.write_bytes(content)
     assert main(["replay", str(path)]) == 2
     assert capsys.readouterr().err.startswith("initpy: ")
+
+
+def test_every_event_of_the_core_can_be_read_again() -> None:
+    assert {each.__name__ for each in get_args(Event)} == set(EVENTS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["crypttab-malformed", "engine-killed-at-prompt", "fsck-spoilt", "raid1-ask-yes",
+     "root-never-panic", "tools-hang-once", "malformed-input", "multipath-path-late"],
+)  # fmt: skip
+def test_a_simulated_boot_is_replayed_like_a_real_one(name: str, tmp_path: Path) -> None:
+    """What is in the page that somebody sent; secrets, time limits, job files of people's own."""
+    file = Path(__file__).parents[2] / "scenarios" / f"{name}.toml"
+    page = tmp_path / "boot.html"
+    main(["simulate", "--html", str(page), str(file)])
+    result = replay(read_journal(page), JOBS)
+    assert result.difference is None
+    assert result.decisions > 3
+
+
+def test_a_mistake_in_peoples_own_job_file_is_a_note_as_it_was_then() -> None:
+    basis = {**BASIS, "own_jobs": {"/etc/initpy/jobs/x.toml": "[[job"}}
+    result = replay([basis, *STARTED[1:]], JOBS)
+    assert result.difference is None
+    assert result.notes[0].startswith("/etc/initpy/jobs/x.toml: ")
