@@ -80,8 +80,11 @@ def stack(scenario: Scenario) -> Iterator[Box]:
         if store is not None:
             yield Box(disk.name, "network disk", (_size(disk.size),), (_server(store),))
             continue
-        kind, of = ("path", (disk.path_of,)) if disk.path_of else ("disk", ())
-        yield Box(disk.name, kind, tuple(_of_disk(disk)), of)
+        paths = _paths(scenario, disk.name)
+        kind = "path" if disk.path_of or paths else "disk"
+        yield Box(disk.name, kind, tuple(_of_disk(disk)), ())
+        if paths:
+            yield Box(names[disk.name], "multipath", (_size(disk.size),), (disk.name, *paths))
     for number, layer in enumerate(scenario.layers):
         on = tuple(names.get(each, each) for each in _below(scenario, number))
         if layer.kind == "partitions":
@@ -121,12 +124,20 @@ def _name(layer: Layer, number: int) -> str:
 def _names(scenario: Scenario) -> dict[str, str]:
     """What layers above call a layer or partition -> the name of its box."""
     found = {disk.name: disk.name for disk in scenario.disks}
+    for disk in scenario.disks:
+        if paths := _paths(scenario, disk.name):
+            found[disk.name] = f"{disk.name} by {len(paths) + 1} paths"
     for number, layer in enumerate(scenario.layers):
         for part in layer.parts:
             found[part.name] = f"{found.get(layer.on[0], layer.on[0])} {part.name}"
         if layer.name and layer.kind != "partitions":
             found[layer.name] = _name(layer, number)
     return found
+
+
+def _paths(scenario: Scenario, name: str) -> tuple[str, ...]:
+    """The other paths to the disk of that name."""
+    return tuple(each.name for each in scenario.disks if each.path_of == name)
 
 
 def _below(scenario: Scenario, number: int) -> tuple[str, ...]:

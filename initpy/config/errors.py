@@ -5,11 +5,12 @@ class InputError(ValueError):
     """Input that cannot be used.
 
     `where` names the file with line or key, or the command-line parameter;
-    `value` is what was found there; `expected` says what would have been right.
+    `value` is what was found there (None: nothing); `expected` says what would have been right.
     """
 
     def __init__(self, where: str, value: object, expected: str) -> None:
-        super().__init__(f"{where}: {value!r}: expected {expected}")
+        found = "nothing" if value is None else repr(value)
+        super().__init__(f"{where}: {found}: expected {expected}")
         self.where = where
         self.value = value
         self.expected = expected

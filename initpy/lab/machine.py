@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from zlib import crc32
 
 import pexpect
 
 from initpy.lab.errors import LabError
 from initpy.lab.monitor import MachineEvent, Monitor
 from initpy.lab.network import Network
+from initpy.scenario.model import world_wide_name
 
 _FOLDER = "initpy-lab-"
 QEMU = "qemu-system-x86_64"
@@ -72,7 +72,7 @@ class Drive:
 
     def _as_a_path(self) -> dict[str, object]:
         # multipath(8) takes no disk without a name that the whole world knows.
-        return {"share-rw": "on", "wwn": str(0x5000C500_00000000 + crc32(self.serial.encode()))}
+        return {"share-rw": "on", "wwn": str(int(world_wide_name(self.serial), 16))}
 
 
 @dataclass(frozen=True, slots=True)

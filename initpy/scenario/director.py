@@ -37,6 +37,8 @@ Act = Type | Do
 
 def _in_words(cue: Cue, act: Act) -> str:
     what = f"type {act.text!r}" if isinstance(act, Type) else f"{act.deed} {act.argument}".strip()
+    if cue.when is None and cue.at is None:
+        return f"{what} after the keys before"
     return f"{what} after {cue.when.pattern!r}" if cue.when else f"{what} at {cue.at} s"
 
 
@@ -75,7 +77,17 @@ class _Script:
 
     @property
     def undone(self) -> list[str]:
-        return [_in_words(cue, act) for cue, act in self._acts]
+        """What is left, in words; keys that follow each other are one text."""
+        together: list[tuple[Cue, Act]] = []
+        for cue, act in self._acts:
+            follows = cue.when is None and cue.at is None
+            if follows and together and isinstance(act, Type):
+                first, before = together[-1]
+                if isinstance(before, Type):
+                    together[-1] = first, Type(before.text + act.text, act.second)
+                    continue
+            together.append((cue, act))
+        return [_in_words(cue, act) for cue, act in together]
 
     @property
     def due(self) -> float | None:

@@ -7,9 +7,15 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from zlib import crc32
 
 # The type of the partition that UEFI firmware boots from (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+
+
+def world_wide_name(serial: str) -> str:
+    """The WWN of a SCSI disk, 16 hexadecimal digits: the same by all paths to the disk."""
+    return f"5000c500{crc32(serial.encode()):08x}"
 
 
 class Outcome(StrEnum):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from initpy.config.project import PROJECT
+from initpy.scenario.feasible import Room
 from initpy.scenario.model import (
     ESP_TYPE,
     Disk,
@@ -40,6 +41,7 @@ FIRMWARE = ("none", "uefi")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
+LEAST_MEMORY = 64  # MiB, far below what boots
 MOST_DISKS = 250  # of one table; the targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # What the roots of some scenarios stand on, as it was seen in their machines.
@@ -56,6 +58,8 @@ def load_scenario(path: Path) -> Scenario:
     requirements = top.strings("requirements")
     machine = top.table("machine")
     memory = int(machine.number("memory", 1024))
+    if memory < LEAST_MEMORY:
+        raise machine.wrong("memory", f"{LEAST_MEMORY} (MiB) or more")
     cmdline = machine.string("cmdline", "")
     second = machine.boolean("second-console", False)
     restarts = machine.boolean("restarts", False)
@@ -169,6 +173,7 @@ def _layers(
     free = {disk.name for disk in disks if not disk.path_of}  # what no layer stands on yet
     groups: set[str] = set()
     layers: list[Layer] = []
+    room = Room(disks)
     for table in top.tables("layer"):
         kind = table.choice("kind", KINDS)
         parts = _partitions(table, taken) if kind == "partitions" else ()
@@ -178,7 +183,7 @@ def _layers(
         layer = Layer(
             kind=kind,
             name=name,
-            on=_below(table, free, groups),
+            on=_below(table, free, taken, groups),
             uuid=table.string("uuid", ""),
             label=table.string("label", ""),
             passphrase=table.string("passphrase", ""),
@@ -202,6 +207,7 @@ def _layers(
         _check_layer(table, layer, files)
         files = (*files, *layer.files)
         table.end()
+        room.take(table, layer)
         layers.append(layer)
         free |= {part.name for part in parts} if parts else {name} - {""}
         groups |= {layer.group} - {""}
@@ -250,14 +256,18 @@ def _partitions(table: Table, taken: set[str]) -> tuple[Partition, ...]:
     return tuple(parts)
 
 
-def _below(table: Table, free: set[str], groups: set[str]) -> tuple[str, ...]:
+def _below(table: Table, free: set[str], taken: set[str], groups: set[str]) -> tuple[str, ...]:
     below = table.strings("on")
     if not below and table.content.get("group") not in groups:
         raise table.wrong("on", "the names of the disks or layers below")
     for name in below:
         if name not in free:
             known = ", ".join(sorted(free)) or "none left"
-            raise table.wrong("on", f"disks or earlier layers that nothing stands on yet ({known})")
+            # Its own name has just been taken.
+            other = name in taken and name != table.content.get("name")
+            expected = f"disks or earlier layers that nothing stands on yet ({known})"
+            why = "is a path or carries another layer" if other else "is none"
+            raise table.wrong("on", f"{expected}; {name} {why}")
         free.remove(name)
     return below
 

@@ -37,6 +37,7 @@ class Table:
 
     def has(self, key: str) -> bool:
         """Whether the file gives the key."""
+        self._asked.add(key)
         return key in self.content
 
     def _take(self, key: str) -> object:
@@ -53,11 +54,10 @@ class Table:
         return value
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
-        """One of some words."""
-        value = self.string(key, default)
-        if value not in choices:
-            raise self.wrong(key, "one of " + ", ".join(choices))
-        return value
+        """One of some words; a default of "" is none of them."""
+        if (self.has(key) or default is None) and self._take(key) not in choices:
+            raise self.wrong(key, "one of " + ", ".join(filter(None, choices)))
+        return self.string(key, default)
 
     def boolean(self, key: str, default: bool) -> bool:
         """true or false."""
@@ -106,7 +106,8 @@ class Table:
         """A size in bytes such as 96M, or None."""
         if not self.has(key):
             return None
-        match = _SIZE.fullmatch(self.string(key))
+        value = self._take(key)
+        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
         if match is None or int(match[1]) == 0:
             raise self.wrong(key, 'a size such as "96M"')
         return int(match[1]) * _FACTOR[match[2]]
@@ -178,6 +179,7 @@ def read_table(path: Path) -> Table:
 def _line_of(text: str, header: str, index: int | None, key: str) -> int | None:
     """The line of a key, or of its table's header; TOML parsers keep no line of a value."""
     opening = f"[[{header}]]" if index is not None else f"[{header}]"
+    below = f"{header}.{key}" if header else key
     given = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*=""")
     inside = not header
     seen = -1
@@ -185,6 +187,8 @@ def _line_of(text: str, header: str, index: int | None, key: str) -> int | None:
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.split("#")[0].strip()
         if stripped.startswith("["):
+            if stripped in (f"[{below}]", f"[[{below}]]") and (inside or not header):
+                return number
             if inside and header:
                 break
             if stripped == opening:

@@ -90,6 +90,8 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
     at_failure = expect.outcome is Outcome.FAILED and _FAILURE in seen.text
     if outcome is not expect.outcome and not (at_failure and outcome is Outcome.SHELL):
         ended = f" (QEMU: {seen.ended})" if seen.ended else ""
+        if outcome is Outcome.NOTHING and not ended:
+            ended = " within the time: no real init, no failure screen, no end"
         reasons.append(f"outcome: {outcome.value}{ended}, expected {expect.outcome.value}")
     reasons += [f"not done: {each}" for each in seen.undone]
     if absent := _lacks(expect, seen):

@@ -6,7 +6,7 @@ Identifiers that the file leaves open are made from its name, so that they are t
 import hashlib
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import Layer, Scenario, Server
+from initpy.scenario.model import Layer, Scenario, Server, world_wide_name
 from initpy.simulation.plans import (
     ArrayPlan,
     DiskPlan,
@@ -34,7 +34,6 @@ FIRST_SECTOR = 2048  # of the first partition, as sfdisk aligns it
 # What deriving a key takes with the cheap parameters of the tests, in seconds; and of argon2id for
 # each pass over a GiB.
 DERIVATION, ARGON2_GIB_PASS = 0.3, 7.0
-WWN = "5000c500e8b7be43"  # a disk with several paths has the same one on each
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ class _Maker:
             self._places[disk.name] = place
             if not disk.image:
                 serial = disk.path_of or disk.name
-                wwn = WWN if serial in shared else ""
+                wwn = world_wide_name(serial) if serial in shared else ""
                 slot = FIRST_SLOT + len(self.made.disks) if plain else 0
                 self.made.disks[disk.name] = DiskPlan(
                     disk.name, place, disk.bus, disk.present, serial, wwn, slot

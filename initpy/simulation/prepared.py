@@ -107,7 +107,7 @@ def _lacking(scenario: Scenario, files: Sequence[JobFile]) -> frozenset[str]:
 def _jobs(scenario: Scenario, files: Sequence[JobFile]) -> tuple[JobDefinition, ...]:
     """The jobs of these files, with the scenario's time limits."""
     limits = dict(scenario.limits)
-    names = {job.name for file in kept for job in file.jobs}
+    names = {job.name for file in files for job in file.jobs}
     for name in sorted(limits.keys() - names):
         known = ", ".join(sorted(names))
         raise InputError(f"{scenario.path}: limits", name, f"the name of a job: {known}")

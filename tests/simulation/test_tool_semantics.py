@@ -393,3 +393,20 @@ def test_a_program_that_no_model_knows_is_said_and_fails(tmp_path: Path) -> None
     assert desk.world.unsupported == [
         "the program `zpool import -a`", "the program `mdadm --grow /dev/md0`"
     ]  # fmt: skip
+
+
+def test_each_disk_with_several_paths_is_a_map_of_its_own(tmp_path: Path) -> None:
+    """multipath(8) joins the paths that have the same WWN; two LUNs of a server have two."""
+    disks = "".join(
+        f'[[disk]]\nname = "{lun}"\nsize = "64M"\nbus = "scsi"\n'
+        f'[[disk]]\nname = "{lun}-b"\npath_of = "{lun}"\n'
+        f'[[layer]]\nkind = "ext4"\nlabel = "{lun}"\non = ["{lun}"]\n'
+        for lun in ("one", "two")
+    )
+    shop = Workshop(tmp_path, f'{disks}[image]\njobs = ["multipath"]\n')
+    shop.plug("one", "one-b", "two", "two-b")
+    shop.run("multipathd")
+    for name in ("sda", "sdb", "sdc", "sdd"):
+        assert shop.run("multipathd", "add", "path", name).status == 0
+    maps = [block for block in shop.world.blocks.values() if block.mapping is not None]
+    assert [sorted(block.slaves) for block in maps] == [["sda", "sdb"], ["sdc", "sdd"]]

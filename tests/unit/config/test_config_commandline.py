@@ -89,7 +89,8 @@ def test_what_is_no_number_of_seconds_names_parameter_value_and_expectation(
 ) -> None:
     with pytest.raises(InputError) as error:
         Parameter("rd.timeout", text).seconds()
-    expected = f"command line: rd.timeout: {text!r}: expected a number of seconds, 0 or more"
+    found = "nothing" if text is None else repr(text)
+    expected = f"command line: rd.timeout: {found}: expected a number of seconds, 0 or more"
     assert str(error.value) == expected
 
 

@@ -135,3 +135,11 @@ def test_the_command_draws_text_json_dot_and_svg(
     assert main(["graph", str(journal)]) == 0
     assert "vda: device x" in capsys.readouterr().out
     assert main(["graph", "--svg", f"{tmp_path}/no/a.svg", file]) == 2
+
+
+def test_what_has_several_paths_stands_on_them() -> None:
+    boxes = {box.name: box for box in stack(load_scenario(SCENARIOS / "multipath-path-late.toml"))}
+    assert boxes["a by 2 paths"].on == ("a", "b")
+    assert boxes["a by 2 paths"].kind == "multipath"
+    assert (boxes["b"].kind, boxes["b"].on) == ("path", ())
+    assert boxes["a by 2 paths main"].on == ("a by 2 paths",)

@@ -90,3 +90,11 @@ def test_keys_are_pressed_one_by_one_at_the_persons_pace() -> None:
     assert director.undone
     assert director.advance(text, 9) == [Type("\n")]
     assert not director.undone
+
+
+def test_what_was_not_typed_is_told_as_one_text() -> None:
+    person = Person(Cue(when=re.compile("Passphrase")), "abc\n", pace=1)
+    director = Director(scenario(people=(person,)))
+    assert director.undone == ("type 'abc\\n' after 'Passphrase'",)
+    director.advance(INIT + "Passphrase: ", 5)
+    assert director.undone == ("type 'bc\\n' after the keys before",)

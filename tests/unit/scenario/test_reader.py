@@ -8,6 +8,14 @@ from initpy.config.errors import InputError
 from initpy.scenario.model import Deed, Outcome
 from initpy.scenario.parse import load_scenario
 
+SPARE = '[[disk]]\nname = "c"\nsize = "64M"\n'
+VOLUME = SPARE + '[[layer]]\nkind = "lvm"\ngroup = "g"\nname = "v"\non = ["c"]\nsize = "2G"\n'
+PART = '[[layer.part]]\nname = "{}"\nsize = "60M"\n'
+PARTS = f'{SPARE}[[layer]]\nkind = "partitions"\non = ["c"]\n{PART.format("p")}{PART.format("q")}'
+HEADER = (
+    '[[disk]]\nname = "small"\nsize = "16M"\n'
+    '[[layer]]\nkind = "luks2"\nname = "l"\non = ["small"]\npassphrase = "x"\n'
+)
 DAMAGE = '[[damage]]\ndisk = "a"\n'
 GOOD = """\
 title = "a disk"
@@ -65,7 +73,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
     ("before", "after", "complaint"),
     [
         ('size = "64M"', 'size = "64 MB"', ":6: disk[1].size: '64 MB': expected a size"),
-        ('size = "64M"', "sise = 1", ":4: disk[1].size: None: expected a size"),
+        ('size = "64M"', "sise = 1", ":4: disk[1].size: nothing: expected a size"),
         ('size = "1G"', 'size = "1G"\nspeed = 3', ":10: disk[2].speed: 'speed': expected one of"),
         ('kind = "raid1"', 'kind = "raid7"', ":12: layer[1].kind: 'raid7': expected one of raid0"),
         ('on = ["md"]', 'on = ["dm"]', ":17: layer[2].on: ['dm']: expected disks or earlier"),
@@ -83,21 +91,72 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
             ":24: simulation.lost: 2: expected a pro",
         ),
         ("[[fault]]", "[simulation]\nseed = 0.5\n[[fault]]", ": 0.5: expected a whole number"),
-        ("at = 4", "", ":23: fault[1].when: None: expected either `when`"),
+        ("at = 4", "", ":23: fault[1].when: nothing: expected either `when`"),
         ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
         ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),
         ("[[person]]", "[image]\nminimal = true\n[[person]]", ": True: expected `host` beside it"),
         ('outcome = "booted"', 'outcome = "fine"', ":27: expect.outcome: 'fine': expected one of"),
         ('holds = "root"', 'holds = "var"', ":18: layer[2].holds: 'var': expected one of"),
         ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),
-        ('title = "a disk"', "", ": title: None: expected a text"),
+        ('title = "a disk"', "", ": title: nothing: expected a text"),
         ("[expect]", '[[damage]]\ndisk = "c"\n[expect]', ":27: damage[1].disk: 'c': expected one"),
         ("[expect]", f'{DAMAGE}at = "gpt"\n[expect]', ":28: damage[1].at: 'gpt': expected one of"),
         ("[expect]", f"{DAMAGE}at = 67108864\n[expect]", ":28: damage[1].at: 67108864: expected a"),
-        ("[expect]", f"{DAMAGE}at = 0\n[expect]", ":26: damage[1].bytes: None: expected one of"),
+        ("[expect]", f"{DAMAGE}at = 0\n[expect]", ":26: damage[1].bytes: nothing: expected one of"),
         ("[expect]", f'{DAMAGE}at = -2\nzero = "3"\n[expect]', ": '3': expected between 1 and 2"),
         ("[expect]", f'{DAMAGE}at = 0\nbytes = "xx"\n[expect]', ": 'xx': expected hexadecimal"),
         ("[expect]", '[expect]\nunchanged = ["c"]', ":27: expect.unchanged: ['c']: expected some"),
+        ('size = "64M"', "size = 64", ":6: disk[1].size: 64: expected a size"),
+        ('kind = "raid1"', "", ":11: layer[1].kind: nothing: expected one of raid0"),
+        ('on = ["md"]', 'on = ["a"]', "(md); a is a path or carries another layer"),
+        ('on = ["md"]', 'on = ["c"]', "(md); c is none"),
+        (
+            'name = "b"',
+            'name = "b"\ncuont = 2',
+            ": expected one of the keys arrives, bus, copy_of, count,",
+        ),
+        (
+            "[[person]]",
+            "[people]\nx = 1\n[[person]]",
+            ":19: people: 'people': expected one of the keys",
+        ),
+        (
+            'cmdline = "root',
+            'memory = 8\ncmdline = "root',
+            ":3: machine.memory: 8: expected 64 (MiB)",
+        ),
+        # What no real tool would make.
+        ('on = ["a", "b"]', 'on = ["a"]', ":14: layer[1].on: ['a']: expected 2 members or more"),
+        (
+            '"raid1"',
+            '"raid6"',
+            ":14: layer[1].on: ['a', 'b']: expected 4 members or more for raid6",
+        ),
+        (
+            'kind = "ext4"',
+            'kind = "ext4"\nuuid = "1"',
+            ":17: layer[2].uuid: '1': expected a UUID such",
+        ),
+        (
+            'kind = "ext4"',
+            f'kind = "xfs"\nlabel = "{"x" * 13}"',
+            ": expected 12 bytes or less for xfs",
+        ),
+        (
+            "[[person]]",
+            f"{VOLUME}[[person]]",
+            ": layer[3].size: '2G': expected no more than the 64M",
+        ),
+        (
+            "[[person]]",
+            f"{PARTS}[[person]]",
+            ": layer.part[2].size: '60M': expected no more than the 4M",
+        ),
+        (
+            "[[person]]",
+            f"{HEADER}[[person]]",
+            "expected something of more than 16M, which the header",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(

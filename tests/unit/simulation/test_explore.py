@@ -106,7 +106,7 @@ def test_a_failing_world_is_shrunk_to_what_it_takes() -> None:
     assert small.mischief == Mischief()
     assert small.seed is None
     assert not (small.scenario.people or small.scenario.faults or small.scenario.tools)
-    assert len(small.scenario.disks) <= 2
+    assert len(small.scenario.disks) <= 3  # an array of one is none
     assert small.scenario.cmdline.startswith("root=")
 
 

@@ -1,0 +1,81 @@
+"""What no real tool would make: refused when the file is read, so that neither world has it.
+
+Sizes are upper bounds in bytes: nothing holds more than what it stands on, metadata aside.
+"""
+
+import re
+
+from initpy.scenario.model import Disk, Layer
+from initpy.scenario.reader import Table
+
+# md(4); mdadm(8) makes an array of one device with --force only, a raid6 of four and more.
+_LEAST = {"raid6": 4, **dict.fromkeys(("raid0", "raid1", "raid4", "raid5", "raid10", "linear"), 2)}
+# What the header of a new volume takes away: cryptsetup(8), luksFormat.
+_HEADERS = {"luks1": 2 << 20, "luks2": 16 << 20}
+# mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkswap(8), mkfs.btrfs(8): bytes.
+_LABELS = {"ext2": 16, "ext3": 16, "ext4": 16, "xfs": 12, "vfat": 11, "swap": 15, "btrfs": 255}
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ARRAY_UUID = re.compile(r"[0-9a-fA-F]{8}(:[0-9a-fA-F]{8}){3}")  # mdadm's way
+_UNIT = 1 << 20
+
+
+class Room:
+    """How much there is at most in each disk, layer and volume group; it grows layer by layer."""
+
+    def __init__(self, disks: tuple[Disk, ...]) -> None:
+        self._bytes = {disk.name: disk.size for disk in disks}
+        self._groups: dict[str, int] = {}  # what is not taken yet
+        self._containers: set[str] = set()  # arrays in them have their members
+
+    def take(self, table: Table, layer: Layer) -> None:
+        """Add a layer. Raises InputError when what it stands on is too little, or too few."""
+        below = sum(self._bytes[name] for name in layer.on)
+        _check_names(table, layer)
+        if layer.kind in _LEAST and not self._containers.intersection(layer.on):
+            least = _LEAST[layer.kind]
+            if len(layer.on) < least:
+                raise table.wrong("on", f"{least} members or more for {layer.kind}")
+        if layer.kind in _HEADERS and not layer.header and below <= _HEADERS[layer.kind]:
+            least = _HEADERS[layer.kind] // _UNIT
+            raise table.wrong("on", f"something of more than {least}M, which the header takes")
+        if layer.kind == "partitions":
+            self._partitions(table, layer, below)
+        elif layer.kind == "lvm":
+            self._groups[layer.group] = self._groups.get(layer.group, 0) + below
+            self._volume(table, layer)
+        elif layer.name:
+            self._bytes[layer.name] = min(layer.size or below, below)
+        if layer.kind in ("imsm", "ddf"):
+            self._containers.add(layer.name)
+
+    def _partitions(self, table: Table, layer: Layer, below: int) -> None:
+        left = below
+        for part, each in zip(layer.parts, table.tables("part"), strict=True):
+            if part.size is None and part is not layer.parts[-1]:
+                raise each.wrong("size", "a size, as it is not the last partition")
+            if (part.size or 0) > left:
+                raise each.wrong("size", f"no more than the {left // _UNIT}M that are left")
+            self._bytes[part.name] = left if part.size is None else part.size
+            left -= part.size or 0
+
+    def _volume(self, table: Table, layer: Layer) -> None:
+        """A thin volume may be larger than what is there: that is what it is for."""
+        left = self._groups[layer.group]
+        size = layer.size or left
+        if size > left and layer.type != "thin":
+            raise table.wrong(
+                "size", f"no more than the {left // _UNIT}M that are left in the group"
+            )
+        self._bytes[layer.name] = size
+        self._groups[layer.group] -= min(size, left)
+
+
+def _check_names(table: Table, layer: Layer) -> None:
+    """UUID and label as the kind can have them."""
+    ways = [_UUID, *([_ARRAY_UUID] if layer.kind in _LEAST else [])]
+    fixed = layer.kind in (*_LEAST, *_HEADERS, *_LABELS) and layer.kind != "vfat"
+    if layer.uuid and fixed and not any(way.fullmatch(layer.uuid) for way in ways):
+        raise table.wrong("uuid", "a UUID such as 7a0c1f7e-52b5-4d0c-9a53-0d3c6e1f0001")
+    most = _LABELS.get(layer.kind)
+    if most is not None and len(layer.label.encode()) > most:
+        raise table.wrong("label", f"{most} bytes or less for {layer.kind}")
