@@ -27,18 +27,25 @@ def wanted(arguments: argparse.Namespace) -> bool:
 
 
 def write(
-    arguments: argparse.Namespace, journal: Sequence[dict[str, Any]], title: str, subtitle: str = ""
+    arguments: argparse.Namespace,
+    journal: Sequence[dict[str, Any]],
+    title: str,
+    subtitle: str = "",
+    acts: Sequence[tuple[float, str]] = (),
 ) -> None:
-    """Write the files that were asked for. Raises InputError for one that cannot be written."""
+    """Write the files that were asked for. Raises InputError for one that cannot be written.
+
+    `acts`: what people and faults did, and when, as far as that is known.
+    """
     from initpy.report.page import page
     from initpy.report.svg import svg
     from initpy.report.trace import trace
     from initpy.report.tracks import picture
 
     draw: dict[str, Callable[[], str]] = {
-        "svg": lambda: svg(picture(journal), title, subtitle),
-        "html": lambda: page(journal, title, subtitle),
-        "trace": lambda: trace(picture(journal), title),
+        "svg": lambda: svg(picture(journal, acts), title, subtitle),
+        "html": lambda: page(journal, title, subtitle, acts),
+        "trace": lambda: trace(picture(journal, acts), title),
     }
     for way in WAYS:
         path: Path | None = getattr(arguments, way)

@@ -69,8 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _watch(scenarios[0], arguments)
     boots = [boot(scenario, arguments) for scenario in scenarios]
     if pictures.wanted(arguments):
-        title = f"{scenarios[0].name}: {scenarios[0].title}"
-        pictures.write(arguments, boots[0].journal(), title, f"simulated, {_verdict(boots[0])};")
+        _draw(boots[0], arguments)
     if arguments.json:
         _print_json(boots)
     elif arguments.console:
@@ -149,6 +148,16 @@ def as_plain(boot: Simulated) -> dict[str, Any]:
         "acts": [{"t": round(time, 6), "what": what} for time, what in boot.acts],
         "journal": boot.journal(),
     }
+
+
+def _draw(boot: Simulated, arguments: argparse.Namespace) -> None:
+    """The pictures, with the verdict and what people and faults did."""
+    from initpy.simulation.chronicle import together
+
+    title = f"{boot.scenario.name}: {boot.scenario.title}"
+    verdict = f"FAILS, {'; '.join(boot.reasons)}" if boot.reasons else "as expected"
+    subtitle = f"simulated: {boot.outcome.value}, {verdict};"
+    pictures.write(arguments, boot.journal(), title, subtitle, tuple(together(boot.acts)))
 
 
 def _print_json(boots: list[Simulated]) -> None:

@@ -90,9 +90,14 @@ CHOICES = {"": "everything", "event": "what happened", "decision": "what was dec
            "people": "what people saw and did", "Run": "commands", "Clock": "clocks"}  # fmt: skip
 
 
-def page(journal: Sequence[Mapping[str, Any]], title: str, subtitle: str = "") -> str:
-    """The file's text; whatever comes from the journal is escaped."""
-    drawn = svg(picture(journal), title, subtitle)
+def page(
+    journal: Sequence[Mapping[str, Any]],
+    title: str,
+    subtitle: str = "",
+    acts: Sequence[tuple[float, str]] = (),
+) -> str:
+    """The file's text; whatever comes from the journal is escaped. `acts`: see `picture`."""
+    drawn = svg(picture(journal, acts), title, subtitle)
     started = _started(journal)
     rows = [_row(number, record, started) for number, record in enumerate(journal)]
     options = "".join(

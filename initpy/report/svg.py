@@ -10,6 +10,7 @@ WIDTH, LABELS, RIGHT = 1200, 250, 24
 PLOT = WIDTH - LABELS - RIGHT
 HEAD, ROW, GROUP, AXIS, FOOT = 66, 22, 24, 22, 34
 BAR = 14
+DOT, MOST_LINES = 4, 4  # a moment's mark; so many lines at most for a track of moments
 # Of a letter in the bars' font, on the average and on the safe side.
 LETTER = 6.1
 TICKS = 10
@@ -57,7 +58,7 @@ STYLE = """
 def svg(picture: Picture, title: str, subtitle: str = "") -> str:
     """The picture; everything that comes from the journal is escaped."""
     scale = PLOT / max(picture.duration, 0.001)
-    rows = list(_rows(picture.tracks))
+    rows = list(_rows(picture.tracks, scale))
     height = HEAD + AXIS + sum(GROUP if isinstance(each, str) else ROW for each in rows) + FOOT
     parts = [_opening(height, scale, title), element("style", STYLE)]
     parts += [f'<rect class="back" width="{WIDTH}" height="{height}"/>']
@@ -71,7 +72,7 @@ def svg(picture: Picture, title: str, subtitle: str = "") -> str:
             y += GROUP
             body.append(_text(row, 12, y - 7, "group"))
             continue
-        middles[row.name] = y + ROW / 2
+        middles.setdefault(row.name, y + ROW / 2)
         if number % 2:
             parts.append(f'<rect class="band" y="{y:.0f}" width="{WIDTH}" height="{ROW}"/>')
         body += _track(row, y, scale)
@@ -89,14 +90,38 @@ def svg(picture: Picture, title: str, subtitle: str = "") -> str:
     return "\n".join((*parts, *body, *_legend(height), "</svg>"))
 
 
-def _rows(tracks: Iterable[Track]) -> Iterable[str | Track]:
+def _rows(tracks: Iterable[Track], scale: float) -> Iterable[str | Track]:
     """Headings and tracks, from top to bottom."""
     group = None
     for track in tracks:
         if track.group != group:
             group = track.group
             yield group
-        yield track
+        yield from [track] if track.spans else _lines(track, scale)
+
+
+def _lines(track: Track, scale: float) -> list[Track]:
+    """A track of moments as several, so that their texts do not cover each other."""
+    lines: list[Track] = []
+    ends: list[float] = []  # where the text of each line ends
+    for moment in sorted(track.moments, key=lambda each: each.time):
+        left, right = _extent(moment, scale)
+        free = next((number for number, end in enumerate(ends) if end <= left), len(ends))
+        if free == len(ends) and free < MOST_LINES:
+            lines.append(Track(track.group, "" if lines else track.name))
+            ends.append(0.0)
+        free = min(free, MOST_LINES - 1)
+        lines[free].moments.append(moment)
+        ends[free] = max(ends[free], right)
+    return lines
+
+
+def _extent(moment: Moment, scale: float) -> tuple[float, float]:
+    """Where a moment's mark and text begin and end; near the picture's end it is at the left."""
+    x, length = LABELS + moment.time * scale, len(moment.text) * LETTER + 2 * DOT
+    if x + length + DOT > WIDTH and x - length > LABELS:
+        return x - length - DOT, x + DOT
+    return x - DOT, min(x + length + DOT, WIDTH)
 
 
 def _opening(height: float, scale: float, title: str) -> str:
@@ -189,11 +214,15 @@ def _span(track: Track, span: Span, y: float, scale: float, room: float | None) 
 
 
 def _moment(track: Track, moment: Moment, y: float, scale: float, room: float | None) -> str:
-    x = LABELS + moment.time * scale
+    x, middle = LABELS + moment.time * scale, y + ROW / 2
     colour = COLOURS[moment.kind]
-    content = f'<circle cx="{x:.1f}" cy="{y + ROW / 2:.1f}" r="4" fill="{colour}"/>'
+    content = f'<circle cx="{x:.1f}" cy="{middle:.1f}" r="{DOT}" fill="{colour}"/>'
     free = LABELS + (PLOT / scale if room is None else room) * scale - x
-    if free > 50:
+    begin, _ = _extent(moment, scale)
+    if not track.spans and begin < x - DOT:
+        content += (f'<text x="{x - 2 * DOT:.1f}" y="{middle + 4:.1f}" class="dim" '
+                    f'text-anchor="end">{clean(moment.text)}</text>')  # fmt: skip
+    elif free > min(50, len(moment.text) * LETTER + 16):
         content += _text(_short(moment.text, free - 16), x + 8, y + ROW / 2 + 4, "dim")
     told = f"{moment.time:.3f} s: {moment.text}"
     return _group(track, moment.kind, moment.time, told, content)

@@ -110,11 +110,16 @@ DRAWN = {
 }
 
 
-def picture(journal: Iterable[Record]) -> Picture:
-    """The tracks of a journal, whose lines must be right (`timeline.wrong`)."""
+def picture(journal: Iterable[Record], acts: Iterable[tuple[float, str]] = ()) -> Picture:
+    """The tracks of a journal, whose lines must be right (`timeline.wrong`).
+
+    `acts`: what people and faults did, where that is known, and when (seconds since /init began).
+    """
     drawing = _Drawing()
     for record in journal:
         drawing.take(record)
+    for time, text in acts:
+        drawing.track(PEOPLE, "what is done").moments.append(Moment(Kind.PROMPT, time, text))
     return drawing.finish()
 
 

@@ -26,12 +26,12 @@ def chronicle(journal: Iterable[Record], acts: Sequence[tuple[float, str]] = ())
     told: dict[str, str] = {}
     # What somebody does comes before what is done about it at the same time.
     lines = [Line(time, "person" if text.startswith("type ") else "machine", text)
-             for time, text in _together(acts)]  # fmt: skip
+             for time, text in together(acts)]  # fmt: skip
     lines += [line for record in journal for line in _lines(record, told)]
     return sorted(lines, key=lambda line: line.time)
 
 
-def _together(acts: Sequence[tuple[float, str]]) -> Iterator[tuple[float, str]]:
+def together(acts: Sequence[tuple[float, str]]) -> Iterator[tuple[float, str]]:
     """The acts; keys that follow each other are one of them."""
     for text, same in itertools.groupby(acts, key=lambda act: act[1]):
         times = [time for time, _ in same]

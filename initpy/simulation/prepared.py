@@ -36,6 +36,7 @@ class Prepared:
     problems: tuple[InputError, ...]
     disks: Disks
     without: frozenset[str]  # drivers (and tools of networks) that the image lacks
+    programs: frozenset[str]  # that the job files have put into the image, by name
     index: Index  # of the jobs
 
 
@@ -56,6 +57,7 @@ def prepare(scenario: Scenario) -> Prepared:
         tuple(problems),
         make_disks(scenario),
         frozenset(scenario.variant.without) | _lacking(scenario, carried),
+        _programs(carried),
         index_of(jobs),
     )
 
@@ -78,6 +80,12 @@ def _shipped() -> dict[str, JobFile]:
     for path in sorted((PROJECT / "jobs" / "extra").glob("*.toml")):
         files[f"extra/{path.stem}"] = parse_job_file(str(path), path.read_text(encoding="utf-8"))
     return files
+
+
+def _programs(files: Sequence[JobFile]) -> frozenset[str]:
+    """The names of the programs that these files put into the image."""
+    paths = (path for file in files for path in (*file.image.programs, *file.image.optional))
+    return frozenset(path.rpartition("/")[2] for path in paths)
 
 
 def _job_files(scenario: Scenario, problems: list[InputError]) -> list[JobFile]:

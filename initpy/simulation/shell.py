@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
+from initpy.simulation.applets import KNOWN, SYNTAX
 from initpy.simulation.process import Answer, Call, Process
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ class Shell:
         model = MODELS.get(words[0])
         world = self._machine.world
         if model is None:
-            world.cannot(f"the shell command {words[0]}")
+            known = KNOWN | self._machine.prepared.programs
+            if words[0] in known or SYNTAX.intersection(words[0]):
+                world.cannot(f"the shell command {words[0]}")
+            # Else nothing is called so: a passphrase that somebody has typed, for instance.
             done(127, f"sh: {words[0]}: not found\n")
             return
 

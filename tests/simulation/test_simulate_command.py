@@ -160,3 +160,23 @@ def test_keys_typed_one_by_one_are_one_line_before_what_they_lead_to(
     typed = re.search(r"person type \d+ keys in [\d.]+ s", said)
     assert typed is not None
     assert typed.start() < said.index("cryptsetup open")
+
+
+def test_the_picture_tells_the_verdict_and_what_people_did(tmp_path: Path) -> None:
+    path = tmp_path / "boot.svg"
+    assert main(["simulate", "--svg", str(path), STACK]) == 0
+    drawn = path.read_text()
+    assert "simulated: booted, as expected; " in drawn
+    assert "type 14 keys</text>" in drawn
+
+
+def test_what_is_no_command_is_not_found_in_a_shell(tmp_path: Path) -> None:
+    """A passphrase typed into a shell, for instance: nothing is called so. `cat` there would be."""
+    text = (SCENARIOS / "root-after-failure.toml").read_text(encoding="utf-8")
+    for typed, unknown in (("correct horse", ()), ("cat /proc/mdstat", ("the shell command cat",))):
+        person = f"[[person]]\nwhen = '\\(initramfs\\) # '\ntype = \"{typed}\\n\"\n"
+        file = tmp_path / "shell.toml"
+        file.write_text(f"{text}\n{person}")
+        boot = simulate(load_scenario(file))
+        assert f"sh: {typed.split()[0]}: not found" in boot.console
+        assert boot.unsupported == unknown

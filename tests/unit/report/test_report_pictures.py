@@ -227,3 +227,29 @@ def test_a_file_that_cannot_be_written_is_the_input_error(
     journal.write_text(f"{json.dumps(BOOT[0])}\n")
     assert main(["timeline", f"--svg={tmp_path}/no/a.svg", str(journal)]) == 2
     assert "--svg" in capsys.readouterr().err
+
+
+def test_the_texts_of_moments_do_not_cover_each_other() -> None:
+    """Several at one time, and one at the end of the picture, whose text stands at its left."""
+    journal = [
+        line(0.0, "EngineStarted", problems=["/etc/crypttab:1: mistaken"]),
+        line(0.0, "Report", text="waiting for root, LABEL=a-name-that-is-somewhat-long"),
+        line(0.2, "Report", text="something else that is of some length"),
+        line(9.9, "Report", text="starting degraded, with 1 of 2 members"),
+        line(10.0, "Report", text="root is mounted"),
+    ]
+    drawn = svg(picture(journal, [(3.0, "plug b")]), "x")
+    texts: dict[float, list[tuple[float, float]]] = {}
+    for x, y, end, text in re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" class="dim"( text-anchor="end")?>([^<]+)</text></g>',
+        drawn,
+    ):
+        length = len(text) * 6.1
+        begin = float(x) - length if end else float(x)
+        texts.setdefault(float(y), []).append((begin, begin + length))
+    assert sum(map(len, texts.values())) >= 6
+    for extents in texts.values():
+        for (_, before), (after, _) in itertools.pairwise(sorted(extents)):
+            assert before <= after
+    for whole in ("mistaken", "members", "some length", "root is mounted", "plug b"):
+        assert f"{whole}</text>" in drawn
