@@ -224,18 +224,26 @@ def hasty(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leaving, "must_wait", lambda state: False)
 
 
-def forgetful(patch: pytest.MonkeyPatch) -> None:
-    """A command that has worked is run once more."""
+def says_also(patch: pytest.MonkeyPatch, more: Callable[[Any, Any], tuple[Any, ...]]) -> None:
+    """The core answers an event with more than it does: with what `more` makes of both."""
     whole = Boot.handle
 
     def handle(self: Boot, event: Any, now: float) -> tuple[Any, ...]:
         actions = whole(self, event, now)
-        if isinstance(event, JobEnded) and event.job == "luks-modules" and event.run == 1:
-            again = Run(event.job, 2, ("modprobe", "--quiet", "dm-crypt"))
-            return (*actions, again)
-        return actions
+        return (*actions, *more(event, actions))
 
     patch.setattr(Boot, "handle", handle)
+
+
+def forgetful(patch: pytest.MonkeyPatch) -> None:
+    """A command that has worked is run once more."""
+
+    def again(event: Any, actions: Any) -> tuple[Any, ...]:
+        if isinstance(event, JobEnded) and event.job == "luks-modules" and event.run == 1:
+            return (Run(event.job, 2, ("modprobe", "--quiet", "dm-crypt")),)
+        return ()
+
+    says_also(patch, again)
 
 
 def speechless(patch: pytest.MonkeyPatch) -> None:
@@ -252,13 +260,8 @@ def careless(patch: pytest.MonkeyPatch) -> None:
 
 
 def twice(patch: pytest.MonkeyPatch) -> None:
-    whole = Boot.handle
-
-    def handle(self: Boot, event: Any, now: float) -> tuple[Any, ...]:
-        actions = whole(self, event, now)
-        return (*actions, *(each for each in actions if isinstance(each, HandOver)))
-
-    patch.setattr(Boot, "handle", handle)
+    """What is handed over is handed over once more."""
+    says_also(patch, lambda _, actions: tuple(a for a in actions if isinstance(a, HandOver)))
 
 
 def unhurried(patch: pytest.MonkeyPatch) -> None:

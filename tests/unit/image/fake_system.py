@@ -137,6 +137,17 @@ def nested() -> FakeSystem:
     return system
 
 
+def card(system: FakeSystem) -> None:
+    """A network card, eth0, by which the servers of 10.0.2.0/24 are reached."""
+    pci = system.bus("/sys/devices/pci0000:00/0000:00:03.0", "pci", "e1000", "e1000", "pci:v8086")
+    system.texts[f"{pci}/net/eth0/ifindex"] = "2\n"
+    system.links["/sys/class/net/eth0"] = f"{pci}/net/eth0"
+    system.texts["/proc/net/route"] = (
+        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+        "eth0 0002000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+    )
+
+
 def iscsi() -> FakeSystem:
     """An iSCSI disk: no hardware above its host but the card that reaches the portal."""
     system = FakeSystem()
@@ -146,13 +157,7 @@ def iscsi() -> FakeSystem:
     system.block("sda", f"{disk}/block/sda", "8:0", ID_FS_TYPE="ext4")
     system.texts["/sys/class/scsi_host/host2/proc_name"] = "iscsi_tcp\n"
     system.texts["/sys/class/iscsi_connection/connection1:0/persistent_address"] = "10.0.2.2\n"
-    pci = system.bus("/sys/devices/pci0000:00/0000:00:03.0", "pci", "e1000", "e1000", "pci:v8086")
-    system.texts[f"{pci}/net/eth0/ifindex"] = "2\n"
-    system.links["/sys/class/net/eth0"] = f"{pci}/net/eth0"
-    system.texts["/proc/net/route"] = (
-        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
-        "eth0 0002000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
-    )
+    card(system)
     system.mount("/", "ext4", "/dev/sda", "8:0")
     return system
 

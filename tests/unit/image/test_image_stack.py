@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fake_system import FakeSystem, iscsi, nested, virtio_disk
+from fake_system import FakeSystem, card, iscsi, nested, virtio_disk
 
 from initpy.config.errors import InputError
 from initpy.image.layers import Kind, Layer, Stack
@@ -256,13 +256,7 @@ def test_an_iscsi_disk_asks_for_the_initiator_and_the_card() -> None:
 
 def test_an_nfs_root_stands_on_the_card_that_reaches_the_server() -> None:
     system = FakeSystem()
-    pci = system.bus("/sys/devices/pci0000:00/0000:00:03.0", "pci", "e1000", "e1000", "pci:v8086")
-    system.texts[f"{pci}/net/eth0/ifindex"] = "2\n"
-    system.links["/sys/class/net/eth0"] = f"{pci}/net/eth0"
-    system.texts["/proc/net/route"] = (
-        "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
-        "eth0 0002000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
-    )
+    card(system)
     system.mount("/", "nfs4", "10.0.2.2:/srv/root", "0:40", "rw,vers=4.2,addr=10.0.2.2")
     stack = describe("/", system)
     assert below(stack, stack.layer("fs:/")) == [Kind.FILESYSTEM, Kind.NETWORK, Kind.BUS]
