@@ -161,6 +161,8 @@ def configuration(arguments: argparse.Namespace) -> ImageConfig:
 def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
     """Where a kernel's image belongs."""
     usual = DEFAULT_UKI if getattr(arguments, "uki", False) else DEFAULT_OUTPUT
+    if arguments.output == "":
+        raise InputError("--output", "", "a path for the image")
     return Path(str(arguments.output or config.output or usual).replace(KERNEL, kernel))
 
 

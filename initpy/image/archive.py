@@ -8,6 +8,7 @@ the kernel shrugs: damage is an InputError that names file and offset.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +125,10 @@ def read_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Archive:
     Raises InputError for what cannot be read, is damaged, or exceeds the limits.
     """
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        if stat.S_ISCHR(found.st_mode):  # /dev/zero has no end; a pipe may be somebody's zcat
+            raise InputError(str(path), "a device", "an image's file")
+        size = found.st_size
         if size > limits.image:
             raise InputError(str(path), size, f"an image of at most {limits.image} bytes")
         data = memoryview(path.read_bytes())

@@ -163,7 +163,7 @@ def _zstd_end(stream: Stream) -> int:
     while not last:
         block = stream.data[position : position + 3]
         if len(block) < 3:
-            raise DamagedStreamError(position, _cut(stream))
+            raise DamagedStreamError(min(position, len(stream.data)), _cut(stream))
         header = int.from_bytes(block, "little")
         last = bool(header & 1)
         kind, size = header >> 1 & 3, header >> 3

@@ -146,6 +146,7 @@ def claim(output: Path, waiting: Waiting | None = None) -> Iterator[Claim]:
     While another run has the place, `waiting` is told once and this one waits;
     without it, BusyError. InputError for a folder that cannot be written to.
     """
+    _refuse_others(output)
     temporary = output.with_name(f".{output.name}{UNFINISHED}")
     try:
         sweep(output.parent)
@@ -242,6 +243,13 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _refuse_others(output: Path) -> None:
+    """What is no file must not be replaced by one: `/dev/null` least of all."""
+    with contextlib.suppress(OSError):  # what else is wrong with a path turns up in its time
+        if not stat.S_ISREG(output.stat().st_mode):
+            raise InputError("output", str(output), "a file, or a name that nothing has yet")
 
 
 def _refuse_foreign(handle: int, path: Path) -> None:

@@ -365,3 +365,8 @@ def test_what_is_unpacked_is_what_the_real_cpio_unpacks(tmp_path: Path, main: by
     (tmp_path / "theirs").mkdir()
     subprocess.run(["cpio", "-i", "-d", "--quiet"], input=main, cwd=tmp_path / "theirs", check=True)
     subprocess.run(["diff", "-r", tmp_path / "ours", tmp_path / "theirs"], check=True)
+
+
+def test_a_device_without_an_end_is_not_read() -> None:
+    with pytest.raises(InputError, match="/dev/zero: 'a device': expected an image's file"):
+        read_archive(Path("/dev/zero"))

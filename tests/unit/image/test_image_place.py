@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def names(folder: Path) -> list[str]:
 def test_a_folder_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="output"), claim(tmp_path / "no/image"):
         pass
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/full")])
+def test_what_is_no_file_is_not_replaced_by_one(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Root's `--output /dev/null` took the device away."""
+    output = tmp_path / "image"
+    make(output)
+    with pytest.raises(InputError, match=r"output: .*: expected a file"):
+        put(output, b"1")
+    assert names(tmp_path) == ["image"]
+    assert not output.is_file()
 
 
 def test_what_is_not_put_in_place_leaves_nothing(tmp_path: Path) -> None:

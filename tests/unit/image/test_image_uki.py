@@ -153,6 +153,8 @@ def test_parameters_win_over_the_configuration_and_that_over_kernel_install(
         assert found is not None
         return found.cmdline
 
+    with pytest.raises(InputError, match="--output: '': expected a path"):
+        cmdline("--output", "")
     assert cmdline() == "from=kernel-install"
     (folder / "image.toml").write_text('cmdline = "from=configuration"\n')
     assert cmdline() == "from=configuration"
