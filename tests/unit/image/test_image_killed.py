@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,7 +63,10 @@ def keep_installing(builds: list[BuildRequest]) -> None:
             build(each, keep=2)
 
 
-def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
+def test_killed_at_fifty_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is killed leaves its folders behind; they go with the test's.
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     builds = requests(tmp_path)
     whole = finished(tmp_path, builds)
     output = builds[0].output
