@@ -189,7 +189,7 @@ def test_a_cluster_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """R33: two workers of a local Dask cluster, through the same interface."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
         words = ["explore", "--worlds", "120", "--dask", cluster.scheduler_address, "--json"]
         assert main(words) == 0
