@@ -5,11 +5,11 @@ Sizes are upper bounds in bytes: nothing holds more than what it stands on, meta
 
 import re
 
-from initpy.scenario.model import Disk, Layer
+from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer
 from initpy.scenario.reader import Table
 
 # md(4); mdadm(8) makes an array of one device with --force only, a raid6 of four and more.
-_LEAST = {"raid6": 4, **dict.fromkeys(("raid0", "raid1", "raid4", "raid5", "raid10", "linear"), 2)}
+_LEAST = {**dict.fromkeys(RAID, 2), "raid6": 4}
 # What the header of a new volume takes away: cryptsetup(8), luksFormat.
 _HEADERS = {"luks1": 2 << 20, "luks2": 16 << 20}
 # mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkswap(8), mkfs.btrfs(8): bytes.
@@ -45,7 +45,7 @@ class Room:
             self._volume(table, layer)
         elif layer.name:
             self._bytes[layer.name] = min(layer.size or below, below)
-        if layer.kind in ("imsm", "ddf"):
+        if layer.kind in CONTAINERS:
             self._containers.add(layer.name)
 
     def _partitions(self, table: Table, layer: Layer, below: int) -> None:

@@ -9,6 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from zlib import crc32
 
+# Kinds of layers: arrays, and the containers of firmware RAID that arrays stand on.
+RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
+CONTAINERS = ("imsm", "ddf")
 # The type of the partition that UEFI firmware boots from (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 

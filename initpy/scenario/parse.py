@@ -6,7 +6,9 @@ from pathlib import Path
 from initpy.config.project import PROJECT
 from initpy.scenario.feasible import Room
 from initpy.scenario.model import (
+    CONTAINERS,
     ESP_TYPE,
+    RAID,
     Disk,
     Expectation,
     Layer,
@@ -28,8 +30,6 @@ from initpy.scenario.trouble import (
 )
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
-CONTAINERS = ("imsm", "ddf")
-RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 LUKS = ("luks1", "luks2")
 LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),

@@ -8,11 +8,11 @@ may cost.
 
 from collections.abc import Iterator
 
-from initpy.scenario.model import Deed
+from initpy.scenario.model import RAID, Deed
 from initpy.simulation.case import Case
 from initpy.simulation.mischief import LATE_SECONDS
 from initpy.simulation.story import Span, total
-from initpy.simulation.truth import RAID, Sure
+from initpy.simulation.truth import Sure
 
 # udev, the kernel and the engine take a moment for each layer.
 SETTLE, PER_LAYER = 10.0, 3.0

@@ -9,11 +9,12 @@ from initpy.config.project import PROJECT
 from initpy.core.actions import Run
 from initpy.core.definitions import JobDefinition
 from initpy.core.devices import Device
+from initpy.scenario.model import RAID
 from initpy.simulation.logins import Login, own_jobs
 from initpy.simulation.mischief import Mischief
 from initpy.simulation.record import Simulated
 from initpy.simulation.story import FOREVER, Prompt, Span, Story, Work, tell, total
-from initpy.simulation.truth import RAID, Item, Sure, Truth, root_reach, truth_of
+from initpy.simulation.truth import Item, Sure, Truth, root_reach, truth_of
 
 # What an invariant yields: when, and in words.
 Found = Iterator[tuple[float, str]]

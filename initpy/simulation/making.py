@@ -6,7 +6,7 @@ Identifiers that the file leaves open are made from its name, so that they are t
 import hashlib
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import Layer, Scenario, Server, world_wide_name
+from initpy.scenario.model import CONTAINERS, RAID, Layer, Scenario, Server, world_wide_name
 from initpy.simulation.plans import (
     ArrayPlan,
     DiskPlan,
@@ -24,8 +24,6 @@ from initpy.simulation.plans import (
     VolumePlan,
 )
 
-RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
-CONTAINERS = ("imsm", "ddf")
 LINUX_TYPE = "0fc63daf-8483-4772-8e79-3d69d8477de4"  # sfdisk(8), "Linux filesystem"
 EXTENT = 4 << 20  # vgcreate(8), the default
 LUKS_DATA_AT = 16 << 20

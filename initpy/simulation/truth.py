@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Layer as Technology
 from initpy.core.settings import Degraded, Naming, Settings, VolumeSpec
-from initpy.scenario.model import Cue, Deed, Disk, Layer, Scenario
+from initpy.scenario.model import RAID, Cue, Deed, Disk, Layer, Scenario
 
 if TYPE_CHECKING:
     from initpy.simulation.logins import Login
 
-NEVER = float("inf")
-RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
 PARITY = ("raid4", "raid5", "raid6")
@@ -123,7 +121,6 @@ def truth_of(scenario: Scenario) -> Truth:
 
 
 NOBODY = "nobody types its passphrase"
-OTHER_WORK = "the words for another volume may be typed here"
 
 
 def _disk(truth: Truth, disk: Disk) -> Item:
