@@ -435,6 +435,8 @@ class Boot:
             return None
         first = state.timers.next()
         for due, _ in state.clocks.values():
-            if due is not None and (first is None or due < first):
+            # One that is over has been looked at: the next event may use it, the time alone cannot
+            # (once root is mounted, no array is started for it any more).
+            if due is not None and due > state.now and (first is None or due < first):
                 first = due
         return first

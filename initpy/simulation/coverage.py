@@ -32,7 +32,7 @@ def show(tally: Tally, seconds: float) -> None:
         first = next(each for _, each in tally.violations if each.invariant == invariant)
         some = ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else "")
         console.print(f"[bold red]{len(numbers)} times[/] {first.invariant}: worlds {some}")
-        console.print(f"    {first.words}", markup=False)
+        console.print(f"    {first.words}", markup=False, emoji=False)
     if tally.interrupted:
         console.print("interrupted: not all worlds were explored")
     if not broken:
