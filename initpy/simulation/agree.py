@@ -99,7 +99,13 @@ def pace(scenario: Scenario, journal: Sequence[Record]) -> dict[str, float]:
     names = {each.name for each in scenario.disks if each.present and not each.path_of}
     shown: dict[str, float] = {}
     for record in journal if starts else ():
-        devices = [record["device"]] if "device" in record else record.get("devices", ())
+        match record["kind"]:
+            case "DeviceChanged":
+                devices = [record["device"]]
+            case "Enumerated":
+                devices = record["devices"]
+            case _:
+                continue
         for known in (each["properties"] for each in devices):
             if known.get("DEVTYPE") == "disk":
                 for serial in names & {known.get(each) for each in SERIALS}:
@@ -277,6 +283,10 @@ class _Reading:
         what = f"{name} {how}"
         if not subject and (about, what) in self.found:
             what = ""  # done by the engine before
+        elif not subject and how == "done":
+            # Tried until there was what it needs: how often depends on when that came.
+            failed = (about, f"{name} failed")
+            self.found = [(about, "") if each == failed else each for each in self.found]
         self.found[place] = about, what
 
     def finish(self) -> Course:

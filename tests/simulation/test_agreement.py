@@ -181,6 +181,22 @@ def test_the_course_does_not_depend_on_the_pace(path: Path) -> None:
         assert compare(scenario, boot.outcome, boot.last_journal()) == ()
 
 
+def test_what_is_tried_until_it_works_counts_once() -> None:
+    """A network card that its driver has not found yet, say."""
+    once = [started("card"), ended("card")]
+    again = [started("card"), ended("card", 1), started("card", 2), ended("card", 0, 2)]
+    assert disagreements(course(again), course(once)) == ()
+    assert disagreements(course(again[:2]), course(once)) != ()
+    assert disagreements(course(again[:2]), course([])) != ()
+
+
+def test_a_journal_names_devices_that_no_driver_claims() -> None:
+    scenario = load_scenario(SCENARIOS / "driver-missing.toml")
+    unclaimed = {"t": 2.0, "kind": "Unclaimed", "devices": [{"bus": "pci", "modules": ["x"]}]}
+    journal = simulate(scenario).journal()
+    assert compare(scenario, scenario.expect.outcome, [*journal, unclaimed]) == ()
+
+
 def test_a_disk_is_told_of_when_it_was_in_the_real_boot() -> None:
     scenario = load_scenario(SCENARIOS / "raid1-over-luks.toml")
     told = [each for each in simulate(scenario, shown={"a": 9.0, "b": 4.0}).journal()
