@@ -43,7 +43,8 @@ class Groups:
 
     def wake(self, state: State) -> None:
         """Those that wait for others of their group look again."""
-        state.touch_all(state.pending[Strategy.GROUP_START].values())
+        for strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
+            state.touch_all(state.pending[strategy].values())
 
     def forget(self, state: State, device: Device | None) -> None:
         """A physical volume has come or gone: what its group needs is open again."""
@@ -58,7 +59,7 @@ class Groups:
             case Strategy.GROUP_SCAN:
                 self._scan(state, instance)
             case Strategy.GROUP_ACTIVATE:
-                _activate(state, instance)
+                self._activate(state, instance)
             case _:
                 self._start(state, instance)
 
@@ -107,6 +108,26 @@ class Groups:
             state.move(instance, Stimulus.GIVEN_UP, why)
 
     # Activating groups
+
+    def _activate(self, state: State, instance: Instance) -> None:
+        """A group is complete: activate it once, unless root= names another one."""
+        group = _group(state, instance, COMPLETE)
+        if group is None:
+            return
+        if group in self.active:
+            drop_timer(state, instance)
+            instance.succeeded = True
+            state.touch(instance)
+        elif not _wanted(state, group) and not _due(state, instance, OTHERS_SECONDS, LAST_RANK):
+            instance.reason = (
+                f"{group} is not named: activated when nothing else can lead to the root"
+            )
+        elif other := _at_work(state, group):
+            # Volumes that come at once are each told to be the last.
+            instance.reason = f"{group} is being activated, as {other.subject} has shown"
+        else:
+            drop_timer(state, instance)
+            start(state, instance, _command(state, instance, group))
 
     def _start(self, state: State, instance: Instance) -> None:
         """A group is incomplete: wait for the rest, then activate what can be."""
@@ -165,16 +186,12 @@ class Groups:
         self.wake(state)
 
 
-def _activate(state: State, instance: Instance) -> None:
-    """A group is complete: activate it, unless root= names another one."""
-    group = _group(state, instance, COMPLETE)
-    if group is None:
-        return
-    if not _wanted(state, group) and not _due(state, instance, OTHERS_SECONDS, LAST_RANK):
-        instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
-        return
-    drop_timer(state, instance)
-    start(state, instance, _command(state, instance, group))
+def _at_work(state: State, group: str) -> Instance | None:
+    """The job that is activating the complete group."""
+    pending = state.pending[Strategy.GROUP_ACTIVATE].values()
+    return next(
+        (each for each in pending if each.busy and _group(state, each, COMPLETE) == group), None
+    )
 
 
 def _groups(device: Device | None) -> tuple[str, ...]:

@@ -307,3 +307,36 @@ def test_a_group_that_a_later_volume_has_completed_is_not_called_incomplete() ->
     ((_, failure),) = desk.actions(ShowFailure)
     assert isinstance(failure, ShowFailure)
     assert not any("lacks disks" in each.text for each in failure.advice)
+
+
+def test_volumes_that_come_at_once_have_their_group_activated_once() -> None:
+    """Each of the scans has found the other's record: both say that the group is complete."""
+    desk = Desk()
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda")
+    scanned(desk, "vdb")
+    assert len(desk.runs("lvm-activate@vda")) == 1
+    assert not desk.runs("lvm-activate@vdb")
+    desk.end("lvm-activate@vda")
+    assert not desk.runs("lvm-activate@vdb")
+
+
+def test_the_other_volume_tries_where_the_first_has_failed() -> None:
+    desk = Desk()
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda")
+    scanned(desk, "vdb")
+    desk.end("lvm-activate@vda", status=5)
+    assert len(desk.runs("lvm-activate@vdb")) == 1
+
+
+def test_a_volume_that_has_come_again_has_its_group_activated_again() -> None:
+    desk = Desk()
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda")
+    scanned(desk, "vdb")
+    desk.end("lvm-activate@vda")
+    desk.lose("vdb")
+    desk.see(volume("vdb"))
+    scanned(desk, "vdb")
+    assert len(desk.runs("lvm-activate@vdb")) == 1
