@@ -15,6 +15,7 @@ from initpy.simulation.udev import Cookie, Udev
 from initpy.simulation.world import Block, Mapped, World
 
 SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
+COUNT_SECONDS = 0.05  # from a scan's record until it counts all of them
 DEVICES_FILE = "/etc/lvm/devices/system.devices"
 
 
@@ -74,6 +75,9 @@ def _pvscan(world: World, words: tuple[str, ...], configured: bool) -> Work:
         )
         return Answer(5, "", "" if facts_only else why)
     world.online[physical.uuid] = block.number, node
+    # Of scans at one time each may find all the records (pvscan(8), AUTOACTIVATION: each volume is
+    # recorded, then those of its group are counted).
+    yield COUNT_SECONDS
     group = physical.group
     whole = all(each.uuid in world.online for each in group.physical)
     key = "LVM_VG_NAME_COMPLETE" if whole else "LVM_VG_NAME_INCOMPLETE"
