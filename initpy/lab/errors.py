@@ -11,4 +11,4 @@ class LabError(RuntimeError):
 
 
 class MachineStalled(UserWarning):
-    """The emulator stood still with all that ran in it; the boot is done once more."""
+    """The emulator stood still with all that ran in it, or crashed; the boot is done once more."""

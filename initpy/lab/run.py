@@ -112,14 +112,14 @@ def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     """Boot it and judge it; the logs are kept if it does not hold.
 
-    A machine that has stopped as a whole, its kernel included, says nothing about what it
-    booted: it is given a second chance, with a warning.
+    A machine that has stopped as a whole, its kernel included, or whose emulator has crashed says
+    nothing about what it booted: it is given a second chance, with a warning.
     """
     verdict = _boot(scenario, bench, manner)
     if verdict.stalled:
         warnings.warn(
-            f"{scenario.name}: the virtual machine stood still, its kernel with it; it is booted "
-            f"once more (logs: {verdict.logs})",
+            f"{scenario.name}: the virtual machine stood still, its kernel with it, or crashed; it "
+            f"is booted once more (logs: {verdict.logs})",
             MachineStalled,
             stacklevel=2,
         )
@@ -145,6 +145,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
                 answer = _examine(machine) if examined else ""
                 if outcome_of(seen) is Outcome.SHELL and not manner.interactive:
                     seen = replace(seen, channel=_shell_journal(machine))
+                stalled = machine.crashed or (examined and not answer)
             finally:
                 _write_logs(logs, machine)
         written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
@@ -166,7 +167,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         journal=journal_of(seen),
         logs=logs if logs.exists() else None,
         tail=f"{tail_of(seen.text)}\n{stuck_tasks(answer)}".strip(),
-        stalled=examined and not answer,
+        stalled=stalled,
     )
 
 

@@ -50,7 +50,7 @@ class Verdict:
     journal: tuple[dict[str, Any], ...] = ()
     logs: Path | None = None
     tail: str = ""
-    stalled: bool = False  # the machine as a whole stood still: nothing was shown about the boot
+    stalled: bool = False  # the machine as a whole stood still or crashed: nothing was shown
 
     @property
     def holds(self) -> bool:
