@@ -18,7 +18,7 @@ from initpy.image import cpio
 from initpy.image.process import run
 from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
-from initpy.lab.errors import LabError, Progress
+from initpy.lab.errors import EmulatorCrashed, LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
@@ -73,7 +73,7 @@ def _make_in_machines(
     cancelled = threading.Event()
 
     def make(batch: dict[Path, Recipe]) -> None:
-        _make_in_machine(batch, kernel, image, progress, cancelled)
+        _make_surely(batch, kernel, image, progress, cancelled)
 
     with ThreadPoolExecutor(os.cpu_count()) as machines:
         try:
@@ -205,10 +205,27 @@ def _make_in_machine(
         )
         with Machine(spec, sockets) as machine:
             text = _listen_to_end(machine, cancelled)
+            if machine.crashed:
+                raise EmulatorCrashed(f"QEMU has crashed while it made disks: {machine.end}")
         _check(batch, text)
         for number, (folder, recipe) in enumerate(batch.items()):
             _keep(making, _prefix(number, recipe)[0], recipe, folder)
     progress(f"disks of {len(batch)} scenario(s) made in {time.monotonic() - began:.0f} s")
+
+
+def _make_surely(
+    batch: Mapping[Path, Recipe],
+    kernel: Kernel,
+    image: Path,
+    progress: Progress,
+    cancelled: threading.Event,
+) -> None:
+    """The same; a crash of the emulator is no reason to give up."""
+    try:
+        _make_in_machine(batch, kernel, image, progress, cancelled)
+    except EmulatorCrashed as error:
+        progress(f"{error}; once more")
+        _make_in_machine(batch, kernel, image, progress, cancelled)
 
 
 def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:

@@ -10,5 +10,9 @@ class LabError(RuntimeError):
     """The world misbehaved: a machine that died; the message says what to do."""
 
 
+class EmulatorCrashed(LabError):
+    """QEMU itself has died, of no fault of what ran in it."""
+
+
 class MachineStalled(UserWarning):
     """The emulator stood still with all that ran in it, or crashed; the boot is done once more."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -150,6 +151,7 @@ class Machine:
             raise LabError(f"{QEMU} is not installed\n  try: make setup")
         self.spec = spec
         self.raw = bytearray()  # everything the console said
+        self._ended = False  # the console
         self._folder = folder
         self._orders: socket.socket | None = None
         self._second: socket.socket | None = None
@@ -231,6 +233,7 @@ class Machine:
         except pexpect.TIMEOUT:
             return b""
         except pexpect.EOF:
+            self._ended = True
             return None
         self.raw += heard
         return heard
@@ -258,8 +261,15 @@ class Machine:
 
     @property
     def crashed(self) -> bool:
-        """Whether QEMU has ended by a mistake of its own: nothing is shown about what it booted."""
-        return not self._qemu.isalive() and self._qemu.signalstatus in CRASHES
+        """Whether QEMU has ended by a mistake of its own: nothing is shown about what it booted.
+
+        Once the console has ended, which comes a moment before the process does.
+        """
+        for _ in range(20 if self._ended else 1):
+            if not self._qemu.isalive():
+                return self._qemu.signalstatus in CRASHES
+            time.sleep(0.1)
+        return False
 
     def plug(self, name: str) -> None:
         """Plug in a disk that the specification names."""
