@@ -50,15 +50,22 @@ def lacks(state: State, array: str, name: str) -> bool:
     if device is None or whole is None or name in whole.slaves or not is_stuck(whole):
         return False
     known = device.properties
-    return known.get("ID_FS_USAGE") == "raid" and any(
-        known.get("ID_FS_UUID") == each.properties.get("ID_FS_UUID")
-        for each in state.devices.slaves(array)
-    )
+    return known.get("ID_FS_USAGE") == "raid" and known.get("ID_FS_UUID") in uuids(state, whole)
 
 
 def _offered(instance: Instance) -> bool:
     """True for a job that offers a member to mdadm."""
     return "MD_FOREIGN" in instance.definition.publishes
+
+
+def offers(state: State, member: Device) -> list[Instance]:
+    """The jobs that offer the member to mdadm."""
+    return [each for each in state.by_subject.get(member.name, ()) if _offered(each)]
+
+
+def uuids(state: State, array: Device) -> set[str | None]:
+    """What the superblocks of the members that are in the array say of which array they are."""
+    return {each.properties.get("ID_FS_UUID") for each in state.devices.slaves(array.name)}
 
 
 def running_without(state: State, member: Device) -> Device | None:
@@ -68,7 +75,7 @@ def running_without(state: State, member: Device) -> Device | None:
         running = each.properties.get("md/array_state", "inactive") not in ("inactive", "clear")
         if not running or member.name in each.slaves:
             continue
-        if any(one.properties.get("ID_FS_UUID") == uuid for one in state.devices.slaves(each.name)):
+        if uuid in uuids(state, each):
             return each
     return None
 
@@ -95,12 +102,12 @@ def too_late(state: State, instance: Instance, event: JobEnded) -> JobEnded:
 
 def array_gone(state: State, array: Device) -> None:
     """Members that came too late for the array are offered again: it may be made anew."""
-    uuids = {each.properties.get("ID_FS_UUID") for each in state.devices.slaves(array.name)}
+    known = uuids(state, array)
     for each in tuple(state.instances.values()):
         device = state.device(each)
         if each.state is not JobState.FAILED or device is None or not _offered(each):
             continue
-        if device.properties.get("ID_FS_UUID") in uuids:
+        if device.properties.get("ID_FS_UUID") in known:
             each.failures = 0
             state.move(each, Stimulus.RETRY, f"{array.name} is gone")
 
@@ -192,16 +199,13 @@ def missing(array: Device) -> int:
 
 def _too_late_for(state: State, array: Device) -> list[str]:
     """The members that came after the array was started, and were refused."""
-    uuids = {each.properties.get("ID_FS_UUID", "") for each in state.devices.slaves(array.name)}
+    known = uuids(state, array)
     return sorted(
         each.name
         for each in state.devices
-        if each.properties.get("ID_FS_UUID") in uuids
+        if each.properties.get("ID_FS_UUID") in known
         and each.name not in array.slaves
-        and any(
-            _offered(job) and job.state is JobState.FAILED
-            for job in state.by_subject.get(each.name, ())
-        )
+        and any(job.state is JobState.FAILED for job in offers(state, each))
     )
 
 

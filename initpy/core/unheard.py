@@ -40,32 +40,19 @@ def mark(state: State, array: Device) -> bool:
     uuid = max(each.properties.get("ID_FS_UUID", "") for each in members)
     state.offered[uuid] = state.offered.get(uuid, 0) + 1
     often = state.offered[uuid] > TIMES
-    for each in _of_members(state, members):
-        each.published = each.succeeded = False
+    for job in (job for each in members for job in arrays.offers(state, each)):
+        job.published = job.succeeded = False
     state.devices.publish(array.name, {UNHEARD: "" if often else "yes"})
     return True
 
 
-def _of_members(state: State, members: tuple[Device, ...]) -> list[Instance]:
-    """The jobs that offer the members to mdadm."""
-    return [job for each in members for job in _offers(state, each)]
-
-
-def _offers(state: State, member: Device) -> list[Instance]:
-    return [
-        job
-        for job in state.by_subject.get(member.name, ())
-        if "MD_FOREIGN" in job.definition.publishes
-    ]
-
-
 def _heard(state: State, member: Device) -> bool:
     """True when mdadm has come to its end with the member, or has said no."""
-    return any(job.succeeded or job.published for job in _offers(state, member))
+    return any(job.succeeded or job.published for job in arrays.offers(state, member))
 
 
 def _tried(state: State, member: Device) -> bool:
-    return any(job.run for job in _offers(state, member))
+    return any(job.run for job in arrays.offers(state, member))
 
 
 def _wanted(state: State, member: Device) -> bool:
@@ -78,7 +65,7 @@ def _wanted(state: State, member: Device) -> bool:
 
 def busy(state: State, array: Device) -> bool:
     """True while a command is at work on the array, on a member, or on one that is to be one."""
-    uuids = {each.properties.get("ID_FS_UUID") for each in state.devices.slaves(array.name)}
+    uuids = arrays.uuids(state, array)
     for key in state.tools:
         job = state.instances[key]
         if job.definition.layer is not arrays.LAYER or job.subject is None:

@@ -63,6 +63,10 @@ class Unlocker:
             found = self.tried[instance.key] = Unlocking()
         return found
 
+    def lacks_a_key(self, instance: Instance) -> bool:
+        """True while a device that its key is to come from is not there."""
+        return any(True for _ in self.sources.missing(instance))
+
     def has_answer(self, instance: Instance) -> bool:
         """True while what a person typed for it is tried, or about to be."""
         memo = self.of(instance)
@@ -385,7 +389,7 @@ def next_prompt(state: State, unlocker: Unlocker) -> None:
     queue = [each for each in queue if each.state is JobState.READY]
     if not queue:
         return
-    instance = min(queue, key=lambda each: any(True for _ in unlocker.sources.missing(each)))
+    instance = min(queue, key=unlocker.lacks_a_key)
     volume, memo = specification(state, instance), unlocker.of(instance)
     device = state.device(instance)
     again = f", try {memo.wrong + 1} of {volume.tries}" if memo.wrong and volume.tries else ""
@@ -401,14 +405,13 @@ def _give_way(state: State, unlocker: Unlocker) -> None:
     asked = state.instances[state.asking or ""]
     if asked.key not in state.prompts or unlocker.of(asked).gave_way:
         return
-    missing = unlocker.sources.missing
-    if asked.state is not JobState.READY or not any(True for _ in missing(asked)):
+    if asked.state is not JobState.READY or not unlocker.lacks_a_key(asked):
         return
     for each in map(state.instances.__getitem__, state.prompts):
         if (
             each is not asked
             and each.state is JobState.READY
-            and not any(True for _ in missing(each))
+            and not unlocker.lacks_a_key(each)
         ):
             unlocker.of(asked).gave_way = True
             holds, locked = (specification(state, one).name for one in (each, asked))

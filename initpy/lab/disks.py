@@ -73,7 +73,11 @@ def _make_in_machines(
     cancelled = threading.Event()
 
     def make(batch: dict[Path, Recipe]) -> None:
-        _make_surely(batch, kernel, image, progress, cancelled)
+        try:
+            _make_in_machine(batch, kernel, image, progress, cancelled)
+        except EmulatorCrashed as error:
+            progress(f"{error}; once more")
+            _make_in_machine(batch, kernel, image, progress, cancelled)
 
     with ThreadPoolExecutor(os.cpu_count()) as machines:
         try:
@@ -211,21 +215,6 @@ def _make_in_machine(
         for number, (folder, recipe) in enumerate(batch.items()):
             _keep(making, _prefix(number, recipe)[0], recipe, folder)
     progress(f"disks of {len(batch)} scenario(s) made in {time.monotonic() - began:.0f} s")
-
-
-def _make_surely(
-    batch: Mapping[Path, Recipe],
-    kernel: Kernel,
-    image: Path,
-    progress: Progress,
-    cancelled: threading.Event,
-) -> None:
-    """The same; a crash of the emulator is no reason to give up."""
-    try:
-        _make_in_machine(batch, kernel, image, progress, cancelled)
-    except EmulatorCrashed as error:
-        progress(f"{error}; once more")
-        _make_in_machine(batch, kernel, image, progress, cancelled)
 
 
 def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from zlib import crc32
 # Kinds of layers: arrays, and the containers of firmware RAID that arrays stand on.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
+OWN_JOBS = "/etc/initpy/jobs/"  # where people's own job files are in the image
 # The type of the partition that UEFI firmware boots from (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 

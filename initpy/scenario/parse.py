@@ -8,6 +8,7 @@ from initpy.scenario.feasible import Room
 from initpy.scenario.model import (
     CONTAINERS,
     ESP_TYPE,
+    OWN_JOBS,
     RAID,
     Disk,
     Expectation,
@@ -46,7 +47,6 @@ MOST_DISKS = 250  # of one table; the targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # What the roots of some scenarios stand on, as it was seen in their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
-OWN_JOBS = "/etc/initpy/jobs/"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 

@@ -10,9 +10,8 @@ from typing import NamedTuple
 from initpy.config.errors import InputError
 from initpy.config.jobs import parse_job_file
 from initpy.core.definitions import JobDefinition
-from initpy.scenario.model import NETWORK_DEEDS, Scenario, Server
+from initpy.scenario.model import NETWORK_DEEDS, OWN_JOBS, Scenario, Server
 
-OWN_JOBS = "/etc/initpy/jobs/"
 LEASE_SECONDS = 9.0  # that udhcpc tries, with its defaults
 # What each job of the chain may take besides, on a machine that looks again for lost events.
 SLACK = 30.0

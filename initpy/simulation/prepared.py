@@ -13,7 +13,7 @@ from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Index, JobDefinition, index_of
 from initpy.core.settings import DeviceSpec, Naming, Settings
-from initpy.scenario.model import Scenario
+from initpy.scenario.model import OWN_JOBS, Scenario
 from initpy.simulation.making import Disks, make_disks
 
 CRYPTTAB = "/etc/crypttab"
@@ -23,7 +23,6 @@ NETWORK = (
     "virtio_net", "nbd", "iscsi_tcp", "nfs", "nfsv4", "ip", "udhcpc", "nbd-client", "iscsistart",
     "mount", "mkdir",
 )  # fmt: skip
-OWN_JOBS = "/etc/initpy/jobs/"
 ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"  # of x86-64 in the Discoverable Partitions Spec.
 
 
