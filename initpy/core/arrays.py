@@ -18,6 +18,9 @@ LAYER = Layer.MD
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2, "raid10": None}
 NEWCOMER = "INITPY_NEWCOMER"  # a member that came after the kernel had refused the start
 PARITY = ("raid4", "raid5", "raid6")
+# What mdadm says where a member that is in the array already has another superblock than the one
+# that it is to take in, or has none that can be read any more (Incremental() in Incremental.c, 5b).
+MISMATCH = "metadata mismatch"
 
 
 def partition_instead(state: State, instance: Instance) -> str | None:
@@ -100,6 +103,30 @@ def too_late(state: State, instance: Instance, event: JobEnded) -> JobEnded:
     return event._replace(error=why)
 
 
+def disputed(state: State, array: Device) -> list[Device]:
+    """The members that mdadm would not put beside those that are in the array, try as it might."""
+    known, found = uuids(state, array), []
+    for each in (state.instances[key] for key in sorted(state.gave_up)):
+        device = state.device(each)
+        if device is None or not _offered(each) or each.failures < each.definition.tries:
+            continue
+        if MISMATCH in each.reason and _may_be_of(known, device):
+            found.append(device)
+    return found
+
+
+def disputing(state: State, member: Device) -> list[Device]:
+    """The arrays that the member is not put into for that reason."""
+    if not any(MISMATCH in each.reason for each in offers(state, member)):
+        return []
+    return [each for each in state.devices if is_stuck(each)]
+
+
+def _may_be_of(known: set[str | None], member: Device) -> bool:
+    """Whether the member is of the array whose members say this; one that is dead says nothing."""
+    return None in known or member.properties.get("ID_FS_UUID") in known
+
+
 def array_gone(state: State, array: Device) -> None:
     """Members that came too late for the array are offered again: it may be made anew."""
     known = uuids(state, array)
@@ -107,7 +134,7 @@ def array_gone(state: State, array: Device) -> None:
         device = state.device(each)
         if each.state is not JobState.FAILED or device is None or not _offered(each):
             continue
-        if device.properties.get("ID_FS_UUID") in known:
+        if _may_be_of(known, device):
             each.failures = 0
             state.move(each, Stimulus.RETRY, f"{array.name} is gone")
 

@@ -342,6 +342,8 @@ class Boot:
             for timer, key in due:
                 self._timer(timer, key)
             self._settle_dirty()
+            for name in sorted(state.unsettled):
+                self._look_at_all(degraded.half_made(state, name))
             if state.queue:
                 take_from_queue(state)
             if self._may_start():

@@ -58,6 +58,7 @@ def half_made(state: State, name: str) -> list[str]:
     """A member or array has changed; the arrays that mdadm was not done with, now marked so.
 
     Whoever waited for its last word may have died: the engine before this one, or mdadm itself.
+    While a command of ours is at work on an array it is `unsettled`: look again when it has ended.
     """
     device = state.devices.get(name)
     if device is None:
@@ -65,16 +66,26 @@ def half_made(state: State, name: str) -> list[str]:
     found: tuple[Device, ...] = (device,)
     if device.properties.get("ID_FS_TYPE") == "linux_raid_member":
         found += state.devices.holders(name)
+        if state.gave_up:
+            from initpy.core import arrays
+
+            found += tuple(arrays.disputing(state, device))
     marked = []
     for each in found:
         known = each.properties
+        state.unsettled.discard(each.name)
         if known.get("md/array_state") != "inactive" or not each.slaves:
             continue
-        if known.get("md/metadata_version", "").startswith("external") or at_work(state, each):
+        if known.get("md/metadata_version", "").startswith("external"):
+            continue
+        if at_work(state, each):
+            state.unsettled.add(each.name)
             continue
         from initpy.core import unheard
 
-        if unheard.mark(state, each):
+        if unheard.busy(state, each):
+            state.unsettled.add(each.name)
+        elif unheard.mark(state, each):
             marked.append(each.name)
     return marked
 

@@ -47,6 +47,7 @@ class State:
     questions: dict[str, Deadline] = field(default_factory=dict)  # degraded starts asked about
     foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     stuck: set[str] = field(default_factory=set)  # arrays that the kernel would not start
+    unsettled: set[str] = field(default_factory=set)  # arrays that something is at work on
     offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
     agreed: set[str] = field(default_factory=set)  # those that a person has allowed
     named: set[str] = field(default_factory=set)  # devices that root= names

@@ -1,4 +1,4 @@
-"""Arrays that an engine or an mdadm left half-way: their members are offered once more (R5, R9).
+"""Arrays that mdadm was not done with: their members are offered once more (R5, R9).
 
 mdadm says once, when it takes a member in, whether another host has made the array, and starts
 it once when the last one is in. Where the engine or mdadm died in that moment, nobody knows the
@@ -6,6 +6,9 @@ one, or nobody does the other. What decides (ARRAY lines and HOMEHOST of mdadm.c
 taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its config.c) is not
 for anybody else to repeat, and a member that is in an array cannot be offered (step 4 opens it
 O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
+
+Nor does a member come to an array one of whose members cannot be read any more: mdadm compares it
+with that one. The array is stopped for it, too, and those that can be read find each other.
 """
 
 from initpy.core import arrays
@@ -29,13 +32,9 @@ def mark(state: State, array: Device) -> bool:
     if UNHEARD in array.properties or not state.settings.layer(arrays.LAYER).enabled:
         return False
     members = state.devices.slaves(array.name)
-    if len(members) < len(array.slaves) or busy(state, array):
+    if len(members) < len(array.slaves):
         return False
-    unheard = [each for each in members if not _heard(state, each)]
-    young = state.now < state.began + EFFECT_SECONDS
-    if not any(young or _tried(state, each) for each in unheard):
-        return False
-    if not all(_wanted(state, each) for each in members):
+    if not _unheard(state, members) and not _dead(state, array, members):
         return False
     uuid = max(each.properties.get("ID_FS_UUID", "") for each in members)
     state.offered[uuid] = state.offered.get(uuid, 0) + 1
@@ -44,6 +43,22 @@ def mark(state: State, array: Device) -> bool:
         job.published = job.succeeded = False
     state.devices.publish(array.name, {UNHEARD: "" if often else "yes"})
     return True
+
+
+def _unheard(state: State, members: tuple[Device, ...]) -> bool:
+    """True where mdadm has not said all of an array that is ours to put together."""
+    unheard = [each for each in members if not _heard(state, each)]
+    young = state.now < state.began + EFFECT_SECONDS
+    ours = any(young or _tried(state, each) for each in unheard)
+    return ours and all(_wanted(state, each) for each in members)
+
+
+def _dead(state: State, array: Device, members: tuple[Device, ...]) -> bool:
+    """True where a member is kept out by one that cannot be read, or says something else."""
+    if not arrays.disputed(state, array):
+        return False
+    # udev, which cannot read it either, may say nothing of it any more.
+    return all(_wanted(state, each) or "ID_FS_TYPE" not in each.properties for each in members)
 
 
 def _heard(state: State, member: Device) -> bool:
@@ -84,8 +99,9 @@ def step(state: State, instance: Instance) -> None:
     if device is not None and busy(state, device):
         instance.reason = "waits for mdadm to end"
     else:
-        name = instance.subject
-        state.report(f"{name}: mdadm was not done with it, its members are offered to mdadm again")
+        refused = ", ".join(each.name for each in arrays.disputed(state, device)) if device else ""
+        why = f"mdadm does not add {refused} to it" if refused else "mdadm was not done with it"
+        state.report(f"{instance.subject}: {why}; its members are offered to mdadm again")
         start(state, instance)
 
 

@@ -408,11 +408,7 @@ def _give_way(state: State, unlocker: Unlocker) -> None:
     if asked.state is not JobState.READY or not unlocker.lacks_a_key(asked):
         return
     for each in map(state.instances.__getitem__, state.prompts):
-        if (
-            each is not asked
-            and each.state is JobState.READY
-            and not unlocker.lacks_a_key(each)
-        ):
+        if each is not asked and each.state is JobState.READY and not unlocker.lacks_a_key(each):
             unlocker.of(asked).gave_way = True
             holds, locked = (specification(state, one).name for one in (each, asked))
             state.act(

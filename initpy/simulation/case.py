@@ -178,9 +178,17 @@ class Case:
                     break
         for states in self.story.devices.values():
             for time, order, device in states:
-                if begun <= time < end and self.item(device, order) == login.disk:
+                if begun <= time < end and self._shows(device, order, login.disk):
                     end = time
         return end
+
+    def _shows(self, device: Device | None, order: int, disk: str) -> bool:
+        """Whether the device is the disk, or a partition of it: then the disk has come, too."""
+        item = self.truth.items.get(self.item(device, order))
+        return item is not None and disk in (
+            item.name,
+            *(item.below if item.kind == "part" else ()),
+        )
 
     def unheld(self, array: str, span: Span, logins: int | None = None) -> float:
         """How long of a span nobody was asked for, and no volume was opened, beside the array.
@@ -221,6 +229,9 @@ class Case:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
         if out_of_tries := self._out_of_tries():
             return out_of_tries
+        for work, device, item in self.starts():
+            if self._lost(item, work.start):
+                return f"{device.name} was started when a member of it was lost, which nobody saw"
         if self.story.shells and self.truth.scenario.people:
             return "a shell has the console, and gets what is typed"
         for layer in self.truth.scenario.layers:
@@ -232,6 +243,12 @@ class Case:
                 if unanswered:
                     return f"nobody had patience for one more prompt for {layer.name}"
         return ""
+
+    def _lost(self, item: Item, time: float) -> bool:
+        """Whether the server of a disk below had gone by then."""
+        cone = self.truth.cone(item.name)
+        downs = (each.server.times.down for each in self.truth.logins if each.disk in cone)
+        return any(down is not None and down <= time for down in downs)
 
     def _counts_on_servers(self) -> bool:
         """Whether a disk of a server may come: then the jobs of the network matter."""

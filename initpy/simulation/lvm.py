@@ -151,6 +151,17 @@ def _spare(volume: LogicalPlan, lost: int) -> bool:
     return lost <= {"raid1": 1, "raid5": 1}.get(volume.type, 0)
 
 
+def reads_without(world: World, block: Block, names: set[str]) -> bool:
+    """Whether a volume of type raid1 or raid5 can be read without these of its mappings."""
+    if block.mapping is None or block.mapping.logical is None:
+        return False
+    group, name, _ = block.mapping.logical
+    volumes = (each for each in world.disks.groups[group].volumes if each.name == name)
+    mappings = (world.blocks[each].mapping for each in names)
+    lost = sum(each is not None and "_rimage_" in each.name for each in mappings)
+    return any(_spare(each, lost) for each in volumes)
+
+
 def _activate(
     world: World,
     udev: Udev,

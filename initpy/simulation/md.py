@@ -4,8 +4,10 @@ The rules are those of mdadm 4.2, Incremental.c (Incremental(), count_active()) 
 (enough()), and of drivers/md/md.c of the kernel (md_run, analyze_sbs, do_md_stop).
 """
 
+from collections.abc import Generator
+
 from initpy.simulation.plans import ArrayPlan, Member, Place, Table
-from initpy.simulation.process import Answer, Call, Work
+from initpy.simulation.process import Answer, Call, Wait, Work
 from initpy.simulation.udev import Udev
 from initpy.simulation.world import Array, Block, World
 
@@ -238,12 +240,15 @@ def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) 
         # Refused once, it takes no member (md_add_new_disk); a slot is taken once.
         return Answer(2, complaints=f"mdadm: failed to add {node} to existing array {name}: "
                       "Invalid argument.")  # fmt: skip
+    if array.members and (yield from _cannot_compare(world, array)):
+        what = f"mdadm: metadata mismatch between {node} and chosen array {name}"
+        return Answer(2, complaints=what)
     bind(world, block, device, member.slot)
     yield ASSEMBLE_SECONDS
     if not block.present or not device.present:
         return Answer(1, complaints=f"mdadm: {name} has vanished")
     started, status, complaint = "yes", 0, ""
-    there = usable(world, plan, array.members)
+    there = usable(world, plan, _readable(world, array))
     known = world.superblock(plan, member.slot)
     if array.state != "inactive":
         started = "already"
@@ -262,6 +267,23 @@ def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) 
     }
     text = "".join(f"{key}={value}\n" for key, value in lines.items() if value)
     return Answer(status, text, complaint)
+
+
+def _cannot_compare(world: World, array: Array) -> Generator[Wait, None, bool]:
+    """Step 5b: the superblock of a member that is in; which one hangs on a hash of the kernel's."""
+    if world.network is None:
+        return False
+    first = world.blocks.get(array.members[0][0])
+    return first is not None and bool((yield from world.network.ready(world, (first.node,))))
+
+
+def _readable(world: World, array: Array) -> list[tuple[str, int]]:
+    """The members whose superblocks count_active() can read."""
+    network = world.network
+    if network is None:
+        return array.members
+    pairs = ((each, world.blocks.get(each[0])) for each in array.members)
+    return [each for each, block in pairs if block is None or not network.unreadable(world, block)]
 
 
 def _examine(world: World, node: str) -> Work:

@@ -176,11 +176,13 @@ class Network:
         for folder, export in self.exports.items():
             if mounted.startswith(f"{folder}/"):
                 worst = max(worst, self._from(world, export))
-        for name in block.slaves:
-            lower = world.blocks.get(name)
-            if lower is not None:
-                worst = max(worst, self.reading(world, lower))
-        return worst
+        below = {each: self.reading(world, lower) for each in block.slaves
+                 if (lower := world.blocks.get(each)) is not None}  # fmt: skip
+        failing = {name for name, how in below.items() if how is Reading.FAILS}
+        if failing and _reads_without(world, block, failing):
+            # Read again from another member (raid1_end_read_request() and its like).
+            below = {name: how for name, how in below.items() if name not in failing}
+        return max((worst, *below.values()))
 
     def unreadable(self, world: World, block: Block) -> bool:
         """Whether whoever reads the device, as udev does, gets nothing now."""
@@ -217,10 +219,20 @@ def network_of(scenario: Scenario) -> Network:
     return Network(links, servers, {name for name, s in servers.items() if s.times.up == 0.0})
 
 
+def _reads_without(world: World, block: Block, names: set[str]) -> bool:
+    """Whether a running array, or a logical volume that is one, can do without these members."""
+    from initpy.simulation import lvm, md
+
+    if block.array is None:
+        return lvm.reads_without(world, block, names)
+    if block.array.state == "inactive":
+        return False
+    there = {slot for name, slot in block.array.members if name not in names}
+    return md.enough(block.array.plan, True, there)
+
+
 def _members_fail(world: World, network: Network, udev: Udev) -> None:
     """Running arrays do without members that cannot be written any more, if they can; md(4)."""
-    from initpy.simulation.md import enough
-
     for block in tuple(world.blocks.values()):
         array = block.array
         if array is None or array.state == "inactive" or array.plan.level in ("raid0", "linear"):
@@ -231,8 +243,7 @@ def _members_fail(world: World, network: Network, udev: Udev) -> None:
             for member, device in there
             if device is not None and network.reading(world, device) is Reading.FAILS
         ]
-        rest = {slot for member in array.members if member not in bad for slot in member[1:]}
-        if bad and enough(array.plan, True, rest):
+        if bad and _reads_without(world, block, {name for name, _ in bad}):
             _without(world, block, array, bad)
             udev.uevent("change", block)
 

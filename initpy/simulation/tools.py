@@ -13,7 +13,8 @@ from initpy.simulation.udev import Udev
 from initpy.simulation.world import World
 
 Model = Callable[[World, Udev, Call], Work]
-NOT_READING = ("udevadm", "nbd-client")  # whatever device they are given
+# What does not read the device it is given: the program, or one of its words.
+NOT_READING = {"udevadm", "nbd-client", "--stop", "--run"}
 MODPROBE_SECONDS = 0.5
 
 
@@ -138,7 +139,7 @@ def _failing(work: Work, works: bool) -> Work:
 def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
     network = world.network
-    if network is not None and program not in NOT_READING:
+    if network is not None and NOT_READING.isdisjoint((program, *call.words)):
         unread = yield from network.ready(world, call.words)
         if unread is not None:
             return unread

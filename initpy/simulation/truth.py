@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Layer as Technology
 from initpy.core.settings import Degraded, Naming, Settings, VolumeSpec
-from initpy.scenario.model import RAID, Cue, Deed, Disk, Layer, Scenario
+from initpy.scenario.model import NETWORK_DEEDS, RAID, Cue, Deed, Disk, Layer, Scenario
 
 if TYPE_CHECKING:
     from initpy.simulation.logins import Login
@@ -43,6 +43,7 @@ class Item:
     layer: Layer | None = None
     usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
     whole: Sure = Sure.NO  # with all of them
+    hangs: bool = False  # whoever reads it may wait for a server, or a cable, that is gone
     comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
     why: str = ""  # not, for people
 
@@ -150,9 +151,14 @@ def _served(truth: Truth) -> None:
 
     truth.logins = logins(truth.scenario)
     known = {each.disk: each for each in truth.logins}
-    for name in (name for server in truth.scenario.servers for name in server.serves):
+    nics = {each.name: each for each in truth.scenario.nics}
+    faults = any(fault.deed in NETWORK_DEEDS for fault in truth.scenario.faults)
+    for server, name in ((each, name) for each in truth.scenario.servers for name in each.serves):
         item = truth.items[name]
         item.usable = item.whole = Sure.UNSURE
+        pulled = faults or nics[server.nic].carrier.down is not None
+        # A disk that is lost is one thing, one that does not answer is another.
+        item.hangs = pulled or (server.kind != "nbd" and server.times.down is not None)
         if name in known:
             at, sure = comes(truth.scenario, known[name])
             item.comes = at or 0.0
@@ -166,14 +172,14 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
     if not below:
         first = next(each for each in truth.scenario.layers if each.group == layer.group)
         below = [truth.items[name] for name in first.on]
-    names = tuple(each.name for each in below)
+    names, hangs = tuple(each.name for each in below), any(each.hangs for each in below)
     if layer.kind == "partitions":
+        usable, whole, at = below[0].usable, below[0].whole, below[0].comes
         return [
-            Item(part.name, "part", names, layer, below[0].usable, below[0].whole, below[0].comes)
-            for part in layer.parts
+            Item(part.name, "part", names, layer, usable, whole, hangs, at) for part in layer.parts
         ]
     # A layer that is made on disks of its own name keeps the name; nameless ones get one.
-    item = Item(layer.name or f"fs:{names[0]}", layer.kind, names, layer)
+    item = Item(layer.name or f"fs:{names[0]}", layer.kind, names, layer, hangs=hangs)
     item.comes = max((each.comes for each in below if each.usable is not Sure.NO), default=0.0)
     if layer.kind in RAID:
         _array(truth, layer, below, item)
@@ -226,6 +232,8 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     else:
         startable = Sure.YES if sure >= needed else Sure.UNSURE if possible >= needed else Sure.NO
     item.usable = max(item.whole, min(startable, policy(truth, layer)))
+    if item.hangs:
+        item.usable = min(item.usable, Sure.UNSURE)  # whoever reads it may wait for that member
     item.why = "members are missing"
 
 
@@ -333,6 +341,8 @@ def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     others = sum(each.group == layer.group for each in truth.scenario.layers) > 1
     if item.whole is not Sure.YES and (layer.size is not None or others):
         item.usable = Sure.UNSURE  # which physical volumes it lies on is LVM's choice
+    elif item.hangs:
+        item.usable = min(item.usable, Sure.UNSURE)
     elif item.whole is not Sure.YES and layer.type == "raid1":
         # Mode "degraded", the default of lvm.conf(5).
         item.usable = Sure.YES if sure else max(each.usable for each in below)

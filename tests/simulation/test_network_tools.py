@@ -281,6 +281,59 @@ def test_a_running_mirror_does_without_a_member_whose_server_goes(tmp_path: Path
     assert desk.network.reading(desk.world, desk.block("md127")) is Reading.WORKS
 
 
+def test_a_mirror_that_starts_with_a_dead_member_is_read_from_the_other(tmp_path: Path) -> None:
+    """raid1_end_read_request() in raid1.c: what one cannot read is read from another."""
+    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    assert desk.network.slots is not None
+    desk.network.slots.plug(desk.world.disks.disks["a"])
+    desk.connect(*NBD)
+    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/vda")
+    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/nbd0")
+    array = desk.block("md127").array
+    assert array is not None
+    desk.network.disks["nbd0"].lost = desk.world.now
+    assert desk.network.reading(desk.world, desk.block("md127")) is Reading.WORKS
+    array.state = "inactive"
+    assert desk.network.reading(desk.world, desk.block("md127")) is Reading.FAILS
+
+
+def test_a_member_is_not_put_beside_one_that_cannot_be_read(tmp_path: Path) -> None:
+    """Incremental.c, 5b: "metadata mismatch", status 2; seen in a real boot."""
+    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    assert desk.network.slots is not None
+    desk.network.slots.plug(desk.world.disks.disks["a"])
+    desk.connect(*NBD)
+    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/nbd0")
+    desk.network.server(desk.world, desk.udev, "store", False)
+    answer = desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/vda")
+    assert (answer.status, answer.complaints) == (
+        2,
+        "mdadm: metadata mismatch between /dev/vda and chosen array /dev/md/m",
+    )
+    assert desk.block("md127").slaves == ["nbd0"]
+    assert desk.run("mdadm", "--stop", "/dev/md127").status == 0
+
+
+def test_a_mirrored_volume_does_without_a_dead_leg(tmp_path: Path) -> None:
+    """lvmraid(7): a raid1 volume is read from any of its images, a linear one needs all."""
+    layers = (
+        '[[layer]]\nkind = "lvm"\ngroup = "g"\nname = "twice"\non = ["a", "b"]\ntype = "raid1"\n'
+        'size = "16M"\n'
+    )
+    desk = Desk(tmp_path, NIC + DISKS + layers + server("nbd"))
+    assert desk.network.slots is not None
+    desk.network.slots.plug(desk.world.disks.disks["a"])
+    desk.connect(*NBD)
+    desk.run("lvm", "lvchange", "--activate", "ay", "--sysinit", "g")
+    whole = next(each for each in desk.world.blocks.values() if each.mapping is not None
+                 and each.mapping.name == "g-twice")  # fmt: skip
+    assert desk.network.reading(desk.world, whole) is Reading.WORKS
+    desk.network.server(desk.world, desk.udev, "store", False)
+    assert desk.network.reading(desk.world, whole) is Reading.WORKS
+    legs = [desk.network.reading(desk.world, desk.block(each)) for each in whole.slaves]
+    assert Reading.FAILS in legs
+
+
 def test_while_the_cable_is_out_requests_wait(tmp_path: Path) -> None:
     """TCP sends again; nbd has no time-out unless it is given one (-t)."""
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'

@@ -1,6 +1,6 @@
 """Arrays that mdadm or an engine left half-way: the members are offered once more (R5, R9)."""
 
-from desk import Desk, array, filesystem, member, settings
+from desk import Desk, array, block, filesystem, member, settings
 
 from initpy.core.actions import ShowFailure
 from initpy.core.definitions import Layer
@@ -137,6 +137,82 @@ def test_r5_a_refusal_of_the_kernel_is_a_word_too() -> None:
     desk.end("md-member@vdb", status=1, output=THEIRS, error="failed to start")
     desk.wait(60)
     assert desk.runs("md-again@md127") == []
+
+
+def test_r9_what_could_not_be_asked_while_a_tool_looked_at_the_array_is_asked_then() -> None:
+    desk = Desk(QUICK)
+    desk.see(member("vda"), array("md127", ("vda",), "inactive", md__metadata_version="1.2", **NEW))
+    desk.wait(3)
+    desk.end("md-member@vda", status=1, error="cannot reopen /dev/vda: busy")
+    desk.wait(6)
+    assert desk.runs("md-again@md127") == []
+    desk.end("md-examine@md127", output="MD_LEVEL=raid1\n")
+    desk.wait(8.5)
+    assert len(desk.runs("md-again@md127")) == 1
+
+
+MISMATCH = "metadata mismatch between /dev/vdb and chosen array /dev/md/root"
+
+
+def refused(desk: Desk, name: str) -> None:
+    """mdadm compares the member with one of those that are in the array, and does not add it."""
+    for _ in range(3):
+        desk.end(f"md-member@{name}", status=2, error=MISMATCH)
+        desk.wait(desk.now + 1.5)
+
+
+def with_a_dead_member(desk: Desk) -> None:
+    """One member is in; it cannot be read any more when the other comes."""
+    desk.see(member("vda"), half("vda"))
+    desk.end("md-member@vda", output=OURS)
+    desk.wait(30)
+    desk.see(member("vdb"))
+
+
+def test_r5_a_member_that_a_dead_one_keeps_out_is_offered_to_an_array_made_anew() -> None:
+    desk = Desk(QUICK._replace(md_timeout=60.0))
+    with_a_dead_member(desk)
+    refused(desk, "vdb")
+    desk.wait(38)
+    stop(desk)
+    assert "md127: mdadm does not add vdb to it; its members are offered" in desk.reports()
+    assert len(desk.runs("md-member@vdb")) == 4
+    assert len(desk.runs("md-member@vda")) == 2
+
+
+def test_r5_so_it_is_where_udev_has_seen_that_the_member_is_dead() -> None:
+    desk = Desk(QUICK._replace(md_timeout=60.0))
+    with_a_dead_member(desk)
+    desk.see(block("vda"))
+    refused(desk, "vdb")
+    desk.wait(38)
+    stop(desk)
+    assert len(desk.runs("md-member@vdb")) == 4
+
+
+def test_r5_one_whose_own_superblock_is_bad_is_no_reason_to_stop_the_array() -> None:
+    desk = Desk(QUICK._replace(md_timeout=60.0))
+    with_a_dead_member(desk)
+    for _ in range(3):
+        desk.end("md-member@vdb", status=2, error="failed to add /dev/vdb to existing array")
+        desk.wait(desk.now + 1.5)
+    desk.wait(50)
+    assert desk.runs("md-again@md127") == []
+
+
+def test_r5_members_that_never_agree_are_not_offered_for_ever() -> None:
+    desk = Desk(QUICK._replace(md_timeout=60.0))
+    with_a_dead_member(desk)
+    for again in range(1, 4):
+        refused(desk, "vdb")
+        desk.wait(desk.now + 3)
+        stop(desk, again)
+        desk.see(half("vda"))
+        desk.end("md-member@vda", output=OURS)
+    refused(desk, "vdb")
+    desk.wait(desk.now + 70)
+    assert len(desk.runs("md-again@md127")) == 3
+    assert len(desk.runs("md-start@md127")) == 1
 
 
 def test_r1_an_array_that_is_not_wanted_is_left_alone() -> None:
