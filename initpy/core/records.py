@@ -1,18 +1,57 @@
 """Events and actions as JSON knows them: the lines of the journal, whoever writes them."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from initpy.core.actions import Action
 from initpy.core.devices import Device
 from initpy.core.events import Event
 from initpy.core.secret import Secret
+from initpy.core.settings import Naming, Settings
 from initpy.core.tree import Node
 
 
 def plain(what: Event | Action | Device | Node) -> dict[str, object]:
     """The fields of an event or action as JSON knows them; secrets are left out (R14)."""
     return {name: _plain(getattr(what, name)) for name in what._fields}
+
+
+def basis(
+    settings: Settings,
+    command_line: str,
+    table: str | None,
+    jobs: Mapping[str, str],
+    own_jobs: Mapping[str, str],
+    problems: Iterable[object] = (),
+) -> dict[str, object]:
+    """What decides a boot besides the events, so that its journal can be replayed (R34).
+
+    `table`: crypttab's text. `jobs`: the checksums of the image's job files by name, `own_jobs`:
+    those that people put there, whole, by path. `problems`: what is wrong in all these, for those
+    who read it.
+    """
+    gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
+    return {
+        "cmdline": _without_secrets(command_line.strip()),
+        "crypttab": table,
+        "key_files": dict(settings.key_files),
+        "root_type": settings.root.value if gpt and settings.root is not None else None,
+        "boot_partition": settings.boot_partition,
+        "jobs": dict(jobs),
+        "own_jobs": dict(own_jobs),
+        "problems": [_without_secrets(str(each)) for each in problems],
+    }
+
+
+def _without_secrets(command_line: str) -> str:
+    """The command line without values of parameters that are passwords by their names."""
+    if "pass" not in command_line.lower():
+        return command_line
+    import re  # rare
+
+    return re.sub(
+        r"(?i)([^\s=]*pass(?:word|wd|phrase)?[^\s=]*=)(\"[^\"]*\"|\S+)", r"\1…", command_line
+    )
 
 
 def _plain(value: object) -> object:

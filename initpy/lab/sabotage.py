@@ -4,15 +4,13 @@ An agent that takes orders, wrappers around tools, job files with shorter time l
 archive of its own behind the image, which the kernel unpacks over it.
 """
 
-import json
 import stat
-import tomllib
-from collections.abc import Mapping
 
 from initpy.config.project import PROJECT
 from initpy.image.programs import find_program
 from initpy.image.tree import Entry, File, Node
 from initpy.lab.errors import LabError
+from initpy.scenario.jobfiles import with_limits
 from initpy.scenario.model import AGENT_DEEDS, Scenario, Tool, Way
 
 AGENT = PROJECT / "qemu" / "agent.sh"
@@ -30,7 +28,7 @@ def sabotage(scenario: Scenario) -> dict[str, bytes | Entry]:
         files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)
     for program in dict.fromkeys(tool.program for tool in scenario.tools):
         files |= _wrapped(program, [tool for tool in scenario.tools if tool.program == program])
-    return files | _with_limits(dict(scenario.limits))
+    return files | {path: text.encode() for path, text in with_limits(scenario).items()}
 
 
 def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
@@ -55,20 +53,3 @@ def _function(tool: Tool) -> str:
     """What the script calls; a tool that still does its work needs the arguments."""
     works = tool.way in (Way.MUTE, Way.UNFINISHED, Way.RESTART)
     return f'{tool.way.value} "$@"' if works else tool.way.value
-
-
-def _with_limits(limits: Mapping[str, float]) -> dict[str, bytes | Entry]:
-    """Job files in which the time limits of some jobs are other ones (`[limits]`)."""
-    files: dict[str, bytes | Entry] = {}
-    unknown = dict(limits)
-    for path in sorted((PROJECT / "jobs").glob("*.toml")):
-        content = tomllib.loads(path.read_text())
-        jobs = {job["name"]: job for job in content.get("job", ())}
-        named = jobs.keys() & limits.keys()
-        for name in named:
-            jobs[name]["timeout"] = unknown.pop(name)
-        if named:
-            files[f"/etc/initpy/jobs/{path.stem}.json"] = json.dumps(content).encode()
-    if unknown:
-        raise LabError(f"[limits] names jobs that no job file has: {', '.join(sorted(unknown))}")
-    return files

@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
+from initpy.core import records
 from initpy.core.actions import Action, Arm
 from initpy.core.events import Event
 from initpy.core.records import plain
-from initpy.core.settings import Naming, Settings
+from initpy.core.settings import Settings
 from initpy.runtime.jobfiles import BUILT_IN
 
 PATH = "/run/initpy/journal.jsonl"
@@ -67,36 +68,14 @@ def basis(
     texts: Mapping[str, str],
     problems: Iterable[object] = (),
 ) -> dict[str, object]:
-    """What decides a boot besides the events, so that its journal can be replayed (R34).
+    """`records.basis()` of this boot; `texts`: the job files by path, the image's own and others.
 
-    `texts`: the job files by path. Those of the image are known by their checksums, those that
-    people put there are kept whole. `problems`: what is wrong in all these, for those who read it.
+    Those of the image are known by their checksums, those that people put there are kept whole.
     """
-    gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
-    return {
-        "cmdline": _without_secrets(command_line.strip()),
-        "crypttab": table,
-        "key_files": dict(settings.key_files),
-        "root_type": settings.root.value if gpt and settings.root is not None else None,
-        "boot_partition": settings.boot_partition,
-        "jobs": {
-            path.removeprefix(f"{BUILT_IN}/"): f"{crc32(text.encode(errors='replace')):08x}"
-            for path, text in texts.items()
-            if path.startswith(f"{BUILT_IN}/")
-        },
-        "own_jobs": {
-            path: text for path, text in texts.items() if not path.startswith(f"{BUILT_IN}/")
-        },
-        "problems": [_without_secrets(str(each)) for each in problems],
+    sums = {
+        path.removeprefix(f"{BUILT_IN}/"): f"{crc32(text.encode(errors='replace')):08x}"
+        for path, text in texts.items()
+        if path.startswith(f"{BUILT_IN}/")
     }
-
-
-def _without_secrets(command_line: str) -> str:
-    """The command line without values of parameters that are passwords by their names."""
-    if "pass" not in command_line.lower():
-        return command_line
-    import re  # rare
-
-    return re.sub(
-        r"(?i)([^\s=]*pass(?:word|wd|phrase)?[^\s=]*=)(\"[^\"]*\"|\S+)", r"\1…", command_line
-    )
+    own = {path: text for path, text in texts.items() if not path.startswith(f"{BUILT_IN}/")}
+    return records.basis(settings, command_line, table, sums, own, problems)

@@ -101,12 +101,17 @@ def load_scenario(path: Path) -> Scenario:
     expect = _expectation(top.table("expect"), disks)
     slow = top.boolean("slow", False)
     top.end()
-    return Scenario(
+    scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
         chance, uefi, nics, servers, restarts,
     )  # fmt: skip
+    if limits:
+        from initpy.scenario.jobfiles import with_limits  # seldom, and it reads all job files
+
+        with_limits(scenario)
+    return scenario
 
 
 def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

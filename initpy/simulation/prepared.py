@@ -4,15 +4,16 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
 from initpy.config.errors import InputError
-from initpy.config.jobs import JobFile, check_names, json_text, parse_job_file
+from initpy.config.jobs import JobFile, check_names, parse_job_file
 from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Index, JobDefinition, index_of
+from initpy.core.records import basis
 from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.scenario.jobfiles import texts_of, with_limits
 from initpy.scenario.model import OWN_JOBS, Scenario
 from initpy.simulation.making import Disks, make_disks
 
@@ -49,7 +50,7 @@ def prepare(scenario: Scenario) -> Prepared:
     settings = settings._replace(key_files=_key_files(files))
     problems = list(wrong)
     carried = _job_files(scenario, problems)
-    jobs = _jobs(scenario, carried)
+    jobs = tuple(job for file in carried for job in file.jobs)
     return Prepared(
         settings,
         jobs,
@@ -92,7 +93,7 @@ def _job_files(scenario: Scenario, problems: list[InputError]) -> list[JobFile]:
     files = {name: each for name, each in _shipped().items() if not name.startswith("extra/")}
     for name in scenario.variant.jobs:
         files[name] = _shipped()[f"extra/{name}"]
-    for path, text in sorted(scenario.files):
+    for path, text in sorted((*scenario.files, *with_limits(scenario).items())):
         if not path.startswith(OWN_JOBS) or not path.endswith((".toml", ".json")):
             continue
         try:
@@ -111,20 +112,6 @@ def _lacking(scenario: Scenario, files: Sequence[JobFile]) -> frozenset[str]:
     return frozenset(NETWORK) - {name.rpartition("/")[2] for name in named}
 
 
-def _jobs(scenario: Scenario, files: Sequence[JobFile]) -> tuple[JobDefinition, ...]:
-    """The jobs of these files, with the scenario's time limits."""
-    limits = dict(scenario.limits)
-    names = {job.name for file in files for job in file.jobs}
-    for name in sorted(limits.keys() - names):
-        known = ", ".join(sorted(names))
-        raise InputError(f"{scenario.path}: limits", name, f"the name of a job: {known}")
-    return tuple(
-        job._replace(timeout=limits[job.name]) if job.name in limits else job
-        for file in files
-        for job in file.jobs
-    )
-
-
 def _parse(path: str, text: str) -> JobFile:
     if path.endswith(".json"):
         from initpy.config.jobs import parse_job_table
@@ -136,40 +123,20 @@ def _parse(path: str, text: str) -> JobFile:
     return parse_job_file(path, text)
 
 
-def basis_of(scenario: Scenario) -> dict[str, Any]:
+def basis_of(scenario: Scenario) -> dict[str, object]:
     """What decides this boot besides the events, as the runtime's journal has it (R34)."""
-    prepared = prepare(scenario)
-    settings, files = prepared.settings, dict(scenario.files)
-    gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
-    folder = PROJECT / "jobs"
-    paths = [*sorted(folder.glob("*.toml")),
-             *(folder / "extra" / f"{name}.toml" for name in scenario.variant.jobs)]  # fmt: skip
-    texts = {f"{path.stem}.json": json_text(path) for path in paths}
+    prepared, files = prepare(scenario), dict(scenario.files)
     own = {path: text for path, text in sorted(files.items())
            if path.startswith(OWN_JOBS) and path.endswith((".toml", ".json"))}  # fmt: skip
-    return {
-        "cmdline": scenario.cmdline,
-        "crypttab": files.get(CRYPTTAB),
-        "key_files": dict(settings.key_files),
-        "root_type": settings.root.value if gpt and settings.root is not None else None,
-        "boot_partition": settings.boot_partition,
-        "jobs": {name: f"{crc32(text.encode()):08x}" for name, text in texts.items()},
-        "own_jobs": {**_with_limits(texts, dict(scenario.limits)), **own},
-        "problems": [str(each) for each in prepared.problems],
-    }
-
-
-def _with_limits(texts: dict[str, str], limits: dict[str, float]) -> dict[str, str]:
-    """The job files in which `[limits]` gives a job another time limit."""
-    changed = {}
-    for name, text in texts.items() if limits else ():
-        table = json.loads(text)
-        named = [job for job in table.get("job", ()) if job["name"] in limits]
-        for job in named:
-            job["timeout"] = limits[job["name"]]
-        if named:
-            changed[f"{OWN_JOBS}{name}"] = json.dumps(table)
-    return changed
+    sums = {name: f"{crc32(text.encode()):08x}" for name, text in texts_of(scenario).items()}
+    return basis(
+        prepared.settings,
+        scenario.cmdline,
+        files.get(CRYPTTAB),
+        sums,
+        {**with_limits(scenario), **own},
+        prepared.problems,
+    )
 
 
 def with_jobs(

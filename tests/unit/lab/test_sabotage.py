@@ -8,7 +8,6 @@ import pytest
 
 from initpy.config.errors import InputError
 from initpy.image.tree import File
-from initpy.lab.errors import LabError
 from initpy.lab.sabotage import AGENT, AGENT_PATH, WRAPPER, sabotage
 from initpy.scenario.model import Scenario, Tool, Way
 from initpy.scenario.parse import load_scenario
@@ -53,7 +52,7 @@ def test_a_limit_changes_one_job_of_its_file(tmp_path: Path) -> None:
     jobs = {job["name"]: job for job in json.loads(content)["job"]}
     assert jobs["lvm-scan"]["timeout"] == 4
     assert "timeout" not in jobs["lvm-activate"]
-    with pytest.raises(LabError, match="no-such-job"):
+    with pytest.raises(InputError, match="no-such-job"):
         sabotage(scenario(tmp_path, '[limits]\n"no-such-job" = 4\n'))
 
 

@@ -1,0 +1,52 @@
+"""The job files of the image as a scenario has them: those of the project, some changed."""
+
+import functools
+import json
+from types import MappingProxyType
+
+from initpy.config.errors import InputError
+from initpy.config.jobs import json_text
+from initpy.config.project import PROJECT
+from initpy.scenario.model import OWN_JOBS, Scenario
+
+
+@functools.lru_cache(maxsize=1)
+def shipped_texts() -> MappingProxyType[str, str]:
+    """All job files of the project by name, as images carry them; `extra/` only some do."""
+    folder = PROJECT / "jobs"
+    paths = [*sorted(folder.glob("*.toml")), *sorted((folder / "extra").glob("*.toml"))]
+    names = (str(path.relative_to(folder).with_suffix("")) for path in paths)
+    return MappingProxyType(dict(zip(names, map(json_text, paths), strict=True)))
+
+
+def texts_of(scenario: Scenario) -> dict[str, str]:
+    """Those that the image of this scenario carries, by the name of the file in it."""
+    wanted = {f"extra/{name}" for name in scenario.variant.jobs}
+    return {
+        f"{name.rpartition('/')[2]}.json": text
+        for name, text in shipped_texts().items()
+        if "/" not in name or name in wanted
+    }
+
+
+def with_limits(scenario: Scenario) -> dict[str, str]:
+    """The files in which `[limits]` gives a job another time limit, by their path in the image.
+
+    Raises:
+        InputError: `[limits]` names a job that none of them has.
+    """
+    limits = dict(scenario.limits)
+    changed: dict[str, str] = {}
+    known: set[str] = set()
+    for name, text in texts_of(scenario).items() if limits else ():
+        table = json.loads(text)
+        jobs = {job["name"]: job for job in table.get("job", ())}
+        known |= jobs.keys()
+        for job in jobs.keys() & limits.keys():
+            jobs[job]["timeout"] = limits[job]
+        if jobs.keys() & limits.keys():
+            changed[f"{OWN_JOBS}{name}"] = json.dumps(table)
+    for name in sorted(limits.keys() - known):
+        expected = f"the name of a job: {', '.join(sorted(known))}"
+        raise InputError(f"{scenario.path}: limits", name, expected)
+    return changed
