@@ -1,23 +1,13 @@
 """What the models of the network's tools answer: as the real ones do, whose source each names."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from workshop import Workshop
 
-from initpy.core.events import DeviceChanged
-from initpy.scenario.parse import load_scenario
-from initpy.simulation import tools
-from initpy.simulation.disks import Slots
-from initpy.simulation.mischief import Chance, Mischief
-from initpy.simulation.network import Network, Reading
-from initpy.simulation.prepared import prepare
-from initpy.simulation.process import Answer, Call, Process
-from initpy.simulation.sabotage import Sabotage
-from initpy.simulation.udev import Told, Udev
-from initpy.simulation.world import Block, World
+from initpy.simulation.network import Reading
+from initpy.simulation.process import Answer
 
-HEAD = 'title = "desk"\n[expect]\noutcome = "booted"\n'
 JOBS = """
 [image.files]
 "/etc/lease" = "#!/bin/sh"
@@ -41,68 +31,24 @@ def server(kind: str, disks: str = '["b"]', more: str = "") -> str:
     return f'[[server]]\nname = "store"\nkind = "{kind}"\nserves = {disks}\n{target}{more}'
 
 
-class Desk:
-    """A machine with a network, and somebody who calls tools."""
-
-    def __init__(self, folder: Path, text: str, jobs: str = JOBS) -> None:
-        file = folder / "desk.toml"
-        file.write_text(HEAD + text + jobs)
-        scenario = load_scenario(file)
-        prepared = prepare(scenario)
-        self.world = World(scenario, prepared.disks, Chance(None, Mischief()), False,
-                           prepared.without)  # fmt: skip
-        self.udev = Udev(self.world)
-        self.udev.alive = True
-        self.told: list[Told] = []
-        self.udev.listener = self.told.append
-        self.sabotage = Sabotage(scenario)
-        self.network.slots = Slots(self.world, self.udev)
-
-    @property
-    def network(self) -> Network:
-        assert self.world.network is not None
-        return self.world.network
-
-    def settle(self) -> None:
-        while self.world.agenda.step():
-            pass
-
-    def start(self, *words: str) -> tuple[Process, list[Answer]]:
-        answers: list[Answer] = []
-        call = Call(words)
-        process = tools.start(self.world, self.udev, self.sabotage, words[0], call, answers.append)
-        return process, answers
-
-    def run(self, *words: str) -> Answer:
-        _, answers = self.start(*words)
-        self.settle()
-        (answer,) = answers
-        return answer
-
-    def connect(self, *words: str) -> None:
-        """All that goes before, and the login."""
-        for each in (("modprobe", "--all", "virtio_net", "nbd", "iscsi_tcp", "nfs"), UP, LEASE):
-            assert self.run(*each).status == 0
-        assert self.run(*words).status == 0
-
-    def at(self, seconds: float, call: Callable[..., object], *arguments: object) -> None:
-        self.world.agenda.after(seconds, call, *arguments)
-
-    def properties(self, name: str) -> dict[str, str]:
-        """As udev has told of the device last."""
-        told = [e.device for e in self.told if isinstance(e, DeviceChanged)]
-        return dict([each for each in told if each.name == name][-1].properties)
-
-    def block(self, name: str) -> Block:
-        return self.world.blocks[name]
-
-
 UP = ("ip", "link", "set", "eth0", "up")
+
+
+def desk_with(folder: Path, text: str, jobs: str = JOBS) -> Workshop:
+    """A machine with a network; the drivers and tools are those that `jobs` asks for."""
+    return Workshop(folder, text + jobs)
+
+
+def connect(desk: Workshop, *words: str) -> None:
+    """All that goes before, and the login."""
+    for each in (("modprobe", "--all", "virtio_net", "nbd", "iscsi_tcp", "nfs"), UP, LEASE):
+        assert desk.run(*each).status == 0
+    assert desk.run(*words).status == 0
 
 
 def test_a_card_without_its_driver_is_not_there(tmp_path: Path) -> None:
     """The kernel has no device that no driver has claimed; ip-link(8), busybox's ip."""
-    desk = Desk(tmp_path, NIC)
+    desk = desk_with(tmp_path, NIC)
     assert desk.run(*UP) == Answer(1, complaints='Cannot find device "eth0"')
     assert desk.run("busybox", *UP).status == 2
     assert desk.run(*LEASE).complaints == "udhcpc: SIOCGIFINDEX: No such device"
@@ -113,7 +59,7 @@ def test_a_card_without_its_driver_is_not_there(tmp_path: Path) -> None:
 def test_a_driver_or_tool_that_no_job_file_has_asked_for_is_not_in_the_image(
     tmp_path: Path,
 ) -> None:
-    desk = Desk(tmp_path, NIC + DISKS + server("nbd"), "")
+    desk = desk_with(tmp_path, NIC + DISKS + server("nbd"), "")
     assert desk.run("modprobe", "--all", "virtio_net", "nbd").status == 1
     assert desk.run(*NBD).status == 127
     assert desk.run("busybox", *UP).status == 2
@@ -121,7 +67,7 @@ def test_a_driver_or_tool_that_no_job_file_has_asked_for_is_not_in_the_image(
 
 
 def test_the_lease_takes_as_long_as_the_server_does(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC)
+    desk = desk_with(tmp_path, NIC)
     desk.run("modprobe", "virtio_net")
     desk.run(*UP)
     began = desk.world.now
@@ -135,7 +81,7 @@ def test_the_lease_takes_as_long_as_the_server_does(tmp_path: Path) -> None:
 def test_without_an_answer_udhcpc_gives_up_after_three_pauses(missing: str, tmp_path: Path) -> None:
     """dhcpc.c: -t 3 discoveries, -T 3 seconds after each; -n ends it then with status 1."""
     nic = {"carrier": NIC + 'carrier = "never"\n', "server": '[[nic]]\nname = "eth0"\n'}
-    desk = Desk(tmp_path, nic.get(missing, NIC))
+    desk = desk_with(tmp_path, nic.get(missing, NIC))
     desk.run("modprobe", "virtio_net")
     if missing != "switched on":
         desk.run(*UP)
@@ -147,7 +93,7 @@ def test_without_an_answer_udhcpc_gives_up_after_three_pauses(missing: str, tmp_
 
 
 def test_a_cable_that_comes_meanwhile_is_enough_for_the_next_discovery(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC + "carrier = 4\n")
+    desk = desk_with(tmp_path, NIC + "carrier = 4\n")
     desk.run("modprobe", "virtio_net")
     desk.run(*UP)
     began = desk.world.now
@@ -157,7 +103,7 @@ def test_a_cable_that_comes_meanwhile_is_enough_for_the_next_discovery(tmp_path:
 
 
 def test_udhcpc_without_n_goes_on_and_without_q_stays(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC + "carrier = 30\n")
+    desk = desk_with(tmp_path, NIC + "carrier = 30\n")
     desk.run("modprobe", "virtio_net")
     desk.run(*UP)
     desk.at(30.0, desk.network.carrier, desk.world, "eth0", True)
@@ -169,7 +115,7 @@ def test_udhcpc_without_n_goes_on_and_without_q_stays(tmp_path: Path) -> None:
 
 
 def test_without_its_script_udhcpc_changes_nothing(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC + DISKS + server("nbd"))
+    desk = desk_with(tmp_path, NIC + DISKS + server("nbd"))
     desk.run("modprobe", "--all", "virtio_net", "nbd")
     desk.run(*UP)
     assert desk.run(*LEASE[:-1], "/etc/nothing").status == 0
@@ -177,7 +123,7 @@ def test_without_its_script_udhcpc_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_address_may_be_given_by_hand(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, '[[nic]]\nname = "eth0"\n' + DISKS + server("nbd"))
+    desk = desk_with(tmp_path, '[[nic]]\nname = "eth0"\n' + DISKS + server("nbd"))
     desk.run("modprobe", "--all", "virtio_net", "nbd")
     desk.run(*UP)
     assert desk.run("ip", "address", "add", "10.0.2.15/24", "dev", "eth0").status == 0
@@ -187,8 +133,8 @@ def test_an_address_may_be_given_by_hand(tmp_path: Path) -> None:
 def test_a_connected_disk_has_its_size_and_its_content(tmp_path: Path) -> None:
     """nbd.c: sixteen devices without a size; nbd_set_size() announces a change."""
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\nlabel = "far"\nholds = "root"\n'
-    desk = Desk(tmp_path, NIC + DISKS + layer + server("nbd", '["a", "b"]'))
-    desk.connect(*NBD[:2], "10809", "/dev/nbd3", "-N", "b")
+    desk = desk_with(tmp_path, NIC + DISKS + layer + server("nbd", '["a", "b"]'))
+    connect(desk, *NBD[:2], "10809", "/dev/nbd3", "-N", "b")
     assert desk.properties("nbd15")["size"] == "0"
     assert desk.properties("nbd3")["size"] == "131072"
     assert desk.properties("nbd3")["ID_FS_LABEL"] == "far"
@@ -203,14 +149,14 @@ def test_partitions_of_a_network_disk_appear_with_it(tmp_path: Path) -> None:
     table = (
         '[[layer]]\nkind = "partitions"\non = ["b"]\n[[layer.part]]\nname = "p"\nlabel = "one"\n'
     )
-    desk = Desk(tmp_path, NIC + DISKS + table + server("nbd"))
-    desk.connect(*NBD)
+    desk = desk_with(tmp_path, NIC + DISKS + table + server("nbd"))
+    connect(desk, *NBD)
     assert desk.properties("nbd0p1")["ID_PART_ENTRY_NAME"] == "one"
     assert "/dev/disk/by-partlabel/one" in desk.block("nbd0p1").links
 
 
 def test_modprobe_may_ask_for_fewer_devices(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC)
+    desk = desk_with(tmp_path, NIC)
     desk.run("modprobe", "nbd", "nbds_max=2")
     assert [name for name in desk.world.blocks if name.startswith("nbd")] == ["nbd0", "nbd1"]
 
@@ -227,7 +173,7 @@ def test_modprobe_may_ask_for_fewer_devices(tmp_path: Path) -> None:
 def test_a_server_that_is_not_there(
     change: str, words: str, seconds: float, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path, NIC + DISKS + server("nbd"))
+    desk = desk_with(tmp_path, NIC + DISKS + server("nbd"))
     for each in (("modprobe", "--all", "virtio_net", "nbd"), UP, LEASE):
         desk.run(*each)
     call = {"elsewhere": ("nbd-client", "10.0.2.7", "/dev/nbd0"),
@@ -246,19 +192,18 @@ def test_a_server_that_is_not_there(
 MIRROR = '[[layer]]\nkind = "raid1"\nname = "m"\non = ["a", "b"]\n'
 
 
-def assembled(desk: Desk) -> None:
-    assert desk.network.slots is not None
-    desk.network.slots.plug(desk.world.disks.disks["a"])
-    desk.connect(*NBD)
+def assembled(desk: Workshop) -> None:
+    desk.plug("a")
+    connect(desk, *NBD)
     for name in ("vda", "nbd0"):
-        desk.run("mdadm", "--incremental", "--export", "--offroot", f"/dev/{name}")
+        desk.add(name)
 
 
 def test_when_an_nbd_server_goes_every_request_fails_and_the_device_stays(tmp_path: Path) -> None:
     """nbd.c, nbd_handle_cmd(); nbd-client(8): it connects again only with -persist."""
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
-    desk = Desk(tmp_path, NIC + DISKS + layer + server("nbd"))
-    desk.connect(*NBD)
+    desk = desk_with(tmp_path, NIC + DISKS + layer + server("nbd"))
+    connect(desk, *NBD)
     desk.network.server(desk.world, desk.udev, "store", False)
     answer = desk.run("e2fsck", "-a", "/dev/nbd0")
     assert (answer.status, answer.complaints) == (1, "Input/output error")
@@ -271,7 +216,7 @@ def test_when_an_nbd_server_goes_every_request_fails_and_the_device_stays(tmp_pa
 
 def test_a_running_mirror_does_without_a_member_whose_server_goes(tmp_path: Path) -> None:
     """md(4): a device that cannot be written is failed."""
-    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    desk = desk_with(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
     assembled(desk)
     array = desk.block("md127").array
     assert array is not None
@@ -283,12 +228,11 @@ def test_a_running_mirror_does_without_a_member_whose_server_goes(tmp_path: Path
 
 def test_a_mirror_that_starts_with_a_dead_member_is_read_from_the_other(tmp_path: Path) -> None:
     """raid1_end_read_request() in raid1.c: what one cannot read is read from another."""
-    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
-    assert desk.network.slots is not None
-    desk.network.slots.plug(desk.world.disks.disks["a"])
-    desk.connect(*NBD)
-    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/vda")
-    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/nbd0")
+    desk = desk_with(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    desk.plug("a")
+    connect(desk, *NBD)
+    desk.add("vda")
+    desk.add("nbd0")
     array = desk.block("md127").array
     assert array is not None
     desk.network.disks["nbd0"].lost = desk.world.now
@@ -299,13 +243,12 @@ def test_a_mirror_that_starts_with_a_dead_member_is_read_from_the_other(tmp_path
 
 def test_a_member_is_not_put_beside_one_that_cannot_be_read(tmp_path: Path) -> None:
     """Incremental.c, 5b: "metadata mismatch", status 2; seen in a real boot."""
-    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
-    assert desk.network.slots is not None
-    desk.network.slots.plug(desk.world.disks.disks["a"])
-    desk.connect(*NBD)
-    desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/nbd0")
+    desk = desk_with(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    desk.plug("a")
+    connect(desk, *NBD)
+    desk.add("nbd0")
     desk.network.server(desk.world, desk.udev, "store", False)
-    answer = desk.run("mdadm", "--incremental", "--export", "--offroot", "/dev/vda")
+    answer = desk.add("vda")
     assert (answer.status, answer.complaints) == (
         2,
         "mdadm: metadata mismatch between /dev/vda and chosen array /dev/md/m",
@@ -320,10 +263,9 @@ def test_a_mirrored_volume_does_without_a_dead_leg(tmp_path: Path) -> None:
         '[[layer]]\nkind = "lvm"\ngroup = "g"\nname = "twice"\non = ["a", "b"]\ntype = "raid1"\n'
         'size = "16M"\n'
     )
-    desk = Desk(tmp_path, NIC + DISKS + layers + server("nbd"))
-    assert desk.network.slots is not None
-    desk.network.slots.plug(desk.world.disks.disks["a"])
-    desk.connect(*NBD)
+    desk = desk_with(tmp_path, NIC + DISKS + layers + server("nbd"))
+    desk.plug("a")
+    connect(desk, *NBD)
     desk.run("lvm", "lvchange", "--activate", "ay", "--sysinit", "g")
     whole = next(each for each in desk.world.blocks.values() if each.mapping is not None
                  and each.mapping.name == "g-twice")  # fmt: skip
@@ -337,8 +279,8 @@ def test_a_mirrored_volume_does_without_a_dead_leg(tmp_path: Path) -> None:
 def test_while_the_cable_is_out_requests_wait(tmp_path: Path) -> None:
     """TCP sends again; nbd has no time-out unless it is given one (-t)."""
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
-    desk = Desk(tmp_path, NIC + DISKS + layer + server("nbd"))
-    desk.connect(*NBD)
+    desk = desk_with(tmp_path, NIC + DISKS + layer + server("nbd"))
+    connect(desk, *NBD)
     desk.network.carrier(desk.world, "eth0", False)
     began = desk.world.now
     desk.at(40.0, desk.network.carrier, desk.world, "eth0", True)
@@ -347,8 +289,8 @@ def test_while_the_cable_is_out_requests_wait(tmp_path: Path) -> None:
 
 
 def test_a_login_finds_the_units_of_the_target(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC + DISKS + server("iscsi", '["a", "b"]'))
-    desk.connect(*ISCSI)
+    desk = desk_with(tmp_path, NIC + DISKS + server("iscsi", '["a", "b"]'))
+    connect(desk, *ISCSI)
     assert desk.world.plugged == {"a": "sda", "b": "sdb"}
     assert desk.properties("sdb")["ID_SERIAL_SHORT"] == "b"
     link = f"/dev/disk/by-path/ip-10.0.2.100:3260-iscsi-{TARGET}-lun-2"
@@ -359,7 +301,7 @@ def test_a_login_finds_the_units_of_the_target(tmp_path: Path) -> None:
 
 def test_iscsistart_tries_a_server_that_is_down_again_every_three_seconds(tmp_path: Path) -> None:
     """initiator.c: ISCSI_CONN_ERR_REOPEN_DELAY; iscsi_retry_initial_login(): 30 times 15 s."""
-    desk = Desk(tmp_path, NIC + DISKS + server("iscsi", more='up = "never"\n'))
+    desk = desk_with(tmp_path, NIC + DISKS + server("iscsi", more='up = "never"\n'))
     for each in (("modprobe", "--all", "virtio_net", "iscsi_tcp"), UP, LEASE):
         desk.run(*each)
     began = desk.world.now
@@ -374,8 +316,8 @@ def test_iscsistart_tries_a_server_that_is_down_again_every_three_seconds(tmp_pa
 def test_a_unit_whose_server_goes_waits_for_two_minutes_and_fails(tmp_path: Path) -> None:
     """iscsi_settings.h: DEF_REPLACEMENT_TIMEO 120."""
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
-    desk = Desk(tmp_path, NIC + DISKS + layer + server("iscsi"))
-    desk.connect(*ISCSI)
+    desk = desk_with(tmp_path, NIC + DISKS + layer + server("iscsi"))
+    connect(desk, *ISCSI)
     desk.network.server(desk.world, desk.udev, "store", False)
     began = desk.world.now
     assert desk.run("e2fsck", "-a", "/dev/sda").status == 1
@@ -387,8 +329,8 @@ NFS = ("mount", "-t", "nfs", "-o", "nolock", "10.0.2.100:/srv", "/mnt")
 
 def test_a_file_of_an_nfs_server_becomes_a_disk(tmp_path: Path) -> None:
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\nlabel = "far"\n'
-    desk = Desk(tmp_path, NIC + DISKS + layer + server("nfs"))
-    desk.connect(*NFS)
+    desk = desk_with(tmp_path, NIC + DISKS + layer + server("nfs"))
+    connect(desk, *NFS)
     assert desk.run("losetup", "/dev/loop1", "/mnt/a").status == 1
     assert desk.run("losetup", "/dev/loop1", "/mnt/b").status == 0
     assert desk.properties("loop1")["ID_FS_LABEL"] == "far"
@@ -401,7 +343,7 @@ def test_a_file_of_an_nfs_server_becomes_a_disk(tmp_path: Path) -> None:
 
 def test_mount_tries_nfs_for_two_minutes(tmp_path: Path) -> None:
     """nfs(5), retry=; "Network is unreachable" is for good (nfs_is_permanent_error())."""
-    desk = Desk(tmp_path, NIC + DISKS + server("nfs", more='up = "never"\n'))
+    desk = desk_with(tmp_path, NIC + DISKS + server("nfs", more='up = "never"\n'))
     began = desk.world.now
     assert desk.run(*NFS).status == 32
     assert desk.world.now - began < 1.0
@@ -418,13 +360,13 @@ def test_mount_tries_nfs_for_two_minutes(tmp_path: Path) -> None:
      ("busybox", "wget", "http://10.0.2.100/"), ("udhcpc", "-Z")],
 )  # fmt: skip
 def test_what_is_not_modelled_is_said(words: tuple[str, ...], tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC)
+    desk = desk_with(tmp_path, NIC)
     assert desk.run(*words).status == 127
     assert desk.world.unsupported == [f"the program `{' '.join(words)}`"]
 
 
 def test_a_member_that_was_pulled_out_before_is_no_member_that_fails(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
+    desk = desk_with(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
     assembled(desk)
     assert desk.network.slots is not None
     desk.network.slots.unplug("a")

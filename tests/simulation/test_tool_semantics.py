@@ -7,68 +7,13 @@ import errno
 from pathlib import Path
 
 import pytest
+from workshop import Workshop
 
 from initpy.core.events import DeviceChanged, DeviceRemoved
-from initpy.scenario.parse import load_scenario
-from initpy.simulation import md, mounts, tools
-from initpy.simulation.disks import Slots
-from initpy.simulation.mischief import Chance, Mischief
-from initpy.simulation.prepared import prepare
-from initpy.simulation.process import KILLED, TERMINATED, Answer, Call, Process
-from initpy.simulation.sabotage import Sabotage
-from initpy.simulation.udev import Told, Udev
-from initpy.simulation.world import World
+from initpy.simulation import md, mounts
+from initpy.simulation.process import KILLED, TERMINATED, Process
 
-HEAD = 'title = "desk"\nrequirements = ["R31"]\n[expect]\noutcome = "booted"\n'
 UNSAFE, YES, NO = "MD_STARTED=unsafe", "MD_STARTED=yes", "MD_STARTED=no"
-
-
-class Workshop:
-    """A machine with udevd, and somebody who calls tools."""
-
-    def __init__(self, folder: Path, text: str, cmdline: str = "") -> None:
-        file = folder / "desk.toml"
-        file.write_text(f'{HEAD}{text}\n[machine]\ncmdline = "{cmdline}"\n')
-        scenario = load_scenario(file)
-        prepared = prepare(scenario)
-        self.world = World(scenario, prepared.disks, Chance(None, Mischief()), False,
-                           prepared.without)  # fmt: skip
-        self.udev = Udev(self.world)
-        self.udev.alive = True
-        self.told: list[Told] = []
-        self.udev.listener = self.told.append
-        self.slots = Slots(self.world, self.udev)
-        self.sabotage = Sabotage(scenario)
-
-    def plug(self, *names: str) -> None:
-        for name in names:
-            self.slots.plug(self.world.disks.disks[name])
-            self.settle()
-
-    def settle(self) -> None:
-        while self.world.agenda.step():
-            pass
-
-    def start(self, *words: str, secret: bytes | None = None) -> tuple[Process, list[Answer]]:
-        answers: list[Answer] = []
-        call = Call(words, secret)
-        process = tools.start(self.world, self.udev, self.sabotage, words[0], call, answers.append)
-        return process, answers
-
-    def run(self, *words: str, secret: bytes | None = None) -> Answer:
-        _, answers = self.start(*words, secret=secret)
-        self.settle()
-        (answer,) = answers
-        return answer
-
-    def add(self, name: str, *options: str) -> Answer:
-        words = ("mdadm", "--incremental", "--export", "--offroot", *options, f"/dev/{name}")
-        return self.run(*words)
-
-    def state(self, node: str) -> str:
-        array = self.world.blocks[node].array
-        assert array is not None
-        return array.state
 
 
 def disks(*names: str, more: str = "") -> str:
