@@ -7,7 +7,7 @@ from initpy.core.actions import Clock, EndBoot, LookAgain, OpenShell, Reply, Sho
 from initpy.core.deadlines import Deadline
 from initpy.core.definitions import Strategy
 from initpy.core.events import JobEnded
-from initpy.core.holding import END, NOBODY, ROOT_WAIT, first, holds
+from initpy.core.holding import END, NOBODY, ROOT_WAIT, first, held, holds
 from initpy.core.instance import Instance, JobState, Stimulus
 from initpy.core.settings import Emergency
 from initpy.core.state import SYSROOT, State
@@ -52,6 +52,7 @@ def stop_clock(state: State) -> None:
 
 def restart_clock(state: State) -> None:
     """Root is mounted, and what belongs below it has a little time of its own at least."""
+    state.overdue = False
     if (clock := state.deadlines.get(ROOT_WAIT)) is not None:
         clock.extend(state.settings.grace, state.now)
     state.report(f"root is mounted, waiting for {mounting.missing(state)}", detail=True)
@@ -141,6 +142,7 @@ def _act(state: State) -> None:
             return
     root, end = state.deadlines.get(ROOT_WAIT), state.deadlines.get(END)
     if root is not None and root.over(state.now):
+        state.overdue = True
         if not _fire_pending(state, root):
             del state.deadlines[ROOT_WAIT]
             fail(state, _not_come(state))
@@ -175,7 +177,7 @@ def _fire_pending(state: State, root: Deadline) -> bool:
     waiting.sort(key=lambda each: state.deadlines[degraded.deadline_name(each)].duration)
     root.extend(state.settings.grace, state.now)
     for instance in waiting:
-        if _waits_for_servers_only(state, state.deadlines[degraded.deadline_name(instance)]):
+        if not held(state, state.deadlines[degraded.deadline_name(instance)]):
             state.forced.add(instance.key)
             state.touch(instance)
             break
@@ -185,12 +187,6 @@ def _fire_pending(state: State, root: Deadline) -> bool:
 def _fail_if_mount_failed(state: State) -> None:
     if not state.failed and (broken := _mount_failed(state)):
         fail(state, f"{state.describe(broken)}: {broken.reason}")
-
-
-def _waits_for_servers_only(state: State, timer: Deadline) -> bool:
-    """True when only logins to servers hold it, or nothing: they are tried until then (R16)."""
-    logins = {each.key for each in state.revealing}
-    return all(hold.owner in logins for hold in holds(state, timer))
 
 
 def _mount_failed(state: State) -> Instance | None:
@@ -233,7 +229,7 @@ def restart(state: State, reason: str, seconds: float) -> None:
 
 def call_off(state: State) -> None:
     """A person wants the boot to go on: it neither has failed nor ends."""
-    state.failed, state.reboot = False, ""
+    state.failed, state.overdue, state.reboot = False, False, ""
     state.deadlines.pop(END, None)
 
 

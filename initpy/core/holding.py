@@ -89,7 +89,9 @@ def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
         yield from (
             each
             for each in questions
-            if each.subject != deadline.subject and _may_reveal(state, each, deadline.subject)
+            if each.subject != deadline.subject
+            and deadline.rank < LAST_RANK
+            and _may_reveal(state, each, deadline.subject)
         )
         # A disk of a server that is slow, or down at first, is still to come.
         yield from (
@@ -114,6 +116,8 @@ def _goes_first(state: State, instance: Instance, deadline: Deadline) -> bool:
     """
     if deadline.rank == 0:
         return False
+    if deadline.rank == LAST_RANK and instance.key in state.questions:
+        return False  # people may never answer, and the root may be elsewhere
     other = state.deadlines.get(deadline_name(instance))
     return other is not None and other.rank < deadline.rank
 
@@ -125,6 +129,8 @@ def _may_reveal(state: State, instance: Instance, array: str) -> bool:
     the boot itself can when it says so.
     """
     subject = instance.subject
+    if instance.definition.reveals and state.overdue:
+        return False
     if subject is None:
         return instance.definition.reveals
     return not state.devices.stands_on(subject, array)

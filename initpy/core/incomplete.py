@@ -44,6 +44,8 @@ def step(state: State, instance: Instance) -> None:
     instance.reason = f"{arrays.has(device, members)}; waits for the others"
     if not (deadline.over(state.now) or instance.key in state.forced):
         return
+    if groups_first(state, instance, deadline):
+        return
     drop_timer(state, instance)
     if why := _forbidden(state, foreign):
         state.report(f"{device.name}: {arrays.has(device, members)}; not started: {why}")
@@ -55,6 +57,26 @@ def step(state: State, instance: Instance) -> None:
         return
     state.report(f"{device.name}: starting degraded, {arrays.counted(device, members)}")
     start(state, instance)
+
+
+def groups_first(state: State, instance: Instance, deadline: Deadline) -> bool:
+    """True while groups that root= does not name are activated: what is missing may be on one.
+
+    They are left alone as long as something else may lead to the root (R1), but not longer than
+    until it would be put together without its missing parts (R7).
+    """
+    groups = [
+        each
+        for each in state.pending[Strategy.GROUP_ACTIVATE].values()
+        if each.subject is None or not state.devices.stands_on(each.subject, deadline.subject)
+    ]
+    for each in groups:
+        state.forced.add(each.key)
+        state.touch(each)
+    if groups:
+        state.forced.discard(instance.key)
+        deadline.extend(GRACE_SECONDS, state.now)
+    return bool(groups)
 
 
 def _being_stopped(state: State, instance: Instance, device: Device) -> str:
@@ -82,7 +104,8 @@ def is_foreign(state: State, device: Device, members: tuple[Device, ...]) -> boo
     if state.settings.layer(arrays.LAYER).named:
         return False
     uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
-    if device.properties.get("foreign", "-") in uuids:
+    # The word is about another array of this name, unless a member says nothing any more.
+    if (noted := device.properties.get("foreign")) and not uuids.isdisjoint((noted, "")):
         return True
     said = {each.properties.get("MD_FOREIGN") for each in members}
     if "yes" not in said:

@@ -7,6 +7,7 @@ time that the missing members of an array get, held by what may reveal them.
 
 from initpy.core import groups, mounting
 from initpy.core.deadlines import Deadline
+from initpy.core.definitions import Strategy
 from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
 from initpy.core.instance import Instance
 from initpy.core.state import State
@@ -29,8 +30,13 @@ def step(state: State, instance: Instance) -> None:
         deadline = Deadline(name, state.settings.md_timeout, GRACE_SECONDS, device.name)
         state.deadlines[name] = deadline
         instance.reason = f"{missing}; waits for the others"
-    due = deadline is not None and deadline.over(state.now)
-    if due or instance.failures or instance.key in state.forced:
+    due = instance.key in state.forced or (deadline is not None and deadline.over(state.now))
+    if due and deadline is not None and state.pending[Strategy.GROUP_ACTIVATE]:
+        from initpy.core.incomplete import groups_first
+
+        if groups_first(state, instance, deadline):
+            return
+    if due or instance.failures:
         drop_timer(state, instance)
         state.report(f"{device.name}: mounting it degraded: {missing}")
         mounting.step(state, instance)

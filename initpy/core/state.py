@@ -64,6 +64,7 @@ class State:
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     failed: bool = False  # the failure screen has been shown
+    overdue: bool = False  # root's time is over: nobody waits for servers any more (R16)
     reboot: str = ""  # why the machine is to be restarted, whatever people want of a failure
     progress: dict[str, tuple[float, float]] = field(default_factory=dict)  # check -> share, when
     progress_told: float = 0.0  # when people were last told how far a check is

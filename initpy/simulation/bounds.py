@@ -12,7 +12,7 @@ from initpy.scenario.model import RAID, Deed
 from initpy.simulation.case import Case
 from initpy.simulation.mischief import LATE_SECONDS
 from initpy.simulation.story import Span, total
-from initpy.simulation.truth import Sure
+from initpy.simulation.truth import Item, Sure
 
 # udev, the kernel and the engine take a moment for each layer.
 SETTLE, PER_LAYER = 10.0, 3.0
@@ -49,7 +49,8 @@ def timers(case: Case) -> float:
     seconds = 0.0
     groups = set()
     for item in case.truth.items.values():
-        if item.layer is None or (item.whole is Sure.YES and item.comes == 0.0):
+        waits = item.whole is not Sure.YES or item.comes > 0.0 or _on_others(case, item)
+        if item.layer is None or not waits:
             continue
         if item.kind in RAID:
             factor = 2 if case.truth.foreign(item.layer) else 1
@@ -59,6 +60,15 @@ def timers(case: Case) -> float:
     all_groups = {each.group for each in case.truth.scenario.layers if each.group}
     seconds += (settings.lvm.timeout + GRACE) * len(groups)
     return seconds + (OTHERS * len(all_groups) if settings.lvm.hinted else 0.0)
+
+
+def _on_others(case: Case, item: Item) -> bool:
+    """Whether a part of it is on a group that root= does not name: that one comes last."""
+    hinted = case.truth.settings.lvm.hinted
+    below = (case.truth.items[name].layer for name in case.truth.cone(item.name) - {item.name})
+    return bool(hinted) and any(
+        each is not None and each.kind == "lvm" and each.group not in hinted for each in below
+    )
 
 
 def trouble(case: Case) -> float:
@@ -104,7 +114,9 @@ def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
         # The lowest that does not come is what people have to look at.
         if item.usable is not Sure.NO:
             continue
-        seen = [nodes[each] for each in item.below if each in nodes and nodes[each].ready]
+        found = (nodes[each] for each in item.below if each in nodes)
+        # What udev could not read is nothing that anybody could tell more of.
+        seen = [each for each in found if each.ready and "ID_FS_TYPE" in each.properties]
         if item.kind in RAID and name in nodes:
             yield (nodes[name].node, nodes[name].name)
         elif item.kind == "lvm" and item.layer is not None and seen:

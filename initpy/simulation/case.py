@@ -176,19 +176,20 @@ class Case:
                 if work.worked or failed >= login.job.tries:
                     end = work.end
                     break
+        # What shows one disk of a job has it done.
+        disks = [each.disk for each in self.truth.logins if each.job is login.job]
         for states in self.story.devices.values():
             for time, order, device in states:
-                if begun <= time < end and self._shows(device, order, login.disk):
+                if begun <= time < end and self._shows(device, order, disks):
                     end = time
         return end
 
-    def _shows(self, device: Device | None, order: int, disk: str) -> bool:
-        """Whether the device is the disk, or a partition of it: then the disk has come, too."""
+    def _shows(self, device: Device | None, order: int, disks: list[str]) -> bool:
+        """Whether it is one of the disks, or a partition of one: then the disk has come, too."""
         item = self.truth.items.get(self.item(device, order))
-        return item is not None and disk in (
-            item.name,
-            *(item.below if item.kind == "part" else ()),
-        )
+        if item is None:
+            return False
+        return item.name in disks or (item.kind == "part" and item.below[0] in disks)
 
     def unheld(self, array: str, span: Span, logins: int | None = None) -> float:
         """How long of a span nobody was asked for, and no volume was opened, beside the array.

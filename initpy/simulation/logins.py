@@ -64,6 +64,12 @@ def _reveals(scenario: Scenario, job: JobDefinition) -> list[Login]:
     return []
 
 
+def _has_script(scenario: Scenario, lease: JobDefinition) -> bool:
+    """Whether what is to set the address is in the image; udhcpc's -s."""
+    words = lease.run
+    return "-s" not in words or words[words.index("-s") + 1] in dict(scenario.files)
+
+
 def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
     """When the disk can be had at the earliest (None: never), and whether it is had for sure."""
     server = login.server
@@ -71,7 +77,7 @@ def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
     jobs = own_jobs(scenario)
     lease = next((job for job in jobs if "udhcpc" in job.run), None)
     faults = any(fault.deed in NETWORK_DEEDS for fault in scenario.faults)
-    if faults or lease is None:
+    if faults or lease is None or not _has_script(scenario, lease):
         return 0.0, False
     if nic.lease is None or nic.carrier.up is None or server.times.up is None:
         return None, True

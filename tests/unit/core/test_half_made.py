@@ -56,6 +56,16 @@ def test_r9_an_array_of_this_host_starts_once_that_is_known() -> None:
     assert len(desk.runs("md-start@md127")) == 1
 
 
+def test_r9_that_it_is_of_another_host_is_not_forgotten_when_a_member_says_nothing() -> None:
+    desk = Desk(QUICK)
+    dead = block("vda")  # udev cannot read it any more
+    noted = array("md127", ("vda",), "inactive", foreign="a:a:a:a", **NEW)
+    desk.give(Enumerated((dead, noted)))
+    desk.wait(60)
+    assert desk.runs("md-start@md127") == []
+    assert "belongs to another host" in desk.reports()
+
+
 def test_r5_an_mdadm_that_is_killed_with_the_member_taken_in_is_asked_again() -> None:
     desk = Desk(QUICK)
     desk.see(member("vda"), at=100.0)

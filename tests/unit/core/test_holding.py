@@ -4,7 +4,9 @@ from desk import Desk, array, member, settings
 
 from initpy.core.actions import ShowFailure
 from initpy.core.definitions import JobDefinition, Success
+from initpy.core.events import WaitAsked
 from initpy.core.matching import Match
+from initpy.core.settings import Degraded
 
 LOGIN = JobDefinition(
     name="login",
@@ -62,6 +64,44 @@ def test_a_login_that_goes_on_for_ever_is_waited_for_until_the_root_deadline() -
 
     assert len(desk.runs("md-start@md127")) == 1
     assert not desk.actions(ShowFailure)
+
+
+def test_an_array_that_shows_after_the_root_deadline_does_not_wait_for_servers() -> None:
+    """R16: they have had their time; what shows now is all that there is."""
+    desk = Desk(settings(md_timeout=8.0, root_wait=30.0), also=(LOGIN,))
+    desk.wait(40)
+    assert desk.actions(ShowFailure)
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(60)
+
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_after_the_root_deadline_people_are_asked_although_a_login_goes_on() -> None:
+    """R8: the question is not taken back again for a server that nobody waits for any more."""
+    ask = settings(md_timeout=8.0, root_wait=30.0, md_degraded=Degraded.ASK)
+    desk = Desk(ask, also=(LOGIN,))
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(45)
+
+    assert [each.text for each in desk.asked()] == [
+        "md127 has 1 of 2 members: vda. Start it without the others? (yes or no): "
+    ]
+    desk.answer("yes")
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_who_asks_for_more_time_waits_for_servers_again() -> None:
+    desk = Desk(settings(md_timeout=8.0, root_wait=30.0), also=(LOGIN,))
+    desk.wait(40)
+    desk.give(WaitAsked(1, 100.0))
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
+    desk.end("md-member@vda")
+    desk.wait(80)
+
+    assert not desk.runs("md-start@md127")
 
 
 def test_a_job_on_the_boot_that_reveals_no_disk_holds_nothing() -> None:

@@ -6,7 +6,7 @@ from initpy.core.actions import Run, ShowFailure
 from initpy.core.definitions import Layer
 from initpy.core.devices import Device
 from initpy.core.events import Enumerated, JobEnded
-from initpy.core.settings import DeviceSpec, GroupPolicy, LayerPolicy, Naming
+from initpy.core.settings import Degraded, DeviceSpec, GroupPolicy, LayerPolicy, Naming
 from initpy.report.tree import render
 
 TIMEOUT = 30.0
@@ -340,3 +340,57 @@ def test_a_volume_that_has_come_again_has_its_group_activated_again() -> None:
     desk.see(volume("vdb"))
     scanned(desk, "vdb")
     assert len(desk.runs("lvm-activate@vdb")) == 1
+
+
+def on_another_group() -> Desk:
+    """An array that lacks a member, and a group that root= does not name."""
+    desk = named("vg")
+    lacking = array("md127", ("vda",), "inactive", md__raid_disks="")
+    desk.see(member("vda"), lacking, volume("vdb"))
+    desk.end("md-member@vda")
+    scanned(desk, "vdb", "other")
+    return desk
+
+
+def test_r7_a_group_that_is_not_named_is_activated_before_an_array_starts_degraded() -> None:
+    desk = on_another_group()
+    desk.wait(29)
+    assert desk.runs("lvm-activate@vdb") == []
+    desk.wait(31)
+    assert len(desk.runs("lvm-activate@vdb")) == 1
+    desk.wait(60)
+    assert desk.runs("md-start@md127") == []
+    desk.see(member("sda"))  # what is on the group
+    desk.end("lvm-activate@vdb")
+    desk.end("md-member@sda")
+    desk.see(filesystem("md127", on=("vda", "sda"), md__array_state="clean"))
+    desk.wait(90)
+    assert desk.runs("md-start@md127") == []
+
+
+def test_r7_the_array_starts_when_that_group_holds_no_member() -> None:
+    desk = on_another_group()
+    desk.wait(31)
+    desk.end("lvm-activate@vdb")
+    desk.see(filesystem("dm-0", "data", on=("vdb",)))
+    desk.wait(60)
+    assert len(desk.runs("md-start@md127")) == 1
+
+
+def test_r1_a_question_to_people_does_not_keep_that_group_from_being_looked_at() -> None:
+    """They may never answer, and the root may be on it."""
+    root = DeviceSpec(Naming.PATH, "/dev/vg/root")
+    policy = GroupPolicy(hinted=frozenset({"vg"}))
+    desk = Desk(settings(root=root, lvm=policy, md_degraded=Degraded.ASK))
+    desk.see(member("vda"), array("md127", ("vda",), "inactive"), volume("vdb"))
+    desk.end("md-member@vda")
+    scanned(desk, "vdb", "other")
+    desk.wait(31)
+    desk.end("lvm-activate@vdb")
+    desk.see(filesystem("dm-0", "data", on=("vdb",)))
+    desk.wait(50)
+    assert len(desk.asked()) == 1
+    desk.see(volume("vdc"))
+    scanned(desk, "vdc", "third")
+    desk.wait(60)
+    assert len(desk.runs("lvm-activate@vdc")) == 1
