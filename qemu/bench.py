@@ -47,6 +47,7 @@ usage, 3 if the lab could not do its work, 130 if interrupted (figures so far sh
 import argparse
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,6 +64,7 @@ from initpy.lab.benchmark import (
     rounds,
 )
 from initpy.lab.comparison import Comparison, as_json, render
+from initpy.lab.compiled import compiled_path, environment
 from initpy.lab.contenders import INITPY, prepare_contenders
 from initpy.lab.courses import COURSES, NESTED
 from initpy.lab.errors import LabError
@@ -200,6 +202,23 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     return found, complete
 
 
+def _simulator() -> str:
+    """The simulator's speed, interpreted and compiled."""
+    compiled = None
+    try:
+        path = compiled_path(lambda text: print(f"bench: {text}", file=sys.stderr))
+    except InputError as error:
+        print(f"bench: {error}", file=sys.stderr)
+    else:
+        call = "from initpy.simulation.speed import of_a_boot; print(*of_a_boot(1_000))"
+        said = subprocess.check_output(
+            [sys.executable, "-P", "-c", call], env=environment(path), text=True
+        )
+        used, wall = map(float, said.split())
+        compiled = used, wall
+    return speed.render(speed.measure(), compiled)
+
+
 def main(words: list[str]) -> int:
     """Measure, show, and write what was asked for."""
     arguments = parse(words)
@@ -207,7 +226,7 @@ def main(words: list[str]) -> int:
         print(enginecost.render(enginecost.measure()))
         return 0
     if arguments.simulation:
-        print(speed.render(speed.measure()))
+        print(_simulator())
         return 0
     try:
         with machine_folder() as folder:
@@ -220,7 +239,7 @@ def main(words: list[str]) -> int:
         return 130
     print(f"\n{render(found)}")
     print(f"\n{enginecost.render(enginecost.measure())}")
-    print(f"\n{speed.render(speed.measure())}")
+    print(f"\n{_simulator()}")
     if arguments.json:
         try:
             arguments.json.write_text(json.dumps(as_json(found), indent=1) + "\n")

@@ -39,6 +39,9 @@ needs() {
 /usr/lib/systemd/boot/efi/linuxx64.efi.stub systemd-boot-efi
 /usr/bin/mcopy mtools
 /usr/bin/objdump binutils
+/usr/bin/cc gcc
+/usr/include/stdio.h libc6-dev
+/usr/include/python3.11/Python.h python3-dev
 /usr/sbin/kpartx kpartx
 /usr/sbin/nbd-client nbd-client
 /usr/sbin/debootstrap debootstrap

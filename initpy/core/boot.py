@@ -195,8 +195,8 @@ class Boot:
                 elif target == SYSROOT:
                     failing.restart_clock(state)
                 state.touch_all(state.instances.values())
-            case Answered(job):
-                self._answered(job, event)
+            case Answered(asked):
+                self._answered(asked, event)
             case Fetched():
                 self._unlocker.fetched(state, event)
             case HandOverRefused(reason):

@@ -112,8 +112,8 @@ def check(state: State) -> None:
     over = False
     for deadline in state.deadlines.values():
         deadline.holder = holder = first(state, deadline)
-        deadline.update(holder is not NOBODY, state.now)
-        over = over or (holder is NOBODY and deadline.over(state.now))
+        deadline.update(holder != NOBODY, state.now)
+        over = over or (holder == NOBODY and deadline.over(state.now))
     if over:
         _act(state)
     elif state.gave_up:

@@ -41,7 +41,7 @@ class Hold(NamedTuple):
 
 def held(state: State, deadline: Deadline) -> bool:
     """True when anything holds the deadline; looks no further than the first hold."""
-    return first(state, deadline) is not NOBODY
+    return first(state, deadline) != NOBODY
 
 
 def first(state: State, deadline: Deadline) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """A violation as a file: a world made small, with what chance does in it, to be replayed."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from initpy.scenario.model import Scenario
@@ -37,7 +37,7 @@ def scenario_of(trial: Trial) -> Scenario:
     chance = [] if trial.seed is None else [("seed", float(trial.seed))]
     chance += [
         (name.replace("_", "-"), value)
-        for name in Mischief.__slots__
+        for name in (each.name for each in fields(Mischief))
         if (value := getattr(trial.mischief, name))
     ]
     return replace(trial.scenario, chance=tuple(chance))

@@ -1,0 +1,86 @@
+"""A copy of initpy in which the core and the simulator's busiest modules are compiled by mypyc.
+
+The same source, translated to C by the compiler that mypy brings along: worlds take half the time.
+Images never carry it.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.config.project import PROJECT
+from initpy.lab.cache import cache_folder, locked, tree_digest
+
+# Of the core all but these: an enumeration whose members have an __init__, and a buffer of a type
+# that mypyc does not know.
+NOT_OF_THE_CORE = ("__init__", "instance", "secret")
+OF_THE_SIMULATION = (
+    "agenda", "console", "disks", "dm", "engine", "luks", "lvm", "machine", "md", "mischief",
+    "people", "probe", "process", "tools", "udev", "world",
+)  # fmt: skip
+BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # what the package reads of the project
+NEEDED = "mypy and a C compiler (pip install mypy; apt install gcc libc6-dev python3-dev)"
+
+
+def is_compiled() -> bool:
+    """True in a process that runs the compiled copy."""
+    found = importlib.util.find_spec("initpy.core.boot")
+    return found is not None and not str(found.origin).endswith(".py")
+
+
+def compiled_path(progress: Callable[[str], None]) -> Path:
+    """The folder to put first in PYTHONPATH; made once for each version of the source.
+
+    Raises:
+        InputError: it cannot be compiled here; the message says what is missing.
+    """
+    try:
+        compiler = version("mypy")
+    except PackageNotFoundError:
+        raise InputError("--compiled", "no mypy", NEEDED) from None
+    if shutil.which("cc") is None:
+        raise InputError("--compiled", "no cc", NEEDED)
+    tag = sys.implementation.cache_tag or sys.version
+    path = cache_folder("compiled") / tree_digest([PROJECT / "initpy"], [compiler, tag])
+    with locked("compiled"):
+        if not path.exists():
+            progress("compiling initpy for this machine: a minute or two, once")
+            _make(path)
+    return path
+
+
+def _modules() -> list[str]:
+    core = (each.stem for each in sorted((PROJECT / "initpy" / "core").glob("*.py")))
+    return [
+        *(f"initpy/core/{each}.py" for each in core if each not in NOT_OF_THE_CORE),
+        *(f"initpy/simulation/{each}.py" for each in OF_THE_SIMULATION),
+    ]
+
+
+def _make(path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:
+        making = Path(name, "made")
+        leave = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT / "initpy", making / "initpy", ignore=leave)
+        command = [sys.executable, "-m", "mypyc", *_modules()]
+        compiling = subprocess.run(command, cwd=making, capture_output=True, text=True, check=False)
+        if compiling.returncode:
+            said = (compiling.stdout + compiling.stderr).strip().splitlines()
+            raise InputError("--compiled", "\n".join(said[-3:]), NEEDED)
+        shutil.rmtree(making / "build")
+        for each in BESIDE:
+            (making / each).symlink_to(PROJECT / each)
+        making.rename(path)
+
+
+def environment(path: Path) -> dict[str, str]:
+    """The environment in which `python -m initpy` is the compiled copy."""
+    paths = [str(path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
