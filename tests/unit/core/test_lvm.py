@@ -394,3 +394,19 @@ def test_r1_a_question_to_people_does_not_keep_that_group_from_being_looked_at()
     scanned(desk, "vdc", "third")
     desk.wait(60)
     assert len(desk.runs("lvm-activate@vdc")) == 1
+
+
+def test_r7_a_group_that_is_not_named_comes_before_an_incomplete_one_that_is() -> None:
+    desk = named("vg")
+    desk.see(volume("vda"), volume("vdb"))
+    scanned(desk, "vda", "vg", complete=False)
+    scanned(desk, "vdb", "other")
+    desk.wait(TIMEOUT - 1)
+    assert desk.runs("lvm-activate@vdb") == []
+    desk.wait(TIMEOUT + 3)
+    assert len(desk.runs("lvm-activate@vdb")) == 1
+    assert desk.runs("lvm-start@vda") == []
+    desk.end("lvm-activate@vdb")
+    desk.see(filesystem("sda", "data", on=("vdb",)))
+    desk.wait(TIMEOUT + 40)
+    assert len(desk.runs("lvm-start@vda")) == 1
