@@ -191,6 +191,8 @@ class _Reading:
     groups: dict[str, str] = field(default_factory=dict)  # job of a group -> the group
     found: list[tuple[Place | str, str]] = field(default_factory=list)
     names: dict[Place, str] = field(default_factory=dict)
+    # Asked, and nothing was typed yet: a prompt that gives way comes back if there is time.
+    asked: set[Place | str] = field(default_factory=set)
     whole: bool = True
     engines: int = 0
     cut: list[tuple[Place | str, str]] = field(default_factory=list)
@@ -200,6 +202,7 @@ class _Reading:
         match record["kind"]:
             case "EngineStarted":
                 self._cut_off()
+                self.asked.clear()
                 self.engines += 1
             case "DeviceChanged":
                 self._device(record["device"])
@@ -225,7 +228,12 @@ class _Reading:
                 how = "has no key or header" if record.get("error") else READ
                 self._ends(record["job"], -record["number"], how)
             case "Ask":
-                self.found.append((self._about(record["job"]), ASKED))
+                about = self._about(record["job"])
+                if about not in self.asked:
+                    self.found.append((about, ASKED))
+                self.asked.add(about)
+            case "Answered" if record["secret"]:
+                self.asked.discard(self._about(record["job"]))
             case "Lost":
                 self.whole = False
             case "Report" if "starting degraded" in record["text"]:
