@@ -385,6 +385,8 @@ class Boot:
         elif strategy in degraded.DELAYED:
             degraded.drop_question(self._state, instance, instance.reason)
             self._state.deadlines.pop(degraded.deadline_name(instance), None)
+            if instance.state is JobState.DONE and instance.run:
+                failing.give_time(self._state)
         if self._lvm is not None:
             self._lvm.wake(self._state)
 

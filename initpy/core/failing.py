@@ -53,9 +53,14 @@ def stop_clock(state: State) -> None:
 def restart_clock(state: State) -> None:
     """Root is mounted, and what belongs below it has a little time of its own at least."""
     state.overdue = False
+    give_time(state)
+    state.report(f"root is mounted, waiting for {mounting.missing(state)}", detail=True)
+
+
+def give_time(state: State) -> None:
+    """Something was started without its missing parts: what it reveals is still to show (R7)."""
     if (clock := state.deadlines.get(ROOT_WAIT)) is not None:
         clock.extend(state.settings.grace, state.now)
-    state.report(f"root is mounted, waiting for {mounting.missing(state)}", detail=True)
 
 
 def notice(state: State) -> None:
@@ -166,13 +171,16 @@ def _not_come(state: State) -> str:
 
 def _fire_pending(state: State, root: Deadline) -> bool:
     """On the root deadline degraded starts come first, and the wait goes on (R7)."""
+    delayed = _delayed(state)
     waiting = [
         each
-        for each in _delayed(state)
+        for each in delayed
         if each.state is JobState.READY and degraded.deadline_name(each) in state.deadlines
     ]
     if not waiting:
-        return False
+        if under_way := any(each.busy for each in delayed):
+            root.extend(state.settings.grace, state.now)
+        return under_way
     # Those of another host, which have the longest timer, come last (R9).
     waiting.sort(key=lambda each: state.deadlines[degraded.deadline_name(each)].duration)
     root.extend(state.settings.grace, state.now)

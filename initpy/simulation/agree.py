@@ -35,6 +35,7 @@ OF_GROUPS = ("lvm-activate", "lvm-start")
 OF_VOLUMES = ("luks-open", "mount-root")
 WHOLE = "the boot"
 ASKED = "people are asked"
+OPENED = "luks-open done"
 READ = "has its key or header"
 
 
@@ -300,10 +301,12 @@ class _Reading:
     def finish(self) -> Course:
         """The names of the devices are known only now: a late member belongs to its array's."""
         self._cut_off()
+        # Opened without them by a key: whether the prompt had shown by then is a matter of pace.
+        spared = {each for each in self.asked if (each, OPENED) in self.found}
         decisions = tuple(
             Decision(each if isinstance(each, str) else self.name(each), what)
             for each, what in self.found
-            if what
+            if what and not (what == ASKED and each in spared)
         )
         below = {self.name(each): frozenset(map(self.name, self._all(each))) for each in self.known}
         for each, known in self.known.items():

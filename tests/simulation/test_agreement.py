@@ -65,6 +65,16 @@ def test_a_prompt_that_comes_back_unanswered_is_one_question() -> None:
     assert len(course([asks, engine, asks]).decisions) == 2
 
 
+def test_a_prompt_that_was_not_needed_is_none() -> None:
+    """The key came before anybody typed: a moment sooner, and nobody would have been asked."""
+    asks: dict[str, Any] = {"t": 1.0, "kind": "Ask", "job": "luks-open@vda", "text": "?"}
+    answered: dict[str, Any] = {"t": 2.0, "kind": "Answered", "job": "luks-open@vda", "secret": "…"}
+    opens = [started("luks-open@vda"), ended("luks-open@vda")]
+    assert course([asks, *opens]).decisions == course(opens).decisions
+    assert len(course([asks, answered, *opens]).decisions) == 2
+    assert len(course([asks]).decisions) == 1
+
+
 def device(name: str, *on: str, **properties: str) -> dict[str, Any]:
     known = {"name": name, "properties": properties, "slaves": list(on), "links": []}
     return {"t": 1.0, "kind": "DeviceChanged", "device": known}
