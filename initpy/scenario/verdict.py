@@ -22,6 +22,8 @@ _REAL_STAMP = re.compile(_STAMP + re.escape(REAL_INIT), re.MULTILINE)
 _PROGRAM = re.compile(
     r"init|udev|\(udev|lvm|vgchange|pvscan|mdadm|mdmon|cryptsetup|dmsetup|mount|modprobe"
 )
+# The kernel writes to the console when it likes, in the middle of other people's words.
+_CUT_IN = re.compile(r"(?<=[^\r\n])\[ *\d+\.\d{6}\] [^\n]*\n")
 _FACT = re.compile(r"INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
 
 
@@ -125,7 +127,11 @@ def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
 
 def _lacks(expect: Expectation, seen: Observation) -> str:
     """The first text that is expected of a console and that it has not said; "" for none."""
-    return _absent(expect.console, seen.text) or _absent(expect.second, seen.second)
+    return _unsaid(expect.console, seen.text) or _unsaid(expect.second, seen.second)
+
+
+def _unsaid(expected: tuple[re.Pattern[str], ...], text: str) -> str:
+    return _absent(expected, text) and _absent(expected, _CUT_IN.sub("", text))
 
 
 def _absent(expected: tuple[re.Pattern[str], ...], text: str) -> str:

@@ -73,6 +73,14 @@ def test_texts_must_come_in_order() -> None:
     assert reason == "the console never said, in this order: Passphrase"
 
 
+def test_words_that_the_kernel_has_cut_in_two_were_said() -> None:
+    cut = "initpy: udevd ha[   13.466134] INITPY-LAB udevd 89 killed\ns ended (killed)\n"
+    seen = Observation(f"{cut}{BOOTED}", ended="guest-shutdown")
+    assert reasons_against(expect(Outcome.BOOTED, "udevd has ended"), seen) == ()
+    assert reasons_against(expect(Outcome.BOOTED, "udevd 89 killed"), seen) == ()
+    assert reasons_against(expect(Outcome.BOOTED, "udevd has come"), seen) != ()
+
+
 def test_what_must_never_be_said_is_a_reason() -> None:
     (reason,) = reasons_against(expect(Outcome.BOOTED, never="unlock"), Observation(BOOTED))
     assert "unlock" in reason
