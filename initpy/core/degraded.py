@@ -38,6 +38,16 @@ def step(state: State, instance: Instance) -> None:
     incomplete.step(state, instance)
 
 
+def groups_first(state: State, instance: Instance) -> bool:
+    """True while groups that root= does not name come before a start without the missing parts."""
+    deadline = state.deadlines.get(deadline_name(instance))
+    if deadline is None or not state.pending[Strategy.GROUP_ACTIVATE]:
+        return False
+    from initpy.core import incomplete
+
+    return incomplete.groups_first(state, instance, deadline)
+
+
 def ended(state: State, instance: Instance, event: JobEnded) -> None:
     """The start has worked, or was refused."""
     from initpy.core import incomplete

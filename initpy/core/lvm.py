@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.deadlines import LAST_RANK, Deadline
 from initpy.core.definitions import Layer, Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer, groups_first
 from initpy.core.devices import Device
 from initpy.core.events import JobEnded
 from initpy.core.instance import Instance, Stimulus
@@ -146,22 +146,13 @@ class Groups:
             instance.reason = other
             drop_timer(state, instance)
         elif _due(state, instance, state.settings.lvm.timeout, GROUP_RANK) or instance.failures:
-            if self._others_first(state, instance):
+            if groups_first(state, instance):
                 return
             drop_timer(state, instance)
             state.report(f"{group}: activating it without its missing physical volumes")
             start(state, instance, _command(state, instance, group))
         else:
             instance.reason = f"{group} is incomplete: waits for its other physical volumes"
-
-    def _others_first(self, state: State, instance: Instance) -> bool:
-        """True while a missing physical volume may be on a group that is not activated yet."""
-        deadline = state.deadlines.get(deadline_name(instance))
-        if deadline is None or not state.pending[Strategy.GROUP_ACTIVATE]:
-            return False
-        from initpy.core.incomplete import groups_first
-
-        return groups_first(state, instance, deadline)
 
     def _other(self, state: State, instance: Instance, group: str) -> str:
         """Why another instance acts for this group; empty when this one does."""

@@ -7,8 +7,7 @@ time that the missing members of an array get, held by what may reveal them.
 
 from initpy.core import groups, mounting
 from initpy.core.deadlines import Deadline
-from initpy.core.definitions import Strategy
-from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer
+from initpy.core.degraded import GRACE_SECONDS, deadline_name, drop_timer, groups_first
 from initpy.core.instance import Instance
 from initpy.core.state import State
 
@@ -31,11 +30,8 @@ def step(state: State, instance: Instance) -> None:
         state.deadlines[name] = deadline
         instance.reason = f"{missing}; waits for the others"
     due = instance.key in state.forced or (deadline is not None and deadline.over(state.now))
-    if due and deadline is not None and state.pending[Strategy.GROUP_ACTIVATE]:
-        from initpy.core.incomplete import groups_first
-
-        if groups_first(state, instance, deadline):
-            return
+    if due and groups_first(state, instance):
+        return
     if due or instance.failures:
         drop_timer(state, instance)
         state.report(f"{device.name}: mounting it degraded: {missing}")

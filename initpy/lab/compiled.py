@@ -74,7 +74,8 @@ def _make(path: Path) -> None:
         if compiling.returncode:
             said = (compiling.stdout + compiling.stderr).strip().splitlines()
             raise InputError("--compiled", "\n".join(said[-3:]), NEEDED)
-        shutil.rmtree(making / "build")
+        for each in ("build", ".mypy_cache"):
+            shutil.rmtree(making / each)
         for each in BESIDE:
             (making / each).symlink_to(PROJECT / each)
         making.rename(path)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from pathlib import Path
 from types import MappingProxyType
 
 from initpy.config.errors import InputError
@@ -10,13 +11,16 @@ from initpy.config.project import PROJECT
 from initpy.scenario.model import OWN_JOBS, Scenario
 
 
-@functools.lru_cache(maxsize=1)
-def shipped_texts() -> MappingProxyType[str, str]:
-    """All job files of the project by name, as images carry them; `extra/` only some do."""
+def shipped_paths() -> dict[str, Path]:
+    """All job files of the project by name; those below `extra/` only some images carry."""
     folder = PROJECT / "jobs"
     paths = [*sorted(folder.glob("*.toml")), *sorted((folder / "extra").glob("*.toml"))]
-    names = (str(path.relative_to(folder).with_suffix("")) for path in paths)
-    return MappingProxyType(dict(zip(names, map(json_text, paths), strict=True)))
+    return {str(path.relative_to(folder).with_suffix("")): path for path in paths}
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped_texts() -> MappingProxyType[str, str]:
+    return MappingProxyType({name: json_text(path) for name, path in shipped_paths().items()})
 
 
 def texts_of(scenario: Scenario) -> dict[str, str]:
@@ -24,7 +28,7 @@ def texts_of(scenario: Scenario) -> dict[str, str]:
     wanted = {f"extra/{name}" for name in scenario.variant.jobs}
     return {
         f"{name.rpartition('/')[2]}.json": text
-        for name, text in shipped_texts().items()
+        for name, text in _shipped_texts().items()
         if "/" not in name or name in wanted
     }
 

@@ -8,12 +8,11 @@ from zlib import crc32
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file
-from initpy.config.project import PROJECT
 from initpy.config.settings import read_settings
 from initpy.core.definitions import Index, JobDefinition, index_of
 from initpy.core.records import basis
 from initpy.core.settings import DeviceSpec, Naming, Settings
-from initpy.scenario.jobfiles import texts_of, with_limits
+from initpy.scenario.jobfiles import shipped_paths, texts_of, with_limits
 from initpy.scenario.model import OWN_JOBS, Scenario
 from initpy.simulation.making import Disks, make_disks
 
@@ -74,12 +73,10 @@ def _key_files(files: dict[str, str]) -> dict[str, str]:
 @functools.lru_cache(maxsize=1)
 def _shipped() -> dict[str, JobFile]:
     """The job files of this project, those that only some images carry among them ("extra/")."""
-    files = {}
-    for path in sorted((PROJECT / "jobs").glob("*.toml")):
-        files[path.stem] = parse_job_file(str(path), path.read_text(encoding="utf-8"))
-    for path in sorted((PROJECT / "jobs" / "extra").glob("*.toml")):
-        files[f"extra/{path.stem}"] = parse_job_file(str(path), path.read_text(encoding="utf-8"))
-    return files
+    return {
+        name: parse_job_file(str(path), path.read_text(encoding="utf-8"))
+        for name, path in shipped_paths().items()
+    }
 
 
 def _programs(files: Sequence[JobFile]) -> frozenset[str]:

@@ -54,25 +54,25 @@ def ended(job: str, status: int = 0, run: int = 1) -> dict[str, Any]:
     return {"t": 1.0, "kind": "JobEnded", "job": job, "run": run, "status": status}
 
 
+ASKS: dict[str, Any] = {"t": 1.0, "kind": "Ask", "job": "luks-open@vda", "text": "?"}
+ANSWERED: dict[str, Any] = {"t": 2.0, "kind": "Answered", "job": "luks-open@vda", "secret": "…"}
+
+
 def test_a_prompt_that_comes_back_unanswered_is_one_question() -> None:
     """Whether it comes back before a key turns up is a matter of pace."""
-    asks: dict[str, Any] = {"t": 1.0, "kind": "Ask", "job": "luks-open@vda", "text": "?"}
-    answered: dict[str, Any] = {"t": 2.0, "kind": "Answered", "job": "luks-open@vda", "secret": "…"}
     engine = {"t": 3.0, "kind": "EngineStarted"}
-    gave_way = {**answered, "secret": ""}
-    assert len(course([asks, gave_way, asks]).decisions) == 1
-    assert len(course([asks, answered, asks]).decisions) == 2
-    assert len(course([asks, engine, asks]).decisions) == 2
+    gave_way = {**ANSWERED, "secret": ""}
+    assert len(course([ASKS, gave_way, ASKS]).decisions) == 1
+    assert len(course([ASKS, ANSWERED, ASKS]).decisions) == 2
+    assert len(course([ASKS, engine, ASKS]).decisions) == 2
 
 
 def test_a_prompt_that_was_not_needed_is_none() -> None:
     """The key came before anybody typed: a moment sooner, and nobody would have been asked."""
-    asks: dict[str, Any] = {"t": 1.0, "kind": "Ask", "job": "luks-open@vda", "text": "?"}
-    answered: dict[str, Any] = {"t": 2.0, "kind": "Answered", "job": "luks-open@vda", "secret": "…"}
     opens = [started("luks-open@vda"), ended("luks-open@vda")]
-    assert course([asks, *opens]).decisions == course(opens).decisions
-    assert len(course([asks, answered, *opens]).decisions) == 2
-    assert len(course([asks]).decisions) == 1
+    assert course([ASKS, *opens]).decisions == course(opens).decisions
+    assert len(course([ASKS, ANSWERED, *opens]).decisions) == 2
+    assert len(course([ASKS]).decisions) == 1
 
 
 def device(name: str, *on: str, **properties: str) -> dict[str, Any]:

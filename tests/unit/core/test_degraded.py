@@ -430,9 +430,7 @@ def test_r2_it_is_offered_again_once_the_array_is_gone() -> None:
 
 
 def test_r7_a_start_that_is_under_way_at_the_root_deadline_is_waited_for() -> None:
-    desk = Desk(settings(root_wait=15.0, md_timeout=14.0))
-    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
-    desk.end("md-member@vda")
+    desk = incomplete(settings(root_wait=15.0, md_timeout=14.0))
     desk.wait(20)
     assert len(desk.runs("md-start@md127")) == 1
     assert desk.actions(ShowFailure) == []
@@ -444,9 +442,7 @@ def test_r7_a_start_that_is_under_way_at_the_root_deadline_is_waited_for() -> No
 
 
 def test_r7_what_a_start_reveals_has_time_to_show() -> None:
-    desk = Desk(settings(root_wait=15.0, md_timeout=13.0))
-    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
-    desk.end("md-member@vda")
+    desk = incomplete(settings(root_wait=15.0, md_timeout=13.0))
     desk.wait(14.9)
     desk.end("md-start@md127")
     desk.see(array("md127", ("vda",), "clean"))
@@ -457,9 +453,7 @@ def test_r7_what_a_start_reveals_has_time_to_show() -> None:
 
 
 def test_r7_a_start_that_hangs_does_not_keep_the_failure_screen_away_for_ever() -> None:
-    desk = Desk(settings(root_wait=15.0, md_timeout=14.0))
-    desk.see(member("vda"), array("md127", ("vda",), "inactive"))
-    desk.end("md-member@vda")
+    desk = incomplete(settings(root_wait=15.0, md_timeout=14.0))
     desk.wait(80)
     for _ in range(2):
         desk.end("md-start@md127", status=-15)  # its time is over

@@ -1,5 +1,7 @@
 """LVM volume groups: which are activated, when, and what is said of those that are not (R1, R7)."""
 
+from typing import Any
+
 from desk import Desk, array, filesystem, luks, member, settings
 
 from initpy.core.actions import Run, ShowFailure
@@ -24,11 +26,11 @@ def scanned(desk: Desk, name: str, group: str = "vg", complete: bool = True) -> 
     desk.end(f"lvm-scan@{name}", output=f"LVM_VG_NAME_{'' if complete else 'IN'}COMPLETE='{group}'")
 
 
-def named(group: str, *volumes: str) -> Desk:
+def named(group: str, *volumes: str, **changes: Any) -> Desk:
     """A boot whose root= names this group, and other parameters these volumes."""
     root = DeviceSpec(Naming.PATH, "/dev/vg/root")
     policy = GroupPolicy(hinted=frozenset({group}), volumes=frozenset(volumes))
-    return Desk(settings(root=root, lvm=policy))
+    return Desk(settings(root=root, lvm=policy, **changes))
 
 
 def command(desk: Desk, job: str) -> tuple[str, ...]:
@@ -342,9 +344,9 @@ def test_a_volume_that_has_come_again_has_its_group_activated_again() -> None:
     assert len(desk.runs("lvm-activate@vdb")) == 1
 
 
-def on_another_group() -> Desk:
+def on_another_group(**changes: Any) -> Desk:
     """An array that lacks a member, and a group that root= does not name."""
-    desk = named("vg")
+    desk = named("vg", **changes)
     lacking = array("md127", ("vda",), "inactive", md__raid_disks="")
     desk.see(member("vda"), lacking, volume("vdb"))
     desk.end("md-member@vda")
@@ -379,12 +381,7 @@ def test_r7_the_array_starts_when_that_group_holds_no_member() -> None:
 
 def test_r1_a_question_to_people_does_not_keep_that_group_from_being_looked_at() -> None:
     """They may never answer, and the root may be on it."""
-    root = DeviceSpec(Naming.PATH, "/dev/vg/root")
-    policy = GroupPolicy(hinted=frozenset({"vg"}))
-    desk = Desk(settings(root=root, lvm=policy, md_degraded=Degraded.ASK))
-    desk.see(member("vda"), array("md127", ("vda",), "inactive"), volume("vdb"))
-    desk.end("md-member@vda")
-    scanned(desk, "vdb", "other")
+    desk = on_another_group(md_degraded=Degraded.ASK)
     desk.wait(31)
     desk.end("lvm-activate@vdb")
     desk.see(filesystem("dm-0", "data", on=("vdb",)))
