@@ -66,7 +66,8 @@ install:
 	@build/install.sh "$(PREFIX)" "$(DESTDIR)"
 
 uninstall:
-	rm -rf "$(DESTDIR)$(PREFIX)/lib/initpy" "$(DESTDIR)$(PREFIX)/bin/initpy"
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/initpy" "$(DESTDIR)$(PREFIX)/bin/initpy" \
+	    "$(DESTDIR)/var/cache/initpy"
 	rm -f "$(DESTDIR)/etc/kernel/postinst.d/initpy" "$(DESTDIR)/etc/kernel/postrm.d/initpy" \
 	    "$(DESTDIR)/etc/kernel/header_postinst.d/initpy" \
 	    "$(DESTDIR)/usr/lib/kernel/install.d/50-initpy.install" \

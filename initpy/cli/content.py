@@ -12,6 +12,7 @@ from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_
 from initpy.image.build import BuildRequest, with_recipe
 from initpy.image.compress import METHODS, NONE
 from initpy.image.firmware import ROOT
+from initpy.image.kept import kept_path
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode, this_processor
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
@@ -194,6 +195,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
                 arguments.microcode,
                 this_machine=recipe.host and described_stack(arguments, config) is None,
             ),
+            kept=kept_path(),
             uki=_uki(arguments, config, kernel),
         ),
         recipe,

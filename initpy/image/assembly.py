@@ -26,6 +26,7 @@ class Assembly:
         self.warnings: list[str] = []
         self._applets: dict[str, str] = {}
         self._busybox = ""
+        self._libraries = Libraries(configured_folders())
 
     def add_entries(self, entries: Mapping[str, Entry]) -> None:
         for path, entry in entries.items():
@@ -88,6 +89,10 @@ class Assembly:
             else:
                 self.missing.append(Missing("file", str(source), "the request", "create it"))
 
+    def read_ahead(self) -> None:
+        """Read what `close` will ask of the files that are here, which takes a while."""
+        self._libraries.closure(self._elves())
+
     def close(self, opened: Iterable[tuple[str, str]] = ()) -> None:
         """Add what the programs need: script interpreters, libraries, busybox's links.
 
@@ -112,8 +117,8 @@ class Assembly:
         else:
             self.tree.add_host(found)
 
-    def _add_libraries(self, opened: Iterable[tuple[str, str]]) -> None:
-        libraries = Libraries(configured_folders())
+    def _elves(self) -> list[Path]:
+        """The programs and libraries that are here."""
         sources = [
             entry.source
             for path, entry in self.tree.items()
@@ -121,7 +126,11 @@ class Assembly:
             and isinstance(entry.source, Path)
             and not path.startswith(("/usr/lib/modules/", "/usr/lib/firmware/"))
         ]
-        elves = [source for source in sources if libraries.read(source) is not None]
+        return [source for source in sources if self._libraries.read(source) is not None]
+
+    def _add_libraries(self, opened: Iterable[tuple[str, str]]) -> None:
+        libraries = self._libraries
+        elves = self._elves()
         for name, by in opened:
             found = next((libraries.find(name, elf, ()) for elf in elves), None)
             if found is None:

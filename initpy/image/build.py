@@ -24,6 +24,7 @@ from initpy.image import (
 from initpy.image.assembly import Assembly
 from initpy.image.compress import check_method
 from initpy.image.compress import tools as compress_tools
+from initpy.image.kept import Kept
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
@@ -35,7 +36,7 @@ from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import Recipe, project_folder
 from initpy.image.timing import Clock, Progress, Step, silent
 from initpy.image.tree import Entry, File, Tree
-from initpy.image.trial import LIBRARY_CACHE, Trial, try_out
+from initpy.image.trial import LIBRARY_CACHE, copy_of
 from initpy.image.uki import Uki
 
 # What depmod(8) takes for a version.
@@ -71,6 +72,7 @@ class BuildRequest:
     rules: Path = field(default_factory=lambda: project_folder("rules"))
     mtime: int = 0  # of everything in the image
     microcode: Microcode | None = None  # in an archive of its own, at the image's start
+    kept: Path | None = None  # what was made of Python's sources is read from it, and kept there
     uki: Uki | None = None  # the image becomes a part of one file with kernel and command line
 
 
@@ -162,18 +164,25 @@ def build(
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
         clock = Clock(progress)
-        collected = _collect(request, clock)
+        kept = Kept(request.kept)
+        collected = _collect(request, clock, kept)
         tree = collected.assembly.tree
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            trial = pool.submit(try_out, tree, collected.checked)
+        # The archive waits for the copy's cache of libraries alone: its second half is compressed
+        # from its end on.
+        with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
+            cache = pool.submit(copy.fill)
+            trial = pool.submit(copy.try_out, collected.checked)
+            pool.submit(kept.save)
             with clock.step("checking, compressing and writing"):
                 method, level = request.compression, request.level
-                packing = (tree, method, level, request.mtime, early, _late(trial))
+                packing = (tree, method, level, request.mtime, early, _late(cache))
                 if request.uki is None:
                     write_content(place, *packing)
                 else:
                     write_unified(place, request.uki, *packing)
-        assembled = _assembled(request, collected, trial.result(), clock.steps)
+                found, warnings = cache.result(), trial.result()
+                tree.add(LIBRARY_CACHE, found)
+        assembled = _assembled(request, collected, warnings, clock.steps)
         clock = Clock(progress)
         with clock.step("judging"):
             accept(place.temporary)
@@ -194,22 +203,25 @@ def _as_json(path: Path) -> tuple[str, File]:
     return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
 
 
-def _late(trial: Future[Trial]) -> Iterator[tuple[str, Entry]]:
-    """The file that a trial makes, once it is done. A failed one is no failure of the writing."""
-    if trial.exception() is None:
-        yield LIBRARY_CACHE, trial.result().cache
+def _late(cache: Future[File]) -> Iterator[tuple[str, Entry]]:
+    """The file that the copy gives, once it is there; who asks for it hears why it is not."""
+    if cache.exception() is None:
+        yield LIBRARY_CACHE, cache.result()
 
 
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
     clock = Clock(progress)
-    collected = _collect(request, clock)
-    with clock.step("checking"):
-        trial = try_out(collected.assembly.tree, collected.checked)
-    return _assembled(request, collected, trial, clock.steps)
+    collected = _collect(request, clock, Kept(request.kept))
+    tree = collected.assembly.tree
+    with clock.step("checking"), copy_of(tree) as copy:
+        cache = copy.fill()
+        warnings = copy.try_out(collected.checked)
+        tree.add(LIBRARY_CACHE, cache)
+    return _assembled(request, collected, warnings, clock.steps)
 
 
-def _collect(request: BuildRequest, clock: Clock) -> _Collected:
+def _collect(request: BuildRequest, clock: Clock, kept: Kept) -> _Collected:
     """Everything but what a trial of the image will tell. Raises IncompleteError."""
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
@@ -229,11 +241,12 @@ def _collect(request: BuildRequest, clock: Clock) -> _Collected:
     assembly.missing.extend(tools)
     with ThreadPoolExecutor(max_workers=2) as pool:
         modules_part = pool.submit(_collect_modules, request, needs, not tools)
-        python_part = pool.submit(_collect_python, needs) if request.python else None
+        python_part = pool.submit(_collect_python, needs, kept) if request.python else None
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
                 assembly.tree.add(*_as_json(Path(job.source)))
+            assembly.read_ahead()
         with clock.step("kernel modules and Python"):
             parts = [modules_part.result()]
             if python_part is not None:
@@ -267,13 +280,12 @@ def _collect(request: BuildRequest, clock: Clock) -> _Collected:
 
 
 def _assembled(
-    request: BuildRequest, collected: _Collected, trial: Trial, steps: Sequence[Step]
+    request: BuildRequest, collected: _Collected, warnings: Sequence[str], steps: Sequence[Step]
 ) -> Assembled:
     assembly = collected.assembly
-    assembly.tree.add(LIBRARY_CACHE, trial.cache)
     return Assembled(
         tree=assembly.tree,
-        warnings=(*assembly.warnings, *trial.warnings, *crypttab_warnings(assembly.tree)),
+        warnings=(*assembly.warnings, *warnings, *crypttab_warnings(assembly.tree)),
         absent_firmware=collected.absent_firmware,
         absent_drivers=collected.absent_drivers,
         steps=tuple(steps),
@@ -359,11 +371,11 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     )
 
 
-def _collect_python(needs: Needs) -> _Part:
+def _collect_python(needs: Needs, kept: Kept) -> _Part:
     """The interpreter, its modules as bytecode, and the commands that start it."""
     interpreter = python.find_interpreter()
     extra = [each.name for each in needs.python]
-    modules = python.collect(interpreter, extra)
+    modules = python.collect(interpreter, extra, kept)
     if modules.missing:
         return _Part({}, modules.missing)
     entries: dict[str, Entry] = {
@@ -371,7 +383,7 @@ def _collect_python(needs: Needs) -> _Part:
         for module in modules.found
         if module.extension
     }
-    compiled = python.compiled(interpreter, modules.found)
+    compiled = python.compiled(interpreter, modules.found, kept)
     entries.update({path: File(data) for path, data in compiled.items()})
     entries[f"/usr/bin/python{interpreter.version}"] = File(interpreter.program, 0o755)
     entries.update(layout.entry_points(interpreter.version))

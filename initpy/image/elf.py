@@ -106,6 +106,9 @@ class ThisMachine:
 
 
 def _parse(elf: ELFFile) -> Elf:
+    # ld.so looks at segments alone. pyelftools would read all sections first, most of the time
+    # that it takes, to find among them the strings that DT_STRTAB leads to.
+    elf.header["e_shoff"] = 0
     interpreter: str | None = None
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": []}
     attributes = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}

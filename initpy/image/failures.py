@@ -1,10 +1,10 @@
 """What can end a build or an installation, and the exit status that each is told by."""
 
 from initpy.config.errors import InputError
+from initpy.image.layers import StackError
 from initpy.image.missing import IncompleteError
 from initpy.image.place import BusyError, NoSpaceError
 from initpy.image.process import ToolError
-from initpy.image.stack import StackError
 from initpy.image.status import Status
 from initpy.image.tree import Conflict
 

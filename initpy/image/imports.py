@@ -23,12 +23,9 @@ def named_imports(source: Path) -> tuple[Import, ...]:
     return tuple(dict.fromkeys(_walk(tree, optional=False)))
 
 
-def late_imports(source: Path) -> tuple[Import, ...]:
-    """The same where the file has any that importing it may leave undone.
-
-    Reading the other files' syntax would take a tenth of a build.
-    """
-    return named_imports(source) if INDENTED.search(source.read_bytes()) else ()
+def may_be_late(source: Path) -> bool:
+    """Whether a file has imports that importing it may leave undone: indented ones."""
+    return INDENTED.search(source.read_bytes()) is not None
 
 
 def _walk(node: ast.AST, optional: bool) -> Iterator[Import]:

@@ -8,15 +8,14 @@ architecture, what the bytecode says that it imports is looked for, and the row 
 import platform
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from initpy.image import stage
 from initpy.image.archive import Archive
 from initpy.image.bytecodeimports import ForeignBytecodeError, absent_imports
 from initpy.image.process import ToolError
 from initpy.image.proof import Row, Verdict
-from initpy.image.tree import File, Folder, Link, Tree
+from initpy.image.scratch import scratch_folder
+from initpy.image.tree import File, Folder, Link, Tree, content_size
 
 INTERPRETER = re.compile(r"/usr/bin/python(3\.\d+)")
 # Without these the interpreter does not even start, or PID 1 has nothing to run.
@@ -80,10 +79,11 @@ def _read(archive: Archive, library: str, modules: list[str], why_not: str) -> R
 
 
 def _imported(archive: Archive, interpreter: str, modules: list[str]) -> Row:
-    with TemporaryDirectory(prefix="initpy-check-") as folder:
-        stage.write_out(_tree(archive), Path(folder))
+    tree = _tree(archive)
+    with scratch_folder("check", content_size(tree)) as root:
+        stage.write_out(tree, root)
         try:
-            stage.check_imports(Path(folder), interpreter, modules)
+            stage.check_imports(root, interpreter, modules)
         except ToolError as error:
             last = [line for line in str(error).splitlines() if line.startswith("  output:")]
             reason = last[-1].removeprefix("  output: ") if last else str(error).splitlines()[0]

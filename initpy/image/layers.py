@@ -18,6 +18,10 @@ FORMAT = 1
 KEY = "key"
 
 
+class StackError(ValueError):
+    """The root stands on nothing that could be described; the text says why and what to do."""
+
+
 class Kind(StrEnum):
     """What a layer is, for people and for what depends on it."""
 

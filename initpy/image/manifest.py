@@ -6,12 +6,14 @@ follows from them (libraries, dependencies of modules) can be seen in the image 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from initpy.image.archive import Archive
 from initpy.image.kmod import Want
 from initpy.image.needs import Needs
 from initpy.image.tree import File
+
+if TYPE_CHECKING:  # who builds reads no archive, and should not wait for what reading takes
+    from initpy.image.archive import Archive
 
 PATH = "/usr/lib/initpy/wanted.json"
 RECIPE = "the recipe"
@@ -62,7 +64,7 @@ def pack(wishes: Iterable[Wish]) -> File:
     return File(json.dumps(by, sort_keys=True, separators=(",", ":")).encode())
 
 
-def read(archive: Archive) -> tuple[Wish, ...]:
+def read(archive: "Archive") -> tuple[Wish, ...]:
     """The wishes of an image; none for one that does not tell, or not in this way."""
     try:
         content = json.loads(archive.read(PATH))

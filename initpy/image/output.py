@@ -12,7 +12,7 @@ from initpy.image.cpio import write_archive
 from initpy.image.order import arranged
 from initpy.image.place import FULL, Claim, NoSpaceError, claim
 from initpy.image.process import ToolError
-from initpy.image.tree import Entry, File, Tree
+from initpy.image.tree import Entry, File, Tree, content_size
 from initpy.image.uki import Uki, compose
 
 # Many small writes to a pipe cost more than the copying.
@@ -83,11 +83,6 @@ def check_space(place: Claim, tree: Tree, compression: str) -> None:
     needed = size // BEST_RATIO if compression != NONE else size
     if needed > place.room():
         raise NoSpaceError(place.output, place.room(), needed)
-
-
-def content_size(tree: Tree) -> int:
-    """The bytes of all files in the tree."""
-    return sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))
 
 
 def image_mode(tree: Tree) -> int:

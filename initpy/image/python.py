@@ -1,15 +1,18 @@
 """The interpreter for the image with only the modules that the runtime imports, as bytecode."""
 
 import importlib.util
+import json
 import sys
-import tempfile
+import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.image import process
-from initpy.image.imports import Import, late_imports, named_imports
+from initpy.image.imports import Import, may_be_late, named_imports
+from initpy.image.kept import Kept, key_of
 from initpy.image.missing import Missing
+from initpy.image.scratch import scratch_folder
 
 # The parts of initpy that run in the image, and those that never do.
 RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
@@ -44,6 +47,9 @@ LANDMARK = "os"
 # Libraries that a module opens by name.
 OPENED = {"pyudev": "libudev.so.1"}
 
+# Columns are of no use in a traceback without sources, and a quarter of the bytes.
+COMPILING = ("-sSBP", "-Xno_debug_ranges")
+
 # -X utf8 and hash seeds apart, nothing of the builder's environment counts.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
@@ -77,16 +83,17 @@ def find_interpreter() -> Interpreter:
     """The interpreter under this one: the distribution's, not that of a virtual environment."""
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    ask = "import sysconfig; print(sysconfig.get_path('stdlib'))"
-    library = process.run([str(program), "-ISB", "-c", ask]).decode().strip()
-    return Interpreter(program, version, Path(library))
+    return Interpreter(program, version, Path(sysconfig.get_path("stdlib")))
 
 
-def collect(interpreter: Interpreter, extra: Iterable[str]) -> Modules:
+def collect(interpreter: Interpreter, extra: Iterable[str], kept: Kept | None = None) -> Modules:
     """Import the runtime and the `extra` modules in the interpreter; what was loaded is needed."""
     package = _folder_of("initpy")
-    runtime = runtime_modules(package)
-    named = [each for source in runtime.values() for each in late_imports(source)]
+    kept = kept or Kept()
+    runtime = runtime_modules(package, kept)
+    # Reading the other files' syntax would take a tenth of a build.
+    late = (source for source in runtime.values() if may_be_late(source))
+    named = [each for source in late for each in _imports(source, kept)]
     lines = [f"locate\tinitpy\t{package.parent}"]
     lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
     for name in sorted(set(extra)):
@@ -106,11 +113,12 @@ def collect(interpreter: Interpreter, extra: Iterable[str]) -> Modules:
     return _read(output.decode(), interpreter)
 
 
-def runtime_modules(package: Path) -> dict[str, Path]:
+def runtime_modules(package: Path, kept: Kept | None = None) -> dict[str, Path]:
     """The modules of initpy that the image gets: the runtime's rooms and some commands.
 
     A subcommand or report that imports the builder or the lab has no use inside an image.
     """
+    kept = kept or Kept()
     found = {"initpy": package / "__init__.py"}
     for room in RUNTIME:
         folder = package.joinpath(*room.split(".")[1:])
@@ -118,7 +126,7 @@ def runtime_modules(package: Path) -> dict[str, Path]:
             name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
             if name in DESK:
                 continue
-            if room not in MIXED or not _needs_desk(named_imports(source)):
+            if room not in MIXED or not _needs_desk(_imports(source, kept)):
                 found[name.removesuffix(".__init__")] = source
     return found
 
@@ -134,26 +142,53 @@ def in_image(module: Module, interpreter: Interpreter) -> str:
     return f"{library}/{inside}/__init__.pyc" if module.package else f"{library}/{inside}.pyc"
 
 
-def compiled(interpreter: Interpreter, modules: Sequence[Module]) -> dict[str, bytes]:
+def compiled(
+    interpreter: Interpreter, modules: Sequence[Module], kept: Kept | None = None
+) -> dict[str, bytes]:
     """The bytecode of the modules with sources, by path in the image."""
-    sources = [module for module in modules if not module.extension]
+    kept = kept or Kept()
     script = Path(__file__).with_name("bytecode.py")
-    with tempfile.TemporaryDirectory(prefix="initpy-bytecode-") as folder:
-        outputs = [Path(folder, str(number)) for number in range(len(sources))]
+    made_by = script.read_bytes()  # a key is of all that the bytecode hangs on
+    found: dict[str, bytes] = {}
+    todo: list[tuple[Module, str, str]] = []
+    for module in modules:
+        if module.extension:
+            continue
+        path = in_image(module, interpreter)
+        what = f"{COMPILING} {path} {_level(module)}".encode()
+        key = key_of(made_by, what, module.source.read_bytes())
+        data = kept.get(key)
+        if data is None:
+            todo.append((module, path, key))
+        else:
+            found[path] = data
+    if not todo:
+        return found
+    with scratch_folder("bytecode") as folder:
         tasks = [
-            f"{module.source}\t{in_image(module, interpreter)[:-1]}\t{_level(module)}\t{output}"
-            for module, output in zip(sources, outputs, strict=True)
+            f"{module.source}\t{path[:-1]}\t{_level(module)}\t{folder}/{number}"
+            for number, (module, path, _) in enumerate(todo)
         ]
         process.run(
-            # Columns are of no use in a traceback without sources, and a quarter of the bytes.
-            [str(interpreter.program), "-sSBP", "-Xno_debug_ranges", str(script)],
+            [str(interpreter.program), *COMPILING, str(script)],
             stdin="\n".join(tasks).encode(),
             environment=ENVIRONMENT,
         )
-        return {
-            in_image(module, interpreter): output.read_bytes()
-            for module, output in zip(sources, outputs, strict=True)
-        }
+        for number, (_, path, key) in enumerate(todo):
+            found[path] = (folder / str(number)).read_bytes()
+            kept.put(key, found[path])
+    return found
+
+
+def _imports(source: Path, kept: Kept) -> tuple[Import, ...]:
+    """What a file imports, read from its syntax only if that has not been done before."""
+    text = source.read_bytes()
+    key = key_of(Path(__file__).with_name("imports.py").read_bytes(), text)
+    data = kept.get(key)
+    if data is None:
+        data = json.dumps([(each.module, each.optional) for each in named_imports(source)]).encode()
+        kept.put(key, data)
+    return tuple(Import(module, optional) for module, optional in json.loads(data))
 
 
 def _level(module: Module) -> int:

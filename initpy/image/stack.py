@@ -19,17 +19,13 @@ from initpy.config.settings import read_settings
 from initpy.core.settings import PROPERTY, DeviceSpec, Naming
 from initpy.image import buses, network
 from initpy.image.blocks import CLASS, Blocks
-from initpy.image.layers import KEY, Ask, Kind, Layer, Stack, combined
+from initpy.image.layers import KEY, Ask, Kind, Layer, Stack, StackError, combined
 from initpy.image.system import Running, System
 
 __all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
 
 NETWORKED = ("nfs", "nfs4")
 IN_MEMORY = ("rootfs", "ramfs", "tmpfs")
-
-
-class StackError(ValueError):
-    """The root stands on nothing that could be described; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from initpy.image import process
 from initpy.image.kmod import ModuleIndex
 from initpy.image.missing import package_hint
+from initpy.image.scratch import scratch_folder
 from initpy.image.tree import File, Folder, Link, Tree
 
 # The programs that are run here and for firmware.
@@ -33,8 +33,8 @@ UNSTAGED = ("/usr/lib/modules", "/usr/lib/firmware")
 
 def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
     """The indexes of the chosen modules of a kernel, by file name, made by depmod(8)."""
-    with tempfile.TemporaryDirectory(prefix="initpy-depmod-") as base:
-        folder = Path(base, "lib/modules", version)
+    with scratch_folder("depmod") as base:
+        folder = base / "lib/modules" / version
         folder.mkdir(parents=True)
         for path in paths:
             target = folder / path
@@ -43,7 +43,7 @@ def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dic
         for name in INPUTS:
             if (index.folder / name).is_file():
                 (folder / name).symlink_to(index.folder / name)
-        process.run(["depmod", "-b", base, version], hint=package_hint("depmod"))
+        process.run(["depmod", "-b", str(base), version], hint=package_hint("depmod"))
         return {name: (folder / name).read_bytes() for name in TABLES if (folder / name).is_file()}
 
 

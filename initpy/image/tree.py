@@ -140,3 +140,8 @@ class Tree:
 def host_file(path: Path) -> File:
     """A file of this machine; set-uid and write bits for others do not travel."""
     return File(path, path.stat().st_mode & 0o755)
+
+
+def content_size(tree: Tree) -> int:
+    """The bytes of all files in the tree."""
+    return sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))

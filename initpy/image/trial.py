@@ -1,48 +1,52 @@
 """Run the loader and the interpreter inside a copy of the image, before it is called one."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from initpy.image import stage
 from initpy.image.elf import read_elf
 from initpy.image.missing import IncompleteError, Missing
-from initpy.image.tree import File, Tree
+from initpy.image.scratch import scratch_folder
+from initpy.image.tree import File, Tree, content_size
 
 LIBRARY_CACHE = "/etc/ld.so.cache"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What the copy gave: ld.so's cache of its libraries, and what could not be tried."""
+class Copy:
+    """A folder that becomes a copy of the image without what programs do not read."""
 
-    cache: File
-    warnings: tuple[str, ...] = ()
+    tree: Tree
+    root: Path
 
+    def fill(self) -> File:
+        """Write the files; gives back ld.so's cache of their libraries. Raises ToolError."""
+        stage.write_out(self.tree, self.root)
+        return File(stage.library_cache(self.root))
 
-def try_out(tree: Tree, modules: Sequence[str]) -> Trial:
-    """Load every program and import the Python modules in a copy of the image.
+    def try_out(self, modules: Sequence[str]) -> tuple[str, ...]:
+        """Load every program and import the Python modules; warns of what could not be tried.
 
-    Raises IncompleteError or ToolError for what does not work. The tree stays as it is.
-    """
-    with TemporaryDirectory(prefix="initpy-check-") as folder:
-        root = Path(folder)
-        stage.write_out(tree, root)
-        cache = File(stage.library_cache(root))
+        Raises IncompleteError or ToolError for what does not work.
+        """
         if not stage.may_change_root():
-            warning = (
-                "not checked by running it: neither root nor user namespaces (unshare) are to hand"
-            )
-            return Trial(cache, (warning,))
-        problems = stage.check_programs(root, _dynamic_programs(tree))
-        if problems:
+            return ("not checked by running it: neither root nor user namespaces (unshare) here",)
+        if problems := stage.check_programs(self.root, _dynamic_programs(self.tree)):
             raise IncompleteError(
                 Missing("library", problem, "a program", "") for problem in problems
             )
         if modules:
-            stage.check_imports(root, next(_interpreters(tree)), modules)
-    return Trial(cache)
+            stage.check_imports(self.root, next(_interpreters(self.tree)), modules)
+        return ()
+
+
+@contextmanager
+def copy_of(tree: Tree) -> Iterator[Copy]:
+    """A place for a copy of the tree, which goes with it. The tree stays as it is."""
+    with scratch_folder("check", content_size(tree)) as root:
+        yield Copy(tree, root)
 
 
 def _dynamic_programs(tree: Tree) -> Iterator[tuple[str, str]]:

@@ -58,6 +58,29 @@ def test_the_same_content_gives_the_same_bytes(request_without_python: BuildRequ
     assert request_without_python.output.read_bytes() == first
 
 
+@pytest.fixture
+def request_with_python(request_without_python: BuildRequest, tmp_path: Path) -> BuildRequest:
+    job = tmp_path / "minimal.toml"
+    job.write_text('summary = "minimal"\n[image]\nprograms = ["udevadm"]\npython = ["pyudev"]\n')
+    return replace(request_without_python, python=True, init=None, jobs=(job,))
+
+
+def test_what_was_kept_gives_the_same_bytes(
+    request_with_python: BuildRequest, tmp_path: Path
+) -> None:
+    images = []
+    for kept in (None, tmp_path / "kept", tmp_path / "kept"):
+        build(replace(request_with_python, kept=kept))
+        images.append(request_with_python.output.read_bytes())
+    assert images[0] == images[1] == images[2]
+    assert (tmp_path / "kept").stat().st_size > 1_000_000
+
+
+def test_collecting_alone_keeps_nothing(request_with_python: BuildRequest, tmp_path: Path) -> None:
+    assemble(replace(request_with_python, kept=tmp_path / "kept"))
+    assert not (tmp_path / "kept").exists()
+
+
 def test_everything_missing_is_listed_and_the_old_image_stays(
     request_without_python: BuildRequest, tmp_path: Path
 ) -> None:
@@ -201,12 +224,8 @@ def test_without_python_an_init_is_needed(request_without_python: BuildRequest) 
         build(replace(request_without_python, init=None))
 
 
-def test_the_runtime_is_imported_inside_the_image(
-    request_without_python: BuildRequest, tmp_path: Path
-) -> None:
-    job = tmp_path / "minimal.toml"
-    job.write_text('summary = "minimal"\n[image]\nprograms = ["udevadm"]\npython = ["pyudev"]\n')
-    report = build(replace(request_without_python, python=True, init=None, jobs=(job,)))
+def test_the_runtime_is_imported_inside_the_image(request_with_python: BuildRequest) -> None:
+    report = build(request_with_python)
     names = listing(report.output)
     library = "usr/lib/python3.11"
     assert {f"{library}/initpy/runtime/supervisor.pyc", f"{library}/os.pyc"} <= names

@@ -10,7 +10,7 @@ from smallfs import mounted_tmpfs
 from writing import write_image
 
 from initpy.config.errors import InputError
-from initpy.image.compress import METHODS, check_method
+from initpy.image.compress import METHODS, SMALL, check_method, open_sink
 from initpy.image.place import NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
@@ -51,6 +51,24 @@ def test_the_number_of_processors_does_not_matter(tmp_path: Path, compression: s
     finally:
         os.sched_setaffinity(0, usable)
     assert (tmp_path / "many").read_bytes() == (tmp_path / "one").read_bytes()
+
+
+def test_little_content_is_searched_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[tuple[str, ...]] = []
+
+    def started(command: tuple[str, ...], _: int, *, hint: str) -> None:
+        commands.append(command)
+
+    monkeypatch.setattr("initpy.image.compress.Pipe", started)
+    with (tmp_path / "image").open("wb") as output:
+        for size in (SMALL, SMALL + 1):
+            open_sink(output, "zstd", None, size)
+            open_sink(output, "zstd", 7, size)
+            open_sink(output, "gzip", None, size)
+    small, large = commands[:3], commands[3:]
+    assert "slog=4" in small[0][-2] and "slog=5" in large[0][-2]
+    assert small[1][:-1] == large[1][:-1]  # who names a level has it
+    assert small[2] == large[2]
 
 
 def test_an_image_with_a_key_is_for_root_alone(tmp_path: Path) -> None:

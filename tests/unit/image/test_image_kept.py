@@ -1,0 +1,189 @@
+"""What is made of Python's sources once, and where builds work: kept files and scratch folders."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from initpy.image import python, scratch
+from initpy.image.kept import Kept, kept_path, key_of
+from initpy.image.process import ToolError
+from initpy.image.python import Interpreter, Module
+from initpy.image.scratch import scratch_folder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with two things in it, which a build has left."""
+    found = tmp_path / "cache" / "python"
+    first = Kept(found)
+    first.put("a", b"1")
+    first.put("b", b"2")
+    first.save()
+    return found
+
+
+def test_what_one_build_files_the_next_one_finds(path: Path) -> None:
+    again = Kept(path)
+    assert (again.get("a"), again.get("b"), again.get("c")) == (b"1", b"2", None)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [each.name for each in path.parent.iterdir()] == ["python"]
+
+
+def test_a_build_that_makes_something_leaves_only_what_it_took(path: Path) -> None:
+    upgraded = Kept(path)
+    upgraded.get("a")
+    upgraded.put("c", b"3")
+    upgraded.save()
+    after = Kept(path)
+    assert (after.get("a"), after.get("b"), after.get("c")) == (b"1", None, b"3")
+
+
+def test_a_build_that_makes_nothing_writes_nothing(path: Path) -> None:
+    before = path.stat()
+    smaller = Kept(path)
+    smaller.get("a")
+    smaller.save()
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_a_damaged_file_counts_for_nothing(path: Path) -> None:
+    whole = path.read_bytes()
+    damaged = [whole[:place] for place in range(len(whole))]
+    damaged += [
+        whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        for place in range(len(whole))
+    ]
+    for data in damaged:
+        path.write_bytes(data)
+        assert Kept(path).get("a") is None
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o664, 0o646])
+def test_a_file_that_others_may_write_counts_for_nothing(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    assert Kept(path).get("a") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else_counts_for_nothing(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+    assert Kept(path).get("a") is None
+
+
+def test_what_is_no_file_counts_for_nothing(path: Path, tmp_path: Path) -> None:
+    link, fifo = tmp_path / "link", tmp_path / "fifo"
+    link.symlink_to(path)
+    os.mkfifo(fifo)
+    for each in (link, fifo, tmp_path, tmp_path / "absent"):
+        assert Kept(each).get("a") is None
+
+
+def test_where_nothing_can_be_kept_builds_go_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = Kept(tmp_path / "file" / "python")
+    nowhere.put("a", b"1")
+    nowhere.save()
+    assert nowhere.get("a") is None
+
+
+def test_a_key_tells_its_parts_apart() -> None:
+    keys = [key_of(b"ab", b"c"), key_of(b"a", b"bc"), key_of(b"abc"), key_of(b"abc", b"")]
+    assert len(set(keys)) == 4
+
+
+def test_root_keeps_it_for_the_system_and_others_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ann/.cache")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert str(kept_path()).startswith("/var/cache/initpy/python-3.")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert str(kept_path()).startswith("/home/ann/.cache/initpy/python-3.")
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Module:
+    source = tmp_path / "m.py"
+    source.write_text("def f(): return 1\n")
+    return Module("m", False, source, False)
+
+
+def compiled(kept_in: Path, interpreter: Interpreter, *modules: Module) -> dict[str, bytes]:
+    found = Kept(kept_in)
+    made = python.compiled(interpreter, modules, found)
+    found.save()
+    return made
+
+
+def test_bytecode_is_made_once_and_again_when_its_source_changes(
+    tmp_path: Path, module: Module
+) -> None:
+    interpreter = python.find_interpreter()
+    first = compiled(tmp_path / "kept", interpreter, module)
+    assert first == python.compiled(interpreter, [module])
+    none = replace(interpreter, program=Path("/no/such/interpreter"))
+    assert compiled(tmp_path / "kept", none, module) == first
+    module.source.write_text("def f(): return 2\n")
+    with pytest.raises(ToolError, match="could not be started"):
+        compiled(tmp_path / "kept", none, module)
+    assert compiled(tmp_path / "kept", interpreter, module) != first
+
+
+def test_the_same_source_elsewhere_in_the_image_is_other_bytecode(
+    tmp_path: Path, module: Module
+) -> None:
+    interpreter = python.find_interpreter()
+    compiled(tmp_path / "kept", interpreter, module)
+    other = replace(module, name="package.m")
+    assert compiled(tmp_path / "kept", interpreter, other) == python.compiled(interpreter, [other])
+
+
+def test_modules_are_found_the_same_way_from_what_was_kept(tmp_path: Path) -> None:
+    interpreter = python.find_interpreter()
+    path = tmp_path / "kept"
+    runs = []
+    for _ in range(2):
+        found = Kept(path)
+        runs.append(python.collect(interpreter, ["pyudev"], found))
+        found.save()
+    assert runs[0] == runs[1] == python.collect(interpreter, ["pyudev"])
+
+
+def test_scratch_is_in_memory_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in scratch.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(scratch, "MEMORY", tmp_path)
+    with scratch_folder("test") as folder:
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+    with scratch_folder("test", size=1 << 62) as folder:
+        assert folder.parent != tmp_path
+
+
+def test_scratch_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with scratch_folder("test") as folder:
+        assert folder.parent == tmp_path
+
+
+def test_scratch_is_not_where_no_program_may_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in scratch.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    for memory in (tmp_path / "absent", Path("/proc")):  # /proc is mounted noexec, and full
+        monkeypatch.setattr(scratch, "MEMORY", memory)
+        with scratch_folder("test") as folder:
+            assert folder.parent != memory
+
+
+def test_no_path_keeps_nothing() -> None:
+    nowhere = Kept()
+    nowhere.put("a", b"1")
+    nowhere.save()
+    assert Kept().get("a") is None
