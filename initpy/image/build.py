@@ -22,9 +22,10 @@ from initpy.image import (
     stage,
 )
 from initpy.image.assembly import Assembly
-from initpy.image.compress import check_method
+from initpy.image.compress import METHODS, NONE, Packing, check_method
 from initpy.image.compress import tools as compress_tools
 from initpy.image.kept import Kept
+from initpy.image.kernelconfig import read_kernel_config
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
@@ -160,6 +161,7 @@ def build(
     (things missing, all of them listed), ToolError or NoSpaceError; an older
     image then stays.
     """
+    packing = _checked(request)
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
@@ -174,12 +176,11 @@ def build(
             trial = pool.submit(copy.try_out, collected.checked)
             pool.submit(kept.save)
             with clock.step("checking, compressing and writing"):
-                method, level = request.compression, request.level
-                packing = (tree, method, level, request.mtime, early, _late(cache))
+                content = (tree, packing, request.mtime, early, _late(cache))
                 if request.uki is None:
-                    write_content(place, *packing)
+                    write_content(place, *content)
                 else:
-                    write_unified(place, request.uki, *packing)
+                    write_unified(place, request.uki, *content)
                 found, warnings = cache.result(), trial.result()
                 tree.add(LIBRARY_CACHE, found)
         assembled = _assembled(request, collected, warnings, clock.steps)
@@ -209,8 +210,26 @@ def _late(cache: Future[File]) -> Iterator[tuple[str, Entry]]:
         yield LIBRARY_CACHE, cache.result()
 
 
+def _checked(request: BuildRequest) -> Packing:
+    """How the image is to be compressed. InputError for what can be seen to be wrong at once."""
+    check_method(request.compression, request.level)
+    if not KERNEL.fullmatch(request.kernel):
+        raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
+    if request.init is None and not request.python:
+        raise InputError("init", None, "an /init of your own when Python is left out")
+    config = read_kernel_config(request.kernel, request.modules)
+    if config is None:
+        return Packing(request.compression, request.level)
+    if not config.unpacks(request.compression):
+        known = ", ".join(name for name in (*METHODS, NONE) if config.unpacks(name))
+        expected = f"one that the kernel unpacks: {known} ({config.path})"
+        raise InputError("compression", request.compression, expected)
+    return Packing(request.compression, request.level, config.unpacks_branches)
+
+
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
+    _checked(request)
     clock = Clock(progress)
     collected = _collect(request, clock, Kept(request.kept))
     tree = collected.assembly.tree
@@ -223,11 +242,6 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
 
 def _collect(request: BuildRequest, clock: Clock, kept: Kept) -> _Collected:
     """Everything but what a trial of the image will tell. Raises IncompleteError."""
-    check_method(request.compression, request.level)
-    if not KERNEL.fullmatch(request.kernel):
-        raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
-    if request.init is None and not request.python:
-        raise InputError("init", None, "an /init of your own when Python is left out")
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
         if request.stack is not None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image import firmware, interpreter
-from initpy.image.archive import Archive
+from initpy.image.archive import PLAIN, Archive
 from initpy.image.drivers import Drivers
+from initpy.image.kernelconfig import KernelConfig, read_kernel_config
 from initpy.image.layers import Stack
 from initpy.image.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.proof import Proof, Row, Verdict, without_doubles
+from initpy.image.tree import File
 from initpy.image.userland import IMAGE, Userland
 from initpy.image.volumes import Volumes
 
@@ -39,7 +41,9 @@ def prove(
     known = installed(modules or MODULES / kernel)
     userland = Userland(archive)
     drivers = Drivers(archive, image, known, stack, host_firmware)
-    rows: list[Row] = [*_init(archive, userland), *userland.general()]
+    config = read_kernel_config(kernel, modules or MODULES / kernel)
+    rows = [*_taken(archive, config)] if config is not None else []
+    rows += [*_init(archive, userland), *userland.general()]
     extra = tuple(name for file in userland.jobs for name in file.image.python)
     if userland.ours:
         rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
@@ -68,6 +72,23 @@ def kernel_of(archive: Archive, stack: Stack) -> str:
     if len(found) > 1:
         raise InputError("--kernel", None, f"one of {', '.join(found)}, which the image has")
     return found[0]
+
+
+def _taken(archive: Archive, config: KernelConfig) -> Iterator[Row]:
+    """Does this kernel unpack such an image, and run its /init?"""
+    streams = {each.compression for each in archive.segments} - {PLAIN}
+    init = archive.get("/init")
+    needed = {"BLK_DEV_INITRD": "it takes no initramfs"}
+    needed |= {f"RD_{each.upper()}": f"it does not unpack {each}" for each in sorted(streams)}
+    if isinstance(init, File) and init.read().startswith(b"#!"):
+        needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is one"
+    lacks = [(option, why) for option, why in needed.items() if option not in config]
+    for option, why in lacks:
+        reason = f"{why}: no CONFIG_{option}=y in {config.path}"
+        yield Row(IMAGE, "kernel", Verdict.MISSING, reason)
+    if not lacks:
+        how = " and ".join(sorted(streams)) or "a plain archive"
+        yield Row(IMAGE, "kernel", Verdict.OK, f"unpacks {how}, as {config.path} says")
 
 
 def _init(archive: Archive, userland: Userland) -> Iterator[Row]:

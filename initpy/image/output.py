@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from initpy.image.compress import NONE, open_sink
+from initpy.image.compress import NONE, Packing, open_sink
 from initpy.image.cpio import write_archive
 from initpy.image.order import arranged
 from initpy.image.place import FULL, Claim, NoSpaceError, claim
@@ -25,8 +25,7 @@ BEST_RATIO = 5
 def write_content(
     place: Claim,
     tree: Tree,
-    compression: str,
-    level: int | None,
+    packing: Packing,
     mtime: int,
     early: bytes = b"",
     late: Iterable[tuple[str, Entry]] = (),
@@ -35,11 +34,11 @@ def write_content(
 
     `late` are entries for its end that come up only while the others are being compressed.
     """
-    check_space(place, tree, compression)
+    check_space(place, tree, packing.method)
     with explaining_full_disk(place):
         place.file.write(early)
         place.file.flush()  # a compressor writes to the same file at the same place
-        sink = open_sink(place.file, compression, level, content_size(tree))
+        sink = open_sink(place.file, packing, content_size(tree))
         waiting = bytearray()
 
         def gather(data: bytes) -> None:
@@ -62,15 +61,14 @@ def write_unified(
     place: Claim,
     uki: Uki,
     tree: Tree,
-    compression: str,
-    level: int | None,
+    packing: Packing,
     mtime: int,
     early: bytes = b"",
     late: Iterable[tuple[str, Entry]] = (),
 ) -> None:
     """The same as a part of a unified kernel image; until then where only we can read it."""
     with TemporaryDirectory(prefix="initpy-uki-") as folder, claim(Path(folder, "initrd")) as part:
-        write_content(part, tree, compression, level, mtime, early, late)
+        write_content(part, tree, packing, mtime, early, late)
         data = compose(uki, part.temporary.read_bytes())
     with explaining_full_disk(place):
         place.file.write(data)

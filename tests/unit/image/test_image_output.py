@@ -10,7 +10,7 @@ from smallfs import mounted_tmpfs
 from writing import write_image
 
 from initpy.config.errors import InputError
-from initpy.image.compress import METHODS, SMALL, check_method, open_sink
+from initpy.image.compress import METHODS, SMALL, Packing, check_method, open_sink
 from initpy.image.place import NoSpaceError
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
@@ -62,9 +62,9 @@ def test_little_content_is_searched_less(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("initpy.image.compress.Pipe", started)
     with (tmp_path / "image").open("wb") as output:
         for size in (SMALL, SMALL + 1):
-            open_sink(output, "zstd", None, size)
-            open_sink(output, "zstd", 7, size)
-            open_sink(output, "gzip", None, size)
+            open_sink(output, Packing("zstd"), size)
+            open_sink(output, Packing("zstd", 7), size)
+            open_sink(output, Packing("gzip"), size)
     small, large = commands[:3], commands[3:]
     assert "slog=4" in small[0][-2] and "slog=5" in large[0][-2]
     assert small[1][:-1] == large[1][:-1]  # who names a level has it

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from initpy.image.archive import Archive
+from initpy.image.compress import Packing
 from initpy.image.output import image_mode, write_content
 from initpy.image.place import claim
 from initpy.image.tree import Tree
@@ -13,7 +14,7 @@ def write_image(
 ) -> int:
     """Write the tree to `output`; returns the size."""
     with claim(output) as place:
-        write_content(place, tree, method, level, mtime, early)
+        write_content(place, tree, Packing(method, level), mtime, early)
         place.put_in_place(image_mode(tree))
     return output.stat().st_size
 
