@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from initpy.scenario.model import Cue, Deed, Person, Scenario
+from initpy.scenario.saying import heard
 
 # The kernel says so (init/main.c), naming a wrapper that the lab puts before /init instead; where
 # it was told to be quiet, the first line of ours has to do.
@@ -112,10 +113,10 @@ class _Script:
             return now + cue.after  # after the act before
         if cue.when is None:
             return None if started is None else started + (cue.at or 0.0)
-        match = cue.when.search(text, self._heard)
-        if match is None:
+        end = heard(cue.when, text, self._heard)
+        if end is None:
             return None
-        self._heard = match.end()
+        self._heard = end
         return now + cue.after
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.scenario.model import Expectation, Outcome
+from initpy.scenario.saying import heard
 
 REAL_INIT = "INITPY-LAB real init started"
 _DONE = "INITPY-LAB done"
@@ -22,8 +23,6 @@ _REAL_STAMP = re.compile(_STAMP + re.escape(REAL_INIT), re.MULTILINE)
 _PROGRAM = re.compile(
     r"init|udev|\(udev|lvm|vgchange|pvscan|mdadm|mdmon|cryptsetup|dmsetup|mount|modprobe"
 )
-# The kernel writes to the console when it likes, in the middle of other people's words.
-_CUT_IN = re.compile(r"(?<=[^\r\n])\[ *\d+\.\d{6}\] [^\n]*\n")
 _FACT = re.compile(r"INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
 
 
@@ -131,17 +130,13 @@ def _lacks(expect: Expectation, seen: Observation) -> str:
 
 
 def _unsaid(expected: tuple[re.Pattern[str], ...], text: str) -> str:
-    return _absent(expected, text) and _absent(expected, _CUT_IN.sub("", text))
-
-
-def _absent(expected: tuple[re.Pattern[str], ...], text: str) -> str:
     """The first expected text that does not follow the one before it; "" if all are there."""
     position = 0
     for pattern in expected:
-        match = pattern.search(text, position)
-        if match is None:
+        end = heard(pattern, text, position)
+        if end is None:
             return pattern.pattern
-        position = match.end()
+        position = end
     return ""
 
 

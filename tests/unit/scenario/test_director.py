@@ -98,3 +98,17 @@ def test_what_was_not_typed_is_told_as_one_text() -> None:
     assert director.undone == ("type 'abc\\n' after 'Passphrase'",)
     director.advance(INIT + "Passphrase: ", 5)
     assert director.undone == ("type 'bc\\n' after the keys before",)
+
+
+def test_a_prompt_that_the_kernel_has_cut_in_two_is_heard_once() -> None:
+    director = Director(scenario(people=(asked(), asked(text="again\n"))))
+    cut = f"{INIT}Pass[    4.123456] usb 1-1: new device\r\nphrase for x: "
+    assert director.advance(f"{INIT}Pass[    4.123456] usb 1-1: ", 4) == []
+    assert director.advance(cut, 5) == [Type("secret\n")]
+    assert director.advance(f"{cut}\n", 6) == []
+    assert director.advance(f"{cut}\nPassphrase for x: ", 7) == [Type("again\n")]
+
+
+def test_a_cue_may_be_what_the_kernel_says_in_the_middle_of_a_line() -> None:
+    director = Director(scenario(people=(Person(Cue(when=re.compile("new device")), "hi"),)))
+    assert director.advance(f"{INIT}Pass[    4.123456] usb 1-1: new device\r\n", 5) == [Type("hi")]
