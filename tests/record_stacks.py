@@ -20,8 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from initpy.image import stage
-from initpy.image.build import BuildRequest, assemble
+from initpy.image.build import assemble
 from initpy.image.layers import Stack
+from initpy.image.request import BuildRequest
 from initpy.image.stack import describe
 from initpy.image.system import Recorded
 from initpy.lab.errors import LabError

@@ -9,13 +9,13 @@ from typing import Any
 
 from initpy.config.errors import InputError
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
-from initpy.image.build import BuildRequest, with_recipe
 from initpy.image.compress import METHODS, NONE
 from initpy.image.firmware import ROOT
 from initpy.image.kept import kept_path
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode, this_processor
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
+from initpy.image.request import BuildRequest, with_recipe
 from initpy.image.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
 
 # Beside what other tools make, under a name of its own.

@@ -1,13 +1,11 @@
 """Build an image: collect everything, check that it runs, write it."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from initpy.config.errors import InputError
 from initpy.config.jobs import json_text
 from initpy.image import (
     firmware,
@@ -22,59 +20,19 @@ from initpy.image import (
     stage,
 )
 from initpy.image.assembly import Assembly
-from initpy.image.compress import METHODS, NONE, Packing, check_method
 from initpy.image.compress import tools as compress_tools
 from initpy.image.kept import Kept
-from initpy.image.kernelconfig import read_kernel_config
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
-from initpy.image.layers import Stack
-from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
 from initpy.image.output import image_mode, write_content, write_unified
 from initpy.image.place import claim
 from initpy.image.programs import Named, missing_tools
-from initpy.image.recipe import Recipe, project_folder
+from initpy.image.recipe import project_folder
+from initpy.image.request import BuildRequest, checked
 from initpy.image.timing import Clock, Progress, Step, silent
 from initpy.image.tree import Entry, File, Tree
 from initpy.image.trial import LIBRARY_CACHE, copy_of
-from initpy.image.uki import Uki
-
-# What depmod(8) takes for a version.
-KERNEL = re.compile(r"\d+\.\d+[^/\s]*")
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """What to build.
-
-    `drivers` and `programs` must exist; those of a recipe (`recipe_*`) are taken
-    where the kernel and the machine have them.
-    """
-
-    kernel: str
-    modules: Path  # the kernel's /lib/modules/VERSION
-    output: Path
-    jobs: tuple[Path, ...]  # folders or files; those outside of the project's are always taken
-    programs: tuple[str, ...] = ()
-    drivers: tuple[str, ...] = ()  # module names, or folders with a slash at the end
-    files: tuple[tuple[Path, str], ...] = ()  # (here, in the image)
-    init: bytes | None = None  # in place of initpy's /init
-    python: bool = True  # the interpreter and initpy itself
-    stack: Stack | None = None  # what the root of the one machine that it is for stands on
-    crypttab: Path | None = None  # reduced to what the image is for; `files` are taken as they are
-    compression: str = "zstd"
-    level: int | None = None
-    recipe_drivers: tuple[str, ...] = ()
-    recipe_without: tuple[str, ...] = ()
-    recipe_beside: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (driver, modules), see `Group`
-    recipe_programs: tuple[str, ...] = ()
-    recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, why)
-    rules: Path = field(default_factory=lambda: project_folder("rules"))
-    mtime: int = 0  # of everything in the image
-    microcode: Microcode | None = None  # in an archive of its own, at the image's start
-    kept: Path | None = None  # what was made of Python's sources is read from it, and kept there
-    uki: Uki | None = None  # the image becomes a part of one file with kernel and command line
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +81,6 @@ class _Collected:
     absent_drivers: tuple[str, ...]
 
 
-def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
-    """The request with a recipe's drivers and programs, and its compression."""
-    return replace(
-        request,
-        compression=recipe.compression,
-        level=recipe.level,
-        recipe_drivers=tuple(name for group in recipe.drivers for name in group.take),
-        recipe_without=tuple(name for group in recipe.drivers for name in group.leave),
-        recipe_beside=tuple(
-            (name, group.beside) for group in recipe.drivers for name in group.take if group.beside
-        ),
-        recipe_programs=tuple(name for group in recipe.programs for name in group.take),
-        recipe_reasons=tuple(
-            (name, group.why)
-            for group in (*recipe.drivers, *recipe.programs)
-            for name in group.take
-        ),
-    )
-
-
 def build(
     request: BuildRequest,
     progress: Progress = silent,
@@ -161,7 +99,7 @@ def build(
     (things missing, all of them listed), ToolError or NoSpaceError; an older
     image then stays.
     """
-    packing = _checked(request)
+    packing = checked(request)
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
@@ -210,26 +148,9 @@ def _late(cache: Future[File]) -> Iterator[tuple[str, Entry]]:
         yield LIBRARY_CACHE, cache.result()
 
 
-def _checked(request: BuildRequest) -> Packing:
-    """How the image is to be compressed. InputError for what can be seen to be wrong at once."""
-    check_method(request.compression, request.level)
-    if not KERNEL.fullmatch(request.kernel):
-        raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
-    if request.init is None and not request.python:
-        raise InputError("init", None, "an /init of your own when Python is left out")
-    config = read_kernel_config(request.kernel, request.modules)
-    if config is None:
-        return Packing(request.compression, request.level)
-    if not config.unpacks(request.compression):
-        known = ", ".join(name for name in (*METHODS, NONE) if config.unpacks(name))
-        expected = f"one that the kernel unpacks: {known} ({config.path})"
-        raise InputError("compression", request.compression, expected)
-    return Packing(request.compression, request.level, config.unpacks_branches)
-
-
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
-    _checked(request)
+    checked(request)
     clock = Clock(progress)
     collected = _collect(request, clock, Kept(request.kept))
     tree = collected.assembly.tree

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.image.archive import read_archive
-from initpy.image.build import BuildReport, BuildRequest, build
+from initpy.image.build import BuildReport, build
 from initpy.image.check import prove
 from initpy.image.layers import Stack
 from initpy.image.ownroot import Target
 from initpy.image.proof import Proof, Row, Verdict
+from initpy.image.request import BuildRequest
 from initpy.image.status import Status
 from initpy.image.timing import Progress, silent
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from initpy.config.project import PROJECT
-from initpy.image.build import BuildRequest, build, with_recipe
+from initpy.image.build import build
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
 from initpy.image.recipe import load_recipe
+from initpy.image.request import BuildRequest, with_recipe
 from initpy.image.stack import describe
 from initpy.image.system import Recorded
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.image.build import BuildRequest, build
+from initpy.image.build import build
+from initpy.image.request import BuildRequest
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import Machine, MachineSpec, machine_folder
 

@@ -12,9 +12,10 @@ from fake_modules import VERSION, make_modules
 from initpy.cli import main
 from initpy.config.errors import InputError
 from initpy.image import layout, stage
-from initpy.image.build import BuildRequest, assemble, build
+from initpy.image.build import assemble, build
 from initpy.image.missing import IncompleteError
 from initpy.image.recipe import project_folder
+from initpy.image.request import BuildRequest
 from initpy.image.tree import File, Link, Tree
 
 MODULES = [("kernel/drivers/md/md-mod.ko", ""), ("kernel/drivers/md/raid1.ko", "md_mod")]

@@ -18,13 +18,14 @@ from initpy.cli.check import as_json
 from initpy.config.project import PROJECT
 from initpy.image import stage
 from initpy.image.archive import Archive
-from initpy.image.build import BuildRequest, assemble, with_recipe
+from initpy.image.build import assemble
 from initpy.image.check import prove
 from initpy.image.kmod import read_index
 from initpy.image.layers import Kind, Stack
 from initpy.image.moduletree import module_name, packed
 from initpy.image.proof import Proof, Verdict
 from initpy.image.recipe import load_recipe
+from initpy.image.request import BuildRequest, with_recipe
 from initpy.image.stack import describe
 from initpy.image.system import Recorded
 from initpy.image.tree import File, Tree
