@@ -1,4 +1,4 @@
-"""What is made of Python's sources once, and where builds work: kept files and scratch folders."""
+"""What builds make of Python's sources is made once."""
 
 import os
 from dataclasses import replace
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image import python, scratch
+from initpy.image import python
 from initpy.image.kept import Kept, kept_path, key_of
 from initpy.image.process import ToolError
 from initpy.image.python import Interpreter, Module
-from initpy.image.scratch import scratch_folder
 
 
 @pytest.fixture
@@ -147,39 +146,6 @@ def test_modules_are_found_the_same_way_from_what_was_kept(tmp_path: Path) -> No
         runs.append(python.collect(interpreter, ["pyudev"], found))
         found.save()
     assert runs[0] == runs[1] == python.collect(interpreter, ["pyudev"])
-
-
-def test_scratch_is_in_memory_where_there_is_room(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in scratch.CHOSEN:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(scratch, "MEMORY", tmp_path)
-    with scratch_folder("test") as folder:
-        assert folder.parent == tmp_path
-        assert folder.stat().st_mode & 0o777 == 0o700
-        (folder / "file").touch()
-    assert list(tmp_path.iterdir()) == []
-    with scratch_folder("test", size=1 << 62) as folder:
-        assert folder.parent != tmp_path
-
-
-def test_scratch_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    with scratch_folder("test") as folder:
-        assert folder.parent == tmp_path
-
-
-def test_scratch_is_not_where_no_program_may_run(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in scratch.CHOSEN:
-        monkeypatch.delenv(name, raising=False)
-    for memory in (tmp_path / "absent", Path("/proc")):  # /proc is mounted noexec, and full
-        monkeypatch.setattr(scratch, "MEMORY", memory)
-        with scratch_folder("test") as folder:
-            assert folder.parent != memory
 
 
 def test_no_path_keeps_nothing() -> None:

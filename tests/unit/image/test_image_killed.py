@@ -67,7 +67,8 @@ def keep_installing(builds: list[BuildRequest]) -> None:
 def test_killed_at_fifty_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What is killed leaves its folders behind; they go with the test's.
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     builds = requests(tmp_path)
     whole = finished(tmp_path, builds)
     output = builds[0].output

@@ -1,0 +1,106 @@
+"""Where builds work for a moment: in memory if there is room, and nothing is left there."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from initpy.image import scratch
+from initpy.image.scratch import scratch_folder
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder in the place of /dev/shm, where nobody has said anything else."""
+    for name in scratch.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setattr(scratch, "MEMORY", folder)
+    return folder
+
+
+def test_scratch_is_in_memory_where_there_is_room(memory: Path) -> None:
+    with scratch_folder("test") as folder:
+        assert folder.parent == memory
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "file").touch()
+    assert list(memory.iterdir()) == []
+    with scratch_folder("test", size=1 << 62) as folder:
+        assert folder.parent != memory
+
+
+def test_scratch_is_where_the_user_says(
+    memory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with scratch_folder("test") as folder:
+        assert folder.parent == tmp_path
+    assert list(memory.iterdir()) == []
+
+
+def test_scratch_is_not_where_no_program_may_run(
+    monkeypatch: pytest.MonkeyPatch, memory: Path, tmp_path: Path
+) -> None:
+    for each in (tmp_path / "absent", Path("/proc")):  # /proc is mounted noexec, and full
+        monkeypatch.setattr(scratch, "MEMORY", each)
+        with scratch_folder("test") as folder:
+            assert folder.parent not in (each, memory)
+
+
+def work_for_ever() -> None:
+    with scratch_folder("killed") as folder:
+        (folder / "inside").mkdir()
+        (folder / "inside/file").write_bytes(bytes(1000))
+        (folder / "inside").chmod(0o500)
+        signal.pause()
+
+
+def aged(folder: Path) -> None:
+    """As if it had been made a while ago."""
+    os.utime(folder, (time.time() - 3600,) * 2)
+
+
+def test_what_a_killed_build_left_goes_with_the_next_one(memory: Path) -> None:
+    child = FORK.Process(target=work_for_ever)
+    child.start()
+    while not list(memory.glob("*/inside/file")):
+        assert child.is_alive()
+        time.sleep(0.01)
+    (left,) = memory.iterdir()
+    aged(left)
+    with scratch_folder("next"):
+        assert left.is_dir()  # in use
+    child.kill()
+    child.join()
+    with scratch_folder("next"):
+        assert not left.exists()
+
+
+def test_what_may_be_somebody_elses_stays(memory: Path, tmp_path: Path) -> None:
+    (memory / "initpy-new").mkdir()  # about to be locked, perhaps
+    (memory / "other").mkdir()
+    (memory / "initpy-file").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (memory / "initpy-link").symlink_to(tmp_path / "elsewhere")
+    for each in ("other", "initpy-file"):
+        aged(memory / each)
+    aged(tmp_path / "elsewhere")
+    subprocess.run(["touch", "-h", "-d", "1 hour ago", str(memory / "initpy-link")], check=True)
+    if os.geteuid() == 0:
+        (memory / "initpy-theirs").mkdir()
+        os.chown(memory / "initpy-theirs", 65534, 65534)
+        aged(memory / "initpy-theirs")
+    before = sorted(memory.iterdir())
+    with scratch_folder("next") as folder:
+        assert sorted(each for each in memory.iterdir() if each != folder) == before
+    assert (tmp_path / "elsewhere").is_dir()
+    shutil.rmtree(memory)
