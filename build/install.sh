@@ -23,6 +23,8 @@ find initpy jobs rules build -type f ! -name '*.pyc' ! -path 'build/debian/*' \
     mkdir -p "$destdir$library/$(dirname "$file")"
     install -m 0644 "$file" "$destdir$library/$file"
 done
+# As packages do: who is not root cannot keep the bytecode, and would wait for it each time.
+(cd "$destdir$library" && python3 -m compileall -q -d "$library/initpy" initpy)
 put build/command.py 0755 "$command"
 put build/debian/postinst 0755 /etc/kernel/postinst.d/initpy
 put build/debian/postrm 0755 /etc/kernel/postrm.d/initpy

@@ -128,6 +128,7 @@ def test_make_install_and_uninstall(tmp_path: Path) -> None:
             hooks = [path for path in outside if "cache" not in path.parts]
             assert len(hooks) == 6
             assert all("'/opt/x/bin/initpy'" in path.read_text() for path in hooks)
+            assert any(path.name.startswith("boot.cpython-") for path in files)
             (tmp_path / "sys tem/var/cache/initpy").mkdir(parents=True, exist_ok=True)
             (tmp_path / "sys tem/var/cache/initpy/python-3.11").touch()
     assert files == []
