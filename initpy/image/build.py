@@ -8,6 +8,7 @@ from pathlib import Path
 
 from initpy.config.jobs import json_text
 from initpy.image import (
+    charsets,
     firmware,
     hostonly,
     kmod,
@@ -22,6 +23,7 @@ from initpy.image import (
 from initpy.image.assembly import Assembly
 from initpy.image.compress import tools as compress_tools
 from initpy.image.kept import Kept
+from initpy.image.kernelconfig import read_kernel_config
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
@@ -276,6 +278,11 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     spare = [kmod.Want(name, "the recipe") for name in taken]
     wanted = [*needs.modules, *own.wanted, *spare]
     selection = kmod.select(index, wanted, request.recipe_without)
+    config = read_kernel_config(request.kernel, request.modules)
+    in_use = request.stack.in_use if request.stack is not None else ()
+    if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
+        wanted += sets
+        selection = kmod.select(index, wanted, request.recipe_without)
     missing = tuple(item for item in selection.missing if item.wanted_by != "the recipe")
     missing += own.missing
     absent = tuple(item.name for item in selection.missing if item.wanted_by == "the recipe")

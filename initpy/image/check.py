@@ -40,8 +40,8 @@ def prove(
     image = packed(archive, kernel)
     known = installed(modules or MODULES / kernel)
     userland = Userland(archive)
-    drivers = Drivers(archive, image, known, stack, host_firmware)
     config = read_kernel_config(kernel, modules or MODULES / kernel)
+    drivers = Drivers(archive, image, known, stack, host_firmware, config)
     rows = [*_taken(archive, config)] if config is not None else []
     rows += [*_init(archive, userland), *userland.general()]
     extra = tuple(name for file in userland.jobs for name in file.image.python)

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from initpy.image import firmware
+from initpy.image import charsets, firmware
 from initpy.image.archive import Archive
+from initpy.image.kernelconfig import KernelConfig
 from initpy.image.kmod import canonical
 from initpy.image.layers import Ask, Layer, Stack
 from initpy.image.modinfo import DamagedModuleError, ModuleInfo
@@ -27,7 +28,7 @@ class Drivers:
 
     def __init__(
         self, archive: Archive, image: ModuleTree, kernel: ModuleTree | None, stack: Stack,
-        host_firmware: Path = firmware.ROOT,
+        host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None,
     ) -> None:  # fmt: skip
         """`image` and `kernel` are of the same release; `kernel` is None if it is not installed."""
         self._archive = archive
@@ -36,6 +37,7 @@ class Drivers:
         self._installed = kernel is not None
         self._stack = stack
         self._host_firmware = host_firmware
+        self._config = config
         self._looked_at: dict[str, str] = {}
         self._blocked = dict(_blocked(archive))
 
@@ -155,11 +157,12 @@ class Drivers:
         return f"{module} ({listed[0]})" if listed else module
 
     def _further(self, layer: str, module: str) -> Iterator[Row]:
-        """Soft dependencies and firmware, of the module and of those it depends on."""
+        """Soft dependencies and the like, of the module and of those it depends on."""
         for path in self._image.dependencies[module]:
             name = module_name(path)
             info = self._image.info(name)
             yield from self._soft(layer, name, info)
+            yield from self._charsets(layer, name, info)
             yield from self._firmware(layer, name, info)
             if name in self._blocked:
                 reason = f"{self._blocked[name]} of the image keeps {name} from being loaded"
@@ -180,6 +183,21 @@ class Drivers:
                 yield Row(layer, need, Verdict.MISSING, reason, held)
             else:
                 yield Row(layer, need, Verdict.WARNING, reason, candidates[0])
+
+    def _charsets(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
+        """What the module will load by name when something is mounted."""
+        if not info.charsets or self._config is None:
+            return
+        for name in charsets.defaults(module, self._config):
+            need = f"{name}, which {module} loads when something is mounted"
+            if part := self._kernel.built_in(name):
+                yield Row(layer, need, Verdict.OK, f"{part} is built into the kernel", part)
+                continue
+            for candidate in self._kernel.find(name)[:1]:
+                problem = self._problem(candidate)
+                bad = Verdict.WARNING if name == charsets.OWN else Verdict.MISSING
+                reason = problem or self._image.modules[candidate]
+                yield Row(layer, need, bad if problem else Verdict.OK, reason, candidate)
 
     def _firmware(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
         release = self._image.release

@@ -5,19 +5,22 @@ it may be compressed, whether a script may be its /init (Documentation/kbuild/kc
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 BUILT_IN = re.compile(r"^CONFIG_(\w+)=y$", re.MULTILINE)
+# Numbers, and texts without their quotes.
+TEXT = re.compile(r'^CONFIG_(\w+)="?([^"\n]{2,})"?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class KernelConfig:
-    """The options that are built in, without `CONFIG_`, and where that was read."""
+    """The options that are built in, and those that are texts or numbers, without `CONFIG_`."""
 
-    path: Path
+    path: Path  # where that was read
     built_in: frozenset[str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, option: str) -> bool:
         return option in self.built_in
@@ -41,7 +44,7 @@ def read_kernel_config(kernel: str, modules: Path) -> KernelConfig | None:
             continue
         # A file of that name that says nothing is none.
         if chosen := frozenset(BUILT_IN.findall(text)):
-            return KernelConfig(path, chosen)
+            return KernelConfig(path, chosen, dict(TEXT.findall(text)))
     return None
 
 

@@ -8,6 +8,9 @@ from elftools.elf.elffile import ELFFile
 
 from initpy.image import decompress
 
+# The name of an undefined symbol in the table of strings.
+CALL = b"\0load_nls\0"
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleInfo:
@@ -18,6 +21,7 @@ class ModuleInfo:
     soft: tuple[str, ...]  # names or aliases that it wants loaded before or after
     firmware: tuple[str, ...]
     alias: tuple[str, ...]
+    charsets: bool = False  # it loads character sets by name (fs/nls)
 
 
 class DamagedModuleError(ValueError):
@@ -26,7 +30,8 @@ class DamagedModuleError(ValueError):
 
 def read_module(data: bytes) -> ModuleInfo:
     """Read a module, compressed or not. Raises DamagedModuleError."""
-    fields = section(_plain(data))
+    data = _plain(data)
+    fields = section(data)
     values: dict[str, list[str]] = {}
     for field in fields.decode("utf-8", "replace").split("\0"):
         key, separator, value = field.partition("=")
@@ -40,7 +45,13 @@ def read_module(data: bytes) -> ModuleInfo:
         soft=tuple(word for word in soft if word not in ("pre:", "post:")),
         firmware=tuple(values.get("firmware", ())),
         alias=tuple(values.get("alias", ())),
+        charsets=CALL in data,
     )
+
+
+def calls_load_nls(data: bytes) -> bool:
+    """Whether a module, compressed or not, loads character sets. Raises DamagedModuleError."""
+    return CALL in _plain(data)
 
 
 def section(data: bytes) -> bytes:
