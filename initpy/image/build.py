@@ -112,7 +112,7 @@ def build(
         # The archive waits for the copy's cache of libraries alone: its second half is compressed
         # from its end on.
         with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
-            cache = pool.submit(copy.fill)
+            cache = pool.submit(copy.library_cache)
             trial = pool.submit(copy.try_out, collected.checked)
             pool.submit(kept.save)
             with clock.step("checking, compressing and writing"):
@@ -157,7 +157,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     collected = _collect(request, clock, Kept(request.kept))
     tree = collected.assembly.tree
     with clock.step("checking"), copy_of(tree) as copy:
-        cache = copy.fill()
+        cache = copy.library_cache()
         warnings = copy.try_out(collected.checked)
         tree.add(LIBRARY_CACHE, cache)
     return _assembled(request, collected, warnings, clock.steps)

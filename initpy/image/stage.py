@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from initpy.image import process
@@ -47,10 +47,11 @@ def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dic
         return {name: (folder / name).read_bytes() for name in TABLES if (folder / name).is_file()}
 
 
-def write_out(tree: Tree, root: Path) -> None:
-    """The tree's programs, libraries and files below `root`; no device nodes, no modules.
+def write_out(tree: Tree, root: Path, chosen: Callable[[str], bool] = lambda _: True) -> None:
+    """The tree's chosen programs, libraries and files below `root`; no device nodes, no modules.
 
-    Nor what not everyone may read: keys are not copied about.
+    Nor what not everyone may read: keys are not copied about. Folders and links are always
+    written, if they are not there.
     """
     for path, entry in tree.items():
         if path.startswith(UNSTAGED):
@@ -60,8 +61,9 @@ def write_out(tree: Tree, root: Path) -> None:
             case Folder():
                 target.mkdir(exist_ok=True)
             case Link(target=pointed):
-                target.symlink_to(pointed)
-            case File(mode=mode) if not mode & 0o004:
+                if not target.is_symlink():
+                    target.symlink_to(pointed)
+            case File(mode=mode) if not mode & 0o004 or not chosen(path):
                 continue
             case File(source=bytes(data), mode=mode):
                 target.write_bytes(data)

@@ -21,16 +21,17 @@ class Copy:
     tree: Tree
     root: Path
 
-    def fill(self) -> File:
-        """Write the files; gives back ld.so's cache of their libraries. Raises ToolError."""
-        stage.write_out(self.tree, self.root)
+    def library_cache(self) -> File:
+        """What ld.so will look libraries up in, made from these alone. Raises ToolError."""
+        stage.write_out(self.tree, self.root, _for_loader)
         return File(stage.library_cache(self.root))
 
     def try_out(self, modules: Sequence[str]) -> tuple[str, ...]:
         """Load every program and import the Python modules; warns of what could not be tried.
 
-        Raises IncompleteError or ToolError for what does not work.
+        The cache has been made before. Raises IncompleteError or ToolError for what does not work.
         """
+        stage.write_out(self.tree, self.root, lambda path: not _for_loader(path))
         if not stage.may_change_root():
             return ("not checked by running it: neither root nor user namespaces (unshare) here",)
         if problems := stage.check_programs(self.root, _dynamic_programs(self.tree)):
@@ -47,6 +48,11 @@ def copy_of(tree: Tree) -> Iterator[Copy]:
     """A place for a copy of the tree, which goes with it. The tree stays as it is."""
     with scratch_folder("check", content_size(tree)) as root:
         yield Copy(tree, root)
+
+
+def _for_loader(path: str) -> bool:
+    """Whether ldconfig(8) may read it."""
+    return ".so" in path.rpartition("/")[2] or path == "/etc/ld.so.conf"
 
 
 def _dynamic_programs(tree: Tree) -> Iterator[tuple[str, str]]:
