@@ -109,19 +109,26 @@ def build(
         kept = Kept(request.kept)
         collected = _collect(request, clock, kept)
         tree = collected.assembly.tree
-        # The archive waits for the copy's cache of libraries alone: its second half is compressed
-        # from its end on.
         with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
             cache = pool.submit(copy.library_cache)
-            trial = pool.submit(copy.try_out, collected.checked)
-            pool.submit(kept.save)
+            trials: list[Future[tuple[str, ...]]] = []
+
+            def late() -> Iterator[tuple[str, Entry]]:
+                """The end of the archive. The trial is for when all has been read: from then on
+                both halves are compressed, and nothing waits for this process."""
+                if cache.exception() is None:  # else it is no failure of the writing
+                    yield LIBRARY_CACHE, cache.result()
+                    trials.append(pool.submit(copy.try_out, collected.checked))
+                    pool.submit(kept.save)
+
             with clock.step("checking, compressing and writing"):
-                content = (tree, packing, request.mtime, early, _late(cache))
+                content = (tree, packing, request.mtime, early, late())
                 if request.uki is None:
                     write_content(place, *content)
                 else:
                     write_unified(place, request.uki, *content)
-                found, warnings = cache.result(), trial.result()
+                found = cache.result()
+                warnings = trials[0].result()
                 tree.add(LIBRARY_CACHE, found)
         assembled = _assembled(request, collected, warnings, clock.steps)
         clock = Clock(progress)
@@ -142,12 +149,6 @@ def build(
 def _as_json(path: Path) -> tuple[str, File]:
     """A validated job file in the image."""
     return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
-
-
-def _late(cache: Future[File]) -> Iterator[tuple[str, Entry]]:
-    """The file that the copy gives, once it is there; who asks for it hears why it is not."""
-    if cache.exception() is None:
-        yield LIBRARY_CACHE, cache.result()
 
 
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
@@ -177,8 +178,12 @@ def _collect(request: BuildRequest, clock: Clock, kept: Kept) -> _Collected:
     tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
     with ThreadPoolExecutor(max_workers=2) as pool:
+        # First, because it takes longest: in the interpreter's process, while this one goes on.
+        python_part = None
+        if request.python:
+            asked = python.questions([each.name for each in needs.python], kept)
+            python_part = pool.submit(_collect_python, asked, kept)
         modules_part = pool.submit(_collect_modules, request, needs, not tools)
-        python_part = pool.submit(_collect_python, needs, kept) if request.python else None
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
@@ -313,11 +318,10 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     )
 
 
-def _collect_python(needs: Needs, kept: Kept) -> _Part:
+def _collect_python(asked: bytes, kept: Kept) -> _Part:
     """The interpreter, its modules as bytecode, and the commands that start it."""
     interpreter = python.find_interpreter()
-    extra = [each.name for each in needs.python]
-    modules = python.collect(interpreter, extra, kept)
+    modules = python.collect(interpreter, asked)
     if modules.missing:
         return _Part({}, modules.missing)
     entries: dict[str, Entry] = {

@@ -1,14 +1,20 @@
 """The one place where the image builder starts programs, so that every failure is explained."""
 
+import fcntl
 import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 # A tool must behave the same on every builder's machine: no locale, no
 # PYTHON* variables, no user's tool options (XZ_OPT, ZSTD_CLEVEL, GZIP).
 CLEAN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+# What any user may usually ask for (fs.pipe-max-size in proc(5)).
+PIPE_SIZE = 1 << 20
 
 
 class ToolError(RuntimeError):
@@ -67,6 +73,10 @@ class Pipe:
         except OSError as error:
             problem = f"could not be started: {error.strerror}"
             raise ToolError(command, problem, "", hint) from error
+        assert self._process.stdin is not None
+        # A program that has much at once does not come back for each 64 kB. Others do as well.
+        with suppress(OSError):
+            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
     def write(self, data: bytes) -> None:
         """Feed the program; if it has died, the error says what it complained about."""

@@ -86,8 +86,8 @@ def find_interpreter() -> Interpreter:
     return Interpreter(program, version, Path(sysconfig.get_path("stdlib")))
 
 
-def collect(interpreter: Interpreter, extra: Iterable[str], kept: Kept | None = None) -> Modules:
-    """Import the runtime and the `extra` modules in the interpreter; what was loaded is needed."""
+def questions(extra: Iterable[str], kept: Kept | None = None) -> bytes:
+    """What to import so that all that the runtime and the `extra` modules need is loaded."""
     package = _folder_of("initpy")
     kept = kept or Kept()
     runtime = runtime_modules(package, kept)
@@ -103,10 +103,15 @@ def collect(interpreter: Interpreter, extra: Iterable[str], kept: Kept | None = 
     required = [*runtime, *sorted(set(extra)), *LATE, LANDMARK]
     lines += [f"require\t{name}" for name in required]
     lines += [f"{'try' if each.optional else 'require'}\t{each.module}" for each in named]
+    return "\n".join(dict.fromkeys(lines)).encode()
+
+
+def collect(interpreter: Interpreter, asked: bytes) -> Modules:
+    """Import what the questions name in the interpreter; what was loaded is needed."""
     script = Path(__file__).with_name("probe.py")
     output = process.run(
         [str(interpreter.program), "-sSBP", str(script)],
-        stdin="\n".join(dict.fromkeys(lines)).encode(),
+        stdin=asked,
         environment=ENVIRONMENT,
         hint="the interpreter that goes into the image must run on this machine",
     )

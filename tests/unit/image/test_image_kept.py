@@ -137,15 +137,14 @@ def test_the_same_source_elsewhere_in_the_image_is_other_bytecode(
     assert compiled(tmp_path / "kept", interpreter, other) == python.compiled(interpreter, [other])
 
 
-def test_modules_are_found_the_same_way_from_what_was_kept(tmp_path: Path) -> None:
-    interpreter = python.find_interpreter()
+def test_what_is_asked_of_the_interpreter_is_the_same_from_what_was_kept(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     runs = []
     for _ in range(2):
         found = Kept(path)
-        runs.append(python.collect(interpreter, ["pyudev"], found))
+        runs.append(python.questions(["pyudev"], found))
         found.save()
-    assert runs[0] == runs[1] == python.collect(interpreter, ["pyudev"])
+    assert runs[0] == runs[1] == python.questions(["pyudev"])
 
 
 def test_no_path_keeps_nothing() -> None:
