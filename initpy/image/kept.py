@@ -21,10 +21,16 @@ MAGIC = b"initpy kept 1\n"
 DIGEST = 32
 
 
-def kept_path() -> Path:
-    """Where the builds of this user keep it (XDG base directory specification)."""
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = SYSTEM if os.geteuid() == 0 else Path(home).expanduser()
+def kept_path() -> Path | None:
+    """Where the builds of this user keep it (XDG base directory specification); None: nowhere."""
+    folder = SYSTEM
+    if os.geteuid() != 0:
+        folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not folder.is_absolute():
+            try:
+                folder = Path.home() / ".cache"
+            except RuntimeError:  # a user without a home
+                return None
     return folder / "initpy" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
 
 

@@ -50,6 +50,9 @@ OPENED = {"pyudev": "libudev.so.1"}
 # Columns are of no use in a traceback without sources, and a quarter of the bytes.
 COMPILING = ("-sSBP", "-Xno_debug_ranges")
 
+# Where bytecode has the hash of its source (PEP 552).
+HASH = slice(8, 16)
+
 # -X utf8 and hash seeds apart, nothing of the builder's environment counts.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
@@ -155,16 +158,17 @@ def compiled(
     script = Path(__file__).with_name("bytecode.py")
     made_by = script.read_bytes()  # a key is of all that the bytecode hangs on
     found: dict[str, bytes] = {}
-    todo: list[tuple[Module, str, str]] = []
+    todo: list[tuple[Module, str, str, bytes]] = []
     for module in modules:
         if module.extension:
             continue
         path = in_image(module, interpreter)
         what = f"{COMPILING} {path} {_level(module)}".encode()
-        key = key_of(made_by, what, module.source.read_bytes())
+        text = module.source.read_bytes()
+        key = key_of(made_by, what, text)
         data = kept.get(key)
         if data is None:
-            todo.append((module, path, key))
+            todo.append((module, path, key, importlib.util.source_hash(text)))
         else:
             found[path] = data
     if not todo:
@@ -172,16 +176,18 @@ def compiled(
     with scratch_folder("bytecode") as folder:
         tasks = [
             f"{module.source}\t{path[:-1]}\t{_level(module)}\t{folder}/{number}"
-            for number, (module, path, _) in enumerate(todo)
+            for number, (module, path, *_) in enumerate(todo)
         ]
         process.run(
             [str(interpreter.program), *COMPILING, str(script)],
             stdin="\n".join(tasks).encode(),
             environment=ENVIRONMENT,
         )
-        for number, (_, path, key) in enumerate(todo):
+        for number, (_, path, key, hashed) in enumerate(todo):
             found[path] = (folder / str(number)).read_bytes()
-            kept.put(key, found[path])
+            # Not if an upgrade has changed the source meanwhile.
+            if found[path][HASH] == hashed:
+                kept.put(key, found[path])
     return found
 
 

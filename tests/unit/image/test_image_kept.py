@@ -1,6 +1,7 @@
 """What builds make of Python's sources is made once."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,11 +94,25 @@ def test_a_key_tells_its_parts_apart() -> None:
 
 
 def test_root_keeps_it_for_the_system_and_others_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ann/.cache")
+    name = f"initpy/python-{sys.version_info.major}.{sys.version_info.minor}"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ann/kept")
+    monkeypatch.setenv("HOME", "/home/ann")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert str(kept_path()).startswith("/var/cache/initpy/python-3.")
+    assert kept_path() == Path("/var/cache", name)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert str(kept_path()).startswith("/home/ann/.cache/initpy/python-3.")
+    assert kept_path() == Path("/home/ann/kept", name)
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert kept_path() == Path("/home/ann/.cache", name)
+
+
+def test_who_has_no_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert kept_path() is None
 
 
 @pytest.fixture
@@ -126,6 +141,22 @@ def test_bytecode_is_made_once_and_again_when_its_source_changes(
     with pytest.raises(ToolError, match="could not be started"):
         compiled(tmp_path / "kept", none, module)
     assert compiled(tmp_path / "kept", interpreter, module) != first
+
+
+def test_bytecode_of_a_source_that_changes_meanwhile_is_not_kept(
+    tmp_path: Path, module: Module
+) -> None:
+    interpreter = python.find_interpreter()
+    upgrade = tmp_path / "upgrade"
+    upgrade.write_text(
+        f"#!/bin/sh\necho 'def f(): return 3' >{module.source}\nexec {interpreter.program} \"$@\"\n"
+    )
+    upgrade.chmod(0o755)
+    before = module.source.read_text()
+    changed = compiled(tmp_path / "kept", replace(interpreter, program=upgrade), module)
+    assert changed == python.compiled(interpreter, [module])
+    module.source.write_text(before)
+    assert compiled(tmp_path / "kept", interpreter, module) != changed
 
 
 def test_the_same_source_elsewhere_in_the_image_is_other_bytecode(
