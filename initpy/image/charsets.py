@@ -12,7 +12,8 @@ from initpy.image.kernelconfig import KernelConfig
 from initpy.image.kmod import ModuleIndex, Want, canonical, module_name
 from initpy.image.modinfo import DamagedModuleError, calls_load_nls
 
-# Where the kernel has its file systems.
+# Where the kernel has its file systems; external modules may lie anywhere else.
+KERNELS = "kernel/"
 FOLDER = "kernel/fs/"
 PREFIX = "nls_"
 # Some drivers know this one themselves.
@@ -37,7 +38,7 @@ def wanted(
     """The sets that chosen modules of a kernel take: by default, and as far as in use here."""
     used = [name for name in map(canonical, in_use) if name.startswith(PREFIX)]
     for path in paths:
-        if path.startswith(FOLDER) and _calls(index, path):
+        if (path.startswith(FOLDER) or not path.startswith(KERNELS)) and _calls(index, path):
             driver = module_name(path)
             usual = USUAL if config is None else defaults(driver, config)
             for name in (*usual, *used):

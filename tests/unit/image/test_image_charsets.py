@@ -60,6 +60,18 @@ def test_an_image_has_the_usual_and_what_is_in_use_where_nobody_knows_the_defaul
     assert sets(read_archive(request_of.output)) == {f"{name}.ko" for name in SETS}
 
 
+def test_external_drivers_of_file_systems_get_theirs(request_of: BuildRequest) -> None:
+    """Wherever DKMS has put them."""
+    fat = request_of.modules / "kernel/fs/fat/fat.ko"
+    other = request_of.modules / "updates/dkms/fat.ko"
+    other.parent.mkdir(parents=True)
+    fat.rename(other)
+    names = request_of.modules / "modules.dep"
+    names.write_text(names.read_text().replace("kernel/fs/fat/fat.ko", "updates/dkms/fat.ko"))
+    build(request_of)
+    assert sets(read_archive(request_of.output)) == {"nls_cp437.ko", "nls_iso8859-1.ko"}
+
+
 def test_drivers_that_load_none_get_none(request_of: BuildRequest) -> None:
     fat = request_of.modules / "kernel/fs/fat/fat.ko"
     fat.write_bytes(fat.read_bytes().removesuffix(CALL))
