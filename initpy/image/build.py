@@ -21,14 +21,15 @@ from initpy.image import (
     stage,
 )
 from initpy.image.assembly import Assembly
+from initpy.image.compress import Packing
 from initpy.image.compress import tools as compress_tools
 from initpy.image.kept import Kept
-from initpy.image.kernelconfig import read_kernel_config
+from initpy.image.kernelconfig import KernelConfig
 from initpy.image.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.needs import Needs, gather, load_jobs
 from initpy.image.output import image_mode, write_content, write_unified
-from initpy.image.place import claim
+from initpy.image.place import Claim, claim
 from initpy.image.programs import Named, missing_tools
 from initpy.image.recipe import project_folder
 from initpy.image.request import BuildRequest, checked
@@ -101,35 +102,15 @@ def build(
     (things missing, all of them listed), ToolError or NoSpaceError; an older
     image then stays.
     """
-    packing = checked(request)
+    config = checked(request)
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
         clock = Clock(progress)
         kept = Kept(request.kept)
-        collected = _collect(request, clock, kept)
-        tree = collected.assembly.tree
-        with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
-            cache = pool.submit(copy.library_cache)
-            trials: list[Future[tuple[str, ...]]] = []
-
-            def late() -> Iterator[tuple[str, Entry]]:
-                """The end of the archive. The trial is for when all has been read: from then on
-                both halves are compressed, and nothing waits for this process."""
-                if cache.exception() is None:  # else it is no failure of the writing
-                    yield LIBRARY_CACHE, cache.result()
-                    trials.append(pool.submit(copy.try_out, collected.checked))
-                    pool.submit(kept.save)
-
-            with clock.step("checking, compressing and writing"):
-                content = (tree, packing, request.mtime, early, late())
-                if request.uki is None:
-                    write_content(place, *content)
-                else:
-                    write_unified(place, request.uki, *content)
-                found = cache.result()
-                warnings = trials[0].result()
-                tree.add(LIBRARY_CACHE, found)
+        collected = _collect(request, clock, kept, config)
+        with clock.step("checking, compressing and writing"):
+            warnings = _write(place, request, collected, config, early, kept)
         assembled = _assembled(request, collected, warnings, clock.steps)
         clock = Clock(progress)
         with clock.step("judging"):
@@ -146,6 +127,42 @@ def build(
     return BuildReport(request.output, size, seconds, assembled, len(early))
 
 
+def _write(
+    place: Claim,
+    request: BuildRequest,
+    collected: _Collected,
+    config: KernelConfig | None,
+    early: bytes,
+    kept: Kept,
+) -> tuple[str, ...]:
+    """Write the image, and try it out while it is being compressed; warnings of the trial.
+
+    The trial begins when all has been read: from then on both halves are being compressed, and
+    nothing waits for this process.
+    """
+    tree = collected.assembly.tree
+    branches = config is not None and config.unpacks_branches
+    packing = Packing(request.compression, request.level, branches)
+    with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
+        cache = pool.submit(copy.library_cache)
+        trials: list[Future[tuple[str, ...]]] = []
+
+        def late() -> Iterator[tuple[str, Entry]]:
+            if cache.exception() is None:  # else it is no failure of the writing
+                yield LIBRARY_CACHE, cache.result()
+                trials.append(pool.submit(copy.try_out, collected.checked))
+                pool.submit(kept.save)
+
+        if request.uki is None:
+            write_content(place, tree, packing, request.mtime, early, late())
+        else:
+            write_unified(place, request.uki, tree, packing, request.mtime, early, late())
+        found = cache.result()
+        warnings = trials[0].result()
+    tree.add(LIBRARY_CACHE, found)
+    return warnings
+
+
 def _as_json(path: Path) -> tuple[str, File]:
     """A validated job file in the image."""
     return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
@@ -153,9 +170,9 @@ def _as_json(path: Path) -> tuple[str, File]:
 
 def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
-    checked(request)
+    config = checked(request)
     clock = Clock(progress)
-    collected = _collect(request, clock, Kept(request.kept))
+    collected = _collect(request, clock, Kept(request.kept), config)
     tree = collected.assembly.tree
     with clock.step("checking"), copy_of(tree) as copy:
         cache = copy.library_cache()
@@ -164,7 +181,9 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     return _assembled(request, collected, warnings, clock.steps)
 
 
-def _collect(request: BuildRequest, clock: Clock, kept: Kept) -> _Collected:
+def _collect(
+    request: BuildRequest, clock: Clock, kept: Kept, config: KernelConfig | None
+) -> _Collected:
     """Everything but what a trial of the image will tell. Raises IncompleteError."""
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
@@ -183,7 +202,7 @@ def _collect(request: BuildRequest, clock: Clock, kept: Kept) -> _Collected:
         if request.python:
             asked = python.questions([each.name for each in needs.python], kept)
             python_part = pool.submit(_collect_python, asked, kept)
-        modules_part = pool.submit(_collect_modules, request, needs, not tools)
+        modules_part = pool.submit(_collect_modules, request, needs, config, not tools)
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
@@ -269,7 +288,9 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
 
 
-def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Part:
+def _collect_modules(
+    request: BuildRequest, needs: Needs, config: KernelConfig | None, complete: bool
+) -> _Part:
     """Kernel modules; if `complete`, with their firmware and indexes, which take tools."""
     try:
         index = kmod.read_index(request.modules, kmod.configuration())
@@ -283,7 +304,6 @@ def _collect_modules(request: BuildRequest, needs: Needs, complete: bool) -> _Pa
     spare = [kmod.Want(name, "the recipe") for name in taken]
     wanted = [*needs.modules, *own.wanted, *spare]
     selection = kmod.select(index, wanted, request.recipe_without)
-    config = read_kernel_config(request.kernel, request.modules)
     in_use = request.stack.in_use if request.stack is not None else ()
     if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
         wanted += sets

@@ -11,7 +11,7 @@ from initpy.config.errors import InputError
 from initpy.image import firmware, interpreter
 from initpy.image.archive import PLAIN, Archive
 from initpy.image.drivers import Drivers
-from initpy.image.kernelconfig import KernelConfig, read_kernel_config
+from initpy.image.kernelconfig import KernelConfig, read_kernel_config, unpacking
 from initpy.image.layers import Stack
 from initpy.image.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.proof import Proof, Row, Verdict, without_doubles
@@ -38,9 +38,10 @@ def prove(
     Raises InputError for an image whose module indexes cannot be read.
     """
     image = packed(archive, kernel)
-    known = installed(modules or MODULES / kernel)
+    folder = modules or MODULES / kernel
+    known = installed(folder)
     userland = Userland(archive)
-    config = read_kernel_config(kernel, modules or MODULES / kernel)
+    config = read_kernel_config(kernel, folder)
     drivers = Drivers(archive, image, known, stack, host_firmware, config)
     rows = [*_taken(archive, config)] if config is not None else []
     rows += [*_init(archive, userland), *userland.general()]
@@ -79,7 +80,7 @@ def _taken(archive: Archive, config: KernelConfig) -> Iterator[Row]:
     streams = {each.compression for each in archive.segments} - {PLAIN}
     init = archive.get("/init")
     needed = {"BLK_DEV_INITRD": "it takes no initramfs"}
-    needed |= {f"RD_{each.upper()}": f"it does not unpack {each}" for each in sorted(streams)}
+    needed |= {unpacking(each): f"it does not unpack {each}" for each in sorted(streams)}
     if isinstance(init, File) and init.read().startswith(b"#!"):
         needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is one"
     lacks = [(option, why) for option, why in needed.items() if option not in config]

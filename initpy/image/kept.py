@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from initpy.image.hashing import hash_of
+
 # Root's place is FHS 3.0's for what programs can make anew, also where HOME is another user's.
 SYSTEM = Path("/var/cache")
 MAGIC = b"initpy kept 1\n"
@@ -63,12 +65,8 @@ class Kept:
 
 
 def key_of(*parts: bytes) -> str:
-    """A hash over the parts, each with its length, and the version of this interpreter."""
-    state = hashlib.sha256(sys.version.encode())
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.hexdigest()
+    """A hash over the parts and the version of this interpreter."""
+    return hash_of((sys.version.encode(), *parts))
 
 
 def _load(path: Path) -> dict[str, bytes]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from initpy.image.compress import NONE
+
 BUILT_IN = re.compile(r"^CONFIG_(\w+)=y$", re.MULTILINE)
 # Numbers, and texts without their quotes.
 TEXT = re.compile(r'^CONFIG_(\w+)="?([^"\n]{2,})"?$', re.MULTILINE)
@@ -26,13 +28,18 @@ class KernelConfig:
         return option in self.built_in
 
     def unpacks(self, method: str) -> bool:
-        """Whether the kernel takes an initramfs that is compressed so (usr/Kconfig)."""
-        return method == "none" or f"RD_{method.upper()}" in self
+        """Whether the kernel takes an initramfs that is compressed so."""
+        return method == NONE or unpacking(method) in self
 
     @property
     def unpacks_branches(self) -> bool:
         """Whether xz may have changed the branches of x86 code, so that they are more alike."""
         return {"X86", "XZ_DEC_X86"} <= self.built_in
+
+
+def unpacking(method: str) -> str:
+    """The option for taking an initramfs that is compressed so (usr/Kconfig)."""
+    return f"RD_{method.upper()}"
 
 
 def read_kernel_config(kernel: str, modules: Path) -> KernelConfig | None:

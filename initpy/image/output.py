@@ -34,11 +34,12 @@ def write_content(
 
     `late` are entries for its end that come up only while the others are being compressed.
     """
-    check_space(place, tree, packing.method)
+    size = content_size(tree)
+    check_space(place, size, packing.method)
     with explaining_full_disk(place):
         place.file.write(early)
         place.file.flush()  # a compressor writes to the same file at the same place
-        sink = open_sink(place.file, packing, content_size(tree))
+        sink = open_sink(place.file, packing, size)
         waiting = bytearray()
 
         def gather(data: bytes) -> None:
@@ -75,9 +76,8 @@ def write_unified(
         place.file.flush()
 
 
-def check_space(place: Claim, tree: Tree, compression: str) -> None:
-    """NoSpaceError if an image of this tree cannot fit, however well it compresses."""
-    size = content_size(tree)
+def check_space(place: Claim, size: int, compression: str) -> None:
+    """NoSpaceError if an image of so much content cannot fit, however well it compresses."""
     needed = size // BEST_RATIO if compression != NONE else size
     if needed > place.room():
         raise NoSpaceError(place.output, place.room(), needed)

@@ -11,8 +11,6 @@ from pathlib import Path
 # A tool must behave the same on every builder's machine: no locale, no
 # PYTHON* variables, no user's tool options (XZ_OPT, ZSTD_CLEVEL, GZIP).
 CLEAN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-
-
 # What any user may usually ask for (fs.pipe-max-size in proc(5)).
 PIPE_SIZE = 1 << 20
 

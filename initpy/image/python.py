@@ -1,5 +1,6 @@
 """The interpreter for the image with only the modules that the runtime imports, as bytecode."""
 
+import functools
 import importlib.util
 import json
 import sys
@@ -59,7 +60,7 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """The interpreter that goes into the image, as it reports itself."""
+    """The interpreter that goes into the image."""
 
     program: Path
     version: str  # such as 3.11
@@ -156,7 +157,7 @@ def compiled(
     """The bytecode of the modules with sources, by path in the image."""
     kept = kept or Kept()
     script = Path(__file__).with_name("bytecode.py")
-    made_by = script.read_bytes()  # a key is of all that the bytecode hangs on
+    made_by = _text_of(script)  # a key is of all that the bytecode hangs on
     found: dict[str, bytes] = {}
     todo: list[tuple[Module, str, str, bytes]] = []
     for module in modules:
@@ -194,12 +195,18 @@ def compiled(
 def _imports(source: Path, kept: Kept) -> tuple[Import, ...]:
     """What a file imports, read from its syntax only if that has not been done before."""
     text = source.read_bytes()
-    key = key_of(Path(__file__).with_name("imports.py").read_bytes(), text)
+    key = key_of(_text_of(Path(__file__).with_name("imports.py")), text)
     data = kept.get(key)
     if data is None:
         data = json.dumps([(each.module, each.optional) for each in named_imports(source)]).encode()
         kept.put(key, data)
     return tuple(Import(module, optional) for module, optional in json.loads(data))
+
+
+@functools.cache
+def _text_of(ours: Path) -> bytes:
+    """One of the builder's own files, which are what they are while it runs."""
+    return ours.read_bytes()
 
 
 def _level(module: Module) -> int:

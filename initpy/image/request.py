@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.compress import METHODS, NONE, Packing, check_method
-from initpy.image.kernelconfig import read_kernel_config
+from initpy.image.compress import METHODS, NONE, check_method
+from initpy.image.kernelconfig import KernelConfig, read_kernel_config
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.recipe import Recipe, project_folder
@@ -69,18 +69,19 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
     )
 
 
-def checked(request: BuildRequest) -> Packing:
-    """How the image is to be compressed. InputError for what can be seen to be wrong at once."""
+def checked(request: BuildRequest) -> KernelConfig | None:
+    """How the kernel was configured, as far as that is known.
+
+    InputError for what can be seen to be wrong at once.
+    """
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
         raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
     if request.init is None and not request.python:
         raise InputError("init", None, "an /init of your own when Python is left out")
     config = read_kernel_config(request.kernel, request.modules)
-    if config is None:
-        return Packing(request.compression, request.level)
-    if not config.unpacks(request.compression):
+    if config is not None and not config.unpacks(request.compression):
         known = ", ".join(name for name in (*METHODS, NONE) if config.unpacks(name))
         expected = f"one that the kernel unpacks: {known} ({config.path})"
         raise InputError("compression", request.compression, expected)
-    return Packing(request.compression, request.level, config.unpacks_branches)
+    return config

@@ -1,11 +1,12 @@
 """Where the lab keeps what is expensive to make, by content hash, and the locks around it."""
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from initpy.image.hashing import hash_of
 
 
 def cache_folder(*parts: str) -> Path:
@@ -26,12 +27,8 @@ def locked(name: str) -> Iterator[None]:
 
 
 def digest(parts: Iterable[bytes]) -> str:
-    """A short content hash over parts, with their lengths, so that parts cannot run together."""
-    state = hashlib.sha256()
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.hexdigest()[:16]
+    """A short content hash over the parts."""
+    return hash_of(parts)[:16]
 
 
 def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
