@@ -22,7 +22,9 @@ JOB_KEYS = {
     "timeout", "tries", "retry_after",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
-IMAGE_KEYS = ("programs", "modules", "generic", "rules", "files", "optional", "python")
+IMAGE_KEYS = (
+    "programs", "modules", "optional_modules", "generic", "rules", "files", "optional", "python",
+)  # fmt: skip
 
 LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -57,10 +59,12 @@ class ImageNeeds(NamedTuple):
 
     An image for one machine has the modules that its root stands on instead of the `generic` ones,
     and the file at all if a device of the machine is one of `devices`, or one that a job matches.
+    Modules of `optional_modules` and `generic` are taken where the kernel has them.
     """
 
     programs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    optional_modules: tuple[str, ...] = ()
     generic: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

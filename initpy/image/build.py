@@ -45,7 +45,8 @@ class Assembled:
     tree: Tree
     warnings: tuple[str, ...]
     absent_firmware: tuple[tuple[str, str], ...]
-    absent_drivers: tuple[str, ...]  # of the recipe, which this kernel does not have
+    kernel: str
+    absent_drivers: tuple[kmod.Want, ...]  # wanted, but not required, and not in this kernel
     steps: tuple[Step, ...]
     own: bool = False  # for one machine, which has all that it asks for
 
@@ -70,7 +71,7 @@ class _Part:
     checked: tuple[str, ...] = ()  # Python modules to import as a check
     opened: tuple[tuple[str, str], ...] = ()  # libraries opened by name, and by whom
     absent_firmware: tuple[tuple[str, str], ...] = ()
-    absent_drivers: tuple[str, ...] = ()
+    absent_drivers: tuple[kmod.Want, ...] = ()
     wanted: tuple[kmod.Want, ...] = ()
 
 
@@ -81,7 +82,7 @@ class _Collected:
     assembly: Assembly
     checked: tuple[str, ...]
     absent_firmware: tuple[tuple[str, str], ...]
-    absent_drivers: tuple[str, ...]
+    absent_drivers: tuple[kmod.Want, ...]
 
 
 def build(
@@ -236,7 +237,7 @@ def _collect(
         assembly,
         checked=tuple(name for part in parts for name in part.checked),
         absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
-        absent_drivers=tuple(name for part in parts for name in part.absent_drivers),
+        absent_drivers=tuple(want for part in parts for want in part.absent_drivers),
     )
 
 
@@ -248,6 +249,7 @@ def _assembled(
         tree=assembly.tree,
         warnings=(*assembly.warnings, *warnings, *crypttab_warnings(assembly.tree)),
         absent_firmware=collected.absent_firmware,
+        kernel=request.kernel,
         absent_drivers=collected.absent_drivers,
         steps=tuple(steps),
         own=request.stack is not None,
@@ -258,7 +260,7 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     layout.add_layout(assembly.tree)
     assembly.tree.add("/etc/initrd-release", File(layout.release()))
     assembly.add_programs(needs.programs)
-    recipe = (Named(name, "the recipe") for name in request.recipe_programs)
+    recipe = (Named(name, manifest.RECIPE) for name in request.recipe_programs)
     assembly.add_programs(recipe, required=False)
     assembly.add_rules(needs.rules, request.rules)
     assembly.add_files(needs.files, needs.optional)
@@ -301,22 +303,20 @@ def _collect_modules(
     if request.stack is not None:
         own = hostonly.drivers(request.stack, index)
         taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
-    spare = [kmod.Want(name, "the recipe") for name in taken]
+    spare = [kmod.Want(name, manifest.RECIPE, kmod.Need.OPTIONAL) for name in taken]
     wanted = [*needs.modules, *own.wanted, *spare]
     selection = kmod.select(index, wanted, request.recipe_without)
     in_use = request.stack.in_use if request.stack is not None else ()
     if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
         wanted += sets
         selection = kmod.select(index, wanted, request.recipe_without)
-    missing = tuple(item for item in selection.missing if item.wanted_by != "the recipe")
-    missing += own.missing
-    absent = tuple(item.name for item in selection.missing if item.wanted_by == "the recipe")
+    missing = (*selection.missing, *own.missing)
     folder = f"/usr/lib/modules/{request.kernel}"
     entries: dict[str, Entry] = {
         f"{folder}/{path}": File(index.folder / path) for path in selection.paths
     }
     if missing or not complete:
-        return _Part(entries, missing, absent_drivers=absent)
+        return _Part(entries, missing, absent_drivers=selection.absent)
     tables = stage.module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
     declared = firmware.declared(index.folder / path for path in selection.paths)
@@ -333,7 +333,7 @@ def _collect_modules(
         entries,
         missing,
         absent_firmware=found.absent,
-        absent_drivers=absent,
+        absent_drivers=selection.absent,
         wanted=tuple(wanted),
     )
 

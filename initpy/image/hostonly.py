@@ -15,8 +15,6 @@ from initpy.image.missing import Missing
 
 # Properties that the engine sets at boot (docs/boot.md): a running system does not know them.
 MARK = "INITPY_"
-# Where the kernel has the drivers of chips that compute ciphers.
-ACCELERATORS = "kernel/drivers/crypto/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +79,11 @@ def _serving(ask: Ask, index: ModuleIndex) -> tuple[str, ...] | None:
 def _likely(
     modules: tuple[str, ...], index: ModuleIndex, in_use: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Of several modules for one algorithm those in use; or else none for a chip that is not here.
-
-    `modprobe aes` fails if one of them finds no hardware.
-    """
+    """Of several modules for one algorithm those in use, or else those without a chip."""
     if len(modules) < 2:
         return modules
     used = tuple(name for name in modules if name in in_use)
-    common = tuple(name for name in modules if not index.paths[name].startswith(ACCELERATORS))
-    return used or common or modules
+    return used or index.without_chips(modules)
 
 
 def called_for(

@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from initpy.image.missing import IncompleteError, Missing
@@ -12,8 +13,19 @@ from initpy.image.missing import IncompleteError, Missing
 # distribution's (modprobe.d(5)).
 MODPROBE_FOLDERS = (Path("/etc/modprobe.d"), Path("/usr/lib/modprobe.d"))
 
+# Where the kernel has the drivers of chips that compute ciphers.
+ACCELERATORS = "kernel/drivers/crypto/"
+
 WILDCARD = re.compile(r"[*?[]")
 SUFFIXES = re.compile(r"\.ko(\.(xz|zst|gz))?$")
+
+
+class Need(Enum):
+    """What it means that a kernel lacks a module. Other versions and architectures lack many."""
+
+    REQUIRED = "the image cannot be built"
+    TECHNOLOGY = "a technology does not work: a warning"
+    OPTIONAL = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,7 @@ class Want:
 
     what: str
     by: str
+    need: Need = Need.REQUIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,14 @@ class ModuleIndex:
         ]
         return tuple(dict.fromkeys(matching)) or None
 
+    def without_chips(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Of several modules for one algorithm those that need no chip of their own.
+
+        `modprobe aes` fails if one of them finds no hardware.
+        """
+        common = tuple(name for name in names if not self.paths[name].startswith(ACCELERATORS))
+        return common or names
+
     def _serving(self, device: str) -> tuple[str, ...] | None:
         """The drivers that a device's modalias fits."""
         patterns = self.buses.get(device.partition(":")[0], ())
@@ -97,6 +118,7 @@ class Selection:
 
     paths: tuple[str, ...]
     missing: tuple[Missing, ...]
+    absent: tuple[Want, ...] = ()  # not required, and the kernel lacks it
 
 
 def canonical(name: str) -> str:
@@ -154,12 +176,17 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
     excluded = _excluded(index, without)
     chosen: set[str] = set()
     missing: list[Missing] = []
+    absent: list[Want] = []
     for want in wanted:
         if want.what.endswith("/"):
             found = index.below(want.what)
             names = None if found is None else tuple(n for n in found if n not in excluded)
         else:
-            names = index.resolve(want.what)
+            found = index.resolve(want.what)
+            names = None if found is None else index.without_chips(found)
+        if names is None and want.need is not Need.REQUIRED:
+            absent.append(want)
+            continue
         if names is None:
             kind = "module folder" if want.what.endswith("/") else "module"
             hint = f"kernel {index.folder.name} has no such {kind}"
@@ -169,7 +196,7 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
     _complete(index, chosen)
     paths = tuple(sorted(index.paths[name] for name in chosen))
     missing.extend(_gone(index, paths))
-    return Selection(paths, tuple(missing))
+    return Selection(paths, tuple(missing), tuple(dict.fromkeys(absent)))
 
 
 def _gone(index: ModuleIndex, paths: Iterable[str]) -> Iterable[Missing]:

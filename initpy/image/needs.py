@@ -1,14 +1,15 @@
 """What an image must contain, gathered from job files and the request, with who asks for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, load_job_file
-from initpy.image.kmod import Want
+from initpy.image.kmod import Need, Want
 from initpy.image.programs import Named
+from initpy.image.recipe import project_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def gather(
 ) -> Needs:
     """The needs of the job files and of the request itself, for any machine if `generic`."""
     request = "the request"
+    jobs = tuple(jobs)
     files = [(file.image, f"jobs/{Path(file.source).name}") for file in jobs]
     return Needs(
         programs=(
@@ -67,8 +69,7 @@ def gather(
             *(Named(name, request) for name in programs),
         ),
         modules=(
-            *(Want(name, by) for image, by in files for name in image.modules),
-            *(Want(name, by) for image, by in files if generic for name in image.generic),
+            *(want for file in jobs for want in _modules(file, generic=generic)),
             *(Want(name, request) for name in drivers),
         ),
         rules=tuple(Wanted(name, by) for image, by in files for name in image.rules),
@@ -76,3 +77,17 @@ def gather(
         optional=tuple(Wanted(name, by) for image, by in files for name in image.optional),
         python=tuple(Wanted(name, by) for image, by in files for name in image.python),
     )
+
+
+def _modules(file: JobFile, *, generic: bool) -> Iterator[Want]:
+    """The modules of a job file.
+
+    A generic image takes every job file of the project, and not every kernel has every technology;
+    whether the machine has one, the build cannot know.
+    """
+    by = f"jobs/{Path(file.source).name}"
+    spare = generic and Path(file.source).parent == project_folder("jobs")
+    need = Need.TECHNOLOGY if spare else Need.REQUIRED
+    yield from (Want(name, by, need) for name in file.image.modules)
+    others = (*file.image.optional_modules, *(file.image.generic if generic else ()))
+    yield from (Want(name, by, Need.OPTIONAL) for name in others)

@@ -1,9 +1,11 @@
 """What a build says at its end: what is in the image by kind, and what it took."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initpy.image.build import Assembled, BuildReport
+from initpy.image.kmod import Need
 from initpy.image.tree import File, Tree
 
 # The first prefix that fits decides.
@@ -77,7 +79,18 @@ def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
             "if yours has such a device, apt install firmware-linux"
         )
         lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
-    if verbose and assembled.absent_drivers:
-        names = ", ".join(assembled.absent_drivers)
-        lines.append(f"drivers of the recipe that this kernel does not have: {names}")
+    lines += _absent_drivers(assembled, verbose=verbose)
     return lines
+
+
+def _absent_drivers(assembled: Assembled, *, verbose: bool) -> Iterator[str]:
+    """What the kernel lacks, by who wanted it; without a driver a technology may need, always."""
+    told = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
+    for need in sorted(told, key=lambda each: each.name, reverse=True):
+        by: dict[str, list[str]] = {}
+        for want in assembled.absent_drivers:
+            if want.need is need:
+                by.setdefault(want.by, []).append(want.what)
+        loss = "; what it is for will not work" if need is Need.TECHNOLOGY else ""
+        for owner, names in by.items():
+            yield f"kernel {assembled.kernel} has no {', '.join(names)}, of {owner}{loss}"

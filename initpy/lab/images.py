@@ -41,10 +41,13 @@ MAKER_PROGRAMS = (
 )  # fmt: skip
 MAKER_DRIVERS = (
     "loop", "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
-    "ext4", "xfs", "btrfs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1",
-    "xts", "ecb", "cbc", "aesni-intel",
-    "aes_generic", "sha256_generic", "sha512_generic", "crc32c_generic",
-    "algif_skcipher", "algif_hash",
+    "ext4", "xfs", "btrfs", "vfat",
+)  # fmt: skip
+# Kernels and architectures differ in them.
+MAKER_DRIVERS_IF_THERE = (
+    "nls_cp437", "nls_ascii", "nls_iso8859-1",
+    "xts", "ecb", "cbc", "aes", "aes_generic", "sha256", "sha256_generic", "sha512",
+    "sha512_generic", "crc32c", "crc32c_generic", "algif_skcipher", "algif_hash",
 )  # fmt: skip
 GENERIC = Variant()
 _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
@@ -66,7 +69,7 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
             kernel.version.encode(),
             tool_versions().encode(),
             MAKER_INIT.read_bytes(),
-            repr((MAKER_PROGRAMS, MAKER_DRIVERS)).encode(),
+            repr((MAKER_PROGRAMS, MAKER_DRIVERS, MAKER_DRIVERS_IF_THERE)).encode(),
         ]
     )
     request = BuildRequest(
@@ -76,6 +79,7 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
         jobs=(),
         programs=MAKER_PROGRAMS,
         drivers=MAKER_DRIVERS,
+        recipe_drivers=MAKER_DRIVERS_IF_THERE,
         init=MAKER_INIT.read_bytes(),
         python=False,
     )

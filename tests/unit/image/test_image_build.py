@@ -13,9 +13,11 @@ from initpy.cli import main
 from initpy.config.errors import InputError
 from initpy.image import layout, stage
 from initpy.image.build import assemble, build
+from initpy.image.layers import Kind, Layer, Stack
 from initpy.image.missing import IncompleteError
 from initpy.image.recipe import project_folder
 from initpy.image.request import BuildRequest
+from initpy.image.summary import warning_lines
 from initpy.image.tree import File, Link, Tree
 
 MODULES = [("kernel/drivers/md/md-mod.ko", ""), ("kernel/drivers/md/raid1.ko", "md_mod")]
@@ -273,3 +275,35 @@ def test_a_script_may_name_its_interpreter_without_a_path(
     script.chmod(0o755)
     request = replace(request_without_python, files=((script, "/usr/bin/script"),))
     assert "/usr/bin/find" in assemble(request).tree
+
+
+def test_a_generic_image_goes_without_what_the_kernel_lacks(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    """linear and multipath left with 6.8, aes_generic with 7.0; others are of one architecture."""
+    jobs = tuple(project_folder("jobs") / f"{name}.toml" for name in ("luks", "md", "root"))
+    request = replace(
+        request_without_python, jobs=jobs, recipe_drivers=("nvme", "drivers/ata/", "arch/x86/")
+    )
+    assembled = assemble(request)
+    assert {want.what for want in assembled.absent_drivers} >= {
+        "dm-crypt", "aes_generic", "linear", "multipath", "crc32c", "nvme", "drivers/ata/",
+    }  # fmt: skip
+    technology = f"kernel {VERSION} has no dm-mod, dm-crypt, of jobs/luks.toml"
+    lines = [line for line in warning_lines(assembled, verbose=False) if "kernel" in line]
+    assert [line.partition(";")[0] for line in lines] == [technology]
+    more = "\n".join(warning_lines(assembled, verbose=True))
+    assert technology in more
+    assert f"kernel {VERSION} has no nvme, drivers/ata/, arch/x86/, of the recipe" in more
+    assert "raid10" in more and "raid1," not in more
+
+
+def test_an_image_for_one_machine_has_the_modules_of_its_technologies(
+    request_without_python: BuildRequest,
+) -> None:
+    encrypted = Layer("vda2", Kind.PARTITION, "vda2", properties=(("ID_FS_TYPE", "crypto_LUKS"),))
+    jobs = (project_folder("jobs") / "luks.toml",)
+    stack = Stack("/", VERSION, "x86_64", (), (encrypted,))
+    with pytest.raises(IncompleteError) as caught:
+        assemble(replace(request_without_python, jobs=jobs, stack=stack))
+    assert {item.name for item in caught.value.missing} == {"dm-mod", "dm-crypt"}

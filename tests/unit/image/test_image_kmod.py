@@ -6,7 +6,15 @@ import pytest
 from fake_modules import VERSION, make_modules, modinfo_reads
 
 from initpy.image import firmware
-from initpy.image.kmod import ModuleIndex, Selection, Want, configuration, read_index, select
+from initpy.image.kmod import (
+    ModuleIndex,
+    Need,
+    Selection,
+    Want,
+    configuration,
+    read_index,
+    select,
+)
 from initpy.image.missing import IncompleteError
 from initpy.image.stage import module_tables
 
@@ -112,6 +120,29 @@ def test_unknown_names_and_folders_are_all_reported(index: ModuleIndex) -> None:
         ("module", "zfs", "test"),
         ("module folder", "drivers/zfs/", "test"),
     ]
+
+
+def test_what_is_not_required_is_told_apart(index: ModuleIndex) -> None:
+    wanted = [
+        Want("linear", "jobs", Need.OPTIONAL),
+        Want("bcache", "jobs", Need.TECHNOLOGY),
+        Want("drivers/ata/", "recipe", Need.OPTIONAL),
+        Want("i8042", "recipe", Need.OPTIONAL),
+        Want("zfs", "request"),
+    ]
+    selection = select(index, wanted)
+    assert selection.absent == tuple(wanted[:3])
+    assert [item.name for item in selection.missing] == ["zfs"]
+
+
+def test_of_an_alias_the_drivers_of_chips_stay_out(tmp_path: Path) -> None:
+    """`modprobe aes` fails where padlock_aes finds no VIA processor."""
+    modules = [("kernel/arch/x86/crypto/aesni-intel.ko", ""),
+               ("kernel/drivers/crypto/padlock-aes.ko", "")]  # fmt: skip
+    alias = "alias aes aesni_intel\nalias aes padlock_aes\nalias rng padlock_aes\n"
+    index = read_index(make_modules(tmp_path, modules, alias=alias))
+    assert names(chosen(index, "aes")) == {"aesni-intel"}
+    assert names(chosen(index, "rng")) == {"padlock-aes"}
 
 
 def test_a_folder_without_modules_dep_says_how_to_get_one(tmp_path: Path) -> None:
