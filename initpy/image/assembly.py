@@ -140,6 +140,11 @@ class Assembly:
                 self.tree.add_host(found)
         closure = libraries.closure(elves)
         self.missing.extend((*closure.missing, *libraries.damaged))
+        self.warnings += [
+            f"{each.wanted_by} opens {each.opened.names[0]}, which is not here: "
+            f"{each.opened.reason}"
+            for each in closure.lacking
+        ]
         places = [self.tree.add_host(path) for path in closure.paths]
         elsewhere = {str(Path(place).parent) for place in places if _needs_search(place)}
         if elsewhere:

@@ -8,9 +8,10 @@ from typing import BinaryIO, Protocol
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
-from elftools.elf.segments import InterpSegment
+from elftools.elf.segments import InterpSegment, NoteSegment
 
 from initpy.image.missing import Missing
+from initpy.image.opened import Opened, Priority, called, noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,40 +23,30 @@ class Elf:
     needed: tuple[str, ...]
     rpath: tuple[str, ...]
     runpath: tuple[str, ...]
+    opened: tuple[Opened, ...] = ()  # by name, at run time
 
-
-@dataclass(frozen=True, slots=True)
-class Dlopened:
-    """A library that is opened by name at run time, which no ELF header tells."""
-
-    opener: str  # the soname or program whose presence makes it needed
-    library: str  # a soname, or a path below the folder that the opener lies in
-    reason: str
-
-
-DLOPENED = (
-    Dlopened(
-        "libargon2.so.1",
-        "libgcc_s.so.1",
-        "glibc opens it in pthread_exit and pthread_cancel; argon2 ends its threads that way, "
-        "and without it cryptsetup aborts after the key derivation",
-    ),
-    Dlopened(
-        "libcrypto.so.3",
-        "ossl-modules/legacy.so",
-        "libcryptsetup loads OpenSSL's legacy provider for old hashes such as ripemd160",
-    ),
-)
 
 REINSTALL = "reinstall the package that holds it"
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """A recommended library that is not there, and the file that opens it by name."""
+
+    opened: Opened
+    wanted_by: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Closure:
-    """Libraries and interpreters by path on this machine, and what was not found."""
+    """Libraries and interpreters by path on this machine, and what was not found.
+
+    `lacking` are those that are recommended: what opens them does without, but not as well.
+    """
 
     paths: tuple[Path, ...]
     missing: tuple[Missing, ...]
+    lacking: tuple[Lacking, ...] = ()
 
 
 class DamagedElfError(ValueError):
@@ -110,22 +101,27 @@ def _parse(elf: ELFFile) -> Elf:
     # that it takes, to find among them the strings that DT_STRTAB leads to.
     elf.header["e_shoff"] = 0
     interpreter: str | None = None
+    opened: list[Opened] = []
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": []}
     attributes = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
     for segment in elf.iter_segments():
         if isinstance(segment, InterpSegment):
             interpreter = str(segment.get_interp_name())
+        elif isinstance(segment, NoteSegment):
+            opened += noted(segment)
         elif isinstance(segment, DynamicSegment):
             for tag in segment.iter_tags():
                 kind = str(tag.entry.d_tag)
                 if kind in tags:
                     tags[kind].append(str(getattr(tag, attributes[kind])))
+            opened += called(elf, segment)
     return Elf(
         kind=(str(elf["e_machine"]), int(elf.elfclass)),
         interpreter=interpreter,
         needed=tuple(tags["DT_NEEDED"]),
         rpath=tuple(part for text in tags["DT_RPATH"] for part in text.split(":") if part),
         runpath=tuple(part for text in tags["DT_RUNPATH"] for part in text.split(":") if part),
+        opened=tuple(dict.fromkeys(opened)),
     )
 
 
@@ -196,10 +192,11 @@ class Libraries:
         yield from ("/lib", "/usr/lib")
 
     def closure(self, programs: Iterable[Path]) -> Closure:
-        """Everything that ld.so and the known dlopen calls load for these ELF files."""
+        """Everything that ld.so loads for these ELF files, and what they open by name."""
         given = set(programs)
         done: set[Path] = set()
         missing: list[Missing] = []
+        lacking: list[Lacking] = []
         todo: list[tuple[Path, tuple[Path, ...]]] = [(path, ()) for path in sorted(given)]
         while todo:
             path, loaders = todo.pop()
@@ -215,10 +212,16 @@ class Libraries:
                     todo.append((found, (*loaders, path)))
                 else:
                     missing.append(Missing("library", name, str(path), REINSTALL))
-            for entry in DLOPENED:
-                if entry.opener == path.name and (opened := self._opened(entry, path)):
-                    todo.append((opened, (*loaders, path)))
-        return Closure(tuple(sorted(done - given)), tuple(missing))
+            for entry in elf.opened:
+                candidates = (self.find(name, path, loaders) for name in entry.names)
+                found = next(filter(None, candidates), None)
+                if found is not None:
+                    todo.append((found, (*loaders, path)))
+                elif entry.priority is Priority.REQUIRED:
+                    missing.append(Missing("library", entry.names[0], str(path), entry.reason))
+                else:
+                    lacking.append(Lacking(entry, path))
+        return Closure(tuple(sorted(done - given)), tuple(missing), tuple(lacking))
 
     def _loaded_before(self, name: str, loaders: tuple[Path, ...]) -> Path | None:
         """What one of the loaders needs too: ld.so takes what it has loaded by that name."""
@@ -227,13 +230,6 @@ class Libraries:
             if owning is not None and name in owning.needed:
                 return self.find(name, owner, loaders[:number])
         return None
-
-    def _opened(self, entry: Dlopened, opener: Path) -> Path | None:
-        """Where a library opened by name is; without it the opener lacks what it serves."""
-        if "/" in entry.library:
-            beside = opener.parent / entry.library
-            return beside if self._files.exists(beside) else None
-        return self.find(entry.library, opener, ())
 
     def _expand(self, folder: str, owner: Path) -> str:
         origin = str(self._files.real(owner).parent)

@@ -4,10 +4,12 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from initpy.image.archive import Archive
-from initpy.image.elf import Elf, Libraries, parse_elf
+from initpy.image.elf import Elf, Lacking, Libraries, parse_elf
+from initpy.image.kmod import SUFFIXES
 from initpy.image.programs import SEARCHED, interpreter_of
 from initpy.image.tree import File
 
@@ -17,6 +19,9 @@ CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
 # What a distribution's loader has built in beside /lib and /usr/lib (Debian's multiarch).
 MULTIARCH = re.compile(r"(?:/usr)?/lib/[^/]+-linux-gnu[^/]*")
 DEEPEST = 4  # scripts run by scripts (execve(2))
+# systemd merely recommends libkmod, for containers. In an image with modules udevd loads none
+# without it, and no disk appears.
+ESSENTIAL = frozenset({"kmod"})
 
 
 class ImageFiles:
@@ -40,11 +45,15 @@ class ImageFiles:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A program of the image: where it is, and why it would not run ("" if it would)."""
+    """A program of the image: where it is, and why it would not run ("" if it would).
+
+    `warnings`: what it would do without.
+    """
 
     path: str
     problem: str
     libraries: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 class ImagePrograms:
@@ -82,7 +91,7 @@ class ImagePrograms:
             if depth >= DEEPEST:
                 return Found(path, f"{path} is a script of a script of a script …")
             inner = self._check(below, depth + 1)
-            return Found(path, inner.problem, inner.libraries)
+            return Found(path, inner.problem, inner.libraries, inner.warnings)
         if not content.startswith(b"\x7fELF"):
             return Found(path, f"{path} is neither an ELF file nor a script")
         return self._linked(path)
@@ -97,7 +106,21 @@ class ImagePrograms:
         present = (each for each in closure.paths if str(each) not in self._archive)
         if absent := next(present, None):
             return Found(path, f"{absent}, by which {path} is loaded, is not there")
-        return Found(path, "", len(closure.paths))
+        warnings = []
+        for each in closure.lacking:
+            if each.opened.feature in ESSENTIAL and self._has_modules:
+                return Found(path, _without(each))
+            warnings.append(_without(each))
+        return Found(path, "", len(closure.paths), tuple(warnings))
+
+    @cached_property
+    def _has_modules(self) -> bool:
+        return any(SUFFIXES.search(path) for path in self._archive.entries)
+
+
+def _without(lacking: Lacking) -> str:
+    opened = lacking.opened
+    return f"{opened.names[0]}, which {lacking.wanted_by} opens, is not there: {opened.reason}"
 
 
 def search_folders(archive: Archive) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from initpy.image.archive import Archive
-from initpy.image.elf import DLOPENED, Libraries
+from initpy.image.elf import Libraries
 from initpy.image.imageprograms import ImageFiles, search_folders
 from initpy.image.kmod import SUFFIXES
 from initpy.image.modinfo import DamagedModuleError
@@ -101,7 +101,7 @@ class References:
 
     @cached_property
     def _elf(self) -> dict[str, list[Reference]]:
-        """Libraries and interpreters, and what is opened by name, as far as we know it."""
+        """Libraries and interpreters, and what notes and symbols tell of dlopen(3)."""
         found: defaultdict[str, list[Reference]] = defaultdict(list)
         for path in self.elves:
             elf = self.libraries.read(Path(path))
@@ -110,10 +110,7 @@ class References:
             wanted = [(name, "links with it") for name in elf.needed]
             if elf.interpreter is not None:
                 wanted.append((elf.interpreter, "is loaded by it"))
-            for each in DLOPENED:
-                if each.opener == path.rpartition("/")[2]:
-                    folder = f"{path.rpartition('/')[0]}/" if "/" in each.library else ""
-                    wanted.append((folder + each.library, "opens it by name"))
+            wanted += [(name, "opens it by name") for each in elf.opened for name in each.names]
             for name, how in wanted:
                 place = self.library(name, path)
                 if place is not None:

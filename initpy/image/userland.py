@@ -13,7 +13,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.definitions import JobDefinition
 from initpy.image.archive import Archive
-from initpy.image.imageprograms import ImagePrograms
+from initpy.image.imageprograms import Found, ImagePrograms
 from initpy.image.layers import KEY, Kind, Layer, Stack
 from initpy.image.proof import Row, Verdict
 from initpy.image.recipe import project_folder
@@ -52,12 +52,19 @@ class Userland:
                 yield from self._set_up(layer, layer)
 
     def general(self) -> Iterator[Row]:
-        """What every boot takes: job files without a job of their own name it."""
-        if self.ours:
-            for file in self.jobs:
-                if not file.jobs:
-                    yield from self._programs(IMAGE, file.image.programs)
-                    yield from self._rules(IMAGE, [file])
+        """What every boot takes: job files without a job of their own name it.
+
+        Of these another maker's image need not have any, but those that it has must run.
+        """
+        for file in self.jobs:
+            if file.jobs:
+                continue
+            if self.ours:
+                yield from self._programs(IMAGE, file.image.programs)
+                yield from self._rules(IMAGE, [file])
+            else:
+                there = filter(self.programs.find, file.image.programs)
+                yield from self._foreign_programs(IMAGE, there)
 
     def _set_up(self, below: Layer, layer: Layer) -> Iterator[Row]:
         title = f"{layer.name} ({layer.kind.value})"
@@ -102,6 +109,7 @@ class Userland:
             else:
                 good.append(name)
                 libraries = max(libraries, found.libraries)
+                yield from _warnings(title, name, found)
         if good:
             reason = f"{', '.join(good)}; up to {libraries} libraries, all there"
             yield Row(title, "programs", Verdict.OK, reason)
@@ -113,6 +121,7 @@ class Userland:
                 yield Row(title, f"program {name}", Verdict.MISSING, found.problem)
             elif found is not None:
                 yield Row(title, f"program {name}", Verdict.OK, found.path)
+                yield from _warnings(title, name, found)
             else:
                 reason = "is not in the image, which is not of initpy's making: it may do without"
                 yield Row(title, f"program {name}", Verdict.UNKNOWN, reason)
@@ -142,6 +151,11 @@ class Userland:
                             Row(IMAGE, f"job file {path}", Verdict.WARNING, str(error))
                         )
         yield from found.values()
+
+
+def _warnings(title: str, name: str, found: Found) -> Iterator[Row]:
+    for each in found.warnings:
+        yield Row(title, f"program {name}", Verdict.WARNING, each)
 
 
 def _parse(path: str, kind: str, content: bytes) -> JobFile:
