@@ -41,10 +41,13 @@ class Opened:
     reason: str
 
 
-# glibc unwinds the stack of a thread that ends in these with libgcc_s, and aborts without it. (So
-# does backtrace(3), which merely returns nothing.)
+# glibc unwinds the stack of a thread that ends in these with libgcc_s, and aborts without it.
+# Whoever imports them need not come to it: Python does not. (backtrace(3) merely returns nothing.)
 _UNWINDING = Opened(
-    ("libgcc_s.so.1",), "", Priority.REQUIRED, "glibc opens it where a thread ends, or aborts"
+    ("libgcc_s.so.1",),
+    "",
+    Priority.RECOMMENDED,
+    "where one of its threads ends by pthread_exit, glibc aborts",
 )
 # The program says which provider; in the system's folder OpenSSL has no other than this one.
 _PROVIDER = Opened(

@@ -121,7 +121,7 @@ def test_the_check_misses_what_a_program_opens() -> None:
     assert [each.how for each in References(archive).to(library)] == ["opens it by name"]
     del archive.entries[library]
     found = ImagePrograms(archive).check("mksquashfs")
-    assert found is not None and found.problem.startswith("libgcc_s.so.1, which ")
+    assert found is not None and found.warnings[0].startswith("libgcc_s.so.1, which ")
 
 
 def image(*, modules: bool, library: bool) -> ImagePrograms:
