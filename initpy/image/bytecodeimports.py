@@ -20,7 +20,7 @@ from initpy.image.tree import File
 JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 HEADER = 16  # magic number, flags, time and size, or hash (PEP 552)
 MOST = 10_000  # modules
-# Put into sys.modules by others, under names that lead to no file.
+# Put into sys.modules by modules that are frozen, under names that lead to no file.
 ALIASES = frozenset({"importlib._bootstrap", "importlib._bootstrap_external", "os.path"})
 
 
@@ -34,6 +34,7 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
     Raises ForeignBytecodeError where nothing can be told.
     """
     absent: list[tuple[str, str]] = []
+    registered: set[str] = set()
     todo = [(name, "initpy") for name in modules]
     seen: set[str] = set()
     while todo and len(seen) < MOST:
@@ -41,6 +42,8 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
         if name in seen or _comes_along(name):
             continue
         seen.add(name)
+        if "." in name:
+            todo.append((name.rpartition(".")[0], name))
         path = _path(archive, f"{library}/{name.replace('.', '/')}")
         if path is None:
             if by.startswith("initpy") or by.partition(".")[0] == name.partition(".")[0]:
@@ -49,9 +52,8 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
             package = name if path.endswith("/__init__.pyc") else name.rpartition(".")[0]
             code = _code(archive.read(path), path)
             todo += [(each, name) for each in _imports(code, package)]
-            if "." in name:
-                todo.append((name.rpartition(".")[0], name))
-    return absent
+            registered.update(_registered(code))
+    return [(name, by) for name, by in absent if name not in registered]
 
 
 def _comes_along(name: str) -> bool:
@@ -101,3 +103,12 @@ def _imports(code: types.CodeType, package: str) -> Iterator[str]:
             above = package.rsplit(".", level - 1)[0] if level > 1 else package
             name = str(instruction.argval)
             yield ".".join(filter(None, (above, name))) if level else name
+
+
+def _registered(code: types.CodeType) -> Iterator[str]:
+    """Names that a module puts into sys.modules itself, as collections does with its `abc`."""
+    read = list(dis.get_instructions(code))
+    for owner, key, store in zip(read, read[1:], read[2:], strict=False):
+        of_modules = owner.opname == "LOAD_ATTR" and owner.argval == "modules"
+        if of_modules and store.opname == "STORE_SUBSCR" and isinstance(key.argval, str):
+            yield key.argval

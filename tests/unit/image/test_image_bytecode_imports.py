@@ -1,0 +1,36 @@
+"""What bytecode imports is looked for where the interpreter cannot be run (R28)."""
+
+import importlib.util
+import marshal
+from pathlib import Path
+
+from writing import archive_of
+
+from initpy.image.bytecodeimports import absent_imports
+from initpy.image.tree import File, Tree
+
+LIBRARY = "/usr/lib/python3"
+
+
+def absent(**sources: str) -> list[tuple[str, str]]:
+    """Of initpy.here what is not there; a source's name has two underscores for a slash."""
+    tree = Tree()
+    for name, source in sources.items():
+        path = f"{LIBRARY}/{name.replace('__', '/').replace('/init/', '/__init__')}.pyc"
+        code = compile(source, path, "exec")
+        header = importlib.util.MAGIC_NUMBER + bytes(12)
+        tree.add(path, File(header + marshal.dumps(code)))
+    return absent_imports(archive_of(tree, Path("test.img")), LIBRARY, ["initpy.here"])
+
+
+def test_an_import_that_leads_nowhere_is_absent() -> None:
+    found = absent(initpy__init__="", initpy__here="import kit, gone\n", kit="import sys\n")
+    assert found == [("gone", "initpy.here")]
+
+
+def test_a_name_that_a_package_registers_itself_needs_no_file() -> None:
+    """As collections does with collections.abc, of which 3.13 has no file."""
+    kit = "import sys as _sys\n_sys.modules['kit.abc'] = _sys\nother = {}\nother['kit.gone'] = 1\n"
+    here = "import kit.abc\nfrom kit.gone import x\n"
+    found = absent(initpy__init__="", initpy__here=here, kit__init__=kit)
+    assert found == [("kit.gone", "initpy.here")]
