@@ -10,6 +10,7 @@ class Unclaimed(NamedTuple):
 
     `what` says what it is as far as that can be told. `absent` are the modules that
     would drive it and are not in the image, `present` those that are in it and did not.
+    `unknown` says why the modules could not be found out.
     `local`: it may lead to a disk, not to a network.
     """
 
@@ -17,6 +18,7 @@ class Unclaimed(NamedTuple):
     what: str
     absent: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
+    unknown: str = ""
     local: bool = True
 
 
@@ -48,4 +50,6 @@ def _why(device: Unclaimed) -> str:
     if device.present:
         names = " or ".join(device.present)
         return f"module {names} is in this image but does not drive it: see dmesg"
+    if device.unknown:
+        return f"its module is not known: {device.unknown}"
     return "this kernel has no module for it"

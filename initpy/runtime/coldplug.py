@@ -10,6 +10,8 @@ again, so nothing is lost.
 
 import os
 
+from initpy.runtime.environment import PATH
+
 DMSETUP = "/usr/sbin/dmsetup"
 # Buses whose devices are disks, or lead to them.
 STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
@@ -61,9 +63,8 @@ def release_waiters(cookie: str | None = None) -> None:
     """
     words = ("udevcomplete_all", "--yes") if cookie is None else ("udevcomplete", cookie)
     silence = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in (0, 1, 2)]
-    path = {"PATH": "/usr/sbin:/usr/bin"}
     try:
-        os.posix_spawn(DMSETUP, (DMSETUP, *words), path, file_actions=silence)
+        os.posix_spawn(DMSETUP, (DMSETUP, *words), {"PATH": PATH}, file_actions=silence)
     except OSError:
         return  # an image without the device mapper's tools: nobody waits
 

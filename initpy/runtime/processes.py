@@ -11,9 +11,10 @@ from functools import partial
 from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
+from initpy.runtime.environment import PATH
 from initpy.runtime.syscalls import end_with_parent
 
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
 KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
 LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has ended
 PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)

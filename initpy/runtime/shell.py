@@ -7,11 +7,12 @@ import signal
 from collections.abc import Callable
 
 from initpy.runtime.console import Console, Consoles
+from initpy.runtime.environment import PATH
 
 # setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
 COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")
 ENVIRONMENT = {
-    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": PATH,
     "PS1": "(initramfs) # ",
     "HOME": "/root",
     "TERM": "linux",

@@ -11,6 +11,7 @@ import sys
 import time
 
 from initpy.runtime import api, syscalls
+from initpy.runtime.environment import PATH
 
 UDEVD = "/usr/lib/systemd/systemd-udevd"
 # From a bus to a disk one driver's event follows the other: that chain is what the boot waits
@@ -18,7 +19,7 @@ UDEVD = "/usr/lib/systemd/systemd-udevd"
 UDEVD_NICE = -10
 READY_SOCKET = "initpy/udevd-ready"
 ENVIRONMENT = {
-    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": PATH,
     "NOTIFY_SOCKET": f"@{READY_SOCKET}",  # udevd says READY=1 there, see sd_notify(3)
     "SYSTEMD_LOG_LEVEL": "notice",  # of udevd on the console; udev.log_level= overrides it
 }

@@ -10,12 +10,15 @@ import subprocess
 from collections.abc import Iterator
 
 from initpy.core.unclaimed import Unclaimed
+from initpy.runtime.environment import PATH
 
 # Aliases of the modules that the image builder has left out: `PATTERN MODULE` lines.
 TABLE = "/usr/lib/initpy/left-out-modules"
 WILDCARD = re.compile(r"[*?\[]")
 MOST_MODULES = 3
 MODPROBE_SECONDS = 10.0
+MODULES = "/lib/modules"
+ALIASES = "modules.alias.bin"  # what modprobe reads
 
 # include/linux/pci_ids.h
 PCI_CLASSES = {
@@ -30,19 +33,26 @@ VIRTIO = {1: "network adapter", 2: "disk", 8: "SCSI controller", 26: "shared fol
 USB_STORAGE = 0x08
 
 
-def look(sysfs: str = "/sys", table: str = TABLE) -> tuple[Unclaimed, ...]:
-    """Devices that may carry disks or keyboards and have no driver."""
+def look(
+    sysfs: str = "/sys", table: str = TABLE, modules: str = MODULES, search: str = PATH
+) -> tuple[Unclaimed, ...]:
+    """Devices that may carry disks or keyboards and have no driver.
+
+    `search` is where modprobe is looked for.
+    """
     patterns = _read(table)
     found = []
     for bus, path in _without_driver(sysfs):
         alias = _text(f"{path}/modalias")
         absent = _matching(patterns, alias)
         what, storage = _describe(bus, path, alias)
-        present = _resolve(alias) if storage and not absent else ()
+        present, unknown = _resolve(alias, modules, search) if storage and not absent else ((), "")
+        if storage and not absent and not present and not patterns:
+            unknown = unknown or f"{table} is empty or not there"
         if absent or storage:
             name = f"{bus} device {os.path.basename(path)}"
             local = "network" not in what
-            found.append(Unclaimed(name, what, absent[:MOST_MODULES], present, local))
+            found.append(Unclaimed(name, what, absent[:MOST_MODULES], present, unknown, local))
     return tuple(sorted(found, key=lambda each: not each.local))
 
 
@@ -91,8 +101,8 @@ def _describe(bus: str, path: str, alias: str) -> tuple[str, bool]:
     return alias, False
 
 
-def _resolve(alias: str) -> tuple[str, ...]:
-    """The modules of the image that would take it (modprobe(8))."""
+def _resolve(alias: str, modules: str, search: str) -> tuple[tuple[str, ...], str]:
+    """The modules of the image that would take it (modprobe(8)), or why that is not known."""
     try:
         ended = subprocess.run(
             ["modprobe", "--resolve-alias", alias],
@@ -100,10 +110,22 @@ def _resolve(alias: str) -> tuple[str, ...]:
             capture_output=True,
             timeout=MODPROBE_SECONDS,
             check=False,
+            env={"PATH": search},
         )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(dict.fromkeys(ended.stdout.decode(errors="replace").split()))[:MOST_MODULES]
+    except OSError as error:
+        return (), f"modprobe: {error.strerror}"
+    except subprocess.SubprocessError:
+        return (), f"modprobe has not answered within {MODPROBE_SECONDS:.0f} s"
+    if ended.returncode == 0:
+        return tuple(dict.fromkeys(ended.stdout.decode(errors="replace").split()))[
+            :MOST_MODULES
+        ], ""
+    # 1 is what it says of an alias that it does not know, and of a folder that it does not find.
+    index = f"{modules}/{os.uname().release}/{ALIASES}"
+    if ended.returncode == 1 and os.path.exists(index):
+        return (), ""
+    complaint = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return (), complaint or f"modprobe ended with status {ended.returncode}"
 
 
 def _text(path: str) -> str:

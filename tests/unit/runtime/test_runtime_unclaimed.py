@@ -1,5 +1,6 @@
 """Devices without a driver are named with the module that would drive them (R23)."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,20 +66,70 @@ def test_a_network_adapter_is_named_last_and_not_advised(tmp_path: Path, table: 
     [
         ("echo nvme", "module nvme is in this image but does not drive it: see dmesg"),
         ("exit 1", "this kernel has no module for it"),
+        ("echo broken >&2; exit 127", "its module is not known: broken"),
+        ("kill -9 $$", "its module is not known: modprobe ended with status -9"),
     ],
 )
 def test_a_disk_controller_that_no_missing_module_explains(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, why: str
+    tmp_path: Path, table: str, output: str, why: str
 ) -> None:
     (tmp_path / "modprobe").write_text(f"#!/bin/sh\n{output}\n")
     (tmp_path / "modprobe").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    index = tmp_path / os.uname().release / "modules.alias.bin"
+    index.parent.mkdir()
+    index.touch()
+    found = controller(tmp_path, table, search=f"{tmp_path}:/usr/bin:/bin")
+    assert reason(found) == ("no driver", why)
+    assert advice_for(found) == ()
+
+
+def controller(tmp_path: Path, table: str, search: str) -> tuple[Unclaimed, ...]:
+    """What is found where an NVMe disk has no driver."""
     sysfs = tmp_path / "sys"
     device(sysfs, "pci", "0000:00:04.0", modalias="pci:v1d1", **{"class": "0x010802"})
-    found = unclaimed.look(str(sysfs), str(tmp_path / "no-table"))
+    return unclaimed.look(str(sysfs), table, str(tmp_path), search)
+
+
+def reason(found: tuple[Unclaimed, ...]) -> tuple[str, str]:
     [node] = with_unclaimed(Node("root", "waiting"), found).children
-    assert (node.state, node.reason) == ("no driver", why)
-    assert advice_for(found) == ()
+    return node.state, node.reason
+
+
+def test_modprobe_that_could_not_be_asked_says_nothing_of_the_kernel(
+    tmp_path: Path, table: str
+) -> None:
+    why = "its module is not known: modprobe: No such file or directory"
+    assert reason(controller(tmp_path, table, search=str(tmp_path)))[1] == why
+
+
+def test_without_the_modules_indexes_nothing_is_said_of_the_kernel(
+    tmp_path: Path, table: str
+) -> None:
+    (tmp_path / "modprobe").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "modprobe").chmod(0o755)
+    why = "its module is not known: modprobe ended with status 1"
+    assert reason(controller(tmp_path, table, search=str(tmp_path)))[1] == why
+
+
+def test_without_the_table_of_left_out_modules_nothing_is_said_of_the_kernel(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "modprobe").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "modprobe").chmod(0o755)
+    none = str(tmp_path / "none")
+    why = f"its module is not known: {none} is empty or not there"
+    assert reason(controller(tmp_path, none, search=str(tmp_path)))[1] == why
+
+
+def test_modprobe_is_found_without_a_path_of_our_own(
+    tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine has none from the kernel, and modprobe lies in /usr/sbin."""
+    monkeypatch.delenv("PATH")
+    sysfs = tmp_path / "sys"
+    device(sysfs, "pci", "0000:00:04.0", modalias="pci:v1d1", **{"class": "0x010802"})
+    [found] = unclaimed.look(str(sysfs), table)
+    assert "No such file" not in found.unknown
 
 
 def test_without_sysfs_nothing_is_found(tmp_path: Path) -> None:
