@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from initpy.image import stage
 from initpy.image.build import assemble
 from initpy.image.layers import Stack
+from initpy.image.python import find_interpreter
 from initpy.image.request import BuildRequest
 from initpy.image.stack import describe
 from initpy.image.system import Recorded
@@ -43,7 +44,7 @@ PROMPT = re.compile(r"(?s)before the real system.*\(initramfs\) # ")
 MOUNT = "mkdir /run/t; mount -t ext4 -o ro /dev/disk/by-id/virtio-tools /run/t && sh /run/t/record"
 SCRIPT = b"""#!/bin/sh
 for each in dev proc sys run sysroot; do mount --rbind /$each /run/t/$each; done
-chroot /run/t /usr/bin/python3.11 -m initpy.cli.record
+chroot /run/t /usr/bin/python* -m initpy.cli.record
 echo "RECORDED $?"
 { gzip -c /run/recorded.json | base64; echo "@recorded@"; } >/dev/ttyS1
 """
@@ -53,7 +54,8 @@ COMMAND = "check --describe --root /sysroot --record /run/recorded.json"
 def tools_disk(folder: Path, bench: Bench) -> Path:
     """An ext4 file system with the interpreter, initpy and the programs that describing takes."""
     package = HERE.parent / "initpy"
-    library = Path("/usr/lib/python3.11")
+    interpreter = find_interpreter()
+    library = interpreter.library
     program = f"from initpy.cli import main\nraise SystemExit(main({COMMAND.split()!r}))\n"
     (folder / "record.py").write_text(program)
     request = BuildRequest(
@@ -61,7 +63,7 @@ def tools_disk(folder: Path, bench: Bench) -> Path:
         modules=bench.kernel.modules,
         output=folder / "unused",
         jobs=(),
-        programs=("/usr/bin/python3.11", "/usr/sbin/dmsetup", "/usr/sbin/blkid"),
+        programs=(str(interpreter.program), "/usr/sbin/dmsetup", "/usr/sbin/blkid"),
         drivers=("loop",),
         files=((library, str(library)), (package, f"{library}/initpy"),
                (folder / "record.py", f"{library}/initpy/cli/record.py")),

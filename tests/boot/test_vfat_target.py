@@ -11,6 +11,7 @@ import pytest
 
 from initpy.config.project import PROJECT
 from initpy.image.build import build
+from initpy.image.python import find_interpreter
 from initpy.image.request import BuildRequest
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import Machine, MachineSpec, machine_folder
@@ -22,7 +23,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 modprobe -a loop vfat nls_ascii nls_cp437 nls_iso8859-1
-python3.11 /vfat_target.py
+/usr/bin/python* /vfat_target.py
 poweroff -f
 """
 JOB = """
@@ -40,7 +41,7 @@ SECONDS = 600  # on a machine that has much else to do
 
 @pytest.mark.boot
 def test_an_installation_keeps_its_promises_on_vfat(tmp_path: Path) -> None:
-    kernel = lab_kernel()
+    kernel, version = lab_kernel(), find_interpreter().version
     (tmp_path / "vfat.toml").write_text(JOB)
     shutil.copy(Path(__file__).with_name("vfat_target.py"), tmp_path)
     request = BuildRequest(
@@ -51,7 +52,7 @@ def test_an_installation_keeps_its_promises_on_vfat(tmp_path: Path) -> None:
         files=(
             (tmp_path / "vfat_target.py", "/vfat_target.py"),
             # What images leave out.
-            (PROJECT / "initpy/image", "/usr/lib/python3.11/initpy/image"),
+            (PROJECT / "initpy/image", f"/usr/lib/python{version}/initpy/image"),
         ),
         init=INIT,
         level=1,

@@ -15,6 +15,7 @@ from initpy.image import layout, stage
 from initpy.image.build import assemble, build
 from initpy.image.layers import Kind, Layer, Stack
 from initpy.image.missing import IncompleteError
+from initpy.image.python import find_interpreter
 from initpy.image.recipe import project_folder
 from initpy.image.request import BuildRequest
 from initpy.image.summary import warning_lines
@@ -230,11 +231,13 @@ def test_without_python_an_init_is_needed(request_without_python: BuildRequest) 
 def test_the_runtime_is_imported_inside_the_image(request_with_python: BuildRequest) -> None:
     report = build(request_with_python)
     names = listing(report.output)
-    library = "usr/lib/python3.11"
+    version = find_interpreter().version
+    library = f"usr/lib/python{version}"
     assert {f"{library}/initpy/runtime/supervisor.pyc", f"{library}/os.pyc"} <= names
     assert not any(name.endswith(".py") for name in names)
     entry = report.assembled.tree.get("/init")
-    assert isinstance(entry, File) and entry.read().startswith(b"#!/usr/bin/python3.11 -ISB\n")
+    first = f"#!/usr/bin/python{version} -ISB\n".encode()
+    assert isinstance(entry, File) and entry.read().startswith(first)
 
 
 def test_the_command_builds_and_tells(

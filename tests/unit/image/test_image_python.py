@@ -1,6 +1,7 @@
 """The image's Python: what is imported and nothing else, as the same bytes each time (R27)."""
 
 import marshal
+import sysconfig
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_a_module_that_cannot_be_imported_is_reported(interpreter: Interpreter) 
 
 def test_where_modules_lie_in_the_image(interpreter: Interpreter) -> None:
     library = f"/usr/lib/python{interpreter.version}"
-    dynamic = interpreter.library / "lib-dynload/_x.cpython-311-x86_64-linux-gnu.so"
+    dynamic = interpreter.library / f"lib-dynload/_x{sysconfig.get_config_var('EXT_SUFFIX')}"
     cases = {
         Module("a.b", False, Path("/x/a/b.py"), False): f"{library}/a/b.pyc",
         Module("a.c", True, Path("/x/a/c/__init__.py"), False): f"{library}/a/c/__init__.pyc",
