@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 
 from initpy.runtime.console import Console, Consoles
-from initpy.runtime.environment import PATH
+from initpy.runtime.supervisor import PATH
 
 # setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
 COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")

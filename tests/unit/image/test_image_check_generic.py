@@ -134,7 +134,7 @@ def test_a_module_left_out_is_named_and_the_status_is_77(
         assert named[0].layer.startswith(stack.layer(layer).name)
 
 
-@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "f2fs", "squashfs", "vfat", "bcachefs"])
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "f2fs", "squashfs", "vfat", "tomorrowfs"])
 def test_any_file_system_is_proved_by_what_the_kernel_says(
     kind: str, tree: Tree, image: Archive, kernel: Kernel
 ) -> None:
@@ -149,7 +149,7 @@ def test_any_file_system_is_proved_by_what_the_kernel_says(
     )
     if kind in read_index(kernel.modules).paths:
         assert bad(whole) == set()
-    else:  # bcachefs came with 6.7
+    else:
         assert not whole.bootable
     assert {row.module for row in lacking.of(Verdict.MISSING)} == {kind}
 
@@ -157,12 +157,12 @@ def test_any_file_system_is_proved_by_what_the_kernel_says(
 def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
     tmp_path: Path, tree: Tree, kernel: Kernel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """bcachefs runs here, on both disks that it names; Debian's 6.1 does not have it."""
+    """It runs here, on both disks that it names, and the image's kernel does not have it."""
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb"), 1):
-        virtio_disk(system, name, slot, ID_FS_TYPE="bcachefs")
-    system.mount("/", "bcachefs", "/dev/vda:/dev/vdb", "0:32")
-    system.load("bcachefs")
+        virtio_disk(system, name, slot, ID_FS_TYPE="tomorrowfs")
+    system.mount("/", "tomorrowfs", "/dev/vda:/dev/vdb", "0:32")
+    system.load("tomorrowfs")
     described = tmp_path / "stack.json"
     described.write_text(describe("/", system).to_json())
     assert '"/dev/vdb"' in described.read_text()
@@ -172,7 +172,7 @@ def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
     assert main(["check", str(image), *words, "--kernel", kernel.version]) == 77
     last = capsys.readouterr().out.splitlines()[-1]
     assert "cannot boot /: 1 of " in last
-    assert f"bcachefs drives it now, and kernel {kernel.version} has no such module" in last
+    assert f"tomorrowfs drives it now, and kernel {kernel.version} has no such module" in last
 
 
 @pytest.mark.parametrize("program", ["mdadm", "cryptsetup", "lvm", "udevadm"])

@@ -107,8 +107,13 @@ def test_the_image_has_signatures_of_what_the_tpm_will_measure(
 
 
 def test_a_tpm_that_is_not_there_ends_it_with_what_to_do(
-    tmp_path: Path, keys: tuple[Path, Path]
+    tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """systemd 252 asks one to compute; 257 computes itself."""
+    measure = tmp_path / "systemd-measure"
+    measure.write_text("#!/bin/sh\necho no TPM at $0 >&2\nexit 1\n")
+    measure.chmod(0o755)
+    monkeypatch.setattr(uki, "MEASURE", measure)
     signing = uki.Signing(*keys, tpm=f"swtpm:path={tmp_path}/none")
     with pytest.raises(ToolError, match=r"(?s)systemd-measure failed.*--pcr-tpm takes swtpm's"):
         uki.compose(wanted(tmp_path, signing), b"")
