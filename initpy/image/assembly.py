@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from initpy.image import process, programs, udev
+from initpy.image import aliases, process, programs, udev
 from initpy.image.elf import Libraries, configured_folders
 from initpy.image.missing import Missing, package_hint
 from initpy.image.needs import Wanted
@@ -152,15 +152,22 @@ class Assembly:
             self.tree.add("/etc/ld.so.conf", File(text.encode()), replace=True)
 
     def _add_applets(self) -> None:
-        """Links to busybox for each applet of which the image has no real program."""
+        """Links to busybox for each applet of which the image has no real program.
+
+        For the others aliases in its shell.
+        """
         real = {
-            path.rpartition("/")[2]
+            path.rpartition("/")[2]: path
+            for folder in ("/usr/bin/", "/usr/sbin/")  # the latter comes first in PATH
             for path, _ in self.tree.items()
-            if path.startswith(("/usr/bin/", "/usr/sbin/"))
+            if path.startswith(folder)
         }
         for name, path in self._applets.items():
             if name not in real:
                 self.tree.add(image_path(path), Link(self._busybox))
+        here = programs.find_program(BUSYBOX)
+        if here is not None and (text := aliases.text(self._applets, real, here)):
+            self.tree.add(aliases.PATH, File(text.encode()))
 
 
 def _needs_search(place: str) -> bool:

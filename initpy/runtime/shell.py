@@ -11,11 +11,14 @@ from initpy.runtime.supervisor import PATH
 
 # setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
 COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")
+# The image's builder writes it: busybox would prefer its applets to programs of their name.
+ALIASES = "/usr/lib/initpy/shell-aliases"
 ENVIRONMENT = {
     "PATH": PATH,
     "PS1": "(initramfs) # ",
     "HOME": "/root",
     "TERM": "linux",
+    "ENV": ALIASES,
 }
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
 COMMANDS = "initpy status | unlock | retry | wait | journal (--help explains each)"
