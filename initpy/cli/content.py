@@ -12,6 +12,7 @@ from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_
 from initpy.image.compress import METHODS, NONE
 from initpy.image.firmware import ROOT
 from initpy.image.kept import kept_path
+from initpy.image.kernels import modules_folder
 from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode, this_processor
 from initpy.image.recipe import find_recipe, load_recipe, project_folder
@@ -181,7 +182,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
-            modules=arguments.modules_dir or Path("/lib/modules", kernel),
+            modules=arguments.modules_dir or modules_folder(kernel),
             output=output_path(arguments, config, kernel),
             jobs=(project_folder("jobs"), *config.jobs, *arguments.job),
             programs=(*config.programs, *arguments.program),
@@ -284,7 +285,7 @@ def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
         return None
-    modules = arguments.modules_dir or Path("/lib/modules", kernel)
+    modules = arguments.modules_dir or modules_folder(kernel)
     said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
     return Uki(
         stub=find_stub(platform.machine()),

@@ -12,14 +12,13 @@ from initpy.image import firmware, interpreter
 from initpy.image.archive import PLAIN, Archive
 from initpy.image.drivers import Drivers
 from initpy.image.kernelconfig import KernelConfig, read_kernel_config, unpacking
+from initpy.image.kernels import modules_folder
 from initpy.image.layers import Stack
 from initpy.image.moduletree import ModuleTree, installed, packed, releases
 from initpy.image.proof import Proof, Row, Verdict, without_doubles
 from initpy.image.tree import File
 from initpy.image.userland import IMAGE, Userland
 from initpy.image.volumes import Volumes
-
-MODULES = Path("/lib/modules")
 
 
 def prove(
@@ -34,11 +33,11 @@ def prove(
     """Look at everything that the boot of this root takes.
 
     `kernel` is the release that the image is for, `modules` its installed folder
-    (/lib/modules/KERNEL if not given). `run`: the image's interpreter may be run, from a copy.
+    (the system's if not given). `run`: the image's interpreter may be run, from a copy.
     Raises InputError for an image whose module indexes cannot be read.
     """
     image = packed(archive, kernel)
-    folder = modules or MODULES / kernel
+    folder = modules or modules_folder(kernel)
     known = installed(folder)
     userland = Userland(archive)
     config = read_kernel_config(kernel, folder)

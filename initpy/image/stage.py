@@ -34,8 +34,10 @@ UNSTAGED = ("/usr/lib/modules", "/usr/lib/firmware")
 def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
     """The indexes of the chosen modules of a kernel, by file name, made by depmod(8)."""
     with scratch_folder("depmod") as base:
-        folder = base / "lib/modules" / version
+        # depmod takes the one or the other, as it was configured.
+        folder = base / "usr/lib/modules" / version
         folder.mkdir(parents=True)
+        (base / "lib").symlink_to("usr/lib")
         for path in paths:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)

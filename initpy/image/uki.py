@@ -12,6 +12,7 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image import pe, process
+from initpy.image.kernels import kernel_file, kernel_places
 
 STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> what systemd calls its firmware's kind
@@ -60,13 +61,10 @@ def find_kernel(release: str, modules: Path) -> Path:
 
     `modules` is the kernel's /lib/modules/VERSION. Raises InputError.
     """
-    above = modules.parent.parent.parent  # a kernel that is unpacked somewhere
-    above = above.parent if above.name == "usr" else above
-    places = (modules / "vmlinuz", above / f"boot/vmlinuz-{release}",
-              Path(f"/boot/vmlinuz-{release}"))  # fmt: skip
-    found = next((place for place in places if place.is_file()), None)
+    found = kernel_file(release, modules)
     if found is None:
-        expected = f"a kernel at {' or '.join(dict.fromkeys(map(str, places)))}, or --linux FILE"
+        places = " or ".join(map(str, kernel_places(release, modules)))
+        expected = f"a kernel at {places}, or --linux FILE"
         raise InputError("--uki", release, expected)
     return found
 

@@ -1,4 +1,4 @@
-"""Find Debian's generic kernel, and unpack its package into the cache without installing it.
+"""Find Debian's generic kernel, and unpack its packages into the cache without installing them.
 
 Installing would drag in initramfs-tools and run its hooks; the lab needs only the kernel and its
 modules.
@@ -10,12 +10,18 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.image.kernels import kernel_file
 from initpy.image.process import run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.errors import LabError, Progress
 
 META_PACKAGE = "linux-image-amd64"
-_PACKAGE_FILE = re.compile(r"linux-image-(\d[^_]*-amd64)_[^_]+_amd64\.deb")
+# A kernel is one package, or several that depend on each other: linux-image-, linux-modules-, …
+_IMAGE = re.compile(r"linux-image-(\d\S*)")
+_PACKAGE = re.compile(r"linux-[a-z-]+-(\d\S*)")
+_PACKAGE_FILE = re.compile(r"(linux-[a-z-]+-\d[^_]*-amd64)_[^_]+_amd64\.deb")
+_WITHOUT = [f"--no-{each}" for each in ("recommends", "suggests", "conflicts", "breaks",
+                                        "replaces", "enhances")]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,9 @@ def unpacked_kernels() -> list[Kernel]:
     """The kernels in the cache, oldest version first."""
     found = []
     for folder in cache_folder("kernels").iterdir():
-        image = folder / "boot" / f"vmlinuz-{folder.name}"
         modules = folder / "lib" / "modules" / folder.name
-        if image.is_file() and (modules / "modules.dep").is_file():
+        image = kernel_file(folder.name, modules, folder / "boot")
+        if image is not None and (modules / "modules.dep").is_file():
             found.append(Kernel(folder.name, image, modules))
     return sorted(found, key=lambda kernel: _natural(kernel.version))
 
@@ -52,50 +58,82 @@ def lab_kernel() -> Kernel:
     return kernels[-1]
 
 
-def _package_name() -> str:
-    """The package which Debian's generic meta package stands for at present."""
-    listing = run(["apt-cache", "depends", META_PACKAGE], hint="apt-get update")
-    for line in listing.decode().splitlines():
-        match = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
-        if match and "cloud" not in match[1]:
-            return match[1].removesuffix("-unsigned")
-    raise LabError(f"{META_PACKAGE} depends on no kernel package\n  try: apt-get update")
+def _package_names() -> list[str]:
+    """The packages which Debian's generic meta package stands for at present."""
+    command = ["apt-cache", "depends", "--recurse", *_WITHOUT, META_PACKAGE]
+    return packages_of(run(command, hint="apt-get update").decode())
 
 
-def _downloaded() -> Path | None:
-    files = [p for p in cache_folder().iterdir() if _PACKAGE_FILE.fullmatch(p.name)]
-    return max(files, key=lambda path: _natural(path.name)) if files else None
+def packages_of(listing: str) -> list[str]:
+    """The kernel's packages in a list of all that the meta package depends on, at any depth."""
+    # Packages begin their lines, what each depends on is indented.
+    names = [line for line in listing.splitlines() if _PACKAGE.fullmatch(line)]
+    usable = [name for name in names if not name.endswith("-unsigned") and "cloud" not in name]
+    images = [match[1] for name in usable if (match := _IMAGE.fullmatch(name))]
+    if not images:
+        raise LabError(f"{META_PACKAGE} depends on no kernel package\n  try: apt-get update")
+    version = max(images, key=_natural)
+    return sorted(name for name in usable if name.endswith(f"-{version}"))
 
 
-def _download(progress: Progress) -> Path:
-    name = _package_name()
-    progress(f"downloading {name} (about 70 MB; unpacked, never installed)")
+def _downloaded() -> list[Path]:
+    """The packages of the newest kernel that are here."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(cache_folder().iterdir()):
+        match = _PACKAGE_FILE.fullmatch(path.name)
+        named = _PACKAGE.fullmatch(match[1]) if match else None
+        if named is not None:
+            found.setdefault(named[1], []).append(path)
+    return found[max(found, key=_natural)] if found else []
+
+
+def _download(progress: Progress) -> list[Path]:
+    names = _package_names()
+    progress(f"downloading {', '.join(names)} (about 100 MB; unpacked, never installed)")
     # apt-get download writes into the working directory and takes no other.
     where = cache_folder()
-    change = 'cd "$1" && exec apt-get -o Acquire::Retries=3 download "$2"'
-    run(["sh", "-c", change, "sh", str(where), name], hint="check the network; apt-get update")
-    package = _downloaded()
-    if package is None:
-        raise LabError(f"apt-get download {name} left no package in {where}")
-    return package
+    change = 'cd "$1" && shift && exec apt-get -o Acquire::Retries=3 download "$@"'
+    run(["sh", "-c", change, "sh", str(where), *names], hint="check the network; apt-get update")
+    packages = _downloaded()
+    if not packages:
+        raise LabError(f"apt-get download {' '.join(names)} left no package in {where}")
+    return packages
 
 
 def prepare_kernel(progress: Progress) -> Kernel:
-    """Unpack the kernel if the cache has none, downloading the package if need be."""
+    """Unpack the kernel if the cache has none, downloading its packages if need be."""
     with locked("kernels"):
         present = unpacked_kernels()
         if present:
             return present[-1]
-        package = _downloaded() or _download(progress)
-        match = _PACKAGE_FILE.fullmatch(package.name)
-        assert match is not None  # both sources name the file by this pattern
-        version = match[1]
+        packages = _downloaded() or _download(progress)
+        named = _PACKAGE.fullmatch(packages[0].name.partition("_")[0])
+        assert named is not None  # both sources name the file by this pattern
+        version = named[1]
         progress(f"unpacking kernel {version}")
         target = cache_folder("kernels") / version
         unpacking = target.with_name(f".{version}.new")
         shutil.rmtree(unpacking, ignore_errors=True)
-        run(["dpkg-deb", "-x", str(package), str(unpacking)])
+        for package in packages:
+            run(["dpkg-deb", "-x", str(package), str(unpacking)])
+        merge_usr(unpacking)
         run(["depmod", "-b", str(unpacking), version], hint="apt-get install kmod")
         shutil.rmtree(target, ignore_errors=True)
         unpacking.rename(target)
     return lab_kernel()
+
+
+def merge_usr(tree: Path) -> None:
+    """Make lib a link to usr/lib: packages have either, and depmod(8) wants lib/modules."""
+    split, merged = tree / "lib", tree / "usr/lib"
+    if split.is_dir() and not split.is_symlink():
+        merged.mkdir(parents=True, exist_ok=True)
+        for each in split.iterdir():
+            target = merged / each.name
+            if target.is_dir():
+                shutil.copytree(each, target, symlinks=True, dirs_exist_ok=True)
+            else:
+                each.rename(target)
+        shutil.rmtree(split)
+    if not split.exists():
+        split.symlink_to("usr/lib")

@@ -201,9 +201,10 @@ def _place_kernel(kernel: Kernel, root: Path) -> None:
     shutil.rmtree(placing, ignore_errors=True)
     run(["cp", "-a", "--link", str(kernel.modules), str(placing)])
     for name in ("config", "System.map", "vmlinuz"):
-        source = kernel.image.with_name(f"{name}-{kernel.version}")
-        if source.is_file():
-            shutil.copy2(source, root / "boot" / source.name)
+        named = f"{name}-{kernel.version}"
+        for source in (kernel.image.with_name(named), kernel.modules / name):
+            if source.is_file():
+                shutil.copy2(source, root / "boot" / named)
     placing.rename(modules)
 
 

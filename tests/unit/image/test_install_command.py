@@ -11,7 +11,7 @@ from rootstack import EXT4_ON_VIRTIO
 from smallfs import mounted_tmpfs
 
 from initpy.cli import main
-from initpy.image.kernels import installed_kernels
+from initpy.image.kernels import installed_kernels, kernel_file, modules_folder
 from initpy.image.layers import Kind, Layer, Stack
 from initpy.image.ownroot import elsewhere, find_target
 from initpy.image.place import claim
@@ -151,8 +151,37 @@ def test_kernels_are_those_with_modules_and_something_to_boot(tmp_path: Path) ->
     for version in ("6.10.2-1", "6.1-bare"):
         (tmp_path / f"boot/vmlinuz-{version}").touch()
     (tmp_path / "modules/6.9.1-1/vmlinuz").touch()
-    assert installed_kernels(tmp_path / "modules", tmp_path / "boot") == ["6.9.1-1", "6.10.2-1"]
-    assert installed_kernels(tmp_path / "none", tmp_path / "boot") == []
+    modules, boot = tmp_path / "modules", tmp_path / "boot"
+    assert installed_kernels([modules], boot) == ["6.9.1-1", "6.10.2-1"]
+    assert installed_kernels([tmp_path / "none"], boot) == []
+    assert installed_kernels([tmp_path / "none", modules, modules], boot) == [
+        "6.9.1-1",
+        "6.10.2-1",
+    ]
+
+
+def test_the_modules_may_be_in_either_folder(tmp_path: Path) -> None:
+    """Debian 13's kernels have /usr/lib/modules only; elsewhere /usr is not merged."""
+    usr, root = tmp_path / "usr/lib/modules", tmp_path / "lib/modules"
+    (root / "6.1").mkdir(parents=True)
+    assert modules_folder("6.1", [usr, root]) == root / "6.1"
+    (usr / "6.12").mkdir(parents=True)
+    assert modules_folder("6.12", [usr, root]) == usr / "6.12"
+    assert modules_folder("7.0", [usr, root]) == root / "7.0"
+
+
+@pytest.mark.parametrize("place", ["usr/lib/modules/6.12/vmlinuz", "boot/vmlinuz-6.12"])
+@pytest.mark.parametrize("library", ["lib", "usr/lib"])
+def test_a_kernel_is_in_boot_or_beside_its_modules(
+    tmp_path: Path, place: str, library: str
+) -> None:
+    modules = tmp_path / library / "modules/6.12"
+    modules.mkdir(parents=True)
+    file = tmp_path / place.replace("usr/lib", library)
+    assert kernel_file("6.12", modules, tmp_path / "none") is None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    assert kernel_file("6.12", modules, tmp_path / "none") == file
 
 
 def stack(*kinds: Kind) -> Stack:
