@@ -24,6 +24,9 @@ ENVIRONMENT = {
     "PATH": PATH,
     "NOTIFY_SOCKET": f"@{READY_SOCKET}",  # udevd says READY=1 there, see sd_notify(3)
     "SYSTEMD_LOG_LEVEL": "notice",  # of udevd on the console; udev.log_level= overrides it
+    # No control group is mounted here, so udevd 257 finds none to watch, and says so at each boot
+    # (sd_event_add_memory_pressure(3)).
+    "MEMORY_PRESSURE_WATCH": "/dev/null",
 }
 
 

@@ -1,6 +1,7 @@
 """Whatever PID 1 and the engine start has a search path (R23)."""
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,18 @@ def test_every_start_says_its_environment(path: Path) -> None:
             assert len(call.args) > BY_PLACE[name], ast.unparse(call)
         elif name in BY_KEYWORD and ast.unparse(call.func) != "asyncio.run":
             assert "env" in {each.arg for each in call.keywords}, ast.unparse(call)
+
+
+def test_udevd_is_told_to_watch_no_memory_pressure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds no control group, and would say so on the console at each boot."""
+    udevd, told = tmp_path / "udevd", tmp_path / "told"
+    udevd.write_text(f"#!/bin/sh\nenv >{told}\n")
+    udevd.chmod(0o755)
+    monkeypatch.setattr(supervisor, "UDEVD", str(udevd))
+    os.waitpid(supervisor.start_udevd(), 0)
+    assert {"MEMORY_PRESSURE_WATCH=/dev/null", f"PATH={PATH}"} <= set(told.read_text().split())
 
 
 def test_the_environments_have_a_search_path() -> None:
