@@ -84,7 +84,7 @@ def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
 
 
 def _absent_drivers(assembled: Assembled, *, verbose: bool) -> Iterator[str]:
-    """What the kernel lacks, by who wanted it; without a driver a technology may need, always."""
+    """What the kernel lacks, by who wanted it. What a technology stands on is always told."""
     told = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
     for need in sorted(told, key=lambda each: each.name, reverse=True):
         by: dict[str, list[str]] = {}
