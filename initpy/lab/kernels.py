@@ -95,6 +95,9 @@ def prepare_kernel(progress: Progress) -> Kernel:
         unpacking = target.with_name(f".{version}.new")
         shutil.rmtree(unpacking, ignore_errors=True)
         run(["dpkg-deb", "-x", str(package), str(unpacking)])
+        # Debian 13's package has usr/lib; kmod's tools look for lib/modules in a tree.
+        if not (unpacking / "lib").exists():
+            (unpacking / "lib").symlink_to("usr/lib")
         run(["depmod", "-b", str(unpacking), version], hint="apt-get install kmod")
         shutil.rmtree(target, ignore_errors=True)
         unpacking.rename(target)
