@@ -34,7 +34,7 @@ describe() {
         what="the other Debian"
         suite="$(other_suite)"
         include="$(packages)"
-        recipe="$include $(cat pyproject.toml qemu/debian.sh)"
+        recipe="$include $(sed '/^\[tool/,$d' pyproject.toml) $(cat qemu/debian.sh)"
         ;;
     *) fail "qemu/debian.sh knows no Debian named $1
   try: hooks, other" ;;
@@ -99,19 +99,22 @@ make_system() {
     find_mirror
     need_keys
     say "making $what ($suite) from $mirror (once; what it says: $log)"
+    # Those of makers that were killed.
+    rm -rf --one-file-system "$cache/debian"/.new.*
     work="$(mktemp -d "$cache/debian/.new.XXXXXX")"
-    # Also where it is interrupted.
     trap 'rm -rf --one-file-system "$work"' EXIT
-    trap 'exit 130' INT TERM
     apt_settings >"$work/apt"
     script="$PWD/qemu/debian.sh"
     export script kind
-    # The mounts that it makes go when it ends, even if it is killed.
-    unshare --mount --pid --fork --kill-child mmdebstrap --mode=root --variant=apt \
-        --aptopt="$work/apt" --include="$include" --customize-hook='"$script" --finish "$kind" "$1"' \
-        "$suite" "$work/root" \
+    # It ends when this script does, and takes its mounts along.
+    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child mmdebstrap --mode=root \
+        --variant=apt --aptopt="$work/apt" --include="$include" \
+        --customize-hook='"$script" --finish "$kind" "$1"' "$suite" "$work/root" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
-        >"$log" 2>&1 || {
+        >"$log" 2>&1 &
+    maker=$!
+    trap 'kill -KILL "$maker"; wait "$maker" || exit 130' INT TERM
+    wait "$maker" || {
         tail -n 10 "$log" >&2
         fail "mmdebstrap failed (all it said: $log)
   try: check the network; another mirror, in INITPY_DEBIAN_MIRROR"

@@ -156,3 +156,14 @@ def test_a_user_without_root_is_told_what_is_skipped(machine: Machine) -> None:
     done = machine.run("debian.sh", "other")
     assert done.returncode == 0
     assert "only root can make the other Debian" in done.stderr
+
+
+def test_a_user_without_root_is_told_what_does_not_run_in_the_other_debian(
+    machine: Machine,
+) -> None:
+    done = machine.run("other-debian.sh")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "only root can mount another Debian" in lines[0]
+    assert [line.split()[0] for line in lines[1:]] == ["lint", "types", "unit"]
+    assert not machine.cache.exists()
