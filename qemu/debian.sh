@@ -44,8 +44,16 @@ describe() {
 
 # Where this machine's apt takes Debian from; empty where it has no lists.
 apt_mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-        'Label: Debian' 'Component: main' | sed -n 1p
+    found="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+        'Label: Debian' 'Component: main' | sed -n 1p)"
+    case "$found" in
+    # A file that lists mirrors, as Debian's images for clouds have it: apt-transport-mirror(1).
+    mirror+file:*)
+        list="${found#mirror+file:}"
+        sed -n 's/^\([^#[:space:]]\{1,\}\).*/\1/p' "${list%/}" | sed -n 1p
+        ;;
+    *) echo "$found" ;;
+    esac
 }
 
 find_mirror() {
@@ -86,11 +94,11 @@ finish_other() {
     # initpy stays editable: qemu/other-debian.sh mounts the checkout there.
     mkdir "$1/src"
     cp -r pyproject.toml README.md initpy qemu "$1/src"
-    env -u TMPDIR HOME=/root XDG_CACHE_HOME=/root/.cache chroot "$1" sh -ec '
+    env -u TMPDIR XDG_CACHE_HOME=/root/.cache chroot "$1" sh -ec '
         cd /src
         /usr/bin/python3 -m venv /venv
-        /venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 5 \
-            -e ".[desk,dask,test]"
+        /venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+            --retries 5 -e ".[desk,dask,test]"
         /venv/bin/python qemu/prepare_kernel.py
         rm /root/.cache/initpy/*.deb'
 }
@@ -125,7 +133,7 @@ make_system() {
     ls -dt "$cache/debian/$kind"-* | tail -n +3 | xargs -r rm -rf --one-file-system
 }
 
-case "$1" in
+case "${1:-}" in
 --finish)
     [ "$2" != other ] || finish_other "$3"
     exit
@@ -136,7 +144,7 @@ case "$1" in
     exit
     ;;
 esac
-kind="$1"
+kind="${1:-}"
 describe "$kind"
 [ ! -d "$target" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

@@ -36,6 +36,8 @@ inside() {
     mount --rbind /sys "$work/root/sys"
     mount --rbind /dev "$work/root/dev"
     mount -t tmpfs tmp "$work/root/tmp"
+    # A test's name may have brackets.
+    set -f
     while read -r name words; do
         say "$name ($words)"
         started="$(date +%s)"

@@ -128,6 +128,14 @@ def test_a_debian_comes_from_the_mirror_that_apt_uses(machine: Machine) -> None:
     assert source.endswith("] http://mirror.example/debian/ bookworm main")
 
 
+def test_a_list_of_mirrors_is_read(machine: Machine) -> None:
+    """Debian's images for clouds name their mirrors in a file."""
+    mirrors = machine.tools / "debian.list"
+    mirrors.write_text("# near\nhttps://mirror.example/debian\tpriority:1\nhttps://b.example/\n")
+    machine.tool("apt-get", f"echo mirror+file://{mirrors}/")
+    assert build(machine, "hooks")[-1].endswith("] https://mirror.example/debian bookworm main")
+
+
 def test_lists_are_fetched_where_apt_has_none(machine: Machine) -> None:
     """Containers come without lists."""
     lists = machine.tools / "lists"
