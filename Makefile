@@ -1,7 +1,7 @@
 # initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
 # second run takes a fraction of a second.
-.PHONY: help setup demo test lint unit quick-boots boots record bench clean distclean \
-    install uninstall
+.PHONY: help setup demo test lint unit quick-boots other-debian boots record bench clean \
+    distclean install uninstall
 
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests.
@@ -14,14 +14,15 @@ DESTDIR ?=
 help:
 	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"
 	@echo "make demo AUTO=1 the same, the passphrase is typed for you"
-	@echo "make test        lint, types, unit tests and the quick boots"
+	@echo "make test        lint, types, unit tests, the quick boots and the other Debian"
 	@echo "make lint        ruff and mypy"
 	@echo "make unit        tests without a virtual machine"
 	@echo "make quick-boots the scenarios that take under half a minute, JOBS=$(JOBS) at a time"
+	@echo "make other-debian  lint, types and unit tests in Debian 13 on a 12, in Debian 12 on a 13"
 	@echo "make boots       the full matrix: every scenario of tests/scenarios in QEMU"
 	@echo "make record      boot and record the journals that the conformance test replays"
 	@echo "make bench       boot time against initramfs-tools and dracut"
-	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12)"
+	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12 or 13)"
 	@echo "make install     initpy and its hooks for new kernels, for this system: PREFIX=$(PREFIX) DESTDIR="
 	@echo "make uninstall   remove these; images stay"
 	@echo "make clean       remove cached images, disks and logs"
@@ -38,7 +39,7 @@ else
 	@$(PYTHON) -m initpy boot --interactive --timeline $(DEMO)
 endif
 
-test: lint unit quick-boots
+test: lint unit quick-boots other-debian
 
 lint: setup
 	$(PYTHON) -m ruff check
@@ -51,6 +52,9 @@ unit: setup
 # Scheduled one by one, so that a long boot does not wait behind another.
 quick-boots: setup
 	$(PYTHON) -m pytest -m "boot and not slow" -n $(JOBS) --dist worksteal tests/boot
+
+other-debian: setup
+	@qemu/other-debian.sh
 
 boots: setup
 	$(PYTHON) -m pytest -m boot -n $(JOBS) --dist worksteal tests/boot

@@ -5,6 +5,7 @@ Property tests draw the same examples each time, so that a change is judged by w
 """
 
 from hypothesis import HealthCheck, settings
+from layers import pytest_terminal_summary as pytest_terminal_summary
 
 # A busy machine is no reason to fail.
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,6 +11,7 @@ from initpy.image.layers import Stack
 from initpy.image.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
+from initpy.image.python import find_interpreter
 from initpy.image.recipe import load_recipe
 from initpy.image.request import BuildRequest, with_recipe
 from initpy.image.stack import describe
@@ -28,8 +29,7 @@ _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
     "mdadm", "cryptsetup-bin", "lvm2", "dmsetup", "thin-provisioning-tools", "bcache-tools",
     "e2fsprogs", "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools",
-    "multipath-tools", "kpartx", "util-linux", "busybox-static", "udev", "kmod",
-    "python3.11-minimal", "libc6",
+    "multipath-tools", "kpartx", "util-linux", "busybox-static", "udev", "kmod", "libc6",
 )  # fmt: skip
 # Whose programs go into images through the job files of scenarios, and make no disks.
 _OF_OWN_JOBS = ("nbd-client",)
@@ -56,7 +56,11 @@ _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may
 def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
     """The versions of the Debian packages whose programs make disks and go into images."""
     try:
-        listing = run(["dpkg-query", "--show", *packages], hint="make setup")
+        # The interpreter's package is named by its version.
+        program = str(find_interpreter().program)
+        owner = run(["dpkg-query", "--search", program], hint="make setup").decode()
+        python = owner.partition(":")[0]
+        listing = run(["dpkg-query", "--show", *packages, python], hint="make setup")
     except ToolError as error:
         raise LabError(f"some tools are missing\n  try: make setup\n{error}") from error
     return listing.decode()

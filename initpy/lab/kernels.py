@@ -15,6 +15,8 @@ from initpy.image.process import run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.errors import LabError, Progress
 
+LINUX_UML = Path("/usr/bin/linux.uml")
+_UML_MODULES = Path("/usr/lib/uml/modules")
 META_PACKAGE = "linux-image-amd64"
 # A kernel is one package, or several that depend on each other: linux-image-, linux-modules-, …
 _IMAGE = re.compile(r"linux-image-(\d\S*)")
@@ -56,6 +58,14 @@ def lab_kernel() -> Kernel:
         what = f"kernel {wanted}" if wanted else "no kernel"
         raise LabError(f"{what} in {cache_folder('kernels')}\n  try: make setup")
     return kernels[-1]
+
+
+def uml_kernel() -> Kernel:
+    """User Mode Linux: a program of this host, with modules of its own."""
+    if not LINUX_UML.exists():
+        raise LabError(f"{LINUX_UML} is not installed\n  try: make setup")
+    version = run([str(LINUX_UML), "--version"]).decode().strip()
+    return Kernel(version, LINUX_UML, _UML_MODULES / version)
 
 
 def _package_names() -> list[str]:
