@@ -1,7 +1,8 @@
 #!/bin/sh
 # Started by the kernel in the place of /init (rdinit=) when a scenario has faults inside the
-# machine: waits for orders on the lab's third serial port, and lets the image's own /init go on as
-# process 1. ORDERS is how many orders come; afterwards no process of the lab's is left.
+# machine, or disks for which User Mode Linux has to look: waits for orders on the lab's third serial
+# port, and lets the image's own /init go on as process 1. ORDERS is how many orders come; afterwards
+# no process of the lab's is left.
 
 say() { echo "<5>INITPY-LAB $1" >/dev/kmsg; }
 
@@ -74,6 +75,13 @@ obey() {
         done
         kill -9 $workers 2>/dev/null
         say "udev's workers killed:" $workers
+        ;;
+    plug)
+        # User Mode Linux has looked for the disk when it started, and looks again.
+        until echo "virtio-uml.$2" >/sys/bus/platform/drivers/virtio-uml/bind; do
+            sleep 0.1
+        done 2>/dev/null
+        say "disk at place $2"
         ;;
     storm) storm "$2" 300 ;;
     fill-run)

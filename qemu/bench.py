@@ -72,7 +72,8 @@ from initpy.lab.hardships import HARDSHIPS, Trial, trials
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import machine_folder
 from initpy.lab.peers import PEERS
-from initpy.lab.run import prepare
+from initpy.lab.prepare import prepare
+from initpy.scenario.model import MachineKind
 from initpy.scenario.parse import load_scenario
 from initpy.simulation import speed
 
@@ -161,7 +162,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     if not images:
         raise LabError("\n".join(each.trouble for each in contenders))
     files = [course.file for course in (*courses, *hard)]
-    bench = prepare([load_scenario(file) for file in files], images[0], say)
+    scenarios = [load_scenario(file) for file in files]
+    bench = prepare(scenarios, images[0], say, MachineKind.QEMU).of(scenarios[0])
     time = clock(bench.accelerator, steady=arguments.steady)
     boots: list[Boot] = []
     own: list[Boot] = []

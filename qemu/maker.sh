@@ -167,7 +167,7 @@ fill() {
 }
 
 # By path: busybox prefers its own modprobe, which reads no binary index.
-/usr/sbin/modprobe -a virtio_pci virtio_blk virtio_rng dm_mod dm_crypt algif_skcipher
+/usr/sbin/modprobe -aq virtio_pci virtio_blk virtio_rng dm_mod dm_crypt algif_skcipher
 for recipe in /lab/recipes/*; do
     # `set -e` would not count on the left of `&&`, nor under `if`.
     (

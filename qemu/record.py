@@ -11,7 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from initpy.lab.run import Manner, prepare, run_scenario
+from initpy.lab.prepare import prepare
+from initpy.lab.run import Manner, run_scenario
+from initpy.scenario.model import MachineKind
 from initpy.scenario.parse import load_scenario
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -19,15 +21,19 @@ JOURNALS = TESTS / "simulation" / "journals"
 SCENARIOS = TESTS / "scenarios"
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def main(names: list[str]) -> int:
     """Boot and write; the exit status says whether all boots were recorded."""
     JOURNALS.mkdir(parents=True, exist_ok=True)
     chosen = names or [path.name.partition(".")[0] for path in sorted(JOURNALS.glob("*.gz"))]
     scenarios = [load_scenario(SCENARIOS / f"{name}.toml") for name in chosen]
-    bench = prepare(scenarios, None, lambda line: print(line, flush=True))
+    benches = prepare(scenarios, None, _say, MachineKind.QEMU)
     failed = 0
     for scenario in scenarios:
-        verdict = run_scenario(scenario, bench, Manner())
+        verdict = run_scenario(scenario, benches.of(scenario), Manner())
         problems = verdict.reasons or (() if verdict.journal else ("it left no journal",))
         if problems:
             failed += 1

@@ -9,8 +9,10 @@ echo "INITPY-LAB real init started uptime=$uptime"
 [ "$$" = 1 ] || echo "INITPY-LAB warning: the real init runs as process $$"
 
 channel=/dev/ttyS1
-# A port without a device behind it reads "unknown" here (setserial(8)).
-grep -q '^1: uart:16' /proc/tty/driver/serial 2>/dev/null || channel=/dev/console
+# A port without a device behind it reads "unknown" here (setserial(8)); those of User Mode Linux are
+# not listed, and the lab always has something behind this one.
+grep -q '^1: uart:16' /proc/tty/driver/serial 2>/dev/null ||
+    grep -q '^UML serial line' /proc/tty/drivers || channel=/dev/console
 [ -c "$channel" ] || channel=/dev/console
 [ "$channel" = /dev/console ] || stty -F "$channel" raw -echo 2>/dev/null
 exec 3>"$channel"

@@ -27,10 +27,12 @@ from initpy.image.request import BuildRequest
 from initpy.image.stack import describe
 from initpy.image.system import Recorded
 from initpy.lab.errors import LabError
-from initpy.lab.machine import Machine, machine_folder
-from initpy.lab.run import Bench, machine_spec, prepare
+from initpy.lab.kinds import start
+from initpy.lab.machine import machine_folder
+from initpy.lab.prepare import Bench, prepare
+from initpy.lab.specification import machine_spec
 from initpy.scenario.director import Director, Type
-from initpy.scenario.model import Cue, Person, Scenario
+from initpy.scenario.model import Cue, MachineKind, Person, Scenario
 from initpy.scenario.parse import load_scenario
 
 HERE = Path(__file__).parent
@@ -93,18 +95,18 @@ def record(scenario: Scenario, bench: Bench, tools: Path) -> str:
         spec = replace(spec, extra=(*spec.extra, "-drive", drive, "-device", device))
         director = Director(scenario)
         deadline = time.monotonic() + 60 * bench.patience
-        with Machine(spec, folder) as machine:
+        with start(spec, folder) as machine:
             while time.monotonic() < deadline:
-                if machine.listen(0.2) is None:
+                if machine.console.listen(0.2) is None:
                     break
-                for act in director.advance(machine.text, time.monotonic()):
+                for act in director.advance(machine.console.text, time.monotonic()):
                     if isinstance(act, Type):
-                        machine.type(act.text)
+                        machine.console.type(act.text)
                     else:
                         machine.plug(act.argument)
                 if "@recorded@" in machine.channel:
                     return recording(machine.channel)
-            raise LabError(f"{scenario.name}: nothing was recorded\n{machine.text[-3000:]}")
+            raise LabError(f"{scenario.name}: nothing was recorded\n{machine.console.text[-3000:]}")
 
 
 def recording(channel: str) -> str:
@@ -127,7 +129,7 @@ def recording(channel: str) -> str:
 def main() -> None:
     names = sys.argv[1:] or SCENARIOS
     scenarios = [load_scenario(HERE / "scenarios" / f"{name}.toml") for name in names]
-    bench = prepare(scenarios, None, print)
+    bench = prepare(scenarios, None, print, MachineKind.QEMU).of(scenarios[0])
     STACKS.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="initpy-tools-") as folder:
         tools = tools_disk(Path(folder), bench)

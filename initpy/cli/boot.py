@@ -1,4 +1,4 @@
-"""Boot scenario files in QEMU, on real disks with the real tools.
+"""Boot scenario files in virtual machines, on real disks with the real tools.
 
 A scenario file (tests/scenarios/*.toml) describes a machine's disks and what is
 on them, the kernel command line, what people type and when, what arrives late
@@ -11,11 +11,16 @@ examples:
   initpy boot --show tests/scenarios/lvm-on-luks-on-raid1.toml
   initpy boot --interactive tests/scenarios/lvm-on-luks-on-raid1.toml
   initpy boot --jobs 2 --keep-logs tests/scenarios/*.toml
+  initpy boot --machine qemu tests/scenarios/raid1-member-missing.toml
   initpy boot --agree tests/scenarios/raid1-member-late.toml
   initpy boot --image /boot/initpy-6.1.0-56-amd64.img FILE
 
 With --agree each file is simulated, too (`initpy simulate`), and the boot fails if both do not
 come to the same end by the same decisions, in the same order where it means something.
+
+A scenario is booted in User Mode Linux, a kernel that runs as a process: a few
+seconds without KVM. It has no PCI, firmware, USB, NVMe, SCSI adapters or network
+cards; what needs them is booted in QEMU, which takes about five times as long.
 
 The image is built from this checkout unless --image names one. The logs of a
 boot that fails its expectations are kept, and their folder is printed.
@@ -39,8 +44,9 @@ from pathlib import Path
 
 from initpy.image.process import ToolError
 from initpy.lab.errors import LabError
-from initpy.lab.run import Bench, Manner, prepare, run_scenario
-from initpy.scenario.model import Outcome, Scenario
+from initpy.lab.prepare import Benches, prepare
+from initpy.lab.run import Manner, run_scenario
+from initpy.scenario.model import MachineKind, Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict
 
@@ -48,6 +54,13 @@ from initpy.scenario.verdict import Verdict
 def configure(parser: argparse.ArgumentParser) -> None:
     """The words `initpy boot` understands."""
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario file")
+    parser.add_argument(
+        "--machine",
+        choices=list(MachineKind),
+        default=MachineKind.AUTO,
+        help="boot in User Mode Linux (uml) or QEMU; auto: as the file says, or else in User Mode "
+        "Linux unless the scenario needs what it lacks",
+    )
     parser.add_argument("--image", type=Path, help="boot this image instead of building one")
     parser.add_argument("--show", action="store_true", help="show the console while it boots")
     parser.add_argument(
@@ -78,8 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
         print("initpy: --interactive needs a terminal; try --show", file=sys.stderr)
         return 2
     try:
-        bench = prepare(scenarios, arguments.image, _say)
-        verdicts = _boot_all(scenarios, bench, arguments)
+        wanted = MachineKind(arguments.machine)
+        benches = prepare(scenarios, arguments.image, _say, wanted)
+        verdicts = _boot_all(scenarios, benches, arguments)
     except (LabError, ToolError) as error:
         print(f"initpy: {error}", file=sys.stderr)
         return 3
@@ -94,7 +108,7 @@ def _say(line: str) -> None:
 
 
 def _boot_all(
-    scenarios: Sequence[Scenario], bench: Bench, arguments: argparse.Namespace
+    scenarios: Sequence[Scenario], benches: Benches, arguments: argparse.Namespace
 ) -> list[Verdict]:
     shown = arguments.show or arguments.interactive
     manner = Manner(
@@ -106,8 +120,12 @@ def _boot_all(
     )
 
     def boot(scenario: Scenario) -> Verdict:
-        _say(f"booting {scenario.name}: {scenario.title}")
-        verdict = run_scenario(scenario, bench, manner)
+        bench = benches.of(scenario)
+        _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
+        try:
+            verdict = run_scenario(scenario, bench, manner)
+        except LabError as error:  # the others are booted all the same
+            verdict = Verdict(scenario.name, Outcome.NOTHING, (str(error),), 0.0)
         if not manner.cancelled.is_set():
             _report(verdict, timeline=arguments.timeline, tail=not shown)
         return verdict

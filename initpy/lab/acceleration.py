@@ -11,7 +11,7 @@ import pexpect
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.errors import Progress
 from initpy.lab.kernels import Kernel
-from initpy.lab.machine import EMULATED, QEMU, VIRTUALISED
+from initpy.lab.qemu import EMULATED, QEMU, VIRTUALISED
 
 # A kernel that runs gets this far in under a second with KVM.
 _BOUND = 8

@@ -10,9 +10,10 @@ from initpy.image.tree import File
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import NESTED, Course, can_boot, scenario_for
 from initpy.lab.disks import prepare_disks
-from initpy.lab.machine import EMULATED
 from initpy.lab.phases import Phase, kernel_seconds, phases
-from initpy.lab.run import Bench, Manner, run_scenario
+from initpy.lab.prepare import Bench
+from initpy.lab.qemu import EMULATED
+from initpy.lab.run import Manner, run_scenario
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 
@@ -147,7 +148,7 @@ def measure_memory(initpy: Contender, bench: Bench, folder: Path) -> Memory | st
     agent = File(_MEMORY_AGENT.read_bytes(), 0o755)
     cpio.append(initpy.built.image, [cpio.segment({"/lab-memory": agent})], image)
     plain = load_scenario(NESTED.file)
-    prepare_disks([plain.recipe()], bench.kernel, lambda _: None)
+    prepare_disks([plain.recipe()], lambda _: None)
     scenario = scenario_for(plain, None, thinking=_LOOKING)
     scenario = replace(scenario, cmdline=f"{scenario.cmdline} rdinit=/lab-memory")
     verdict = run_scenario(scenario, replace(bench, image=image), Manner())

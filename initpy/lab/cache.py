@@ -2,11 +2,15 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from initpy.image.hashing import hash_of
+
+_Value = TypeVar("_Value")
 
 
 def cache_folder(*parts: str) -> Path:
@@ -24,6 +28,20 @@ def locked(name: str) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def counted(name: str, values: Sequence[_Value]) -> Iterator[_Value]:
+    """Hold the value that the fewest hold at present, across processes."""
+    for turn in count():
+        for value in values:
+            with (cache_folder("locks") / f"{name}-{value}.{turn}").open("w") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield value
+                return
 
 
 def digest(parts: Iterable[bytes]) -> str:

@@ -26,6 +26,7 @@ OF_THE_SIMULATION = (
     "people", "probe", "process", "tools", "udev", "world",
 )  # fmt: skip
 BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # what the package reads of the project
+OPTIMISATION = "MYPYC_OPT_LEVEL"  # the compiler's variable, 3 if not set
 NEEDED = "mypy and a C compiler (pip install mypy; apt install gcc libc6-dev python3-dev)"
 
 
@@ -48,7 +49,8 @@ def compiled_path(progress: Callable[[str], None]) -> Path:
     if shutil.which("cc") is None:
         raise InputError("--compiled", "no cc", NEEDED)
     tag = sys.implementation.cache_tag or sys.version
-    path = cache_folder("compiled") / tree_digest([PROJECT / "initpy"], [compiler, tag])
+    how = [compiler, tag, os.environ.get(OPTIMISATION, "")]
+    path = cache_folder("compiled") / tree_digest([PROJECT / "initpy"], how)
     with locked("compiled"):
         if not path.exists():
             progress("compiling initpy for this machine: a minute or two, once")

@@ -1,7 +1,8 @@
 """Make the disks of scenarios with the real tools, once for each recipe and version of the tools.
 
 The host may lack the drivers (md, device mapper) or the rights, so the work is done in a throw-away
-machine; a plain file system on a whole disk needs none.
+machine; a plain file system on a whole disk needs none. A recipe that cannot be made is no trouble
+of the others: what the tools said is kept, and only a boot that wants its disks fails.
 """
 
 import os
@@ -12,19 +13,23 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from initpy.image import cpio
-from initpy.image.process import run
+from initpy.image.process import ToolError, run
 from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import EmulatorCrashed, LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
+from initpy.lab.kinds import kernel_of, quickest, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
+from initpy.lab.qemu import NO_CRYPTO_TESTS
 from initpy.lab.recipe import needs_own_serials, script
 from initpy.lab.system import REAL_INIT, place, system_tree
-from initpy.scenario.model import Layer, Recipe
+from initpy.lab.vmlinux import uncompressed
+from initpy.scenario.model import Layer, MachineKind, Recipe
 
 # A PC has 32 PCI slots, some of them taken.
 _MOST_DISKS = 20
@@ -47,8 +52,8 @@ def disk_folder(recipe: Recipe) -> Path:
     return cache_folder("disks") / key
 
 
-def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress) -> None:
-    """Make the disks that the cache lacks."""
+def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
+    """Make the disks that the cache lacks, as far as they can be made."""
     with locked("disks"):
         wanted = {disk_folder(recipe): recipe for recipe in recipes}
         lacking = {folder: recipe for folder, recipe in wanted.items() if not folder.exists()}
@@ -58,47 +63,90 @@ def prepare_disks(recipes: Iterable[Recipe], kernel: Kernel, progress: Progress)
         for folder, recipe in list(lacking.items()):
             if _is_plain(recipe):
                 progress(f"making a disk: {_summary(recipe)}")
-                _make_plain(recipe, folder)
+                try:
+                    _make_plain(recipe, folder)
+                except ToolError as error:
+                    _note_failure(folder, recipe, str(error), progress)
                 del lacking[folder]
-        _make_in_machines(list(_batches(lacking)), kernel, progress)
+        machines = _Machines(progress)
+        # Those that end a batch's machine are found by making each alone.
+        failed = machines.make(list(_batches(lacking)))
+        several = {folder: lacking[folder] for folder, text in failed.items() if not text}
+        failed |= machines.make([{folder: recipe} for folder, recipe in several.items()])
+        for folder, text in failed.items():
+            _note_failure(folder, lacking[folder], text, progress)
 
 
-def _make_in_machines(
-    batches: list[dict[Path, Recipe]], kernel: Kernel, progress: Progress
-) -> None:
-    """Make all batches, with a machine for each of this host's processors at a time."""
-    if not batches:
-        return
-    image = maker_image(kernel, progress)
-    cancelled = threading.Event()
+def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -> None:
+    tail = "\n".join(text.splitlines()[-15:])
+    note = f"cannot make the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
+    progress(note)
+    _failure(folder).write_text(text or "the machine that made them ended\n")
 
-    def make(batch: dict[Path, Recipe]) -> None:
-        try:
-            _make_in_machine(batch, kernel, image, progress, cancelled)
-        except EmulatorCrashed as error:
-            progress(f"{error}; once more")
-            _make_in_machine(batch, kernel, image, progress, cancelled)
 
-    with ThreadPoolExecutor(os.cpu_count()) as machines:
-        try:
-            list(machines.map(make, batches))
-        except BaseException:
-            # One has failed, or somebody is in a hurry: the others end at once.
-            cancelled.set()
-            machines.shutdown(cancel_futures=True)
-            raise
+def _failure(folder: Path) -> Path:
+    """Where the tools' last words are when disks could not be made."""
+    return folder.with_name(f"{folder.name}.failed")
+
+
+@dataclass(slots=True)
+class _Machines:
+    """The throw-away machines in which disks are made."""
+
+    progress: Progress
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def make(self, batches: list[dict[Path, Recipe]]) -> dict[Path, str]:
+        """Make all batches, with a machine for each processor of this host at a time.
+
+        Returns the folders of recipes that could not be made, with what was said; with nothing for
+        all of a batch of several whose machine did not come to its end.
+        """
+        with ThreadPoolExecutor(os.cpu_count()) as machines:
+            try:
+                failed = list(machines.map(self._make, batches))
+            except BaseException:
+                # One has failed, or somebody is in a hurry: the others end at once.
+                self.cancelled.set()
+                machines.shutdown(cancel_futures=True)
+                raise
+        return {folder: text for each in failed for folder, text in each.items()}
+
+    def _make(self, batch: dict[Path, Recipe]) -> dict[Path, str]:
+        # Only SCSI disks have serial numbers that firmware RAID takes.
+        scsi = any(map(needs_own_serials, batch.values()))
+        kind = MachineKind.QEMU if scsi else quickest()
+        kernel = kernel_of(kind)
+        image = maker_image(kernel, self.progress)
+        for last in (False, True):
+            try:
+                return _make_in_machine(batch, kind, kernel, image, self)
+            except EmulatorCrashed as error:
+                self.progress(f"{error}; once more")
+                if last:
+                    raise
+        raise AssertionError
 
 
 def _prune() -> None:
     """Remove disks that nobody has used for a while: each change of a recipe makes new ones."""
     for folder in cache_folder("disks").iterdir():
         if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                folder.unlink(missing_ok=True)
 
 
 def copy_disk(recipe: Recipe, name: str, target: Path) -> None:
-    """A copy of a pristine disk for one boot; sparse, so it takes milliseconds."""
-    source = disk_folder(recipe) / f"{name}.raw"
+    """A copy of a pristine disk for one boot; sparse, so it takes milliseconds.
+
+    Raises LabError where the disks could not be made.
+    """
+    folder = disk_folder(recipe)
+    if not folder.exists():
+        raise LabError(f"the disks of {_summary(recipe)} could not be made: {_failure(folder)}")
+    source = folder / f"{name}.raw"
     run(["cp", "--sparse=always", "--reflink=auto", str(source), str(target)])
 
 
@@ -175,11 +223,12 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
 
 def _make_in_machine(
     batch: Mapping[Path, Recipe],
+    kind: MachineKind,
     kernel: Kernel,
     image: Path,
-    progress: Progress,
-    cancelled: threading.Event,
-) -> None:
+    machines: _Machines,
+) -> dict[Path, str]:
+    progress = machines.progress
     for recipe in batch.values():
         progress(f"making disks in a throw-away machine: {_summary(recipe)}")
     began = time.monotonic()
@@ -201,20 +250,31 @@ def _make_in_machine(
                 for name in _used(recipe)
             ]
         cpio.append(image, [cpio.segment(files)], making / "initrd")
+        emulated = kind is MachineKind.QEMU
+        words = "console=ttyS0 loglevel=4 panic=-1"
         spec = MachineSpec(
-            kernel.image,
+            uncompressed(kernel.image) if emulated else kernel.image,
             making / "initrd",
-            "console=ttyS0 loglevel=4 panic=-1",
+            f"{words} {NO_CRYPTO_TESTS}" if emulated else words,
+            kind=kind,
             drives=tuple(drives),
         )
-        with Machine(spec, sockets) as machine:
-            text = _listen_to_end(machine, cancelled)
-            if machine.crashed:
-                raise EmulatorCrashed(f"QEMU has crashed while it made disks: {machine.end}")
-        _check(batch, text)
+        with start(spec, sockets) as machine:
+            ended = _listen_to_end(machine, machines.cancelled)
+            text = machine.console.text
+            if machine.console.crashed:
+                raise EmulatorCrashed(f"a machine crashed that made disks: {machine.console.end}")
+        made = {number for number, status in _REPORT.findall(text) if status == "0"}
+        reported = {number for number, _ in _REPORT.findall(text)}
+        failed = {}
         for number, (folder, recipe) in enumerate(batch.items()):
-            _keep(making, _prefix(number, recipe)[0], recipe, folder)
+            if f"{number:02}" in made and ended:
+                _keep(making, _prefix(number, recipe)[0], recipe, folder)
+            else:
+                known = len(batch) == 1 or (ended and f"{number:02}" in reported)
+                failed[folder] = text if known else ""
     progress(f"disks of {len(batch)} scenario(s) made in {time.monotonic() - began:.0f} s")
+    return failed
 
 
 def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
@@ -222,24 +282,13 @@ def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
     return ("", "scsi") if needs_own_serials(recipe) else (f"{number}-", "virtio")
 
 
-def _listen_to_end(machine: Machine, cancelled: threading.Event) -> str:
+def _listen_to_end(machine: Machine, cancelled: threading.Event) -> bool:
+    """Whether the machine has ended by itself within the time."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not cancelled.is_set():
-        if machine.listen(0.5) is None:
-            return machine.text
-    raise LabError(
-        f"the machine that makes disks did not end in {_PATIENCE:.0f} s:\n{machine.text}"
-    )
-
-
-def _check(batch: Mapping[Path, Recipe], text: str) -> None:
-    statuses = dict(_REPORT.findall(text))
-    for number, recipe in enumerate(batch.values()):
-        if statuses.get(f"{number:02}") != "0":
-            log = cache_folder("logs") / f"disks-{os.getpid()}.log"
-            log.write_text(text)
-            tail = "\n".join(text.splitlines()[-15:])
-            raise LabError(f"cannot make the disks of {_summary(recipe)}\n  log: {log}\n{tail}")
+        if machine.console.listen(0.5) is None:
+            return True
+    return False
 
 
 def _keep(making: Path, prefix: str, recipe: Recipe, folder: Path) -> None:
@@ -247,4 +296,5 @@ def _keep(making: Path, prefix: str, recipe: Recipe, folder: Path) -> None:
     kept.mkdir()
     for name, _ in recipe.disks:
         shutil.move(making / f"{prefix}{name}.raw", kept / f"{name}.raw")
+    _failure(folder).unlink(missing_ok=True)
     kept.rename(folder)

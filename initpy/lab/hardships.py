@@ -10,7 +10,8 @@ from initpy.lab.benchmark import Clock
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import Course, scenario_for
 from initpy.lab.peers import Peer
-from initpy.lab.run import Bench, Manner, run_scenario
+from initpy.lab.prepare import Bench
+from initpy.lab.run import Manner, run_scenario
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict

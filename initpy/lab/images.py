@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from initpy.config.project import PROJECT
@@ -40,11 +41,11 @@ MAKER_PROGRAMS = (
     "/usr/sbin/mkfs.vfat", "/usr/sbin/debugfs",
 )  # fmt: skip
 MAKER_DRIVERS = (
-    "loop", "virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "virtio_rng", "drivers/md/",
-    "ext4", "xfs", "btrfs", "vfat",
+    "loop", "virtio_blk", "sd_mod", "drivers/md/", "ext4", "xfs", "btrfs", "vfat",
 )  # fmt: skip
-# Kernels and architectures differ in them.
+# Kernels and architectures differ in them; User Mode Linux has no PCI.
 MAKER_DRIVERS_IF_THERE = (
+    "virtio_pci", "virtio_scsi", "virtio_rng",
     "nls_cp437", "nls_ascii", "nls_iso8859-1",
     "xts", "ecb", "cbc", "aes", "aes_generic", "sha256", "sha256_generic", "sha512",
     "sha512_generic", "crc32c", "crc32c_generic", "algif_skcipher", "algif_hash",
@@ -53,6 +54,7 @@ GENERIC = Variant()
 _KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
 
 
+@cache  # asked for every recipe, and dpkg reads its whole database
 def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
     """The versions of the Debian packages whose programs make disks and go into images."""
     try:
@@ -86,6 +88,8 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
         recipe_drivers=MAKER_DRIVERS_IF_THERE,
         init=MAKER_INIT.read_bytes(),
         python=False,
+        compression="none",
+        level=None,
     )
     return _cached("maker", request, "the image of the machine that makes disks", progress)
 

@@ -1,6 +1,5 @@
 """Run one scenario in a virtual machine: people, arrivals and faults as the file says."""
 
-import json
 import os
 import shutil
 import threading
@@ -11,23 +10,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from initpy.config.errors import InputError
-from initpy.config.image import load_image_config
-from initpy.image import cpio, uki
-from initpy.image.tree import Entry, File
-from initpy.lab import damage, esp
-from initpy.lab.acceleration import accelerator
+from initpy.lab import damage
 from initpy.lab.cache import cache_folder
-from initpy.lab.disks import copy_disk, prepare_disks
-from initpy.lab.errors import LabError, MachineStalled, Progress
-from initpy.lab.images import image_under_test
-from initpy.lab.kernels import Kernel, lab_kernel
+from initpy.lab.errors import LabError, MachineStalled
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
-from initpy.lab.machine import EMULATED, Drive, Machine, MachineSpec, machine_folder
-from initpy.lab.network import network_of
-from initpy.lab.sabotage import AGENT_PATH, sabotage
+from initpy.lab.kinds import start
+from initpy.lab.machine import Machine, machine_folder
+from initpy.lab.prepare import Bench
+from initpy.lab.specification import machine_spec
 from initpy.scenario.director import Act, Director, Type
-from initpy.scenario.model import Deed, Outcome, Scenario, Variant
+from initpy.scenario.model import Deed, MachineKind, Outcome, Scenario
 from initpy.scenario.verdict import (
     Observation,
     Verdict,
@@ -55,28 +47,6 @@ _JOURNAL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What all boots of one call share."""
-
-    kernel: Kernel
-    image: Path
-    accelerator: tuple[str, ...]
-    # For the scenarios that need an image of their own.
-    others: Mapping[Variant, Path] = field(default_factory=dict)
-
-    @property
-    def patience(self) -> float:
-        """The factor on a scenario's `within`: emulation on a loaded host is slow."""
-        given = os.environ.get("INITPY_LAB_PATIENCE")
-        if not given:
-            return 2.0 if self.accelerator == EMULATED else 1.0
-        try:
-            return float(given)
-        except ValueError:
-            raise InputError("INITPY_LAB_PATIENCE", given, "a number such as 3") from None
-
-
-@dataclass(frozen=True, slots=True)
 class Manner:
     """How a boot is watched."""
 
@@ -89,24 +59,6 @@ class Manner:
         None
     )
     cancelled: threading.Event = field(default_factory=threading.Event)  # set: end the machine
-
-
-def prepare(scenarios: list[Scenario], image: Path | None, progress: Progress) -> Bench:
-    """Make what the scenarios need and the cache lacks: the image, the disks."""
-    if any(each.uefi for each in scenarios):
-        esp.needs()
-    kernel = lab_kernel()
-    chosen = accelerator(kernel, progress)
-    built = image or image_under_test(kernel, progress)
-    if not built.is_file():
-        raise LabError(f"{built}: no such image")
-    others = {
-        each.variant: image_under_test(kernel, progress, each.variant)
-        for each in scenarios
-        if each.variant != Variant() and image is None
-    }
-    prepare_disks([scenario.recipe() for scenario in scenarios], kernel, progress)
-    return Bench(kernel, built, chosen, others)
 
 
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
@@ -136,7 +88,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         watched = {name: folder / f"{name}.raw" for name in scenario.expect.unchanged}
         before = {name: damage.fingerprint(file) for name, file in watched.items()}
         director = Director(scenario, people=manner.people)
-        with Machine(spec, folder) as machine:
+        with start(spec, folder) as machine:
             try:
                 seen = _watch(machine, scenario, director, bench.patience, manner)
                 late = outcome_of(seen) is Outcome.NOTHING and seen.ended is None
@@ -145,7 +97,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
                 answer = _examine(machine) if examined else ""
                 if outcome_of(seen) is Outcome.SHELL and not manner.interactive:
                     seen = replace(seen, channel=_shell_journal(machine))
-                stalled = machine.crashed or (examined and not answer)
+                stalled = machine.console.crashed or (examined and not answer)
             finally:
                 _write_logs(logs, machine)
         written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
@@ -171,76 +123,6 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     )
 
 
-def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
-    """The machine of a scenario, with its own copies of the disks in the folder."""
-    files: dict[str, bytes | Entry] = {
-        # Readable by root only: there may be keys among them.
-        path: File(content.encode(), 0o700 if content.startswith("#!") else 0o600)
-        for path, content in scenario.files
-    }
-    files |= sabotage(scenario)
-    # The last is for `_examine`; nothing else takes notice of it.
-    consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
-    words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
-    if AGENT_PATH in files:
-        words.append(f"rdinit={AGENT_PATH}")
-    drives = []
-    served = {name for server in scenario.servers for name in server.serves}
-    shared = {disk.path_of for disk in scenario.disks} - {""}
-    for disk in scenario.disks:
-        serial = disk.path_of or disk.name
-        file = folder / f"{serial}.raw"
-        if not disk.path_of:
-            copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
-        for each in scenario.damages:
-            if each.disk == disk.name:
-                damage.apply(each, file)
-        if disk.image:
-            files[disk.image] = File(file.read_bytes(), 0o600)
-            continue
-        present = disk.present and disk.name not in served
-        drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared)
-        drives.append(drive)
-    image = initrd = bench.others.get(scenario.variant, bench.image)
-    if files:
-        initrd = folder / "initrd"
-        cpio.append(image, [cpio.segment(files)], initrd)
-    cmdline = " ".join(word for word in words if word)
-    disks = [drive.file for drive in drives]
-    return MachineSpec(
-        kernel=bench.kernel.image,
-        initrd=initrd,
-        cmdline=cmdline,
-        firmware=_firmware(bench, initrd, cmdline, disks) if scenario.uefi else None,
-        memory=scenario.memory,
-        drives=tuple(drives),
-        agent=AGENT_PATH in files,
-        second=scenario.second,
-        restarts=scenario.restarts,
-        accelerator=bench.accelerator,
-        network=network_of(scenario),
-    )
-
-
-def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tuple[Path, Path]:
-    """Put a unified kernel image onto the first ESP; the firmware that starts it."""
-    kernel = bench.kernel
-    found = esp.find(disks)
-    if found is None:
-        raise LabError("no disk has an EFI system partition, from which the firmware could boot")
-    stub = uki.find_stub("x86_64")
-    # As an administrator gives it to all images.
-    configured = disks[0].with_name("etc-initpy")
-    configured.mkdir()
-    (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")
-    cmdline = load_image_config(configured).cmdline or ""
-    image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
-    esp.furnish(*found, uki.compose(image, initrd.read_bytes()))
-    variables = disks[0].with_name("variables")
-    shutil.copyfile(esp.VARIABLES, variables)
-    return esp.CODE, variables
-
-
 def _watch(
     machine: Machine, scenario: Scenario, director: Director, patience: float, manner: Manner
 ) -> Observation:
@@ -248,39 +130,49 @@ def _watch(
     now = time.monotonic()
     deadline = float("inf") if manner.interactive else now + scenario.expect.within * patience
     settled: float | None = None
+    settling = _settling(machine, scenario)
     with ExitStack() as stack:
         keyboard = stack.enter_context(raw_terminal()) if manner.interactive else None
         while now < deadline and not manner.cancelled.is_set():
             if keyboard is not None:
-                keys = typed(keyboard, machine.descriptor, _TICK)
+                keys = typed(keyboard, machine.console.descriptor, _TICK)
                 if ESCAPE in keys:
                     return _observe(machine, director, "left at the keyboard")
-                machine.send(keys)
-            heard = machine.listen(0.0 if keyboard is not None else _TICK)
+                machine.console.send(keys)
+            heard = machine.console.listen(0.0 if keyboard is not None else _TICK)
             now = time.monotonic()
             if heard is None:
-                return _observe(machine, director, _ending(machine))
+                return _observe(machine, director, machine.ending)
             if heard and manner.show is not None:
                 manner.show(heard)
-            for act in director.advance(machine.text, now):
+            for act in director.advance(machine.console.text, now):
                 _perform(machine, act)
             seen = _observe(machine, director, None)
             if "Kernel panic - not syncing" in seen.text:
                 deadline = min(deadline, now + _PANIC_TAIL)
             if settled is None and reached(scenario.expect, seen):
                 settled = now
-            # A real init powers the machine off, which shows that it can.
-            if settled is not None and now > settled + _SETTLING and not manner.interactive:
+            if settled is not None and now > settled + settling and not manner.interactive:
                 return seen
     return _observe(machine, director, None)
 
 
+def _settling(machine: Machine, scenario: Scenario) -> float:
+    """How long a machine that has come to the expected state is watched.
+
+    A real init powers off in that time, which shows that it can; in User Mode Linux it need not,
+    as the kernel takes more than a second for it, unless the disks are looked at afterwards.
+    """
+    booted = scenario.expect.outcome is Outcome.BOOTED and not scenario.expect.unchanged
+    return 0.0 if booted and machine.spec.kind is MachineKind.UML else _SETTLING
+
+
 def _examine(machine: Machine) -> str:
     """What the kernel of a machine that hangs says about where it stands; "" for nothing at all."""
-    before = len(machine.text)
+    before = len(machine.console.text)
     with suppress(LabError):
         machine.ask_kernel(_SYSRQ, _SYSRQ_SILENCE)
-    return machine.text[before:]
+    return machine.console.text[before:]
 
 
 def _shell_journal(machine: Machine) -> str:
@@ -289,17 +181,17 @@ def _shell_journal(machine: Machine) -> str:
     The verdict is on what was seen before; whether the journal keeps secrets is looked at (R14).
     """
     end = "INITPY-LAB end of the journal"
-    machine.type(f"cat {JOURNAL} >{CHANNEL}; echo {end} >{CHANNEL}\n")
+    machine.console.type(f"cat {JOURNAL} >{CHANNEL}; echo {end} >{CHANNEL}\n")
     limit = time.monotonic() + _JOURNAL_SECONDS
     while end not in machine.channel and time.monotonic() < limit:
-        if machine.listen(_TICK) is None:
+        if machine.console.listen(_TICK) is None:
             break
     return machine.channel
 
 
 def _perform(machine: Machine, act: Act) -> None:
     if isinstance(act, Type):
-        (machine.type_second if act.second else machine.type)(act.text)
+        (machine.type_second if act.second else machine.console.type)(act.text)
     elif act.deed is Deed.PLUG:
         machine.plug(act.argument)
     elif act.deed is Deed.UNPLUG:
@@ -309,27 +201,19 @@ def _perform(machine: Machine, act: Act) -> None:
     elif act.deed in (Deed.SERVER_UP, Deed.SERVER_DOWN):
         machine.serve(act.argument, act.deed is Deed.SERVER_UP)
     elif act.deed is Deed.CTRL_ALT_DEL:
-        machine.press("ctrl", "alt", "delete")
+        machine.ctrl_alt_del()
     else:
         machine.order(f"{act.deed.value} {act.argument}".strip())
 
 
 def _observe(machine: Machine, director: Director, ended: str | None) -> Observation:
-    return Observation(machine.text, machine.channel, ended, director.undone, second=machine.second)
-
-
-def _ending(machine: Machine) -> str:
-    """Why the machine ended; the monitor's last event may come a moment after the console's end."""
-    for _ in range(20):
-        for event in machine.events():
-            if event.name == "SHUTDOWN":
-                return event.reason
-        time.sleep(0.1)
-    return f"ended without saying why, {machine.end}"
+    return Observation(
+        machine.console.text, machine.channel, ended, director.undone, second=machine.second
+    )
 
 
 def _write_logs(logs: Path, machine: Machine) -> None:
-    (logs / "console.log").write_text(machine.text)
+    (logs / "console.log").write_text(machine.console.text)
     if machine.spec.second:
         (logs / "second.log").write_text(machine.second)
     (logs / "channel.log").write_text(machine.channel)

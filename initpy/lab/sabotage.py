@@ -19,10 +19,13 @@ AGENT_PATH = "/lab-agent"
 _TOOLS = "/lab-tools"
 
 
-def sabotage(scenario: Scenario) -> dict[str, bytes | Entry]:
-    """The files to put over those of the image."""
+def sabotage(scenario: Scenario, plugs: int = 0) -> dict[str, bytes | Entry]:
+    """The files to put over those of the image.
+
+    `plugs`: how many disks the agent in the guest is to look for.
+    """
     files: dict[str, bytes | Entry] = {}
-    if orders := sum(fault.deed in AGENT_DEEDS for fault in scenario.faults):
+    if orders := plugs + sum(fault.deed in AGENT_DEEDS for fault in scenario.faults):
         agent = AGENT.read_text().replace('"$ORDERS"', str(orders))
         files[AGENT_PATH] = File(agent.encode(), 0o755)
         files["/dev/ttyS2"] = Node(stat.S_IFCHR | 0o600, 4, 66)

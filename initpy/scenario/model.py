@@ -22,6 +22,19 @@ def world_wide_name(serial: str) -> str:
     return f"5000c500{crc32(serial.encode()):08x}"
 
 
+class MachineKind(StrEnum):
+    """What a scenario is booted in."""
+
+    AUTO = "auto"  # User Mode Linux, unless the scenario needs what it lacks
+    QEMU = "qemu"
+    UML = "uml"
+
+    @property
+    def in_words(self) -> str:
+        """For users."""
+        return {"qemu": "QEMU", "uml": "User Mode Linux"}.get(self.value, self.value)
+
+
 class Outcome(StrEnum):
     """How a boot can end."""
 
@@ -285,6 +298,7 @@ class Scenario:
     nics: tuple[Nic, ...] = ()
     servers: tuple[Server, ...] = ()
     restarts: bool = False  # after a restart it goes on, with the disks as they are then
+    machine: MachineKind = MachineKind.AUTO
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from initpy.scenario.model import (
     Disk,
     Expectation,
     Layer,
+    MachineKind,
     Outcome,
     Partition,
     Person,
@@ -64,6 +65,7 @@ def load_scenario(path: Path) -> Scenario:
     second = machine.boolean("second-console", False)
     restarts = machine.boolean("restarts", False)
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
+    kind = MachineKind(machine.choice("machine", list(MachineKind), MachineKind.AUTO))
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -105,7 +107,7 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts,
+        chance, uefi, nics, servers, restarts, kind,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # seldom, and it reads all job files

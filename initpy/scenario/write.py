@@ -55,6 +55,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("cmdline", scenario.cmdline, ""),
         *_pair("second-console", scenario.second, False),
         *_pair("restarts", scenario.restarts, False),
+        *_pair("machine", scenario.machine.value, "auto"),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
     )
     yield from (_disk(disk) for disk in scenario.disks)

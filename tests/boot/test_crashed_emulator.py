@@ -2,12 +2,15 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from initpy.lab.errors import MachineStalled
-from initpy.lab.run import Manner, prepare, run_scenario
+from initpy.lab.prepare import prepare
+from initpy.lab.run import Manner, run_scenario
+from initpy.scenario.model import MachineKind
 from initpy.scenario.parse import load_scenario
 
 PLAIN = Path(__file__).parents[1] / "scenarios" / "plain-ext4-label.toml"
@@ -20,7 +23,10 @@ def _emulators() -> list[int]:
 
 
 @pytest.mark.boot
-def test_what_a_crashed_emulator_booted_is_booted_once_more() -> None:
+def test_what_a_crashed_emulator_booted_is_booted_once_more(
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("machine", "QEMU")
     crashed: list[int] = []
 
     def crash_once(output: bytes) -> None:
@@ -30,7 +36,7 @@ def test_what_a_crashed_emulator_booted_is_booted_once_more() -> None:
                 os.kill(each, signal.SIGSEGV)
 
     scenario = load_scenario(PLAIN)
-    bench = prepare([scenario], None, lambda _: None)
+    bench = prepare([scenario], None, lambda _: None, MachineKind.QEMU).of(scenario)
     with pytest.warns(MachineStalled, match="booted once more"):
         verdict = run_scenario(scenario, bench, Manner(show=crash_once))
     assert crashed

@@ -5,6 +5,7 @@ No links, no modes, renames that exchange: what a desk with another file system 
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from initpy.config.project import PROJECT
 from initpy.image.build import build
 from initpy.image.python import find_interpreter
 from initpy.image.request import BuildRequest
-from initpy.lab.kernels import lab_kernel
-from initpy.lab.machine import Machine, MachineSpec, machine_folder
+from initpy.lab.kinds import kernel_of, quickest, start
+from initpy.lab.machine import MachineSpec, machine_folder
 
 INIT = b"""#!/bin/sh
 export PATH=/usr/sbin:/usr/bin
@@ -40,8 +41,12 @@ SECONDS = 600  # on a machine that has much else to do
 
 
 @pytest.mark.boot
-def test_an_installation_keeps_its_promises_on_vfat(tmp_path: Path) -> None:
-    kernel, version = lab_kernel(), find_interpreter().version
+def test_an_installation_keeps_its_promises_on_vfat(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    kind = quickest()
+    record_property("machine", kind.in_words)
+    kernel, version = kernel_of(kind), find_interpreter().version
     (tmp_path / "vfat.toml").write_text(JOB)
     shutil.copy(Path(__file__).with_name("vfat_target.py"), tmp_path)
     request = BuildRequest(
@@ -60,12 +65,12 @@ def test_an_installation_keeps_its_promises_on_vfat(tmp_path: Path) -> None:
     build(request)
     with machine_folder() as folder:
         cmdline = "console=ttyS0 loglevel=4 panic=-1"
-        spec = MachineSpec(kernel.image, request.output, cmdline)
+        spec = MachineSpec(kernel.image, request.output, cmdline, kind=kind)
         deadline = time.monotonic() + SECONDS
-        with Machine(spec, folder) as machine:
-            while machine.listen(0.5) is not None:
-                assert time.monotonic() < deadline, machine.text[-3000:]
-            lines = machine.text.splitlines()
+        with start(spec, folder) as machine:
+            while machine.console.listen(0.5) is not None:
+                assert time.monotonic() < deadline, machine.console.text[-3000:]
+            lines = machine.console.text.splitlines()
     assert any(line.startswith("DONE") for line in lines), "\n".join(lines[-30:])
     assert [line for line in lines if line.startswith("FAILED")] == []
     assert sum(line.startswith("ok") for line in lines) > 20

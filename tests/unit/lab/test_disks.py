@@ -12,11 +12,10 @@ import pytest
 from initpy.lab import cache
 from initpy.lab.cache import digest, tree_digest
 from initpy.lab.disks import copy_disk, disk_folder, prepare_disks
-from initpy.lab.kernels import Kernel
+from initpy.lab.errors import LabError
 from initpy.lab.machine import machine_folder
 from initpy.scenario.model import Layer, Recipe
 
-NO_KERNEL = Kernel("none", Path("/none"), Path("/none"))
 PLAIN = Recipe((("a", 32 << 20),), (Layer("ext4", "", ("a",), label="lab", holds="root"),), ())
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("mke2fs", "debugfs", "busybox", "dpkg-query"))),
@@ -32,8 +31,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_tools
 def test_a_plain_disk_is_made_without_a_machine_and_only_once(tmp_path: Path) -> None:
     said: list[str] = []
-    prepare_disks([PLAIN, PLAIN], NO_KERNEL, said.append)
-    prepare_disks([PLAIN], NO_KERNEL, said.append)
+    prepare_disks([PLAIN, PLAIN], said.append)
+    prepare_disks([PLAIN], said.append)
     assert len(said) == 1
     copy_disk(PLAIN, "a", tmp_path / "copy.raw")
     listing = subprocess.run(
@@ -46,11 +45,16 @@ def test_a_plain_disk_is_made_without_a_machine_and_only_once(tmp_path: Path) ->
 
 
 @needs_tools
-def test_a_failure_leaves_no_half_made_disk() -> None:
+def test_a_disk_that_cannot_be_made_is_no_trouble_of_the_others(tmp_path: Path) -> None:
     too_small = Recipe((("a", 4096),), PLAIN.layers, ())
-    with pytest.raises(RuntimeError, match="mke2fs"):
-        prepare_disks([too_small], NO_KERNEL, lambda _: None)
-    assert list(disk_folder(too_small).parent.iterdir()) == []
+    said: list[str] = []
+    prepare_disks([too_small, PLAIN], said.append)
+    copy_disk(PLAIN, "a", tmp_path / "copy.raw")
+    assert any("cannot make the disks of ext4 on 1 disk(s)" in line for line in said)
+    with pytest.raises(LabError, match="could not be made") as refused:
+        copy_disk(too_small, "a", tmp_path / "none.raw")
+    assert "mke2fs" in Path(str(refused.value).partition(": ")[2]).read_text()
+    assert not disk_folder(too_small).exists()
 
 
 def test_parts_of_a_hash_do_not_run_together() -> None:

@@ -6,8 +6,8 @@ from initpy.config.project import PROJECT
 from initpy.lab.benchmark import clock
 from initpy.lab.courses import Course
 from initpy.lab.hardships import HARDSHIPS, outcome_in_words, told
-from initpy.lab.machine import EMULATED
 from initpy.lab.peers import DRACUT, INITRAMFS_TOOLS
+from initpy.lab.qemu import EMULATED
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from initpy.lab.machine import Drive, MachineSpec
+from initpy.lab.qemu import command_line
 
 SPEC = MachineSpec(
     Path("vmlinuz"),
@@ -14,16 +15,16 @@ SPEC = MachineSpec(
 
 
 def test_an_absent_disk_has_a_file_but_no_device() -> None:
-    words = SPEC.command(Path("/f"))
+    words = command_line(SPEC, Path("/f"))
     assert sum("file.filename=" in word for word in words) == 2
     assert "virtio-blk-pci,id=disk-a,drive=node-a,serial=a" in words
     assert not any("disk-b" in word for word in words)
 
 
 def test_the_controller_of_a_disk_that_arrives_later_is_there_from_the_start() -> None:
-    assert "qemu-xhci,id=usb" in SPEC.command(Path("/f"))
+    assert "qemu-xhci,id=usb" in command_line(SPEC, Path("/f"))
 
 
 def test_a_reset_ends_the_machine() -> None:
-    assert "-no-reboot" in SPEC.command(Path("/f"))
-    assert "-no-reboot" not in replace(SPEC, restarts=True).command(Path("/f"))
+    assert "-no-reboot" in command_line(SPEC, Path("/f"))
+    assert "-no-reboot" not in command_line(replace(SPEC, restarts=True), Path("/f"))

@@ -1,0 +1,76 @@
+"""In what a scenario is booted: User Mode Linux, unless it needs what that lacks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from initpy.lab.errors import LabError
+from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
+from initpy.lab.machine import Machine, MachineSpec
+from initpy.lab.qemu import Qemu
+from initpy.lab.uml import Uml
+from initpy.scenario.model import MachineKind, Outcome, Scenario
+
+_MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
+    MachineKind.QEMU: Qemu,
+    MachineKind.UML: Uml,
+}
+_MEMORY = 1024  # MiB; a scenario with another amount is about memory
+
+
+def start(spec: MachineSpec, folder: Path) -> Machine:
+    """Start a machine; its sockets and files are in the folder."""
+    return _MACHINES[spec.kind](spec, folder)
+
+
+def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> MachineKind:
+    """The kind of machine that the scenario gets; `wanted` goes before what its file says.
+
+    Raises LabError for a User Mode Linux that lacks what the scenario needs.
+    """
+    kind = scenario.machine if wanted is MachineKind.AUTO else wanted
+    if kind is MachineKind.QEMU:
+        return kind
+    needs = needs_of_qemu(scenario)
+    if kind is MachineKind.UML and needs:
+        raise LabError(
+            f"{scenario.path}: User Mode Linux has not got {needs[0]}\n"
+            f"  try: initpy boot --machine qemu {scenario.path}"
+        )
+    if kind is MachineKind.UML:
+        return kind
+    return MachineKind.QEMU if needs else quickest()
+
+
+def quickest() -> MachineKind:
+    """The kind for work that any machine can do."""
+    return MachineKind.UML if LINUX_UML.exists() else MachineKind.QEMU
+
+
+def kernel_of(kind: MachineKind) -> Kernel:
+    """The kernel of a kind of machine; LabError if there is none."""
+    return uml_kernel() if kind is MachineKind.UML else lab_kernel()
+
+
+def needs_of_qemu(scenario: Scenario) -> list[str]:
+    """What the scenario needs and only QEMU has, in words."""
+    buses = {disk.bus for disk in scenario.disks if not disk.image} - {"virtio"}
+    needs = [f"a disk on {bus}" for bus in sorted(buses)]
+    needs += ["a network card"] if scenario.nics or scenario.servers else []
+    needs += ["firmware"] if scenario.uefi else []
+    needs += ["a second console"] if scenario.second else []
+    needs += ["a restart after which it goes on"] if scenario.restarts else []
+    needs += ["a given amount of memory"] if scenario.memory != _MEMORY else []
+    if not any(word.startswith("root=") for word in scenario.cmdline.split()):
+        needs.append("a command line without root=: it adds its own")  # arch/um/kernel/um_arch.c
+    if any(tool.program == "modprobe" for tool in scenario.tools):
+        needs.append("drivers as modules that a distribution's kernel has as modules")
+    needs += ["PCI"] if "/by-path/pci-" in scenario.cmdline else []
+    if scenario.expect.outcome in (Outcome.POWEROFF, Outcome.HALTED):
+        needs.append("a power switch, which tells off from halted")
+    if scenario.variant.host:
+        needs.append("the buses of the machine that the image is for")
+    if scenario.variant.without:
+        needs.append("the drivers that the image lacks")
+    if any(layer.kind == "imsm" for layer in scenario.layers):
+        needs.append("disks with the serial numbers that firmware RAID notes")
+    return needs

@@ -1,0 +1,97 @@
+"""Make what boots need and the cache lacks: kernels, images, disks."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.lab import esp
+from initpy.lab.acceleration import accelerator
+from initpy.lab.disks import prepare_disks
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.images import GENERIC, image_under_test
+from initpy.lab.kernels import Kernel
+from initpy.lab.kinds import kernel_of, kind_for
+from initpy.lab.vmlinux import uncompressed
+from initpy.scenario.model import MachineKind, Scenario, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all boots in one kind of machine share."""
+
+    kernel: Kernel
+    image: Path
+    accelerator: tuple[str, ...] = ()
+    # For the scenarios that need an image of their own.
+    others: Mapping[Variant, Path] = field(default_factory=dict)
+    kind: MachineKind = MachineKind.QEMU
+    unpacked: Path | None = None  # the kernel without its compression, if it starts so
+
+    @property
+    def patience(self) -> float:
+        """The factor on a scenario's `within`: no machine is quick on a loaded host."""
+        given = os.environ.get("INITPY_LAB_PATIENCE")
+        if not given:
+            return 2.0
+        try:
+            return float(given)
+        except ValueError:
+            raise InputError("INITPY_LAB_PATIENCE", given, "a number such as 3") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Benches:
+    """A bench for each kind of machine that scenarios are booted in."""
+
+    wanted: MachineKind
+    by_kind: Mapping[MachineKind, Bench]
+
+    def of(self, scenario: Scenario) -> Bench:
+        """The bench of the kind that this scenario gets."""
+        return self.by_kind[kind_for(scenario, self.wanted)]
+
+
+def prepare(
+    scenarios: Sequence[Scenario],
+    image: Path | None,
+    progress: Progress,
+    wanted: MachineKind = MachineKind.AUTO,
+) -> Benches:
+    """Make what the scenarios need and the cache lacks: the images, the disks.
+
+    `image`: boot this one instead of building one. `wanted`: boot all in this kind of machine.
+    """
+    if image is not None and not image.is_file():
+        raise LabError(f"{image}: no such image")
+    if any(each.uefi for each in scenarios):
+        esp.needs()
+    kinds = {each.path: kind_for(each, wanted) for each in scenarios}
+    benches = {}
+    for kind in sorted(set(kinds.values())):
+        mine = [each for each in scenarios if kinds[each.path] is kind]
+        benches[kind] = _bench(kind, mine, image, progress)
+    prepare_disks([scenario.recipe() for scenario in scenarios], progress)
+    return Benches(wanted, benches)
+
+
+def _bench(
+    kind: MachineKind, scenarios: Sequence[Scenario], image: Path | None, progress: Progress
+) -> Bench:
+    emulated = kind is MachineKind.QEMU
+    kernel = kernel_of(kind)
+    options = accelerator(kernel, progress) if emulated else ()
+    built = image or image_under_test(kernel, progress, _uncompressed(GENERIC))
+    others = {
+        each.variant: image_under_test(kernel, progress, _uncompressed(each.variant))
+        for each in scenarios
+        if each.variant != GENERIC and image is None
+    }
+    unpacked = uncompressed(kernel.image) if emulated else None
+    return Bench(kernel, built, options, others, kind, unpacked)
+
+
+def _uncompressed(variant: Variant) -> Variant:
+    """Spare the machine the work, unless the scenario is about it."""
+    return replace(variant, compression=variant.compression or "none")

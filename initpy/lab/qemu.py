@@ -1,0 +1,219 @@
+"""QEMU as a machine: its command line as data, its monitor, and a certain end."""
+
+import shlex
+import shutil
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from initpy.lab.console import Console, plain
+from initpy.lab.errors import LabError
+from initpy.lab.machine import Drive, MachineSpec, channel_of
+from initpy.lab.monitor import Monitor
+from initpy.scenario.model import world_wide_name
+
+QEMU = "qemu-system-x86_64"
+
+# -cpu max has RDRAND under emulation, and virtio-rng feeds the pool: without either, Python waits a
+# second for random numbers.
+# What a boot executes once is translated once: the usual buffer is emptied several times.
+EMULATED = ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max")
+VIRTUALISED = ("-accel", "kvm", "-cpu", "host")
+
+# bus -> the controller it needs, and the device of a disk on it
+_CONTROLLERS = {
+    "virtio": (),
+    "nvme": (),
+    "scsi": ("-device", "virtio-scsi-pci,id=scsi"),
+    "megasas": ("-device", "megasas,id=megasas"),
+    "ahci": ("-device", "ich9-ahci,id=ahci"),
+    "usb": ("-device", "qemu-xhci,id=usb"),
+}
+_DRIVERS = {
+    "virtio": "virtio-blk-pci",
+    "nvme": "nvme",
+    "scsi": "scsi-hd",
+    "megasas": "scsi-hd",
+    "ahci": "ide-hd",
+    "usb": "usb-storage",
+}
+
+
+# Self-tests of ciphers and hashes, which under emulation take seconds.
+NO_CRYPTO_TESTS = "cryptomgr.notests initcall_blacklist=crypto_kdf108_init"
+
+
+def device(drive: Drive) -> dict[str, object]:
+    """The arguments of QEMU's device_add for a disk."""
+    serial = drive.serial or drive.name
+    # multipath(8) takes no disk without a name that the whole world knows.
+    path = {"share-rw": "on", "wwn": str(int(world_wide_name(serial), 16))}
+    return {
+        "driver": _DRIVERS[drive.bus],
+        "id": f"disk-{drive.name}",
+        "drive": f"node-{drive.name}",
+        "serial": serial,
+        **(path if drive.shared else {}),
+    }
+
+
+def command_line(spec: MachineSpec, folder: Path) -> list[str]:
+    """QEMU's command line; `folder` holds the machine's sockets and the lab channel."""
+    words = [
+        QEMU, *(spec.accelerator or EMULATED), "-nodefaults", "-no-user-config", "-display", "none",
+        *(() if spec.restarts else ("-no-reboot",)), "-smp", str(spec.processors),
+        "-m", str(spec.memory), *_start(spec), "-device", "virtio-rng-pci",
+        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        "-serial", f"file:{folder / 'channel'}",
+        "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
+    ]  # fmt: skip
+    if spec.agent:
+        # A port of its own: QEMU doubles characters in the log of a socket that is connected.
+        words += ["-serial", f"unix:{folder / 'orders'},server=on,wait=off"]
+    if spec.second:
+        words += ["-chardev", f"socket,id=second,path={folder / 'second'},server=on,wait=off"]
+        words += ["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=second"]
+    for bus in sorted({drive.bus for drive in spec.drives}):
+        words += _CONTROLLERS[bus]
+    for drive in spec.drives:
+        # -blockdev rather than -drive: such a node outlives the device, so that an unplugged
+        # disk can be plugged in again.
+        words += [
+            "-blockdev",
+            f"driver=raw,node-name=node-{drive.name},cache.no-flush=on,"
+            f"file.driver=file,file.filename={drive.file}"
+            + (",file.locking=off" if drive.shared else ""),
+        ]
+        if drive.present:
+            options = ",".join(f"{key}={value}" for key, value in device(drive).items())
+            words += ["-device", options.removeprefix("driver=")]
+    return [*words, *spec.network.words(folder), *spec.extra]
+
+
+def _start(spec: MachineSpec) -> list[str]:
+    """What the machine starts with."""
+    if spec.firmware is None:
+        return ["-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.cmdline]
+    code, variables = spec.firmware
+    return ["-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={variables}"]  # fmt: skip
+
+
+class Qemu:
+    """A running QEMU; use it as a context manager, so that it always ends."""
+
+    def __init__(self, spec: MachineSpec, folder: Path) -> None:
+        if shutil.which(QEMU) is None:
+            raise LabError(f"{QEMU} is not installed\n  try: make setup")
+        self.spec = spec
+        self._folder = folder
+        self._orders: socket.socket | None = None
+        self._second: socket.socket | None = None
+        self._heard = bytearray()  # from the second console
+        argv = command_line(spec, folder)
+        self.command = shlex.join(argv)
+        self.console = Console(argv)
+        try:
+            self._monitor = Monitor(folder / "qmp")
+        except LabError as error:
+            self.console.listen(0.2)
+            self.console.close()
+            raise LabError(f"QEMU did not start: {self.console.text.strip() or error}") from error
+        try:
+            spec.network.begin(self._monitor.execute, folder)
+        except LabError:
+            self.__exit__(None, None, None)
+            raise
+        if spec.second:  # from the start: what it says to nobody is lost
+            self._second = socket.socket(socket.AF_UNIX)
+            self._second.connect(str(folder / "second"))
+            self._second.setblocking(False)
+
+    def __enter__(self) -> "Qemu":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Killed first: a machine that hangs must not keep us waiting for its monitor.
+        self.console.close()
+        for each in (self._orders, self._second):
+            if each is not None:
+                each.close()
+        self._monitor.close()
+
+    @property
+    def channel(self) -> str:
+        """What the test system said on the lab's own serial port."""
+        return channel_of(self._folder)
+
+    @property
+    def second(self) -> str:
+        """What the second console has said so far."""
+        if self._second is None:
+            return ""
+        with suppress(OSError):  # nothing there now, or the machine has ended
+            while heard := self._second.recv(65536):
+                self._heard += heard
+        return plain(self._heard)
+
+    @property
+    def ending(self) -> str:
+        """Why it has ended; the monitor's last event may come a moment after the console's end."""
+        for _ in range(20):
+            for event in self._monitor.events():
+                if event.name == "SHUTDOWN":
+                    return event.reason
+            time.sleep(0.1)
+        return f"ended without saying why, {self.console.end}"
+
+    def type_second(self, text: str) -> None:
+        """Type at the second console."""
+        if self._second is not None:
+            self._second.sendall(text.encode())
+
+    def plug(self, name: str) -> None:
+        """Plug in a disk that the specification names."""
+        drive = next(drive for drive in self.spec.drives if drive.name == name)
+        self._monitor.execute("device_add", device(drive))
+
+    def unplug(self, name: str) -> None:
+        """Pull out a disk; the guest takes a moment to let go."""
+        self._monitor.execute("device_del", {"id": f"disk-{name}"})
+
+    def carrier(self, name: str, on: bool) -> None:
+        """Plug in or pull out the cable of a network card."""
+        self.spec.network.carrier(self._monitor.execute, name, on)
+
+    def serve(self, name: str, on: bool) -> None:
+        """Start or end a storage server."""
+        if on:
+            self.spec.network.serve(self._monitor.execute, self._folder, name)
+        else:
+            self.spec.network.end(self._monitor.execute)
+
+    def ctrl_alt_del(self) -> None:
+        """Press Ctrl-Alt-Del on the machine's keyboard (QEMU's QKeyCode)."""
+        names = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
+        self._monitor.execute("send-key", {"keys": names})
+
+    def ask_kernel(self, keys: str, silence: float) -> None:
+        """Have the kernel say what it does: a break and a key for each (admin-guide/sysrq.rst)."""
+        for key in keys:
+            self._monitor.execute("chardev-send-break", {"id": "console"})
+            self.console.type(key)
+            while self.console.listen(silence):
+                pass
+
+    def order(self, line: str) -> None:
+        """Give the lab's agent in the guest one line."""
+        if self._orders is None:
+            self._orders = socket.socket(socket.AF_UNIX)
+            self._orders.connect(str(self._folder / "orders"))
+        # The connection stays: QEMU takes a few bytes at a time, and drops the rest with it.
+        self._orders.sendall(line.encode() + b"\n")

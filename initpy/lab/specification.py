@@ -1,0 +1,107 @@
+"""The machine of a scenario: its disks, its image with what the lab adds, its command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+from initpy.config.image import load_image_config
+from initpy.image import cpio, uki
+from initpy.image.tree import Entry, File
+from initpy.lab import damage, esp
+from initpy.lab.disks import copy_disk
+from initpy.lab.errors import LabError
+from initpy.lab.machine import Drive, MachineSpec
+from initpy.lab.network import network_of
+from initpy.lab.prepare import Bench
+from initpy.lab.qemu import NO_CRYPTO_TESTS
+from initpy.lab.sabotage import AGENT_PATH, sabotage
+from initpy.lab.uml import NO_RAID6
+from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
+
+
+def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
+    """The machine of a scenario, with its own copies of the disks in the folder."""
+    files: dict[str, bytes | Entry] = {
+        # Readable by root only: there may be keys among them.
+        path: File(content.encode(), 0o700 if content.startswith("#!") else 0o600)
+        for path, content in scenario.files
+    }
+    plugs = {disk.name: _plugs(scenario, disk) for disk in scenario.disks}
+    # QEMU's monitor plugs disks in; User Mode Linux is told by the agent in it.
+    files |= sabotage(scenario, sum(plugs.values()) if bench.kind is MachineKind.UML else 0)
+    # The last is for `_examine`; nothing else takes notice of it.
+    consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
+    words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
+    if AGENT_PATH in files:
+        words.append(f"rdinit={AGENT_PATH}")
+    words += _spared(scenario, bench.kind)
+    drives = []
+    served = {name for server in scenario.servers for name in server.serves}
+    shared = {disk.path_of for disk in scenario.disks} - {""}
+    for disk in scenario.disks:
+        serial = disk.path_of or disk.name
+        file = folder / f"{serial}.raw"
+        if not disk.path_of:
+            copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
+        for each in scenario.damages:
+            if each.disk == disk.name:
+                damage.apply(each, file)
+        if disk.image:
+            files[disk.image] = File(file.read_bytes(), 0o600)
+            continue
+        present = disk.present and disk.name not in served
+        plugged = plugs[disk.name]
+        drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared, plugged)
+        drives.append(drive)
+    image = initrd = bench.others.get(scenario.variant, bench.image)
+    if files:
+        initrd = folder / "initrd"
+        cpio.append(image, [cpio.segment(files)], initrd)
+    cmdline = " ".join(word for word in words if word)
+    disks = [drive.file for drive in drives]
+    return MachineSpec(
+        kernel=bench.unpacked or bench.kernel.image,
+        initrd=initrd,
+        cmdline=cmdline,
+        kind=bench.kind,
+        firmware=_firmware(bench, initrd, cmdline, disks) if scenario.uefi else None,
+        memory=scenario.memory,
+        drives=tuple(drives),
+        agent=AGENT_PATH in files,
+        second=scenario.second,
+        restarts=scenario.restarts,
+        accelerator=bench.accelerator,
+        network=network_of(scenario),
+    )
+
+
+def _spared(scenario: Scenario, kind: MachineKind) -> list[str]:
+    """Parameters that spare the kernel work which no scenario is about."""
+    if kind is MachineKind.QEMU:
+        return [NO_CRYPTO_TESTS]
+    return [] if any(layer.kind == "raid6" for layer in scenario.layers) else [NO_RAID6]
+
+
+def _plugs(scenario: Scenario, disk: Disk) -> int:
+    """How often a disk is plugged in while the machine runs."""
+    deeds = [(fault.deed, fault.argument) for fault in scenario.faults]
+    return deeds.count((Deed.PLUG, disk.name)) + (disk.arrives is not None)
+
+
+def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tuple[Path, Path]:
+    """Put a unified kernel image onto the first ESP; the firmware that starts it."""
+    kernel = bench.kernel
+    found = esp.find(disks)
+    if found is None:
+        raise LabError("no disk has an EFI system partition, from which the firmware could boot")
+    stub = uki.find_stub("x86_64")
+    # As an administrator gives it to all images.
+    configured = disks[0].with_name("etc-initpy")
+    configured.mkdir()
+    (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")
+    cmdline = load_image_config(configured).cmdline or ""
+    image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
+    esp.furnish(*found, uki.compose(image, initrd.read_bytes()))
+    variables = disks[0].with_name("variables")
+    shutil.copyfile(esp.VARIABLES, variables)
+    return esp.CODE, variables
