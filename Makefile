@@ -4,22 +4,22 @@
     distclean install uninstall
 
 PYTHON := .venv/bin/python
-# Machines at a time in the boot tests.
-JOBS ?= 2
+# Machines at a time in the boot tests: more than processors, as some wait for their timers.
+JOBS ?= 3
 DEMO := qemu/demo.toml
 # Where `make install` puts initpy; DESTDIR is a folder that becomes the root of a system.
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 help:
-	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1 in QEMU; you type the passphrase"
+	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1; you type the passphrase"
 	@echo "make demo AUTO=1 the same, the passphrase is typed for you"
 	@echo "make test        lint, types, unit tests, the quick boots and the other Debian"
 	@echo "make lint        ruff and mypy"
 	@echo "make unit        tests without a virtual machine"
-	@echo "make quick-boots the scenarios that take under half a minute, JOBS=$(JOBS) at a time"
-	@echo "make other-debian  lint, types and unit tests in Debian 13 on a 12, in Debian 12 on a 13"
-	@echo "make boots       the full matrix: every scenario of tests/scenarios in QEMU"
+	@echo "make quick-boots boots of real disks in virtual machines, JOBS=$(JOBS) at a time"
+	@echo "make other-debian  lint, types, unit tests and boots in Debian 13 on a 12, in Debian 12 on a 13"
+	@echo "make boots       the full matrix: all that boots (docs/testing.md)"
 	@echo "make record      boot and record the journals that the conformance test replays"
 	@echo "make bench       boot time against initramfs-tools and dracut"
 	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12 or 13)"
@@ -47,7 +47,7 @@ lint: setup
 	$(PYTHON) -m mypy
 
 unit: setup
-	$(PYTHON) -m pytest -m "not boot"
+	$(PYTHON) -m pytest -m "not boot and not slow" -n 2 --dist worksteal
 
 # Scheduled one by one, so that a long boot does not wait behind another.
 quick-boots: setup
@@ -57,7 +57,7 @@ other-debian: setup
 	@qemu/other-debian.sh
 
 boots: setup
-	$(PYTHON) -m pytest -m boot -n $(JOBS) --dist worksteal tests/boot
+	$(PYTHON) -m pytest -m "boot or slow" -n $(JOBS) --dist worksteal
 
 # After a change of the core that is meant; `initpy replay` shows what has changed.
 record: setup

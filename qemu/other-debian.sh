@@ -15,11 +15,22 @@ limit="${OTHER_DEBIAN_LIMIT:-900}"
 # What runs there, in this order: a name, and words for its Python. tests/simulation and
 # tests/properties depend on no program of the distribution; tests/debian has a Debian of its own.
 steps() {
-    cat <<'LIST'
+    cat <<LIST
 lint -m ruff check --no-cache
 types -m mypy --cache-dir /root/.cache/mypy
 unit -m pytest -p no:cacheprovider -n 2 tests/unit
+boots -m pytest -p no:cacheprovider -n 3 --dist worksteal $(boots)
 LIST
+}
+
+# The scenarios that are booted there, in its User Mode Linux but for two.
+boots() {
+    for name in plain-ext4-label lvm-on-luks-on-raid1 raid1-member-late raid5-member-missing \
+        raid10-pair-missing lvm-thin lvm-raid1-member-missing btrfs-raid1-late luks-keyfile \
+        luks-typed-at-once bcache-disk-late usr-checked-on-lvm loop-file-on-lvm shell-unlock \
+        driver-missing partuuid-nvme; do
+        printf 'tests/boot/test_scenarios.py::test_scenario_holds[%s] ' "$name"
+    done
 }
 
 # The inner half: process 1 of its own name space, whose end kills all that runs there.

@@ -14,6 +14,14 @@ from initpy.simulation.explore import explore_chunk
 FIRST, WORLDS = 900_000, 400
 
 
+@pytest.fixture(autouse=True)
+def _quickly_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is the same program; the optimiser takes most of the minutes.
+    monkeypatch.setenv(compiled.OPTIMISATION, "0")
+    monkeypatch.setenv("MYPYC_DEBUG_LEVEL", "0")
+
+
+@pytest.mark.slow
 def test_each_world_ends_as_it_does_in_the_interpreted_one(tmp_path: Path) -> None:
     words = ["--compiled", "--worlds", str(WORLDS), "--seed", str(FIRST), "--json"]
     command = [sys.executable, "-m", "initpy", "explore", *words]
@@ -24,6 +32,7 @@ def test_each_world_ends_as_it_does_in_the_interpreted_one(tmp_path: Path) -> No
     assert figures == explore_chunk(range(FIRST, FIRST + WORLDS)).plain()
 
 
+@pytest.mark.slow
 def test_it_is_the_compiled_copy_that_runs() -> None:
     path = compiled.compiled_path(lambda _: None)
     asked = "from initpy.lab.compiled import is_compiled; print(is_compiled())"
