@@ -173,5 +173,5 @@ def test_a_user_without_root_is_told_what_does_not_run_in_the_other_debian(
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert "only root can mount another Debian" in lines[0]
-    assert [line.split()[0] for line in lines[1:]] == ["lint", "types", "unit"]
+    assert [line.split()[0] for line in lines[1:]] == ["lint", "types", "unit", "boots"]
     assert not machine.cache.exists()

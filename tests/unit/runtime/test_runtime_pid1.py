@@ -46,7 +46,17 @@ with open(supervisor.UDEVD, "w") as file:
     file.write("#!/bin/sh\\nexec sleep 60\\n")
 os.chmod(supervisor.UDEVD, 0o755)
 coldplug.storage, coldplug.others = lambda: ["disk"], lambda: ["keyboard"]
-coldplug.announce = lambda paths: show("announce", *paths)
+def announce(paths):
+    show("announce", *paths)
+    with open(f"{tmp}/announced", "a") as file:
+        file.write(" ".join(paths) + "\\n")
+coldplug.announce = announce
+def announced(what):
+    # However slow the machine is: half a scene's time.
+    for _ in range(1000):
+        if os.path.exists(f"{tmp}/announced") and what in open(f"{tmp}/announced").read():
+            return
+        time.sleep(0.01)
 def end_processes(*children):
     for child in filter(None, children):
         try:
@@ -394,10 +404,10 @@ pid1.OTHERS_AFTER, pid1.OTHERS_WHEN_IDLE = 30.0, 0.05
 def engine(life, order):
     open(pid1.UDEV_QUEUE, "w").close()
     udev_is_ready()
-    time.sleep(0.1)
+    announced("disk")
     show("working")
     os.unlink(pid1.UDEV_QUEUE)
-    time.sleep(0.3)
+    announced("keyboard")
     order(*HANDOVER)
 play()
 """,
@@ -413,7 +423,7 @@ pid1.OTHERS_AFTER = 0.05
 def engine(life, order):
     open(pid1.UDEV_QUEUE, "w").close()
     udev_is_ready()
-    time.sleep(0.3)
+    announced("keyboard")
     order(*HANDOVER)
 play()
 """,
