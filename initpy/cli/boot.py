@@ -120,9 +120,9 @@ def _boot_all(
     )
 
     def boot(scenario: Scenario) -> Verdict:
-        bench = benches.of(scenario)
-        _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
         try:
+            bench = benches.of(scenario)
+            _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
             verdict = run_scenario(scenario, bench, manner)
         except LabError as error:  # the others are booted all the same
             verdict = Verdict(scenario.name, Outcome.NOTHING, (str(error),), 0.0)

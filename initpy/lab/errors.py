@@ -10,6 +10,10 @@ class LabError(RuntimeError):
     """The world misbehaved: a machine that died; the message says what to do."""
 
 
+class GoneError(LabError):
+    """What a scenario is made of is not in this kernel any more."""
+
+
 class EmulatorCrashed(LabError):
     """QEMU itself has died, of no fault of what ran in it."""
 

@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from initpy.image.kmod import read_index
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
 from initpy.lab.qemu import Qemu
 from initpy.lab.uml import Uml
-from initpy.scenario.model import MachineKind, Outcome, Scenario
+from initpy.scenario.model import MachineKind, Outcome, Recipe, Scenario
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
     MachineKind.QEMU: Qemu,
     MachineKind.UML: Uml,
 }
+# Kinds of layer that only older kernels have -> the driver.
+_DROPPED = {"linear": "linear"}
 _MEMORY = 1024  # MiB; a scenario with another amount is about memory
 
 
@@ -49,6 +52,18 @@ def quickest() -> MachineKind:
 def kernel_of(kind: MachineKind) -> Kernel:
     """The kernel of a kind of machine; LabError if there is none."""
     return uml_kernel() if kind is MachineKind.UML else lab_kernel()
+
+
+def gone_from(kernel: Kernel, recipe: Recipe) -> str:
+    """The layers of a recipe that this kernel has no driver for any more, in words; "" for none.
+
+    Newer kernels have dropped `linear` (6.8), so that no disks with such a layer can be made.
+    """
+    dropped = sorted({each.kind for each in recipe.layers if each.kind in _DROPPED})
+    if not dropped:
+        return ""
+    index = read_index(kernel.modules)
+    return ", ".join(kind for kind in dropped if index.resolve(_DROPPED[kind]) is None)
 
 
 def needs_of_qemu(scenario: Scenario) -> list[str]:

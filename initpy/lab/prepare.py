@@ -9,10 +9,10 @@ from initpy.config.errors import InputError
 from initpy.lab import esp
 from initpy.lab.acceleration import accelerator
 from initpy.lab.disks import prepare_disks
-from initpy.lab.errors import LabError, Progress
+from initpy.lab.errors import GoneError, LabError, Progress
 from initpy.lab.images import GENERIC, image_under_test
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import kernel_of, kind_for
+from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import MachineKind, Scenario, Variant
 
@@ -49,8 +49,15 @@ class Benches:
     by_kind: Mapping[MachineKind, Bench]
 
     def of(self, scenario: Scenario) -> Bench:
-        """The bench of the kind that this scenario gets."""
-        return self.by_kind[kind_for(scenario, self.wanted)]
+        """The bench of the kind that this scenario gets.
+
+        Raises GoneError for layers that the kernels here have not got any more.
+        """
+        bench = self.by_kind[kind_for(scenario, self.wanted)]
+        for kernel in (bench.kernel, kernel_of(quickest())):
+            if gone := gone_from(kernel, scenario.recipe()):
+                raise GoneError(f"{scenario.path}: kernel {kernel.version} has no {gone}")
+        return bench
 
 
 def prepare(
@@ -72,7 +79,10 @@ def prepare(
     for kind in sorted(set(kinds.values())):
         mine = [each for each in scenarios if kinds[each.path] is kind]
         benches[kind] = _bench(kind, mine, image, progress)
-    prepare_disks([scenario.recipe() for scenario in scenarios], progress)
+    kernels = [kernel_of(quickest()), *(bench.kernel for bench in benches.values())]
+    recipes = [scenario.recipe() for scenario in scenarios]
+    possible = [each for each in recipes if not any(gone_from(one, each) for one in kernels)]
+    prepare_disks(possible, progress)
     return Benches(wanted, benches)
 
 

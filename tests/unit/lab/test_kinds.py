@@ -7,7 +7,8 @@ import pytest
 
 from initpy.lab import kinds
 from initpy.lab.errors import LabError
-from initpy.lab.kinds import kind_for, needs_of_qemu
+from initpy.lab.kernels import Kernel
+from initpy.lab.kinds import gone_from, kind_for, needs_of_qemu
 from initpy.scenario.model import Disk, MachineKind, Outcome, Scenario, Variant
 from initpy.scenario.parse import load_scenario
 
@@ -75,3 +76,13 @@ def test_a_host_without_user_mode_linux_has_qemu(
     monkeypatch.setattr(kinds, "LINUX_UML", Path("/nonexistent"))
     assert kind_for(plain) is MachineKind.QEMU
     assert kind_for(plain, MachineKind.UML) is MachineKind.UML  # and starting it says what to do
+
+
+def test_a_layer_that_the_kernel_has_dropped_is_named(plain: Scenario, tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text("kernel/drivers/md/raid1.ko:\n")
+    kernel = Kernel("9.9", tmp_path / "linux", tmp_path)
+    old = load_scenario(SCENARIOS / "linear-old-on-raid0.toml").recipe()
+    assert gone_from(kernel, old) == "linear"
+    assert gone_from(kernel, plain.recipe()) == ""
+    (tmp_path / "modules.dep").write_text("kernel/drivers/md/linear.ko:\n")
+    assert gone_from(kernel, old) == ""
