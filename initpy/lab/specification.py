@@ -34,7 +34,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
-    words += _spared(scenario, bench.kind)
+    words += _spared(scenario, bench)
     drives = []
     served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
@@ -75,10 +75,10 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     )
 
 
-def _spared(scenario: Scenario, kind: MachineKind) -> list[str]:
-    """Parameters that spare the kernel work which no scenario is about."""
-    if kind is MachineKind.QEMU:
-        return [NO_CRYPTO_TESTS]
+def _spared(scenario: Scenario, bench: Bench) -> list[str]:
+    """Parameters that spare the kernel work which no scenario is about; a benchmark has none."""
+    if bench.kind is MachineKind.QEMU:
+        return [NO_CRYPTO_TESTS] if bench.unpacked else []
     return [] if any(layer.kind == "raid6" for layer in scenario.layers) else [NO_RAID6]
 
 

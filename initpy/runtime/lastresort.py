@@ -1,12 +1,14 @@
-"""When the engine cannot be kept alive: say so, and open a shell where that is allowed."""
+"""When the engine cannot be kept alive: say so, and open a shell where that is allowed.
+
+Whatever the engine imports may be what has failed, the reader of the command line included: none
+of it is used here.
+"""
 
 import os
 
-from initpy.config.settings import read_settings
-from initpy.core.settings import Emergency
 from initpy.runtime.pid1 import end
-from initpy.runtime.shell import COMMAND, ENVIRONMENT
-from initpy.runtime.supervisor import count_down, say
+from initpy.runtime.rescue import COMMAND, ENVIRONMENT
+from initpy.runtime.supervisor import asked_end, count_down, say, shell_forbidden
 
 SLOW_RESTART = 10.0  # seconds between tries when there can be no shell
 
@@ -27,13 +29,15 @@ def give_up() -> int:
         say(line)
     try:
         with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
-            settings, _ = read_settings(file.read())
+            command_line = file.read()
     except OSError:
         return 0
-    if settings.emergency is not Emergency.WAIT:
-        count_down(settings.emergency.value, round(settings.emergency_delay))
-        end(settings.emergency.value)
-    if not settings.shell:
+    asked = asked_end(command_line)
+    if asked is not None:
+        how, delay = asked
+        count_down(how, delay)
+        end(how)
+    if asked is not None or shell_forbidden(command_line):
         return 0
     say("a shell; leave it with `exit` to have the engine started again")
     program = f"/usr/bin/{COMMAND[0]}"

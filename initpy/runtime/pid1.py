@@ -26,12 +26,17 @@ UDEVD_RESTART = 0.5
 # The engine says that it is alive every few seconds; one that is silent for so long hangs.
 ENGINE_SILENCE = 60.0
 FORK_RETRY = 1.0  # seconds until there may be memory for a process again
+LONGEST_RETRY = 30.0  # of those that grow with each failure
 # The other devices are announced so long after the first even if udevd is still busy with
 # those; otherwise when it has been idle for a moment, in which the engine may find root.
 OTHERS_AFTER = 2.0
 OTHERS_WHEN_IDLE = 0.3
 OTHERS_WHEN_MOUNTING = 5.0  # root has been found: in all likelihood they are never needed
 SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR)
+
+
+class NoInitError(RuntimeError):
+    """Root has been switched to, and nothing on it can be run."""
 
 
 class Supervisor:
@@ -43,7 +48,9 @@ class Supervisor:
         self._arguments = arguments  # of /init: the kernel passes on what is for the real init
         self._started = started
         self._ready = ready  # udevd says READY=1 here
-        self._udevd = udevd
+        self._udevd = udevd  # 0: it could not be started, and is tried again
+        self._udevd_due = None if udevd else time.monotonic()
+        self._udevd_wait = FORK_RETRY
         self._engine = engine
         self._orders = orders  # the engine's words, one NUL-separated line each; -1: none lives
         self._shell = 0  # opened because the engine could not be kept alive
@@ -73,7 +80,22 @@ class Supervisor:
             say(f"cannot take over Ctrl-Alt-Del: {error.strerror}")
         self._reap()  # what ended before the signals were set up
         while True:
-            self._serve()
+            try:
+                self._serve()
+            except NoInitError:
+                raise  # the initramfs is gone: there is nothing to go on with
+            except Exception as error:  # noqa: BLE001 what fails now may not fail again
+                self._go_on_after(error)
+
+    def _go_on_after(self, error: Exception) -> None:
+        """Show what has failed, and give the machine time to have what it lacked."""
+        say(f"process 1: {error!r}; it goes on")
+        frames = error.__traceback__
+        while frames is not None:
+            code = frames.tb_frame.f_code
+            say(f"  {code.co_filename}:{frames.tb_lineno} {code.co_name}")
+            frames = frames.tb_next
+        time.sleep(FORK_RETRY)
 
     def _serve(self) -> None:
         """Wait for something to happen and deal with it."""
@@ -82,6 +104,7 @@ class Supervisor:
             if descriptor >= 0:
                 poll.register(descriptor, select.POLLIN)
         dues = [] if self._others_due is None else [self._others_due]
+        dues += [] if self._udevd_due is None else [self._udevd_due]
         dues += [self._heard + ENGINE_SILENCE] if self._orders >= 0 else []
         limit = max(0.0, min(dues) - time.monotonic()) * 1000 if dues else None
         ready = [descriptor for descriptor, _ in poll.poll(limit)]
@@ -97,13 +120,18 @@ class Supervisor:
                 self._udevd_is_idle()
         if self._others_due is not None and time.monotonic() >= self._others_due:
             self._announce_others()
+        if self._udevd_due is not None and time.monotonic() >= self._udevd_due:
+            self._start_udevd()
         if self._orders >= 0 and time.monotonic() >= self._heard + ENGINE_SILENCE:
             self._end_silent_engine()
 
     def _announce_storage(self) -> None:
         """udevd listens (again): everything that may lead to a disk is announced."""
         if self._watch < 0:
-            self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
+            try:
+                self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
+            except OSError as error:  # then the others come after OTHERS_AFTER
+                say(f"cannot watch the queue of udevd: {error.strerror}")
         first = coldplug.storage()
         self._others = coldplug.others()
         self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
@@ -127,7 +155,8 @@ class Supervisor:
         self._others, self._others_due = [], None
         if self._udevd:
             usual_priority(self._udevd)
-        os.close(self._watch)
+        if self._watch >= 0:
+            os.close(self._watch)
         self._watch = -1
 
     # The children
@@ -157,13 +186,22 @@ class Supervisor:
                 say(f"udevd has ended ({describe_end(status)}); it is started again")
                 time.sleep(UDEVD_RESTART)  # a udevd that ends at once must not eat the machine
                 self._udevd_died = True
-                self._udevd = start_udevd()
+                self._start_udevd()
             elif pid == self._engine:
                 self._engine_ended(status)
             elif pid == self._shell:
                 self._shell = 0
                 say("the shell has ended: the engine is started again")
                 self._restart_engine()
+
+    def _start_udevd(self) -> None:
+        """Start udevd, or try again later: there may be memory for it then."""
+        self._udevd = start_udevd()
+        if self._udevd:
+            self._udevd_due, self._udevd_wait = None, FORK_RETRY
+            return
+        self._udevd_due = time.monotonic() + self._udevd_wait
+        self._udevd_wait = min(2 * self._udevd_wait, LONGEST_RETRY)
 
     def _end_silent_engine(self) -> None:
         """What it does for so long it may do for ever; its end is noticed as any other."""
@@ -245,7 +283,7 @@ class Supervisor:
             handover.switch_root(root)
         except OSError as error:
             say(f"cannot switch to {root}: {error}")
-            self._udevd = start_udevd()
+            self._start_udevd()
             self._restart_engine()
             return
         for path in (init, *handover.INITS):
@@ -253,7 +291,7 @@ class Supervisor:
                 handover.execute(path, self._arguments)
             except OSError as error:
                 say(f"cannot run {path}: {error.strerror}")
-        raise RuntimeError("no init could be run on the root file system")
+        raise NoInitError("no init could be run on the root file system")
 
 
 def _silence_console() -> None:

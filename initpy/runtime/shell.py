@@ -7,19 +7,8 @@ import signal
 from collections.abc import Callable
 
 from initpy.runtime.console import Console, Consoles
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.rescue import COMMAND, ENVIRONMENT
 
-# setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
-COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")
-# The image's builder writes it: busybox would prefer its applets to programs of their name.
-ALIASES = "/usr/lib/initpy/shell-aliases"
-ENVIRONMENT = {
-    "PATH": PATH,
-    "PS1": "(initramfs) # ",
-    "HOME": "/root",
-    "TERM": "linux",
-    "ENV": ALIASES,
-}
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
 COMMANDS = "initpy status | unlock | retry | wait | journal (--help explains each)"
 END_SECONDS = 2.0  # for a shell that was killed

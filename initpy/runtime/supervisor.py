@@ -132,6 +132,13 @@ def asked_end(command_line: str) -> tuple[str, int] | None:
     return how or "reboot", max(delay, 0) if delay else END_DELAY
 
 
+def shell_forbidden(command_line: str) -> bool:
+    """Whether `rd.shell=` forbids a shell; its last word counts."""
+    words = command_line.partition(" -- ")[0].split()
+    said = [value for key, _, value in (word.partition("=") for word in words) if key == "rd.shell"]
+    return bool(said) and said[-1].lower() in ("0", "no", "false", "off", "n")
+
+
 def count_down(how: str, seconds: int) -> None:
     """Time to read the screen, with a line now and then that says how much is left."""
     for left in range(seconds, 0, -1):

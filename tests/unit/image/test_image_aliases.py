@@ -9,7 +9,7 @@ from initpy.image import aliases
 from initpy.image.assembly import Assembly
 from initpy.image.programs import Named
 from initpy.image.tree import File, Link
-from initpy.runtime import shell
+from initpy.runtime import rescue
 
 BUSYBOX = Path("/usr/bin/busybox")
 
@@ -45,7 +45,7 @@ def test_every_program_that_is_an_applet_too_has_an_alias() -> None:
 def test_the_shell_runs_the_program_and_not_the_applet(tmp_path: Path, line: str) -> None:
     file = tmp_path / "aliases"
     file.write_text(aliases_of("busybox", "kmod"))
-    environment = {**shell.ENVIRONMENT, "PS1": ""}
+    environment = {**rescue.ENVIRONMENT, "PS1": ""}
     assert "kmod version" not in typed(f"{line}\n", {**environment, "ENV": "/none"})
     assert "kmod version" in typed(f"{line}\n", {**environment, "ENV": str(file)})
 
@@ -67,7 +67,7 @@ def test_without_busybox_there_are_no_aliases() -> None:
 
 
 def test_the_shell_reads_the_file_that_the_builder_writes() -> None:
-    assert shell.ENVIRONMENT["ENV"] == aliases.PATH
+    assert rescue.ENVIRONMENT["ENV"] == aliases.PATH
     assembly = Assembly()
     assembly.add_programs([Named("busybox", "the test")])
     assembly.close()

@@ -1,11 +1,13 @@
 """When the engine cannot be kept alive: what people asked for happens, and nothing else."""
 
+import io
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 
-from initpy.config.settings import read_settings
 from initpy.runtime import lastresort
 
 
@@ -37,7 +39,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """Give up on a machine that was started with this command line."""
-    monkeypatch.setattr(lastresort, "read_settings", lambda _: read_settings(command_line))
+    monkeypatch.setattr(lastresort, "open", lambda *_, **__: io.StringIO(command_line), False)
     return lastresort.give_up()
 
 
@@ -50,6 +52,7 @@ def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
         ("rd.emergency=poweroff", [*["sleep 1"] * 10, "poweroff"]),
         ("rd.emergency=halt panic=2", [*["sleep 1"] * 2, "halt"]),
         ("rd.shell=0", []),
+        ("rd.shell=1 rd.shell=Off", []),
     ],
 )
 def test_there_is_no_shell_where_people_ruled_it_out(
@@ -63,7 +66,7 @@ def test_there_is_no_shell_where_people_ruled_it_out(
 def test_otherwise_a_shell_with_sane_terminal_settings(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert give_up("", monkeypatch) == 4711
+    assert give_up("rd.shell=0 rd.shell quiet -- panic=5", monkeypatch) == 4711
     assert world.done == ["/usr/bin/busybox stty sane", "busybox setsid -c busybox sh -i"]
     screen = capfd.readouterr().err
     assert "This is a bug of initpy." in screen
@@ -79,3 +82,14 @@ def test_without_a_busybox_the_engine_is_tried_again(
     monkeypatch.setattr(os, "posix_spawn", missing)
     assert give_up("", monkeypatch) == 0
     assert "cannot run /usr/bin/busybox: No such file or directory" in capfd.readouterr().err
+
+
+def test_it_needs_nothing_that_the_engine_does() -> None:
+    """What the engine imports may be what has failed."""
+    script = (
+        "import sys, initpy.runtime.lastresort; "
+        "print(*(n for n in sys.modules if n.startswith('initpy') or n == 'asyncio'))"
+    )
+    names = subprocess.check_output([sys.executable, "-c", script], text=True).split()
+    assert "asyncio" not in names
+    assert not [each for each in names if each.startswith(("initpy.core", "initpy.config"))]

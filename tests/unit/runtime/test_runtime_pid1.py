@@ -300,9 +300,8 @@ def test_an_engine_that_fails_again_and_again_is_given_up_for_a_shell(tmp_path: 
     shown, said = scene(
         tmp_path,
         """
-from initpy.core.settings import Settings
 from initpy.runtime import lastresort
-lastresort.read_settings = lambda text: (Settings(), ())
+lastresort.asked_end = lambda text: None  # of the machine that runs this test
 lastresort.COMMAND = ("sh", "-c", "sleep 0.5")
 give_up = lastresort.give_up
 def noted():
@@ -394,6 +393,75 @@ play()
     )
     assert shown[-1].startswith("execute")
     assert "nowhere: No such file or directory; no device will be found" in said
+
+
+def test_a_udevd_that_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    """R5, R26: no memory at first, and none when it is to be started again."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.FORK_RETRY = 0.05
+spawn, tries = os.posix_spawn, []
+def sometimes(*words):
+    tries.append(time.monotonic())
+    if len(tries) not in (3, 6):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    show("udevd")
+    pid = spawn(*words)
+    if len(tries) == 3:
+        os.kill(pid, 9)
+    return pid
+os.posix_spawn = sometimes
+def engine(life, order):
+    time.sleep(0.9)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown.count("udevd") == 2
+    assert said.count("cannot start udevd") == 4
+    assert shown[-1].startswith("execute /opt/init")
+
+
+def test_what_cannot_be_watched_is_announced_after_a_while(tmp_path: Path) -> None:
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.OTHERS_AFTER = 0.05
+def fails(folder):
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+syscalls.watch_deletions = fails
+def engine(life, order):
+    udev_is_ready()
+    announced("keyboard")
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:3] == ["announce disk", "announce keyboard"]
+    assert "cannot watch the queue of udevd: Too many open files" in said
+    assert shown[-1] == "execute /opt/init ['single'] lives 1"
+
+
+def test_a_loop_that_raises_goes_on(tmp_path: Path) -> None:
+    """R26: whatever it is, the engine's word is still obeyed."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.FORK_RETRY = 0.05
+def fails():
+    raise ValueError("unforeseen")
+coldplug.storage = fails
+def engine(life, order):
+    udev_is_ready()
+    time.sleep(0.2)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert "process 1: ValueError('unforeseen'); it goes on" in said
+    assert "_announce_storage" in said
+    assert shown[-1] == "execute /opt/init ['single'] lives 1"
 
 
 def test_other_devices_are_announced_once_udevd_has_dealt_with_the_disks(tmp_path: Path) -> None:

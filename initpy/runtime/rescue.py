@@ -1,0 +1,15 @@
+"""What the rescue shell is started with. It imports nothing that may be what has failed."""
+
+from initpy.runtime.supervisor import PATH
+
+# setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
+COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")
+# The image's builder writes it: busybox would prefer its applets to programs of their name.
+ALIASES = "/usr/lib/initpy/shell-aliases"
+ENVIRONMENT = {
+    "PATH": PATH,
+    "PS1": "(initramfs) # ",
+    "HOME": "/root",
+    "TERM": "linux",
+    "ENV": ALIASES,
+}
