@@ -23,7 +23,8 @@ class Journal:
         self._told = 0
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, 0o644)
+            # For root alone: it holds crypttab and the command line.
+            self._descriptor = os.open(path, flags, 0o600)
         except OSError:
             self._descriptor = -1
 

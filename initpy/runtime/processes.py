@@ -20,6 +20,7 @@ LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has e
 PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)
 KTHREADD = 2  # the process number of the parent of all kernel threads
 OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
+LONGEST_LINE = 512  # bytes of a line that tells how far a program is
 TELL_SECONDS = 0.5  # between two words on how far a program is
 # How much of a check is done when each of its five passes ends: the first reads all inodes, the
 # second all folders; roughly.
@@ -130,6 +131,9 @@ class _Watched(_Program):
             super().pipe_data_received(fd, data)
             return
         *lines, self._line = (self._line + data).split(b"\n")
+        if len(self._line) > LONGEST_LINE:  # it tells no progress
+            lines.append(self._line)
+            self._line = b""
         for line in lines:
             share = share_done(line)
             if share is None:
@@ -145,7 +149,7 @@ class _Watched(_Program):
 
 def share_done(line: bytes) -> float | None:
     """`1 5 64 /dev/vda`: pass 1 has done 5 of 64 parts. None for any other line."""
-    words = line.split(maxsplit=3)
+    words = line.split(maxsplit=3) if len(line) <= LONGEST_LINE else []
     if len(words) < 3 or not all(each.isdigit() for each in words[:3]):
         return None
     number, done, all_of_it = map(int, words[:3])

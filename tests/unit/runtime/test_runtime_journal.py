@@ -38,6 +38,16 @@ def test_an_event_is_one_line_with_time_kind_and_fields(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_it_is_for_root_alone(tmp_path: Path) -> None:
+    """R14: it holds crypttab and the command line, in which there may be a PIN."""
+    before = os.umask(0)
+    try:
+        Journal(str(tmp_path / "journal.jsonl"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "journal.jsonl").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_nested_becomes_plain() -> None:
     device = {
         "name": "sda", "properties": {"DEVNAME": "/dev/sda"}, "links": ["/dev/a", "/dev/b"],

@@ -14,7 +14,7 @@ from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
 from initpy.runtime import processes as processes_module
-from initpy.runtime.processes import Processes, share_done
+from initpy.runtime.processes import OUTPUT_LIMIT, Processes, _Watched, share_done
 
 Start = Callable[[Processes], None]
 
@@ -238,6 +238,17 @@ def test_r19_how_far_a_check_is_is_told_and_is_no_part_of_its_output() -> None:
     assert ends == [JobEnded("job@sda", 1, 0, "is clean\nthe end")]
 
 
+def test_a_check_that_ends_no_line_does_not_fill_memory() -> None:
+    async def run() -> int:
+        program = _Watched(("job", 1), lambda _: None)
+        for _ in range(400):
+            program.pipe_data_received(1, b"x" * 8192)
+        program.pipe_connection_lost(1, None)
+        return len(program.output) + len(program._line)
+
+    assert asyncio.run(run()) <= OUTPUT_LIMIT + 2 * 8192
+
+
 @pytest.mark.parametrize(
     ("line", "share"),
     [
@@ -249,6 +260,7 @@ def test_r19_how_far_a_check_is_is_told_and_is_no_part_of_its_output() -> None:
         (b"6 1 2 /dev/sda", None),
         (b"0 1 2 /dev/sda", None),
         (b"12 errors left", None),
+        (b"1 5 " + b"9" * 9000, None),
         (b"", None),
     ],
 )
