@@ -14,8 +14,13 @@ def must_wait(state: State) -> bool:
 
 
 def named_pending(state: State) -> bool:
-    """True while there is a locked volume that people named and that the boot must wait for."""
-    for instance in state.pending[Strategy.UNLOCK].values():
+    """True while there is a locked volume that people named and that the boot must wait for.
+
+    One attempt that failed is not the last while there is a try left.
+    """
+    for instance in state.instances.values():
+        if instance.definition.strategy is not Strategy.UNLOCK or not instance.expected:
+            continue
         device = state.device(instance)
         named = state.settings.volume(device) if device else None
         if named is not None and not named.optional and not instance.idle:

@@ -39,7 +39,9 @@ class Groups:
     active: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)  # group -> why it is not activated
     speakers: dict[str, str] = field(default_factory=dict)  # incomplete group -> job with its timer
-    silent: set[str] = field(default_factory=set)  # scans that said nothing: asked again, why
+    # Scans that said nothing -> the run in which LVM is asked why. Another run is another life of
+    # the device, which came back while LVM was still to answer.
+    silent: dict[str, int] = field(default_factory=dict)
 
     def wake(self, state: State) -> None:
         """Those that wait for others of their group look again."""
@@ -75,21 +77,20 @@ class Groups:
     def _scan(self, state: State, instance: Instance) -> None:
         """Show the volume to LVM."""
         command = _command(state, instance)
-        if instance.key in self.silent:
+        if self.silent.get(instance.key) == instance.run + 1:
             command = tuple(word for word in command if word != FACTS_ONLY)
         start(state, instance, command)
 
     def _scanned(self, state: State, instance: Instance, event: JobEnded) -> None:
         """LVM has said which group it is of, or has nothing to say: then it is asked why."""
-        if instance.key in self.silent:
-            self.silent.discard(instance.key)
+        if self.silent.pop(instance.key, None) == instance.run:
             self._explained(state, instance, event)
             return
         keys = instance.definition.publishes
         found = any(line.startswith(keys) for line in event.output.splitlines())
         last = instance.failures + 1 >= instance.definition.tries
         if (event.status == 0 and not found) or (event.status and last):
-            self.silent.add(instance.key)
+            self.silent[instance.key] = instance.run + 1
             state.timers.cancel(Timer.LIMIT, instance.key)
             state.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
             return
