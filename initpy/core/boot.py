@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
-from initpy.core.actions import Action, Arm, HandOver
+from initpy.core.actions import Action, Arm, HandOver, Stop
 from initpy.core.definitions import Index, JobDefinition, Layer, Strategy, index_of
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.events import (
@@ -38,6 +38,7 @@ from initpy.core.instance import Instance, JobState, Stimulus, name_of
 from initpy.core.running import (
     crowded,
     ended,
+    left_behind,
     run_now,
     settle,
     stop_overdue,
@@ -274,6 +275,8 @@ class Boot:
             self._unlocker.forget(state, instance)
             degraded.forget(state, instance)
             instance.failures, instance.published, instance.succeeded = 0, False, False
+            if instance.state is JobState.RUNNING:  # nobody waits for it any more
+                state.act(Stop(instance.key, instance.run))
             if instance.state is not JobState.WITHDRAWN:
                 state.move(instance, Stimulus.GONE, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():
@@ -304,7 +307,8 @@ class Boot:
         if instance.key in self._state.requests:
             failing.reply_to_unlock(self._state, self._unlocker, instance, event)
         if instance.state is not JobState.RUNNING:
-            return  # withdrawn meanwhile
+            return  # withdrawn or abandoned meanwhile
+        self._state.timers.cancel(Timer.KILLED, instance.key)
         strategy = instance.definition.strategy
         self._ends.get(strategy, ended)(self._state, instance, event)
         if strategy is Strategy.DEGRADED_START and instance.subject is not None:
@@ -323,6 +327,14 @@ class Boot:
             self._look_at(instance.subject, self._state.devices.get(instance.subject))
             for above in self._state.devices.holders(instance.subject):
                 self._state.touch_all(self._state.by_subject.get(above.name, ()))
+
+    def _abandon(self, instance: Instance) -> None:
+        """Go on without a command that not even SIGKILL has ended: it holds nothing any more.
+
+        Should it end after all, its instance does not run any more, or has another run.
+        """
+        if instance.state is JobState.RUNNING:
+            self._job_ended(left_behind(instance))
 
     def _answered(self, job: str, event: Answered) -> None:
         instance = self._state.instances.get(job)
@@ -402,6 +414,8 @@ class Boot:
         elif key in state.instances:
             if timer is Timer.LIMIT:
                 stop_overdue(state, state.instances[key])
+            elif timer is Timer.KILLED:
+                self._abandon(state.instances[key])
             elif timer in (Timer.ABSENT, Timer.ANSWER):
                 self._unlocker.timer(state, timer, state.instances[key])
             state.touch(state.instances[key])

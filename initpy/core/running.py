@@ -191,10 +191,17 @@ def begin(state: State, instance: Instance) -> None:
     """Move to running, with the command's deadline armed."""
     instance.run += 1
     instance.succeeded = False
+    state.timers.cancel(Timer.KILLED, instance.key)
     state.move(instance, Stimulus.STARTED, state.describe(instance))
     if instance.definition.timeout:
         due = state.now + instance.definition.timeout
         state.timers.start(Timer.LIMIT, instance.key, due)
+
+
+# A command that is stopped gets SIGTERM and some seconds later SIGKILL. When it has not ended so
+# long after, it waits in the kernel, for a disk that does not answer, and may do so for ever.
+KILL_SECONDS = 10.0
+SIGKILL = 9  # signal(7)
 
 
 def stop_overdue(state: State, instance: Instance) -> None:
@@ -202,6 +209,13 @@ def stop_overdue(state: State, instance: Instance) -> None:
     if instance.state is JobState.RUNNING:
         state.report(f"{state.describe(instance)}: took too long, stopped")
         state.act(Stop(instance.key, instance.run))
+        state.timers.start(Timer.KILLED, instance.key, state.now + KILL_SECONDS)
+
+
+def left_behind(instance: Instance) -> JobEnded:
+    """How a command counts that is abandoned because not even SIGKILL has ended it."""
+    why = "does not end although it was killed, and is left behind"
+    return JobEnded(instance.key, instance.run, -SIGKILL, error=why)
 
 
 def ended(state: State, instance: Instance, event: JobEnded) -> None:

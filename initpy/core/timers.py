@@ -9,6 +9,7 @@ class Timer(enum.Enum):
     """What a timer is for."""
 
     LIMIT = "time limit"  # of a running command
+    KILLED = "killed"  # a command that was stopped, to end
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work

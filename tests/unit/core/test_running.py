@@ -1,9 +1,10 @@
 """Many devices at once: so many tools and no more, and nobody is forgotten."""
 
-from desk import Desk, filesystem, member
+from desk import Desk, array, filesystem, luks, member
 
-from initpy.core.actions import Mount, Run
-from initpy.core.running import TOOLS_AT_ONCE
+from initpy.core.actions import HandOver, Mount, Run, ShowFailure, Stop
+from initpy.core.events import JobEnded
+from initpy.core.running import KILL_SECONDS, TOOLS_AT_ONCE
 
 NAMES = [f"sd{number}" for number in range(100)]
 
@@ -38,3 +39,67 @@ def test_a_disk_that_goes_while_it_queues_is_passed_over() -> None:
 
     assert not desk.runs(f"md-member@{NAMES[TOOLS_AT_ONCE]}")
     assert members_started(desk) == TOOLS_AT_ONCE + 1
+
+
+def test_r5_a_command_that_survives_sigkill_does_not_keep_the_failure_screen_away() -> None:
+    desk = Desk()
+    desk.see(member("sda"))
+
+    desk.wait(600)
+
+    assert desk.actions(Stop)
+    assert desk.actions(ShowFailure)
+    assert "left behind" in desk.reports()
+
+
+def test_r5_its_late_end_is_not_taken_for_that_of_the_next_try() -> None:
+    desk = Desk()
+    desk.see(member("sda"))
+    first = next(each for _, each in desk.log if isinstance(each, Run))
+    for _ in range(300):
+        if len(desk.runs(first.job)) < 2:
+            desk.wait(desk.now + 1)
+
+    desk.give(JobEnded(first.job, first.run, 0, "MD_UUID=a:a:a:a"))
+
+    second = desk.runs(first.job)[1]
+    desk.give(JobEnded(second.job, second.run, 1, error="the second one"))
+    assert "the second one" in desk.reports()
+
+
+def test_r5_a_command_that_ends_when_it_is_killed_is_not_left_behind() -> None:
+    desk = Desk()
+    desk.see(member("sda"))
+    for _ in range(300):
+        if not desk.actions(Stop):
+            desk.wait(desk.now + 1)
+    desk.end("md-member@sda", -9)
+
+    desk.wait(desk.now + KILL_SECONDS - 1)
+
+    assert "left behind" not in desk.reports()
+
+
+def test_r5_what_hangs_below_the_mounted_root_does_not_keep_the_real_system_away() -> None:
+    """Its array runs, and the tool that made it waits for a disk that does not answer."""
+    desk = Desk()
+    desk.see(member("sda"), member("sdb"), array("md0", ("sda", "sdb"), "clean"))
+    desk.see(filesystem("md0", on=("sda", "sdb"), md__array_state="clean", md__raid_disks="2"))
+    desk.mount("/dev/md0")
+
+    desk.wait(600)
+
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_a_command_is_stopped_when_its_device_goes() -> None:
+    """Fifty flaps of a cable would leave fifty processes, and the limit would not count them."""
+    desk = Desk()
+    for _ in range(50):
+        desk.see(luks("sdb"), member("sda"))
+        desk.lose("sda")
+
+    runs = [each for _, each in desk.log if isinstance(each, Run) and each.job == "md-member@sda"]
+    stops = [each for _, each in desk.log if isinstance(each, Stop) and each.job == "md-member@sda"]
+    assert [each.run for each in stops] == [each.run for each in runs]
+    assert len(runs) == 50
