@@ -51,7 +51,7 @@ unit: setup
 
 # Scheduled one by one, so that a long boot does not wait behind another.
 quick-boots: setup
-	$(PYTHON) -m pytest -m "boot and not slow" -n $(JOBS) --dist worksteal tests/boot
+	INITPY_LAB_PROCESSORS=1 $(PYTHON) -m pytest -m "boot and not slow" -n $(JOBS) --dist worksteal tests/boot
 
 other-debian: setup
 	@qemu/other-debian.sh

@@ -79,11 +79,14 @@ stop_dirty() {
     dd if="$array" of="$array" bs=4096 count=1 conv=notrunc,fsync 2>/dev/null
     [ "$(cat "/sys/block/${array##*/}/md/array_state")" = active ]
     for member; do
+        # Not what was read before the array wrote past the cache.
+        blockdev --flushbufs "$member"
         dd if="$member" of="/run/superblock-${member##*/}" bs=64k count=1 2>/dev/null
     done
     mdadm --quiet --stop "$array"
     for member; do
         dd if="/run/superblock-${member##*/}" of="$member" bs=64k conv=notrunc,fsync 2>/dev/null
+        mdadm --examine "$member" | grep -q 'State : active'
     done
 }
 

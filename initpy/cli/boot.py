@@ -28,6 +28,7 @@ boot that fails its expectations are kept, and their folder is printed.
 environment:
   INITPY_LAB_ACCEL=tcg|kvm   do not probe whether KVM works
   INITPY_LAB_PATIENCE=N      factor on the time each scenario may take (emulation: 2)
+  INITPY_LAB_PROCESSORS=N    processors of a machine in QEMU (2); User Mode Linux has one
   INITPY_LAB_KERNEL=VERSION  one of the unpacked kernels instead of the newest
 
 exit status: 0 if every expectation of every scenario held, 1 if not, 2 for wrong

@@ -1,9 +1,10 @@
 """Make what boots need and the cache lacks: kernels, images, disks."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from initpy.config.errors import InputError
 from initpy.lab import esp
@@ -15,6 +16,8 @@ from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import MachineKind, Scenario, Variant
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,23 @@ class Bench:
     @property
     def patience(self) -> float:
         """The factor on a scenario's `within`: no machine is quick on a loaded host."""
-        given = os.environ.get("INITPY_LAB_PATIENCE")
-        if not given:
-            return 2.0
-        try:
-            return float(given)
-        except ValueError:
-            raise InputError("INITPY_LAB_PATIENCE", given, "a number such as 3") from None
+        return _given("INITPY_LAB_PATIENCE", 2.0, float)
+
+    @property
+    def processors(self) -> int:
+        """How many processors a machine in QEMU has."""
+        return _given("INITPY_LAB_PROCESSORS", 2, int)
+
+
+def _given(name: str, default: _Number, read: Callable[[str], _Number]) -> _Number:
+    """A number from the environment."""
+    text = os.environ.get(name)
+    if not text:
+        return default
+    try:
+        return read(text)
+    except ValueError:
+        raise InputError(name, text, "a number such as 3") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         kind=bench.kind,
         firmware=_firmware(bench, initrd, cmdline, disks) if scenario.uefi else None,
         memory=scenario.memory,
+        processors=bench.processors,
         drives=tuple(drives),
         agent=AGENT_PATH in files,
         second=scenario.second,

@@ -7,6 +7,7 @@ _BUS = "QEMU: one more way to the same disk; {} has this bus"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
+    "btrfs-ahci": "QEMU: SATA; four other buses are in the test command",
     "btrfs-nvme": _BUS.format("partuuid-nvme"),
     "host-btrfs-nvme": _BUS.format("partuuid-nvme"),
     "usr-on-lvm-late": _BUS.format("partuuid-nvme"),
@@ -19,11 +20,15 @@ ONLY_IN_THE_FULL_MATRIX = {
     "root-major-minor": _ROOT,
     "root-number": _ROOT,
     "root-by-path": _ROOT,
-    "gpt-auto-two-disks": "QEMU: gpt-auto and uki-gpt-auto look for such partitions",
+    "gpt-auto": "QEMU: uki-gpt-auto looks for such a partition",
+    "gpt-auto-two-disks": "QEMU: uki-gpt-auto looks for such a partition",
     "uki": "QEMU: uki-gpt-auto starts such an image",
     "imsm-disk-missing": "QEMU: imsm-raid1 has firmware RAID, many others lack a disk",
     "ddf-raid1": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "raid1-nbd-cable-late": "QEMU: nbd-root-server-late has the network",
     "raid1-nbd-server-lost": "QEMU: nbd-root-server-late has the network",
-    "root-never-halt": "QEMU: root-never-poweroff ends the machine in the same place",
+    "root-never-halt": "QEMU: root-never-panic ends the machine in the same place",
+    "root-never-poweroff": "QEMU: root-never-panic ends the machine in the same place",
+    "mount-modprobe-hangs": "QEMU: tools that hang are in other scenarios, with User Mode Linux",
+    "udev-workers-killed": "QEMU: udevd-killed ends them as well",
 }

@@ -12,8 +12,8 @@ from initpy.scenario.parse import load_scenario
 from initpy.simulation.agree import Course, course, disagreements
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-# A file system, layers on each other, a late disk, an agent in the machine.
-BOTH = ("plain-ext4-label", "lvm-on-luks-on-raid1", "raid1-member-late", "engine-killed-at-prompt")
+# A file system, layers on each other, a late disk.
+BOTH = ("plain-ext4-label", "lvm-on-luks-on-raid1", "raid1-member-late")
 
 
 @pytest.mark.boot
