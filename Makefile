@@ -5,7 +5,7 @@
 
 PYTHON := .venv/bin/python
 # Machines at a time in the boot tests: more than processors, as some wait for their timers.
-JOBS ?= 3
+JOBS ?= 4
 DEMO := qemu/demo.toml
 # Where `make install` puts initpy; DESTDIR is a folder that becomes the root of a system.
 PREFIX ?= /usr/local

@@ -22,14 +22,19 @@ def plain(said: bytes | bytearray) -> str:
 class Console:
     """The console of a machine, which is the standard input and output of its process."""
 
-    def __init__(self, argv: Sequence[str], last: bytes = b"") -> None:
-        """`last`: what the process may say and go on, although the machine has ended."""
+    def __init__(self, argv: Sequence[str], last: bytes = b"", keys: int | None = None) -> None:
+        """Start the process.
+
+        `last`: what it may say and go on, although the machine has ended. `keys`: where it reads
+        what is typed, if not from its standard input.
+        """
         self.raw = bytearray()  # everything the console said
         self._last = last
         self._ended = False
         # A pseudo-terminal, so that the process is hung up on when we die, however we die.
         self._process = pexpect.spawn(argv[0], list(argv[1:]), echo=False, timeout=None)
         self._process.delaybeforesend = None
+        self._keys = self.descriptor if keys is None else keys
 
     def close(self) -> None:
         """Kill the process."""
@@ -64,11 +69,11 @@ class Console:
 
     def type(self, text: str) -> None:
         """Type at the console."""
-        self._process.send(text)
+        self.send(text.encode())
 
     def send(self, data: bytes) -> None:
         """Pass a user's keys to the console."""
-        os.write(self.descriptor, data)
+        os.write(self._keys, data)
 
     @property
     def end(self) -> str:
@@ -87,6 +92,8 @@ class Console:
         """
         for _ in range(20 if self._ended else 1):
             if not self._process.isalive():
-                return self._process.signalstatus in CRASHES
+                # Or a shell has told of it (sh(1), exit status).
+                how = self._process.signalstatus or (self._process.exitstatus or 0) - 128
+                return how in CRASHES
             time.sleep(0.1)
         return False

@@ -29,8 +29,10 @@ _ENDINGS = {
 # Which of the algorithms is the fastest takes two thirds of a second of the processor, and what it
 # is for is then not there.
 NO_RAID6 = "initcall_blacklist=raid6_select_algo"
-# The file for the lab's port, and the pipe for orders, which never ends as both its ends are open.
-_PORTS = 'exec 3>"$1" 4<>"$2"; shift 2; exec "$@"'
+# The file for the lab's port, and the pipes for orders and keys, which never end as both their ends
+# are open. The shell stays: process 1 of a name space cannot end itself by a signal, as this kernel
+# does when it fails.
+_PORTS = 'exec 3>"$1" 4<>"$2" 5<>"$3"; shift 3; "$@"'
 
 
 def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
@@ -43,9 +45,11 @@ def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
         # Its memory is a file there or, better, in /dev/shm.
         "env", "--unset=TMP", "--unset=TMPDIR", "--unset=TEMP",
         "sh", "-c", _PORTS, "sh", str(folder / "channel"), str(folder / "orders"),
+        str(folder / "keys"),
         str(spec.kernel), f"mem={spec.memory}M", f"initrd={spec.initrd}",
         f"uml_dir={folder}", f"umid={_NAME}",
-        "con=null", "ssl=null", "ssl0=fd:0,fd:1", "ssl1=null,fd:3", "ssl2=fd:4,null",
+        # Keys come through a pipe: those of a terminal it discards with each message of its own.
+        "con=null", "ssl=null", "ssl0=fd:5,fd:1", "ssl1=null,fd:3", "ssl2=fd:4,null",
         *(f"virtio_uml.device={_socket(folder, name, number)}:{_BLOCK}:{place}"
           for place, (name, number) in enumerate(_places(spec))),
         "printk.time=1", *spec.cmdline.split(" "), *spec.extra,
@@ -80,10 +84,13 @@ class Uml:
                 if drive.present:
                     self._offer(drive.name)
             os.mkfifo(folder / "orders")
+            os.mkfifo(folder / "keys")
+            keys = os.open(folder / "keys", os.O_RDWR | os.O_NONBLOCK)
+            self._rest.callback(os.close, keys)
             argv = command_line(spec, folder, processor)
             self.command = shlex.join(argv)
             # After a restart it would start itself again.
-            self.console = Console(argv, _RESTARTING.encode())
+            self.console = Console(argv, _RESTARTING.encode(), keys)
             self._rest.callback(self.console.close)
         except BaseException:
             self._rest.close()
