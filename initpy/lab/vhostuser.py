@@ -151,15 +151,14 @@ class _Disk:
         self.regions.clear()
 
     def _guest(self, address: int, length: int) -> memoryview:
-        for region in self.regions:
-            start = address - region.guest
-            if start >= 0 and start + length <= region.size:
-                return region.memory[start : start + length]
-        raise ValueError(f"no memory of the machine is at {address:#x}")
+        return self._memory(address, length, lambda region: region.guest)
 
     def _front(self, address: int, length: int) -> memoryview:
+        return self._memory(address, length, lambda region: region.front)
+
+    def _memory(self, address: int, length: int, begin: Callable[[_Region], int]) -> memoryview:
         for region in self.regions:
-            start = address - region.front
+            start = address - begin(region)
             if start >= 0 and start + length <= region.size:
                 return region.memory[start : start + length]
         raise ValueError(f"no memory of the machine is at {address:#x}")
@@ -324,9 +323,12 @@ class DiskServer:
         if message is None:
             self._leave(disk)
             return
-        kick = disk.kick
+        before = disk.kick
         disk.answer(*message)
-        if disk.kick != kick:
+        if disk.kick != before:
+            if before >= 0:  # the driver was bound again
+                self._selector.unregister(before)
+                os.close(before)
             self._selector.register(disk.kick, selectors.EVENT_READ, partial(self._serve, disk))
 
     def _serve(self, disk: _Disk) -> None:
