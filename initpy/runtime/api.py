@@ -5,6 +5,9 @@ import os
 
 from initpy.runtime import syscalls as sys
 
+# The search path of all that PID 1 and the engine start: the kernel gives /init none, and execvp(3)
+# without one looks in /bin and /usr/bin alone.
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # kind, target, flags, data. /run is passed on to the real system: its options are systemd's
 # (INITRD_INTERFACE); noexec would keep it from running /run/initramfs/shutdown.
 API_MOUNTS = (

@@ -10,7 +10,7 @@ again, so nothing is lost.
 
 import os
 
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.api import PATH
 
 DMSETUP = "/usr/sbin/dmsetup"
 # Buses whose devices are disks, or lead to them.

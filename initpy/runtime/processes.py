@@ -11,7 +11,7 @@ from functools import partial
 from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.api import PATH
 from initpy.runtime.syscalls import end_with_parent
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}

@@ -1,6 +1,6 @@
 """What the rescue shell is started with. It imports nothing that may be what has failed."""
 
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.api import PATH
 
 # setsid -c gives the shell its console as controlling terminal, for job control and Ctrl-C.
 COMMAND = ("busybox", "setsid", "-c", "busybox", "sh", "-i")

@@ -11,15 +11,13 @@ import sys
 import time
 
 from initpy.runtime import api, syscalls
+from initpy.runtime.api import PATH
 
 UDEVD = "/usr/lib/systemd/systemd-udevd"
 # From a bus to a disk one driver's event follows the other: that chain is what the boot waits
 # for, while the engine's imports beside it are done early enough.
 UDEVD_NICE = -10
 READY_SOCKET = "initpy/udevd-ready"
-# Of all that PID 1 and the engine start: the kernel gives /init none, and execvp(3) without one
-# looks in /bin and /usr/bin alone.
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {
     "PATH": PATH,
     "NOTIFY_SOCKET": f"@{READY_SOCKET}",  # udevd says READY=1 there, see sd_notify(3)

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 
 from initpy.core.unclaimed import Unclaimed
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.api import PATH
 
 # Aliases of the modules that the image builder has left out: `PATTERN MODULE` lines.
 TABLE = "/usr/lib/initpy/left-out-modules"

@@ -9,7 +9,7 @@ import pytest
 
 from initpy.config.project import PROJECT
 from initpy.runtime import processes, shell, supervisor
-from initpy.runtime.supervisor import PATH
+from initpy.runtime.api import PATH
 
 # Calls that start a program; where their environment is: a keyword, or a place in the arguments.
 BY_KEYWORD = {"run", "Popen", "check_output", "subprocess_exec", "create_subprocess_exec"}
