@@ -77,8 +77,11 @@ fi
 mkdir -p "$cache"
 rm -f "$stamp"
 install_packages
+# Both wait for the network most of the time.
+qemu/debian.sh hooks &
+hooks=$!
 make_venv
 .venv/bin/python qemu/prepare_kernel.py
-qemu/debian.sh hooks
+wait "$hooks"
 (inputs; pwd) >"$stamp"
 say "done"

@@ -23,9 +23,8 @@ from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import EmulatorCrashed, LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import kernel_of, quickest, start
+from initpy.lab.kinds import kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
-from initpy.lab.qemu import NO_CRYPTO_TESTS
 from initpy.lab.recipe import needs_own_serials, script
 from initpy.lab.system import REAL_INIT, place, system_tree
 from initpy.lab.vmlinux import uncompressed
@@ -251,11 +250,11 @@ def _make_in_machine(
             ]
         cpio.append(image, [cpio.segment(files)], making / "initrd")
         emulated = kind is MachineKind.QEMU
-        words = "console=ttyS0 loglevel=4 panic=-1"
+        layers = [layer for recipe in batch.values() for layer in recipe.layers]
         spec = MachineSpec(
             uncompressed(kernel.image) if emulated else kernel.image,
             making / "initrd",
-            f"{words} {NO_CRYPTO_TESTS}" if emulated else words,
+            f"console=ttyS0 loglevel=4 panic=-1 {spared(kind, layers)}".rstrip(),
             kind=kind,
             drives=tuple(drives),
         )

@@ -1,15 +1,15 @@
 """In what a scenario is booted: User Mode Linux, unless it needs what that lacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from initpy.image.kmod import read_index
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
-from initpy.lab.qemu import Qemu
-from initpy.lab.uml import Uml
-from initpy.scenario.model import MachineKind, Outcome, Recipe, Scenario
+from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
+from initpy.lab.uml import NO_RAID6, Uml
+from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
     MachineKind.QEMU: Qemu,
@@ -52,6 +52,13 @@ def quickest() -> MachineKind:
 def kernel_of(kind: MachineKind) -> Kernel:
     """The kernel of a kind of machine; LabError if there is none."""
     return uml_kernel() if kind is MachineKind.UML else lab_kernel()
+
+
+def spared(kind: MachineKind, layers: Iterable[Layer]) -> str:
+    """Parameters that spare a kernel work which nothing with these layers is about."""
+    if kind is MachineKind.QEMU:
+        return NO_CRYPTO_TESTS
+    return "" if any(layer.kind == "raid6" for layer in layers) else NO_RAID6
 
 
 def gone_from(kernel: Kernel, recipe: Recipe) -> str:

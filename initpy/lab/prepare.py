@@ -30,7 +30,7 @@ class Bench:
     # For the scenarios that need an image of their own.
     others: Mapping[Variant, Path] = field(default_factory=dict)
     kind: MachineKind = MachineKind.QEMU
-    unpacked: Path | None = None  # the kernel without its compression, if it starts so
+    unpacked: Path | None = None  # what starts in its place, without what no scenario is about
 
     @property
     def patience(self) -> float:
@@ -111,7 +111,7 @@ def _bench(
         for each in scenarios
         if each.variant != GENERIC and image is None
     }
-    unpacked = uncompressed(kernel.image) if emulated else None
+    unpacked = uncompressed(kernel.image) if emulated else kernel.image
     return Bench(kernel, built, options, others, kind, unpacked)
 
 

@@ -10,12 +10,11 @@ from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
 from initpy.lab.disks import copy_disk
 from initpy.lab.errors import LabError
+from initpy.lab.kinds import spared
 from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
 from initpy.lab.prepare import Bench
-from initpy.lab.qemu import NO_CRYPTO_TESTS
 from initpy.lab.sabotage import AGENT_PATH, sabotage
-from initpy.lab.uml import NO_RAID6
 from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
 
 
@@ -34,7 +33,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
-    words += _spared(scenario, bench)
+    # A benchmark starts the kernel as users do.
+    words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
     drives = []
     served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
@@ -74,13 +74,6 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         accelerator=bench.accelerator,
         network=network_of(scenario),
     )
-
-
-def _spared(scenario: Scenario, bench: Bench) -> list[str]:
-    """Parameters that spare the kernel work which no scenario is about; a benchmark has none."""
-    if bench.kind is MachineKind.QEMU:
-        return [NO_CRYPTO_TESTS] if bench.unpacked else []
-    return [] if any(layer.kind == "raid6" for layer in scenario.layers) else [NO_RAID6]
 
 
 def _plugs(scenario: Scenario, disk: Disk) -> int:
