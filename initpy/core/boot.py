@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
-from initpy.core.actions import Action, Arm, HandOver, Stop
+from initpy.core.actions import Action, Arm, HandOver
 from initpy.core.definitions import Index, JobDefinition, Layer, Strategy, index_of
 from initpy.core.devices import Device, DeviceGraph
 from initpy.core.events import (
@@ -275,8 +275,6 @@ class Boot:
             self._unlocker.forget(state, instance)
             degraded.forget(state, instance)
             instance.failures, instance.published, instance.succeeded = 0, False, False
-            if instance.state is JobState.RUNNING:  # nobody waits for it any more
-                state.act(Stop(instance.key, instance.run))
             if instance.state is not JobState.WITHDRAWN:
                 state.move(instance, Stimulus.GONE, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():
