@@ -18,8 +18,11 @@ def named_pending(state: State) -> bool:
 
     One attempt that failed is not the last while there is a try left.
     """
-    for instance in state.instances.values():
-        if instance.definition.strategy is not Strategy.UNLOCK or not instance.expected:
+    # Asked for each job that might start: not all instances are looked at.
+    failed = (state.instances[key] for key in state.gave_up)
+    again = (each for each in failed if each.definition.strategy is Strategy.UNLOCK)
+    for instance in (*state.pending[Strategy.UNLOCK].values(), *again):
+        if not instance.expected:
             continue
         device = state.device(instance)
         named = state.settings.volume(device) if device else None

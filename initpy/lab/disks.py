@@ -117,14 +117,11 @@ class _Machines:
         kind = MachineKind.QEMU if scsi else quickest()
         kernel = kernel_of(kind)
         image = maker_image(kernel, self.progress)
-        for last in (False, True):
-            try:
-                return _make_in_machine(batch, kind, kernel, image, self)
-            except EmulatorCrashed as error:
-                self.progress(f"{error}; once more")
-                if last:
-                    raise
-        raise AssertionError
+        try:
+            return _make_in_machine(batch, kind, kernel, image, self)
+        except EmulatorCrashed as error:
+            self.progress(f"{error}; once more")
+            return _make_in_machine(batch, kind, kernel, image, self)
 
 
 def _prune() -> None:

@@ -20,11 +20,12 @@ _ENTRY_NOTE = struct.pack("<III4s", 4, 8, 18, b"Xen\0"), struct.pack("<III4s", 4
 
 def uncompressed(kernel: Path) -> Path:
     """The kernel as a file that QEMU starts directly; itself if it has no such entry."""
-    key = digest([kernel.read_bytes()])
+    packed = kernel.read_bytes()
+    key = digest([packed])
     with locked("vmlinux"):
         found = cache_folder("vmlinux") / key
         if not found.exists():
-            content = _unpack(kernel.read_bytes())
+            content = _unpack(packed)
             startable = content.startswith(_ELF) and any(note in content for note in _ENTRY_NOTE)
             writing = found.with_suffix(".new")
             writing.write_bytes(content if startable else b"")
