@@ -54,6 +54,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.process import ToolError
 from initpy.lab import enginecost
+from initpy.lab.adverse import HARDSHIPS, Trial, trials
 from initpy.lab.benchmark import (
     Boot,
     Memory,
@@ -68,14 +69,13 @@ from initpy.lab.compiled import compiled_path, environment
 from initpy.lab.contenders import INITPY, prepare_contenders
 from initpy.lab.courses import COURSES, NESTED
 from initpy.lab.errors import LabError
-from initpy.lab.hardships import HARDSHIPS, Trial, trials
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.machine import machine_folder
 from initpy.lab.peers import PEERS
 from initpy.lab.prepare import prepare
 from initpy.scenario.model import MachineKind
 from initpy.scenario.parse import load_scenario
-from initpy.simulation import speed
+from initpy.simulation.explore import speed
 
 NAMES = (INITPY, *(peer.name for peer in PEERS))
 
@@ -212,7 +212,7 @@ def _simulator() -> str:
     except InputError as error:
         print(f"bench: {error}", file=sys.stderr)
     else:
-        call = "from initpy.simulation.speed import of_a_boot; print(*of_a_boot(1_000))"
+        call = "from initpy.simulation.explore.speed import of_a_boot; print(*of_a_boot(1_000))"
         said = subprocess.check_output(
             [sys.executable, "-P", "-c", call], env=environment(path), text=True
         )

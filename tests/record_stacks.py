@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from initpy.image import stage
-from initpy.image.build import assemble
-from initpy.image.layers import Stack
-from initpy.image.python import find_interpreter
-from initpy.image.request import BuildRequest
-from initpy.image.stack import describe
-from initpy.image.system import Recorded
+from initpy.image.build import stage
+from initpy.image.build.build import assemble
+from initpy.image.build.request import BuildRequest
+from initpy.image.content.python import find_interpreter
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Stack
+from initpy.image.stack.system import Recorded
 from initpy.lab.errors import LabError
 from initpy.lab.kinds import start
 from initpy.lab.machine import machine_folder

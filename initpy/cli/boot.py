@@ -144,7 +144,7 @@ def _boot_all(
 def _simulated_otherwise(
     scenario: Scenario, outcome: Outcome, journal: Sequence[Mapping[str, object]]
 ) -> tuple[str, ...]:
-    from initpy.simulation.agree import compare
+    from initpy.simulation.journal.agree import compare
 
     return tuple(f"simulated otherwise: {each}" for each in compare(scenario, outcome, journal))
 

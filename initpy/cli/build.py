@@ -52,9 +52,9 @@ from pathlib import Path
 
 from initpy.cli.content import configure_content as configure_content
 from initpy.cli.content import requested as requested
-from initpy.image.build import Assembled, assemble, build
-from initpy.image.failures import EXPLAINED, explained, status_of
-from initpy.image.summary import megabytes, shares, summary_lines, warning_lines
+from initpy.image.build.build import Assembled, assemble, build
+from initpy.image.build.failures import EXPLAINED, explained, status_of
+from initpy.image.build.summary import megabytes, shares, summary_lines, warning_lines
 from initpy.image.timing import Progress, silent
 from initpy.image.tree import Entry, File, Folder, Link, Node
 

@@ -30,11 +30,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.layers import Stack
 from initpy.image.proof import Proof, Verdict
-from initpy.image.stack import StackError, describe
+from initpy.image.stack.describe import StackError, describe
+from initpy.image.stack.layers import Stack
+from initpy.image.stack.system import Recording, Running
 from initpy.image.status import Status
-from initpy.image.system import Recording, Running
 
 COLOURS = {
     Verdict.OK: "green",
@@ -93,8 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(stack.to_json(), end="")
         return Status.OK
     # Not for those who only describe: reading images takes libraries.
-    from initpy.image.archive import read_archive
-    from initpy.image.check import kernel_of, prove
+    from initpy.image.check.check import kernel_of, prove
+    from initpy.image.formats.archive import read_archive
 
     with _progress(f"reading {arguments.image}"):
         archive = read_archive(arguments.image)

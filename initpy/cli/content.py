@@ -9,15 +9,22 @@ from typing import Any
 
 from initpy.config.errors import InputError
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
-from initpy.image.compress import METHODS, NONE
-from initpy.image.firmware import ROOT
+from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
+from initpy.image.formats.compress import METHODS, NONE
+from initpy.image.formats.microcode import Microcode, this_processor
+from initpy.image.formats.uki import (
+    Signing,
+    Uki,
+    default_cmdline,
+    find_kernel,
+    find_stub,
+    os_release,
+)
 from initpy.image.kept import kept_path
-from initpy.image.kernels import modules_folder
-from initpy.image.layers import Stack
-from initpy.image.microcode import Microcode, this_processor
-from initpy.image.recipe import find_recipe, load_recipe, project_folder
-from initpy.image.request import BuildRequest, with_recipe
-from initpy.image.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
+from initpy.image.kernel.firmware import ROOT
+from initpy.image.kernel.kernels import modules_folder
+from initpy.image.stack.layers import Stack
 
 # Beside what other tools make, under a name of its own.
 DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
@@ -236,7 +243,7 @@ def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
     """What the machine's root stands on: as a file says, or as it is here."""
     if found := described_stack(arguments, config):
         return found
-    from initpy.image.stack import StackError, describe
+    from initpy.image.stack.describe import StackError, describe
 
     root = arguments.root or config.root or "/"
     try:

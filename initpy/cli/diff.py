@@ -23,11 +23,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.cli.showing import console, plain, say, size, table, watched
-from initpy.image.archive import read_archive
-from initpy.image.difference import Difference, How, compare
-from initpy.image.meaning import Meaning, Sides, meanings
-from initpy.image.roles import Weight
-from initpy.image.survey import survey
+from initpy.image.formats.archive import read_archive
+from initpy.image.inspect.difference import Difference, How, compare
+from initpy.image.inspect.meaning import Meaning, Sides, meanings
+from initpy.image.inspect.survey import survey
+from initpy.image.kernel.roles import Weight
 
 # More paths, modules or lines of a text than these are counted, without --all.
 PATHS, NAMES, LINES = 30, 60, 40

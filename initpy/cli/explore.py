@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 from initpy.config.errors import InputError
 
 if TYPE_CHECKING:
-    from initpy.simulation.explore import Tally
+    from initpy.simulation.explore.search import Tally
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         _enter_compiled()
     if arguments.replay is not None:
         return _replay(arguments)
-    from initpy.simulation.coverage import show
-    from initpy.simulation.explore import explore
+    from initpy.simulation.explore.coverage import show
+    from initpy.simulation.explore.search import explore
 
     processes = arguments.jobs or os.cpu_count() or 1
     worlds = arguments.worlds or (1000 if arguments.time is None else MANY)
@@ -186,7 +186,7 @@ def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
     """Make one world of each broken invariant small; the files written."""
     from rich.console import Console
 
-    from initpy.simulation.found import keep
+    from initpy.simulation.explore.found import keep
 
     names: set[str] = set()
     chosen = []
@@ -205,9 +205,9 @@ def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
 def _replay(arguments: argparse.Namespace) -> int:
     """One world: its verdict, what people saw, and its file."""
     from initpy.scenario.write import scenario_text, write_scenario
-    from initpy.simulation.explore import judge_trial, run_trial
-    from initpy.simulation.found import scenario_of
-    from initpy.simulation.generate import draw
+    from initpy.simulation.explore.found import scenario_of
+    from initpy.simulation.explore.generate import draw
+    from initpy.simulation.explore.search import judge_trial, run_trial
 
     trial = draw(arguments.replay)
     violations = judge_trial(trial)

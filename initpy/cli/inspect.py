@@ -25,8 +25,8 @@ from pathlib import Path
 
 from initpy.cli.showing import console, plain, say, size, table, watched
 from initpy.config.errors import InputError
-from initpy.image.archive import Archive, read_archive, unpack
-from initpy.image.survey import Survey, survey
+from initpy.image.formats.archive import Archive, read_archive, unpack
+from initpy.image.inspect.survey import Survey, survey
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

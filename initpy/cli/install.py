@@ -52,14 +52,14 @@ from initpy.cli.content import (
 )
 from initpy.config.errors import InputError
 from initpy.config.image import KERNEL, ImageConfig
-from initpy.image.failures import EXPLAINED, explained, status_of
-from initpy.image.install import Installed, UnfitError, install
-from initpy.image.kernels import installed_kernels
-from initpy.image.layers import Stack
-from initpy.image.ownroot import Target, find_target
-from initpy.image.place import remove, sweep
+from initpy.image.build.failures import EXPLAINED, explained, status_of
+from initpy.image.build.install import Installed, UnfitError, install
+from initpy.image.build.place import remove, sweep
+from initpy.image.build.summary import summary_lines, warning_lines
+from initpy.image.kernel.kernels import installed_kernels
+from initpy.image.stack.layers import Stack
+from initpy.image.stack.ownroot import Target, find_target
 from initpy.image.status import Status
-from initpy.image.summary import summary_lines, warning_lines
 
 KEPT = 1  # previous images, if nobody says another number
 MOST_KEPT = 9

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from initpy.cli.showing import printable, watched
 from initpy.config.errors import InputError
-from initpy.image.archive import Archive, read_archive
+from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 

@@ -26,8 +26,8 @@ from initpy.cli.reading import read_journal
 from initpy.config.jobs import json_text
 from initpy.config.project import PROJECT
 from initpy.report.journal import line
-from initpy.simulation.recorded import Record
-from initpy.simulation.replay import Difference, Replayed, as_json, in_words, replay
+from initpy.simulation.journal.recorded import Record
+from initpy.simulation.journal.replay import Difference, Replayed, as_json, in_words, replay
 
 WIDTH = 100
 

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from initpy.image.summary import megabytes
+from initpy.image.build.summary import megabytes
 
 # Where the output is no terminal, lines are for programs and logs: they are not wrapped.
 WIDE = 10_000

@@ -32,9 +32,9 @@ from initpy.config.errors import InputError
 from initpy.core.boot import Boot
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.mischief import fate_of
-from initpy.simulation.record import Simulated, Step
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.machine.run import simulate
+from initpy.simulation.world.random_faults import fate_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +127,7 @@ def boot(
         watch=watch,
     )
     if arguments.judge:
-        from initpy.simulation.oracle import judge
+        from initpy.simulation.oracle.judge import judge
 
         violations = judge(booted, fate.mischief)
         booted.reasons = tuple(f"violation: {violation}" for violation in violations)
@@ -152,7 +152,7 @@ def as_plain(boot: Simulated) -> dict[str, Any]:
 
 def _draw(boot: Simulated, arguments: argparse.Namespace) -> None:
     """The pictures, with the verdict and what people and faults did."""
-    from initpy.simulation.chronicle import together
+    from initpy.simulation.journal.chronicle import together
 
     title = f"{boot.scenario.name}: {boot.scenario.title}"
     verdict = f"FAILS, {'; '.join(boot.reasons)}" if boot.reasons else "as expected"
@@ -171,8 +171,8 @@ def _print_timeline(boot: Simulated, crash_after: int | None) -> None:
     from rich.console import Console
 
     from initpy.report.tracks import picture
-    from initpy.simulation.chronicle import chronicle
-    from initpy.simulation.terminal import print_chronicle, print_tracks
+    from initpy.simulation.journal.chronicle import chronicle
+    from initpy.simulation.journal.terminal import print_chronicle, print_tracks
 
     console = Console(highlight=False)
     journal = boot.journal()

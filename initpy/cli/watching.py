@@ -15,7 +15,7 @@ from initpy.core.boot import Boot
 from initpy.core.records import plain
 from initpy.report.journal import line
 from initpy.report.tree import WIDTH, render
-from initpy.simulation.record import Step
+from initpy.simulation.machine.record import Step
 
 # Waits so many seconds (None: for ever) for a key; "" when none was pressed.
 Keys = Callable[[float | None], str]

@@ -24,8 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.cli.showing import console, plain, size, watched
-from initpy.image.archive import read_archive
-from initpy.image.reasons import Answer, Why, describe
+from initpy.image.formats.archive import read_archive
+from initpy.image.inspect.reasons import Answer, Why, describe
 from initpy.image.tree import File
 
 # More reasons than these are counted.

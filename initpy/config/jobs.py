@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
-from initpy.core.definitions import JobDefinition, Layer, Strategy, Success
-from initpy.core.matching import Match
+from initpy.core.machine.definitions import JobDefinition, Layer, Strategy, Success
+from initpy.core.machine.matching import Match
 
 if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path

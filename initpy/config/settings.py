@@ -15,7 +15,7 @@ from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
-from initpy.core.definitions import Layer
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import (
     Degraded,
     DeviceSpec,

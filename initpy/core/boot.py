@@ -12,10 +12,8 @@ where another one stopped (R5).
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from initpy.core import degraded, failing, leaving, mounting, partial, pausing, roles
 from initpy.core.actions import Action, Arm, HandOver
-from initpy.core.definitions import Index, JobDefinition, Layer, Strategy, index_of
-from initpy.core.devices import Device, DeviceGraph
+from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -34,8 +32,14 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
-from initpy.core.instance import Instance, JobState, Stimulus, name_of
-from initpy.core.running import (
+from initpy.core.failure import outcome as failing
+from initpy.core.goals import handover as leaving
+from initpy.core.goals import mounts as mounting
+from initpy.core.goals import naming as roles
+from initpy.core.machine.context import HOST, SYSROOT, State
+from initpy.core.machine.definitions import Index, JobDefinition, Layer, Strategy, index_of
+from initpy.core.machine.instance import Instance, JobState, Stimulus, name_of
+from initpy.core.machine.rules import (
     crowded,
     ended,
     left_behind,
@@ -44,14 +48,16 @@ from initpy.core.running import (
     stop_overdue,
     take_from_queue,
 )
+from initpy.core.machine.timers import Timer
+from initpy.core.people import breakpoints as pausing
 from initpy.core.settings import BreakPoint, Settings
-from initpy.core.state import HOST, SYSROOT, State
-from initpy.core.timers import Timer
+from initpy.core.storage import assembly as degraded
+from initpy.core.storage import degraded_mount as partial
 from initpy.core.tree import Node
-from initpy.core.unlock import Unlocker, drop_prompt, next_prompt
+from initpy.core.unlock.race import Unlocker, drop_prompt, next_prompt
 
 if TYPE_CHECKING:
-    from initpy.core.lvm import Groups
+    from initpy.core.storage.lvm import Groups
 
 # The strategies of LVM.
 GROUPS = (Strategy.GROUP_SCAN, Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
@@ -101,7 +107,7 @@ class Boot:
 
     def explain(self, now: float) -> Node:
         """The tree of what root needs, with states and reasons, as of `now`."""
-        from initpy.core.explain import explain  # most boots never show a tree
+        from initpy.core.failure.explain import explain  # most boots never show a tree
 
         self._state.now = now
         return explain(self._state)
@@ -132,7 +138,7 @@ class Boot:
 
     def _group_step(self, state: State, instance: Instance) -> None:
         if self._lvm is None:
-            from initpy.core.lvm import Groups  # most machines have no LVM
+            from initpy.core.storage.lvm import Groups  # most machines have no LVM
 
             self._lvm = Groups()
         self._lvm.step(state, instance)
@@ -144,12 +150,12 @@ class Boot:
     # Not every file system is checked.
 
     def _check_step(self, state: State, instance: Instance) -> None:
-        from initpy.core import checking
+        from initpy.core.goals import fsck as checking
 
         checking.step(state, instance)
 
     def _check_ended(self, state: State, instance: Instance, event: JobEnded) -> None:
-        from initpy.core import checking
+        from initpy.core.goals import fsck as checking
 
         checking.ended(state, instance, event)
 
@@ -176,7 +182,7 @@ class Boot:
             case JobEnded():
                 self._job_ended(event)
             case Progressed():
-                from initpy.core import checking
+                from initpy.core.goals import fsck as checking
 
                 checking.progressed(state, event)
             case Mounted(target, source, further):
@@ -210,7 +216,7 @@ class Boot:
                 else:
                     pausing.go_on(state)
             case RetryAsked() | WaitAsked() | KeyGiven():
-                from initpy.core import requests  # only where a person has a shell
+                from initpy.core.people import requests  # only where a person has a shell
 
                 requests.handle(state, self._unlocker, event)
             case TimePassed():

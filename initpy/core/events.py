@@ -7,7 +7,7 @@ makes fifty such classes on the path of every boot.
 
 from typing import NamedTuple
 
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.secret import Secret
 from initpy.core.settings import FurtherMount
 

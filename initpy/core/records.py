@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterable, Mapping
 
 from initpy.core.actions import Action
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import Event
 from initpy.core.secret import Secret
 from initpy.core.settings import Naming, Settings

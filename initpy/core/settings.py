@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from initpy.core.definitions import Layer
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
+from initpy.core.machine.definitions import Layer
 
 
 class Naming(enum.Enum):

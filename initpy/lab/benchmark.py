@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.config.project import PROJECT
-from initpy.image import cpio
+from initpy.image.formats import cpio
 from initpy.image.tree import File
 from initpy.lab.contenders import Contender
 from initpy.lab.courses import NESTED, Course, can_boot, scenario_for

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from initpy.lab.adverse import HARDSHIPS, Trial
 from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Built, Contender
 from initpy.lab.courses import NESTED, Course
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
-from initpy.lab.hardships import HARDSHIPS, Trial
 
 # Left to themselves they look at the machine that they run on, whose root is none of the lab's.
 _OWN_IMAGES = """\

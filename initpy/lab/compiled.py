@@ -22,8 +22,10 @@ from initpy.lab.cache import cache_folder, locked, tree_digest
 # that mypyc does not know.
 NOT_OF_THE_CORE = ("__init__", "instance", "secret")
 OF_THE_SIMULATION = (
-    "agenda", "console", "disks", "dm", "engine", "luks", "lvm", "machine", "md", "mischief",
-    "people", "probe", "process", "tools", "udev", "world",
+    "kernel/disks", "kernel/dm", "kernel/md", "kernel/probe", "kernel/process", "kernel/udev",
+    "machine/engine", "machine/people", "machine/pid1",
+    "tools/luks", "tools/lvm", "tools/table",
+    "world/agenda", "world/random_faults", "world/terminals", "world/world",
 )  # fmt: skip
 BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # what the package reads of the project
 OPTIMISATION = "MYPYC_OPT_LEVEL"  # the compiler's variable, 3 if not set
@@ -59,9 +61,9 @@ def compiled_path(progress: Callable[[str], None]) -> Path:
 
 
 def _modules() -> list[str]:
-    core = (each.stem for each in sorted((PROJECT / "initpy" / "core").glob("*.py")))
+    core = sorted((PROJECT / "initpy" / "core").rglob("*.py"))
     return [
-        *(f"initpy/core/{each}.py" for each in core if each not in NOT_OF_THE_CORE),
+        *(str(each.relative_to(PROJECT)) for each in core if each.stem not in NOT_OF_THE_CORE),
         *(f"initpy/simulation/{each}.py" for each in OF_THE_SIMULATION),
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from initpy import __version__
 from initpy.config.project import PROJECT
-from initpy.image.archive import read_archive
+from initpy.image.formats.archive import read_archive
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.courses import NESTED

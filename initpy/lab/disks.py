@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from initpy.image import cpio
+from initpy.image.formats import cpio
 from initpy.image.process import ToolError, run
 from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked

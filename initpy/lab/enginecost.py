@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from initpy.config.jobs import load_job_file
 from initpy.config.project import PROJECT
 from initpy.core.boot import Boot
-from initpy.core.definitions import JobDefinition
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import BootStarted, DeviceChanged, DeviceRemoved, Event, TimePassed
+from initpy.core.machine.definitions import JobDefinition
 from initpy.core.settings import DeviceSpec, Naming, Settings
 
 SIZES = (100, 1_000, 10_000)

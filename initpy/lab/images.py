@@ -7,16 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from initpy.config.project import PROJECT
-from initpy.image.build import build
-from initpy.image.layers import Stack
-from initpy.image.microcode import Microcode
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.content.python import find_interpreter
+from initpy.image.content.recipe import load_recipe
+from initpy.image.formats.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
-from initpy.image.python import find_interpreter
-from initpy.image.recipe import load_recipe
-from initpy.image.request import BuildRequest, with_recipe
-from initpy.image.stack import describe
-from initpy.image.system import Recorded
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Stack
+from initpy.image.stack.system import Recorded
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel

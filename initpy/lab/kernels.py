@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from initpy.image.kernels import kernel_file
+from initpy.image.kernel.kernels import kernel_file
 from initpy.image.process import run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.errors import LabError, Progress

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from initpy.image.kmod import read_index
+from initpy.image.kernel.kmod import read_index
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec

@@ -7,7 +7,7 @@ archive of its own behind the image, which the kernel unpacks over it.
 import stat
 
 from initpy.config.project import PROJECT
-from initpy.image.programs import find_program
+from initpy.image.content.programs import find_program
 from initpy.image.tree import Entry, File, Node
 from initpy.lab.errors import LabError
 from initpy.scenario.jobfiles import with_limits

@@ -7,7 +7,7 @@ Sources: Documentation/arch/x86/boot.rst (header), pvh.rst (entry).
 import struct
 from pathlib import Path
 
-from initpy.image.decompress import Stream, recognise
+from initpy.image.formats.decompress import Stream, recognise
 from initpy.lab.cache import cache_folder, digest, locked
 
 _SETUP_SECTORS, _PAYLOAD = 0x1F1, 0x248

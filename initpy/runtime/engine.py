@@ -32,7 +32,6 @@ from initpy.core.actions import (
     Withdraw,
 )
 from initpy.core.boot import Boot
-from initpy.core.definitions import JobDefinition
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -43,9 +42,10 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
+from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.machine.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Naming, Settings
-from initpy.core.state import HOST, SYSROOT
 from initpy.core.tree import Node
 from initpy.runtime import control
 from initpy.runtime.console import Consoles
@@ -118,9 +118,9 @@ class Engine:
     def status(self, as_json: bool = False) -> str:
         """The tree as it is now."""
         # Costly, and most boots never show a tree.
-        from initpy.core.unclaimed import with_unclaimed
+        from initpy.core.failure.driverless import with_unclaimed
         from initpy.report.tree import render, render_json
-        from initpy.runtime.unclaimed import look
+        from initpy.runtime.driverless import look
 
         now = time.monotonic()
         tree = with_unclaimed(_with_remnants(self._boot.explain(now)), look())
@@ -136,9 +136,9 @@ class Engine:
         return await answer
 
     def _show_failure(self, action: ShowFailure) -> None:
-        from initpy.core.unclaimed import advice_for, with_unclaimed
+        from initpy.core.failure.driverless import advice_for, with_unclaimed
         from initpy.report.tree import failure_screen
-        from initpy.runtime.unclaimed import look
+        from initpy.runtime.driverless import look
 
         now = time.monotonic()
         found = look()
@@ -358,8 +358,8 @@ def key_files() -> dict[str, str]:
 
 
 def _with_remnants(tree: Node) -> Node:
-    from initpy.core.remnants import doubtful, with_remnants
-    from initpy.runtime.remnants import look
+    from initpy.core.failure.damaged_metadata import doubtful, with_remnants
+    from initpy.runtime.damaged_metadata import look
 
     return with_remnants(tree, look(doubtful(tree)))
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
 
 # pyudev looks its libraries up through ctypes.util, which runs ldconfig and a compiler; the image

@@ -14,7 +14,7 @@ from initpy.lab.prepare import Benches, prepare
 from initpy.lab.run import Manner, run_scenario
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.agree import compare
+from initpy.simulation.journal.agree import compare
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 

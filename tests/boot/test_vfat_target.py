@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.image.build import build
-from initpy.image.python import find_interpreter
-from initpy.image.request import BuildRequest
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest
+from initpy.image.content.python import find_interpreter
 from initpy.lab.kinds import kernel_of, quickest, start
 from initpy.lab.machine import MachineSpec, machine_folder
 

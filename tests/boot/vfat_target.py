@@ -12,8 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from initpy.image.output import explaining_full_disk
-from initpy.image.place import Claim, NoSpaceError, claim, previous, remove
+from initpy.image.build.output import explaining_full_disk
+from initpy.image.build.place import Claim, NoSpaceError, claim, previous, remove
 
 SIZE = 8 << 20
 DISK = Path("/run/disk")

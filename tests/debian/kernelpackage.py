@@ -6,8 +6,8 @@ from pathlib import Path
 from chroot import Chroot
 from fake_modules import relocatable
 
-from initpy.image.needs import gather, load_jobs
-from initpy.image.recipe import project_folder
+from initpy.image.content.needs import gather, load_jobs
+from initpy.image.content.recipe import project_folder
 
 VERSION = "9.9-test"
 

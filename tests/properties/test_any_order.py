@@ -28,7 +28,7 @@ from initpy.core.actions import (
     Withdraw,
 )
 from initpy.core.boot import Boot
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import (
     Answered,
     BootStarted,

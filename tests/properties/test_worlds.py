@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
-from initpy.simulation.explore import judge_trial
-from initpy.simulation.found import scenario_of, trial_of
-from initpy.simulation.generate import draw
+from initpy.simulation.explore.found import scenario_of, trial_of
+from initpy.simulation.explore.generate import draw
+from initpy.simulation.explore.search import judge_trial
 
 # The explorer draws from small numbers; these are others.
 NUMBERS = st.integers(10**9, 10**12)

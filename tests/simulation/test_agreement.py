@@ -10,9 +10,9 @@ from courses import ANOTHER_COURSE
 from initpy.cli.reading import read_journal
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.agree import Decision, compare, course, disagreements
-from initpy.simulation.run import simulate
-from initpy.simulation.world import ENGINE_SECONDS
+from initpy.simulation.journal.agree import Decision, compare, course, disagreements
+from initpy.simulation.machine.run import simulate
+from initpy.simulation.world.world import ENGINE_SECONDS
 
 HERE = Path(__file__).parent
 JOURNALS = sorted((HERE / "journals").glob("*.jsonl.gz"))

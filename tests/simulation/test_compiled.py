@@ -9,7 +9,7 @@ import pytest
 
 from initpy.config.errors import InputError
 from initpy.lab import compiled
-from initpy.simulation.explore import explore_chunk
+from initpy.simulation.explore.search import explore_chunk
 
 FIRST, WORLDS = 900_000, 400
 

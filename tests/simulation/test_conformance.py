@@ -12,8 +12,8 @@ import pytest
 
 from initpy.cli.reading import read_journal
 from initpy.cli.replay import job_texts, render
-from initpy.simulation.recorded import is_decision, is_event
-from initpy.simulation.replay import lives, replay
+from initpy.simulation.journal.recorded import is_decision, is_event
+from initpy.simulation.journal.replay import lives, replay
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl.gz"))
 

@@ -12,7 +12,7 @@ import pytest
 
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.run import simulate
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 STRIDE = 1 if os.environ.get("INITPY_ALL_CRASHES") else 3

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.explore import judge_trial
-from initpy.simulation.found import trial_of
+from initpy.simulation.explore.found import trial_of
+from initpy.simulation.explore.search import judge_trial
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from workshop import Workshop
 
-from initpy.simulation.network import Reading
-from initpy.simulation.process import Answer
+from initpy.simulation.kernel.process import Answer
+from initpy.simulation.tools.servers import Reading
 
 JOBS = """
 [image.files]

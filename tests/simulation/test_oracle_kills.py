@@ -6,21 +6,25 @@ from typing import Any
 
 import pytest
 
-from initpy.core import failing, holding, incomplete, leaving, running
 from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
-from initpy.core.deadlines import Deadline
 from initpy.core.events import JobEnded
-from initpy.core.instance import Instance
-from initpy.core.state import State
+from initpy.core.failure import outcome as failing
+from initpy.core.goals import handover as leaving
+from initpy.core.machine import rules as running
+from initpy.core.machine.context import State
+from initpy.core.machine.instance import Instance
+from initpy.core.storage.md import start as incomplete
 from initpy.core.tree import Node
-from initpy.core.unlock import Unlocker
+from initpy.core.unlock.race import Unlocker
+from initpy.core.waiting import holds as holding
+from initpy.core.waiting.deadline import Deadline
 from initpy.scenario.model import Server
 from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.explore import judge_trial
-from initpy.simulation.found import trial_of
-from initpy.simulation.networks import JOB_FILE, SCRIPT, job_file
+from initpy.simulation.explore.found import trial_of
+from initpy.simulation.explore.networks import JOB_FILE, SCRIPT, job_file
+from initpy.simulation.explore.search import judge_trial
 
 PLAIN = """
 title = "a plain root"
@@ -248,7 +252,7 @@ def forgetful(patch: pytest.MonkeyPatch) -> None:
 
 def speechless(patch: pytest.MonkeyPatch) -> None:
     """The tree on the failure screen is bare, and there is no advice."""
-    from initpy.core import advice, explain
+    from initpy.core.failure import advice, explain
 
     patch.setattr(explain, "explain", lambda state, most=None: Node("root", "not found"))
     patch.setattr(advice, "advise", lambda state: ())

@@ -14,7 +14,7 @@ from initpy.cli import READER_GONE, main
 from initpy.core.actions import Arm, HandOver
 from initpy.core.boot import Boot
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.run import StandsStillError, simulate
+from initpy.simulation.machine.run import StandsStillError, simulate
 
 PROJECT = Path(__file__).parents[2]
 SCENARIOS = PROJECT / "tests" / "scenarios"

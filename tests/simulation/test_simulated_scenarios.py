@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.run import simulate
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 # What these are about is not in this world; their other expectations are not judged.

@@ -1,6 +1,6 @@
 """The measurement of the simulator's speed measures; what it finds is the benchmark's matter."""
 
-from initpy.simulation import speed
+from initpy.simulation.explore import speed
 
 
 def test_the_figures_are_taken_and_shown() -> None:

@@ -10,8 +10,8 @@ import pytest
 from workshop import Workshop
 
 from initpy.core.events import DeviceChanged, DeviceRemoved
-from initpy.simulation import md, mounts
-from initpy.simulation.process import KILLED, TERMINATED, Process
+from initpy.simulation.kernel import md, mounts
+from initpy.simulation.kernel.process import KILLED, TERMINATED, Process
 
 UNSAFE, YES, NO = "MD_STARTED=unsafe", "MD_STARTED=yes", "MD_STARTED=no"
 

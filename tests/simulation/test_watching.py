@@ -8,7 +8,7 @@ import pytest
 from initpy.cli import main
 from initpy.cli.watching import CLEAR, Quit, Watcher
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.run import simulate
 
 FILE = Path(__file__).parents[1] / "scenarios" / "lvm-on-luks-on-raid1.toml"
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from initpy.core.events import DeviceChanged
 from initpy.scenario.parse import load_scenario
-from initpy.simulation import tools
-from initpy.simulation.disks import Slots
-from initpy.simulation.mischief import Chance, Mischief
-from initpy.simulation.network import Network
-from initpy.simulation.prepared import prepare
-from initpy.simulation.process import Answer, Call, Process
-from initpy.simulation.sabotage import Sabotage
-from initpy.simulation.udev import Told, Udev
-from initpy.simulation.world import Block, World
+from initpy.simulation.kernel.disks import Slots
+from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.kernel.udev import Told, Udev
+from initpy.simulation.machine.prepared import prepare
+from initpy.simulation.tools import table as tools
+from initpy.simulation.tools.servers import Network
+from initpy.simulation.world.random_faults import Chance, Mischief
+from initpy.simulation.world.sabotage import Sabotage
+from initpy.simulation.world.world import Block, World
 
 HEAD = 'title = "desk"\n[expect]\noutcome = "booted"\n'
 

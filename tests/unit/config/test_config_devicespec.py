@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.devicespec import parse_device
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.settings import DeviceSpec, Naming
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from initpy.config.errors import InputError
 from initpy.config.image import ImageConfig, load_image_config, parse_image_config, parse_placed
-from initpy.image.recipe import project_folder
+from initpy.image.content.recipe import project_folder
 
 
 def test_later_files_add_to_lists_and_win_over_single_values(tmp_path: Path) -> None:

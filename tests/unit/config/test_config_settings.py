@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.settings import HANDLERS, read_settings
-from initpy.core.definitions import Layer
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import (
     Degraded,
     DeviceSpec,

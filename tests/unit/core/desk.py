@@ -6,8 +6,7 @@ from typing import Any
 from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Ask, Mount, Report, Run
 from initpy.core.boot import Boot
-from initpy.core.definitions import JobDefinition
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -18,6 +17,7 @@ from initpy.core.events import (
     Mounted,
     TimePassed,
 )
+from initpy.core.machine.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, Naming, Settings
 from initpy.core.tree import Node

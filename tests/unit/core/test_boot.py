@@ -14,7 +14,6 @@ from initpy.core.actions import (
     Stop,
     Withdraw,
 )
-from initpy.core.definitions import Layer
 from initpy.core.events import (
     Enumerated,
     HandOverRefused,
@@ -23,6 +22,7 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import (
     Degraded,
     DeviceSpec,

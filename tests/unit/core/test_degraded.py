@@ -3,8 +3,8 @@
 from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
-from initpy.core.definitions import Layer
 from initpy.core.events import DeviceChanged, Enumerated
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import Degraded, DeviceSpec, LayerPolicy, Naming, Settings
 
 ASK = {"md_degraded": Degraded.ASK, "md_timeout": 8.0}

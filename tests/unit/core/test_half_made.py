@@ -3,9 +3,9 @@
 from desk import Desk, array, block, filesystem, member, settings
 
 from initpy.core.actions import ShowFailure
-from initpy.core.definitions import Layer
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import Enumerated
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import LayerPolicy, Settings
 
 NEW = {"md__raid_disks": ""}  # the kernel has not read the superblocks yet

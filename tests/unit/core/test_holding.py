@@ -3,9 +3,9 @@
 from desk import Desk, array, member, settings
 
 from initpy.core.actions import ShowFailure
-from initpy.core.definitions import JobDefinition, Success
 from initpy.core.events import WaitAsked
-from initpy.core.matching import Match
+from initpy.core.machine.definitions import JobDefinition, Success
+from initpy.core.machine.matching import Match
 from initpy.core.settings import Degraded
 
 LOGIN = JobDefinition(

@@ -5,9 +5,9 @@ from typing import Any
 from desk import Desk, array, filesystem, luks, member, settings
 
 from initpy.core.actions import Run, ShowFailure
-from initpy.core.definitions import Layer
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import Enumerated, JobEnded
+from initpy.core.machine.definitions import Layer
 from initpy.core.settings import Degraded, DeviceSpec, GroupPolicy, LayerPolicy, Naming
 from initpy.report.tree import render
 

@@ -5,7 +5,7 @@ from desk import Desk, block, filesystem, luks, mapping, settings
 
 from initpy.config.devicespec import parse_root
 from initpy.core.actions import HandOver, Mount, ShowFailure
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded, Mounted
 from initpy.core.settings import (
     DeviceSpec,

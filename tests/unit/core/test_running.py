@@ -4,7 +4,7 @@ from desk import Desk, array, filesystem, member
 
 from initpy.core.actions import HandOver, Mount, Run, ShowFailure, Stop
 from initpy.core.events import JobEnded
-from initpy.core.running import KILL_SECONDS, TOOLS_AT_ONCE
+from initpy.core.machine.rules import KILL_SECONDS, TOOLS_AT_ONCE
 
 NAMES = [f"sd{number}" for number in range(100)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from initpy.image.system import System
+from initpy.image.stack.system import System
 
 
 class FakeSystem:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fake_modules import VERSION, relocatable
 from foreign import compressed, real_cpio
 
-from initpy.image.elf import Libraries, configured_folders
+from initpy.image.formats.elf import Libraries, configured_folders
 
 MODULES = (
     ("kernel/drivers/block/virtio_blk.ko", ""),

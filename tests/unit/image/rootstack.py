@@ -1,6 +1,6 @@
 """What a machine's root stands on, for systems that cannot see one; and a quick configuration."""
 
-from initpy.image.layers import Ask, Kind, Layer, Stack
+from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 
 EXT4_ON_VIRTIO = Stack(
     root="/",

@@ -10,9 +10,9 @@ import pytest
 from foreign import TOOLS, TRAILER, compressed, folder, member, pad, real_cpio
 
 from initpy.config.errors import InputError
-from initpy.image import cpio
-from initpy.image.archive import Archive, read_archive, unpack
-from initpy.image.members import Limits
+from initpy.image.formats import cpio
+from initpy.image.formats.archive import Archive, read_archive, unpack
+from initpy.image.formats.members import Limits
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 MICROCODE = "kernel/x86/microcode/GenuineIntel.bin"

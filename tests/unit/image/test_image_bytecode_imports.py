@@ -6,7 +6,7 @@ from pathlib import Path
 
 from writing import archive_of
 
-from initpy.image.bytecodeimports import absent_imports
+from initpy.image.formats.bytecodeimports import absent_imports
 from initpy.image.tree import File, Tree
 
 LIBRARY = "/usr/lib/python3"

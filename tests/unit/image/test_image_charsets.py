@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from fake_modules import VERSION, make_modules
 
-from initpy.image.archive import Archive, read_archive
-from initpy.image.build import build
-from initpy.image.charsets import defaults
-from initpy.image.check import prove
-from initpy.image.kernelconfig import KernelConfig
-from initpy.image.layers import Ask, Kind, Layer, Stack
-from initpy.image.modinfo import CALL
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest
+from initpy.image.check.check import prove
+from initpy.image.formats.archive import Archive, read_archive
+from initpy.image.formats.modinfo import CALL
+from initpy.image.kernel.charsets import defaults
+from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.proof import Verdict
-from initpy.image.request import BuildRequest
+from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 
 BARE = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_ZSTD=y\nCONFIG_BINFMT_SCRIPT=y\n"
 CONFIG = f'{BARE}CONFIG_FAT_DEFAULT_CODEPAGE=437\nCONFIG_FAT_DEFAULT_IOCHARSET="iso8859-1"\n'
@@ -97,7 +97,7 @@ def test_the_check_tells_which_are_missing(request_of: BuildRequest) -> None:
 def test_a_set_that_drivers_may_know_themselves_is_worth_a_warning(
     request_of: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("initpy.image.charsets.OWN", "nls_cp850")
+    monkeypatch.setattr("initpy.image.kernel.charsets.OWN", "nls_cp850")
     (request_of.modules / "config").write_text(BARE)
     build(request_of)
     for other, verdicts_of in (

@@ -13,11 +13,11 @@ import pytest
 from fake_kernel import VERSION, Module, make_kernel
 from writing import archive_of
 
-from initpy.image.archive import Archive
-from initpy.image.check import prove
-from initpy.image.layers import Ask, Kind, Layer, Stack
-from initpy.image.moduletree import installed
+from initpy.image.check.check import prove
+from initpy.image.formats.archive import Archive
+from initpy.image.kernel.moduletree import installed
 from initpy.image.proof import Proof, Row, Verdict
+from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 from initpy.image.tree import File, Link, Tree
 
 EXT4 = Module(

@@ -16,18 +16,18 @@ from writing import archive_of, write_image
 from initpy.cli import main
 from initpy.cli.check import as_json
 from initpy.config.project import PROJECT
-from initpy.image import stage
-from initpy.image.archive import Archive
-from initpy.image.build import assemble
-from initpy.image.check import prove
-from initpy.image.kmod import read_index
-from initpy.image.layers import Kind, Stack
-from initpy.image.moduletree import module_name, packed
+from initpy.image.build import stage
+from initpy.image.build.build import assemble
+from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.check.check import prove
+from initpy.image.content.recipe import load_recipe
+from initpy.image.formats.archive import Archive
+from initpy.image.kernel.kmod import read_index
+from initpy.image.kernel.moduletree import module_name, packed
 from initpy.image.proof import Proof, Verdict
-from initpy.image.recipe import load_recipe
-from initpy.image.request import BuildRequest, with_recipe
-from initpy.image.stack import describe
-from initpy.image.system import Recorded
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Kind, Stack
+from initpy.image.stack.system import Recorded
 from initpy.image.tree import File, Tree
 from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.scenario.parse import load_scenario

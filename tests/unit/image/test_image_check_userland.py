@@ -8,16 +8,16 @@ import pytest
 from fake_system import iscsi, nested
 from writing import archive_of
 
-from initpy.image.archive import Archive
-from initpy.image.assembly import Assembly
-from initpy.image.check import prove
-from initpy.image.imageprograms import ImagePrograms
-from initpy.image.layers import Stack
-from initpy.image.programs import Named
+from initpy.image.build.assembly import Assembly
+from initpy.image.check.check import prove
+from initpy.image.check.userland import Userland
+from initpy.image.content.programs import Named
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.imageprograms import ImagePrograms
 from initpy.image.proof import Proof, Verdict
-from initpy.image.stack import describe
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Link, Tree
-from initpy.image.userland import Userland
 
 JOB = {
     "summary": "a technology nobody has heard of",

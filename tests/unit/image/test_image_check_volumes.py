@@ -7,11 +7,11 @@ import pytest
 from fake_system import FakeSystem, nested, virtio_disk
 from writing import archive_of
 
-from initpy.image.archive import Archive
-from initpy.image.check import prove
-from initpy.image.layers import KEY, Stack
+from initpy.image.check.check import prove
+from initpy.image.formats.archive import Archive
 from initpy.image.proof import Proof, Row, Verdict
-from initpy.image.stack import describe
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import KEY, Stack
 from initpy.image.tree import File, Tree
 
 JOB = File(b'{"summary": "it is ours"}')

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image import cpio
+from initpy.image.formats import cpio
 from initpy.image.tree import Entry, File, Folder, Link, Node, Tree
 
 CONTENT: Mapping[str, Entry] = {

@@ -9,11 +9,11 @@ import pytest
 from fake_modules import VERSION
 
 from initpy.cli import main
-from initpy.image.archive import Archive, read_archive
-from initpy.image.difference import Difference, How, compare
-from initpy.image.meaning import Sides, meanings
-from initpy.image.roles import Weight, answers_to, role_of
-from initpy.image.survey import survey
+from initpy.image.formats.archive import Archive, read_archive
+from initpy.image.inspect.difference import Difference, How, compare
+from initpy.image.inspect.meaning import Sides, meanings
+from initpy.image.inspect.survey import survey
+from initpy.image.kernel.roles import Weight, answers_to, role_of
 
 MODULES = f"usr/lib/modules/{VERSION}"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image.elf import DamagedElfError, Elf, Libraries, configured_folders, read_elf
-from initpy.image.python import find_interpreter
+from initpy.image.content.python import find_interpreter
+from initpy.image.formats.elf import DamagedElfError, Elf, Libraries, configured_folders, read_elf
 
 PYTHON = str(find_interpreter().program)
 SYSTEM = (PYTHON, "/usr/bin/udevadm", "/usr/sbin/lvm", "/usr/sbin/cryptsetup")

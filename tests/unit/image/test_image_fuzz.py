@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
-from initpy.image import kmod
-from initpy.image.archive import Archive, parse_archive, unpack
-from initpy.image.kmodindex import Index
-from initpy.image.members import Limits
+from initpy.image.formats.archive import Archive, parse_archive, unpack
+from initpy.image.formats.kmodindex import Index
+from initpy.image.formats.members import Limits
+from initpy.image.formats.modinfo import DamagedModuleError
+from initpy.image.kernel import kmod
+from initpy.image.kernel.moduletree import ModuleTree
 from initpy.image.missing import IncompleteError
-from initpy.image.modinfo import DamagedModuleError
-from initpy.image.moduletree import ModuleTree
 from initpy.image.tree import File
 
 HEADS = (

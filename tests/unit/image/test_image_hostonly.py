@@ -10,12 +10,12 @@ from fake_system import FakeSystem, nested, virtio_disk
 from initpy.cli import main
 from initpy.config.errors import InputError
 from initpy.config.jobs import parse_job_file
-from initpy.image import hostonly
-from initpy.image.kmod import ModuleIndex, Want, read_index, select
-from initpy.image.layers import Ask, Kind, Layer, Stack
-from initpy.image.needs import load_jobs
-from initpy.image.recipe import find_recipe, load_recipe, project_folder
-from initpy.image.stack import describe
+from initpy.image.content.needs import load_jobs
+from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
+from initpy.image.kernel.kmod import ModuleIndex, Want, read_index, select
+from initpy.image.stack import hostonly
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 
 MODULES = (
     ("kernel/fs/ext4.ko", ""),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image import python
+from initpy.image.content import python
+from initpy.image.content.python import Interpreter, Module
 from initpy.image.kept import Kept, kept_path, key_of
 from initpy.image.process import ToolError
-from initpy.image.python import Interpreter, Module
 
 
 @pytest.fixture

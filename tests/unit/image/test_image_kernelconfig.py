@@ -9,14 +9,14 @@ from fake_modules import VERSION, make_modules
 from writing import archive_of
 
 from initpy.config.errors import InputError
-from initpy.image.archive import Archive, read_archive
-from initpy.image.build import build
-from initpy.image.check import prove
-from initpy.image.compress import Packing, open_sink
-from initpy.image.kernelconfig import read_kernel_config
-from initpy.image.layers import Stack
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest
+from initpy.image.check.check import prove
+from initpy.image.formats.archive import Archive, read_archive
+from initpy.image.formats.compress import Packing, open_sink
+from initpy.image.kernel.kernelconfig import read_kernel_config
 from initpy.image.proof import Row, Verdict
-from initpy.image.request import BuildRequest
+from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Tree
 
 USUAL = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_SCRIPT=y\nCONFIG_RD_ZSTD=y\nCONFIG_RD_XZ=y\n"

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from fake_modules import VERSION, make_modules
 
-from initpy.image.build import build
-from initpy.image.place import UNFINISHED, claim, previous
-from initpy.image.request import BuildRequest
+from initpy.image.build.build import build
+from initpy.image.build.place import UNFINISHED, claim, previous
+from initpy.image.build.request import BuildRequest
 
 # A child that has all modules loaded is killed in the work, not on the way to it.
 FORK = multiprocessing.get_context("fork")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from fake_modules import VERSION, make_modules, modinfo_reads
 
-from initpy.image import firmware
-from initpy.image.kmod import (
+from initpy.image.build.stage import module_tables
+from initpy.image.kernel import firmware
+from initpy.image.kernel.kmod import (
     ModuleIndex,
     Need,
     Selection,
@@ -16,7 +17,6 @@ from initpy.image.kmod import (
     select,
 )
 from initpy.image.missing import IncompleteError
-from initpy.image.stage import module_tables
 
 MODULES = (
     ("kernel/drivers/md/dm-mod.ko", ""),

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
-from initpy.image.kmodindex import Index, Table
-from initpy.image.modinfo import DamagedModuleError, read_module
+from initpy.image.formats.kmodindex import Index, Table
+from initpy.image.formats.modinfo import DamagedModuleError, read_module
 
 MODULES = (
     Module("kernel/a.ko", (), ("pci:v00008086d*sv*", "pci:v00008086d00001237sv*", "fs-a")),

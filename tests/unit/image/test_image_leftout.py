@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from initpy.image.kmod import read_index
-from initpy.image.leftout import table
+from initpy.image.kernel.excluded import table
+from initpy.image.kernel.kmod import read_index
 
 
 def test_aliases_of_storage_drivers_that_are_left_out(tmp_path: Path) -> None:

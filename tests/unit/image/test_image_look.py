@@ -9,8 +9,8 @@ from fake_modules import VERSION
 from foreign import TRAILER, member, real_cpio
 
 from initpy.cli import main
-from initpy.image.archive import read_archive
-from initpy.image.survey import kind_of, survey
+from initpy.image.formats.archive import read_archive
+from initpy.image.inspect.survey import kind_of, survey
 
 
 @pytest.fixture(params=["gzip", "zstd", "xz", "lz4"])

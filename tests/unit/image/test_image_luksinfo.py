@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image.luksinfo import read_luks
+from initpy.image.formats.luksinfo import read_luks
 
 CHEAP = ["--pbkdf-force-iterations", "1000", "--batch-mode"]
 

@@ -17,7 +17,7 @@ import pytest
 
 from initpy.cli.content import configure_content, requested
 from initpy.config.errors import InputError
-from initpy.image import pe, uki
+from initpy.image.formats import pe, uki
 from initpy.image.process import ToolError
 
 # In the order in which systemd-stub measures them.

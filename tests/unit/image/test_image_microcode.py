@@ -11,8 +11,8 @@ from writing import write_image
 
 from initpy.cli.content import configure_content, requested
 from initpy.config.errors import InputError
-from initpy.image.archive import read_archive
-from initpy.image.microcode import FOLDER, Microcode, Processor, segment, this_processor
+from initpy.image.formats.archive import read_archive
+from initpy.image.formats.microcode import FOLDER, Microcode, Processor, segment, this_processor
 from initpy.image.tree import File, Tree
 
 

@@ -8,12 +8,12 @@ from elftools.elf.sections import SymbolTableSection
 from fake_elf import DLOPEN, PACKAGING, note, opens, with_notes
 from writing import archive_of
 
-from initpy.image.assembly import Assembly
-from initpy.image.elf import Libraries, configured_folders, read_elf
-from initpy.image.imageprograms import ImagePrograms
+from initpy.image.build.assembly import Assembly
+from initpy.image.content.programs import Named
+from initpy.image.formats.elf import Libraries, configured_folders, read_elf
+from initpy.image.formats.imageprograms import ImagePrograms
+from initpy.image.inspect.references import References
 from initpy.image.opened import SYMBOLS, Opened, Priority
-from initpy.image.programs import Named
-from initpy.image.references import References
 from initpy.image.tree import File, Tree
 
 KMOD = {"feature": "kmod", "description": "loads modules", "priority": "recommended",

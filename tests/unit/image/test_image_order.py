@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from initpy.image.compress import LARGEST, SHARES, SMALLEST, share_of
-from initpy.image.order import arranged
+from initpy.image.build.order import arranged
+from initpy.image.formats.compress import LARGEST, SHARES, SMALLEST, share_of
 from initpy.image.tree import Entry, File, Folder, Link, Tree
 
 CONTENT: dict[str, Entry] = {

@@ -10,8 +10,8 @@ from smallfs import mounted_tmpfs
 from writing import write_image
 
 from initpy.config.errors import InputError
-from initpy.image.compress import METHODS, SMALL, Packing, check_method, open_sink
-from initpy.image.place import NoSpaceError
+from initpy.image.build.place import NoSpaceError
+from initpy.image.formats.compress import METHODS, SMALL, Packing, check_method, open_sink
 from initpy.image.process import ToolError
 from initpy.image.tree import File, Tree
 
@@ -59,7 +59,7 @@ def test_little_content_is_searched_less(tmp_path: Path, monkeypatch: pytest.Mon
     def started(command: tuple[str, ...], _: int, *, hint: str) -> None:
         commands.append(command)
 
-    monkeypatch.setattr("initpy.image.compress.Pipe", started)
+    monkeypatch.setattr("initpy.image.formats.compress.Pipe", started)
     with (tmp_path / "image").open("wb") as output:
         for size in (SMALL, SMALL + 1):
             open_sink(output, Packing("zstd"), size)

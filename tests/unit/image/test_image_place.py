@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
-from initpy.image import place
-from initpy.image.place import BusyError, claim, exchange, previous, remove, sweep
+from initpy.image.build import place
+from initpy.image.build.place import BusyError, claim, exchange, previous, remove, sweep
 
 
 def put(output: Path, content: bytes, keep: int = 0) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from initpy.image import process
+from initpy.image.content.programs import Named, applets, find_programs, script_interpreter
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.process import ToolError
-from initpy.image.programs import Named, applets, find_programs, script_interpreter
 
 
 def test_programs_bring_their_other_names() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.image import python
-from initpy.image.imports import Import, named_imports
-from initpy.image.python import Interpreter, Module
+from initpy.image.content import python
+from initpy.image.content.imports import Import, named_imports
+from initpy.image.content.python import Interpreter, Module
 
 
 @pytest.fixture(scope="module")

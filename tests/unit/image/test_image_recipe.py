@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
-from initpy.image.recipe import load_recipe, project_folder
+from initpy.image.content.recipe import load_recipe, project_folder
 
 GOOD = """\
 title = "mine"

@@ -1,7 +1,7 @@
 """Configuration of this machine goes into an image only as far as the image is for it (R27)."""
 
 from initpy.config.crypttab import parse_crypttab
-from initpy.image.reduced import crypttab, lvm_conf, mdadm_conf, modprobe_conf
+from initpy.image.content.reduced import crypttab, lvm_conf, mdadm_conf, modprobe_conf
 
 LVM = """\
 # This is an example

@@ -6,9 +6,9 @@ import pytest
 from fake_system import FakeSystem, card, iscsi, nested, virtio_disk
 
 from initpy.config.errors import InputError
-from initpy.image.layers import Kind, Layer, Stack
-from initpy.image.stack import StackError, describe
-from initpy.image.system import Recorded, Recording
+from initpy.image.stack.describe import StackError, describe
+from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.system import Recorded, Recording
 
 
 def asked(stack: Stack, identity: str) -> set[str]:

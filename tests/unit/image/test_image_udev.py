@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from initpy.image.udev import account_lines, find_rules, mentions
+from initpy.image.content.udev import account_lines, find_rules, mentions
 
 RULES = """\
 # PROGRAM="not-this" GROUP="nor-that"

@@ -11,12 +11,12 @@ from fake_modules import VERSION, make_modules
 
 from initpy.cli import content
 from initpy.config.errors import InputError
-from initpy.image import pe, uki
-from initpy.image.archive import read_archive
-from initpy.image.build import build
-from initpy.image.cpio import segment
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest
+from initpy.image.formats import pe, uki
+from initpy.image.formats.archive import read_archive
+from initpy.image.formats.cpio import segment
 from initpy.image.process import ToolError
-from initpy.image.request import BuildRequest
 
 RELEASE = "6.1.0-test"
 STUB = uki.find_stub("x86_64")

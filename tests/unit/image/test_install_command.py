@@ -11,11 +11,11 @@ from rootstack import EXT4_ON_VIRTIO
 from smallfs import mounted_tmpfs
 
 from initpy.cli import main
-from initpy.image.kernels import installed_kernels, kernel_file, modules_folder
-from initpy.image.layers import Kind, Layer, Stack
-from initpy.image.ownroot import elsewhere, find_target
-from initpy.image.place import claim
-from initpy.image.stack import StackError
+from initpy.image.build.place import claim
+from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
+from initpy.image.stack.describe import StackError
+from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.ownroot import elsewhere, find_target
 from initpy.image.status import Status
 
 EXT4 = Module("kernel/fs/ext4.ko", alias=("fs-ext4",))
@@ -108,7 +108,7 @@ def test_a_root_that_cannot_be_described(
 def test_a_tool_is_not_installed(
     call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("initpy.image.programs.SEARCHED", (tmp_path,))
+    monkeypatch.setattr("initpy.image.content.programs.SEARCHED", (tmp_path,))
     assert main(call) == Status.NO_TOOL
 
 

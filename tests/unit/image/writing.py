@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from initpy.image.archive import Archive
-from initpy.image.compress import Packing
-from initpy.image.output import image_mode, write_content
-from initpy.image.place import claim
+from initpy.image.build.output import image_mode, write_content
+from initpy.image.build.place import claim
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.compress import Packing
 from initpy.image.tree import Tree
 
 

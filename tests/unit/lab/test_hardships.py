@@ -3,9 +3,9 @@
 import pytest
 
 from initpy.config.project import PROJECT
+from initpy.lab.adverse import HARDSHIPS, outcome_in_words, told
 from initpy.lab.benchmark import clock
 from initpy.lab.courses import Course
-from initpy.lab.hardships import HARDSHIPS, outcome_in_words, told
 from initpy.lab.peers import DRACUT, INITRAMFS_TOOLS
 from initpy.lab.qemu import EMULATED
 from initpy.scenario.model import Outcome, Scenario

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Arm, Clock, EndBoot, Report, Run, ShowFailure
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
 from initpy.core.records import plain
 from initpy.core.secret import Secret

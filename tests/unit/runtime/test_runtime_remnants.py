@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from initpy.core.remnants import doubtful, with_remnants
+from initpy.core.failure.damaged_metadata import doubtful, with_remnants
 from initpy.core.tree import Node
-from initpy.runtime.remnants import MD_MAGIC, look
+from initpy.runtime.damaged_metadata import MD_MAGIC, look
 
 
 def disk(path: Path, at: int, content: bytes) -> str:

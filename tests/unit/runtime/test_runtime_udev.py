@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.runtime import coldplug
 from initpy.runtime.udev import Udev, as_device

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
 from initpy.core.tree import Node
-from initpy.core.unclaimed import Unclaimed, advice_for, with_unclaimed
-from initpy.runtime import unclaimed
+from initpy.runtime import driverless as unclaimed
 
 
 def device(sysfs: Path, bus: str, name: str, **attributes: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.run import simulate
 
 FILE = Path(__file__).parents[2] / "scenarios" / "raid6-two-missing.toml"
 

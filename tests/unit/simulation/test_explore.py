@@ -16,8 +16,10 @@ from initpy.cli.explore import Here
 from initpy.scenario.model import Nic, Times
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
-from initpy.simulation import found
-from initpy.simulation.explore import (
+from initpy.simulation.explore import found
+from initpy.simulation.explore.found import trial_of
+from initpy.simulation.explore.generate import Trial, draw
+from initpy.simulation.explore.search import (
     Tally,
     explore,
     explore_chunk,
@@ -25,12 +27,10 @@ from initpy.simulation.explore import (
     never_seen,
     run_trial,
 )
-from initpy.simulation.found import trial_of
-from initpy.simulation.generate import Trial, draw
-from initpy.simulation.logins import logins
-from initpy.simulation.mischief import Mischief
-from initpy.simulation.oracle import Violation
-from initpy.simulation.shrink import shrink
+from initpy.simulation.explore.shrink import shrink
+from initpy.simulation.oracle.judge import Violation
+from initpy.simulation.oracle.logins import logins
+from initpy.simulation.world.random_faults import Mischief
 
 PROJECT = Path(__file__).parents[3]
 FEW = range(40)
@@ -178,7 +178,7 @@ def test_what_was_found_until_an_interrupt_is_kept(
             raise KeyboardInterrupt
         return whole(numbers)
 
-    monkeypatch.setattr("initpy.simulation.explore.explore_chunk", interrupted)
+    monkeypatch.setattr("initpy.simulation.explore.search.explore_chunk", interrupted)
     assert main(["explore", "--worlds", "500", "--jobs", "1"]) == 130
     said = capsys.readouterr().out
     assert "50 worlds in" in said

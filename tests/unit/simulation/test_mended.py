@@ -4,8 +4,8 @@ from pathlib import Path
 
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.mischief import Mischief
-from initpy.simulation.run import simulate
+from initpy.simulation.machine.run import simulate
+from initpy.simulation.world.random_faults import Mischief
 
 BTRFS = """
 title = "one device of a btrfs is encrypted and comes last"

@@ -13,7 +13,7 @@ from initpy.cli.reading import read_journal
 from initpy.cli.replay import job_texts
 from initpy.config.errors import InputError
 from initpy.core.actions import Arm, Report
-from initpy.core.devices import Device
+from initpy.core.devices.graph import Device
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -30,8 +30,8 @@ from initpy.core.events import (
 from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import DeviceSpec, FurtherMount, Naming
-from initpy.simulation.recorded import EVENTS, alike, decisions, event_of
-from initpy.simulation.replay import replay, settings_of
+from initpy.simulation.journal.recorded import EVENTS, alike, decisions, event_of
+from initpy.simulation.journal.replay import replay, settings_of
 
 JOBS = job_texts()
 SUMS = {name: f"{crc32(text.encode()):08x}" for name, text in JOBS.items() if "multi" not in name}

@@ -1,0 +1,1 @@
+"""Block devices: the graph, and how users name them."""

@@ -1,0 +1,1 @@
+"""What the boot is to reach, in order: root mounted, what belongs below it, the handover."""

@@ -1,0 +1,1 @@
+"""Jobs on their subjects: definitions, instances, the rules that all follow, timers."""

@@ -1,0 +1,1 @@
+"""Prompts, questions, requests and stops: where a user decides."""

@@ -1,0 +1,1 @@
+"""Technologies that put devices together: md, LVM, btrfs."""

@@ -1,0 +1,1 @@
+"""Linux software RAID: what mdadm and the kernel say of arrays, and what follows."""

@@ -1,0 +1,1 @@
+"""Encrypted volumes: where a secret comes from, and what opened the volume."""

@@ -1,0 +1,240 @@
+"""What must be fetched for a volume from elsewhere: its key, its detached header (R10, R11).
+
+A stick may be there from the start, come while the prompt is up, be the wrong
+one, go and come back. Each device that answers to the name is tried once as
+long as it stays.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Drop, Fetch
+from initpy.core.devices.graph import Device
+from initpy.core.events import Fetched
+from initpy.core.machine.context import State
+from initpy.core.machine.instance import Instance
+from initpy.core.machine.timers import Timer
+from initpy.core.secret import Secret
+from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec
+
+# People are asked if a key has not been read by then: a stick may hang, a script may wait.
+PATIENCE_SECONDS = 3.0
+# And while its device is not there they are not asked at once: with the disks that come meanwhile
+# there may be the volume that holds it, whose passphrase is the one that people know.
+ABSENT_SECONDS = 2.0
+HEADERS = "/run/initpy/headers"
+# A device with one of these holds another layer: its key files are on a device above it.
+LAYERS = ("crypto", "raid")
+
+
+class Stage(enum.Enum):
+    """How far the fetching has come."""
+
+    ABSENT = "its device is not there"
+    READING = "being read"
+    READ = "read"
+    SPENT = "of no use"
+
+
+@dataclass(slots=True)
+class Fetching:
+    """A key or header on its way; `device` None: from a program."""
+
+    device: DeviceSpec | None
+    file: bool = True  # in a file system there, rather than the device itself
+    stage: Stage = Stage.ABSENT
+    number: int = 0  # of the last Fetch
+    source: str = ""  # kernel name of the device that it was read from
+    waited: bool = False  # for its device, before people are asked
+    tried: set[str] = field(default_factory=set)  # kernel names, while they are there
+    secret: Secret | None = None
+    path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
+    error: str = ""  # why it is of no use
+
+    def wipe(self) -> None:
+        """Forget a key that has been read."""
+        if self.secret is not None:
+            self.secret.wipe()
+            self.secret = None
+
+
+@dataclass(slots=True)
+class Sources:
+    """The fetchings of all volumes, by instance and purpose."""
+
+    _all: dict[tuple[str, bool], Fetching] = field(default_factory=dict)
+    _numbers: int = 0
+
+    def key(self, state: State, instance: Instance, key: KeySpec, name: str) -> Fetching:
+        """The key as far as it has come; begins to read it when that is possible."""
+        found = self._all.setdefault((instance.key, False), Fetching(key.device, bool(key.path)))
+        if key.program:
+            if found.stage is Stage.ABSENT:
+                source = state.device(instance)
+                known = {"NAME": name, "SOURCE": source.node if source else "", "KEY": key.path}
+                environment = tuple((f"CRYPTTAB_{each}", text) for each, text in known.items())
+                program = (key.program, key.path or "none")
+                fetch = Fetch("", 0, program=program, environment=environment)
+                self._begin(state, instance, found, fetch)
+                state.report(f"{name}: {key.program} is asked for the key", detail=True)
+            return found
+        device = self._candidate(state, found)
+        if device is not None:
+            types = key.types or (device.properties.get("ID_FS_TYPE", ""),)
+            fetch = Fetch("", 0, device.node, types if key.path else (), key.path,
+                          key.offset, key.size)  # fmt: skip
+            self._begin(state, instance, found, fetch, device.name)
+            state.report(f"{name}: {key} is read", detail=True)
+        elif found.stage is Stage.ABSENT and not found.number:
+            if not found.waited:
+                found.waited = True
+                state.timers.start(Timer.PATIENCE, instance.key, state.now + ABSENT_SECONDS)
+            timer = Timer.ABSENT, instance.key
+            if key.timeout and not state.timers.armed(*timer):
+                state.timers.start(*timer, state.now + key.timeout)
+        return found
+
+    def header(self, state: State, instance: Instance, header: HeaderSpec, name: str) -> Fetching:
+        """The header as far as it has come; READ when `path` may be given to cryptsetup."""
+        found = self._all.setdefault(
+            (instance.key, True), Fetching(header.device, bool(header.path))
+        )
+        if header.device is None:
+            found.stage, found.path = Stage.READ, header.path
+            return found
+        device = self._candidate(state, found)
+        if device is None:
+            return found
+        if not header.path:
+            found.stage, found.path, found.source = Stage.READ, device.node, device.name
+            found.tried.add(device.name)
+            return found
+        found.path = f"{HEADERS}/{name}"
+        types = (device.properties.get("ID_FS_TYPE", ""),)
+        fetch = Fetch("", 0, device.node, types, header.path, keep=found.path)
+        self._begin(state, instance, found, fetch, device.name)
+        state.report(f"{name}: its header {header} is read", detail=True)
+        return found
+
+    def own_header(self, state: State, instance: Instance, name: str) -> Fetching | None:
+        """The check of the header that a LUKS2 volume carries; None where there is no such one.
+
+        cryptsetup writes to the device when one of the two copies is damaged.
+        """
+        device = state.device(instance)
+        known = device.properties if device is not None else {}
+        if known.get("ID_FS_TYPE") != "crypto_LUKS" or known.get("ID_FS_VERSION") != "2":
+            return None
+        found = self._all.get((instance.key, True))
+        if found is None:
+            found = self._all[instance.key, True] = Fetching(None)
+        if found.stage is Stage.ABSENT and device is not None:
+            keep = f"{HEADERS}/{name}"
+            fetch = Fetch("", 0, device.node, keep=keep, check=True)
+            self._begin(state, instance, found, fetch, device.name)
+        return found
+
+    def _candidate(self, state: State, found: Fetching) -> Device | None:
+        """A device that answers to the name and has not been tried."""
+        spec = found.device
+        if spec is None or found.stage in (Stage.READING, Stage.READ):
+            return None
+        return next((each for each in state.devices if _usable(each, spec, found)), None)
+
+    def _begin(
+        self,
+        state: State,
+        instance: Instance,
+        found: Fetching,
+        fetch: Fetch,
+        source: str = "",
+    ) -> None:
+        self._numbers += 1
+        found.stage, found.number, found.source = Stage.READING, self._numbers, source
+        found.tried.add(source)
+        state.timers.cancel(Timer.ABSENT, instance.key)
+        if not (fetch.keep or fetch.check):
+            state.timers.start(Timer.PATIENCE, instance.key, state.now + PATIENCE_SECONDS)
+        state.act(fetch._replace(job=instance.key, number=found.number))
+
+    def concerned(self, state: State, device: Device) -> list[Instance]:
+        """The volumes that this device may have a key or header for."""
+        return [
+            state.instances[key]
+            for (key, _), found in self._all.items()
+            if found.device is not None and _usable(device, found.device, found)
+        ]
+
+    def take_key(self, instance: Instance) -> Secret | None:
+        """The key that was read, for the one run that will use it."""
+        found = self._all.get((instance.key, False))
+        if found is None:
+            return None
+        found.stage = Stage.SPENT
+        secret, found.secret = found.secret, None
+        return secret
+
+    def give_up_key(self, instance: Instance) -> bool:
+        """Wait no longer for the device of the key; False when it has come."""
+        found = self._all.get((instance.key, False))
+        if found is None or found.stage is not Stage.ABSENT:
+            return False
+        found.stage = Stage.SPENT
+        return True
+
+    def device_removed(self, state: State, name: str) -> None:
+        """What was read from this device may come again with it, or with another one."""
+        for (key, header), found in self._all.items():
+            found.tried.discard(name)
+            if found.source == name and found.stage is not Stage.READ:
+                found.stage = Stage.ABSENT
+                state.touch(state.instances[key])
+            elif found.source == name and header and found.device and not found.number:
+                found.stage = Stage.ABSENT  # the device itself was the header
+                state.touch(state.instances[key])
+
+    def fetched(self, state: State, event: Fetched) -> tuple[Fetching, bool] | None:
+        """Take what was read, and whether it is a header; None when it is not needed any more."""
+        for (key, header), found in self._all.items():
+            wanted = found.stage is Stage.READING and found.number == event.number
+            if key == event.job and wanted:
+                found.stage = Stage.SPENT if event.error else Stage.READ
+                found.secret, found.error = event.secret, event.error
+                if header:
+                    found.path = event.path or found.path
+                else:
+                    state.timers.cancel(Timer.PATIENCE, key)
+                return found, header
+        if event.secret is not None:
+            event.secret.wipe()
+        return None
+
+    def missing(self, instance: Instance) -> Iterator[Fetching]:
+        """What is not there yet for this volume."""
+        for header in (True, False):
+            found = self._all.get((instance.key, header))
+            if found is not None and found.stage is Stage.ABSENT:
+                yield found
+
+    def drop(self, state: State, instance: Instance) -> None:
+        """The volume needs neither key nor header any more, or starts afresh."""
+        for header in (True, False):
+            found = self._all.pop((instance.key, header), None)
+            if found is None:
+                continue
+            found.wipe()
+            if found.number:
+                state.act(Drop(instance.key, found.number))
+        for timer in (Timer.ABSENT, Timer.PATIENCE):
+            state.timers.cancel(timer, instance.key)
+
+
+def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:
+    holds_files = device.properties.get("ID_FS_USAGE") not in LAYERS
+    return (
+        device.name not in found.tried
+        and spec.names(device)
+        and device.ready
+        and (holds_files or not found.file)
+    )

@@ -1,0 +1,1 @@
+"""Building an image: stages, trial, output, installation."""

@@ -1,0 +1,352 @@
+"""Build an image: collect everything, check that it runs, write it."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from initpy.config.jobs import json_text
+from initpy.image.build import stage
+from initpy.image.build.assembly import Assembly
+from initpy.image.build.output import image_mode, write_content, write_unified
+from initpy.image.build.place import Claim, claim
+from initpy.image.build.request import BuildRequest, checked
+from initpy.image.build.trial import LIBRARY_CACHE, copy_of
+from initpy.image.content import layout, python, reduced
+from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
+from initpy.image.content.needs import Needs, gather, load_jobs
+from initpy.image.content.programs import Named, missing_tools
+from initpy.image.content.recipe import project_folder
+from initpy.image.formats import microcode
+from initpy.image.formats.compress import Packing
+from initpy.image.formats.compress import tools as compress_tools
+from initpy.image.inspect import manifest
+from initpy.image.kept import Kept
+from initpy.image.kernel import charsets, firmware, kmod
+from initpy.image.kernel import excluded as leftout
+from initpy.image.kernel.kernelconfig import KernelConfig
+from initpy.image.missing import IncompleteError, Missing
+from initpy.image.stack import hostonly
+from initpy.image.timing import Clock, Progress, Step, silent
+from initpy.image.tree import Entry, File, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """All that will be in the image, complete and checked."""
+
+    tree: Tree
+    warnings: tuple[str, ...]
+    absent_firmware: tuple[tuple[str, str], ...]
+    kernel: str
+    absent_drivers: tuple[kmod.Want, ...]  # wanted, but not required, and not in this kernel
+    steps: tuple[Step, ...]
+    own: bool = False  # for one machine, which has all that it asks for
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What was built and what it took."""
+
+    output: Path
+    size: int
+    seconds: float
+    assembled: Assembled
+    microcode: int = 0  # bytes at the image's start
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Entries collected in a thread of their own."""
+
+    entries: dict[str, Entry]
+    missing: tuple[Missing, ...]
+    checked: tuple[str, ...] = ()  # Python modules to import as a check
+    opened: tuple[tuple[str, str], ...] = ()  # libraries opened by name, and by whom
+    absent_firmware: tuple[tuple[str, str], ...] = ()
+    absent_drivers: tuple[kmod.Want, ...] = ()
+    wanted: tuple[kmod.Want, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """The content before it has been tried out."""
+
+    assembly: Assembly
+    checked: tuple[str, ...]
+    absent_firmware: tuple[tuple[str, str], ...]
+    absent_drivers: tuple[kmod.Want, ...]
+
+
+def build(
+    request: BuildRequest,
+    progress: Progress = silent,
+    *,
+    accept: Callable[[Path], None] = lambda _: None,
+    keep: int = 0,
+    wait: bool = True,
+) -> BuildReport:
+    """Build the image and put it in place of an older one, keeping `keep` of those.
+
+    `accept` is shown the finished image beside its place, and raises what speaks
+    against it. While another run is writing the same image this one waits, or
+    raises BusyError.
+
+    Raises InputError (a file or value that cannot be used), IncompleteError
+    (things missing, all of them listed), ToolError or NoSpaceError; an older
+    image then stays.
+    """
+    config = checked(request)
+    with claim(request.output, progress if wait else None) as place:
+        started = time.monotonic()
+        early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
+        clock = Clock(progress)
+        kept = Kept(request.kept)
+        collected = _collect(request, clock, kept, config)
+        with clock.step("checking, compressing and writing"):
+            warnings = _write(place, request, collected, config, early, kept)
+        assembled = _assembled(request, collected, warnings, clock.steps)
+        clock = Clock(progress)
+        with clock.step("judging"):
+            accept(place.temporary)
+        with clock.step("putting it in place"):
+            notes = place.put_in_place(image_mode(assembled.tree), keep)
+        assembled = replace(
+            assembled,
+            steps=(*assembled.steps, *clock.steps),
+            warnings=(*assembled.warnings, *notes),
+        )
+        seconds = time.monotonic() - started
+    size = request.output.stat().st_size
+    return BuildReport(request.output, size, seconds, assembled, len(early))
+
+
+def _write(
+    place: Claim,
+    request: BuildRequest,
+    collected: _Collected,
+    config: KernelConfig | None,
+    early: bytes,
+    kept: Kept,
+) -> tuple[str, ...]:
+    """Write the image, and try it out while it is being compressed; warnings of the trial.
+
+    The trial begins when all has been read: from then on both halves are being compressed, and
+    nothing waits for this process.
+    """
+    tree = collected.assembly.tree
+    branches = config is not None and config.unpacks_branches
+    packing = Packing(request.compression, request.level, branches)
+    with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
+        cache = pool.submit(copy.library_cache)
+        trials: list[Future[tuple[str, ...]]] = []
+
+        def late() -> Iterator[tuple[str, Entry]]:
+            if cache.exception() is None:  # else it is no failure of the writing
+                yield LIBRARY_CACHE, cache.result()
+                trials.append(pool.submit(copy.try_out, collected.checked))
+                pool.submit(kept.save)
+
+        if request.uki is None:
+            write_content(place, tree, packing, request.mtime, early, late())
+        else:
+            write_unified(place, request.uki, tree, packing, request.mtime, early, late())
+        found = cache.result()
+        warnings = trials[0].result()
+    tree.add(LIBRARY_CACHE, found)
+    return warnings
+
+
+def _as_json(path: Path) -> tuple[str, File]:
+    """A validated job file in the image."""
+    return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
+
+
+def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
+    """Collect and check the image's content without writing it."""
+    config = checked(request)
+    clock = Clock(progress)
+    collected = _collect(request, clock, Kept(request.kept), config)
+    tree = collected.assembly.tree
+    with clock.step("checking"), copy_of(tree) as copy:
+        cache = copy.library_cache()
+        warnings = copy.try_out(collected.checked)
+        tree.add(LIBRARY_CACHE, cache)
+    return _assembled(request, collected, warnings, clock.steps)
+
+
+def _collect(
+    request: BuildRequest, clock: Clock, kept: Kept, config: KernelConfig | None
+) -> _Collected:
+    """Everything but what a trial of the image will tell. Raises IncompleteError."""
+    with clock.step("reading job files"):
+        jobs = load_jobs(request.jobs)
+        if request.stack is not None:
+            ours = project_folder("jobs")
+            given = [file.source for file in jobs if Path(file.source).parent != ours]
+            jobs = hostonly.chosen(jobs, request.stack, given)
+        generic = request.stack is None
+        needs = gather(jobs, request.programs, request.drivers, generic=generic)
+    assembly = Assembly()
+    tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
+    assembly.missing.extend(tools)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # First, because it takes longest: in the interpreter's process, while this one goes on.
+        python_part = None
+        if request.python:
+            asked = python.questions([each.name for each in needs.python], kept)
+            python_part = pool.submit(_collect_python, asked, kept)
+        modules_part = pool.submit(_collect_modules, request, needs, config, not tools)
+        with clock.step("programs, rules and files"):
+            _collect_programs(assembly, request, needs)
+            for job in jobs:
+                assembly.tree.add(*_as_json(Path(job.source)))
+            assembly.read_ahead()
+        with clock.step("kernel modules and Python"):
+            parts = [modules_part.result()]
+            if python_part is not None:
+                parts.append(python_part.result())
+    with clock.step("libraries"):
+        for part in parts:
+            assembly.add_entries(part.entries)
+            assembly.missing.extend(part.missing)
+        # Placed last and over everything else: what the request says holds.
+        assembly.add_placed(request.files)
+        if request.init is not None:
+            assembly.tree.add("/init", File(request.init, 0o755), replace=True)
+        if request.python:
+            wishes = manifest.wishes(
+                needs,
+                [each for part in parts for each in part.wanted],
+                request.recipe_programs,
+                dict(request.recipe_reasons),
+                [path for _, path in request.files],
+            )
+            assembly.tree.add(manifest.PATH, manifest.pack(wishes))
+        assembly.close([opened for part in parts for opened in part.opened])
+    if assembly.missing:
+        raise IncompleteError(assembly.missing)
+    return _Collected(
+        assembly,
+        checked=tuple(name for part in parts for name in part.checked),
+        absent_firmware=tuple(pair for part in parts for pair in part.absent_firmware),
+        absent_drivers=tuple(want for part in parts for want in part.absent_drivers),
+    )
+
+
+def _assembled(
+    request: BuildRequest, collected: _Collected, warnings: Sequence[str], steps: Sequence[Step]
+) -> Assembled:
+    assembly = collected.assembly
+    return Assembled(
+        tree=assembly.tree,
+        warnings=(*assembly.warnings, *warnings, *crypttab_warnings(assembly.tree)),
+        absent_firmware=collected.absent_firmware,
+        kernel=request.kernel,
+        absent_drivers=collected.absent_drivers,
+        steps=tuple(steps),
+        own=request.stack is not None,
+    )
+
+
+def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -> None:
+    layout.add_layout(assembly.tree)
+    assembly.tree.add("/etc/initrd-release", File(layout.release()))
+    assembly.add_programs(needs.programs)
+    recipe = (Named(name, manifest.RECIPE) for name in request.recipe_programs)
+    assembly.add_programs(recipe, required=False)
+    assembly.add_rules(needs.rules, request.rules)
+    assembly.add_files(needs.files, needs.optional)
+    _reduce(assembly, request)
+
+
+# Where distributions keep it (mdadm.conf(5)).
+MDADM_CONF = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
+# Debian's and systemd's words for what is opened in the initramfs (crypttab(5)).
+MARKS = ("initramfs", "x-initrd.attach")
+
+
+def _reduce(assembly: Assembly, request: BuildRequest) -> None:
+    """Take out of the machine's configuration what the image is not for."""
+    stack = request.stack
+    own = stack is not None
+    arrays = hostonly.arrays(stack) if stack is not None else None
+    assembly.rewrite("/etc/lvm/lvm.conf", lambda text: reduced.lvm_conf(text, own=own))
+    for path in MDADM_CONF:
+        assembly.rewrite(path, lambda text: reduced.mdadm_conf(text, arrays))
+    if request.crypttab is not None:
+        text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
+        names = hostonly.volumes(stack) if stack is not None else ()
+        kept = reduced.crypttab(text, names, MARKS)
+        check_crypttab(str(request.crypttab), kept)
+        if kept.strip():
+            assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
+
+
+def _collect_modules(
+    request: BuildRequest, needs: Needs, config: KernelConfig | None, complete: bool
+) -> _Part:
+    """Kernel modules; if `complete`, with their firmware and indexes, which take tools."""
+    try:
+        index = kmod.read_index(request.modules, kmod.configuration())
+    except IncompleteError as error:
+        return _Part({}, error.missing)
+    taken = request.recipe_drivers
+    own = hostonly.Drivers((), ())
+    if request.stack is not None:
+        own = hostonly.drivers(request.stack, index)
+        taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
+    spare = [kmod.Want(name, manifest.RECIPE, kmod.Need.OPTIONAL) for name in taken]
+    wanted = [*needs.modules, *own.wanted, *spare]
+    selection = kmod.select(index, wanted, request.recipe_without)
+    in_use = request.stack.in_use if request.stack is not None else ()
+    if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
+        wanted += sets
+        selection = kmod.select(index, wanted, request.recipe_without)
+    missing = (*selection.missing, *own.missing)
+    folder = f"/usr/lib/modules/{request.kernel}"
+    entries: dict[str, Entry] = {
+        f"{folder}/{path}": File(index.folder / path) for path in selection.paths
+    }
+    if missing or not complete:
+        return _Part(entries, missing, absent_drivers=selection.absent)
+    tables = stage.module_tables(index, selection.paths, request.kernel)
+    entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
+    declared = firmware.declared(index.folder / path for path in selection.paths)
+    found = firmware.find(declared, request.kernel)
+    entries.update({str(path): File(path) for path in found.files})
+    entries[leftout.PATH] = File(leftout.table(index, selection.paths))
+    # Options and blacklists hold for the image's modprobe and udev as well.
+    names = {kmod.module_name(path) for path in selection.paths}
+    for path in kmod.configuration():
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        if kept := reduced.modprobe_conf(text, names):
+            entries[str(path)] = File(kept.encode(errors="surrogateescape"))
+    return _Part(
+        entries,
+        missing,
+        absent_firmware=found.absent,
+        absent_drivers=selection.absent,
+        wanted=tuple(wanted),
+    )
+
+
+def _collect_python(asked: bytes, kept: Kept) -> _Part:
+    """The interpreter, its modules as bytecode, and the commands that start it."""
+    interpreter = python.find_interpreter()
+    modules = python.collect(interpreter, asked)
+    if modules.missing:
+        return _Part({}, modules.missing)
+    entries: dict[str, Entry] = {
+        python.in_image(module, interpreter): File(module.source)
+        for module in modules.found
+        if module.extension
+    }
+    compiled = python.compiled(interpreter, modules.found, kept)
+    entries.update({path: File(data) for path, data in compiled.items()})
+    entries[f"/usr/bin/python{interpreter.version}"] = File(interpreter.program, 0o755)
+    entries.update(layout.entry_points(interpreter.version))
+    names = tuple(module.name for module in modules.found)
+    opened = tuple((python.OPENED[name], name) for name in names if name in python.OPENED)
+    return _Part(entries, (), checked=names, opened=opened)

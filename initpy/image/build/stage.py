@@ -1,0 +1,112 @@
+"""Parts of the image written out to a folder, to run the system's own tools on them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from initpy.image import process
+from initpy.image.kernel.kmod import ModuleIndex
+from initpy.image.missing import package_hint
+from initpy.image.scratch import scratch_folder
+from initpy.image.tree import File, Folder, Link, Tree
+
+# The programs that are run here and for firmware.
+TOOLS = ("depmod", "modinfo", "ldconfig")
+
+# What kmod's library and udev read at boot. The text forms, the order and the
+# symbols' index serve people and depmod itself.
+TABLES = (
+    "modules.alias.bin",
+    "modules.builtin.alias.bin",
+    "modules.builtin.bin",
+    "modules.dep.bin",
+    "modules.devname",
+    "modules.softdep",
+)
+# What depmod needs besides the modules.
+INPUTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
+
+# The image's kernel modules and firmware say nothing to programs.
+UNSTAGED = ("/usr/lib/modules", "/usr/lib/firmware")
+
+
+def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
+    """The indexes of the chosen modules of a kernel, by file name, made by depmod(8)."""
+    with scratch_folder("depmod") as base:
+        # depmod takes the one or the other, as it was configured.
+        folder = base / "usr/lib/modules" / version
+        folder.mkdir(parents=True)
+        (base / "lib").symlink_to("usr/lib")
+        for path in paths:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(index.folder / path)
+        for name in INPUTS:
+            if (index.folder / name).is_file():
+                (folder / name).symlink_to(index.folder / name)
+        process.run(["depmod", "-b", str(base), version], hint=package_hint("depmod"))
+        return {name: (folder / name).read_bytes() for name in TABLES if (folder / name).is_file()}
+
+
+def write_out(tree: Tree, root: Path, chosen: Callable[[str], bool] = lambda _: True) -> None:
+    """The tree's chosen programs, libraries and files below `root`; no device nodes, no modules.
+
+    Nor what not everyone may read: keys are not copied about. Folders and links are always
+    written, if they are not there.
+    """
+    for path, entry in tree.items():
+        if path.startswith(UNSTAGED):
+            continue
+        target = root / path.lstrip("/")
+        match entry:
+            case Folder():
+                target.mkdir(exist_ok=True)
+            case Link(target=pointed):
+                if not target.is_symlink():
+                    target.symlink_to(pointed)
+            case File(mode=mode) if not mode & 0o004 or not chosen(path):
+                continue
+            case File(source=bytes(data), mode=mode):
+                target.write_bytes(data)
+                target.chmod(mode)
+            case File(source=Path() as source, mode=mode):
+                shutil.copyfile(source, target)
+                target.chmod(mode)
+
+
+def library_cache(root: Path) -> bytes:
+    """/etc/ld.so.cache for a written-out tree, so that ld.so need not search."""
+    process.run(["ldconfig", "-X", "-i", "-r", str(root)], hint="apt install libc-bin")
+    return (root / "etc/ld.so.cache").read_bytes()
+
+
+def check_programs(root: Path, programs: Iterable[tuple[str, str]]) -> list[str]:
+    """Let each (program, its ELF interpreter) be loaded inside the tree; what went wrong."""
+    problems: list[str] = []
+    for program, interpreter in programs:
+        command = process.in_root(root, [interpreter, "--list", program])
+        try:
+            process.run(command)
+        except process.ToolError as error:
+            problems.append(str(error))
+    return problems
+
+
+def check_imports(root: Path, interpreter: str, modules: Iterable[str]) -> None:
+    """Import the modules inside the tree: an import that fails in PID 1 is a kernel panic."""
+    names = list(modules)
+    command = [interpreter, "-ISB", "-c", f"import {', '.join(names)}"]
+    hint = "the image lacks a module or a library that this import needs"
+    process.run(process.in_root(root, command), hint=hint)
+
+
+def may_change_root() -> bool:
+    """Whether programs can be run inside a folder: as root, or in a user namespace."""
+    if os.geteuid() == 0:
+        return True
+    try:
+        process.run(process.in_root(Path("/"), ["/bin/true"]))
+    except process.ToolError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""What a build says at its end: what is in the image by kind, and what it took."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from initpy.image.build.build import Assembled, BuildReport
+from initpy.image.kernel.kmod import Need
+from initpy.image.tree import File, Tree
+
+# The first prefix that fits decides.
+KINDS = (
+    ("/usr/lib/modules/", "kernel modules"),
+    ("/usr/lib/firmware/", "firmware"),
+    ("/usr/bin/python", "Python"),
+    ("/usr/lib/python", "Python"),
+    ("/usr/lib/udev/rules.d/", "udev rules"),
+    ("/usr/lib/initpy/", "job files"),
+    ("/usr/bin/", "programs"),
+    ("/usr/sbin/", "programs"),
+    ("/usr/lib/udev/", "programs"),
+    ("/usr/lib64/", "libraries"),
+    ("/usr/lib/", "libraries"),
+)
+OTHER = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One kind of content: how many files, how many bytes before compression."""
+
+    kind: str
+    files: int
+    size: int
+
+
+def shares(tree: Tree) -> tuple[Share, ...]:
+    """The files of a tree by kind, largest first."""
+    files: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for path, entry in tree.items():
+        if isinstance(entry, File):
+            kind = next((kind for prefix, kind in KINDS if path.startswith(prefix)), OTHER)
+            files[kind] += 1
+            sizes[kind] += entry.size()
+    return tuple(Share(kind, files[kind], size) for kind, size in sizes.most_common())
+
+
+def megabytes(size: int) -> str:
+    """A size for people: three figures or so, in units of 1,000,000 bytes."""
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
+    """The closing lines of a build."""
+    lines = [
+        f"{share.kind:<15} {share.files:>4} files {megabytes(share.size):>9}"
+        for share in shares(report.assembled.tree)
+    ]
+    if report.microcode:
+        lines.append(f"{'microcode':<15} {'':>4}       {megabytes(report.microcode):>9}")
+    absent = len(report.assembled.absent_firmware)
+    if absent and not verbose and not report.assembled.own:
+        lines.append(f"{absent:>20} of the drivers' firmware files not here (--verbose: which)")
+    if verbose:
+        lines += [f"{step.seconds:5.2f} s  {step.name}" for step in report.assembled.steps]
+    size = megabytes(report.size)
+    lines.append(f"{report.output}: {size}, built in {report.seconds:.1f} s")
+    return lines
+
+
+def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
+    """What a person should know of, though the image can be used."""
+    lines = list(assembled.warnings)
+    if assembled.absent_firmware and (verbose or assembled.own):
+        modules = sorted({module for module, _ in assembled.absent_firmware})
+        lines.append(
+            f"firmware that {', '.join(modules)} may ask for is not on this machine; "
+            "if yours has such a device, apt install firmware-linux"
+        )
+        lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
+    lines += _absent_drivers(assembled, verbose=verbose)
+    return lines
+
+
+def _absent_drivers(assembled: Assembled, *, verbose: bool) -> Iterator[str]:
+    """What the kernel lacks, by who wanted it. What a technology stands on is always told."""
+    told = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
+    for need in sorted(told, key=lambda each: each.name, reverse=True):
+        by: dict[str, list[str]] = {}
+        for want in assembled.absent_drivers:
+            if want.need is need:
+                by.setdefault(want.by, []).append(want.what)
+        loss = "; what it is for will not work" if need is Need.TECHNOLOGY else ""
+        for owner, names in by.items():
+            yield f"kernel {assembled.kernel} has no {', '.join(names)}, of {owner}{loss}"

@@ -1,0 +1,1 @@
+"""Proving that an image can boot a machine."""

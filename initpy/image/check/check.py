@@ -1,0 +1,139 @@
+"""Prove that an image can boot a root: every layer, from the file system down to the bus (R28).
+
+proof = prove(read_archive(path), describe("/"), "6.1.0-56-amd64")
+proof.bootable, proof.rows, proof.status
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.image.check import interpreter
+from initpy.image.check.drivers import Drivers
+from initpy.image.check.userland import IMAGE, Userland
+from initpy.image.check.volumes import Volumes
+from initpy.image.formats.archive import PLAIN, Archive
+from initpy.image.kernel import firmware
+from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
+from initpy.image.kernel.kernels import modules_folder
+from initpy.image.kernel.moduletree import ModuleTree, installed, packed, releases
+from initpy.image.proof import Proof, Row, Verdict, without_doubles
+from initpy.image.stack.layers import Stack
+from initpy.image.tree import File
+
+
+def prove(
+    archive: Archive,
+    stack: Stack,
+    kernel: str,
+    *,
+    modules: Path | None = None,
+    host_firmware: Path = firmware.ROOT,
+    run: bool = True,
+) -> Proof:
+    """Look at everything that the boot of this root takes.
+
+    `kernel` is the release that the image is for, `modules` its installed folder
+    (the system's if not given). `run`: the image's interpreter may be run, from a copy.
+    Raises InputError for an image whose module indexes cannot be read.
+    """
+    image = packed(archive, kernel)
+    folder = modules or modules_folder(kernel)
+    known = installed(folder)
+    userland = Userland(archive)
+    config = read_kernel_config(kernel, folder)
+    drivers = Drivers(archive, image, known, stack, host_firmware, config)
+    rows = [*_taken(archive, config)] if config is not None else []
+    rows += [*_init(archive, userland), *userland.general()]
+    extra = tuple(name for file in userland.jobs for name in file.image.python)
+    if userland.ours:
+        rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
+    rows.extend(_tables(image, known))
+    made = [*userland.rows(stack)]
+    volumes = Volumes(archive, stack, userland.programs)
+    for layer in stack.layers:
+        title = f"{layer.name} ({layer.kind.value})"
+        found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
+        rows.extend(volumes.judged(layer, found))
+        if userland.ours:
+            rows.extend(volumes.rows(layer))
+    rows.extend(row for row in made if row.layer == IMAGE)
+    rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
+    return Proof(str(archive.path), stack.root, kernel, without_doubles(rows))
+
+
+def kernel_of(archive: Archive, stack: Stack) -> str:
+    """The kernel that an image is for: the only one it has modules for, else the described one.
+
+    Raises InputError where it has modules for several others.
+    """
+    found = releases(archive)
+    if stack.kernel in found or not found:
+        return stack.kernel
+    if len(found) > 1:
+        raise InputError("--kernel", None, f"one of {', '.join(found)}, which the image has")
+    return found[0]
+
+
+def _taken(archive: Archive, config: KernelConfig) -> Iterator[Row]:
+    """Does this kernel unpack such an image, and run its /init?"""
+    streams = {each.compression for each in archive.segments} - {PLAIN}
+    init = archive.get("/init")
+    needed = {"BLK_DEV_INITRD": "it takes no initramfs"}
+    needed |= {unpacking(each): f"it does not unpack {each}" for each in sorted(streams)}
+    if isinstance(init, File) and init.read().startswith(b"#!"):
+        needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is one"
+    lacks = [(option, why) for option, why in needed.items() if option not in config]
+    for option, why in lacks:
+        reason = f"{why}: no CONFIG_{option}=y in {config.path}"
+        yield Row(IMAGE, "kernel", Verdict.MISSING, reason)
+    if not lacks:
+        how = " and ".join(sorted(streams)) or "a plain archive"
+        yield Row(IMAGE, "kernel", Verdict.OK, f"unpacks {how}, as {config.path} says")
+
+
+def _init(archive: Archive, userland: Userland) -> Iterator[Row]:
+    """The kernel runs /init (init/main.c, `rdinit=`)."""
+    found = userland.programs.check("/init")
+    if found is None:
+        yield Row(IMAGE, "init", Verdict.MISSING, "there is no /init")
+    elif found.problem:
+        yield Row(IMAGE, "init", Verdict.MISSING, found.problem)
+    else:
+        maker = "initpy's" if userland.ours else "of another maker"
+        yield Row(IMAGE, "init", Verdict.OK, f"/init, {maker}; what runs it is there")
+
+
+def _tables(image: ModuleTree, kernel: ModuleTree | None) -> Iterator[Row]:
+    """Are the modules' indexes sane? An empty modules.dep makes every module invisible."""
+    need = "module indexes"
+    if kernel is not None and kernel.modules and not kernel.dependencies:
+        reason = (
+            f"modules.dep of {kernel.where} is empty, though {len(kernel.modules)} modules are "
+            f"there: run `depmod {kernel.release}` and build again"
+        )
+        yield Row(IMAGE, need, Verdict.MISSING, reason)
+    count = len(image.modules)
+    if not count:
+        if kernel is not None and kernel.modules:
+            reason = f"the image has no modules for kernel {image.release}; all must be built in"
+            yield Row(IMAGE, need, Verdict.WARNING, reason)
+        return
+    listed = image.dependencies
+    if not listed:
+        reason = f"modules.dep is empty, though {count} modules are there: none can be loaded"
+        yield Row(IMAGE, need, Verdict.MISSING, reason)
+        return
+    if not image.knows_aliases:
+        reason = "modules.alias is empty: udev would load no driver for any device"
+        yield Row(IMAGE, need, Verdict.MISSING, reason)
+    gone = [path for path, *_ in listed.values() if path not in image.files]
+    if gone:
+        reason = f"{len(gone)} of the modules in modules.dep are not there, such as {gone[0]}"
+        yield Row(IMAGE, need, Verdict.WARNING, reason)
+    unlisted = sorted(set(image.modules) - set(listed))
+    if unlisted:
+        reason = f"{len(unlisted)} modules are not in modules.dep, such as {unlisted[0]}"
+        yield Row(IMAGE, need, Verdict.WARNING, reason)
+    if not gone and not unlisted:
+        yield Row(IMAGE, need, Verdict.OK, f"{count} modules, each in modules.dep")

@@ -1,0 +1,249 @@
+"""Is the driver that a layer asks for in the image, and could it be loaded there?
+
+The installed kernel's own indexes say which module a name or alias stands for; the image's own say
+whether modprobe and udev would find it there. No driver is known by name here.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
+from initpy.image.kernel import charsets, firmware
+from initpy.image.kernel.kernelconfig import KernelConfig
+from initpy.image.kernel.kmod import canonical
+from initpy.image.kernel.moduletree import ModuleTree, module_name
+from initpy.image.proof import Row, Verdict
+from initpy.image.stack.layers import Ask, Layer, Stack
+
+FIRMWARE = ("/usr/lib/firmware", "/lib/firmware")
+# An algorithm is asked for by a name that may as well be none, see mapper.py.
+TENTATIVE = ("crypto-",)
+BUS = re.compile(r"[a-z0-9_]+:|block-major-")
+
+
+class Drivers:
+    """Proves asks against one image. Each module is looked at once, however many ask for it."""
+
+    def __init__(
+        self, archive: Archive, image: ModuleTree, kernel: ModuleTree | None, stack: Stack,
+        host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None,
+    ) -> None:  # fmt: skip
+        """`image` and `kernel` are of the same release; `kernel` is None if it is not installed."""
+        self._archive = archive
+        self._image = image
+        self._kernel = kernel or image
+        self._installed = kernel is not None
+        self._stack = stack
+        self._host_firmware = host_firmware
+        self._config = config
+        self._looked_at: dict[str, str] = {}
+        self._blocked = dict(_blocked(archive))
+
+    def rows(self, layer: Layer) -> Iterator[Row]:
+        """What there is to say of each driver of a layer, and of what the drivers need."""
+        for ask in layer.asks:
+            yield from self._ask(_title(layer), ask)
+
+    def _ask(self, layer: str, ask: Ask) -> Iterator[Row]:
+        for name in ask.names:
+            if part := self._kernel.built_in(name):
+                yield Row(layer, ask.why, Verdict.OK, f"{part} is built into the kernel", part)
+                return
+            if candidates := self._kernel.find(name):
+                yield from self._one_of(layer, ask, name, candidates)
+                return
+        yield self._unheard_of(layer, ask)
+
+    def _one_of(
+        self, layer: str, ask: Ask, name: str, candidates: tuple[str, ...]
+    ) -> Iterator[Row]:
+        """Any of the modules will do, unless one is known to do it on the described system."""
+        used = tuple(each for each in candidates if each in ask.using)
+        wanted = used or candidates
+        problems = {each: self._problem(each) for each in wanted}
+        good = next((each for each, problem in problems.items() if not problem), None)
+        if good is None:
+            first = wanted[0]
+            reason = problems[first]
+            if not used and len(wanted) > 1:
+                reason = f"none of {', '.join(wanted)} is usable: {reason}"
+            yield Row(layer, ask.why, Verdict.MISSING, reason, first)
+            return
+        # `modprobe NAME` and what the kernel asks for go through aliases, which may not be there.
+        plain = canonical(name)
+        if plain != good and good not in self._image.find(name):
+            reason = f"{good} is in the image, but its modules.alias does not know {name}"
+            yield Row(layer, ask.why, Verdict.MISSING, reason, good)
+            return
+        path, *below = self._image.dependencies[good]
+        depends = f", with {_names(below)}" if below else ""
+        yield Row(layer, ask.why, Verdict.OK, f"{path}{depends}", good)
+        yield from self._further(layer, good)
+
+    def _unheard_of(self, layer: str, ask: Ask) -> Row:
+        """No name of it is known to the kernel that the image is for."""
+        name, release = ask.names[0], self._kernel.release
+        same = release == self._stack.kernel
+        if ask.using:
+            module = ask.using[0]
+            if not self._problem(module):
+                return Row(layer, ask.why, Verdict.OK, self._image.modules[module], module)
+            reason = f"{module} drives it now, and kernel {release} has no such module"
+            reason += "" if same else " (yet): an external one may still have to be built for it"
+            return Row(layer, ask.why, Verdict.MISSING, reason, module)
+        # Without the installed kernel's indexes only one without any modules tells enough.
+        known = self._installed or self._image.knows_built_in
+        if ask.works and same and (known or not self._stack.in_use):
+            reason = f"built in: it works on this kernel, of which no module bears {name}"
+            return Row(layer, ask.why, Verdict.OK, reason)
+        if not known:
+            reason = f"{name}: kernel {release} is not installed here, so what it has is not known"
+            return Row(layer, ask.why, Verdict.UNKNOWN, reason)
+        # What a driver that is no module serves, no index tells.
+        if name.startswith(TENTATIVE) or (ask.works and BUS.match(name)):
+            reason = f"no module of kernel {release} bears {name}; built in, as far as can be seen"
+            return Row(layer, ask.why, Verdict.WARNING, reason)
+        reason = f"kernel {release} has no driver for {name}, neither built in nor as a module"
+        return Row(layer, ask.why, Verdict.MISSING, reason, ask.names[-1])
+
+    def _problem(self, module: str) -> str:
+        """Why a module cannot be loaded from the image; "" if it can."""
+        if module not in self._looked_at:
+            self._looked_at[module] = next(self._problems(module), "")
+        return self._looked_at[module]
+
+    def _problems(self, module: str) -> Iterator[str]:
+        listed = self._image.dependencies.get(module)
+        if listed is None:
+            if module in self._image.modules:
+                yield f"{self._image.modules[module]} is in the image, but not in its modules.dep"
+            yield f"{self._where(module)} is not in the image"
+            return
+        for path in listed:
+            if path not in self._image.files:
+                role = "" if path == listed[0] else f", which {module} depends on,"
+                yield f"{path}{role} is in the image's modules.dep, but not in the image"
+        # What the module itself says, and what the installed kernel says, must be in the list.
+        present = {module_name(each) for each in listed}
+        wanted = {module_name(each) for each in self._kernel.dependencies.get(module, ())}
+        try:
+            info = self._image.info(module)
+        except DamagedModuleError as error:
+            yield f"{listed[0]}: {error}"
+            return
+        built_in = self._kernel.built_in
+        lacking = sorted(each for each in {*info.depends, *wanted} - present if not built_in(each))
+        if lacking:
+            yield f"{module} depends on {', '.join(lacking)}, which the image does not give it"
+        for name in sorted(present):
+            yield from self._wrong_kernel(name)
+
+    def _wrong_kernel(self, module: str) -> Iterator[str]:
+        try:
+            info = self._image.info(module)
+        except DamagedModuleError as error:
+            yield f"{self._image.modules[module]}: {error}"
+            return
+        made_for = info.vermagic.partition(" ")[0]
+        # One without the mark was built without CONFIG_MODVERSIONS' checks, or made up.
+        if made_for and made_for != self._image.release:
+            yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
+
+    def _where(self, module: str) -> str:
+        """The module's file as the installed kernel has it, which says where it comes from."""
+        listed = self._kernel.dependencies.get(module)
+        return f"{module} ({listed[0]})" if listed else module
+
+    def _further(self, layer: str, module: str) -> Iterator[Row]:
+        """Soft dependencies and the like, of the module and of those it depends on."""
+        for path in self._image.dependencies[module]:
+            name = module_name(path)
+            info = self._image.info(name)
+            yield from self._soft(layer, name, info)
+            yield from self._charsets(layer, name, info)
+            yield from self._firmware(layer, name, info)
+            if name in self._blocked:
+                reason = f"{self._blocked[name]} of the image keeps {name} from being loaded"
+                yield Row(layer, f"loading {name}", Verdict.WARNING, reason, name)
+
+    def _soft(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
+        for wanted in info.soft:
+            candidates = self._kernel.find(wanted)
+            if self._kernel.built_in(wanted) or not candidates:
+                continue
+            if any(not self._problem(each) for each in candidates):
+                continue
+            need = f"{wanted}, which {module} wants"
+            reason = f"none of {', '.join(candidates)} is in the image"
+            held = next((each for each in candidates if each in self._stack.in_use), None)
+            if held is not None:
+                reason = f"{reason}; {held} is in use on this system"
+                yield Row(layer, need, Verdict.MISSING, reason, held)
+            else:
+                yield Row(layer, need, Verdict.WARNING, reason, candidates[0])
+
+    def _charsets(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
+        """What the module will load by name when something is mounted."""
+        if not info.charsets or self._config is None:
+            return
+        for name in charsets.defaults(module, self._config):
+            need = f"{name}, which {module} loads when something is mounted"
+            if part := self._kernel.built_in(name):
+                yield Row(layer, need, Verdict.OK, f"{part} is built into the kernel", part)
+                continue
+            for candidate in self._kernel.find(name)[:1]:
+                problem = self._problem(candidate)
+                bad = Verdict.WARNING if name == charsets.OWN else Verdict.MISSING
+                reason = problem or self._image.modules[candidate]
+                yield Row(layer, need, bad if problem else Verdict.OK, reason, candidate)
+
+    def _firmware(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
+        release = self._image.release
+        for name in info.firmware:
+            if self._has_firmware(name):
+                continue
+            pairs = [(module, name)]
+            here = firmware.find(pairs, release, self._host_firmware).files
+            need = f"firmware of {module}"
+            if here:
+                reason = f"{name} is on this system, but not in the image"
+                yield Row(layer, need, Verdict.MISSING, reason, module)
+            else:
+                reason = f"{name} is neither in the image nor on this system; not all need it"
+                yield Row(layer, need, Verdict.WARNING, reason, module)
+
+    def _has_firmware(self, name: str) -> bool:
+        folders = (each.replace("VERSION", self._image.release) for each in firmware.FOLDERS)
+        places = [f"{root}/{folder}/{name}" for folder in folders for root in FIRMWARE]
+        if any(character in name for character in "*?["):
+            patterns = [each.replace("/./", "/") for each in places]
+            return any(
+                Path(path).match(pattern.lstrip("/") + suffix)
+                for path in self._archive.entries
+                if "/firmware/" in path
+                for pattern in patterns
+                for suffix in firmware.SUFFIXES
+            )
+        return any(place + suffix in self._archive for place in places
+                   for suffix in firmware.SUFFIXES)  # fmt: skip
+
+
+def _title(layer: Layer) -> str:
+    return f"{layer.name} ({layer.kind.value})"
+
+
+def _names(paths: list[str]) -> str:
+    return ", ".join(map(module_name, paths))
+
+
+def _blocked(archive: Archive) -> Iterator[tuple[str, str]]:
+    """Modules that modprobe.d(5) of the image keeps from loading by alias, and the file."""
+    for path in sorted(archive.entries):
+        folder, _, name = path.rpartition("/")
+        if folder.endswith("/modprobe.d") and name.endswith(".conf") and path in archive:
+            for line in archive.read(path).decode("utf-8", "replace").splitlines():
+                words = line.split()
+                if len(words) >= 2 and words[0] == "blacklist":
+                    yield canonical(words[1]), path

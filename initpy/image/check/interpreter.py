@@ -1,0 +1,100 @@
+"""Does the image's own Python import what PID 1 imports? Best shown by letting it do so.
+
+The image's files are written to a folder and its interpreter is run with that as its root: as root
+by chroot(2), else in a user namespace. Where neither is possible, or the image is for another
+architecture, what the bytecode says that it imports is looked for, and the row says so.
+"""
+
+import platform
+import re
+from collections.abc import Iterator
+
+from initpy.image.build import stage
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.bytecodeimports import ForeignBytecodeError, absent_imports
+from initpy.image.process import ToolError
+from initpy.image.proof import Row, Verdict
+from initpy.image.scratch import scratch_folder
+from initpy.image.tree import File, Folder, Link, Tree, content_size
+
+INTERPRETER = re.compile(r"/usr/bin/python(3\.\d+)")
+# Without these the interpreter does not even start, or PID 1 has nothing to run.
+FIRST = ("encodings/__init__.pyc", "initpy/__init__.pyc", "initpy/runtime/supervisor.pyc",
+         "initpy/runtime/engine.pyc")  # fmt: skip
+UNSTAGED = re.compile(r"/usr/lib/(modules|firmware)/.*|/dev/.*")
+NEED = "Python"
+LAYER = "the image"
+
+
+def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -> Iterator[Row]:
+    """What there is to say of Python in the image; nothing if it has none.
+
+    `extra` are modules that job files name; `run`: the interpreter may be started.
+    """
+    found = next((path for path in sorted(archive.entries) if INTERPRETER.fullmatch(path)), None)
+    if found is None:
+        return
+    library = f"/usr/lib/python{found.removeprefix('/usr/bin/python')}"
+    lacking = [name for name in FIRST if f"{library}/{name}" not in archive]
+    if lacking:
+        yield Row(LAYER, NEED, Verdict.MISSING, f"{library}/{lacking[0]} is not there")
+        return
+    modules = [*_modules(archive, f"{library}/initpy"), *extra]
+    why_not = _why_not(machine, run)
+    if why_not:
+        yield _read(archive, library, modules, why_not)
+        return
+    yield _imported(archive, found, modules)
+
+
+def _why_not(machine: str, run: bool) -> str:
+    if not run:
+        return "running it was not wanted"
+    if machine != platform.machine():
+        return f"the image is for {machine}, this machine is {platform.machine()}"
+    if not stage.may_change_root():
+        return "neither root's rights nor user namespaces (unshare) are to hand"
+    return ""
+
+
+def _modules(archive: Archive, folder: str) -> Iterator[str]:
+    """All modules of initpy in the image: whatever the boot needs is imported by one of them."""
+    for path in sorted(archive.entries):
+        if path.startswith(f"{folder}/") and path.endswith((".pyc", ".py")):
+            inside = path.removeprefix(f"{folder}/").rpartition(".")[0].removesuffix("/__init__")
+            yield "initpy" if inside == "__init__" else f"initpy.{inside.replace('/', '.')}"
+
+
+def _read(archive: Archive, library: str, modules: list[str], why_not: str) -> Row:
+    """The second best: what the bytecode says that it imports."""
+    try:
+        absent = absent_imports(archive, library, modules)
+    except ForeignBytecodeError as error:
+        reason = f"neither imported ({why_not}) nor read ({error})"
+        return Row(LAYER, NEED, Verdict.WARNING, reason)
+    for name, by in absent:
+        return Row(LAYER, NEED, Verdict.MISSING, f"{name}, which {by} imports, is not there")
+    reason = f"{len(modules)} modules with what they import are there; not tried, because {why_not}"
+    return Row(LAYER, NEED, Verdict.WARNING, reason)
+
+
+def _imported(archive: Archive, interpreter: str, modules: list[str]) -> Row:
+    tree = _tree(archive)
+    with scratch_folder("check", content_size(tree)) as root:
+        stage.write_out(tree, root)
+        try:
+            stage.check_imports(root, interpreter, modules)
+        except ToolError as error:
+            last = [line for line in str(error).splitlines() if line.startswith("  output:")]
+            reason = last[-1].removeprefix("  output: ") if last else str(error).splitlines()[0]
+            return Row(LAYER, NEED, Verdict.MISSING, reason)
+    return Row(LAYER, NEED, Verdict.OK, f"{interpreter} imports its {len(modules)} modules")
+
+
+def _tree(archive: Archive) -> Tree:
+    """The image's files without modules, firmware and device nodes."""
+    tree = Tree()
+    for path, entry in archive.items():
+        if path != "/" and isinstance(entry, File | Folder | Link) and not UNSTAGED.match(path):
+            tree.add(path, entry, replace=True)
+    return tree

@@ -1,0 +1,217 @@
+"""Programs, udev rules and job files: what sets up each layer in the image.
+
+The image's own job files say what is done with a device and by which program; that a layer is
+provided for means that one of them matches the device below it. No technology is known by name
+here, so that a job file for a new one is proved like those that come with initpy.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
+from initpy.core.machine.definitions import JobDefinition
+from initpy.image.content.recipe import project_folder
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.imageprograms import Found, ImagePrograms
+from initpy.image.proof import Row, Verdict
+from initpy.image.stack.layers import KEY, Kind, Layer, Stack
+from initpy.image.tree import File
+
+JOBS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
+RULES = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")
+IMAGE = "the image"
+# What udev says of a device on which such a layer stands, where its record does not tell.
+CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LVM2_member"}
+
+
+class Userland:
+    """Proves what is not the kernel's work. `ours`: the image is one of initpy's."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.programs = ImagePrograms(archive)
+        self.unusable: list[Row] = []
+        found = tuple(self._job_files())
+        self.ours = bool(found)
+        # An image of another maker has its own ways; which programs a layer takes is the same.
+        self.jobs = found or tuple(_project_jobs())
+
+    def rows(self, stack: Stack) -> Iterator[Row]:
+        """For each layer that something other than the kernel itself must set up."""
+        yield from self.unusable
+        for layer in stack.layers:
+            if layer.fact(KEY) and layer.kind is Kind.FILESYSTEM:
+                continue  # the engine itself mounts it for a moment
+            for below in layer.on:
+                found = stack.layer(below)
+                if _needs_a_job(found, layer):
+                    yield from self._set_up(found, layer)
+            if not layer.on and layer.identity in stack.tops and layer.kind is Kind.FILESYSTEM:
+                yield from self._set_up(layer, layer)
+
+    def general(self) -> Iterator[Row]:
+        """What every boot takes: job files without a job of their own name it.
+
+        Of these another maker's image need not have any, but those that it has must run.
+        """
+        for file in self.jobs:
+            if file.jobs:
+                continue
+            if self.ours:
+                yield from self._programs(IMAGE, file.image.programs)
+                yield from self._rules(IMAGE, [file])
+            else:
+                there = filter(self.programs.find, file.image.programs)
+                yield from self._foreign_programs(IMAGE, there)
+
+    def _set_up(self, below: Layer, layer: Layer) -> Iterator[Row]:
+        title = f"{layer.name} ({layer.kind.value})"
+        properties = _as_at_boot(below, layer)
+        matching = [
+            (file, job)
+            for file in self.jobs
+            for job in file.jobs
+            if job.match.patterns and job.match.accepts(properties)
+        ]
+        if not matching:
+            yield self._nobody(title, below, properties)
+            return
+        files = list({file.source: file for file, _ in matching}.values())
+        names = [*dict.fromkeys(_called(job) for _, job in matching)]
+        wanted = [name for file in files for name in file.image.programs]
+        if self.ours:
+            jobs = ", ".join(dict.fromkeys(job.name for _, job in matching))
+            yield Row(title, "job", Verdict.OK, f"{jobs} on {below.name}")
+            yield from self._programs(title, filter(None, (*names, *wanted)))
+            yield from self._rules(title, files)
+        else:
+            yield from self._foreign_programs(title, filter(None, wanted))
+
+    def _nobody(self, title: str, below: Layer, properties: dict[str, str]) -> Row:
+        content = properties.get("ID_FS_TYPE") or below.fact("type") or below.kind.value
+        if self.ours:
+            reason = f"no job file of the image acts on {below.name}, which is {content}"
+            return Row(title, "job", Verdict.MISSING, reason)
+        reason = f"how this image sets up what stands on {content} is not known here"
+        return Row(title, "set-up", Verdict.UNKNOWN, reason)
+
+    def _programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
+        good = []
+        libraries = 0
+        for name in dict.fromkeys(names):
+            found = self.programs.check(name)
+            if found is None:
+                yield Row(title, f"program {name}", Verdict.MISSING, "is not in the image")
+            elif found.problem:
+                yield Row(title, f"program {name}", Verdict.MISSING, found.problem)
+            else:
+                good.append(name)
+                libraries = max(libraries, found.libraries)
+                yield from _warnings(title, name, found)
+        if good:
+            reason = f"{', '.join(good)}; up to {libraries} libraries, all there"
+            yield Row(title, "programs", Verdict.OK, reason)
+
+    def _foreign_programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
+        for name in dict.fromkeys(names):
+            found = self.programs.check(name)
+            if found is not None and found.problem:
+                yield Row(title, f"program {name}", Verdict.MISSING, found.problem)
+            elif found is not None:
+                yield Row(title, f"program {name}", Verdict.OK, found.path)
+                yield from _warnings(title, name, found)
+            else:
+                reason = "is not in the image, which is not of initpy's making: it may do without"
+                yield Row(title, f"program {name}", Verdict.UNKNOWN, reason)
+
+    def _rules(self, title: str, files: Iterable[JobFile]) -> Iterator[Row]:
+        names = dict.fromkeys(rule for file in files for rule in file.image.rules)
+        lacking = [name for name in names
+                   if not any(f"{folder}/{name}" in self._archive for folder in RULES)]  # fmt: skip
+        for name in lacking:
+            yield Row(title, f"udev rules {name}", Verdict.MISSING, "are not in the image")
+        if names and not lacking:
+            yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
+
+    def _job_files(self) -> Iterator[JobFile]:
+        """As the runtime reads them: a later folder's file replaces one of the same name."""
+        found: dict[str, JobFile] = {}
+        for folder in JOBS:
+            start = f"{self._archive.resolve(folder) or folder}/"
+            for path in sorted(self._archive.entries):
+                name, dot, kind = path.removeprefix(start).rpartition(".")
+                inside = path.startswith(start) and dot and "/" not in name
+                if inside and isinstance(self._archive.get(path), File):
+                    try:
+                        found[name] = _parse(path, kind, self._archive.read(path))
+                    except InputError as error:
+                        self.unusable.append(
+                            Row(IMAGE, f"job file {path}", Verdict.WARNING, str(error))
+                        )
+        yield from found.values()
+
+
+def _warnings(title: str, name: str, found: Found) -> Iterator[Row]:
+    for each in found.warnings:
+        yield Row(title, f"program {name}", Verdict.WARNING, each)
+
+
+def _parse(path: str, kind: str, content: bytes) -> JobFile:
+    text = content.decode("utf-8", "replace")
+    if kind != "json":
+        return parse_job_file(path, text)
+    try:
+        return parse_job_table(path, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, str(error), "a job file as JSON") from None
+
+
+def _project_jobs() -> Iterator[JobFile]:
+    folder = project_folder("jobs")
+    for path in sorted((*folder.glob("*.toml"), *Path(folder, "extra").glob("*.toml"))):
+        yield load_job_file(path)
+
+
+def _called(job: JobDefinition) -> str:
+    """The program that a job runs; "" for one that acts by itself or is made up at run time."""
+    word = job.run[0] if job.run else ""
+    return "" if "{" in word else word
+
+
+def _needs_a_job(below: Layer, layer: Layer) -> bool:
+    """Whether something must be done with `below` for `layer` to come into being."""
+    if below.kind in (Kind.NETWORK, Kind.UNKNOWN):
+        return layer.kind is not Kind.NETWORK  # a bond is made with the interfaces below it
+    if layer.kind is Kind.FILESYSTEM:
+        return below.kind is not Kind.FILESYSTEM or layer.fact("type") != "overlay"
+    if not below.identity.startswith("block:") or not layer.identity.startswith("block:"):
+        return False
+    if layer.kind is Kind.PARTITION:
+        return bool(layer.property("DM_UUID"))  # others are made by the kernel
+    if below.kind is Kind.CONTAINER:
+        return False  # its disks are what is acted on
+    if below.property("DM_UUID").startswith("CRYPT-SUBDEV"):
+        return False
+    # Parts of a logical volume: pools, mirror legs. A group on another group's volume says so.
+    nested = below.property("ID_FS_TYPE") == CONTENT[Kind.LVM]
+    return not (layer.kind is Kind.LVM and below.kind is Kind.LVM) or nested
+
+
+def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
+    """The properties that the device below has when the layer is about to be made."""
+    properties = dict(below.properties)
+    if layer.kind in CONTENT and "ID_FS_TYPE" not in properties:
+        properties["ID_FS_TYPE"] = CONTENT[layer.kind]
+    if layer.kind in (Kind.LUKS, Kind.CRYPT):
+        properties.setdefault("INITPY_CRYPT", "named")
+    if layer.kind is Kind.FILESYSTEM:
+        properties |= dict(layer.properties)
+        if len(layer.on) > 1:
+            # Until the last of its devices has come: what 64-btrfs.rules of systemd says.
+            properties[f"ID_{layer.fact('type').upper()}_READY"] = "0"
+            properties["INITPY_COMPLETE"] = "yes"
+    return properties

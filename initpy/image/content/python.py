@@ -1,0 +1,248 @@
+"""The interpreter for the image with only the modules that the runtime imports, as bytecode."""
+
+import functools
+import importlib.util
+import json
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.image import process
+from initpy.image.content.imports import Import, may_be_late, named_imports
+from initpy.image.kept import Kept, key_of
+from initpy.image.missing import Missing
+from initpy.image.scratch import scratch_folder
+
+# The parts of initpy that run in the image, and those that never do.
+RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
+# What stays on the desk, with the modules that import it: rich draws tables for terminals.
+DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image", "rich")
+MIXED = ("initpy.cli", "initpy.report")  # rooms with modules of both kinds
+
+# Modules whose absence their users in the library cope with, and why they stay out.
+BLOCKED = (
+    "ssl",  # asyncio takes it if it is there; OpenSSL is 5 MB and 5 ms
+    "_ssl",
+    "_hashlib",  # the interpreter has the usual hashes itself; this one loads OpenSSL for them
+    "bz2",  # shutil takes what it finds for unpacking archives
+    "_bz2",
+    "lzma",
+    "_lzma",
+)
+
+# Imported by the interpreter or the library when something happens, not when
+# a module loads, so that the probe cannot see them.
+LATE = (
+    "encodings.ascii",  # the C locale's codec, before UTF-8 mode is on
+    "encodings.latin_1",  # for standard streams opened in binary by name
+    "linecache",  # tracebacks
+    "shutil",  # argparse, to learn the terminal's width for --help
+)
+
+# getpath.py takes the folder with this file for the standard library. The
+# module itself is frozen into the interpreter.
+LANDMARK = "os"
+
+# Libraries that a module opens by name.
+OPENED = {"pyudev": "libudev.so.1"}
+
+# Columns are of no use in a traceback without sources, and a quarter of the bytes.
+COMPILING = ("-sSBP", "-Xno_debug_ranges")
+
+# Where bytecode has the hash of its source (PEP 552).
+HASH = slice(8, 16)
+
+# -X utf8 and hash seeds apart, nothing of the builder's environment counts.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The interpreter that goes into the image."""
+
+    program: Path
+    version: str  # such as 3.11
+    library: Path  # its standard library
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the image."""
+
+    name: str
+    package: bool
+    source: Path
+    extension: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    found: tuple[Module, ...]
+    missing: tuple[Missing, ...]
+
+
+def find_interpreter() -> Interpreter:
+    """The interpreter under this one: the distribution's, not that of a virtual environment."""
+    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Interpreter(program, version, Path(sysconfig.get_path("stdlib")))
+
+
+def questions(extra: Iterable[str], kept: Kept | None = None) -> bytes:
+    """What to import so that all that the runtime and the `extra` modules need is loaded."""
+    package = _folder_of("initpy")
+    kept = kept or Kept()
+    runtime = runtime_modules(package, kept)
+    # Reading the other files' syntax would take a tenth of a build.
+    late = (source for source in runtime.values() if may_be_late(source))
+    named = [each for source in late for each in _imports(source, kept)]
+    lines = [f"locate\tinitpy\t{package.parent}"]
+    lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
+    for name in sorted(set(extra)):
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        if spec is not None and spec.origin is not None and spec.has_location:
+            lines.append(f"locate\t{spec.name}\t{_holding(Path(spec.origin))}")
+    required = [*runtime, *sorted(set(extra)), *LATE, LANDMARK]
+    lines += [f"require\t{name}" for name in required]
+    lines += [f"{'try' if each.optional else 'require'}\t{each.module}" for each in named]
+    return "\n".join(dict.fromkeys(lines)).encode()
+
+
+def collect(interpreter: Interpreter, asked: bytes) -> Modules:
+    """Import what the questions name in the interpreter; what was loaded is needed."""
+    script = Path(__file__).with_name("probe.py")
+    output = process.run(
+        [str(interpreter.program), "-sSBP", str(script)],
+        stdin=asked,
+        environment=ENVIRONMENT,
+        hint="the interpreter that goes into the image must run on this machine",
+    )
+    return _read(output.decode(), interpreter)
+
+
+def runtime_modules(package: Path, kept: Kept | None = None) -> dict[str, Path]:
+    """The modules of initpy that the image gets: the runtime's rooms and some commands.
+
+    A subcommand or report that imports the builder or the lab has no use inside an image.
+    """
+    kept = kept or Kept()
+    found = {"initpy": package / "__init__.py"}
+    for room in RUNTIME:
+        folder = package.joinpath(*room.split(".")[1:])
+        for source in sorted(folder.rglob("*.py")):
+            name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
+            if name in DESK:
+                continue
+            if room not in MIXED or not _needs_desk(_imports(source, kept)):
+                found[name.removesuffix(".__init__")] = source
+    return found
+
+
+def in_image(module: Module, interpreter: Interpreter) -> str:
+    """Where the module's file lies in the image."""
+    library = f"/usr/lib/python{interpreter.version}"
+    if module.extension and module.source.is_relative_to(interpreter.library):
+        return f"{library}/{module.source.relative_to(interpreter.library)}"
+    inside = module.name.replace(".", "/")
+    if module.extension:
+        return f"{library}/{inside}.so"
+    return f"{library}/{inside}/__init__.pyc" if module.package else f"{library}/{inside}.pyc"
+
+
+def compiled(
+    interpreter: Interpreter, modules: Sequence[Module], kept: Kept | None = None
+) -> dict[str, bytes]:
+    """The bytecode of the modules with sources, by path in the image."""
+    kept = kept or Kept()
+    script = Path(__file__).with_name("bytecode.py")
+    made_by = _text_of(script)  # a key is of all that the bytecode hangs on
+    found: dict[str, bytes] = {}
+    todo: list[tuple[Module, str, str, bytes]] = []
+    for module in modules:
+        if module.extension:
+            continue
+        path = in_image(module, interpreter)
+        what = f"{COMPILING} {path} {_level(module)}".encode()
+        text = module.source.read_bytes()
+        key = key_of(made_by, what, text)
+        data = kept.get(key)
+        if data is None:
+            todo.append((module, path, key, importlib.util.source_hash(text)))
+        else:
+            found[path] = data
+    if not todo:
+        return found
+    with scratch_folder("bytecode") as folder:
+        tasks = [
+            f"{module.source}\t{path[:-1]}\t{_level(module)}\t{folder}/{number}"
+            for number, (module, path, *_) in enumerate(todo)
+        ]
+        process.run(
+            [str(interpreter.program), *COMPILING, str(script)],
+            stdin="\n".join(tasks).encode(),
+            environment=ENVIRONMENT,
+        )
+        for number, (_, path, key, hashed) in enumerate(todo):
+            found[path] = (folder / str(number)).read_bytes()
+            # Not if an upgrade has changed the source meanwhile.
+            if found[path][HASH] == hashed:
+                kept.put(key, found[path])
+    return found
+
+
+def _imports(source: Path, kept: Kept) -> tuple[Import, ...]:
+    """What a file imports, read from its syntax only if that has not been done before."""
+    text = source.read_bytes()
+    key = key_of(_text_of(Path(__file__).with_name("imports.py")), text)
+    data = kept.get(key)
+    if data is None:
+        data = json.dumps([(each.module, each.optional) for each in named_imports(source)]).encode()
+        kept.put(key, data)
+    return tuple(Import(module, optional) for module, optional in json.loads(data))
+
+
+@functools.cache
+def _text_of(ours: Path) -> bytes:
+    """One of the builder's own files, which are what they are while it runs."""
+    return ours.read_bytes()
+
+
+def _level(module: Module) -> int:
+    """Docstrings stay in our own modules only: commands print them as help.
+
+    And a dataclass without one makes it up when the class is created, which
+    takes longer than all the rest of its making.
+    """
+    return 1 if module.name.partition(".")[0] == "initpy" else 2
+
+
+def _read(output: str, interpreter: Interpreter) -> Modules:
+    found = [Module(LANDMARK, False, interpreter.library / f"{LANDMARK}.py", False)]
+    missing: list[Missing] = []
+    for line in output.splitlines():
+        match line.split("\t"):
+            case ["module", name, kind, shape, path]:
+                found.append(Module(name, shape == "package", Path(path), kind == "extension"))
+            case ["failed", name, message]:
+                missing.append(Missing("Python module", name, "the runtime", message))
+            case _:
+                missing.append(Missing("Python module", line, "the runtime", "unexpected output"))
+    found = [module for module in found if module.name != "__main__"]
+    return Modules(tuple(sorted(found, key=lambda module: module.name)), tuple(missing))
+
+
+def _needs_desk(imports: Iterable[Import]) -> bool:
+    return any(f"{each.module}.".startswith(f"{room}.") for each in imports for room in DESK)
+
+
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _holding(origin: Path) -> Path:
+    """The folder that must be on the path for a top-level module or package to be found."""
+    return origin.parent.parent if origin.name.startswith("__init__.") else origin.parent

@@ -1,0 +1,117 @@
+"""Image recipes (`build/*.toml`): which drivers and programs an image carries besides its jobs'."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from initpy.config.errors import InputError
+from initpy.image.formats.compress import check_method
+
+TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs"})
+# Those that come with initpy.
+RECIPES = ("generic", "host", "minimal")
+GROUP_KEYS = frozenset({"why", "take", "leave", "beside"})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Things of one kind, the reason for taking them, and exceptions.
+
+    With `beside` they go into an image for one machine only if one of these modules is in
+    use there.
+    """
+
+    why: str
+    take: tuple[str, ...]
+    leave: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    path: Path
+    title: str
+    host: bool  # for one machine: with what its root stands on, and no more
+    compression: str
+    level: int | None
+    drivers: tuple[Group, ...]
+    programs: tuple[Group, ...]  # taken where this machine has them
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe; InputError names file, key, value and expectation."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(str(path), error.strerror, "a readable recipe file") from error
+    except ValueError as error:  # TOML or UTF-8
+        raise InputError(str(path), str(error), "a TOML file") from error
+    _known(content, TOP_KEYS, str(path))
+    level = content.get("level")
+    if level is not None and (isinstance(level, bool) or not isinstance(level, int)):
+        raise InputError(f"{path}: level", level, "a whole number")
+    host = content.get("host", False)
+    if not isinstance(host, bool):
+        raise InputError(f"{path}: host", host, "true or false")
+    compression = _text(content, "compression", str(path), "zstd")
+    check_method(compression, level)
+    return Recipe(
+        path=path,
+        title=_text(content, "title", str(path)),
+        host=host,
+        compression=compression,
+        level=level,
+        drivers=_groups(content, "drivers", path),
+        programs=_groups(content, "programs", path),
+    )
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe by the name of one that comes with initpy (generic, host), or by path."""
+    known = {each: project_folder("build") / f"{each}.toml" for each in RECIPES}
+    path = known.get(name, Path(name))
+    if not path.is_file():
+        expected = f"the path of a recipe, or one of {', '.join(sorted(known))}"
+        raise InputError("recipe", name, expected)
+    return path
+
+
+def project_folder(name: str) -> Path:
+    """One of the project's data folders (jobs, rules, build): beside the package, or installed."""
+    beside = Path(__file__).parents[3] / name
+    return beside if beside.is_dir() else Path("/usr/lib/initpy") / name
+
+
+def _groups(content: dict[str, Any], key: str, path: Path) -> tuple[Group, ...]:
+    tables = content.get(key, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise InputError(f"{path}: {key}", tables, f"tables, written [[{key}]]")
+    groups: list[Group] = []
+    for number, table in enumerate(tables, start=1):
+        where = f"{path}: {key} {number}"
+        _known(table, GROUP_KEYS, where)
+        why = _text(table, "why", where)
+        lists = (_texts(table, name, where) for name in ("take", "leave", "beside"))
+        groups.append(Group(why, *lists))
+    return tuple(groups)
+
+
+def _known(table: dict[str, Any], keys: frozenset[str], where: str) -> None:
+    for key in table:
+        if key not in keys:
+            raise InputError(where, key, f"one of the keys {', '.join(sorted(keys))}")
+
+
+def _text(table: dict[str, Any], key: str, where: str, default: str | None = None) -> str:
+    value = table.get(key, default)
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{where}: {key}", value, "text")
+    return value
+
+
+def _texts(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise InputError(f"{where}: {key}", value, "a list of names")
+    return tuple(value)

@@ -1,0 +1,352 @@
+"""Read an initramfs image of any maker: what the kernel would have in its root folder after it.
+
+An image is a row of cpio archives, plain or compressed, with zero bytes
+between them (Documentation/driver-api/early-userspace/buffer-format.rst); a
+unified kernel image holds that in a section. Reading follows init/initramfs.c
+where it decides what comes of two entries for one path, and is strict where
+the kernel shrugs: damage is an InputError that names file and offset.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.image.formats import decompress, pe
+from initpy.image.formats.members import (
+    DEFAULT_LIMITS,
+    DamagedArchiveError,
+    Limits,
+    Member,
+    Reader,
+    read_members,
+)
+from initpy.image.tree import MOST_LINKS, Entry, File, Folder, Link
+
+PLAIN = "none"
+# The kernel has these before it unpacks anything (usr/default_cpio_list).
+PRESENT = ("/", "/dev", "/root")
+# Sections of a unified kernel image that the kernel gets as its initramfs, in this order.
+INITRD_SECTIONS = (".ucode", ".initrd")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One archive of the row, or several within one compressed stream."""
+
+    offset: int  # in the file
+    size: int  # in the file
+    compression: str  # "none" for a plain archive
+    unpacked: int  # bytes of the archive itself
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the entry at a path comes from."""
+
+    segment: int  # counted from 0
+    member: Member
+
+
+@dataclass(slots=True)
+class Archive:
+    """An image as it will be in memory: paths with a leading slash, as in a `Tree`."""
+
+    path: Path
+    size: int
+    segments: tuple[Segment, ...] = ()
+    sections: Mapping[str, bytes] = field(default_factory=dict)  # of a UKI, by name with the dot
+    entries: dict[str, Entry] = field(default_factory=lambda: {"/": Folder()})
+    origins: dict[str, Origin] = field(default_factory=dict)
+    # What the kernel will leave out or treat in a way one would not expect.
+    warnings: list[str] = field(default_factory=list)
+
+    def __contains__(self, path: str) -> bool:
+        return self.resolve(path) is not None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def items(self) -> Iterator[tuple[str, Entry]]:
+        """Everything by path, so parents come before what they hold."""
+        for path in sorted(self.entries):
+            yield path, self.entries[path]
+
+    def get(self, path: str) -> Entry | None:
+        """What is at a path once all links are followed; None if nothing is."""
+        found = self.resolve(path)
+        return None if found is None else self.entries[found]
+
+    def read(self, path: str) -> bytes:
+        """A file's content, links followed. FileNotFoundError if there is no such file."""
+        entry = self.get(path)
+        if not isinstance(entry, File):
+            raise FileNotFoundError(f"{self.path}: no file {path} in it")
+        return entry.read()
+
+    def resolve(self, path: str, *, last: bool = True) -> str | None:
+        """The path behind all links, never outside the image; None where nothing is.
+
+        Without `last`, a link at the very end is not followed (as lstat(2)).
+        """
+        ahead = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        here = ""
+        links = 0
+        while ahead:
+            part = ahead.pop()
+            if part == "..":
+                here = here.rpartition("/")[0]
+                continue
+            step = f"{here}/{part}"
+            entry = self.entries.get(step)
+            if entry is None and step not in PRESENT:
+                return None
+            if isinstance(entry, Link) and (ahead or last):
+                links += 1
+                if links > MOST_LINKS:
+                    return None
+                if entry.target.startswith("/"):
+                    here = ""
+                parts = reversed(entry.target.split("/"))
+                ahead.extend(each for each in parts if each not in ("", "."))
+                continue
+            if ahead and entry is not None and not isinstance(entry, Folder):
+                return None
+            here = step
+        return here if here in self.entries else "/" if not here else None
+
+
+def read_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Archive:
+    """Read an image, whole: initramfs or unified kernel image, of any maker.
+
+    Raises InputError for what cannot be read, is damaged, or exceeds the limits.
+    """
+    try:
+        found = path.stat()
+        if stat.S_ISCHR(found.st_mode):  # /dev/zero has no end; a pipe may be somebody's zcat
+            raise InputError(str(path), "a device", "an image's file")
+        size = found.st_size
+        if size > limits.image:
+            raise InputError(str(path), size, f"an image of at most {limits.image} bytes")
+        data = memoryview(path.read_bytes())
+    except OSError as error:
+        raise InputError(str(path), error.strerror, "a readable image") from None
+    return parse_archive(path, data, limits)
+
+
+def parse_archive(path: Path, data: memoryview, limits: Limits = DEFAULT_LIMITS) -> Archive:
+    """The same for an image in memory; the path serves messages only."""
+    parts = [(0, data)]
+    sections: dict[str, bytes] = {}
+    if pe.is_pe(data):
+        parts = []
+        try:
+            places = pe.sections(data)
+        except pe.DamagedPeError as error:
+            raise InputError(f"{path}: byte {error.offset}", error.value, error.expected) from None
+        sections = {name: bytes(data[at : at + size]) for name, (at, size) in places.items()}
+        for name in INITRD_SECTIONS:
+            if name in places:
+                at, size = places[name]
+                parts.append((at, data[at : at + size]))
+        if ".initrd" not in places:
+            expected = "an initramfs image, or a unified kernel image with a section .initrd"
+            raise InputError(str(path), "a PE file without one", expected)
+    segments: list[Segment] = []
+    for base, part in parts:
+        segments.extend(_Scan(path, base, part, limits, len(segments)).segments())
+    if not segments:
+        raise InputError(str(path), "nothing but zero bytes" if data else "", "a cpio archive")
+    archive = Archive(path, len(data), tuple(segments), sections)
+    for number, segment in enumerate(segments):
+        _Placing(archive, number).all(segment.members)
+    return archive
+
+
+@dataclass(slots=True)
+class _Scan:
+    """Finds one archive after the other in an image or a section that begins at `base`."""
+
+    path: Path
+    base: int
+    data: memoryview
+    limits: Limits
+    number: int
+
+    def segments(self) -> Iterator[Segment]:
+        limits = self.limits
+        position = self._padding(0)
+        while position < len(self.data):
+            segment = self._segment(position, limits)
+            yield segment
+            limits = limits._replace(
+                entries=limits.entries - len(segment.members),
+                total=limits.total - segment.unpacked,
+            )
+            position = self._padding(position + segment.size)
+            self.number += 1
+
+    def _padding(self, position: int) -> int:
+        """The place of the next byte that is not zero."""
+        while position < len(self.data):
+            piece = bytes(self.data[position : position + 4096])
+            rest = piece.lstrip(b"\0")
+            position += len(piece) - len(rest)
+            if rest:
+                break
+        return position
+
+    def _segment(self, position: int, limits: Limits) -> Segment:
+        first = self.data[position]
+        compression = PLAIN if first == ord("0") else decompress.recognise(self.data[position:])
+        offset = self.base + position
+        if compression is None:
+            head = bytes(self.data[position : position + 6])
+            expected = "a cpio archive, or one compressed in a way that the kernel knows"
+            raise InputError(f"{self.path}: byte {offset}", head, expected)
+        if compression == PLAIN and position % 4:
+            expected = "the archive at a multiple of four, where the kernel looks for one"
+            raise InputError(f"{self.path}: byte {offset}", position, expected)
+        where = f"{self.path}: segment {self.number} ({compression}, at byte {offset})"
+        try:
+            if compression == PLAIN:
+                reader = Reader(decompress.plain(self.data[position:]), limits.total)
+                members = tuple(read_members(reader, limits))
+                size = reader.offset
+            else:
+                stream = decompress.Stream(self.data, position, compression)
+                reader = Reader(stream.pieces(), limits.total)
+                members = tuple(_stream_members(reader, limits))
+                size = stream.end - position
+        except DamagedArchiveError as error:
+            raise InputError(f"{where}: byte {error.offset}", error.value, error.expected) from None
+        except decompress.DamagedStreamError as error:
+            at = f"{self.path}: byte {self.base + error.offset}"
+            raise InputError(at, error.problem, f"a whole {compression} stream") from None
+        except MemoryError:
+            raise InputError(where, "too large", "an image that fits into memory") from None
+        return Segment(offset, size, compression, reader.offset, members)
+
+
+def _stream_members(reader: Reader, limits: Limits) -> Iterator[Member]:
+    """The members of all archives in one stream, which must hold nothing else."""
+    first = b""
+    count = 0
+    while True:
+        for member in read_members(reader, limits._replace(entries=limits.entries - count), first):
+            count += 1
+            yield member
+        reader.take(-reader.offset % 4)
+        first = reader.skip_zeros()
+        if not first.strip(b"\0"):
+            return
+
+
+class _Placing:
+    """Puts members where the kernel would, one segment after the other."""
+
+    def __init__(self, archive: Archive, segment: int) -> None:
+        self._archive = archive
+        self._entries = archive.entries
+        self._segment = segment
+        self._linked: dict[tuple[int, int, int], list[str]] = {}
+        self._folders: dict[str, str] = {}  # what names of folders lead to
+
+    def all(self, members: tuple[Member, ...]) -> None:
+        for member in members:
+            path = self._path(member.name)
+            if path is None:
+                self._warn(f"{member.name}: its folder is not there: the kernel leaves it out")
+            elif self._makes_way(path, member.entry):
+                self._put(path, member)
+
+    def _path(self, name: str) -> str | None:
+        """Where a name leads once the links among its folders are followed."""
+        if name == ".":
+            return "/"
+        parent, _, last = name.rpartition("/")
+        folder = self._folders.get(parent) or self._archive.resolve(parent)
+        if folder is None and f"/{parent}" in PRESENT:
+            folder = f"/{parent}"
+            self._entries[folder] = Folder()
+        if folder is None or not isinstance(self._entries[folder], Folder):
+            return None
+        self._folders[parent] = folder
+        return f"{folder.rstrip('/')}/{last}"
+
+    def _makes_way(self, path: str, entry: Entry) -> bool:
+        """Whether the kernel can put an entry at a path; what is of another kind goes (R30)."""
+        present = self._entries.get(path)
+        if present is None:
+            return True
+        if type(present) is type(entry):
+            # Only files and folders are made again; for the rest the kernel gets EEXIST.
+            if isinstance(entry, File | Folder) or present == entry:
+                return True
+            self._warn(f"{path}: is there already: the kernel keeps the first")
+            return False
+        if isinstance(present, Folder) and any(
+            other.startswith(f"{path.rstrip('/')}/") for other in self._entries
+        ):
+            self._warn(f"{path}: a folder that is not empty: the kernel keeps it")
+            return False
+        return True
+
+    def _put(self, path: str, member: Member) -> None:
+        entry = member.entry
+        if path in self._entries or isinstance(entry, Link):
+            self._folders.clear()
+        if isinstance(entry, File) and member.links > 1:
+            entry = self._hard_link(path, member, entry)
+        self._entries[path] = entry
+        self._archive.origins[path] = Origin(self._segment, member)
+
+    def _hard_link(self, path: str, member: Member, entry: File) -> File:
+        """Only one of several names of a file has the data, most often the last."""
+        partners = self._linked.setdefault(member.inode, [])
+        if entry.size():
+            for partner in partners:
+                self._entries[partner] = entry
+        elif partners:
+            present = self._entries[partners[0]]
+            entry = present if isinstance(present, File) else entry
+        partners.append(path)
+        return entry
+
+    def _warn(self, text: str) -> None:
+        self._archive.warnings.append(f"segment {self._segment}: {text}")
+
+
+def unpack(archive: Archive, folder: Path, *, devices: bool = False) -> None:
+    """Write the image's content into a folder, which must be new or empty.
+
+    Nothing is written outside it: entries lie at paths without links, and the
+    links themselves are made last. Owners, set-uid bits and times are not
+    kept; device nodes are made only if asked for, which takes privileges.
+    Raises InputError for a folder that is not empty, OSError as writing does.
+    """
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise InputError(str(folder), "something is there", "a folder that is new or empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    later: list[tuple[Path, str]] = []
+    modes: list[tuple[Path, int]] = []
+    for path, entry in archive.items():
+        target = folder / path.lstrip("/")
+        match entry:
+            case Folder(mode=mode):
+                target.mkdir(exist_ok=True)
+                modes.append((target, mode & 0o777))
+            case File(mode=mode):
+                target.write_bytes(entry.read())
+                target.chmod(mode & 0o777)
+            case Link(target=pointed):
+                later.append((target, pointed))
+            case _ if devices:
+                os.mknod(target, entry.mode, os.makedev(entry.major, entry.minor))
+    for target, pointed in later:
+        target.symlink_to(pointed)
+    for target, mode in reversed(modes):
+        target.chmod(mode)

@@ -1,0 +1,224 @@
+"""Unpack one compressed stream of an image, in pieces, and say where in the file it ends.
+
+The kernel takes an image for a row of archives, each of them plain or one
+compressed stream (init/initramfs.c), so the end of a stream is the place where
+the next one begins. No decoder here gives out more than a piece at a time:
+whoever reads stops a bomb by not asking for more.
+"""
+
+import bz2
+import lzma
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from initpy.image.formats import lzo
+
+# How much goes in and comes out at a time.
+PIECE = 1 << 18
+# The kernel's decoders allocate what the stream's header asks for; ours do not
+# take more than xz -9e or zstd --ultra --long=27 make use of.
+MOST_MEMORY = 1 << 28
+
+# lib/decompress.c; lz4 is the "legacy" format, and lzma has no magic but its usual properties.
+MAGICS = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x1f\x9e", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\x5d\x00\x00", "lzma"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (lzo.MAGIC, "lzo"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+# linux/decompress/unlz4.c: chunks of at most this many bytes, each with its packed size before it.
+LZ4_CHUNK = 8 << 20
+LZ4_LARGEST = LZ4_CHUNK + LZ4_CHUNK // 255 + 16
+
+
+class DamagedStreamError(ValueError):
+    """A stream that does not unpack; the text says at which offset of the data and why."""
+
+    def __init__(self, offset: int, problem: str) -> None:
+        super().__init__(problem)
+        self.offset = offset
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class Stream:
+    """A compressed stream that begins at `start`; `end` is known once `pieces` is exhausted."""
+
+    data: memoryview
+    start: int
+    compression: str
+    end: int = -1
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, at most some megabytes at a time. Raises DamagedStreamError."""
+        yield from _DECODERS[self.compression](self)
+
+    def rest(self) -> memoryview:
+        return self.data[self.start :]
+
+
+def recognise(data: memoryview) -> str | None:
+    """The compression that data begins with, by its magic; None for what the kernel cannot read."""
+    head = bytes(data[:12])
+    return next((name for magic, name in MAGICS if head.startswith(magic)), None)
+
+
+def plain(data: memoryview) -> Iterator[bytes]:
+    """What is not compressed, in pieces as well."""
+    for start in range(0, len(data), PIECE):
+        yield bytes(data[start : start + PIECE])
+
+
+class _Decompressor(Protocol):
+    """What the decoders of lzma and bz2 have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def _standard(
+    make: Callable[[], _Decompressor], errors: tuple[type[Exception], ...]
+) -> Callable[[Stream], Iterator[bytes]]:
+    """Pieces through a decoder of the standard library."""
+
+    def pieces(stream: Stream) -> Iterator[bytes]:
+        decoder = make()
+        position = stream.start
+        while not decoder.eof:
+            fed = b""
+            if decoder.needs_input:
+                fed = bytes(stream.data[position : position + PIECE])
+                if not fed:
+                    raise DamagedStreamError(position, _cut(stream))
+            position += len(fed)
+            try:
+                piece = decoder.decompress(fed, PIECE)
+            except errors as error:
+                raise DamagedStreamError(position - len(fed), str(error)) from None
+            if piece:
+                yield piece
+        stream.end = position - len(decoder.unused_data)
+
+    return pieces
+
+
+def _gzip(stream: Stream) -> Iterator[bytes]:
+    # 31: a window of 32 KiB, with gzip's header and checksum (zlib.h).
+    decoder = zlib.decompressobj(31)
+    position = stream.start
+    waiting = b""
+    while not decoder.eof:
+        if not waiting:
+            waiting = bytes(stream.data[position : position + PIECE])
+            position += len(waiting)
+            if not waiting:
+                raise DamagedStreamError(position, _cut(stream))
+        try:
+            piece = decoder.decompress(waiting, PIECE)
+        except zlib.error as error:
+            raise DamagedStreamError(position - len(waiting), str(error)) from None
+        waiting = decoder.unconsumed_tail
+        if piece:
+            yield piece
+    stream.end = position - len(decoder.unused_data)
+
+
+def _zstd(stream: Stream) -> Iterator[bytes]:
+    import zstandard  # native code: not for those who only read other formats
+
+    try:
+        stream.end = _zstd_end(stream)
+        frame = stream.data[stream.start : stream.end]
+        decoder = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY)
+        with decoder.stream_reader(frame, read_across_frames=False) as reader:
+            while piece := reader.read(PIECE):
+                yield piece
+    except zstandard.ZstdError as error:
+        raise DamagedStreamError(stream.start, str(error)) from None
+
+
+def _zstd_end(stream: Stream) -> int:
+    """Where a frame ends: after the block that says it is the last (RFC 8878, 3.1.1)."""
+    import zstandard
+
+    head = bytes(stream.data[stream.start : stream.start + 18])
+    parameters = zstandard.get_frame_parameters(head)
+    position = stream.start + zstandard.frame_header_size(head)
+    last = False
+    while not last:
+        block = stream.data[position : position + 3]
+        if len(block) < 3:
+            raise DamagedStreamError(min(position, len(stream.data)), _cut(stream))
+        header = int.from_bytes(block, "little")
+        last = bool(header & 1)
+        kind, size = header >> 1 & 3, header >> 3
+        # Kind 1 is one byte that repeats; kind 3 is reserved.
+        if kind == 3:
+            raise DamagedStreamError(position, "a block of an unknown kind")
+        position += 3 + (1 if kind == 1 else size)
+    position += 4 if parameters.has_checksum else 0
+    if position > len(stream.data):
+        raise DamagedStreamError(len(stream.data), _cut(stream))
+    return position
+
+
+def _lz4(stream: Stream) -> Iterator[bytes]:
+    import lz4.block
+
+    position = stream.start + 4
+    while position + 4 <= len(stream.data):
+        (size,) = struct.unpack_from("<I", stream.data, position)
+        # What cannot be a chunk's size is the next archive, or the padding before it.
+        if not 0 < size <= LZ4_LARGEST:
+            break
+        chunk = stream.data[position + 4 : position + 4 + size]
+        if len(chunk) < size:
+            raise DamagedStreamError(position, _cut(stream))
+        try:
+            yield lz4.block.decompress(chunk, uncompressed_size=LZ4_CHUNK)
+        except lz4.block.LZ4BlockError as error:
+            raise DamagedStreamError(position, str(error)) from None
+        position += 4 + size
+    stream.end = position
+
+
+def _lzo(stream: Stream) -> Iterator[bytes]:
+    try:
+        stream.end = stream.start + lzo.length(stream.rest())
+        yield from lzo.pieces(stream.data[stream.start : stream.end])
+    except lzo.DamagedLzoError as error:
+        raise DamagedStreamError(stream.start + error.offset, error.problem) from None
+
+
+def _cut(stream: Stream) -> str:
+    return f"the {stream.compression} stream is cut off"
+
+
+_DECODERS: dict[str, Callable[[Stream], Iterator[bytes]]] = {
+    "gzip": _gzip,
+    "bzip2": _standard(bz2.BZ2Decompressor, (OSError, ValueError)),
+    "lzma": _standard(
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MOST_MEMORY), (lzma.LZMAError,)
+    ),
+    "xz": _standard(
+        lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY), (lzma.LZMAError,)
+    ),
+    "lzo": _lzo,
+    "lz4": _lz4,
+    "zstd": _zstd,
+}

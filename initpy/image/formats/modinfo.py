@@ -1,0 +1,78 @@
+"""What a kernel module says of itself: the `.modinfo` section, as modinfo(8) shows it."""
+
+import io
+from dataclasses import dataclass
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from initpy.image.formats import decompress
+
+# The name of an undefined symbol in the table of strings.
+CALL = b"\0load_nls\0"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleInfo:
+    """The fields that decide whether a module can be loaded."""
+
+    vermagic: str  # the kernel's release, then how it was configured
+    depends: tuple[str, ...]
+    soft: tuple[str, ...]  # names or aliases that it wants loaded before or after
+    firmware: tuple[str, ...]
+    alias: tuple[str, ...]
+    charsets: bool = False  # it loads character sets by name (fs/nls)
+
+
+class DamagedModuleError(ValueError):
+    """A file that is no kernel module; the text says why."""
+
+
+def read_module(data: bytes) -> ModuleInfo:
+    """Read a module, compressed or not. Raises DamagedModuleError."""
+    data = _plain(data)
+    fields = section(data)
+    values: dict[str, list[str]] = {}
+    for field in fields.decode("utf-8", "replace").split("\0"):
+        key, separator, value = field.partition("=")
+        if separator:
+            values.setdefault(key, []).append(value)
+    depends = (name for text in values.get("depends", ()) for name in text.split(","))
+    soft = (word for text in values.get("softdep", ()) for word in text.split())
+    return ModuleInfo(
+        vermagic=next(iter(values.get("vermagic", ())), "").strip(),
+        depends=tuple(name.replace("-", "_") for name in depends if name),
+        soft=tuple(word for word in soft if word not in ("pre:", "post:")),
+        firmware=tuple(values.get("firmware", ())),
+        alias=tuple(values.get("alias", ())),
+        charsets=CALL in data,
+    )
+
+
+def calls_load_nls(data: bytes) -> bool:
+    """Whether a module, compressed or not, loads character sets. Raises DamagedModuleError."""
+    return CALL in _plain(data)
+
+
+def section(data: bytes) -> bytes:
+    """The bytes of `.modinfo`. Raises DamagedModuleError."""
+    try:
+        found = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
+        content = None if found is None else bytes(found.data())
+    # pyelftools checks little of what it reads.
+    except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
+        raise DamagedModuleError(f"not a whole ELF file ({error})") from error
+    if content is None:
+        raise DamagedModuleError("an ELF file without .modinfo, which is no kernel module")
+    return content
+
+
+def _plain(data: bytes) -> bytes:
+    view = memoryview(data)
+    compression = None if data.startswith(b"\x7fELF") else decompress.recognise(view)
+    if compression is None:
+        return data
+    try:
+        return b"".join(decompress.Stream(view, 0, compression).pieces())
+    except decompress.DamagedStreamError as error:
+        raise DamagedModuleError(f"not a whole {compression} stream ({error.problem})") from error

@@ -1,0 +1,188 @@
+"""Why a file is in an image: who wanted it, or what needs it and who wanted that (R30)."""
+
+import fnmatch
+from collections import deque
+from dataclasses import dataclass
+
+from initpy.config.errors import InputError
+from initpy.image.content import layout
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.microcode import FOLDER as MICROCODE
+from initpy.image.inspect import manifest
+from initpy.image.inspect.references import PROGRAMS, Progress, References
+from initpy.image.inspect.survey import generator
+from initpy.image.kernel.kmod import SUFFIXES, canonical
+from initpy.image.kernel.moduletree import module_name
+from initpy.image.tree import Entry, File, Folder, Link
+
+# Paths that the kernel or a library knows by heart: (pattern, who looks there).
+KNOWN = (
+    ("/init", "the kernel starts it"),
+    (f"{MICROCODE}/*", "the kernel reads it before anything else"),
+    ("*/modules.*", "modprobe and udev find modules by it"),
+    ("/etc/ld.so.cache", "the loader finds libraries by it"),
+    ("/etc/ld.so.conf", "the loader finds libraries by it"),
+    ("/etc/initrd-release", "programs know by it that they are in an initramfs"),
+    ("/etc/modprobe.d/*", "modprobe and udev follow it when they load modules"),
+    ("/usr/lib/modprobe.d/*", "modprobe and udev follow it when they load modules"),
+    ("/usr/lib/udev/rules.d/*", "udev reads all rules"),
+    ("/lib/udev/rules.d/*", "udev reads all rules"),
+    ("/etc/udev/rules.d/*", "udev reads all rules"),
+    ("/etc/passwd", "rules and programs name users"),
+    ("/etc/group", "rules and programs name groups"),
+)
+OURS = (
+    ("/usr/lib/initpy/jobs/*", "initpy reads all job files"),
+    ("/usr/lib/initpy/left-out-modules", "the failure screen names drivers by it"),
+    (manifest.PATH, "`initpy why` says by it who wanted what"),
+    ("/usr/lib/python3.*/initpy/*", "is a part of initpy"),
+    ("/usr/lib/python3.*/encodings/*", "the interpreter needs it to start"),
+    ("/usr/bin/python3.*", "initpy runs in it"),
+    ("/usr/bin/initpy", "the commands of the emergency shell"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`who` is a path of the image if `path` is set, else what people know it by."""
+
+    who: str
+    how: str
+    path: bool = False
+
+    def text(self) -> str:
+        return f"{self.who} {self.how}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Why one path is there: the direct reasons, and the shortest way to somebody's wish."""
+
+    path: str
+    entry: Entry
+    reasons: tuple[Reason, ...]
+    chain: tuple[Reason, ...]  # the first is one of `reasons`, the last needs no reason
+    inside: int = 0  # of a folder, the entries below
+
+
+class Why:
+    """Answers for one image."""
+
+    def __init__(self, archive: Archive, progress: Progress = lambda _: None) -> None:
+        self._archive = archive
+        self._references = References(archive, progress)
+        self._ours = generator(archive).startswith("initpy")
+        self._wishes = manifest.read(archive)
+
+    def answer(self, name: str) -> Answer:
+        """Why the file of a path or name is there. InputError if there is no such file."""
+        path = self._path(name)
+        entry = self._archive.entries[path]
+        start = f"{path.rstrip('/')}/"
+        inside = sum(other.startswith(start) for other in self._archive.entries)
+        reasons = self.reasons(path)
+        chain = () if isinstance(entry, Folder) else self._chain(path)
+        return Answer(path, entry, reasons, chain, inside if isinstance(entry, Folder) else 0)
+
+    def reasons(self, path: str) -> tuple[Reason, ...]:
+        """The direct reasons: wishes, then known places, then references."""
+        found = [*self._wanted(path), *self._known(path)]
+        found += (Reason(each.source, each.how, True) for each in self._references.to(path))
+        entry = self._archive.entries[path]
+        if isinstance(entry, Link) and not found:
+            target = self._archive.resolve(path)
+            found.append(Reason(target or entry.target, "has this as another name", bool(target)))
+        return tuple(dict.fromkeys(found))
+
+    def _path(self, name: str) -> str:
+        """The entry that a path, a program's, a module's or a file's name means."""
+        path = self._archive.resolve(name, last=False) if "/" in name else None
+        if path is not None:
+            return path
+        last = name.rpartition("/")[2]
+        entries = self._archive.entries
+        by_name = [each for each in sorted(entries) if each.rpartition("/")[2] == last]
+        modules = [each for each in sorted(entries)
+                   if SUFFIXES.search(each) and module_name(each) == canonical(last)]  # fmt: skip
+        candidates = [] if "/" in name else (by_name or modules)
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise InputError("FILE", name, f"one of {', '.join(candidates)}")
+        raise InputError("FILE", name, f"a path or a file's name in {self._archive.path}")
+
+    def _wanted(self, path: str) -> list[Reason]:
+        found = []
+        for kind, name, by in self._wishes:
+            if self._means(kind, name, path):
+                folder = kind == "module" and name.endswith("/")
+                what = f"all modules of {name}" if folder else f"the {kind} {name}"
+                found.append(Reason(by, f"wants {what}"))
+        return found
+
+    def _means(self, kind: str, name: str, path: str) -> bool:
+        """Whether a wish was for the file at a path."""
+        last = path.rpartition("/")[2]
+        if kind == "module":
+            if not SUFFIXES.search(path):
+                return False
+            if name.endswith("/"):
+                return f"/kernel/{name}" in path
+            found = module_name(path)
+            if found == canonical(name):
+                return True
+            return any(found in tree.find(name) for tree in self._references.trees)
+        if kind == "rule":
+            return last == name and path.endswith(f"/rules.d/{name}")
+        if kind == "file":
+            return path == self._archive.resolve(name, last=False) or path.startswith(f"{name}/")
+        if kind == "python module":
+            stem = f"/{name.replace('.', '/')}"
+            return "/python3" in path and any(
+                path.endswith(stem + ending) for ending in (".pyc", ".so", "/__init__.pyc")
+            )
+        places = [name] if name.startswith("/") else [f"{folder}/{name}" for folder in PROGRAMS]
+        return any(self._archive.resolve(place, last=False) == path for place in places)
+
+    def _known(self, path: str) -> list[Reason]:
+        tables = (*KNOWN, *OURS) if self._ours else KNOWN
+        found = [Reason("", how) for pattern, how in tables if fnmatch.fnmatchcase(path, pattern)]
+        name = path.removeprefix("/")
+        if self._ours and (
+            path in layout.FOLDERS or path in layout.LINKS or path in layout.NODES
+            or name in layout.MERGED
+        ):  # fmt: skip
+            found.append(Reason("", "every image has it"))
+        return found
+
+    def _chain(self, path: str) -> tuple[Reason, ...]:
+        """The shortest way from a file to a wish or a known place, breadth first."""
+        ways: deque[tuple[str, tuple[Reason, ...]]] = deque([(path, ())])
+        seen = {path}
+        longest: tuple[Reason, ...] = ()
+        while ways:
+            here, way = ways.popleft()
+            for reason in self.reasons(here):
+                if not reason.path:
+                    return (*way, reason)
+                if reason.who not in seen:
+                    seen.add(reason.who)
+                    ways.append((reason.who, (*way, reason)))
+            if len(way) > len(longest):
+                longest = way
+        return longest
+
+
+def describe(entry: Entry) -> str:
+    """What an entry is, in a word or two."""
+    match entry:
+        case File(mode=mode) if mode & 0o111:
+            return "a program or script"
+        case File():
+            return "a file"
+        case Link(target=target):
+            return f"a link to {target}"
+        case Folder():
+            return "a folder"
+        case _:
+            return "a device"

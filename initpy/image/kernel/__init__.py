@@ -1,0 +1,1 @@
+"""A kernel's modules and firmware: which an image needs."""

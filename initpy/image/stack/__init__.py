@@ -1,0 +1,1 @@
+"""What the root of a system stands on, and what an image for it must hold."""

@@ -1,0 +1,224 @@
+"""From a block device down to the disks, and on to their buses: what the kernel says in sysfs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from initpy.image.stack import buses, mapper
+from initpy.image.stack.layers import Ask, Kind, Layer
+from initpy.image.stack.network import towards
+from initpy.image.stack.system import System
+
+CLASS = "/sys/class/block"
+
+# What job files match of udev's properties; the rest is noise in a description.
+KEPT = re.compile(r"(ID_FS_|ID_PART_|ID_BTRFS_|DM_|MD_|LVM_|BCACHE_|SYSTEMD_READY$).*")
+
+
+class Blocks:
+    """Walks down from devices, each once. `unknown` gathers what could not be found out."""
+
+    def __init__(self, system: System, headers: Mapping[str, str]) -> None:
+        """`headers`: where detached LUKS headers are, by the name of the mapping."""
+        self._system = system
+        self._headers = headers
+        self._found: dict[str, tuple[Layer, ...]] = {}
+        self.files: list[str] = []  # that loop devices are made of
+        self.unknown: list[str] = []
+
+    def named(self, path: str) -> str | None:
+        """The kernel's name of the device that a path leads to; None if it is none."""
+        real = self._system.real(path)
+        name = real.rpartition("/")[2] if real else ""
+        return name if name and self._system.real(f"{CLASS}/{name}") else None
+
+    def numbered(self, numbers: str) -> str | None:
+        """The kernel's name of the device with these numbers, `8:1`."""
+        real = self._system.real(f"/sys/dev/block/{numbers}")
+        return real.rpartition("/")[2] if real else None
+
+    def properties(self, name: str) -> dict[str, str]:
+        """udev's properties that matter, asked of blkid(8) where udev kept none of the content."""
+        numbers = (self._system.text(f"{CLASS}/{name}/dev") or "").strip()
+        record = self._system.text(f"/run/udev/data/b{numbers}") or ""
+        lines = [line[2:] for line in record.splitlines() if line.startswith("E:")]
+        found = _kept(lines)
+        if "ID_FS_TYPE" not in found:
+            probe = self._system.output(["blkid", "-p", "-o", "udev", f"/dev/{name}"])
+            found |= _kept((probe or "").splitlines())
+        return {"DEVNAME": f"/dev/{name}", "KERNEL": name, "SUBSYSTEM": "block", **found}
+
+    def down(self, name: str) -> Iterator[Layer]:
+        """A device and everything that it stands on."""
+        if name not in self._found:
+            self._found[name] = ()  # a circle would be a bug of the kernel's, and end here
+            self._found[name] = tuple(self._walk(name))
+        yield from self._found[name]
+
+    def _walk(self, name: str) -> Iterator[Layer]:
+        path = self._system.real(f"{CLASS}/{name}")
+        if path is None:
+            self.unknown.append(f"the device {name} is not in {CLASS}")
+            return
+        layer = Layer(_identity(name), Kind.DISK, f"/dev/{name}",
+                      properties=tuple(sorted(self.properties(name).items())))  # fmt: skip
+        if self._system.text(f"{path}/partition") is not None:
+            yield from self._partition(layer, path)
+        elif self._system.text(f"{path}/dm/uuid") is not None:
+            yield from self._mapped(layer, path)
+        elif self._system.text(f"{path}/md/metadata_version") is not None:
+            yield from self._array(layer, path)
+        elif file := self._system.text(f"{path}/loop/backing_file"):
+            self.files.append(file.strip())
+            asks = (self._major(path),)
+            yield replace(layer, kind=Kind.LOOP, asks=asks, on=(f"file:{file.strip()}",))
+        elif slaves := self._system.names(f"{path}/slaves"):
+            yield from self._stacked(layer, path, slaves)
+        elif path.startswith(buses.VIRTUAL):
+            yield from self._virtual(layer, path)
+        else:
+            yield from self._disk(layer, path)
+
+    def _partition(self, layer: Layer, path: str) -> Iterator[Layer]:
+        disk = path.rpartition("/")[0].rpartition("/")[2]
+        table = layer.property("ID_PART_ENTRY_SCHEME")
+        facts = (("table", table),) if table else ()
+        yield replace(layer, kind=Kind.PARTITION, on=(_identity(disk),), facts=facts)
+        yield from self.down(disk)
+
+    def _mapped(self, layer: Layer, path: str) -> Iterator[Layer]:
+        name = (self._system.text(f"{path}/dm/name") or "").strip()
+        uuid = (self._system.text(f"{path}/dm/uuid") or "").strip()
+        table = self._system.output(["dmsetup", "table", name])
+        targets = mapper.parse_table(table or "")
+        if not targets:
+            self.unknown.append(
+                f"the table of /dev/mapper/{name} could not be read (dmsetup table)"
+            )
+        kind = mapper.kind_of(uuid, targets)
+        slaves = self._system.names(f"{path}/slaves")
+        facts = {"targets": " ".join(dict.fromkeys(target.kind for target in targets))}
+        asks = [Ask(("dm-mod",), "device mapper"), *mapper.asks(targets)]
+        if not targets and kind in (Kind.LUKS, Kind.CRYPT):
+            asks.append(Ask(("dm-crypt",), "target crypt"))
+        if kind is Kind.LUKS:
+            header = self._headers.get(name) or (f"/dev/{slaves[0]}" if slaves else "")
+            facts |= self._luks(header, uuid, asks, bool(targets))
+        elif kind is Kind.CRYPT:
+            facts["ciphers"] = " ".join(t.words[0] for t in targets if t.kind == "crypt")
+        elif kind is Kind.LVM:
+            facts["group"] = layer.property("DM_VG_NAME")
+        given = {"DM_NAME": name, "DM_UUID": uuid, **dict(layer.properties)}
+        yield replace(
+            layer,
+            kind=kind,
+            name=f"/dev/mapper/{name}",
+            on=tuple(map(_identity, slaves)),
+            asks=tuple(dict.fromkeys(self._in_use(ask) for ask in asks)),
+            facts=tuple((key, value) for key, value in facts.items() if value),
+            properties=tuple(sorted(given.items())),
+        )
+        for slave in slaves:
+            yield from self.down(slave)
+
+    def _luks(self, header: str, uuid: str, asks: list[Ask], known: bool) -> dict[str, str]:
+        """What the header adds to the table: how keys are derived and kept."""
+        found = self._system.luks(header)
+        if found is None:
+            if not known:
+                self.unknown.append(f"the LUKS header on {header} could not be read")
+            return {"version": uuid.partition("LUKS")[2][:1], "header": "could not be read"}
+        # Key slots have a cipher of their own, most often the volume's.
+        for specification in found.get("ciphers", "").split():
+            asks.extend(mapper.cipher_asks(specification))
+        return {key: found[key] for key in sorted(found)}
+
+    def _array(self, layer: Layer, path: str) -> Iterator[Layer]:
+        level = (self._system.text(f"{path}/md/level") or "").strip()
+        version = (self._system.text(f"{path}/md/metadata_version") or "").strip()
+        members = self._system.names(f"{path}/slaves")
+        asks = [Ask(("md-mod",), "software RAID")]
+        if level and level != "container":
+            asks.append(Ask((f"md-{level}",), f"RAID level {level}"))
+        on = [*map(_identity, members)]
+        container = re.match(r"external:[/-]([^/]+)/", version)
+        if container:
+            on.append(_identity(container[1]))
+        yield replace(
+            layer,
+            kind=Kind.CONTAINER if version.startswith("external:") and not container else Kind.MD,
+            on=tuple(on),
+            asks=tuple(self._in_use(ask) for ask in asks),
+            facts=(("level", level), ("metadata", version), ("members", str(len(members)))),
+        )
+        for member in (*members, *([container[1]] if container else ())):
+            yield from self.down(member)
+
+    def _stacked(self, layer: Layer, path: str, slaves: tuple[str, ...]) -> Iterator[Layer]:
+        """Something of the kernel's that stands on other devices: bcache, drbd, ….."""
+        on = tuple(map(_identity, slaves))
+        yield replace(layer, kind=Kind.STACKED, on=on, asks=(self._major(path),))
+        for slave in slaves:
+            yield from self.down(slave)
+
+    def _virtual(self, layer: Layer, path: str) -> Iterator[Layer]:
+        """A device without hardware of its own: NVMe's joint one, a network block device, …."""
+        head = path.rpartition("/")[0]
+        inside = (f"{head}/{name}" for name in self._system.names(head) if "/nvme-sub" in path)
+        controllers = [real for each in inside if (real := self._controller(each))]
+        if controllers:
+            layers = [buses.climb(self._system, each) for each in controllers]
+            asks = (self._in_use(Ask(("nvme-core",), "NVMe over several paths")),)
+            yield replace(layer, on=tuple(below for on, _ in layers for below in on), asks=asks)
+            for _, found in layers:
+                yield from found
+            return
+        major = self._major(path)
+        yield replace(layer, kind=Kind.STACKED, asks=(major,), facts=(("driver", major.names[-1]),))
+        self.unknown.append(
+            f"what /dev/{layer.property('KERNEL')} stands on: the kernel names no device below it"
+        )
+
+    def _controller(self, path: str) -> str | None:
+        """Where the controller is that a link in the folder of an NVMe subsystem leads to."""
+        real = self._system.real(path)
+        below = real is not None and not real.startswith(path) and "/nvme/nvme" in real
+        return real if below else None
+
+    def _disk(self, layer: Layer, path: str) -> Iterator[Layer]:
+        on, layers = buses.climb(self._system, path)
+        asks = []
+        if host := buses.host_driver(self._system, path):
+            asks.append(host)
+        served = [*towards(self._system, path)]
+        further = tuple(each.identity for each in served if each.kind is Kind.NETWORK)
+        if not layers and not asks:
+            asks.append(self._major(path))
+        yield replace(layer, on=(*on, *further), asks=tuple(asks))
+        yield from layers
+        yield from served
+
+    def _major(self, path: str) -> Ask:
+        """The driver of a device by its number: how the kernel asks for one that is opened."""
+        major, _, minor = (self._system.text(f"{path}/dev") or "").strip().partition(":")
+        drivers = (self._system.text("/proc/devices") or "").partition("Block devices:")[2]
+        names = [
+            words[1]
+            for words in (line.split() for line in drivers.splitlines())
+            if len(words) == 2 and words[0] == major
+        ]
+        why = f"driver {names[0]}" if names else f"driver of block devices {major}"
+        return self._in_use(Ask((*names, f"block-major-{major}-{minor}"), why))
+
+    def _in_use(self, ask: Ask) -> Ask:
+        """The ask with the module that serves it here, where one of its names is a module's."""
+        return buses.module_ask(self._system, ask.names, ask.why)
+
+
+def _identity(name: str) -> str:
+    return f"block:{name}"
+
+
+def _kept(lines: list[str]) -> dict[str, str]:
+    pairs = (line.partition("=") for line in lines)
+    return {key: value for key, _, value in pairs if KEPT.fullmatch(key)}

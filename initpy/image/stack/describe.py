@@ -1,0 +1,354 @@
+"""Describe what the root stands on: from the mounted file systems down to the buses.
+
+    describe()                      the running system's root, /usr and what else its boot needs
+    describe("UUID=…")              a file system that need not be mounted
+    describe("/mnt")                a system that is mounted somewhere else
+
+What is looked at: the table of mounts, sysfs, udev's database, device-mapper tables, LUKS
+headers. Reading the last two takes root's rights; what cannot be read is in `Stack.unknown`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from initpy.config.crypttab import parse_crypttab
+from initpy.config.devicespec import parse_device
+from initpy.config.fstab import parse_fstab
+from initpy.config.settings import read_settings
+from initpy.core.settings import PROPERTY, DeviceSpec, Naming
+from initpy.image.stack import buses, network
+from initpy.image.stack.blocks import CLASS, Blocks
+from initpy.image.stack.layers import KEY, Ask, Kind, Layer, Stack, StackError, combined
+from initpy.image.stack.system import Running, System
+
+__all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
+
+NETWORKED = ("nfs", "nfs4")
+IN_MEMORY = ("rootfs", "ramfs", "tmpfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo (proc(5))."""
+
+    numbers: str
+    point: str
+    options: str
+    kind: str
+    source: str
+
+
+def describe(root: str = "/", system: System | None = None) -> Stack:
+    """What `root` stands on: a folder where it is mounted, UUID=…, LABEL=…, or a device's path.
+
+    Raises StackError if nothing of it can be described.
+    """
+    return _Description(system or Running(), root).stack()
+
+
+class _Description:
+    """One system being described."""
+
+    def __init__(self, system: System, root: str) -> None:
+        self._system = system
+        self._root = root
+        self._mounts = _mounts(system.text("/proc/self/mountinfo") or "")
+        folder = root if self._is_folder() else ""
+        self._mounted_at = folder
+        self._base = folder.rstrip("/")
+        crypttab = system.text(f"{self._base}/etc/crypttab") or ""
+        # Another system's root was not booted with this command line.
+        booted = self._base == "" and self._is_folder()
+        self._cmdline = (system.text("/proc/cmdline") or "").strip() if booted else ""
+        named, _ = parse_crypttab("/etc/crypttab", crypttab)
+        self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
+        self._attached = tuple(_attached(crypttab))
+        self._blocks = Blocks(system, {})
+        self._blocks = Blocks(system, dict(self._headers()))  # which takes devices' names
+
+    def stack(self) -> Stack:
+        tops: list[Layer] = []
+        layers: list[Layer] = []
+        for found in self._tops():
+            tops.append(found[0])
+            layers.extend(found)
+        for file in self._blocks.files:  # grows where a file lies on another loop device
+            layers.extend(self._file(file))
+        layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
+        known = {layer.identity for layer in layers}
+        pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
+        return Stack(
+            root=self._root,
+            kernel=self._system.release(),
+            machine=self._system.machine(),
+            tops=tuple(dict.fromkeys(top.identity for top in tops)),
+            layers=combined(pruned),
+            in_use=_in_use(self._system.text("/proc/modules") or ""),
+            unknown=tuple(dict.fromkeys(self._blocks.unknown)),
+            cmdline=self._cmdline,
+        )
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        """Where crypttab says that headers are, as far as that can be read now."""
+        for volume in self._volumes:
+            if volume.header is not None and volume.header.device is None:
+                yield volume.name, volume.header.path
+            elif volume.header is not None and volume.header.device and not volume.header.path:
+                yield volume.name, f"/dev/{self._device(volume.header.device)}"
+
+    def _keys(self, names: set[str]) -> Iterator[Layer]:
+        """What the key files of these volumes are on, as far as it is there now."""
+        for volume in self._volumes:
+            key = volume.key
+            if volume.name not in names or key is None or key.device is None:
+                continue
+            if (name := self._device(key.device)) is None:
+                continue
+            try:
+                on = self._on_device(name, "", "") if key.path else self._blocks.down(name)
+                top, *rest = on
+            except StackError:
+                continue
+            identity = f"key:{volume.name}" if key.path else top.identity
+            yield replace(top, identity=identity, facts=(*top.facts, (KEY, volume.name)))
+            yield from rest
+
+    def _is_folder(self) -> bool:
+        return self._root.startswith("/") and not self._root.startswith("/dev/")
+
+    def _tops(self) -> Iterator[list[Layer]]:
+        """The file systems, each with what it stands on."""
+        if not self._mounted_at:
+            spec = parse_device(self._root)
+            name = self._device(spec) if spec else None
+            if name is None:
+                raise StackError(f"{self._root}: no device of that name is there")
+            yield [*self._on_device(name, "/", "")]
+            return
+        mount = self._mount(self._base or "/")
+        if mount is None:
+            raise StackError(
+                f"{self._root}: no file system is mounted there as far as this process sees (a "
+                "chroot?); name the root file system: --root UUID=…"
+            )
+        yield [*self._mounted(mount, "/")]
+        yield from self._further()
+
+    def _further(self) -> Iterator[list[Layer]]:
+        """What fstab and crypttab want before the real system starts."""
+        wanted, _ = parse_fstab(self._system.text(f"{self._base}/etc/fstab") or "")
+        for each in wanted:
+            if found := self._mount(self._base + each.target):
+                yield [*self._mounted(found, each.target)]
+            elif name := self._device(each.source):
+                yield [*self._on_device(name, each.target, "")]
+            else:
+                text = f"what {each.target} is on, which /etc/fstab wants mounted before the start"
+                self._blocks.unknown.append(text)
+
+        for name in self._attached:
+            if device := self._blocks.named(f"/dev/mapper/{name}"):
+                yield [*self._blocks.down(device)]
+
+    def _mount(self, point: str) -> Mount | None:
+        """What is mounted there, the last of several."""
+        return next((each for each in reversed(self._mounts) if each.point == point), None)
+
+    def _mounted(self, mount: Mount, point: str) -> Iterator[Layer]:
+        if mount.kind in NETWORKED:
+            yield from self._from_server(mount, point)
+            return
+        if mount.kind == "overlay":
+            yield from self._overlay(mount, point)
+            return
+        names = [self._blocks.named(path) for path in mount.source.split(":") if path[:1] == "/"]
+        if not mount.numbers.startswith("0:"):
+            names.insert(0, self._blocks.numbered(mount.numbers))
+        name = next((each for each in names if each), None)
+        if name is not None:
+            named = tuple(dict.fromkeys(filter(None, names)))
+            yield from self._on_device(name, point, mount.options, mount.kind, named)
+            return
+        if members := self._pool(mount):
+            yield self._filesystem(mount.kind, point, mount.options, members, mount.source)
+            for member in members:
+                yield from self._blocks.down(member)
+            return
+        if node := self._tagged(mount.source):
+            on, layers = buses.climb(self._system, node)
+            top = self._filesystem(mount.kind, point, mount.options, (), mount.source)
+            yield replace(top, on=on)
+            yield from layers
+            return
+        raise StackError(self._nothing(mount))
+
+    def _nothing(self, mount: Mount) -> str:
+        where = f"{mount.point} is {mount.kind} ({mount.source})"
+        if mount.kind in IN_MEMORY:
+            where += ", which lives in memory"
+        return (
+            f"{where}: no device that it stands on can be seen from here, so that nothing can be "
+            "proved of its boot; name the root file system: --root UUID=… or --root /dev/…"
+        )
+
+    def _on_device(
+        self, name: str, point: str, options: str, kind: str = "", named: tuple[str, ...] = ()
+    ) -> Iterator[Layer]:
+        """The file system on a device and on the others that are its parts.
+
+        `named` are those that the mount names: bcachefs has them all there.
+        """
+        kind = kind or self._blocks.properties(name).get("ID_FS_TYPE", "")
+        if not kind:
+            raise StackError(f"/dev/{name}: no file system that udev or blkid knows is on it")
+        members = tuple(dict.fromkeys((name, *named, *self._siblings(name))))
+        yield self._filesystem(kind, point, options, members, f"/dev/{name}")
+        for member in members:
+            yield from self._blocks.down(member)
+
+    def _filesystem(
+        self, kind: str, point: str, options: str, members: tuple[str, ...], source: str
+    ) -> Layer:
+        properties = self._blocks.properties(members[0]) if members else {}
+        uuid = properties.get("ID_FS_UUID", "")
+        ask = buses.module_ask(self._system, (f"fs-{kind}", kind), f"file system {kind}")
+        known = (self._system.text("/proc/filesystems") or "").split()
+        asks = [replace(ask, works=kind in known)]
+        # btrfs tells which checksum it uses, `crc32c (crc32c-intel)`.
+        checksum = (self._system.text(f"/sys/fs/{kind}/{uuid}/checksum") or "").split()
+        if checksum:
+            asks.append(Ask((f"crypto-{checksum[0]}",), f"checksum {checksum[0]}"))
+        facts = [("type", kind), ("mounted", point), ("uuid", uuid), ("options", options)]
+        subvolume = re.search(r"(?:^|,)subvol=([^,]+)", options)
+        if subvolume and subvolume[1] != "/":
+            facts.append(("subvolume", subvolume[1]))
+        return Layer(
+            identity=f"fs:{point}",
+            kind=Kind.FILESYSTEM,
+            name=f"{kind} on {source}",
+            on=tuple(f"block:{member}" for member in members),
+            asks=tuple(asks),
+            facts=tuple((name, value) for name, value in facts if value),
+            properties=_role(point),
+        )
+
+    def _siblings(self, name: str) -> Iterator[str]:
+        """All devices of the file system on this one: btrfs tells, others by what udev knows."""
+        mine = self._blocks.properties(name)
+        uuid, part = mine.get("ID_FS_UUID", ""), mine.get("ID_FS_UUID_SUB", "")
+        told = self._system.names(f"/sys/fs/{mine.get('ID_FS_TYPE', '')}/{uuid}/devices")
+        if uuid and told:
+            yield from told
+        elif uuid and part:
+            for other in self._system.names(CLASS):
+                theirs = self._blocks.properties(other)
+                if theirs.get("ID_FS_UUID") == uuid and theirs.get("ID_FS_UUID_SUB") != part:
+                    yield other
+
+    def _pool(self, mount: Mount) -> tuple[str, ...]:
+        """The members of a pool such as ZFS's, whose source is no device but `POOL/…`."""
+        label = mount.source.partition("/")[0]
+        if not label or mount.source.startswith("/"):
+            return ()
+        wanted = (f"{mount.kind}_member", label)
+        found = ((name, self._blocks.properties(name)) for name in self._system.names(CLASS))
+        return tuple(
+            name for name, has in found if (has.get("ID_FS_TYPE"), has.get("ID_FS_LABEL")) == wanted
+        )
+
+    def _tagged(self, tag: str) -> str | None:
+        """The virtio device that shares a host's folder under this tag (9p)."""
+        folder = "/sys/bus/virtio/devices"
+        for name in self._system.names(folder):
+            if (self._system.text(f"{folder}/{name}/mount_tag") or "").strip("\0\n") == tag:
+                return self._system.real(f"{folder}/{name}")
+        return None
+
+    def _from_server(self, mount: Mount, point: str) -> Iterator[Layer]:
+        asks, address = network.nfs(self._system, mount.kind, mount.options, mount.source)
+        layers = [*network.server(self._system, address, mount.kind)]
+        top = self._filesystem(mount.kind, point, "", (), mount.source)
+        yield replace(top, asks=asks, on=(layers[0].identity,))
+        yield from layers
+
+    def _overlay(self, mount: Mount, point: str) -> Iterator[Layer]:
+        """A live system: the file systems that its layers are folders of, where they are seen."""
+        words = dict(word.partition("=")[::2] for word in mount.options.split(","))
+        folders = [*words.get("lowerdir", "").split(":"), words.get("upperdir", "")]
+        holding = {each.point: each for each in map(self._holding, filter(None, folders)) if each}
+        solid = [each for each in holding.values() if each.kind not in IN_MEMORY]
+        if not solid or any(each.kind == "overlay" for each in solid):
+            raise StackError(self._nothing(mount))
+        below = [[*self._mounted(each, each.point)] for each in solid]
+        top = self._filesystem("overlay", point, "", (), "overlay")
+        yield replace(top, on=tuple(each[0].identity for each in below))
+        for each in below:
+            yield from each
+
+    def _holding(self, path: str) -> Mount | None:
+        """The mount that a file or folder is on; not the root of all, which may cover it."""
+        within = (each for each in self._mounts if each.point != "/")
+        found = [each for each in within if f"{path}/".startswith(each.point.rstrip("/") + "/")]
+        return max(found, key=lambda each: len(each.point), default=None)
+
+    def _file(self, path: str) -> Iterator[Layer]:
+        mount = self._holding(path)
+        if mount is None or mount.kind in IN_MEMORY:
+            self._blocks.unknown.append(f"which file system the file {path} of a loop device is on")
+            return
+        host, *rest = self._mounted(mount, mount.point)
+        found = [replace(host, properties=(("INITPY_IMAGE", path),)), *rest]
+        yield Layer(f"file:{path}", Kind.LOOP, f"file {path}", on=(found[0].identity,))
+        yield from found
+
+    def _device(self, spec: DeviceSpec) -> str | None:
+        if spec.naming is Naming.PATH:
+            return self._blocks.named(spec.value)
+        key = PROPERTY.get(spec.naming, "")
+        names = self._system.names(CLASS)
+        known = ((name, self._blocks.properties(name).get(key, "")) for name in names)
+        found = [name for name, value in known if value.lower() == spec.value.lower()]
+        # A member of a mirror with its superblock at the end shows the content too: what stands on
+        # it is what counts, and comes last.
+        unheld = [each for each in found if not self._system.names(f"{CLASS}/{each}/holders")]
+        return next(iter(unheld or found), None)
+
+
+def _role(point: str) -> tuple[tuple[str, str], ...]:
+    """How the engine marks what it mounts for the real system (core/roles.py)."""
+    if point == "/":
+        return (("INITPY_ROLE", "root"),)
+    return (("INITPY_MOUNT", point),) if point else ()
+
+
+def _mounts(text: str) -> tuple[Mount, ...]:
+    found = []
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, words = left.split(" "), right.split(" ")
+        if len(fields) >= 6 and len(words) >= 2:
+            options = ",".join((fields[5], *words[2:3]))
+            found.append(
+                Mount(fields[2], _plain(fields[4]), _plain(options), words[0], _plain(words[1]))
+            )
+    return tuple(found)
+
+
+def _attached(crypttab: str) -> Iterator[str]:
+    """The volumes that crypttab(5) marks as the initramfs's task."""
+    for line in crypttab.splitlines():
+        fields = line.split()
+        if len(fields) > 3 and fields[0][0] != "#" and "x-initrd.attach" in fields[3].split(","):
+            yield fields[0]
+
+
+def _plain(text: str) -> str:
+    r"""Undo the `\040` of proc(5)."""
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)
+
+
+def _in_use(modules: str) -> tuple[str, ...]:
+    """The modules that something holds, by /proc/modules: NAME SIZE COUNT USERS …."""
+    lines = (line.split() for line in modules.splitlines())
+    return tuple(sorted(words[0] for words in lines if len(words) > 2 and words[2] not in "0-"))

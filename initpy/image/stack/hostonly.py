@@ -1,0 +1,133 @@
+"""An image for one machine: the job files and drivers that what its root stands on needs.
+
+Nothing here knows a technology. A job file is for the devices that its jobs match, or that it says
+itself (`devices`); a layer of the stack says by which names the kernel asks for its driver.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from initpy.config.jobs import JobFile
+from initpy.core.machine.matching import Match
+from initpy.image.kernel.kmod import ModuleIndex, Want, canonical
+from initpy.image.missing import Missing
+from initpy.image.stack.layers import Ask, Kind, Stack
+
+# Properties that the engine sets at boot (docs/boot.md): a running system does not know them.
+MARK = "INITPY_"
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """Modules that a stack needs, and what the kernel has no driver for."""
+
+    wanted: tuple[Want, ...]
+    missing: tuple[Missing, ...]
+
+
+def is_for(file: JobFile, stack: Stack) -> bool:
+    """Whether a job file has something to do on the machine.
+
+    One without jobs for devices has, as far as anyone can tell from outside.
+    """
+    matches = [job.match for job in file.jobs if job.match.patterns]
+    if not matches:
+        return True
+    found = [dict(layer.properties) for layer in stack.layers]
+    return any(
+        _fits(each, properties)
+        for match in (*matches, file.image.devices)
+        for each in (match, *match.alternatives)
+        for properties in found
+    )
+
+
+def _fits(match: Match, properties: Mapping[str, str]) -> bool:
+    """Whether a device is one for the job, as far as udev knows it: marks come at boot."""
+    told = [
+        (key, pattern)
+        for key, pattern in match.patterns
+        if not (key.startswith(MARK) and key not in properties)
+    ]
+    return bool(told) and all(pattern.accepts(properties.get(key)) for key, pattern in told)
+
+
+def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
+    """The driver of each layer: what serves it on the described system, or bears its name."""
+    wanted: list[Want] = []
+    missing: list[Missing] = []
+    for layer in stack.layers:
+        for ask in layer.asks:
+            modules = _serving(ask, index)
+            if modules is not None:
+                chosen = _likely(modules, index, stack.in_use)
+                wanted += (Want(name, layer.name) for name in chosen)
+            elif ask.using or not ask.works:
+                hint = f"kernel {index.folder.name} has no driver of that name: {ask.why}"
+                missing.append(Missing("module", ask.names[0], layer.name, hint))
+    return Drivers(tuple(dict.fromkeys(wanted)), tuple(missing))
+
+
+def _serving(ask: Ask, index: ModuleIndex) -> tuple[str, ...] | None:
+    """The modules in use, if the kernel has them all, or those of the first name that it knows."""
+    using = [index.resolve(name) for name in ask.using]
+    if using and None not in using:
+        return tuple(name for names in using for name in names or ())
+    return next((found for name in ask.names if (found := index.resolve(name)) is not None), None)
+
+
+def _likely(
+    modules: tuple[str, ...], index: ModuleIndex, in_use: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Of several modules for one algorithm those in use, or else those without a chip."""
+    if len(modules) < 2:
+        return modules
+    used = tuple(name for name in modules if name in in_use)
+    return used or index.without_chips(modules)
+
+
+def called_for(
+    names: Iterable[str], beside: Mapping[str, tuple[str, ...]], stack: Stack
+) -> tuple[str, ...]:
+    """The drivers of a recipe without those that are for machines with other modules in use.
+
+    Where it is not known what is in use, all of them.
+    """
+    if not stack.in_use:
+        return tuple(names)
+    used = frozenset(map(canonical, stack.in_use))
+    return tuple(
+        name
+        for name in names
+        if name not in beside or not used.isdisjoint(map(canonical, beside[name]))
+    )
+
+
+def arrays(stack: Stack) -> frozenset[str]:
+    """The UUIDs of the arrays in the stack, as udev writes them."""
+    keys = ("MD_UUID", "ID_FS_UUID")
+    members = ("linux_raid_member", "isw_raid_member", "ddf_raid_member")
+    return frozenset(
+        layer.property(key)
+        for layer in stack.layers
+        if layer.kind in (Kind.MD, Kind.CONTAINER) or layer.property("ID_FS_TYPE") in members
+        for key in keys
+        if layer.property(key)
+    )
+
+
+def volumes(stack: Stack) -> frozenset[str]:
+    """The names of the encrypted volumes in the stack."""
+    return frozenset(_names(stack))
+
+
+def _names(stack: Stack) -> Iterator[str]:
+    for layer in stack.layers:
+        if layer.kind in (Kind.LUKS, Kind.CRYPT):
+            yield layer.property("DM_NAME")
+
+
+def chosen(files: Iterable[JobFile], stack: Stack, given: Iterable[str]) -> tuple[JobFile, ...]:
+    """The files for the machine, and those that people gave (by path) whatever they are for."""
+    asked = frozenset(given)
+    return tuple(file for file in files if file.source in asked or is_for(file, stack))

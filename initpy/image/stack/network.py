@@ -1,0 +1,92 @@
+"""Roots that come over a network: by which card the server is reached, and what drives it."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from initpy.image.stack import buses
+from initpy.image.stack.layers import Ask, Kind, Layer
+from initpy.image.stack.system import System
+
+NET = "/sys/class/net"
+
+
+def towards(system: System, path: str) -> Iterator[Layer]:
+    """The network below an iSCSI disk at this sysfs path; nothing for others."""
+    found = re.search(r"/session(\d+)/", path)
+    if not found:
+        return
+    connection = f"/sys/class/iscsi_connection/connection{found[1]}:0"
+    address = (system.text(f"{connection}/persistent_address") or "").strip()
+    yield from server(system, address, "iSCSI")
+
+
+def server(system: System, address: str, protocol: str) -> Iterator[Layer]:
+    """The way to a server: the interface that its route takes, and what that stands on."""
+    interface = _route(system, address)
+    if not interface:
+        yield Layer(f"net:{address}", Kind.UNKNOWN, f"the way to {address} ({protocol})")
+        return
+    layers = tuple(_interface(system, interface))
+    facts = (*layers[0].facts, ("protocol", protocol), ("server", address))
+    yield replace(layers[0], facts=facts)
+    yield from layers[1:]
+
+
+def _interface(system: System, name: str) -> Iterator[Layer]:
+    """An interface: its hardware, or those that a bond, bridge or VLAN stands on."""
+    path = system.real(f"{NET}/{name}") or ""
+    lower = [
+        each.removeprefix("lower_") for each in system.names(path) if each.startswith("lower_")
+    ]
+    kind = _property(system, path, "DEVTYPE")
+    known = (("INTERFACE", name), ("SUBSYSTEM", "net"))
+    layer = Layer(f"net:{name}", Kind.NETWORK, f"interface {name}", properties=known)
+    if lower:
+        asks = (buses.module_ask(system, (f"rtnl-link-{kind}", kind), kind),) if kind else ()
+        yield replace(layer, on=tuple(f"net:{each}" for each in lower), asks=asks)
+        for each in lower:
+            yield from _interface(system, each)
+        return
+    on, layers = buses.climb(system, path)
+    yield replace(layer, on=on)
+    yield from layers
+
+
+def _property(system: System, path: str, name: str) -> str:
+    lines = (system.text(f"{path}/uevent") or "").splitlines()
+    return next((line.partition("=")[2] for line in lines if line.startswith(f"{name}=")), "")
+
+
+def _route(system: System, address: str) -> str:
+    """The interface for an IPv4 address by the kernel's table; for IPv6, that of `ip route get`."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if parsed.version == 6:
+        words = (system.output(["ip", "-6", "route", "get", address]) or "").split()
+        return words[words.index("dev") + 1] if "dev" in words[:-1] else ""
+    best, chosen = -1, ""
+    for line in (system.text("/proc/net/route") or "").splitlines()[1:]:
+        words = line.split()
+        if len(words) < 8:
+            continue
+        # Addresses are in the machine's byte order (proc(5)); all of ours are little-endian.
+        target, mask = (int.from_bytes(bytes.fromhex(words[i]), "little") for i in (1, 7))
+        if int(parsed) & mask == target and mask.bit_count() > best:
+            best, chosen = mask.bit_count(), words[0]
+    return chosen
+
+
+def nfs(system: System, kind: str, options: str, source: str) -> tuple[tuple[Ask, ...], str]:
+    """What an NFS root asks for, and its server's address."""
+    words = dict(word.partition("=")[::2] for word in options.split(","))
+    version = words.get("vers", words.get("nfsvers", ""))[:1] or "4"
+    address = words.get("addr", "") or source.rpartition(":")[0].strip("[]")
+    asks = (
+        Ask((f"fs-{kind}", "nfs"), f"file system {kind}"),
+        buses.module_ask(system, (f"nfsv{version}",), f"version {version} of NFS"),
+    )
+    return asks, address

@@ -1,0 +1,1 @@
+"""Random worlds: drawn, tried, shrunk, kept."""

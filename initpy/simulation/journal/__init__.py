@@ -1,0 +1,1 @@
+"""Journals of boots: recorded, replayed, compared."""

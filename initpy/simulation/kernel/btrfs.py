@@ -1,0 +1,41 @@
+"""btrfs over several devices: the kernel counts those that were scanned (BTRFS_IOC_DEVICES_READY).
+
+Whoever asks is told of all that were seen by then; the devices before the last one hear nothing of
+it (63-initpy-btrfs.rules). Mounted with `degraded`, as many may lack as the profile can lose.
+"""
+
+from initpy.simulation.world.plans import FileSystem, Place
+from initpy.simulation.world.world import World
+
+SPARE = {"raid1": 1, "raid1c3": 2, "raid10": 1}
+
+
+def readiness(world: World, place: Place) -> dict[str, str]:
+    """The udev builtin `btrfs ready`: the device is scanned; is the file system complete?"""
+    system = place.content
+    assert isinstance(system, FileSystem)
+    scanned = world.scanned.setdefault(system.uuid, set())
+    scanned.add(place.name)
+    if len(scanned) >= len(system.on):
+        return {"ID_BTRFS_READY": "1"}
+    return {"ID_BTRFS_READY": "0", "SYSTEMD_READY": "0"}
+
+
+def numbers(place: Place) -> dict[str, str]:
+    """What its superblock says; read by the engine where devices are missing."""
+    system = place.content
+    if not isinstance(system, FileSystem):
+        return {}
+    return {
+        "btrfs/num_devices": str(len(system.on)),
+        "btrfs/devid": str(1 + system.on.index(place)),
+    }
+
+
+def mountable(world: World, place: Place, options: tuple[str, ...]) -> bool:
+    """Whether enough of its devices are there."""
+    system = place.content
+    assert isinstance(system, FileSystem)
+    there = world.scanned.get(system.uuid, {place.name})
+    lost = sum(each.name not in there or world.of(each) is None for each in system.on)
+    return not lost or ("degraded" in options and lost <= SPARE.get(system.profile, 0))

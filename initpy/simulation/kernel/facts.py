@@ -1,0 +1,63 @@
+"""The facts that the real init reports, as far as a world without a kernel can know them."""
+
+import re
+
+from initpy.simulation.world.world import World
+
+# Of the real kernel, or of what a scenario has the real system run.
+_UNKNOWN = re.compile(r"memory\.|real\.|left\.(?!degraded)|mount\.(dev|proc|sys|run)\.|init\.")
+
+
+def unknown(name: str) -> bool:
+    """Whether this world cannot know the fact of that name."""
+    return _UNKNOWN.match(name) is not None
+
+
+def facts_of(world: World) -> dict[str, str]:
+    """Those of tests/scenarios/README.md."""
+    found: dict[str, str] = {}
+    for target, prefix in (("/sysroot", "root"), ("/sysroot/usr", "mount.usr")):
+        if (place := world.mounts.get(target)) is not None:
+            found[f"{prefix}.source"] = place.source
+            found[f"{prefix}.fstype"] = place.type
+            found[f"{prefix}.options"] = place.options
+    count = 0
+    for block in world.blocks.values():
+        if block.array is not None:
+            count += 1
+            _array(found, world, block.name)
+        if block.mapping is not None:
+            found[f"dm.{block.mapping.name}.uuid"] = block.mapping.uuid
+            found[f"dm.{block.mapping.name}.suspended"] = "0"
+    found["md.count"] = str(count)
+    found["leftover"] = " ".join(sorted(world.daemons))
+    if "mdmon" in world.daemons:
+        found["root.written"] = "yes"
+        found["md.written"] = "active"
+    if (degraded := world.records.get("degraded")) is not None:
+        found["degraded"] = degraded.partition("\n")[0]
+        found["left.degraded"] = str(len(degraded))
+    return found
+
+
+def _array(found: dict[str, str], world: World, node: str) -> None:
+    from initpy.simulation.kernel.md import display
+
+    block = world.blocks[node]
+    array = block.array
+    assert array is not None
+    plan = array.plan
+    running = array.state != "inactive"
+    linear = plan.level in ("raid0", "linear", "container")
+    facts = {
+        "level": plan.level if array.read else "",
+        "state": array.state,
+        "degraded": str(array.degraded) if running and not linear else "",
+        "disks": str(len(plan.on)) if array.read else "",
+        "sync": "idle" if running and not linear else "",
+        "members": " ".join(sorted(name for name, _ in array.members)),
+    }
+    for key, value in facts.items():
+        found[f"md.{node}.{key}"] = value
+        if running:
+            found[f"array.{display(plan)}.{key}"] = value

@@ -1,0 +1,180 @@
+"""Mounting: which errno mount(2) gives when, and what of the root the engine reads afterwards."""
+
+import errno
+import os
+from collections.abc import Generator
+
+from initpy.config.errors import InputError
+from initpy.core.settings import FurtherMount
+from initpy.scenario.model import Way
+from initpy.simulation.kernel.process import Wait
+from initpy.simulation.world.plans import FileSystem
+from initpy.simulation.world.sabotage import Sabotage
+from initpy.simulation.world.world import MountPoint, World
+
+MOUNT_SECONDS = 0.08
+MODPROBE_SECONDS = 0.2
+INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
+ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
+BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
+IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
+
+Result = tuple[int, str]
+
+
+def mount_all(
+    world: World,
+    sabotage: Sabotage,
+    source: str,
+    target: str,
+    types: tuple[str, ...],
+    options: tuple[str, ...],
+    overlay: tuple[str, str] | None,
+) -> Generator[Wait, None, Result]:
+    """Mount with the first type that works, below an overlay if one is asked for."""
+    if overlay is None:
+        return (yield from _mount_first(world, sabotage, source, target, types, options))
+    node, kind = overlay
+    below = ("ro", *(each for each in options if each not in ("ro", "rw")))
+    if BELOW not in world.mounts:
+        status, error = yield from _mount_first(world, sabotage, source, BELOW, types, below)
+        if status:
+            return status, error
+    if CHANGES not in world.mounts:
+        if node:
+            status, error = yield from _mount_first(world, sabotage, node, CHANGES, (kind,), ())
+            if status:
+                return status, error
+        else:
+            world.mounts[CHANGES] = MountPoint("tmpfs", "tmpfs", "rw,relatime,mode=755")
+    data = f"lowerdir={BELOW},upperdir={CHANGES}/upper,workdir={CHANGES}/work"
+    world.mounts[target] = MountPoint("overlay", "overlay", f"rw,relatime,{data}")
+    return 0, ""
+
+
+def _mount_first(
+    world: World,
+    sabotage: Sabotage,
+    source: str,
+    target: str,
+    types: tuple[str, ...],
+    options: tuple[str, ...],
+) -> Generator[Wait, None, Result]:
+    number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
+    for kind in filter(None, types):
+        module = f"fs-{kind}"
+        if module not in world.modules and kind not in world.without:
+            # The kernel runs modprobe for itself and waits for it.
+            way = sabotage.way(world, "modprobe", ("modprobe", "-q", "--", module))
+            if way is Way.HANGS:
+                yield None
+            yield MODPROBE_SECONDS
+            if way is None:
+                world.modules.add(module)
+        yield MOUNT_SECONDS
+        if world.network is not None and (yield from world.network.ready(world, (source,))):
+            number, message = errno.EIO, os.strerror(errno.EIO)
+            break
+        number = _errno(world, source, kind, options)
+        if not number:
+            _mounted(world, source, target, kind, options)
+            return 0, ""
+        message = f"{kind}: {_explained(number, kind)}"
+    return number, message
+
+
+def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> int:
+    block = world.at(source)
+    if block is None or block.place is None:
+        return errno.ENOENT if block is None else errno.EINVAL
+    if f"fs-{kind}" not in world.modules:
+        return errno.ENODEV
+    above = world.holders.get(block.name, ())
+    if any(world.blocks[each].part is None for each in above if each in world.blocks):
+        return errno.EBUSY
+    system = block.place.content
+    if not isinstance(system, FileSystem) or system.kind != kind or kind == "swap":
+        return errno.EINVAL
+    if block.array is not None and block.array.state == "inactive":
+        return errno.EINVAL
+    if kind == "btrfs":
+        from initpy.simulation.kernel.btrfs import mountable
+
+        if not mountable(world, block.place, options):
+            return errno.EINVAL
+        wanted = next((each for each in options if each.startswith("subvol=")), "")
+        if wanted and wanted.removeprefix("subvol=").strip("/") != system.subvolume:
+            return errno.ENOENT
+    return 0
+
+
+def _explained(number: int, kind: str) -> str:
+    if number == errno.ENODEV:
+        return f"the kernel has no driver for {kind} (is its module in the image?)"
+    if number == errno.EINVAL:
+        return f"not a valid {kind} file system (see dmesg)"
+    if number == errno.EBUSY:
+        return "the device is in use by another layer"
+    return os.strerror(number)
+
+
+def _mounted(world: World, source: str, target: str, kind: str, options: tuple[str, ...]) -> None:
+    words = [each for each in options if each not in IGNORED and not each.startswith("x-")]
+    shown = ["ro" if "ro" in words else "rw"]
+    atime = [each for each in words if each.endswith("atime")]
+    shown += atime or ["relatime"]
+    rest = [each for each in words if each not in ("ro", "rw", *atime)]
+    subvolume = [each for each in rest if each.startswith("subvol=")]
+    shown += [each for each in rest if each not in subvolume]
+    if kind == "btrfs":
+        path = subvolume[0].removeprefix("subvol=").strip("/") if subvolume else ""
+        block = world.at(source)
+        system = block.place.content if block is not None and block.place is not None else None
+        if not subvolume and isinstance(system, FileSystem) and system.default:
+            path = system.subvolume
+        shown.append(f"subvol=/{path}")
+    world.mounts[target] = MountPoint(source, kind, ",".join(shown))
+
+
+def file_system(world: World, target: str) -> FileSystem | None:
+    """The file system that is mounted there, below an overlay if there is one."""
+    place = world.mounts.get(target)
+    if place is not None and place.type == "overlay":
+        place = world.mounts.get(BELOW)
+    if place is None:
+        return None
+    block = world.at(place.source)
+    content = block.place.content if block is not None and block.place is not None else None
+    if not isinstance(content, FileSystem):
+        return None
+    if content.subvolume and f"subvol=/{content.subvolume}" not in place.options.split(","):
+        return None  # what it holds is elsewhere on it
+    return content
+
+
+def wanted_below(
+    world: World, target: str
+) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+    """What the root's own fstab wants mounted, and what is wrong with it."""
+    system = file_system(world, target)
+    table = system.files.get("/etc/fstab", "") if system is not None else ""
+    if "/usr" not in table and "x-initrd.mount" not in table:
+        return (), ()
+    from initpy.config.fstab import parse_fstab
+
+    wanted, problems = parse_fstab(table)
+    return tuple(wanted), tuple(problems)
+
+
+def find_init(world: World, root: str, asked: str | None) -> tuple[str, str]:
+    """The init to run ("": none) and what there is to say about the choice."""
+    system = file_system(world, root)
+    there = ON_THE_ROOT if system is not None and system.holds == "root" else ()
+    complaint = ""
+    for path in (*((asked,) if asked else ()), *INITS):
+        if path in there:
+            return path, complaint
+        if path == asked:
+            complaint = f"init={asked} is not an executable file on the root file system"
+    tried = ", ".join(INITS)
+    return "", f"{complaint + '; ' if complaint else ''}no init among {tried} on the root"

@@ -1,0 +1,239 @@
+"""udev: the kernel's events, the daemon that looks at devices, who listens, who waits for it."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from initpy.core.devices.graph import Device
+from initpy.core.events import DeviceChanged, DeviceRemoved
+from initpy.simulation.kernel.probe import as_device, look
+from initpy.simulation.world.random_faults import LATE_SECONDS
+from initpy.simulation.world.world import Block, World
+
+LOOK_SECONDS = 0.25  # a worker and the rules, programs included
+READY_SECONDS = 0.4  # until udevd listens
+RESTART_SECONDS = 0.5  # PID 1 waits before it starts it again
+MOST_FAILURES = 3  # a device at which workers die is left alone, as the engine does it
+
+Told = DeviceChanged | DeviceRemoved
+
+
+class Cookie:
+    """What a tool waits for that libdevmapper made mappings for; see dmsetup(8), udevcomplete."""
+
+    __slots__ = ("_waiter", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiter: Callable[[], None] | None = None
+
+    def wait(self, waiter: Callable[[], None]) -> bool:
+        """Whether there is something to wait for; then the waiter is called when it is over."""
+        if self.count <= 0:
+            return False
+        self._waiter = waiter
+        return True
+
+    def complete(self, whole: bool = False) -> None:
+        """One of its events is dealt with, or the wait is called off."""
+        self.count = 0 if whole else self.count - 1
+        if self.count <= 0 and self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            waiter()
+
+
+class Uevent(NamedTuple):
+    """What the kernel announces."""
+
+    action: str
+    block: Block
+    cookie: Cookie | None = None
+    synthetic: bool = False
+
+
+class Udev:
+    """The daemon; `listener` is the engine's monitor, None while there is no engine."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.listener: Callable[[Told], None] | None = None
+        self.lost: Callable[[Block], None] | None = None  # a worker died: the engine is told
+        self.alive = False
+        self.deaths = 0
+        self._queues: dict[str, deque[Uevent]] = {}
+        self._working: dict[str, list[object]] = {}  # name -> agenda entry
+        self.cookies: list[Cookie] = []
+        self.whenever_ready: list[Callable[[], None]] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something that it has not dealt with."""
+        return bool(self._working)
+
+    def uevent(
+        self, action: str, block: Block, cookie: Cookie | None = None, synthetic: bool = False
+    ) -> None:
+        """The kernel announces something; without a daemon nobody hears it."""
+        if cookie is not None:
+            cookie.count += 1
+            self.cookies.append(cookie)
+        if not self.alive:
+            return
+        world = self._world
+        event = Uevent(action, block, cookie, synthetic)
+        queue = self._queues.get(block.name)
+        if queue is None:
+            queue = self._queues[block.name] = deque()
+        queue.append(event)
+        if block.name not in self._working:
+            self._next(block.name)
+        if world.chance.happens(world.chance.mischief.udevd_dies):
+            self.die("killed by signal 9")
+
+    def _next(self, name: str) -> None:
+        chance = self._world.chance
+        seconds = chance.jitter(LOOK_SECONDS)
+        if chance.happens(chance.mischief.late):
+            seconds += chance.below(LATE_SECONDS)
+        if self._world.shown and (told := self._shown(self._queues[name][0].block)) is not None:
+            seconds = max(0.0, told - self._world.now)
+        self._working[name] = self._world.agenda.after(seconds, self._looked, name)
+
+    def _shown(self, block: Block) -> float | None:
+        """When a disk is told of first, where that is known from a real boot."""
+        if block.disk is None or block.part is not None:
+            return None
+        return self._world.shown.pop(block.disk.name, None)
+
+    def _looked(self, name: str) -> None:
+        """A worker has finished with the first event of this device."""
+        queue = self._queues[name]
+        event = queue.popleft()
+        del self._working[name]
+        if queue:
+            self._next(name)
+        self._finish(event)
+        if event.cookie is not None:
+            event.cookie.complete()
+
+    def _finish(self, event: Uevent) -> None:
+        block, world = event.block, self._world
+        if event.action == "remove":
+            if block.present:
+                return
+            self._tell(DeviceRemoved(block.name))
+            # 69-initpy-lvm.rules: what is gone does not count as online.
+            if block.known is not None and block.known.get("ID_FS_TYPE") == "LVM2_member":
+                for uuid, (number, _) in tuple(world.online.items()):
+                    if number == block.number:
+                        del world.online[uuid]
+            return
+        if not block.present:
+            return
+        primary = event.cookie is not None or (event.synthetic and event.action == "change")
+        if block.known is not None and "DM_NAME" in block.known:
+            primary = True
+        block.known, block.links = look(world, block, primary)
+        block.told = None
+        if block.known.get("ID_FS_TYPE") in ("ext4", "xfs", "f2fs", "squashfs", "erofs", "btrfs"):
+            world.modules.add(f"fs-{block.known['ID_FS_TYPE']}")
+        self._tell(DeviceChanged(as_device(world, block)))
+
+    def _tell(self, event: Told) -> None:
+        """Everybody who listens gets it, unless something goes wrong on the way."""
+        listener, chance = self.listener, self._world.chance
+        if listener is None:
+            return
+        if chance.seeded:
+            mischief = chance.mischief
+            if chance.happens(mischief.lost):
+                return
+            if chance.happens(mischief.reordered):
+                self._world.agenda.after(chance.below(2.0), self._late, listener, event)
+                return
+            if chance.happens(mischief.doubled):
+                self._world.agenda.after(chance.below(1.0), self._late, listener, event)
+        listener(event)
+
+    def _late(self, listener: Callable[[Told], None], event: Told) -> None:
+        if self.listener is listener:  # not of an engine that is gone
+            listener(event)
+
+    # The daemon's own life
+
+    def start(self, delay: float = READY_SECONDS) -> None:
+        """PID 1 starts it; when it listens, it says so."""
+        self._world.agenda.after(self._world.chance.jitter(delay), self._ready)
+
+    def _ready(self) -> None:
+        self.alive = True
+        for each in self.whenever_ready:
+            each()
+
+    def die(self, how: str) -> None:
+        """It is gone with all that it had in hand; PID 1 starts another one."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.deaths += 1
+        self._forget_work()
+        self._world.terminals.say(f"initpy: udevd has ended ({how}); it is started again")
+        self._world.agenda.after(RESTART_SECONDS, self.start)
+
+    def _forget_work(self) -> None:
+        for entry in self._working.values():
+            self._world.agenda.cancel(entry)
+        self._working.clear()
+        self._queues.clear()
+
+    def kill_workers(self) -> list[str]:
+        """The workers at work die: what each looked at is announced as failed (UDEV_WORKER_FAILED).
+
+        Returns the names of the devices.
+        """
+        names = list(self._working)
+        for name in names:
+            self._world.agenda.cancel(self._working.pop(name))
+            queue = self._queues[name]
+            event = queue.popleft()
+            if queue:
+                self._next(name)
+            self._failed(event)
+        return names
+
+    def _failed(self, event: Uevent) -> None:
+        """udevd forgets the device and passes the event on bare (systemd 252, on_sigchld())."""
+        block = event.block
+        if event.action == "remove" or not block.present:
+            return
+        kind = "disk" if block.part is None else "partition"
+        block.known = {"KERNEL": block.name, "DEVNAME": block.node, "DEVTYPE": kind}
+        block.links, block.told = frozenset(), None
+        bare = as_device(self._world, block)
+        block.known, block.told = None, None
+        if self.listener is None:
+            return  # whoever looks again finds a device that udev does not know
+        self._tell(DeviceChanged(bare))
+        # The engine has whoever waits for it go on, and the device announced again.
+        if event.cookie is not None:
+            event.cookie.complete()
+        self.announce(block)
+
+    def release(self) -> None:
+        """`dmsetup udevcomplete_all`: nobody waits for what a dead daemon would have told."""
+        cookies, self.cookies = self.cookies, []
+        for each in cookies:
+            each.complete(whole=True)
+
+    def announce(self, block: Block) -> None:
+        """Announced again through sysfs, as coldplug does it."""
+        self.uevent("change" if block.mapping is not None else "add", block, None, True)
+
+    # What the engine reads
+
+    def present(self) -> tuple[Device, ...]:
+        """The devices that udev has finished with."""
+        world = self._world
+        return tuple(
+            as_device(world, each) for each in world.blocks.values() if each.known is not None
+        )

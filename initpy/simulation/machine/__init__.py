@@ -1,0 +1,1 @@
+"""The engine, PID 1, consoles and users of a simulated machine."""

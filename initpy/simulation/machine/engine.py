@@ -1,0 +1,399 @@
+"""The other thin shell: carries out the core's actions in the world and brings it what happens.
+
+What runtime/engine.py does with udev, processes and consoles, in virtual time; it decides nothing.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from initpy.core.actions import (
+    Action,
+    Arm,
+    Ask,
+    Clock,
+    Drop,
+    EndBoot,
+    Fetch,
+    GiveWay,
+    HandOver,
+    LookAgain,
+    Mount,
+    Moved,
+    OpenShell,
+    Record,
+    Reply,
+    Report,
+    Run,
+    ShowFailure,
+    Stop,
+    Withdraw,
+)
+from initpy.core.boot import Boot
+from initpy.core.events import (
+    Answered,
+    BootStarted,
+    DeviceRemoved,
+    Enumerated,
+    Event,
+    Fetched,
+    HandOverRefused,
+    JobEnded,
+    KeyGiven,
+    Mounted,
+    Progressed,
+    ShellEnded,
+    TimePassed,
+)
+from initpy.core.events import DeviceChanged as Changed
+from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.secret import Secret
+from initpy.simulation.kernel import mounts
+from initpy.simulation.kernel.probe import as_device
+from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.kernel.udev import Told
+from initpy.simulation.tools.table import start as start_tool
+from initpy.simulation.world.agenda import Entry
+from initpy.simulation.world.world import Block
+
+if TYPE_CHECKING:
+    from initpy.simulation.machine.pid1 import Machine
+
+RUN = "/run/initpy"
+QUIET_UDEV_PATIENCE = 120.0
+MOST_FAILURES = 3
+
+
+# Events that bring a secret.
+GIVES = (Answered, Fetched, KeyGiven)
+Gives = TypeVar("Gives", bound=Answered | Fetched | KeyGiven | Run)
+
+
+def _without_its_secret(what: Gives) -> Gives:
+    """It as it is kept. The secret is wiped once used; that there was one is part of the boot."""
+    given = what.secret is not None and what.secret.reveal()
+    return cast(Gives, what._replace(secret=Secret(b"*"))) if given else what
+
+
+class Engine:
+    """One life of the engine. `number` counts them."""
+
+    def __init__(self, machine: "Machine", number: int) -> None:
+        self.machine = machine
+        self.world = machine.world
+        self.number = number
+        self.frozen = False
+        settings = machine.prepared.settings
+        prepared = machine.prepared
+        index = prepared.index if machine.jobs is prepared.jobs else None
+        self.boot = Boot(settings, machine.jobs, index)
+        self._quiet = settings.quiet and not settings.debug
+        self._debug = settings.debug
+        self._asking: str | None = None
+        self.alarm: Entry | None = None
+        self._running: dict[tuple[str, int], Process] = {}
+        self._fetching: dict[tuple[str, int], Process] = {}
+        self._requests: dict[int, Callable[[bool, str], None]] = {}
+        self._waiting: list[Event] = []  # while it is stopped
+        self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
+        self._known: dict[str, object] = {}
+        self._failures: dict[str, int] = {}
+        self.alive = True
+
+    def begin(self) -> None:
+        """Take in what is there."""
+        terminals, udev = self.world.terminals, self.machine.udev
+        terminals.answer, terminals.listened = self._typed, self._listen
+        udev.listener = self._told
+        for problem in self.machine.prepared.problems:
+            terminals.say(f"initpy: {problem}")
+        for target in sorted(self.world.mounts):
+            if target.startswith((HOST, SYSROOT)):
+                self._mounted(target)
+        self.take(BootStarted())
+        self.take(self._present())
+
+    def _present(self) -> Enumerated:
+        devices = self.machine.udev.present()
+        self._known = {each.name: each for each in devices}
+        return Enumerated(devices)
+
+    def take(self, event: Event) -> None:
+        """Give the core an event and do what it says."""
+        if not self.alive:
+            return
+        if self.frozen:
+            self._waiting.append(event)
+            return
+        kept = _without_its_secret(event) if isinstance(event, GIVES) else event
+        actions = self.boot.handle(event, self.world.agenda.now)
+        decided = tuple(_without_its_secret(a) if isinstance(a, Run) else a for a in actions)
+        lost = self.machine.noted(self, kept, decided)
+        if lost:
+            return
+        for action in actions:
+            self._act(action)
+        self.machine.after_event(self)
+
+    def thaw(self) -> None:
+        """It is continued: what has happened meanwhile comes now."""
+        self.frozen = False
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self.take(event)
+
+    def die(self) -> None:
+        """Killed: its processes but the watched go on, what they answer is lost."""
+        self.alive = False
+        self.machine.udev.listener = None
+        self.world.agenda.cancel(self.alarm)
+        self.world.terminals.hang_up()
+        for key, process in tuple(self._running.items()):
+            # A mount is in a thread of the engine's; a check gets a signal when it dies.
+            if process.watched or key[0] in self.machine.mounting:
+                process.kill()
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Moved():
+                if self._debug:
+                    self._say(
+                        f"initpy: {action.job}: {action.before} -> {action.after} ({action.reason})"
+                    )
+            case Clock():
+                pass  # for the journal alone
+            case Arm(at):
+                self.world.agenda.cancel(self.alarm)
+                self.alarm = None
+                if at is not None:
+                    self.alarm = self.world.agenda.at(at, self.take, TimePassed())
+            case Run():
+                self._run(action)
+            case Report(text, detail):
+                if not (detail and self._quiet):
+                    self._say(f"initpy: {text}")
+            case Mount():
+                self._mount(action)
+            case HandOver(root, init):
+                self.world.agenda.after(0.0, self._hand_over, root, init)
+            case Ask(job, text):
+                self._asking = job
+                self.world.terminals.ask(text)
+                self.world.agenda.after(0.0, self._listen)
+            case Withdraw(_, reason):
+                self._asking = None
+                self.world.terminals.withdraw(reason)
+            case GiveWay(job, reason):
+                if self._asking == job and self.world.terminals.give_way(reason):
+                    self.world.agenda.after(0.0, self._gave_way, job)
+            case Stop(job, run):
+                process = self._running.get((job, run)) or self._fetching.get((job, run))
+                if process is not None:
+                    process.stop()
+            case LookAgain():
+                # Once all that was asked for is done: the runtime spawns a task for it.
+                self.world.agenda.after(0.0, self._look_again)
+            case Record():
+                self._record(action)
+            case _:
+                self._act_rarely(action)
+
+    def _act_rarely(self, action: Action) -> None:
+        match action:
+            case ShowFailure(reason, tree, advice):
+                from initpy.simulation.machine.failure import screen
+
+                self.machine.shown = True
+                self._say_later(screen(self.world, reason, tree, advice))
+            case OpenShell(stop):
+                self.machine.open_shell(self, stop)
+            case EndBoot(how, reason):
+                self._say(f"initpy: {reason}: {how.value} now")
+                self.machine.end(how.value)
+            case Fetch():
+                from initpy.simulation.machine.fetching import fetch
+
+                key = action.job, action.number
+                work = fetch(self.world, action)
+                process = Process(self.world, work, lambda answer: self._fetched(key, answer))
+                if process.running:
+                    self._fetching[key] = process
+            case Drop(job, number):
+                if (dropped := self._fetching.pop((job, number), None)) is not None:
+                    dropped.kill()
+            case Reply(request, done, text):
+                answer = self._requests.pop(request, None)
+                if answer is not None:
+                    answer(done, text)
+
+    def _record(self, action: Record) -> None:
+        name, text, folder = action
+        if self.world.run_full:
+            self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
+            return
+        self.world.records[name if folder == RUN else f"{folder}/{name}"] = text
+        if (block := self.world.blocks.get(name.removeprefix("foreign."))) is not None:
+            block.told = None
+
+    def _say(self, text: str) -> None:
+        self.world.terminals.say(text)
+
+    def _say_later(self, text: Callable[[], str]) -> None:
+        self.world.terminals.say(lambda: f"{text()}\n")
+
+    # Processes and mounts
+
+    def _run(self, action: Run) -> None:
+        if self._debug:
+            self._say(f"initpy: {action.job}: runs {' '.join(action.argv)}")
+        secret = bytes(action.secret.reveal()) if action.secret is not None else None
+        call = Call(action.argv, secret, action.environment)
+        key = action.job, action.run
+        machine = self.machine
+        process = start_tool(
+            self.world,
+            machine.udev,
+            machine.sabotage,
+            action.job,
+            call,
+            lambda answer: self._ended(key, action.subject, answer),
+            (lambda share: self.take(Progressed(*key, share))) if action.watched else None,
+        )
+        if process.running:
+            self._running[key] = process
+
+    def _ended(self, key: tuple[str, int], subject: str | None, answer: Answer) -> None:
+        self._running.pop(key, None)
+        if not self.alive:
+            return
+        if subject is not None:
+            for event in self._look_at(subject):
+                self.take(event)
+        complaints = answer.complaints.strip()
+        complaint = complaints.rpartition("\n")[2]
+        self.take(JobEnded(*key, answer.status, answer.output, complaint, complaints))
+
+    def _look_at(self, name: str) -> list[Told]:
+        """A device and what stands on it, as they are now."""
+        block = self.world.blocks.get(name)
+        if block is None:
+            self._known.pop(name, None)
+            return [DeviceRemoved(name)]
+        names = [name, *self.world.holders.get(name, ())]
+        found = (self.world.blocks.get(each) for each in names)
+        return [
+            self._note(each)
+            for each in found
+            if each is not None and each.known is not None and (each is block or each.part is None)
+        ]
+
+    def _note(self, block: Block) -> Changed:
+        device = as_device(self.world, block)
+        self._known[device.name] = device
+        return Changed(device)
+
+    def _mount(self, action: Mount) -> None:
+        machine = self.machine
+        machine.mounting.add(action.job)
+        key = action.job, action.run
+
+        def ended(answer: object) -> None:
+            self._running.pop(key, None)
+            if isinstance(answer, Answer):  # the kernel's modprobe was killed
+                status, error = 19, "the kernel has no driver (is its module in the image?)"
+            else:
+                assert isinstance(answer, tuple)
+                status, error = answer
+            self.take(JobEnded(*key, status, error=error))
+            if action.target in self.world.mounts:
+                self._mounted(action.target)
+
+        work = mounts.mount_all(
+            self.world, machine.sabotage, action.source, action.target, action.types,
+            action.options, action.overlay,
+        )  # fmt: skip
+        process = Process(self.world, work, ended)
+        if process.running:
+            self._running[key] = process
+
+    def _mounted(self, target: str) -> None:
+        wanted, problems = (
+            mounts.wanted_below(self.world, target) if target == SYSROOT else ((), ())
+        )
+        for problem in problems:
+            self._say(f"initpy: {problem}")
+        self.take(Mounted(target, self.world.mounts[target].source, wanted))
+
+    # Udev
+
+    def _told(self, event: Told) -> None:
+        if isinstance(event, DeviceRemoved):
+            self._known.pop(event.name, None)
+        else:
+            self._known[event.device.name] = event.device
+        self.take(event)
+
+    def _look_again(self) -> None:
+        """What has changed without an event having told; what udev does not know is announced."""
+        udev, world = self.machine.udev, self.world
+        if not self.alive:
+            return
+        if udev.busy and world.now < self._looked + QUIET_UDEV_PATIENCE:
+            return
+        self._looked = world.now
+        self._looks += 1
+        unknown = []
+        for block in tuple(world.blocks.values()):
+            if block.known is None:
+                unknown.append(block)
+            elif as_device(world, block) != self._known.get(block.name):
+                self.take(self._note(block))
+        for name in [each for each in self._known if each not in world.blocks]:
+            self._known.pop(name, None)
+            self.take(DeviceRemoved(name))
+        for block in unknown:
+            if block.present:
+                udev.announce(block)
+
+    # People
+
+    def _listen(self) -> None:
+        if self.alive and not self.frozen:
+            self.world.terminals.read()
+
+    def _typed(self, secret: Secret) -> None:
+        job, self._asking = self._asking, None
+        if job is None:
+            secret.wipe()
+        else:
+            self.take(Answered(job, secret))
+
+    def _gave_way(self, job: str) -> None:
+        if self._asking == job:
+            self._typed(Secret(b""))
+
+    def _fetched(self, key: tuple[str, int], answer: object) -> None:
+        self._fetching.pop(key, None)
+        if not isinstance(answer, Answer):  # else it was dropped
+            from initpy.simulation.machine.fetching import event_of
+
+            self.take(event_of(key, answer))
+
+    def request(self, event: Event, number: int, answer: Callable[[bool, str], None]) -> None:
+        """A person asks for something in the shell."""
+        self._requests[number] = answer
+        self.take(event)
+
+    def shell_ended(self) -> None:
+        """The shell is left."""
+        self.take(ShellEnded())
+
+    def _hand_over(self, root: str, asked: str | None) -> None:
+        if not self.alive:
+            return
+        init, complaint = mounts.find_init(self.world, root, asked)
+        if not init:
+            self.take(HandOverRefused(complaint))
+            return
+        if complaint:
+            self._say(f"initpy: {complaint}; {init} is used")
+        self.machine.hand_over(self, root, init)

@@ -1,0 +1,62 @@
+"""The failure screen of the simulated machine, made when somebody looks at it."""
+
+from collections.abc import Callable, Iterator
+
+from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
+from initpy.core.tree import Advice, Node
+from initpy.simulation.world.plans import Header, Member, PhysicalPlan
+from initpy.simulation.world.world import World
+
+
+def screen(world: World, reason: str, tree: Node, advice: tuple[Advice, ...]) -> Callable[[], str]:
+    """The text, as it will be; what it is about is the world of now."""
+    now = world.now
+    more, help_ = unclaimed(world)
+    whole = completed(world, tree)
+
+    def text() -> str:
+        from initpy.report.tree import failure_screen
+
+        shown = with_unclaimed(whole, more) if more else whole
+        return failure_screen(reason, shown, now, (*help_, *advice))
+
+    return text
+
+
+def completed(world: World, tree: Node) -> Node:
+    """The tree with what is left of damaged superblocks."""
+    from initpy.core.failure.damaged_metadata import doubtful, with_remnants
+
+    return with_remnants(tree, dict(_remnants(world, doubtful(tree))))
+
+
+def _remnants(world: World, nodes: Iterator[str]) -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        block = world.at(node)
+        place = block.place if block is not None else None
+        if place is None or not place.damages:
+            continue
+        match place.content:
+            case Member(array=array) if "superblock" in place.damages:
+                name = f"{array.homehost}:{array.name}"
+                of = f" of the array {name}" if array.metadata != "0.90" else ""
+                yield node, f"a damaged md superblock{of}; nothing is written to it"
+            case Header():
+                yield node, "a damaged LUKS header; nothing is written to it"
+            case PhysicalPlan():
+                yield node, "a damaged LVM label; nothing is written to it"
+
+
+def unclaimed(world: World) -> tuple[tuple[Unclaimed, ...], tuple[Advice, ...]]:
+    """Controllers whose driver is not in the image."""
+    if not world.without:
+        return (), ()
+    # PCI numbers of QEMU's controller, as the kernel's alias table knows them.
+    known = {"megasas": ("RAID controller 1000:0060", "megaraid_sas")}
+    found = []
+    for number, plan in enumerate(world.disks.disks.values()):
+        what, module = known.get(plan.bus, ("", ""))
+        if module and module in world.without:
+            name = f"pci device 0000:00:{3 + number:02x}.0"
+            found.append(Unclaimed(name, what, (module,)))
+    return tuple(found), advice_for(tuple(found))

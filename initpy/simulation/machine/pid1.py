@@ -1,0 +1,167 @@
+"""PID 1 and the machine around the engine: power on, restarts, shell, the end."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from initpy.core.actions import Action
+from initpy.core.boot import Boot
+from initpy.core.events import Event
+from initpy.core.machine.definitions import JobDefinition
+from initpy.simulation.kernel.disks import Slots
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.machine.engine import Engine
+from initpy.simulation.machine.prepared import Prepared
+from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.world.random_faults import MOST_DEATHS, Chance
+from initpy.simulation.world.sabotage import Sabotage
+from initpy.simulation.world.world import ENGINE_SECONDS, World
+
+RESTART_SECONDS = 0.8
+SILENCE_SECONDS = 60.0  # after which PID 1 ends an engine that does not answer
+CARD_SECONDS = 1.5  # until network cards have their drivers: what may be disks comes first
+REAL_INIT_SECONDS = 0.3
+RESTARTED = "guest-reset"  # QEMU's word
+
+
+class Machine:
+    """One machine from power-on to its end."""
+
+    def __init__(
+        self,
+        world: World,
+        prepared: Prepared,
+        jobs: Sequence[JobDefinition],
+        chance: Chance,
+        crash_after: int | None,
+        crash_loses: bool,
+        watch: Callable[[Step, Boot], None] | None,
+        before: Sequence[Step] = (),
+    ) -> None:
+        """`before`: the steps of the boots before this one."""
+        self.world = world
+        self.prepared = prepared
+        self.jobs = jobs
+        self.udev = Udev(world)
+        self.sabotage = Sabotage(world.scenario)
+        self.slots = Slots(world, self.udev)
+        if world.network is not None:
+            world.network.slots = self.slots
+        self.steps: list[Step] = [*before]
+        self.engine: Engine | None = None
+        self.lives = before[-1].engine + 1 if before else 0
+        self.deaths = 0  # of the engine that no scenario asked for
+        self.mounting: set[str] = set()  # jobs whose runs are mounts
+        self.ended: str | None = None  # how the machine ended: QEMU's words
+        self.handed_over = False
+        self.shown = False  # a failure screen or a shell
+        self._chance = chance
+        self._crash_after = crash_after
+        self._crash_loses = crash_loses
+        self._watch = watch
+        self._events = 0
+
+    def power_on(self) -> None:
+        """/init runs: udevd is started, the disks are found, the engine begins."""
+        world = self.world
+        world.terminals.kernel("Run /init as init process\n")
+        self.udev.whenever_ready.append(self._udev_listens)
+        self.udev.start()
+        world.agenda.after(self._chance.jitter(ENGINE_SECONDS), self._start_engine)
+
+    def _udev_listens(self) -> None:
+        """PID 1 has everything announced that may lead to a disk."""
+        world = self.world
+        if self.udev.deaths:
+            for block in tuple(world.blocks.values()):
+                self.udev.announce(block)
+            self.udev.release()
+        self.slots.find_disks()
+        if world.network is not None:
+            world.agenda.after(self._chance.jitter(CARD_SECONDS), world.network.found, world)
+
+    def _start_engine(self) -> None:
+        self.engine = Engine(self, self.lives)
+        self.lives += 1
+        self.engine.begin()
+
+    # What the engine reports
+
+    def noted(self, engine: Engine, event: Event, actions: tuple[Action, ...]) -> bool:
+        """Write the step down; True when the engine dies before it carries the actions out."""
+        step = Step(self.world.agenda.now, event, actions, engine.number)
+        self.steps.append(step)
+        self._events += 1
+        if self._watch is not None:
+            self._watch(step, engine.boot)
+        if self._events == self._crash_after and self._crash_loses:
+            self.deaths += 1
+            self.kill_engine()
+            return True
+        return False
+
+    def after_event(self, engine: Engine) -> None:
+        """The actions are carried out: the engine may die now."""
+        if not engine.alive:
+            return
+        chance, dies = self._chance, self._chance.mischief.engine_dies
+        if self._events == self._crash_after:
+            self.deaths += 1
+            self.kill_engine()
+        elif dies and chance.deaths < MOST_DEATHS and chance.happens(dies):
+            chance.deaths += 1
+            self.deaths += 1
+            self.kill_engine()
+
+    def kill_engine(self, how: str = "killed by signal 9") -> bool:
+        """The engine dies and PID 1 starts another; False when there is none to kill."""
+        engine = self.engine
+        if engine is None or not engine.alive or self.handed_over or self.ended is not None:
+            return False
+        engine.die()
+        self.world.terminals.pid1(f"the engine has ended ({how}); it is started again")
+        self.world.agenda.after(self._chance.jitter(RESTART_SECONDS), self._start_engine)
+        return True
+
+    def stop_engine(self) -> None:
+        """SIGSTOP: it answers nobody, and PID 1 waits for a while."""
+        engine = self.engine
+        if engine is None or not engine.alive:
+            return
+        engine.frozen = True
+        self.world.agenda.after(SILENCE_SECONDS, self._end_silent, engine)
+
+    def _end_silent(self, engine: Engine) -> None:
+        if engine.frozen and engine.alive:
+            what = f"the engine has not answered for {SILENCE_SECONDS:.0f} s; it is ended"
+            self.world.terminals.pid1(what)
+            self.kill_engine()
+
+    def open_shell(self, engine: Engine, stop: str) -> None:
+        """A shell on the preferred console."""
+        from initpy.simulation.machine.shell import Shell
+
+        if self.world.terminals.first.shell is None:
+            Shell(self, engine, stop).open()
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The lines of the journal so far."""
+        return Simulated(self.world.scenario, self.world.now, self.steps, self.world, False,
+                         None).journal()  # fmt: skip
+
+    def end(self, how: str) -> None:
+        """The machine restarts or is switched off."""
+        self.ended = {"reboot": RESTARTED, "halt": "halted"}.get(how, "guest-shutdown")
+        if how == "halt":
+            now = self.world.now
+            self.world.terminals.kernel(f"[{now:12.6f}] reboot: System halted\n")
+
+    def hand_over(self, engine: Engine, root: str, init: str) -> None:
+        """Everything ends but storage daemons; the real init runs."""
+        self.handed_over = True
+        engine.alive = False
+        terminals = self.world.terminals
+        terminals.first.shell = None
+        self.world.agenda.cancel(engine.alarm)
+        self.udev.listener = None
+        now = self.world.now + self._chance.jitter(REAL_INIT_SECONDS)
+        terminals.show(terminals.first, f"INITPY-LAB real init started uptime={now:.2f}\n")

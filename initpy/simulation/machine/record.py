@@ -1,0 +1,123 @@
+"""What came of a run: every event given to the core and what it said, and the world at the end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from initpy.core.actions import Action, Arm
+from initpy.core.events import Event
+from initpy.core.records import plain
+from initpy.scenario.model import Outcome, Scenario
+from initpy.scenario.verdict import Observation, outcome_of, reasons_against
+from initpy.simulation.kernel.facts import facts_of, unknown
+from initpy.simulation.world.world import World
+
+
+class Step(NamedTuple):
+    """One event given to the core, and what the core said."""
+
+    time: float  # virtual seconds since /init began
+    event: Event
+    actions: tuple[Action, ...]
+    engine: int  # 0, 1, 2...: which engine (it is restarted after a crash)
+
+
+@dataclass(slots=True)
+class Simulated:
+    """One simulated boot. What is costly and often not asked for is made when it is."""
+
+    scenario: Scenario
+    ended: float  # virtual time at the end
+    steps: list[Step]
+    world: World  # ground truth at the end
+    handed_over: bool
+    end: str | None  # how the machine ended, in QEMU's words
+    undone: tuple[str, ...] = ()  # what people and faults were still to do
+    acts: tuple[tuple[float, str], ...] = ()  # what people and faults did, and when
+    before: int = 0  # so many of the steps were those of boots before a restart
+    _facts: dict[str, str] | None = field(default=None, repr=False)
+    _reasons: tuple[str, ...] | None = field(default=None, repr=False)
+
+    @property
+    def console(self) -> str:
+        """What people saw on the first console."""
+        return self.world.terminals.first.text
+
+    @property
+    def second(self) -> str:
+        """What people saw on the second console."""
+        terminal = self.world.terminals.second
+        return terminal.text if terminal is not None else ""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the real init would report, as far as this world knows it."""
+        if self._facts is None:
+            self._facts = facts_of(self.world) if self.handed_over else {}
+        return self._facts
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the boot ended."""
+        return outcome_of(self.observation())
+
+    def observation(self) -> Observation:
+        """What the lab would have seen of it."""
+        channel = ""
+        if self.handed_over:
+            lines = [f"INITPY-LAB fact {key}={value}" for key, value in self.facts.items()]
+            channel = "\n".join([*lines, "INITPY-LAB done", ""])
+        return Observation(self.console, channel, self.end, self.undone, second=self.second)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The expectations that were not met; () = it holds. Facts nobody can know are left out."""
+        if self._reasons is None:
+            expect = self.scenario.expect
+            left = tuple(pair for pair in expect.facts if not self._unknown(pair[0]))
+            self._reasons = reasons_against(replace(expect, facts=left), self.observation())
+        return self._reasons
+
+    @reasons.setter
+    def reasons(self, reasons: tuple[str, ...]) -> None:
+        """Another judge has spoken."""
+        self._reasons = reasons
+
+    def _unknown(self, fact: str) -> bool:
+        """Of the real kernel, or of what the scenario has the real system do first."""
+        runs = any(path == "/lab/run" for layer in self.scenario.layers for path, _ in layer.files)
+        return unknown(fact) or (runs and self.handed_over and fact not in self.facts)
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """What the scenario asks that the simulator cannot do, in words."""
+        from initpy.simulation.world.limits import beyond
+
+        facts = (f"the fact {key}" for key, _ in self.scenario.expect.facts if self._unknown(key))
+        return (*facts, *beyond(self.scenario), *self.world.unsupported)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The lines that the runtime's journal would have."""
+        return list(self._lines(0))
+
+    def last_journal(self) -> list[dict[str, Any]]:
+        """The same of the last boot alone: a restart leaves nothing of a real one's."""
+        return list(self._lines(self.before))
+
+    def _lines(self, begin: int) -> Iterator[dict[str, Any]]:
+        from initpy.simulation.machine.prepared import basis_of
+
+        engine = -1
+        for step in self.steps[begin:]:
+            at = step.time  # not rounded: a replay is to count as the core has counted
+            if step.engine != engine:
+                engine = step.engine
+                first = {"t": at, "kind": "EngineStarted", "init_started": 0.0}
+                yield {**first, **basis_of(self.scenario)}
+            yield {"t": at, "kind": type(step.event).__name__, **plain(step.event)}
+            for action in step.actions:
+                if not isinstance(action, Arm):
+                    yield {"t": at, "kind": type(action).__name__, **plain(action)}
+        if self.handed_over:
+            init = "/sbin/init"
+            yield {"t": self.ended, "kind": "HandedOver", "root": "/sysroot", "init": init}

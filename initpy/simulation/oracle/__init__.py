@@ -1,0 +1,1 @@
+"""What must be true of a boot, by rules that share nothing with the core."""

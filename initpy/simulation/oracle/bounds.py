@@ -1,0 +1,127 @@
+"""How long a boot may take in its world: what it may wait for, worked out from the file and tools.
+
+Time in which a person is asked, a tool works or a disk of root's stack is still to come is theirs.
+What is left is idle: the boot waits for its own timers, or for nothing. That much of it is allowed
+as the timers of what is incomplete in this world add up to, and what each thing that went wrong
+may cost.
+"""
+
+from collections.abc import Iterator
+
+from initpy.scenario.model import RAID, Deed
+from initpy.simulation.oracle.case import Case
+from initpy.simulation.oracle.expected import Item, Sure
+from initpy.simulation.oracle.story import Span, total
+from initpy.simulation.world.random_faults import LATE_SECONDS
+
+# udev, the kernel and the engine take a moment for each layer.
+SETTLE, PER_LAYER = 10.0, 3.0
+GRACE = 10.0  # after each hold, R6
+EFFECT = 20.0  # of a command that has ended well and shows nothing
+LOOK_AGAIN = 10.0  # what was missed is found again so often
+OTHERS = 5.0 + 5.0  # a group that root= does not name, when nothing else is left
+LEAVING = 5.0  # a tool that works for other devices, before the handover
+# PID 1 restarts a dead engine, udevd announces all again.
+DEATH = 30.0
+
+
+def idle(case: Case) -> float:
+    """Seconds in which a boot stood idle although all that root needs had come."""
+    handed = case.story.handovers[-1][0] if case.story.handovers else case.simulated.ended
+    last = case.truth.items[case.truth.root].comes
+    span = Span(min(last, handed), handed)
+    busy = [*case.work_spans(), *case.people_spans(), *case.login_spans()]
+    return span.end - span.start - total(busy, span)
+
+
+def allowed(case: Case) -> float:
+    """Seconds that it may: the timers that run in this world, and what went wrong."""
+    failures = sum(work.failed for work in case.story.works)
+    holds = len(case.story.prompts)
+    once = SETTLE + PER_LAYER * len(case.truth.items) + timers(case) + LEAVING
+    deaths = len(case.story.engines) - 1
+    return once * (1 + deaths) + GRACE * holds + (EFFECT + 1.0) * failures + trouble(case)
+
+
+def timers(case: Case) -> float:
+    """The timers of all that is incomplete in this world, one after the other."""
+    settings = case.truth.settings
+    seconds = 0.0
+    groups = set()
+    for item in case.truth.items.values():
+        waits = item.whole is not Sure.YES or item.comes > 0.0 or _on_others(case, item)
+        if item.layer is None or not waits:
+            continue
+        if item.kind in RAID:
+            factor = 2 if case.truth.foreign(item.layer) else 1
+            seconds += settings.md_timeout * factor + GRACE
+        elif item.kind == "lvm":
+            groups.add(item.layer.group)
+    all_groups = {each.group for each in case.truth.scenario.layers if each.group}
+    seconds += (settings.lvm.timeout + GRACE) * len(groups)
+    return seconds + (OTHERS * len(all_groups) if settings.lvm.hinted else 0.0)
+
+
+def _on_others(case: Case, item: Item) -> bool:
+    """Whether a part of it is on a group that root= does not name: that one comes last."""
+    hinted = case.truth.settings.lvm.hinted
+    below = (case.truth.items[name].layer for name in case.truth.cone(item.name) - {item.name})
+    return bool(hinted) and any(
+        each is not None and each.kind == "lvm" and each.group not in hinted for each in below
+    )
+
+
+def trouble(case: Case) -> float:
+    """What may be lost to udev by the scenario's faults and by mischief."""
+    mischief = case.mischief
+    steps = len(case.truth.items) + 2  # each layer shows by an event of its own
+    seconds = 0.0
+    if mischief.lost or mischief.udevd_dies:
+        seconds += LOOK_AGAIN * 2 * steps
+    if mischief.late or mischief.reordered:
+        seconds += LATE_SECONDS * steps
+    if mischief.udevd_dies:
+        seconds += DEATH * steps
+    deeds = [fault.deed for fault in case.truth.scenario.faults]
+    harm = (Deed.KILL_ENGINE, Deed.KILL_UDEVD, Deed.KILL_UDEV_WORKERS, Deed.STOP_ENGINE)
+    seconds += DEATH * sum(deed in harm for deed in deeds)
+    return seconds + LOOK_AGAIN * deeds.count(Deed.STORM)
+
+
+def failure_late(case: Case) -> float | None:
+    """When the failure screen was overdue, None if it was not."""
+    settings = case.truth.settings
+    if settings.root_wait is None:
+        return None
+    shown = [time for time, _, failure in case.story.failures]
+    begun = case.story.engines[-1]
+    end = min((time for time in shown if time >= begun), default=case.simulated.ended)
+    span = Span(begun, end)
+    unheld = span.end - span.start - total((*case.work_spans(), *case.people_spans()), span)
+    return end if unheld > settings.root_wait + allowed(case) else None
+
+
+def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
+    """For each thing that keeps root from coming, the words of which one must be on the screen."""
+    root = case.truth.settings.root
+    if root is not None:
+        yield (str(root), root.value)
+    if not case.truth.root:
+        return
+    nodes = {case.item(each, order): each for each in case.story.known(order)}
+    for name in case.truth.cone(case.truth.root):
+        item = case.truth.items[name]
+        # The lowest that does not come is what people have to look at.
+        if item.usable is not Sure.NO:
+            continue
+        found = (nodes[each] for each in item.below if each in nodes)
+        # What udev could not read is nothing that anybody could tell more of.
+        seen = [each for each in found if each.ready and "ID_FS_TYPE" in each.properties]
+        if item.kind in RAID and name in nodes:
+            yield (nodes[name].node, nodes[name].name)
+        elif item.kind == "lvm" and item.layer is not None and seen:
+            # A group is known once its volumes have been looked at.
+            looked = (f"look at the physical volume {each.node}: " for each in seen)
+            yield (item.layer.group, *looked)
+        elif "luks" in item.kind and seen:
+            yield (seen[0].node,)

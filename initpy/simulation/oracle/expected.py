@@ -1,0 +1,393 @@
+"""What a scenario implies, worked out from the file alone: who can come, and whether root can.
+
+This is the oracle's own account of storage, deliberately simple: it knows nothing of events, jobs
+or timers, only what stands on what and what each layer can do without. Where it is not sure (a
+kind it does not know, a person whose words may land in another prompt) it says so, and the oracle
+does not judge what hangs on it.
+"""
+
+import functools
+import re
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from initpy.config.settings import read_settings
+from initpy.core.machine.definitions import Layer as Technology
+from initpy.core.settings import Degraded, Naming, Settings, VolumeSpec
+from initpy.scenario.model import NETWORK_DEEDS, RAID, Cue, Deed, Disk, Layer, Scenario
+
+if TYPE_CHECKING:
+    from initpy.simulation.oracle.logins import Login
+
+# How many members each level can do without; md(4).
+SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
+PARITY = ("raid4", "raid5", "raid6")
+
+
+class Sure(IntEnum):
+    """An answer; the smallest of several is that to all of them together."""
+
+    NO = 0
+    UNSURE = 1
+    YES = 2
+
+
+@dataclass(slots=True)
+class Item:
+    """A disk, a partition or what a layer makes."""
+
+    name: str
+    kind: str  # "disk", "part" or the layer's kind
+    below: tuple[str, ...] = ()
+    layer: Layer | None = None
+    usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
+    whole: Sure = Sure.NO  # with all of them
+    hangs: bool = False  # whoever reads it may wait for a server, or a cable, that is gone
+    comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
+    why: str = ""  # not, for people
+
+
+@dataclass(slots=True)
+class Truth:
+    """All items of a scenario, by name; file systems are called `fs:` and what they stand on."""
+
+    scenario: Scenario
+    settings: Settings
+    items: dict[str, Item] = field(default_factory=dict)
+    root: str = ""  # the item with the test system
+    logins: tuple["Login", ...] = ()  # to the servers that have disks
+    silent: list[str] = field(default_factory=list)  # volumes that may be asked for, and nobody is
+
+    def cone(self, name: str) -> set[str]:
+        """The names of everything that this one stands on, itself included."""
+        found: set[str] = set()
+        pending = [name]
+        while pending:
+            each = pending.pop()
+            if each not in found:
+                found.add(each)
+                pending.extend(self.items[each].below)
+        return found
+
+    def volume(self, layer: Layer) -> VolumeSpec | None:
+        """What the command line says of an encrypted volume; it is named by its UUID here."""
+        for each in self.settings.volumes:
+            if each.source.naming is Naming.UUID and each.source.value.lower() == layer.uuid:
+                return each
+        return None
+
+    def wanted_volume(self, layer: Layer) -> bool:
+        """Whether the volume is to be touched: all are, unless people named some (R1)."""
+        return not self.settings.volumes or self.volume(layer) is not None
+
+    def foreign(self, layer: Layer) -> bool:
+        """Whether another host has made the array, and nobody has named it (R9)."""
+        return layer.homehost != "any" and not self.settings.layer(Technology.MD).named
+
+    @property
+    def plugs(self) -> dict[str, list[float | None]]:
+        """When disks are plugged in; None at a time that the file does not tell."""
+        found: dict[str, list[float | None]] = {}
+        for fault in self.scenario.faults:
+            if fault.deed is Deed.PLUG:
+                found.setdefault(fault.argument, []).append(fault.cue.at)
+        return found
+
+
+@functools.lru_cache(maxsize=4)  # who draws a world asks for it, and who judges it
+def truth_of(scenario: Scenario) -> Truth:
+    """Work out the truth, which nobody changes; layers come after what they stand on."""
+    table = dict(scenario.files).get("/etc/crypttab")
+    settings, _ = read_settings(scenario.cmdline, table)
+    truth = Truth(scenario, settings)
+    for disk in scenario.disks:
+        truth.items[disk.name] = _disk(truth, disk)
+    if scenario.servers:
+        _served(truth)
+    volumes = [each for each in scenario.layers if each.kind.startswith("luks")]
+    for layer in scenario.layers:
+        for item in _made(truth, layer):
+            truth.items[item.name] = item
+            if layer.holds == "root":
+                truth.root = item.name
+    for layer in volumes:
+        item = truth.items[layer.name]
+        if item.why == NOBODY and truth.items[layer.on[0]].usable is not Sure.NO:
+            truth.silent.append(layer.name)
+    # Prompts come one at a time: one that nobody answers may keep the others from coming.
+    if truth.silent:
+        _doubt(truth, volumes)
+    return truth
+
+
+NOBODY = "nobody types its passphrase"
+
+
+def _disk(truth: Truth, disk: Disk) -> Item:
+    item = Item(disk.name, "disk", usable=Sure.YES, whole=Sure.YES)
+    plugs = truth.plugs.get(disk.name, [])
+    pulled = [f for f in truth.scenario.faults if (f.deed, f.argument) == (Deed.UNPLUG, disk.name)]
+    if disk.arrives is not None:
+        item.comes = disk.arrives
+    elif not disk.present and not plugs:
+        item.usable = item.whole = Sure.NO
+        item.why = "never comes"
+    elif plugs and not disk.present:
+        if any(at is None for at in plugs):
+            item.usable = item.whole = Sure.UNSURE
+        item.comes = max((at for at in plugs if at is not None), default=0.0)
+    if pulled:
+        item.usable = item.whole = Sure.UNSURE
+    unknown = disk.copy_of or disk.path_of or disk.image
+    if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
+        item.usable = item.whole = Sure.UNSURE
+    return item
+
+
+def _served(truth: Truth) -> None:
+    """Disks of servers come with a login, if a job makes one and the network lets it."""
+    from initpy.simulation.oracle.logins import comes, logins
+
+    truth.logins = logins(truth.scenario)
+    known = {each.disk: each for each in truth.logins}
+    nics = {each.name: each for each in truth.scenario.nics}
+    faults = any(fault.deed in NETWORK_DEEDS for fault in truth.scenario.faults)
+    for server, name in ((each, name) for each in truth.scenario.servers for name in each.serves):
+        item = truth.items[name]
+        item.usable = item.whole = Sure.UNSURE
+        pulled = faults or nics[server.nic].carrier.down is not None
+        # A disk that is lost is one thing, one that does not answer is another.
+        item.hangs = pulled or (server.kind != "nbd" and server.times.down is not None)
+        if name in known:
+            at, sure = comes(truth.scenario, known[name])
+            item.comes = at or 0.0
+            if sure:
+                item.usable = item.whole = Sure.NO if at is None else Sure.YES
+                item.why = "its server cannot be reached" if at is None else ""
+
+
+def _made(truth: Truth, layer: Layer) -> list[Item]:
+    below = [truth.items[name] for name in layer.on]
+    if not below:
+        first = next(each for each in truth.scenario.layers if each.group == layer.group)
+        below = [truth.items[name] for name in first.on]
+    names, hangs = tuple(each.name for each in below), any(each.hangs for each in below)
+    if layer.kind == "partitions":
+        usable, whole, at = below[0].usable, below[0].whole, below[0].comes
+        return [
+            Item(part.name, "part", names, layer, usable, whole, hangs, at) for part in layer.parts
+        ]
+    # A layer that is made on disks of its own name keeps the name; nameless ones get one.
+    item = Item(layer.name or f"fs:{names[0]}", layer.kind, names, layer, hangs=hangs)
+    item.comes = max((each.comes for each in below if each.usable is not Sure.NO), default=0.0)
+    if layer.kind in RAID:
+        _array(truth, layer, below, item)
+    elif layer.kind in ("luks1", "luks2"):
+        _volume(truth, layer, below[0], item)
+    elif layer.kind == "lvm":
+        _logical(truth, layer, below, item)
+    elif layer.kind == "btrfs" and len(below) > 1:
+        item.whole = min(each.usable for each in below)
+        flags = truth.settings.mount.flags
+        item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
+        item.why = "lacks devices"
+    elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
+        item.usable, item.whole = below[0].usable, below[0].whole
+    else:
+        item.usable = item.whole = min(Sure.UNSURE, *(each.usable for each in below))
+    return [item]
+
+
+def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
+    known_lost = 1 if layer.left == "degraded" else 0
+    # The member that the metadata has written off is not waited for, and no use.
+    members = below[: len(below) - known_lost]
+    spare = SPARE.get(layer.kind, len(below) - 1) - known_lost
+    item.whole = min(each.usable for each in members)
+    sure = sum(each.usable is Sure.YES for each in members)
+    possible = sum(each.usable is not Sure.NO for each in members)
+    needed = len(members) - spare
+    if known_lost and item.whole is not Sure.YES and below[-1].usable is not Sure.NO:
+        # Left alone, the member that was written off takes itself for the only good one.
+        item.usable = Sure.UNSURE
+        return
+    if truth.settings.layer(Technology.MD).named or not truth.settings.layer(Technology.MD).enabled:
+        item.usable = Sure.UNSURE
+        return
+    forced = "md_mod.start_dirty_degraded=1" in truth.scenario.cmdline.split()
+    if layer.left == "dirty" and layer.kind in PARITY and not forced:
+        item.usable = item.whole  # the kernel does not start it without a member
+        item.why = "is dirty, and members are missing"
+        return
+    if layer.left == "stale":
+        item.usable = item.whole = Sure.UNSURE
+        return
+    if layer.kind == "raid10":
+        # The default layout keeps two copies, on neighbours: 0 and 1, 2 and 3.
+        pairs = [below[at : at + 2] for at in range(0, len(below), 2)]
+        lost = below[-1] if known_lost else None
+        alive = [max((m.usable for m in p if m is not lost), default=Sure.NO) for p in pairs]
+        startable = min(alive)
+    else:
+        startable = Sure.YES if sure >= needed else Sure.UNSURE if possible >= needed else Sure.NO
+    item.usable = max(item.whole, min(startable, policy(truth, layer)))
+    if item.hangs:
+        item.usable = min(item.usable, Sure.UNSURE)  # whoever reads it may wait for that member
+    item.why = "members are missing"
+
+
+def policy(truth: Truth, layer: Layer) -> Sure:
+    """Whether an array that lacks members may start (R8, R9)."""
+    root = truth.settings.root
+    if truth.settings.md_degraded is Degraded.NO:
+        return Sure.NO
+    if truth.foreign(layer) and not (root is not None and root.is_unique):
+        return Sure.NO
+    return Sure.UNSURE if truth.settings.md_degraded is Degraded.ASK else Sure.YES
+
+
+def _volume(truth: Truth, layer: Layer, below: Item, item: Item) -> None:
+    if layer.header or layer.argon2 or not truth.settings.layer(Technology.LUKS).enabled:
+        item.usable = item.whole = min(Sure.UNSURE, below.usable)
+        return
+    opened = _opened(truth, layer, item)
+    item.usable, item.whole = min(below.usable, opened), min(below.whole, opened)
+
+
+def _opened(truth: Truth, layer: Layer, item: Item) -> Sure:
+    if not truth.wanted_volume(layer):
+        item.why = "nobody wants it"
+        return Sure.NO
+    named = truth.volume(layer)
+    if named is not None and named.key is not None:
+        return _key(truth, layer, named, item)
+    return typed(truth, layer, item)
+
+
+def _key(truth: Truth, layer: Layer, named: VolumeSpec, item: Item) -> Sure:
+    """The key opens it where it is to be had; else people may."""
+    assert named.key is not None
+    if named.key.path != layer.keyfile or named.key.timeout:
+        return Sure.UNSURE
+    if named.key.device is None:
+        return Sure.YES
+    for other in truth.scenario.layers:
+        label = other.label if named.key.device.naming is Naming.LABEL else ""
+        if label and label == named.key.device.value and layer.keyfile in dict(other.files):
+            stick = truth.items[other.name or f"fs:{other.on[0]}"]
+            if stick.usable is Sure.YES:
+                item.comes = max(item.comes, stick.comes)
+                return Sure.YES
+    return typed(truth, layer, item)
+
+
+def typed(truth: Truth, layer: Layer, item: Item) -> Sure:
+    """Whether people type the passphrase of a volume when they are asked for it."""
+    named = truth.volume(layer)
+    mapping = named.name if named is not None else f"luks-{layer.uuid}"
+    words = answers(truth.scenario, mapping)
+    right = f"{layer.passphrase}\n"
+    same = [
+        each
+        for each in truth.scenario.layers
+        if each.passphrase == layer.passphrase and each.name != layer.name
+    ]
+    if not words:
+        item.why = NOBODY
+        return Sure.UNSURE if same or _anybody(truth.scenario) else Sure.NO
+    tries = named.tries if named is not None else 3
+    wrong = words.index(right) if right in words else len(words)
+    strangers = sum(1 for each in truth.scenario.layers if each.kind.startswith("luks")) - 1
+    if wrong < tries:
+        # What somebody types late for a volume that has been opened meanwhile lands here.
+        return Sure.YES if wrong + strangers < tries else Sure.UNSURE
+    item.why = f"{tries} wrong passphrases"
+    return Sure.UNSURE if same or wrong < len(words) else Sure.NO
+
+
+def answers(scenario: Scenario, mapping: str) -> list[str]:
+    """What people type at the prompt for this mapping, in order."""
+    text = f"Passphrase for {mapping} (/dev/x): "
+    return [
+        each.text
+        for each in scenario.people
+        if each.cue.when is not None and _about(each.cue, text)
+    ]
+
+
+def _about(cue: Cue, text: str) -> bool:
+    return cue.when is not None and bool(re.search(cue.when.pattern, text, re.MULTILINE))
+
+
+def _anybody(scenario: Scenario) -> bool:
+    """Whether somebody types at a cue that the oracle does not understand."""
+    return any(
+        each.cue.when is None or not each.cue.when.pattern.startswith("Passphrase for ")
+        for each in scenario.people
+    )
+
+
+def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
+    item.whole = min(each.usable for each in below)
+    item.usable = item.whole
+    policy = truth.settings.layer(Technology.LVM)
+    lvm = truth.settings.lvm
+    if policy.named or not policy.enabled or lvm.volumes or lvm.mode:
+        item.usable = Sure.UNSURE
+        return
+    item.why = "physical volumes are missing"
+    sure = sum(each.usable is Sure.YES for each in below)
+    others = sum(each.group == layer.group for each in truth.scenario.layers) > 1
+    if item.whole is not Sure.YES and (layer.size is not None or others):
+        item.usable = Sure.UNSURE  # which physical volumes it lies on is LVM's choice
+    elif item.hangs:
+        item.usable = min(item.usable, Sure.UNSURE)
+    elif item.whole is not Sure.YES and layer.type == "raid1":
+        # Mode "degraded", the default of lvm.conf(5).
+        item.usable = Sure.YES if sure else max(each.usable for each in below)
+    elif item.whole is not Sure.YES and layer.type not in ("", "linear", "striped", "thin"):
+        item.usable = Sure.UNSURE
+
+
+def _doubt(truth: Truth, volumes: list[Layer]) -> None:
+    """What depends on a prompt is not sure any more while another one may stay up for ever."""
+    for layer in truth.scenario.layers:
+        for item in truth.items.values():
+            if item.layer is not layer:
+                continue
+            doubtful = layer in volumes and layer.name not in truth.silent
+            # What starts without its members waits as long as somebody is asked.
+            doubtful = doubtful or (len(item.below) > 1 and item.whole is not Sure.YES)
+            if doubtful or any(truth.items[name].usable is Sure.UNSURE for name in item.below):
+                item.usable = min(item.usable, Sure.UNSURE)
+                item.whole = min(item.whole, Sure.UNSURE)
+
+
+def root_reach(truth: Truth) -> Sure:
+    """Whether root can be mounted in this world."""
+    if not truth.root:
+        return Sure.UNSURE
+    item = truth.items[truth.root]
+    named = _names_root(truth, item)
+    return min(named, item.usable)
+
+
+def _names_root(truth: Truth, item: Item) -> Sure:
+    root, layer = truth.settings.root, item.layer
+    if root is None or layer is None:
+        return Sure.NO
+    if root.naming is Naming.LABEL:
+        meant = [each for each in truth.scenario.layers if each.label == root.value]
+    elif root.naming is Naming.UUID:
+        meant = [each for each in truth.scenario.layers if each.uuid.lower() == root.value.lower()]
+    elif root.naming is Naming.PATH:
+        below = truth.items[item.below[0]].layer
+        if below is not None and root.value == f"/dev/{below.group}/{below.name}":
+            return Sure.YES
+        return Sure.UNSURE
+    else:
+        return Sure.UNSURE
+    if not meant:
+        return Sure.NO
+    return Sure.YES if meant == [layer] else Sure.UNSURE

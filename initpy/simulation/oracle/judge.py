@@ -1,0 +1,70 @@
+"""Judges simulated boots: what must never happen, and what must happen in the end.
+
+The oracle shares no code with the core's decisions. It knows the scenario (what stands on what,
+who comes when, who types what), the events that the core was given and the actions that it
+answered with; from these it works out for itself what a right boot looks like. Each invariant is
+one function of a `Case` that yields the violations it finds, a time and words each; its name is
+what `initpy explore` calls it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from initpy.simulation.machine.record import Simulated
+from initpy.simulation.oracle import asking, commands, liveness, starts
+from initpy.simulation.oracle.case import Case, Found
+from initpy.simulation.world.random_faults import Mischief
+
+
+class Violation(NamedTuple):
+    """An invariant that does not hold."""
+
+    invariant: str
+    time: float  # virtual seconds since /init began
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} at {self.time:.1f} s: {self.words}"
+
+
+INVARIANTS: tuple[Callable[[Case], Found], ...] = (
+    starts.never_degraded_while_a_volume_is_locked,
+    starts.never_degraded_while_a_network_disk_may_come,
+    starts.never_degraded_before_its_time,
+    starts.never_degraded_with_its_members_there,
+    starts.never_degraded_against_the_policy,
+    starts.degraded_starts_are_announced,
+    asking.no_prompt_for_what_nobody_wants,
+    asking.no_prompt_once_root_is_there,
+    asking.one_prompt_at_a_time,
+    asking.no_secret_is_readable,
+    asking.never_failed_while_somebody_types,
+    asking.never_failed_before_the_time,
+    commands.no_command_twice_at_a_time,
+    commands.no_two_tools_change_an_array,
+    commands.no_command_twice_without_reason,
+    commands.handed_over_once,
+    commands.no_tool_below_root_at_the_handover,
+    commands.the_right_root_is_mounted,
+    liveness.a_reachable_root_is_mounted,
+    liveness.a_reachable_root_is_mounted_in_time,
+    liveness.an_unreachable_root_is_not_mounted,
+    liveness.an_unreachable_root_fails_in_time,
+    liveness.a_failure_tells_why,
+)
+
+
+def judge(simulated: Simulated, mischief: Mischief | None = None) -> tuple[Violation, ...]:
+    """Every invariant that does not hold in this boot, the first violation of each."""
+    case = Case.of(simulated, mischief or Mischief())
+    found = []
+    for invariant in INVARIANTS:
+        first = next(invariant(case), None)
+        if first is not None:
+            found.append(Violation(name_of(invariant), *first))
+    return tuple(found)
+
+
+def name_of(invariant: Callable[[Case], Found]) -> str:
+    """The name of an invariant, for people: its words joined by "-"."""
+    return invariant.__name__.replace("_", "-")

@@ -1,0 +1,91 @@
+"""What the job files of a scenario do to bring a network's disks in, as the oracle reads them.
+
+It knows only jobs of the usual shape: one that asks for a lease, one for each login. Where it does
+not understand a file it is not sure, and what hangs on it is not judged.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from initpy.config.errors import InputError
+from initpy.config.jobs import parse_job_file
+from initpy.core.machine.definitions import JobDefinition
+from initpy.scenario.model import NETWORK_DEEDS, OWN_JOBS, Scenario, Server
+
+LEASE_SECONDS = 9.0  # that udhcpc tries, with its defaults
+# What each job of the chain may take besides, on a machine that looks again for lost events.
+SLACK = 30.0
+
+
+class Login(NamedTuple):
+    """One disk, and the job that makes it appear."""
+
+    disk: str
+    server: Server
+    job: JobDefinition
+    node: str = ""  # the kernel's name of it, where the job says
+
+
+@lru_cache(maxsize=256)
+def _jobs_of(path: str, text: str) -> tuple[JobDefinition, ...]:
+    try:
+        return parse_job_file(path, text).jobs
+    except InputError:
+        return ()
+
+
+def own_jobs(scenario: Scenario) -> tuple[JobDefinition, ...]:
+    """The jobs of the files that the scenario puts into the image."""
+    files = (each for each in scenario.files if each[0].startswith(OWN_JOBS))
+    return tuple(job for path, text in files for job in _jobs_of(path, text))
+
+
+def logins(scenario: Scenario) -> tuple[Login, ...]:
+    """The disks of servers that a job with `reveals` logs in to."""
+    found = []
+    for job in own_jobs(scenario) if scenario.servers else ():
+        if job.reveals and (job.once or "{DEVNAME}" in job.run):
+            found += _reveals(scenario, job)
+    return tuple(found)
+
+
+def _reveals(scenario: Scenario, job: JobDefinition) -> list[Login]:
+    words = job.run
+    for server in scenario.servers:
+        if words[:2] == ("nbd-client", server.address) and server.kind == "nbd":
+            node = next((each for each in words if each.startswith("/dev/")), "")
+            for key, pattern in job.match.patterns:
+                if key == "KERNEL" and pattern.exact:
+                    node = pattern.exact[0]
+            named = words[words.index("-N") + 1] if "-N" in words else server.serves[0]
+            return [Login(named, server, job, node.removeprefix("/dev/"))]
+        if words[0] == "iscsistart" and server.target in words:
+            return [Login(disk, server, job) for disk in server.serves]
+    return []
+
+
+def _has_script(scenario: Scenario, lease: JobDefinition) -> bool:
+    """Whether what is to set the address is in the image; udhcpc's -s."""
+    words = lease.run
+    return "-s" not in words or words[words.index("-s") + 1] in dict(scenario.files)
+
+
+def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
+    """When the disk can be had at the earliest (None: never), and whether it is had for sure."""
+    server = login.server
+    nic = next(each for each in scenario.nics if each.name == server.nic)
+    jobs = own_jobs(scenario)
+    lease = next((job for job in jobs if "udhcpc" in job.run), None)
+    faults = any(fault.deed in NETWORK_DEEDS for fault in scenario.faults)
+    if faults or lease is None or not _has_script(scenario, lease):
+        return 0.0, False
+    if nic.lease is None or nic.carrier.up is None or server.times.up is None:
+        return None, True
+    at = max(nic.carrier.up + nic.lease, server.times.up)
+    sure = nic.carrier.down is None and server.times.down is None and nic.lease < LEASE_SECONDS
+    # Each try of the lease takes its time; a login to nobody fails at once.
+    asked = (lease.tries - 1) * (LEASE_SECONDS + lease.retry_after)
+    tried = login.job.timeout if server.kind == "iscsi" else 0.0
+    tried += (login.job.tries - 1) * (login.job.retry_after + tried)
+    sure = sure and asked >= nic.carrier.up + SLACK and tried >= at + SLACK
+    return at, sure

@@ -1,0 +1,148 @@
+"""Invariants of starts without members (R7, R8, R9)."""
+
+from collections.abc import Iterator
+
+from initpy.core.settings import Degraded
+from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.story import Span, Work
+
+# After a device has come its job is started in the same event; more is a bug.
+AT_ONCE = 3.0
+
+
+def never_degraded_while_a_volume_is_locked(case: Case) -> Found:
+    """R7: no array starts without members while a volume is asked for or opened beside it."""
+    for work, device, item in case.starts():
+        for span, locked in _locked(case, item.name, work.order):
+            if span.start <= work.start < span.end:
+                yield work.start, f"{device.name} ({item.name}) started while {locked} is locked"
+
+
+def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
+    """What had begun before this step: in one moment there may be several."""
+    for each, locked in case.touched():
+        if each.order <= order and not (locked and array in case.truth.cone(locked)):
+            yield Span(each.start, each.end), locked or "a volume"
+
+
+def never_degraded_before_its_time(case: Case) -> Found:
+    """R7: an array waits its own time, not counting what holds it, or until root's is over."""
+    settings = case.truth.settings
+    for work, device, item in case.starts():
+        if item.layer is None or _asked_about(case, work):
+            continue
+        seen = _incomplete_since(case, device.name, work)
+        wanted = settings.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
+        waited = case.unheld(item.name, Span(seen, work.start), work.engine)
+        begun = case.story.engines[work.engine]
+        for_root = case.unheld("", Span(begun, work.start))
+        root_wait = settings.root_wait if settings.root_wait is not None else float("inf")
+        if waited < wanted - SLACK and for_root < root_wait - SLACK:
+            yield (
+                work.start,
+                (
+                    f"{device.name} ({item.name}) started after {waited:.1f} s of {wanted:.0f} s "
+                    f"and {for_root:.1f} s of root's wait of {root_wait:.0f} s"
+                ),
+            )
+
+
+def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
+    """R7: no array starts without members while a login to a server is made or will be."""
+    root_wait = case.truth.settings.root_wait
+    for work, device, item in case.starts():
+        if _asked_about(case, work):
+            continue
+        begun = case.story.engines[work.engine]
+        if root_wait is not None and case.unheld("", Span(begun, work.start)) >= root_wait - SLACK:
+            continue
+        for span in case.login_spans(work.engine):
+            if span.start <= work.start < span.end:
+                yield work.start, f"{device.name} ({item.name}) started while a login is pending"
+
+
+def _asked_about(case: Case, work: Work) -> bool:
+    """Whether people were asked, or it is another try, whose time has passed before."""
+    job = work.action.job
+    asked = any(each.job == job and each.start <= work.start for each in case.story.prompts)
+    return asked or any(
+        each.action.job == job and each.order < work.order and each.engine == work.engine
+        for each in case.story.works
+    )
+
+
+def _incomplete_since(case: Case, name: str, work: Work) -> float:
+    """When this engine first saw the array with a member that it did not run with."""
+    since: float | None = None
+    begun = case.story.engines[work.engine]
+    for time, order, device in case.story.devices.get(name, ()):
+        if order > work.order:
+            break
+        stuck = (
+            device is not None
+            and bool(device.slaves)
+            and device.properties.get("md/array_state") == "inactive"
+        )
+        since = (time if since is None else since) if stuck else None
+    return max(since if since is not None else work.start, begun)
+
+
+def never_degraded_with_its_members_there(case: Case) -> Found:
+    """R7: a member that has come is added before the array is started without it."""
+    pulled = any(fault.deed == "unplug" for fault in case.truth.scenario.faults)
+    if pulled or case.truth.scenario.damages:
+        return
+    for work, device, item in case.starts():
+        assert item.layer is not None
+        there = case.members_there(device, work.order)
+        for other in case.story.known(work.order):
+            name = case.item(other, work.order)
+            lost = item.layer.left == "degraded" and name == item.below[-1]
+            if name in item.below and name not in there and not lost and other.ready:
+                since = _ready_since(case, other.name, work.order)
+                if work.start - since > AT_ONCE and not _failed_on(case, other.name, work):
+                    yield work.start, f"{device.name} started without {other.name} ({name})"
+
+
+def _ready_since(case: Case, name: str, order: int) -> float:
+    since = 0.0
+    ready = False
+    for time, number, device in case.story.devices[name]:
+        if number > order:
+            break
+        now = device is not None and device.ready and "ID_FS_TYPE" in device.properties
+        if now and not ready:
+            since = time
+        ready = now
+    begun = case.story.engines[case.engine_at(order)]
+    return max(since, begun) if ready else float("inf")
+
+
+def _failed_on(case: Case, name: str, before: Work) -> bool:
+    return any(
+        each.failed and each.order < before.order and each.action.job.endswith(f"@{name}")
+        for each in case.story.works
+    )
+
+
+def never_degraded_against_the_policy(case: Case) -> Found:
+    """R8, R9: rd.md.degraded=no means no; another host's array only for a root by UUID."""
+    settings = case.truth.settings
+    for work, device, item in case.starts():
+        if settings.md_degraded is Degraded.NO:
+            yield work.start, f"{device.name} ({item.name}) started although rd.md.degraded=no"
+        unique = settings.root is not None and settings.root.is_unique
+        foreign = item.layer is not None and case.truth.foreign(item.layer)
+        if foreign and not unique:
+            yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
+
+
+def degraded_starts_are_announced(case: Case) -> Found:
+    """R8: people are told of each."""
+    for work, device, item in case.starts():
+        told = any(
+            order <= work.order and device.name in text and "degraded" in text
+            for _, order, text in case.story.reports
+        )
+        if not told:
+            yield work.start, f"{device.name} ({item.name}) was started and nobody was told"

@@ -1,0 +1,226 @@
+"""LVM: pvscan(8) and lvchange(8)/vgchange(8) as the job files call them.
+
+`pvscan --cache` notes each physical volume that is shown to it below /run/lvm/pvs_online and says
+whether all of its group are noted by now (AUTOACTIVATION in pvscan(8)). lvchange itself looks at
+what is there: an incomplete group's volumes are activated as the activation mode allows, by
+default "degraded": RAID volumes may lack what they can lose (lvmraid(7)).
+"""
+
+from collections.abc import Generator
+
+from initpy.simulation.kernel import dm
+from initpy.simulation.kernel.process import Answer, Call, Wait, Work
+from initpy.simulation.kernel.udev import Cookie, Udev
+from initpy.simulation.world.plans import GroupPlan, LogicalPlan, PhysicalPlan, Place
+from initpy.simulation.world.world import Block, Mapped, World
+
+SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
+COUNT_SECONDS = 0.05  # from a scan's record until it counts all of them
+DEVICES_FILE = "/etc/lvm/devices/system.devices"
+
+
+def lvm(world: World, udev: Udev, call: Call) -> Work:
+    """The `lvm` program; `env LVM_SYSTEM_DIR= lvm` leaves its configuration aside."""
+    words = call.words
+    at = words.index("lvm") if "lvm" in words else 0
+    configured = not any(word == "LVM_SYSTEM_DIR=" for word in words[:at])
+    command = words[at + 1] if len(words) > at + 1 else ""
+    if command == "pvscan":
+        return (yield from _pvscan(world, words, configured))
+    if command in ("lvchange", "vgchange"):
+        return (yield from _change(world, udev, words))
+    return None
+
+
+def _excluded(world: World, configured: bool) -> bool:
+    """A devices file lists the only devices that count; see lvmdevices(8)."""
+    files = dict(world.scenario.files)
+    used = "use_devicesfile = 1" in files.get("/etc/lvm/lvm.conf", "")
+    return configured and used and DEVICES_FILE in files
+
+
+def _pvscan(world: World, words: tuple[str, ...], configured: bool) -> Work:
+    yield SCAN_SECONDS
+    node = words[-1]
+    block = world.at(node)
+    facts_only = "--udevoutput" in words
+    if block is None or block.place is None:
+        return Answer(5, complaints=f"  Failed to find physical volume {node}.")
+
+    def silent(why: str, status: int = 0) -> Answer:
+        return Answer(status, "", "" if facts_only and not status else why)
+
+    if _excluded(world, configured):
+        return silent(
+            f"  pvscan[1] No autoactivation for {node}: not found in system.devices.\n"
+            f"  pvscan[1] {node} excluded: device is not in devices file."
+        )
+    physical = block.place.content
+    if not isinstance(physical, PhysicalPlan) or "label" in block.place.damages:
+        return silent(f"  pvscan[1] {node} not an LVM device.")
+    if "metadata" in block.place.damages:
+        bare = physical.uuid.replace("-", "")
+        return silent(
+            f"  WARNING: wrong checksum 6a81e25e in mda header on {node} at 4096\n"
+            f"  WARNING: bad metadata header on {node} at 4096.\n"
+            f"  WARNING: scan failed to get metadata summary from {node} PVID {bare}\n"
+            f"  pvscan[1] PV {node} has no VG metadata."
+        )
+    noted = world.online.get(physical.uuid)
+    if noted is not None and noted[0] != block.number:
+        bare = physical.uuid.replace("-", "")
+        why = (
+            f"  pvscan[1] PV {node} {block.number} is duplicate for PVID {bare} on {noted[0]} "
+            f"{noted[1]}.\n  pvscan[1] PV {node} failed to create online file."
+        )
+        return Answer(5, "", "" if facts_only else why)
+    world.online[physical.uuid] = block.number, node
+    # Of scans at one time each may find all the records (pvscan(8), AUTOACTIVATION: each volume is
+    # recorded, then those of its group are counted).
+    yield COUNT_SECONDS
+    group = physical.group
+    whole = all(each.uuid in world.online for each in group.physical)
+    key = "LVM_VG_NAME_COMPLETE" if whole else "LVM_VG_NAME_INCOMPLETE"
+    return Answer(0, f"{key}='{group.name}'\n")
+
+
+def _present(world: World, group: GroupPlan) -> dict[str, list[Block]]:
+    """The devices on which each physical volume of the group is to be seen."""
+    found: dict[str, list[Block]] = {}
+    for block in world.blocks.values():
+        physical = block.place.content if block.place is not None else None
+        if not isinstance(physical, PhysicalPlan) or physical.group is not group:
+            continue
+        place = block.place
+        if place is None or {*place.damages} & {"label", "metadata"}:
+            continue
+        if block.known is not None and block.known.get("DM_MULTIPATH_DEVICE_PATH") == "1":
+            continue  # a component, multipath_component_detection in lvm.conf(5)
+        if block.array is not None and block.array.state == "inactive":
+            continue
+        found.setdefault(physical.uuid, []).append(block)
+    return found
+
+
+def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
+    yield ACTIVATE_SECONDS
+    partial = "partial" in words
+    complaints: list[str] = []
+    status, active = 0, 0
+    for word in words[words.index("--sysinit") + 1 :]:
+        if word.startswith("--") or word in ("partial", "complete", "degraded"):
+            continue
+        name, _, chosen = word.partition("/")
+        group = world.disks.groups.get(name)
+        present = _present(world, group) if group is not None else {}
+        if group is None or not present:
+            complaints.append(f'  Volume group "{name}" not found')
+            status = 5
+            continue
+        if any(len(each) > 1 for each in present.values()):
+            what = f"  Cannot activate LVs in VG {name} while PVs appear on duplicate devices."
+            complaints.append(what)
+            status = 5
+            continue
+        missing = [each for each in group.physical if each.uuid not in present]
+        for each in missing:
+            complaints.append(f"  WARNING: Couldn't find device with uuid {each.uuid}.")
+        for each in missing:
+            complaints.append(
+                f"  WARNING: VG {name} is missing PV {each.uuid} (last written to {each.device})."
+            )
+        for volume in group.volumes:
+            if chosen and volume.name != chosen:
+                continue
+            lacks = [each for each in volume.needs if each in missing]
+            if lacks and not partial and not _spare(volume, len(lacks)):
+                complaints.append(
+                    f"  Refusing activation of partial LV {name}/{volume.name}.  "
+                    "Use '--activationmode partial' to override."
+                )
+                status = 5
+                continue
+            holes = bool(lacks) and not _spare(volume, len(lacks))
+            yield from _activate(world, udev, group, volume, present, holes)
+            active += 1
+    return Answer(status, "", "\n".join(complaints).strip())
+
+
+def _spare(volume: LogicalPlan, lost: int) -> bool:
+    """Whether it may lack so many of its devices in the mode "degraded"."""
+    return lost <= {"raid1": 1, "raid5": 1}.get(volume.type, 0)
+
+
+def reads_without(world: World, block: Block, names: set[str]) -> bool:
+    """Whether a volume of type raid1 or raid5 can be read without these of its mappings."""
+    if block.mapping is None or block.mapping.logical is None:
+        return False
+    group, name, _ = block.mapping.logical
+    volumes = (each for each in world.disks.groups[group].volumes if each.name == name)
+    mappings = (world.blocks[each].mapping for each in names)
+    lost = sum(each is not None and "_rimage_" in each.name for each in mappings)
+    return any(_spare(each, lost) for each in volumes)
+
+
+def _activate(
+    world: World,
+    udev: Udev,
+    group: GroupPlan,
+    volume: LogicalPlan,
+    present: dict[str, list[Block]],
+    partial: bool,
+) -> Generator[Wait, None, None]:
+    """Its mappings, the inner ones first; what is there already is left as it is."""
+    name = f"{_doubled(group.name)}-{_doubled(volume.name)}"
+    if dm.named(world, name) is not None:
+        return
+    below = [present[each.uuid][0].name for each in volume.needs if each.uuid in present]
+    bare = group.uuid.replace("-", "") + volume.uuid.replace("-", "")
+    prefix = _doubled(group.name)
+
+    def inner(part: str, layer: str, on: list[str], kind: str = "") -> str:
+        whole = f"{prefix}-{part}" + (f"-{layer}" if layer else "")
+        found = dm.named(world, whole)
+        if found is not None:
+            return found.name
+        uuid = f"LVM-{bare[:32]}{part:0<32}"[:68] + (f"-{kind or layer}" if kind or layer else "")
+        mapping = Mapped(whole, uuid, hidden=True, logical=(group.name, part, layer))
+        return dm.create(world, udev, mapping, None, on, cookie).name
+
+    cookie = Cookie()
+    own = _doubled(volume.name)
+    slaves = below
+    match volume.type:
+        case "raid1" | "raid5":
+            slaves = []
+            for number, physical in enumerate(volume.needs):
+                if physical.uuid in present:
+                    on = [present[physical.uuid][0].name]
+                    slaves.append(inner(f"{own}_rmeta_{number}", "", on))
+                    slaves.append(inner(f"{own}_rimage_{number}", "", on))
+        case "mirror":
+            slaves = [inner(f"{own}_mimage_{number}", "", [on]) for number, on in enumerate(below)]
+        case "thin":
+            data = [inner(f"pool_{each}", "", below) for each in ("tmeta", "tdata")]
+            slaves = [inner("pool", "tpool", data)]
+        case "cachevol":
+            fast = inner("fast_cvol", "", below[-1:], "cvol")
+            slaves = [inner("fast_cvol", each, [fast]) for each in ("cdata", "cmeta")]
+            slaves.append(inner(f"{own}_corig", "", below[:1], "real"))
+        case "cachepool":
+            slaves = [inner(f"fast_cpool_{each}", "", below[-1:]) for each in ("cdata", "cmeta")]
+            slaves.append(inner(f"{own}_corig", "", below[:1], "real"))
+    if slaves is not below:
+        yield cookie
+        cookie = Cookie()
+    mapping = Mapped(name, f"LVM-{bare}", logical=(group.name, volume.name, ""), partial=partial)
+    place: Place = volume.inside
+    if dm.named(world, name) is not None:
+        return  # another lvm was quicker; the real ones wait for the lock of the group
+    dm.create(world, udev, mapping, place, list(slaves), cookie)
+    yield cookie
+
+
+def _doubled(name: str) -> str:
+    """Hyphens within a name are doubled in the mapping's (lvm(8), under VALID NAMES)."""
+    return name.replace("-", "--")

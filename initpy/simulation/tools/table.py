@@ -1,0 +1,183 @@
+"""Which program does what: an argv as the job files give it, to the model of the real tool.
+
+What no model knows is not passed over: it is said (`unsupported`) and ends with status 127.
+"""
+
+from collections.abc import Callable
+
+from initpy.scenario.model import Way
+from initpy.simulation.kernel import dm, md
+from initpy.simulation.kernel.process import KILLED, Answer, Call, Exactly, Process, Work
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools import luks, lvm
+from initpy.simulation.world.sabotage import Sabotage
+from initpy.simulation.world.world import World
+
+Model = Callable[[World, Udev, Call], Work]
+# What does not read the device it is given: the program, or one of its words.
+NOT_READING = {"udevadm", "nbd-client", "--stop", "--run"}
+MODPROBE_SECONDS = 0.5
+
+
+def _modprobe(world: World, udev: Udev, call: Call) -> Work:
+    """modprobe(8): --quiet says nothing of what is not there, and the status is 1."""
+    yield MODPROBE_SECONDS
+    names = [word for word in call.words[1:] if not word.startswith("-")]
+    dm.load(world, *(name for name in names if name not in world.without))
+    missing = [name for name in names if name in world.without]
+    if world.network is not None:
+        world.network.loaded(world, udev, names)
+    return Answer(1 if missing else 0)
+
+
+def _udevadm(world: World, udev: Udev, call: Call) -> Work:
+    """`udevadm trigger --action=change NODE`."""
+    if call.words[1:3] != ("trigger", "--action=change"):
+        return None
+    yield 0.05
+    for node in call.words[3:]:
+        if (block := world.at(node)) is not None:
+            udev.uevent("change", block, None, True)
+    return Answer(0)
+
+
+def _sleep(_: World, __: Udev, call: Call) -> Work:
+    """sleep(1): what a scenario lets stand for a login to a server, for instance."""
+    yield Exactly(float(call.words[1]))
+    return Answer(0)
+
+
+def _true(_: World, __: Udev, ___: Call) -> Work:
+    yield 0.02
+    return Answer(0)
+
+
+def _late(module: str, function: str) -> Model:
+    """A model that few boots need."""
+
+    def model(world: World, udev: Udev, call: Call) -> Work:
+        import importlib
+
+        found: Model = getattr(importlib.import_module(f"initpy.simulation.{module}"), function)
+        return (yield from found(world, udev, call))
+
+    return model
+
+
+MODELS: dict[str, Model] = {
+    "mdadm": md.mdadm,
+    "cryptsetup": luks.cryptsetup,
+    "lvm": lvm.lvm,
+    "modprobe": _modprobe,
+    "udevadm": _udevadm,
+    "sleep": _sleep,
+    "true": _true,
+    **dict.fromkeys(
+        ("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), _late("tools.fsck", "check")
+    ),
+    "bcache-register": _late("kernel.bcache", "register"),
+    "losetup": _late("tools.loop", "losetup"),
+    "multipathd": _late("tools.multipath", "multipathd"),
+    "kpartx": _late("tools.multipath", "kpartx"),
+    **dict.fromkeys(
+        ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
+        _late("tools.nettools", "run"),
+    ),
+}
+
+
+def start(
+    world: World,
+    udev: Udev,
+    sabotage: Sabotage,
+    job: str,
+    call: Call,
+    ended: Callable[[Answer], None],
+    progressed: Callable[[float], None] | None = None,
+) -> Process:
+    """Run a program for a job; `ended` gets its answer, `progressed` how far it is."""
+    program = call.program
+    if program == "env":
+        program = next(word for word in call.words[1:] if "=" not in word)
+    way = sabotage.way(world, program, call.words) if world.scenario.tools else None
+    if way is Way.HANGS:
+        return Process(world, _hang(), ended, True, progressed)
+    if way is Way.FAILS:
+        what = f"{program}: the lab has it fail"
+        return Process(world, _end(Answer(1, complaints=what)), ended)
+    if way is Way.KILLED:
+        return Process(world, _end(Answer(KILLED)), ended)
+    work = _work(world, udev, program, call)
+    if way in (Way.MUTE, Way.UNFINISHED):
+        ends = _half_way if way is Way.UNFINISHED else _at_its_end
+        return Process(world, ends(world, work, call), ended)
+    if way is Way.RESTART:
+        return Process(world, _restarting(work), ended, progressed=progressed)
+    if world.chance.seeded and (way := world.chance.of_tool(job)) is not None:
+        return _misbehaving(world, way, work, ended)
+    return Process(world, work, ended, progressed=progressed)
+
+
+def _misbehaving(world: World, way: Way, work: Work, ended: Callable[[Answer], None]) -> Process:
+    """By chance (`Mischief`): it may have done its work, all of it or a part."""
+    if way is Way.HANGS:
+        return Process(world, _hang(), ended, deaf=True)
+    if way is Way.FAILS:
+        return Process(world, _failing(work, world.chance.coin()), ended)
+    process = Process(world, work, ended)
+    world.agenda.after(world.chance.below(1.0), process.kill)
+    return process
+
+
+def _failing(work: Work, works: bool) -> Work:
+    if works:
+        yield from work
+    else:
+        yield 0.1
+    return Answer(1, complaints="it fails by chance")
+
+
+def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
+    model = MODELS.get(program)
+    network = world.network
+    if network is not None and NOT_READING.isdisjoint((program, *call.words)):
+        unread = yield from network.ready(world, call.words)
+        if unread is not None:
+            return unread
+    if model is not None:
+        answer = yield from model(world, udev, call)
+        if answer is not None:
+            return answer
+    world.cannot(f"the program `{' '.join(call.words)}`")
+    return Answer(127, complaints=f"cannot run {program}: it is not modelled")
+
+
+def _hang() -> Work:
+    while True:
+        yield None
+
+
+def _at_its_end(world: World, work: Work, call: Call) -> Work:
+    yield from work
+    return Answer(KILLED)
+
+
+def _restarting(work: Work) -> Work:
+    """fsck(8): what has corrected something (1) may want a restart (2)."""
+    answer = yield from work
+    return answer._replace(status=3) if answer is not None and answer.status == 1 else answer
+
+
+def _half_way(world: World, work: Work, call: Call) -> Work:
+    """Killed as soon as something stands on the device it works on."""
+    for wanted in work:
+        if (device := world.at(call.words[-1])) is not None and world.used(device):
+            work.close()
+            break
+        yield wanted
+    return Answer(KILLED)
+
+
+def _end(answer: Answer) -> Work:
+    yield 0.1
+    return answer

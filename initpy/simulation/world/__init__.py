@@ -1,0 +1,1 @@
+"""The simulated machine's devices and faults, and when what happens."""

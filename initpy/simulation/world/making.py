@@ -1,0 +1,320 @@
+"""From a scenario's layers to what is on its disks: what the disk maker's tools would have written.
+
+Identifiers that the file leaves open are made from its name, so that they are the same each time.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from initpy.scenario.model import CONTAINERS, RAID, Layer, Scenario, Server, world_wide_name
+from initpy.simulation.world.plans import (
+    ArrayPlan,
+    DiskPlan,
+    FileSystem,
+    GroupPlan,
+    Header,
+    Joined,
+    JointPlan,
+    LogicalPlan,
+    Member,
+    PartPlan,
+    PhysicalPlan,
+    Place,
+    Table,
+    VolumePlan,
+)
+
+LINUX_TYPE = "0fc63daf-8483-4772-8e79-3d69d8477de4"  # sfdisk(8), "Linux filesystem"
+EXTENT = 4 << 20  # vgcreate(8), the default
+LUKS_DATA_AT = 16 << 20
+FIRST_SLOT = 3  # of disks: behind the source of random numbers
+FIRST_SECTOR = 2048  # of the first partition, as sfdisk aligns it
+# What deriving a key takes with the cheap parameters of the tests, in seconds; and of argon2id for
+# each pass over a GiB.
+DERIVATION, ARGON2_GIB_PASS = 0.3, 7.0
+
+
+@dataclass(slots=True)
+class Disks:
+    """The disks of a scenario and what else its layers have put somewhere."""
+
+    disks: dict[str, DiskPlan] = field(default_factory=dict)
+    groups: dict[str, GroupPlan] = field(default_factory=dict)
+    volumes: list[VolumePlan] = field(default_factory=list)
+    headers: dict[str, VolumePlan] = field(default_factory=dict)  # files of the image
+    # Bytes that a scenario has put onto a disk without any format: a raw key.
+    raw: dict[str, dict[int, bytes]] = field(default_factory=dict)
+
+
+def make_disks(scenario: Scenario) -> Disks:
+    """The disks as they are at power-on."""
+    return _Maker(scenario).made
+
+
+class _Maker:
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.made = Disks()
+        self._places: dict[str, Place] = {}
+        self._keys = dict(scenario.files)
+        self._arrays = 0
+        shared = {disk.path_of for disk in scenario.disks} - {""}
+        served = {name: each for each in scenario.servers for name in each.serves}
+        plain = all(disk.bus == "virtio" and disk.present for disk in scenario.disks)
+        plain = plain and not served
+        for disk in scenario.disks:
+            place = self._places[disk.path_of] if disk.path_of else Place(disk.name, disk.size)
+            self._places[disk.name] = place
+            if not disk.image:
+                serial = disk.path_of or disk.name
+                wwn = world_wide_name(serial) if serial in shared else ""
+                slot = FIRST_SLOT + len(self.made.disks) if plain else 0
+                self.made.disks[disk.name] = DiskPlan(
+                    disk.name, place, disk.bus, disk.present, serial, wwn, slot
+                )
+            if disk.name in served:
+                self.made.disks[disk.name] = _served(served[disk.name], disk.name, place)
+        for layer in scenario.layers:
+            self._layer(layer)
+        for disk in scenario.disks:
+            if disk.copy_of:
+                self._places[disk.name].content = self._places[disk.copy_of].content
+            if disk.image and isinstance(header := self._places[disk.name].content, Header):
+                self.made.headers[disk.image] = header.volume
+        self._damage()
+
+    def _digits(self, what: str, count: int = 32) -> str:
+        text = f"{self._scenario.path.stem}/{what}".encode()
+        return hashlib.blake2b(text, digest_size=count // 2).hexdigest()
+
+    def _uuid(self, what: str) -> str:
+        digits = self._digits(what)
+        cuts = (digits[:8], digits[8:12], f"4{digits[13:16]}", f"8{digits[17:20]}", digits[20:])
+        return "-".join(cuts)
+
+    def _lvm_uuid(self, what: str) -> str:
+        """lvm writes 32 letters and digits in groups of 6, 4, 4, 4, 4, 4, 6."""
+        digits = self._digits(what)
+        cuts = ((0, 6), (6, 10), (10, 14), (14, 18), (18, 22), (22, 26), (26, 32))
+        return "-".join(digits[begin:end] for begin, end in cuts)
+
+    def _layer(self, layer: Layer) -> None:
+        on = tuple(self._places[name] for name in layer.on)
+        if layer.kind in RAID:
+            self._array(layer, on)
+        elif layer.kind in CONTAINERS:
+            self._container(layer, on)
+        elif layer.kind in ("luks1", "luks2", "plain"):
+            self._volume(layer, on[0])
+        elif layer.kind == "lvm":
+            self._logical(layer, on)
+        elif layer.kind == "partitions":
+            self._partitions(layer, on[0])
+        elif layer.kind == "bcache":
+            self._joint(layer, on)
+        elif layer.kind == "file":
+            self._file(layer, on[0])
+        else:
+            self._filesystem(layer, on)
+
+    def _inside(self, layer: Layer, size: int) -> Place:
+        place = Place(layer.name, size)
+        self._places[layer.name] = place
+        return place
+
+    def _array(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        below = on[0].content
+        container = below.array if len(on) == 1 and isinstance(below, Member) else None
+        members = on
+        if container is not None and container.metadata in CONTAINERS:
+            members = container.on
+        else:
+            container = None
+        size = min(place.size for place in members) - (2 << 20)
+        count = len(members)
+        data = {"raid0": count, "linear": count, "raid4": count - 1, "raid5": count - 1,
+                "raid6": count - 2, "raid10": count // 2}.get(layer.kind, 1)  # fmt: skip
+        uuid = layer.uuid.replace(":", "").replace("-", "") or self._digits(f"md {layer.name}")
+        array = ArrayPlan(
+            name=layer.name,
+            level=layer.kind,
+            uuid=uuid,
+            metadata=container.metadata if container else layer.metadata or "1.2",
+            homehost=layer.homehost,
+            on=members,
+            inside=self._inside(layer, max(size * data, 1 << 20)),
+            minor=100 + self._arrays,
+            dirty=layer.left == "dirty",
+            degraded=layer.left == "degraded",
+            container=container,
+        )
+        self._arrays += 1
+        if container is not None:
+            container.volumes.append(array)
+            return
+        for slot, place in enumerate(members):
+            member = Member(array, slot)
+            if layer.left == "stale":
+                place.stale = member
+            else:
+                place.content = member
+
+    def _container(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        uuid = self._digits(f"container {layer.name}")
+        inside = Place(layer.name, 0)
+        box = ArrayPlan(layer.name, "container", uuid, layer.kind, "any", on, inside)
+        self._arrays += 1
+        self._places[layer.name] = inside
+        inside.content = Member(box, -1)  # what stands on it finds the disks through this
+        for slot, place in enumerate(on):
+            place.content = Member(box, slot)
+
+    def _volume(self, layer: Layer, on: Place) -> None:
+        secrets = [layer.passphrase.encode()] if layer.passphrase else []
+        if layer.keyfile:
+            secrets.append(self._key(layer.keyfile))
+        memory, passes = layer.argon2 or (0, 0)
+        seconds = DERIVATION if not memory else memory / (1 << 20) * passes * ARGON2_GIB_PASS
+        volume = VolumePlan(
+            name=layer.name,
+            kind=layer.kind,
+            uuid=layer.uuid or self._uuid(f"luks {layer.name}"),
+            secrets=tuple(secrets),
+            on=on,
+            inside=self._inside(layer, max(on.size - LUKS_DATA_AT, 1 << 20)),
+            seconds=0.05 if layer.kind == "plain" else seconds,
+            memory=memory,
+            detached=bool(layer.header),
+            label=layer.label,
+        )
+        self.made.volumes.append(volume)
+        where, _, path = layer.header.partition(":")
+        if path:
+            system = self._places[where].content
+            assert isinstance(system, FileSystem)
+            system.headers[path] = volume
+        elif where:
+            self._places[where].content = Header(volume)
+        elif layer.kind != "plain":
+            on.content = Header(volume)
+
+    def _key(self, path: str) -> bytes:
+        for layer in self._scenario.layers:
+            for file, content in layer.files:
+                if file == path and path not in self._keys:
+                    return content.encode()
+        return self._keys.get(path, "").encode()
+
+    def _logical(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        group = self.made.groups.get(layer.group)
+        if group is None:
+            group = GroupPlan(layer.group, self._lvm_uuid(f"vg {layer.group}"))
+            self.made.groups[layer.group] = group
+        for place in on:
+            number = len(group.physical)
+            uuid = self._lvm_uuid(f"pv {layer.group} {number}")
+            free = place.size // EXTENT * EXTENT - EXTENT
+            physical = PhysicalPlan(group, uuid, place, free, f"/dev/vd{'abcdefgh'[number % 8]}")
+            group.physical.append(physical)
+            place.content = physical
+        size, needs = _allocate(group, layer)
+        uuid = self._lvm_uuid(f"lv {layer.group}/{layer.name}")
+        inside = self._inside(layer, size)
+        group.volumes.append(
+            LogicalPlan(layer.name, layer.type or "linear", uuid, inside, tuple(needs))
+        )
+
+    def _partitions(self, layer: Layer, on: Place) -> None:
+        parts, start = [], FIRST_SECTOR
+        for part in layer.parts:
+            left = on.size // 512 - start - FIRST_SECTOR
+            sectors = part.size // 512 if part.size else left
+            inside = Place(part.name, sectors * 512)
+            self._places[part.name] = inside
+            uuid = part.uuid or self._uuid(f"part {part.name}")
+            parts.append(
+                PartPlan(inside, uuid.lower(), (part.type or LINUX_TYPE).lower(), part.label, start)
+            )
+            start += sectors
+        on.content = Table(layer.uuid or self._uuid(f"table {on.name}"), tuple(parts))
+
+    def _joint(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        inside = self._inside(layer, on[0].size - 8192)
+        joint = JointPlan(on[0], on[1], inside, self._uuid(f"bcache {layer.name}"))
+        on[0].content = Joined(joint, joint.uuid)
+        on[1].content = Joined(joint, self._uuid(f"bcache {layer.name} cache"))
+
+    def _file(self, layer: Layer, on: Place) -> None:
+        assert isinstance(on.content, FileSystem)
+        on.content.images[f"/images/{layer.name}"] = self._inside(layer, layer.size or 0)
+
+    def _filesystem(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        what = layer.name or on[0].name
+        system = FileSystem(
+            kind=layer.kind,
+            # A FAT has a serial number of 32 bits, a squashfs has nothing.
+            uuid=layer.uuid
+            or {"squashfs": "", "vfat": self._digits(what, 8).upper()}.get(
+                layer.kind, self._uuid(f"fs {what}")
+            ),
+            label=layer.label,
+            holds=layer.holds,
+            files=dict(layer.files),
+            on=on,
+            subvolume=layer.subvolume,
+            default=layer.default,
+            profile=layer.profile,
+            left=layer.left,
+        )
+        for place in on:
+            place.content = system
+        if layer.name:
+            self._places[layer.name] = on[0]
+
+    def _damage(self) -> None:
+        from initpy.simulation.world.damage import damaged  # few scenarios have any
+
+        for damage in self._scenario.damages:
+            place = self._places[damage.disk]
+            if place.content is None and place.stale is None:
+                at = damage.at if damage.at >= 0 else place.size + damage.at
+                self.made.raw.setdefault(place.name, {})[at] = damage.data
+            else:
+                place.damages += damaged(place, damage)
+
+
+def _served(server: Server, name: str, place: Place) -> DiskPlan:
+    """A disk that a server has; what udev's programs say of it is the protocol's."""
+    plan = DiskPlan(name, place, server.kind, False, name)
+    plan.probed = {}, frozenset()  # a network block device has no name of its own
+    if server.kind == "iscsi":
+        unit = server.serves.index(name) + 1  # number 0 is the controller of many targets
+        where = f"ip-{server.address}:{server.port}-iscsi-{server.target}-lun-{unit}"
+        known = {"ID_SERIAL": name, "ID_SERIAL_SHORT": name, "ID_BUS": "scsi", "ID_PATH": where}
+        links = {f"/dev/disk/by-id/scsi-{name}", f"/dev/disk/by-path/{where}"}
+        plan.probed = known, frozenset(links)
+    return plan
+
+
+def _allocate(group: GroupPlan, layer: Layer) -> tuple[int, list[PhysicalPlan]]:
+    """How large the volume becomes and which physical volumes it stands on; see lvmraid(7)."""
+    kind, wanted = layer.type or "linear", layer.size
+    if kind == "linear":
+        left = wanted if wanted is not None else sum(each.free for each in group.physical)
+        size, needs = left, []
+        for each in group.physical:
+            take = min(each.free, left)
+            if take > 0:
+                each.free -= take
+                left -= take
+                needs.append(each)
+        return size, needs
+    if kind == "thin":
+        return wanted or EXTENT, group.physical[:1]
+    count = {"striped": len(layer.on), "raid5": 3, "cachevol": len(group.physical),
+             "cachepool": len(group.physical)}.get(kind, 2)  # fmt: skip
+    needs = group.physical[:count]
+    size = wanted if wanted is not None else min(each.free for each in needs)
+    for each in needs:
+        each.free -= min(each.free, size + EXTENT)
+    return size, needs

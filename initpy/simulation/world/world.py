@@ -1,0 +1,256 @@
+"""The machine at one moment: what the kernel has, what is mounted, what the tools have noted.
+
+Ground truth for whoever judges a run. Each technology has a module of its own that changes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from initpy.core.devices.graph import Device
+from initpy.scenario.model import Scenario
+from initpy.simulation.world.agenda import Agenda
+from initpy.simulation.world.making import Disks
+from initpy.simulation.world.plans import (
+    ArrayPlan,
+    DiskPlan,
+    FileSystem,
+    PartPlan,
+    Place,
+    VolumePlan,
+)
+from initpy.simulation.world.random_faults import Chance
+from initpy.simulation.world.terminals import Terminals
+
+if TYPE_CHECKING:
+    from initpy.simulation.tools.servers import Network
+
+SECTOR = 512
+ENGINE_SECONDS = 1.1  # from /init to the engine's first event
+
+
+@dataclass(slots=True, eq=False)
+class Array:
+    """An md array in the kernel."""
+
+    plan: ArrayPlan
+    node: str  # md127
+    members: list[tuple[str, int]] = field(default_factory=list)  # names and slots
+    state: str = "inactive"
+    read: bool = False  # the kernel has read the superblocks (at a start, successful or not)
+    degraded: int = 0
+    container: str = ""  # the node of the container that it is in
+    forced: bool = False  # it was started although members were missing that it counted on
+
+
+@dataclass(slots=True, eq=False)
+class Mapped:
+    """A device-mapper device."""
+
+    name: str
+    uuid: str
+    hidden: bool = False  # the inner parts of a logical volume: not looked at
+    volume: VolumePlan | None = None
+    logical: tuple[str, str, str] | None = None  # group, volume, layer
+    partial: bool = False  # parts of it cannot be read: libblkid, which reads its end, says nothing
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A block device of the kernel."""
+
+    name: str
+    place: Place | None
+    major: int
+    minor: int
+    disk: DiskPlan | None = None  # also of a partition on it
+    part: tuple[str, int, PartPlan] | None = None  # its disk, its number there
+    slaves: list[str] = field(default_factory=list)
+    array: Array | None = None
+    mapping: Mapped | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # of udev, kinds that have no module
+    present: bool = True
+    # udev's database; None: not looked at yet.
+    known: dict[str, str] | None = None
+    links: frozenset[str] = frozenset()
+    told: Device | None = None  # as the core is told of it; None: to be made anew
+
+    @property
+    def node(self) -> str:
+        """Its path below /dev."""
+        return f"/dev/{self.name}"
+
+    @property
+    def number(self) -> str:
+        """MAJOR:MINOR."""
+        return f"{self.major}:{self.minor}"
+
+
+class MountPoint(NamedTuple):
+    """Something that is mounted."""
+
+    source: str
+    type: str
+    options: str
+
+
+class Superblock(NamedTuple):
+    """An md superblock as a run has left it: how often it was written, who is recorded gone."""
+
+    events: int = 1
+    gone: frozenset[int] = frozenset()
+
+
+class Lock:
+    """What one tool at a time has; those who wait get it in their order."""
+
+    __slots__ = ("_agenda", "_waiting", "held")
+
+    def __init__(self, agenda: Agenda) -> None:
+        self.held = False
+        self._agenda = agenda
+        self._waiting: list[Callable[[], None]] = []
+
+    def wait(self, waiter: Callable[[], None]) -> bool:
+        """Whether somebody has it; then the waiter is called when it is free, to look again."""
+        if self.held:
+            self._waiting.append(waiter)
+        return self.held
+
+    def release(self) -> None:
+        """Let the next one have it.
+
+        Not from here: a tool that is cut off as the machine is garbage lets go of it too, and
+        then there is nobody left to be woken.
+        """
+        self.held = False
+        for waiter in self._waiting:
+            self._agenda.after(0.0, waiter)
+        self._waiting.clear()
+
+
+class World:
+    """Everything that is true of the machine, and the clock."""
+
+    def __init__(
+        self, scenario: Scenario, disks: Disks, chance: Chance, quiet: bool, missing: frozenset[str]
+    ) -> None:
+        self.scenario = scenario
+        self.disks = disks
+        self.chance = chance
+        self.agenda = Agenda()
+        self.terminals = Terminals(scenario.second)
+        self.quiet = quiet
+        self.without = missing  # drivers that the image lacks
+        self.blocks: dict[str, Block] = {}
+        self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
+        self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
+        self.shown: dict[str, float] = {}  # disk -> when udev tells of it, where that is known
+        self.mounts: dict[str, MountPoint] = {}
+        self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
+        self.modules: set[str] = set()
+        self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
+        self.registered: list[str] = []  # with bcache
+        self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
+        self.repaired: set[str] = set()  # UUIDs of file systems that a check has mended
+        self.helpers: set[str] = set()  # daemons that end with the initramfs
+        self.daemons: set[str] = set()  # that outlive the initramfs
+        self.records: dict[str, str] = {}  # files below /run/initpy
+        self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
+        self.run_full = False
+        self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
+        self.unsupported: list[str] = []
+        self.network: Network | None = None  # most machines boot without one
+        if scenario.nics:
+            from initpy.simulation.tools.servers import network_of
+
+            self.network = network_of(scenario)
+
+    @property
+    def now(self) -> float:
+        """The virtual time."""
+        return self.agenda.now
+
+    def kernel(self, text: str) -> None:
+        """A line of the kernel's on the console."""
+        if not self.quiet:
+            self.terminals.kernel(f"[{self.agenda.now:12.6f}] {text}\n")
+
+    def cannot(self, what: str) -> None:
+        """Something was asked for that is not modelled: said, never passed over."""
+        if what not in self.unsupported:
+            self.unsupported.append(what)
+
+    # Devices
+
+    def add(self, block: Block) -> None:
+        """A device is there."""
+        self.blocks[block.name] = block
+        for lower in block.slaves:
+            self.holders.setdefault(lower, []).append(block.name)
+
+    def stand_on(self, block: Block, lower: str) -> None:
+        """The device stands on one more."""
+        block.slaves.append(lower)
+        self.holders.setdefault(lower, []).append(block.name)
+        block.told = None
+
+    def drop(self, block: Block) -> None:
+        """A device is gone, and nothing stands on others through it."""
+        self.blocks.pop(block.name, None)
+        block.present = False
+        for lower in block.slaves:
+            if block.name in self.holders.get(lower, ()):
+                self.holders[lower].remove(block.name)
+
+    def at(self, node: str) -> Block | None:
+        """The device of a path: its node, or a link of udev's."""
+        found = self.blocks.get(node.removeprefix("/dev/"))
+        if found is not None:
+            return found
+        return next((each for each in self.blocks.values() if node in each.links), None)
+
+    def of(self, place: Place) -> Block | None:
+        """The device that is this place."""
+        return next((each for each in self.blocks.values() if each.place is place), None)
+
+    def used(self, block: Block) -> bool:
+        """Whether somebody has it exclusively: a layer above, or a mount."""
+        above = self.holders.get(block.name)
+        if above and any(self.blocks[each].part is None for each in above if each in self.blocks):
+            return True
+        return any(each.source == block.node for each in self.mounts.values())
+
+    def free_name(self, prefix: str) -> int:
+        """The lowest number that is free behind a prefix."""
+        number = 0
+        while f"{prefix}{number}" in self.blocks:
+            number += 1
+        return number
+
+    def left(self, system: FileSystem) -> str:
+        """What is wrong with a file system: "errors", "spoilt" or nothing."""
+        return "" if system.uuid in self.repaired else system.left
+
+    def superblock(self, array: ArrayPlan, slot: int) -> Superblock:
+        """What is on the disk of that member now."""
+        key = array.uuid, slot
+        found = self.superblocks.get(key)
+        if found is not None:
+            return found
+        if not array.degraded:
+            return Superblock()
+        last = len(array.on) - 1
+        # mdadm had failed and removed the last one: the others have been written to since.
+        return Superblock(1) if slot == last else Superblock(3, frozenset((last,)))
+
+
+def started_again(world: World) -> World:
+    """The machine is restarted: what is on its disks and on its consoles is still there."""
+    fresh = World(world.scenario, world.disks, world.chance, world.quiet, world.without)
+    fresh.agenda.now = world.now
+    fresh.terminals = world.terminals
+    fresh.terminals.hang_up()
+    fresh.superblocks, fresh.repaired = world.superblocks, world.repaired
+    fresh.unsupported = world.unsupported
+    return fresh
