@@ -186,7 +186,12 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
     whole = start._plan
 
     def plan(context: Context, instance: Instance, *rest: Any) -> Plan:
-        return whole(context, instance, *rest)._replace(seconds=0.5)
+        usual = context.settings
+        context.settings = usual._replace(md_timeout=0.5)
+        try:
+            return whole(context, instance, *rest)
+        finally:
+            context.settings = usual
 
     patch.setattr(start, "_plan", plan)
     patch.setattr(assembly, "GRACE_SECONDS", 0.0)
