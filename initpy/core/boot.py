@@ -205,11 +205,12 @@ class Boot:
             for timer, key in due:
                 self._timer(timer, key)
             self._steps.settle()
-            for technology in context.technologies:
-                self._subjects.look_at_all(technology.unsettled(context))
+            for unsettled in context.technologies.unsettled:
+                self._subjects.look_at_all(unsettled(context))
             context.machine.take_from_queue()
-            self._ask()
-            if handover.when_ready(context):
+            if len(context.prompts) or context.assemblies.any_confirming:
+                self._ask()
+            if context.goals.complete and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.
@@ -253,8 +254,8 @@ class Boot:
         context = self._context
         for assembly in context.assemblies.confirming():
             context.prompts.drop(assembly.key, "the root file system is mounted")
-        for technology in context.technologies:
-            technology.handover(context)
+        for leave_word in context.technologies.handover:
+            leave_word(context)
         for handler in context.handlers.every():
             handler.handover(context)
         handover.switch_root(context)

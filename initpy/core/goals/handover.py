@@ -87,7 +87,7 @@ def _news_is_due(context: Context, used: set[str]) -> bool:
     pending, seen = sorted(used), set[str]()
     while pending:
         name = pending.pop()
-        if any(each.incoming(context, name) for each in context.technologies):
+        if any(hook(context, name) for hook in context.technologies.incoming):
             return True
         device = context.devices.get(name)
         if device is not None and name not in seen:

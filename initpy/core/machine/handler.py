@@ -83,17 +83,14 @@ class Handlers:
     """The handlers of one boot by strategy."""
 
     manners: Mapping[Strategy, Manner]
-    holding: dict[HoldKind, tuple[Strategy, ...]] = field(init=False)
+    kinds: dict[Strategy, HoldKind] = field(init=False)
     assembling: tuple[Strategy, ...] = field(init=False)
     last_resorts: tuple[Strategy, ...] = field(init=False)
     keeping: tuple[Strategy, ...] = field(init=False)
     _loaded: dict[Strategy, Handler] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found: dict[HoldKind, list[Strategy]] = {}
-        for strategy, manner in self.manners.items():
-            found.setdefault(manner.hold, []).append(strategy)
-        self.holding = {kind: tuple(each) for kind, each in found.items()}
+        self.kinds = {strategy: manner.hold for strategy, manner in self.manners.items()}
         self.assembling = tuple(key for key, each in self.manners.items() if each.assembly)
         self.last_resorts = tuple(key for key, each in self.manners.items() if each.last_resort)
         self.keeping = tuple(key for key, each in self.manners.items() if each.keeps is not None)

@@ -1,6 +1,6 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
@@ -8,6 +8,7 @@ from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.instance import PENDING, Instance, JobState, Stimulus
 from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
+from initpy.core.waiting.kinds import HoldKind
 
 # Only a new event can move an instance on from here, and that event touches the instance.
 AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
@@ -21,6 +22,7 @@ class Machine:
     """Instances by name, by subject, by what they wait for."""
 
     present: Present
+    kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
@@ -28,13 +30,17 @@ class Machine:
     _pending: dict[Strategy, dict[str, Instance]] = field(
         default_factory=lambda: {each: {} for each in Strategy}
     )
+    _holding: dict[HoldKind, dict[str, Instance]] = field(
+        default_factory=lambda: {each: {} for each in HoldKind}
+    )
     _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
     # Commands that still run although their instance was withdrawn: key -> run.
     _orphans: dict[str, int] = field(default_factory=dict)
-    _left: list[Instance] = field(default_factory=list)  # not pending any more, not yet released
+    # Instances that are not pending any more and are still to let go of everything.
+    left: list[Instance] = field(default_factory=list)
     _queue: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
     _failed: set[str] = field(default_factory=set)  # for now or for good
 
@@ -72,6 +78,10 @@ class Machine:
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
+
+    def holding(self, kind: HoldKind) -> Iterable[Instance]:
+        """The pending instances whose strategy takes this kind of hold."""
+        return self._holding[kind].values()
 
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""
@@ -125,7 +135,9 @@ class Machine:
         self.present.stir()
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
-            self._pending[instance.definition.strategy][key] = instance
+            strategy = instance.definition.strategy
+            self._pending[strategy][key] = instance
+            self._holding[self.kinds[strategy]][key] = instance
         elif before in PENDING:
             self._not_pending(instance)
         if after is JobState.RUNNING:
@@ -145,15 +157,13 @@ class Machine:
 
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
-        del self._pending[instance.definition.strategy][instance.key]
-        self._left.append(instance)
+        strategy = instance.definition.strategy
+        del self._pending[strategy][instance.key]
+        del self._holding[self.kinds[strategy]][instance.key]
+        self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
-
-    def next_left(self) -> Instance | None:
-        """Take the next instance that is not pending any more and is to let go of everything."""
-        return self._left.pop(0) if self._left else None
 
     # Commands that run, and the capacity for them
 
@@ -193,6 +203,8 @@ class Machine:
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""
+        if not self._queue:
+            return
         room = TOOLS_AT_ONCE - len(self._running) - len(self._orphans)
         for _ in range(min(len(self._queue), room)):
             key = next(iter(self._queue))

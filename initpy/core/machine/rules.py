@@ -118,8 +118,8 @@ def run_now(context: Context, instance: Instance) -> None:
     if (name := awaits_job(context, instance)) is not None:
         instance.reason = f"waits for {name} to end"
         return
-    for technology in context.technologies:
-        if why := technology.blocks(context, instance):
+    for blocks in context.technologies.blocks:
+        if why := blocks(context, instance):
             instance.reason = why
             return
     start(context, instance)
@@ -223,8 +223,8 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
         timers.start(Timer.EFFECT, instance.key, context.now + EFFECT_SECONDS)
         context.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
-        for technology in context.technologies:
-            event = technology.judge(context, instance, event)
+        for judge in context.technologies.judge:
+            event = judge(context, instance, event)
         fail(context, instance, Stimulus.ENDED_BADLY, complaint(event))
 
 

@@ -12,7 +12,7 @@ from initpy.core.context import Context
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.storage.assemblies import deadline_name
 from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
-from initpy.core.waiting.kinds import STOPS, HoldKind
+from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
 
 # Deadlines that are stopped only by what may reveal what they wait for.
 SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
@@ -44,7 +44,7 @@ class Takers:
         """The instances that take a hold of this kind."""
         found = self._found.get(kind)
         if found is None:
-            found = self._found[kind] = list(_TAKERS.get(kind, _pending)(self._context, kind))
+            found = self._found[kind] = _TAKERS.get(kind, _pending)(self._context, kind)
         return found
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
@@ -52,12 +52,10 @@ class Takers:
 
         A volume group waits for arrays, whatever deadline began first: a volume may be on one.
         """
-        if deadline.rank == 0:
-            return
         if self._starts is None:
             self._starts = [
                 (other.rank, each)
-                for each in _work(self._context)
+                for each in _pending(self._context, HoldKind.WORK)
                 if not each.busy
                 and (other := self._context.deadlines.get(deadline_name(each))) is not None
             ]
@@ -66,34 +64,30 @@ class Takers:
                 yield each
 
 
-def _pending(context: Context, kind: HoldKind) -> Iterator[Instance]:
-    for strategy in context.handlers.holding.get(kind, ()):
-        for each in context.machine.pending(strategy):
-            if not (each.stalled or each.idle):
-                yield each
+def _pending(context: Context, kind: HoldKind) -> list[Instance]:
+    found = context.machine.holding(kind)
+    return [each for each in found if not (each.stalled or each.idle)] if found else []
 
 
-def _people(context: Context, kind: HoldKind) -> Iterator[Instance]:
-    yield from _pending(context, kind)
-    asked = context.machine.find(context.prompts.asking or "")
-    if asked is not None and asked.state is JobState.FAILED:
-        yield asked  # its own key is about to be tried again; the prompt stays up
+def _people(context: Context, kind: HoldKind) -> list[Instance]:
+    found = _pending(context, kind)
+    if (key := context.prompts.asking) is not None:
+        asked = context.machine.find(key)
+        if asked is not None and asked.state is JobState.FAILED:
+            found.append(asked)  # its own key is about to be tried again; the prompt stays up
+    return found
 
 
-def _questions(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (context.machine[each.key] for each in context.assemblies.confirming())
+def _questions(context: Context, _: HoldKind) -> list[Instance]:
+    return [context.machine[each.key] for each in context.assemblies.confirming()]
 
 
-def _servers(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (each for each in context.machine.revealing() if each.expected)
+def _servers(context: Context, _: HoldKind) -> list[Instance]:
+    return [each for each in context.machine.revealing() if each.expected]
 
 
-def _work(context: Context) -> Iterator[Instance]:
-    return _pending(context, HoldKind.WORK)
-
-
-def _busy(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (each for each in _work(context) if each.busy)
+def _busy(context: Context, kind: HoldKind) -> list[Instance]:
+    return [each for each in _pending(context, kind) if each.busy]
 
 
 _TAKERS = {
@@ -131,9 +125,7 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
     selective = deadline.kind in SELECTIVE
-    for kind, stops in STOPS.items():
-        if deadline.kind not in stops:
-            continue
+    for kind in STOPPED_BY[deadline.kind]:
         for each in takers.of(kind):
             # What the user is asked about an assembly does not hold its own deadline.
             own = kind is HoldKind.QUESTION and each.subject == deadline.subject
@@ -143,7 +135,7 @@ def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[I
                 or (not own and _may_reveal(context, each, deadline.subject))
             ):
                 yield each
-        if kind is HoldKind.WORK:
+        if kind is HoldKind.WORK and deadline.rank:
             for each in takers.starts_before(deadline):
                 asked = context.assemblies.is_confirming(each)
                 # The user may never answer, and root may be elsewhere.
