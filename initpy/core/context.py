@@ -36,7 +36,7 @@ class Context:
     outcome: Outcome = field(init=False)
 
     def __post_init__(self) -> None:
-        self.machine = Machine(self.present, self.handlers.kinds)
+        self.machine = Machine(self.present, self.handlers.manners.kinds)
         self.deadlines = Deadlines(self.present)
         self.assemblies = Assemblies(self.present)
         self.prompts = Prompts(self.present)

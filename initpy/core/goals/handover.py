@@ -37,8 +37,8 @@ def named_pending(context: Context) -> bool:
     An attempt that has failed is not the last while there is a try left.
     """
     handlers, machine = context.handlers, context.machine
-    for strategy in handlers.keeping:
-        keeps = handlers.manners[strategy].keeps
+    for strategy in handlers.manners.keeping:
+        keeps = handlers.manners.of[strategy].keeps
         for instance in machine.pending(strategy):
             if keeps is not None and keeps(context, instance):
                 return True

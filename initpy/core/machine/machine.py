@@ -1,5 +1,6 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,12 +28,8 @@ class Machine:
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
     _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
-    _pending: dict[Strategy, dict[str, Instance]] = field(
-        default_factory=lambda: {each: {} for each in Strategy}
-    )
-    _holding: dict[HoldKind, dict[str, Instance]] = field(
-        default_factory=lambda: {each: {} for each in HoldKind}
-    )
+    _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
+    _holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -82,6 +79,13 @@ class Machine:
     def holding(self, kind: HoldKind) -> Iterable[Instance]:
         """The pending instances whose strategy takes this kind of hold."""
         return self._holding[kind].values()
+
+    def all_holding(self) -> Iterable[tuple[HoldKind, Iterable[Instance]]]:
+        """The pending instances by the kind of hold that their strategy takes.
+
+        A failed unlock may hold, too: users are among the kinds in any case.
+        """
+        return [(kind, found.values()) for kind, found in self._holding.items()]
 
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""

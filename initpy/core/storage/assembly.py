@@ -92,7 +92,7 @@ def last_resorts_first(context: Context, assembly: Assembly, deadline: Deadline)
     """
     found = [
         each
-        for strategy in context.handlers.last_resorts
+        for strategy in context.handlers.manners.last_resorts
         for each in context.machine.pending(strategy)
         if each.subject is None or not context.devices.stands_on(each.subject, deadline.subject)
     ]

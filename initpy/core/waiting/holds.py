@@ -5,7 +5,7 @@ gives: no time-out while a user types, and no degraded start while a locked
 volume may hide the missing member. `kinds.STOPS` is the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from initpy.core.context import Context
@@ -33,19 +33,12 @@ class Hold(NamedTuple):
 class Takers:
     """The instances that may hold something now, by kind; found once for all deadlines."""
 
-    __slots__ = ("_context", "_found", "_starts")
+    __slots__ = ("_context", "_starts", "found")
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._found: dict[HoldKind, list[Instance]] = {}
+        self.found = {kind: taken for kind, taken in _taken(context) if taken}
         self._starts: list[tuple[int, Instance]] | None = None
-
-    def of(self, kind: HoldKind) -> list[Instance]:
-        """The instances that take a hold of this kind."""
-        found = self._found.get(kind)
-        if found is None:
-            found = self._found[kind] = _TAKERS.get(kind, _pending)(self._context, kind)
-        return found
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
         """The starts that are still to come and that the deadline waits for.
@@ -55,7 +48,7 @@ class Takers:
         if self._starts is None:
             self._starts = [
                 (other.rank, each)
-                for each in _pending(self._context, HoldKind.WORK)
+                for each in _free(self._context.machine.holding(HoldKind.WORK))
                 if not each.busy
                 and (other := self._context.deadlines.get(deadline_name(each))) is not None
             ]
@@ -64,38 +57,29 @@ class Takers:
                 yield each
 
 
-def _pending(context: Context, kind: HoldKind) -> list[Instance]:
-    found = context.machine.holding(kind)
-    return [each for each in found if not (each.stalled or each.idle)] if found else []
+def _free(instances: Iterable[Instance]) -> list[Instance]:
+    return [each for each in instances if not (each.stalled or each.idle)]
 
 
-def _people(context: Context, kind: HoldKind) -> list[Instance]:
-    found = _pending(context, kind)
-    if (key := context.prompts.asking) is not None:
-        asked = context.machine.find(key)
-        if asked is not None and asked.state is JobState.FAILED:
-            found.append(asked)  # its own key is about to be tried again; the prompt stays up
-    return found
+def _taken(context: Context) -> Iterator[tuple[HoldKind, list[Instance]]]:
+    machine = context.machine
+    for kind, pending in machine.all_holding():
+        taken = _free(pending)
+        if kind is HoldKind.WORK:
+            taken = [each for each in taken if each.busy]
+        elif kind is HoldKind.PERSON:
+            taken += _retried(context)
+        yield kind, taken
+    if context.assemblies.any_confirming:
+        yield HoldKind.QUESTION, [machine[each.key] for each in context.assemblies.confirming()]
+    if machine.revealing():
+        yield HoldKind.SERVER, [each for each in machine.revealing() if each.expected]
 
 
-def _questions(context: Context, _: HoldKind) -> list[Instance]:
-    return [context.machine[each.key] for each in context.assemblies.confirming()]
-
-
-def _servers(context: Context, _: HoldKind) -> list[Instance]:
-    return [each for each in context.machine.revealing() if each.expected]
-
-
-def _busy(context: Context, kind: HoldKind) -> list[Instance]:
-    return [each for each in _pending(context, kind) if each.busy]
-
-
-_TAKERS = {
-    HoldKind.PERSON: _people,
-    HoldKind.QUESTION: _questions,
-    HoldKind.SERVER: _servers,
-    HoldKind.WORK: _busy,
-}
+def _retried(context: Context) -> list[Instance]:
+    """The volume whose prompt is up though its attempt has failed: its key is tried again."""
+    asked = context.machine.find(context.prompts.asking or "")
+    return [asked] if asked is not None and asked.state is JobState.FAILED else []
 
 
 def held(context: Context, deadline: Deadline) -> bool:
@@ -126,7 +110,7 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
     selective = deadline.kind in SELECTIVE
     for kind in STOPPED_BY[deadline.kind]:
-        for each in takers.of(kind):
+        for each in takers.found.get(kind, ()):
             # What the user is asked about an assembly does not hold its own deadline.
             own = kind is HoldKind.QUESTION and each.subject == deadline.subject
             if (
