@@ -86,19 +86,18 @@ class Boot:
         """The tree of what root needs, with states and reasons, as of `now`."""
         from initpy.core.failure.explain import explain  # most boots never show a tree
 
-        self._context.present.now = now
+        self._context.come_to(now)
         return explain(self._context)
 
     def handle(self, event: Event, now: float) -> tuple[Action, ...]:
         """Take an event at time `now` (seconds, never going back); return what is to be done."""
-        present = self._context.present
-        present.now = max(now, present.now)
+        self._context.come_to(now)
         if isinstance(event, DeviceChanged) and self._says_nothing_new(event):
             return ()
         self._take(event)
         self._settle()
         self._context.deadlines.tell()
-        actions = present.take_actions()
+        actions = self._context.present.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
@@ -206,7 +205,8 @@ class Boot:
                 self._timer(timer, key)
             self._steps.settle()
             for unsettled in context.technologies.unsettled:
-                self._subjects.look_at_all(unsettled(context))
+                if names := unsettled(context):
+                    self._subjects.look_at_all(names)
             context.machine.take_from_queue()
             if len(context.prompts) or context.assemblies.any_confirming:
                 self._ask()
@@ -264,5 +264,7 @@ class Boot:
         context = self._context
         if context.goals.handed_over:
             return None
-        found = (context.machine.timers.next(), context.deadlines.next())
-        return min((each for each in found if each is not None), default=None)
+        timer, deadline = context.machine.timers.next(), context.deadlines.next()
+        if timer is None or (deadline is not None and deadline < timer):
+            return deadline
+        return timer

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import PENDING, Instance, JobState, Stimulus
+from initpy.core.machine.instance import BUSY, PENDING, Instance, JobState, Stimulus
 from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
 from initpy.core.waiting.kinds import HoldKind
@@ -77,15 +77,8 @@ class Machine:
         return self._pending[strategy].values()
 
     def holding(self, kind: HoldKind) -> Iterable[Instance]:
-        """The pending instances whose strategy takes this kind of hold."""
+        """The instances that may take this kind of hold now."""
         return self._holding[kind].values()
-
-    def all_holding(self) -> Iterable[tuple[HoldKind, Iterable[Instance]]]:
-        """The pending instances by the kind of hold that their strategy takes.
-
-        A failed unlock may hold, too: users are among the kinds in any case.
-        """
-        return [(kind, found.values()) for kind, found in self._holding.items()]
 
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""
@@ -139,9 +132,7 @@ class Machine:
         self.present.stir()
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
-            strategy = instance.definition.strategy
-            self._pending[strategy][key] = instance
-            self._holding[self.kinds[strategy]][key] = instance
+            self._pend(instance)
         elif before in PENDING:
             self._not_pending(instance)
         if after is JobState.RUNNING:
@@ -159,11 +150,21 @@ class Machine:
         if after not in AT_REST:
             self._dirty[key] = None
 
+    def _pend(self, instance: Instance) -> None:
+        strategy, key = instance.definition.strategy, instance.key
+        kind = self.kinds[strategy]
+        self._pending[strategy][key] = instance
+        # Work holds something while a command is at it.
+        if kind is not HoldKind.WORK or instance.state in BUSY:
+            self._holding[kind][key] = instance
+        else:
+            self._holding[kind].pop(key, None)
+
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
         del self._pending[strategy][instance.key]
-        del self._holding[self.kinds[strategy]][instance.key]
+        self._holding[self.kinds[strategy]].pop(instance.key, None)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():

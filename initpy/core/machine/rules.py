@@ -147,7 +147,6 @@ def begin(context: Context, instance: Instance) -> None:
     timers, limit = context.machine.timers, instance.definition.timeout
     instance.run += 1
     instance.succeeded = instance.stalled = False
-    timers.cancel(Timer.KILLED, instance.key)
     context.move(instance, Stimulus.STARTED, describe(context, instance))
     if limit:
         timers.start(Timer.LIMIT, instance.key, context.now + limit)
@@ -214,8 +213,6 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of how a command ended: with status 0 its effect is awaited."""
     timers = context.machine.timers
-    timers.cancel(Timer.LIMIT, instance.key)
-    timers.cancel(Timer.STALL, instance.key)
     instance.status = event.status
     if event.status == 0:
         instance.succeeded = True

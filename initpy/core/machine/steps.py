@@ -54,7 +54,8 @@ class Steps:
             if (handler := context.handlers.used(instance)) is not None:
                 handler.left(context, instance)
             for hook in context.technologies.left:
-                self.subjects.look_at_all(hook(context, instance))
+                if names := hook(context, instance):
+                    self.subjects.look_at_all(names)
 
     def may_start(self) -> bool:
         """True unless all is mounted: then only what named volumes need is still begun."""

@@ -41,13 +41,15 @@ class Subjects:
             context.technologies.meet(present)  # with its marks
         self.look_at_all(marked)
         for hook in context.technologies.changed:
-            self.look_at_all(hook(context, name))
+            if names := hook(context, name):
+                self.look_at_all(names)
         self.look_at(name, before)
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
             mounts.revive(context, name)
         for hook in context.technologies.looked:
-            self.look_at_all(hook(context, name))
+            if names := hook(context, name):
+                self.look_at_all(names)
 
     def _marked(self, name: str) -> list[str]:
         """The devices whose marks change; a disk tells whether its partitions may be root."""

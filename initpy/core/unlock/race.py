@@ -273,7 +273,6 @@ def _replaced(instance: Instance, attempt: Attempt | None) -> bool:
 def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobEnded) -> None:
     volume = own(context).of(instance)
     attempt, volume.attempt = volume.attempt, None
-    context.machine.timers.cancel(Timer.LIMIT, instance.key)
     if attempt is None:
         return
     attempt.wipe()

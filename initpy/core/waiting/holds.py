@@ -31,13 +31,12 @@ class Hold(NamedTuple):
 
 
 class Takers:
-    """The instances that may hold something now, by kind; found once for all deadlines."""
+    """Finds what is costly to find once for all deadlines."""
 
-    __slots__ = ("_context", "_starts", "found")
+    __slots__ = ("_context", "_starts")
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.found = {kind: taken for kind, taken in _taken(context) if taken}
         self._starts: list[tuple[int, Instance]] | None = None
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
@@ -45,41 +44,37 @@ class Takers:
 
         A volume group waits for arrays, whatever deadline began first: a volume may be on one.
         """
+        context = self._context
         if self._starts is None:
             self._starts = [
                 (other.rank, each)
-                for each in _free(self._context.machine.holding(HoldKind.WORK))
+                for strategy in context.handlers.manners.assembling
+                if context.handlers.manners.kinds[strategy] is HoldKind.WORK
+                for each in context.machine.pending(strategy)
                 if not each.busy
-                and (other := self._context.deadlines.get(deadline_name(each))) is not None
+                and (other := context.deadlines.get(deadline_name(each))) is not None
             ]
         for rank, each in self._starts:
             if rank < deadline.rank:
                 yield each
 
 
-def _free(instances: Iterable[Instance]) -> list[Instance]:
-    return [each for each in instances if not (each.stalled or each.idle)]
+def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
+    """The instances that take this kind of hold; some of them may be idle."""
+    if kind is HoldKind.QUESTION:
+        if not context.assemblies.any_confirming:
+            return ()
+        return [context.machine[each.key] for each in context.assemblies.confirming()]
+    if kind is HoldKind.SERVER:
+        return [each for each in context.machine.revealing() if each.expected]
+    return context.machine.holding(kind)
 
 
-def _taken(context: Context) -> Iterator[tuple[HoldKind, list[Instance]]]:
-    machine = context.machine
-    for kind, pending in machine.all_holding():
-        taken = _free(pending)
-        if kind is HoldKind.WORK:
-            taken = [each for each in taken if each.busy]
-        elif kind is HoldKind.PERSON:
-            taken += _retried(context)
-        yield kind, taken
-    if context.assemblies.any_confirming:
-        yield HoldKind.QUESTION, [machine[each.key] for each in context.assemblies.confirming()]
-    if machine.revealing():
-        yield HoldKind.SERVER, [each for each in machine.revealing() if each.expected]
-
-
-def _retried(context: Context) -> list[Instance]:
+def _retried(context: Context) -> Iterator[Instance]:
     """The volume whose prompt is up though its attempt has failed: its key is tried again."""
     asked = context.machine.find(context.prompts.asking or "")
-    return [asked] if asked is not None and asked.state is JobState.FAILED else []
+    if asked is not None and asked.state is JobState.FAILED:
+        yield asked
 
 
 def held(context: Context, deadline: Deadline) -> bool:
@@ -110,22 +105,30 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
     selective = deadline.kind in SELECTIVE
     for kind in STOPPED_BY[deadline.kind]:
-        for each in takers.found.get(kind, ()):
-            # What the user is asked about an assembly does not hold its own deadline.
-            own = kind is HoldKind.QUESTION and each.subject == deadline.subject
-            if (
-                not selective
-                or kind is HoldKind.MOUNT
-                or (not own and _may_reveal(context, each, deadline.subject))
+        for each in _taking(context, kind):
+            if not (each.stalled or each.idle) and (
+                not selective or _holds_assembly(context, each, kind, deadline)
             ):
                 yield each
-        if kind is HoldKind.WORK and deadline.rank:
+        if kind is HoldKind.PERSON and context.prompts.asking is not None:
+            yield from _retried(context)
+        elif kind is HoldKind.WORK and deadline.rank:
             for each in takers.starts_before(deadline):
                 asked = context.assemblies.is_confirming(each)
                 # The user may never answer, and root may be elsewhere.
                 waived = asked and deadline.kind is DeadlineKind.LAST_RESORT
                 if not waived and _may_reveal(context, each, deadline.subject):
                     yield each
+
+
+def _holds_assembly(
+    context: Context, instance: Instance, kind: HoldKind, deadline: Deadline
+) -> bool:
+    if kind is HoldKind.MOUNT:
+        return True
+    # What the user is asked about an assembly does not hold its own deadline.
+    own = kind is HoldKind.QUESTION and instance.subject == deadline.subject
+    return not own and _may_reveal(context, instance, deadline.subject)
 
 
 def _may_reveal(context: Context, instance: Instance, subject: str) -> bool:
