@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from initpy.image import aliases, process
+from initpy.image import process
 from initpy.image.content import programs, udev
+from initpy.image.content import shellaliases as aliases
 from initpy.image.content.needs import Wanted
 from initpy.image.formats.elf import Libraries, configured_folders
 from initpy.image.missing import Missing, package_hint

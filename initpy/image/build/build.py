@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.config.jobs import json_text
-from initpy.image.build import stage
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.output import image_mode, write_content, write_unified
 from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
+from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, python, reduced
+from initpy.image.content import layout, manifest, python, reduced
+from initpy.image.content.cache import Kept
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
@@ -21,15 +22,16 @@ from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
 from initpy.image.formats.compress import Packing
 from initpy.image.formats.compress import tools as compress_tools
-from initpy.image.inspect import manifest
-from initpy.image.kept import Kept
 from initpy.image.kernel import charsets, firmware, kmod
 from initpy.image.kernel import excluded as leftout
 from initpy.image.kernel.kernelconfig import KernelConfig
+from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
-from initpy.image.timing import Clock, Progress, Step, silent
 from initpy.image.tree import Entry, File, Tree
+
+# The programs that a build runs besides the compressor.
+TOOLS = ("depmod", "modinfo", "ldconfig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def _collect(
         generic = request.stack is None
         needs = gather(jobs, request.programs, request.drivers, generic=generic)
     assembly = Assembly()
-    tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
+    tools = missing_tools((*TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
     with ThreadPoolExecutor(max_workers=2) as pool:
         # First, because it takes longest: in the interpreter's process, while this one goes on.
@@ -311,7 +313,7 @@ def _collect_modules(
     }
     if missing or not complete:
         return _Part(entries, missing, absent_drivers=selection.absent)
-    tables = stage.module_tables(index, selection.paths, request.kernel)
+    tables = module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
     declared = firmware.declared(index.folder / path for path in selection.paths)
     found = firmware.find(declared, request.kernel)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from initpy.image.build.build import BuildReport, build
 from initpy.image.build.request import BuildRequest
+from initpy.image.build.timing import Progress, silent
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import read_archive
-from initpy.image.proof import Proof, Row, Verdict
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.ownroot import Target
 from initpy.image.status import Status
-from initpy.image.timing import Progress, silent
 
 
 class UnfitError(RuntimeError):

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from initpy.image.build.order import arranged
 from initpy.image.build.place import FULL, Claim, NoSpaceError, claim
+from initpy.image.build.uki import Uki, compose
 from initpy.image.formats.compress import NONE, Packing, open_sink
 from initpy.image.formats.cpio import write_archive
-from initpy.image.formats.uki import Uki, compose
 from initpy.image.process import ToolError
 from initpy.image.tree import Entry, File, Tree, content_size
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
+from initpy.image.build.uki import Uki
 from initpy.image.content.recipe import Recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE, check_method
 from initpy.image.formats.microcode import Microcode
-from initpy.image.formats.uki import Uki
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config
 from initpy.image.stack.layers import Stack
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from initpy.image.build import stage
+from initpy.image.content import stage
 from initpy.image.formats.elf import read_elf
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.scratch import scratch_folder

@@ -10,6 +10,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.check import interpreter
 from initpy.image.check.drivers import Drivers
+from initpy.image.check.proof import Proof, Row, Verdict, without_doubles
 from initpy.image.check.userland import IMAGE, Userland
 from initpy.image.check.volumes import Volumes
 from initpy.image.formats.archive import PLAIN, Archive
@@ -17,7 +18,6 @@ from initpy.image.kernel import firmware
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.kernel.moduletree import ModuleTree, installed, packed, releases
-from initpy.image.proof import Proof, Row, Verdict, without_doubles
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File
 

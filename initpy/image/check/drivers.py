@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
 from initpy.image.kernel import charsets, firmware
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.kmod import canonical
 from initpy.image.kernel.moduletree import ModuleTree, module_name
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import Ask, Layer, Stack
 
 FIRMWARE = ("/usr/lib/firmware", "/lib/firmware")

@@ -9,11 +9,11 @@ import platform
 import re
 from collections.abc import Iterator
 
-from initpy.image.build import stage
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.content import stage
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.bytecodeimports import ForeignBytecodeError, absent_imports
 from initpy.image.process import ToolError
-from initpy.image.proof import Row, Verdict
 from initpy.image.scratch import scratch_folder
 from initpy.image.tree import File, Folder, Link, Tree, content_size
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.machine.definitions import JobDefinition
+from initpy.image.check.programs import Found, ImagePrograms
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import Found, ImagePrograms
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
 from initpy.image.tree import File
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from initpy.config.settings import read_settings
 from initpy.core.settings import PROPERTY, DeviceSpec, KeySpec, Naming, VolumeSpec
+from initpy.image.check.programs import ImagePrograms
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import ImagePrograms
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
 from initpy.image.tree import File
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.image import process
+from initpy.image.content.cache import Kept, key_of
 from initpy.image.content.imports import Import, may_be_late, named_imports
-from initpy.image.kept import Kept, key_of
 from initpy.image.missing import Missing
 from initpy.image.scratch import scratch_folder
 

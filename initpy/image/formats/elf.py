@@ -10,8 +10,8 @@ from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment, NoteSegment
 
+from initpy.image.formats.dlopen import Opened, Priority, called, noted
 from initpy.image.missing import Missing
-from initpy.image.opened import Opened, Priority, called, noted
 
 
 @dataclass(frozen=True, slots=True)

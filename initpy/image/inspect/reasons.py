@@ -5,10 +5,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from initpy.config.errors import InputError
-from initpy.image.content import layout
+from initpy.image.content import layout, manifest
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.microcode import FOLDER as MICROCODE
-from initpy.image.inspect import manifest
 from initpy.image.inspect.references import PROGRAMS, Progress, References
 from initpy.image.inspect.survey import generator
 from initpy.image.kernel.kmod import SUFFIXES, canonical

@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from initpy.image.check.programs import ImageFiles, search_folders
 from initpy.image.content.udev import CALL, HELPERS
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.elf import Libraries
-from initpy.image.formats.imageprograms import ImageFiles, search_folders
 from initpy.image.formats.modinfo import DamagedModuleError
 from initpy.image.inspect.survey import kind_of
 from initpy.image.kernel.kmod import SUFFIXES

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from initpy.image.build.summary import KINDS, OTHER
+from initpy.image.content.kinds import KINDS, OTHER
 from initpy.image.formats.archive import PLAIN, Archive
 from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.kernel.moduletree import module_name, releases

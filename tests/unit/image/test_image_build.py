@@ -11,11 +11,10 @@ from fake_modules import VERSION, make_modules
 
 from initpy.cli import main
 from initpy.config.errors import InputError
-from initpy.image.build import stage
 from initpy.image.build.build import assemble, build
 from initpy.image.build.request import BuildRequest
 from initpy.image.build.summary import warning_lines
-from initpy.image.content import layout
+from initpy.image.content import layout, stage
 from initpy.image.content.python import find_interpreter
 from initpy.image.content.recipe import project_folder
 from initpy.image.missing import IncompleteError
@@ -126,7 +125,7 @@ def test_a_trial_that_fails_while_the_image_is_written_leaves_the_old_one(
 def test_tools_of_the_build_itself_are_listed_with_the_rest(
     request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("initpy.image.build.stage.TOOLS", ("no-such-depmod", "ldconfig"))
+    monkeypatch.setattr("initpy.image.build.build.TOOLS", ("no-such-depmod", "ldconfig"))
     with pytest.raises(IncompleteError) as caught:
         build(replace(request_without_python, programs=("no-such-program",), drivers=("no",)))
     found = {(item.kind, item.name) for item in caught.value.missing}

@@ -12,10 +12,10 @@ from initpy.config.errors import InputError
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.compress import Packing, open_sink
 from initpy.image.kernel.kernelconfig import read_kernel_config
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Tree
 

@@ -204,7 +204,7 @@ def test_the_lock_lasts_as_long_as_a_compressor_that_still_writes(tmp_path: Path
     script = f"""
 import os, signal, subprocess
 from pathlib import Path
-from initpy.image.place import claim
+from initpy.image.build.place import claim
 with claim(Path({str(output)!r})) as here:
     compressor = subprocess.Popen(["sleep", "600"], stdout=here.file, stderr=subprocess.DEVNULL)
     print(compressor.pid, flush=True)

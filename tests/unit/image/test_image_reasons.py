@@ -9,12 +9,12 @@ from fake_modules import VERSION, relocatable
 
 from initpy.cli import main
 from initpy.config.errors import InputError
+from initpy.image.content import manifest
+from initpy.image.content.manifest import Wish
 from initpy.image.content.needs import Needs, Wanted
 from initpy.image.content.programs import Named
 from initpy.image.formats import cpio
 from initpy.image.formats.archive import Archive, parse_archive, read_archive
-from initpy.image.inspect import manifest
-from initpy.image.inspect.manifest import Wish
 from initpy.image.inspect.reasons import Why
 from initpy.image.kernel.kmod import Want
 from initpy.image.tree import Entry, File, Link

@@ -14,9 +14,9 @@ from fake_kernel import VERSION, Module, make_kernel
 from writing import archive_of
 
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.kernel.moduletree import installed
-from initpy.image.proof import Proof, Row, Verdict
 from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 from initpy.image.tree import File, Link, Tree
 

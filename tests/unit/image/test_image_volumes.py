@@ -8,8 +8,8 @@ from fake_system import FakeSystem, nested, virtio_disk
 from writing import archive_of
 
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import Archive
-from initpy.image.proof import Proof, Row, Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import KEY, Stack
 from initpy.image.tree import File, Tree

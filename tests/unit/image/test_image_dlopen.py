@@ -9,11 +9,11 @@ from fake_elf import DLOPEN, PACKAGING, note, opens, with_notes
 from writing import archive_of
 
 from initpy.image.build.assembly import Assembly
+from initpy.image.check.programs import ImagePrograms
 from initpy.image.content.programs import Named
+from initpy.image.formats.dlopen import SYMBOLS, Opened, Priority
 from initpy.image.formats.elf import Libraries, configured_folders, read_elf
-from initpy.image.formats.imageprograms import ImagePrograms
 from initpy.image.inspect.references import References
-from initpy.image.opened import SYMBOLS, Opened, Priority
 from initpy.image.tree import File, Tree
 
 KMOD = {"feature": "kmod", "description": "loads modules", "priority": "recommended",

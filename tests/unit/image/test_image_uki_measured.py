@@ -17,7 +17,8 @@ import pytest
 
 from initpy.cli.content import configure_content, requested
 from initpy.config.errors import InputError
-from initpy.image.formats import pe, uki
+from initpy.image.build import uki
+from initpy.image.formats import pe
 from initpy.image.process import ToolError
 
 # In the order in which systemd-stub measures them.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from initpy.image.content import python
+from initpy.image.content.cache import Kept, kept_path, key_of
 from initpy.image.content.python import Interpreter, Module
-from initpy.image.kept import Kept, kept_path, key_of
 from initpy.image.process import ToolError
 
 

@@ -10,11 +10,11 @@ from writing import archive_of
 
 from initpy.image.build.assembly import Assembly
 from initpy.image.check.check import prove
+from initpy.image.check.programs import ImagePrograms
+from initpy.image.check.proof import Proof, Verdict
 from initpy.image.check.userland import Userland
 from initpy.image.content.programs import Named
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import ImagePrograms
-from initpy.image.proof import Proof, Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Link, Tree
