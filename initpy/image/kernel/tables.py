@@ -7,8 +7,8 @@ from initpy.image.kernel.kmod import ModuleIndex
 from initpy.image.missing import package_hint
 from initpy.image.scratch import scratch_folder
 
-# What kmod's library and udev read at boot. The text forms, the order and the
-# symbols' index serve people and depmod itself.
+# The indexes that libkmod and udev read at boot. They do not read the text files, the order and
+# the index of symbols.
 TABLES = (
     "modules.alias.bin",
     "modules.builtin.alias.bin",
@@ -17,14 +17,14 @@ TABLES = (
     "modules.devname",
     "modules.softdep",
 )
-# What depmod needs besides the modules.
+# The files that depmod reads besides the modules.
 INPUTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
 
 def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
-    """The indexes of the chosen modules of a kernel, by file name, made by depmod(8)."""
+    """Run depmod(8) for the chosen modules of a kernel; return its indexes by file name."""
     with scratch_folder("depmod") as base:
-        # depmod takes the one or the other, as it was configured.
+        # depmod's build options decide between /lib and /usr/lib.
         folder = base / "usr/lib/modules" / version
         folder.mkdir(parents=True)
         (base / "lib").symlink_to("usr/lib")

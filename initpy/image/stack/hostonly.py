@@ -83,7 +83,7 @@ def _likely(
     if len(modules) < 2:
         return modules
     used = tuple(name for name in modules if name in in_use)
-    return used or index.without_chips(modules)
+    return used or index.without_accelerators(modules)
 
 
 def called_for(
