@@ -14,7 +14,7 @@ from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
 from initpy.image.content import layout, manifest, python, reduced
-from initpy.image.content.cache import Kept
+from initpy.image.content.cache import Cache
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
@@ -104,10 +104,10 @@ def build(
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
         clock = Clock(progress)
-        kept = Kept(request.kept)
-        collected = _collect(request, clock, kept, config)
+        cache = Cache(request.cache)
+        collected = _collect(request, clock, cache, config)
         with clock.step("checking, compressing and writing"):
-            warnings = _write(place, request, collected, config, early, kept)
+            warnings = _write(place, request, collected, config, early, cache)
         assembled = _assembled(request, collected, warnings, clock.steps)
         clock = Clock(progress)
         with clock.step("judging"):
@@ -130,7 +130,7 @@ def _write(
     collected: _Collected,
     config: KernelConfig | None,
     early: bytes,
-    kept: Kept,
+    cache: Cache,
 ) -> tuple[str, ...]:
     """Write the image, and try it out while it is being compressed; warnings of the trial.
 
@@ -141,20 +141,20 @@ def _write(
     branches = config is not None and config.unpacks_branches
     packing = Packing(request.compression, request.level, branches)
     with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
-        cache = pool.submit(copy.library_cache)
+        linker_cache = pool.submit(copy.library_cache)
         trials: list[Future[tuple[str, ...]]] = []
 
         def late() -> Iterator[tuple[str, Entry]]:
-            if cache.exception() is None:  # else it is no failure of the writing
-                yield LIBRARY_CACHE, cache.result()
+            if linker_cache.exception() is None:  # its failure is raised below, after the writing
+                yield LIBRARY_CACHE, linker_cache.result()
                 trials.append(pool.submit(copy.try_out, collected.checked))
-                pool.submit(kept.save)
+                pool.submit(cache.save)
 
         if request.uki is None:
             write_content(place, tree, packing, request.mtime, early, late())
         else:
             write_unified(place, request.uki, tree, packing, request.mtime, early, late())
-        found = cache.result()
+        found = linker_cache.result()
         warnings = trials[0].result()
     tree.add(LIBRARY_CACHE, found)
     return warnings
@@ -169,7 +169,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
     config = checked(request)
     clock = Clock(progress)
-    collected = _collect(request, clock, Kept(request.kept), config)
+    collected = _collect(request, clock, Cache(request.cache), config)
     tree = collected.assembly.tree
     with clock.step("checking"), copy_of(tree) as copy:
         cache = copy.library_cache()
@@ -179,7 +179,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
 
 
 def _collect(
-    request: BuildRequest, clock: Clock, kept: Kept, config: KernelConfig | None
+    request: BuildRequest, clock: Clock, cache: Cache, config: KernelConfig | None
 ) -> _Collected:
     """Everything but what a trial of the image will tell. Raises IncompleteError."""
     with clock.step("reading job files"):
@@ -197,8 +197,8 @@ def _collect(
         # First, because it takes longest: in the interpreter's process, while this one goes on.
         python_part = None
         if request.python:
-            asked = python.questions([each.name for each in needs.python], kept)
-            python_part = pool.submit(_collect_python, asked, kept)
+            instructions = python.probe_input([each.name for each in needs.python], cache)
+            python_part = pool.submit(_collect_python, instructions, cache)
         modules_part = pool.submit(_collect_modules, request, needs, config, not tools)
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
@@ -334,10 +334,10 @@ def _collect_modules(
     )
 
 
-def _collect_python(asked: bytes, kept: Kept) -> _Part:
+def _collect_python(instructions: bytes, cache: Cache) -> _Part:
     """The interpreter, its modules as bytecode, and the commands that start it."""
     interpreter = python.find_interpreter()
-    modules = python.collect(interpreter, asked)
+    modules = python.collect(interpreter, instructions)
     if modules.missing:
         return _Part({}, modules.missing)
     entries: dict[str, Entry] = {
@@ -345,7 +345,7 @@ def _collect_python(asked: bytes, kept: Kept) -> _Part:
         for module in modules.found
         if module.extension
     }
-    compiled = python.compiled(interpreter, modules.found, kept)
+    compiled = python.compiled(interpreter, modules.found, cache)
     entries.update({path: File(data) for path, data in compiled.items()})
     entries[f"/usr/bin/python{interpreter.version}"] = File(interpreter.program, 0o755)
     entries.update(layout.entry_points(interpreter.version))

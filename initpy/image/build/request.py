@@ -45,7 +45,7 @@ class BuildRequest:
     rules: Path = field(default_factory=lambda: project_folder("rules"))
     mtime: int = 0  # of everything in the image
     microcode: Microcode | None = None  # in an archive of its own, at the image's start
-    kept: Path | None = None  # what was made of Python's sources is read from it, and kept there
+    cache: Path | None = None  # cache of compiled Python modules; None for no cache
     uki: Uki | None = None  # the image becomes a part of one file with kernel and command line
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from initpy.image.tree import File, Tree
 
-# The first prefix that fits decides.
+# The first matching prefix decides.
 KINDS = (
     ("/usr/lib/modules/", "kernel modules"),
     ("/usr/lib/firmware/", "firmware"),
@@ -24,7 +24,7 @@ OTHER = "configuration"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One kind of content: how many files, how many bytes before compression."""
+    """One kind of content: the number of files, and their size before compression."""
 
     kind: str
     files: int
@@ -32,7 +32,7 @@ class Share:
 
 
 def shares(tree: Tree) -> tuple[Share, ...]:
-    """The files of a tree by kind, largest first."""
+    """Return the files of a tree by kind, largest first."""
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for path, entry in tree.items():

@@ -1,4 +1,4 @@
-"""Parts of the image written out to a folder, to run the system's own tools on them."""
+"""Writes an image's content to a folder, and runs ldconfig, ld.so and Python in it."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from pathlib import Path
 from initpy.image import process
 from initpy.image.tree import File, Folder, Link, Tree
 
-# The image's kernel modules and firmware say nothing to programs.
+# Programs do not need kernel modules and firmware.
 UNSTAGED = ("/usr/lib/modules", "/usr/lib/firmware")
 
 
 def write_out(tree: Tree, root: Path, chosen: Callable[[str], bool] = lambda _: True) -> None:
-    """The tree's chosen programs, libraries and files below `root`; no device nodes, no modules.
+    """Write the chosen files of the tree below `root`, without device nodes, modules and firmware.
 
-    Nor what not everyone may read: keys are not copied about. Folders and links are always
-    written, if they are not there.
+    It never copies files that are not world-readable, such as keys. It always writes folders and
+    links, unless they exist.
     """
     for path, entry in tree.items():
         if path.startswith(UNSTAGED):
@@ -39,13 +39,13 @@ def write_out(tree: Tree, root: Path, chosen: Callable[[str], bool] = lambda _: 
 
 
 def library_cache(root: Path) -> bytes:
-    """/etc/ld.so.cache for a written-out tree, so that ld.so need not search."""
+    """Run ldconfig in the folder; return its /etc/ld.so.cache."""
     process.run(["ldconfig", "-X", "-i", "-r", str(root)], hint="apt install libc-bin")
     return (root / "etc/ld.so.cache").read_bytes()
 
 
 def check_programs(root: Path, programs: Iterable[tuple[str, str]]) -> list[str]:
-    """Let each (program, its ELF interpreter) be loaded inside the tree; what went wrong."""
+    """Load each (program, its ELF interpreter) inside the folder; return the errors."""
     problems: list[str] = []
     for program, interpreter in programs:
         command = process.in_root(root, [interpreter, "--list", program])
@@ -57,7 +57,7 @@ def check_programs(root: Path, programs: Iterable[tuple[str, str]]) -> list[str]
 
 
 def check_imports(root: Path, interpreter: str, modules: Iterable[str]) -> None:
-    """Import the modules inside the tree: an import that fails in PID 1 is a kernel panic."""
+    """Import the modules inside the folder. Raises ToolError: in PID 1 it would be a panic."""
     names = list(modules)
     command = [interpreter, "-ISB", "-c", f"import {', '.join(names)}"]
     hint = "the image lacks a module or a library that this import needs"
@@ -65,7 +65,7 @@ def check_imports(root: Path, interpreter: str, modules: Iterable[str]) -> None:
 
 
 def may_change_root() -> bool:
-    """Whether programs can be run inside a folder: as root, or in a user namespace."""
+    """Return whether this process can chroot: as root, or in a user namespace."""
     if os.geteuid() == 0:
         return True
     try:

@@ -55,8 +55,8 @@ ROLES = (
          "disks and keyboards behind the {names} controllers that it drives are not found"),
     Role(r"kernel/drivers/(virtio|xen|hv|pci|bus|nvmem|phy|dma|iommu|thunderbolt|mfd|pinctrl|gpio|"
          r"i2c|clk|regulator|soc|vmw_vmci)", "drivers of buses and mainboards",
-         Weight.BREAKS, "devices behind the {names} devices that it drives are not seen, disks "
-         "among them"),
+         Weight.BREAKS, "devices behind the {names} devices that it drives, disks included, are "
+         "not found"),
     Role(r"kernel/drivers/(hid|input)/", "input drivers", Weight.WARNS,
          "no passphrase can be typed on the {names} keyboards that it drives"),
     Role(r"kernel/drivers/(tee|char/tpm)", "drivers of TPMs and other security chips", Weight.WARNS,

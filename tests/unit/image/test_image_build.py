@@ -73,16 +73,16 @@ def test_what_was_kept_gives_the_same_bytes(
     request_with_python: BuildRequest, tmp_path: Path
 ) -> None:
     images = []
-    for kept in (None, tmp_path / "kept", tmp_path / "kept"):
-        build(replace(request_with_python, kept=kept))
+    for cache in (None, tmp_path / "cache", tmp_path / "cache"):
+        build(replace(request_with_python, cache=cache))
         images.append(request_with_python.output.read_bytes())
     assert images[0] == images[1] == images[2]
-    assert (tmp_path / "kept").stat().st_size > 1_000_000
+    assert (tmp_path / "cache").stat().st_size > 1_000_000
 
 
 def test_collecting_alone_keeps_nothing(request_with_python: BuildRequest, tmp_path: Path) -> None:
-    assemble(replace(request_with_python, kept=tmp_path / "kept"))
-    assert not (tmp_path / "kept").exists()
+    assemble(replace(request_with_python, cache=tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_everything_missing_is_listed_and_the_old_image_stays(
