@@ -172,7 +172,7 @@ def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
     assert main(["check", str(image), *words, "--kernel", kernel.version]) == 77
     last = capsys.readouterr().out.splitlines()[-1]
     assert "cannot boot /: 1 of " in last
-    assert f"tomorrowfs drives it now, and kernel {kernel.version} has no such module" in last
+    assert f"tomorrowfs drives it now, but kernel {kernel.version} has no such module" in last
 
 
 @pytest.mark.parametrize("program", ["mdadm", "cryptsetup", "lvm", "udevadm"])

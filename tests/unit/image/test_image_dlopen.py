@@ -151,7 +151,7 @@ def test_udevd_that_cannot_open_libkmod_loads_no_driver() -> None:
 def test_what_a_program_does_without_is_a_warning() -> None:
     found = image(modules=True, library=False).check("kmod")
     assert found is not None and found.problem == ""
-    assert found.warnings == ("libfoo.so.1, which /usr/bin/kmod opens, is not there: foos",)
+    assert found.warnings == ("libfoo.so.1, which /usr/bin/kmod opens, is missing: foos",)
 
 
 def test_a_build_warns_of_a_recommended_library_that_is_not_here(tmp_path: Path) -> None:
