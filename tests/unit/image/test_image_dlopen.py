@@ -161,4 +161,4 @@ def test_a_build_warns_of_a_recommended_library_that_is_not_here(tmp_path: Path)
     assembly = Assembly()
     assembly.add_placed([(program, "/usr/bin/program")])
     assembly.close()
-    assert assembly.warnings == [f"{program} opens libfoo.so.1, which is not here: foos"]
+    assert assembly.warnings == [f"{program} opens libfoo.so.1, which is not installed: foos"]

@@ -82,7 +82,7 @@ def test_what_the_kernel_does_not_unpack_is_not_built(
     request_of.output.write_bytes(b"old")
     with pytest.raises(InputError, match="compression: 'lz4'") as caught:
         build(replace(request_of, compression="lz4"))
-    assert f"the kernel unpacks: zstd, xz, none ({path})" in str(caught.value)
+    assert f"the kernel supports: zstd, xz, none ({path})" in str(caught.value)
     assert request_of.output.read_bytes() == b"old"
 
 
