@@ -13,8 +13,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from initpy.config.settings import read_settings
+from initpy.core.devices.names import Naming
 from initpy.core.machine.definitions import Layer as Technology
-from initpy.core.settings import Degraded, Naming, Settings, VolumeSpec
+from initpy.core.settings import Degraded, Settings
+from initpy.core.unlock.specs import VolumeSpec
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Cue, Deed, Disk, Layer, Scenario
 
 if TYPE_CHECKING:
