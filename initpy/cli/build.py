@@ -54,8 +54,9 @@ from initpy.cli.content import configure_content as configure_content
 from initpy.cli.content import requested as requested
 from initpy.image.build.build import Assembled, assemble, build
 from initpy.image.build.failures import EXPLAINED, explained, status_of
-from initpy.image.build.summary import megabytes, shares, summary_lines, warning_lines
-from initpy.image.timing import Progress, silent
+from initpy.image.build.summary import megabytes, summary_lines, warning_lines
+from initpy.image.build.timing import Progress, silent
+from initpy.image.content.kinds import shares
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 

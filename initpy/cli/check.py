@@ -30,7 +30,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.proof import Proof, Verdict
+from initpy.image.check.proof import Proof, Verdict
 from initpy.image.stack.describe import StackError, describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recording, Running

@@ -10,18 +10,11 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.build.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
+from initpy.image.content.cache import cache_path
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE
 from initpy.image.formats.microcode import Microcode, this_processor
-from initpy.image.formats.uki import (
-    Signing,
-    Uki,
-    default_cmdline,
-    find_kernel,
-    find_stub,
-    os_release,
-)
-from initpy.image.kept import kept_path
 from initpy.image.kernel.firmware import ROOT
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.stack.layers import Stack
@@ -203,7 +196,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
                 arguments.microcode,
                 this_machine=recipe.host and described_stack(arguments, config) is None,
             ),
-            kept=kept_path(),
+            cache=cache_path(),
             uki=_uki(arguments, config, kernel),
         ),
         recipe,

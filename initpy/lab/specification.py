@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 from initpy.config.image import load_image_config
-from initpy.image.formats import cpio, uki
+from initpy.image.build import uki
+from initpy.image.formats import cpio
 from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
 from initpy.lab.disks import copy_disk

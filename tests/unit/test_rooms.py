@@ -1,6 +1,7 @@
 """The rooms keep to themselves: the core is pure, and nobody looks up the stairs."""
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ MAY_IMPORT = {
     "simulation": {"core", "config", "scenario", "report"},
     "lab": {"core", "config", "image", "scenario"},
 }
+
+# The floors of initpy/image, lowest first. The modules beside __init__.py are below them all.
+IMAGE_FLOORS = ("formats", "kernel", "content", "stack", "check", "build", "inspect")
+# Rooms whose modules import each other in no circle, function-level imports included.
+WITHOUT_CIRCLES = ("cli", "config", "image", "lab", "report", "scenario")
 
 
 def modules(room: str) -> list[Path]:
@@ -80,3 +86,50 @@ def test_pid_1_cannot_fail_for_want_of_a_package(name: str) -> None:
     for each in imports(PACKAGE / "runtime" / f"{name}.py"):
         top = each.partition(".")[0]
         assert top == "initpy" or top in sys.stdlib_module_names
+
+
+def image_floor(name: str) -> int:
+    """Return the floor of a module of initpy/image by its full name; 0 is the ground."""
+    parts = name.split(".")
+    return 1 + IMAGE_FLOORS.index(parts[2]) if len(parts) > 2 and parts[2] in IMAGE_FLOORS else 0
+
+
+def dotted(path: Path) -> str:
+    """Return the full name of a module."""
+    inside = path.relative_to(PACKAGE.parent).with_suffix("")
+    return ".".join(inside.parts).removesuffix(".__init__")
+
+
+def test_each_sub_package_of_image_is_a_floor() -> None:
+    folders = {
+        path.name for path in (PACKAGE / "image").iterdir() if (path / "__init__.py").exists()
+    }
+    assert folders == set(IMAGE_FLOORS)
+    described = ast.get_docstring(ast.parse((PACKAGE / "image/__init__.py").read_text())) or ""
+    table = [line.split()[0] for line in described.splitlines() if line.startswith("    ")]
+    assert table == [*reversed(IMAGE_FLOORS), "(ground)"]
+
+
+@pytest.mark.parametrize("path", modules("image"), ids=dotted)
+def test_image_imports_downward(path: Path) -> None:
+    own = image_floor(dotted(path))
+    for name in imports(path):
+        if name.startswith("initpy.image"):
+            assert image_floor(name) <= own, name
+
+
+@pytest.mark.parametrize("room", WITHOUT_CIRCLES)
+def test_no_circle_of_imports(room: str) -> None:
+    known = {dotted(path): path for path in modules(room)}
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(each.name for each in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                # `from package import module` is an import of the module, not of the package.
+                inside = [f"{node.module}.{each.name}" for each in node.names]
+                found.update(each if each in known else str(node.module) for each in inside)
+        graph[name] = found & known.keys() - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError with the circle

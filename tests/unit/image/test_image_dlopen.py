@@ -9,11 +9,11 @@ from fake_elf import DLOPEN, PACKAGING, note, opens, with_notes
 from writing import archive_of
 
 from initpy.image.build.assembly import Assembly
+from initpy.image.check.programs import ImagePrograms
 from initpy.image.content.programs import Named
+from initpy.image.formats.dlopen import SYMBOLS, Opened, Priority
 from initpy.image.formats.elf import Libraries, configured_folders, read_elf
-from initpy.image.formats.imageprograms import ImagePrograms
 from initpy.image.inspect.references import References
-from initpy.image.opened import SYMBOLS, Opened, Priority
 from initpy.image.tree import File, Tree
 
 KMOD = {"feature": "kmod", "description": "loads modules", "priority": "recommended",
@@ -151,7 +151,7 @@ def test_udevd_that_cannot_open_libkmod_loads_no_driver() -> None:
 def test_what_a_program_does_without_is_a_warning() -> None:
     found = image(modules=True, library=False).check("kmod")
     assert found is not None and found.problem == ""
-    assert found.warnings == ("libfoo.so.1, which /usr/bin/kmod opens, is not there: foos",)
+    assert found.warnings == ("libfoo.so.1, which /usr/bin/kmod opens, is missing: foos",)
 
 
 def test_a_build_warns_of_a_recommended_library_that_is_not_here(tmp_path: Path) -> None:
@@ -161,4 +161,4 @@ def test_a_build_warns_of_a_recommended_library_that_is_not_here(tmp_path: Path)
     assembly = Assembly()
     assembly.add_placed([(program, "/usr/bin/program")])
     assembly.close()
-    assert assembly.warnings == [f"{program} opens libfoo.so.1, which is not here: foos"]
+    assert assembly.warnings == [f"{program} opens libfoo.so.1, which is not installed: foos"]

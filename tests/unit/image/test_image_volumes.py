@@ -8,8 +8,8 @@ from fake_system import FakeSystem, nested, virtio_disk
 from writing import archive_of
 
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import Archive
-from initpy.image.proof import Proof, Row, Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import KEY, Stack
 from initpy.image.tree import File, Tree
@@ -42,20 +42,30 @@ def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
 @pytest.mark.parametrize(
     ("line", "file", "verdict", "words"),
     [
-        ("", "", Verdict.OK, "crypttab does not name it: a passphrase is asked"),
-        ("crypt UUID=x none luks", "", Verdict.OK, "a passphrase is asked for"),
+        ("", "", Verdict.OK, "crypttab does not name it: the boot asks for a passphrase"),
+        ("crypt UUID=x none luks", "", Verdict.OK, "the boot asks for a passphrase"),
         ("crypt UUID=x /k luks", "/k", Verdict.OK, "/k"),
-        ("crypt UUID=x /k luks", "", Verdict.WARNING, "not in the image; --add /k: a passphrase"),
+        ("crypt UUID=x /k luks", "", Verdict.WARNING, "not in the image; --add /k: the boot asks"),
         ("crypt UUID=x /k luks,headless", "/k", Verdict.OK, "/k"),
-        ("crypt UUID=x /k headless", "", Verdict.MISSING, "/k: nothing opens it, as nobody is"),
-        ("crypt UUID=x - headless", "", Verdict.MISSING, "nothing opens it, as nobody is asked"),
-        ("crypt UUID=x - headless,try-empty-password", "", Verdict.OK, "the empty passphrase is"),
+        ("crypt UUID=x /k headless", "", Verdict.MISSING, "/k: nothing opens it: `headless`"),
+        ("crypt UUID=x - headless", "", Verdict.MISSING, "nothing opens it: `headless` forbids"),
+        (
+            "crypt UUID=x - headless,try-empty-password",
+            "",
+            Verdict.OK,
+            "the empty passphrase",
+        ),
         ("crypt UUID=x a keyscript=/s", "/s", Verdict.OK, "/s"),
         ("crypt UUID=x a keyscript=/s", "", Verdict.WARNING, "/s is not in the image; --add /s"),
         ("crypt UUID=x a keyscript=/s,headless", "", Verdict.MISSING, "nothing opens it"),
-        ("crypt UUID=x /k plain", "", Verdict.MISSING, "no passphrase is a key file's content"),
+        ("crypt UUID=x /k plain", "", Verdict.MISSING, "a passphrase does not replace a key file"),
         ("crypt UUID=x none header=/h", "/h", Verdict.OK, "/h"),
-        ("crypt UUID=x none header=/h", "", Verdict.MISSING, "nothing opens it without: --add /h"),
+        (
+            "crypt UUID=x none header=/h",
+            "",
+            Verdict.MISSING,
+            "the volume without: --add /h",
+        ),
         # By what it is on, whatever the line calls it.
         ("other /dev/md127 /k headless", "", Verdict.MISSING, "/k is not in the image"),
     ],
@@ -79,7 +89,7 @@ def test_a_key_script_that_cannot_run_is_as_good_as_none() -> None:
     line = "crypt UUID=x a keyscript=/s,headless\n"
     (row,) = opening(image(line, {"/s": File(b"#!/gone\n", 0o755)}), describe("/", nested()))
     assert row.verdict is Verdict.MISSING
-    assert "cannot run (/s is a script of /gone, which is not there)" in row.reason
+    assert "cannot run (/s is a script for /gone, which is missing)" in row.reason
 
 
 def test_the_status_is_77_where_nobody_can_be_asked() -> None:
@@ -106,7 +116,7 @@ def test_without_a_header_the_crypttab_alone_says_that_there_is_something(kind: 
     kinds = {"PLAIN": "dm-crypt", "LUKS2-3b1f": "LUKS"}
     (row,) = opening(image(""), stack, f"{layer} ({kinds[kind]})")
     assert row.verdict is Verdict.UNKNOWN
-    assert "with the option `initramfs`" in row.reason
+    assert "the option `initramfs`" in row.reason
 
 
 def test_a_command_line_says_it_as_well() -> None:
@@ -158,7 +168,7 @@ def test_drivers_of_the_stick_are_needed_where_nobody_can_be_asked(
     proof = prove(archive, stack, stack.kernel, modules=modules, run=False)
     (row,) = (row for row in proof.rows if row.need == "file system exfat")
     assert row.verdict is verdict
-    assert ("a passphrase is asked for" in row.reason) is (verdict is Verdict.WARNING)
+    assert ("the boot asks for a passphrase" in row.reason) is (verdict is Verdict.WARNING)
     (key,) = opening(archive, stack)
     assert key.verdict is Verdict.OK
 
@@ -170,4 +180,4 @@ def test_a_stick_that_is_not_there_cannot_be_looked_at(options: str, verdict: Ve
     system = stick(there=False, options=options)
     (row,) = opening(image(system.texts["/etc/crypttab"]), describe("/", system))
     assert row.verdict is verdict
-    assert "was not there to be looked at" in row.reason
+    assert "is not present now" in row.reason

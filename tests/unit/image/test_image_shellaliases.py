@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from initpy.image import aliases
 from initpy.image.build.assembly import Assembly
+from initpy.image.content import shellaliases as aliases
 from initpy.image.content.programs import Named
 from initpy.image.tree import File, Link
 from initpy.runtime import rescue

@@ -1,7 +1,7 @@
-"""Who wanted what, kept in the image for whoever asks later why a file is in it (`initpy why`).
+"""Records in the image which source asked for what; `initpy why` reads it.
 
-Only the wishes: job files, the recipe, the request, a layer of the root's stack. What
-follows from them (libraries, dependencies of modules) can be seen in the image itself.
+Sources are job files, the recipe, the request and the layers of the root's stack. Consequences
+(libraries, dependencies of modules) are not recorded: the image itself shows them.
 """
 
 import json
@@ -12,17 +12,17 @@ from initpy.image.content.needs import Needs
 from initpy.image.kernel.kmod import Want
 from initpy.image.tree import File
 
-if TYPE_CHECKING:  # who builds reads no archive, and should not wait for what reading takes
+if TYPE_CHECKING:  # a build reads no archive, and the import takes time
     from initpy.image.formats.archive import Archive
 
 PATH = "/usr/lib/initpy/wanted.json"
 RECIPE = "the recipe"
-# Everything that can be wanted, by the words of the job files' tables.
+# The kinds of wishes, in the words of the job files' [image] table.
 KINDS = ("program", "module", "rule", "file", "python module")
 
 
 class Wish(NamedTuple):
-    """One thing wanted by name: `name` as it was written, `by` for people."""
+    """An item asked for by name: `name` as the source writes it, `by` the source."""
 
     kind: str
     name: str
@@ -36,10 +36,10 @@ def wishes(
     reasons: Mapping[str, str],
     files: Iterable[str],
 ) -> Iterator[Wish]:
-    """All that a build was asked for: by job files, layers, the recipe and the request.
+    """Yield the wishes of job files, layers, the recipe and the request.
 
-    `modules` are those of all of them; `programs` are the recipe's, `reasons` its
-    reasons by name, and `files` paths in the image that the request fills.
+    `modules` holds those of all sources. `programs` are the recipe's, `reasons` its reasons by
+    name. `files` are the paths in the image that the request adds.
     """
     for want in modules:
         by = want.by
@@ -57,7 +57,7 @@ def wishes(
 
 
 def pack(wishes: Iterable[Wish]) -> File:
-    """The file for the image; the same for the same wishes in any order."""
+    """Return the file for the image; the order of the wishes does not matter."""
     by: dict[str, dict[str, list[str]]] = {}
     for kind, name, owner in sorted(set(wishes)):
         by.setdefault(owner, {}).setdefault(kind, []).append(name)
@@ -65,7 +65,7 @@ def pack(wishes: Iterable[Wish]) -> File:
 
 
 def read(archive: "Archive") -> tuple[Wish, ...]:
-    """The wishes of an image; none for one that does not tell, or not in this way."""
+    """Return the wishes recorded in an image; nothing if it has no record of this format."""
     try:
         content = json.loads(archive.read(PATH))
     except (FileNotFoundError, ValueError, RecursionError):

@@ -198,7 +198,7 @@ def test_volumes_that_crypttab_leaves_to_the_initramfs_are_part_of_the_boot() ->
 def test_the_root_of_a_container_is_said_to_be_beyond_proof(kind: str, source: str) -> None:
     system = FakeSystem()
     system.mount("/", kind, source, "0:50", "rw,lowerdir=/l/a:/l/b,upperdir=/u")
-    with pytest.raises(StackError, match=rf"/ is {kind}.*nothing can be proved.*--root UUID="):
+    with pytest.raises(StackError, match=rf"/ is {kind}.*cannot be proved.*--root UUID="):
         describe("/", system)
 
 

@@ -16,15 +16,15 @@ from writing import archive_of, write_image
 from initpy.cli import main
 from initpy.cli.check import as_json
 from initpy.config.project import PROJECT
-from initpy.image.build import stage
 from initpy.image.build.build import assemble
 from initpy.image.build.request import BuildRequest, with_recipe
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Verdict
 from initpy.image.content.recipe import load_recipe
 from initpy.image.formats.archive import Archive
 from initpy.image.kernel.kmod import read_index
 from initpy.image.kernel.moduletree import module_name, packed
-from initpy.image.proof import Proof, Verdict
+from initpy.image.kernel.tables import module_tables
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Kind, Stack
 from initpy.image.stack.system import Recorded
@@ -74,7 +74,7 @@ def without(tree: Tree, kernel: Kernel, left_out: Iterable[str]) -> Archive:
         for path, _ in kept.items()
         if path.startswith(f"{folder}") and ".ko" in path
     ]
-    tables = stage.module_tables(read_index(kernel.modules), modules, kernel.version)
+    tables = module_tables(read_index(kernel.modules), modules, kernel.version)
     for name, data in tables.items():
         kept.add(folder + name, File(data), replace=True)
     return archive_of(kept, Path("lacking.img"))
@@ -172,7 +172,7 @@ def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
     assert main(["check", str(image), *words, "--kernel", kernel.version]) == 77
     last = capsys.readouterr().out.splitlines()[-1]
     assert "cannot boot /: 1 of " in last
-    assert f"tomorrowfs drives it now, and kernel {kernel.version} has no such module" in last
+    assert f"tomorrowfs drives it now, but kernel {kernel.version} has no such module" in last
 
 
 @pytest.mark.parametrize("program", ["mdadm", "cryptsetup", "lvm", "udevadm"])

@@ -10,11 +10,11 @@ from writing import archive_of
 
 from initpy.image.build.assembly import Assembly
 from initpy.image.check.check import prove
+from initpy.image.check.programs import ImagePrograms
+from initpy.image.check.proof import Proof, Verdict
 from initpy.image.check.userland import Userland
 from initpy.image.content.programs import Named
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import ImagePrograms
-from initpy.image.proof import Proof, Verdict
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Link, Tree
@@ -81,7 +81,7 @@ def test_a_layer_is_provided_for_by_whatever_job_file_matches_what_is_below() ->
 
 def test_a_layer_that_no_job_file_acts_on_is_missing() -> None:
     proof = proof_of(image(), stack("othertech_member"))
-    reason = "job: no job file of the image acts on /dev/md127, which is othertech_member"
+    reason = "job: no job file of the image handles /dev/md127, which is othertech_member"
     assert reason in missing(proof, "/dev/mapper/new ")
 
 
@@ -154,10 +154,10 @@ def test_half_a_library_is_named() -> None:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (File(b"#!/usr/bin/perl\n", 0o755), "a script of /usr/bin/perl, which is not there"),
+        (File(b"#!/usr/bin/perl\n", 0o755), "a script for /usr/bin/perl, which is missing"),
         (File(b"#!/bin/sh\n", 0o644), "not executable"),
         (File(b"hello\n", 0o755), "neither an ELF file nor a script"),
-        (File(b"#!/init\n", 0o755), "script of a script"),
+        (File(b"#!/init\n", 0o755), "too many levels deep"),
     ],
 )
 def test_an_init_that_would_not_run(entry: File, reason: str) -> None:
@@ -193,5 +193,5 @@ def test_a_disk_from_a_server_takes_a_job_for_the_network() -> None:
     """Drivers alone bring no disk from over there."""
     proof = proof_of(image(), describe("/", iscsi()))
     assert missing(proof, "/dev/sda (disk)")[-1] == (
-        "job: no job file of the image acts on interface eth0, which is network"
+        "job: no job file of the image handles interface eth0, which is network"
     )

@@ -1,9 +1,9 @@
-"""Aliases for the rescue shell, so that it runs the programs of the image.
+"""Writes aliases for the rescue shell, so that it runs the image's programs.
 
-Debian's static busybox prefers its applets to what is in PATH (FEATURE_SH_STANDALONE), and nothing
-turns that off. Its modprobe wants modules.dep as text, which the image does not have. An alias
-comes before an applet. The interactive shell reads them from the file that ENV names (sh(1));
-scripts call such a program by its path.
+Debian's static busybox prefers its applets to programs in PATH (FEATURE_SH_STANDALONE), and no
+setting changes that. Its modprobe needs modules.dep as text, which the image does not have. An
+alias takes precedence over an applet. The interactive shell reads aliases from the file in ENV
+(sh(1)); scripts call such a program by its path.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ from pathlib import Path
 from initpy.image import process
 
 PATH = "/usr/lib/initpy/shell-aliases"
-# Prints those of its arguments that are no builtins: an alias would take job control from `kill`.
+# Prints the arguments that are no builtins: an alias for `kill` would break job control.
 SORT_OUT = 'for each; do case "$(type "$each")" in *builtin*) ;; *) echo "$each" ;; esac; done'
 
 
 def text(applets: Iterable[str], programs: Mapping[str, str], busybox: Path) -> str:
-    """An alias for each applet that is a program (name -> path) too; `busybox` runs here."""
+    """Return an alias for each applet with a program (name -> path) of its name; runs `busybox`."""
     both = sorted(name for name in set(applets) if name in programs and name != busybox.name)
     if not both:
         return ""

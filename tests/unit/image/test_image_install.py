@@ -68,7 +68,7 @@ def test_one_who_knows_better_can_do_without_the_proof(
     call: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*call, "--no-check"]) == Status.OK
-    assert "it was not asked whether the image boots" in capsys.readouterr().err
+    assert "it is not checked whether the image boots" in capsys.readouterr().err
 
 
 def test_another_run_is_at_it(call: list[str], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Unified kernel images: kernel, initramfs and command line in one file that firmware starts.
+"""Composes unified kernel images: kernel, initramfs and command line in one EFI program.
 
-The file is systemd's stub (systemd-stub(7)) with sections behind its own:
+The file is systemd's stub (systemd-stub(7)) with appended sections:
 https://uapi-group.org/specifications/specs/unified_kernel_image/
 """
 
@@ -16,13 +16,13 @@ from initpy.image.formats import pe
 from initpy.image.kernel.kernels import kernel_file, kernel_places
 
 STUBS = Path("/usr/lib/systemd/boot/efi")
-# machine (uname(2)) -> what systemd calls its firmware's kind
+# machine (uname(2)) -> systemd's name of the EFI architecture
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "i686": "ia32", "riscv64": "riscv64"}
 RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
 COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
 MEASURE = Path("/usr/lib/systemd/systemd-measure")
 
-# Documentation/arch/x86/boot.rst: a magic number, and where the version's text begins.
+# Documentation/arch/x86/boot.rst: the header's magic, and the offset of the version string.
 BOOT_MAGIC = (0x202, b"HdrS")
 VERSION_POINTER = 0x20E
 VERSION_BASE = 0x200
@@ -32,33 +32,33 @@ LONGEST_CMDLINE = 2047
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Keys (PEM) for the values that the TPM's register 11 takes with this image."""
+    """Keys (PEM) to sign the expected values of the TPM's PCR 11 for this image."""
 
     private: Path
     public: Path
     banks: tuple[str, ...] = ("sha256",)
-    tpm: str = ""  # what computes, as systemd-measure names it; "" for this machine's
+    tpm: str = ""  # systemd-measure's --tpm2-device; "" for this machine's TPM
 
 
 @dataclass(frozen=True, slots=True)
 class Uki:
-    """What a unified kernel image has besides the initramfs."""
+    """The parts of a unified kernel image besides the initramfs."""
 
     stub: Path
     linux: Path
     release: str  # the kernel's
-    cmdline: str  # "" for none: the boot loader's holds
+    cmdline: str  # "" for none: the stub then uses the boot loader's
     os_release: bytes
     signing: Signing | None = None
 
 
 def find_stub(machine: str) -> Path:
-    """systemd's stub for a machine; where it is not there, where it would be."""
+    """Return the path of systemd's stub for a machine, whether it exists or not."""
     return STUBS / f"linux{ARCHITECTURES.get(machine, machine)}.efi.stub"
 
 
 def find_kernel(release: str, modules: Path) -> Path:
-    """The kernel's file, where kernel-install(8) and the distributions have it.
+    """Find a kernel in the places of kernel-install(8) and the distributions.
 
     `modules` is the kernel's /lib/modules/VERSION. Raises InputError.
     """
@@ -71,21 +71,21 @@ def find_kernel(release: str, modules: Path) -> Path:
 
 
 def os_release(places: Iterable[Path] = RELEASES) -> bytes:
-    """What the boot loader shows the image as (os-release(5))."""
+    """Return os-release(5), from which boot loaders take the entry's title."""
     found = next((place for place in places if place.is_file()), None)
     return found.read_bytes() if found is not None else b"ID=linux\nPRETTY_NAME=Linux\n"
 
 
 def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:
-    """The command line that kernel-install(8) gives its images; "" if nobody has set one."""
+    """Return the command line that kernel-install(8) uses; "" if it is not configured."""
     found = next((place for place in places if place.is_file()), None)
     return "" if found is None else " ".join(found.read_text(errors="surrogateescape").split())
 
 
 def compose(uki: Uki, initrd: bytes) -> bytes:
-    """The whole file. Raises InputError for a stub, kernel or command line that cannot be used.
+    """Return the whole file.
 
-    ToolError where signing fails.
+    Raises InputError for an unusable stub, kernel or command line, ToolError if signing fails.
     """
     linux = _kernel(uki)
     if len(uki.cmdline) > LONGEST_CMDLINE or not uki.cmdline.isprintable():
@@ -93,7 +93,7 @@ def compose(uki: Uki, initrd: bytes) -> bytes:
         raise InputError("--cmdline", uki.cmdline, expected)
     sections = {
         ".osrel": uki.os_release,
-        # The zero byte is for stubs that take the text for a string.
+        # Some stubs expect a zero byte at the end.
         ".cmdline": uki.cmdline.encode(errors="surrogateescape") + b"\0",
         ".uname": uki.release.encode(),
         ".linux": linux,
@@ -103,7 +103,7 @@ def compose(uki: Uki, initrd: bytes) -> bytes:
         del sections[".cmdline"]
     if uki.signing is not None:
         sections = _signed(sections, uki.signing)
-    # Where systemd-stub(7) before version 254 runs the kernel in place, it must be the last.
+    # Before version 254 systemd-stub(7) runs the kernel in place, so that it must come last.
     order = [name for name in sections if name != ".linux"] + [".linux"]
     try:
         stub = uki.stub.read_bytes()
@@ -116,7 +116,7 @@ def compose(uki: Uki, initrd: bytes) -> bytes:
 
 
 def _kernel(uki: Uki) -> bytes:
-    """The kernel, after a look whether firmware can start it and the modules are its own."""
+    """Read the kernel; check that firmware can start it and that its release matches."""
     try:
         data = uki.linux.read_bytes()
     except OSError as error:
@@ -130,7 +130,7 @@ def _kernel(uki: Uki) -> bytes:
 
 
 def kernel_version(data: bytes) -> str:
-    """The release in an x86 kernel's header; "" for another kind of kernel."""
+    """Return the release in an x86 kernel's header; "" for other kernels."""
     at, magic = BOOT_MAGIC
     if data[at : at + len(magic)] != magic:
         return ""
@@ -140,13 +140,13 @@ def kernel_version(data: bytes) -> str:
 
 
 def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]:
-    """With the public key, and signatures of what systemd-measure(1) foresees for the sections."""
+    """Return the sections with the public key, and the signatures that systemd-measure(1) makes."""
     try:
         public = signing.public.read_bytes()
     except OSError as error:
         raise InputError(str(signing.public), error.strerror, "a public key (PEM)") from None
     complete = {**sections, ".pcrpkey": public}
-    # systemd-stub measures these; .uname only from version 254 on, with a tool that knows it.
+    # systemd-stub measures these sections; it measures .uname only since version 254.
     measured = [name for name in complete if name != ".uname"]
     with tempfile.TemporaryDirectory(prefix="initpy-measure-") as folder:
         command = [str(MEASURE), "sign"]
@@ -158,8 +158,8 @@ def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]
         command += [f"--private-key={signing.private}", f"--public-key={signing.public}"]
         command += [f"--tpm2-device={signing.tpm}"] if signing.tpm else []
         hint = (
-            "that of systemd 252 computes with a TPM (apt install libtss2-esys-3.0.2-0 "
-            "libtss2-rc0); without one --pcr-tpm takes swtpm's"
+            "systemd-measure 252 needs a TPM (apt install libtss2-esys-3.0.2-0 libtss2-rc0); "
+            "without one, run swtpm and pass --pcr-tpm swtpm:path=SOCKET"
         )
         complete[".pcrsig"] = process.run(command, hint=hint).strip() + b"\n"
     return complete

@@ -1,4 +1,4 @@
-"""What a build is doing, and how long each step took."""
+"""Reports the steps of a build and measures their duration."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ Progress = Callable[[str], None]
 
 
 def silent(_: str) -> None:
-    """Progress that nobody watches."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Step:
 
 
 class Clock:
-    """Tells progress and measures the steps."""
+    """Reports each step and measures its duration."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

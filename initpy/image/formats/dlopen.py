@@ -1,9 +1,9 @@
-"""Libraries that a program opens by name at run time: of these no DT_NEEDED tells.
+"""Finds the libraries that a program opens with dlopen(3), which no DT_NEEDED entry names.
 
-Two sources tell of them. A program may say so itself in notes of type FDO (ELF dlopen metadata,
-https://uapi-group.org/specifications/specs/elf_dlopen_metadata): systemd does since 257, kmod
-since 34. And some functions open a library whoever calls them, which shows in the symbols that a
-file imports; this holds for files without notes too, and names no program.
+There are two sources. A program may carry FDO notes (ELF dlopen metadata,
+https://uapi-group.org/specifications/specs/elf_dlopen_metadata), as systemd does since 257 and
+kmod since 34. And some library functions always open another library: the file's imported symbols
+show that it may call them. The second source also covers files without notes.
 """
 
 import json
@@ -17,12 +17,12 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import NoteSegment
 
 OWNER, TYPE = "FDO", 0x407C0C0A
-# `suggested` is for full installations, which an initramfs is not.
+# The specification means `suggested` for full installations; an initramfs is none.
 SUGGESTED = "suggested"
 
 
 class Priority(Enum):
-    """What the library is to the file that opens it."""
+    """How much the file that opens a library depends on it."""
 
     REQUIRED = "required"
     RECOMMENDED = "recommended"
@@ -30,26 +30,27 @@ class Priority(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A library that is opened by name: the first of `names` that is there.
+    """A library that a file opens by name: the first of `names` that exists.
 
-    A name is what dlopen(3) gets: a soname, or a path below one of the linker's folders.
+    A name is the argument of dlopen(3): a soname, or a path below one of the linker's folders.
     """
 
     names: tuple[str, ...]
-    feature: str  # the note's word; "" from a symbol
+    feature: str  # the note's `feature`; "" for a symbol
     priority: Priority
     reason: str
 
 
-# glibc unwinds the stack of a thread that ends in these with libgcc_s, and aborts without it.
-# Whoever imports them need not come to it: Python does not. (backtrace(3) merely returns nothing.)
+# A thread that ends through these functions makes glibc unwind its stack with libgcc_s; without
+# the library glibc aborts. Importing them does not mean calling them: Python never does.
+# (backtrace(3) only returns an empty result without the library.)
 _UNWINDING = Opened(
     ("libgcc_s.so.1",),
     "",
     Priority.RECOMMENDED,
     "where one of its threads ends by pthread_exit, glibc aborts",
 )
-# The program says which provider; in the system's folder OpenSSL has no other than this one.
+# The program chooses the provider; OpenSSL installs no other in the system's folder.
 _PROVIDER = Opened(
     ("ossl-modules/legacy.so",),
     "",
@@ -66,15 +67,15 @@ SYMBOLS = {
 
 
 def noted(segment: NoteSegment) -> Iterator[Opened]:
-    """What the notes of a segment tell, but for what is merely suggested."""
+    """Yield the libraries that the notes of a segment require or recommend."""
     for note in segment.iter_notes():
-        kind: object = note["n_type"]  # a number, where pyelftools has no name for it
+        kind: object = note["n_type"]  # a number, as pyelftools has no name for it
         if kind == TYPE and note["n_name"] == OWNER:
             yield from _entries(bytes(note["n_descdata"]))
 
 
 def _entries(data: bytes) -> Iterator[Opened]:
-    """The entries of one note. What is no entry is passed over: the file can be loaded."""
+    """Yield the entries of one note; skip malformed ones, as ld.so does not read notes."""
     try:
         content = json.loads(data.rstrip(b"\0"))
     except (ValueError, RecursionError):
@@ -82,7 +83,7 @@ def _entries(data: bytes) -> Iterator[Opened]:
     for entry in content if isinstance(content, list) else [content]:
         if not isinstance(entry, dict):
             continue
-        # Before systemd 257 the format had a single name.
+        # Before systemd 257 `soname` was a single string.
         names = entry.get("soname")
         names = [names] if isinstance(names, str) else names
         if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
@@ -95,12 +96,12 @@ def _entries(data: bytes) -> Iterator[Opened]:
 
 
 def called(elf: ELFFile, dynamic: DynamicSegment) -> Iterable[Opened]:
-    """What the functions open that a file imports."""
+    """Return the libraries that the functions imported by a file open."""
     return dict.fromkeys(SYMBOLS[name] for name in _imports(elf, dynamic) if name in SYMBOLS)
 
 
 def _imports(elf: ELFFile, dynamic: DynamicSegment) -> Iterator[str]:
-    """The names of symbols from elsewhere: in the table they come before all that are hashed."""
+    """Yield the names of imported symbols, which precede all hashed ones in the symbol table."""
     _, hashed = dynamic.get_table_offset("DT_GNU_HASH")
     _, symbols = dynamic.get_table_offset("DT_SYMTAB")
     _, strings = dynamic.get_table_offset("DT_STRTAB")

@@ -1,9 +1,9 @@
-"""What builds made of Python's sources, kept for later ones: bytecode, and the imports of a file.
+"""Caches what builds derive from Python sources: bytecode, and the imports of each file.
 
-Compiling takes a fifth of the processor time of a small image, and the sources change with
-upgrades only. Everything is filed under a hash of all that it was made of, so that nothing in
-here can be out of date. A file that is damaged, or that others than its owner may write, counts
-for nothing: what it held goes into images.
+Compilation takes a fifth of the processor time of a small image, and sources change with upgrades
+only. The key of an entry is a hash of everything that it depends on, so that no entry can be out
+of date. A cache file that is damaged, or that other users can write, is ignored: its content
+would go into images.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from pathlib import Path
 
 from initpy.image.hashing import hash_of
 
-# Root's place is FHS 3.0's for what programs can make anew, also where HOME is another user's.
+# The place for root by FHS 3.0, also if sudo has kept another user's HOME.
 SYSTEM = Path("/var/cache")
 MAGIC = b"initpy kept 1\n"
 DIGEST = 32
 
 
-def kept_path() -> Path | None:
-    """Where the builds of this user keep it (XDG base directory specification); None: nowhere."""
+def cache_path() -> Path | None:
+    """Return this user's cache file (XDG base directory specification); None without a home."""
     folder = SYSTEM
     if os.geteuid() != 0:
         folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -36,8 +36,8 @@ def kept_path() -> Path | None:
     return folder / "initpy" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
 
 
-class Kept:
-    """Bytes by hash, read from a file and written back to it; without a path nothing is kept."""
+class Cache:
+    """Bytes by key, read from a file and written back to it; without a path nothing is stored."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -45,27 +45,27 @@ class Kept:
         self._used: dict[str, bytes] = {}
 
     def get(self, key: str) -> bytes | None:
-        """What was filed under the key. Raises nothing."""
+        """Return the bytes of a key; None if there are none."""
         data = self._old.get(key)
         if data is not None:
             self._used[key] = data
         return data
 
     def put(self, key: str, data: bytes) -> None:
-        """File what has been made under its key."""
+        """Store the bytes of a key."""
         self._used[key] = data
 
     def save(self) -> None:
-        """Write what this build took, if any of it is new: the rest is from before an upgrade."""
+        """Write the entries that this build used, if any is new; drop those of older sources."""
         if self._path is None or self._used.keys() <= self._old.keys():
             return
-        # Without it the next build takes longer, that is all.
+        # A failure only makes the next build slower.
         with suppress(OSError):
             _store(self._path, self._used)
 
 
 def key_of(*parts: bytes) -> str:
-    """A hash over the parts and the version of this interpreter."""
+    """Return a hash over the parts and the version of this interpreter."""
     return hash_of((sys.version.encode(), *parts))
 
 
@@ -88,10 +88,10 @@ def _load(path: Path) -> dict[str, bytes]:
 
 
 def _store(path: Path, content: Mapping[str, bytes]) -> None:
-    """Beside its place first: whoever reads meanwhile has the old file or the new one.
+    """Write to a temporary file and rename it, so that a reader has the old file or the new one.
 
-    Always under the same name, so that builds that are killed leave one file at most. If two
-    write it at once the hash gives it away, and the next build makes it anew.
+    The temporary name is fixed, so that killed builds leave one file at most. If two builds write
+    it at once, the hash does not match, and the next build ignores the file.
     """
     packed = marshal.dumps(dict(content))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Programs of an image and their libraries, found as execve(2) and ld.so(8) find them in it."""
+"""Checks the programs of an image and their libraries, as execve(2) and ld.so(8) find them."""
 
 import io
 import re
@@ -14,18 +14,18 @@ from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.tree import File
 
 CONFIGURATION = ("/etc/ld.so.conf", "/etc/ld.so.conf.d")
-# Folders in ld.so.cache are those of the libraries that it lists.
+# ld.so.cache lists libraries by path; this matches their folders.
 CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
-# What a distribution's loader has built in beside /lib and /usr/lib (Debian's multiarch).
+# Debian's loader also searches the multiarch folders.
 MULTIARCH = re.compile(r"(?:/usr)?/lib/[^/]+-linux-gnu[^/]*")
-DEEPEST = 4  # scripts run by scripts (execve(2))
-# systemd merely recommends libkmod, for containers. In an image with modules udevd loads none
-# without it, and no disk appears.
+DEEPEST = 4  # levels of scripts as interpreters of scripts (execve(2))
+# systemd only recommends libkmod, because containers do not need it. In an image with modules
+# udevd needs it: without libkmod it loads no driver.
 ESSENTIAL = frozenset({"kmod"})
 
 
 class ImageFiles:
-    """An image as the place where ELF files are looked for."""
+    """An image as the file system in which to look for ELF files."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -45,9 +45,9 @@ class ImageFiles:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A program of the image: where it is, and why it would not run ("" if it would).
+    """A program of the image: its path, and why it cannot run ("" if it can).
 
-    `warnings`: what it would do without.
+    `warnings` name recommended libraries that are missing.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Found:
 
 
 class ImagePrograms:
-    """Looks programs up in one image; each is looked at once."""
+    """Checks the programs of one image, each once."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -65,12 +65,12 @@ class ImagePrograms:
         self._known: dict[str, Found] = {}
 
     def find(self, name: str) -> str | None:
-        """The path of a program by name or absolute path, links not followed."""
+        """Return the path of a program, given its name or absolute path; links not followed."""
         places = (name,) if name.startswith("/") else (f"{each}/{name}" for each in SEARCHED)
         return next((each for each in places if isinstance(self._archive.get(each), File)), None)
 
     def check(self, name: str) -> Found | None:
-        """A program with all that it needs; None if it is not in the image."""
+        """Check a program and its libraries; return None if it is not in the image."""
         path = self.find(name)
         if path is None:
             return None
@@ -87,9 +87,9 @@ class ImagePrograms:
         if interpreter := interpreter_of(content[:256]):
             below = self.find(interpreter)
             if below is None:
-                return Found(path, f"{path} is a script of {interpreter}, which is not there")
+                return Found(path, f"{path} is a script for {interpreter}, which is missing")
             if depth >= DEEPEST:
-                return Found(path, f"{path} is a script of a script of a script …")
+                return Found(path, f"{path}: its interpreters are scripts, too many levels deep")
             inner = self._check(below, depth + 1)
             return Found(path, inner.problem, inner.libraries, inner.warnings)
         if not content.startswith(b"\x7fELF"):
@@ -102,10 +102,10 @@ class ImagePrograms:
         if len(self._libraries.damaged) > damaged:
             return Found(path, self._libraries.damaged[-1].hint)
         for missing in closure.missing:
-            return Found(path, f"{missing.name}, which {missing.wanted_by} needs, is not there")
-        present = (each for each in closure.paths if str(each) not in self._archive)
-        if absent := next(present, None):
-            return Found(path, f"{absent}, by which {path} is loaded, is not there")
+            return Found(path, f"{missing.name}, which {missing.wanted_by} needs, is missing")
+        absences = (each for each in closure.paths if str(each) not in self._archive)
+        if absent := next(absences, None):
+            return Found(path, f"{absent}, the ELF interpreter of {path}, is missing")
         warnings = []
         for each in closure.lacking:
             if each.opened.feature in ESSENTIAL and self._has_modules:
@@ -120,11 +120,11 @@ class ImagePrograms:
 
 def _without(lacking: Lacking) -> str:
     opened = lacking.opened
-    return f"{opened.names[0]}, which {lacking.wanted_by} opens, is not there: {opened.reason}"
+    return f"{opened.names[0]}, which {lacking.wanted_by} opens, is missing: {opened.reason}"
 
 
 def search_folders(archive: Archive) -> tuple[str, ...]:
-    """Where ld.so looks besides its standard folders."""
+    """Return the folders that ld.so searches besides its standard ones."""
     return tuple(dict.fromkeys(_search(archive)))
 
 
