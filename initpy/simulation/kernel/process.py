@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from initpy.simulation.kernel.udev import Cookie
 from initpy.simulation.world.agenda import Entry
-from initpy.simulation.world.world import Lock, World
+from initpy.simulation.world.waits import Cookie, Lock
+from initpy.simulation.world.world import World
 
 
 class Call(NamedTuple):

@@ -8,6 +8,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.simulation.kernel.probe import as_device, look
 from initpy.simulation.world.random_faults import LATE_SECONDS
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, World
 
 LOOK_SECONDS = 0.25  # a worker and the rules, programs included
@@ -16,30 +17,6 @@ RESTART_SECONDS = 0.5  # PID 1 waits before it starts it again
 MOST_FAILURES = 3  # a device at which workers die is left alone, as the engine does it
 
 Told = DeviceChanged | DeviceRemoved
-
-
-class Cookie:
-    """What a tool waits for that libdevmapper made mappings for; see dmsetup(8), udevcomplete."""
-
-    __slots__ = ("_waiter", "count")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._waiter: Callable[[], None] | None = None
-
-    def wait(self, waiter: Callable[[], None]) -> bool:
-        """Whether there is something to wait for; then the waiter is called when it is over."""
-        if self.count <= 0:
-            return False
-        self._waiter = waiter
-        return True
-
-    def complete(self, whole: bool = False) -> None:
-        """One of its events is dealt with, or the wait is called off."""
-        self.count = 0 if whole else self.count - 1
-        if self.count <= 0 and self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
-            waiter()
 
 
 class Uevent(NamedTuple):

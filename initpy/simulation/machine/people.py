@@ -4,6 +4,7 @@ import re
 
 from initpy.scenario.director import Act, Director, Type
 from initpy.scenario.model import Deed
+from initpy.simulation.kernel import network
 from initpy.simulation.machine.pid1 import Machine
 
 STORM_EVENTS = 300
@@ -93,9 +94,9 @@ class Stage:
         world = self._machine.world
         assert world.network is not None
         if deed in (Deed.CARRIER_ON, Deed.CARRIER_OFF):
-            world.network.carrier(world, name, deed is Deed.CARRIER_ON)
+            network.carrier(world, world.network, name, deed is Deed.CARRIER_ON)
         else:
-            world.network.server(world, self._machine.udev, name, deed is Deed.SERVER_UP)
+            network.server(world, self._machine.udev, world.network, name, deed is Deed.SERVER_UP)
 
     # After an engine has died that no scenario wanted dead
 

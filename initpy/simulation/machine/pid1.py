@@ -7,6 +7,7 @@ from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
 from initpy.core.machine.definitions import JobDefinition
+from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.machine.engine import Engine
@@ -45,7 +46,7 @@ class Machine:
         self.sabotage = Sabotage(world.scenario)
         self.slots = Slots(world, self.udev)
         if world.network is not None:
-            world.network.slots = self.slots
+            world.network.plug = self.slots.plug
         self.steps: list[Step] = [*before]
         self.engine: Engine | None = None
         self.lives = before[-1].engine + 1 if before else 0
@@ -77,7 +78,8 @@ class Machine:
             self.udev.release()
         self.slots.find_disks()
         if world.network is not None:
-            world.agenda.after(self._chance.jitter(CARD_SECONDS), world.network.found, world)
+            seconds = self._chance.jitter(CARD_SECONDS)
+            world.agenda.after(seconds, network.found, world, world.network)
 
     def _start_engine(self) -> None:
         self.engine = Engine(self, self.lives)

@@ -6,10 +6,11 @@ What no model knows is not passed over: it is said (`unsupported`) and ends with
 from collections.abc import Callable
 
 from initpy.scenario.model import Way
-from initpy.simulation.kernel import dm, md
+from initpy.simulation.kernel import dm, network
 from initpy.simulation.kernel.process import KILLED, Answer, Call, Exactly, Process, Work
+from initpy.simulation.kernel.reading import ready
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools import luks, lvm
+from initpy.simulation.tools import bcache, fsck, loop, luks, lvm, mdadm, multipath, nettools
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import World
 
@@ -26,7 +27,7 @@ def _modprobe(world: World, udev: Udev, call: Call) -> Work:
     dm.load(world, *(name for name in names if name not in world.without))
     missing = [name for name in names if name in world.without]
     if world.network is not None:
-        world.network.loaded(world, udev, names)
+        network.loaded(world, udev, world.network, names)
     return Answer(1 if missing else 0)
 
 
@@ -52,36 +53,22 @@ def _true(_: World, __: Udev, ___: Call) -> Work:
     return Answer(0)
 
 
-def _late(module: str, function: str) -> Model:
-    """A model that few boots need."""
-
-    def model(world: World, udev: Udev, call: Call) -> Work:
-        import importlib
-
-        found: Model = getattr(importlib.import_module(f"initpy.simulation.{module}"), function)
-        return (yield from found(world, udev, call))
-
-    return model
-
-
 MODELS: dict[str, Model] = {
-    "mdadm": md.mdadm,
+    "mdadm": mdadm.mdadm,
     "cryptsetup": luks.cryptsetup,
     "lvm": lvm.lvm,
     "modprobe": _modprobe,
     "udevadm": _udevadm,
     "sleep": _sleep,
     "true": _true,
-    **dict.fromkeys(
-        ("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), _late("tools.fsck", "check")
-    ),
-    "bcache-register": _late("kernel.bcache", "register"),
-    "losetup": _late("tools.loop", "losetup"),
-    "multipathd": _late("tools.multipath", "multipathd"),
-    "kpartx": _late("tools.multipath", "kpartx"),
+    **dict.fromkeys(("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), fsck.check),
+    "bcache-register": bcache.register,
+    "losetup": loop.losetup,
+    "multipathd": multipath.multipathd,
+    "kpartx": multipath.kpartx,
     **dict.fromkeys(
         ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
-        _late("tools.nettools", "run"),
+        nettools.run,
     ),
 }
 
@@ -139,9 +126,8 @@ def _failing(work: Work, works: bool) -> Work:
 
 def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
-    network = world.network
-    if network is not None and NOT_READING.isdisjoint((program, *call.words)):
-        unread = yield from network.ready(world, call.words)
+    if world.network is not None and NOT_READING.isdisjoint((program, *call.words)):
+        unread = yield from ready(world, call.words)
         if unread is not None:
             return unread
     if model is not None:
