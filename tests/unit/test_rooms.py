@@ -115,6 +115,13 @@ def test_the_floors_of_the_simulation_import_lower_floors_only(room: str) -> Non
         assert {each.split(".")[2] for each in ours} <= below | {room}, path
 
 
+@pytest.mark.parametrize("path", modules("simulation/oracle"), ids=lambda path: path.stem)
+def test_the_oracle_shares_no_code_with_the_core_nor_the_configuration(path: Path) -> None:
+    """R33: a mistake that judge and judged share is no mistake to either."""
+    foreign = ("initpy.core", "initpy.config", "initpy.report", "initpy.runtime")
+    assert not [each for each in imports(path) if each.startswith(foreign)]
+
+
 @pytest.mark.parametrize("room", ["simulation"])
 def test_no_import_runs_in_a_circle(room: str) -> None:
     """Imports inside functions count: they hide a circle and do not break it."""
