@@ -9,7 +9,7 @@ from initpy.config.fstab import parse_fstab
 from initpy.core.settings import FurtherMount
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
-from initpy.simulation.kernel.process import Wait
+from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.plans import FileSystem
 from initpy.simulation.world.sabotage import Sabotage
@@ -68,11 +68,13 @@ def _mount_first(
         module = f"fs-{kind}"
         if module not in world.modules and kind not in world.without:
             # The kernel runs modprobe for itself and waits for it.
-            way = sabotage.way(world, "modprobe", ("modprobe", "-q", "--", module))
-            if way is Way.HANGS:
+            wrong = sabotage.of(world, "modprobe", ("modprobe", "-q", "--", module))
+            if wrong is not None and wrong.way is Way.HANGS:
                 yield None
+            if wrong is not None and wrong.way is Way.UNKILLABLE:
+                yield Asleep(wrong.ends)
             yield MODPROBE_SECONDS
-            if way is None:
+            if wrong is None:
                 world.modules.add(module)
         yield MOUNT_SECONDS
         if (yield from ready(world, (source,))):

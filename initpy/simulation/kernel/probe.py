@@ -151,7 +151,7 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
         if not whole:
             return known, links
     elif block.disk is not None:
-        links = _disk(block, block.disk, known)
+        links = _disk(world, block, block.disk, known)
         if block.disk.wwn and _multipath(world, block, known):
             return known, links
     else:
@@ -162,7 +162,7 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             if key == "CACHED_UUID"
         )
     if block.place is not None:
-        if world.network is not None and unreadable(world, block):
+        if unreadable(world, block):
             return known, links
         found, named = content(block.place)
         known.update(found)
@@ -218,12 +218,17 @@ def _entry(block: Block) -> dict[str, str]:
     return known
 
 
-def _disk(block: Block, disk: DiskPlan, known: dict[str, str]) -> frozenset[str]:
+def _disk(world: World, block: Block, disk: DiskPlan, known: dict[str, str]) -> frozenset[str]:
     described, links = identity(disk)
-    known.update(described)
     if block.part is None:
+        known.update(described)
         return links
-    _, number, plan = block.part
+    whole, number, plan = block.part
+    above = world.blocks.get(whole)
+    if above is None or above.known is None:
+        # 60-persistent-storage.rules: IMPORT{parent}="ID_*", and there is nothing yet.
+        described, links = {}, frozenset()
+    known.update(described)
     known.update(_entry(block))
     known["ID_PART_ENTRY_DISK"] = f"{block.major}:{block.minor - number}"
     found = [f"{link}-part{number}" for link in links]

@@ -2,9 +2,10 @@
 
 from enum import IntEnum
 
-from initpy.simulation.kernel.process import Answer, Exactly, Work
+from initpy.simulation.kernel.process import Answer, Asleep, Exactly, Work
 from initpy.simulation.world.network import Network, Served
 from initpy.simulation.world.redundancy import enough, spare
+from initpy.simulation.world.waits import Silence
 from initpy.simulation.world.world import Block, World
 
 REPLACEMENT_SECONDS = 120.0  # of iSCSI, iscsi_settings.h
@@ -24,7 +25,9 @@ def reading(world: World, block: Block) -> Reading:
     """How it is to read a device."""
     network = world.network
     worst = Reading.WORKS
-    if network is not None:
+    if world.silent and silence_of(world, block) is not None:
+        worst = Reading.WAITS
+    elif network is not None:
         worst = _over_the_network(world, network, block)
     below = {each: reading(world, lower) for each in block.slaves
              if (lower := world.blocks.get(each)) is not None}  # fmt: skip
@@ -58,18 +61,34 @@ def _from(world: World, network: Network, served: Served) -> Reading:
     return Reading.WORKS if link.carrier and link.up else Reading.WAITS
 
 
+def silence_of(world: World, block: Block) -> Silence | None:
+    """The silence of a disk that is, or is below, the device; None where all answer."""
+    if block.part is None and block.disk is not None and block.disk.name in world.silent:
+        return world.silent[block.disk.name]
+    lower = (world.blocks.get(each) for each in block.slaves)
+    found = (silence_of(world, each) for each in lower if each is not None)
+    return next((each for each in found if each is not None), None)
+
+
 def unreadable(world: World, block: Block) -> bool:
     """Whether a program that reads the device, as udev does, gets nothing now."""
-    return world.network is not None and reading(world, block) is not Reading.WORKS
+    uncertain = world.network is not None or bool(world.silent)
+    return uncertain and reading(world, block) is not Reading.WORKS
 
 
 def ready(world: World, nodes: tuple[str, ...]) -> Work:
     """Wait until these devices can be read, or are known not to be: the answer says so."""
-    while world.network is not None:
-        blocks = [world.at(each) for each in nodes if each.startswith("/dev/")]
-        worst = max(
-            (reading(world, each) for each in blocks if each is not None), default=Reading.WORKS
-        )
+    while world.network is not None or world.silent:
+        there = (world.at(each) for each in nodes if each.startswith("/dev/"))
+        blocks = [each for each in there if each is not None]
+        silences = (silence_of(world, each) for each in blocks) if world.silent else iter(())
+        silence = next((each for each in silences if each is not None), None)
+        if silence is not None:
+            yield Asleep(silence)
+            if not all(each.present for each in blocks):
+                return Answer(1, complaints="Input/output error")
+            continue
+        worst = max((reading(world, each) for each in blocks), default=Reading.WORKS)
         if worst is not Reading.WAITS:
             failed = worst is Reading.FAILS
             return Answer(1, complaints="Input/output error") if failed else None

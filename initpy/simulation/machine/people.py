@@ -68,6 +68,10 @@ class Stage:
                 machine.slots.plug(world.disks.disks[act.argument])
             case Deed.UNPLUG:
                 machine.slots.unplug(act.argument)
+            case Deed.FREEZE:
+                world.freeze(act.argument)
+            case Deed.THAW:
+                world.thaw(act.argument)
             case Deed.CTRL_ALT_DEL:
                 world.terminals.pid1("Ctrl-Alt-Del: reboot")
                 machine.end("reboot")

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from initpy.scenario.model import Way
 from initpy.simulation.kernel import dm, network
-from initpy.simulation.kernel.process import KILLED, Answer, Call, Exactly, Process, Work
+from initpy.simulation.kernel.process import (
+    KILLED,
+    Answer,
+    Asleep,
+    Call,
+    Exactly,
+    Process,
+    Work,
+)
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools import bcache, fsck, loop, luks, lvm, mdadm, multipath, nettools
@@ -17,6 +25,8 @@ from initpy.simulation.world.world import World
 Model = Callable[[World, Udev, Call], Work]
 # What does not read the device it is given: the program, or one of its words.
 NOT_READING = {"udevadm", "nbd-client", "--stop", "--run"}
+# lvm reads the labels of all devices but for this command, which is told of one (pvscan(8)).
+WITHOUT_SCAN = {"pvscan"}
 MODPROBE_SECONDS = 0.5
 
 
@@ -86,9 +96,12 @@ def start(
     program = call.program
     if program == "env":
         program = next(word for word in call.words[1:] if "=" not in word)
-    way = sabotage.way(world, program, call.words) if world.scenario.tools else None
+    wrong = sabotage.of(world, program, call.words) if world.scenario.tools else None
+    way = wrong.way if wrong is not None else None
     if way is Way.HANGS:
         return Process(world, _hang(), ended, True, progressed)
+    if wrong is not None and way is Way.UNKILLABLE:
+        return Process(world, _sleep_in_the_kernel(wrong.ends), ended, True, progressed)
     if way is Way.FAILS:
         what = f"{program}: the lab has it fail"
         return Process(world, _end(Answer(1, complaints=what)), ended)
@@ -126,7 +139,10 @@ def _failing(work: Work, works: bool) -> Work:
 
 def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
-    if world.network is not None and NOT_READING.isdisjoint((program, *call.words)):
+    if world.silent and program == "lvm" and not WITHOUT_SCAN & {*call.words}:
+        yield from ready(world, tuple(each.node for each in world.blocks.values()))
+    unsure = world.network is not None or bool(world.silent)
+    if unsure and NOT_READING.isdisjoint((program, *call.words)):
         unread = yield from ready(world, call.words)
         if unread is not None:
             return unread
@@ -141,6 +157,11 @@ def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
 def _hang() -> Work:
     while True:
         yield None
+
+
+def _sleep_in_the_kernel(ends: float | None) -> Work:
+    yield Asleep(ends)
+    return Answer(1, complaints="Input/output error")
 
 
 def _at_its_end(world: World, work: Work, call: Call) -> Work:

@@ -1,4 +1,4 @@
-"""What a tool may have to wait for: a lock of another tool, and udev's word."""
+"""What a tool may have to wait for: a lock of another tool, udev's word, a disk that answers."""
 
 from collections.abc import Callable
 
@@ -28,6 +28,26 @@ class Lock:
         then there is nobody left to be woken.
         """
         self.held = False
+        for waiter in self._waiting:
+            self._agenda.after(0.0, waiter)
+        self._waiting.clear()
+
+
+class Silence:
+    """A disk answers no request; those that wait for an answer do so in the kernel."""
+
+    __slots__ = ("_agenda", "_waiting")
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+        self._waiting: list[Callable[[], None]] = []
+
+    def wait(self, waiter: Callable[[], None]) -> None:
+        """Call the waiter when the disk answers again, or is gone."""
+        self._waiting.append(waiter)
+
+    def end(self) -> None:
+        """Wake all that wait."""
         for waiter in self._waiting:
             self._agenda.after(0.0, waiter)
         self._waiting.clear()

@@ -22,7 +22,7 @@ from initpy.simulation.world.plans import (
 )
 from initpy.simulation.world.random_faults import Chance
 from initpy.simulation.world.terminals import Terminals
-from initpy.simulation.world.waits import Lock
+from initpy.simulation.world.waits import Lock, Silence
 
 SECTOR = 512
 ENGINE_SECONDS = 1.1  # from /init to the engine's first event
@@ -116,6 +116,7 @@ class World:
         self.blocks: dict[str, Block] = {}
         self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
         self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
+        self.silent: dict[str, Silence] = {}  # disks of the scenario that answer no request
         self.shown: dict[str, float] = {}  # disk -> when udev tells of it, where that is known
         self.mounts: dict[str, MountPoint] = {}
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
@@ -195,6 +196,17 @@ class World:
         while f"{prefix}{number}" in self.blocks:
             number += 1
         return number
+
+    def freeze(self, disk: str) -> None:
+        """From now on the disk answers no request."""
+        if disk not in self.silent:
+            self.silent[disk] = Silence(self.agenda)
+            self.kernel(f"INITPY-LAB disk {disk} does not answer any more")
+
+    def thaw(self, disk: str) -> None:
+        """It answers again, or is gone: requests that wait end either way."""
+        if (silence := self.silent.pop(disk, None)) is not None:
+            silence.end()
 
     def left(self, system: FileSystem) -> str:
         """What is wrong with a file system: "errors", "spoilt" or nothing."""
