@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
-from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.devices.names import DeviceSpec
+from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).
 ARGUMENTS = {

@@ -2,7 +2,7 @@
 
 import re
 
-from initpy.core.settings import DeviceSpec, Naming, unescape
+from initpy.core.devices.names import DeviceSpec, Naming, unescape
 
 EXPECTED = "UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev"
 

@@ -4,14 +4,8 @@ from collections.abc import Mapping
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
-from initpy.core.settings import (
-    DeviceSpec,
-    FurtherMount,
-    ImageFile,
-    Naming,
-    Overlay,
-    RootMount,
-)
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import FurtherMount, ImageFile, Overlay, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")

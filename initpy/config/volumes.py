@@ -8,7 +8,8 @@ from initpy.config import crypttab
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
-from initpy.core.settings import DeviceSpec, KeySpec, Naming, VolumeSpec
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.unlock.specs import KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 FILE_SYSTEM = "[a-z][a-z0-9]*"

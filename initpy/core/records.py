@@ -4,16 +4,23 @@ import enum
 from collections.abc import Iterable, Mapping
 
 from initpy.core.actions import Action
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device, Kind
+from initpy.core.devices.names import Naming
 from initpy.core.events import Event
 from initpy.core.secret import Secret
-from initpy.core.settings import Naming, Settings
+from initpy.core.settings import Settings
 from initpy.core.tree import Node
 
 
 def plain(what: Event | Action | Device | Node) -> dict[str, object]:
     """The fields of an event or action as JSON knows them; secrets are left out (R14)."""
-    return {name: _plain(getattr(what, name)) for name in what._fields}
+    fields = {name: _plain(getattr(what, name)) for name in what._fields}
+    if isinstance(what, Device):
+        # The kind of a block device goes without saying.
+        fields["kind"] = what.kind.name
+        if what.kind is BLOCK:
+            del fields["kind"]
+    return fields
 
 
 def basis(
@@ -61,6 +68,8 @@ def _plain(value: object) -> object:
         return value.value
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, Kind):
+        return value.name
     if isinstance(value, Device | Node):
         return plain(value)
     if isinstance(value, tuple | list):

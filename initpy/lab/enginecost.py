@@ -11,9 +11,10 @@ from initpy.config.jobs import load_job_file
 from initpy.config.project import PROJECT
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import BootStarted, DeviceChanged, DeviceRemoved, Event, TimePassed
 from initpy.core.machine.definitions import JobDefinition
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.settings import Settings
 
 SIZES = (100, 1_000, 10_000)
 _SAMPLE = 100  # events of each kind measured, however many devices there are

@@ -179,7 +179,7 @@ LVM_TYPES = {
     "striped": _plain("--type striped -i COUNT"),
     "mirror": _plain("--type mirror -m 1 --mirrorlog core --nosync"),
     "raid1": _plain("--type raid1 -m 1 --nosync"),
-    "raid5": _plain("--type raid5 -i 2"),
+    "raid5": _plain("--type raid5 -i 2 --nosync"),  # as above: the disks are all zeros
     "thin": _thin,
     "cachevol": _cache("cachevol"),
     "cachepool": _cache("cachepool"),

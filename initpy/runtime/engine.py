@@ -32,6 +32,7 @@ from initpy.core.actions import (
     Withdraw,
 )
 from initpy.core.boot import Boot
+from initpy.core.devices.names import Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -42,10 +43,10 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.machine.definitions import JobDefinition
 from initpy.core.secret import Secret
-from initpy.core.settings import Naming, Settings
+from initpy.core.settings import Settings
 from initpy.core.tree import Node
 from initpy.runtime import control
 from initpy.runtime.console import Consoles

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
-from initpy.core.settings import PROPERTY, DeviceSpec, Naming, unescape
+from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming, unescape
 
 # So much of a name may differ and it is still taken for a typing error.
 NEAR = 0.34

@@ -13,7 +13,7 @@ class Strategy(enum.Enum):
     RUN = "run"  # run the command when the subject is ready
     UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
     DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
-    OFFER_AGAIN = "offer-again"  # an array that mdadm was not done with (R5, R9)
+    REASSEMBLE = "reassemble"  # an array that mdadm was not done with (R5, R9)
     GROUP_SCAN = "group-scan"  # show a physical volume to LVM
     GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
     GROUP_START = "group-start"  # an incomplete one, after its own timer

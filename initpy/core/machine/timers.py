@@ -10,6 +10,9 @@ class Timer(enum.Enum):
 
     LIMIT = "time limit"  # of a running command
     KILLED = "killed"  # a command that was stopped, to end
+    STALL = "stall"  # of a running command without a limit
+    ORPHAN = "orphan"  # a command whose subject has gone, to end by itself
+    ATTEMPT = "attempt"  # to unlock with what needs no user, before the user is asked beside it
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work

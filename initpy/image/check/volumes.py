@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from initpy.config.settings import read_settings
-from initpy.core.settings import PROPERTY, DeviceSpec, KeySpec, Naming, VolumeSpec
+from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
+from initpy.core.unlock.specs import KeySpec, VolumeSpec
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.imageprograms import ImagePrograms

@@ -16,7 +16,7 @@ from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
 from initpy.config.fstab import parse_fstab
 from initpy.config.settings import read_settings
-from initpy.core.settings import PROPERTY, DeviceSpec, Naming
+from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.image.stack import buses, network
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.layers import KEY, Ask, Kind, Layer, Stack, StackError, combined

@@ -7,6 +7,7 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.core.actions import Action, Arm
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -27,7 +28,7 @@ from initpy.core.events import (
 )
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, FurtherMount, Naming
+from initpy.core.settings import FurtherMount
 
 Record = Mapping[str, Any]
 

@@ -45,7 +45,7 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.events import DeviceChanged as Changed
-from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.secret import Secret
 from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.probe import as_device

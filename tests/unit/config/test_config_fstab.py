@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.fstab import parse_fstab
-from initpy.core.settings import DeviceSpec, FurtherMount, Naming
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import FurtherMount
 
 TABLE = r"""
 # a comment

@@ -3,7 +3,8 @@
 import pytest
 
 from initpy.config.settings import read_settings
-from initpy.core.settings import DeviceSpec, FurtherMount, Naming, Overlay
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import FurtherMount, Overlay
 
 LABEL = DeviceSpec(Naming.LABEL, "r")
 

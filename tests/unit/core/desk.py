@@ -7,6 +7,7 @@ from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Ask, Mount, Report, Run
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -19,7 +20,7 @@ from initpy.core.events import (
 )
 from initpy.core.machine.definitions import JobDefinition
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.settings import Settings
 from initpy.core.tree import Node
 
 JOBS = Path(__file__).parents[3] / "jobs"

@@ -6,15 +6,9 @@ from desk import Desk, block, filesystem, luks, mapping, settings
 from initpy.config.devicespec import parse_root
 from initpy.core.actions import HandOver, Mount, ShowFailure
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
-from initpy.core.settings import (
-    DeviceSpec,
-    FurtherMount,
-    Naming,
-    Overlay,
-    RootMount,
-    Settings,
-)
+from initpy.core.settings import FurtherMount, Overlay, RootMount, Settings
 
 TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 AUTO = Settings(root=DeviceSpec(Naming.GPT_AUTO, TYPE))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import Settings
 from initpy.runtime import btrfs, discoverable, mounts, syscalls
 
 VARIABLE = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
