@@ -177,7 +177,11 @@ def _made_up_microcode() -> Path:
     ):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(data)
+        if not file.is_file() or file.read_bytes() != data:
+            # Never half written: another process may be building with it.
+            made = file.with_name(f".{file.name}.{os.getpid()}")
+            made.write_bytes(data)
+            made.replace(file)
     return folder
 
 

@@ -117,9 +117,10 @@ def fail(context: Context, reason: str) -> None:
     context.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
     settings = context.settings
     if settings.emergency is not Emergency.WAIT:
-        delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
+        seconds = context.outcome.time_to_end(settings.emergency_delay)
+        delay = f" in {seconds:.0f} s" if seconds else ""
         context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
-        countdown.start(context, settings.emergency_delay)
+        countdown.start(context, seconds)
     elif settings.shell:
         context.act(OpenShell())
     else:

@@ -9,6 +9,7 @@ from initpy.core.devices.marks import CHECK
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.failure import countdown
 from initpy.core.goals.goals import SYSROOT
+from initpy.core.goals.mounts import left
 from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.facts import command as filled
 from initpy.core.machine.facts import describe
@@ -67,7 +68,7 @@ class Checks:
 
 def handler() -> Handler:
     """The handler of checks."""
-    return Handler(step, ended, advice=_advice)
+    return Handler(step, ended, left, advice=_advice)
 
 
 def step(context: Context, instance: Instance) -> None:

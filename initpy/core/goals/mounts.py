@@ -27,9 +27,9 @@ DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 def handlers() -> dict[Strategy, Handler]:
     """The handlers of the mounts."""
     return {
-        Strategy.MOUNT_ROOT: Handler(step, _root_ended, advice=_advice),
-        Strategy.MOUNT_HOST: Handler(step_host, rules.ended),
-        Strategy.MOUNT_FURTHER: Handler(step_extra, rules.ended),
+        Strategy.MOUNT_ROOT: Handler(step, _root_ended, left, advice=_advice),
+        Strategy.MOUNT_HOST: Handler(step_host, rules.ended, left),
+        Strategy.MOUNT_FURTHER: Handler(step_extra, rules.ended, left),
     }
 
 
@@ -158,6 +158,12 @@ def step_extra(context: Context, instance: Instance) -> None:
             begin(context, instance)
             context.act(Mount(instance.key, instance.run, device.node, target, types, options))
             return
+
+
+def left(context: Context, instance: Instance) -> None:
+    """A check or mount is not pending any more; note when the first was given up."""
+    if instance.state is JobState.FAILED and not instance.expected:
+        context.outcome.gave_up()
 
 
 def missing(context: Context) -> str:
