@@ -82,6 +82,14 @@ class JobFile(NamedTuple):
     image: ImageNeeds = ImageNeeds()
 
 
+# Words of job files that have another name now -> that name.
+RENAMED = {
+    "offer-again": "reassemble",
+    "INITPY_UNHEARD": "INITPY_REASSEMBLE",
+    "INITPY_NEWCOMER": "INITPY_LATE_MEMBER",
+}
+
+
 class _Table(NamedTuple):
     """A TOML table with the place it came from, for messages that name it."""
 
@@ -245,14 +253,28 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         tries=int(table.number("tries", 3, 1)),
         retry_after=table.number("retry_after", 1, 0),
     )
+    _check_marks(table.where, job)
     _check_templates(table.where, job)
     return job
+
+
+def _check_marks(where: str, job: JobDefinition) -> None:
+    """Name the new word for each old one: a job that matches an old mark would never run."""
+    facts = job.success
+    matches = (job.match, *job.match.alternatives, job.yields, facts.holder, facts.subject)
+    used = {key for each in matches if each is not None for key, _ in each.patterns}
+    for text in (job.does, *job.run, *job.identity):
+        used.update(PLACEHOLDER.findall(text))
+    for old in sorted(used & RENAMED.keys()):
+        raise InputError(f"{where}: mark", old, f"{RENAMED[old]}, its name now")
 
 
 def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
     value = table.content.get(key)
     if value is None:
         return default
+    if isinstance(value, str) and value in RENAMED:
+        raise InputError(f"{table.where}: {key}", value, f"{RENAMED[value]!r}, its name now")
     try:
         return kind(value)
     except ValueError:
@@ -296,6 +318,9 @@ def _check_templates(where: str, job: JobDefinition) -> None:
     for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.
+            if job.once and variable not in known:
+                expected = "no property: the subject of a job that runs once is the boot"
+                raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)
             if variable not in known and not re.fullmatch(r"[A-Z][A-Z0-9_]*", variable):
                 expected = "a property in capitals" + (f" or {sorted(known)}" if known else "")
                 raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)

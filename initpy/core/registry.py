@@ -160,7 +160,7 @@ TECHNOLOGIES = (
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The parts of a boot; tests add theirs."""
+    """The parts of a boot; a test may add its own."""
 
     manners: Manners = field(default_factory=manners)
     technologies: Sequence[Entry] = TECHNOLOGIES

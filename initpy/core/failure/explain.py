@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.context import Context
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import Near, nearest
 from initpy.core.failure.words import condition, content, label
 from initpy.core.goals.goals import SYSROOT
@@ -124,7 +124,8 @@ class _Explainer:
     def _real_devices(self) -> Iterator[Device]:
         """All but empty loops and drives; an array that has not started has no size yet."""
         known = self.context.devices
-        return (each for each in known if each.slaves or each.properties.get("size") != "0")
+        blocks = (each for each in known if each.kind is BLOCK)
+        return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""

@@ -102,7 +102,7 @@ def _unchecked(context: Context, instance: Instance) -> bool:
         ):
             failed = each.state is JobState.FAILED
             instance.reason = f"not mounted: {each.reason}" if failed else "waits for its check"
-            instance.idle = failed and not each.expected
+            instance.idle = each.stalled or (failed and not each.expected)
             return True
     return False
 
@@ -187,6 +187,13 @@ def failed(context: Context) -> Iterable[Instance]:
                 and given_up
             ):
                 yield instance
+
+
+def look(context: Context) -> None:
+    """A device has changed: it may be the one that an idle mount waits for."""
+    for instance in context.machine.pending(Strategy.MOUNT_ROOT):
+        if instance.idle:
+            context.machine.touch(instance)
 
 
 def revive(context: Context, name: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Action, Arm
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device
+from initpy.core.devices.kinds import KINDS
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import (
     Answered,
@@ -79,7 +80,8 @@ def event_of(record: Record, answer: bytes = UNKNOWN) -> Event:
 
 def _device(record: Record) -> Device:
     links, slaves = frozenset(record["links"]), frozenset(record["slaves"])
-    return Device(record["name"], dict(record["properties"]), links, slaves)
+    kind = KINDS[record.get("kind", BLOCK.name)]
+    return Device(record["name"], dict(record["properties"]), links, slaves, kind)
 
 
 def _further(values: list[Any]) -> FurtherMount:
