@@ -20,6 +20,8 @@ def plain(what: Event | Action | Device | Node) -> dict[str, object]:
         fields["kind"] = what.kind.name
         if what.kind is BLOCK:
             del fields["kind"]
+    elif isinstance(what, Node):
+        del fields["doubtful"]  # the content that the reason tells
     return fields
 
 

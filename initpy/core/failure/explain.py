@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import Near, nearest
-from initpy.core.failure.words import condition, content, label
+from initpy.core.failure.words import condition, content, may_be_damaged
 from initpy.core.goals.goals import SYSROOT
 from initpy.core.goals.naming import why_not
 from initpy.core.machine.definitions import Strategy
@@ -157,7 +157,7 @@ class _Explainer:
             for each in context.deadlines.every()
             if each.subject == device.name and each.name not in self.told
         ]
-        word, why = condition(device, bool(context.devices.holders(device.name)))
+        word, why = self._condition(device)
         whole = not context.devices.holders(device.name)
         found = content(device, whole)
         for part_of in context.technologies.part_of:
@@ -173,7 +173,29 @@ class _Explainer:
                 children.append(self._device(lower))
         if repeated and device.properties.get("DEVTYPE") != "partition":
             reason += f"; on {', '.join(repeated)} (above)"
-        return Node(label(device), word, reason=reason, children=tuple(children))
+        return Node(
+            self._label(device),
+            word,
+            reason=reason,
+            children=tuple(children),
+            doubtful=device.node if may_be_damaged(device) else "",
+        )
+
+    def _label(self, device: Device) -> str:
+        """The node, and the name that the user gave it."""
+        name = device.properties.get("DM_NAME", "")
+        for name_of in self.context.technologies.name_of:
+            name = name_of(device) or name
+        return f"{device.node} ({name})" if name and name not in device.node else device.node
+
+    def _condition(self, device: Device) -> tuple[str, str]:
+        """A word for what the device is like, and why."""
+        held = bool(self.context.devices.holders(device.name))
+        word, why = condition(device, held)
+        for judged in self.context.technologies.condition:
+            other, reason = judged(device)
+            word, why = other or word, reason or ("" if other else why)
+        return word, why
 
     # Jobs and waits
 

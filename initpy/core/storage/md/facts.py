@@ -89,3 +89,18 @@ def refusal(array: Device, members: tuple[Device, ...]) -> str:
 def missing(array: Device) -> int:
     """How many members a running array lacks."""
     return _number(array.properties.get("md/degraded", "")) or 0
+
+
+def name_of(device: Device) -> str:
+    """The name that the user gave an array; its members know it, too, and are not called so."""
+    known = device.properties
+    if not device.name.startswith("md"):
+        return ""
+    return known.get("MD_DEVNAME") or known.get("MD_NAME", "")
+
+
+def condition(device: Device) -> tuple[str, str]:
+    """A word for an array that does not run, and what a running array lacks."""
+    word = "incomplete" if device.properties.get("md/array_state") in ("inactive", "clear") else ""
+    lost, whole = missing(device), device.properties.get("md/raid_disks", "?")
+    return word, f"{lost} of its {whole} members missing" if lost else ""
