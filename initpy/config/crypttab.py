@@ -1,4 +1,4 @@
-"""Encrypted volumes as people name them: crypttab in both dialects, `cryptopts=`, options.
+"""Encrypted volumes as users name them: crypttab in both dialects, `cryptopts=`, options.
 
 crypttab(5) of Debian's cryptsetup and of systemd share the four fields
 `name device key options`; their options differ. Both are understood; an option

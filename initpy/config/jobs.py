@@ -195,7 +195,7 @@ def load_job_file(path: "Path") -> JobFile:
 
 
 def check_names(files: Iterable[JobFile], report: Callable[[InputError], None]) -> list[JobFile]:
-    """The files but those that define a job which an earlier one does; these are reported."""
+    """Leave out, and report, files that define a job of an earlier file."""
     owners: dict[str, str] = {}
     kept = []
     for file in files:
@@ -231,7 +231,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         raise InputError(f"{table.where}: match", None, "a table of properties, or once = true")
     job = JobDefinition(
         name=name,
-        does=table.get("does", str, "a sentence for people"),
+        does=table.get("does", str, "a sentence for the user"),
         source=source,
         match=match,
         success=_success(table),

@@ -94,7 +94,7 @@ class Volumes:
         return volume._replace(timeout=volume.timeout or self.timeout)
 
     def _report_unused(self, key: str, given: dict[str, str], named: set[str]) -> None:
-        """What is said about volumes applies to those that are named; silence would mislead."""
+        """Report what is said of volumes that were not named; silence would mislead."""
         for uuid, value in given.items():
             if not (uuid in named or (not uuid and named)):
                 text = "=".join(filter(None, (uuid, value)))

@@ -1,4 +1,4 @@
-"""Events and actions as JSON knows them: the lines of the journal, whoever writes them."""
+"""Events and actions as JSON knows them: the lines of the journal."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -36,8 +36,8 @@ def basis(
     """What decides a boot besides the events, so that its journal can be replayed (R34).
 
     `table`: crypttab's text. `jobs`: the checksums of the image's job files by name, `own_jobs`:
-    those that people put there, whole, by path. `problems`: what is wrong in all these, for those
-    who read it.
+    the job files that users added, whole, by path. `problems`: what is wrong in all these, for
+    readers of the journal.
     """
     gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
     return {

@@ -1,4 +1,4 @@
-"""What people asked for, as values: root, timers, policies, volumes. `config` makes them."""
+"""What the user asked for, as values: root, timers, policies, volumes. `config` makes them."""
 
 import enum
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ FOR_ALL = LayerPolicy()
 
 
 class GroupPolicy(NamedTuple):
-    """What people said about LVM volume groups, besides the names that `LayerPolicy` holds."""
+    """What the user said about LVM volume groups, besides the names that `LayerPolicy` holds."""
 
     hinted: frozenset[str] = frozenset()  # groups that root= or resume= name
     volumes: frozenset[str] = frozenset()  # VG/LV: of these groups only these
@@ -126,5 +126,5 @@ class Settings(NamedTuple):
         return self.layers.get(layer, FOR_ALL)
 
     def volume(self, device: Device) -> VolumeSpec | None:
-        """The specification that people gave for this encrypted device, if any."""
+        """The specification that the user gave for this encrypted device, if any."""
         return next((each for each in self.volumes if each.source.names(device)), None)

@@ -1,4 +1,4 @@
-"""What people can do about a root that does not come, from what is wrong (R23)."""
+"""What the user can do about a root that does not come, from what is wrong (R23)."""
 
 from collections.abc import Iterator
 
@@ -69,7 +69,7 @@ def _about(context: Context, instance: Instance) -> Iterator[Advice]:
     if instance.state is JobState.FAILED and job.run and instance.status == NOT_THERE:
         yield Advice(
             f"{job.run[0]} is not in this image. On a running system:",
-            ((f"initpy build --program {job.run[0]}", "makes one that has it"),),
+            ((f"initpy build --program {job.run[0]}", "makes an image that has it"),),
         )
     else:
         yield from context.handlers.of(instance).advice(context, instance)

@@ -13,7 +13,7 @@ COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 
 def start(context: Context, seconds: float) -> None:
-    """The boot ends in so many seconds, unless root turns up."""
+    """Have the boot end after these seconds, unless root turns up."""
     end = Deadline(DeadlineKind.END.value, seconds, context.settings.grace, kind=DeadlineKind.END)
     context.deadlines.begin(end)
     end.update(False, context.now)

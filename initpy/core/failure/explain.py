@@ -24,13 +24,13 @@ from initpy.core.waiting.holds import holds
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)
-# Where the job is not at work, a word of people's language; otherwise the state's own.
+# Words for states in which the job is not at work; other states have their own.
 WORDS = {
     JobState.READY: "waits",
     JobState.SKIPPED: "not wanted",
     JobState.AWAITING: "done, its effect is to show",
 }
-TIMERS = {  # whose end people see coming
+TIMERS = {  # whose end the tree announces
     JobState.RUNNING: (Timer.LIMIT, "stopped then"),
     JobState.FAILED: (Timer.RETRY, "tried again then"),
     JobState.AWAITING: (Timer.EFFECT, "failed then"),
@@ -40,7 +40,7 @@ TIMERS = {  # whose end people see coming
 def explain(context: Context, most: int | None = None) -> Node:
     """Root at the top; below it the devices that may lead to it, and what is done with them.
 
-    `most`: so many devices at the top of their stack are shown, the most telling ones.
+    `most`: how many devices at the top of their stack are shown, the most telling first.
     """
     return _Explainer(context).root(most)
 

@@ -26,8 +26,8 @@ NOT_THERE = 127  # as a shell says it
 # was so: a machine that restarts each time is stopped here, or with fsck.mode=skip.
 REBOOT_SECONDS = 10.0
 TELL_SECONDS = 5.0  # between two lines on how far it is
-# A check has no time limit, since nobody knows how long a file system takes. One on a disk that
-# does not answer takes for ever: after so long without progress people are told what they can do.
+# A check has no time limit: how long a file system takes cannot be known. A check of a disk that
+# does not answer takes for ever: without progress the user is told what helps.
 STANDSTILL_SECONDS = 20.0
 # The marks that the units and scripts of a real system look for; /run/initramfs is the folder
 # that dracut and initramfs-tools share with it.

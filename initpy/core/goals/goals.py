@@ -22,7 +22,7 @@ class Goals:
     refused: str = ""  # why the mounted root could not be handed over to
     sole_candidate: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
     _candidates: set[str] = field(default_factory=set)  # devices that root= names
-    _matches: set[str] = field(default_factory=set)  # of these, those that may be mounted
+    _matches: set[str] = field(default_factory=set)  # candidates that may be mounted
     _overlay_devices: set[str] = field(default_factory=set)  # for the changes to root
     _targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
     _leaving: bool = False  # only tools that root does not stand on are waited for

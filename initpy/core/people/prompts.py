@@ -26,7 +26,7 @@ class Prompts:
         self._queue.setdefault(key)
 
     def queued(self) -> Iterable[str]:
-        """The instances that want to ask, in their order; the one that asks is among them."""
+        """The instances that want to ask, in their order, with the instance that asks."""
         return tuple(self._queue)
 
     def __contains__(self, key: str) -> bool:

@@ -26,12 +26,12 @@ def _number(text: str) -> int | None:
 
 
 def level(array: Device) -> str:
-    """`raid5`, say; empty while nobody has read it."""
+    """`raid5`, say; empty while it has not been read."""
     return array.properties.get("md/level") or array.properties.get("MD_LEVEL", "")
 
 
 def total(array: Device) -> int | None:
-    """How many members the array has when it is complete, None while nobody has read it."""
+    """How many members the array has when it is complete, None while it has not been read."""
     known = array.properties
     return _number(known.get("md/raid_disks", "")) or _number(known.get("MD_DEVICES", ""))
 
