@@ -29,7 +29,8 @@ class Machine:
     _on: dict[str, list[Instance]] = field(default_factory=dict)
     _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
-    _holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
+    # The instances that may take a hold now, by its kind; kinds that none takes are left out.
+    holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
     _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -75,10 +76,6 @@ class Machine:
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
-
-    def holding(self, kind: HoldKind) -> Iterable[Instance]:
-        """The instances that may take this kind of hold now."""
-        return self._holding[kind].values()
 
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""
@@ -129,7 +126,6 @@ class Machine:
         """
         key, before = instance.key, instance.move(stimulus, self.present.now, reason)
         after = instance.state
-        self.present.stir()
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
             self._pend(instance)
@@ -145,6 +141,7 @@ class Machine:
             self._failed.add(key)
         elif before is JobState.FAILED:
             self._failed.discard(key)
+            self.present.stir()  # it may have held something as it was to be tried again
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
@@ -153,18 +150,24 @@ class Machine:
     def _pend(self, instance: Instance) -> None:
         strategy, key = instance.definition.strategy, instance.key
         kind = self.kinds[strategy]
+        self.present.stir()
         self._pending[strategy][key] = instance
         # Work holds something while a command is at it.
         if kind is not HoldKind.WORK or instance.state in BUSY:
-            self._holding[kind][key] = instance
+            self.holding.setdefault(kind, {})[key] = instance
         else:
-            self._holding[kind].pop(key, None)
+            self._release(kind, key)
+
+    def _release(self, kind: HoldKind, key: str) -> None:
+        if (taking := self.holding.get(kind)) and taking.pop(key, None) and not taking:
+            del self.holding[kind]
 
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
+        self.present.stir()
         del self._pending[strategy][instance.key]
-        self._holding[self.kinds[strategy]].pop(instance.key, None)
+        self._release(self.kinds[strategy], instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():

@@ -43,8 +43,10 @@ class Steps:
         elif machine.at_capacity and context.handlers.manner(instance).queues:
             machine.queue(instance)
         else:
-            context.present.stir()  # the handler may change the reason of a hold
+            reason, idle = instance.reason, instance.idle
             context.handlers.of(instance).ready(context, instance)
+            if instance.reason != reason or instance.idle is not idle:
+                context.present.stir()  # they may be those of a hold
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
