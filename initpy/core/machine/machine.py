@@ -1,7 +1,7 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
@@ -16,6 +16,7 @@ AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
+STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; more is a bug of ours
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Machine:
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     # The instances that may take a hold now, by its kind; kinds that none takes are left out.
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
-    _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
+    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
@@ -46,9 +47,6 @@ class Machine:
 
     def __getitem__(self, key: str) -> Instance:
         return self._instances[key]
-
-    def __len__(self) -> int:
-        return len(self._instances)
 
     def find(self, key: str) -> Instance | None:
         """Return the instance of that name, if it exists."""
@@ -94,30 +92,27 @@ class Machine:
 
     def touch(self, instance: Instance) -> None:
         """Have the instance looked at before this event is finished with."""
-        self._dirty[instance.key] = None
+        self.dirty[instance.key] = None
 
     def touch_all(self, instances: Iterable[Instance]) -> None:
         """`touch` each."""
         for instance in instances:
-            self._dirty[instance.key] = None
+            self.dirty[instance.key] = None
 
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
         for name in sorted(self._awaiting.get((key, value), ())):
-            self._dirty[name] = None
+            self.dirty[name] = None
 
-    def next_dirty(self) -> Instance | None:
-        """Take the next instance to look at."""
-        if not self._dirty:
-            return None
-        key = next(iter(self._dirty))
-        del self._dirty[key]
-        return self._instances[key]
-
-    @property
-    def dirty(self) -> tuple[str, ...]:
-        """The names of the instances that are still to be looked at."""
-        return tuple(self._dirty)
+    def touched(self) -> Iterator[Instance]:
+        """Take the instances to look at one by one, those too that are touched meanwhile."""
+        dirty, instances = self.dirty, self._instances
+        for _ in range(STEP_LIMIT * (1 + len(instances))):
+            if not dirty:
+                return
+            key = next(iter(dirty))
+            del dirty[key]
+            yield instances[key]
 
     def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
         """Move an instance, tell the journal and, if it may go on, look at it again.
@@ -136,7 +131,7 @@ class Machine:
         elif before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
-            self.timers.cancel(Timer.EFFECT, key)
+            self.timers.cancel(key, Timer.EFFECT)
         if after is JobState.FAILED:
             self._failed.add(key)
         elif before is JobState.FAILED:
@@ -145,7 +140,7 @@ class Machine:
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
-            self._dirty[key] = None
+            self.dirty[key] = None
 
     def _pend(self, instance: Instance) -> None:
         strategy, key = instance.definition.strategy, instance.key
@@ -217,4 +212,4 @@ class Machine:
         for _ in range(min(len(self._queue), room)):
             key = next(iter(self._queue))
             del self._queue[key]
-            self._dirty[key] = None
+            self.dirty[key] = None

@@ -64,9 +64,7 @@ class Takers:
 def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
     """The instances that take this kind of hold; some of them may be idle."""
     if kind is HoldKind.QUESTION:
-        if not context.assemblies.any_confirming:
-            return ()
-        return [context.machine[each.key] for each in context.assemblies.confirming()]
+        return [context.machine[key] for key in context.assemblies.confirming]
     if kind is HoldKind.SERVER:
         return [each for each in context.machine.revealing() if each.expected]
     return context.machine.holding[kind].values()
