@@ -198,8 +198,8 @@ class Boot:
     # Applying the rules to a fixed point
 
     def _settle(self) -> None:
-        context, timers = self._context, self._context.machine.timers
-        due = timers.pop_due(context.now)
+        context, machine = self._context, self._context.machine
+        due = machine.timers.pop_due(context.now)
         for _ in range(STEP_LIMIT):
             for timer, key in due:
                 self._timer(timer, key)
@@ -207,28 +207,28 @@ class Boot:
             for unsettled in context.technologies.unsettled:
                 if names := unsettled(context):
                     self._subjects.look_at_all(names)
-            context.machine.take_from_queue()
-            if len(context.prompts) or context.assemblies.any_confirming:
+            machine.take_from_queue()
+            if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
             if context.goals.complete and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.
-            due = timers.pop_due(context.now)
-            if not context.machine.dirty and not due:
+            due = machine.timers.pop_due(context.now)
+            if not machine.dirty and not due:
                 return
-        raise RuntimeError("the rules do not come to rest: " + ", ".join(context.machine.dirty))
+        raise RuntimeError("the rules do not come to rest: " + ", ".join(machine.dirty))
 
     def _ask(self) -> None:
         """Put the next prompt or question to the user."""
         context = self._context
         if not self._steps.may_start():
             return
-        if len(context.prompts):
+        if context.prompts.queued:
             from initpy.core.unlock import asking
 
             asking.next_prompt(context)
-        if context.assemblies.any_confirming:
+        if context.assemblies.confirming:
             from initpy.core.people import confirmations
 
             confirmations.settle(context)
@@ -252,8 +252,8 @@ class Boot:
     def _hand_over(self) -> None:
         """Root, all that belongs below it and all named volumes are there: leave word, and go."""
         context = self._context
-        for assembly in context.assemblies.confirming():
-            context.prompts.drop(assembly.key, "the root file system is mounted")
+        for key in context.assemblies.confirming:
+            context.prompts.drop(key, "the root file system is mounted")
         for leave_word in context.technologies.handover:
             leave_word(context)
         for handler in context.handlers.every():

@@ -1,5 +1,6 @@
 """What every handler is given: the settings, the time, the subjects, the owners of state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action
@@ -35,6 +36,9 @@ class Context:
     breakpoints: BreakPoints = field(init=False)
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
+    # What is called most often, without a detour: `Present.act` and `Machine.move`.
+    act: Callable[[Action], None] = field(init=False, repr=False)
+    move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.machine = Machine(self.present, self.handlers.manners.kinds)
@@ -44,22 +48,15 @@ class Context:
         self.breakpoints = BreakPoints(self.present, self.settings)
         self.goals = Goals(self.present)
         self.outcome = Outcome(self.present, self.settings)
+        self.act, self.move = self.present.act, self.machine.move
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""
         self.now = self.present.now = max(now, self.now)
 
-    def act(self, action: Action) -> None:
-        """Have the runtime do something."""
-        self.present.act(action)
-
     def report(self, text: str, detail: bool = False) -> None:
         """Tell the user something."""
         self.present.report(text, detail)
-
-    def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
-        """Move an instance: see `Machine.move`."""
-        self.machine.move(instance, stimulus, reason)
 
     def device(self, instance: Instance) -> Device | None:
         """The subject as it is now; None when it is gone or the job has none."""

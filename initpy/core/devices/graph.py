@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
-LAYERS = ("crypto", "raid")
+CRYPTO, RAID = "crypto", "raid"
+LAYERS = (CRYPTO, RAID)
 
 
 class Kind(NamedTuple):
@@ -63,6 +64,11 @@ class Device(NamedTuple):
     def ready(self) -> bool:
         """Complete and probed, so that a layer above may act on it (R3)."""
         return self.kind.ready(self)
+
+    @property
+    def usage(self) -> str | None:
+        """What udev (blkid(8)) says that the device is used for."""
+        return self.properties.get("ID_FS_USAGE")
 
     @property
     def is_layer(self) -> bool:
@@ -161,8 +167,10 @@ class DeviceGraph:
 
     def holders(self, name: str) -> tuple[Device, ...]:
         """The devices that stand directly on it, in a steady order."""
-        names = sorted(found) if (found := self._holders.get(name)) else ()
-        return tuple(self._devices[each] for each in names if each in self._devices)
+        found = self._holders.get(name)
+        if not found:
+            return ()
+        return tuple(self._devices[each] for each in sorted(found) if each in self._devices)
 
     def slaves(self, name: str) -> tuple[Device, ...]:
         """The devices it stands directly on that are known, in a steady order."""
@@ -192,9 +200,9 @@ class DeviceGraph:
         return False
 
 
-def partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
+def partitions(devices: DeviceGraph, disk: str) -> list[Device]:
     """The partitions of a disk that are known."""
-    above = devices.holders(disk.name)
+    above = devices.holders(disk)
     return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
 
 
@@ -208,9 +216,7 @@ def inside_member(devices: DeviceGraph, partition: Device) -> bool:
         return False
     disks = filter(None, map(devices.get, partition.slaves))
     return any(
-        disk.properties.get("ID_FS_USAGE") == "raid"
-        and not any(
-            each.properties.get("ID_FS_USAGE") == "raid" for each in partitions(devices, disk)
-        )
+        disk.usage == RAID
+        and not any(each.usage == RAID for each in partitions(devices, disk.name))
         for disk in disks
     )

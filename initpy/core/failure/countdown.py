@@ -5,7 +5,7 @@ import math
 from initpy.core.actions import OpenShell
 from initpy.core.context import Context
 from initpy.core.machine.timers import Timer
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.waiting.deadline import END, NOBODY, Deadline, DeadlineKind
 
 ROUNDING = 1e-3  # of sums of times
 # When the user is told how soon the machine restarts, in seconds before.
@@ -14,9 +14,9 @@ COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 def start(context: Context, seconds: float) -> None:
     """Have the boot end after these seconds, unless root turns up."""
-    end = Deadline(DeadlineKind.END.value, seconds, context.settings.grace, kind=DeadlineKind.END)
+    end = Deadline(END, seconds, context.settings.grace, kind=DeadlineKind.END)
     context.deadlines.begin(end)
-    end.update(False, context.now)
+    context.deadlines.hold(end, NOBODY)
     _arm(context, end)
 
 

@@ -10,7 +10,7 @@ from initpy.core.machine.timers import Timer
 from initpy.core.settings import Emergency
 from initpy.core.storage.assemblies import deadline_name
 from initpy.core.waiting.clock import NOTICE_SECONDS, give_time, update, wait_for_root
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.waiting.deadline import END, Deadline
 from initpy.core.waiting.holds import held
 
 # Stacks of devices on the failure screen, which is to be read as a whole; then "more".
@@ -130,7 +130,7 @@ def fail(context: Context, reason: str) -> None:
 def call_off(context: Context) -> None:
     """The user wants the boot to go on: it neither has failed nor ends."""
     context.outcome.call_off()
-    context.deadlines.drop(DeadlineKind.END.value)
+    context.deadlines.drop(END)
 
 
 def try_again(context: Context, why: str) -> None:

@@ -216,7 +216,7 @@ class _Explainer:
         if instance.definition.strategy is Strategy.UNLOCK and instance.pending:
             if instance.key == context.prompts.asking:
                 parts.append("the prompt is up")
-            elif instance.key in context.prompts:
+            elif instance.key in context.prompts.queued:
                 parts.append("asked for after the others (an empty line at a prompt goes on)")
             if not context.settings.volumes:
                 parts.append("a candidate, since no volume was named")

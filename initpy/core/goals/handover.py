@@ -21,7 +21,7 @@ def when_ready(context: Context) -> bool:
     if context.breakpoints.stop(BreakPoint.HAND_OVER):
         return False
     goals.hand_over()
-    for key in context.prompts.queued():
+    for key in tuple(context.prompts.queued):
         context.prompts.drop(key, "the root file system is mounted")
     return True
 

@@ -1,7 +1,7 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
@@ -16,6 +16,7 @@ AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
+STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; more is a bug of ours
 
 
 @dataclass(slots=True)
@@ -29,8 +30,9 @@ class Machine:
     _on: dict[str, list[Instance]] = field(default_factory=dict)
     _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
-    _holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
-    _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
+    # The instances that may take a hold now, by its kind; kinds that none takes are left out.
+    holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
+    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
@@ -45,9 +47,6 @@ class Machine:
 
     def __getitem__(self, key: str) -> Instance:
         return self._instances[key]
-
-    def __len__(self) -> int:
-        return len(self._instances)
 
     def find(self, key: str) -> Instance | None:
         """Return the instance of that name, if it exists."""
@@ -76,10 +75,6 @@ class Machine:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
 
-    def holding(self, kind: HoldKind) -> Iterable[Instance]:
-        """The instances that may take this kind of hold now."""
-        return self._holding[kind].values()
-
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""
         return self._revealing
@@ -97,30 +92,27 @@ class Machine:
 
     def touch(self, instance: Instance) -> None:
         """Have the instance looked at before this event is finished with."""
-        self._dirty[instance.key] = None
+        self.dirty[instance.key] = None
 
     def touch_all(self, instances: Iterable[Instance]) -> None:
         """`touch` each."""
         for instance in instances:
-            self._dirty[instance.key] = None
+            self.dirty[instance.key] = None
 
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
         for name in sorted(self._awaiting.get((key, value), ())):
-            self._dirty[name] = None
+            self.dirty[name] = None
 
-    def next_dirty(self) -> Instance | None:
-        """Take the next instance to look at."""
-        if not self._dirty:
-            return None
-        key = next(iter(self._dirty))
-        del self._dirty[key]
-        return self._instances[key]
-
-    @property
-    def dirty(self) -> tuple[str, ...]:
-        """The names of the instances that are still to be looked at."""
-        return tuple(self._dirty)
+    def touched(self) -> Iterator[Instance]:
+        """Take the instances to look at one by one, those too that are touched meanwhile."""
+        dirty, instances = self.dirty, self._instances
+        for _ in range(STEP_LIMIT * (1 + len(instances))):
+            if not dirty:
+                return
+            key = next(iter(dirty))
+            del dirty[key]
+            yield instances[key]
 
     def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
         """Move an instance, tell the journal and, if it may go on, look at it again.
@@ -129,7 +121,6 @@ class Machine:
         """
         key, before = instance.key, instance.move(stimulus, self.present.now, reason)
         after = instance.state
-        self.present.stir()
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
             self._pend(instance)
@@ -140,31 +131,38 @@ class Machine:
         elif before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
-            self.timers.cancel(Timer.EFFECT, key)
+            self.timers.cancel(key, Timer.EFFECT)
         if after is JobState.FAILED:
             self._failed.add(key)
         elif before is JobState.FAILED:
             self._failed.discard(key)
+            self.present.stir()  # it may have held something as it was to be tried again
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
-            self._dirty[key] = None
+            self.dirty[key] = None
 
     def _pend(self, instance: Instance) -> None:
         strategy, key = instance.definition.strategy, instance.key
         kind = self.kinds[strategy]
+        self.present.stir()
         self._pending[strategy][key] = instance
         # Work holds something while a command is at it.
         if kind is not HoldKind.WORK or instance.state in BUSY:
-            self._holding[kind][key] = instance
+            self.holding.setdefault(kind, {})[key] = instance
         else:
-            self._holding[kind].pop(key, None)
+            self._release(kind, key)
+
+    def _release(self, kind: HoldKind, key: str) -> None:
+        if (taking := self.holding.get(kind)) and taking.pop(key, None) and not taking:
+            del self.holding[kind]
 
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
+        self.present.stir()
         del self._pending[strategy][instance.key]
-        self._holding[self.kinds[strategy]].pop(instance.key, None)
+        self._release(self.kinds[strategy], instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
@@ -214,4 +212,4 @@ class Machine:
         for _ in range(min(len(self._queue), room)):
             key = next(iter(self._queue))
             del self._queue[key]
-            self._dirty[key] = None
+            self.dirty[key] = None

@@ -1,5 +1,6 @@
 """The event at hand: its time, and the actions that answer it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Report
@@ -14,14 +15,15 @@ class Present:
     # Grows with each change that may begin or end a hold: waiting/clock.py compares it.
     version: int = 0
     _actions: list[Action] = field(default_factory=list)
+    # Have the runtime do something: the list's own `append`, for most of what is called here.
+    act: Callable[[Action], None] = field(init=False, repr=False)
 
-    def act(self, action: Action) -> None:
-        """Have the runtime do something."""
-        self._actions.append(action)
+    def __post_init__(self) -> None:
+        self.act = self._actions.append
 
     def report(self, text: str, detail: bool = False) -> None:
         """Tell the user something."""
-        self._actions.append(Report(text, detail))
+        self.act(Report(text, detail))
 
     def stir(self) -> None:
         """Note that a hold may have begun or ended."""
@@ -29,5 +31,6 @@ class Present:
 
     def take_actions(self) -> tuple[Action, ...]:
         """Return the actions of this event and forget them."""
-        actions, self._actions = tuple(self._actions), []
+        actions = tuple(self._actions)
+        self._actions.clear()
         return actions

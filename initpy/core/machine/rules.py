@@ -205,8 +205,7 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
     if running:
         context.machine.orphan(instance)
         timers = context.machine.timers
-        timers.cancel(Timer.LIMIT, instance.key)
-        timers.cancel(Timer.STALL, instance.key)
+        timers.cancel(instance.key, Timer.LIMIT, Timer.STALL)
         timers.start(Timer.ORPHAN, instance.key, context.now + ORPHAN_SECONDS)
 
 

@@ -11,8 +11,6 @@ from initpy.core.machine.subjects import Subjects
 from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
 
-STEP_LIMIT = 10_000  # for each instance; more is a bug of ours
-
 
 @dataclass(slots=True)
 class Steps:
@@ -23,12 +21,9 @@ class Steps:
 
     def settle(self) -> None:
         """Look at the instances that were touched, until none is left."""
-        machine = self.context.machine
-        for _ in range(STEP_LIMIT * (1 + len(machine))):
-            instance = machine.next_dirty()
-            if instance is None:
-                return
-            if not rules.settle(self.context, instance):
+        context, machine = self.context, self.context.machine
+        for instance in machine.touched():
+            if not rules.settle(context, instance) and instance.state is JobState.READY:
                 self._go_on(instance)
             if machine.left:
                 self.release()
@@ -36,15 +31,17 @@ class Steps:
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
         context, machine = self.context, self.context.machine
-        if instance.state is not JobState.READY or not self.may_start():
+        if not self.may_start():
             return
         if machine.orphaned(instance):
             instance.reason = "waits for the command of its former life to end"
         elif machine.at_capacity and context.handlers.manner(instance).queues:
             machine.queue(instance)
         else:
-            context.present.stir()  # the handler may change the reason of a hold
+            reason, idle = instance.reason, instance.idle
             context.handlers.of(instance).ready(context, instance)
+            if instance.reason != reason or instance.idle is not idle:
+                context.present.stir()  # they may be those of a hold
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
@@ -77,8 +74,7 @@ class Steps:
             return
         if instance.run != event.run or instance.state is not JobState.RUNNING:
             return  # withdrawn or abandoned meanwhile
-        for timer in (Timer.KILLED, Timer.LIMIT, Timer.STALL):
-            machine.timers.cancel(timer, instance.key)
+        machine.timers.cancel(instance.key, Timer.KILLED, Timer.LIMIT, Timer.STALL)
         context.handlers.of(instance).ended(context, instance, event)
         self.release()
         for hook in context.technologies.ended:
@@ -90,8 +86,7 @@ class Steps:
 
     def _buried(self, instance: Instance, event: JobEnded) -> None:
         """The command of a former life has ended: the instance may run again."""
-        for timer in (Timer.ORPHAN, Timer.KILLED):
-            self.context.machine.timers.cancel(timer, instance.key)
+        self.context.machine.timers.cancel(instance.key, Timer.ORPHAN, Timer.KILLED)
         if (handler := self.context.handlers.used(instance)) is not None:
             handler.landed(self.context, instance, event)
         self.context.machine.touch(instance)

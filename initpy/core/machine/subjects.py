@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.context import Context
-from initpy.core.devices.graph import Device, partitions
+from initpy.core.devices.graph import RAID, Device, partitions
 from initpy.core.goals import mounts, naming
 from initpy.core.machine.definitions import Index, JobDefinition
 from initpy.core.machine.facts import awaited
@@ -18,12 +18,12 @@ class Subjects:
 
     context: Context
     index: Index
-    _keys: tuple[str, ...] = field(init=False)  # properties by which instances wait for devices
+    _awaited: tuple[str, ...] = field(init=False)  # properties by which instances await devices
     _told: dict[str, Device] = field(default_factory=dict)  # as the events told them
 
     def __post_init__(self) -> None:
         # What happens in which order must not hang on the hashes of this interpreter (R34).
-        self._keys = tuple(sorted(self.context.devices.indexed))
+        self._awaited = tuple(sorted(self.index.awaited))
 
     def is_known(self, device: Device) -> bool:
         """True if the device was last told just so."""
@@ -36,7 +36,11 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.present.stir()
-        marked = self._marked(name)
+        marked = naming.refresh(context, name)
+        if device.usage == RAID or (before is not None and before.usage == RAID):
+            # A disk that is a member as a whole tells that its partitions are not root.
+            for each in partitions(context.devices, name):
+                marked += naming.refresh(context, each.name)
         if (present := context.devices.get(name)) is not None:
             context.technologies.meet(present)  # with its marks
         self.look_at_all(marked)
@@ -51,15 +55,6 @@ class Subjects:
         for hook in context.technologies.looked:
             if names := hook(context, name):
                 self.look_at_all(names)
-
-    def _marked(self, name: str) -> list[str]:
-        """The devices whose marks change; a disk tells whether its partitions may be root."""
-        context = self.context
-        marked = naming.refresh(context, name)
-        device = context.devices.get(name)
-        for each in partitions(context.devices, device) if device is not None else ():
-            marked += naming.refresh(context, each.name)
-        return marked
 
     def enumerated(self, devices: Iterable[Device]) -> None:
         """These are all subjects: what was known besides them is gone (R2)."""
@@ -90,7 +85,7 @@ class Subjects:
                 withdraw(context, instance, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():
             machine.touch_all(machine.on(lower))
-        self._wake_awaiting(before)
+        self._wake_awaiting(before, None)
 
     def look_at_all(self, names: Iterable[str]) -> None:
         """Look at devices whose marks have changed."""
@@ -103,17 +98,17 @@ class Subjects:
         if device is None:
             return
         properties, index = device.properties, self.index.by_property
-        for key in [each for each in properties if each in index]:
+        for key in filter(index.__contains__, properties):
             for filed in (properties[key], None):
                 for job in index[key].get(filed, ()):
                     if job.match.accepts(properties):
                         self.add(job, name)
         machine.touch_all(machine.on(name))
-        lower = device.slaves | (before.slaves if before else frozenset())
-        for each in sorted(lower):
+        lower = device.slaves if before is None else device.slaves | before.slaves
+        for each in sorted(lower) if lower else ():
             machine.touch_all(machine.on(each))
-        self._wake_awaiting(before)
-        self._wake_awaiting(device)
+        if self._awaited:
+            self._wake_awaiting(before, device)
 
     def look_above(self, name: str) -> None:
         """Look at the instances on what stands directly on this device."""
@@ -121,11 +116,13 @@ class Subjects:
         for above in self.context.devices.holders(name):
             machine.touch_all(machine.on(above.name))
 
-    def _wake_awaiting(self, device: Device | None) -> None:
-        if device is None:
-            return
-        for key in self._keys:
-            self.context.machine.touch_awaiting(key, device.properties.get(key, ""))
+    def _wake_awaiting(self, before: Device | None, after: Device | None) -> None:
+        """Look at the instances that await a device with a property that this one had or has."""
+        for key in self._awaited:
+            for device in (before, after):
+                value = device.properties.get(key) if device is not None else None
+                if value is not None:
+                    self.context.machine.touch_awaiting(key, value)
 
     def add(self, job: JobDefinition, subject: str | None) -> None:
         """Make the instance of a job on a subject, unless it exists.

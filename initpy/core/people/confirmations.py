@@ -18,16 +18,15 @@ YES, NO = ("yes", "y"), ("no", "n")
 
 def settle(context: Context) -> None:
     """Put the next question, or take one back that must not be answered now."""
-    confirming = context.assemblies.confirming()
-    for assembly in confirming:
+    for assembly in tuple(context.assemblies.confirming.values()):
         if assembly.asked is not None and held(context, assembly.asked):
             why = "something that may hold a member has turned up"
             context.prompts.drop(assembly.key, why)
             context.deadlines.begin(assembly.asked)
             context.assemblies.step(assembly, Step.WITHDRAWN)
-    waiting = context.assemblies.confirming()
-    if context.prompts.asking is None and not len(context.prompts) and waiting:
-        assembly = next(iter(waiting))
+    waiting = context.assemblies.confirming
+    if context.prompts.asking is None and not context.prompts.queued and waiting:
+        assembly = next(iter(waiting.values()))
         context.prompts.put(assembly.key)
         context.act(Ask(assembly.key, _text(context, assembly)))
 

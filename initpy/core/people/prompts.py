@@ -1,6 +1,5 @@
 """The owner of prompts: who wants to ask the user, what is asked now, who waits for an answer."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Reply, Withdraw
@@ -12,48 +11,33 @@ class Prompts:
     """One prompt is up at a time; the others queue in the order in which they came."""
 
     present: Present
-    _queue: dict[str, None] = field(default_factory=dict)
-    _asking: str | None = None
+    asking: str | None = None  # the instance whose prompt is up
+    queued: dict[str, None] = field(default_factory=dict)  # those that want to ask, in their order
     _requests: dict[str, list[int]] = field(default_factory=dict)  # of the shell, by instance
-
-    @property
-    def asking(self) -> str | None:
-        """The instance whose prompt is up."""
-        return self._asking
 
     def queue(self, key: str) -> None:
         """Have the user asked for this instance when its turn comes."""
-        self._queue.setdefault(key)
-
-    def queued(self) -> Iterable[str]:
-        """The instances that want to ask, in their order, with the instance that asks."""
-        return tuple(self._queue)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._queue
-
-    def __len__(self) -> int:
-        return len(self._queue)
+        self.queued.setdefault(key)
 
     def put(self, key: str) -> None:
         """Note that the prompt of this instance is up now."""
-        self._asking = key
+        self.asking = key
         self.present.stir()
 
     def taken(self, key: str) -> bool:
         """The user has answered: its prompt is down. True if it was still wanted."""
-        if self._asking == key:
-            self._asking = None
+        if self.asking == key:
+            self.asking = None
             self.present.stir()
-        wanted = key in self._queue
-        self._queue.pop(key, None)
+        wanted = key in self.queued
+        self.queued.pop(key, None)
         return wanted
 
     def drop(self, key: str, reason: str) -> None:
         """The user need not be asked for this instance any more."""
-        self._queue.pop(key, None)
-        if self._asking == key:
-            self._asking = None
+        self.queued.pop(key, None)
+        if self.asking == key:
+            self.asking = None
             self.present.stir()
             self.present.act(Withdraw(key, reason))
 

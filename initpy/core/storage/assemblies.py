@@ -91,7 +91,8 @@ class Assemblies:
 
     present: Present
     _all: dict[str, Assembly] = field(default_factory=dict)
-    _confirming: dict[str, Assembly] = field(default_factory=dict)
+    # Those that the user is asked about, or is to be asked about.
+    confirming: dict[str, Assembly] = field(default_factory=dict)
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""
@@ -110,26 +111,17 @@ class Assemblies:
             raise IllegalStepError(f"{assembly.key}: {step.value} while {assembly.phase.value}")
         assembly.phase = after
         if after is Phase.CONFIRMING:
-            self._confirming[assembly.key] = assembly
+            self.confirming[assembly.key] = assembly
         else:
-            self._confirming.pop(assembly.key, None)
+            self.confirming.pop(assembly.key, None)
         self.present.stir()
 
     def forget(self, instance: Instance) -> None:
         """The assembly is complete, or gone: what was waited for or agreed counts no more."""
-        self._confirming.pop(instance.key, None)
+        self.confirming.pop(instance.key, None)
         if self._all.pop(instance.key, None) is not None:
             self.present.stir()
 
-    def confirming(self) -> list[Assembly]:
-        """The assemblies that the user is asked about, or is to be asked about."""
-        return list(self._confirming.values())
-
-    @property
-    def any_confirming(self) -> bool:
-        """True while the user is asked about an assembly, or is to be."""
-        return bool(self._confirming)
-
     def is_confirming(self, instance: Instance) -> bool:
         """True while the user is asked about this assembly, or is to be."""
-        return instance.key in self._confirming
+        return instance.key in self.confirming

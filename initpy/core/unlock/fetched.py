@@ -155,7 +155,7 @@ class Fetchings:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
         found.tried.add(source)
-        context.machine.timers.cancel(Timer.ABSENT, instance.key)
+        context.machine.timers.cancel(instance.key, Timer.ABSENT)
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS
             context.machine.timers.start(Timer.PATIENCE, instance.key, due)
@@ -212,7 +212,7 @@ class Fetchings:
                 if header:
                     found.path = event.path or found.path
                 else:
-                    context.machine.timers.cancel(Timer.PATIENCE, key)
+                    context.machine.timers.cancel(key, Timer.PATIENCE)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()
@@ -234,8 +234,7 @@ class Fetchings:
             found.wipe()
             if found.number:
                 context.act(Drop(instance.key, found.number))
-        for timer in (Timer.ABSENT, Timer.PATIENCE):
-            context.machine.timers.cancel(timer, instance.key)
+        context.machine.timers.cancel(instance.key, Timer.ABSENT, Timer.PATIENCE)
 
 
 def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:

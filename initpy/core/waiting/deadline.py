@@ -1,7 +1,8 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
 import enum
-from collections.abc import Iterable
+import heapq
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
@@ -21,6 +22,9 @@ class DeadlineKind(enum.Enum):
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
+ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value  # Enum's own `value` is a property
+
+
 @dataclass(slots=True)
 class Deadline:
     """Something happens when `duration` seconds have passed unheld.
@@ -35,6 +39,7 @@ class Deadline:
     subject: str = ""  # the device it is about, if any
     rank: int = 0  # it waits for pending starts of a lower rank
     kind: DeadlineKind = DeadlineKind.ASSEMBLY
+    order: int = 0  # of its beginning among others
     _left: float = field(init=False)
     _counting_since: float | None = field(init=False, default=None)
     held: bool = field(init=False, default=False)
@@ -43,16 +48,20 @@ class Deadline:
     def __post_init__(self) -> None:
         self._left = self.duration
 
-    def update(self, held: bool, now: float) -> None:
-        """Count up to `now`, then stand still if held, or go on."""
-        if held and self._counting_since is not None:
+    def hold(self, holder: tuple[str, str], now: float) -> bool:
+        """Count up to `now`, then stand still if held, or go on; True if anything has changed."""
+        held, counting = holder != NOBODY, self._counting_since is not None
+        if holder == self.holder and held != counting:
+            return False
+        if held and counting:
             self._left = self.left(now)
             self._counting_since = None
-        elif not held and self._counting_since is None:
+        elif not held and not counting:
             if self.held:
                 self._left = max(self._left, self.grace)
             self._counting_since = now
-        self.held = held
+        self.held, self.holder = held, holder
+        return True
 
     def extend(self, seconds: float, now: float) -> None:
         """Leave at least `seconds` from now."""
@@ -78,16 +87,22 @@ class Deadline:
 
 @dataclass(slots=True)
 class Deadlines:
-    """The owner of all deadlines, and of what the journal was told of them."""
+    """The owner of all deadlines, and of what the journal was told of them.
+
+    The cost of an event does not grow with the number of deadlines: they are looked at when a
+    hold may have begun or ended, and else only those that are new or over.
+    """
 
     present: Present
     _all: dict[str, Deadline] = field(default_factory=dict)
+    _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
+    _looked_at: int = -1  # the version whose holds the deadlines have
+    _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
+    _over: set[str] = field(default_factory=set)
+    _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
     _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
-    _told_at: int = -1  # the version that the journal was told of
-    _updated_at: int = -1  # the version whose holds the deadlines have
-    _over: bool = False  # as of then, a deadline was over
-    _due: float | None = None  # when the next one will be, while nothing changes
-    _next: float | None = None  # see `next`
+    _untold: dict[str, int] = field(default_factory=dict)  # names, with their order
+    _begun: int = 0
 
     def get(self, name: str) -> Deadline | None:
         """Return the deadline of that name, if it exists."""
@@ -96,88 +111,116 @@ class Deadlines:
     def __contains__(self, name: str) -> bool:
         return name in self._all
 
-    def every(self) -> Iterable[Deadline]:
+    def every(self) -> Collection[Deadline]:
         """All deadlines, in the order of their beginning."""
         return self._all.values()
 
     @property
     def root(self) -> Deadline | None:
         """The deadline of root, if root is waited for and not for ever."""
-        return self._all.get(DeadlineKind.ROOT.value)
+        return self._all.get(ROOT)
 
     @property
     def end(self) -> Deadline | None:
         """The end of a boot that has failed, if it is due at a time."""
-        return self._all.get(DeadlineKind.END.value)
+        return self._all.get(END)
 
     def begin(self, deadline: Deadline) -> Deadline:
         """Take a deadline, in the place of one of the same name."""
-        self._all[deadline.name] = deadline
-        self.present.stir()
+        name, before = deadline.name, self._all.get(deadline.name)
+        self._begun += 1
+        deadline.order = self._begun if before is None else before.order
+        self._all[name] = self._fresh[name] = deadline
+        if deadline.rank:
+            self._ranked.setdefault(deadline.rank, {})[name] = deadline
+        self._concern_others(deadline)
+        self._note(deadline)
         return deadline
 
     def drop(self, name: str) -> None:
         """Forget the deadline of that name, if it exists."""
-        if self._all.pop(name, None) is not None:
-            self.present.stir()
+        deadline = self._all.pop(name, None)
+        if deadline is None:
+            return
+        self._fresh.pop(name, None)
+        self._over.discard(name)
+        if deadline.rank:
+            del self._ranked[deadline.rank][name]
+        self._concern_others(deadline)
+        self._untold[name] = deadline.order
+
+    def _concern_others(self, deadline: Deadline) -> None:
+        """Deadlines of a higher rank wait for what is still to be started."""
+        for rank, those in self._ranked.items():
+            if rank > deadline.rank:
+                self._fresh.update(those)
 
     def extend(self, deadline: Deadline, seconds: float) -> None:
         """Leave the deadline at least `seconds` from now."""
         deadline.extend(seconds, self.present.now)
-        self.present.stir()
+        self._note(deadline)
 
-    def stale(self) -> bool:
-        """True if holds may have changed, or a deadline is over, since `updated`."""
-        due = self._due is not None and self._due <= self.present.now
-        return due or self._updated_at != self.present.version
+    def hold(self, deadline: Deadline, holder: tuple[str, str]) -> None:
+        """Note what holds the deadline now: owner and reason, or NOBODY."""
+        if deadline.hold(holder, self.present.now):
+            self._note(deadline)
 
-    def updated(self, over: bool) -> None:
-        """Note that all deadlines have their present holds; `over`: a free one is over."""
-        self._updated_at, self._over, self._due = self.present.version, over, None
-        for each in self._all.values():
-            due = each.due()
-            if (
-                due is not None
-                and due > self.present.now
-                and (self._due is None or due < self._due)
-            ):
-                self._due = due
+    def _note(self, deadline: Deadline) -> None:
+        """Its time or its hold is another one."""
+        name, due = deadline.name, deadline.due()
+        self._untold[name] = deadline.order
+        self._over.discard(name)
+        if due is not None:
+            heapq.heappush(self._dues, (due, name))
 
-    @property
-    def over(self) -> bool:
-        """True if a deadline that nothing holds was over at the last `updated`."""
-        return self._over
+    def to_look_at(self) -> Collection[Deadline]:
+        """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
+        if self._looked_at != self.present.version:
+            self._looked_at = self.present.version
+            self._fresh.clear()
+            return self._all.values()
+        if not self._fresh:
+            return ()
+        fresh, self._fresh = self._fresh, {}
+        return fresh.values()
 
-    def tell(self) -> None:
-        """Tell the journal which deadlines have begun, changed their holder, or ended."""
-        if self._told_at == self.present.version:
-            return
-        self._told_at = self.present.version
-        for name, deadline in self._all.items():
-            now = deadline.due(), deadline.holder
-            if self._told.get(name) != now:
-                self._told[name] = now
-                self.present.act(Clock(name, deadline.left(self.present.now), *deadline.holder))
-        if len(self._told) > len(self._all):
-            for name in [each for each in self._told if each not in self._all]:
-                del self._told[name]
-                self.present.act(Clock(name, None))
-        self._next = self._first_due()
+    def any_over(self) -> bool:
+        """True if a deadline that nothing holds is over."""
+        if self._dues and self._dues[0][0] <= self.present.now:
+            self.next()
+        return bool(self._over)
 
-    def _first_due(self) -> float | None:
-        """When the first of the deadlines will be over that are not.
+    def next(self) -> float | None:
+        """When the next deadline will be over.
 
         A deadline that is over was acted on: the next event may use it, the time alone cannot
         (once root is mounted, no array is started for it any more).
         """
-        now, first = self.present.now, None
-        for due, _ in self._told.values():
-            if due is not None and due > now and (first is None or due < first):
-                first = due
-        return first
+        while self._dues:
+            due, name = self._dues[0]
+            deadline = self._all.get(name)
+            if deadline is not None and deadline.due() == due:
+                if due > self.present.now:
+                    return due
+                self._over.add(name)
+            heapq.heappop(self._dues)
+        return None
 
-    def next(self) -> float | None:
-        """When the next deadline will be over, by what the journal was told."""
-        if self._next is not None and self._next <= self.present.now:
-            self._next = self._first_due()
-        return self._next
+    def tell(self) -> None:
+        """Tell the journal which deadlines have begun, changed their holder, or ended."""
+        if not self._untold:
+            return
+        ended = []
+        for name in sorted(self._untold, key=self._untold.__getitem__):
+            deadline = self._all.get(name)
+            if deadline is None:
+                ended.append(name)
+                continue
+            now = deadline.due(), deadline.holder
+            if self._told.get(name) != now:
+                self._told[name] = now
+                self.present.act(Clock(name, deadline.left(self.present.now), *deadline.holder))
+        for name in ended:
+            if self._told.pop(name, None) is not None:
+                self.present.act(Clock(name, None))
+        self._untold.clear()

@@ -16,6 +16,8 @@ from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
 
 # Deadlines that are stopped only by what may reveal what they wait for.
 SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
+# Holds that are not taken by all pending instances of a strategy.
+ELSEWHERE = (HoldKind.QUESTION, HoldKind.SERVER)
 
 
 class Hold(NamedTuple):
@@ -62,12 +64,10 @@ class Takers:
 def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
     """The instances that take this kind of hold; some of them may be idle."""
     if kind is HoldKind.QUESTION:
-        if not context.assemblies.any_confirming:
-            return ()
-        return [context.machine[each.key] for each in context.assemblies.confirming()]
+        return [context.machine[key] for key in context.assemblies.confirming]
     if kind is HoldKind.SERVER:
         return [each for each in context.machine.revealing() if each.expected]
-    return context.machine.holding(kind)
+    return context.machine.holding[kind].values()
 
 
 def _retried(context: Context) -> Iterator[Instance]:
@@ -104,8 +104,9 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
     selective = deadline.kind in SELECTIVE
+    holding = context.machine.holding
     for kind in STOPPED_BY[deadline.kind]:
-        for each in _taking(context, kind):
+        for each in _taking(context, kind) if kind in holding or kind in ELSEWHERE else ():
             if not (each.stalled or each.idle) and (
                 not selective or _holds_assembly(context, each, kind, deadline)
             ):
