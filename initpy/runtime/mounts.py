@@ -139,18 +139,22 @@ def mounted_below(root: str) -> list[tuple[str, str]]:
     return sorted(found.items())
 
 
-def further(root: str, complain: Callable[[InputError], None]) -> tuple[FurtherMount, ...]:
-    """What the root's own fstab wants mounted below it before the real system starts (R18)."""
+def read_fstab(root: str) -> str | None:
+    """The root's own fstab, None where it has none. Reads the root's device, so it may hang."""
     try:
         with open(resolve(root, "/etc/fstab"), "rb") as file:
-            table = file.read()
+            return file.read().decode("utf-8", "surrogateescape")
     except OSError:
-        return ()  # none, which is fine
-    if b"/usr" not in table and b"x-initrd.mount" not in table:
+        return None
+
+
+def further(fstab: str, complain: Callable[[InputError], None]) -> tuple[FurtherMount, ...]:
+    """What the root's own fstab wants mounted below it before the real system starts (R18)."""
+    if "/usr" not in fstab and "x-initrd.mount" not in fstab:
         return ()
     from initpy.config.fstab import parse_fstab  # most roots need it not
 
-    wanted, problems = parse_fstab(table.decode("utf-8", "surrogateescape"))
+    wanted, problems = parse_fstab(fstab)
     for problem in problems:
         complain(problem)
     return wanted

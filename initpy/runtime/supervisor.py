@@ -80,9 +80,9 @@ def start_engine(started: float) -> tuple[int, int]:
     try:
         os.close(orders)
         os.setsid()
-        from initpy.runtime import engine
+        from initpy.runtime import start
 
-        status = engine.main(words, started)
+        status = start.main(words, started)
     except BaseException:  # noqa: BLE001 the last owner of an engine's exception shows it
         import traceback
 

@@ -80,7 +80,7 @@ def main(words, started):
     fd = os.open(f"{tmp}/lives", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(fd, b"x")
     return engine(lives(), lambda *each: os.write(words, b"\\0".join(each) + b"\\n")) or 0
-sys.modules["initpy.runtime.engine"] = initpy.runtime.engine = types.SimpleNamespace(main=main)
+sys.modules["initpy.runtime.start"] = initpy.runtime.start = types.SimpleNamespace(main=main)
 HANDOVER = b"switch-root", b"/sysroot", b"/opt/init"
 def play(pause=0.0):
     ready = syscalls.abstract_datagram_socket(supervisor.READY_SOCKET)
@@ -219,7 +219,7 @@ def main(words, started):
         os.write(words, piece)
         time.sleep(0.02)
     time.sleep(60)
-initpy.runtime.engine.main = main
+initpy.runtime.start.main = main
 play()
 """,
     )
@@ -379,6 +379,26 @@ play()
     assert shown[-1].endswith("lives 2")
     assert said.count("the engine has not answered for") == 1
     assert "the engine has ended (killed by signal 9); it is started again" in said
+
+
+def test_an_engine_that_not_even_sigkill_ends_is_left_alone(tmp_path: Path) -> None:
+    """R26, fault 3: it waits in the kernel for a disk that does not answer."""
+    shown, said = scene(
+        tmp_path,
+        """
+pid1.ENGINE_SILENCE = pid1.ABANDON_AFTER = 0.2
+kill = os.kill
+os.kill = lambda pid, number: None if number == 9 and lives() == 1 else kill(pid, number)
+def engine(life, order):
+    if life == 1:
+        time.sleep(60)
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[-1].endswith("lives 2")
+    assert said.count("the engine has not answered for") == 1
+    assert "the engine does not end although it was killed; another one is started" in said
 
 
 def test_a_machine_without_udevd_says_so_and_goes_on(tmp_path: Path) -> None:
