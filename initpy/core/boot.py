@@ -86,19 +86,18 @@ class Boot:
         """The tree of what root needs, with states and reasons, as of `now`."""
         from initpy.core.failure.explain import explain  # most boots never show a tree
 
-        self._context.present.now = now
+        self._context.come_to(now)
         return explain(self._context)
 
     def handle(self, event: Event, now: float) -> tuple[Action, ...]:
         """Take an event at time `now` (seconds, never going back); return what is to be done."""
-        present = self._context.present
-        present.now = max(now, present.now)
+        self._context.come_to(now)
         if isinstance(event, DeviceChanged) and self._says_nothing_new(event):
             return ()
         self._take(event)
         self._settle()
         self._context.deadlines.tell()
-        actions = present.take_actions()
+        actions = self._context.present.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
@@ -205,11 +204,13 @@ class Boot:
             for timer, key in due:
                 self._timer(timer, key)
             self._steps.settle()
-            for technology in context.technologies:
-                self._subjects.look_at_all(technology.unsettled(context))
+            for unsettled in context.technologies.unsettled:
+                if names := unsettled(context):
+                    self._subjects.look_at_all(names)
             context.machine.take_from_queue()
-            self._ask()
-            if handover.when_ready(context):
+            if len(context.prompts) or context.assemblies.any_confirming:
+                self._ask()
+            if context.goals.complete and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.
@@ -253,8 +254,8 @@ class Boot:
         context = self._context
         for assembly in context.assemblies.confirming():
             context.prompts.drop(assembly.key, "the root file system is mounted")
-        for technology in context.technologies:
-            technology.handover(context)
+        for leave_word in context.technologies.handover:
+            leave_word(context)
         for handler in context.handlers.every():
             handler.handover(context)
         handover.switch_root(context)
@@ -263,5 +264,7 @@ class Boot:
         context = self._context
         if context.goals.handed_over:
             return None
-        found = (context.machine.timers.next(), context.deadlines.next())
-        return min((each for each in found if each is not None), default=None)
+        timer, deadline = context.machine.timers.next(), context.deadlines.next()
+        if timer is None or (deadline is not None and deadline < timer):
+            return deadline
+        return timer

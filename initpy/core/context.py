@@ -26,6 +26,7 @@ class Context:
     devices: DeviceGraph
     handlers: Handlers
     technologies: Technologies
+    now: float = 0.0  # the time of the present event, in seconds
     present: Present = field(default_factory=Present)
     machine: Machine = field(init=False)
     deadlines: Deadlines = field(init=False)
@@ -36,7 +37,7 @@ class Context:
     outcome: Outcome = field(init=False)
 
     def __post_init__(self) -> None:
-        self.machine = Machine(self.present)
+        self.machine = Machine(self.present, self.handlers.manners.kinds)
         self.deadlines = Deadlines(self.present)
         self.assemblies = Assemblies(self.present)
         self.prompts = Prompts(self.present)
@@ -44,10 +45,9 @@ class Context:
         self.goals = Goals(self.present)
         self.outcome = Outcome(self.present, self.settings)
 
-    @property
-    def now(self) -> float:
-        """The time of the present event, in seconds."""
-        return self.present.now
+    def come_to(self, now: float) -> None:
+        """An event has come at this time, in seconds, which never goes back."""
+        self.now = self.present.now = max(now, self.now)
 
     def act(self, action: Action) -> None:
         """Have the runtime do something."""

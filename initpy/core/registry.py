@@ -3,13 +3,14 @@
 Handlers are imported when their strategy is first used: start-up time is a feature.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
 from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler, Manner
+from initpy.core.machine.handler import Handler, Manner, Manners
 from initpy.core.storage.technology import Entry, Technology
 from initpy.core.unlock import named
 from initpy.core.unlock.source import Source
@@ -80,11 +81,12 @@ def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     return load
 
 
-def manners(made: Callable[[], Sources] = sources) -> dict[Strategy, Manner]:
+@functools.cache
+def manners(made: Callable[[], Sources] = sources) -> Manners:
     """What each strategy declares, in the order in which its holds are looked for."""
     work, extra = HoldKind.WORK, HoldKind.EXTRA_MOUNT
     activate, start = Strategy.GROUP_ACTIVATE, Strategy.GROUP_START
-    return {
+    found = {
         Strategy.RUN: Manner(_plain, work, queues=True),
         Strategy.UNLOCK: Manner(
             _unlock(made),
@@ -103,6 +105,7 @@ def manners(made: Callable[[], Sources] = sources) -> dict[Strategy, Manner]:
         Strategy.MOUNT_FURTHER: Manner(_mount(Strategy.MOUNT_FURTHER), extra, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
     }
+    return Manners(found)
 
 
 def _is_md(device: Device) -> bool:
@@ -159,5 +162,5 @@ TECHNOLOGIES = (
 class Registry:
     """The parts of a boot; tests add theirs."""
 
-    manners: Mapping[Strategy, Manner] = field(default_factory=manners)
+    manners: Manners = field(default_factory=manners)
     technologies: Sequence[Entry] = TECHNOLOGIES

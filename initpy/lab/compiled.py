@@ -22,10 +22,12 @@ from initpy.lab.cache import cache_folder, locked, tree_digest
 # that mypyc does not know.
 NOT_OF_THE_CORE = ("__init__", "instance", "secret")
 OF_THE_SIMULATION = (
-    "kernel/disks", "kernel/dm", "kernel/md", "kernel/probe", "kernel/process", "kernel/udev",
+    "kernel/disks", "kernel/dm", "kernel/md", "kernel/md_sysfs", "kernel/probe", "kernel/process",
+    "kernel/udev",
     "machine/engine", "machine/people", "machine/pid1",
-    "tools/luks", "tools/lvm", "tools/table",
-    "world/agenda", "world/random_faults", "world/terminals", "world/world",
+    "tools/luks", "tools/lvm", "tools/mdadm", "tools/table",
+    "world/agenda", "world/random_faults", "world/redundancy", "world/terminals", "world/waits",
+    "world/world",
 )  # fmt: skip
 BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # what the package reads of the project
 OPTIMISATION = "MYPYC_OPT_LEVEL"  # the compiler's variable, 3 if not set

@@ -9,6 +9,7 @@ from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
 from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
 from initpy.lab.uml import NO_RAID6, Uml
+from initpy.scenario.feasible import simulated_only
 from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
@@ -28,8 +29,14 @@ def start(spec: MachineSpec, folder: Path) -> Machine:
 def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> MachineKind:
     """The kind of machine that the scenario gets; `wanted` goes before what its file says.
 
-    Raises LabError for a User Mode Linux that lacks what the scenario needs.
+    Raises LabError for a User Mode Linux that lacks what the scenario needs, and for a scenario
+    that can only be simulated.
     """
+    if lacks := next(simulated_only(scenario), ""):
+        raise LabError(
+            f"{scenario.path}: no virtual machine has got {lacks}\n"
+            f"  try: initpy simulate {scenario.path}"
+        )
     kind = scenario.machine if wanted is MachineKind.AUTO else wanted
     if kind is MachineKind.QEMU:
         return kind

@@ -1,11 +1,22 @@
-"""What no real tool would make: refused when the file is read, so that neither world has it.
+"""What no real tool would make, and what no virtual machine can do.
 
-Sizes are upper bounds in bytes: nothing holds more than what it stands on, metadata aside.
+The first is refused when the file is read, so that neither world has it. Sizes are upper bounds in
+bytes: nothing holds more than what it stands on, metadata aside. The second is for the simulator
+alone; a user who boots such a file is told why not.
 """
 
 import re
+from collections.abc import Iterator
 
-from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer
+from initpy.scenario.model import (
+    CONTAINERS,
+    RAID,
+    SIMULATED_DEEDS,
+    Disk,
+    Layer,
+    Scenario,
+    Way,
+)
 from initpy.scenario.reader import Table
 
 # md(4); mdadm(8) makes an array of one device with --force only, a raid6 of four and more.
@@ -79,3 +90,15 @@ def _check_names(table: Table, layer: Layer) -> None:
     most = _LABELS.get(layer.kind)
     if most is not None and len(layer.label.encode()) > most:
         raise table.wrong("label", f"{most} bytes or less for {layer.kind}")
+
+
+def simulated_only(scenario: Scenario) -> Iterator[str]:
+    """What the scenario needs that no machine of the lab has got, in words."""
+    if any(tool.way is Way.UNKILLABLE for tool in scenario.tools):
+        yield "a way to keep a process from SIGKILL"
+    if any(fault.deed in SIMULATED_DEEDS for fault in scenario.faults):
+        yield "disks that stop to answer"
+    if scenario.syscalls:
+        yield "system calls that fail in process 1"
+    if any(disk.announced for disk in scenario.disks):
+        yield "a udev that tells of partitions before their disk"

@@ -59,6 +59,8 @@ class Deed(StrEnum):
     CONTINUE_ENGINE = "continue-engine"
     KILL_UDEVD = "kill-udevd"
     KILL_UDEV_WORKERS = "kill-udev-workers"
+    FREEZE = "freeze"  # a disk answers no request from now on
+    THAW = "thaw"
     STORM = "storm"  # a disk is announced as changed some hundred times
     FILL_RUN = "fill-run"
     EMPTY_RUN = "empty-run"
@@ -78,7 +80,8 @@ CHANCES = (
 # Done by the machine itself; the others need the lab's agent in the guest.
 NETWORK_DEEDS = (Deed.CARRIER_ON, Deed.CARRIER_OFF, Deed.SERVER_UP, Deed.SERVER_DOWN)
 MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL, *NETWORK_DEEDS)
-AGENT_DEEDS = tuple(deed for deed in Deed if deed not in MACHINE_DEEDS)
+SIMULATED_DEEDS = (Deed.FREEZE, Deed.THAW)  # see feasible.simulated_only()
+AGENT_DEEDS = tuple(deed for deed in Deed if deed not in (*MACHINE_DEEDS, *SIMULATED_DEEDS))
 
 
 class Way(StrEnum):
@@ -90,6 +93,16 @@ class Way(StrEnum):
     MUTE = "mute"  # it does its work, and is killed before it has said so
     RESTART = "restart"  # it does its work, and asks for a restart if that was a correction (fsck)
     UNFINISHED = "unfinished"  # mdadm is killed once it has taken in a member of another host's
+    UNKILLABLE = "unkillable"  # it waits in the kernel ("D" in ps(1)): SIGKILL does not end it
+
+
+class SystemCall(StrEnum):
+    """A system call of process 1 that can fail."""
+
+    SPAWN_UDEVD = "spawn-udevd"
+    FORK_ENGINE = "fork-engine"
+    INOTIFY = "inotify"  # by which it learns that udevd is idle
+    POLL = "poll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,8 @@ class Disk:
     copy_of: str = ""  # has the content of this other disk
     image: str = ""  # not a disk of the machine: its content is this file of the image
     path_of: str = ""  # is no disk of its own but another path to this one
+    # udev tells of the disk itself so long after it is there, and of its partitions at once.
+    announced: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +237,16 @@ class Tool:
     way: Way
     times: int
     arguments: str = ""
+    ends: float | None = None  # unkillable: it ends after so many seconds all the same; None: never
+
+
+@dataclass(frozen=True, slots=True)
+class Syscall:
+    """A system call of process 1 that fails some times, for want of memory."""
+
+    call: SystemCall
+    fails: int
+    skip: int = 0  # so many succeed before
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +324,7 @@ class Scenario:
     servers: tuple[Server, ...] = ()
     restarts: bool = False  # after a restart it goes on, with the disks as they are then
     machine: MachineKind = MachineKind.AUTO
+    syscalls: tuple[Syscall, ...] = ()
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ from initpy.scenario.trouble import (
     read_damage,
     read_fault,
     read_limits,
+    read_syscall,
     read_tool,
 )
 
@@ -97,6 +98,7 @@ def load_scenario(path: Path) -> Scenario:
     own = tuple(disk for disk in disks if disk.name not in served)  # the machine's
     faults = tuple(read_fault(table, own, *names) for table in top.tables("fault"))
     tools = tuple(read_tool(table) for table in top.tables("tool"))
+    syscalls = tuple(read_syscall(table) for table in top.tables("syscall"))
     limits = read_limits(top.table("limits"))
     chance = read_chance(top.table("simulation"))
     damages = tuple(read_damage(table, disks) for table in top.tables("damage"))
@@ -107,7 +109,7 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind,
+        chance, uefi, nics, servers, restarts, kind, syscalls,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # seldom, and it reads all job files
@@ -152,9 +154,10 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         copy_of = table.string("copy_of", "")
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
-        image = table.string("image", "")
+        image, announced = table.string("image", ""), table.number("announced", 0)
         disks += [
-            Disk(name, size, present, arrives, bus, copy_of, image, path_of) for name in names
+            Disk(name, size, present, arrives, bus, copy_of, image, path_of, announced)
+            for name in names
         ]
         table.end()
     return tuple(disks)

@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from initpy.scenario.model import CHANCES, Cue, Damage, Deed, Disk, Fault, Tool, Way
+from initpy.scenario.model import (
+    CHANCES,
+    Cue,
+    Damage,
+    Deed,
+    Disk,
+    Fault,
+    Syscall,
+    SystemCall,
+    Tool,
+    Way,
+)
 from initpy.scenario.places import PLACES, pattern_bytes
 from initpy.scenario.reader import Table
 
@@ -25,6 +36,8 @@ _ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
     Deed.PLUG: _DISK,
     Deed.UNPLUG: _DISK,
     Deed.STORM: _DISK,
+    Deed.FREEZE: _DISK,
+    Deed.THAW: _DISK,
     Deed.SIGNAL_INIT: ("TERM", "INT", "PWR", "HUP", "USR1"),
     Deed.CARRIER_ON: _NIC,
     Deed.CARRIER_OFF: _NIC,
@@ -64,8 +77,21 @@ def read_tool(table: Table) -> Tool:
     times = table.integer(given[0])
     if times < 1:
         raise table.wrong(given[0], "how many times, 1 or more")
+    ends = table.optional_number("ends")
+    if ends is not None and given[0] is not Way.UNKILLABLE:
+        raise table.wrong("ends", "`unkillable` beside it")
     table.end()
-    return Tool(program, given[0], times, arguments)
+    return Tool(program, given[0], times, arguments, ends)
+
+
+def read_syscall(table: Table) -> Syscall:
+    """One table [[syscall]]."""
+    call = SystemCall(table.choice("call", list(SystemCall)))
+    fails, skip = table.integer("fails"), int(table.number("skip", 0))
+    if fails < 1:
+        raise table.wrong("fails", "how many times, 1 or more")
+    table.end()
+    return Syscall(call, fails, skip)
 
 
 def read_limits(table: Table) -> tuple[tuple[str, float], ...]:

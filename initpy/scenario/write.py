@@ -83,6 +83,14 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
             *_pair("program", tool.program, None),
             *_pair("with", tool.arguments, ""),
             *_pair(str(tool.way), float(tool.times), None),
+            *([] if tool.ends is None else _pair("ends", tool.ends, None)),
+        ]
+    for each in scenario.syscalls:
+        yield [
+            "[[syscall]]",
+            *_pair("call", each.call.value, None),
+            *_pair("fails", float(each.fails), None),
+            *_pair("skip", float(each.skip), 0.0),
         ]
     yield _table("[limits]", *(line for pair in scenario.limits for line in _pair(*pair, None)))
     yield _table("[simulation]", *(line for pair in scenario.chance for line in _pair(*pair, None)))
@@ -102,6 +110,7 @@ def _disk(disk: Disk) -> list[str]:
         *_pair("image", disk.image, ""),
         *_pair("present", disk.present, usual),
         *([] if disk.arrives is None else _pair("arrives", disk.arrives, None)),
+        *_pair("announced", disk.announced, 0.0),
     ]
 
 

@@ -68,7 +68,7 @@ def _assembling(context: Context) -> list[Instance]:
     """What is started, or mounted, without its missing parts after a deadline of its own."""
     return [
         each
-        for strategy in context.handlers.assembling
+        for strategy in context.handlers.manners.assembling
         for each in context.machine.pending(strategy)
     ]
 

@@ -159,8 +159,8 @@ class _Explainer:
         word, why = condition(device, bool(context.devices.holders(device.name)))
         whole = not context.devices.holders(device.name)
         found = content(device, whole)
-        for technology in context.technologies:
-            if part := technology.part_of(context, device):
+        for part_of in context.technologies.part_of:
+            if part := part_of(context, device):
                 why = ", ".join(filter(None, (part, why)))
         reason = ", ".join(filter(None, (*found, why)))
         repeated = []

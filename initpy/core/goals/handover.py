@@ -37,8 +37,8 @@ def named_pending(context: Context) -> bool:
     An attempt that has failed is not the last while there is a try left.
     """
     handlers, machine = context.handlers, context.machine
-    for strategy in handlers.keeping:
-        keeps = handlers.manners[strategy].keeps
+    for strategy in handlers.manners.keeping:
+        keeps = handlers.manners.of[strategy].keeps
         for instance in machine.pending(strategy):
             if keeps is not None and keeps(context, instance):
                 return True
@@ -87,7 +87,7 @@ def _news_is_due(context: Context, used: set[str]) -> bool:
     pending, seen = sorted(used), set[str]()
     while pending:
         name = pending.pop()
-        if any(each.incoming(context, name) for each in context.technologies):
+        if any(hook(context, name) for hook in context.technologies.incoming):
             return True
         device = context.devices.get(name)
         if device is not None and name not in seen:

@@ -78,32 +78,39 @@ class Manner(NamedTuple):
     named: Callable[["Context", Instance], str | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What all strategies declare, and where to look for some of it; made once for all boots."""
+
+    of: Mapping[Strategy, Manner]
+    kinds: Mapping[Strategy, HoldKind] = field(init=False)
+    assembling: tuple[Strategy, ...] = field(init=False)
+    last_resorts: tuple[Strategy, ...] = field(init=False)
+    keeping: tuple[Strategy, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        def those(declared: Callable[[Manner], object]) -> tuple[Strategy, ...]:
+            return tuple(strategy for strategy, each in self.of.items() if declared(each))
+
+        object.__setattr__(self, "kinds", {key: each.hold for key, each in self.of.items()})
+        object.__setattr__(self, "assembling", those(lambda each: each.assembly))
+        object.__setattr__(self, "last_resorts", those(lambda each: each.last_resort))
+        object.__setattr__(self, "keeping", those(lambda each: each.keeps is not None))
+
+
 @dataclass(slots=True)
 class Handlers:
     """The handlers of one boot by strategy."""
 
-    manners: Mapping[Strategy, Manner]
-    holding: dict[HoldKind, tuple[Strategy, ...]] = field(init=False)
-    assembling: tuple[Strategy, ...] = field(init=False)
-    last_resorts: tuple[Strategy, ...] = field(init=False)
-    keeping: tuple[Strategy, ...] = field(init=False)
+    manners: Manners
     _loaded: dict[Strategy, Handler] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        found: dict[HoldKind, list[Strategy]] = {}
-        for strategy, manner in self.manners.items():
-            found.setdefault(manner.hold, []).append(strategy)
-        self.holding = {kind: tuple(each) for kind, each in found.items()}
-        self.assembling = tuple(key for key, each in self.manners.items() if each.assembly)
-        self.last_resorts = tuple(key for key, each in self.manners.items() if each.last_resort)
-        self.keeping = tuple(key for key, each in self.manners.items() if each.keeps is not None)
 
     def of(self, instance: Instance) -> Handler:
         """The handler of the instance's strategy."""
         strategy = instance.definition.strategy
         found = self._loaded.get(strategy)
         if found is None:
-            found = self._loaded[strategy] = self.manners[strategy].load()
+            found = self._loaded[strategy] = self.manners.of[strategy].load()
         return found
 
     def every(self) -> tuple[Handler, ...]:
@@ -116,4 +123,4 @@ class Handlers:
 
     def manner(self, instance: Instance) -> Manner:
         """What the instance's strategy declares."""
-        return self.manners[instance.definition.strategy]
+        return self.manners.of[instance.definition.strategy]

@@ -1,13 +1,15 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import PENDING, Instance, JobState, Stimulus
+from initpy.core.machine.instance import BUSY, PENDING, Instance, JobState, Stimulus
 from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
+from initpy.core.waiting.kinds import HoldKind
 
 # Only a new event can move an instance on from here, and that event touches the instance.
 AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
@@ -21,20 +23,21 @@ class Machine:
     """Instances by name, by subject, by what they wait for."""
 
     present: Present
+    kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
     _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
-    _pending: dict[Strategy, dict[str, Instance]] = field(
-        default_factory=lambda: {each: {} for each in Strategy}
-    )
+    _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
+    _holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     _dirty: dict[str, None] = field(default_factory=dict)  # to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
     # Commands that still run although their instance was withdrawn: key -> run.
     _orphans: dict[str, int] = field(default_factory=dict)
-    _left: list[Instance] = field(default_factory=list)  # not pending any more, not yet released
+    # Instances that are not pending any more and are still to let go of everything.
+    left: list[Instance] = field(default_factory=list)
     _queue: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
     _failed: set[str] = field(default_factory=set)  # for now or for good
 
@@ -72,6 +75,10 @@ class Machine:
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
+
+    def holding(self, kind: HoldKind) -> Iterable[Instance]:
+        """The instances that may take this kind of hold now."""
+        return self._holding[kind].values()
 
     def revealing(self) -> Sequence[Instance]:
         """The instances of jobs that make disks appear."""
@@ -125,7 +132,7 @@ class Machine:
         self.present.stir()
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
-            self._pending[instance.definition.strategy][key] = instance
+            self._pend(instance)
         elif before in PENDING:
             self._not_pending(instance)
         if after is JobState.RUNNING:
@@ -143,17 +150,25 @@ class Machine:
         if after not in AT_REST:
             self._dirty[key] = None
 
+    def _pend(self, instance: Instance) -> None:
+        strategy, key = instance.definition.strategy, instance.key
+        kind = self.kinds[strategy]
+        self._pending[strategy][key] = instance
+        # Work holds something while a command is at it.
+        if kind is not HoldKind.WORK or instance.state in BUSY:
+            self._holding[kind][key] = instance
+        else:
+            self._holding[kind].pop(key, None)
+
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
-        del self._pending[instance.definition.strategy][instance.key]
-        self._left.append(instance)
+        strategy = instance.definition.strategy
+        del self._pending[strategy][instance.key]
+        self._holding[self.kinds[strategy]].pop(instance.key, None)
+        self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
-
-    def next_left(self) -> Instance | None:
-        """Take the next instance that is not pending any more and is to let go of everything."""
-        return self._left.pop(0) if self._left else None
 
     # Commands that run, and the capacity for them
 
@@ -193,6 +208,8 @@ class Machine:
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""
+        if not self._queue:
+            return
         room = TOOLS_AT_ONCE - len(self._running) - len(self._orphans)
         for _ in range(min(len(self._queue), room)):
             key = next(iter(self._queue))

@@ -118,8 +118,8 @@ def run_now(context: Context, instance: Instance) -> None:
     if (name := awaits_job(context, instance)) is not None:
         instance.reason = f"waits for {name} to end"
         return
-    for technology in context.technologies:
-        if why := technology.blocks(context, instance):
+    for blocks in context.technologies.blocks:
+        if why := blocks(context, instance):
             instance.reason = why
             return
     start(context, instance)
@@ -147,7 +147,6 @@ def begin(context: Context, instance: Instance) -> None:
     timers, limit = context.machine.timers, instance.definition.timeout
     instance.run += 1
     instance.succeeded = instance.stalled = False
-    timers.cancel(Timer.KILLED, instance.key)
     context.move(instance, Stimulus.STARTED, describe(context, instance))
     if limit:
         timers.start(Timer.LIMIT, instance.key, context.now + limit)
@@ -214,8 +213,6 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of how a command ended: with status 0 its effect is awaited."""
     timers = context.machine.timers
-    timers.cancel(Timer.LIMIT, instance.key)
-    timers.cancel(Timer.STALL, instance.key)
     instance.status = event.status
     if event.status == 0:
         instance.succeeded = True
@@ -223,8 +220,8 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
         timers.start(Timer.EFFECT, instance.key, context.now + EFFECT_SECONDS)
         context.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
-        for technology in context.technologies:
-            event = technology.judge(context, instance, event)
+        for judge in context.technologies.judge:
+            event = judge(context, instance, event)
         fail(context, instance, Stimulus.ENDED_BADLY, complaint(event))
 
 

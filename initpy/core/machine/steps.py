@@ -30,7 +30,8 @@ class Steps:
                 return
             if not rules.settle(self.context, instance):
                 self._go_on(instance)
-            self.release()
+            if machine.left:
+                self.release()
 
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
@@ -48,11 +49,13 @@ class Steps:
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
         context = self.context
-        while (instance := context.machine.next_left()) is not None:
+        while context.machine.left:
+            instance = context.machine.left.pop(0)
             if (handler := context.handlers.used(instance)) is not None:
                 handler.left(context, instance)
-            for technology in context.technologies:
-                self.subjects.look_at_all(technology.left(context, instance))
+            for hook in context.technologies.left:
+                if names := hook(context, instance):
+                    self.subjects.look_at_all(names)
 
     def may_start(self) -> bool:
         """True unless all is mounted: then only what named volumes need is still begun."""
@@ -78,8 +81,8 @@ class Steps:
             machine.timers.cancel(timer, instance.key)
         context.handlers.of(instance).ended(context, instance, event)
         self.release()
-        for technology in context.technologies:
-            for name in technology.ended(context, instance):
+        for hook in context.technologies.ended:
+            for name in hook(context, instance):
                 self.subjects.look_at(name, context.devices.get(name))
         if instance.published and instance.subject is not None:
             self.subjects.look_at(instance.subject, context.devices.get(instance.subject))

@@ -40,14 +40,16 @@ class Subjects:
         if (present := context.devices.get(name)) is not None:
             context.technologies.meet(present)  # with its marks
         self.look_at_all(marked)
-        for technology in context.technologies:
-            self.look_at_all(technology.changed(context, name))
+        for hook in context.technologies.changed:
+            if names := hook(context, name):
+                self.look_at_all(names)
         self.look_at(name, before)
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
             mounts.revive(context, name)
-        for technology in context.technologies:
-            self.look_at_all(technology.looked(context, name))
+        for hook in context.technologies.looked:
+            if names := hook(context, name):
+                self.look_at_all(names)
 
     def _marked(self, name: str) -> list[str]:
         """The devices whose marks change; a disk tells whether its partitions may be root."""
@@ -71,13 +73,13 @@ class Subjects:
         context, machine = self.context, self.context.machine
         self._told.pop(name, None)
         before = context.devices.get(name)
-        for technology in context.technologies:
-            self.look_at_all(technology.gone(context, before, name))
+        for forget in context.technologies.gone:
+            self.look_at_all(forget(context, before, name))
         context.devices.remove(name)
         context.present.stir()
         self.look_at_all(naming.refresh(context, name))
-        for technology in context.technologies:
-            self.look_at_all(technology.changed(context, name))
+        for hook in context.technologies.changed:
+            self.look_at_all(hook(context, name))
         for instance in machine.on(name):
             if (handler := context.handlers.used(instance)) is not None:
                 handler.gone(context, instance)

@@ -24,7 +24,7 @@ def settle(context: Context) -> None:
             why = "something that may hold a member has turned up"
             context.prompts.drop(assembly.key, why)
             context.deadlines.begin(assembly.asked)
-            assembly.step(Step.WITHDRAWN)
+            context.assemblies.step(assembly, Step.WITHDRAWN)
     waiting = context.assemblies.confirming()
     if context.prompts.asking is None and not len(context.prompts) and waiting:
         assembly = next(iter(waiting))
@@ -49,10 +49,10 @@ def answered(context: Context, instance: Instance, event: Answered) -> None:
     assembly = context.assemblies.of(instance)
     if word in YES:
         assembly.agreed = True
-        assembly.step(Step.ALLOWED)
+        context.assemblies.step(assembly, Step.ALLOWED)
         context.machine.touch(instance)
     elif word in NO:
-        assembly.step(Step.NOT_ALLOWED)
+        context.assemblies.step(assembly, Step.NOT_ALLOWED)
         why = "the user does not want it without its members"
         context.move(instance, Stimulus.NOT_WANTED, why)
     else:

@@ -9,7 +9,6 @@ for its missing parts until its own deadline, then starts without them, or is re
 """
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.machine.instance import Instance
@@ -80,16 +79,6 @@ class Assembly:
     asked: Deadline | None = None  # what was over when the user was asked
     has: str = ""  # what is there, in words
 
-    def step(self, step: Step) -> None:
-        """Apply a transition of the table.
-
-        Raises IllegalStepError, leaving everything as it was.
-        """
-        after = TRANSITIONS.get((self.phase, step))
-        if after is None:
-            raise IllegalStepError(f"{self.key}: {step.value} while {self.phase.value}")
-        self.phase = after
-
 
 def deadline_name(instance: Instance) -> str:
     """The name of an assembly's deadline: its own, as other jobs have the same subject."""
@@ -102,6 +91,7 @@ class Assemblies:
 
     present: Present
     _all: dict[str, Assembly] = field(default_factory=dict)
+    _confirming: dict[str, Assembly] = field(default_factory=dict)
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""
@@ -110,21 +100,36 @@ class Assemblies:
             found = self._all[instance.key] = Assembly(instance.key)
         return found
 
+    def step(self, assembly: Assembly, step: Step) -> None:
+        """Apply a transition of the table.
+
+        Raises IllegalStepError, leaving everything as it was.
+        """
+        after = TRANSITIONS.get((assembly.phase, step))
+        if after is None:
+            raise IllegalStepError(f"{assembly.key}: {step.value} while {assembly.phase.value}")
+        assembly.phase = after
+        if after is Phase.CONFIRMING:
+            self._confirming[assembly.key] = assembly
+        else:
+            self._confirming.pop(assembly.key, None)
+        self.present.stir()
+
     def forget(self, instance: Instance) -> None:
         """The assembly is complete, or gone: what was waited for or agreed counts no more."""
+        self._confirming.pop(instance.key, None)
         if self._all.pop(instance.key, None) is not None:
             self.present.stir()
 
-    def confirming(self) -> Iterable[Assembly]:
+    def confirming(self) -> list[Assembly]:
         """The assemblies that the user is asked about, or is to be asked about."""
-        return [each for each in self._all.values() if each.phase is Phase.CONFIRMING]
+        return list(self._confirming.values())
 
     @property
     def any_confirming(self) -> bool:
         """True while the user is asked about an assembly, or is to be."""
-        return any(each.phase is Phase.CONFIRMING for each in self._all.values())
+        return bool(self._confirming)
 
     def is_confirming(self, instance: Instance) -> bool:
         """True while the user is asked about this assembly, or is to be."""
-        found = self._all.get(instance.key)
-        return found is not None and found.phase is Phase.CONFIRMING
+        return instance.key in self._confirming

@@ -61,15 +61,15 @@ def is_due(context: Context, instance: Instance, plan: Plan) -> bool:
         return False
     context.deadlines.drop(deadline.name)
     assembly.forced = False
-    assembly.step(Step.TIME_OVER)
+    context.assemblies.step(assembly, Step.TIME_OVER)
     if plan.forbidden:
         node = device.name if (device := context.device(instance)) else instance.subject
         context.report(f"{node}: {plan.has}; not started: {plan.forbidden}")
-        assembly.step(Step.NOT_ALLOWED)
+        context.assemblies.step(assembly, Step.NOT_ALLOWED)
         context.move(instance, Stimulus.NOT_WANTED, plan.forbidden)
         return False
     if plan.confirm and not assembly.agreed:
-        assembly.step(Step.ASKED)
+        context.assemblies.step(assembly, Step.ASKED)
         assembly.asked, assembly.has = deadline, plan.has
         instance.reason = f"{plan.has}; waits for an answer"
         context.present.stir()
@@ -92,7 +92,7 @@ def last_resorts_first(context: Context, assembly: Assembly, deadline: Deadline)
     """
     found = [
         each
-        for strategy in context.handlers.last_resorts
+        for strategy in context.handlers.manners.last_resorts
         for each in context.machine.pending(strategy)
         if each.subject is None or not context.devices.stands_on(each.subject, deadline.subject)
     ]
@@ -111,7 +111,7 @@ def starting(context: Context, instance: Instance) -> None:
     assembly = _present(context, instance)
     assembly.forced = False
     if assembly.phase is not Phase.STARTING:
-        assembly.step(Step.STARTED)
+        context.assemblies.step(assembly, Step.STARTED)
 
 
 def wait_afresh(context: Context, instance: Instance) -> None:
@@ -120,7 +120,7 @@ def wait_afresh(context: Context, instance: Instance) -> None:
     assembly = context.assemblies.of(instance)
     assembly.forced = False
     if assembly.phase is Phase.DUE:
-        assembly.step(Step.TIME_GIVEN)
+        context.assemblies.step(assembly, Step.TIME_GIVEN)
 
 
 def left(context: Context, instance: Instance) -> None:
@@ -129,9 +129,9 @@ def left(context: Context, instance: Instance) -> None:
     context.deadlines.drop(deadline_name(instance))
     assembly = context.assemblies.of(instance)
     if assembly.phase is Phase.STARTING and instance.state is JobState.FAILED:
-        assembly.step(Step.FAILED)
+        context.assemblies.step(assembly, Step.FAILED)
     elif assembly.phase is Phase.STARTING and instance.state is JobState.DONE:
-        assembly.step(Step.WORKED)
+        context.assemblies.step(assembly, Step.WORKED)
     elif assembly.phase is not Phase.FORBIDDEN:
         context.assemblies.forget(instance)
     if instance.state is JobState.DONE and instance.run:

@@ -22,7 +22,6 @@ from initpy.core.machine.facts import command, describe
 from initpy.core.machine.handler import Handler
 from initpy.core.machine.instance import Instance, Stimulus
 from initpy.core.machine.rules import ended, give_up, start
-from initpy.core.machine.timers import Timer
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
 from initpy.core.storage.technology import Technology
 from initpy.core.tree import Advice
@@ -117,7 +116,6 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
     last = instance.failures + 1 >= instance.definition.tries
     if (event.status == 0 and not found) or (event.status and last):
         silent[instance.key] = instance.run + 1
-        context.machine.timers.cancel(Timer.LIMIT, instance.key)
         context.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
         return
     ended(context, instance, event)
@@ -127,7 +125,6 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
 
 def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
     why = "; ".join(_remarks(f"{event.complaints}\n{event.output}")) or "no reason given"
-    context.machine.timers.cancel(Timer.LIMIT, instance.key)
     context.move(instance, Stimulus.RETRY, why)
     if event.status == 0:
         context.move(instance, Stimulus.NOT_WANTED, f"left alone by LVM: {why}")

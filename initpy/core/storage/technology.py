@@ -4,14 +4,13 @@ A technology is loaded when its first subject appears. A special case for one te
 stands in its own module, never in a caller of these hooks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
 from initpy.core.machine.instance import Instance
-from initpy.core.tree import Advice
 
 if TYPE_CHECKING:
     from initpy.core.context import Context
@@ -55,10 +54,6 @@ def _no_words(context: "Context", device: Device) -> str:
     return ""
 
 
-def _no_advice(context: "Context") -> Iterator[Advice]:
-    yield from ()
-
-
 class Technology(NamedTuple):
     """The hooks of a technology; names are those of devices that must be looked at again.
 
@@ -69,7 +64,6 @@ class Technology(NamedTuple):
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
     this device is still to come, and the handover should leave it to the real system. `handover`:
     leave records. `part_of`: what the device is a part of, in words, if parts are missing.
-    `advice`: what the user can do.
     """
 
     name: str
@@ -84,7 +78,6 @@ class Technology(NamedTuple):
     incoming: Callable[["Context", str], bool] = _never
     handover: Callable[["Context"], None] = _nothing
     part_of: Callable[["Context", Device], str] = _no_words
-    advice: Callable[["Context"], Iterator[Advice]] = _no_advice
 
 
 class Entry(NamedTuple):
@@ -96,11 +89,23 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Technologies:
-    """The technologies that this boot has met."""
+    """The technologies that this boot has met: for each hook the functions that are not null."""
 
     entries: Sequence[Entry]
+    changed: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
+    looked: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
+    gone: list[Callable[["Context", Device | None, str], Iterable[str]]] = field(
+        default_factory=list
+    )
+    blocks: list[Callable[["Context", Instance], str]] = field(default_factory=list)
+    judge: list[Callable[["Context", Instance, JobEnded], JobEnded]] = field(default_factory=list)
+    ended: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
+    left: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
+    unsettled: list[Callable[["Context"], Iterable[str]]] = field(default_factory=list)
+    incoming: list[Callable[["Context", str], bool]] = field(default_factory=list)
+    handover: list[Callable[["Context"], None]] = field(default_factory=list)
+    part_of: list[Callable[["Context", Device], str]] = field(default_factory=list)
     _waiting: list[Entry] = field(init=False)
-    _met: list[Technology] = field(default_factory=list)
     _owners: dict[type, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,16 +115,18 @@ class Technologies:
         """Load the technologies whose first subject this is."""
         for entry in self._waiting:
             if entry.claims(device):
-                self._met.append(entry.load())
+                self._add(entry.load())
                 self._waiting = [each for each in self._waiting if each is not entry]
 
+    def _add(self, technology: Technology) -> None:
+        null = Technology._field_defaults
+        for name, hook in technology._asdict().items():
+            if name in null and hook is not null[name]:
+                getattr(self, name).append(hook)
+
     def own(self, kind: type[_Owner]) -> _Owner:
-        """The owner of what only one technology knows; made when it is first asked for."""
+        """The owner of what only one module knows; made when it is first asked for."""
         found = self._owners.get(kind)
         if found is None:
             found = self._owners[kind] = kind()
-        assert isinstance(found, kind)
-        return found
-
-    def __iter__(self) -> Iterator[Technology]:
-        return iter(self._met)
+        return found  # type: ignore[return-value]  # what was made of this kind

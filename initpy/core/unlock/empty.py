@@ -5,7 +5,7 @@ from initpy.core.machine.instance import Instance
 from initpy.core.secret import Secret
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.specs import VolumeSpec
-from initpy.core.unlock.volume import Volume, specification
+from initpy.core.unlock.volume import Volume
 
 NAME = "empty passphrase"
 
@@ -16,7 +16,7 @@ def source() -> Source:
 
 
 def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:
-    if not specification(context, instance).empty:
+    if not volume.spec.empty:
         return Offer.NOTHING
     return Offer.SPENT if NAME in volume.spent else Offer.READY
 

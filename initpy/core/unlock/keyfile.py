@@ -9,7 +9,7 @@ from initpy.core.machine.instance import Instance
 from initpy.core.unlock.fetched import Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.specs import KeySpec, VolumeSpec
-from initpy.core.unlock.volume import Volume, own, specification
+from initpy.core.unlock.volume import Volume, own
 
 NAME = "key file"
 
@@ -19,20 +19,15 @@ def source() -> Source:
     return Source(NAME, _offer, _take, _words, _begin, _refused, dispensable=True)
 
 
-def _key(context: Context, instance: Instance) -> KeySpec | None:
-    key = specification(context, instance).key
-    return key if key is not None and not key.program else None
-
-
 def _begin(context: Context, instance: Instance, volume: Volume) -> None:
-    spec = specification(context, instance)
-    if spec.key is not None and spec.key.device is not None:
-        own(context).fetchings.key(context, instance, spec.key, spec.name)
+    key = volume.spec.key
+    if key is not None and key.device is not None:
+        own(context).fetchings.key(context, instance, key, volume.spec.name)
 
 
 def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:
-    key = _key(context, instance)
-    if key is None:
+    key = volume.spec.key
+    if key is None or key.program:
         return Offer.NOTHING
     if key.device is None:  # cryptsetup reads it itself
         return Offer.SPENT if NAME in volume.spent else Offer.READY
@@ -53,10 +48,9 @@ def offer_fetched(stage: Stage | None) -> Offer:
 
 
 def _take(context: Context, instance: Instance, volume: Volume) -> Attempt:
-    spec = specification(context, instance)
-    key = spec.key or KeySpec()
+    key = volume.spec.key or KeySpec()
     if key.device is not None:
-        return fetched(context, instance, spec, source())
+        return fetched(context, instance, volume.spec, source())
     offset = (f"--keyfile-offset={key.offset}",) if key.offset else ()
     size = (f"--keyfile-size={key.size}",) if key.size else ()
     return Attempt(source(), None, ("--key-file", key.path, *offset, *size))

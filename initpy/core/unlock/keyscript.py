@@ -5,7 +5,7 @@ from initpy.core.machine.instance import Instance
 from initpy.core.unlock import keyfile
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.specs import VolumeSpec
-from initpy.core.unlock.volume import Volume, own, specification
+from initpy.core.unlock.volume import Volume, own
 
 NAME = "key script"
 
@@ -20,19 +20,19 @@ def _wanted(spec: VolumeSpec) -> bool:
 
 
 def _begin(context: Context, instance: Instance, volume: Volume) -> None:
-    spec = specification(context, instance)
+    spec = volume.spec
     if spec.key is not None and _wanted(spec):
         own(context).fetchings.key(context, instance, spec.key, spec.name)
 
 
 def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:
-    if not _wanted(specification(context, instance)):
+    if not _wanted(volume.spec):
         return Offer.NOTHING
     return keyfile.offer_fetched(own(context).fetchings.stage(instance))
 
 
 def _take(context: Context, instance: Instance, volume: Volume) -> Attempt:
-    return keyfile.fetched(context, instance, specification(context, instance), source())
+    return keyfile.fetched(context, instance, volume.spec, source())
 
 
 def _words(spec: VolumeSpec) -> str:

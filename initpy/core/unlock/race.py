@@ -67,7 +67,7 @@ def _device_gone(context: Context, device: Device | None, name: str) -> tuple[st
 def step(context: Context, instance: Instance, sources: Sequence[Source]) -> None:
     """An unlock is ready to go on: use the next source, or wait for the user."""
     spec, volume = specification(context, instance), own(context).of(instance)
-    instance.idle = False
+    volume.spec, instance.idle = spec, False
     header = headers.obtain(context, instance, spec)
     if header is not None and not headers.usable(context, instance, spec, header):
         return
@@ -273,7 +273,6 @@ def _replaced(instance: Instance, attempt: Attempt | None) -> bool:
 def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobEnded) -> None:
     volume = own(context).of(instance)
     attempt, volume.attempt = volume.attempt, None
-    context.machine.timers.cancel(Timer.LIMIT, instance.key)
     if attempt is None:
         return
     attempt.wipe()

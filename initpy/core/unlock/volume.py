@@ -10,11 +10,14 @@ from initpy.core.unlock.fetched import Fetchings
 from initpy.core.unlock.source import Attempt, Keyring
 from initpy.core.unlock.specs import KeySpec, VolumeSpec
 
+NO_SPEC = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
+
 
 @dataclass(slots=True)
 class Volume:
     """What has been tried on one volume, in its present life."""
 
+    spec: VolumeSpec  # what the user said of it, as of the last look
     spent: set[str] = field(default_factory=set)  # sources that do not open it
     known_tried: int = 0  # so many of the known passphrases
     wrong: int = 0  # passphrases typed for this volume and refused
@@ -46,7 +49,7 @@ class Unlock:
         """What was tried on this instance's volume."""
         found = self._volumes.get(instance.key)
         if found is None:
-            found = self._volumes[instance.key] = Volume()
+            found = self._volumes[instance.key] = Volume(NO_SPEC)
         return found
 
     def forget(self, instance: Instance, running: bool) -> None:

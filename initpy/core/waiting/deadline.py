@@ -133,10 +133,15 @@ class Deadlines:
 
     def updated(self, over: bool) -> None:
         """Note that all deadlines have their present holds; `over`: a free one is over."""
-        self._updated_at, self._over = self.present.version, over
-        dues = (each.due() for each in self._all.values())
-        self._due = min((due for due in dues if due is not None and due > self.present.now),
-                        default=None)  # fmt: skip
+        self._updated_at, self._over, self._due = self.present.version, over, None
+        for each in self._all.values():
+            due = each.due()
+            if (
+                due is not None
+                and due > self.present.now
+                and (self._due is None or due < self._due)
+            ):
+                self._due = due
 
     @property
     def over(self) -> bool:
@@ -165,9 +170,11 @@ class Deadlines:
         A deadline that is over was acted on: the next event may use it, the time alone cannot
         (once root is mounted, no array is started for it any more).
         """
-        now = self.present.now
-        dues = (due for due, _ in self._told.values() if due is not None and due > now)
-        return min(dues, default=None)
+        now, first = self.present.now, None
+        for due, _ in self._told.values():
+            if due is not None and due > now and (first is None or due < first):
+                first = due
+        return first
 
     def next(self) -> float | None:
         """When the next deadline will be over, by what the journal was told."""

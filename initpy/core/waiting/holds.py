@@ -5,14 +5,14 @@ gives: no time-out while a user types, and no degraded start while a locked
 volume may hide the missing member. `kinds.STOPS` is the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from initpy.core.context import Context
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.storage.assemblies import deadline_name
 from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
-from initpy.core.waiting.kinds import STOPS, HoldKind
+from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
 
 # Deadlines that are stopped only by what may reveal what they wait for.
 SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
@@ -31,77 +31,50 @@ class Hold(NamedTuple):
 
 
 class Takers:
-    """The instances that may hold something now, by kind; found once for all deadlines."""
+    """Finds what is costly to find once for all deadlines."""
 
-    __slots__ = ("_context", "_found", "_starts")
+    __slots__ = ("_context", "_starts")
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._found: dict[HoldKind, list[Instance]] = {}
         self._starts: list[tuple[int, Instance]] | None = None
-
-    def of(self, kind: HoldKind) -> list[Instance]:
-        """The instances that take a hold of this kind."""
-        found = self._found.get(kind)
-        if found is None:
-            found = self._found[kind] = list(_TAKERS.get(kind, _pending)(self._context, kind))
-        return found
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
         """The starts that are still to come and that the deadline waits for.
 
         A volume group waits for arrays, whatever deadline began first: a volume may be on one.
         """
-        if deadline.rank == 0:
-            return
+        context = self._context
         if self._starts is None:
             self._starts = [
                 (other.rank, each)
-                for each in _work(self._context)
+                for strategy in context.handlers.manners.assembling
+                if context.handlers.manners.kinds[strategy] is HoldKind.WORK
+                for each in context.machine.pending(strategy)
                 if not each.busy
-                and (other := self._context.deadlines.get(deadline_name(each))) is not None
+                and (other := context.deadlines.get(deadline_name(each))) is not None
             ]
         for rank, each in self._starts:
             if rank < deadline.rank:
                 yield each
 
 
-def _pending(context: Context, kind: HoldKind) -> Iterator[Instance]:
-    for strategy in context.handlers.holding.get(kind, ()):
-        for each in context.machine.pending(strategy):
-            if not (each.stalled or each.idle):
-                yield each
+def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
+    """The instances that take this kind of hold; some of them may be idle."""
+    if kind is HoldKind.QUESTION:
+        if not context.assemblies.any_confirming:
+            return ()
+        return [context.machine[each.key] for each in context.assemblies.confirming()]
+    if kind is HoldKind.SERVER:
+        return [each for each in context.machine.revealing() if each.expected]
+    return context.machine.holding(kind)
 
 
-def _people(context: Context, kind: HoldKind) -> Iterator[Instance]:
-    yield from _pending(context, kind)
+def _retried(context: Context) -> Iterator[Instance]:
+    """The volume whose prompt is up though its attempt has failed: its key is tried again."""
     asked = context.machine.find(context.prompts.asking or "")
     if asked is not None and asked.state is JobState.FAILED:
-        yield asked  # its own key is about to be tried again; the prompt stays up
-
-
-def _questions(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (context.machine[each.key] for each in context.assemblies.confirming())
-
-
-def _servers(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (each for each in context.machine.revealing() if each.expected)
-
-
-def _work(context: Context) -> Iterator[Instance]:
-    return _pending(context, HoldKind.WORK)
-
-
-def _busy(context: Context, _: HoldKind) -> Iterator[Instance]:
-    return (each for each in _work(context) if each.busy)
-
-
-_TAKERS = {
-    HoldKind.PERSON: _people,
-    HoldKind.QUESTION: _questions,
-    HoldKind.SERVER: _servers,
-    HoldKind.WORK: _busy,
-}
+        yield asked
 
 
 def held(context: Context, deadline: Deadline) -> bool:
@@ -131,25 +104,31 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
     selective = deadline.kind in SELECTIVE
-    for kind, stops in STOPS.items():
-        if deadline.kind not in stops:
-            continue
-        for each in takers.of(kind):
-            # What the user is asked about an assembly does not hold its own deadline.
-            own = kind is HoldKind.QUESTION and each.subject == deadline.subject
-            if (
-                not selective
-                or kind is HoldKind.MOUNT
-                or (not own and _may_reveal(context, each, deadline.subject))
+    for kind in STOPPED_BY[deadline.kind]:
+        for each in _taking(context, kind):
+            if not (each.stalled or each.idle) and (
+                not selective or _holds_assembly(context, each, kind, deadline)
             ):
                 yield each
-        if kind is HoldKind.WORK:
+        if kind is HoldKind.PERSON and context.prompts.asking is not None:
+            yield from _retried(context)
+        elif kind is HoldKind.WORK and deadline.rank:
             for each in takers.starts_before(deadline):
                 asked = context.assemblies.is_confirming(each)
                 # The user may never answer, and root may be elsewhere.
                 waived = asked and deadline.kind is DeadlineKind.LAST_RESORT
                 if not waived and _may_reveal(context, each, deadline.subject):
                     yield each
+
+
+def _holds_assembly(
+    context: Context, instance: Instance, kind: HoldKind, deadline: Deadline
+) -> bool:
+    if kind is HoldKind.MOUNT:
+        return True
+    # What the user is asked about an assembly does not hold its own deadline.
+    own = kind is HoldKind.QUESTION and instance.subject == deadline.subject
+    return not own and _may_reveal(context, instance, deadline.subject)
 
 
 def _may_reveal(context: Context, instance: Instance, subject: str) -> bool:

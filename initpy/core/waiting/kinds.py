@@ -37,3 +37,9 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.EXTRA_MOUNT: (_ROOT,),
     HoldKind.NONE: (),
 }
+
+# The same by deadline.
+STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
+    deadline: tuple(kind for kind, stops in STOPS.items() if deadline in stops)
+    for deadline in DeadlineKind
+}

@@ -113,7 +113,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         (
             'name = "b"',
             'name = "b"\ncuont = 2',
-            ": expected one of the keys arrives, bus, copy_of, count,",
+            ": expected one of the keys announced, arrives, bus, copy_of, count,",
         ),
         (
             "[[person]]",

@@ -60,9 +60,11 @@ def _ended(context: Context, instance: Instance) -> Iterator[str]:
         start.published(context, instance)
 
 
-def _unsettled(context: Context) -> Iterator[str]:
-    for name in sorted(own(context).unsettled):
-        yield from reassemble.look(context, name)
+def _unsettled(context: Context) -> list[str]:
+    unsettled = own(context).unsettled
+    if not unsettled:
+        return []
+    return [each for name in sorted(unsettled) for each in reassemble.look(context, name)]
 
 
 def _incoming(context: Context, name: str) -> bool:

@@ -5,17 +5,11 @@ is started for it and lives on in the real system (mdmon(8)).
 """
 
 from initpy.simulation.kernel import md
+from initpy.simulation.kernel.md_sysfs import display
 from initpy.simulation.kernel.process import Answer, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import Member
 from initpy.simulation.world.world import Array, Block, World
-
-
-def version_of(array: Array) -> str:
-    """md/metadata_version of a volume: its container and its number there."""
-    box = array.plan.container
-    number = box.volumes.index(array.plan) if box is not None else 0
-    return f"external:/{array.container}/{number}"
 
 
 def join(world: World, udev: Udev, device: Block, member: Member) -> Work:
@@ -32,7 +26,7 @@ def join(world: World, udev: Udev, device: Block, member: Member) -> Work:
     if len(array.members) == len(plan.on):
         _volumes(world, udev, array)
         started = "yes"
-    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": md.display(plan), "MD_FOREIGN": "no",
+    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": display(plan), "MD_FOREIGN": "no",
              "MD_STARTED": started}  # fmt: skip
     return Answer(0, "".join(f"{key}={value}\n" for key, value in lines.items()))
 
