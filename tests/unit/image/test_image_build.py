@@ -256,7 +256,7 @@ def test_the_command_builds_and_tells(
     assert main([*words, "--output", str(output), "--program", "no-such-program"]) == 1
     complaint = capsys.readouterr().err
     assert "no-such-program" in complaint and "modules.dep" in complaint
-    assert f"{output} is left as it was" in complaint
+    assert f"{output} is unchanged" in complaint
     assert output.read_bytes() == b"old"
 
 

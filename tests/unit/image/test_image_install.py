@@ -59,7 +59,7 @@ def test_what_cannot_boot_is_not_installed(
     call[call.index("--modules-dir") + 1] = str(folder)
     status, said = main(call), capsys.readouterr().err
     assert status == Status.CANNOT_BOOT, said
-    assert "virtio" in said and "is left as it was" in said
+    assert "virtio" in said and "is unchanged" in said
     assert image(tmp_path).read_bytes() == b"old"
     assert len(list((tmp_path / "boot").iterdir())) == 1
 
@@ -84,7 +84,7 @@ def test_there_is_no_room(
         assert main(call) == Status.NO_SPACE
         assert [path.read_bytes() for path in (tmp_path / "boot").iterdir()] == [b"old"]
     said = capsys.readouterr().err
-    assert "1.0 MB are free" in said and "is left as it was" in said
+    assert "1.0 MB are free" in said and "is unchanged" in said
 
 
 def test_wrong_parameters(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.lab.adverse import HARDSHIPS, outcome_in_words, told
+from initpy.lab.adverse import ADVERSE, adverse_scenario, outcome_in_words
 from initpy.lab.benchmark import clock
 from initpy.lab.courses import Course
 from initpy.lab.peers import DRACUT, INITRAMFS_TOOLS
@@ -19,19 +19,19 @@ def scenario_named(name: str) -> Scenario:
     return load_scenario(PROJECT / "tests" / "scenarios" / f"{name}.toml")
 
 
-@pytest.mark.parametrize("course", HARDSHIPS, ids=lambda course: course.key)
+@pytest.mark.parametrize("course", ADVERSE, ids=lambda course: course.key)
 def test_people_take_as_long_as_the_scenario_says_whoever_asks(course: Course) -> None:
     scenario = load_scenario(course.file)
     meant = [person.cue.after for person in scenario.people]
 
-    ours, theirs = told(scenario, None, TIME), told(scenario, DRACUT, TIME)
+    ours, theirs = adverse_scenario(scenario, None, TIME), adverse_scenario(scenario, DRACUT, TIME)
 
     assert [person.cue.after for person in ours.people] == meant
     assert {person.cue.after for person in theirs.people} == set(meant)
 
 
 def test_who_asks_for_each_volume_is_answered_for_each() -> None:
-    scenario = told(scenario_named("raid1-over-luks"), INITRAMFS_TOOLS, TIME)
+    scenario = adverse_scenario(scenario_named("raid1-over-luks"), INITRAMFS_TOOLS, TIME)
 
     assert len(scenario.people) == 2
     [(_, crypttab)] = scenario.files
@@ -39,7 +39,7 @@ def test_who_asks_for_each_volume_is_answered_for_each() -> None:
 
 
 def test_arrays_are_judged_for_everybody() -> None:
-    kept = dict(told(scenario_named("raid1-member-late"), DRACUT, TIME).expect.facts)
+    kept = dict(adverse_scenario(scenario_named("raid1-member-late"), DRACUT, TIME).expect.facts)
 
     assert kept["md.md127.degraded"].fullmatch("0")
     assert "leftover" not in kept

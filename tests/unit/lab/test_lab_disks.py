@@ -50,8 +50,8 @@ def test_a_disk_that_cannot_be_made_is_no_trouble_of_the_others(tmp_path: Path) 
     said: list[str] = []
     prepare_disks([too_small, PLAIN], said.append)
     copy_disk(PLAIN, "a", tmp_path / "copy.raw")
-    assert any("cannot make the disks of ext4 on 1 disk(s)" in line for line in said)
-    with pytest.raises(LabError, match="could not be made") as refused:
+    assert any("cannot create the disks of ext4 on 1 disk(s)" in line for line in said)
+    with pytest.raises(LabError, match="could not be created") as refused:
         copy_disk(too_small, "a", tmp_path / "none.raw")
     assert "mke2fs" in Path(str(refused.value).partition(": ")[2]).read_text()
     assert not disk_folder(too_small).exists()

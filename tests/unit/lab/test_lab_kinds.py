@@ -66,7 +66,7 @@ def test_a_file_may_say_the_kind_and_the_command_line_goes_before_it(plain: Scen
 
 
 def test_a_machine_that_lacks_something_is_refused_with_what_it_is(plain: Scenario) -> None:
-    with pytest.raises(LabError, match=r"has not got firmware\n  try: initpy boot --machine qemu"):
+    with pytest.raises(LabError, match=r"have firmware\n  try: initpy boot --machine qemu"):
         kind_for(replace(plain, uefi=True), MachineKind.UML)
 
 

@@ -64,10 +64,10 @@ def test_what_is_wrong_is_refused(tmp_path: Path, wrong: str, expected: str) -> 
 @pytest.mark.parametrize(
     ("more", "disk", "what"),
     [
-        (UNKILLABLE, "", "a way to keep a process from SIGKILL"),
-        (FREEZE, "", "disks that stop to answer"),
+        (UNKILLABLE, "", "processes that survive SIGKILL"),
+        (FREEZE, "", "disks that stop answering"),
         (SYSCALL, "", "system calls that fail in process 1"),
-        ("", ANNOUNCED, "a udev that tells of partitions before their disk"),
+        ("", ANNOUNCED, "a udev that announces partitions before their disk"),
     ],
 )
 def test_no_virtual_machine_takes_it(tmp_path: Path, more: str, disk: str, what: str) -> None:
