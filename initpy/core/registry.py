@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.goals import mounts
+from initpy.core.goals.goal import Goal
 from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.handler import Handler, Manner, Manners
@@ -158,9 +160,13 @@ TECHNOLOGIES = (
 )
 
 
+GOALS = (mounts.ROOT, mounts.EXTRA)
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The parts of a boot; a test may add its own."""
 
     manners: Manners = field(default_factory=manners)
     technologies: Sequence[Entry] = TECHNOLOGIES
+    goals: tuple[Goal, ...] = GOALS

@@ -17,7 +17,7 @@ class Goals:
     present: Present
     mounted: dict[str, str] = field(default_factory=dict)  # target -> source
     extra_mounts: tuple[FurtherMount, ...] = ()  # known once root is mounted
-    complete: bool = False  # root is mounted, and all that is wanted below it
+    complete: bool = False  # every goal is reached
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     sole_candidate: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
@@ -41,9 +41,10 @@ class Goals:
         """These are wanted below root."""
         self.extra_mounts = extra_mounts
 
-    def look(self) -> None:
-        """Note whether root and all that is wanted below it is mounted."""
-        self.complete = self.root_mounted and not self.unmounted()
+    def reach(self) -> None:
+        """Note that every goal is reached: what is left is the handover."""
+        self.complete = True
+        self.present.stir()
 
     def unmounted(self) -> list[FurtherMount]:
         """What is still to be mounted below root."""

@@ -9,6 +9,7 @@ from initpy.core.devices.marks import TARGET
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded
 from initpy.core.goals import gpt_auto
+from initpy.core.goals.goal import Goal, first_missing
 from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
@@ -168,10 +169,19 @@ def left(context: Context, instance: Instance) -> None:
 
 def missing(context: Context) -> str:
     """What has not turned up or could not be mounted yet, for the user."""
-    goals = context.goals
-    if not goals.root_mounted:
-        return f"root, {context.settings.root}"
-    return ", ".join(f"{each.target}, {each.source}" for each in goals.unmounted())
+    return first_missing(context, context.wanted)
+
+
+def _root_missing(context: Context) -> str:
+    return f"root, {context.settings.root}"
+
+
+def _extra_missing(context: Context) -> str:
+    return ", ".join(f"{each.target}, {each.source}" for each in context.goals.unmounted())
+
+
+ROOT = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
+EXTRA = Goal("further mounts", lambda context: not context.goals.unmounted(), _extra_missing)
 
 
 def failed(context: Context) -> Iterable[Instance]:
