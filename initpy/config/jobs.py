@@ -32,9 +32,9 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (
     Strategy.MOUNT_ROOT,
-    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
-    Strategy.MOUNT_FURTHER,
+    Strategy.MOUNT_EXTRA,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
@@ -85,6 +85,8 @@ class JobFile(NamedTuple):
 # Words of job files that have another name now -> that name.
 RENAMED = {
     "offer-again": "reassemble",
+    "mount-partial": "mount-degraded",
+    "mount-further": "mount-extra",
     "INITPY_UNHEARD": "INITPY_REASSEMBLE",
     "INITPY_NEWCOMER": "INITPY_LATE_MEMBER",
 }

@@ -168,7 +168,7 @@ class Boot:
         if event.target == HOST and image is not None:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
-            goals.want(mounts.extra_mounts(context, event.further))
+            goals.want(mounts.extra_mounts(context, event.extra_mounts))
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
             context.machine.touch_all(context.machine.every())

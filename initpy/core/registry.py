@@ -98,13 +98,13 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
-        Strategy.MOUNT_PARTIAL: Manner(_btrfs_mount, mounts=True, assembly=True),
+        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
         Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
-        Strategy.MOUNT_FURTHER: Manner(_mount(Strategy.MOUNT_FURTHER), extra, mounts=True),
+        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
     }
     return Manners(found)

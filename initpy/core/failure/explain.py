@@ -16,7 +16,7 @@ from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.facts import describe
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.machine.timers import Timer
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 from initpy.core.storage.assemblies import deadline_name
 from initpy.core.tree import Node
 from initpy.core.waiting.deadline import Deadline, DeadlineKind
@@ -107,7 +107,7 @@ class _Explainer:
         hint = f"; is {near.name} meant?" if near else ""
         return word, f"no device with that name has been seen{hint}"
 
-    def _further(self, each: FurtherMount, clock: Deadline | None) -> Node:
+    def _further(self, each: ExtraMount, clock: Deadline | None) -> Node:
         """What is wanted below the root and not mounted."""
         devices = self.context.goals.devices_for({SYSROOT + each.target})
         names = ", ".join(map(self._node, sorted(devices)))

@@ -101,7 +101,7 @@ def _before(context: Context, instance: Instance, place: str) -> str | None:
 
 def _to_be_mounted(context: Context, name: str) -> bool:
     """True unless its mount was tried in vain."""
-    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_FURTHER)
+    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_EXTRA)
     return any(
         each.definition.strategy in mounts and (each.expected or each.state is JobState.WAITING)
         for each in context.machine.on(name)

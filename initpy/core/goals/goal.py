@@ -1,6 +1,6 @@
 """A goal of the boot: what must be reached before the real system starts.
 
-Goals stand in the order in which they are reached: check < mount < further mounts < what
+Goals stand in the order in which they are reached: check < mount < extra mounts < what
 else is registered. The handover follows when all are.
 """
 

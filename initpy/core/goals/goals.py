@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.machine.present import Present
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 
 SYSROOT = "/sysroot"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
@@ -12,11 +12,11 @@ HOST = "/run/initpy/host"  # where the file system is mounted that has the root 
 
 @dataclass(slots=True)
 class Goals:
-    """Candidates and matches for root and further mounts, and what was reached."""
+    """Candidates and matches for root and extra mounts, and what was reached."""
 
     present: Present
     mounted: dict[str, str] = field(default_factory=dict)  # target -> source
-    extra_mounts: tuple[FurtherMount, ...] = ()  # known once root is mounted
+    extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
     complete: bool = False  # every goal is reached
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
@@ -37,7 +37,7 @@ class Goals:
         self.mounted[target] = source
         self.present.stir()
 
-    def want(self, extra_mounts: tuple[FurtherMount, ...]) -> None:
+    def want(self, extra_mounts: tuple[ExtraMount, ...]) -> None:
         """These are wanted below root."""
         self.extra_mounts = extra_mounts
 
@@ -46,7 +46,7 @@ class Goals:
         self.complete = True
         self.present.stir()
 
-    def unmounted(self) -> list[FurtherMount]:
+    def unmounted(self) -> list[ExtraMount]:
         """What is still to be mounted below root."""
         return [each for each in self.extra_mounts if SYSROOT + each.target not in self.mounted]
 

@@ -17,10 +17,10 @@ from initpy.core.machine.handler import Handler
 from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine.rules import begin
 from initpy.core.machine.wanted import unwanted
-from initpy.core.settings import BreakPoint, FurtherMount
+from initpy.core.settings import BreakPoint, ExtraMount
 from initpy.core.tree import Advice
 
-ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL)
+ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED)
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
@@ -30,7 +30,7 @@ def handlers() -> dict[Strategy, Handler]:
     return {
         Strategy.MOUNT_ROOT: Handler(step, _root_ended, left, advice=_advice),
         Strategy.MOUNT_HOST: Handler(step_host, rules.ended, left),
-        Strategy.MOUNT_FURTHER: Handler(step_extra, rules.ended, left),
+        Strategy.MOUNT_EXTRA: Handler(step_extra, rules.ended, left),
     }
 
 
@@ -133,7 +133,7 @@ def step_host(context: Context, instance: Instance) -> None:
     context.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
 
 
-def extra_mounts(context: Context, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount, ...]:
+def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
     """What is wanted below root: the command line goes before root's own fstab."""
     wanted = {each.target: each for each in table}
     if (usr := context.settings.usr) is not None:
@@ -181,7 +181,7 @@ def _extra_missing(context: Context) -> str:
 
 
 ROOT = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
-EXTRA = Goal("further mounts", lambda context: not context.goals.unmounted(), _extra_missing)
+EXTRA = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
 
 
 def failed(context: Context) -> Iterable[Instance]:

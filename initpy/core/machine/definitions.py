@@ -19,9 +19,9 @@ class Strategy(enum.Enum):
     GROUP_START = "group-start"  # an incomplete one, after its own timer
     CHECK = "check"  # a file system, before it is mounted (R19)
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
-    MOUNT_PARTIAL = "mount-partial"  # a root that lacks devices, after a timer (btrfs)
+    MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
-    MOUNT_FURTHER = "mount-further"  # what is wanted below the root
+    MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_fstab
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.process import Asleep, Wait
@@ -157,7 +157,7 @@ def file_system(world: World, target: str) -> FileSystem | None:
 
 def wanted_below(
     world: World, target: str
-) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What the root's own fstab wants mounted, and what is wrong with it."""
     system = file_system(world, target)
     table = system.files.get("/etc/fstab", "") if system is not None else ""
