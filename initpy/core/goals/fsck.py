@@ -37,7 +37,7 @@ STAMPS = {SYSROOT: "fsck-root", f"{SYSROOT}/usr": "fsck-usr"}
 
 # Of e2fsck's messages (e2fsck/problem.c) those that say that the journal is on another device,
 # which has not come: nothing is wrong with the file system.
-JOURNAL_ABSENT = ("Can't find external journal", "External journal not found")
+JOURNAL_ABSENT = ("Can't find external journal", "while checking journal for")
 
 
 @dataclass(slots=True)
