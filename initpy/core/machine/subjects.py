@@ -36,12 +36,12 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.present.stir()
-        marked = naming.refresh(context, name)
-        if device.usage == RAID or (before is not None and before.usage == RAID):
+        marked, present = naming.refresh(context, name), context.devices.get(name)
+        if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
                 marked += naming.refresh(context, each.name)
-        if (present := context.devices.get(name)) is not None:
+        if present is not None:
             context.technologies.meet(present)  # with its marks
         self.look_at_all(marked)
         for hook in context.technologies.changed:

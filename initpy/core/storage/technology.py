@@ -4,6 +4,7 @@ A technology is loaded when its first subject appears. A special case for one te
 stands in its own module, never in a caller of these hooks.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -87,6 +88,14 @@ class Entry(NamedTuple):
     load: Callable[[], Technology]
 
 
+@functools.cache
+def _hooks(entry: Entry) -> tuple[tuple[str, object], ...]:
+    """The hooks of a technology that are not null, by name; they are the same for all boots."""
+    null = Technology._field_defaults
+    hooks = entry.load()._asdict().items()
+    return tuple((name, each) for name, each in hooks if name in null and each is not null[name])
+
+
 @dataclass(slots=True)
 class Technologies:
     """The technologies that this boot has met: for each hook the functions that are not null."""
@@ -115,14 +124,9 @@ class Technologies:
         """Load the technologies whose first subject this is."""
         for entry in self._waiting:
             if entry.claims(device):
-                self._add(entry.load())
+                for name, hook in _hooks(entry):
+                    getattr(self, name).append(hook)
                 self._waiting = [each for each in self._waiting if each is not entry]
-
-    def _add(self, technology: Technology) -> None:
-        null = Technology._field_defaults
-        for name, hook in technology._asdict().items():
-            if name in null and hook is not null[name]:
-                getattr(self, name).append(hook)
 
     def own(self, kind: type[_Owner]) -> _Owner:
         """The owner of what only one module knows; made when it is first asked for."""
