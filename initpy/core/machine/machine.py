@@ -28,7 +28,7 @@ class Machine:
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
-    _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
+    revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     # The instances that may take a hold now, by its kind; kinds that none takes are left out.
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Machine:
         """Take a new instance; `awaited`: the properties of any device that it waits for."""
         self._instances[instance.key] = instance
         if instance.definition.reveals:
-            self._revealing.append(instance)
+            self.revealing.append(instance)
         if instance.subject is not None:
             self._on.setdefault(instance.subject, []).append(instance)
         for pair in awaited:
@@ -74,10 +74,6 @@ class Machine:
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
-
-    def revealing(self) -> Sequence[Instance]:
-        """The instances of jobs that make disks appear."""
-        return self._revealing
 
     def failed(self) -> list[Instance]:
         """The instances that have failed, for now or for good, by name."""
