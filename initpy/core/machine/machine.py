@@ -40,7 +40,7 @@ class Machine:
     _orphans: dict[str, int] = field(default_factory=dict)
     # Instances that are not pending any more and are still to let go of everything.
     left: list[Instance] = field(default_factory=list)
-    _queue: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
+    queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
     _failed: set[str] = field(default_factory=set)  # for now or for good
 
     # Instances
@@ -119,7 +119,7 @@ class Machine:
         after = instance.state
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
-            self._pend(instance)
+            self._pend(instance, before)
         elif before in PENDING:
             self._not_pending(instance)
         if after is JobState.RUNNING:
@@ -138,16 +138,18 @@ class Machine:
         if after not in AT_REST:
             self.dirty[key] = None
 
-    def _pend(self, instance: Instance) -> None:
-        strategy, key = instance.definition.strategy, instance.key
+    def _pend(self, instance: Instance, before: JobState) -> None:
+        strategy, new = instance.definition.strategy, before not in PENDING
         kind = self.kinds[strategy]
         self.present.stir()
-        self._pending[strategy][key] = instance
+        if new:
+            self._pending[strategy][instance.key] = instance
         # Work holds something while a command is at it.
-        if kind is not HoldKind.WORK or instance.state in BUSY:
-            self.holding.setdefault(kind, {})[key] = instance
-        else:
-            self._release(kind, key)
+        holds = kind is not HoldKind.WORK or instance.state in BUSY
+        if holds and (new or before not in BUSY):
+            self.holding.setdefault(kind, {})[instance.key] = instance
+        elif not holds and before in BUSY:
+            self._release(kind, instance.key)
 
     def _release(self, kind: HoldKind, key: str) -> None:
         if (taking := self.holding.get(kind)) and taking.pop(key, None) and not taking:
@@ -197,15 +199,13 @@ class Machine:
 
     def queue(self, instance: Instance) -> None:
         """Have the instance looked at when there is room for another command."""
-        self._queue[instance.key] = None
+        self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""
-        if not self._queue:
-            return
         room = TOOLS_AT_ONCE - len(self._running) - len(self._orphans)
-        for _ in range(min(len(self._queue), room)):
-            key = next(iter(self._queue))
-            del self._queue[key]
+        for _ in range(min(len(self.queued), room)):
+            key = next(iter(self.queued))
+            del self.queued[key]
             self.dirty[key] = None

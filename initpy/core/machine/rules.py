@@ -37,7 +37,8 @@ def settle(context: Context, instance: Instance) -> bool:
     stands = instance.state
     if stands is JobState.RUNNING:  # its end is an event
         return False
-    fact, device = holds_true(context, instance), context.device(instance)
+    device = context.device(instance)
+    fact = holds_true(context, instance, device)
     if stands in IDLE:
         if fact:
             context.move(instance, Stimulus.FACT, "already so")

@@ -100,7 +100,7 @@ class Subjects:
         for key in filter(index.__contains__, properties):
             for filed in (properties[key], None):
                 for job in index[key].get(filed, ()):
-                    if job.match.accepts(properties):
+                    if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
                         self.add(job, name)
         machine.touch_all(machine.on(name))
         lower = device.slaves if before is None else device.slaves | before.slaves
@@ -124,13 +124,11 @@ class Subjects:
                     self.context.machine.touch_awaiting(key, value)
 
     def add(self, job: JobDefinition, subject: str | None) -> None:
-        """Make the instance of a job on a subject, unless it exists.
+        """Make the instance of a job on a subject.
 
         A job that runs once has the boot as its subject, whichever device has called for it.
         """
         context = self.context
-        if context.machine.find(name_of(job, subject)) is not None:
-            return
         subject = None if job.once else subject
         instance = Instance(job, subject, since=context.now)
         if subject is not None:  # the caller has compared them

@@ -210,8 +210,8 @@ class Deadlines:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
         if not self._untold:
             return
-        ended = []
-        for name in sorted(self._untold, key=self._untold.__getitem__):
+        ended, untold = [], self._untold
+        for name in untold if len(untold) == 1 else sorted(untold, key=untold.__getitem__):
             deadline = self._all.get(name)
             if deadline is None:
                 ended.append(name)
@@ -223,4 +223,4 @@ class Deadlines:
         for name in ended:
             if self._told.pop(name, None) is not None:
                 self.present.act(Clock(name, None))
-        self._untold.clear()
+        untold.clear()
