@@ -132,7 +132,8 @@ class Machine:
             self._failed.add(key)
         elif before is JobState.FAILED:
             self._failed.discard(key)
-            self.present.stir()  # it may have held something as it was to be tried again
+            # It may have held something as it was to be tried again.
+            self.present.stir(self.kinds[instance.definition.strategy])
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
@@ -141,7 +142,7 @@ class Machine:
     def _pend(self, instance: Instance, before: JobState) -> None:
         strategy, new = instance.definition.strategy, before not in PENDING
         kind = self.kinds[strategy]
-        self.present.stir()
+        self.present.stir(kind)
         if new:
             self._pending[strategy][instance.key] = instance
         # Work holds something while a command is at it.
@@ -158,9 +159,10 @@ class Machine:
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
-        self.present.stir()
+        kind = self.kinds[strategy]
+        self.present.stir(kind)
         del self._pending[strategy][instance.key]
-        self._release(self.kinds[strategy], instance.key)
+        self._release(kind, instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():

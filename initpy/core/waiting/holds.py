@@ -11,11 +11,8 @@ from typing import NamedTuple
 from initpy.core.context import Context
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.storage.assemblies import deadline_name
-from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
-from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
-
-# Deadlines that are stopped only by what may reveal what they wait for.
-SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
+from initpy.core.waiting.deadline import NOBODY, Deadline
+from initpy.core.waiting.kinds import SELECTIVE, STOPPED_BY, DeadlineKind, HoldKind
 
 
 class Hold(NamedTuple):
