@@ -127,7 +127,7 @@ class Machine:
         elif before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
-            self.timers.cancel(key, Timer.EFFECT)
+            self.timers.cancel(Timer.EFFECT, key)
         if after is JobState.FAILED:
             self._failed.add(key)
         elif before is JobState.FAILED:

@@ -206,7 +206,7 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
     if running:
         context.machine.orphan(instance)
         timers = context.machine.timers
-        timers.cancel(instance.key, Timer.LIMIT, Timer.STALL)
+        timers.cancel_all((Timer.LIMIT, Timer.STALL), instance.key)
         timers.start(Timer.ORPHAN, instance.key, context.now + ORPHAN_SECONDS)
 
 
