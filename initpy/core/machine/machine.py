@@ -95,6 +95,16 @@ class Machine:
         for instance in instances:
             self.dirty[instance.key] = None
 
+    def touch_on(self, subject: str | None) -> None:
+        """`touch` the instances on this subject."""
+        for instance in self._on.get(subject or "", ()):
+            self.dirty[instance.key] = None
+
+    @property
+    def any_awaiting(self) -> bool:
+        """True if the success of an instance is any device's property."""
+        return bool(self._awaiting)
+
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
         for name in sorted(self._awaiting.get((key, value), ())):

@@ -83,7 +83,7 @@ class Subjects:
             if instance.state is not JobState.WITHDRAWN:
                 withdraw(context, instance, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():
-            machine.touch_all(machine.on(lower))
+            machine.touch_on(lower)
         self._wake_awaiting(before, None)
 
     def look_at_all(self, names: Iterable[str]) -> None:
@@ -102,18 +102,18 @@ class Subjects:
                 for job in index[key].get(filed, ()):
                     if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
                         self.add(job, name)
-        machine.touch_all(machine.on(name))
+        machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
-            machine.touch_all(machine.on(each))
-        if self._awaited:
+            machine.touch_on(each)
+        if machine.any_awaiting:
             self._wake_awaiting(before, device)
 
     def look_above(self, name: str) -> None:
         """Look at the instances on what stands directly on this device."""
         machine = self.context.machine
         for above in self.context.devices.holders(name):
-            machine.touch_all(machine.on(above.name))
+            machine.touch_on(above.name)
 
     def _wake_awaiting(self, before: Device | None, after: Device | None) -> None:
         """Look at the instances that await a device with a property that this one had or has."""
@@ -130,7 +130,5 @@ class Subjects:
         """
         context = self.context
         subject = None if job.once else subject
-        instance = Instance(job, subject, since=context.now)
-        if subject is not None:  # the caller has compared them
-            instance.seen, instance.fits = context.devices.get(subject), True
+        instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
         context.machine.add(instance, awaited(context, instance))

@@ -56,7 +56,7 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
     marked += reassemble.look(context, instance.subject)
     machine.touch_all(machine.pending(Strategy.REASSEMBLE))
     if strategy is Strategy.REASSEMBLE:  # where it failed, the array is left as it is
-        machine.touch_all(machine.on(instance.subject))
+        machine.touch_on(instance.subject)
     if instance.published:
         start.published(context, instance)
     return marked
