@@ -111,8 +111,9 @@ class Boot:
 
         Devices are told again and again: whenever a tool has ended that worked on them.
         """
-        due = self._armed is not None and self._armed <= self._context.now
-        return not due and self._subjects.is_known(event.device)
+        if not self._subjects.is_known(event.device):
+            return False
+        return self._armed is None or self._armed > self._context.now
 
     # Taking events in
 
@@ -158,7 +159,8 @@ class Boot:
         self._context.present.began = self._context.now
         ending.start_clock(self._context)
         for job in self._index.on_boot:
-            self._subjects.add(job, None)
+            if self._context.machine.find(job.name) is None:
+                self._subjects.add(job, None)
 
     def _mounted(self, event: Mounted) -> None:
         """Something is mounted: root, what its file is on, or what belongs below it."""
@@ -214,7 +216,8 @@ class Boot:
             for unsettled in context.technologies.unsettled:
                 if names := unsettled(context):
                     self._subjects.look_at_all(names)
-            machine.take_from_queue()
+            if machine.queued:
+                machine.take_from_queue()
             if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
             if self._reached() and handover.when_ready(context):

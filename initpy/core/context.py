@@ -62,4 +62,4 @@ class Context:
 
     def device(self, instance: Instance) -> Device | None:
         """The subject as it is now; None when it is gone or the job has none."""
-        return self.devices.get(instance.subject) if instance.subject is not None else None
+        return self.devices.get(instance.subject)

@@ -19,8 +19,9 @@ from initpy.core.machine.timers import Timer
 from initpy.core.settings import ExtraMount
 from initpy.core.storage.assemblies import deadline_name
 from initpy.core.tree import Node
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.waiting.deadline import Deadline
 from initpy.core.waiting.holds import holds
+from initpy.core.waiting.kinds import DeadlineKind
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)

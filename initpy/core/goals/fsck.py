@@ -111,7 +111,7 @@ def _to_be_mounted(context: Context, name: str) -> bool:
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """What the check found; the mount goes on unless errors are left or a restart is due."""
     _judge(context, instance, event)
-    context.machine.touch_all(context.machine.on(instance.subject))
+    context.machine.touch_on(instance.subject)
 
 
 def _judge(context: Context, instance: Instance, event: JobEnded) -> None:

@@ -66,9 +66,12 @@ class Goals:
         """root= names just these devices."""
         self._candidates = names
 
-    def name(self, device: str, named: bool) -> None:
-        """root= names this device, or does not."""
+    def name(self, device: str, named: bool) -> bool:
+        """root= names this device, or does not; True if that is new."""
+        if named is (device in self._candidates):
+            return False
         (self._candidates.add if named else self._candidates.discard)(device)
+        return True
 
     def match(self, names: set[str]) -> list[str]:
         """Just these devices may be mounted as root; the devices for which that is new."""

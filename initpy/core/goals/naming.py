@@ -68,7 +68,8 @@ def _mark_root(context: Context, name: str) -> list[str]:
     else:
         device = context.devices.get(name)
         named = device is not None and root.names(device) and _may_be_root(context, device)
-        goals.name(name, named)
+        if not goals.name(name, named) and context.settings.overlay is None:
+            return []
     matches = set(goals.root_candidates) if _overlay_is_there(context, name) else set()
     changed = goals.match(matches)
     for each in changed:

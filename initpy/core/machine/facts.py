@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from initpy.core.context import Context
+from initpy.core.devices.graph import Device
 from initpy.core.machine.instance import Instance
 from initpy.core.machine.matching import Match
 
@@ -53,24 +54,23 @@ def describe(context: Context, instance: Instance) -> str:
     return fill(context, instance.definition.does, instance)
 
 
-def holds_true(context: Context, instance: Instance) -> bool:
-    """True when the world shows what the job is to achieve."""
+def holds_true(context: Context, instance: Instance, device: Device | None) -> bool:
+    """True when the world shows what the job is to achieve; `device`: its subject, as it is now."""
     success = instance.definition.success
     if (success.exit and not instance.succeeded) or (success.published and not instance.published):
         return False
     if success.mounted and fill(context, success.mounted, instance) not in context.goals.mounted:
         return False
     if success.subject is not None:
-        device = context.device(instance)
         if device is None or not success.subject.accepts(device.properties):
             return False
-    if success.holder is not None and not _has_holder(context, instance, success.holder):
+    if success.holder is not None and not _has_holder(context, instance.subject, success.holder):
         return False
     return not success.device or _has_device(context, instance)
 
 
-def _has_holder(context: Context, instance: Instance, match: Match) -> bool:
-    for each in context.devices.above(instance.subject) if instance.subject else ():
+def _has_holder(context: Context, subject: str | None, match: Match) -> bool:
+    for each in context.devices.above(subject) if subject is not None else ():
         if match.accepts(each.properties):
             return True
     return False

@@ -87,6 +87,7 @@ class Manners:
     assembling: tuple[Strategy, ...] = field(init=False)
     last_resorts: tuple[Strategy, ...] = field(init=False)
     keeping: tuple[Strategy, ...] = field(init=False)
+    _loaded: dict[Strategy, Handler] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         def those(declared: Callable[[Manner], object]) -> tuple[Strategy, ...]:
@@ -97,10 +98,17 @@ class Manners:
         object.__setattr__(self, "last_resorts", those(lambda each: each.last_resort))
         object.__setattr__(self, "keeping", those(lambda each: each.keeps is not None))
 
+    def handler(self, strategy: Strategy) -> Handler:
+        """The handler of a strategy: it keeps nothing, so that all boots share it."""
+        found = self._loaded.get(strategy)
+        if found is None:
+            found = self._loaded[strategy] = self.of[strategy].load()
+        return found
+
 
 @dataclass(slots=True)
 class Handlers:
-    """The handlers of one boot by strategy."""
+    """The handlers that one boot has used, by strategy."""
 
     manners: Manners
     _loaded: dict[Strategy, Handler] = field(default_factory=dict)
@@ -110,7 +118,7 @@ class Handlers:
         strategy = instance.definition.strategy
         found = self._loaded.get(strategy)
         if found is None:
-            found = self._loaded[strategy] = self.manners.of[strategy].load()
+            found = self._loaded[strategy] = self.manners.handler(strategy)
         return found
 
     def every(self) -> tuple[Handler, ...]:

@@ -121,8 +121,10 @@ class Instance:
     revivals: int = 0  # how often it was tried again because something new had turned up
     succeeded: bool = False  # the last run ended with status 0
     published: bool = False
-    seen: Device | None = None  # the subject when it was last compared with the job's match,
-    fits: bool = False  # and what came of it
+    # The subject when it was last compared with the job's match, and what came of it: the caller
+    # has compared them.
+    seen: Device | None = None
+    fits: bool = True
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
     stalled: bool = False  # its command has no limit and does not get on: holds no clock
 

@@ -28,7 +28,7 @@ class Machine:
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
-    _revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
+    revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     # The instances that may take a hold now, by its kind; kinds that none takes are left out.
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Machine:
     _orphans: dict[str, int] = field(default_factory=dict)
     # Instances that are not pending any more and are still to let go of everything.
     left: list[Instance] = field(default_factory=list)
-    _queue: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
+    queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
     _failed: set[str] = field(default_factory=set)  # for now or for good
 
     # Instances
@@ -64,7 +64,7 @@ class Machine:
         """Take a new instance; `awaited`: the properties of any device that it waits for."""
         self._instances[instance.key] = instance
         if instance.definition.reveals:
-            self._revealing.append(instance)
+            self.revealing.append(instance)
         if instance.subject is not None:
             self._on.setdefault(instance.subject, []).append(instance)
         for pair in awaited:
@@ -74,10 +74,6 @@ class Machine:
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
-
-    def revealing(self) -> Sequence[Instance]:
-        """The instances of jobs that make disks appear."""
-        return self._revealing
 
     def failed(self) -> list[Instance]:
         """The instances that have failed, for now or for good, by name."""
@@ -98,6 +94,16 @@ class Machine:
         """`touch` each."""
         for instance in instances:
             self.dirty[instance.key] = None
+
+    def touch_on(self, subject: str | None) -> None:
+        """`touch` the instances on this subject."""
+        for instance in self._on.get(subject or "", ()):
+            self.dirty[instance.key] = None
+
+    @property
+    def any_awaiting(self) -> bool:
+        """True if the success of an instance is any device's property."""
+        return bool(self._awaiting)
 
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
@@ -123,7 +129,7 @@ class Machine:
         after = instance.state
         self.present.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
-            self._pend(instance)
+            self._pend(instance, before)
         elif before in PENDING:
             self._not_pending(instance)
         if after is JobState.RUNNING:
@@ -131,27 +137,30 @@ class Machine:
         elif before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
-            self.timers.cancel(key, Timer.EFFECT)
+            self.timers.cancel(Timer.EFFECT, key)
         if after is JobState.FAILED:
             self._failed.add(key)
         elif before is JobState.FAILED:
             self._failed.discard(key)
-            self.present.stir()  # it may have held something as it was to be tried again
+            # It may have held something as it was to be tried again.
+            self.present.stir(self.kinds[instance.definition.strategy])
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
             self.dirty[key] = None
 
-    def _pend(self, instance: Instance) -> None:
-        strategy, key = instance.definition.strategy, instance.key
+    def _pend(self, instance: Instance, before: JobState) -> None:
+        strategy, new = instance.definition.strategy, before not in PENDING
         kind = self.kinds[strategy]
-        self.present.stir()
-        self._pending[strategy][key] = instance
+        self.present.stir(kind)
+        if new:
+            self._pending[strategy][instance.key] = instance
         # Work holds something while a command is at it.
-        if kind is not HoldKind.WORK or instance.state in BUSY:
-            self.holding.setdefault(kind, {})[key] = instance
-        else:
-            self._release(kind, key)
+        holds = kind is not HoldKind.WORK or instance.state in BUSY
+        if holds and (new or before not in BUSY):
+            self.holding.setdefault(kind, {})[instance.key] = instance
+        elif not holds and before in BUSY:
+            self._release(kind, instance.key)
 
     def _release(self, kind: HoldKind, key: str) -> None:
         if (taking := self.holding.get(kind)) and taking.pop(key, None) and not taking:
@@ -160,9 +169,10 @@ class Machine:
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
-        self.present.stir()
+        kind = self.kinds[strategy]
+        self.present.stir(kind)
         del self._pending[strategy][instance.key]
-        self._release(self.kinds[strategy], instance.key)
+        self._release(kind, instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
@@ -201,15 +211,13 @@ class Machine:
 
     def queue(self, instance: Instance) -> None:
         """Have the instance looked at when there is room for another command."""
-        self._queue[instance.key] = None
+        self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""
-        if not self._queue:
-            return
         room = TOOLS_AT_ONCE - len(self._running) - len(self._orphans)
-        for _ in range(min(len(self._queue), room)):
-            key = next(iter(self._queue))
-            del self._queue[key]
+        for _ in range(min(len(self.queued), room)):
+            key = next(iter(self.queued))
+            del self.queued[key]
             self.dirty[key] = None

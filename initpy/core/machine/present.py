@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Report
+from initpy.core.waiting.kinds import WORKING, HoldKind
 
 
 @dataclass(slots=True)
@@ -12,8 +13,10 @@ class Present:
 
     now: float = 0.0  # seconds, never going back
     began: float = 0.0  # when this engine began
-    # Grows with each change that may begin or end a hold: waiting/clock.py compares it.
-    version: int = 0
+    # They grow with each change that may begin or end a hold, or a hold of work that stops
+    # deadlines of assemblies alone: waiting/deadline.py compares them.
+    holds: int = 0
+    work: int = 0
     _actions: list[Action] = field(default_factory=list)
     # Have the runtime do something: the list's own `append`, for most of what is called here.
     act: Callable[[Action], None] = field(init=False, repr=False)
@@ -25,9 +28,12 @@ class Present:
         """Tell the user something."""
         self.act(Report(text, detail))
 
-    def stir(self) -> None:
-        """Note that a hold may have begun or ended."""
-        self.version += 1
+    def stir(self, kind: HoldKind | None = None) -> None:
+        """Note that a hold may have begun, ended or got another reason; of this kind, if given."""
+        if kind in WORKING:
+            self.work += 1
+        else:
+            self.holds += 1
 
     def take_actions(self) -> tuple[Action, ...]:
         """Return the actions of this event and forget them."""

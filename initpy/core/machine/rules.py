@@ -18,8 +18,6 @@ EFFECT_SECONDS = 20.0
 
 def matches(instance: Instance, device: Device | None) -> bool:
     """True when the subject, as it is now, still is what the job's `match` asks for."""
-    if instance.subject is None:
-        return True
     if device is not instance.seen:  # a device that has changed is another value
         instance.seen = device
         found = device is not None and instance.definition.match.accepts(device.properties)
@@ -37,7 +35,8 @@ def settle(context: Context, instance: Instance) -> bool:
     stands = instance.state
     if stands is JobState.RUNNING:  # its end is an event
         return False
-    fact, device = holds_true(context, instance), context.device(instance)
+    device = context.devices.get(instance.subject)
+    fact = holds_true(context, instance, device)
     if stands in IDLE:
         if fact:
             context.move(instance, Stimulus.FACT, "already so")
@@ -205,7 +204,7 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
     if running:
         context.machine.orphan(instance)
         timers = context.machine.timers
-        timers.cancel(instance.key, Timer.LIMIT, Timer.STALL)
+        timers.cancel_all((Timer.LIMIT, Timer.STALL), instance.key)
         timers.start(Timer.ORPHAN, instance.key, context.now + ORPHAN_SECONDS)
 
 

@@ -11,6 +11,8 @@ from initpy.core.machine.subjects import Subjects
 from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
 
+OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
+
 
 @dataclass(slots=True)
 class Steps:
@@ -41,7 +43,7 @@ class Steps:
             reason, idle = instance.reason, instance.idle
             context.handlers.of(instance).ready(context, instance)
             if instance.reason != reason or instance.idle is not idle:
-                context.present.stir()  # they may be those of a hold
+                context.present.stir(context.handlers.manner(instance).hold)  # they may be those of a hold
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
@@ -74,19 +76,20 @@ class Steps:
             return
         if instance.run != event.run or instance.state is not JobState.RUNNING:
             return  # withdrawn or abandoned meanwhile
-        machine.timers.cancel(instance.key, Timer.KILLED, Timer.LIMIT, Timer.STALL)
+        machine.timers.cancel_all(OF_RUNS, instance.key)
         context.handlers.of(instance).ended(context, instance, event)
-        self.release()
+        if machine.left:
+            self.release()
         for hook in context.technologies.ended:
-            for name in hook(context, instance):
-                self.subjects.look_at(name, context.devices.get(name))
+            if names := hook(context, instance):
+                self.subjects.look_at_all(names)
         if instance.published and instance.subject is not None:
             self.subjects.look_at(instance.subject, context.devices.get(instance.subject))
             self.subjects.look_above(instance.subject)
 
     def _buried(self, instance: Instance, event: JobEnded) -> None:
         """The command of a former life has ended: the instance may run again."""
-        self.context.machine.timers.cancel(instance.key, Timer.ORPHAN, Timer.KILLED)
+        self.context.machine.timers.cancel_all((Timer.ORPHAN, Timer.KILLED), instance.key)
         if (handler := self.context.handlers.used(instance)) is not None:
             handler.landed(self.context, instance, event)
         self.context.machine.touch(instance)

@@ -36,12 +36,12 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.present.stir()
-        marked = naming.refresh(context, name)
-        if device.usage == RAID or (before is not None and before.usage == RAID):
+        marked, present = naming.refresh(context, name), context.devices.get(name)
+        if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
                 marked += naming.refresh(context, each.name)
-        if (present := context.devices.get(name)) is not None:
+        if present is not None:
             context.technologies.meet(present)  # with its marks
         self.look_at_all(marked)
         for hook in context.technologies.changed:
@@ -84,7 +84,7 @@ class Subjects:
             if instance.state is not JobState.WITHDRAWN:
                 withdraw(context, instance, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():
-            machine.touch_all(machine.on(lower))
+            machine.touch_on(lower)
         self._wake_awaiting(before, None)
 
     def look_at_all(self, names: Iterable[str]) -> None:
@@ -101,20 +101,20 @@ class Subjects:
         for key in filter(index.__contains__, properties):
             for filed in (properties[key], None):
                 for job in index[key].get(filed, ()):
-                    if job.match.accepts(properties):
+                    if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
                         self.add(job, name)
-        machine.touch_all(machine.on(name))
+        machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
-            machine.touch_all(machine.on(each))
-        if self._awaited:
+            machine.touch_on(each)
+        if machine.any_awaiting:
             self._wake_awaiting(before, device)
 
     def look_above(self, name: str) -> None:
         """Look at the instances on what stands directly on this device."""
         machine = self.context.machine
         for above in self.context.devices.holders(name):
-            machine.touch_all(machine.on(above.name))
+            machine.touch_on(above.name)
 
     def _wake_awaiting(self, before: Device | None, after: Device | None) -> None:
         """Look at the instances that await a device with a property that this one had or has."""
@@ -125,15 +125,11 @@ class Subjects:
                     self.context.machine.touch_awaiting(key, value)
 
     def add(self, job: JobDefinition, subject: str | None) -> None:
-        """Make the instance of a job on a subject, unless it exists.
+        """Make the instance of a job on a subject.
 
         A job that runs once has the boot as its subject, whichever device has called for it.
         """
         context = self.context
-        if context.machine.find(name_of(job, subject)) is not None:
-            return
         subject = None if job.once else subject
-        instance = Instance(job, subject, since=context.now)
-        if subject is not None:  # the caller has compared them
-            instance.seen, instance.fits = context.devices.get(subject), True
+        instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
         context.machine.add(instance, awaited(context, instance))

@@ -2,7 +2,7 @@
 
 import enum
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -41,8 +41,12 @@ class Timers:
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, timer, key))
 
-    def cancel(self, key: str, *timers: Timer) -> None:
+    def cancel(self, timer: Timer, key: str) -> None:
         """Disarm; fine when it is not armed."""
+        self._due.pop((timer, key), None)
+
+    def cancel_all(self, timers: Iterable[Timer], key: str) -> None:
+        """Disarm several."""
         for timer in timers:
             self._due.pop((timer, key), None)
 

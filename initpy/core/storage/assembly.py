@@ -10,7 +10,8 @@ from initpy.core.context import Context
 from initpy.core.machine.instance import Instance, JobState, Stimulus
 from initpy.core.storage.assemblies import Assembly, Phase, Step, deadline_name
 from initpy.core.waiting.clock import give_time
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.waiting.deadline import Deadline
+from initpy.core.waiting.kinds import DeadlineKind
 
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the deadline again.

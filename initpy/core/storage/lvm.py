@@ -25,7 +25,7 @@ from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
 from initpy.core.storage.technology import Technology
 from initpy.core.tree import Advice
-from initpy.core.waiting.deadline import DeadlineKind
+from initpy.core.waiting.kinds import DeadlineKind
 
 COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.

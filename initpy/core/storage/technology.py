@@ -4,9 +4,10 @@ A technology is loaded when its first subject appears. A special case for one te
 stands in its own module, never in a caller of these hooks.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
@@ -99,6 +100,28 @@ class Entry(NamedTuple):
     load: Callable[[], Technology]
 
 
+@functools.cache
+def _hooks(entry: Entry) -> tuple[tuple[str, object], ...]:
+    """The hooks of a technology that are not null, by name; they are the same for all boots."""
+    null = Technology._field_defaults
+    hooks = entry.load()._asdict().items()
+    return tuple((name, each) for name, each in hooks if name in null and each is not null[name])
+
+
+class _Owners(dict[type, object]):
+    """What only one module knows, by its class."""
+
+    def __missing__(self, kind: type) -> object:
+        made = self[kind] = kind()
+        return made
+
+
+class _Own(Protocol):
+    """Return the owner of this kind."""
+
+    def __call__(self, kind: type[_Owner], /) -> _Owner: ...
+
+
 @dataclass(slots=True)
 class Technologies:
     """The technologies that this boot has met: for each hook the functions that are not null."""
@@ -120,27 +143,18 @@ class Technologies:
     name_of: list[Callable[[Device], str]] = field(default_factory=list)
     condition: list[Callable[[Device], tuple[str, str]]] = field(default_factory=list)
     _waiting: list[Entry] = field(init=False)
-    _owners: dict[type, object] = field(default_factory=dict)
+    # The owner of what only one module knows, made when it is first asked for: asked for so often
+    # that it is the dictionary's own.
+    own: _Own = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._waiting = list(self.entries)
+        self.own = _Owners().__getitem__  # type: ignore[assignment]  # what was made of this kind
 
     def meet(self, device: Device) -> None:
         """Load the technologies whose first subject this is."""
         for entry in self._waiting:
             if entry.claims(device):
-                self._add(entry.load())
+                for name, hook in _hooks(entry):
+                    getattr(self, name).append(hook)
                 self._waiting = [each for each in self._waiting if each is not entry]
-
-    def _add(self, technology: Technology) -> None:
-        null = Technology._field_defaults
-        for name, hook in technology._asdict().items():
-            if name in null and hook is not null[name]:
-                getattr(self, name).append(hook)
-
-    def own(self, kind: type[_Owner]) -> _Owner:
-        """The owner of what only one module knows; made when it is first asked for."""
-        found = self._owners.get(kind)
-        if found is None:
-            found = self._owners[kind] = kind()
-        return found  # type: ignore[return-value]  # what was made of this kind

@@ -155,7 +155,7 @@ class Fetchings:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
         found.tried.add(source)
-        context.machine.timers.cancel(instance.key, Timer.ABSENT)
+        context.machine.timers.cancel(Timer.ABSENT, instance.key)
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS
             context.machine.timers.start(Timer.PATIENCE, instance.key, due)
@@ -212,7 +212,7 @@ class Fetchings:
                 if header:
                     found.path = event.path or found.path
                 else:
-                    context.machine.timers.cancel(key, Timer.PATIENCE)
+                    context.machine.timers.cancel(Timer.PATIENCE, key)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()
@@ -234,7 +234,7 @@ class Fetchings:
             found.wipe()
             if found.number:
                 context.act(Drop(instance.key, found.number))
-        context.machine.timers.cancel(instance.key, Timer.ABSENT, Timer.PATIENCE)
+        context.machine.timers.cancel_all((Timer.ABSENT, Timer.PATIENCE), instance.key)
 
 
 def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:

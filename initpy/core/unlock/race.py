@@ -150,7 +150,7 @@ def _try(
 def answered(context: Context, instance: Instance, event: Answered) -> None:
     """The user typed something for this volume."""
     volume = own(context).of(instance)
-    context.machine.timers.cancel(instance.key, Timer.ANSWER)
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
     queued = context.prompts.taken(instance.key)
     if not event.secret.reveal():
         # Just Enter: no try is used up, and the next volume's prompt comes, or this again.
@@ -227,7 +227,7 @@ def timer(context: Context, instance: Instance, which: Timer) -> None:
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """cryptsetup has ended: keep what opened the volume, ask again for what did not."""
     volume, spec = own(context).of(instance), specification(context, instance)
-    context.machine.timers.cancel(instance.key, Timer.ATTEMPT)
+    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
     attempt = volume.attempt
     _reply(context, instance, spec, attempt, event)
     if event.status == 0:
@@ -323,7 +323,7 @@ def afresh(context: Context, instance: Instance) -> None:
 def _forget(context: Context, instance: Instance) -> None:
     own(context).fetchings.drop(context, instance)
     own(context).forget(instance, instance.state is JobState.RUNNING)
-    context.machine.timers.cancel(instance.key, Timer.ATTEMPT)
+    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
 
 
 def _landed(context: Context, instance: Instance, event: JobEnded) -> None:
@@ -340,7 +340,7 @@ def _handover(context: Context) -> None:
 
 def drop_prompt(context: Context, instance: Instance, reason: str) -> None:
     """The volume needs no user any more."""
-    context.machine.timers.cancel(instance.key, Timer.ANSWER)
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
     context.prompts.drop(instance.key, reason)
 
 

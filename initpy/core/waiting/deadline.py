@@ -1,25 +1,14 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
-import enum
 import heapq
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
 from initpy.core.machine.present import Present
+from initpy.core.waiting.kinds import SELECTIVE, DeadlineKind
 
 NOBODY = ("", "")  # neither owner nor reason of a hold
-
-
-class DeadlineKind(enum.Enum):
-    """What a deadline is for: a column of the table of holds."""
-
-    ROOT = "root wait"
-    ASSEMBLY = "assembly"  # something is started, or mounted, without its missing parts
-    LAST_RESORT = "last resort"  # something is tried because nothing else has led to root
-    END = "end of the boot"
-
-    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
 ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value  # Enum's own `value` is a property
@@ -96,7 +85,10 @@ class Deadlines:
     present: Present
     _all: dict[str, Deadline] = field(default_factory=dict)
     _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
-    _looked_at: int = -1  # the version whose holds the deadlines have
+    _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
+    # The versions whose holds all deadlines have, and the selective.
+    _holds: int = -1
+    _work: int = -1
     _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
     _over: set[str] = field(default_factory=set)
     _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
@@ -131,6 +123,8 @@ class Deadlines:
         self._begun += 1
         deadline.order = self._begun if before is None else before.order
         self._all[name] = self._fresh[name] = deadline
+        if deadline.kind in SELECTIVE:
+            self._selective[name] = deadline
         if deadline.rank:
             self._ranked.setdefault(deadline.rank, {})[name] = deadline
         self._concern_others(deadline)
@@ -143,6 +137,7 @@ class Deadlines:
         if deadline is None:
             return
         self._fresh.pop(name, None)
+        self._selective.pop(name, None)
         self._over.discard(name)
         if deadline.rank:
             del self._ranked[deadline.rank][name]
@@ -175,14 +170,14 @@ class Deadlines:
 
     def to_look_at(self) -> Collection[Deadline]:
         """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
-        if self._looked_at != self.present.version:
-            self._looked_at = self.present.version
-            self._fresh.clear()
-            return self._all.values()
-        if not self._fresh:
-            return ()
-        fresh, self._fresh = self._fresh, {}
-        return fresh.values()
+        present, found = self.present, self._fresh
+        if self._holds != present.holds:
+            found = self._all
+        elif self._work != present.work:
+            found = {**self._selective, **found} if found else self._selective
+        if found:
+            self._holds, self._work, self._fresh = present.holds, present.work, {}
+        return found.values()
 
     def any_over(self) -> bool:
         """True if a deadline that nothing holds is over."""
@@ -210,8 +205,8 @@ class Deadlines:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
         if not self._untold:
             return
-        ended = []
-        for name in sorted(self._untold, key=self._untold.__getitem__):
+        ended, untold = [], self._untold
+        for name in untold if len(untold) == 1 else sorted(untold, key=untold.__getitem__):
             deadline = self._all.get(name)
             if deadline is None:
                 ended.append(name)
@@ -223,4 +218,4 @@ class Deadlines:
         for name in ended:
             if self._told.pop(name, None) is not None:
                 self.present.act(Clock(name, None))
-        self._untold.clear()
+        untold.clear()

@@ -2,7 +2,16 @@
 
 import enum
 
-from initpy.core.waiting.deadline import DeadlineKind
+
+class DeadlineKind(enum.Enum):
+    """What a deadline is for: a column of the table of holds."""
+
+    ROOT = "root wait"
+    ASSEMBLY = "assembly"  # something is started, or mounted, without its missing parts
+    LAST_RESORT = "last resort"  # something is tried because nothing else has led to root
+    END = "end of the boot"
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
 class HoldKind(enum.Enum):
@@ -43,3 +52,8 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
     deadline: tuple(kind for kind, stops in STOPS.items() if deadline in stops)
     for deadline in DeadlineKind
 }
+
+# Deadlines that are stopped only by what may reveal what they wait for.
+SELECTIVE = (_ASSEMBLY, _LAST)
+# The kinds of hold that stop these alone.
+WORKING = tuple(kind for kind, stops in STOPS.items() if set(stops) <= set(SELECTIVE))
