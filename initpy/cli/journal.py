@@ -2,10 +2,10 @@
 
   initpy journal             all of it, times in seconds since /init started
   initpy journal -f          and what comes, until Ctrl-C
-  initpy journal --json      as it is written, for programs
+  initpy journal --json      one JSON object a line, for programs
   initpy journal FILE        that of another boot
 
-Secrets are never in it. After the boot the real system finds the journal in
+No secrets are shown. After the boot the real system finds the journal in
 /run/initpy/journal.jsonl; `initpy timeline` draws it.
 """
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from initpy.config import redaction
 from initpy.report.journal import line
 
 PATH = "/run/initpy/journal.jsonl"
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's parameters."""
     parser.add_argument("file", nargs="?", default=PATH, help=f"default: {PATH}")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    parser.add_argument("--json", action="store_true", help="as it is written")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     started: float | None = None
     try:
         for text in _lines(arguments.file, bool(arguments.follow)):
+            record = _record(text)
             if arguments.json:
-                sys.stdout.write(text)
+                sys.stdout.write(f"{json.dumps(record)}\n")
             else:
-                record = _record(text)
                 if started is None:
                     started = float(record.get("init_started", record.get("t", 0.0)))
                 if shown := line(record, started):
@@ -57,7 +58,9 @@ def _record(text: str) -> dict[str, Any]:
         record = json.loads(text)
     except ValueError:
         record = None
-    return record if isinstance(record, dict) else {"kind": "not understood", "text": text.strip()}
+    if not isinstance(record, dict):
+        return {"kind": "not understood", "text": text.strip()}
+    return dict(redaction.record(record))  # an older initpy may have written it
 
 
 def _lines(path: str, follow: bool) -> Iterator[str]:

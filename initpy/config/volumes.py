@@ -8,6 +8,7 @@ from initpy.config import crypttab
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.secretfields import value as shown
 from initpy.core.settings import DeviceSpec, KeySpec, Naming, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -96,7 +97,7 @@ class Volumes:
         """What is said about volumes applies to those that are named; silence would mislead."""
         for uuid, value in given.items():
             if not (uuid in named or (not uuid and named)):
-                text = "=".join(filter(None, (uuid, value)))
+                text = "=".join(filter(None, (uuid, shown(key, value))))
                 expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
                 self.problems.append(InputError(f"command line: {key}", text, expected))
 
