@@ -74,7 +74,10 @@ def test_arrows_run_downward_only(room: str) -> None:
         assert ours <= allowed, path
 
 
-@pytest.mark.parametrize("name", ["supervisor", "pid1", "syscalls", "mounts", "coldplug"])
+@pytest.mark.parametrize(
+    "name",
+    ["supervisor", "children", "pid1", "power", "lastresort", "syscalls", "mounts", "coldplug"],
+)
 def test_pid_1_cannot_fail_for_want_of_a_package(name: str) -> None:
     """An import that fails in PID 1 is a kernel panic."""
     for each in imports(PACKAGE / "runtime" / f"{name}.py"):
