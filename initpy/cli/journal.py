@@ -1,11 +1,11 @@
-"""What has happened in this boot: events and decisions, one a line.
+"""Show the events and decisions of this boot, one per line.
 
-  initpy journal             all of it, times in seconds since /init started
-  initpy journal -f          and what comes, until Ctrl-C
-  initpy journal --json      one JSON object a line, for programs
-  initpy journal FILE        that of another boot
+  initpy journal             all lines, with seconds since the start of /init
+  initpy journal -f          also new lines, until Ctrl-C
+  initpy journal --json      one JSON object a line
+  initpy journal FILE        the journal of another boot
 
-No secrets are shown. After the boot the real system finds the journal in
+Secrets are left out. After the boot the journal is in
 /run/initpy/journal.jsonl; `initpy timeline` draws it.
 """
 
@@ -24,10 +24,10 @@ FOLLOW_SECONDS = 0.5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("file", nargs="?", default=PATH, help=f"default: {PATH}")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("-f", "--follow", action="store_true", help="wait for new lines")
+    parser.add_argument("--json", action="store_true", help="print JSON objects")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.follow:
                 sys.stdout.flush()
     except BrokenPipeError:
-        raise  # `| head`: `main` knows what to do
+        raise  # `main` handles it
     except OSError as error:
         print(f"initpy: {arguments.file}: {error.strerror}", file=sys.stderr)
         return 1

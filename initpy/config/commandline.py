@@ -42,7 +42,7 @@ class Parameter(NamedTuple):
     def seconds(self) -> float:
         """A whole or fractional number of seconds, 0 or more; `s` may follow."""
         text = (self.value or "").removesuffix("s")
-        # float() takes 1_000, nan and the digits of other scripts too; people mean none of them.
+        # float() takes 1_000, nan and the digits of other scripts too; users mean none of them.
         if not re.fullmatch(DECIMAL, text):
             raise self.error("a number of seconds, 0 or more")
         return float(text)

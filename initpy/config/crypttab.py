@@ -1,4 +1,4 @@
-"""Encrypted volumes as people name them: crypttab in both dialects, `cryptopts=`, options.
+"""Encrypted volumes as users name them: crypttab in both dialects, `cryptopts=`, options.
 
 crypttab(5) of Debian's cryptsetup and of systemd share the four fields
 `name device key options`; their options differ. Both are understood; an option
@@ -12,7 +12,8 @@ from typing import NamedTuple
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
-from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.devices.names import DeviceSpec
+from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).
 ARGUMENTS = {

@@ -1,8 +1,8 @@
-"""Device names as people write them: `UUID=…`, `LABEL="a b"`, `/dev/…`."""
+"""Device names as users write them: `UUID=…`, `LABEL="a b"`, `/dev/…`."""
 
 import re
 
-from initpy.core.settings import DeviceSpec, Naming, unescape
+from initpy.core.devices.names import DeviceSpec, Naming, unescape
 
 EXPECTED = "UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /dev"
 

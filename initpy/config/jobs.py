@@ -33,9 +33,9 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (
     Strategy.MOUNT_ROOT,
-    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
-    Strategy.MOUNT_FURTHER,
+    Strategy.MOUNT_EXTRA,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
@@ -81,6 +81,16 @@ class JobFile(NamedTuple):
     summary: str
     jobs: tuple[JobDefinition, ...] = ()
     image: ImageNeeds = ImageNeeds()
+
+
+# Words of job files that have another name now -> that name.
+RENAMED = {
+    "offer-again": "reassemble",
+    "mount-partial": "mount-degraded",
+    "mount-further": "mount-extra",
+    "INITPY_UNHEARD": "INITPY_REASSEMBLE",
+    "INITPY_NEWCOMER": "INITPY_LATE_MEMBER",
+}
 
 
 class _Table(NamedTuple):
@@ -189,7 +199,7 @@ def load_job_file(path: "Path") -> JobFile:
 
 
 def check_names(files: Iterable[JobFile], report: Callable[[InputError], None]) -> list[JobFile]:
-    """The files but those that define a job which an earlier one does; these are reported."""
+    """Leave out, and report, files that define a job of an earlier file."""
     owners: dict[str, str] = {}
     kept = []
     for file in files:
@@ -225,7 +235,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         raise InputError(f"{table.where}: match", None, "a table of properties, or once = true")
     job = JobDefinition(
         name=name,
-        does=table.get("does", str, "a sentence for people"),
+        does=table.get("does", str, "a sentence for the user"),
         source=source,
         match=match,
         success=_success(table),
@@ -247,14 +257,28 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         tries=int(table.number("tries", 3, 1)),
         retry_after=table.number("retry_after", 1, 0),
     )
+    _check_marks(table.where, job)
     _check_templates(table.where, job)
     return job
+
+
+def _check_marks(where: str, job: JobDefinition) -> None:
+    """Name the new word for each old one: a job that matches an old mark would never run."""
+    facts = job.success
+    matches = (job.match, *job.match.alternatives, job.yields, facts.holder, facts.subject)
+    used = {key for each in matches if each is not None for key, _ in each.patterns}
+    for text in (job.does, *job.run, *job.identity):
+        used.update(PLACEHOLDER.findall(text))
+    for old in sorted(used & RENAMED.keys()):
+        raise InputError(f"{where}: mark", old, f"{RENAMED[old]}, its name now")
 
 
 def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
     value = table.content.get(key)
     if value is None:
         return default
+    if isinstance(value, str) and value in RENAMED:
+        raise InputError(f"{table.where}: {key}", value, f"{RENAMED[value]!r}, its name now")
     try:
         return kind(value)
     except ValueError:
@@ -298,6 +322,9 @@ def _check_templates(where: str, job: JobDefinition) -> None:
     for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.
+            if job.once and variable not in known:
+                expected = "no property: the subject of a job that runs once is the boot"
+                raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)
             if variable not in known and not re.fullmatch(r"[A-Z][A-Z0-9_]*", variable):
                 expected = "a property in capitals" + (f" or {sorted(known)}" if known else "")
                 raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)

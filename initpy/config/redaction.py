@@ -247,11 +247,13 @@ def _mount(line: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _mounted(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    further = [
-        [target, spec, types, list(mount_option_list(flags)), *rest]
-        for target, spec, types, flags, *rest in line.get("further") or ()
-    ]
-    return {**line, "further": further}
+    found = dict(line)
+    for key in {"extra_mounts", "further"} & line.keys():  # the second in older journals
+        found[key] = [
+            [target, spec, types, list(mount_option_list(flags)), *rest]
+            for target, spec, types, flags, *rest in line[key]
+        ]
+    return found
 
 
 RECORDS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

@@ -15,15 +15,9 @@ from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.machine.definitions import Layer
-from initpy.core.settings import (
-    Degraded,
-    DeviceSpec,
-    Emergency,
-    LayerPolicy,
-    Naming,
-    Settings,
-)
+from initpy.core.settings import Degraded, Emergency, LayerPolicy, Settings
 
 
 @dataclass(slots=True)

@@ -1,19 +1,28 @@
-"""Events and actions as JSON knows them: the lines of the journal, whoever writes them."""
+"""Events and actions as JSON knows them: the lines of the journal."""
 
 import enum
 from collections.abc import Iterable, Mapping
 
 from initpy.core.actions import Action
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device, Kind
+from initpy.core.devices.names import Naming
 from initpy.core.events import Event
 from initpy.core.secret import Secret
-from initpy.core.settings import Naming, Settings
+from initpy.core.settings import Settings
 from initpy.core.tree import Node
 
 
 def plain(what: Event | Action | Device | Node) -> dict[str, object]:
     """The fields of an event or action as JSON knows them; secrets are left out (R14)."""
-    return {name: _plain(getattr(what, name)) for name in what._fields}
+    fields = {name: _plain(getattr(what, name)) for name in what._fields}
+    if isinstance(what, Device):
+        # The kind of a block device goes without saying.
+        fields["kind"] = what.kind.name
+        if what.kind is BLOCK:
+            del fields["kind"]
+    elif isinstance(what, Node):
+        del fields["doubtful"]  # the content that the reason tells
+    return fields
 
 
 def basis(
@@ -27,7 +36,8 @@ def basis(
     """What decides a boot besides the events, so that its journal can be replayed (R34).
 
     `table`: crypttab's text. `jobs`: the checksums of the image's job files by name, `own_jobs`:
-    those that users put there, whole, by path. `problems`: what is wrong in all these, for readers.
+    the job files that users added, whole, by path. `problems`: what is wrong in all these, for
+    readers of the journal.
     Secrets in these texts are the writer's to leave out: their grammar is not the core's matter.
     """
     gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
@@ -50,6 +60,8 @@ def _plain(value: object) -> object:
         return value.value
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, Kind):
+        return value.name
     if isinstance(value, Device | Node):
         return plain(value)
     if isinstance(value, tuple | list):

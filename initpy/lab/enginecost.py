@@ -1,7 +1,4 @@
-"""What one event costs the engine, with few and with many devices: it must not grow with them.
-
-Processor time, so that what else this host does counts little.
-"""
+"""Measures the engine's processor time per event, which must not grow with the device count."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,12 +8,13 @@ from initpy.config.jobs import load_job_file
 from initpy.config.project import PROJECT
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import BootStarted, DeviceChanged, DeviceRemoved, Event, TimePassed
 from initpy.core.machine.definitions import JobDefinition
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.settings import Settings
 
 SIZES = (100, 1_000, 10_000)
-_SAMPLE = 100  # events of each kind measured, however many devices there are
+_SAMPLE = 100  # events of each kind to measure, for any number of devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,13 @@ class Cost:
 
 
 def measure(sizes: Sequence[int] = SIZES) -> tuple[Cost, ...]:
-    """The costs for machines with so many disks."""
+    """Return the costs for machines with these numbers of disks."""
     jobs = tuple(
         job
         for path in sorted((PROJECT / "jobs").glob("*.toml"))
         for job in load_job_file(path).jobs
     )
-    _machine(jobs, sizes[0])  # what runs for the first time costs more
+    _machine(jobs, sizes[0])  # warm up
     columns = [_machine(jobs, size) for size in sizes]
     return tuple(
         Cost(kind, tuple(column[index][1] for column in columns))
@@ -43,7 +41,7 @@ def measure(sizes: Sequence[int] = SIZES) -> tuple[Cost, ...]:
 
 
 def _machine(jobs: tuple[JobDefinition, ...], size: int) -> list[tuple[str, float]]:
-    """A machine with so many disks of all sorts; then a sample of each kind of event."""
+    """Return the costs of each kind of event in a machine with `size` disks of all sorts."""
     settings = Settings(root=DeviceSpec(Naming.LABEL, "nowhere"), root_wait=None)
     boot = Boot(settings, jobs)
     boot.handle(BootStarted(), 0.0)
@@ -88,7 +86,7 @@ def _disk(number: int) -> Device:
 
 
 def render(costs: Iterable[Cost], sizes: Sequence[int] = SIZES) -> str:
-    """The table for people."""
+    """Return the costs as a text table."""
     head = "".join(f"{size:>10,}" for size in sizes)
     lines = [f"{'microseconds per event, disks:':<36}{head}"]
     for cost in costs:

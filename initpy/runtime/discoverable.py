@@ -6,7 +6,8 @@ of the UAPI group.
 
 import os
 
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import Settings
 from initpy.runtime import syscalls
 from initpy.runtime.aside import Aside, answered_within
 

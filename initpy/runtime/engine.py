@@ -40,7 +40,7 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.machine.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from initpy.config.errors import InputError
 from initpy.config.secretfields import mount_options
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 from initpy.runtime import syscalls as sys
 from initpy.runtime.handover import resolve
 
@@ -150,7 +150,7 @@ def read_fstab(root: str) -> str | None:
         return None
 
 
-def further(fstab: str, complain: Callable[[InputError], None]) -> tuple[FurtherMount, ...]:
+def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[ExtraMount, ...]:
     """What the root's own fstab wants mounted below it before the real system starts (R18)."""
     if "/usr" not in fstab and "x-initrd.mount" not in fstab:
         return ()

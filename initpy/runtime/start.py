@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 
 from initpy.config.settings import read_settings
-from initpy.core.settings import Naming
+from initpy.core.devices.names import Naming
 from initpy.runtime.aside import Aside
 from initpy.runtime.engine import Engine
 from initpy.runtime.jobfiles import load_jobs

@@ -10,7 +10,7 @@ from chroot import Chroot, Done, for_one_test
 from kernelpackage import VERSION, add_module, make_kernel
 from rootstack import EXT4_ON_VIRTIO, QUICK
 
-from initpy.image.formats.uki import find_stub
+from initpy.image.build.uki import find_stub
 
 ENTRY = f"/boot/token/{VERSION}"
 LOADER = f"/boot/loader/entries/token-{VERSION}.conf"

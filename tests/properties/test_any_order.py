@@ -29,6 +29,7 @@ from initpy.core.actions import (
 )
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -41,7 +42,7 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.settings import Settings
 
 JOBS = [
     job

@@ -8,17 +8,20 @@ import pytest
 
 from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
+from initpy.core.context import Context
 from initpy.core.events import JobEnded
-from initpy.core.failure import outcome as failing
-from initpy.core.goals import handover as leaving
-from initpy.core.machine import rules as running
-from initpy.core.machine.context import State
+from initpy.core.failure import ending, notice
+from initpy.core.goals import handover
+from initpy.core.machine import rules, wanted
 from initpy.core.machine.instance import Instance
-from initpy.core.storage.md import start as incomplete
+from initpy.core.machine.present import Present
+from initpy.core.storage import assembly
+from initpy.core.storage.assembly import Plan
+from initpy.core.storage.md import start
 from initpy.core.tree import Node
-from initpy.core.unlock.race import Unlocker
-from initpy.core.waiting import holds as holding
-from initpy.core.waiting.deadline import Deadline
+from initpy.core.unlock import race
+from initpy.core.unlock.source import Attempt
+from initpy.core.waiting import clock, holds
 from initpy.scenario.model import Server
 from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.parse import load_scenario
@@ -175,57 +178,66 @@ GONE = "present = false"
 
 
 def nobody_holds(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holding, "_takers", lambda state, deadline: iter(()))
+    patch.setattr(holds, "_holding", lambda context, deadline, takers: iter(()))
 
 
 def impatient(patch: pytest.MonkeyPatch) -> None:
     """Timers of arrays run out at once."""
-    patch.setattr(incomplete, "_timer", lambda state, instance, device, foreign: Deadline(
-        f"timer of {instance.key}", 0.5, 0.0, device.name))  # fmt: skip
+    whole = start._plan
+
+    def plan(context: Context, instance: Instance, *rest: Any) -> Plan:
+        usual = context.settings
+        context.settings = usual._replace(md_timeout=0.5)
+        try:
+            return whole(context, instance, *rest)
+        finally:
+            context.settings = usual
+
+    patch.setattr(start, "_plan", plan)
+    patch.setattr(assembly, "GRACE_SECONDS", 0.0)
 
 
 def anything_goes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(incomplete, "_forbidden", lambda state, foreign: "")
+    patch.setattr(start, "_forbidden", lambda context, foreign: "")
 
 
 def silent(patch: pytest.MonkeyPatch) -> None:
-    whole = State.report
+    whole = Present.report
 
-    def report(self: State, text: str, detail: bool = False) -> None:
+    def report(self: Present, text: str, detail: bool = False) -> None:
         if "degraded" not in text:
             whole(self, text, detail)
 
-    patch.setattr(State, "report", report)
+    patch.setattr(Present, "report", report)
 
 
 def curious(patch: pytest.MonkeyPatch) -> None:
     """All volumes are wanted."""
-    patch.setattr(State, "unwanted", lambda self, instance: None)
+    for each in (rules, wanted):
+        patch.setattr(each, "unwanted", lambda context, instance: None)
 
 
 def talkative(patch: pytest.MonkeyPatch) -> None:
     """The passphrase is on the command line of the tool."""
-    whole = Unlocker._run
+    whole = race._try
 
-    def run(self: Unlocker, state: State, instance: Instance, *rest: Any) -> None:
-        secret = self.of(instance).secret
-        word = bytes(secret.reveal()).decode() if secret else ""
-        whole(self, state, instance, *rest)
-        last = state.actions[-1]
-        assert isinstance(last, Run)
-        state.actions[-1] = last._replace(argv=(*last.argv, word))
+    def attempt(context: Context, instance: Instance, spec: Any, now: Attempt, *rest: Any) -> None:
+        word = bytes(now.secret.reveal()).decode() if now.secret else ""
+        now.words = (*now.words, word)
+        whole(context, instance, spec, now, *rest)
 
-    patch.setattr(Unlocker, "_run", run)
+    patch.setattr(race, "_try", attempt)
 
 
 def discouraged(patch: pytest.MonkeyPatch) -> None:
     """Nothing is tried again."""
-    patch.setattr(running, "_retry", lambda state, instance: False)
+    patch.setattr(rules, "_retry", lambda context, instance: False)
 
 
 def hasty(patch: pytest.MonkeyPatch) -> None:
     """The handover waits for nobody."""
-    patch.setattr(leaving, "must_wait", lambda state: False)
+    patch.setattr(handover, "named_pending", lambda context: False)
+    patch.setattr(handover, "_tools_at_work", lambda context: False)
 
 
 def says_also(patch: pytest.MonkeyPatch, more: Callable[[Any, Any], tuple[Any, ...]]) -> None:
@@ -254,13 +266,13 @@ def speechless(patch: pytest.MonkeyPatch) -> None:
     """The tree on the failure screen is bare, and there is no advice."""
     from initpy.core.failure import advice, explain
 
-    patch.setattr(explain, "explain", lambda state, most=None: Node("root", "not found"))
-    patch.setattr(advice, "advise", lambda state: ())
+    patch.setattr(explain, "explain", lambda context, most=None: Node("root", "not found"))
+    patch.setattr(advice, "advise", lambda context: ())
 
 
 def careless(patch: pytest.MonkeyPatch) -> None:
     """What was missed is never looked for."""
-    patch.setattr(failing, "notice", lambda state: None)
+    patch.setattr(notice, "notice", lambda context: None)
 
 
 def twice(patch: pytest.MonkeyPatch) -> None:
@@ -270,32 +282,30 @@ def twice(patch: pytest.MonkeyPatch) -> None:
 
 def unhurried(patch: pytest.MonkeyPatch) -> None:
     """The failure screen never comes."""
-    patch.setattr(failing, "fail", lambda state, reason: None)
+    patch.setattr(ending, "fail", lambda context, reason: None)
 
 
 def rushed(patch: pytest.MonkeyPatch) -> None:
     """The wait for root counts twice as fast."""
-    whole = failing.start_clock
+    whole = clock.wait_for_root
 
-    def start_clock(state: State) -> None:
-        wait = state.settings.root_wait
-        state.settings = state.settings._replace(root_wait=wait / 2 if wait else None)
-        whole(state)
+    def wait_for_root(context: Context, seconds: float | None) -> None:
+        whole(context, seconds / 2 if seconds else None)
 
-    patch.setattr(failing, "start_clock", start_clock)
+    patch.setattr(ending, "wait_for_root", wait_for_root)
 
 
 def endless(patch: pytest.MonkeyPatch) -> None:
     """A login to a server holds arrays beyond the root's deadline."""
-    whole = holding._may_reveal
+    whole = holds._may_reveal
 
-    def may_reveal(state: State, instance: Instance, array: str) -> bool:
-        overdue, state.overdue = state.overdue, False
-        found = whole(state, instance, array)
-        state.overdue = overdue
+    def may_reveal(context: Context, instance: Instance, subject: str) -> bool:
+        overdue, context.outcome.overdue = context.outcome.overdue, False
+        found = whole(context, instance, subject)
+        context.outcome.overdue = overdue
         return found
 
-    patch.setattr(holding, "_may_reveal", may_reveal)
+    patch.setattr(holds, "_may_reveal", may_reveal)
 
 
 def far(kind: str, up: str) -> str:

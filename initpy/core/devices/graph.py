@@ -1,24 +1,59 @@
-"""Block devices and what stands on what."""
+"""Subjects of jobs, block devices above all, and what stands on what."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+# What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
+CRYPTO, RAID = "crypto", "raid"
+LAYERS = (CRYPTO, RAID)
+
+
+class Kind(NamedTuple):
+    """A kind of subject: how its readiness is told.
+
+    Names of block devices are the kernel's; names of other kinds begin with the kind, as in
+    `net/eth0`, so that no two subjects share a name.
+    """
+
+    name: str
+    ready: Callable[["Device"], bool]
+
+
+def _block_ready(device: "Device") -> bool:
+    """Tell whether udev and the kernel are done with a block device.
+
+    udev says so in three ways: SYSTEMD_READY=0 (systemd.device(5)); the flag of the
+    device-mapper rules while a mapping is set up or suspended (libdevmapper.h); and for md the
+    array's own state (Documentation/md).
+    """
+    known = device.properties
+    return (
+        known.get("SYSTEMD_READY") != "0"
+        and known.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") != "1"
+        and known.get("DM_SUSPENDED") != "1"
+        and known.get("md/array_state") not in ("inactive", "clear")
+        # A mapping exists before its table does; udev sees the name with the table.
+        and not (device.name.startswith("dm-") and "DM_NAME" not in known)
+    )
+
+
+BLOCK = Kind("block", _block_ready)
+
 
 class Device(NamedTuple):
-    """A block device as the world shows it now.
+    """A subject as the world shows it now: a block device, unless its kind says otherwise.
 
-    `properties` holds udev's properties, what jobs have published, the marks
-    of `roles`, and, under their sysfs path ("md/array_state"), the attributes
-    that jobs ask for. `slaves` are the
-    kernel names of the devices it stands on: sysfs `slaves/`, and for a
-    partition its disk.
+    `properties` holds udev's properties, what jobs have published, our marks (`marks`), and,
+    under their sysfs path ("md/array_state"), the attributes that jobs ask for. `slaves` are
+    the names of the subjects it stands on: sysfs `slaves/`, and for a partition its disk.
     """
 
     name: str
     properties: Mapping[str, str]
     links: frozenset[str] = frozenset()
     slaves: frozenset[str] = frozenset()
+    kind: Kind = BLOCK
 
     @property
     def node(self) -> str:
@@ -27,21 +62,18 @@ class Device(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        """Complete and probed, so that a layer above may act on it (R3).
+        """Complete and probed, so that a layer above may act on it (R3)."""
+        return self.kind.ready(self)
 
-        udev says so in three ways: SYSTEMD_READY=0 (systemd.device(5)); the
-        flag of the device-mapper rules while a mapping is set up or suspended
-        (libdevmapper.h); and for md the array's own state (Documentation/md).
-        """
-        known = self.properties
-        return (
-            known.get("SYSTEMD_READY") != "0"
-            and known.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") != "1"
-            and known.get("DM_SUSPENDED") != "1"
-            and known.get("md/array_state") not in ("inactive", "clear")
-            # A mapping exists before its table does; udev sees the name with the table.
-            and not (self.name.startswith("dm-") and "DM_NAME" not in known)
-        )
+    @property
+    def usage(self) -> str | None:
+        """What udev (blkid(8)) says that the device is used for."""
+        return self.properties.get("ID_FS_USAGE")
+
+    @property
+    def is_layer(self) -> bool:
+        """True for a device that holds another layer, not a file system."""
+        return self.properties.get("ID_FS_USAGE") in LAYERS
 
 
 @dataclass(slots=True)
@@ -66,20 +98,25 @@ class DeviceGraph:
     def __len__(self) -> int:
         return len(self._devices)
 
-    def update(self, device: Device) -> None:
-        """Take the device as it is now; what was published about it stays."""
+    def update(self, device: Device) -> bool:
+        """Take the device as it is now; True if what stands on what has changed.
+
+        What was published about the device stays.
+        """
         before = self._devices.get(device.name)
-        if before is None or before.slaves != device.slaves:
-            for lower in before.slaves if before is not None else ():
+        moved = before is None or before.slaves != device.slaves
+        if moved:
+            for lower in () if before is None else before.slaves:
                 self._holders[lower].discard(device.name)
             for lower in device.slaves:
                 self._holders.setdefault(lower, set()).add(device.name)
         published = self._published.get(device.name)
         if published:
             merged = {**device.properties, **published}
-            device = Device(device.name, merged, device.links, device.slaves)
+            device = device._replace(properties=merged)
         self._index(before, device)
         self._devices[device.name] = device
+        return moved and bool(device.slaves or self._holders.get(device.name))
 
     def _index(self, before: Device | None, after: Device | None) -> None:
         for key in self.indexed:
@@ -130,14 +167,25 @@ class DeviceGraph:
 
     def holders(self, name: str) -> tuple[Device, ...]:
         """The devices that stand directly on it, in a steady order."""
-        names = sorted(found) if (found := self._holders.get(name)) else ()
-        return tuple(self._devices[each] for each in names if each in self._devices)
+        found = self._holders.get(name)
+        if not found:
+            return ()
+        return tuple(self._devices[each] for each in sorted(found) if each in self._devices)
 
     def slaves(self, name: str) -> tuple[Device, ...]:
         """The devices it stands directly on that are known, in a steady order."""
         device = self._devices.get(name)
         names = sorted(device.slaves) if device else []
         return tuple(self._devices[each] for each in names if each in self._devices)
+
+    def grounded(self, device: Device) -> bool:
+        """True unless the device is a partition whose disk is not known yet.
+
+        It may be a part of a raw member. An array may stand on a member that is gone for good.
+        """
+        if device.properties.get("DEVTYPE") != "partition":
+            return True
+        return all(lower in self._devices for lower in device.slaves)
 
     def stands_on(self, upper: str, lower: str) -> bool:
         """True when `upper` is `lower` or is built on it, at any depth."""
@@ -152,9 +200,9 @@ class DeviceGraph:
         return False
 
 
-def partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
+def partitions(devices: DeviceGraph, disk: str) -> list[Device]:
     """The partitions of a disk that are known."""
-    above = devices.holders(disk.name)
+    above = devices.holders(disk)
     return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
 
 
@@ -168,9 +216,7 @@ def inside_member(devices: DeviceGraph, partition: Device) -> bool:
         return False
     disks = filter(None, map(devices.get, partition.slaves))
     return any(
-        disk.properties.get("ID_FS_USAGE") == "raid"
-        and not any(
-            each.properties.get("ID_FS_USAGE") == "raid" for each in partitions(devices, disk)
-        )
+        disk.usage == RAID
+        and not any(each.usage == RAID for each in partitions(devices, disk.name))
         for disk in disks
     )

@@ -3,98 +3,98 @@
 Imported only when a tree is shown: most boots never need it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.devices.graph import Device, DeviceGraph
-from initpy.core.devices.suggestions import Near, names, nearest
-from initpy.core.goals import naming as roles
-from initpy.core.goals.naming import LAYERS
-from initpy.core.machine.context import SYSROOT, State
+from initpy.core.context import Context
+from initpy.core.devices.graph import BLOCK, Device
+from initpy.core.devices.suggestions import Near, nearest
+from initpy.core.failure.words import condition, content, may_be_damaged
+from initpy.core.goals.goals import SYSROOT
+from initpy.core.goals.naming import why_not
 from initpy.core.machine.definitions import Strategy
+from initpy.core.machine.facts import describe
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.machine.timers import Timer
-from initpy.core.settings import FurtherMount, Naming
-from initpy.core.storage.assembly import deadline_name
+from initpy.core.settings import ExtraMount
+from initpy.core.storage.assemblies import deadline_name
 from initpy.core.tree import Node
-from initpy.core.waiting.deadline import Deadline
-from initpy.core.waiting.holds import END, ROOT_WAIT, holds
+from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.waiting.holds import holds
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)
-# Where the job is not at work, a word of people's language; otherwise the state's own.
+# Words for states in which the job is not at work; other states have their own.
 WORDS = {
     JobState.READY: "waits",
     JobState.SKIPPED: "not wanted",
     JobState.AWAITING: "done, its effect is to show",
 }
-TIMERS = {  # whose end people see coming
+TIMERS = {  # whose end the tree announces
     JobState.RUNNING: (Timer.LIMIT, "stopped then"),
     JobState.FAILED: (Timer.RETRY, "tried again then"),
     JobState.AWAITING: (Timer.EFFECT, "failed then"),
 }
 
 
-def explain(state: State, most: int | None = None) -> Node:
+def explain(context: Context, most: int | None = None) -> Node:
     """Root at the top; below it the devices that may lead to it, and what is done with them.
 
-    `most`: so many devices at the top of their stack are shown, the most telling ones.
+    `most`: how many devices at the top of their stack are shown, the most telling first.
     """
-    return _Explainer(state).root(most)
+    return _Explainer(context).root(most)
 
 
 @dataclass(slots=True)
 class _Explainer:
     """One tree in the making."""
 
-    state: State
+    context: Context
     shown: set[str] = field(default_factory=set)  # devices: each is told of once
     told: set[str] = field(default_factory=set)  # deadlines
 
     def root(self, most: int | None) -> Node:
-        state = self.state
-        root = state.settings.root
-        clock = state.deadlines.get(ROOT_WAIT)
+        context = self.context
+        root = context.settings.root
+        clock = context.deadlines.root
         tops, left_out = self._tops(most)
         children = [self._job(each) for each in self._jobs(None)]
-        children += [self._further(each, clock) for each in state.unmounted()]
+        children += [self._further(each, clock) for each in context.goals.unmounted()]
         children += [self._device(each) for each in tops]
         if left_out:
             children.append(Node(f"{left_out} more devices", "not shown here"))
         children += [
             self._wait(each)
-            for each in state.deadlines.values()
-            if each.name not in self.told and each.name != ROOT_WAIT
+            for each in context.deadlines.every()
+            if each.name not in self.told and each.kind is not DeadlineKind.ROOT
         ]
         word, reason = self._root_state()
         return Node(
             f"root {root or '(not given)'}",
             word,
-            since=state.waiting_since if word != "mounted" else None,
-            left=clock.left(state.now) if clock else None,
+            since=context.outcome.waiting_since if word != "mounted" else None,
+            left=clock.left(context.now) if clock else None,
             reason=reason,
             children=tuple(children),
             held=self._held(clock),
         )
 
     def _root_state(self) -> tuple[str, str]:
-        state = self.state
-        root = state.settings.root
-        if SYSROOT in state.mounted:
-            return "mounted", state.refused or f"from {state.mounted[SYSROOT]}"
+        context = self.context
+        root = context.settings.root
+        if context.goals.root_mounted:
+            return "mounted", context.goals.refused or f"from {context.goals.mounted[SYSROOT]}"
         word = "waiting"
-        if state.failed:
-            word = "not mounted" if state.by_role else "not found"
+        if context.outcome.failed:
+            word = "not mounted" if context.goals.root_matches else "not found"
         if root is None:
             return word, "the command line has no root=: add one, e.g. root=UUID=…"
-        if (why := roles.why_not(state)) is not None:
+        if (why := why_not(context)) is not None:
             return word, why
-        if state.by_role:
-            return (
-                word,
-                f"found on {', '.join(map(self._node, sorted(state.by_role)))}, not mounted",
-            )
-        if named := next((each for each in state.devices if root.names(each)), None):
+        if context.goals.root_matches:
+            names = ", ".join(map(self._node, sorted(context.goals.root_matches)))
+            return word, f"found on {names}, not mounted"
+        if named := next((each for each in context.devices if root.names(each)), None):
             kind = named.properties.get("ID_FS_TYPE", "no file system")
             return word, (
                 f"{named.node} has this name, but holds {kind}: name the file system inside it"
@@ -107,36 +107,38 @@ class _Explainer:
         hint = f"; is {near.name} meant?" if near else ""
         return word, f"no device with that name has been seen{hint}"
 
-    def _further(self, each: FurtherMount, clock: Deadline | None) -> Node:
+    def _further(self, each: ExtraMount, clock: Deadline | None) -> Node:
         """What is wanted below the root and not mounted."""
-        names = ", ".join(map(self._node, sorted(self.state.devices_for({SYSROOT + each.target}))))
+        devices = self.context.goals.devices_for({SYSROOT + each.target})
+        names = ", ".join(map(self._node, sorted(devices)))
         reason = f"found on {names}, not mounted" if names else "not seen, or not yet its turn"
-        left = clock.left(self.state.now) if clock is not None else None
+        left = clock.left(self.context.now) if clock is not None else None
         return Node(f"{each.target} {each.source}", "waiting", None, left, reason)
 
     # Devices
 
     def _node(self, name: str) -> str:
-        device = self.state.devices.get(name)
+        device = self.context.devices.get(name)
         return device.node if device else name
 
     def _real_devices(self) -> Iterator[Device]:
         """All but empty loops and drives; an array that has not started has no size yet."""
-        known = self.state.devices
-        return (each for each in known if each.slaves or each.properties.get("size") != "0")
+        known = self.context.devices
+        blocks = (each for each in known if each.kind is BLOCK)
+        return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""
-        state = self.state
-        tops = [each for each in self._real_devices() if not state.devices.holders(each.name)]
+        context = self.context
+        tops = [each for each in self._real_devices() if not context.devices.holders(each.name)]
         tops.sort(key=self._rank)
         kept = tops if most is None else tops[:most]
         return kept, len(tops) - len(kept)
 
     def _rank(self, device: Device) -> tuple[float, str]:
         """What root= names, what is worked on, what resembles the name, the rest."""
-        state, root = self.state, self.state.settings.root
-        if device.name in state.by_role or (root is not None and root.names(device)):
+        context, root = self.context, self.context.settings.root
+        if device.name in context.goals.root_matches or (root is not None and root.names(device)):
             return 0.0, device.name
         if any(each.state in (JobState.READY, JobState.RUNNING, JobState.FAILED, JobState.AWAITING)
                for each in self._jobs(device.name)):  # fmt: skip
@@ -148,21 +150,22 @@ class _Explainer:
 
     def _device(self, device: Device) -> Node:
         self.shown.add(device.name)
-        state = self.state
+        context = self.context
         children = [self._job(each) for each in self._jobs(device.name)]
         children += [
             self._wait(each)
-            for each in state.deadlines.values()
+            for each in context.deadlines.every()
             if each.subject == device.name and each.name not in self.told
         ]
-        word, why = _condition(device, bool(state.devices.holders(device.name)))
-        whole = not state.devices.holders(device.name)
-        content = _content(device, whole)
-        if group := lacking_group(self.state.devices, device):
-            why = ", ".join(filter(None, (f"volume group {group}, which is incomplete", why)))
-        reason = ", ".join(filter(None, (*content, why)))
+        word, why = self._condition(device)
+        whole = not context.devices.holders(device.name)
+        found = content(device, whole)
+        for part_of in context.technologies.part_of:
+            if part := part_of(context, device):
+                why = ", ".join(filter(None, (part, why)))
+        reason = ", ".join(filter(None, (*found, why)))
         repeated = []
-        for lower in state.devices.slaves(device.name):
+        for lower in context.devices.slaves(device.name):
             if lower.name in self.shown:
                 repeated.append(lower.node)
             # A partition's disk is of interest only when something is done with it.
@@ -170,50 +173,72 @@ class _Explainer:
                 children.append(self._device(lower))
         if repeated and device.properties.get("DEVTYPE") != "partition":
             reason += f"; on {', '.join(repeated)} (above)"
-        return Node(_label(device), word, reason=reason, children=tuple(children))
+        return Node(
+            self._label(device),
+            word,
+            reason=reason,
+            children=tuple(children),
+            doubtful=device.node if may_be_damaged(device) else "",
+        )
+
+    def _label(self, device: Device) -> str:
+        """The node, and the name that the user gave it."""
+        name = device.properties.get("DM_NAME", "")
+        for name_of in self.context.technologies.name_of:
+            name = name_of(device) or name
+        return f"{device.node} ({name})" if name and name not in device.node else device.node
+
+    def _condition(self, device: Device) -> tuple[str, str]:
+        """A word for what the device is like, and why."""
+        held = bool(self.context.devices.holders(device.name))
+        word, why = condition(device, held)
+        for judged in self.context.technologies.condition:
+            other, reason = judged(device)
+            word, why = other or word, reason or ("" if other else why)
+        return word, why
 
     # Jobs and waits
 
     def _jobs(self, subject: str | None) -> list[Instance]:
-        state = self.state
+        context = self.context
         if subject is None:
             found: Iterable[Instance] = (
-                each for each in state.instances.values() if each.subject is None
+                each for each in context.machine.every() if each.subject is None
             )
         else:
-            found = state.by_subject.get(subject, ())
+            found = context.machine.on(subject)
         shown = [each for each in found if each.state not in QUIET]
         return sorted(shown, key=lambda each: each.key)
 
     def _job(self, instance: Instance) -> Node:
-        state = self.state
+        context = self.context
         parts = [instance.reason]
         if instance.definition.strategy is Strategy.UNLOCK and instance.pending:
-            if instance.key == state.asking:
+            if instance.key == context.prompts.asking:
                 parts.append("the prompt is up")
-            elif instance.key in state.prompts:
+            elif instance.key in context.prompts.queued:
                 parts.append("asked for after the others (an empty line at a prompt goes on)")
-            if not state.settings.volumes:
+            if not context.settings.volumes:
                 parts.append("a candidate, since no volume was named")
         if instance.definition.strategy is Strategy.CHECK:
             from initpy.core.goals.fsck import standstill
 
-            parts.append(standstill(state, instance))
+            parts.append(standstill(context, instance))
         if instance.failures and instance.definition.strategy is not Strategy.UNLOCK:
             parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
-        clock = state.deadlines.get(deadline_name(instance))
+        clock = context.deadlines.get(deadline_name(instance))
         left = None
         if clock is not None:
             self.told.add(clock.name)
-            left = clock.left(state.now)
+            left = clock.left(context.now)
         elif instance.state in TIMERS:
             timer, then = TIMERS[instance.state]
-            due = state.timers.due(timer, instance.key)
+            due = context.machine.timers.due(timer, instance.key)
             if due is not None:
-                left = max(0.0, due - state.now)
+                left = max(0.0, due - context.now)
                 parts.append(then)
         return Node(
-            state.describe(instance),
+            describe(context, instance),
             WORDS.get(instance.state, instance.state.value),
             instance.since,
             left,
@@ -224,90 +249,13 @@ class _Explainer:
     def _wait(self, deadline: Deadline) -> Node:
         self.told.add(deadline.name)
         label = deadline.name
-        if label == END:
-            label = f"{self.state.ending.value} of the machine"
-        left = deadline.left(self.state.now)
+        if deadline.kind is DeadlineKind.END:
+            label = f"{self.context.outcome.ending.value} of the machine"
+        left = deadline.left(self.context.now)
         return Node(label, "waits", left=left, held=self._held(deadline))
 
     def _held(self, deadline: Deadline | None) -> tuple[str, ...]:
         if deadline is None or not deadline.held:
             return ()
-        found = holds(self.state, deadline)
+        found = holds(self.context, deadline)
         return tuple(dict.fromkeys(f"{each.owner} ({each.reason})" for each in found))
-
-
-def _label(device: Device) -> str:
-    """The node, and the name that people gave it."""
-    known = device.properties
-    name = known.get("DM_NAME")
-    if device.name.startswith("md"):  # a member knows the array's name, too
-        name = known.get("MD_DEVNAME") or known.get("MD_NAME")
-    return f"{device.node} ({name})" if name and name not in device.node else device.node
-
-
-def _condition(device: Device, held: bool) -> tuple[str, str]:
-    """A word for what the device is like, and why."""
-    known = device.properties
-    if known.get("md/array_state") in ("inactive", "clear"):
-        return "incomplete", _members(known)
-    if known.get("DM_SUSPENDED") == "1" or known.get("dm/suspended") == "1":
-        return "suspended", ""
-    if not device.ready:
-        return "not ready", "incomplete, or udev has not finished with it"
-    if held:
-        return "in use", _members(known)
-    if known.get("ID_FS_USAGE") == "crypto":
-        return "locked", ""
-    return "ready", _members(known)
-
-
-def _members(known: Mapping[str, str]) -> str:
-    """What an array lacks, as the kernel says."""
-    missing = known.get("md/degraded", "0")
-    if missing in ("0", ""):
-        return ""
-    return f"{missing} of its {known.get('md/raid_disks', '?')} members missing"
-
-
-def _table(kind: str | None, whole: bool) -> str:
-    """What there is to say of a partition table; `whole`: no partition stands on the device.
-
-    udev (libblkid) takes a GPT's backup where the first copy is damaged; the kernel does so
-    only when it is told to (`gpt` in admin-guide/kernel-parameters.rst).
-    """
-    if kind is None:
-        return "no known content"
-    if kind == "PMBR":
-        return "gpt partition table, damaged in both copies"
-    if kind == "gpt" and whole:
-        return (
-            "gpt partition table, but the kernel has made no partitions of it: if its first copy "
-            "is damaged, the word gpt on the kernel command line has the backup used"
-        )
-    return f"{kind} partition table"
-
-
-def _content(device: Device, whole: bool) -> Iterator[str]:
-    """What is on the device, in the words that root= understands."""
-    known = device.properties
-    kind = known.get("ID_FS_TYPE")
-    usable = known.get("ID_FS_USAGE") not in LAYERS
-    yield kind or _table(known.get("ID_PART_TABLE_TYPE"), whole)
-    for each in names(device):
-        if usable or each.naming in (Naming.PARTUUID, Naming.PARTLABEL):
-            yield str(each)
-        else:
-            yield f"{each.naming.value} {each.value}"
-    if model := known.get("ID_MODEL"):
-        yield model.replace("_", " ").strip()
-
-
-def lacking_group(devices: DeviceGraph, device: Device) -> str:
-    """The volume group of a physical volume, if it lacks others; else empty.
-
-    Each volume tells what there was when it was looked at: a later one may have completed it.
-    """
-    group = device.properties.get("LVM_VG_NAME_INCOMPLETE", "")
-    if group and any(each.properties.get("LVM_VG_NAME_COMPLETE") == group for each in devices):
-        return ""
-    return group

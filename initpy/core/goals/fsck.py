@@ -1,17 +1,23 @@
-"""Checking a file system before it is mounted (R19): fsck(8) says what the exit statuses mean.
+"""Checking a file system before it is mounted (R19): fsck(8) says what the exit statuses mean."""
 
-Imported only when there is one to check.
-"""
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from initpy.core.actions import Record
+from initpy.core.context import Context
+from initpy.core.devices.marks import CHECK
 from initpy.core.events import JobEnded, Progressed
-from initpy.core.failure import outcome as failing
-from initpy.core.goals.naming import CHECK
-from initpy.core.machine.context import SYSROOT, State
+from initpy.core.failure import countdown
+from initpy.core.goals.goals import SYSROOT
+from initpy.core.goals.mounts import left
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.machine.rules import complaint, fail, start
+from initpy.core.machine.facts import command as filled
+from initpy.core.machine.facts import describe
+from initpy.core.machine.handler import Handler
+from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
+from initpy.core.machine.rules import complaint, fail, got_on, start
 from initpy.core.machine.rules import ended as ended_well
+from initpy.core.tree import Advice
 
 # Exit statuses of fsck(8); they may be added up. 8 and more: the check could not be made.
 CORRECTED, REBOOT, UNCORRECTED = 1, 2, 4
@@ -20,8 +26,8 @@ NOT_THERE = 127  # as a shell says it
 # was so: a machine that restarts each time is stopped here, or with fsck.mode=skip.
 REBOOT_SECONDS = 10.0
 TELL_SECONDS = 5.0  # between two lines on how far it is
-# A check has no time limit, since nobody knows how long a file system takes. One on a disk that
-# does not answer takes for ever: after so long without progress people are told what they can do.
+# A check has no time limit: how long a file system takes cannot be known. A check of a disk that
+# does not answer takes for ever: without progress the user is told what helps.
 STANDSTILL_SECONDS = 20.0
 # The marks that the units and scripts of a real system look for; /run/initramfs is the folder
 # that dracut and initramfs-tools share with it.
@@ -29,87 +35,133 @@ FOLDER = "/run/initramfs"
 STAMPS = {SYSROOT: "fsck-root", f"{SYSROOT}/usr": "fsck-usr"}
 
 
-def step(state: State, instance: Instance) -> None:
+# Of e2fsck's messages (e2fsck/problem.c) those that say that the journal is on another device,
+# which has not come: nothing is wrong with the file system.
+JOURNAL_ABSENT = ("Can't find external journal", "External journal not found")
+
+
+@dataclass(slots=True)
+class Checks:
+    """How far the checks are, and what the user was told of it."""
+
+    _progress: dict[str, tuple[float, float]] = field(default_factory=dict)  # share, when
+    _told: float = 0.0
+
+    def moved(self, key: str) -> float:
+        """When the check last got on."""
+        return self._progress.get(key, (0.0, 0.0))[1]
+
+    def note(self, key: str, share: float, now: float) -> bool:
+        """Take how far a check is; True if it has got on."""
+        if self._progress.get(key, (0.0, 0.0))[0] == share:
+            return False
+        self._progress[key] = share, now
+        return True
+
+    def is_time_to_tell(self, since: float, now: float) -> bool:
+        """True when the user is to be told again of a check that began at `since`."""
+        due = now >= max(self._told, since) + TELL_SECONDS
+        if due:
+            self._told = now
+        return due
+
+
+def handler() -> Handler:
+    """The handler of checks."""
+    return Handler(step, ended, left, advice=_advice)
+
+
+def step(context: Context, instance: Instance) -> None:
     """The device is there: check its file system, unless another one has its turn."""
-    device = state.device(instance)
+    device = context.device(instance)
     if device is None:
         return
     place = device.properties.get(CHECK, "")
-    if place in state.mounted:
-        state.move(instance, Stimulus.NOT_WANTED, f"{place} is mounted already")
-    elif (other := _before(state, instance, place)) is not None:
+    if place in context.goals.mounted:
+        context.move(instance, Stimulus.NOT_WANTED, f"{place} is mounted already")
+    elif (other := _before(context, instance, place)) is not None:
         instance.reason = f"{other} has the same name and goes first"
     else:
-        command = state.command(instance, {"{how}": state.settings.check or ()})
-        start(state, instance, command, watched=True)
+        command = filled(context, instance, {"{how}": context.settings.check or ()})
+        start(context, instance, command, watched=True)
 
 
-def _before(state: State, instance: Instance, place: str) -> str | None:
+def _before(context: Context, instance: Instance, place: str) -> str | None:
     """Another device for the same place that is checked or mounted: a copy is not written to."""
-    for others in state.instances.values():
+    for others in context.machine.every():
         if others is instance or others.definition.strategy is not Strategy.CHECK:
             continue
-        device = state.device(others)
+        device = context.device(others)
         if device is None or device.properties.get(CHECK) != place:
             continue
-        if others.busy or (others.succeeded and _to_be_mounted(state, device.name)):
+        if others.busy or (others.succeeded and _to_be_mounted(context, device.name)):
             return device.node
     return None
 
 
-def _to_be_mounted(state: State, name: str) -> bool:
+def _to_be_mounted(context: Context, name: str) -> bool:
     """True unless its mount was tried in vain."""
-    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_FURTHER)
+    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_EXTRA)
     return any(
         each.definition.strategy in mounts and (each.expected or each.state is JobState.WAITING)
-        for each in state.by_subject.get(name, ())
+        for each in context.machine.on(name)
     )
 
 
-def ended(state: State, instance: Instance, event: JobEnded) -> None:
+def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """What the check found; the mount goes on unless errors are left or a restart is due."""
-    device, status = state.device(instance), event.status
+    _judge(context, instance, event)
+    context.machine.touch_all(context.machine.on(instance.subject))
+
+
+def _judge(context: Context, instance: Instance, event: JobEnded) -> None:
+    device, status = context.device(instance), event.status
     node = device.node if device is not None else str(instance.subject)
+    if any(words in event.output + event.complaints for words in JOURNAL_ABSENT):
+        instance.failures = instance.definition.tries - 1  # until a new device turns up
+        reason = "the journal of its file system is on another device, which has not come"
+        fail(context, instance, Stimulus.ENDED_BADLY, reason)
+        return
     if status == NOT_THERE:
-        state.report(f"{node} is not checked: {event.error}", detail=True)
+        context.report(f"{node} is not checked: {event.error}", detail=True)
     elif status < 0 or (status >= 2 * UNCORRECTED and not status & (REBOOT | UNCORRECTED)):
         again = instance.failures + 1 < instance.definition.tries
         if again:
-            fail(state, instance, Stimulus.ENDED_BADLY, complaint(event))
+            fail(context, instance, Stimulus.ENDED_BADLY, complaint(event))
             return
-        state.report(f"{node} could not be checked, it is mounted as it is: {complaint(event)}")
+        context.report(f"{node} could not be checked, it is mounted as it is: {complaint(event)}")
     elif status & (REBOOT | UNCORRECTED):
-        _not_good(state, instance, node, event)
+        _not_good(context, instance, node, event)
         return
     elif status & CORRECTED:
-        state.report(f"{node}: its file system had errors, which are corrected")
+        context.report(f"{node}: its file system had errors, which are corrected")
     if status in (0, CORRECTED) and device is not None:
         stamp = STAMPS.get(device.properties.get(CHECK, ""))
         if stamp is not None:
-            state.act(Record(stamp, "", FOLDER))
-    ended_well(state, instance, event._replace(status=0))
-    state.touch_all(state.by_subject.get(instance.subject or "", ()))
+            context.act(Record(stamp, "", FOLDER))
+    ended_well(context, instance, event._replace(status=0))
 
 
-def _not_good(state: State, instance: Instance, node: str, event: JobEnded) -> None:
+def _not_good(context: Context, instance: Instance, node: str, event: JobEnded) -> None:
     instance.failures = instance.definition.tries - 1  # a second try would find the same
     if event.status & UNCORRECTED:
         for line in event.output.splitlines()[-3:]:
-            state.report(line)
+            context.report(line)
         reason = f"errors are left that are not repaired without a person (status {event.status})"
-        fail(state, instance, Stimulus.ENDED_BADLY, reason)
+        fail(context, instance, Stimulus.ENDED_BADLY, reason)
     else:
         reason = f"the check of {node} has repaired it and asks for a restart"
-        fail(state, instance, Stimulus.ENDED_BADLY, "asks for a restart")
-        failing.restart(state, f"{reason}; fsck.mode=skip leaves it out", REBOOT_SECONDS)
+        fail(context, instance, Stimulus.ENDED_BADLY, "asks for a restart")
+        instance.revivals = REVIVALS  # nothing new would end otherwise
+        countdown.restart(context, f"{reason}; fsck.mode=skip leaves it out", REBOOT_SECONDS)
 
 
-def standstill(state: State, instance: Instance) -> str:
+def standstill(context: Context, instance: Instance) -> str:
     """How long a check has not got on, and how to go on without it; empty while it gets on."""
     if instance.state is not JobState.RUNNING:
         return ""
-    _, moved = state.progress.get(instance.key, (0.0, 0.0))
-    seconds = state.now - max(instance.since, moved)
+    moved = context.technologies.own(Checks).moved(instance.key)
+    seconds = context.now - max(instance.since, moved)
     if seconds < STANDSTILL_SECONDS:
         return ""
     return (
@@ -118,15 +170,31 @@ def standstill(state: State, instance: Instance) -> str:
     )
 
 
-def progressed(state: State, event: Progressed) -> None:
+def progressed(context: Context, event: Progressed) -> None:
     """Tell how far a check is, now and then; the tree and the notices have it always."""
-    instance = state.instances.get(event.job)
+    instance = context.machine.find(event.job)
     if instance is None or instance.run != event.run or instance.state is not JobState.RUNNING:
         return
-    instance.reason = f"{state.describe(instance)}, {event.share:.0%} done"
-    share, _ = state.progress.get(instance.key, (0.0, 0.0))
-    if event.share != share:
-        state.progress[instance.key] = event.share, state.now
-    if state.now >= max(state.progress_told, instance.since) + TELL_SECONDS:
-        state.progress_told = state.now
-        state.report(instance.reason, detail=True)
+    instance.reason = f"{describe(context, instance)}, {event.share:.0%} done"
+    context.present.stir()
+    checks = context.technologies.own(Checks)
+    if checks.note(instance.key, event.share, context.now):
+        got_on(context, instance)
+    if checks.is_time_to_tell(instance.since, context.now):
+        context.report(instance.reason, detail=True)
+
+
+def _advice(context: Context, instance: Instance) -> Iterator[Advice]:
+    """What to do about errors that are left."""
+    device = context.device(instance)
+    if device is None or instance.state is not JobState.FAILED:
+        return
+    program = instance.definition.run[0]
+    yield Advice(
+        f"The file system of {device.node} has errors that may cost files; look first, or have "
+        "them repaired:",
+        (
+            (f"{program} -n {device.node}", "what is wrong"),
+            (f"{program} -y {device.node}", "repairs it, then `initpy retry`"),
+        ),
+    )

@@ -1,79 +1,95 @@
 """What the handover waits for once everything is mounted: named volumes, and tools at work."""
 
-from initpy.core.machine.context import State
-from initpy.core.machine.definitions import Strategy
+from initpy.core.actions import HandOver
+from initpy.core.context import Context
+from initpy.core.goals.goals import SYSROOT
+from initpy.core.machine.facts import describe
 from initpy.core.machine.timers import Timer
+from initpy.core.settings import BreakPoint
 
 # How long tools that nothing mounted stands on may keep the real system waiting.
 TOOL_PATIENCE = 5.0
 
 
-def must_wait(state: State) -> bool:
-    """True while a volume that people named is locked (R1), or a tool is to be waited for."""
-    return named_pending(state) or _tools_at_work(state)
+def when_ready(context: Context) -> bool:
+    """Hand over if all is reached and nothing is to be waited for; True if so."""
+    goals = context.goals
+    if not goals.complete or goals.handed_over or goals.refused:
+        return False
+    if named_pending(context) or _tools_at_work(context):
+        return False
+    if context.breakpoints.stop(BreakPoint.HAND_OVER):
+        return False
+    goals.hand_over()
+    for key in tuple(context.prompts.queued):
+        context.prompts.drop(key, "the root file system is mounted")
+    return True
 
 
-def named_pending(state: State) -> bool:
-    """True while there is a locked volume that people named and that the boot must wait for.
+def switch_root(context: Context) -> None:
+    """Have PID 1 run the real init."""
+    context.act(HandOver(SYSROOT, context.settings.init))
 
-    One attempt that failed is not the last while there is a try left.
+
+def named_pending(context: Context) -> bool:
+    """True while there is an instance that the handover must wait for: a named volume (R1).
+
+    An attempt that has failed is not the last while there is a try left.
     """
+    handlers, machine = context.handlers, context.machine
+    for strategy in handlers.manners.keeping:
+        keeps = handlers.manners.of[strategy].keeps
+        for instance in machine.pending(strategy):
+            if keeps is not None and keeps(context, instance):
+                return True
     # Asked for each job that might start: not all instances are looked at.
-    failed = (state.instances[key] for key in state.gave_up)
-    again = (each for each in failed if each.definition.strategy is Strategy.UNLOCK)
-    for instance in (*state.pending[Strategy.UNLOCK].values(), *again):
-        if not instance.expected:
-            continue
-        device = state.device(instance)
-        named = state.settings.volume(device) if device else None
-        if named is not None and not named.optional and not instance.idle:
+    for instance in machine.failed() if machine.any_failed else ():
+        keeps = handlers.manner(instance).keeps
+        if keeps is not None and instance.expected and keeps(context, instance):
             return True
     return False
 
 
-def _tools_at_work(state: State) -> bool:
+def _tools_at_work(context: Context) -> bool:
     """True while there is a tool to wait for before the handover, which would end it.
 
     What a mounted device stands on may be there before the tool that made it has ended, and a tool
-    that is killed half-way leaves its layer half made. One that works for other devices
+    that is killed half-way leaves its layer half made. A tool that works for other devices
     gets some seconds: it may hang, and the real system starts it again.
     """
-    running = [state.instances[key] for key in sorted(state.tools)]
-    sources = set(state.mounted.values())
-    used = state.by_role | {each.name for each in state.devices if each.node in sources}
-    if not running and not _news_is_due(state, used):
+    running, goals, timers = context.machine.running(), context.goals, context.machine.timers
+    sources = set(goals.mounted.values())
+    used = {*goals.root_matches, *(each.name for each in context.devices if each.node in sources)}
+    if not running and not _news_is_due(context, used):
         return False
     if any(
-        each.subject is not None and state.devices.stands_on(name, each.subject)
+        each.subject is not None and context.devices.stands_on(name, each.subject)
         for each in running
         for name in used
     ):
         return True
-    if not state.leaving:
-        state.leaving = True
-        state.timers.start(Timer.HAND_OVER, "", state.now + TOOL_PATIENCE)
-    elif not state.timers.armed(Timer.HAND_OVER, ""):
+    if goals.leave():
+        timers.start(Timer.HAND_OVER, "", context.now + TOOL_PATIENCE)
+    elif not timers.armed(Timer.HAND_OVER, ""):
         if running:
-            what = ", ".join(state.describe(each) for each in running)
-            state.report(f"the real system starts although this has not ended: {what}")
+            what = ", ".join(describe(context, each) for each in running)
+            context.report(f"the real system starts although this has not ended: {what}")
         return False
     return True
 
 
-def _news_is_due(state: State, used: set[str]) -> bool:
-    """True where something mounted stands on an array that was not told of as running yet.
+def _news_is_due(context: Context, used: set[str]) -> bool:
+    """True where something mounted stands on a device whose news is still to come.
 
-    A partition on it may be announced sooner than the array itself; what it lacks is to be
-    left to the real system (R8).
+    A partition on an array may be announced sooner than the array itself; what that lacks is to
+    be left to the real system (R8).
     """
     pending, seen = sorted(used), set[str]()
     while pending:
         name = pending.pop()
-        device = state.devices.get(name)
-        if name.startswith("md") and (
-            device is None or device.properties.get("md/array_state") == "inactive"
-        ):
+        if any(hook(context, name) for hook in context.technologies.incoming):
             return True
+        device = context.devices.get(name)
         if device is not None and name not in seen:
             seen.add(name)
             pending.extend(sorted(device.slaves))

@@ -1,36 +1,49 @@
 """Mounting the root file system and what belongs below it (R18)."""
 
+from collections.abc import Iterable, Iterator
+
 from initpy.core.actions import Mount
+from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.goals import naming as roles
-from initpy.core.machine.context import HOST, SYSROOT, State
+from initpy.core.devices.marks import TARGET
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.events import JobEnded
+from initpy.core.goals import gpt_auto
+from initpy.core.goals.goal import Goal, first_missing
+from initpy.core.goals.goals import HOST, SYSROOT
+from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.machine.handler import Handler
+from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine.rules import begin
-from initpy.core.people.breakpoints import paused
-from initpy.core.settings import BreakPoint, FurtherMount, Naming
+from initpy.core.machine.wanted import unwanted
+from initpy.core.settings import BreakPoint, ExtraMount
+from initpy.core.tree import Advice
+
+ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED)
+# Options that name a device which the file system is mounted with: xfs(5), ext4(5).
+DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
 
-def step(state: State, instance: Instance) -> None:
+def handlers() -> dict[Strategy, Handler]:
+    """The handlers of the mounts."""
+    return {
+        Strategy.MOUNT_ROOT: Handler(step, _root_ended, left, advice=_advice),
+        Strategy.MOUNT_HOST: Handler(step_host, rules.ended, left),
+        Strategy.MOUNT_EXTRA: Handler(step_extra, rules.ended, left),
+    }
+
+
+def step(context: Context, instance: Instance) -> None:
     """The device that root= names is there: mount it, unless another one is being mounted."""
-    device = state.device(instance)
-    if device is None:
+    device = context.device(instance)
+    if device is None or not may_mount(context, instance):
         return
-    for strategy in (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL):
-        for other in state.pending[strategy].values():
-            if other is not instance and other.busy:
-                instance.reason = f"{other.subject} has the same name and is being mounted"
-                return
-    if _unchecked(state, instance):
-        return
-    if paused(state, BreakPoint.MOUNT):
-        instance.reason = "waits for the shell to end that break= has opened"
-        return
-    wanted, root = state.settings.mount, state.settings.root
-    marked = root is not None and root.naming is Naming.GPT_AUTO and roles.read_only(device)
+    wanted, root = context.settings.mount, context.settings.root
+    marked = root is not None and root.naming is Naming.GPT_AUTO and gpt_auto.read_only(device)
     options = ("rw" if wanted.writable and not marked else "ro", *wanted.flags)
-    begin(state, instance)
-    state.act(
+    begin(context, instance)
+    context.act(
         Mount(
             instance.key,
             instance.run,
@@ -38,22 +51,59 @@ def step(state: State, instance: Instance) -> None:
             SYSROOT,
             _types(device, wanted.types),
             options,
-            _overlay(state),
+            _overlay(context),
         )
     )
 
 
-def _unchecked(state: State, instance: Instance) -> bool:
+def may_mount(context: Context, instance: Instance) -> bool:
+    """False, with the reason, while root is not to be mounted from this device yet."""
+    instance.idle = False
+    for strategy in ROOT_MOUNTS:
+        for other in context.machine.pending(strategy):
+            if other is not instance and other.busy:
+                instance.reason = f"{other.subject} has the same name and is being mounted"
+                return False
+    if _unchecked(context, instance) or _lacks_device(context, instance):
+        return False
+    if context.breakpoints.stop(BreakPoint.MOUNT):
+        instance.reason = "waits for the shell to end that break= has opened"
+        return False
+    return True
+
+
+def _lacks_device(context: Context, instance: Instance) -> bool:
+    """True while a device is missing that rootflags= names."""
+    for flag in context.settings.mount.flags:
+        option, _, path = flag.partition("=")
+        if option in DEVICE_OPTIONS and path.startswith("/dev/"):
+            spec = DeviceSpec(Naming.PATH, path)
+            if not any(spec.names(each) and each.ready for each in context.devices):
+                instance.idle = True  # root's clock counts: it may never come
+                instance.reason = f"waits for {path}, which rootflags={option}= names"
+                return True
+    return False
+
+
+def _root_ended(context: Context, instance: Instance, event: JobEnded) -> None:
+    """Where the mount has failed, another device of the same name has its turn."""
+    rules.ended(context, instance, event)
+    for each in (Strategy.CHECK, Strategy.MOUNT_ROOT):
+        context.machine.touch_all(context.machine.pending(each))
+
+
+def _unchecked(context: Context, instance: Instance) -> bool:
     """True while the file system is still to be checked, or has errors that are left."""
-    for each in state.by_subject.get(instance.subject or "", ()):
+    for each in context.machine.on(instance.subject):
         if (
             each.definition.strategy is Strategy.CHECK
             and not each.succeeded
             and each.state not in (JobState.SKIPPED, JobState.WITHDRAWN)
-            and state.unwanted(each) is None
+            and unwanted(context, each) is None
         ):
             failed = each.state is JobState.FAILED
             instance.reason = f"not mounted: {each.reason}" if failed else "waits for its check"
+            instance.idle = each.stalled or (failed and not each.expected)
             return True
     return False
 
@@ -63,55 +113,120 @@ def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
     return (found,) if found in asked or not asked else asked
 
 
-def _overlay(state: State) -> tuple[str, str] | None:
-    if state.settings.overlay is None:
+def _overlay(context: Context) -> tuple[str, str] | None:
+    if context.settings.overlay is None:
         return None
-    for name in sorted(state.overlay_on):
-        if (device := state.devices.get(name)) is not None:
+    for name in context.goals.overlay_devices():
+        if (device := context.devices.get(name)) is not None:
             return device.node, device.properties.get("ID_FS_TYPE", "")
     return "", "tmpfs"
 
 
-def step_host(state: State, instance: Instance) -> None:
+def step_host(context: Context, instance: Instance) -> None:
     """The file system is there that has the root in a file."""
-    device, image = state.device(instance), state.settings.image
+    device, image = context.device(instance), context.settings.image
     if device is None or image is None:
         return
     options = ("rw" if image.mount.writable else "ro", *image.mount.flags)
     types = _types(device, image.mount.types)
-    begin(state, instance)
-    state.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
+    begin(context, instance)
+    context.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
 
 
-def further(state: State, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount, ...]:
-    """What is wanted below the root: the command line goes before the root's own fstab."""
+def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
+    """What is wanted below root: the command line goes before root's own fstab."""
     wanted = {each.target: each for each in table}
-    if (usr := state.settings.usr) is not None:
+    if (usr := context.settings.usr) is not None:
         wanted[usr.target] = usr
     return tuple(wanted[target] for target in sorted(wanted))
 
 
-def step_further(state: State, instance: Instance) -> None:
-    """A device that holds a part of the root's tree is there."""
-    device = state.device(instance)
-    if device is None or _unchecked(state, instance):
+def step_extra(context: Context, instance: Instance) -> None:
+    """A device that holds a part of root's tree is there."""
+    device = context.device(instance)
+    instance.idle = False
+    if device is None or _unchecked(context, instance):
         return
-    target = device.properties.get(roles.TARGET, "")
-    for each in state.unmounted():
+    target = device.properties.get(TARGET, "")
+    for each in context.goals.unmounted():
         if SYSROOT + each.target == target:
-            # A file system that asks for neither is mounted as the root is, so that one which is
+            # A file system that asks for neither is mounted as root is, so that one which is
             # to be checked is not written to before that (R19).
             given = {"ro", "rw"} & set(each.flags)
-            as_root = () if given else ("rw" if state.settings.mount.writable else "ro",)
+            as_root = () if given else ("rw" if context.settings.mount.writable else "ro",)
             options = (*as_root, *each.flags)
             types = _types(device, each.types)
-            begin(state, instance)
-            state.act(Mount(instance.key, instance.run, device.node, target, types, options))
+            begin(context, instance)
+            context.act(Mount(instance.key, instance.run, device.node, target, types, options))
             return
 
 
-def missing(state: State) -> str:
-    """What has not turned up or could not be mounted yet, for people."""
-    if SYSROOT not in state.mounted:
-        return f"root, {state.settings.root}"
-    return ", ".join(f"{each.target}, {each.source}" for each in state.unmounted())
+def left(context: Context, instance: Instance) -> None:
+    """A check or mount is not pending any more; note when the first was given up."""
+    if instance.state is JobState.FAILED and not instance.expected:
+        context.outcome.gave_up()
+
+
+def missing(context: Context) -> str:
+    """What has not turned up or could not be mounted yet, for the user."""
+    return first_missing(context, context.wanted)
+
+
+def _root_missing(context: Context) -> str:
+    return f"root, {context.settings.root}"
+
+
+def _extra_missing(context: Context) -> str:
+    return ", ".join(f"{each.target}, {each.source}" for each in context.goals.unmounted())
+
+
+ROOT = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
+EXTRA = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
+
+
+def failed(context: Context) -> Iterable[Instance]:
+    """The checks and mounts that were given up, of devices for places that are still wanted."""
+    goals = context.goals
+    wanted = {SYSROOT, *(SYSROOT + each.target for each in goals.extra_mounts)}
+    for device in sorted(goals.devices_for(wanted - goals.mounted.keys())):
+        for instance in context.machine.on(device):
+            given_up = instance.failures >= instance.definition.tries
+            if (
+                context.handlers.manner(instance).mounts
+                and instance.state is JobState.FAILED
+                and given_up
+            ):
+                yield instance
+
+
+def look(context: Context) -> None:
+    """A device has changed: it may be the one that an idle mount waits for."""
+    for instance in context.machine.pending(Strategy.MOUNT_ROOT):
+        if instance.idle:
+            context.machine.touch(instance)
+
+
+def revive(context: Context, name: str) -> None:
+    """A new device has turned up: what has failed for want of one is tried again, a few times."""
+    for instance in tuple(failed(context)) if context.machine.any_failed else ():
+        if instance.subject != name and instance.revivals < REVIVALS:
+            instance.revivals += 1
+            instance.failures = 0
+            context.move(instance, Stimulus.RETRY, f"{name} has turned up")
+
+
+def _advice(context: Context, instance: Instance) -> Iterator[Advice]:
+    """What to do about a root that could not be mounted."""
+    device = context.device(instance)
+    if device is None or instance.state is not JobState.FAILED:
+        return
+    ext = device.properties.get("ID_FS_TYPE", "").startswith("ext")
+    check = (f"e2fsck -f {device.node}", "check it, then `initpy retry`")
+    yield Advice(
+        f"{device.node} could not be mounted: is rootfstype= or rootflags= wrong, or is it "
+        "damaged?",
+        (
+            ("dmesg | tail -n 40", "why, in the kernel's words"),
+            *((check,) if ext else ()),
+        ),
+    )

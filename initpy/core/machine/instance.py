@@ -58,6 +58,10 @@ class Stimulus(enum.Enum):
     __hash__ = object.__hash__
 
 
+# What has failed for good is tried again when something new has turned up that it may have
+# lacked; more often than this it lacks something else.
+REVIVALS = 8
+
 BUSY = (JobState.RUNNING, JobState.AWAITING)
 PENDING = (JobState.READY, *BUSY)
 
@@ -112,12 +116,15 @@ class Instance:
     since: float = 0.0
     reason: str = ""
     run: int = 0  # number of the present or last run
+    status: int = 0  # exit status of the last run, negative for a signal
     failures: int = 0
+    revivals: int = 0  # how often it was tried again because something new had turned up
     succeeded: bool = False  # the last run ended with status 0
     published: bool = False
     seen: Device | None = None  # the subject when it was last compared with the job's match,
     fits: bool = False  # and what came of it
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
+    stalled: bool = False  # its command has no limit and does not get on: holds no clock
 
     def __post_init__(self) -> None:
         self.key = name_of(self.definition, self.subject)

@@ -2,6 +2,7 @@
 
 import enum
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -10,15 +11,18 @@ class Timer(enum.Enum):
 
     LIMIT = "time limit"  # of a running command
     KILLED = "killed"  # a command that was stopped, to end
+    STALL = "stall"  # of a running command without a limit
+    ORPHAN = "orphan"  # a command whose subject has gone, to end by itself
+    ATTEMPT = "attempt"  # to unlock with what needs no user, before the user is asked beside it
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     ALONE = "another root partition"  # see roles.py
-    PATIENCE = "patience"  # with a key that is being read, before people are asked
+    PATIENCE = "patience"  # with a key that is being read, before the user is asked
     ABSENT = "absent"  # the device that a key is on
-    ANSWER = "answer"  # of people who are asked
-    NOTICE = "notice"  # tell people that the boot still waits
-    COUNTDOWN = "countdown"  # tell people how soon the machine restarts
+    ANSWER = "answer"  # of a user who is asked
+    NOTICE = "notice"  # tell the user that the boot still waits
+    COUNTDOWN = "countdown"  # tell the user how soon the machine restarts
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
@@ -37,9 +41,10 @@ class Timers:
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, timer, key))
 
-    def cancel(self, timer: Timer, key: str) -> None:
+    def cancel(self, key: str, *timers: Timer) -> None:
         """Disarm; fine when it is not armed."""
-        self._due.pop((timer, key), None)
+        for timer in timers:
+            self._due.pop((timer, key), None)
 
     def armed(self, timer: Timer, key: str) -> bool:
         """True from `start` until it is due or cancelled."""
@@ -49,20 +54,21 @@ class Timers:
         """When it is due, None when it is not armed."""
         return self._due.get((timer, key))
 
-    def _drop_stale(self) -> None:
-        while self._heap and self._due.get(self._heap[0][2:]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-
     def next(self) -> float | None:
         """When the next timer is due."""
-        self._drop_stale()
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap:
+            due, _, timer, key = heap[0]
+            if self._due.get((timer, key)) == due:
+                return due
+            heapq.heappop(heap)  # it was cancelled, or armed anew
+        return None
 
-    def pop_due(self, now: float) -> list[tuple[Timer, str]]:
+    def pop_due(self, now: float) -> Sequence[tuple[Timer, str]]:
         """Disarm the timers that are due and say which, the earliest first."""
-        due: list[tuple[Timer, str]] = []
         if not self._heap or self._heap[0][0] > now:
-            return due  # nor is one due that was cancelled: nothing has to be cleared away
+            return ()  # nor is one due that was cancelled: nothing has to be cleared away
+        due = []
         while (at := self.next()) is not None and at <= now:
             _, _, timer, key = heapq.heappop(self._heap)
             del self._due[timer, key]

@@ -1,12 +1,14 @@
-"""Stops that people asked for with `break=`: a shell at a point of the boot, which then goes on.
+"""Stops that users ask for with `break=`: a shell at a point of the boot, which then goes on.
 
 The shell is gated as any other. While it is open no clock counts. What is asked for is done once
-by each engine: one that is started again while the shell is open opens it anew.
+by each engine: an engine that is started again while the shell is open opens it anew.
 """
 
+from dataclasses import dataclass, field
+
 from initpy.core.actions import OpenShell
-from initpy.core.machine.context import State
-from initpy.core.settings import BreakPoint
+from initpy.core.machine.present import Present
+from initpy.core.settings import BreakPoint, Settings
 
 MEANING = {
     BreakPoint.START: "before anything is done with a device",
@@ -15,21 +17,38 @@ MEANING = {
 }
 
 
-def paused(state: State, point: BreakPoint) -> bool:
-    """True while the boot stands at this point; stops it there if people asked for that."""
-    if state.paused is None and point in state.settings.breaks and point not in state.passed:
-        state.passed.add(point)
-        where = f"the boot stops here, {MEANING[point]}, as break= asks for"
-        if state.settings.shell:
-            state.paused = point
-            state.act(OpenShell(f"{where}; `exit` goes on"))
-        else:
-            state.report(f"no stop {MEANING[point]}: there is no shell (rd.shell=0 or panic=)")
-    return state.paused is point
+@dataclass(slots=True)
+class BreakPoints:
+    """Where the boot stands while a shell is open, and which stops were made."""
 
+    present: Present
+    settings: Settings
+    _open: BreakPoint | None = None
+    _passed: set[BreakPoint] = field(default_factory=set)
 
-def go_on(state: State) -> None:
-    """The shell of a stop has ended."""
-    state.paused = None
-    state.report("the shell has ended: the boot goes on")
-    state.touch_all(state.instances.values())
+    @property
+    def open(self) -> bool:
+        """True while the shell of a stop is open."""
+        return self._open is not None
+
+    def stop(self, point: BreakPoint) -> bool:
+        """Stop at this point if the user asks for that; True while the boot stands there."""
+        wanted = point in self.settings.breaks and point not in self._passed
+        if self._open is None and wanted:
+            self._passed.add(point)
+            where = f"the boot stops here, {MEANING[point]}, as break= asks for"
+            if self.settings.shell:
+                self._open = point
+                self.present.stir()
+                self.present.act(OpenShell(f"{where}; `exit` goes on"))
+            else:
+                self.present.report(
+                    f"no stop {MEANING[point]}: there is no shell (rd.shell=0 or panic=)"
+                )
+        return self._open is point
+
+    def go_on(self) -> None:
+        """The shell of a stop has ended."""
+        self._open = None
+        self.present.stir()
+        self.present.report("the shell has ended: the boot goes on")

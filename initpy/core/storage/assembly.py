@@ -1,205 +1,145 @@
-"""Starts without missing members: the timers' names, and the way to what deals with arrays.
+"""One way for everything that may start, or be mounted, with parts missing (R7, R8).
 
-Most boots have no array that lacks a member: `incomplete` and `questions` are
-imported when one does.
+A technology says what is missing and what the rules for it are (`Plan`); when the
+parts have had their time, and the user agrees where that is asked for, it starts.
 """
 
-from initpy.core.actions import Record
-from initpy.core.devices.graph import Device
-from initpy.core.events import Answered, JobEnded
-from initpy.core.machine.context import State
-from initpy.core.machine.definitions import Layer, Strategy
-from initpy.core.machine.instance import Instance
+from typing import NamedTuple
 
-# What has a timer of its own and starts without the rest when it runs out.
-DELAYED = (
-    Strategy.DEGRADED_START,
-    Strategy.MOUNT_PARTIAL,
-    Strategy.GROUP_START,
-    Strategy.GROUP_ACTIVATE,
-)
+from initpy.core.context import Context
+from initpy.core.machine.instance import Instance, JobState, Stimulus
+from initpy.core.storage.assemblies import Assembly, Phase, Step, deadline_name
+from initpy.core.waiting.clock import give_time
+from initpy.core.waiting.deadline import Deadline, DeadlineKind
+
 # After something that might have revealed a member has ended: time for its
-# events to arrive. The member's own job holds the timer again.
+# events to arrive. The member's own job holds the deadline again.
 GRACE_SECONDS = 5.0
-# The mark of an array whose members are to be offered to mdadm again ("yes"), or were too often:
-# whether it is of another host is not known.
-UNHEARD = "INITPY_UNHEARD"
 
 
-def deadline_name(instance: Instance) -> str:
-    """The name of the timer of an array or group: its own, as other jobs have the same subject."""
-    return f"timer of {instance.key}"
+class Plan(NamedTuple):
+    """How an assembly is to be started without its missing parts.
 
-
-def step(state: State, instance: Instance) -> None:
-    """An array that does not run is ready to be started without its missing members."""
-    from initpy.core.storage.md import start as incomplete
-
-    incomplete.step(state, instance)
-
-
-def groups_first(state: State, instance: Instance) -> bool:
-    """True while groups that root= does not name come before a start without the missing parts."""
-    deadline = state.deadlines.get(deadline_name(instance))
-    if deadline is None or not state.pending[Strategy.GROUP_ACTIVATE]:
-        return False
-    from initpy.core.storage.md import start as incomplete
-
-    return incomplete.groups_first(state, instance, deadline)
-
-
-def ended(state: State, instance: Instance, event: JobEnded) -> None:
-    """The start has worked, or was refused."""
-    from initpy.core.storage.md import start as incomplete
-
-    incomplete.ended(state, instance, event)
-
-
-def changed(state: State, name: str) -> list[str]:
-    """A device has come, changed or gone; the arrays that may have to let it in."""
-    if not state.stuck and not _refused_before(state, name):
-        return []
-    from initpy.core.storage.md import start as incomplete
-
-    return incomplete.changed(state, name)
-
-
-def half_made(state: State, name: str) -> list[str]:
-    """A member or array has changed; the arrays that mdadm was not done with, now marked so.
-
-    Whoever waited for its last word may have died: the engine before this one, or mdadm itself.
-    While a command of ours is at work on an array it is `unsettled`: look again when it has ended.
+    `seconds`: how long the parts have. `again`: a start that has failed is tried again at once.
+    `forbidden`: why it must not be started, "" if it may. `confirm`: the user is asked first.
     """
-    device = state.devices.get(name)
-    if device is None:
-        return []
-    found: tuple[Device, ...] = (device,)
-    if device.properties.get("ID_FS_TYPE") == "linux_raid_member":
-        found += state.devices.holders(name)
-        if state.gave_up:
-            from initpy.core.storage.md import facts as arrays
 
-            found += tuple(arrays.disputing(state, device))
-    marked = []
-    for each in found:
-        known = each.properties
-        state.unsettled.discard(each.name)
-        if known.get("md/array_state") != "inactive" or not each.slaves:
-            continue
-        if known.get("md/metadata_version", "").startswith("external"):
-            continue
-        if at_work(state, each):
-            state.unsettled.add(each.name)
-            continue
-        from initpy.core.storage.md import reassemble as unheard
-
-        if unheard.busy(state, each):
-            state.unsettled.add(each.name)
-        elif unheard.mark(state, each):
-            marked.append(each.name)
-    return marked
+    seconds: float
+    has: str = ""  # what is there, in words
+    subject: str = ""  # what stands on this device cannot bring a missing part
+    rank: int = 0  # starts of a lower rank come first
+    kind: DeadlineKind = DeadlineKind.ASSEMBLY
+    again: bool = False
+    forbidden: str = ""
+    confirm: bool = False
 
 
-def at_work(state: State, array: Device) -> bool:
-    """True while a command of ours works on the array or a member, or its effect is to show."""
-    for each in (array.name, *array.slaves):
-        if any(
-            job.busy and job.definition.layer is Layer.MD for job in state.by_subject.get(each, ())
-        ):
-            return True
-    return False
+def begin(context: Context, instance: Instance, plan: Plan) -> Deadline:
+    """The assembly's deadline; it begins when the assembly is first seen incomplete."""
+    name = deadline_name(instance)
+    deadline = context.deadlines.get(name)
+    if deadline is None:
+        deadline = Deadline(name, plan.seconds, GRACE_SECONDS, plan.subject, plan.rank, plan.kind)
+        context.deadlines.begin(deadline)
+    return deadline
 
 
-def step_again(state: State, instance: Instance) -> None:
-    """An array that mdadm was not done with is to be stopped, so that its members are free."""
-    from initpy.core.storage.md import reassemble as unheard
+def is_due(context: Context, instance: Instance, plan: Plan) -> bool:
+    """True when the assembly may start without its missing parts.
 
-    unheard.step(state, instance)
-
-
-def published(state: State, instance: Instance) -> None:
-    """mdadm has said of which array a member is, and whether another host made that one.
-
-    It says so only once: an engine that is started again finds the word that this one leaves,
-    whether the array has shown by now or not (R5, R9).
+    Once it is due it stays so, whatever keeps the start itself waiting.
     """
-    known = device.properties if (device := state.device(instance)) is not None else {}
-    array = known.get("MD_DEVICE")
-    if not array or known.get("MD_FOREIGN") != "yes" or array in state.foreign:
-        return
-    if not state.settings.layer(Layer.MD).named:
-        note_foreign(state, array, known.get("ID_FS_UUID", ""))
-
-
-def note_foreign(state: State, array: str, uuid: str) -> None:
-    """Another host has made the array: known from now on, also to an engine after this one."""
-    state.foreign.add(array)
-    state.act(Record(f"foreign.{array}", f"{uuid}\n"))
-
-
-def _refused_before(state: State, name: str) -> bool:
-    """An array that an engine before this one could not start (R5); it is noted as stuck.
-
-    The kernel reads how many members there are at a start only, and nothing of ours is at work on
-    the array that might be just starting it.
-    """
-    device = state.devices.get(name)
-    if device is None or not device.properties.get("md/raid_disks"):
+    assembly = _present(context, instance)
+    if assembly.phase is Phase.DUE or (plan.again and instance.failures):
+        return True
+    deadline = begin(context, instance, plan)
+    if not (deadline.over(context.now) or assembly.forced):
         return False
-    if device.properties.get("md/array_state") != "inactive" or not device.slaves:
+    if plan.kind is not DeadlineKind.LAST_RESORT and last_resorts_first(
+        context, assembly, deadline
+    ):
         return False
-    if at_work(state, device):
+    context.deadlines.drop(deadline.name)
+    assembly.forced = False
+    context.assemblies.step(assembly, Step.TIME_OVER)
+    if plan.forbidden:
+        node = device.name if (device := context.device(instance)) else instance.subject
+        context.report(f"{node}: {plan.has}; not started: {plan.forbidden}")
+        context.assemblies.step(assembly, Step.NOT_ALLOWED)
+        context.move(instance, Stimulus.NOT_WANTED, plan.forbidden)
         return False
-    state.stuck.add(name)
+    if plan.confirm and not assembly.agreed:
+        context.assemblies.step(assembly, Step.ASKED)
+        assembly.asked, assembly.has = deadline, plan.has
+        instance.reason = f"{plan.has}; waits for an answer"
+        context.present.stir()
+        return False
     return True
 
 
-def gone(state: State, array: Device) -> None:
-    """An array is about to be forgotten."""
-    from initpy.core.storage.md import facts as arrays
-
-    arrays.array_gone(state, array)
-
-
-def drop_timer(state: State, instance: Instance) -> None:
-    """What has a timer of its own is started now, or not by it any more."""
-    state.deadlines.pop(deadline_name(instance), None)
-    state.forced.discard(instance.key)
+def _present(context: Context, instance: Instance) -> Assembly:
+    """The assembly in its present life: it is incomplete again, whatever became of it before."""
+    if context.assemblies.of(instance).phase in (Phase.DEGRADED, Phase.FORBIDDEN):
+        context.assemblies.forget(instance)
+    return context.assemblies.of(instance)
 
 
-def forget(state: State, instance: Instance) -> None:
-    """The array is gone: nothing that was waited for or agreed counts any more."""
-    drop_timer(state, instance)
-    state.agreed.discard(instance.key)
-    state.foreign.discard(instance.subject or "")
+def last_resorts_first(context: Context, assembly: Assembly, deadline: Deadline) -> bool:
+    """True while groups that root= does not name are activated: what is missing may be on one.
+
+    They are left alone as long as something else may lead to root (R1), but not longer than
+    until something would be put together without its missing parts (R7).
+    """
+    found = [
+        each
+        for strategy in context.handlers.manners.last_resorts
+        for each in context.machine.pending(strategy)
+        if each.subject is None or not context.devices.stands_on(each.subject, deadline.subject)
+    ]
+    for each in found:
+        context.assemblies.of(each).forced = True
+        context.machine.touch(each)
+    if found:
+        assembly.forced = False
+        context.deadlines.extend(deadline, GRACE_SECONDS)
+    return bool(found)
 
 
-def record(state: State) -> None:
-    """Leave word of the arrays that run degraded to the real system (R8)."""
-    if any(each.properties.get("md/degraded", "0") not in ("", "0") for each in state.devices):
-        from initpy.core.storage.md import start as incomplete
-
-        incomplete.record(state)
-
-
-def ask(state: State) -> None:
-    """Put the next question to people, or take one back (rd.md.degraded=ask)."""
-    if state.questions:
-        from initpy.core.people import confirmations as questions
-
-        questions.settle(state)
+def starting(context: Context, instance: Instance) -> None:
+    """It starts now, or by itself: its deadline is no more."""
+    context.deadlines.drop(deadline_name(instance))
+    assembly = _present(context, instance)
+    assembly.forced = False
+    if assembly.phase is not Phase.STARTING:
+        context.assemblies.step(assembly, Step.STARTED)
 
 
-def answered(state: State, instance: Instance, event: Answered) -> None:
-    """A person has answered a question."""
-    from initpy.core.people import confirmations as questions
+def wait_afresh(context: Context, instance: Instance) -> None:
+    """It does not wait any more for now; if it waits again, it has all its time."""
+    context.deadlines.drop(deadline_name(instance))
+    assembly = context.assemblies.of(instance)
+    assembly.forced = False
+    if assembly.phase is Phase.DUE:
+        context.assemblies.step(assembly, Step.TIME_GIVEN)
 
-    questions.answered(state, instance, event)
+
+def left(context: Context, instance: Instance) -> None:
+    """The instance is not pending any more: its deadline and its question go."""
+    context.prompts.drop(instance.key, instance.reason)
+    context.deadlines.drop(deadline_name(instance))
+    assembly = context.assemblies.of(instance)
+    if assembly.phase is Phase.STARTING and instance.state is JobState.FAILED:
+        context.assemblies.step(assembly, Step.FAILED)
+    elif assembly.phase is Phase.STARTING and instance.state is JobState.DONE:
+        context.assemblies.step(assembly, Step.WORKED)
+    elif assembly.phase is not Phase.FORBIDDEN:
+        context.assemblies.forget(instance)
+    if instance.state is JobState.DONE and instance.run:
+        give_time(context)
 
 
-def drop_question(state: State, instance: Instance, reason: str) -> None:
-    """The question about this array, if there is one, is not to be answered any more."""
-    if instance.key in state.questions:
-        from initpy.core.people import confirmations as questions
-
-        questions.drop(state, instance, reason)
+def gone(context: Context, instance: Instance, reason: str) -> None:
+    """The assembly is gone."""
+    context.prompts.drop(instance.key, reason)
+    context.deadlines.drop(deadline_name(instance))
+    context.assemblies.forget(instance)

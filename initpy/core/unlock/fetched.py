@@ -10,22 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
+from initpy.core.context import Context
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.events import Fetched
-from initpy.core.machine.context import State
 from initpy.core.machine.instance import Instance
 from initpy.core.machine.timers import Timer
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec
+from initpy.core.unlock.specs import HeaderSpec, KeySpec
 
-# People are asked if a key has not been read by then: a stick may hang, a script may wait.
+# The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
 # And while its device is not there they are not asked at once: with the disks that come meanwhile
-# there may be the volume that holds it, whose passphrase is the one that people know.
+# there may be the volume that holds it, whose passphrase the user knows.
 ABSENT_SECONDS = 2.0
 HEADERS = "/run/initpy/headers"
-# A device with one of these holds another layer: its key files are on a device above it.
-LAYERS = ("crypto", "raid")
 
 
 class Stage(enum.Enum):
@@ -46,7 +45,7 @@ class Fetching:
     stage: Stage = Stage.ABSENT
     number: int = 0  # of the last Fetch
     source: str = ""  # kernel name of the device that it was read from
-    waited: bool = False  # for its device, before people are asked
+    waited: bool = False  # for its device, before the user is asked
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None
     path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
@@ -60,42 +59,45 @@ class Fetching:
 
 
 @dataclass(slots=True)
-class Sources:
+class Fetchings:
     """The fetchings of all volumes, by instance and purpose."""
 
     _all: dict[tuple[str, bool], Fetching] = field(default_factory=dict)
     _numbers: int = 0
 
-    def key(self, state: State, instance: Instance, key: KeySpec, name: str) -> Fetching:
+    def key(self, context: Context, instance: Instance, key: KeySpec, name: str) -> Fetching:
         """The key as far as it has come; begins to read it when that is possible."""
         found = self._all.setdefault((instance.key, False), Fetching(key.device, bool(key.path)))
         if key.program:
             if found.stage is Stage.ABSENT:
-                source = state.device(instance)
+                source = context.device(instance)
                 known = {"NAME": name, "SOURCE": source.node if source else "", "KEY": key.path}
                 environment = tuple((f"CRYPTTAB_{each}", text) for each, text in known.items())
                 program = (key.program, key.path or "none")
                 fetch = Fetch("", 0, program=program, environment=environment)
-                self._begin(state, instance, found, fetch)
-                state.report(f"{name}: {key.program} is asked for the key", detail=True)
+                self._begin(context, instance, found, fetch)
+                context.report(f"{name}: {key.program} is asked for the key", detail=True)
             return found
-        device = self._candidate(state, found)
+        device = self._candidate(context, found)
         if device is not None:
             types = key.types or (device.properties.get("ID_FS_TYPE", ""),)
             fetch = Fetch("", 0, device.node, types if key.path else (), key.path,
                           key.offset, key.size)  # fmt: skip
-            self._begin(state, instance, found, fetch, device.name)
-            state.report(f"{name}: {key} is read", detail=True)
+            self._begin(context, instance, found, fetch, device.name)
+            context.report(f"{name}: {key} is read", detail=True)
         elif found.stage is Stage.ABSENT and not found.number:
             if not found.waited:
                 found.waited = True
-                state.timers.start(Timer.PATIENCE, instance.key, state.now + ABSENT_SECONDS)
+                due = context.now + ABSENT_SECONDS
+                context.machine.timers.start(Timer.PATIENCE, instance.key, due)
             timer = Timer.ABSENT, instance.key
-            if key.timeout and not state.timers.armed(*timer):
-                state.timers.start(*timer, state.now + key.timeout)
+            if key.timeout and not context.machine.timers.armed(*timer):
+                context.machine.timers.start(*timer, context.now + key.timeout)
         return found
 
-    def header(self, state: State, instance: Instance, header: HeaderSpec, name: str) -> Fetching:
+    def header(
+        self, context: Context, instance: Instance, header: HeaderSpec, name: str
+    ) -> Fetching:
         """The header as far as it has come; READ when `path` may be given to cryptsetup."""
         found = self._all.setdefault(
             (instance.key, True), Fetching(header.device, bool(header.path))
@@ -103,7 +105,7 @@ class Sources:
         if header.device is None:
             found.stage, found.path = Stage.READ, header.path
             return found
-        device = self._candidate(state, found)
+        device = self._candidate(context, found)
         if device is None:
             return found
         if not header.path:
@@ -113,16 +115,16 @@ class Sources:
         found.path = f"{HEADERS}/{name}"
         types = (device.properties.get("ID_FS_TYPE", ""),)
         fetch = Fetch("", 0, device.node, types, header.path, keep=found.path)
-        self._begin(state, instance, found, fetch, device.name)
-        state.report(f"{name}: its header {header} is read", detail=True)
+        self._begin(context, instance, found, fetch, device.name)
+        context.report(f"{name}: its header {header} is read", detail=True)
         return found
 
-    def own_header(self, state: State, instance: Instance, name: str) -> Fetching | None:
+    def own_header(self, context: Context, instance: Instance, name: str) -> Fetching | None:
         """The check of the header that a LUKS2 volume carries; None where there is no such one.
 
         cryptsetup writes to the device when one of the two copies is damaged.
         """
-        device = state.device(instance)
+        device = context.device(instance)
         known = device.properties if device is not None else {}
         if known.get("ID_FS_TYPE") != "crypto_LUKS" or known.get("ID_FS_VERSION") != "2":
             return None
@@ -132,19 +134,19 @@ class Sources:
         if found.stage is Stage.ABSENT and device is not None:
             keep = f"{HEADERS}/{name}"
             fetch = Fetch("", 0, device.node, keep=keep, check=True)
-            self._begin(state, instance, found, fetch, device.name)
+            self._begin(context, instance, found, fetch, device.name)
         return found
 
-    def _candidate(self, state: State, found: Fetching) -> Device | None:
+    def _candidate(self, context: Context, found: Fetching) -> Device | None:
         """A device that answers to the name and has not been tried."""
         spec = found.device
         if spec is None or found.stage in (Stage.READING, Stage.READ):
             return None
-        return next((each for each in state.devices if _usable(each, spec, found)), None)
+        return next((each for each in context.devices if _usable(each, spec, found)), None)
 
     def _begin(
         self,
-        state: State,
+        context: Context,
         instance: Instance,
         found: Fetching,
         fetch: Fetch,
@@ -153,18 +155,24 @@ class Sources:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
         found.tried.add(source)
-        state.timers.cancel(Timer.ABSENT, instance.key)
+        context.machine.timers.cancel(instance.key, Timer.ABSENT)
         if not (fetch.keep or fetch.check):
-            state.timers.start(Timer.PATIENCE, instance.key, state.now + PATIENCE_SECONDS)
-        state.act(fetch._replace(job=instance.key, number=found.number))
+            due = context.now + PATIENCE_SECONDS
+            context.machine.timers.start(Timer.PATIENCE, instance.key, due)
+        context.act(fetch._replace(job=instance.key, number=found.number))
 
-    def concerned(self, state: State, device: Device) -> list[Instance]:
+    def concerned(self, context: Context, device: Device) -> list[Instance]:
         """The volumes that this device may have a key or header for."""
         return [
-            state.instances[key]
+            context.machine[key]
             for (key, _), found in self._all.items()
             if found.device is not None and _usable(device, found.device, found)
         ]
+
+    def stage(self, instance: Instance) -> Stage | None:
+        """How far the key has come; None if nothing is fetched."""
+        found = self._all.get((instance.key, False))
+        return found.stage if found is not None else None
 
     def take_key(self, instance: Instance) -> Secret | None:
         """The key that was read, for the one run that will use it."""
@@ -183,18 +191,18 @@ class Sources:
         found.stage = Stage.SPENT
         return True
 
-    def device_removed(self, state: State, name: str) -> None:
+    def device_removed(self, context: Context, name: str) -> None:
         """What was read from this device may come again with it, or with another one."""
         for (key, header), found in self._all.items():
             found.tried.discard(name)
             if found.source == name and found.stage is not Stage.READ:
                 found.stage = Stage.ABSENT
-                state.touch(state.instances[key])
+                context.machine.touch(context.machine[key])
             elif found.source == name and header and found.device and not found.number:
                 found.stage = Stage.ABSENT  # the device itself was the header
-                state.touch(state.instances[key])
+                context.machine.touch(context.machine[key])
 
-    def fetched(self, state: State, event: Fetched) -> tuple[Fetching, bool] | None:
+    def fetched(self, context: Context, event: Fetched) -> tuple[Fetching, bool] | None:
         """Take what was read, and whether it is a header; None when it is not needed any more."""
         for (key, header), found in self._all.items():
             wanted = found.stage is Stage.READING and found.number == event.number
@@ -204,7 +212,7 @@ class Sources:
                 if header:
                     found.path = event.path or found.path
                 else:
-                    state.timers.cancel(Timer.PATIENCE, key)
+                    context.machine.timers.cancel(key, Timer.PATIENCE)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()
@@ -217,7 +225,7 @@ class Sources:
             if found is not None and found.stage is Stage.ABSENT:
                 yield found
 
-    def drop(self, state: State, instance: Instance) -> None:
+    def drop(self, context: Context, instance: Instance) -> None:
         """The volume needs neither key nor header any more, or starts afresh."""
         for header in (True, False):
             found = self._all.pop((instance.key, header), None)
@@ -225,13 +233,12 @@ class Sources:
                 continue
             found.wipe()
             if found.number:
-                state.act(Drop(instance.key, found.number))
-        for timer in (Timer.ABSENT, Timer.PATIENCE):
-            state.timers.cancel(timer, instance.key)
+                context.act(Drop(instance.key, found.number))
+        context.machine.timers.cancel(instance.key, Timer.ABSENT, Timer.PATIENCE)
 
 
 def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:
-    holds_files = device.properties.get("ID_FS_USAGE") not in LAYERS
+    holds_files = not device.is_layer
     return (
         device.name not in found.tried
         and spec.names(device)

@@ -1,37 +1,30 @@
 """What holds a deadline, and why: a hold has an owner, a subject and a reason.
 
 A deadline is held by what can still lead to what it waits for. That one rule
-gives: no time-out while a person types, and no degraded start while a locked
-volume may hide the missing member.
+gives: no time-out while a user types, and no degraded start while a locked
+volume may hide the missing member. `kinds.STOPS` is the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from initpy.core.machine.context import State
-from initpy.core.machine.definitions import Strategy
+from initpy.core.context import Context
 from initpy.core.machine.instance import Instance, JobState
-from initpy.core.storage.assembly import deadline_name
-from initpy.core.waiting.deadline import LAST_RANK, Deadline
+from initpy.core.storage.assemblies import deadline_name
+from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
+from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
 
-ROOT_WAIT = "root wait"
-WORK = (
-    Strategy.RUN,
-    Strategy.DEGRADED_START,
-    Strategy.OFFER_AGAIN,
-    Strategy.GROUP_SCAN,
-    Strategy.GROUP_START,
-    Strategy.GROUP_ACTIVATE,
-)
-END = "end of the boot"
-NOBODY = ("", "")
+# Deadlines that are stopped only by what may reveal what they wait for.
+SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
+# Holds that are not taken by all pending instances of a strategy.
+ELSEWHERE = (HoldKind.QUESTION, HoldKind.SERVER)
 
 
 class Hold(NamedTuple):
     """Why a deadline does not count.
 
     `owner` is the job that takes it, `subject` the device it may still change,
-    `reason` is for people.
+    `reason` is for the user.
     """
 
     owner: str
@@ -39,16 +32,61 @@ class Hold(NamedTuple):
     reason: str
 
 
-def held(state: State, deadline: Deadline) -> bool:
+class Takers:
+    """Finds what is costly to find once for all deadlines."""
+
+    __slots__ = ("_context", "_starts")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._starts: list[tuple[int, Instance]] | None = None
+
+    def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
+        """The starts that are still to come and that the deadline waits for.
+
+        A volume group waits for arrays, whatever deadline began first: a volume may be on one.
+        """
+        context = self._context
+        if self._starts is None:
+            self._starts = [
+                (other.rank, each)
+                for strategy in context.handlers.manners.assembling
+                if context.handlers.manners.kinds[strategy] is HoldKind.WORK
+                for each in context.machine.pending(strategy)
+                if not each.busy
+                and (other := context.deadlines.get(deadline_name(each))) is not None
+            ]
+        for rank, each in self._starts:
+            if rank < deadline.rank:
+                yield each
+
+
+def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
+    """The instances that take this kind of hold; some of them may be idle."""
+    if kind is HoldKind.QUESTION:
+        return [context.machine[key] for key in context.assemblies.confirming]
+    if kind is HoldKind.SERVER:
+        return [each for each in context.machine.revealing() if each.expected]
+    return context.machine.holding[kind].values()
+
+
+def _retried(context: Context) -> Iterator[Instance]:
+    """The volume whose prompt is up though its attempt has failed: its key is tried again."""
+    asked = context.machine.find(context.prompts.asking or "")
+    if asked is not None and asked.state is JobState.FAILED:
+        yield asked
+
+
+def held(context: Context, deadline: Deadline) -> bool:
     """True when anything holds the deadline; looks no further than the first hold."""
-    return first(state, deadline) != NOBODY
+    return first(context, deadline, Takers(context)) != NOBODY
 
 
-def first(state: State, deadline: Deadline) -> tuple[str, str]:
+def first(context: Context, deadline: Deadline, takers: Takers) -> tuple[str, str]:
     """Owner and reason of the first hold; NOBODY when nothing holds the deadline."""
-    if state.paused is not None:
+    if context.breakpoints.open:
         return "break=", "a shell is open"
-    instance = next(_takers(state, deadline), None)
+    instance = next(_holding(context, deadline, takers), None)
     return NOBODY if instance is None else (instance.key, _reason(instance))
 
 
@@ -56,81 +94,53 @@ def _reason(instance: Instance) -> str:
     return instance.reason or "is about to run"
 
 
-def holds(state: State, deadline: Deadline) -> Iterator[Hold]:
-    """What holds the deadline now, people and keys first."""
-    if state.paused is not None:
+def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
+    """What holds the deadline now, users and keys first."""
+    if context.breakpoints.open:
         yield Hold("break=", None, "a shell is open")
-    for instance in _takers(state, deadline):
+    for instance in _holding(context, deadline, Takers(context)):
         yield Hold(instance.key, instance.subject, _reason(instance))
 
 
-def _takers(state: State, deadline: Deadline) -> Iterator[Instance]:
-    # A person who is asked, or a key that is derived, holds every clock that it can serve.
-    unlocks = state.pending[Strategy.UNLOCK]
-    people = [each for each in unlocks.values() if not each.idle] if unlocks else []
-    if state.asking is not None:
-        asked = state.instances.get(state.asking)
-        if asked is not None and asked.state is JobState.FAILED:
-            people.append(asked)  # its own key is about to be tried again; the prompt stays up
-    questions = [state.instances[key] for key in state.questions] if state.questions else []
-    if deadline.name == ROOT_WAIT:
-        yield from people
-        yield from questions
-        yield from state.pending[Strategy.CHECK].values()
-        yield from state.pending[Strategy.MOUNT_ROOT].values()
-        yield from state.pending[Strategy.MOUNT_FURTHER].values()
-        yield from state.pending[Strategy.MOUNT_HOST].values()
-    elif deadline.name == END:
-        yield from people
-        yield from questions
-        yield from state.pending[Strategy.CHECK].values()
-    else:
-        yield from (each for each in people if _may_reveal(state, each, deadline.subject))
-        yield from (
-            each
-            for each in questions
-            if each.subject != deadline.subject
-            and deadline.rank < LAST_RANK
-            and _may_reveal(state, each, deadline.subject)
-        )
-        # A disk of a server that is slow, or down at first, is still to come.
-        yield from (
-            each
-            for each in state.revealing
-            if each.expected and _may_reveal(state, each, deadline.subject)
-        )
-        # Work in progress may reveal a member too.
-        for strategy in WORK:
-            for instance in state.pending[strategy].values():
-                waited_for = instance.busy or _goes_first(state, instance, deadline)
-                if waited_for and _may_reveal(state, instance, deadline.subject):
-                    yield instance
-        if deadline.rank == LAST_RANK:
-            yield from state.pending[Strategy.MOUNT_ROOT].values()
+def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
+    selective = deadline.kind in SELECTIVE
+    holding = context.machine.holding
+    for kind in STOPPED_BY[deadline.kind]:
+        for each in _taking(context, kind) if kind in holding or kind in ELSEWHERE else ():
+            if not (each.stalled or each.idle) and (
+                not selective or _holds_assembly(context, each, kind, deadline)
+            ):
+                yield each
+        if kind is HoldKind.PERSON and context.prompts.asking is not None:
+            yield from _retried(context)
+        elif kind is HoldKind.WORK and deadline.rank:
+            for each in takers.starts_before(deadline):
+                asked = context.assemblies.is_confirming(each)
+                # The user may never answer, and root may be elsewhere.
+                waived = asked and deadline.kind is DeadlineKind.LAST_RESORT
+                if not waived and _may_reveal(context, each, deadline.subject):
+                    yield each
 
 
-def _goes_first(state: State, instance: Instance, deadline: Deadline) -> bool:
-    """True for a start that is still to come and that the deadline waits for.
+def _holds_assembly(
+    context: Context, instance: Instance, kind: HoldKind, deadline: Deadline
+) -> bool:
+    if kind is HoldKind.MOUNT:
+        return True
+    # What the user is asked about an assembly does not hold its own deadline.
+    own = kind is HoldKind.QUESTION and instance.subject == deadline.subject
+    return not own and _may_reveal(context, instance, deadline.subject)
 
-    A volume group waits for arrays, whatever timer began first: a volume may be on one.
+
+def _may_reveal(context: Context, instance: Instance, subject: str) -> bool:
+    """True when the job could reveal a part of what the deadline is about.
+
+    What stands on an array cannot: it is there only after the array. A job on the boot itself
+    can when a device had it run, or when it says so.
     """
-    if deadline.rank == 0:
+    job = instance.definition
+    if job.reveals and context.outcome.overdue:
         return False
-    if deadline.rank == LAST_RANK and instance.key in state.questions:
-        return False  # people may never answer, and the root may be elsewhere
-    other = state.deadlines.get(deadline_name(instance))
-    return other is not None and other.rank < deadline.rank
-
-
-def _may_reveal(state: State, instance: Instance, array: str) -> bool:
-    """True when the job could reveal a member of the array.
-
-    What stands on the array cannot: it is there only after the array. A job on
-    the boot itself can when it says so.
-    """
-    subject = instance.subject
-    if instance.definition.reveals and state.overdue:
-        return False
-    if subject is None:
-        return instance.definition.reveals
-    return not state.devices.stands_on(subject, array)
+    if instance.subject is None:
+        return job.reveals or (job.once and bool(job.match.patterns))
+    return not context.devices.stands_on(instance.subject, subject)

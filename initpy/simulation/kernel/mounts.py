@@ -5,9 +5,12 @@ import os
 from collections.abc import Generator
 
 from initpy.config.errors import InputError
-from initpy.core.settings import FurtherMount
+from initpy.config.fstab import parse_fstab
+from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
-from initpy.simulation.kernel.process import Wait
+from initpy.simulation.kernel.btrfs import mountable
+from initpy.simulation.kernel.process import Asleep, Wait
+from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.plans import FileSystem
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import MountPoint, World
@@ -65,14 +68,16 @@ def _mount_first(
         module = f"fs-{kind}"
         if module not in world.modules and kind not in world.without:
             # The kernel runs modprobe for itself and waits for it.
-            way = sabotage.way(world, "modprobe", ("modprobe", "-q", "--", module))
-            if way is Way.HANGS:
+            wrong = sabotage.of(world, "modprobe", ("modprobe", "-q", "--", module))
+            if wrong is not None and wrong.way is Way.HANGS:
                 yield None
+            if wrong is not None and wrong.way is Way.UNKILLABLE:
+                yield Asleep(wrong.ends)
             yield MODPROBE_SECONDS
-            if way is None:
+            if wrong is None:
                 world.modules.add(module)
         yield MOUNT_SECONDS
-        if world.network is not None and (yield from world.network.ready(world, (source,))):
+        if (yield from ready(world, (source,))):
             number, message = errno.EIO, os.strerror(errno.EIO)
             break
         number = _errno(world, source, kind, options)
@@ -98,8 +103,6 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
     if block.array is not None and block.array.state == "inactive":
         return errno.EINVAL
     if kind == "btrfs":
-        from initpy.simulation.kernel.btrfs import mountable
-
         if not mountable(world, block.place, options):
             return errno.EINVAL
         wanted = next((each for each in options if each.startswith("subvol=")), "")
@@ -154,14 +157,12 @@ def file_system(world: World, target: str) -> FileSystem | None:
 
 def wanted_below(
     world: World, target: str
-) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What the root's own fstab wants mounted, and what is wrong with it."""
     system = file_system(world, target)
     table = system.files.get("/etc/fstab", "") if system is not None else ""
     if "/usr" not in table and "x-initrd.mount" not in table:
         return (), ()
-    from initpy.config.fstab import parse_fstab
-
     wanted, problems = parse_fstab(table)
     return tuple(wanted), tuple(problems)
 

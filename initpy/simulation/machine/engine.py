@@ -45,7 +45,7 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.events import DeviceChanged as Changed
-from initpy.core.machine.context import HOST, SYSROOT
+from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.secret import Secret
 from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.probe import as_device
@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 
 RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
-MOST_FAILURES = 3
-
+# What is shown after a failure screen, and waits for it.
+AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
 # Events that bring a secret.
 GIVES = (Answered, Fetched, KeyGiven)
@@ -96,7 +96,7 @@ class Engine:
         self._waiting: list[Event] = []  # while it is stopped
         self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
         self._known: dict[str, object] = {}
-        self._failures: dict[str, int] = {}
+        self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
 
     def begin(self) -> None:
@@ -153,6 +153,9 @@ class Engine:
                 process.kill()
 
     def _act(self, action: Action) -> None:
+        if self._held_back is not None and isinstance(action, AFTER_SCREEN):
+            self._held_back.append(action)
+            return
         match action:
             case Moved():
                 if self._debug:
@@ -199,11 +202,14 @@ class Engine:
 
     def _act_rarely(self, action: Action) -> None:
         match action:
-            case ShowFailure(reason, tree, advice):
-                from initpy.simulation.machine.failure import screen
+            case ShowFailure():
+                from initpy.simulation.machine.failure import SOON, looks_in_vain
 
-                self.machine.shown = True
-                self._say_later(screen(self.world, reason, tree, advice))
+                if looks_in_vain(self.world, action.tree):
+                    self._held_back = []
+                    self.world.agenda.after(SOON, self._show_failure, action)
+                else:
+                    self._show_failure(action)
             case OpenShell(stop):
                 self.machine.open_shell(self, stop)
             case EndBoot(how, reason):
@@ -224,6 +230,18 @@ class Engine:
                 answer = self._requests.pop(request, None)
                 if answer is not None:
                     answer(done, text)
+
+    def _show_failure(self, action: ShowFailure) -> None:
+        from initpy.simulation.machine.failure import screen
+
+        if not self.alive:
+            return
+        self.machine.shown = True
+        self.world.terminals.screens.append(self.world.now)
+        self._say_later(screen(self.world, action.reason, action.tree, action.advice))
+        held_back, self._held_back = self._held_back or [], None
+        for each in held_back:
+            self._act(each)
 
     def _record(self, action: Record) -> None:
         name, text, folder = action

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from initpy.core.actions import Action, Arm
+from initpy.core.actions import Action, Arm, Clock, LookAgain, Moved
 from initpy.core.events import Event
 from initpy.core.records import plain
 from initpy.scenario.model import Outcome, Scenario
@@ -20,6 +20,19 @@ class Step(NamedTuple):
     event: Event
     actions: tuple[Action, ...]
     engine: int  # 0, 1, 2...: which engine (it is restarted after a crash)
+
+
+class Entry(NamedTuple):
+    """A step in the journal's plain form: dictionaries, with the class's name as "kind"."""
+
+    time: float
+    engine: int
+    event: dict[str, Any]
+    actions: tuple[dict[str, Any], ...]
+
+
+# What says only how the core thinks, or is asked for too often to be kept.
+THOUGHTS = (Moved, Clock, Arm, LookAgain)
 
 
 @dataclass(slots=True)
@@ -96,6 +109,18 @@ class Simulated:
         facts = (f"the fact {key}" for key, _ in self.scenario.expect.facts if self._unknown(key))
         return (*facts, *beyond(self.scenario), *self.world.unsupported)
 
+    def entries(self) -> list[Entry]:
+        """The steps for readers that know nothing of the core's classes, thoughts left out."""
+        return [
+            Entry(
+                step.time,
+                step.engine,
+                _lined(step.event),
+                tuple(_lined(each) for each in step.actions if not isinstance(each, THOUGHTS)),
+            )
+            for step in self.steps
+        ]
+
     def journal(self) -> list[dict[str, Any]]:
         """The lines that the runtime's journal would have."""
         return list(self._lines(0))
@@ -121,3 +146,7 @@ class Simulated:
         if self.handed_over:
             init = "/sbin/init"
             yield {"t": self.ended, "kind": "HandedOver", "root": "/sysroot", "init": init}
+
+
+def _lined(what: Event | Action) -> dict[str, Any]:
+    return {"kind": type(what).__name__, **plain(what)}

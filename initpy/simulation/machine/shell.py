@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.machine.failure import SOON, completed, looks_in_vain, unclaimed
 from initpy.simulation.tools.applets import KNOWN, SYNTAX
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Shell:
     def _ours(self, words: tuple[str, ...], done: Then) -> None:
         match words:
             case ("status", *options):
-                done(0, self._status("--json" in options))
+                self._tell_status("--json" in options, done)
             case ("wait", seconds):
                 forever = seconds == "forever"
                 self._ask(lambda number: WaitAsked(number, None if forever else float(seconds)),
@@ -171,10 +172,17 @@ class Shell:
                 self._machine.world.cannot(f"the shell command initpy {' '.join(words)}")
                 done(2, "")
 
+    def _tell_status(self, as_json: bool, done: Then) -> None:
+        """At once, or when what is read for it has not answered for a while."""
+        world = self._machine.world
+        if looks_in_vain(world, self._engine.boot.explain(world.now)):
+            world.agenda.after(SOON, lambda: done(0, self._status(as_json)))
+        else:
+            done(0, self._status(as_json))
+
     def _status(self, as_json: bool) -> str:
         from initpy.core.failure.driverless import with_unclaimed
         from initpy.report.tree import render, render_json
-        from initpy.simulation.machine.failure import completed, unclaimed
 
         world = self._machine.world
         tree = completed(world, self._engine.boot.explain(world.now))

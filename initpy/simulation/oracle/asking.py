@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from initpy.core.actions import Ask, Record, Report, Run, ShowFailure, Withdraw
-from initpy.core.events import Answered, Fetched, JobEnded, RetryAsked, ShellEnded
-from initpy.core.records import plain
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Prompt, Span
+from initpy.simulation.oracle.parameters import GRACE
+from initpy.simulation.oracle.story import Failure, Prompt, Span
+
+# Lines of the journal in which a secret could turn up; devices have none.
+READABLE = ("Run", "Report", "Record", "Ask", "ShowFailure", "JobEnded", "Answered", "Fetched")
 
 
 def no_prompt_for_what_nobody_wants(case: Case) -> Found:
@@ -25,7 +26,7 @@ def no_prompt_for_what_nobody_wants(case: Case) -> Found:
 def no_prompt_once_root_is_there(case: Case) -> Found:
     """R1: when root is mounted only named volumes are still asked for."""
     mounted = case.mounted
-    if mounted is None or case.truth.settings.volumes:
+    if mounted is None or case.truth.wishes.volumes:
         return
     for prompt, _ in case.questions():
         if prompt.start > mounted[0] + SLACK:
@@ -36,15 +37,15 @@ def one_prompt_at_a_time(case: Case) -> Found:
     """R12: a prompt comes when the one before is answered or withdrawn."""
     up = ""
     engine = 0
-    for step in case.simulated.steps:
-        if step.engine != engine or isinstance(step.event, Answered):
-            engine, up = step.engine, ""
-        for action in step.actions:
-            if isinstance(action, Ask):
+    for entry in case.entries:
+        if entry.engine != engine or entry.event["kind"] == "Answered":
+            engine, up = entry.engine, ""
+        for action in entry.actions:
+            if action["kind"] == "Ask":
                 if up:
-                    yield step.time, f"{action.job} asks while {up} does"
-                up = action.job
-            elif isinstance(action, Withdraw):
+                    yield entry.time, f"{action['job']} asks while {up} does"
+                up = action["job"]
+            elif action["kind"] == "Withdraw":
                 up = ""
 
 
@@ -53,16 +54,12 @@ def no_secret_is_readable(case: Case) -> Found:
     secrets = case.truth.scenario.secrets
     if not secrets:
         return
-    for step in case.simulated.steps:
-        for action in step.actions:
-            if isinstance(action, Run | Report | Record | Ask | ShowFailure):
-                text = json.dumps(plain(action), default=str)
+    for entry in case.entries:
+        for line in (*entry.actions, entry.event):
+            if line["kind"] in READABLE:
+                text = json.dumps(line, default=str)
                 if any(secret in text for secret in secrets):
-                    yield step.time, f"a secret is in {type(action).__name__}"
-        if isinstance(step.event, JobEnded | Answered | Fetched):
-            text = json.dumps(plain(step.event), default=str)
-            if any(secret in text for secret in secrets):
-                yield step.time, f"a secret is in {type(step.event).__name__}"
+                    yield entry.time, f"a secret is in {line['kind']}"
 
 
 def never_failed_while_somebody_types(case: Case) -> Found:
@@ -76,24 +73,24 @@ def never_failed_while_somebody_types(case: Case) -> Found:
 
 def never_failed_before_the_time(case: Case) -> Found:
     """R6: root is waited for as long as was asked, not counting holds; then 10 s after each."""
-    settings = case.truth.settings
+    wishes = case.truth.wishes
     for time, order, failure in given_up(case):
         engine = case.engine_at(order)
         begun = case.story.engines[engine]
         unheld = case.unheld("", Span(begun, time))
-        if settings.root_wait is None or unheld < settings.root_wait - SLACK:
-            yield time, f"{failure.reason} after {unheld:.1f} s of {settings.root_wait} s"
+        if wishes.root_wait is None or unheld < wishes.root_wait - SLACK:
+            yield time, f"{failure.reason} after {unheld:.1f} s of {wishes.root_wait} s"
         spans = case.people_spans(engine=engine)
         # What comes at the same time comes after it.
         ends = [span.end for span in spans if span.start < time and span.end <= time]
-        if ends and time - max(ends) < settings.grace - SLACK:
+        if ends and time - max(ends) < GRACE - SLACK:
             yield time, f"{failure.reason}, {time - max(ends):.1f} s after the last hold"
 
 
-def given_up(case: Case) -> Iterator[tuple[float, int, ShowFailure]]:
+def given_up(case: Case) -> Iterator[tuple[float, int, Failure]]:
     """The first failure screen of each engine, if it is for want of the root device."""
     seen = set()
-    asked = any(isinstance(step.event, RetryAsked | ShellEnded) for step in case.simulated.steps)
+    asked = any(entry.event["kind"] in ("RetryAsked", "ShellEnded") for entry in case.entries)
     for time, order, failure in case.story.failures:
         engine = case.engine_at(order)
         if engine not in seen and "turned up" in failure.reason and not asked:

@@ -2,18 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
-from initpy.config.jobs import load_job_file
-from initpy.config.project import PROJECT
-from initpy.core.actions import Run
-from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import JobDefinition
 from initpy.scenario.model import RAID
-from initpy.simulation.machine.record import Simulated
+from initpy.simulation.machine.record import Entry, Simulated
 from initpy.simulation.oracle.expected import Item, Sure, Truth, root_reach, truth_of
-from initpy.simulation.oracle.logins import Login, own_jobs
-from initpy.simulation.oracle.story import FOREVER, Prompt, Span, Story, Work, tell, total
+from initpy.simulation.oracle.jobs import Job, own_jobs, shipped_jobs
+from initpy.simulation.oracle.logins import Login
+from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
 from initpy.simulation.world.random_faults import Mischief
 
 # What an invariant yields: when, and in words.
@@ -30,6 +25,7 @@ class Case:
 
     simulated: Simulated
     truth: Truth
+    entries: list[Entry]
     story: Story
     mischief: Mischief = field(default_factory=Mischief)
     _whose: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -37,7 +33,8 @@ class Case:
     @classmethod
     def of(cls, simulated: Simulated, mischief: Mischief) -> "Case":
         """The case of a simulated boot."""
-        return cls(simulated, truth_of(simulated.scenario), tell(simulated.steps), mischief)
+        entries = simulated.entries()
+        return cls(simulated, truth_of(simulated.scenario), entries, tell(entries), mischief)
 
     # Who is who
 
@@ -112,8 +109,8 @@ class Case:
     def unlocks(self) -> Iterator[tuple[Work, str]]:
         """The commands that open encrypted volumes, with the item that is locked."""
         for work in self.story.works:
-            if work.words[0] == "cryptsetup" and isinstance(work.action, Run):
-                yield work, self.subject(work.action.job, work.order)
+            if work.words[0] == "cryptsetup":
+                yield work, self.subject(work.job, work.order)
 
     def questions(self) -> Iterator[tuple[Prompt, str]]:
         """The prompts, with the item that is locked (or the array that people are asked about)."""
@@ -126,7 +123,7 @@ class Case:
         yield from self.unlocks()
 
     def _order(self, time: float) -> int:
-        steps = self.simulated.steps
+        steps = self.entries
         low, high = 0, len(steps)
         while low < high:
             middle = (low + high) // 2
@@ -171,7 +168,7 @@ class Case:
         failed = 0
         end = FOREVER
         for work in self.story.works:
-            if work.action.job.partition("@")[0] == login.job.name and work.engine == engine:
+            if work.job.partition("@")[0] == login.job.name and work.engine == engine:
                 failed += work.failed
                 if work.worked or failed >= login.job.tries:
                     end = work.end
@@ -207,7 +204,7 @@ class Case:
 
     def engine_at(self, order: int) -> int:
         """Which engine took a step."""
-        return self.simulated.steps[order].engine
+        return self.entries[order].engine
 
     @property
     def mounted(self) -> tuple[float, int] | None:
@@ -256,30 +253,24 @@ class Case:
         disks = (self.truth.items[login.disk] for login in self.truth.logins)
         return any(disk.usable is not Sure.NO for disk in disks)
 
-    def _job(self, name: str) -> JobDefinition:
-        shipped = _jobs().get(name)
+    def _job(self, name: str) -> Job:
+        shipped = shipped_jobs(self.truth.scenario).get(name)
         if shipped is not None:
             return shipped
         return next(job for job in own_jobs(self.truth.scenario) if job.name == name)
 
     def _out_of_tries(self) -> str:
         failed: dict[tuple[str, int], int] = {}
+        shipped = shipped_jobs(self.truth.scenario)
         for work in self.story.works:
-            if work.end == FOREVER and not self._job(work.action.job.partition("@")[0]).timeout:
-                return f"{work.action.job} may take as long as it likes, and hangs"
+            if work.end == FOREVER and not self._job(work.job.partition("@")[0]).timeout:
+                return f"{work.job} may take as long as it likes, and hangs"
             if work.failed:
-                key = work.action.job, work.engine
+                key = work.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
-                name = work.action.job.partition("@")[0]
-                if name in HELPERS or (name not in _jobs() and not self._counts_on_servers()):
+                name = work.job.partition("@")[0]
+                if name in HELPERS or (name not in shipped and not self._counts_on_servers()):
                     continue
                 if failed[key] >= self._job(name).tries or name == "lvm-start":
-                    return f"{work.action.job} has failed as often as it may"
+                    return f"{work.job} has failed as often as it may"
         return ""
-
-
-@cache
-def _jobs() -> dict[str, JobDefinition]:
-    """What the job files say of time limits and tries."""
-    files = [load_job_file(path) for path in (PROJECT / "jobs").glob("*.toml")]
-    return {job.name: job for file in files for job in file.jobs}

@@ -1,24 +1,8 @@
 """Invariants of commands and of the handover (R2, R5, R18, R21)."""
 
-from initpy.core.actions import Run
-from initpy.core.devices.graph import Device
-from initpy.core.events import (
-    Answered,
-    DeviceChanged,
-    DeviceRemoved,
-    Enumerated,
-    Event,
-    Fetched,
-    HandOverRefused,
-    JobEnded,
-    KeyGiven,
-    Mounted,
-    RetryAsked,
-    ShellEnded,
-)
 from initpy.scenario.model import Outcome
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Work
+from initpy.simulation.oracle.story import Device, Line, Work, device_of
 
 EFFECT = 20.0  # a command that ended well has so long for its effect to show, docs/jobs.md
 
@@ -27,21 +11,20 @@ def no_command_twice_at_a_time(case: Case) -> Found:
     """A job's command is not started while the one before still runs."""
     last: dict[tuple[str, int], Work] = {}
     for work in case.story.works:
-        key = work.action.job, work.engine
+        key = work.job, work.engine
         before = last.get(key)
         if (
             before is not None
             and before.end > work.start
             and not _gone_between(case, before, work.order)
         ):
-            yield work.start, f"{work.action.job} runs twice at a time"
+            yield work.start, f"{work.job} runs twice at a time"
         last[key] = work
 
 
 def _gone_between(case: Case, before: Work, order: int) -> bool:
     """Whether the subject was gone between the start of a command and a step."""
-    subject = before.action.subject if isinstance(before.action, Run) else None
-    name = subject or before.action.job.partition("@")[2]
+    name = before.subject or before.job.partition("@")[2]
     return any(
         device is None and before.order <= number <= order
         for _, number, device in case.story.devices.get(name, ())
@@ -64,7 +47,7 @@ def no_command_twice_without_reason(case: Case) -> Found:
     """A command that ended well is run again only when a device, a key or a person has changed."""
     last: dict[tuple[str, int], Work] = {}
     for work in case.story.works:
-        key = work.action.job, work.engine
+        key = work.job, work.engine
         before = last.get(key)
         if before is not None and before.worked and before.words == work.words:
             idle = work.start - before.end
@@ -75,28 +58,33 @@ def no_command_twice_without_reason(case: Case) -> Found:
 
 def _news(case: Case, work: Work, first: int, last: int) -> bool:
     """Whether any step between has told something new of the command's subject."""
-    steps = case.simulated.steps
     return any(
-        _is_news(case, steps[order].event, order, work.action.job)
+        _is_news(case, case.entries[order].event, order, work.job)
         for order in range(first, last + 1)
     )
 
 
-def _is_news(case: Case, event: Event, order: int, job: str) -> bool:
+# Of these each may have changed anything.
+NEWS = ("KeyGiven", "RetryAsked", "ShellEnded", "DeviceRemoved", "Enumerated", "Mounted")
+
+
+def _is_news(case: Case, event: Line, order: int, job: str) -> bool:
     subject = job.partition("@")[2]
-    if isinstance(event, DeviceChanged):
-        device = event.device
-        known = case.story.latest(subject, order)
-        near = subject in (device.name, *device.slaves) or (
-            known is not None and (device.name in known.slaves or _together(case, device, order))
-        )
-        return near and case.story.latest(device.name, order - 1) != device
-    if isinstance(event, JobEnded):
-        return event.status != 0 or bool(event.output) or event.job.startswith("luks-open")
-    if isinstance(event, Answered | Fetched):
-        return event.job == job
-    news = KeyGiven | RetryAsked | ShellEnded | DeviceRemoved | Enumerated
-    return isinstance(event, news | Mounted)
+    match event["kind"]:
+        case "DeviceChanged":
+            device = device_of(event["device"])
+            known = case.story.latest(subject, order)
+            near = subject in (device.name, *device.slaves) or (
+                known is not None
+                and (device.name in known.slaves or _together(case, device, order))
+            )
+            return near and case.story.latest(device.name, order - 1) != device
+        case "JobEnded":
+            tells = event["status"] != 0 or bool(event["output"])
+            return tells or event["job"].startswith("luks-open")
+        case "Answered" | "Fetched":
+            return bool(event["job"] == job)
+    return event["kind"] in NEWS
 
 
 def _together(case: Case, device: Device, order: int) -> bool:
@@ -109,15 +97,15 @@ def _together(case: Case, device: Device, order: int) -> bool:
 def handed_over_once(case: Case) -> Found:
     """An engine hands over once, and then asks for nothing any more."""
     done: dict[int, float] = {}
-    for step in case.simulated.steps:
-        if isinstance(step.event, HandOverRefused):
-            done.pop(step.engine, None)
-        for action in step.actions:
-            kind = type(action).__name__
-            if step.engine in done and kind in ("HandOver", "Run", "Mount", "Ask", "Fetch"):
-                yield step.time, f"{kind} after the handover at {done[step.engine]:.1f} s"
+    for entry in case.entries:
+        if entry.event["kind"] == "HandOverRefused":
+            done.pop(entry.engine, None)
+        for action in entry.actions:
+            kind = action["kind"]
+            if entry.engine in done and kind in ("HandOver", "Run", "Mount", "Ask", "Fetch"):
+                yield entry.time, f"{kind} after the handover at {done[entry.engine]:.1f} s"
             if kind == "HandOver":
-                done[step.engine] = step.time
+                done[entry.engine] = entry.time
 
 
 def no_tool_below_root_at_the_handover(case: Case) -> Found:
@@ -127,9 +115,9 @@ def no_tool_below_root_at_the_handover(case: Case) -> Found:
         below = _below_root(case, order)
         for work in case.story.works:
             busy = work.engine == engine and work.start <= time < work.end
-            name = work.action.job.partition("@")[2]
+            name = work.job.partition("@")[2]
             if busy and name in below and not _gone_between(case, work, order):
-                yield time, f"{work.action.job} is still at work"
+                yield time, f"{work.job} is still at work"
     if case.simulated.outcome is Outcome.BOOTED and case.simulated.facts.get("leftover"):
         yield case.simulated.ended, f"left running: {case.simulated.facts['leftover']}"
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from initpy.core.tree import Node
 from initpy.scenario.model import Outcome
 from initpy.simulation.oracle import bounds
 from initpy.simulation.oracle.asking import given_up
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.expected import Sure
+from initpy.simulation.oracle.story import Line
 
 
 def a_reachable_root_is_mounted(case: Case) -> Found:
@@ -42,14 +42,13 @@ def a_failure_tells_why(case: Case) -> Found:
         return
     for time, order, failure in list(given_up(case))[-1:]:
         # Of many stacks the tree shows the most telling ones; what to do names the others.
-        told = (each.text for each in failure.advice)
-        text = "\n".join((failure.reason, *_texts(failure.tree), *told))
+        text = "\n".join((failure.reason, *_texts(failure.tree), *failure.advice))
         for words in bounds.reasons(case, order):
             if not any(each in text for each in words):
                 yield time, f"the failure screen says nothing of {' or '.join(words)}"
 
 
-def _texts(node: Node) -> Iterator[str]:
-    yield f"{node.label}: {node.state} {node.reason} {' '.join(node.held)}"
-    for child in node.children:
+def _texts(node: Line) -> Iterator[str]:
+    yield f"{node['label']}: {node['state']} {node['reason']} {' '.join(node['held'])}"
+    for child in node["children"]:
         yield from _texts(child)

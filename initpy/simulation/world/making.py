@@ -70,7 +70,7 @@ class _Maker:
                 wwn = world_wide_name(serial) if serial in shared else ""
                 slot = FIRST_SLOT + len(self.made.disks) if plain else 0
                 self.made.disks[disk.name] = DiskPlan(
-                    disk.name, place, disk.bus, disk.present, serial, wwn, slot
+                    disk.name, place, disk.bus, disk.present, serial, wwn, disk.announced, slot
                 )
             if disk.name in served:
                 self.made.disks[disk.name] = _served(served[disk.name], disk.name, place)

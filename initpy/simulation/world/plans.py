@@ -32,6 +32,7 @@ class DiskPlan:
     present: bool
     serial: str
     wwn: str = ""  # of a disk with several paths
+    announced: float = 0.0  # seconds that udev takes for the disk itself, beyond the usual
     slot: int = 0  # of the PCI bus, where the machine has nothing but such disks; 0: not modelled
     probed: tuple[Mapping[str, str], frozenset[str]] | None = None
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from initpy.config.devicespec import parse_device
 from initpy.core.devices.graph import Device
-from initpy.core.settings import DeviceSpec, Naming
+from initpy.core.devices.names import DeviceSpec, Naming
 
 
 @pytest.mark.parametrize(

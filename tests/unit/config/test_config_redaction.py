@@ -177,7 +177,7 @@ def test_what_is_no_job_file_is_left_out(suffix: str, text: str) -> None:
 def test_a_line_of_a_journal_that_is_none_is_left_out() -> None:
     """Journals come from anywhere, and the engine must not fail for one."""
     assert redaction.record({"t": 1, "kind": "Run", "argv": 5}) == {"t": 1, "kind": "Run"}
-    assert redaction.record({"kind": "Mounted", "further": [5]}) == {"kind": "Mounted"}
+    assert redaction.record({"kind": "Mounted", "extra_mounts": [5]}) == {"kind": "Mounted"}
     assert redaction.record({"kind": 5, "argv": "x"}) == {"kind": 5, "argv": "x"}
 
 

@@ -5,19 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.settings import HANDLERS, read_settings
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.machine.definitions import Layer
-from initpy.core.settings import (
-    Degraded,
-    DeviceSpec,
-    Emergency,
-    HeaderSpec,
-    KeySpec,
-    LayerPolicy,
-    Naming,
-    RootMount,
-    Settings,
-    VolumeSpec,
-)
+from initpy.core.settings import Degraded, Emergency, LayerPolicy, RootMount, Settings
+from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 TWO = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0002"

@@ -7,6 +7,7 @@ from initpy.config.jobs import load_job_file
 from initpy.core.actions import Action, Ask, Mount, Report, Run
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -18,8 +19,9 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.machine.definitions import JobDefinition
+from initpy.core.registry import Registry
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Naming, Settings
+from initpy.core.settings import Settings
 from initpy.core.tree import Node
 
 JOBS = Path(__file__).parents[3] / "jobs"
@@ -81,10 +83,11 @@ class Desk:
         asked: Settings | None = None,
         load_modules: bool = True,
         also: tuple[JobDefinition, ...] = (),
+        registry: Registry | None = None,
     ) -> None:
         self.load_modules = load_modules  # at once, whenever a job does so
         jobs = [job for file in map(load_job_file, JOBS.glob("*.toml")) for job in file.jobs]
-        self.boot = Boot(asked or settings(), [*jobs, *also])
+        self.boot = Boot(asked or settings(), [*jobs, *also], registry=registry)
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []
         self.give(BootStarted())

@@ -4,18 +4,12 @@ import pytest
 from desk import Desk, block, filesystem, settings
 
 from initpy.core.actions import EndBoot, Mount, OpenShell, Record, Run, ShowFailure
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, JobEnded, Mounted, Progressed, RetryAsked, WaitAsked
-from initpy.core.settings import (
-    DeviceSpec,
-    Emergency,
-    FurtherMount,
-    Naming,
-    Overlay,
-    Settings,
-)
+from initpy.core.settings import Emergency, ExtraMount, Overlay, Settings
 
 CHECK, MOUNT = "fsck-ext@vda", "mount-root@vda"
-USR = FurtherMount("/usr", DeviceSpec(Naming.LABEL, "usr"), checked=True)
+USR = ExtraMount("/usr", DeviceSpec(Naming.LABEL, "usr"), checked=True)
 
 
 def desk_with_root(asked: Settings | None = None) -> Desk:
@@ -66,6 +60,8 @@ def test_errors_that_are_left_end_in_the_screen_and_the_boot_goes_on_once_they_a
 ) -> None:
     desk = desk_with_root()
     desk.end(CHECK, status, output="/dev/vda: inode 21 has invalid mode\n")
+    assert "errors are left" in desk.reports()
+    desk.wait(100)
     [(_, screen)] = desk.actions(ShowFailure)
     assert isinstance(screen, ShowFailure)
     assert "errors are left that are not repaired without a person" in screen.reason
@@ -178,7 +174,7 @@ def test_usr_is_checked_when_the_roots_fstab_asks_for_it() -> None:
     desk.see(filesystem("vda"), filesystem("vdb", "usr"), filesystem("vdc", "var"))
     [*_, mount] = [each for _, each in desk.actions(Mount) if isinstance(each, Mount)]
     desk.load_modules = False
-    var = FurtherMount("/var", DeviceSpec(Naming.LABEL, "var"))
+    var = ExtraMount("/var", DeviceSpec(Naming.LABEL, "var"))
     desk.give(JobEnded(mount.job, mount.run, 0))
     desk.give(Mounted("/sysroot", "/dev/vda", (USR, var)))
     assert mounts(desk) == ["/dev/vda", "/dev/vdc"]
@@ -216,8 +212,9 @@ def test_a_root_that_comes_back_is_checked_again() -> None:
     desk = desk_with_root()
     desk.give(DeviceRemoved("vda"))
     desk.see(filesystem("vda"))
+    assert len(desk.runs(CHECK)) == 1  # one process at a time
+    desk.give(JobEnded(CHECK, 1, 0))  # of the first, which counts no more
     assert len(desk.runs(CHECK)) == 2
-    desk.give(JobEnded(CHECK, 1, 0))  # of the first, which is not heard any more
     assert mounts(desk) == []
 
 

@@ -5,8 +5,9 @@ from desk import Desk, array, filesystem, luks, mapping, member
 
 from initpy.core.actions import Arm, Clock, EndBoot, Report
 from initpy.core.boot import Boot
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import BootStarted, TimePassed
-from initpy.core.settings import DeviceSpec, Emergency, Naming, Settings
+from initpy.core.settings import Emergency, Settings
 
 
 def clocks(desk: Desk) -> list[tuple[str, float | None, str]]:

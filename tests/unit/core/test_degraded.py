@@ -3,9 +3,10 @@
 from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceChanged, Enumerated
 from initpy.core.machine.definitions import Layer
-from initpy.core.settings import Degraded, DeviceSpec, LayerPolicy, Naming, Settings
+from initpy.core.settings import Degraded, LayerPolicy, Settings
 
 ASK = {"md_degraded": Degraded.ASK, "md_timeout": 8.0}
 BY_UUID = Settings(root=DeviceSpec(Naming.UUID, "7a0c"), md_timeout=8.0, root_wait=None)
@@ -182,7 +183,7 @@ def test_a_member_that_came_while_the_start_ran_is_let_in_once_that_is_refused()
 
 def test_the_timer_of_an_array_that_is_being_stopped_is_dropped() -> None:
     desk = incomplete(settings(md_timeout=8.0))
-    desk.see(array("md127", ("vda",), "inactive", INITPY_NEWCOMER="vdb"))
+    desk.see(array("md127", ("vda",), "inactive", INITPY_LATE_MEMBER="vdb"))
     desk.wait(20)
     assert len(desk.runs("md-stop@md127")) == 1
     assert desk.runs("md-start@md127") == []

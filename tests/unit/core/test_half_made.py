@@ -4,7 +4,7 @@ from desk import Desk, array, block, filesystem, member, settings
 
 from initpy.core.actions import ShowFailure
 from initpy.core.devices.graph import Device
-from initpy.core.events import Enumerated
+from initpy.core.events import Enumerated, JobEnded
 from initpy.core.machine.definitions import Layer
 from initpy.core.settings import LayerPolicy, Settings
 
@@ -29,6 +29,7 @@ def stop(desk: Desk, number: int = 1) -> None:
     """The array is stopped."""
     assert len(desk.runs("md-again@md127")) == number
     desk.lose("md127")
+    desk.give(JobEnded("md-again@md127", number, 0))
 
 
 def test_r9_an_engine_asks_of_which_host_an_array_is_before_it_starts_it_degraded() -> None:

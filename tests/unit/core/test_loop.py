@@ -3,8 +3,9 @@
 from desk import Desk, block, filesystem, settings
 
 from initpy.core.actions import Mount
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
-from initpy.core.settings import DeviceSpec, ImageFile, Naming, RootMount
+from initpy.core.settings import ImageFile, RootMount
 
 IMAGE = ImageFile(DeviceSpec(Naming.LABEL, "host"), "/root.img", RootMount(writable=True))
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")

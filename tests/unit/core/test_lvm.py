@@ -6,9 +6,10 @@ from desk import Desk, array, filesystem, luks, member, settings
 
 from initpy.core.actions import Run, ShowFailure
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, JobEnded
 from initpy.core.machine.definitions import Layer
-from initpy.core.settings import Degraded, DeviceSpec, GroupPolicy, LayerPolicy, Naming
+from initpy.core.settings import Degraded, GroupPolicy, LayerPolicy
 from initpy.report.tree import render
 
 TIMEOUT = 30.0

@@ -6,9 +6,11 @@ import pytest
 from desk import Desk, array, block, filesystem, luks, member, settings
 
 from initpy.core.actions import EndBoot, Reply, Report, ShowFailure
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Emergency, Naming, VolumeSpec
+from initpy.core.settings import Emergency
+from initpy.core.unlock.specs import VolumeSpec
 from initpy.report.tree import render
 
 
@@ -69,7 +71,7 @@ def test_r1_what_is_not_wanted_says_why() -> None:
     desk = Desk(named)
     desk.see(luks("sda", "u-1"))
     assert "not wanted" in shown(desk)
-    assert "not among the volumes that people named" in shown(desk)
+    assert "not among the volumes that the user named" in shown(desk)
 
 
 def test_a_running_tool_tells_its_limit_and_a_failed_one_its_complaint_and_next_try() -> None:

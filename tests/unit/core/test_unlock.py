@@ -5,9 +5,10 @@ from typing import Any
 from desk import Desk, block, filesystem, luks, mapping, settings
 
 from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Withdraw
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, Fetched
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, HeaderSpec, KeySpec, Naming, VolumeSpec
+from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
 
 STICK = DeviceSpec(Naming.LABEL, "stick")
 SOURCE = DeviceSpec(Naming.UUID, "u-1")
@@ -276,7 +277,7 @@ def test_people_have_the_time_that_crypttab_gives_them() -> None:
     assert desk.actions(Withdraw) == []
     desk.wait(60)
     assert len(desk.actions(Withdraw)) == 1
-    assert "nobody typed a passphrase within 20 s" in str(desk.actions(ShowFailure)[0][1])
+    assert "no passphrase was typed within 20 s" in str(desk.actions(ShowFailure)[0][1])
 
 
 def raw(name: str) -> Any:
@@ -416,7 +417,7 @@ def test_r10_the_prompt_gives_way_to_that_of_a_volume_that_may_hold_the_key() ->
 def test_r12_a_prompt_at_which_somebody_types_is_told_of_the_other_once() -> None:
     desk = late_keeper()
     desk.wait(60)
-    desk.see(luks("vdb", "u-2", on=("vdz",)))
+    desk.see(block("vdz"), luks("vdb", "u-2", on=("vdz",)))
     assert len(desk.actions(GiveWay)) == 1
     desk.answer("guess")
     desk.end("luks-open@vda", status=2)

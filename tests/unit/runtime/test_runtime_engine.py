@@ -15,10 +15,11 @@ import pytest
 from initpy.config.errors import InputError
 from initpy.config.jobs import parse_job_file
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated, RetryAsked
-from initpy.core.machine.context import SYSROOT
+from initpy.core.goals.goals import SYSROOT
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Emergency, Naming, RootMount, Settings
+from initpy.core.settings import Emergency, RootMount, Settings
 from initpy.runtime import control, findings, mounting, start
 from initpy.runtime import engine as engine_module
 from initpy.runtime.aside import Answer, Aside, Call

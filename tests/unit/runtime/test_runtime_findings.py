@@ -14,7 +14,7 @@ from initpy.runtime import damaged_metadata, driverless, findings
 from initpy.runtime.aside import Aside
 from initpy.runtime.findings import Found, Look, completed, news
 
-EMPTY = Node("/dev/vdb", "ready", reason="no known content")
+EMPTY = Node("/dev/vdb", "ready", reason="no known content", doubtful="/dev/vdb")
 TREE = Node("root LABEL=root", "waiting", children=(Node("/dev/vda", "ready"), EMPTY))
 RAID = Unclaimed("pci device 0", "RAID controller", ("megaraid_sas",))
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from initpy.config.errors import InputError
 from initpy.core.actions import Arm, Clock, EndBoot, Report, Run, ShowFailure
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import DeviceSpec, Emergency, Naming, Settings
+from initpy.core.settings import Emergency, Settings
 from initpy.core.tree import Node
 from initpy.runtime.journal import Journal, basis
 

@@ -17,7 +17,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.events import BootStarted, Enumerated, Event, Mounted
 from initpy.core.machine.definitions import JobDefinition
 from initpy.runtime.journal import Journal, basis
-from initpy.runtime.mounts import further
+from initpy.runtime.mounts import extra_mounts
 from initpy.simulation.journal.replay import replay
 
 JOBS = Path(__file__).parents[3] / "jobs"
@@ -85,7 +85,7 @@ def journal_of(path: Path, words: list[str], table: list[str], own: str) -> str:
     ]  # fmt: skip
     fstab = "LABEL=u /usr cifs ro,password={}\n".replace("{}", SECRET)
     events: list[Event] = [BootStarted(), Enumerated(tuple(found)),
-              Mounted("/sysroot", "/dev/sdc", further(fstab, wrong.append))]  # fmt: skip
+              Mounted("/sysroot", "/dev/sdc", extra_mounts(fstab, wrong.append))]  # fmt: skip
     for number, event in enumerate(events):
         journal.record(float(number), event)
         journal.decided(float(number), boot.handle(event, float(number)))

@@ -1,115 +1,139 @@
 """Arrays that mdadm was not done with: their members are offered once more (R5, R9).
 
 mdadm says once, when it takes a member in, whether another host has made the array, and starts
-it once when the last one is in. Where the engine or mdadm died in that moment, nobody knows the
-one, or nobody does the other. What decides (ARRAY lines and HOMEHOST of mdadm.conf, names that are
-taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its config.c) is not
-for anybody else to repeat, and a member that is in an array cannot be offered (step 4 opens it
-O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
+it once when the last member is in. If the engine or mdadm dies in that moment, the origin stays
+unknown, or the array is not started. What decides (ARRAY lines and HOMEHOST of mdadm.conf, names
+that are taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its
+config.c) is not ours to repeat, and a member that is in an array cannot be offered (step 4 opens
+it O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
 
 Nor does a member come to an array one of whose members cannot be read any more: mdadm compares it
-with that one. The array is stopped for it, too, and those that can be read find each other.
+with that member. The array is stopped for it, too, and the readable members find each other.
 """
 
+from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.machine.context import State, normalised
+from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
+from initpy.core.machine.handler import Handler
 from initpy.core.machine.instance import Instance, JobState
 from initpy.core.machine.rules import EFFECT_SECONDS, start
-from initpy.core.storage.assembly import UNHEARD
-from initpy.core.storage.md import facts as arrays
+from initpy.core.machine.wanted import normalised
+from initpy.core.storage.md.facts import LAYER, lies_idle
+from initpy.core.storage.md.members import disputed, disputing, offers
+from initpy.core.storage.md.owner import own
+from initpy.core.storage.md.work import at_work, busy
 
+# The mark of an array whose members are to be offered to mdadm again ("yes"), or were too often:
+# whether it is of another host is not known.
+MARK = "INITPY_REASSEMBLE"
 # A tool that dies each time is not given more arrays to take apart.
 TIMES = 3
 
 
-def mark(state: State, array: Device) -> bool:
+def _mark(context: Context, array: Device) -> bool:
     """Have the array's members offered again if mdadm has not said all of them; True if so.
 
-    People may have put it together themselves, and are not disturbed: one that an engine before
-    this one left shows when this one begins, and of others this one has begun to take in a member.
+    A user may have put it together by hand, and is not disturbed: what an earlier engine left
+    shows when this engine begins, and of other arrays this engine has begun to take in a member.
     """
-    if UNHEARD in array.properties or not state.settings.layer(arrays.LAYER).enabled:
+    if MARK in array.properties or not context.settings.layer(LAYER).enabled:
         return False
-    members = state.devices.slaves(array.name)
-    if len(members) < len(array.slaves):
+    present = context.devices.slaves(array.name)
+    if len(present) < len(array.slaves):
         return False
-    if not _unheard(state, members) and not _dead(state, array, members):
+    if not _unheard(context, present) and not _dead(context, array, present):
         return False
-    uuid = max(each.properties.get("ID_FS_UUID", "") for each in members)
-    state.offered[uuid] = state.offered.get(uuid, 0) + 1
-    often = state.offered[uuid] > TIMES
-    for job in (job for each in members for job in arrays.offers(state, each)):
+    uuid = max(each.properties.get("ID_FS_UUID", "") for each in present)
+    often = own(context).offer(uuid) > TIMES
+    for job in (job for each in present for job in offers(context, each)):
         job.published = job.succeeded = False
-    state.devices.publish(array.name, {UNHEARD: "" if often else "yes"})
+    context.devices.publish(array.name, {MARK: "" if often else "yes"})
     return True
 
 
-def _unheard(state: State, members: tuple[Device, ...]) -> bool:
+def _unheard(context: Context, members: tuple[Device, ...]) -> bool:
     """True where mdadm has not said all of an array that is ours to put together."""
-    unheard = [each for each in members if not _heard(state, each)]
-    young = state.now < state.began + EFFECT_SECONDS
-    ours = any(young or _tried(state, each) for each in unheard)
-    return ours and all(_wanted(state, each) for each in members)
+    unheard = [each for each in members if not _heard(context, each)]
+    young = context.now < context.present.began + EFFECT_SECONDS
+    ours = any(young or _tried(context, each) for each in unheard)
+    return ours and all(_wanted(context, each) for each in members)
 
 
-def _dead(state: State, array: Device, members: tuple[Device, ...]) -> bool:
-    """True where a member is kept out by one that cannot be read, or says something else."""
-    if not arrays.disputed(state, array):
+def _dead(context: Context, array: Device, members: tuple[Device, ...]) -> bool:
+    """True if mdadm rejects a member because another member is unreadable, or differs."""
+    if not disputed(context, array):
         return False
     # udev, which cannot read it either, may say nothing of it any more.
-    return all(_wanted(state, each) or "ID_FS_TYPE" not in each.properties for each in members)
+    return all(_wanted(context, each) or "ID_FS_TYPE" not in each.properties for each in members)
 
 
-def _heard(state: State, member: Device) -> bool:
+def _heard(context: Context, member: Device) -> bool:
     """True when mdadm has come to its end with the member, or has said no."""
-    return any(job.succeeded or job.published for job in arrays.offers(state, member))
+    return any(job.succeeded or job.published for job in offers(context, member))
 
 
-def _tried(state: State, member: Device) -> bool:
-    return any(job.run for job in arrays.offers(state, member))
+def _tried(context: Context, member: Device) -> bool:
+    return any(job.run for job in offers(context, member))
 
 
-def _wanted(state: State, member: Device) -> bool:
+def _wanted(context: Context, member: Device) -> bool:
     """True when mdadm would be offered the member, were it free."""
-    policy, uuid = state.settings.layer(arrays.LAYER), member.properties.get("ID_FS_UUID", "")
+    policy, uuid = context.settings.layer(LAYER), member.properties.get("ID_FS_UUID", "")
     if member.properties.get("ID_FS_TYPE") != "linux_raid_member":
         return False
     return not policy.named or normalised(uuid) in {normalised(each) for each in policy.named}
 
 
-def busy(state: State, array: Device) -> bool:
-    """True while a command is at work on the array, on a member, or on one that is to be one."""
-    uuids = arrays.uuids(state, array)
-    for key in state.tools:
-        job = state.instances[key]
-        if job.definition.layer is not arrays.LAYER or job.subject is None:
-            continue
-        device = state.device(job)
-        if job.subject == array.name or (
-            device is not None and device.properties.get("ID_FS_UUID") in uuids
-        ):
-            return True
-    return False
-
-
-def step(state: State, instance: Instance) -> None:
-    """Stop the array, once nobody is at work on it."""
-    device = state.device(instance)
-    if device is not None and busy(state, device):
+def step(context: Context, instance: Instance) -> None:
+    """Stop the array, once no command is at work on it."""
+    device = context.device(instance)
+    if device is not None and busy(context, device):
         instance.reason = "waits for mdadm to end"
     else:
-        refused = ", ".join(each.name for each in arrays.disputed(state, device)) if device else ""
+        refused = ", ".join(each.name for each in disputed(context, device)) if device else ""
         why = f"mdadm does not add {refused} to it" if refused else "mdadm was not done with it"
-        state.report(f"{instance.subject}: {why}; its members are offered to mdadm again")
-        start(state, instance)
+        context.report(f"{instance.subject}: {why}; its members are offered to mdadm again")
+        start(context, instance)
 
 
-def to_be_stopped(state: State, array: Device) -> bool:
+def to_be_stopped(context: Context, array: Device) -> bool:
     """True while the array is about to be stopped for this."""
-    jobs = state.by_subject.get(array.name, ())
+    jobs = context.machine.on(array.name)
     return any(
-        each.definition.strategy is Strategy.OFFER_AGAIN
+        each.definition.strategy is Strategy.REASSEMBLE
         and (each.expected or each.state is JobState.WAITING)
         for each in jobs
     )
+
+
+def handler() -> Handler:
+    """The handler of stops after which the members are offered again."""
+    return Handler(step, rules.ended)
+
+
+def look(context: Context, name: str) -> list[str]:
+    """A member or array has changed; the arrays that mdadm was not done with, now marked so.
+
+    What waited for mdadm's last word may have died: the engine before this one, or mdadm itself.
+    While a command of ours is at work on an array it is `unsettled`: look again when it has ended.
+    """
+    device = context.devices.get(name)
+    if device is None:
+        return []
+    found: tuple[Device, ...] = (device,)
+    if device.properties.get("ID_FS_TYPE") == "linux_raid_member":
+        found += context.devices.holders(name)
+        if context.machine.any_failed:
+            found += tuple(disputing(context, device))
+    marked, unsettled = [], own(context).unsettled
+    for each in found:
+        unsettled.discard(each.name)
+        external = each.properties.get("md/metadata_version", "").startswith("external")
+        if not lies_idle(each) or external:
+            continue
+        if at_work(context, each) or busy(context, each):
+            unsettled.add(each.name)
+        elif _mark(context, each):
+            marked.append(each.name)
+    return marked

@@ -1,0 +1,7 @@
+"""Properties that initpy itself gives to devices, and that job files match."""
+
+ROLE = "INITPY_ROLE"  # root
+CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
+IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
+CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
+TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted

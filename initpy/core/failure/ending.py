@@ -1,0 +1,146 @@
+"""What happens when root does not come: the failure screen, a shell or the end of the boot."""
+
+from initpy.core.actions import EndBoot, OpenShell, ShowFailure
+from initpy.core.context import Context
+from initpy.core.failure import countdown
+from initpy.core.goals import mounts
+from initpy.core.machine.facts import describe
+from initpy.core.machine.instance import Instance, JobState, Stimulus
+from initpy.core.machine.timers import Timer
+from initpy.core.settings import Emergency
+from initpy.core.storage.assemblies import deadline_name
+from initpy.core.waiting.clock import NOTICE_SECONDS, give_time, update, wait_for_root
+from initpy.core.waiting.deadline import END, Deadline
+from initpy.core.waiting.holds import held
+
+# Stacks of devices on the failure screen, which is to be read as a whole; then "more".
+SCREEN_STACKS = 8
+
+
+def start_clock(context: Context) -> None:
+    """Begin to wait for root (R6); a restarted engine begins anew."""
+    settings = context.settings
+    if settings.root is None:
+        fail(context, "the command line names no root device (root=)")
+        return
+    context.report(f"waiting for root, {settings.root}", detail=True)
+    context.outcome.wait()
+    if settings.root_wait is not None:
+        wait_for_root(context, settings.root_wait)
+    context.machine.timers.start(Timer.NOTICE, "", context.now + NOTICE_SECONDS)
+
+
+def restart_clock(context: Context) -> None:
+    """Root is mounted, and what belongs below it has a little time of its own at least."""
+    context.outcome.in_time()
+    give_time(context)
+    context.report(f"root is mounted, waiting for {mounts.missing(context)}", detail=True)
+
+
+def check(context: Context) -> None:
+    """Bring the deadlines up to the present and act on deadlines that are over."""
+    if context.goals.handed_over or context.goals.complete:
+        return
+    if update(context):
+        _act(context)
+
+
+def _act(context: Context) -> None:
+    for instance in _assembling(context):
+        deadline = context.deadlines.get(deadline_name(instance))
+        if deadline is not None and deadline.over(context.now):
+            context.machine.touch(instance)
+            # One at a time: what it reveals may be what the others wait for.
+            return
+    root, end = context.deadlines.root, context.deadlines.end
+    if root is not None and root.over(context.now):
+        context.outcome.late()
+        if not _force_next(context, root):
+            context.deadlines.drop(root.name)
+            if not context.outcome.failed:
+                fail(context, _not_come(context))
+    if end is not None and end.over(context.now):
+        context.deadlines.drop(end.name)
+        context.act(EndBoot(context.outcome.ending, context.outcome.reason))
+
+
+def _assembling(context: Context) -> list[Instance]:
+    """What is started, or mounted, without its missing parts after a deadline of its own."""
+    return [
+        each
+        for strategy in context.handlers.manners.assembling
+        for each in context.machine.pending(strategy)
+    ]
+
+
+def _force_next(context: Context, root: Deadline) -> bool:
+    """On root's deadline degraded starts come first, and the wait goes on (R7)."""
+    assembling = _assembling(context)
+    waiting = [
+        (deadline.duration, each)
+        for each in assembling
+        if each.state is JobState.READY
+        and (deadline := context.deadlines.get(deadline_name(each))) is not None
+    ]
+    if not waiting:
+        if under_way := any(each.busy for each in assembling):
+            context.deadlines.extend(root, context.settings.grace)
+        return under_way
+    # Arrays of another host have the longest time and come last (R9).
+    waiting.sort(key=lambda each: each[0])
+    context.deadlines.extend(root, context.settings.grace)
+    for _, instance in waiting:
+        deadline = context.deadlines.get(deadline_name(instance))
+        if deadline is not None and not held(context, deadline):
+            context.assemblies.of(instance).forced = True
+            context.machine.touch(instance)
+            break
+    return True
+
+
+def _not_come(context: Context) -> str:
+    """Why the boot has failed: what could not be mounted, or what has not turned up."""
+    broken = next(iter(mounts.failed(context)), None)
+    if broken is not None:
+        return f"{describe(context, broken)}: {broken.reason}"
+    if not context.goals.root_mounted:
+        return f"the root device has not turned up: {context.settings.root}"
+    return f"the root is mounted, but this has not turned up: {mounts.missing(context)}"
+
+
+def fail(context: Context, reason: str) -> None:
+    """Show why, then open the shell or end the boot as asked; waiting goes on (R23, R24)."""
+    context.outcome.fail()
+    from initpy.core.failure.advice import advise  # a boot that succeeds needs neither
+    from initpy.core.failure.explain import explain
+
+    context.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
+    settings = context.settings
+    if settings.emergency is not Emergency.WAIT:
+        seconds = context.outcome.time_to_end(settings.emergency_delay)
+        delay = f" in {seconds:.0f} s" if seconds else ""
+        context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
+        countdown.start(context, seconds)
+    elif settings.shell:
+        context.act(OpenShell())
+    else:
+        context.report("no shell (rd.shell=0); the boot goes on if the root turns up")
+
+
+def call_off(context: Context) -> None:
+    """The user wants the boot to go on: it neither has failed nor ends."""
+    context.outcome.call_off()
+    context.deadlines.drop(END)
+
+
+def try_again(context: Context, why: str) -> None:
+    """Whatever had failed may be tried again, and root is waited for afresh."""
+    context.goals.accept()
+    call_off(context)
+    for instance in context.machine.failed():
+        instance.failures = instance.revivals = 0
+        context.handlers.of(instance).afresh(context, instance)
+        context.move(instance, Stimulus.RETRY, f"tried again: {why}")
+    if not context.goals.complete:
+        context.report(f"{why}: waiting again for {mounts.missing(context)}")
+        start_clock(context)

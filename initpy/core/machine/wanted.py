@@ -1,0 +1,69 @@
+"""Whether the user wants a job to run (R1), and what must end before it may."""
+
+import re
+
+from initpy.core.context import Context
+from initpy.core.devices.graph import partitions
+from initpy.core.machine.facts import fill
+from initpy.core.machine.instance import Instance
+
+
+def unwanted(context: Context, instance: Instance) -> str | None:
+    """Why the user does not want this job to run, or None when the user does (R1)."""
+    switch, settings = instance.definition.switch, context.settings
+    if switch is not None and switch in settings.switched_off:
+        return f"switched off by {switch}=0"
+    layer = instance.definition.layer
+    if layer is None:
+        return None
+    policy = settings.layer(layer)
+    if not policy.enabled:
+        return f"switched off by {policy.by}"
+    if settings.volumes and (judge := context.handlers.manner(instance).named) is not None:
+        return judge(context, instance)
+    templates = instance.definition.identity
+    if not policy.named or not templates:
+        return None
+    names = {normalised(fill(context, each, instance)) for each in templates}
+    if names & {normalised(each) for each in policy.named}:
+        return None
+    return f"not among those that {policy.by} names"
+
+
+def normalised(name: str) -> str:
+    """Names of arrays and volumes compared regardless of how their UUID is punctuated."""
+    bare = name.lower().replace(":", "").replace("-", "")
+    return bare if re.fullmatch("[0-9a-f]{32}", bare) else name
+
+
+def awaits_job(context: Context, instance: Instance) -> str | None:
+    """The job that must end before this one may run, None when there is none (any more)."""
+    for name in instance.definition.after:
+        other = context.machine.find(name)
+        if other is not None and other.pending:
+            return name
+    return None
+
+
+def partition_instead(context: Context, instance: Instance) -> str | None:
+    """The partition that is what the disk only seems to be; "" while not all are known yet.
+
+    A superblock at the end of a disk may be left over from before the disk had partitions, or
+    be that of the last partition. What the user named is not doubted.
+    """
+    wanted, disk, layer = (
+        instance.definition.yields,
+        context.device(instance),
+        instance.definition.layer,
+    )
+    if wanted is None or disk is None or "partitions" not in disk.properties:
+        return None
+    if layer is not None and context.settings.layer(layer).named:
+        return None
+    seen = partitions(context.devices, disk.name)
+    found = next((each.name for each in seen if wanted.accepts(each.properties)), None)
+    if found is None and set(disk.properties.get("partitions", "").split()) - {
+        each.name for each in seen
+    }:
+        return ""
+    return found

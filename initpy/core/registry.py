@@ -1,0 +1,172 @@
+"""What a boot is made of: one line for each strategy, technology and source of secrets.
+
+Handlers are imported when their strategy is first used: start-up time is a feature.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from initpy.core.devices.graph import Device
+from initpy.core.goals import mounts
+from initpy.core.goals.goal import Goal
+from initpy.core.machine import rules
+from initpy.core.machine.definitions import Strategy
+from initpy.core.machine.handler import Handler, Manner, Manners
+from initpy.core.storage.technology import Entry, Technology
+from initpy.core.unlock import named
+from initpy.core.unlock.source import Source
+from initpy.core.waiting.kinds import HoldKind
+
+Sources = Sequence[Callable[[], Source]]
+
+
+def sources() -> Sources:
+    """Where secrets come from, the first to be tried first."""
+    from initpy.core.unlock import empty, keyfile, keyscript, known, person
+
+    return (keyfile.source, keyscript.source, person.source, known.source, empty.source)
+
+
+def _plain() -> Handler:
+    return Handler(rules.run_now, rules.ended)
+
+
+def _md_start() -> Handler:
+    from initpy.core.storage.md import start
+
+    return start.handler()
+
+
+def _reassemble() -> Handler:
+    from initpy.core.storage.md import reassemble
+
+    return reassemble.handler()
+
+
+def _lvm(strategy: Strategy) -> Callable[[], Handler]:
+    def load() -> Handler:
+        from initpy.core.storage import lvm
+
+        return lvm.handlers()[strategy]
+
+    return load
+
+
+def _check() -> Handler:
+    from initpy.core.goals import fsck
+
+    return fsck.handler()
+
+
+def _mount(strategy: Strategy) -> Callable[[], Handler]:
+    def load() -> Handler:
+        from initpy.core.goals import mounts
+
+        return mounts.handlers()[strategy]
+
+    return load
+
+
+def _btrfs_mount() -> Handler:
+    from initpy.core.storage import btrfs
+
+    return btrfs.handler()
+
+
+def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
+    def load() -> Handler:
+        from initpy.core.unlock import race
+
+        return race.handler(made())
+
+    return load
+
+
+@functools.cache
+def manners(made: Callable[[], Sources] = sources) -> Manners:
+    """What each strategy declares, in the order in which its holds are looked for."""
+    work, extra = HoldKind.WORK, HoldKind.EXTRA_MOUNT
+    activate, start = Strategy.GROUP_ACTIVATE, Strategy.GROUP_START
+    found = {
+        Strategy.RUN: Manner(_plain, work, queues=True),
+        Strategy.UNLOCK: Manner(
+            _unlock(made),
+            HoldKind.PERSON,
+            keeps=named.is_waited_for,
+            named=named.why_unnamed,
+        ),
+        Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
+        Strategy.REASSEMBLE: Manner(_reassemble, work),
+        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, mounts=True, assembly=True),
+        Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
+        start: Manner(_lvm(start), work, assembly=True),
+        activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
+        Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
+        Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
+        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),
+        Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
+    }
+    return Manners(found)
+
+
+def _is_md(device: Device) -> bool:
+    known = device.properties.get("ID_FS_TYPE", "")
+    return device.name.startswith("md") or known.endswith("_raid_member")
+
+
+def _load_md() -> Technology:
+    from initpy.core.storage.md import technology
+
+    return technology.technology()
+
+
+def _is_lvm(device: Device) -> bool:
+    return device.properties.get("ID_FS_TYPE") == "LVM2_member"
+
+
+def _load_lvm() -> Technology:
+    from initpy.core.storage import lvm
+
+    return lvm.technology()
+
+
+def _is_btrfs(device: Device) -> bool:
+    return "ID_BTRFS_READY" in device.properties
+
+
+def _load_btrfs() -> Technology:
+    from initpy.core.storage import btrfs
+
+    return btrfs.technology()
+
+
+def _is_encrypted(device: Device) -> bool:
+    known = device.properties
+    return known.get("ID_FS_TYPE") == "crypto_LUKS" or "INITPY_CRYPT" in known
+
+
+def _load_unlock() -> Technology:
+    from initpy.core.unlock import race
+
+    return race.technology()
+
+
+TECHNOLOGIES = (
+    Entry(_is_btrfs, _load_btrfs),
+    Entry(_is_md, _load_md),
+    Entry(_is_lvm, _load_lvm),
+    Entry(_is_encrypted, _load_unlock),
+)
+
+
+GOALS = (mounts.ROOT, mounts.EXTRA)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The parts of a boot; a test may add its own."""
+
+    manners: Manners = field(default_factory=manners)
+    technologies: Sequence[Entry] = TECHNOLOGIES
+    goals: tuple[Goal, ...] = GOALS

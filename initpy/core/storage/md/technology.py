@@ -1,0 +1,77 @@
+"""The hooks of md: what the boot asks of it, and when."""
+
+from collections.abc import Iterator
+
+from initpy.core.context import Context
+from initpy.core.devices.graph import Device
+from initpy.core.machine.definitions import Strategy
+from initpy.core.machine.instance import Instance
+from initpy.core.storage.md import facts, reassemble, start
+from initpy.core.storage.md.facts import LAYER
+from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
+from initpy.core.storage.md.owner import own
+from initpy.core.storage.md.report import record
+from initpy.core.storage.technology import Technology
+
+
+def technology() -> Technology:
+    """The hooks of md."""
+    return Technology(
+        "md",
+        changed=start.changed,
+        looked=reassemble.look,
+        gone=_gone,
+        blocks=_blocks,
+        judge=judge,
+        ended=_ended,
+        unsettled=_unsettled,
+        incoming=_incoming,
+        handover=record,
+        name_of=facts.name_of,
+        condition=facts.condition,
+    )
+
+
+def _gone(context: Context, device: Device | None, _: str) -> tuple[str, ...]:
+    if device is not None and "md/array_state" in device.properties:
+        array_gone(context, device)
+    return ()
+
+
+def _blocks(context: Context, instance: Instance) -> str:
+    refused = own(context).start_refused
+    if refused and (name := refused_without(context, instance)) is not None:
+        return f"waits until {name}, which could not start without it, is stopped"
+    # It would stop an array that is being started at this moment.
+    if instance.subject in refused and being_started(context, instance):
+        return "waits for the start of the array to end"
+    return ""
+
+
+def _ended(context: Context, instance: Instance) -> Iterator[str]:
+    strategy, machine = instance.definition.strategy, context.machine
+    if instance.definition.layer is not LAYER or instance.subject is None:
+        return
+    if strategy is Strategy.DEGRADED_START:
+        yield from start.changed(context, instance.subject)
+    yield from reassemble.look(context, instance.subject)
+    machine.touch_all(machine.pending(Strategy.REASSEMBLE))
+    if strategy is Strategy.REASSEMBLE:  # where it failed, the array is left as it is
+        machine.touch_all(machine.on(instance.subject))
+    if instance.published:
+        start.published(context, instance)
+
+
+def _unsettled(context: Context) -> list[str]:
+    unsettled = own(context).unsettled
+    if not unsettled:
+        return []
+    return [each for name in sorted(unsettled) for each in reassemble.look(context, name)]
+
+
+def _incoming(context: Context, name: str) -> bool:
+    """True for an array that was not told of as running yet."""
+    device = context.devices.get(name)
+    return name.startswith("md") and (
+        device is None or device.properties.get("md/array_state") == "inactive"
+    )

@@ -1,0 +1,76 @@
+"""Whose passphrase the user is asked for next."""
+
+from initpy.core.actions import Ask, GiveWay
+from initpy.core.context import Context
+from initpy.core.machine.definitions import Strategy
+from initpy.core.machine.instance import Instance, JobState
+from initpy.core.machine.timers import Timer
+from initpy.core.unlock.volume import Unlock, own, specification
+
+
+def next_prompt(context: Context) -> None:
+    """Show the first prompt of the queue unless one is up, or an answer is being tried.
+
+    While an answer is tried the others wait: it may open them too (R12). A
+    volume whose key is to come from a device goes last: another volume may
+    hold that device. Its prompt gives way when such a volume comes later.
+    """
+    prompts, unlock = context.prompts, own(context)
+    if prompts.asking is not None:
+        _give_way(context, unlock)
+        return
+    pending = context.machine.pending(Strategy.UNLOCK)
+    if any(_has_answer(unlock, each) for each in pending):
+        return
+    queue = [context.machine[key] for key in prompts.queued]
+    queue = [each for each in queue if _may_ask(unlock, each)]
+    if not queue:
+        return
+    instance = min(queue, key=lambda each: _lacks_key(unlock, each))
+    spec, volume = specification(context, instance), unlock.of(instance)
+    device = context.device(instance)
+    again = f", try {volume.wrong + 1} of {spec.tries}" if volume.wrong and spec.tries else ""
+    prompts.put(instance.key)
+    volume.gave_way = False
+    node = device.node if device else instance.subject
+    context.act(Ask(instance.key, f"Passphrase for {spec.name} ({node}{again}): "))
+    if spec.timeout:
+        due = context.now + spec.timeout
+        context.machine.timers.start(Timer.ANSWER, instance.key, due)
+
+
+def _may_ask(unlock: Unlock, instance: Instance) -> bool:
+    """True where no attempt runs, or an attempt that keeps no prompt away."""
+    attempt = unlock.of(instance).attempt
+    overdue = attempt is not None and attempt.overdue and instance.state is JobState.RUNNING
+    return instance.state is JobState.READY or overdue
+
+
+def _has_answer(unlock: Unlock, instance: Instance) -> bool:
+    """True while what the user typed for it is tried, or about to be."""
+    volume = unlock.of(instance)
+    trying = instance.busy and volume.attempt is not None and volume.attempt.source.person
+    return volume.typed is not None or trying
+
+
+def _lacks_key(unlock: Unlock, instance: Instance) -> bool:
+    """True while a device that its key is to come from is not there."""
+    return any(True for _ in unlock.fetchings.missing(instance))
+
+
+def _give_way(context: Context, unlock: Unlock) -> None:
+    """The prompt that is up may be for a volume whose key another one holds, which waits now."""
+    prompts = context.prompts
+    asked = context.machine[prompts.asking or ""]
+    if len(prompts.queued) < 2 or asked.key not in prompts.queued or unlock.of(asked).gave_way:
+        return
+    if asked.state is not JobState.READY or not _lacks_key(unlock, asked):
+        return
+    for each in (context.machine[key] for key in prompts.queued):
+        if each is not asked and each.state is JobState.READY and not _lacks_key(unlock, each):
+            unlock.of(asked).gave_way = True
+            holds, locked = (specification(context, one).name for one in (each, asked))
+            context.act(
+                GiveWay(asked.key, f"{holds} is locked, too, and may hold the key of {locked}")
+            )
+            return

@@ -1,0 +1,95 @@
+"""Encrypted volumes: what the user said of each, and what was tried on it."""
+
+from dataclasses import dataclass, field
+
+from initpy.core.context import Context
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.machine.instance import Instance
+from initpy.core.secret import Secret
+from initpy.core.unlock.fetched import Fetchings
+from initpy.core.unlock.source import Attempt, Keyring
+from initpy.core.unlock.specs import KeySpec, VolumeSpec
+
+NO_SPEC = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
+
+
+@dataclass(slots=True)
+class Volume:
+    """What has been tried on one volume, in its present life."""
+
+    spec: VolumeSpec  # what the user said of it, as of the last look
+    spent: set[str] = field(default_factory=set)  # sources that do not open it
+    known_tried: int = 0  # so many of the known passphrases
+    wrong: int = 0  # passphrases typed for this volume and refused
+    typed: Secret | None = None  # by the user, for this volume; not tried yet
+    attempt: Attempt | None = None  # being tried, or for the next run of a tool that failed
+    told: bool = False  # the user was told what could be plugged in
+    gave_way: bool = False  # its prompt, which is up, was to let another one go first
+
+    def wipe(self) -> None:
+        """Forget what was typed, and what is tried."""
+        if self.typed is not None:
+            self.typed.wipe()
+        if self.attempt is not None:
+            self.attempt.wipe()
+        self.typed = self.attempt = None
+
+
+@dataclass(slots=True)
+class Unlock:
+    """The owner of volumes, known passphrases, and what is fetched for them."""
+
+    keyring: Keyring = field(default_factory=Keyring)
+    fetchings: Fetchings = field(default_factory=Fetchings)
+    _volumes: dict[str, Volume] = field(default_factory=dict)
+    # Secrets of commands that still run although their volume is gone: (instance, run).
+    _in_flight: dict[tuple[str, int], Attempt] = field(default_factory=dict)
+
+    def of(self, instance: Instance) -> Volume:
+        """What was tried on this instance's volume."""
+        found = self._volumes.get(instance.key)
+        if found is None:
+            found = self._volumes[instance.key] = Volume(NO_SPEC)
+        return found
+
+    def forget(self, instance: Instance, running: bool) -> None:
+        """The volume is gone, or starts afresh; `running`: its command still uses the secret."""
+        volume = self._volumes.pop(instance.key, None)
+        if volume is None:
+            return
+        if running and volume.attempt is not None:
+            self._in_flight[instance.key, instance.run] = volume.attempt
+            volume.attempt = None
+        volume.wipe()
+
+    def landed(self, key: str, run: int) -> None:
+        """A command whose volume is gone has ended: its secret is needed no more."""
+        attempt = self._in_flight.pop((key, run), None)
+        if attempt is not None:
+            attempt.wipe()
+
+    def wipe(self) -> None:
+        """No secret is needed any more (R14)."""
+        self.keyring.wipe()
+        for volume in self._volumes.values():
+            volume.wipe()
+        for attempt in self._in_flight.values():
+            attempt.wipe()
+        self._in_flight.clear()
+
+
+def own(context: Context) -> Unlock:
+    """This boot's Unlock."""
+    return context.technologies.own(Unlock)
+
+
+def specification(context: Context, instance: Instance) -> VolumeSpec:
+    """What the user said about this volume; `luks-UUID` and the defaults when nothing."""
+    device, settings = context.device(instance), context.settings
+    volume = settings.volume(device) if device is not None else None
+    if volume is None:
+        name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}" if device else "luks"
+        volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node if device else ""), name)
+    path = settings.key_files.get(volume.name)
+    # systemd's rule, crypttab(5): for volumes that no key is named for.
+    return volume._replace(key=KeySpec(path)) if path and volume.key is None else volume
