@@ -8,6 +8,7 @@ import re
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.secretfields import url
 from initpy.core.settings import ExtraMount
 
 PATH = "/etc/fstab"
@@ -30,7 +31,7 @@ def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ..
         device = parse_device(source)
         if device is None:
             where = f"{PATH} of the root: line {number}: {target}"
-            problems.append(InputError(where, source, f"{EXPECTED}; not mounted here"))
+            problems.append(InputError(where, url(source), f"{EXPECTED}; not mounted here"))
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))

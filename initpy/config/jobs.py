@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
+from initpy.config.redaction import job_value
 from initpy.core.machine.definitions import JobDefinition, Layer, Strategy, Success
 from initpy.core.machine.matching import Match
 
@@ -112,13 +113,14 @@ class _Table(NamedTuple):
         value = self.content[key]
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if not right:
-            raise InputError(f"{self.where}: {key}", value, expected)
+            raise InputError(f"{self.where}: {key}", job_value(key, value), expected)
         return value
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.get(key, list, "a list of strings", [])
         if not all(isinstance(each, str) and each for each in value):
-            raise InputError(f"{self.where}: {key}", value, "a list of non-empty strings")
+            shown = job_value(key, value)
+            raise InputError(f"{self.where}: {key}", shown, "a list of non-empty strings")
         return tuple(value)
 
     def strings(self, key: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from initpy.config.errors import InputError
+from initpy.config.redaction import argv
 from initpy.core.actions import (
     Action,
     Arm,
@@ -179,7 +180,7 @@ class Engine:
         match action:
             case Run():
                 if self._debug:
-                    self._say(f"initpy: {action.job}: runs {' '.join(action.argv)}")
+                    self._say(f"initpy: {action.job}: runs {' '.join(argv(action.argv))}")
                 self._processes.start(action)
             case Stop():
                 self._processes.stop(action)

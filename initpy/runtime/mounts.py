@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 
 from initpy.config.errors import InputError
+from initpy.config.secretfields import mount_options
 from initpy.core.settings import ExtraMount
 from initpy.runtime import syscalls as sys
 from initpy.runtime.handover import resolve
@@ -120,7 +121,8 @@ def explain_failure(number: int, kind: str, data: str) -> str:
     if number == errno.ENODEV:
         return f"the kernel has no driver for {kind} (is its module in the image?)"
     if number == errno.EINVAL:
-        what = f"or an option it does not know among {data!r}" if data else "(see dmesg)"
+        options = mount_options(data)
+        what = f"or an option it does not know among {options!r}" if data else "(see dmesg)"
         return f"not a valid {kind} file system {what}"
     if number == errno.EBUSY:
         return "the device is in use by another layer"

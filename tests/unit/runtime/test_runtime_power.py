@@ -6,7 +6,7 @@ import pytest
 
 from initpy.config.settings import read_settings
 from initpy.core.settings import Emergency
-from initpy.runtime import supervisor, syscalls
+from initpy.runtime import power, syscalls
 
 LINES = [
     ("root=LABEL=x quiet", None),
@@ -24,7 +24,7 @@ LINES = [
 
 @pytest.mark.parametrize(("line", "asked"), LINES)
 def test_panic_counts_on_the_last_screen_too(line: str, asked: tuple[str, int] | None) -> None:
-    assert supervisor.asked_end(line) == asked
+    assert power.asked_end(line) == asked
 
 
 @pytest.mark.parametrize(("line", "asked"), LINES)
@@ -43,8 +43,8 @@ def test_the_restart_is_counted_down(
     ended: list[int] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(syscalls, "reboot", ended.append)
-    monkeypatch.setattr(supervisor, "asked_end", lambda _: ("poweroff", 12))
-    supervisor.end_as_asked()
+    monkeypatch.setattr(power, "asked_end", lambda _: ("poweroff", 12))
+    power.end_as_asked()
     assert (slept, ended) == ([1] * 12, [syscalls.RB_POWER_OFF])
     told = [line.split()[3] for line in capfd.readouterr().err.splitlines()]
     assert told == ["12", "10", "5", "4", "3", "2", "1"]
