@@ -43,7 +43,8 @@ class Steps:
             reason, idle = instance.reason, instance.idle
             context.handlers.of(instance).ready(context, instance)
             if instance.reason != reason or instance.idle is not idle:
-                context.present.stir(context.handlers.manner(instance).hold)  # they may be those of a hold
+                # They may be those of a hold.
+                context.present.stir(context.handlers.manner(instance).hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
