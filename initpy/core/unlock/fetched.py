@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.events import Fetched
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec
+from initpy.core.state.context import Context
+from initpy.core.volumes import HeaderSpec, KeySpec
 
 # The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0

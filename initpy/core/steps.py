@@ -1,15 +1,19 @@
-"""The steps of instances: rules to a fixed point, ends of commands, timers."""
+"""Moves instances on: applies the rules until nothing changes, takes ends of commands, timers.
+
+A command that ends (`JobEnded`) goes to the handler of its strategy (registry.py), as a rule to
+`machine/rules.py`; a technology may judge a failure first (`Technology.judge`).
+"""
 
 from dataclasses import dataclass
 
-from initpy.core.context import Context
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.subjects import Subjects
-from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
+from initpy.core.state.context import Context
+from initpy.core.subjects import Subjects
 
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
@@ -44,7 +48,7 @@ class Steps:
             context.handlers.of(instance).ready(context, instance)
             if instance.reason != reason or instance.idle is not idle:
                 # They may be those of a hold.
-                context.present.stir(context.handlers.manner(instance).hold)
+                context.current.stir(context.handlers.manner(instance).hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""

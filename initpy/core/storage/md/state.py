@@ -1,9 +1,9 @@
-"""The owner of what only md knows: starts that the kernel refused, whose arrays are, offers."""
+"""What only md knows: starts that the kernel refused, arrays of other hosts, repeated offers."""
 
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.state.context import Context
 
 
 @dataclass(slots=True)

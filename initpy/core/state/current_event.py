@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Report
-from initpy.core.waiting.kinds import WORKING, HoldKind
+from initpy.core.jobs.hold_table import WORKING, HoldKind
 
 
 @dataclass(slots=True)
-class Present:
+class CurrentEvent:
     """Collects the actions of the present event; every owner of state writes to this one."""
 
     now: float = 0.0  # seconds, never going back
