@@ -218,6 +218,8 @@ class Boot:
                     self._subjects.look_at_all(names)
             if machine.queued:
                 machine.take_from_queue()
+            if context.settings.breaks:
+                self._steps.may_start()  # a stop is made where nothing is to be done, too
             if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
             if self._reached() and handover.when_ready(context):
