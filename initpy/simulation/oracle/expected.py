@@ -38,7 +38,7 @@ class Item:
     layer: Layer | None = None
     usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
     whole: Sure = Sure.NO  # with all of them
-    hangs: bool = False  # whoever reads it may wait for a server, or a cable, that is gone
+    hangs: bool = False  # what reads it may wait for a server, a cable or a disk that is silent
     comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
     why: str = ""  # not, for people
 
@@ -76,6 +76,11 @@ class Truth:
     def foreign(self, layer: Layer) -> bool:
         """Whether another host has made the array, and nobody has named it (R9)."""
         return layer.homehost != "any" and "md" not in self.wishes.named
+
+    @property
+    def silent_disks(self) -> set[str]:
+        """The disks that do not answer, for some time at least."""
+        return {each.argument for each in self.scenario.faults if each.deed is Deed.FREEZE}
 
     @property
     def plugs(self) -> dict[str, list[float | None]]:
@@ -129,6 +134,10 @@ def _disk(truth: Truth, disk: Disk) -> Item:
         item.comes = max((at for at in plugs if at is not None), default=0.0)
     if pulled:
         item.usable = item.whole = Sure.UNSURE
+    if disk.name in truth.silent_disks:
+        item.usable = item.whole = min(item.usable, Sure.UNSURE)
+        item.hangs = True
+    item.comes += disk.announced
     unknown = disk.copy_of or disk.path_of or disk.image
     if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
         item.usable = item.whole = Sure.UNSURE
@@ -181,7 +190,9 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
         item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
         item.why = "lacks devices"
     elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
-        item.usable, item.whole = below[0].usable, below[0].whole
+        # With a second device for its journal.
+        item.usable = min(each.usable for each in below)
+        item.whole = min(each.whole for each in below)
     else:
         item.usable = item.whole = min(Sure.UNSURE, *(each.usable for each in below))
     return [item]
@@ -318,7 +329,8 @@ def _anybody(scenario: Scenario) -> bool:
 def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     item.whole = min(each.usable for each in below)
     item.usable = item.whole
-    if "lvm" in truth.wishes.named | truth.wishes.off:
+    # lvm reads every disk there is: one that does not answer keeps all its commands.
+    if "lvm" in truth.wishes.named | truth.wishes.off or truth.silent_disks:
         item.usable = Sure.UNSURE
         return
     item.why = "physical volumes are missing"

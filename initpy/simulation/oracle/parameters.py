@@ -15,6 +15,7 @@ NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GRACE = 10.0  # seconds after each hold, R6
+EMERGENCY_SECONDS = 10.0  # to read the screen, where panic= does not say
 FALSE = ("0", "no", "false", "off", "n")
 NO_KEY = ("", "none", "-")
 # Parameters that decide what root is, or what is opened, in ways that the oracle does not follow.
@@ -78,6 +79,7 @@ class Wishes:
     off: set[str] = field(default_factory=set)  # of md, lvm, luks
     named: set[str] = field(default_factory=set)  # of md, lvm: only what is named counts
     volumes: list[Volume] = field(default_factory=list)
+    end_after: float | None = None  # the boot ends so long after a failure; None: it goes on
     unclear: list[str] = field(default_factory=list)  # words that may decide, and how is not known
 
     def volume(self, uuid: str) -> Volume | None:
@@ -136,10 +138,13 @@ class _Reader:
         self.options: dict[str, str] = {}
         self.arch: list[Volume] = []
         self.table = True
+        self.panic, self.emergency = 0, False
 
     def finished(self, table: str) -> Wishes:
         """What all words and the table come to."""
         wishes = self.wishes
+        if self.panic or self.emergency:
+            wishes.end_after = abs(self.panic) if self.panic > 0 else EMERGENCY_SECONDS
         if self.waits:
             waits = self.waits.values()
             wishes.root_wait = None if 0.0 in waits else max(waits)
@@ -290,6 +295,15 @@ def _table(reader: _Reader, _: str, value: str | None) -> None:
     reader.table = _on(value)
 
 
+def _panic(reader: _Reader, _: str, value: str | None) -> None:
+    if re.fullmatch("-?[0-9]+", value or ""):
+        reader.panic = int(value or 0)
+
+
+def _emergency(reader: _Reader, _: str, value: str | None) -> None:
+    reader.emergency = value in ("reboot", "poweroff", "halt")
+
+
 def _set(name: str, read: Callable[[str | None], object]) -> Read:
     def reader(draft: _Reader, _: str, value: str | None) -> None:
         if (found := read(value)) is not None:
@@ -319,6 +333,8 @@ READERS: dict[str, Read] = {
     "root": _root,
     "rootflags": _set("flags", lambda value: tuple((value or "").split(","))),
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout"), _wait),
+    "panic": _panic,
+    "rd.emergency": _emergency,
     "rd.md.timeout": _set("md_timeout", _seconds),
     "rd.md.degraded": _set("md_degraded", _policy),
     "bootdegraded": _set("md_degraded", lambda value: "yes" if _on(value) else "no"),

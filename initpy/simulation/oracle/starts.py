@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
 from initpy.simulation.oracle.story import Span, Work
 
 # After a device has come its job is started in the same event; more is a bug.
@@ -21,7 +21,7 @@ def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
     """What had begun before this step: in one moment there may be several."""
     for each, locked in case.touched():
         if each.order <= order and not (locked and array in case.truth.cone(locked)):
-            yield Span(each.start, each.end), locked or "a volume"
+            yield Span(each.start, held_until(each)), locked or "a volume"
 
 
 def never_degraded_before_its_time(case: Case) -> Found:
@@ -98,9 +98,24 @@ def never_degraded_with_its_members_there(case: Case) -> Found:
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
             if name in item.below and name not in there and not lost and other.ready:
-                since = _ready_since(case, other.name, work.order)
+                # While the disk of a partition is unknown it may itself be what is below.
+                parts = (other.name, *other.slaves)
+                since = max(_known_since(case, each, work.order) for each in parts)
+                since = max(since, _ready_since(case, other.name, work.order))
                 if work.start - since > AT_ONCE and not _failed_on(case, other.name, work):
                     yield work.start, f"{device.name} started without {other.name} ({name})"
+
+
+def _known_since(case: Case, name: str, order: int) -> float:
+    if case.story.latest(name, order) is None:
+        return float("inf")
+    states = [each for each in case.story.devices[name] if each[1] <= order]
+    since = states[-1][0]
+    for time, _, device in reversed(states):
+        if device is None:
+            break
+        since = time
+    return since
 
 
 def _ready_since(case: Case, name: str, order: int) -> float:
