@@ -132,13 +132,16 @@ class Engine:
         return (render_json if as_json else render)(tree, now)
 
     async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
-        """Give the core what a person asks for; its answer, which may take a while."""
+        """Give the core what a user asks for; return its answer, which may take a while."""
         self._request += 1
         number = self._request
         answer: asyncio.Future[tuple[bool, str]] = self._loop.create_future()
         self._requests[number] = answer
-        self.take(make(number))
-        return await answer
+        try:
+            self.take(make(number))
+            return await answer
+        finally:
+            self._requests.pop(number, None)
 
     async def _show_failure(self, action: ShowFailure) -> None:
         """Show the screen, with what is found out in a moment, and tell what is found out later.
@@ -222,7 +225,7 @@ class Engine:
             case Record(name, text, folder):
                 self._record(name, text, folder)
             case Reply(request, done, text):
-                answer = self._requests.pop(request, None)
+                answer = self._requests.get(request)
                 if answer is not None and not answer.done():
                     answer.set_result((done, text))
             case Moved(job, before, after, reason):
