@@ -1,5 +1,6 @@
 """The documents agree with the code: parameters, keys of job files, terms, links."""
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from initpy.config import breakpoints, jobs, lvm, settings, volumes
+from initpy.config.image import ImageConfig
 from initpy.core.machine.definitions import JobDefinition, Strategy
 from initpy.core.machine.instance import JobState
 from initpy.core.storage.assemblies import Phase
@@ -29,7 +31,7 @@ def read(name: str) -> str:
 
 def section(text: str, title: str) -> str:
     """Return the part of a document below the line that begins with this title."""
-    (found,) = re.findall(rf"(?m)^{re.escape(title)}.*\n((?:(?!^## ).*\n)*)", text)
+    (found,) = re.findall(rf"(?m)^{re.escape(title)}$\n((?:(?!^## ).*\n)*)", text)
     return str(found)
 
 
@@ -84,6 +86,11 @@ def test_each_strategy_has_its_variables_documented() -> None:
     for strategy, variables in jobs.STRATEGY_VARIABLES.items():
         named = set(re.findall(r"`\{([a-z]+)\}`", rows[strategy.value]))
         assert named == variables, strategy
+
+
+def test_each_key_of_the_image_configuration_is_documented_once() -> None:
+    known = {each.name for each in dataclasses.fields(ImageConfig)}
+    assert sorted(keys(section(read("image.md"), "## Configuration"))) == sorted(known)
 
 
 @pytest.mark.parametrize(
