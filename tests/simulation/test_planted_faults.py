@@ -32,12 +32,12 @@ from initpy.core.events import (
     JobEnded,
     ShellEnded,
 )
+from initpy.core.explanation import Node
 from initpy.core.failure import ending
 from initpy.core.goals import handover
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
-from initpy.core.tree import Node
-from initpy.core.unlock import race
+from initpy.core.unlock import attempts as race
 from initpy.simulation.explore.adverse import with_adversity
 from initpy.simulation.explore.generate import Trial, draw, expecting
 from initpy.simulation.explore.search import judge_trial
