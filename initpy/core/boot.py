@@ -91,27 +91,28 @@ class Boot:
 
     def handle(self, event: Event, now: float) -> tuple[Action, ...]:
         """Take an event at time `now` (seconds, never going back); return what is to be done."""
-        self._context.come_to(now)
-        if isinstance(event, DeviceChanged) and self._says_nothing_new(event):
+        if isinstance(event, DeviceChanged) and self._says_nothing_new(event, now):
             return ()
+        context = self._context
+        context.come_to(now)
         self._take(event)
         self._settle()
-        self._context.deadlines.tell()
-        actions = self._context.present.take_actions()
+        context.deadlines.tell()
+        actions = context.present.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
             actions += (Arm(armed),)
         return actions
 
-    def _says_nothing_new(self, event: DeviceChanged) -> bool:
+    def _says_nothing_new(self, event: DeviceChanged, now: float) -> bool:
         """True where the rules have come to rest with just this device, and no time is due.
 
         Devices are told again and again: whenever a tool has ended that worked on them.
         """
         if not self._subjects.is_known(event.device):
             return False
-        return self._armed is None or self._armed > self._context.now
+        return self._armed is None or self._armed > now
 
     # Taking events in
 

@@ -204,15 +204,19 @@ class Machine:
         del self._orphans[key]
         return True
 
-    @property
-    def at_capacity(self) -> bool:
-        """True while no further command may start that has to queue."""
-        return len(self._running) + len(self._orphans) >= TOOLS_AT_ONCE
+    def must_wait(self, instance: Instance, queues: bool) -> bool:
+        """True while a command of the instance's former life runs, or there is no room for another.
 
-    def queue(self, instance: Instance) -> None:
-        """Have the instance looked at when there is room for another command."""
+        `queues`: the instance waits for room; it is looked at when there is some.
+        """
+        if instance.key in self._orphans:
+            instance.reason = "waits for the command of its former life to end"
+            return True
+        if not queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
+            return False
         self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
+        return True
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""

@@ -131,4 +131,4 @@ class Subjects:
         context = self.context
         subject = None if job.once else subject
         instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
-        context.machine.add(instance, awaited(context, instance))
+        context.machine.add(instance, awaited(context, instance) if job.success.device else ())
