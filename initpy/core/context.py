@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
+from initpy.core.devices.names import SpecTable
 from initpy.core.failure.outcome import Outcome
 from initpy.core.goals.goals import Goals
 from initpy.core.machine.handler import Handlers
@@ -16,6 +17,7 @@ from initpy.core.people.prompts import Prompts
 from initpy.core.settings import Settings
 from initpy.core.storage.assemblies import Assemblies
 from initpy.core.storage.technology import Technologies
+from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.waiting.deadline import Deadlines
 
 
@@ -36,6 +38,7 @@ class Context:
     breakpoints: BreakPoints = field(init=False)
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
+    volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
     # What is called most often, without a detour: `Present.act` and `Machine.move`.
     act: Callable[[Action], None] = field(init=False, repr=False)
     move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
@@ -48,6 +51,7 @@ class Context:
         self.breakpoints = BreakPoints(self.present, self.settings)
         self.goals = Goals(self.present)
         self.outcome = Outcome(self.present, self.settings)
+        self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
         self.act, self.move = self.present.act, self.machine.move
 
     def come_to(self, now: float) -> None:

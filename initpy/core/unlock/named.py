@@ -7,13 +7,15 @@ from initpy.core.machine.instance import Instance
 def why_unnamed(context: Context, instance: Instance) -> str | None:
     """Why a volume is left alone where the user named others; None if it is named."""
     device = context.device(instance)
-    if device is None or context.settings.volume(device) is not None:
+    if device is None or context.volumes.first(device) is not None:
         return None
     return "not among the volumes that the user named"
 
 
 def is_waited_for(context: Context, instance: Instance) -> bool:
     """True for a locked volume that the user named and that is not optional (R1)."""
+    if not context.settings.volumes:
+        return False
     device = context.device(instance)
-    named = context.settings.volume(device) if device else None
+    named = context.volumes.first(device) if device is not None else None
     return named is not None and not named.optional and not instance.idle

@@ -86,7 +86,7 @@ def own(context: Context) -> Unlock:
 def specification(context: Context, instance: Instance) -> VolumeSpec:
     """What the user said about this volume; `luks-UUID` and the defaults when nothing."""
     device, settings = context.device(instance), context.settings
-    volume = settings.volume(device) if device is not None else None
+    volume = context.volumes.first(device) if device is not None else None
     if volume is None:
         name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}" if device else "luks"
         volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node if device else ""), name)
