@@ -70,8 +70,8 @@ class Subjects:
         before = context.devices.get(name)
         for forget in context.technologies.gone:
             self.look_at_all(forget(context, before, name))
-        context.devices.remove(name)
-        context.present.stir()
+        if context.devices.remove(name):
+            context.present.stir()
         self.look_at_all(naming.refresh(context, name))
         for hook in context.technologies.changed:
             self.look_at_all(hook(context, name))

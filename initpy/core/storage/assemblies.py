@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass, field
 
 from initpy.core.machine.instance import Instance
-from initpy.core.machine.present import Present
+from initpy.core.machine.present import Lookout, Present
 from initpy.core.waiting.deadline import Deadline
 
 
@@ -93,6 +93,10 @@ class Assemblies:
     _all: dict[str, Assembly] = field(default_factory=dict)
     # Those that the user is asked about, or is to be asked about.
     confirming: dict[str, Assembly] = field(default_factory=dict)
+    lookout: Lookout = field(init=False)  # for what must not be answered any more
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(self.present)
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""
