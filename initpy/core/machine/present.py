@@ -11,13 +11,12 @@ from initpy.core.waiting.kinds import WORKING, HoldKind
 class Lookout:
     """Tells whether a hold may have begun or ended since it was last asked."""
 
-    present: "Present"
     _holds: int = -1
     _work: int = -1
 
-    def news(self) -> bool:
+    def news(self, present: "Present") -> bool:
         """True if a hold may have begun, ended or got another reason since the last call."""
-        holds, work = self.present.holds, self.present.work
+        holds, work = present.holds, present.work
         if holds == self._holds and work == self._work:
             return False
         self._holds, self._work = holds, work

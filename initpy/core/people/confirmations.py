@@ -18,7 +18,7 @@ YES, NO = ("yes", "y"), ("no", "n")
 
 def settle(context: Context) -> None:
     """Put the next question, or take one back that must not be answered now."""
-    doubtful = context.assemblies.lookout.news()
+    doubtful = context.assemblies.lookout.news(context.present)
     for assembly in tuple(context.assemblies.confirming.values()) if doubtful else ():
         if assembly.asked is not None and held(context, assembly.asked):
             why = "something that may hold a member has turned up"

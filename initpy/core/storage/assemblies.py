@@ -93,10 +93,7 @@ class Assemblies:
     _all: dict[str, Assembly] = field(default_factory=dict)
     # Those that the user is asked about, or is to be asked about.
     confirming: dict[str, Assembly] = field(default_factory=dict)
-    lookout: Lookout = field(init=False)  # for what must not be answered any more
-
-    def __post_init__(self) -> None:
-        self.lookout = Lookout(self.present)
+    lookout: Lookout = field(default_factory=Lookout)  # for what must not be answered any more
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""
