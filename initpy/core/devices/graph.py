@@ -131,6 +131,11 @@ class DeviceGraph:
             if after is not None and new is not None:
                 self._having.setdefault((key, new), set()).add(after.name)
 
+    def at(self, node: str) -> Device | None:
+        """The device of that path; udev gives it the kernel's name, with a slash for each `!`."""
+        device = self._devices.get(node.removeprefix("/dev/").replace("/", "!"))
+        return device if device is not None and device.node == node else None
+
     def having(self, key: str, value: str) -> frozenset[str]:
         """The names of the devices whose (indexed) property has this value."""
         return frozenset(self._having.get((key, value), ()))

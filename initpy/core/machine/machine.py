@@ -41,7 +41,7 @@ class Machine:
     # Instances that are not pending any more and are still to let go of everything.
     left: list[Instance] = field(default_factory=list)
     queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
-    _failed: set[str] = field(default_factory=set)  # for now or for good
+    _failed: dict[Strategy, dict[str, Instance]] = field(default_factory=dict)  # or for good
 
     # Instances
 
@@ -75,9 +75,17 @@ class Machine:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
 
-    def failed(self) -> list[Instance]:
+    def failed(self, strategy: Strategy) -> Iterable[Instance]:
+        """The instances of a strategy that have failed, for now or for good."""
+        return self._failed[strategy].values() if strategy in self._failed else ()
+
+    def all_failed(self) -> list[Instance]:
         """The instances that have failed, for now or for good, by name."""
-        return [self._instances[key] for key in sorted(self._failed)]
+        return sorted(self._each_failed(), key=lambda each: each.key)
+
+    def _each_failed(self) -> Iterator[Instance]:
+        for those in self._failed.values():
+            yield from those.values()
 
     @property
     def any_failed(self) -> bool:
@@ -139,11 +147,9 @@ class Machine:
         elif before is JobState.AWAITING:
             self.timers.cancel(Timer.EFFECT, key)
         if after is JobState.FAILED:
-            self._failed.add(key)
+            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
         elif before is JobState.FAILED:
-            self._failed.discard(key)
-            # It may have held something as it was to be tried again.
-            self.present.stir(self.kinds[instance.definition.strategy])
+            self._recovered(instance)
         if after is JobState.DONE:
             instance.failures = 0
         if after not in AT_REST:
@@ -177,6 +183,13 @@ class Machine:
         if instance.definition.once:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
+
+    def _recovered(self, instance: Instance) -> None:
+        strategy = instance.definition.strategy
+        del self._failed[strategy][instance.key]
+        if not self._failed[strategy]:
+            del self._failed[strategy]
+        self.present.stir(self.kinds[strategy])  # it may have held something, to be tried again
 
     # Commands that run, and the capacity for them
 

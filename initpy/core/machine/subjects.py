@@ -36,7 +36,7 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.present.stir()
-        marked, present = naming.refresh(context, name), context.devices.get(name)
+        marked, present = naming.refresh(context, name, before), context.devices.get(name)
         if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
@@ -72,7 +72,7 @@ class Subjects:
             self.look_at_all(forget(context, before, name))
         if context.devices.remove(name):
             context.present.stir()
-        self.look_at_all(naming.refresh(context, name))
+        self.look_at_all(naming.refresh(context, name, before))
         for hook in context.technologies.changed:
             self.look_at_all(hook(context, name))
         for instance in machine.on(name):
