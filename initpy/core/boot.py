@@ -173,7 +173,7 @@ class Boot:
         goals.look()
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
-            context.machine.touch_all(context.machine.every())
+            context.machine.touch_unsettled()
             self._steps.settle()
             self._subjects.look_at_all(naming.refresh_all(context))
         if goals.complete:
@@ -181,7 +181,7 @@ class Boot:
             context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
         elif event.target == SYSROOT:
             ending.restart_clock(context)
-        context.machine.touch_all(context.machine.every())
+        context.machine.touch_unsettled()
 
     def _answered(self, job: str, event: Answered) -> None:
         instance = self._context.machine.find(job)
@@ -194,7 +194,7 @@ class Boot:
         context = self._context
         if context.breakpoints.open:
             context.breakpoints.go_on()
-            context.machine.touch_all(context.machine.every())
+            context.machine.touch_unsettled()
         else:
             ending.try_again(context, "the shell has ended")
 

@@ -11,8 +11,8 @@ from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
 from initpy.core.waiting.kinds import HoldKind
 
-# Only a new event can move an instance on from here, and that event touches the instance.
-AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
+# Only its own subject, or what its success is, moves an instance on from here: a new event.
+SETTLED = (JobState.DONE, JobState.WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
@@ -108,6 +108,18 @@ class Machine:
         for instance in self._on.get(subject or "", ()):
             self.dirty[instance.key] = None
 
+    def touch_below(self, subject: str) -> None:
+        """`touch` the instances on this subject that what stands on it may concern."""
+        for instance in self._on.get(subject, ()):
+            if instance.state not in SETTLED or instance.definition.success.holder is not None:
+                self.dirty[instance.key] = None
+
+    def touch_unsettled(self) -> None:
+        """`touch` all instances but those that have come to their end, whatever is mounted."""
+        for key, instance in self._instances.items():
+            if instance.state not in SETTLED or instance.definition.success.mounted is not None:
+                self.dirty[key] = None
+
     @property
     def any_awaiting(self) -> bool:
         """True if the success of an instance is any device's property."""
@@ -142,17 +154,18 @@ class Machine:
             self._not_pending(instance)
         if after is JobState.RUNNING:
             self._running.add(key)
-        elif before is JobState.RUNNING:
+            return
+        if before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
             self.timers.cancel(Timer.EFFECT, key)
-        if after is JobState.FAILED:
-            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
         elif before is JobState.FAILED:
             self._recovered(instance)
-        if after is JobState.DONE:
+        if after is JobState.FAILED:
+            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
+        elif after is JobState.DONE:
             instance.failures = 0
-        if after not in AT_REST:
+        if after not in SETTLED:
             self.dirty[key] = None
 
     def _pend(self, instance: Instance, before: JobState) -> None:

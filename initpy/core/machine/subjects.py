@@ -105,7 +105,7 @@ class Subjects:
         machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
-            machine.touch_on(each)
+            machine.touch_below(each)
         if machine.any_awaiting:
             self._wake_awaiting(before, device)
 
