@@ -1,32 +1,32 @@
-# initpy's commands. Every target sets up what it needs first; the set-up is idempotent and its
-# second run takes a fraction of a second.
+# Every target runs the set-up first; it is idempotent, and its second run takes a fraction of a
+# second.
 .PHONY: help setup demo test lint unit quick-boots other-debian boots record bench clean \
     distclean install uninstall
 
 PYTHON := .venv/bin/python
-# Machines at a time in the boot tests: more than processors, as some wait for their timers.
+# Machines to run in parallel in boot tests: more than processors, as some wait for their timers.
 JOBS ?= 4
 DEMO := qemu/demo.toml
-# Where `make install` puts initpy; DESTDIR is a folder that becomes the root of a system.
+# The prefix of `make install`; DESTDIR is the root of another system.
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 help:
-	@echo "make demo        boot ext4 on LVM on LUKS2 on RAID1; you type the passphrase"
-	@echo "make demo AUTO=1 the same, the passphrase is typed for you"
-	@echo "make test        lint, types, unit tests, the quick boots and the other Debian"
-	@echo "make lint        ruff and mypy"
-	@echo "make unit        tests without a virtual machine"
-	@echo "make quick-boots boots of real disks in virtual machines, JOBS=$(JOBS) at a time"
-	@echo "make other-debian  lint, types, unit tests and boots in Debian 13 on a 12, in Debian 12 on a 13"
-	@echo "make boots       the full matrix: all that boots (docs/testing.md)"
-	@echo "make record      boot and record the journals that the conformance test replays"
-	@echo "make bench       boot time against initramfs-tools and dracut"
-	@echo "make setup       packages, .venv and a kernel for the lab (Debian 12 or 13)"
-	@echo "make install     initpy and its hooks for new kernels, for this system: PREFIX=$(PREFIX) DESTDIR="
-	@echo "make uninstall   remove these; images stay"
-	@echo "make clean       remove cached images, disks and logs"
-	@echo "make distclean   remove .venv and the unpacked kernels too"
+	@echo "make demo         boot ext4 on LVM on LUKS2 on RAID1; you type the passphrase"
+	@echo "make demo AUTO=1  the same; the lab types the passphrase"
+	@echo "make test         lint, types, unit tests, quick boots, the other Debian"
+	@echo "make lint         ruff and mypy"
+	@echo "make unit         tests without a virtual machine"
+	@echo "make quick-boots  boot real disks in virtual machines, JOBS=$(JOBS) in parallel"
+	@echo "make other-debian run tests in Debian 13 on a Debian 12, and the reverse"
+	@echo "make boots        the full matrix: every boot (docs/testing.md)"
+	@echo "make record       record the journals that the conformance test replays"
+	@echo "make bench        compare with initramfs-tools and dracut"
+	@echo "make setup        packages, .venv and a kernel for the lab (Debian 12 or 13)"
+	@echo "make install      install initpy and its kernel hooks: PREFIX=$(PREFIX) DESTDIR="
+	@echo "make uninstall    remove initpy and its hooks; images stay"
+	@echo "make clean        remove cached images, disks and logs"
+	@echo "make distclean    also remove .venv and the unpacked kernels"
 
 setup:
 	@qemu/setup.sh
@@ -35,7 +35,7 @@ demo: setup
 ifdef AUTO
 	@$(PYTHON) -m initpy boot --show --timeline $(DEMO)
 else
-	@echo 'demo: the passphrase is "correct horse" (without the quotes); Ctrl-] leaves'
+	@echo 'demo: the passphrase is "correct horse" (without the quotes); Ctrl-] ends'
 	@$(PYTHON) -m initpy boot --interactive --timeline $(DEMO)
 endif
 
@@ -49,18 +49,18 @@ lint: setup
 unit: setup
 	$(PYTHON) -m pytest -m "not boot and not slow" -n 2 --dist worksteal
 
-# Scheduled one by one, so that a long boot does not wait behind another.
+# worksteal schedules boots one by one, so that a long boot does not wait behind another.
 quick-boots: setup
 	INITPY_LAB_PROCESSORS=1 $(PYTHON) -m pytest -m "boot and not slow" -n $(JOBS) --dist worksteal tests/boot
 
 other-debian: setup
 	@qemu/other-debian.sh
 
-# Two at a time: some emulate hundreds of disks, and root has a deadline.
+# Two in parallel: some boots emulate hundreds of disks, and root has a deadline.
 boots: setup
 	$(PYTHON) -m pytest -m "boot or slow" -n 2 --dist worksteal
 
-# After a change of the core that is meant; `initpy replay` shows what has changed.
+# For intended changes of the core; `initpy replay` shows the changes.
 record: setup
 	$(PYTHON) qemu/record.py
 

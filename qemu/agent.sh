@@ -1,12 +1,12 @@
 #!/bin/sh
-# Started by the kernel in the place of /init (rdinit=) when a scenario has faults inside the
-# machine, or disks for which User Mode Linux has to look: waits for orders on the lab's third serial
-# port, and lets the image's own /init go on as process 1. ORDERS is how many orders come; afterwards
-# no process of the lab's is left.
+# The kernel starts this agent instead of /init (rdinit=) if a scenario has faults inside the machine,
+# or disks that User Mode Linux has to probe for. It waits for orders on the lab's third serial port,
+# and executes the image's own /init as process 1. After $ORDERS orders it ends, so that no process
+# of the lab remains.
 
 say() { echo "<5>INITPY-LAB $1" >/dev/kmsg; }
 
-# children PARENT NAME: the processes of that parent and name, * for any
+# children PARENT NAME: print the child processes of a parent by name; * for any name
 children() {
     for folder in /proc/[0-9]*; do
         read -r number name _ parent _ <"$folder/stat" || continue
@@ -17,7 +17,7 @@ children() {
     done 2>/dev/null
 }
 
-# Not running yet, or just being restarted: the next one is meant.
+# engine SIGNAL: signal the engine; if it is not running yet, or restarting, wait for it
 engine() {
     until read -r pid </run/initpy/engine.pid && kill -"$1" "$pid"; do
         sleep 0.1
@@ -30,14 +30,14 @@ udevd() {
     done
 }
 
-# A link that udev has made tells the node of a disk with the serial number.
+# node SERIAL: print the device of a disk, found by udev's links
 node() {
     for link in /dev/disk/by-id/*[-_]"$1"; do
         [ -e "$link" ] && readlink -f "$link" && return
     done
 }
 
-# storm DISK TIMES: the disk is announced as changed, again and again
+# storm DISK TIMES: trigger `change` uevents of a disk
 storm() {
     path=$(node "$1")
     times=0
@@ -69,7 +69,7 @@ obey() {
         ;;
     kill-udev-workers)
         udevd
-        # Waits until one is at work.
+        # Wait until a worker runs.
         until workers=$(children "$pid" '*') && [ -n "$workers" ]; do
             :
         done
@@ -77,7 +77,7 @@ obey() {
         say "udev's workers killed:" $workers
         ;;
     plug)
-        # User Mode Linux has looked for the disk when it started, and looks again.
+        # User Mode Linux probed for the disk at its start; make it probe again.
         until echo "virtio-uml.$2" >/sys/bus/platform/drivers/virtio-uml/bind; do
             sleep 0.1
         done 2>/dev/null
@@ -85,7 +85,7 @@ obey() {
         ;;
     storm) storm "$2" 300 ;;
     fill-run)
-        # Once with large blocks, which is quick, and once to the last byte.
+        # First with large blocks, which is fast, then to the last byte.
         dd if=/dev/zero of=/run/lab-filler bs=1M 2>/dev/null
         cat /dev/zero >>/run/lab-filler 2>/dev/null
         say "/run is full"

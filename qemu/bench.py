@@ -1,36 +1,34 @@
-"""Measure initpy against initramfs-tools and dracut: time of boots, sizes, builds, memory.
+"""Compare initpy with initramfs-tools and dracut: boot time, image size, build time, memory.
 
-Each contender makes its generic image for the same kernel, and one for a machine with
-ext4 on LVM on LUKS2 on RAID1 on virtio alone: the peers, who look at the machine that
-they run on, are told what they would find. The images boot the
-same disks on the same machine, one at a time and in turns, so that load on this
-host meets all alike.
+Each contender builds its generic image for the same kernel, and a host-only image
+for ext4 on LVM on LUKS2 on RAID1 on virtio. The peers would examine the machine that
+they run on; the bench passes them the facts instead. The images boot the same disks
+on the same machine, one at a time and in turns, so that load on this host affects all
+alike.
 
-What is timed is guest time, by the kernel's own stamps, from `Run /init as init
-process` to the first line of the real init: once on plain ext4, and once on ext4
-on LVM on LUKS2 on RAID1, where the passphrase is typed 1 s after the prompt.
+The bench measures guest time by the kernel's time stamps, from `Run /init as init
+process` to the first line of the real init: on plain ext4, and on ext4 on LVM on LUKS2
+on RAID1 with the passphrase typed 1 s after the prompt.
 
-With --steady the guest's clock counts executed instructions, 2 ns each, and the
-machine has one processor. Two runs then differ by about a hundredth whatever else
-this host does, which shows small changes; but work that overlaps on two processors
-is added up, and what emulation makes dear (code that runs once, such as that of
-many short programs) is not.
+With --steady the guest's clock counts executed instructions, 2 ns each, on one
+processor. Two runs then differ by about 1 %, whatever the load on this host, so that
+small changes show. But work that overlaps on two processors adds up, and the cost of
+emulation (for code that runs once, as in many short programs) does not count.
 
-Then hard boots, once each, of which the outcome counts: a passphrase that is typed
-late, arrays whose members are missing or late. They are scenarios of tests/scenarios;
-each contender is told what it needs to know.
+Then follow adverse boots, once each, for their outcome: a passphrase typed late,
+arrays with missing or late members. They are scenarios of tests/scenarios, adapted to
+each contender.
 
-initramfs-tools takes part twice: with the hooks of mdadm, LVM and cryptsetup, so that
-it can do what initpy's image can, and bare, which boots plain ext4 faster; the
-promise is held against both.
+initramfs-tools takes part twice: with the hooks of mdadm, LVM and cryptsetup, to match
+the features of initpy's image, and bare, which boots plain ext4 faster. The targets
+apply to both.
 
-The peers are built in a small Debian of their own below ~/.cache/initpy/peers
-(made once by debootstrap, which needs root and the network, 1.2 GB in all);
-nothing is installed on this machine. A peer that cannot be built or does not boot
-is shown as such.
+The bench builds the peers in their own small Debian systems in ~/.cache/initpy/peers
+(created once by debootstrap; needs root, the network and 1.2 GB). It installs nothing
+on this machine. It reports a peer that cannot be built or does not boot.
 
 examples:
-  make bench                          5 boots each, all images made anew (40 minutes or so)
+  make bench                          5 boots each, all images built (about 40 minutes)
   .venv/bin/python qemu/bench.py --runs 11 --json figures.json
                                       narrower figures, and every single value in a file
   .venv/bin/python qemu/bench.py --quick --course plain --only initpy
@@ -38,10 +36,10 @@ examples:
   .venv/bin/python qemu/bench.py --quick --steady --course plain --only initpy
                                       the same, to see whether a change helps
   .venv/bin/python qemu/bench.py --simulation
-                                      how fast the simulator is
+                                      only the speed of the simulator
 
-exit status: 0 when it has measured, whether or not a target is missed; 2 for wrong
-usage, 3 if the lab could not do its work, 130 if interrupted (figures so far shown).
+exit status: 0 if the measurement is complete, whether targets are met or not; 2 for
+wrong usage, 3 if the lab failed, 130 if interrupted (shows the figures so far).
 """
 
 import argparse
@@ -54,7 +52,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.process import ToolError
 from initpy.lab import enginecost
-from initpy.lab.adverse import HARDSHIPS, Trial, trials
+from initpy.lab.adverse import ADVERSE, Trial, trials
 from initpy.lab.benchmark import (
     Boot,
     Memory,
@@ -81,12 +79,12 @@ NAMES = (INITPY, *(peer.name for peer in PEERS))
 
 
 def say(line: str) -> None:
-    """One line of progress."""
+    """Print a line of progress."""
     print(f"bench: {line}", flush=True)
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="qemu/bench.py",
         description=__doc__,
@@ -96,32 +94,32 @@ def parse(words: list[str]) -> argparse.Namespace:
         "--runs", type=positive, metavar="N", help="boots of each contender (default 5; quick: 1)"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one boot each, images from the cache, nothing built"
+        "--quick", action="store_true", help="one boot each, with images from the cache"
     )
     parser.add_argument(
         "--steady",
         action="store_true",
-        help="guest time counts instructions, on one processor: the same on a busy host, but not "
-        "what the targets are about",
+        help="guest time counts instructions, on one processor: load on the host does not matter, "
+        "but the targets do not apply",
     )
     parser.add_argument(
         "--engine",
         action="store_true",
-        help="only what an event costs the engine with 100, 1,000 and 10,000 disks",
+        help="only the engine's cost per event with 100, 1,000 and 10,000 disks",
     )
     parser.add_argument(
         "--simulation",
         action="store_true",
-        help="only how fast the simulator is: boots per second, 10,000 disks, the command",
+        help="only the simulator's speed: boots per second, 10,000 disks, the command",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to a file")
     parser.add_argument(
         "--course",
-        choices=[course.key for course in (*COURSES, *HARDSHIPS)],
+        choices=[course.key for course in (*COURSES, *ADVERSE)],
         action="append",
         metavar="NAME",
-        help="only this kind of root, or this hard boot: "
-        + ", ".join(course.key for course in (*COURSES, *HARDSHIPS))
+        help="only this course or this adverse boot: "
+        + ", ".join(course.key for course in (*COURSES, *ADVERSE))
         + " (may be given several times)",
     )
     parser.add_argument(
@@ -137,7 +135,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def positive(text: str) -> int:
-    """A number of boots."""
+    """Parse a number of boots."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a number of 1 or more")
@@ -145,16 +143,16 @@ def positive(text: str) -> int:
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bool]:
-    """Build, boot and weigh; also whether it ran to its end."""
+    """Build, boot and measure; return the results and whether they are complete."""
     kernel = lab_kernel()
     courses, hard = (
         tuple(c for c in those if not arguments.course or c.key in arguments.course)
-        for those in (COURSES, HARDSHIPS)
+        for those in (COURSES, ADVERSE)
     )
     runs = arguments.runs or (1 if arguments.quick else 5)
     load = os.getloadavg()[0]
     if load > 1.0 and not arguments.steady:
-        say(f"this host is busy (load {load:.1f}): the figures will be rough; see --steady")
+        say(f"this host is busy (load {load:.1f}): the figures will be inexact; see --steady")
     contenders = prepare_contenders(
         kernel, folder, arguments.only or NAMES, fresh=not arguments.quick, progress=say
     )
@@ -182,13 +180,13 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
         for boot in own_images(contenders, bench, time) if NESTED in courses else ():
             own.append(boot)
             result = boot.trouble if boot.guest is None else f"{boot.guest:.2f} s"
-            say(f"{boot.course}, {boot.contender}'s image for it alone: {result}")
+            say(f"{boot.course}, {boot.contender}'s host-only image: {result}")
         for trial in trials(contenders, hard, bench, time):
             tried.append(trial)
             say(f"{trial.course}, {trial.contender}: {trial.outcome}")
         complete = True
     except KeyboardInterrupt:
-        say("interrupted; what has been measured so far:")
+        say("interrupted; the figures so far:")
     found = Comparison(
         kernel.version,
         time.name,
@@ -205,7 +203,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
 
 
 def _simulator() -> str:
-    """The simulator's speed, interpreted and compiled."""
+    """Return the simulator's speed, interpreted and compiled, as text."""
     compiled = None
     try:
         path = compiled_path(lambda text: print(f"bench: {text}", file=sys.stderr))
@@ -222,7 +220,7 @@ def _simulator() -> str:
 
 
 def main(words: list[str]) -> int:
-    """Measure, show, and write what was asked for."""
+    """Measure, print, and write the JSON file if requested; return the exit status."""
     arguments = parse(words)
     if arguments.engine:
         print(enginecost.render(enginecost.measure()))

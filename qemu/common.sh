@@ -1,5 +1,5 @@
-# Read by setup.sh, debian.sh and other-debian.sh, which run in the checkout's folder.
-# shellcheck shell=sh disable=SC2034  # the readers use what is set here
+# Sourced by setup.sh, debian.sh and other-debian.sh, which run in the checkout's folder.
+# shellcheck shell=sh disable=SC2034  # the sourcing scripts use the variables
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/initpy"
 
@@ -9,7 +9,7 @@ fail() {
     exit 1
 }
 
-# The names and patterns of qemu/packages that hold for this architecture.
+# packages: print the names and patterns in qemu/packages for this architecture
 packages() {
     architecture="$(dpkg --print-architecture)"
     sed 's/ *#.*//' qemu/packages | while read -r name only; do

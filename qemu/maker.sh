@@ -1,14 +1,14 @@
 #!/bin/sh
-# The init of the throw-away machine that makes disks with the real tools. Each recipe is a script
-# under /lab/recipes that uses the functions below; every disk is found by its serial number.
+# The init of the machine that creates disks with the real tools. Each recipe is a script in
+# /lab/recipes that uses the functions below. A disk is found by its serial number.
 export PATH=/usr/sbin:/usr/bin
-# There is no udev here: libdm, LVM and mdadm make their nodes themselves.
-# As if the disks were on a controller of Intel's: see IMSM_NO_PLATFORM in mdadm(8).
+# Allow IMSM metadata on any controller: see IMSM_NO_PLATFORM in mdadm(8).
 export IMSM_NO_PLATFORM=1
+# There is no udev: libdm, LVM and mdadm create their nodes themselves.
 export DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 LVM_SYSTEM_DIR=/run/lvm-conf LVM_SUPPRESS_FD_WARNINGS=1
 
 mkdir -p /proc /sys /dev /run /mnt
-# Without /proc busybox cannot run its own applets by name: it executes /proc/self/exe.
+# busybox needs /proc to run its applets by name: it executes /proc/self/exe.
 /bin/busybox mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
@@ -21,16 +21,16 @@ global { thin_check_executable = "" cache_check_executable = "" }
 backup { backup = 0 archive = 0 }
 CONF
 
-# serial BLOCK: the serial number of a disk below /sys/block
+# serial BLOCK: print the serial number of a disk in /sys/block
 serial() {
     if [ -e "$1/serial" ]; then
         cat "$1/serial"
     elif [ -e "$1/device/vpd_pg80" ]; then
-        tail -c +5 "$1/device/vpd_pg80" # behind the header of the page, see SPC
+        tail -c +5 "$1/device/vpd_pg80" # after the page's header, see SPC
     fi
 }
 
-# disk SERIAL: the device node of a disk
+# disk SERIAL: print the device node of a disk
 disk() {
     for turn in 1 2 3 4 5 6 7 8 9 10; do
         for node in /sys/block/vd* /sys/block/sd*; do
@@ -45,8 +45,8 @@ disk() {
     return 1
 }
 
-# hide NUMBER: take the disks of a recipe away, so that the next one may use the same names of volume
-# groups and the like
+# hide NUMBER: detach the disks of a recipe, so that the next one may use the same names, for example
+# of volume groups
 hide() {
     sync
     for node in /sys/block/vd* /sys/block/sd*; do
@@ -63,23 +63,23 @@ hide() {
     done
 }
 
-# format DEVICE KEY-FILE OPTION...: a LUKS volume whose key derivation costs nothing
+# format DEVICE KEY-FILE OPTION...: create a LUKS volume with a cheap key derivation
 format() {
     device=$1 key=$2
     shift 2
     cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" --key-file "$key" "$device"
 }
 
-# stop_dirty ARRAY MEMBER...: the members as a loss of power leaves them while the array is written
-# to: their superblocks are kept as they are then, and put back once it is stopped.
+# stop_dirty ARRAY MEMBER...: leave the members as after a power failure during a write: save the
+# superblocks while the array is dirty, and write them back after the stop
 stop_dirty() {
     array=$1
     shift
-    echo 0 >"/sys/block/${array##*/}/md/safe_mode_delay" # it would be marked clean after a moment
+    echo 0 >"/sys/block/${array##*/}/md/safe_mode_delay" # do not mark it clean after a moment
     dd if="$array" of="$array" bs=4096 count=1 conv=notrunc,fsync 2>/dev/null
     [ "$(cat "/sys/block/${array##*/}/md/array_state")" = active ]
     for member; do
-        # Not what was read before the array wrote past the cache.
+        # Drop the cache: the array writes its superblocks past it.
         blockdev --flushbufs "$member"
         dd if="$member" of="/run/superblock-${member##*/}" bs=64k count=1 2>/dev/null
     done
@@ -90,17 +90,17 @@ stop_dirty() {
     done
 }
 
-# waiting_for TEST...: until a test(1) holds, for some seconds
+# waiting_for TEST...: wait some seconds until a test(1) succeeds
 waiting_for() {
     for turn in 1 2 3 4 5 6 7 8 9 10; do
         test "$@" && return 0
         sleep 0.5
     done
-    echo "still not so: $*" >&2
+    echo "time-out: test $*" >&2
     return 1
 }
 
-# cached BACKING CACHE: bcache0 of two disks
+# cached BACKING CACHE: create bcache0 from two disks
 cached() {
     /usr/sbin/modprobe bcache
     make-bcache --bucket 64k -B "$1" -C "$2" >/dev/null
@@ -109,7 +109,7 @@ cached() {
     waiting_for -b /dev/bcache0
 }
 
-# uncached: take it apart
+# uncached: stop bcache0 and its cache set
 uncached() {
     echo 1 >/sys/block/bcache0/bcache/stop
     waiting_for ! -e /sys/block/bcache0
@@ -119,7 +119,7 @@ uncached() {
     done
 }
 
-# file DEVICE PATH SIZE: a file on an ext4, as a block device
+# file DEVICE PATH SIZE: create a file on an ext4 and attach it to /dev/loop0
 file() {
     /usr/sbin/modprobe loop
     mkdir -p /run/host
@@ -129,50 +129,50 @@ file() {
     losetup /dev/loop0 "/run/host$2"
 }
 
-# no_file: take it apart
+# no_file: detach the file
 no_file() {
     losetup -d /dev/loop0
     umount /run/host
 }
 
-# further PATH CONTENT: a file for the next file system that is filled, its content in base64
-further() {
-    mkdir -p "/run/further${1%/*}"
-    echo "$2" | base64 -d >"/run/further$1"
+# extra_file PATH CONTENT: add a file (base64) to the next file system to fill
+extra_file() {
+    mkdir -p "/run/extra${1%/*}"
+    echo "$2" | base64 -d >"/run/extra$1"
 }
 
-# program PATH: a program and the libraries it needs, as `further`; ld.so(8) tells which
+# program PATH: add a program and its libraries (by ld.so(8)) like `extra_file`
 program() {
     LD_TRACE_LOADED_OBJECTS=1 "$1" | sed -n 's/.*[[:space:]]\(\/[^ ]*\) (0x.*/\1/p' >/run/needed
     echo "$1" >>/run/needed
     while read -r file; do
-        mkdir -p "/run/further${file%/*}"
-        cp -L "$file" "/run/further$file"
+        mkdir -p "/run/extra${file%/*}"
+        cp -L "$file" "/run/extra$file"
     done </run/needed
 }
 
-# fill TYPE DEVICE FROM SUBVOLUME: a folder (or nothing) and further files onto a file system
+# fill TYPE DEVICE FROM SUBVOLUME: copy a folder (or nothing) and the extra files to a file system
 fill() {
-    mkdir -p /run/further
+    mkdir -p /run/extra
     if [ "$1" = squashfs ]; then
-        cp -a "$3/." /run/further/
-        mksquashfs /run/further "$2" -noappend -no-progress -quiet
+        cp -a "$3/." /run/extra/
+        mksquashfs /run/extra "$2" -noappend -no-progress -quiet
     else
-        mount -t "$1" "$2" /mnt
-        # FAT knows neither owners nor modes, and is to say nothing of it.
+        mount -t "$1" ${5:+-o "$5"} "$2" /mnt
+        # FAT has neither owners nor modes: suppress the errors.
         [ "$1" != vfat ] || mount -o remount,quiet /mnt
         [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
         [ -z "$3" ] || cp -a "$3/." "/mnt/$4/"
-        cp -a /run/further/. "/mnt/$4/"
+        cp -a /run/extra/. "/mnt/$4/"
         umount /mnt
     fi
-    rm -rf /run/further
+    rm -rf /run/extra
 }
 
-# By path: busybox prefers its own modprobe, which reads no binary index.
+# Use the path: busybox prefers its own modprobe, which does not read binary indexes.
 /usr/sbin/modprobe -aq virtio_pci virtio_blk virtio_rng dm_mod dm_crypt algif_skcipher
 for recipe in /lab/recipes/*; do
-    # `set -e` would not count on the left of `&&`, nor under `if`.
+    # A sub-shell of its own, as `set -e` has no effect left of `&&` or in an `if`.
     (
         set -eu
         . "$recipe"

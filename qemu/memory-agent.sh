@@ -1,9 +1,9 @@
 #!/bin/sh
-# Started by the kernel in the place of /init (rdinit=) to measure memory: looks at process 1 and at
-# the engine twice a second until root is mounted, and tells the lab the most that both held.
+# The kernel starts this script instead of /init (rdinit=) to measure memory. It samples process 1 and
+# the engine twice a second until root is mounted, and reports the peak of both to the lab.
 
-# memory PROCESS: sets rss and pss, in KiB. What two processes share counts for each in RSS, and is
-# divided among them in PSS; see smaps_rollup in proc(5).
+# memory PROCESS: set rss and pss, in KiB. RSS counts a shared page for each process; PSS divides it
+# among them (smaps_rollup in proc(5)).
 memory() {
     rss=0 pss=0
     while read -r key value _; do

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Run lint, types and tests on the Debian release that this machine has not, with its own programs.
+# Run lint, types and tests with the programs of the Debian release that this machine does not run.
 #
-# The checkout and the Debian are lower layers of overlays in a private mount name space: nothing is
-# written to either, and nothing stays mounted or running however this ends.
+# The checkout and that Debian are lower layers of overlays in a private mount namespace. The script
+# writes to neither, and leaves no mount and no process, however it ends.
 set -eu
 
 cd "$(dirname "$0")/.."
 label=other-debian
 . qemu/common.sh
 
-# Seconds that a step may take: several times what it takes on two cores.
+# The time limit of a step in seconds: several times its usual duration on two processors.
 limit="${OTHER_DEBIAN_LIMIT:-900}"
 
-# What runs there, in this order: a name, and words for its Python. tests/simulation and
-# tests/properties depend on no program of the distribution; tests/debian has a Debian of its own.
+# steps: print the steps in their order: a name, and arguments for Python. tests/simulation and
+# tests/properties use no program of the distribution; tests/debian uses its own Debian.
 steps() {
     cat <<LIST
 lint -m ruff check --no-cache
@@ -23,7 +23,7 @@ boots -m pytest -p no:cacheprovider -n 3 --dist worksteal $(boots)
 LIST
 }
 
-# The scenarios that are booted there, in its User Mode Linux but for two.
+# boots: print the scenarios to boot there, all but two in its User Mode Linux
 boots() {
     for name in plain-ext4-label lvm-on-luks-on-raid1 raid1-member-late raid5-member-missing \
         raid10-pair-missing lvm-thin lvm-raid1-member-missing btrfs-raid1-late luks-keyfile \
@@ -33,7 +33,7 @@ boots() {
     done
 }
 
-# The inner half: process 1 of its own name space, whose end kills all that runs there.
+# inside ROOT WORK: the part that runs as process 1 of a PID namespace, whose end kills all processes
 inside() {
     root="$1" work="$2" failed=""
     mount --make-rprivate /
@@ -41,23 +41,23 @@ inside() {
     mkdir "$work/system" "$work/src" "$work/.system" "$work/.src" "$work/root"
     mount -t overlay -o "lowerdir=$root,upperdir=$work/system,workdir=$work/.system" debian "$work/root"
     mount -t overlay -o "lowerdir=$PWD,upperdir=$work/src,workdir=$work/.src" checkout "$work/root/src"
-    # Kept: the kernel, images and the caches of tools.
+    # Keep the kernel, images and the caches of tools.
     mount --bind "$root/root/.cache" "$work/root/root/.cache"
     mount -t proc proc "$work/root/proc"
     mount --rbind /sys "$work/root/sys"
     mount --rbind /dev "$work/root/dev"
     mount -t tmpfs tmp "$work/root/tmp"
-    # A test's name may have brackets.
+    # No globbing: names of tests contain brackets.
     set -f
     while read -r name words; do
         say "$name ($words)"
         started="$(date +%s)"
-        # shellcheck disable=SC2086  # words on purpose
+        # shellcheck disable=SC2086  # several words on purpose
         env -i HOME=/root LC_ALL=C.UTF-8 PATH=/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             timeout --kill-after=10 "$limit" chroot "$work/root" \
             sh -c 'cd /src && exec /venv/bin/python "$@"' sh $words </dev/null || {
             status=$?
-            [ "$status" != 124 ] || say "$name took more than $limit seconds and was ended"
+            [ "$status" != 124 ] || say "$name exceeded its limit of $limit seconds"
             failed="$failed $name"
         }
         say "$name: $(($(date +%s) - started)) s"
@@ -72,7 +72,7 @@ if [ "${1:-}" = --inside ]; then
     exit
 fi
 if [ "$(id -u)" != 0 ]; then
-    say "only root can mount another Debian and change to it; not run:"
+    say "only root can mount another Debian and chroot into it; not run:"
     steps | sed 's/^/  /'
     exit 0
 fi

@@ -1,4 +1,4 @@
-"""Put the lab's kernel into the cache: the last step of qemu/setup.sh that needs Python."""
+"""Put the lab's kernel into the cache, for qemu/setup.sh."""
 
 import sys
 
@@ -8,12 +8,12 @@ from initpy.lab.kernels import prepare_kernel
 
 
 def say(line: str) -> None:
-    """One line of the set-up's progress."""
+    """Print a line of progress."""
     print(f"setup: {line}", flush=True)
 
 
 def main() -> int:
-    """Prepare the kernel and name it."""
+    """Prepare the kernel and print its release."""
     try:
         kernel = prepare_kernel(say)
     except (LabError, ToolError) as error:

@@ -1,9 +1,9 @@
-"""Record the journals of tests/simulation/journals again: each is a boot in QEMU (`make record`).
+"""Record the journals in tests/simulation/journals again, each from a boot in QEMU (`make record`).
 
   python qemu/record.py [SCENARIO ...]
 
-Without names, those that are there already are recorded again. A boot that does not meet its
-expectations is not recorded.
+Without names, record all existing journals again. A boot that fails its expectations is not
+recorded.
 """
 
 import gzip
@@ -26,7 +26,7 @@ def _say(line: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Boot and write; the exit status says whether all boots were recorded."""
+    """Boot and write the journals; return 1 if a boot was not recorded."""
     JOURNALS.mkdir(parents=True, exist_ok=True)
     chosen = names or [path.name.partition(".")[0] for path in sorted(JOURNALS.glob("*.gz"))]
     scenarios = [load_scenario(SCENARIOS / f"{name}.toml") for name in chosen]

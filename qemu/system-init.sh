@@ -1,16 +1,16 @@
 #!/bin/sh
-# The real init of the test system: reports what the initramfs handed over, then powers off.
-# Facts go to the lab's own serial port (ttyS1) if there is one, where no kernel message cuts lines.
+# The real init of the test system: reports the state that the initramfs handed over, and powers off.
+# Facts go to the lab's serial port (ttyS1) if there is one, where no kernel message splits lines.
 [ -r /proc/uptime ] || /bin/busybox mount -t proc proc /proc
 read -r uptime _ </proc/uptime
-# The kernel stamps this line as it stamped `Run /init`: the difference is the initramfs's time.
+# The kernel adds a time stamp, as to `Run /init`: the difference is the initramfs's time.
 echo "<1>INITPY-LAB real init started uptime=$uptime" >/dev/kmsg
 echo "INITPY-LAB real init started uptime=$uptime"
 [ "$$" = 1 ] || echo "INITPY-LAB warning: the real init runs as process $$"
 
 channel=/dev/ttyS1
-# A port without a device behind it reads "unknown" here (setserial(8)); those of User Mode Linux are
-# not listed, and the lab always has something behind this one.
+# The file lists a port without hardware as "unknown" (setserial(8)). It does not list the ports of
+# User Mode Linux, where the lab always connects this one.
 grep -q '^1: uart:16' /proc/tty/driver/serial 2>/dev/null ||
     grep -q '^UML serial line' /proc/tty/drivers || channel=/dev/console
 [ -c "$channel" ] || channel=/dev/console
@@ -18,13 +18,13 @@ grep -q '^1: uart:16' /proc/tty/driver/serial 2>/dev/null ||
 exec 3>"$channel"
 
 fact() { echo "INITPY-LAB fact $1=$2" >&3; }
-# content FILE: sets `line` to its first line, empty if it cannot be read. In User Mode Linux each
-# process that is started costs milliseconds: nothing is started here that need not be.
+# content FILE: set `line` to its first line, empty if unreadable. The script avoids child processes:
+# each costs milliseconds in User Mode Linux.
 content() {
     line=
     { read -r line <"$1"; } 2>/dev/null
 }
-# found NAME FILE: a fact that is the first line of a file
+# found NAME FILE: report the first line of a file as a fact
 found() {
     content "$2"
     fact "$1" "$line"
@@ -37,13 +37,13 @@ while read -r source target type options _; do
     /dev | /proc | /sys | /run | /usr) prefix="mount.${target#/}" ;;
     *) continue ;;
     esac
-    # The last mount on a path is the one that counts; the lab takes the last fact.
+    # The topmost mount on a path comes last, and the lab takes the last fact.
     fact "$prefix.source" "$source"
     fact "$prefix.fstype" "$type"
     fact "$prefix.options" "$options"
 done </proc/mounts
 
-# What a scenario has the real system do first; its facts count before those below.
+# A scenario may add commands for the real system.
 # shellcheck disable=SC1091
 [ -r /lab/run ] && . /lab/run
 
@@ -73,7 +73,7 @@ done
 fact md.count "$arrays"
 
 [ -r /run/initpy/degraded ] && found degraded /run/initpy/degraded
-# With external metadata the first write waits until mdmon has noted it.
+# With external metadata the first write waits until mdmon has recorded it.
 for monitor in /run/mdadm/*.pid; do
     [ -e "$monitor" ] || continue
     (echo written >/written && sync) && fact root.written yes

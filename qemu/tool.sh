@@ -1,8 +1,8 @@
 #!/bin/sh
-# In the place of PROGRAM in a boot in which it misbehaves; afterwards it is the real one.
-# Its first lines in the kernel's log tell the lab what happened.
+# A wrapper that replaces PROGRAM in a boot in which it misbehaves. Calls that match no case run the
+# real program. Each case first writes a line to the kernel's log, for the lab.
 
-# matches WORD ARGUMENT...: whether the word, or none, is among the arguments
+# matches WORD ARGUMENT...: succeed if the word is empty or among the arguments
 matches() {
     word=$1
     shift
@@ -13,7 +13,7 @@ matches() {
     return 1
 }
 
-# turn CASE TIMES: whether this call is one of the first; a folder is made by one caller only
+# turn CASE TIMES: succeed for the first calls only; mkdir succeeds for one caller only
 turn() {
     number=0
     while [ "$number" -lt "$2" ]; do
@@ -31,7 +31,7 @@ fails() {
     exit 1
 }
 
-# Deaf to SIGTERM, as a program in the midst of a system call may be.
+# Ignores SIGTERM, like a program in an uninterruptible system call.
 hangs() {
     trap '' TERM
     say hangs
@@ -45,14 +45,14 @@ killed() {
     kill -9 $$
 }
 
-# What it has done stays done, and nobody is told of it.
+# Does its work, and is killed before it reports success.
 mute() {
     say "is killed at its end"
     /lab-tools/PROGRAM "$@" >/dev/null 2>&1
     kill -9 $$
 }
 
-# fsck(8): 1 is corrected, and 2 more that the machine should be restarted.
+# fsck(8): 1 means errors corrected, 2 means the system should be rebooted.
 restart() {
     say "may ask for a restart"
     /lab-tools/PROGRAM "$@"
@@ -61,8 +61,8 @@ restart() {
     exit "$status"
 }
 
-# mdadm starts an array of another host by writing to its array_state (Incremental.c); all else it
-# does by ioctl. Where it cannot write there, it has taken the member in, and no more.
+# mdadm starts a foreign array by a write to its array_state (Incremental.c); everything else is an
+# ioctl. With /sys read-only it adds the member without starting the array.
 unfinished() {
     say "is killed half-way"
     unshare -m sh -c 'mount --bind /sys /sys && mount -o remount,bind,ro /sys &&

@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from initpy.image.build import stage
 from initpy.image.build.build import assemble
 from initpy.image.build.request import BuildRequest
+from initpy.image.content import stage
 from initpy.image.content.python import find_interpreter
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack

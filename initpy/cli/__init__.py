@@ -1,4 +1,4 @@
-"""The `initpy` command: one module per subcommand, imported only when it is called."""
+"""The `initpy` command: one module for each subcommand, imported only on use."""
 
 import argparse
 import importlib
@@ -8,36 +8,35 @@ from collections.abc import Sequence
 
 from initpy.config.errors import InputError
 
-# name -> what it does; the module of the same name in this package has
-# `configure(parser)` and `run(arguments) -> int`.
+# Name -> summary. The module of the same name has `configure(parser)` and `run(arguments) -> int`.
 SUBCOMMANDS = {
     "build": "build an initramfs image from the running system",
     "install": "build an image, prove that it boots this root, put it in place",
     "check": "prove that an image can boot this root",
-    "inspect": "show what an image consists of, whoever made it",
+    "inspect": "show the content of an image of any generator",
     "ls": "list the files of an image",
-    "diff": "compare two images: what changed, and what it means",
-    "why": "say what a file is in an image for",
-    "boot": "boot a scenario file in QEMU on real disks",
+    "diff": "compare two images: what changed, and what it means for a boot",
+    "why": "tell why a file is in an image",
+    "boot": "boot a scenario file in a virtual machine, on real disks",
     "simulate": "boot a scenario file in virtual time",
-    "explore": "search random simulated worlds for a boot that breaks a promise",
+    "explore": "search random simulated worlds for a boot that violates an invariant",
     "timeline": "draw the timeline of a boot from its journal",
-    "graph": "draw what stands on what, from a scenario file or a journal",
-    "replay": "compare the decisions of a recorded boot with those of the core now",
-    "status": "inside the initramfs: what the boot waits for, and why",
-    "unlock": "inside the initramfs: give the passphrase or key of a volume",
-    "retry": "inside the initramfs: try again what has failed",
-    "wait": "inside the initramfs: wait longer for the root device",
-    "journal": "inside the initramfs or after: what has happened",
+    "graph": "draw the device stack of a scenario file or a journal",
+    "replay": "replay a recorded boot and compare the core's decisions",
+    "status": "in the initramfs: show what the boot waits for, and why",
+    "unlock": "in the initramfs: pass the passphrase or key of a volume",
+    "retry": "in the initramfs: try failed jobs again",
+    "wait": "in the initramfs: wait longer for the root device",
+    "journal": "in the initramfs or later: show the events of a boot",
 }
 
 
-# As a shell has it of a program that SIGPIPE ended.
+# The status that a shell reports for a program killed by SIGPIPE.
 READER_GONE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; the exit status is the subcommand's, 2 for wrong usage or input."""
+    """Run a subcommand; return its exit status, or 2 for wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="initpy",
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except ModuleNotFoundError as error:
                 if error.name is None or error.name.startswith("initpy"):
                     raise
-                hint = "pip install 'initpy[desk]' (or `make setup` in a checkout) brings it"
+                hint = "pip install 'initpy[desk]', or `make setup` in a checkout"
                 print(f"initpy: `initpy {name}` needs the module {error.name}; {hint}",
                       file=sys.stderr)  # fmt: skip
                 return 1
@@ -72,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # `| head` has read enough. What is still buffered must not be complained of at the exit.
+        # A reader such as `head` has ended. Discard the buffer, whose flush at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
     return status

@@ -1,4 +1,4 @@
-"""How the commands of the shell ask the running engine."""
+"""Sends the requests of the shell's commands to the running engine."""
 
 import socket
 import sys
@@ -7,9 +7,9 @@ SOCKET = "/run/initpy/control"
 
 
 def ask(line: str, secret: bytes | bytearray = b"", patience: float | None = 10.0) -> int:
-    """Send a request, print the answer; the exit status: 0 done, 1 not done or nobody answers.
+    """Send a request and print the answer; return 0 if done, 1 if refused or without an answer.
 
-    `patience`: seconds until an engine counts as silent; None for what takes its time.
+    `patience` limits the wait for the answer, in seconds; None waits without a limit.
     """
     try:
         with socket.socket(socket.AF_UNIX) as connection:

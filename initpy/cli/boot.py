@@ -1,10 +1,10 @@
 """Boot scenario files in virtual machines, on real disks with the real tools.
 
-A scenario file (tests/scenarios/*.toml) describes a machine's disks and what is
-on them, the kernel command line, what people type and when, what arrives late
-or is missing, and what must be true in the end. The disks are made by mdadm,
-cryptsetup, LVM and mke2fs in a throw-away machine and cached; each boot works
-on copies of its own.
+A scenario file (tests/scenarios/*.toml) describes the disks of a machine and
+their content, the kernel command line, the user's input and its times, late or
+missing devices, and the expected result. mdadm, cryptsetup, LVM and mke2fs
+create the disks in a separate machine, and the lab caches them; each boot uses
+its own copies.
 
 examples:
   initpy boot tests/scenarios/plain-ext4-label.toml
@@ -15,24 +15,26 @@ examples:
   initpy boot --agree tests/scenarios/raid1-member-late.toml
   initpy boot --image /boot/initpy-6.1.0-56-amd64.img FILE
 
-With --agree each file is simulated, too (`initpy simulate`), and the boot fails if both do not
-come to the same end by the same decisions, in the same order where it means something.
+With --agree the command also simulates each file (`initpy simulate`). The boot
+fails if both do not reach the same result by the same decisions, in the same
+order where the order matters.
 
-A scenario is booted in User Mode Linux, a kernel that runs as a process: a few
-seconds without KVM. It has no PCI, firmware, USB, NVMe, SCSI adapters or network
-cards; what needs them is booted in QEMU, which takes about five times as long.
+The default machine is User Mode Linux, a kernel that runs as a process: a boot
+takes a few seconds without KVM. It has no PCI, firmware, USB, NVMe, SCSI adapters
+or network cards. A scenario that needs these boots in QEMU, which takes about
+five times as long.
 
-The image is built from this checkout unless --image names one. The logs of a
-boot that fails its expectations are kept, and their folder is printed.
+The command builds the image from this checkout unless --image names one. It
+keeps the logs of a boot that fails its expectations, and prints their folder.
 
 environment:
-  INITPY_LAB_ACCEL=tcg|kvm   do not probe whether KVM works
-  INITPY_LAB_PATIENCE=N      factor on the time each scenario may take (emulation: 2)
+  INITPY_LAB_ACCEL=tcg|kvm   do not test whether KVM works
+  INITPY_LAB_PATIENCE=N      factor for each scenario's time limit (emulation: 2)
   INITPY_LAB_PROCESSORS=N    processors of a machine in QEMU (2); User Mode Linux has one
-  INITPY_LAB_KERNEL=VERSION  one of the unpacked kernels instead of the newest
+  INITPY_LAB_KERNEL=VERSION  use this unpacked kernel instead of the newest one
 
 exit status: 0 if every expectation of every scenario held, 1 if not, 2 for wrong
-input, 3 if the lab itself could not do its work.
+input, 3 if the lab itself failed.
 """
 
 import argparse
@@ -53,40 +55,40 @@ from initpy.scenario.verdict import Verdict
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The words `initpy boot` understands."""
+    """Add the command's parameters."""
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario file")
     parser.add_argument(
         "--machine",
         choices=list(MachineKind),
         default=MachineKind.AUTO,
-        help="boot in User Mode Linux (uml) or QEMU; auto: as the file says, or else in User Mode "
-        "Linux unless the scenario needs what it lacks",
+        help="boot in User Mode Linux (uml) or QEMU; auto (default): the file's machine, else User "
+        "Mode Linux unless the scenario needs hardware that it lacks",
     )
     parser.add_argument("--image", type=Path, help="boot this image instead of building one")
-    parser.add_argument("--show", action="store_true", help="show the console while it boots")
+    parser.add_argument("--show", action="store_true", help="show the console during the boot")
     parser.add_argument(
         "--interactive",
         action="store_true",
-        help="sit at the console: your keys go to the machine, Ctrl-] leaves",
+        help="connect your terminal to the console; Ctrl-] disconnects",
     )
     parser.add_argument(
-        "--auto", action="store_true", help="with --interactive: the people of the file type too"
+        "--auto", action="store_true", help="with --interactive: type the file's input as well"
     )
-    parser.add_argument("--keep-logs", action="store_true", help="keep the logs of good boots too")
+    parser.add_argument("--keep-logs", action="store_true", help="also keep logs of good boots")
     parser.add_argument("--timeline", action="store_true", help="show the timeline of each boot")
     parser.add_argument(
-        "--agree", action="store_true", help="fail if the simulator takes another course"
+        "--agree", action="store_true", help="fail if the simulator decides differently"
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="so many machines at a time (default 1)"
+        "--jobs", type=int, default=1, metavar="N", help="machines to run in parallel (default 1)"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Boot the scenarios and say which hold."""
+    """Boot the scenarios and report which expectations hold."""
     scenarios = [load_scenario(path) for path in arguments.files]
     if (arguments.interactive or arguments.show) and len(scenarios) > 1:
-        print("initpy: --show and --interactive take one file", file=sys.stderr)
+        print("initpy: --show and --interactive need a single file", file=sys.stderr)
         return 2
     if arguments.interactive and not sys.stdin.isatty():
         print("initpy: --interactive needs a terminal; try --show", file=sys.stderr)
@@ -125,13 +127,13 @@ def _boot_all(
             bench = benches.of(scenario)
             _say(f"booting {scenario.name} in {bench.kind.in_words}: {scenario.title}")
             verdict = run_scenario(scenario, bench, manner)
-        except LabError as error:  # the others are booted all the same
+        except LabError as error:  # continue with the other scenarios
             verdict = Verdict(scenario.name, Outcome.NOTHING, (str(error),), 0.0)
         if not manner.cancelled.is_set():
             _report(verdict, timeline=arguments.timeline, tail=not shown)
         return verdict
 
-    # Asked to end, end as after Ctrl-C: no machine and no folder is left.
+    # End on SIGTERM as on Ctrl-C: stop all machines and remove their folders.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ThreadPoolExecutor(max_workers=max(1, arguments.jobs)) as pool:
         try:
@@ -175,7 +177,7 @@ def _report(verdict: Verdict, *, timeline: bool, tail: bool) -> None:
 
 
 def _handed_over(verdict: Verdict) -> list[str]:
-    """What the real init found, for somebody who watches."""
+    """Return the facts that the real init reported, for display."""
     facts = verdict.facts
     lines = [
         f"  {key} = {facts[key]}"
@@ -189,7 +191,7 @@ def _handed_over(verdict: Verdict) -> list[str]:
         lines.append(f"  {node} = {level} of {members}, {state}")
     for key, uuid in facts.items():
         if key.startswith("dm.") and key.endswith(".uuid"):
-            # libdm's convention: the subsystem's name stands before the first of these.
+            # libdm's convention: the subsystem's name precedes the first UUID.
             kind = re.split(r"-(?=[0-9a-f]{32})|-(?=[A-Za-z0-9]{64})", uuid)[0]
             lines.append(f"  {key[len('dm.') : -len('.uuid')]} = {kind}")
     return ["  the real init found:", *lines] if lines else []

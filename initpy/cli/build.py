@@ -1,44 +1,44 @@
 """Build an initramfs image from the running system.
 
-The image holds initpy, the interpreter with the modules it imports, kernel
-modules with all they depend on, udev and its rules, and the programs that the
-job files name, each with its libraries. The result is checked by running the
-interpreter inside it, and takes the place of an older image in one step: if
-anything goes wrong, the older one stays.
+The image contains initpy, the Python interpreter with the modules that initpy
+imports, kernel modules with their dependencies, udev and its rules, and the
+programs that job files name, with their libraries. The build tests the image by
+running the interpreter in a copy of it. It replaces an older image atomically:
+after any failure the older image is unchanged.
 
 Examples:
   initpy build
       a generic image for the running kernel: /boot/initpy-VERSION.img
   initpy build --kernel 6.1.0-56-amd64 --output /tmp/test.img
-      for another installed kernel, somewhere else
+      for another installed kernel, to another path
   initpy build --host
-      for this machine alone: drivers, programs and job files for what its root
-      stands on, nothing else; --stack FILE: for the machine that is described
-      there (initpy check --describe)
+      host-only: drivers, programs and job files for the layers of this machine's
+      root; with --stack FILE for the machine described there
+      (initpy check --describe)
   initpy build --crypttab /etc/crypttab --add /etc/keys/root.key
-      with the names and options of all encrypted volumes, and a key file; an image
-      with a file that only root may read is itself readable by root alone
+      with all lines of crypttab, and a key file; an image that contains a file
+      readable only by root is itself readable only by root
   initpy build --driver mlx5_core --driver drivers/infiniband/ --program strace
       with more kernel modules (a name, or a folder of the kernel's tree) and a
-      program for looking around in the shell
+      program for the shell
   initpy build --job my-storage.toml
-      with a technology of your own: see the job files that come with initpy
+      with a technology of your own (docs/jobs.md)
   initpy build --uki --cmdline 'root=LABEL=system quiet' --output /efi/EFI/Linux/initpy-{kernel}.efi
-      kernel, image and command line in one file, which systemd-boot or the firmware starts
+      a unified kernel image, which systemd-boot or the firmware starts
   initpy build --list
-      what would be in the image, nothing written
+      list the content of the image without writing it
 
-What is in /etc/initpy/*.toml counts for every image (docs/image.md); parameters
-win over it, and both over the recipe. Of /etc/crypttab an image for one machine
-has the lines of its root's volumes, a generic one those that are marked with
-the option `initramfs` or `x-initrd.attach`.
+The settings in /etc/initpy/*.toml apply to every image (docs/image.md).
+Parameters override them, and both override the recipe. A host-only image gets
+the crypttab lines of its root's volumes, a generic one gets the lines with the
+option `initramfs` or `x-initrd.attach`.
 
-The same content gives the same bytes. Times in the image are SOURCE_DATE_EPOCH,
-or 1970. While another run writes the same image, this one waits for it.
+Builds are reproducible. File times in the image are SOURCE_DATE_EPOCH, or 1970.
+While another run writes the same image, this one waits for it.
 
 Exit status: 0 built; 1 something is missing or failed; 2 wrong input; 4 a tool
-is not installed; 5 no room; 77 the kernel lacks a module that the image must
-have (yet); 130 or 143 interrupted. An older image is left as it was unless 0.
+is not installed; 5 no room; 77 the kernel lacks a required module (yet); 130 or
+143 interrupted. If the status is not 0, an older image is unchanged.
 """
 
 import argparse
@@ -54,34 +54,35 @@ from initpy.cli.content import configure_content as configure_content
 from initpy.cli.content import requested as requested
 from initpy.image.build.build import Assembled, assemble, build
 from initpy.image.build.failures import EXPLAINED, explained, status_of
-from initpy.image.build.summary import megabytes, shares, summary_lines, warning_lines
-from initpy.image.timing import Progress, silent
+from initpy.image.build.summary import megabytes, summary_lines, warning_lines
+from initpy.image.build.timing import Progress, silent
+from initpy.image.content.kinds import shares
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     configure_content(parser)
     how = parser.add_argument_group("how")
     how.add_argument(
         "--root",
         metavar="SPEC",
-        help="whose layers an image for one machine is for: UUID=..., a device, a folder (/)",
+        help="root of a host-only image: UUID=…, a device, or its mount point (default: /)",
     )
     how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
-    how.add_argument("--list", action="store_true", help="print what would be in the image")
+    how.add_argument("--list", action="store_true", help="list the content; write nothing")
     configure_talk(how)
 
 
 def configure_talk(how: argparse._ArgumentGroup) -> None:
-    """How much is said."""
+    """Add --verbose and --quiet."""
     talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--verbose", action="store_true", help="times of the steps, all warnings")
-    talk.add_argument("--quiet", action="store_true", help="warnings and errors only")
+    talk.add_argument("--verbose", action="store_true", help="show step durations, all warnings")
+    talk.add_argument("--quiet", action="store_true", help="show only warnings and errors")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build; returns the exit status."""
+    """Build; return the exit status."""
     request = requested(arguments)
     quiet = bool(arguments.quiet or arguments.list)
     try:
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     except EXPLAINED as error:
         print(f"initpy: {explained(error)}", file=sys.stderr)
         if request.output.exists():
-            print(f"initpy: {request.output} is left as it was", file=sys.stderr)
+            print(f"initpy: {request.output} is unchanged", file=sys.stderr)
         return status_of(error)
     if arguments.list:
         print(*_listing(assembled), sep="\n")
@@ -111,13 +112,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def ending_cleanly() -> Iterator[None]:
-    """A build that is told to end takes its unfinished file along."""
+    """Turn SIGTERM and SIGHUP into SystemExit, so that a build removes its temporary files."""
 
     def end(number: int, _: object) -> None:
         sys.exit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
+        yield  # only the main thread may install signal handlers
         return
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -129,7 +130,7 @@ def ending_cleanly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def showing_progress(quiet: bool) -> Iterator[Progress]:
-    """Tell what is being done: a line that moves on a terminal, plain lines elsewhere."""
+    """Show progress: a status line on a terminal, plain lines elsewhere, nothing if `quiet`."""
     if quiet:
         yield silent
     elif sys.stderr.isatty():

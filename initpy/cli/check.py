@@ -1,25 +1,26 @@
-"""Can this image boot this root? Proved layer by layer; nothing is installed or changed.
+"""Prove layer by layer that an image can boot a root; install and change nothing.
 
-From the root file system down to the bus, everything that the boot takes is looked at: drivers with
-all that they depend on, as the image's own indexes have them; programs with their libraries; udev
-rules and job files; firmware; the image's Python, which is run from a copy. A file system or driver
-that initpy has never heard of is proved the same way. Images of other makers are judged as far as
-that goes, and the rows say what is not known.
+From the root file system down to the bus, the command checks everything that the boot needs:
+drivers with their dependencies, as the image's indexes list them; programs with their libraries;
+udev rules and job files; firmware; the image's Python, which it runs from a copy. It checks file
+systems and drivers unknown to initpy in the same way. For images of other generators, some rows
+say `unknown`.
 
 Examples:
   initpy check /boot/initpy-6.1.0-56-amd64.img
-      does it boot the root that is mounted at / now?
+      check it against the root that is mounted at /
   initpy check IMAGE --root UUID=7a0c1f7e-52b5-4d0c-9a53-0d3c6e1f0001
-      a root that is not mounted; a folder where one is mounted (--root /mnt) will do too
+      check it against another root; a mount point works too: --root /mnt
   initpy check --describe > stack.json
-      what the root stands on, as JSON; no image is looked at
+      describe the layers below the root as JSON; check no image
   initpy check IMAGE --stack stack.json
-      does it boot that machine?
+      check it against the machine described there
   initpy check IMAGE --json
-      the rows for a program
+      print the rows as JSON
 
-Describing dm and LUKS layers takes root's rights. Exit status: 0 it boots; 77 it cannot boot this
-root, the table says for want of what; 2 wrong usage or input; 3 it could not be found out.
+Describing device-mapper and LUKS layers requires root. Exit status: 0 the image boots; 77 it cannot
+boot this root, and the table shows what is missing; 2 wrong usage or input; 3 the check could not
+determine it.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.proof import Proof, Verdict
+from initpy.image.check.proof import Proof, Verdict
 from initpy.image.stack.describe import StackError, describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recording, Running
@@ -45,43 +46,41 @@ COLOURS = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, nargs="?", help="initramfs or UKI")
     what = parser.add_argument_group("which root")
     what.add_argument(
         "--root",
         metavar="SPEC",
         default="/",
-        help="UUID=…, LABEL=…, a device, or the folder where it is mounted (default: /)",
+        help="UUID=…, LABEL=…, a device, or its mount point (default: /)",
     )
     what.add_argument(
-        "--stack", metavar="FILE", type=Path, help="the output of --describe, of any machine"
+        "--stack", metavar="FILE", type=Path, help="the output of --describe, from any machine"
     )
     what.add_argument(
-        "--kernel", metavar="VERSION", help="which kernel the image is for (default: it tells)"
+        "--kernel", metavar="VERSION", help="kernel of the image (default: as the image shows)"
     )
     what.add_argument(
         "--modules-dir",
         metavar="DIR",
         type=Path,
-        help="where that kernel's modules are (default: /lib/modules/VERSION)",
+        help="folder of that kernel's modules (default: /lib/modules/VERSION)",
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--describe", action="store_true", help="print what the root stands on")
+    how.add_argument("--describe", action="store_true", help="print the layers below the root")
     how.add_argument(
         "--record",
         metavar="FILE",
         type=Path,
-        help="keep what was read of the system, for a bug report: names and numbers, no keys",
+        help="write all facts read from the system, for a bug report: names and numbers, no keys",
     )
-    how.add_argument("--json", action="store_true", help="rows as JSON")
-    how.add_argument(
-        "--no-run", action="store_true", help="do not start the image's interpreter to try it"
-    )
+    how.add_argument("--json", action="store_true", help="print JSON")
+    how.add_argument("--no-run", action="store_true", help="do not run the image's interpreter")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe, prove, print; returns the exit status."""
+    """Describe, prove and print; return the exit status."""
     if arguments.image is None and not arguments.describe:
         raise InputError("IMAGE", None, "the image to check, or --describe")
     try:
@@ -92,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.describe:
         print(stack.to_json(), end="")
         return Status.OK
-    # Not for those who only describe: reading images takes libraries.
+    # Imported late: --describe does not need these libraries.
     from initpy.image.check.check import kernel_of, prove
     from initpy.image.formats.archive import read_archive
 
@@ -126,7 +125,7 @@ def _stack(arguments: argparse.Namespace) -> Stack:
 
 
 def as_json(proof: Proof) -> dict[str, object]:
-    """The proof for programs."""
+    """Return the proof as plain values for JSON."""
     return {
         **asdict(proof),
         "bootable": proof.bootable,
@@ -136,7 +135,7 @@ def as_json(proof: Proof) -> dict[str, object]:
 
 
 def print_table(proof: Proof) -> None:
-    """The rows, a layer's name once, and the closing line."""
+    """Print the rows, each layer's name once, and the closing line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""What an image shall contain: the parameters of all commands that build, and what they ask for."""
+"""The parameters for an image's content, shared by `initpy build` and `initpy install`."""
 
 import argparse
 import os
@@ -10,30 +10,23 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.build.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
+from initpy.image.content.cache import cache_path
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE
 from initpy.image.formats.microcode import Microcode, this_processor
-from initpy.image.formats.uki import (
-    Signing,
-    Uki,
-    default_cmdline,
-    find_kernel,
-    find_stub,
-    os_release,
-)
-from initpy.image.kept import kept_path
 from initpy.image.kernel.firmware import ROOT
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.stack.layers import Stack
 
-# Beside what other tools make, under a name of its own.
+# The name differs from those of other generators, whose images stay.
 DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
 DEFAULT_UKI = f"/boot/initpy-{KERNEL}.efi"
 
 
 def configure_content(parser: argparse.ArgumentParser) -> None:
-    """The parameters that say what is built: those of every command that builds."""
-    # Whether `stack` serves for more than images for one machine.
+    """Add the parameters for an image's content."""
+    # Whether the command also uses --stack for a proof.
     parser.set_defaults(proves=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
@@ -45,53 +38,53 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         "--kernel",
         metavar="VERSION",
         default=platform.release(),
-        help=f"the kernel the image is for (default: the running one, {platform.release()})",
+        help=f"kernel of the image (default: the running one, {platform.release()})",
     )
     what.add_argument(
         "--modules-dir",
         metavar="DIR",
         type=Path,
-        help="where that kernel's modules are (default: /lib/modules/VERSION)",
+        help="folder of that kernel's modules (default: /lib/modules/VERSION)",
     )
     what.add_argument(
         "--output",
         metavar="FILE",
-        help="the image, in whose name {kernel} is the version (default: "
-        "/boot/initpy-{kernel}.img, or as your configuration says)",
+        help="path of the image; {kernel} stands for the version (default: the configuration's, "
+        "or /boot/initpy-{kernel}.img)",
     )
     kind = what.add_mutually_exclusive_group()
     kind.add_argument(
         "--recipe",
         metavar="NAME|FILE",
-        help="which drivers and programs to take: generic (default), host, minimal, or a file",
+        help="drivers and programs to include: generic (default), host, minimal, or a file",
     )
     kind.add_argument(
-        "--host", action="store_true", help="for one machine: what its root stands on, no more"
+        "--host", action="store_true", help="host-only: include only what this root needs"
     )
     what.add_argument(
         "--stack",
         metavar="FILE",
         type=Path,
-        help="the machine that the image is for, as this file describes it, instead of this one",
+        help="build for the machine described in this file (initpy check --describe)",
     )
     what.add_argument(
         "--config",
         metavar="DIR",
         type=Path,
-        help=f"the folder with your configuration (default: {DEFAULT_FOLDER})",
+        help=f"folder of your configuration (default: {DEFAULT_FOLDER})",
     )
     what.add_argument(
         "--compression",
         choices=(*METHODS, NONE),
-        help="how to compress (default: as the recipe says, or zstd)",
+        help="compression method (default: the recipe's, or zstd)",
     )
-    what.add_argument("--level", metavar="N", type=int, help="how hard to compress")
+    what.add_argument("--level", metavar="N", type=int, help="compression level")
     what.add_argument(
         "--microcode",
         metavar="auto|none|DIR",
         default="auto",
-        help="microcode to begin the image with: what this machine has in /lib/firmware (with "
-        "--host what its processor takes), none, or another such folder (default: %(default)s)",
+        help="microcode in the image: auto takes that in /lib/firmware (with --host that of this "
+        "processor), none, or from another such folder (default: %(default)s)",
     )
 
 
@@ -102,20 +95,20 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
         type=Path,
         action="append",
         default=[],
-        help="more job files; one of the same file name replaces a built-in one",
+        help="more job files; a file replaces initpy's file of the same name",
     )
     more.add_argument(
         "--add",
         metavar="FILE[:PATH]",
         action="append",
         default=[],
-        help="a file or folder of this machine, and its absolute path in the image if that differs",
+        help="a file or folder of this machine, and its absolute path in the image if different",
     )
     more.add_argument(
         "--crypttab",
         metavar="FILE",
         type=Path,
-        help="all of it becomes /etc/crypttab: names, sources and options of encrypted volumes",
+        help="becomes /etc/crypttab in full: names, sources and options of encrypted volumes",
     )
     more.add_argument(
         "--driver",
@@ -137,13 +130,13 @@ def _say_uki(single: argparse._ArgumentGroup) -> None:
     single.add_argument(
         "--uki",
         action="store_true",
-        help="one file with systemd's stub, kernel and command line, which UEFI firmware starts; "
-        "it belongs into EFI/Linux of the ESP (default output: /boot/initpy-{kernel}.efi)",
+        help="build one EFI program of systemd's stub, kernel, image and command line; "
+        "it belongs in EFI/Linux of the ESP (default output: /boot/initpy-{kernel}.efi)",
     )
     single.add_argument(
         "--cmdline",
         metavar="TEXT",
-        help="its command line (default: as your configuration or /etc/kernel/cmdline says)",
+        help="its command line (default: the configuration's, or /etc/kernel/cmdline)",
     )
     single.add_argument(
         "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
@@ -151,24 +144,24 @@ def _say_uki(single: argparse._ArgumentGroup) -> None:
     single.add_argument(
         "--pcr-key",
         metavar="PRIVATE:PUBLIC",
-        help="keys (PEM) for systemd-measure, which signs what the TPM will measure",
+        help="keys (PEM) for systemd-measure, to sign the expected values of PCR 11",
     )
     single.add_argument(
         "--pcr-tpm",
         metavar="DEVICE",
-        help="the TPM that systemd-measure computes with (default: this machine's), such as "
-        "swtpm:path=SOCKET; what is in it does not matter",
+        help="TPM that systemd-measure uses for its computations (default: this machine's), such "
+        "as swtpm:path=SOCKET; its content does not matter",
     )
 
 
 def configuration(arguments: argparse.Namespace) -> ImageConfig:
-    """What the administrator says of images; InputError for what cannot be used."""
+    """Read the administrator's configuration of images. Raises InputError."""
     given = arguments.config
     return load_image_config(given or DEFAULT_FOLDER, required=given is not None)
 
 
 def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
-    """Where a kernel's image belongs."""
+    """Return the path of a kernel's image."""
     usual = DEFAULT_UKI if getattr(arguments, "uki", False) else DEFAULT_OUTPUT
     if arguments.output == "":
         raise InputError("--output", "", "a path for the image")
@@ -176,9 +169,9 @@ def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str)
 
 
 def requested(arguments: argparse.Namespace) -> BuildRequest:
-    """What parameters, configuration and recipe say together, in this order.
+    """Return the request: parameters override the configuration, which overrides the recipe.
 
-    InputError for what cannot be used.
+    Raises InputError.
     """
     config = configuration(arguments)
     name = arguments.recipe or ("host" if arguments.host or arguments.stack else None)
@@ -198,12 +191,12 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
             stack=_stack(arguments, config) if recipe.host else None,
             mtime=_source_date(),
-            # Of another machine nobody has told which processor it has.
+            # The processor of a described machine is unknown.
             microcode=_microcode(
                 arguments.microcode,
                 this_machine=recipe.host and described_stack(arguments, config) is None,
             ),
-            kept=kept_path(),
+            cache=cache_path(),
             uki=_uki(arguments, config, kernel),
         ),
         recipe,
@@ -218,7 +211,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
 def _compression(
     request: BuildRequest, config: ImageConfig, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Who names a method means its usual level, unless the same one names a level."""
+    """Return method and level; a source that sets only the method gets its default level."""
     method, level = request.compression, request.level
     for said in (config, arguments):
         if said.compression is not None:
@@ -229,7 +222,7 @@ def _compression(
 
 
 def described_stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
-    """The machine that a file of the parameters or the configuration describes, if one does."""
+    """Return the stack in the file that parameters or configuration name; None without one."""
     path = arguments.stack or config.stack
     if path is None:
         return None
@@ -240,7 +233,7 @@ def described_stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack
 
 
 def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
-    """What the machine's root stands on: as a file says, or as it is here."""
+    """Return the stack for a host-only image: from a file, or this machine's."""
     if found := described_stack(arguments, config):
         return found
     from initpy.image.stack.describe import StackError, describe
@@ -270,12 +263,12 @@ def _placed(text: str) -> tuple[Path, str]:
     if placed is None:
         raise InputError("--add", text, "FILE:PATH, where PATH is absolute in the image")
     if not placed[0].exists():
-        raise InputError("--add", text, f"an existing file or folder, which {placed[0]} is not")
+        raise InputError("--add", text, f"an existing file or folder, not {placed[0]}")
     return placed
 
 
 def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
-    """For this machine's processor, or for all; from a folder that is named, all the same."""
+    """Return which microcode to include: for this machine's processor, or for all."""
     processor = this_processor() if this_machine else None
     if text == "none":
         return None
@@ -317,7 +310,7 @@ def _signing(text: str | None, tpm: str | None) -> Signing | None:
 
 
 def _source_date() -> int:
-    """The time all files get (reproducible-builds.org/specs/source-date-epoch)."""
+    """Return the time of all files (reproducible-builds.org/specs/source-date-epoch)."""
     text = os.environ.get("SOURCE_DATE_EPOCH", "0")
     if not text.isascii() or not text.isdigit() or int(text) > 0xFFFF_FFFF:
         raise InputError("SOURCE_DATE_EPOCH", text, "seconds since 1970, a whole number")

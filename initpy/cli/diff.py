@@ -1,19 +1,19 @@
 """Compare two images: what changed, and what it means for a boot.
 
-The images may be by any generator, in any compression, for different kernels.
-Paths are compared without the kernel's release in them. Changes of texts are
-shown, but not those of files that only root may read.
+The images may be of any generator, in any compression, for different kernels.
+The comparison ignores the kernel's release in paths. It shows changed lines of
+text files, except of files that only root can read.
 
 Examples:
   initpy diff /boot/initpy-6.1.0-56-amd64.img.old /boot/initpy-6.1.0-56-amd64.img
-      what the last build changed
+      show the changes of the last build
   initpy diff --all generic.img host.img
-      with every file, however many
+      show all paths and lines
   initpy diff --json a.img b.img | jq '.meanings[] | select(.weight == "breaks")'
-      what a root that worked with a.img may lack in b.img
+      list what a root that worked with a.img may lack in b.img
 
-Exit status: 0 the content is the same; 1 it differs; 2 not an image, or a
-damaged one, or wrong parameters.
+Exit status: 0 same content; 1 different; 2 not an image, a damaged image, or
+wrong parameters.
 """
 
 import argparse
@@ -29,23 +29,23 @@ from initpy.image.inspect.meaning import Meaning, Sides, meanings
 from initpy.image.inspect.survey import survey
 from initpy.image.kernel.roles import Weight
 
-# More paths, modules or lines of a text than these are counted, without --all.
+# Without --all, more paths, modules or lines than these are only counted.
 PATHS, NAMES, LINES = 30, 60, 40
 STYLES = {Weight.BREAKS: "red", Weight.WARNS: "yellow", Weight.NOTE: ""}
-# Kinds whose paths say less than the names of modules above them.
+# Kinds whose names are listed separately.
 BY_NAME = ("kernel modules",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("first", metavar="A", type=Path, help="an initramfs or a UKI")
-    parser.add_argument("second", metavar="B", type=Path, help="the one to compare with it")
-    parser.add_argument("--all", action="store_true", help="all paths and lines, however many")
-    parser.add_argument("--json", action="store_true", help="as JSON, with all of it")
+    parser.add_argument("second", metavar="B", type=Path, help="the image to compare with it")
+    parser.add_argument("--all", action="store_true", help="show all paths and lines")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare and show."""
+    """Compare the images and print the result; return the exit status."""
     with watched("reading the images") as progress:
         first, second = read_archive(arguments.first), read_archive(arguments.second)
         sides = Sides(first, second, survey(first, progress), survey(second, progress))
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_json(sides: Sides, difference: Difference, means: tuple[Meaning, ...]) -> dict[str, object]:
-    """All of it as plain values. Sizes are bytes."""
+    """Return everything as plain values for JSON; sizes are bytes."""
     return {
         "first": {"image": str(sides.first.path), "size": sides.first.size},
         "second": {"image": str(sides.second.path), "size": sides.second.size},
@@ -72,7 +72,7 @@ def as_json(sides: Sides, difference: Difference, means: tuple[Meaning, ...]) ->
 def show(
     sides: Sides, difference: Difference, means: tuple[Meaning, ...], *, everything: bool
 ) -> None:
-    """The difference for people: sizes, what it means, then the details."""
+    """Print sizes, the meaning, then the details."""
     out = console()
     for name, archive, found in (
         ("A", sides.first, sides.before), ("B", sides.second, sides.after),
@@ -87,7 +87,7 @@ def show(
     rows = [(kind, size(old), size(new), _signed(new - old)) for kind, old, new in _kinds(sides)]
     table("content before compression", ("kind", "A>", "B>", "change>"), rows)
     if means:
-        out.print("[bold]what it means[/]")
+        out.print("[bold]meaning for a boot[/]")
     for weight, text in means:
         say(f"  {weight.value:<6} {text}", STYLES[weight])
     for title, names in (("gone", difference.modules_gone), ("new", difference.modules_new)):

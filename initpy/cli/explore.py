@@ -1,23 +1,23 @@
-"""Search random simulated worlds for a boot that breaks a promise.
+"""Search random simulated worlds for a boot that violates an invariant.
 
-Each world is drawn from a number: its storage, who arrives when, who types what, what fails. The
-same core that runs as PID 1 boots in it, in virtual time, and an oracle that shares no code with
-the core judges what it did. A world in which an invariant does not hold is made as small as it
-gets and written as a scenario file, which `initpy simulate FILE` replays exactly.
+A seed determines each world: its storage, arrival times, the user's input, the faults. The same
+core that runs in the initramfs boots in it, in virtual time. An oracle that shares no code with
+the core judges the boot. The search shrinks a world that violates an invariant and writes it as a
+scenario file, which `initpy simulate FILE` replays exactly.
 
 examples:
-  initpy explore                            1,000 worlds on all cores
+  initpy explore                            1,000 worlds on all processors
   initpy explore --worlds 200000 --keep found
-  initpy explore --time 60 --seed 500000    other worlds, as many as a minute allows
-  initpy explore --compiled --worlds 200000 more worlds a second, once it has been compiled
-  initpy explore --replay 4711 --keep .     one world: what happened, and its file
+  initpy explore --time 60 --seed 500000    other worlds, for one minute
+  initpy explore --compiled --worlds 200000 compile first; more worlds per second
+  initpy explore --replay 4711 --keep .     one world in detail, and its file
   initpy explore --dask tcp://host:8786     on a Dask cluster (pip install 'initpy[dask]')
 
-Ctrl-C ends the search: what was found until then is shown and written.
+Ctrl-C ends the search; the command then shows and writes the violations found so far.
 
 exit status:
-  0  no violation    1  violations were found    2  wrong usage or input
-  130  interrupted, and no violation until then
+  0  no violation    1  violations found    2  wrong usage or input
+  130  interrupted without a violation
 """
 
 import argparse
@@ -40,25 +40,30 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Options."""
+    """Add the command's parameters."""
     add = parser.add_argument
-    add("--worlds", type=int, metavar="N", help="how many (default 1000, or as --time allows)")
-    add("--seed", type=int, default=0, metavar="S", help="number of the first world (default 0)")
-    add("--jobs", type=int, metavar="N", help="processes (default: one for each core)")
-    add("--time", type=float, metavar="SECONDS", help="stop after so long")
+    add(
+        "--worlds",
+        type=int,
+        metavar="N",
+        help="number of worlds (default 1000, or no limit with --time)",
+    )
+    add("--seed", type=int, default=0, metavar="S", help="seed of the first world (default 0)")
+    add("--jobs", type=int, metavar="N", help="processes (default: one per processor)")
+    add("--time", type=float, metavar="SECONDS", help="stop after this time")
     add("--dask", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
     add("--compiled", action="store_true",
-        help="compile the core and the simulator first, if that has not been done: needs mypy and"
-        " a C compiler, takes a minute or two, and is half as fast again from then on",
+        help="compile the core and the simulator first, unless already done; needs mypy and"
+        " a C compiler, takes a minute or two, and makes the search 1.5 times as fast",
         )  # fmt: skip
-    add("--keep", type=Path, metavar="DIR", help="where files of violations go (default: found)")
-    add("--most", type=int, default=10, metavar="N", help="so many files at most (default 10)")
-    add("--replay", type=int, metavar="S", help="only the world of this number, in detail")
-    add("--json", action="store_true", help="the figures for programs")
+    add("--keep", type=Path, metavar="DIR", help="folder for scenario files (default: found)")
+    add("--most", type=int, default=10, metavar="N", help="maximum number of files (default 10)")
+    add("--replay", type=int, metavar="S", help="only the world of this seed, in detail")
+    add("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explore; see the module's text for the exit status."""
+    """Explore; return the exit status (see the module's docstring)."""
     _check(arguments)
     if arguments.compiled:
         _enter_compiled()
@@ -91,24 +96,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _enter_compiled() -> None:
-    """Go on as the compiled copy, with the same arguments; return in that one."""
+    """Execute the compiled copy with the same arguments; return if this process is the copy."""
     from initpy.lab.compiled import compiled_path, environment, is_compiled
 
     if is_compiled():
         return
     path = compiled_path(lambda text: print(f"initpy: {text}", file=sys.stderr))
-    # -P: a folder `initpy` where this is called counts no more than usual.
+    # -P: do not import from a folder `initpy` in the current directory.
     command = [sys.executable, "-P", "-m", "initpy", *sys.argv[1:]]
     os.execve(sys.executable, command, environment(path))
 
 
-# Worlds, where only the time is limited.
+# The number of worlds if only the time is limited.
 MANY = 1_000_000_000
 KEEP = Path("found")
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse now what would be refused, or be without a meaning, after hours."""
+    """Raise InputError now for parameters that would fail, or have no effect, after hours."""
     for name, least in (("worlds", 1), ("jobs", 1), ("most", 1), ("seed", 0), ("replay", 0)):
         value = getattr(arguments, name)
         if value is not None and value < least:
@@ -119,13 +124,13 @@ def _check(arguments: argparse.Namespace) -> None:
         try:
             arguments.keep.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            expected = f"a folder that files can be written to ({error.strerror})"
+            expected = f"a writable folder ({error.strerror})"
             raise InputError("--keep", str(arguments.keep), expected) from None
 
 
 @contextmanager
 def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, int]]:
-    """Processes of this machine or of a cluster, and how many chunks to have in flight."""
+    """Provide an executor, local or on a cluster, and the number of chunks to have in flight."""
     if address is None:
         if processes == 1:
             yield Here(), 1
@@ -144,14 +149,14 @@ def _executor(address: str | None, processes: int) -> Iterator[tuple[Executor, i
 
 
 def _begin_worker() -> None:
-    # Ctrl-C at the terminal reaches every process: the one that collects says what is done.
+    # Ctrl-C reaches every process of the terminal; only the collecting process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What is there by then is never garbage: the collector need not look at it again.
+    # Existing objects never become garbage: exclude them from collections.
     gc.freeze()
 
 
 class Here(Executor):
-    """This process itself: a profiler sees all."""
+    """Runs tasks in this process, so that a profiler sees them."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -161,7 +166,7 @@ class Here(Executor):
 
 @contextmanager
 def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
-    """A bar on the terminal; nothing where there is none."""
+    """Show a progress bar on a terminal, else nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -183,7 +188,7 @@ def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
 
 
 def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
-    """Make one world of each broken invariant small; the files written."""
+    """Shrink one world for each violated invariant; return the files written."""
     from rich.console import Console
 
     from initpy.simulation.explore.found import keep
@@ -197,13 +202,13 @@ def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     console, files = Console(stderr=True, highlight=False), []
     for number, invariant in chosen[:most]:
-        with console.status(f"making world {number} small: {invariant}"):
+        with console.status(f"shrinking world {number}: {invariant}"):
             files.append(keep(number, invariant, folder))
     return files
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    """One world: its verdict, what people saw, and its file."""
+    """Run one world; print its scenario, console and verdict; return the exit status."""
     from initpy.scenario.write import scenario_text, write_scenario
     from initpy.simulation.explore.found import scenario_of
     from initpy.simulation.explore.generate import draw

@@ -1,7 +1,7 @@
-"""The device stack of a machine: what stands on what, from a scenario file or a boot's journal.
+"""Draw the device stack of a machine, from a scenario file or from a boot's journal.
 
-A scenario file (.toml) shows what is made on the disks; a journal, what was seen of it in the
-boot, with the devices that went again.
+For a scenario file (.toml) the command draws the layers on the disks. For a journal it draws the
+devices that the boot found, with those that disappeared again.
 
 examples:
   initpy graph tests/scenarios/lvm-on-luks-on-raid1.toml
@@ -27,15 +27,15 @@ SIZES = (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The words `initpy graph` understands."""
+    """Add the command's parameters."""
     parser.add_argument("file", metavar="FILE", type=Path, help="a scenario file or a journal")
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw it as a picture")
-    parser.add_argument("--dot", action="store_true", help="for Graphviz")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="write an SVG picture")
+    parser.add_argument("--dot", action="store_true", help="print a graph for Graphviz")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw the stack."""
+    """Draw the stack; return the exit status."""
     path: Path = arguments.file
     if path.suffix == ".toml":
         from initpy.scenario.parse import load_scenario
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def stack(scenario: Scenario) -> Iterator[Box]:
-    """The boxes of a scenario: disks, partitions, layers."""
+    """Yield the boxes of a scenario: disks, partitions, layers."""
     names = _names(scenario)
     for nic in scenario.nics:
         lease = [f"lease in {nic.lease:g} s"] if nic.lease else []
@@ -104,7 +104,7 @@ def _server(server: Server) -> str:
 
 
 def _times(what: str, times: Times) -> Iterator[str]:
-    """When it comes and goes, if it is not there all the time."""
+    """Yield when a cable or server comes and goes; nothing if it is always there."""
     if times.up is None:
         yield f"{what} never"
     elif times.up:
@@ -122,7 +122,7 @@ def _name(layer: Layer, number: int) -> str:
 
 
 def _names(scenario: Scenario) -> dict[str, str]:
-    """What layers above call a layer or partition -> the name of its box."""
+    """Return name of a disk, layer or partition in the file -> name of its box."""
     found = {disk.name: disk.name for disk in scenario.disks}
     for disk in scenario.disks:
         if paths := _paths(scenario, disk.name):
@@ -136,12 +136,12 @@ def _names(scenario: Scenario) -> dict[str, str]:
 
 
 def _paths(scenario: Scenario, name: str) -> tuple[str, ...]:
-    """The other paths to the disk of that name."""
+    """Return the other paths to a disk."""
     return tuple(each.name for each in scenario.disks if each.path_of == name)
 
 
 def _below(scenario: Scenario, number: int) -> tuple[str, ...]:
-    """What a layer stands on; a second volume of a group stands on what the first does."""
+    """Return the names directly below a layer; for a group's further volumes, the group's."""
     layer = scenario.layers[number]
     header = (layer.header.partition(":")[0],) if layer.header else ()
     if layer.on or not layer.group:
@@ -165,7 +165,7 @@ def _of_disk(disk: Disk) -> Iterator[str]:
 
 
 def _of_layer(layer: Layer) -> Iterator[str]:
-    """What people look for; no passphrase (R14)."""
+    """Yield the properties of a layer to display; never a passphrase (R14)."""
     yield from filter(None, (layer.type, layer.left))
     if layer.label:
         yield f"LABEL={layer.label}"

@@ -1,21 +1,21 @@
-"""Show what an image consists of, whoever made it.
+"""Show the content of an image of any generator.
 
 The image may be an initramfs by initpy, dracut, initramfs-tools or another
-generator, in any compression that the kernel knows, or a unified kernel image.
-Sizes in the image by kind are estimates, as everything is compressed together.
+generator, in any compression that the kernel supports, or a unified kernel
+image. Compressed sizes by kind are estimates, as one stream holds all kinds.
 
 Examples:
   initpy inspect /boot/initrd.img-6.1.0-56-amd64
-      segments, content by kind, what is started, what looks wrong
+      show segments, content by kind, the init, and problems
   initpy inspect --json /boot/initpy-6.1.0-56-amd64.img | jq -r .modules[]
-      all of it for programs, with the lists of modules, programs and firmware
+      print everything as JSON, with lists of modules, programs and firmware
   initpy inspect --unpack /tmp/content /boot/initrd.img
-      write the content into a new folder; nothing is ever written outside it
+      write the content into a new folder, and nothing outside it
 
 `initpy ls` lists the files, `initpy diff` compares two images, `initpy why`
-says what a file is in there for.
+tells why a file is in an image.
 
-Exit status: 0 done; 2 not an image, or a damaged one, or wrong parameters.
+Exit status: 0 done; 2 not an image, a damaged image, or wrong parameters.
 """
 
 import argparse
@@ -30,16 +30,16 @@ from initpy.image.inspect.survey import Survey, survey
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
-    parser.add_argument("--json", action="store_true", help="as JSON, with all lists in full")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
         "--unpack", metavar="DIR", type=Path, help="write the content into a new or empty folder"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the image and show it."""
+    """Read the image and print its content; return the exit status."""
     with watched("reading the image") as progress:
         archive = read_archive(arguments.image)
         if arguments.unpack is not None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 unpack(archive, arguments.unpack)
             except OSError as error:
-                expected = "a folder that can be written to, with room for the content"
+                expected = "a writable folder, with room for the content"
                 raise InputError(str(arguments.unpack), error.strerror, expected) from None
         found = survey(archive, progress)
     if arguments.json:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_json(archive: Archive, found: Survey) -> dict[str, object]:
-    """All of it as plain values. Sizes are bytes."""
+    """Return everything as plain values for JSON; sizes are bytes."""
     return {
         "image": str(archive.path),
         "size": archive.size,
@@ -80,15 +80,15 @@ def as_json(archive: Archive, found: Survey) -> dict[str, object]:
 
 
 def show(archive: Archive, found: Survey) -> None:
-    """The same for people."""
+    """Print the content as tables."""
     out = console()
     out.print(f"[bold]{plain(str(archive.path))}[/]: {size(archive.size)}, {len(archive)} entries")
     facts = [
         ("made by", found.generator or "an unknown generator"),
-        ("kernel", ", ".join(found.kernels) or "none that it has modules for"),
+        ("kernel", ", ".join(found.kernels) or "no modules of any kernel"),
         ("starts", found.init or "nothing: there is no /init"),
         ("Python", found.python),
-        ("secrets", f"{len(found.secrets)} files that not everyone may read"),
+        ("secrets", f"{len(found.secrets)} files that are not world-readable"),
     ]
     for name, value in facts:
         if value and not value.startswith("0 files"):
@@ -122,7 +122,7 @@ def show(archive: Archive, found: Survey) -> None:
     )
     table(
         "content",
-        ("kind", "files>", "size>", "in the image, about>"),
+        ("kind", "files>", "size>", "compressed, about>"),
         [(each.name, str(each.files), size(each.size), size(each.packed)) for each in found.kinds],
     )
     out.print(
@@ -134,5 +134,5 @@ def show(archive: Archive, found: Survey) -> None:
         say(f"warning: {line}", "yellow")
     if found.dangling:
         names = ", ".join(found.dangling[:5]) + (" …" if len(found.dangling) > 5 else "")
-        text = f"{len(found.dangling)} links lead nowhere: {names}"
+        text = f"{len(found.dangling)} links without a target: {names}"
         say(text, "yellow")

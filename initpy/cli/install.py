@@ -1,38 +1,38 @@
 """Build an image, prove that it boots this root, and put it in place.
 
-The image is built as `initpy build` does, beside the one that is there, and
-judged before it takes that one's place: every layer from the root file system
-down to the bus must have its driver, its programs and its files (`initpy check`
-tells the same of any image). If anything is missing, or the build fails, or
-someone pulls the plug, the old image stays as it was. One previous image is kept
-as NAME.old; with --keep 2 there is a NAME.old.2 as well.
+The command builds an image like `initpy build`, beside the old one, and proves
+it before it replaces the old one: every layer from the root file system down to
+the bus must have its driver, its programs and its files (`initpy check` does the
+same for any image). If something is missing, the build fails or the power goes,
+the old image is unchanged. The command keeps one previous image as NAME.old; with
+--keep 2 also NAME.old.2.
 
 Examples:
   initpy install
       an image for the running kernel: /boot/initpy-VERSION.img
   initpy install --all
-      for every installed kernel, after something that is in the images changed
+      for every installed kernel, after a change that concerns the images
   initpy install --kernel 6.1.0-56-amd64 --output '/boot/initrd.img-{kernel}'
-      for one kernel, under the name that other tools and boot loaders know
+      for one kernel, under the name that other tools and boot loaders use
   initpy install --root UUID=7a0c1f7e-52b5-4d0c-9a53-0d3c6e1f0001
-      for a root that this system does not run from
+      for another root than this system's
   initpy install --remove --kernel 6.1.0-50-amd64
-      remove a kernel's image and what was kept of it
+      remove a kernel's image and its previous images
 
-In a container, or in a chroot whose disks cannot be seen, the image is installed
-without the proof, and a warning says so; --root names a root to prove it for.
+In a container, or in a chroot without a visible root, the command installs the
+image without a proof and warns; name a root with --root to prove it.
 
-What is called through kernel-install(8) or by Debian's kernel packages:
+The hooks for kernel-install(8) and Debian's kernel packages are described in
 docs/install.md.
 
-Exit status, with --all that of the first kernel that failed:
-  0    installed; the closing lines on stderr say what optional things are lacking
-  1    something failed; 2 wrong parameters or configuration
-  3    what the root stands on, or whether the image boots it, could not be found out
-  4    a program that building takes is not installed
-  5    there is no room for the image; 6 another run is at it (with --no-wait)
-  77   this root cannot be booted with what is there now, or the kernel lacks a module
-       that the image must have; nothing was installed
+Exit status; with --all that of the first kernel that failed:
+  0    installed; warnings on stderr name missing optional parts
+  1    a failure; 2 wrong parameters or configuration
+  3    the layers of the root, or whether the image boots it, could not be determined
+  4    a program that the build needs is not installed
+  5    no room for the image; 6 another run writes it (with --no-wait)
+  77   the image cannot boot this root (yet), or the kernel lacks a required module;
+       nothing was installed
   130, 143, 129   interrupted by SIGINT, SIGTERM, SIGHUP
 """
 
@@ -61,20 +61,20 @@ from initpy.image.stack.layers import Stack
 from initpy.image.stack.ownroot import Target, find_target
 from initpy.image.status import Status
 
-KEPT = 1  # previous images, if nobody says another number
-MOST_KEPT = 9
+KEEP = 1  # previous images, by default
+MOST_KEEP = 9
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     configure_content(parser)
     parser.set_defaults(kernel=None, proves=True)
     how = parser.add_argument_group("how to install")
-    how.add_argument("--all", action="store_true", help="for every kernel that is installed")
+    how.add_argument("--all", action="store_true", help="build for every installed kernel")
     how.add_argument(
         "--root",
         metavar="SPEC",
-        help="the root that the image must boot: UUID=…, LABEL=…, a device, or where it is mounted",
+        help="the root that the image must boot: UUID=…, LABEL=…, a device, or its mount point",
     )
     how.add_argument(
         "--check",
@@ -85,23 +85,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--allow-unknown",
         action="store_true",
-        help="install although not everything that the boot needs could be looked at",
+        help="install even if some needs of the boot could not be checked",
     )
     how.add_argument(
         "--keep",
         metavar="N",
         type=int,
-        help=f"how many previous images to keep, 0 to {MOST_KEPT} (default: {KEPT})",
+        help=f"number of previous images to keep, 0 to {MOST_KEEP} (default: {KEEP})",
     )
     how.add_argument(
-        "--no-wait", action="store_true", help="fail if another run is writing the same image"
+        "--no-wait", action="store_true", help="fail if another run writes the same image"
     )
     how.add_argument("--remove", action="store_true", help="remove the kernel's image instead")
     configure_talk(how)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Install or remove; returns the exit status."""
+    """Install or remove; return the exit status."""
     config = configuration(arguments)
     if arguments.remove:
         return _remove(arguments, config)
@@ -124,7 +124,7 @@ def _install(arguments: argparse.Namespace, config: ImageConfig, kernel: str) ->
             )
     except (UnfitError, *EXPLAINED) as error:
         print(f"initpy: {explained(error)}", file=sys.stderr)
-        old = f"; {output} is left as it was" if output.exists() else ""
+        old = f"; {output} is unchanged" if output.exists() else ""
         print(f"initpy: nothing was installed for kernel {kernel}{old}", file=sys.stderr)
         return error.proof.status if isinstance(error, UnfitError) else status_of(error)
     if not arguments.quiet:
@@ -135,7 +135,7 @@ def _install(arguments: argparse.Namespace, config: ImageConfig, kernel: str) ->
 
 
 def _target(arguments: argparse.Namespace, config: ImageConfig, own: Stack | None) -> Target | None:
-    """What the image is proved against; `own` is what an image for one machine is made of."""
+    """Return the target of the proof; `own` is the stack of a host-only image."""
     if not arguments.check:
         return None
     if own is not None:
@@ -147,16 +147,16 @@ def _target(arguments: argparse.Namespace, config: ImageConfig, own: Stack | Non
 
 def _keep(arguments: argparse.Namespace, config: ImageConfig) -> int:
     said = config.keep if arguments.keep is None else arguments.keep
-    if said is not None and not 0 <= said <= MOST_KEPT:
-        raise InputError("keep", said, f"a number from 0 to {MOST_KEPT}")
-    return KEPT if said is None else int(said)
+    if said is not None and not 0 <= said <= MOST_KEEP:
+        raise InputError("keep", said, f"a number from 0 to {MOST_KEEP}")
+    return KEEP if said is None else int(said)
 
 
 def _summary(done: Installed, verbose: bool) -> Iterator[str]:
     lines = summary_lines(done.report, verbose=verbose)
     yield from lines if verbose else lines[-1:]
     if done.proof is not None and done.proof.root:
-        yield f"it boots {done.proof.root}: {len(done.proof.rows)} needs looked at"
+        yield f"it boots {done.proof.root}: {len(done.proof.rows)} needs checked"
 
 
 def _remove(arguments: argparse.Namespace, config: ImageConfig) -> int:
@@ -168,7 +168,7 @@ def _remove(arguments: argparse.Namespace, config: ImageConfig) -> int:
     try:
         gone = remove(output)
     except OSError as error:
-        print(f"initpy: {output} cannot be removed: {error.strerror}", file=sys.stderr)
+        print(f"initpy: cannot remove {output}: {error.strerror}", file=sys.stderr)
         return status_of(error)
     if not arguments.quiet:
         print(*(f"removed {path}" for path in gone), sep="\n", end="\n" if gone else "")
@@ -179,7 +179,7 @@ def _kernels(arguments: argparse.Namespace) -> list[str]:
     if not arguments.all:
         return [platform.release() if arguments.kernel is None else str(arguments.kernel)]
     if arguments.kernel is not None or arguments.modules_dir is not None:
-        raise InputError("--all", True, "neither --kernel nor --modules-dir besides")
+        raise InputError("--all", True, "no --kernel and no --modules-dir")
     if arguments.output is not None and KERNEL not in str(arguments.output):
         raise InputError("--output", str(arguments.output), f"{KERNEL} in its name, with --all")
     kernels = installed_kernels()

@@ -1,11 +1,11 @@
-"""What has happened in this boot: events and decisions, one a line.
+"""Show the events and decisions of this boot, one per line.
 
-  initpy journal             all of it, times in seconds since /init started
-  initpy journal -f          and what comes, until Ctrl-C
-  initpy journal --json      as it is written, for programs
-  initpy journal FILE        that of another boot
+  initpy journal             all lines, with seconds since the start of /init
+  initpy journal -f          also new lines, until Ctrl-C
+  initpy journal --json      one JSON object a line
+  initpy journal FILE        the journal of another boot
 
-Secrets are never in it. After the boot the real system finds the journal in
+Secrets are left out. After the boot the journal is in
 /run/initpy/journal.jsonl; `initpy timeline` draws it.
 """
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from initpy.config import redaction
 from initpy.report.journal import line
 
 PATH = "/run/initpy/journal.jsonl"
@@ -23,10 +24,10 @@ FOLLOW_SECONDS = 0.5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("file", nargs="?", default=PATH, help=f"default: {PATH}")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    parser.add_argument("--json", action="store_true", help="as it is written")
+    parser.add_argument("-f", "--follow", action="store_true", help="wait for new lines")
+    parser.add_argument("--json", action="store_true", help="print JSON objects")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     started: float | None = None
     try:
         for text in _lines(arguments.file, bool(arguments.follow)):
+            record = _record(text)
             if arguments.json:
-                sys.stdout.write(text)
+                sys.stdout.write(f"{json.dumps(record)}\n")
             else:
-                record = _record(text)
                 if started is None:
                     started = float(record.get("init_started", record.get("t", 0.0)))
                 if shown := line(record, started):
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.follow:
                 sys.stdout.flush()
     except BrokenPipeError:
-        raise  # `| head`: `main` knows what to do
+        raise  # `main` handles it
     except OSError as error:
         print(f"initpy: {arguments.file}: {error.strerror}", file=sys.stderr)
         return 1
@@ -57,7 +58,9 @@ def _record(text: str) -> dict[str, Any]:
         record = json.loads(text)
     except ValueError:
         record = None
-    return record if isinstance(record, dict) else {"kind": "not understood", "text": text.strip()}
+    if not isinstance(record, dict):
+        return {"kind": "not understood", "text": text.strip()}
+    return dict(redaction.record(record))  # an older initpy may have written it
 
 
 def _lines(path: str, follow: bool) -> Iterator[str]:

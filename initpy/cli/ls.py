@@ -1,21 +1,22 @@
-"""List the files of an image, whoever made it, as the kernel will have them.
+"""List the files of an image of any generator, as the kernel will unpack them.
 
-What is listed is the outcome of all segments: where two have an entry for one
-path, the one that counts. `--segment` shows what one segment has.
+The list is the result of all segments: if several have an entry for a path, it
+shows the one that the kernel keeps. `--segment` lists a single segment.
 
 Examples:
   initpy ls /boot/initrd.img-6.1.0-56-amd64
-      all paths
+      list all paths
   initpy ls -l image.img '*/virtio*' /etc
-      modes, owners and sizes of what matches a pattern or lies in a folder
+      show modes, owners and sizes of paths that match a pattern or are in a folder
   initpy ls --segment 0 -l image.img
-      what the first segment has: early microcode, most often
+      list the first segment, often early microcode
   initpy ls --content /etc/crypttab image.img
-      print a file; links on the way are followed inside the image
+      print a file; follow links inside the image
 
-A pattern without / matches names, one with / whole paths. Options come first.
+A pattern without / matches names, a pattern with / matches whole paths. Options
+come first.
 
-Exit status: 0 done; 1 nothing matches; 2 not an image, or a damaged one, or
+Exit status: 0 done; 1 nothing matches; 2 not an image, a damaged image, or
 wrong parameters.
 """
 
@@ -36,7 +37,7 @@ from initpy.image.tree import Entry, File, Folder, Link, Node
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry as it is shown. `segment` is None for what the kernel makes up itself."""
+    """One entry of the list. `segment` is None for entries that the kernel itself creates."""
 
     path: str
     entry: Entry
@@ -47,19 +48,19 @@ class Line:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
     parser.add_argument(
         "patterns", metavar="PATTERN", nargs="*", help="names, folders or patterns with * ? [...]"
     )
-    parser.add_argument("-l", "--long", action="store_true", help="modes, owners, sizes, links")
-    parser.add_argument("--segment", metavar="N", type=int, help="one segment, counted from 0")
+    parser.add_argument("-l", "--long", action="store_true", help="show mode, owner, size, link")
+    parser.add_argument("--segment", metavar="N", type=int, help="list segment N, from 0")
     parser.add_argument("--content", metavar="PATH", help="print this file of the image")
-    parser.add_argument("--json", action="store_true", help="a JSON list, with all that -l shows")
+    parser.add_argument("--json", action="store_true", help="print what -l shows as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, or print a file."""
+    """List the entries, or print a file; return the exit status."""
     with watched("reading the image"):
         archive = read_archive(arguments.image)
     if arguments.content is not None:
@@ -94,7 +95,7 @@ def _lines(archive: Archive, arguments: argparse.Namespace) -> Iterator[Line]:
                 yield Line(path, entry, *owner, origin.segment)
         return
     if not 0 <= arguments.segment < len(archive.segments):
-        expected = f"0 to {len(archive.segments) - 1}, as the image has that many segments"
+        expected = f"0 to {len(archive.segments) - 1}, the segments of the image"
         raise InputError("--segment", arguments.segment, expected)
     for member in archive.segments[arguments.segment].members:
         path = "/" if member.name == "." else f"/{member.name}"
@@ -119,7 +120,7 @@ def _long(line: Line) -> str:
 
 
 def _described(entry: Entry) -> tuple[str, str, str]:
-    """Mode, size or device, and where a link leads."""
+    """Return mode, size or device number, and the target of a link."""
     match entry:
         case File(mode=mode):
             return stat.filemode(stat.S_IFREG | mode), str(entry.size()), ""

@@ -1,4 +1,4 @@
-"""The options with which a boot, real or simulated, is drawn: --svg, --html, --trace."""
+"""The options that draw a real or simulated boot: --svg, --html, --trace."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -12,17 +12,17 @@ WAYS = ("svg", "html", "trace")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw it as a picture")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="write an SVG picture")
     parser.add_argument(
-        "--html", metavar="FILE", type=Path, help="picture and events in a page of its own"
+        "--html", metavar="FILE", type=Path, help="write an HTML page with picture and events"
     )
     parser.add_argument(
-        "--trace", metavar="FILE", type=Path, help="a trace for https://ui.perfetto.dev"
+        "--trace", metavar="FILE", type=Path, help="write a trace for https://ui.perfetto.dev"
     )
 
 
 def wanted(arguments: argparse.Namespace) -> bool:
-    """Whether anything is to be drawn."""
+    """Return whether the options ask for a picture."""
     return any(getattr(arguments, way) is not None for way in WAYS)
 
 
@@ -33,9 +33,9 @@ def write(
     subtitle: str = "",
     acts: Sequence[tuple[float, str]] = (),
 ) -> None:
-    """Write the files that were asked for. Raises InputError for one that cannot be written.
+    """Write the requested files. Raises InputError if a file cannot be written.
 
-    `acts`: what people and faults did, and when, as far as that is known.
+    `acts` are the times and texts of the user's actions and of faults, if known.
     """
     from initpy.report.page import page
     from initpy.report.svg import svg

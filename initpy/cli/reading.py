@@ -1,4 +1,4 @@
-"""Reading journals, for the commands that draw or replay them."""
+"""Reads journals for the commands that draw or replay them."""
 
 import gzip
 import json
@@ -10,14 +10,14 @@ from initpy.config.errors import InputError
 from initpy.report.page import journal_in
 from initpy.report.timeline import wrong
 
-# What the lab's machines say besides the journal on the same line (`initpy boot --keep-logs`).
+# The prefix of the lab's own lines in a channel.log (`initpy boot --keep-logs`).
 CHANNEL = "INITPY-LAB "
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal, gzipped or not, or of a channel.log of the lab.
+    """Return the lines of a journal (gzipped or not), of a channel.log, or of an HTML page.
 
-    Raises InputError naming the line that is not one.
+    Raises InputError with the malformed line.
     """
     try:
         data = path.read_bytes()
@@ -48,7 +48,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def _checked(path: Path, text: str) -> list[dict[str, Any]]:
-    """The journal in a page of ours."""
+    """Return the journal that an HTML page contains."""
     try:
         lines = json.loads(text)
     except (ValueError, RecursionError):
@@ -62,5 +62,5 @@ def _checked(path: Path, text: str) -> list[dict[str, Any]]:
 
 
 def name_of(path: Path) -> str:
-    """What a boot is called: by its folder in the lab's logs, else by the journal's file."""
+    """Return the name of a boot: its folder in the lab's logs, else the journal's file name."""
     return path.resolve().parent.name if path.name == "channel.log" else path.name.partition(".")[0]

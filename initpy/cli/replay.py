@@ -1,20 +1,20 @@
-"""Give the events of a recorded boot to the core again and compare what it decides.
+"""Replay the events of a recorded boot through the core, and compare its decisions.
 
-The core is pure: the same events at the same times must lead to the same decisions. So a journal
-that somebody sent shows, on a desk, why their machine did what it did; and a change of the core
-that decides otherwise in a boot that was recorded is seen.
+The core is pure: the same events at the same times lead to the same decisions. So a developer can
+find out from a user's journal why the machine acted as it did. And the replay of recorded boots
+shows whether a change of the core changes decisions.
 
 examples:
   initpy replay /run/initpy/journal.jsonl
   initpy replay ~/.cache/initpy/logs/SCENARIO-…/channel.log
   initpy replay --json journal.jsonl.gz
 
-Journals of several engines (one had died and was started again) are replayed engine by engine.
-What people typed is in no journal and is not needed. The job files are this checkout's, by name;
-where they are not those of the boot, that is said.
+A journal of several engines (after a crash) is replayed engine by engine. The user's input is in no
+journal, and the replay does not need it. The job files are those of this checkout; a note says if
+they differ from those of the boot.
 
-exit status: 0 if every decision is the same, 1 if one differs (it is shown), 2 for what is no
-journal, or one that lacks what decides a boot.
+exit status: 0 if all decisions are the same, 1 if one differs (it is shown), 2 if the file is no
+journal, or lacks necessary records.
 """
 
 import argparse
@@ -33,13 +33,13 @@ WIDTH = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The words `initpy replay` understands."""
+    """Add the command's parameters."""
     parser.add_argument("journal", metavar="JOURNAL", type=Path, help="a journal or channel.log")
-    parser.add_argument("--json", action="store_true", help="the result for programs")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay the journal; say whether the decisions are the same."""
+    """Replay the journal and print the first difference; return the exit status."""
     result = replay(read_journal(arguments.journal), job_texts())
     if arguments.json:
         print(json.dumps(as_json(result), indent=1))
@@ -49,13 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def job_texts(folder: Path = PROJECT / "jobs") -> dict[str, str]:
-    """The job files of this checkout as an image has them: name -> JSON text."""
+    """Return the job files of this checkout as in an image: name -> JSON text."""
     paths = (*folder.glob("extra/*.toml"), *folder.glob("*.toml"))
     return {f"{path.stem}.json": json_text(path) for path in sorted(paths)}
 
 
 def render(result: Replayed) -> str:
-    """The result for people."""
+    """Return the result as text."""
     lines = [f"note: {each}" for each in result.notes]
     plural = f"{result.engines} engines, " if result.engines > 1 else ""
     counted = f"{plural}{result.events} events, {result.decisions} decisions"

@@ -1,9 +1,9 @@
-"""Try again what has failed: unlocking, activating, mounting, checking.
+"""Try failed jobs again: unlocking, activating, mounting, checking.
 
   initpy retry             after a repair, or a change in the shell
 
-The wait for root begins afresh too. What failed is named. Leaving the shell
-with `exit` does the same. Works inside the initramfs only.
+The command also restarts the wait for root, and lists what had failed. `exit`
+from the shell does the same. Works inside the initramfs only.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from initpy.cli.asking import ask
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
+    """Add no parameters."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask the engine."""
+    """Send the request to the engine; return the exit status."""
     return ask("retry")

@@ -1,4 +1,4 @@
-"""What the commands that look into images have in common: tables, sizes, progress."""
+"""Prints tables, sizes and progress for the commands that inspect images."""
 
 import contextlib
 import sys
@@ -10,22 +10,22 @@ from rich.table import Table
 
 from initpy.image.build.summary import megabytes
 
-# Where the output is no terminal, lines are for programs and logs: they are not wrapped.
+# Without a terminal, the output goes to a program or log: do not wrap lines.
 WIDE = 10_000
 
 
 def console() -> Console:
-    """Standard output; tables there are as wide as a terminal, or as they need to be."""
+    """Return a console for standard output, as wide as the terminal, else without a limit."""
     return Console(width=None if sys.stdout.isatty() else WIDE, soft_wrap=not sys.stdout.isatty())
 
 
 def size(number: int) -> str:
-    """A size for people."""
+    """Format a size in bytes, kB or MB."""
     return f"{number} B" if number < 1000 else megabytes(number)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; a column whose name ends in > is for numbers."""
+    """Print a table; a column is right-aligned if its name ends in >."""
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for name in columns:
         shown.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
@@ -35,24 +35,24 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def printable(text: str) -> str:
-    """Text that any terminal can show, and that cannot make it do anything else."""
+    """Replace characters that a terminal cannot show, or that would control it."""
     shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
     return shown.encode("utf-8", "replace").decode()
 
 
 def plain(text: str) -> str:
-    """The same, not taken for markup."""
+    """Return the printable text with rich's markup escaped."""
     return printable(text).replace("[", r"\[")
 
 
 def say(text: str, style: str = "") -> None:
-    """Print a line as it is, whatever it has in it."""
+    """Print a line without interpreting markup."""
     console().print(printable(text), style=style, markup=False, highlight=False)
 
 
 @contextlib.contextmanager
 def watched(first: str) -> Iterator[Callable[[str], None]]:
-    """Tell on a terminal what takes its time; nothing elsewhere."""
+    """Show a status line on a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,24 +1,24 @@
-"""Boot scenario files in a simulator: the same engine as in the initramfs, in virtual time.
+"""Boot scenario files in a simulator: the same core as in the initramfs, in virtual time.
 
-The files are those of `initpy boot` (tests/scenarios/*.toml). Nothing is read or written but the
-file: disks, tools, udev, people and faults are models of the real ones, and minutes take
-milliseconds.
+The files are those of `initpy boot` (tests/scenarios/*.toml). Disks, tools, udev, users and faults
+are models of the real ones; the command touches no device and no other file. A boot of minutes
+takes milliseconds.
 
 examples:
   initpy simulate tests/scenarios/lvm-on-luks-on-raid1.toml
-  initpy simulate --seed 7 FILE          other latencies and orders of arrival; 7 again is the same
-  initpy simulate --crash-after 12 FILE  the engine dies right after the 12th event
-  initpy simulate --console FILE         what people see, the failure screen for instance
-  initpy simulate --json FILE            for programs: verdict, facts and the journal
+  initpy simulate --seed 7 FILE          random latencies and arrival order, determined by the seed
+  initpy simulate --crash-after 12 FILE  kill the engine right after the 12th event
+  initpy simulate --console FILE         show the console, for example the failure screen
+  initpy simulate --json FILE            print verdict, facts and journal
   initpy simulate --watch FILE           step by step, with the tree of what root needs
   initpy simulate --html boot.html FILE  for a bug report: picture and events in one file
-  initpy simulate --judge found/FILE     a world that `initpy explore` found: is it mended?
-  initpy simulate tests/scenarios/*.toml a line each
+  initpy simulate --judge found/FILE     judge a world that `initpy explore` found
+  initpy simulate tests/scenarios/*.toml one line per file
 
-What a file asks of a real kernel (memory, what is written to a disk) is named as not simulated;
-the rest of it is judged.
+The command lists expectations that need a real kernel (memory, bytes written to a disk) as not
+simulated, and checks all others.
 
-exit status: 0 if every expectation of every file held (with --judge: if no invariant is broken),
+exit status: 0 if every expectation of every file held (with --judge: if no invariant is violated),
 1 if not, 2 for wrong input.
 """
 
@@ -38,31 +38,31 @@ from initpy.simulation.world.random_faults import fate_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The words `initpy simulate` understands."""
+    """Add the command's parameters."""
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a scenario file")
+    parser.add_argument("--seed", type=int, metavar="N", help="random latencies and arrival order")
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="latencies and the order of arrival by chance"
-    )
-    parser.add_argument(
-        "--crash-after", type=int, metavar="N", help="the engine dies after the N-th event"
+        "--crash-after", type=int, metavar="N", help="kill the engine after the N-th event"
     )
     parser.add_argument(
         "--console", action="store_true", help="show the console instead of the timeline"
     )
-    parser.add_argument("--json", action="store_true", help="verdict, facts and journal as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--judge",
         action="store_true",
-        help="judge it by the invariants of `initpy explore`, not by the file's expectations",
+        help="check the invariants of `initpy explore` instead of the file's expectations",
     )
     parser.add_argument(
-        "--watch", action="store_true", help="stop at each event; without a terminal, show them all"
+        "--watch",
+        action="store_true",
+        help="stop at each event; without a terminal, print all",
     )
     pictures.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Simulate the files and say which hold."""
+    """Simulate the files and print the verdicts; return the exit status."""
     _check(arguments)
     scenarios = [load_scenario(path) for path in arguments.files]
     if arguments.watch:
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse numbers without a meaning, and options of which one would be without effect."""
+    """Raise InputError for invalid numbers, and for options that exclude each other."""
     if arguments.seed is not None and arguments.seed < 0:
         raise InputError("--seed", arguments.seed, "0 or more")
     if arguments.crash_after is not None and arguments.crash_after < 1:
@@ -117,7 +117,7 @@ def boot(
     arguments: argparse.Namespace,
     watch: Callable[[Step, Boot], None] | None = None,
 ) -> Simulated:
-    """Run it with the chance that the file or the options ask for; the options go first."""
+    """Simulate a scenario with the file's seed and faults; options override them."""
     fate = fate_of(scenario)
     booted = simulate(
         scenario,
@@ -135,7 +135,7 @@ def boot(
 
 
 def as_plain(boot: Simulated) -> dict[str, Any]:
-    """What came of it, as JSON knows it."""
+    """Return the result as plain values for JSON."""
     return {
         "name": boot.scenario.name,
         "title": boot.scenario.title,
@@ -151,7 +151,7 @@ def as_plain(boot: Simulated) -> dict[str, Any]:
 
 
 def _draw(boot: Simulated, arguments: argparse.Namespace) -> None:
-    """The pictures, with the verdict and what people and faults did."""
+    """Write the pictures, with the verdict, the user's actions and the faults."""
     from initpy.simulation.journal.chronicle import together
 
     title = f"{boot.scenario.name}: {boot.scenario.title}"

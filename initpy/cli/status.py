@@ -1,14 +1,13 @@
-"""What the boot waits for, and why, as a tree.
+"""Show what the boot waits for, and why, as a tree.
 
-Root stands at the top; below it the devices that may lead to it, what is done
-with each, and every wait: since when, how long it will last, and what holds its
-clock. Devices without a driver come last.
+Root is at the top. Below are the devices that may lead to it, the jobs on each,
+and every wait: since when, its deadline, and the holds on it. Devices without a
+driver come last.
 
-  initpy status            for people, 76 columns wide
-  initpy status --json     for programs; times in seconds since the kernel started
+  initpy status            text, 76 columns wide
+  initpy status --json     JSON; times in seconds since the kernel's start
 
-Works inside the initramfs only (in its rescue shell): it asks the running
-engine. Times are seconds.
+Works only inside the initramfs, in its rescue shell: it asks the running engine.
 """
 
 import argparse
@@ -17,10 +16,10 @@ from initpy.cli.asking import ask
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
-    parser.add_argument("--json", action="store_true", help="for programs")
+    """Add the command's parameters."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask the engine and print its answer."""
+    """Ask the engine and print its answer; return the exit status."""
     return ask("status json" if arguments.json else "status")

@@ -1,17 +1,18 @@
-"""The timeline of a boot, from the journal it left in /run/initpy/journal.jsonl.
+"""Draw the timeline of a boot from its journal, /run/initpy/journal.jsonl.
 
-It shows what took how long, and which clock was held by whom; times are seconds since the kernel
-started. The pictures count from the start of /init.
+It shows the duration of each step, and each deadline with its holds. Times are seconds since the
+kernel's start; in pictures, since the start of /init.
 
 examples:
-  initpy timeline                                  of this system's boot
+  initpy timeline                                  this system's boot
   initpy timeline --html boot.html journal.jsonl   for a bug report: one file, no secret in it
   initpy timeline --trace boot.json journal.jsonl  open it in https://ui.perfetto.dev
   initpy timeline --svg boot.svg ~/.cache/initpy/logs/SCENARIO-…/channel.log
 
-A journal may be gzipped, be in the channel.log of a boot in the lab, or in a page of --html.
+The file may be a journal, a gzipped journal, the channel.log of a boot in the lab, or a page
+written by --html.
 
-exit status: 0, or 2 for what is no journal.
+exit status: 0, or 2 if the file is no journal.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from initpy.report.timeline import render
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The journal, and how it is to be drawn."""
+    """Add the command's parameters."""
     parser.add_argument(
         "journal",
         type=Path,
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the journal; print its timeline, or draw it."""
+    """Read the journal; print its timeline, or draw it; return the exit status."""
     journal = read_journal(arguments.journal)
     if pictures.wanted(arguments):
         pictures.write(arguments, journal, name_of(arguments.journal))

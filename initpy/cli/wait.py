@@ -1,11 +1,11 @@
 """Wait longer for the root device.
 
   initpy wait 300          300 seconds from now
-  initpy wait forever      as long as it takes
+  initpy wait forever      without a limit
 
-A reboot that panic= or rd.emergency= has announced is called off; when the time
-is over without root, the failure screen comes again. Works inside the initramfs
-only.
+The command cancels a reboot announced because of panic= or rd.emergency=. If
+root does not appear in time, the failure screen comes again. Works inside the
+initramfs only.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from initpy.cli.asking import ask
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
-    parser.add_argument("time", metavar="SECONDS|forever", type=_time, help="how long from now")
+    """Add the command's parameters."""
+    parser.add_argument("time", metavar="SECONDS|forever", type=_time, help="time from now")
 
 
 def _time(text: str) -> str:
@@ -25,5 +25,5 @@ def _time(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask the engine."""
+    """Send the request to the engine; return the exit status."""
     return ask(f"wait {arguments.time}")

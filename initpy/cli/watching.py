@@ -1,4 +1,4 @@
-"""`initpy simulate --watch`: a simulated boot step by step, with the tree of what root needs."""
+"""Shows a simulated boot step by step, for `initpy simulate --watch`."""
 
 import os
 import select
@@ -17,21 +17,21 @@ from initpy.report.journal import line
 from initpy.report.tree import WIDTH, render
 from initpy.simulation.machine.record import Step
 
-# Waits so many seconds (None: for ever) for a key; "" when none was pressed.
+# Waits this many seconds (None: without a limit) for a key; returns "" on a time-out.
 Keys = Callable[[float | None], str]
-RUN_SECONDS = 0.15  # between frames that nobody steps through
+RUN_SECONDS = 0.15  # between frames in run mode
 HELP = "space, enter: next   r: run, any key stops   q: quit"
 CLEAR = "\x1b[H\x1b[2J"
 
 
 class Quit(Exception):
-    """The person who watches has seen enough."""
+    """The user pressed q."""
 
 
 class Watcher:
-    """Shows a frame for each step in which something was seen or decided.
+    """Shows a frame for each step with an event or a decision.
 
-    Without `keys` (no terminal) the frames follow each other as plain text.
+    Without `keys` (no terminal) it prints the frames as plain text.
     """
 
     def __init__(self, title: str, out: TextIO, keys: Keys | None = None) -> None:
@@ -42,7 +42,7 @@ class Watcher:
         self._number = 0
 
     def __call__(self, step: Step, boot: Boot) -> None:
-        """Show it; returns when the next one is wanted. Raises Quit."""
+        """Show a step and wait for the user's key. Raises Quit."""
         self._number += 1
         decided = [each for each in step.actions if not isinstance(each, Arm)]
         if type(step.event).__name__ == "TimePassed" and not decided:
@@ -54,7 +54,7 @@ class Watcher:
             self._wait(self._keys)
 
     def _frame(self, step: Step, boot: Boot, size: os.terminal_size | None) -> str:
-        """What has happened, what is done, how root stands; cut to the terminal if there is one."""
+        """Return the event, the actions and root's tree as text, cut to the terminal's size."""
         records = [step.event, *step.actions]
         shown = [
             line({"t": step.time, "kind": type(each).__name__, **plain(each)}, 0.0)
@@ -69,7 +69,7 @@ class Watcher:
         lines = [*head, "", *render(boot.explain(step.time), step.time).splitlines()]
         if size is not None:
             lines = [each[: size.columns] for each in lines]
-            most = size.lines - 3  # the rule, the help, the cursor
+            most = size.lines - 3  # rule, help, cursor
             if len(lines) > most:
                 lines = [*lines[: most - 1], f"… {len(lines) - most + 1} more lines"]
         rule = "-" * WIDTH
@@ -89,7 +89,7 @@ class Watcher:
 
 @contextmanager
 def keyboard() -> Iterator[Keys | None]:
-    """The terminal's keys one by one; None where there is no terminal."""
+    """Provide a function that reads single keys; None without a terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         yield None
         return
@@ -100,11 +100,11 @@ def keyboard() -> Iterator[Keys | None]:
         ready, _, _ = select.select([descriptor], [], [], seconds)
         if not ready:
             return ""
-        return os.read(descriptor, 1).decode(errors="replace") or "\x04"  # hung up
+        return os.read(descriptor, 1).decode(errors="replace") or "\x04"  # terminal closed
 
     try:
         tty.setcbreak(descriptor)
         yield key
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-        print()  # the last frame ends within a line
+        print()  # end the line of the last frame

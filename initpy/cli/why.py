@@ -1,21 +1,21 @@
-"""Say what a file is in an image for: who wanted it, or what needs it.
+"""Tell why a file is in an image: the source that wants it, or the files that need it.
 
-An image by initpy tells which job file, which group of the recipe, which
-parameter of the build or which layer below the root wanted a program, a module
-or a file. For an image by anyone else, and for all that follows from a wish,
-the image itself is asked: which program links with a library, which module
-depends on a module, which link leads to a file, which rule calls a program.
+An image by initpy records which job file, which group of the recipe, which
+parameter of the build or which layer below the root wants a program, a module or
+a file. For images of other generators, and for consequences of a wish, the
+command examines the image: which program links with a library, which module
+depends on a module, which link points to a file, which rule calls a program.
 
 Examples:
   initpy why image.img /usr/lib/x86_64-linux-gnu/libargon2.so.1
       cryptsetup's library links with it; luks.toml wants cryptsetup
   initpy why image.img libcrc32c
-      a module, program or file by its name
+      a module, program or file by name
   initpy why --json /boot/initrd.img dm_mod
-      all reasons, for programs
+      print all reasons as JSON
 
-Exit status: 0 there is a reason; 1 none can be seen; 2 not an image, or a
-damaged one, no such file, or wrong parameters.
+Exit status: 0 there is a reason; 1 no reason found; 2 not an image, a damaged
+image, no such file, or wrong parameters.
 """
 
 import argparse
@@ -28,19 +28,19 @@ from initpy.image.formats.archive import read_archive
 from initpy.image.inspect.reasons import Answer, Why, describe
 from initpy.image.tree import File
 
-# More reasons than these are counted.
+# More reasons than this are only counted.
 SHOWN = 8
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command's parameters."""
+    """Add the command's parameters."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="an initramfs or a UKI")
     parser.add_argument("file", metavar="FILE", help="a path in the image, or a name")
-    parser.add_argument("--json", action="store_true", help="as JSON, with all reasons")
+    parser.add_argument("--json", action="store_true", help="print all reasons as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Answer."""
+    """Print the answer; return the exit status."""
     with watched("reading the image") as progress:
         answer = Why(read_archive(arguments.image), progress).answer(arguments.file)
     if arguments.json:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_json(answer: Answer) -> dict[str, object]:
-    """The answer as plain values."""
+    """Return the answer as plain values for JSON."""
     return {
         "path": answer.path,
         "kind": describe(answer.entry),
@@ -62,7 +62,7 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 
 def show(answer: Answer) -> None:
-    """The answer for people: reasons below the file, and where the first way leads."""
+    """Print the answer as a tree: the shortest chain, then the other reasons."""
     from rich.tree import Tree
 
     amount = f", {size(answer.entry.size())}" if isinstance(answer.entry, File) else ""
@@ -78,7 +78,7 @@ def show(answer: Answer) -> None:
     if len(others) > SHOWN:
         top.add(f"and {len(others) - SHOWN} more")
     if answer.inside:
-        top.add(f"holds {answer.inside} entries; ask for one of them")
+        top.add(f"contains {answer.inside} entries; name one of them")
     if not answer.reasons and not answer.inside:
         top.add("nothing in the image refers to it")
     console().print(top, highlight=False)

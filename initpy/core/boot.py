@@ -37,6 +37,7 @@ from initpy.core.events import (
 )
 from initpy.core.failure import ending, notice
 from initpy.core.goals import gpt_auto, handover, mounts, naming
+from initpy.core.goals.goal import all_reached
 from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.machine.definitions import Index, JobDefinition, index_of
 from initpy.core.machine.handler import Handlers
@@ -72,6 +73,7 @@ class Boot:
             DeviceGraph(keys),
             Handlers(parts.manners),
             Technologies(parts.technologies),
+            parts.goals,
         )
         self._subjects = Subjects(self._context, self._index)
         self._steps = Steps(self._context, self._subjects)
@@ -169,19 +171,24 @@ class Boot:
         if event.target == HOST and image is not None:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
-            goals.want(mounts.extra_mounts(context, event.further))
-        goals.look()
+            goals.want(mounts.extra_mounts(context, event.extra_mounts))
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
             context.machine.touch_unsettled()
             self._steps.settle()
             self._subjects.look_at_all(naming.refresh_all(context))
-        if goals.complete:
-            clock.stop(context)
-            context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
-        elif event.target == SYSROOT:
+        if event.target == SYSROOT and not self._reached():
             ending.restart_clock(context)
         context.machine.touch_unsettled()
+
+    def _reached(self) -> bool:
+        """True once every goal is reached; then neither root's wait nor an end is due any more."""
+        context, goals = self._context, self._context.goals
+        if goals.root_mounted and not goals.complete and all_reached(context, context.wanted):
+            goals.reach()
+            clock.stop(context)
+            context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
+        return goals.complete
 
     def _answered(self, job: str, event: Answered) -> None:
         instance = self._context.machine.find(job)
@@ -214,7 +221,7 @@ class Boot:
                 machine.take_from_queue()
             if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
-            if context.goals.complete and handover.when_ready(context):
+            if self._reached() and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.

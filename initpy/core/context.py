@@ -7,6 +7,7 @@ from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.names import SpecTable
 from initpy.core.failure.outcome import Outcome
+from initpy.core.goals.goal import Goal
 from initpy.core.goals.goals import Goals
 from initpy.core.machine.handler import Handlers
 from initpy.core.machine.instance import Instance, Stimulus
@@ -29,6 +30,7 @@ class Context:
     devices: DeviceGraph
     handlers: Handlers
     technologies: Technologies
+    wanted: tuple[Goal, ...] = ()  # all that must be reached before the handover, in its order
     now: float = 0.0  # the time of the present event, in seconds
     present: Present = field(default_factory=Present)
     machine: Machine = field(init=False)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.goals import mounts
+from initpy.core.goals.goal import Goal
 from initpy.core.machine import rules
 from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.handler import Handler, Manner, Manners
@@ -96,13 +98,13 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
-        Strategy.MOUNT_PARTIAL: Manner(_btrfs_mount, mounts=True, assembly=True),
+        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
         Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
-        Strategy.MOUNT_FURTHER: Manner(_mount(Strategy.MOUNT_FURTHER), extra, mounts=True),
+        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
     }
     return Manners(found)
@@ -158,9 +160,13 @@ TECHNOLOGIES = (
 )
 
 
+GOALS = (mounts.ROOT, mounts.EXTRA)
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The parts of a boot; tests add theirs."""
+    """The parts of a boot; a test may add its own."""
 
     manners: Manners = field(default_factory=manners)
     technologies: Sequence[Entry] = TECHNOLOGIES
+    goals: tuple[Goal, ...] = GOALS

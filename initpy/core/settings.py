@@ -1,4 +1,4 @@
-"""What people asked for, as values: root, timers, policies, volumes. `config` makes them."""
+"""What the user asked for, as values: root, timers, policies, volumes. `config` makes them."""
 
 import enum
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ FOR_ALL = LayerPolicy()
 
 
 class GroupPolicy(NamedTuple):
-    """What people said about LVM volume groups, besides the names that `LayerPolicy` holds."""
+    """What the user said about LVM volume groups, besides the names that `LayerPolicy` holds."""
 
     hinted: frozenset[str] = frozenset()  # groups that root= or resume= name
     volumes: frozenset[str] = frozenset()  # VG/LV: of these groups only these
@@ -66,7 +66,7 @@ class RootMount(NamedTuple):
     writable: bool = False
 
 
-class FurtherMount(NamedTuple):
+class ExtraMount(NamedTuple):
     """A file system that is mounted below the root before the handover: /usr, say."""
 
     target: str  # as the real system sees it
@@ -97,7 +97,7 @@ class Settings(NamedTuple):
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
     image: ImageFile | None = None
-    usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
+    usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)

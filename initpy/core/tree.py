@@ -9,7 +9,8 @@ class Node(NamedTuple):
     `state` is a word or two; `since` is the time (same clock as the events) at
     which it was entered; `left` the seconds until something happens by itself,
     None when nothing will; `reason` says what it waits for, or went wrong;
-    `held` names what keeps `left` from counting, owner and reason.
+    `held` names what keeps `left` from counting, owner and reason. `doubtful` is the node of a
+    device whose content may be damaged: a look at the device itself may tell.
     """
 
     label: str
@@ -19,10 +20,11 @@ class Node(NamedTuple):
     reason: str = ""
     children: tuple["Node", ...] = ()
     held: tuple[str, ...] = ()
+    doubtful: str = ""
 
 
 class Advice(NamedTuple):
-    """What people can do: a sentence, and lines to type with what each of them does."""
+    """What the user can do: a sentence, and lines to type with what each of them does."""
 
     text: str
     commands: tuple[tuple[str, str], ...] = ()

@@ -1,11 +1,11 @@
-"""A hash over several things, for what is kept by its content."""
+"""Hashes a sequence of byte strings, as a key for caches."""
 
 import hashlib
 from collections.abc import Iterable
 
 
 def hash_of(parts: Iterable[bytes]) -> str:
-    """SHA-256 in hex over the parts, each with its length, so that they cannot run together."""
+    """Return SHA-256 in hex over the parts; each part's length is hashed, to keep them apart."""
     state = hashlib.sha256()
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))

@@ -1,4 +1,4 @@
-"""What a build asked for and did not find: all of it at once, each with how to get it."""
+"""Collects what a build needs and did not find, and reports all of it with a hint each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ PACKAGES = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Missing:
-    """One thing that is not there: what, who asked for it, how to get it."""
+    """A missing item: what it is, what needs it, how to get it."""
 
     kind: str
     name: str
@@ -52,7 +52,7 @@ class Missing:
 
 
 class IncompleteError(RuntimeError):
-    """The image cannot be built because things are missing."""
+    """The build needs items that are missing; the text lists all of them."""
 
     def __init__(self, missing: Iterable[Missing]) -> None:
         self.missing = tuple(sorted(set(missing)))
@@ -68,7 +68,7 @@ class IncompleteError(RuntimeError):
 
 
 def package_hint(program: str) -> str:
-    """How to get a program, by its name or path."""
+    """Return how to install a program, given its name or path."""
     package = PACKAGES.get(program.rpartition("/")[2])
     if package is None:
         return "install it, or take it out of the file that names it"
@@ -76,7 +76,7 @@ def package_hint(program: str) -> str:
 
 
 def _packages(hint: str) -> list[str]:
-    """The packages of a hint that is an apt command and nothing else."""
+    """Return the packages in a hint that consists of an apt command; else nothing."""
     words = hint.split()
     alone = words[:2] == ["apt", "install"] and not any("," in word for word in words)
     return words[2:] if alone else []

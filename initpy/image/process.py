@@ -1,4 +1,4 @@
-"""The one place where the image builder starts programs, so that every failure is explained."""
+"""Starts programs for builds and checks, and explains each failure in the same way."""
 
 import fcntl
 import os
@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# A tool must behave the same on every builder's machine: no locale, no
-# PYTHON* variables, no user's tool options (XZ_OPT, ZSTD_CLEVEL, GZIP).
+# A tool must behave alike on every machine: no locale, no PYTHON* variables, no options from the
+# user's environment (XZ_OPT, ZSTD_CLEVEL, GZIP).
 CLEAN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-# What any user may usually ask for (fs.pipe-max-size in proc(5)).
+# The usual limit for unprivileged users (fs.pipe-max-size in proc(5)).
 PIPE_SIZE = 1 << 20
 
 
 class ToolError(RuntimeError):
-    """A program could not be started or failed; the text holds the command and what to do."""
+    """A program failed or could not be started; the text has the command, output and hint."""
 
     def __init__(self, command: Sequence[str], problem: str, output: str, hint: str) -> None:
         lines = [f"{command[0]} {problem}", f"  command: {shlex.join(command)}"]
@@ -35,7 +35,7 @@ def run(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Run a program to its end and give back what it printed; ToolError if it fails."""
+    """Run a program, wait for its end and return its output. Raises ToolError if it fails."""
     try:
         done = subprocess.run(
             command,
@@ -53,9 +53,9 @@ def run(
 
 
 class Pipe:
-    """A program that reads what is written here and writes to an open file: a compressor.
+    """A running program (a compressor) that reads from a pipe and writes to an open file.
 
-    The hint says how to get the program.
+    `hint` says how to install the program.
     """
 
     def __init__(self, command: Sequence[str], output: int, *, hint: str = "") -> None:
@@ -72,12 +72,12 @@ class Pipe:
             problem = f"could not be started: {error.strerror}"
             raise ToolError(command, problem, "", hint) from error
         assert self._process.stdin is not None
-        # A program that has much at once does not come back for each 64 kB. Others do as well.
+        # A larger pipe saves context switches. The default of 64 kB works too.
         with suppress(OSError):
             fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
     def write(self, data: bytes) -> None:
-        """Feed the program; if it has died, the error says what it complained about."""
+        """Write to the program. If it has died, raise ToolError with its error output."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(data)
@@ -86,14 +86,14 @@ class Pipe:
             raise ToolError(self._command, "stopped reading", "", "") from None
 
     def finish(self) -> None:
-        """Wait for the program's end; ToolError if it failed."""
+        """Wait for the program's end. Raises ToolError if it failed."""
         _, complaint = self._process.communicate()
         if self._process.returncode != 0:
             output = complaint.decode(errors="replace")
             raise ToolError(self._command, _ending(self._process.returncode), output, "")
 
     def abandon(self) -> None:
-        """Stop the program because the build failed elsewhere."""
+        """Kill the program: the build has failed elsewhere."""
         self._process.kill()
         self._process.communicate()
 
@@ -103,6 +103,6 @@ def _ending(status: int) -> str:
 
 
 def in_root(root: Path, command: Sequence[str]) -> list[str]:
-    """The command that runs `command` with `root` as its root directory, privileged or not."""
+    """Return the command that runs `command` with `root` as its root, also without privileges."""
     enter = ["chroot", str(root), *command]
     return enter if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", *enter]

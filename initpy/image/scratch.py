@@ -1,8 +1,8 @@
-"""Folders for what a build needs for a moment: in memory where there is plenty of it.
+"""Creates temporary folders for builds, in memory if there is enough of it.
 
-A trial of an image is some hundred files of 70 MB in all. On a disk they are a third of the time
-that building a small image takes: ext4 hands out no number of a file deleted in the last half
-minute again (`recently_deleted` in fs/ext4/ialloc.c), and looks for others one by one.
+The trial of an image writes some hundred files, 70 MB in all. On a disk this takes a third of the
+time that a small image needs: ext4 does not reuse an inode within half a minute of its deletion
+(`recently_deleted` in fs/ext4/ialloc.c), and searches for a free one linearly.
 """
 
 import fcntl
@@ -18,15 +18,15 @@ from tempfile import TemporaryDirectory
 MEMORY = Path("/dev/shm")
 PREFIX = "initpy-"
 NEW = 60.0  # seconds
-# tempfile(3) of Python takes the first of these that is set: whoever sets one has a reason.
+# Python's tempfile uses the first of these variables that is set; so does this module.
 CHOSEN = ("TMPDIR", "TEMP", "TMP")
-# The room there is half of the memory, which the programs that run beside us need as well.
+# /dev/shm may take half of the memory. Other programs need memory too, so leave most of it free.
 SPARE = 4
 
 
 @contextmanager
 def scratch_folder(purpose: str, size: int = 0) -> Iterator[Path]:
-    """A new folder that only this user may enter, for `size` bytes; it goes with its content."""
+    """Create a private folder with room for `size` bytes, and remove it afterwards."""
     chosen = any(os.environ.get(name) for name in CHOSEN)
     base = None if chosen or not _serves(MEMORY, size) else MEMORY
     if base is not None:
@@ -40,7 +40,7 @@ def scratch_folder(purpose: str, size: int = 0) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Show that the folder is in use; whoever dies uses it no more (flock(2))."""
+    """Lock the folder with flock(2) while it is in use; the lock ends with the process."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -50,11 +50,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _sweep(base: Path) -> None:
-    """Remove what builds of this user left that were killed: it would take memory for ever."""
+    """Remove the folders of this user's killed builds, which would use memory until a reboot."""
     for folder in base.glob(f"{PREFIX}*"):
         with suppress(OSError):
             state = folder.lstat()
-            young = time.time() - state.st_mtime < NEW  # perhaps it is just about to be locked
+            young = time.time() - state.st_mtime < NEW  # its owner may not have locked it yet
             if state.st_uid != os.geteuid() or not stat.S_ISDIR(state.st_mode) or young:
                 continue
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -66,7 +66,7 @@ def _sweep(base: Path) -> None:
 
 
 def _serves(folder: Path, size: int) -> bool:
-    """Whether programs in the folder may be run, and there is room several times over."""
+    """Return whether the folder allows programs to run and has several times the room."""
     try:
         state = os.statvfs(folder)
     except OSError:

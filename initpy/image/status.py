@@ -1,23 +1,23 @@
-"""Exit statuses of the commands that judge and install images: one meaning each, in one place.
+"""Exit statuses of `initpy build`, `check` and `install`.
 
-Scripts and kernel-install plugins act on them, so that they never change.
+Scripts and kernel-install plugins depend on them: they never change.
 """
 
 from enum import IntEnum
 
 
 class Status(IntEnum):
-    """What a command ends with."""
+    """The exit status of a command."""
 
     OK = 0
-    FAILED = 1  # something went wrong that has no number of its own; stderr says what
-    USAGE = 2  # parameters or input files that cannot be used
-    UNKNOWN = 3  # it could not be found out whether the image boots this root
-    NO_TOOL = 4  # a program that the work needs is not installed
-    NO_SPACE = 5  # the file system of the target has no room for the image
+    FAILED = 1  # a failure without a status of its own; stderr has the reason
+    USAGE = 2  # invalid parameters or input files
+    UNKNOWN = 3  # the check could not determine whether the image boots this root
+    NO_TOOL = 4  # a required program is not installed
+    NO_SPACE = 5  # the target's file system has no room for the image
     BUSY = 6  # another run holds the lock
-    # kernel-install takes this from a plugin for "stop here, nothing is wrong with me" (see
-    # kernel-install(8), EXIT STATUS); elsewhere it is as good as any other.
+    # kernel-install(8), EXIT STATUS: a plugin that exits with 77 ends the installation without an
+    # error. Other callers treat it as any failure.
     CANNOT_BOOT = 77
-    INTERRUPTED = 130  # SIGINT, as a shell counts: 128 + 2
+    INTERRUPTED = 130  # SIGINT, by the shells' convention: 128 + 2
     TERMINATED = 143  # SIGTERM

@@ -1,11 +1,11 @@
-"""The image while it is being put together: paths and what will be there, nothing copied yet."""
+"""The content of an image during a build: a table of paths and entries; nothing is copied yet."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-# Top-level folders that are links into /usr (file-hierarchy(7), "usr-merge").
+# Top-level folders that are links into /usr (merged /usr, file-hierarchy(7)).
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 # path_resolution(7): the kernel follows at most this many links.
@@ -14,7 +14,7 @@ MOST_LINKS = 40
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A regular file: its bytes, or where on this machine they are."""
+    """A regular file: its bytes, or the path of its source on this machine."""
 
     source: Path | bytes
     mode: int = 0o644
@@ -49,11 +49,11 @@ Entry = File | Link | Folder | Node
 
 
 class Conflict(ValueError):
-    """Two different things were asked for at one path."""
+    """Two different entries were added at one path."""
 
 
 def image_path(path: str) -> str:
-    """Where a path lies in the image, whose /bin, /sbin and /lib* are links into /usr."""
+    """Return a path as it is in the image, whose /bin, /sbin and /lib* are links into /usr."""
     parts = PurePosixPath(os.path.normpath(path)).parts
     if parts[:1] != ("/",):
         raise ValueError(f"not an absolute path: {path!r}")
@@ -63,7 +63,7 @@ def image_path(path: str) -> str:
 
 
 class Tree:
-    """Paths in the image and what is there. Parent folders appear by themselves."""
+    """Entries by path in the image. Adding an entry adds its parent folders."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -78,12 +78,12 @@ class Tree:
         return self._entries.get(image_path(path))
 
     def items(self) -> Iterator[tuple[str, Entry]]:
-        """Everything by path, so parents come before what they hold."""
+        """Yield the entries sorted by path, so that a folder precedes its content."""
         for path in sorted(self._entries):
             yield path, self._entries[path]
 
     def add(self, path: str, entry: Entry, *, replace: bool = False) -> None:
-        """Put something at a path; a different thing there already is a Conflict."""
+        """Add an entry. Raises Conflict if a different one has the path already."""
         path = image_path(path)
         present = self._entries.get(path)
         if not replace and present is not None and present != entry:
@@ -95,9 +95,9 @@ class Tree:
                 raise Conflict(f"{path}: {parent} is not a folder but {here!r}")
 
     def add_host(self, path: Path) -> str:
-        """Take a file or folder of this machine, with every link on the way to it.
+        """Add a file or folder of this machine, with every link on its path.
 
-        Returns the path of the file itself, behind the links.
+        Returns the path of the file itself, links followed.
         """
         real = self._follow(path)
         if real.is_dir():
@@ -111,7 +111,7 @@ class Tree:
         return image_path(str(real))
 
     def _follow(self, path: Path) -> Path:
-        """Walk a path as the kernel does, recording the links that lie on it."""
+        """Resolve a path as the kernel does, and add each link on it."""
         root = Path("/")
         ahead = list(reversed(path.parts[1:]))
         here = root
@@ -138,10 +138,10 @@ class Tree:
 
 
 def host_file(path: Path) -> File:
-    """A file of this machine; set-uid and write bits for others do not travel."""
+    """Return a file of this machine, without set-uid bits and without write bits for others."""
     return File(path, path.stat().st_mode & 0o755)
 
 
 def content_size(tree: Tree) -> int:
-    """The bytes of all files in the tree."""
+    """Return the total size of the files in a tree, in bytes."""
     return sum(entry.size() for _, entry in tree.items() if isinstance(entry, File))

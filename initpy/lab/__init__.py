@@ -1,1 +1,1 @@
-"""The lab: virtual machines, disks made by the real tools, and scenarios booted on them."""
+"""The lab: boots scenarios in virtual machines, on disks that the real tools create."""

@@ -1,6 +1,7 @@
-"""Whether this host can run machines with KVM, found out by a bounded probe and remembered.
+"""Finds out with a bounded probe whether KVM works on this host, and caches the answer.
 
-/dev/kvm may open and yet hang the first instruction of a 64-bit kernel (nested virtualisation).
+/dev/kvm may open and still hang at the first instruction of a 64-bit kernel (nested
+virtualisation).
 """
 
 import os
@@ -13,25 +14,25 @@ from initpy.lab.errors import Progress
 from initpy.lab.kernels import Kernel
 from initpy.lab.qemu import EMULATED, QEMU, VIRTUALISED
 
-# A kernel that runs gets this far in under a second with KVM.
+# With KVM a kernel prints this line in less than a second.
 _BOUND = 8
 _REACHED = "VFS: Unable to mount root fs"
 
 
 def accelerator(kernel: Kernel, progress: Progress) -> tuple[str, ...]:
-    """QEMU's options for the processor; INITPY_LAB_ACCEL=tcg or kvm decides without a probe."""
+    """Return QEMU's options for the processor; INITPY_LAB_ACCEL=tcg or kvm skips the probe."""
     wanted = os.environ.get("INITPY_LAB_ACCEL", "")
     if wanted in ("tcg", "kvm"):
         return EMULATED if wanted == "tcg" else VIRTUALISED
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return EMULATED
-    # The answer holds until the host is booted again.
+    # The answer is valid until the host reboots.
     session = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     memory = cache_folder() / "kvm-probe"
     with locked("kvm-probe"):
         words = memory.read_text().split() if memory.exists() else []
         if words[:1] != [session]:
-            progress(f"trying whether KVM works here (at most {_BOUND} s, once)")
+            progress(f"testing whether KVM works here (at most {_BOUND} s, once)")
             words = [session, "kvm" if _probe(kernel) else "tcg"]
             memory.write_text(" ".join(words) + "\n")
     return VIRTUALISED if words[1] == "kvm" else EMULATED

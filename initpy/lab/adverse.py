@@ -1,4 +1,4 @@
-"""Boots that are hard for procedures: what comes of them with each contender, on the same disks."""
+"""Boots each contender under adverse conditions, on the same disks, and reports the outcomes."""
 
 import re
 import threading
@@ -16,11 +16,11 @@ from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict
 
-# The boot has come to its end in a shell: initramfs-tools, dracut with systemd.
+# The prompts of the emergency shells of initramfs-tools and of dracut with systemd.
 _SHELL = re.compile(r"^\(initramfs\) |Press Enter for maintenance|You are in emergency mode", re.M)
-# What must hold of arrays whoever has assembled them.
+# The expectations about arrays that apply to every contender.
 _ARRAYS = re.compile(r"(md|array)\.[^.]+\.(degraded|disks)")
-# So long a boot may still go on after that.
+# Seconds that a boot may still take after its shell has appeared.
 SHELL_PATIENCE = 60.0
 _LESS = re.compile(r"\.degraded: .*expected '0'")
 
@@ -29,7 +29,7 @@ def _course(file: str, title: str) -> Course:
     return Course(file, title, PROJECT / "tests" / "scenarios" / f"{file}.toml")
 
 
-HARDSHIPS = (
+ADVERSE = (
     _course("lvm-on-luks-typed-late", "LVM on LUKS, typed 60 s late, rd.timeout=15"),
     _course("raid1-member-missing", "LVM on LUKS on RAID1 without a member, typed 25 s late"),
     _course("raid1-nested-two-missing", "RAID1 of a RAID1 and a disk, a disk of each missing"),
@@ -40,12 +40,12 @@ HARDSHIPS = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How one contender came through one hardship."""
+    """The result of one contender in one adverse boot."""
 
     course: str
     contender: str
-    outcome: str  # in words
-    well: bool  # it booted, and the arrays are as they should be
+    outcome: str  # for display
+    well: bool  # it booted, and the arrays are in the expected state
     guest: float | None  # seconds from /init to the real init's first line
     wall: float
     remarks: tuple[str, ...] = ()
@@ -54,19 +54,20 @@ class Trial:
 def trials(
     contenders: Sequence[Contender], courses: Sequence[Course], bench: Bench, time: Clock
 ) -> Iterator[Trial]:
-    """Every contender that can handle layers boots every course once, one at a time."""
+    """Boot every course once with every contender that supports layers, one at a time."""
     for course in courses:
         scenario = load_scenario(course.file)
         for contender in contenders:
             if contender.built is not None and (contender.peer is None or contender.peer.layers):
                 its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
-                yield _trial(course, contender, told(scenario, contender.peer, time), its_bench)
+                adapted = adverse_scenario(scenario, contender.peer, time)
+                yield _trial(course, contender, adapted, its_bench)
 
 
-def told(scenario: Scenario, peer: Peer | None, time: Clock) -> Scenario:
-    """The scenario as the contender meets it: people think as long as the file says.
+def adverse_scenario(scenario: Scenario, peer: Peer | None, time: Clock) -> Scenario:
+    """Return the scenario for a contender; the user's reaction times are those of the file.
 
-    A peer may ask for each volume in turn: the person answers as often.
+    A peer may ask for each volume in turn: the user answers as often.
     """
     given = scenario_for(scenario, peer, thinking=None)
     volumes = sum(layer.kind.startswith("luks") for layer in scenario.layers)
@@ -86,7 +87,7 @@ def told(scenario: Scenario, peer: Peer | None, time: Clock) -> Scenario:
 def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Bench) -> Trial:
     console = bytearray()
     ended = threading.Event()
-    # The boot may go on beside the shell, when what was missing turns up.
+    # The boot may continue beside the shell when a missing device appears.
     patience = threading.Timer(SHELL_PATIENCE, ended.set)
 
     def show(heard: bytes) -> None:
@@ -97,7 +98,7 @@ def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Benc
 
     verdict = run_scenario(scenario, bench, Manner(show=show, cancelled=ended))
     patience.cancel()
-    # An answer that was not asked for is no failure here.
+    # Input that no prompt asked for is no failure here.
     remarks = tuple(each for each in verdict.reasons if not each.startswith("not done: "))
     outcome = outcome_in_words(verdict, shell=ended.is_set())
     well = verdict.guest is not None and not remarks
@@ -113,7 +114,7 @@ def _trial(course: Course, contender: Contender, scenario: Scenario, bench: Benc
 
 
 def outcome_in_words(verdict: Verdict, *, shell: bool) -> str:
-    """What came of a boot, for a cell of the table."""
+    """Return the outcome of a boot as text for the table."""
     if verdict.guest is not None:
         degraded = any(_LESS.search(each) for each in verdict.reasons)
         return f"booted, {verdict.guest:.1f} s" + (", array degraded" if degraded else "")

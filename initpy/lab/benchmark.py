@@ -1,4 +1,4 @@
-"""Boot the contenders in turns, and measure initpy's memory: the machines of the comparison."""
+"""Boots the contenders in turns and measures initpy's memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,19 +17,19 @@ from initpy.lab.run import Manner, run_scenario
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 
-# A contender that has failed so often on a course without ever having booted is left out of it.
+# After this many failures without a successful boot, a contender skips the course.
 _CHANCES = 2
 _MEMORY_AGENT = PROJECT / "qemu" / "memory-agent.sh"
-# The guest's clock counts executed instructions, 2 ns each: what else this host does hardly shows,
-# nor does what emulation itself costs. A second processor hangs under it as it comes up.
+# The guest's clock counts executed instructions, 2 ns each, so that load on this host and the cost
+# of emulation hardly matter. A second processor hangs at its start in this mode.
 _COUNTED = ("-accel", "tcg,thread=single", "-cpu", "max", "-icount", "shift=1")
-# Long enough for several samples while the prompt is up.
+# Seconds before the answer: enough for several samples while the prompt is up.
 _LOOKING = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What the guest's time follows, which is the machine that is measured on."""
+    """The machine to measure on, by the source of the guest's time."""
 
     name: str
     accelerator: tuple[str, ...]
@@ -37,7 +37,7 @@ class Clock:
 
 
 def clock(accelerator: tuple[str, ...], *, steady: bool) -> Clock:
-    """The host's time on two processors, or counted instructions on one."""
+    """Return the clock: the host's time on two processors, or (steady) instructions on one."""
     if steady:
         return Clock("1 processor, emulated, 2 ns an instruction", _COUNTED, "nr_cpus=1")
     how = "emulated" if accelerator == EMULATED else "with KVM"
@@ -59,15 +59,15 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The most that initpy's processes held while it asked for a passphrase, in bytes."""
+    """The peak memory of initpy's processes while it asked for a passphrase, in bytes."""
 
     init: int
     engine: int
-    shared_once: int  # what both share counted once
+    shared_once: int  # the sum with shared pages counted once
 
     @property
     def resident(self) -> int:
-        """Both together, what they share counted twice."""
+        """Return the sum of both, with shared pages counted twice."""
         return self.init + self.engine
 
 
@@ -78,7 +78,7 @@ def rounds(
     bench: Bench,
     time: Clock,
 ) -> Iterator[Boot]:
-    """Boot everybody on every course, `count` times in turns, so that load meets all alike."""
+    """Boot all contenders on all courses `count` times, in turns: load affects all alike."""
     starts = pairs(contenders, courses)
     boots: list[Boot] = []
     for _ in range(count):
@@ -93,7 +93,7 @@ def rounds(
 
 
 def own_images(contenders: Iterable[Contender], bench: Bench, time: Clock) -> Iterator[Boot]:
-    """One boot of each image for one machine, on the course that it is for."""
+    """Boot each host-only image once, on its course."""
     made = [replace(each, built=each.host) for each in contenders if each.host is not None]
     yield from rounds(made, [NESTED], 1, bench, time)
 
@@ -101,7 +101,7 @@ def own_images(contenders: Iterable[Contender], bench: Bench, time: Clock) -> It
 def pairs(
     contenders: Sequence[Contender], courses: Sequence[Course]
 ) -> list[tuple[Course, Contender, Scenario]]:
-    """Who starts on which course in one round, with what: those who have an image for it."""
+    """Return (course, contender, scenario) for one round: all contenders with a suitable image."""
     plans = [(course, load_scenario(course.file)) for course in courses]
     return [
         (course, contender, scenario_for(scenario, contender.peer))
@@ -141,7 +141,7 @@ def _boot(course: Course, contender: Contender, scenario: Scenario, bench: Bench
 
 
 def measure_memory(initpy: Contender, bench: Bench, folder: Path) -> Memory | str:
-    """initpy's memory at the prompt of the nested course, or why it could not be measured."""
+    """Return initpy's memory at the prompt of the nested course, or why it was not measured."""
     if initpy.built is None:
         return "no image"
     image = folder / "memory.img"
@@ -158,7 +158,7 @@ def measure_memory(initpy: Contender, bench: Bench, folder: Path) -> Memory | st
 
 
 def read_memory(facts: Mapping[str, str]) -> Memory | str:
-    """The agent's figures, which are in KiB."""
+    """Return the agent's figures, which are in KiB."""
     try:
         init, engine, init_share, engine_share = (
             int(facts[f"initpy.{name}"]) * 1024

@@ -1,4 +1,4 @@
-"""Where the lab keeps what is expensive to make, by content hash, and the locks around it."""
+"""The lab's cache of disks, images and kernels by content hash, and its locks."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _Value = TypeVar("_Value")
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder below the project's cache, made if need be (XDG base directory specification)."""
+    """Return a folder of the cache; create it (XDG base directory specification)."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base, "initpy", *parts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def cache_folder(*parts: str) -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold a lock by name across processes; flock, so that a killed holder frees it."""
+    """Hold a lock by name across processes; flock(2) releases it when the holder is killed."""
     path = cache_folder("locks") / name
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -32,7 +32,7 @@ def locked(name: str) -> Iterator[None]:
 
 @contextmanager
 def counted(name: str, values: Sequence[_Value]) -> Iterator[_Value]:
-    """Hold the value that the fewest hold at present, across processes."""
+    """Reserve the value with the fewest reservations, across processes."""
     for turn in count():
         for value in values:
             with (cache_folder("locks") / f"{name}-{value}.{turn}").open("w") as handle:
@@ -45,12 +45,12 @@ def counted(name: str, values: Sequence[_Value]) -> Iterator[_Value]:
 
 
 def digest(parts: Iterable[bytes]) -> str:
-    """A short content hash over the parts."""
+    """Return a short hash over the parts."""
     return hash_of(parts)[:16]
 
 
 def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
-    """A hash over the names and contents of all files below the roots, byte code left out."""
+    """Return a hash over names and contents of all files below the roots, without bytecode."""
     parts: list[bytes] = [text.encode() for text in extra]
     for root in roots:
         files = sorted(root.rglob("*")) if root.is_dir() else [root]
@@ -58,3 +58,15 @@ def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
             if path.is_file() and "__pycache__" not in path.parts:
                 parts += [str(path.relative_to(root.parent)).encode(), path.read_bytes()]
     return digest(parts)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of the cache unless it has this content already.
+
+    It is never half written: another test may be reading it.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return
+    making = path.with_name(f".{path.name}.{os.getpid()}")
+    making.write_bytes(content)
+    making.replace(path)

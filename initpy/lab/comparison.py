@@ -1,27 +1,27 @@
-"""The comparison for people, as a table in text, and for programs, as plain values for JSON."""
+"""Renders the comparison as text tables and as plain values for JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from initpy.lab.adverse import HARDSHIPS, Trial
+from initpy.lab.adverse import ADVERSE, Trial
 from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Built, Contender
 from initpy.lab.courses import NESTED, Course
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
 
-# Left to themselves they look at the machine that they run on, whose root is none of the lab's.
+# The peers normally examine the machine that they run on, whose root is not the lab's.
 _OWN_IMAGES = """\
-(1) the peers are told what they would find: the drivers of initpy's image (MODULES=list,
-    --drivers), dracut also the layers (--hostonly --add). initramfs-tools' has no interpreter
-    in it: so much weigh the distribution's programs for these layers (docs/image.md, Size)."""
+(1) the peers get the facts that they would find on the machine: the drivers of initpy's image
+    (MODULES=list, --drivers), dracut also the layers (--hostonly --add). initramfs-tools' image
+    has no interpreter: its size is that of the distribution's programs (docs/image.md, Size)."""
 _GAP = "  "
 _BAR = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that one run has measured."""
+    """The results of one run."""
 
     kernel: str
     machine: str
@@ -31,21 +31,21 @@ class Comparison:
     boots: tuple[Boot, ...]
     memory: Memory | str | None
     trials: tuple[Trial, ...] = ()
-    own: tuple[Boot, ...] = ()  # with the images for one machine
-    judged: bool = True  # whether the times are of the kind that the targets are about
+    own: tuple[Boot, ...] = ()  # boots of the host-only images
+    judged: bool = True  # the targets apply to these times (not with --steady)
 
 
 def render(found: Comparison) -> str:
-    """The table, the targets, the troubles, and where initpy's time goes."""
+    """Return the tables, the targets, initpy's phases, and the problems as text."""
     parts = [_heading(found), _columns(_table(found)), _columns(_verdicts(found))]
-    parts.append(_columns(_hardships(found)))
+    parts.append(_columns(_adverse(found)))
     parts += [_profile(found, course) for course in found.courses]
     parts.append("\n".join(_troubles(found)))
     return "\n\n".join(part for part in parts if part)
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """Every single value, so that others can judge the spread themselves."""
+    """Return every single value, so that a reader can judge the spread."""
     return {
         "kernel": found.kernel,
         "machine": found.machine,
@@ -101,7 +101,7 @@ def _table(found: Comparison) -> list[list[str]]:
     if any(each.host for each in found.contenders):
         hosts = [each.host for each in found.contenders]
         sizes = (_size(each) if each else "-" for each in hosts)
-        rows.append(["image for LVM on LUKS on RAID1 alone (1)", *sizes])
+        rows.append(["host-only image, LVM on LUKS on RAID1 (1)", *sizes])
         rows.append(["  build of it", *(_build(each) if each else "" for each in hosts)])
         boots = (_time_of(of(found.own, NESTED.key, each.name)) for each in found.contenders)
         rows.append(["  a boot of it", *boots])
@@ -109,20 +109,20 @@ def _table(found: Comparison) -> list[list[str]]:
         memory = found.memory
         cell = f"{memory.init / 1e6:.1f} + {memory.engine / 1e6:.1f} MB"
         rows.append(["resident, PID 1 + engine", cell])
-        rows.append(["  what they share counted once", f"{memory.shared_once / 1e6:.1f} MB"])
+        rows.append(["  shared pages counted once", f"{memory.shared_once / 1e6:.1f} MB"])
     return rows
 
 
-def _hardships(found: Comparison) -> list[list[str]]:
-    """What came of the hard boots: a row for each, a column for each contender."""
+def _adverse(found: Comparison) -> list[list[str]]:
+    """Return the outcomes of the adverse boots: a row for each, a column for each contender."""
     keys = {trial.course for trial in found.trials}
     names = [
         each.name
         for each in found.contenders
         if any(trial.contender == each.name for trial in found.trials)
     ]
-    rows = [["hard boots: outcome", *names]] if keys else []
-    for course in HARDSHIPS:
+    rows = [["adverse boots: outcome", *names]] if keys else []
+    for course in ADVERSE:
         if course.key in keys:
             cells = {
                 trial.contender: trial.outcome
@@ -143,7 +143,7 @@ def _time(found: Comparison, course: Course, contender: Contender) -> str:
 
 
 def _time_of(boots: Sequence[Boot]) -> str:
-    """The median of some boots; nothing where there are none."""
+    """Return the median of some boots as text; "" without boots."""
     spread = spread_of(boot.guest for boot in boots)
     if not boots:
         return ""
@@ -209,7 +209,7 @@ def _troubles(found: Comparison) -> Iterable[str]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """The rows with their cells one below the other."""
+    """Return the rows as text with aligned columns."""
     count = max((len(row) for row in rows), default=0)
     widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(count)]
     lines = (

@@ -1,7 +1,7 @@
-"""A copy of initpy in which the core and the simulator's busiest modules are compiled by mypyc.
+"""Makes a copy of initpy whose core and busiest simulator modules are compiled with mypyc.
 
-The same source, translated to C by the compiler that mypy brings along: worlds take half the time.
-Images never carry it.
+mypyc, a part of mypy, translates the same source to C; simulated worlds take half the time. Images
+never contain the compiled copy.
 """
 
 import importlib.util
@@ -18,31 +18,32 @@ from initpy.config.errors import InputError
 from initpy.config.project import PROJECT
 from initpy.lab.cache import cache_folder, locked, tree_digest
 
-# Of the core all but these: an enumeration whose members have an __init__, and a buffer of a type
-# that mypyc does not know.
+# Modules of the core that mypyc cannot compile: an enumeration whose members have an __init__, and
+# a buffer of an unsupported type.
 NOT_OF_THE_CORE = ("__init__", "instance", "secret")
 OF_THE_SIMULATION = (
-    "kernel/disks", "kernel/dm", "kernel/md", "kernel/probe", "kernel/process", "kernel/udev",
+    "kernel/disks", "kernel/dm", "kernel/md", "kernel/md_sysfs", "kernel/probe", "kernel/process",
+    "kernel/udev",
     "machine/engine", "machine/people", "machine/pid1",
-    "tools/luks", "tools/lvm", "tools/table",
-    "world/agenda", "world/random_faults", "world/terminals", "world/world",
+    "tools/luks", "tools/lvm", "tools/mdadm", "tools/table",
+    "world/agenda", "world/random_faults", "world/redundancy", "world/terminals", "world/waits",
+    "world/world",
 )  # fmt: skip
-BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # what the package reads of the project
-OPTIMISATION = "MYPYC_OPT_LEVEL"  # the compiler's variable, 3 if not set
+BESIDE = ("build", "jobs", "qemu", "rules", "tests")  # the project's folders that initpy reads
+OPTIMISATION = "MYPYC_OPT_LEVEL"  # mypyc's variable, default 3
 NEEDED = "mypy and a C compiler (pip install mypy; apt install gcc libc6-dev python3-dev)"
 
 
 def is_compiled() -> bool:
-    """True in a process that runs the compiled copy."""
+    """Return whether this process runs the compiled copy."""
     found = importlib.util.find_spec("initpy.core.boot")
     return found is not None and not str(found.origin).endswith(".py")
 
 
 def compiled_path(progress: Callable[[str], None]) -> Path:
-    """The folder to put first in PYTHONPATH; made once for each version of the source.
+    """Return the folder to put first in PYTHONPATH; compile once for each state of the source.
 
-    Raises:
-        InputError: it cannot be compiled here; the message says what is missing.
+    Raises InputError if the compilation is impossible here; the message says what is missing.
     """
     try:
         compiler = version("mypy")
@@ -55,7 +56,7 @@ def compiled_path(progress: Callable[[str], None]) -> Path:
     path = cache_folder("compiled") / tree_digest([PROJECT / "initpy"], how)
     with locked("compiled"):
         if not path.exists():
-            progress("compiling initpy for this machine: a minute or two, once")
+            progress("compiling initpy for this machine (a minute or two, once)")
             _make(path)
     return path
 
@@ -86,6 +87,6 @@ def _make(path: Path) -> None:
 
 
 def environment(path: Path) -> dict[str, str]:
-    """The environment in which `python -m initpy` is the compiled copy."""
+    """Return the environment in which `python -m initpy` runs the compiled copy."""
     paths = [str(path), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

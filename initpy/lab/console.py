@@ -1,4 +1,4 @@
-"""A machine's process on a pseudo-terminal: what its console says, what is typed at it, its end."""
+"""A machine's process on a pseudo-terminal: reads its console, types, and detects its end."""
 
 import os
 import re
@@ -8,30 +8,30 @@ from collections.abc import Sequence
 
 import pexpect
 
-# Emulated processors that run in parallel may trip over a device whose memory is just being moved
-# (QEMU 7.2: about one boot in a thousand, while the kernel looks at the PCI bus).
+# QEMU 7.2 with parallel emulated processors crashes in about one boot of a thousand, as the kernel
+# moves a device's memory during its PCI scan.
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])|\r|\x00")
 
 
 def plain(said: bytes | bytearray) -> str:
-    """A console's output as text, without escape sequences and carriage returns."""
+    """Return a console's output as text, without escape sequences and carriage returns."""
     return _ESCAPES.sub("", said.decode(errors="replace"))
 
 
 class Console:
-    """The console of a machine, which is the standard input and output of its process."""
+    """The console of a machine: the standard input and output of its process."""
 
     def __init__(self, argv: Sequence[str], last: bytes = b"", keys: int | None = None) -> None:
         """Start the process.
 
-        `last`: what it may say and go on, although the machine has ended. `keys`: where it reads
-        what is typed, if not from its standard input.
+        `last` is output after which the machine has ended even if its process continues. `keys` is
+        the descriptor for input, if it does not read its standard input.
         """
-        self.raw = bytearray()  # everything the console said
+        self.raw = bytearray()  # the console's output so far
         self._last = last
         self._ended = False
-        # A pseudo-terminal, so that the process is hung up on when we die, however we die.
+        # A pseudo-terminal sends SIGHUP to the process however this one dies.
         self._process = pexpect.spawn(argv[0], list(argv[1:]), echo=False, timeout=None)
         self._process.delaybeforesend = None
         self._keys = self.descriptor if keys is None else keys
@@ -42,16 +42,16 @@ class Console:
 
     @property
     def descriptor(self) -> int:
-        """The console's file descriptor, to wait on."""
+        """Return the console's file descriptor, for select(2)."""
         return int(self._process.child_fd)
 
     @property
     def text(self) -> str:
-        """The console's text so far."""
+        """Return the console's text so far."""
         return plain(self.raw)
 
     def listen(self, seconds: float) -> bytes | None:
-        """What the console says next, b"" if nothing within the time, None when it has ended."""
+        """Return new output, b"" if there is none within the time, None after the end."""
         if self._process.closed:
             self._ended = True
             return None
@@ -68,16 +68,16 @@ class Console:
         return heard
 
     def type(self, text: str) -> None:
-        """Type at the console."""
+        """Type a text at the console."""
         self.send(text.encode())
 
     def send(self, data: bytes) -> None:
-        """Pass a user's keys to the console."""
+        """Send bytes to the console's input."""
         os.write(self._keys, data)
 
     @property
     def end(self) -> str:
-        """How the process has ended."""
+        """Return how the process has ended, as text."""
         if self._process.isalive():
             return "still alive"
         if self._process.signalstatus is not None:
@@ -86,13 +86,13 @@ class Console:
 
     @property
     def crashed(self) -> bool:
-        """Whether the process has ended by a mistake of its own: the boot in it shows nothing.
+        """Return whether the process has crashed, so that its boot proves nothing.
 
-        Ask once the console has ended, which comes a moment before the process does.
+        Call it after the console has ended, which is a moment before the process ends.
         """
         for _ in range(20 if self._ended else 1):
             if not self._process.isalive():
-                # Or a shell has told of it (sh(1), exit status).
+                # A shell reports a signal as exit status 128 + n (sh(1)).
                 how = self._process.signalstatus or (self._process.exitstatus or 0) - 128
                 return how in CRASHES
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Who takes part in the comparison: initpy and its peers, each with its generic image."""
+"""The contenders of the comparison: initpy and its peers, each with its images."""
 
 import os
 import sys
@@ -19,9 +19,9 @@ from initpy.lab.kernels import Kernel
 from initpy.lab.peers import PEERS, Peer, PeerSystem, outdated, peer_system
 
 INITPY = "initpy"
-# A build of ours takes about two seconds, in which much else may happen on this machine.
+# Builds of initpy's image take about two seconds: take the median of several.
 OWN_TIMES = 3
-# The kernel tells compressions apart by these too (lib/decompress.c).
+# The magics by which the kernel recognises compressions (lib/decompress.c).
 _MAGICS = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x1f\x8b", "gzip"),
@@ -33,33 +33,33 @@ _MAGICS = (
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image, and what it took to make it; None when it came from the cache."""
+    """An image and the time of its build; None if it came from the cache."""
 
     image: Path
     size: int
     compression: str
     seconds: float | None = None
-    processor: float | None = None  # seconds of all processors together
+    processor: float | None = None  # processor seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """initpy (no peer) or a peer; without an image there is the reason why."""
+    """initpy (no peer) or a peer; without an image, `trouble` says why."""
 
     name: str
     version: str
     peer: Peer | None
     built: Built | None
     trouble: str = ""
-    host: Built | None = None  # the image for the machine of the nested course alone
+    host: Built | None = None  # the host-only image for the nested course
 
 
 def prepare_contenders(
     kernel: Kernel, folder: Path, names: Collection[str], *, fresh: bool, progress: Progress
 ) -> tuple[Contender, ...]:
-    """Everybody's image: made anew and timed (`fresh`), or taken from the cache where it has one.
+    """Return the contenders with their images, built and timed (`fresh`) or from the cache.
 
-    A peer that cannot be made takes part with its trouble instead of an image.
+    A peer whose build fails is returned with its trouble instead of an image.
     """
     peers = [peer for peer in PEERS if peer.name in names]
     systems: dict[str, PeerSystem | str] = {}
@@ -91,25 +91,25 @@ def _for_one_machine(
     drivers: Collection[str],
     progress: Progress,
 ) -> Contender:
-    """With the peer's image for the nested course alone, which has the drivers of ours."""
-    progress(f"building the image of {contender.name} for {NESTED.title} alone")
+    """Build the peer's host-only image for the nested course, with the drivers of initpy's."""
+    progress(f"building the host-only image of {contender.name} for {NESTED.title}")
     output = folder / f"{contender.name}-host.img"
     try:
         with locked("peers"):
             host = _timed(lambda: system.make_image(kernel, output, drivers), output)
     except ToolError as error:
-        return replace(contender, trouble=f"no image for one machine: {error}")
+        return replace(contender, trouble=f"no host-only image: {error}")
     return replace(contender, host=host)
 
 
 def _drivers(image: Path) -> tuple[str, ...]:
-    """The kernel modules in an image, by name."""
+    """Return the names of the kernel modules in an image."""
     paths = (Path(path) for path, _ in read_archive(image).items())
     return tuple(sorted(path.stem for path in paths if path.suffix == ".ko"))
 
 
 def compression_of(image: Path) -> str:
-    """How an image is compressed, by its first bytes."""
+    """Return the compression of an image, by its first bytes."""
     with image.open("rb") as file:
         start = file.read(8)
     return next((name for magic, name in _MAGICS if start.startswith(magic)), "unknown compression")
@@ -119,13 +119,13 @@ def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) ->
     if not fresh:
         return Contender(INITPY, __version__, None, _measured(image_under_test(kernel, progress)))
     output = folder / "initpy.img"
-    # As a person would, start of the interpreter included.
+    # Run the command as a user does, so that the time includes the interpreter's start.
     words = [sys.executable, "-m", "initpy", "build", "--quiet", "--kernel", kernel.version]
     words += ["--modules-dir", str(kernel.modules), "--output", str(output)]
     progress(f"building the generic image of {INITPY}")
     environment = {"PYTHONPATH": str(PROJECT)}
     built = _timed(lambda: run(words, environment=environment), output, OWN_TIMES)
-    progress(f"building the image of {INITPY} for {NESTED.title} alone")
+    progress(f"building the host-only image of {INITPY} for {NESTED.title}")
     own, stack = folder / "initpy-host.img", folder / "stack.json"
     stack.write_text(recorded_stack(NESTED.file.stem).to_json())
     words += ["--output", str(own), "--host", "--stack", str(stack)]
@@ -156,13 +156,13 @@ def _peer(
 
 
 def _timed(make: Callable[[], object], output: Path, times: int = 1) -> Built:
-    """The image that is made, so many times, and the median of what that took."""
+    """Build an image `times` times; return it with the median of the times."""
     took = sorted(_once(make) for _ in range(times))
     return _measured(output, *took[times // 2])
 
 
 def _once(make: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that passed, and those of all processors."""
+    """Return elapsed seconds and processor seconds of a call."""
     began, before = time.monotonic(), os.times()
     make()
     took, after = time.monotonic() - began, os.times()

@@ -1,4 +1,4 @@
-"""What is booted in the comparison: a scenario of the lab, put in the words of each contender."""
+"""The courses of the comparison: scenarios of the lab, adapted to each contender."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from initpy.config.project import PROJECT
 from initpy.lab.peers import Peer
 from initpy.scenario.model import Cue, Expectation, Layer, Outcome, Scenario
 
-# A person who sees the prompt and has the passphrase at their fingertips.
+# Seconds until the user, who knows the passphrase, has typed it.
 THINKING = 1.0
 _PROMPT = re.compile("Passphrase for")
 _PATIENCE = 150.0
@@ -39,14 +39,13 @@ COURSES = (PLAIN, NESTED)
 def scenario_for(
     scenario: Scenario, peer: Peer | None, thinking: float | None = THINKING
 ) -> Scenario:
-    """The scenario with what the contender must be told; None stands for initpy.
+    """Return the scenario with the parameters and files of a contender; None stands for initpy.
 
-    Of the expectations only those are kept that hold for every initramfs: the same
-    kind of root has been mounted by the same real init. `thinking` is how long people
-    take to answer, in seconds; None: as long as the scenario says.
+    It keeps only expectations that hold for every initramfs: the real init runs on a root of the
+    expected type. `thinking` is the user's reaction time in seconds; None: the scenario's.
     """
     prompt = re.compile(peer.prompt) if peer else _PROMPT
-    told = _parameters(peer, scenario.layers) if peer else ""
+    parameters = _parameters(peer, scenario.layers) if peer else ""
     people = (
         replace(each, cue=Cue(when=prompt, after=each.cue.after if thinking is None else thinking))
         if each.cue.when
@@ -56,7 +55,7 @@ def scenario_for(
     kept = tuple(fact for fact in scenario.expect.facts if fact[0] == "root.fstype")
     return replace(
         scenario,
-        cmdline=" ".join(word for word in (scenario.cmdline, told) if word),
+        cmdline=" ".join(word for word in (scenario.cmdline, parameters) if word),
         files=(*scenario.files, *_files(peer, scenario.layers)),
         people=tuple(people),
         expect=Expectation(Outcome.BOOTED, _PATIENCE, facts=kept),
@@ -64,7 +63,7 @@ def scenario_for(
 
 
 def can_boot(peer: Peer | None, scenario: Scenario) -> bool:
-    """Whether a contender has what the layers take; None stands for initpy."""
+    """Return whether a contender supports the scenario's layers; None stands for initpy."""
     return peer is None or peer.layers or not _stacked(scenario.layers)
 
 

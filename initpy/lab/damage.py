@@ -1,4 +1,4 @@
-"""Malformed disks: bytes of a scenario's disk overwritten before its boot, and what was written."""
+"""Damages a scenario's disks before its boot, and detects writes to them."""
 
 import hashlib
 from pathlib import Path
@@ -14,6 +14,6 @@ def apply(damage: Damage, disk: Path) -> None:
 
 
 def fingerprint(disk: Path) -> str:
-    """Differs for any two different contents."""
+    """Return a hash of the disk's content."""
     with disk.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

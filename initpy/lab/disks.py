@@ -1,8 +1,8 @@
-"""Make the disks of scenarios with the real tools, once for each recipe and version of the tools.
+"""Creates the disks of scenarios with the real tools, once per recipe and version of the tools.
 
-The host may lack the drivers (md, device mapper) or the rights, so the work is done in a throw-away
-machine; a plain file system on a whole disk needs none. A recipe that cannot be made is no trouble
-of the others: what the tools said is kept, and only a boot that wants its disks fails.
+The host may lack drivers (md, device mapper) or privileges, so that a separate virtual machine does
+the work; a plain file system on a whole disk needs none. A failing recipe does not affect others:
+the lab keeps the tools' output, and only boots that need these disks fail.
 """
 
 import os
@@ -30,7 +30,7 @@ from initpy.lab.system import REAL_INIT, place, system_tree
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import Layer, MachineKind, Recipe
 
-# A PC has 32 PCI slots, some of them taken.
+# A PC has 32 PCI slots, of which some are in use.
 _MOST_DISKS = 20
 _PATIENCE = 300.0
 _KEPT_SECONDS = 14 * 24 * 3600
@@ -38,7 +38,7 @@ _REPORT = re.compile(r"INITPY-LAB recipe (\S+) status=(\d+)")
 
 
 def disk_folder(recipe: Recipe) -> Path:
-    """Where the disks of a recipe are, or will be."""
+    """Return the folder for the disks of a recipe."""
     key = digest(
         [
             repr(recipe.disks).encode(),
@@ -52,7 +52,7 @@ def disk_folder(recipe: Recipe) -> Path:
 
 
 def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
-    """Make the disks that the cache lacks, as far as they can be made."""
+    """Create the disks that the cache lacks; note failures."""
     with locked("disks"):
         wanted = {disk_folder(recipe): recipe for recipe in recipes}
         lacking = {folder: recipe for folder, recipe in wanted.items() if not folder.exists()}
@@ -61,14 +61,14 @@ def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
         _prune()
         for folder, recipe in list(lacking.items()):
             if _is_plain(recipe):
-                progress(f"making a disk: {_summary(recipe)}")
+                progress(f"creating a disk: {_summary(recipe)}")
                 try:
                     _make_plain(recipe, folder)
                 except ToolError as error:
                     _note_failure(folder, recipe, str(error), progress)
                 del lacking[folder]
         machines = _Machines(progress)
-        # Those that end a batch's machine are found by making each alone.
+        # If a batch's machine ended early, create its recipes one by one to find the culprit.
         failed = machines.make(list(_batches(lacking)))
         several = {folder: lacking[folder] for folder, text in failed.items() if not text}
         failed |= machines.make([{folder: recipe} for folder, recipe in several.items()])
@@ -78,41 +78,41 @@ def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
 
 def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -> None:
     tail = "\n".join(text.splitlines()[-15:])
-    note = f"cannot make the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
+    note = f"cannot create the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
     progress(note)
     _failure(folder).write_text(text or "the machine that made them ended\n")
 
 
 def _failure(folder: Path) -> Path:
-    """Where the tools' last words are when disks could not be made."""
+    """Return the path of the tools' output for a failed recipe."""
     return folder.with_name(f"{folder.name}.failed")
 
 
 @dataclass(slots=True)
 class _Machines:
-    """The throw-away machines in which disks are made."""
+    """The separate machines in which disks are created."""
 
     progress: Progress
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def make(self, batches: list[dict[Path, Recipe]]) -> dict[Path, str]:
-        """Make all batches, with a machine for each processor of this host at a time.
+        """Create all batches, with as many machines in parallel as this host has processors.
 
-        Returns the folders of recipes that could not be made, with what was said; with nothing for
-        all of a batch of several whose machine did not come to its end.
+        Returns the folders of failed recipes with the tools' output; with "" for all recipes of a
+        batch whose machine ended early.
         """
         with ThreadPoolExecutor(os.cpu_count()) as machines:
             try:
                 failed = list(machines.map(self._make, batches))
             except BaseException:
-                # One has failed, or somebody is in a hurry: the others end at once.
+                # A machine failed, or the user pressed Ctrl-C: stop the others at once.
                 self.cancelled.set()
                 machines.shutdown(cancel_futures=True)
                 raise
         return {folder: text for each in failed for folder, text in each.items()}
 
     def _make(self, batch: dict[Path, Recipe]) -> dict[Path, str]:
-        # Only SCSI disks have serial numbers that firmware RAID takes.
+        # IMSM metadata accepts only the serial numbers of SCSI disks.
         scsi = any(map(needs_own_serials, batch.values()))
         kind = MachineKind.QEMU if scsi else quickest()
         kernel = kernel_of(kind)
@@ -120,12 +120,12 @@ class _Machines:
         try:
             return _make_in_machine(batch, kind, kernel, image, self)
         except EmulatorCrashed as error:
-            self.progress(f"{error}; once more")
+            self.progress(f"{error}; trying again")
             return _make_in_machine(batch, kind, kernel, image, self)
 
 
 def _prune() -> None:
-    """Remove disks that nobody has used for a while: each change of a recipe makes new ones."""
+    """Remove disks not used for a while: each change of a recipe creates new ones."""
     for folder in cache_folder("disks").iterdir():
         if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
             if folder.is_dir():
@@ -135,13 +135,13 @@ def _prune() -> None:
 
 
 def copy_disk(recipe: Recipe, name: str, target: Path) -> None:
-    """A copy of a pristine disk for one boot; sparse, so it takes milliseconds.
+    """Copy a disk for one boot; a sparse copy takes milliseconds.
 
-    Raises LabError where the disks could not be made.
+    Raises LabError if the disks could not be created.
     """
     folder = disk_folder(recipe)
     if not folder.exists():
-        raise LabError(f"the disks of {_summary(recipe)} could not be made: {_failure(folder)}")
+        raise LabError(f"the disks of {_summary(recipe)} could not be created: {_failure(folder)}")
     source = folder / f"{name}.raw"
     run(["cp", "--sparse=always", "--reflink=auto", str(source), str(target)])
 
@@ -152,16 +152,19 @@ def _summary(recipe: Recipe) -> str:
 
 
 def _is_plain(recipe: Recipe) -> bool:
-    """Whether mke2fs alone, on this machine, can make all there is."""
+    """Return whether mke2fs on this host can create all layers."""
     names = {name for name, _ in recipe.disks}
     return all(
-        layer.kind == "ext4" and set(layer.on) <= names and not (layer.files or layer.left)
+        layer.kind == "ext4"
+        and len(layer.on) == 1
+        and layer.on[0] in names
+        and not (layer.files or layer.left)
         for layer in recipe.layers
     )
 
 
 def _used(recipe: Recipe) -> list[str]:
-    """The disks that have something on them; the others stay empty."""
+    """Return the disks with layers on them; the others stay empty."""
     named = {name for layer in recipe.layers for name in (*layer.on, layer.header)}
     return [name for name, _ in recipe.disks if name in named]
 
@@ -190,7 +193,7 @@ def _make_plain(recipe: Recipe, folder: Path) -> None:
 
 
 def _content(layer: Layer, system: Path) -> Path | None:
-    """A folder with what the file system is to hold."""
+    """Return a folder with the content of the file system; None for an empty one."""
     if not (layer.holds or layer.files):
         return None
     folder = Path(tempfile.mkdtemp(dir=system.parent))
@@ -203,7 +206,7 @@ def _content(layer: Layer, system: Path) -> Path | None:
 
 
 def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
-    """Several recipes for one machine, as many as its slots take."""
+    """Yield groups of recipes for one machine each, as many as its PCI slots allow."""
     batch: dict[Path, Recipe] = {}
     count = 0
     for folder, recipe in lacking.items():
@@ -226,7 +229,7 @@ def _make_in_machine(
 ) -> dict[Path, str]:
     progress = machines.progress
     for recipe in batch.values():
-        progress(f"making disks in a throw-away machine: {_summary(recipe)}")
+        progress(f"creating disks in a separate machine: {_summary(recipe)}")
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(dir=cache_folder("disks"), prefix=".new-") as temporary,
@@ -259,7 +262,8 @@ def _make_in_machine(
             ended = _listen_to_end(machine, machines.cancelled)
             text = machine.console.text
             if machine.console.crashed:
-                raise EmulatorCrashed(f"a machine crashed that made disks: {machine.console.end}")
+                how = machine.console.end
+                raise EmulatorCrashed(f"the machine that creates disks crashed: {how}")
         made = {number for number, status in _REPORT.findall(text) if status == "0"}
         reported = {number for number, _ in _REPORT.findall(text)}
         failed = {}
@@ -269,17 +273,17 @@ def _make_in_machine(
             else:
                 known = len(batch) == 1 or (ended and f"{number:02}" in reported)
                 failed[folder] = text if known else ""
-    progress(f"disks of {len(batch)} scenario(s) made in {time.monotonic() - began:.0f} s")
+    progress(f"disks of {len(batch)} scenario(s) created in {time.monotonic() - began:.0f} s")
     return failed
 
 
 def _prefix(number: int, recipe: Recipe) -> tuple[str, str]:
-    """What tells a recipe's disks from those of others, and the bus they are on."""
+    """Return the serial prefix of a recipe's disks in a batch, and their bus."""
     return ("", "scsi") if needs_own_serials(recipe) else (f"{number}-", "virtio")
 
 
 def _listen_to_end(machine: Machine, cancelled: threading.Event) -> bool:
-    """Whether the machine has ended by itself within the time."""
+    """Wait for the machine's end; return False on a time-out or cancellation."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not cancelled.is_set():
         if machine.console.listen(0.5) is None:

@@ -1,4 +1,4 @@
-"""The lines of the disk maker's script for encrypted volumes, wherever their header is."""
+"""Generates the lines of the disk maker's script for encrypted volumes."""
 
 import base64
 import shlex
@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator
 
 from initpy.scenario.model import Layer
 
-# What `format` of qemu/maker.sh sets costs nothing; a scenario may want the real cost.
+# A cheap key derivation, like that of `format` in qemu/maker.sh. A scenario may need the real cost.
 _CHEAP = "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 _HEADER_BYTES = 16 << 20
 PLAIN_OPTIONS = ("--cipher", "aes-xts-plain64", "--key-size", "512", "--hash", "sha256")
 
 
 def coded(content: str) -> str:
-    """A text as one shell word."""
+    """Return a text encoded as one shell word."""
     return base64.b64encode(content.encode()).decode()
 
 
 def write_file(path: str, content: str) -> str:
-    """A line that writes a file, whatever is in it."""
+    """Return a line that writes a file with any content."""
     return f"echo {coded(content)} | base64 -d >{shlex.quote(path)}"
 
 
 def volume(layer: Layer, device: str, key: str, place: Callable[[str], str]) -> Iterator[str]:
-    """Make the volume on `device` and open it; `place` says where a disk or layer is."""
+    """Yield lines that create and open a volume; `place` returns the device of a disk or layer."""
     sources = []
     for file, secret in (("passphrase", layer.passphrase), ("keyfile", key)):
         if secret:
@@ -31,7 +31,7 @@ def volume(layer: Layer, device: str, key: str, place: Callable[[str], str]) -> 
             sources.append(f"/run/{file}")
     name = shlex.quote(layer.name)
     if layer.kind == "plain":
-        # As it is typed: without --key-file it is hashed.
+        # Without --key-file cryptsetup hashes the passphrase, as if typed.
         words = " ".join(PLAIN_OPTIONS)
         yield f"cryptsetup open --batch-mode --type plain {words} {device} {name} <{sources[0]}"
         return
@@ -40,9 +40,9 @@ def volume(layer: Layer, device: str, key: str, place: Callable[[str], str]) -> 
         header = f"--header /run/{layer.name}.header"
         yield f"truncate -s {_HEADER_BYTES} /run/{layer.name}.header"
     yield f"format {device} {sources[0]} {shlex.join(options)} {header}".rstrip()
-    for further in sources[1:]:
+    for source in sources[1:]:
         words = f"--batch-mode {_CHEAP} --key-file {sources[0]} {header}".rstrip()
-        yield f"cryptsetup luksAddKey {words} {device} {further}"
+        yield f"cryptsetup luksAddKey {words} {device} {source}"
     words = f"--type luks --key-file {sources[0]} {header}".rstrip()
     yield f"cryptsetup open {words} {device} {name}"
     if layer.header:

@@ -1,22 +1,22 @@
-"""The lab's own error, and how it says what it is doing."""
+"""The lab's errors and warnings, and the type of its progress function."""
 
 from collections.abc import Callable
 
-# Takes one line that tells a person what is going on.
+# Takes one line for the user.
 Progress = Callable[[str], None]
 
 
 class LabError(RuntimeError):
-    """The world misbehaved: a machine that died; the message says what to do."""
+    """The lab failed, for example a machine died; the message says what to do."""
 
 
 class GoneError(LabError):
-    """What a scenario is made of is not in this kernel any more."""
+    """This kernel does not support a layer of the scenario any more."""
 
 
 class EmulatorCrashed(LabError):
-    """QEMU itself has died, of no fault of what ran in it."""
+    """QEMU itself crashed; the guest is not at fault."""
 
 
 class MachineStalled(UserWarning):
-    """The emulator stood still with all that ran in it, or crashed; the boot is done once more."""
+    """The emulator stood still or crashed; the lab repeats the boot."""

@@ -1,6 +1,6 @@
-"""A disk that UEFI firmware boots: systemd-boot and a unified kernel image on its ESP.
+"""Prepares a disk for UEFI firmware: systemd-boot and a unified kernel image on its ESP.
 
-What `initpy build --uki` writes is put where the Boot Loader Specification has it.
+The image of `initpy build --uki` gets its place by the Boot Loader Specification.
 """
 
 import json
@@ -17,7 +17,7 @@ VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 NEEDED = ((CODE, "ovmf"), (LOADER, "systemd-boot-efi"), (Path("/usr/bin/mcopy"), "mtools"))
 SECTOR = 512
-# Where FAT16 and FAT32 have the name of their kind.
+# The offsets of the type names of FAT16 and FAT32.
 KINDS = ((54, b"FAT"), (82, b"FAT"))
 
 
@@ -29,14 +29,14 @@ class Place(NamedTuple):
 
 
 def needs() -> None:
-    """LabError naming the packages that booting with UEFI firmware takes and that are not here."""
+    """Raise LabError with the packages for UEFI boots that are not installed."""
     lacking = [package for path, package in NEEDED if not path.exists()]
     if lacking:
         raise LabError(f"{', '.join(lacking)} not installed\n  try: make setup")
 
 
 def find(disks: list[Path]) -> tuple[Path, Place] | None:
-    """The first EFI system partition."""
+    """Return the first EFI system partition."""
     for disk in disks:
         with disk.open("rb") as file:
             file.seek(SECTOR)
@@ -50,7 +50,7 @@ def find(disks: list[Path]) -> tuple[Path, Place] | None:
 
 
 def furnish(disk: Path, place: Place, image: bytes) -> None:
-    """Put boot loader and image onto a partition, on which a FAT is made if there is none."""
+    """Copy boot loader and image to a partition; create a FAT file system if there is none."""
     if not _has_fat(disk, place):
         offset, blocks = place.offset // SECTOR, place.size // 1024
         run(["mkfs.vfat", f"--offset={offset}", "-n", "ESP", str(disk), str(blocks)])
@@ -61,7 +61,7 @@ def furnish(disk: Path, place: Place, image: bytes) -> None:
             file = content / path
             file.parent.mkdir(parents=True)
             file.write_bytes(data)
-        # -s: with what is in the folder; -o: over what is there.
+        # -s: recursively; -o: overwrite.
         run(["mcopy", "-i", at, "-s", "-o", str(content), "::/"], hint="apt install mtools")
 
 

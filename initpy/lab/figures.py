@@ -1,4 +1,4 @@
-"""From single boots to figures: medians, spreads, ratios, and the targets they are held against."""
+"""Computes medians, spreads and ratios of boots, and compares them with the targets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from initpy.lab.courses import PLAIN
 from initpy.lab.peers import BARE_INITRAMFS_TOOLS, DRACUT, INITRAMFS_TOOLS
 from initpy.lab.phases import Phase
 
-# peer -> the part of its time on plain ext4 that initpy may take
+# peer -> the fraction of its time on plain ext4 that initpy may take
 _PARTS = ((BARE_INITRAMFS_TOOLS.name, 0.6), (INITRAMFS_TOOLS.name, 0.6), (DRACUT.name, 0.2))
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some boots, and how far they were apart."""
+    """The median, minimum and maximum of some boots."""
 
     middle: float
     least: float
@@ -26,7 +26,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure that is promised to be at most so much; no value: it was not measured."""
+    """A figure with a promised maximum; without a value it was not measured."""
 
     what: str
     value: float | None
@@ -35,23 +35,23 @@ class Target:
 
     @property
     def met(self) -> bool | None:
-        """Whether the promise is kept; None when nobody knows."""
+        """Return whether the target is met; None if not measured."""
         return None if self.value is None else self.value <= self.most
 
 
 def spread_of(values: Iterable[float | None]) -> Spread | None:
-    """None when there is nothing to take a median of."""
+    """Return the spread of the known values; None without any."""
     known = [value for value in values if value is not None]
     return Spread(median(known), min(known), max(known), len(known)) if known else None
 
 
 def of(boots: Iterable[Boot], course: str, contender: str) -> list[Boot]:
-    """The boots of one contender on one course."""
+    """Return the boots of one contender on one course."""
     return [boot for boot in boots if (boot.course, boot.contender) == (course, contender)]
 
 
 def ratio(boots: Sequence[Boot], course: str, peer: str) -> float | None:
-    """initpy's median as a part of the peer's; None unless both have booted."""
+    """Return initpy's median divided by the peer's; None unless both have booted."""
     ours = spread_of(boot.guest for boot in of(boots, course, INITPY))
     theirs = spread_of(boot.guest for boot in of(boots, course, peer))
     return ours.middle / theirs.middle if ours and theirs else None
@@ -60,7 +60,7 @@ def ratio(boots: Sequence[Boot], course: str, peer: str) -> float | None:
 def targets(
     contenders: Iterable[Contender], boots: Sequence[Boot], memory: Memory | str | None
 ) -> tuple[Target, ...]:
-    """Everything that the project promises of speed and size."""
+    """Return the project's targets for speed, size and memory."""
     known = {each.name: each for each in contenders}
     ours = known.get(INITPY)
     built, host = (ours.built, ours.host) if ours else (None, None)
@@ -78,14 +78,14 @@ def targets(
         Target("generic image", built.size / 1e6 if built else None, 20, "MB"),
         Target("build of the generic image", built.seconds if built else None, 3, "s"),
         Target(f"  time to {INITRAMFS_TOOLS.name}'s", part, 0.2, "x"),
-        Target("image for LVM on LUKS on RAID1 alone", host.size / 1e6 if host else None, 9, "MB"),
+        Target("host-only image, LVM on LUKS on RAID1", host.size / 1e6 if host else None, 9, "MB"),
         Target("build of it", host.seconds if host else None, 1.5, "s"),
         Target("memory of PID 1 and engine together", resident, 60, "MB"),
     )
 
 
 def typical_phases(boots: Iterable[Boot]) -> tuple[Phase, ...]:
-    """The median of each phase over those boots that have all the phases of the first."""
+    """Return the median of each phase, over the boots with the same phases as the first."""
     complete = [boot.phases for boot in boots if boot.phases]
     if not complete:
         return ()

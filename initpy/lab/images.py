@@ -1,4 +1,4 @@
-"""The images the lab boots, built once for each state of what goes into them."""
+"""Builds the images that the lab boots, once for each state of their sources."""
 
 import os
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from initpy.image.process import ToolError, run
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recorded
-from initpy.lab.cache import cache_folder, digest, locked, tree_digest
+from initpy.lab.cache import cache_folder, digest, locked, tree_digest, write_whole
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.scenario.model import Variant
 from initpy.scenario.parse import STACKS
 
 MAKER_INIT = PROJECT / "qemu" / "maker.sh"
-# Not initpy/lab and initpy/simulation: they stay on the desk.
+# Images contain neither initpy/lab nor initpy/simulation.
 _ROOMS = ("core", "config", "runtime", "report", "cli", "image")
 _SHARED = ("jobs", "rules", "build")
 _PACKAGES = (
@@ -32,7 +32,7 @@ _PACKAGES = (
     "e2fsprogs", "btrfs-progs", "xfsprogs", "dosfstools", "fdisk", "squashfs-tools",
     "multipath-tools", "kpartx", "util-linux", "busybox-static", "udev", "kmod", "libc6",
 )  # fmt: skip
-# Whose programs go into images through the job files of scenarios, and make no disks.
+# Packages whose programs go into images through job files of scenarios.
 _OF_OWN_JOBS = ("nbd-client",)
 MAKER_PROGRAMS = (
     "busybox", "kmod", "modprobe", "mdadm", "mdmon", "cryptsetup", "lvm", "dmsetup",
@@ -43,7 +43,7 @@ MAKER_PROGRAMS = (
 MAKER_DRIVERS = (
     "loop", "virtio_blk", "sd_mod", "drivers/md/", "ext4", "xfs", "btrfs", "vfat",
 )  # fmt: skip
-# Kernels and architectures differ in them; User Mode Linux has no PCI.
+# Optional drivers: kernels differ in them, and User Mode Linux has no PCI.
 MAKER_DRIVERS_IF_THERE = (
     "virtio_pci", "virtio_scsi", "virtio_rng",
     "nls_cp437", "nls_ascii", "nls_iso8859-1",
@@ -51,14 +51,14 @@ MAKER_DRIVERS_IF_THERE = (
     "sha512_generic", "crc32c", "crc32c_generic", "algif_skcipher", "algif_hash",
 )  # fmt: skip
 GENERIC = Variant()
-_KEPT = 20  # image files kept per kind, each about 20 MB: several checkouts may share the cache
+_MOST = 20  # cached images per kind, each about 20 MB; several checkouts may share the cache
 
 
-@cache  # asked for every recipe, and dpkg reads its whole database
+@cache  # called for every recipe; dpkg-query reads its whole database each time
 def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
-    """The versions of the Debian packages whose programs make disks and go into images."""
+    """Return the versions of the Debian packages whose programs create disks or go into images."""
     try:
-        # The interpreter's package is named by its version.
+        # The name of the interpreter's package contains its version.
         program = str(find_interpreter().program)
         owner = run(["dpkg-query", "--search", program], hint="make setup").decode()
         python = owner.partition(":")[0]
@@ -69,7 +69,7 @@ def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
 
 
 def maker_image(kernel: Kernel, progress: Progress) -> Path:
-    """The image of the throw-away machine that makes disks: busybox and the real tools."""
+    """Build the image of the machine that creates disks: busybox and the real tools."""
     key = digest(
         [
             kernel.version.encode(),
@@ -91,11 +91,11 @@ def maker_image(kernel: Kernel, progress: Progress) -> Path:
         compression="none",
         level=None,
     )
-    return _cached("maker", request, "the image of the machine that makes disks", progress)
+    return _cached("maker", request, "the image of the machine that creates disks", progress)
 
 
 def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> Path:
-    """Build the image unless it is there; of several that need it, one does."""
+    """Build the image unless it is cached; only one of several processes builds it."""
     with locked(f"{kind}-image"):
         if request.output.exists():
             return request.output
@@ -109,7 +109,7 @@ def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> 
 
 
 def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENERIC) -> Path:
-    """The generic image of this checkout, as `initpy build` makes it, or one that differs."""
+    """Build the generic image of this checkout, as `initpy build` does, or a variant of it."""
     without = variant.without
     given = os.environ.get("INITPY_LAB_IMAGE")
     if given:
@@ -117,10 +117,10 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
     roots = [PROJECT / "initpy" / room for room in _ROOMS]
     roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
     roots += [STACKS / f"{variant.host}.json"] if variant.host else []
-    further = tool_versions(_OF_OWN_JOBS) if variant.own else ""
-    key = tree_digest(roots, (kernel.version, tool_versions() + further, repr(variant)))
-    kind = "lacking" if without else "initpy" if variant == GENERIC else "further"
-    # What `initpy build` makes when it is given nothing but the kernel.
+    more = tool_versions(_OF_OWN_JOBS) if variant.own else ""
+    key = tree_digest(roots, (kernel.version, tool_versions() + more, repr(variant)))
+    kind = "lacking" if without else "initpy" if variant == GENERIC else "variant"
+    # The request of `initpy build` without parameters but the kernel.
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
@@ -150,25 +150,25 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
 
 
 def _own_jobs(variant: Variant) -> list[Path]:
-    """The job files of a scenario that say what they need, as files here (`initpy build --job`)."""
+    """Write the job files of a scenario that have an [image] table, for `initpy build --job`."""
     found = []
     for name, text in variant.own:
         file = cache_folder("jobs", digest([text.encode()])) / name.rpartition("/")[2]
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text.encode())
         found.append(file)
     return found
 
 
 def recorded_stack(name: str) -> Stack:
-    """What the root of a scenario stands on, as it was recorded in its machine."""
+    """Return the stack below a scenario's root, as recorded in its machine."""
     text = (STACKS / f"{name}.json").read_text(encoding="utf-8")
     return describe("/sysroot", Recorded(text, name))
 
 
 def _made_up_microcode() -> Path:
-    """A folder like /lib/firmware with microcode for processors that there are none of.
+    """Create a folder like /lib/firmware with microcode for processors that do not exist.
 
-    Machines without the vendors' packages must be able to test as well.
+    Hosts without the vendors' packages must be able to run the tests too.
     """
     folder = cache_folder("microcode")
     for path, data in (
@@ -177,11 +177,11 @@ def _made_up_microcode() -> Path:
     ):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(data)
+        write_whole(file, data)
     return folder
 
 
 def _prune(kind: str) -> None:
     files = sorted(cache_folder("images").glob(f"{kind}-*.img"), key=lambda p: p.stat().st_mtime)
-    for old in files[:-_KEPT]:
+    for old in files[:-_MOST]:
         old.unlink(missing_ok=True)

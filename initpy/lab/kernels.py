@@ -1,7 +1,7 @@
-"""Find Debian's generic kernel, and unpack its packages into the cache without installing them.
+"""Finds Debian's generic kernel, and unpacks its packages into the cache without installing them.
 
-Installing would drag in initramfs-tools and run its hooks; the lab needs only the kernel and its
-modules.
+An installation would pull in initramfs-tools and run its hooks; the lab needs only the kernel and
+its modules.
 """
 
 import os
@@ -18,7 +18,7 @@ from initpy.lab.errors import LabError, Progress
 LINUX_UML = Path("/usr/bin/linux.uml")
 _UML_MODULES = Path("/usr/lib/uml/modules")
 META_PACKAGE = "linux-image-amd64"
-# A kernel is one package, or several that depend on each other: linux-image-, linux-modules-, …
+# A kernel is one package, or several with dependencies: linux-image-, linux-modules-, …
 _IMAGE = re.compile(r"linux-image-(\d\S*)")
 _PACKAGE = re.compile(r"linux-[a-z-]+-(\d\S*)")
 _PACKAGE_FILE = re.compile(r"(linux-[a-z-]+-\d[^_]*-amd64)_[^_]+_amd64\.deb")
@@ -28,7 +28,7 @@ _WITHOUT = [f"--no-{each}" for each in ("recommends", "suggests", "conflicts", "
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """An unpacked kernel: its version, the bootable file and the folder of its modules."""
+    """An unpacked kernel: its release, the bootable file and the folder of its modules."""
 
     version: str
     image: Path
@@ -40,7 +40,7 @@ def _natural(version: str) -> list[int]:
 
 
 def unpacked_kernels() -> list[Kernel]:
-    """The kernels in the cache, oldest version first."""
+    """Return the kernels in the cache, oldest version first."""
     found = []
     for folder in cache_folder("kernels").iterdir():
         modules = folder / "lib" / "modules" / folder.name
@@ -51,7 +51,7 @@ def unpacked_kernels() -> list[Kernel]:
 
 
 def lab_kernel() -> Kernel:
-    """The kernel to boot: the newest one unpacked, or INITPY_LAB_KERNEL's."""
+    """Return the kernel to boot: the newest unpacked one, or that of INITPY_LAB_KERNEL."""
     wanted = os.environ.get("INITPY_LAB_KERNEL")
     kernels = [k for k in unpacked_kernels() if wanted in (None, k.version)]
     if not kernels:
@@ -61,7 +61,7 @@ def lab_kernel() -> Kernel:
 
 
 def uml_kernel() -> Kernel:
-    """User Mode Linux: a program of this host, with modules of its own."""
+    """Return the kernel of User Mode Linux, a program of this host with its own modules."""
     if not LINUX_UML.exists():
         raise LabError(f"{LINUX_UML} is not installed\n  try: make setup")
     version = run([str(LINUX_UML), "--version"]).decode().strip()
@@ -69,14 +69,14 @@ def uml_kernel() -> Kernel:
 
 
 def _package_names() -> list[str]:
-    """The packages which Debian's generic meta package stands for at present."""
+    """Return the current packages of Debian's generic kernel meta package."""
     command = ["apt-cache", "depends", "--recurse", *_WITHOUT, META_PACKAGE]
     return packages_of(run(command, hint="apt-get update").decode())
 
 
 def packages_of(listing: str) -> list[str]:
-    """The kernel's packages in a list of all that the meta package depends on, at any depth."""
-    # Packages begin their lines, what each depends on is indented.
+    """Return the newest kernel's packages from the output of `apt-cache depends --recurse`."""
+    # Lines of packages begin in the first column; their dependencies are indented.
     names = [line for line in listing.splitlines() if _PACKAGE.fullmatch(line)]
     usable = [name for name in names if not name.endswith("-unsigned") and "cloud" not in name]
     images = [match[1] for name in usable if (match := _IMAGE.fullmatch(name))]
@@ -87,7 +87,7 @@ def packages_of(listing: str) -> list[str]:
 
 
 def _downloaded() -> list[Path]:
-    """The packages of the newest kernel that are here."""
+    """Return the downloaded packages of the newest kernel."""
     found: dict[str, list[Path]] = {}
     for path in sorted(cache_folder().iterdir()):
         match = _PACKAGE_FILE.fullmatch(path.name)
@@ -100,7 +100,7 @@ def _downloaded() -> list[Path]:
 def _download(progress: Progress) -> list[Path]:
     names = _package_names()
     progress(f"downloading {', '.join(names)} (about 100 MB; unpacked, never installed)")
-    # apt-get download writes into the working directory and takes no other.
+    # apt-get download always writes into the working directory.
     where = cache_folder()
     change = 'cd "$1" && shift && exec apt-get -o Acquire::Retries=3 download "$@"'
     run(["sh", "-c", change, "sh", str(where), *names], hint="check the network; apt-get update")
@@ -111,7 +111,7 @@ def _download(progress: Progress) -> list[Path]:
 
 
 def prepare_kernel(progress: Progress) -> Kernel:
-    """Unpack the kernel if the cache has none, downloading its packages if need be."""
+    """Unpack a kernel if the cache has none; download its packages if necessary."""
     with locked("kernels"):
         present = unpacked_kernels()
         if present:
@@ -134,7 +134,7 @@ def prepare_kernel(progress: Progress) -> Kernel:
 
 
 def merge_usr(tree: Path) -> None:
-    """Make lib a link to usr/lib: packages have either, and depmod(8) wants lib/modules."""
+    """Make lib a link to usr/lib: packages use either, and depmod(8) needs lib/modules."""
     split, merged = tree / "lib", tree / "usr/lib"
     if split.is_dir() and not split.is_symlink():
         merged.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A person's terminal while they sit at a machine's console."""
+"""Connects the user's terminal to a machine's console."""
 
 import os
 import select
@@ -8,13 +8,13 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# As in telnet(1) and virsh(1).
+# Ctrl-], as in telnet(1) and virsh(1).
 ESCAPE = b"\x1d"
 
 
 @contextmanager
 def raw_terminal() -> Iterator[int]:
-    """The keyboard's descriptor, every key passed on as it is typed; put back afterwards."""
+    """Set the terminal to raw mode for the block; provide the keyboard's descriptor."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     tty.setraw(descriptor)
@@ -25,6 +25,6 @@ def raw_terminal() -> Iterator[int]:
 
 
 def typed(keyboard: int, console: int, seconds: float) -> bytes:
-    """What the person typed while waiting for either side, at most so many seconds."""
+    """Wait for the keyboard or the console; return what the user typed."""
     ready, _, _ = select.select([keyboard, console], [], [], seconds)
     return os.read(keyboard, 1024) if keyboard in ready else b""

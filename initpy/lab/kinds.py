@@ -1,4 +1,4 @@
-"""In what a scenario is booted: User Mode Linux, unless it needs what that lacks."""
+"""Chooses a scenario's machine: User Mode Linux, unless it needs hardware that only QEMU has."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,34 +9,41 @@ from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
 from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
 from initpy.lab.uml import NO_RAID6, Uml
+from initpy.scenario.feasible import simulated_only
 from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
     MachineKind.QEMU: Qemu,
     MachineKind.UML: Uml,
 }
-# Kinds of layer that only older kernels have -> the driver.
+# Kind of layer that newer kernels do not support -> its driver.
 _DROPPED = {"linear": "linear"}
-_MEMORY = 1024  # MiB; a scenario with another amount is about memory
+_MEMORY = 1024  # MiB, the default; a scenario with another amount tests memory
 
 
 def start(spec: MachineSpec, folder: Path) -> Machine:
-    """Start a machine; its sockets and files are in the folder."""
+    """Start a machine with its sockets and files in the folder."""
     return _MACHINES[spec.kind](spec, folder)
 
 
 def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> MachineKind:
-    """The kind of machine that the scenario gets; `wanted` goes before what its file says.
+    """Return the kind of machine for a scenario; `wanted` overrides the file.
 
-    Raises LabError for a User Mode Linux that lacks what the scenario needs.
+    Raises LabError if User Mode Linux is requested and lacks what the scenario needs, and for a
+    scenario that only the simulator can run.
     """
+    if lacks := next(simulated_only(scenario), ""):
+        raise LabError(
+            f"{scenario.path}: no virtual machine has {lacks}\n"
+            f"  try: initpy simulate {scenario.path}"
+        )
     kind = scenario.machine if wanted is MachineKind.AUTO else wanted
     if kind is MachineKind.QEMU:
         return kind
     needs = needs_of_qemu(scenario)
     if kind is MachineKind.UML and needs:
         raise LabError(
-            f"{scenario.path}: User Mode Linux has not got {needs[0]}\n"
+            f"{scenario.path}: User Mode Linux does not have {needs[0]}\n"
             f"  try: initpy boot --machine qemu {scenario.path}"
         )
     if kind is MachineKind.UML:
@@ -45,26 +52,26 @@ def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> Mach
 
 
 def quickest() -> MachineKind:
-    """The kind for work that any machine can do."""
+    """Return the kind of machine for work that both can do."""
     return MachineKind.UML if LINUX_UML.exists() else MachineKind.QEMU
 
 
 def kernel_of(kind: MachineKind) -> Kernel:
-    """The kernel of a kind of machine; LabError if there is none."""
+    """Return the kernel for a kind of machine. Raises LabError if there is none."""
     return uml_kernel() if kind is MachineKind.UML else lab_kernel()
 
 
 def spared(kind: MachineKind, layers: Iterable[Layer]) -> str:
-    """Parameters that spare a kernel work which nothing with these layers is about."""
+    """Return kernel parameters that skip self-tests and benchmarks these layers do not need."""
     if kind is MachineKind.QEMU:
         return NO_CRYPTO_TESTS
     return "" if any(layer.kind == "raid6" for layer in layers) else NO_RAID6
 
 
 def gone_from(kernel: Kernel, recipe: Recipe) -> str:
-    """The layers of a recipe that this kernel has no driver for any more, in words; "" for none.
+    """Return the layers of a recipe that this kernel does not support any more; "" for none.
 
-    Newer kernels have dropped `linear` (6.8), so that no disks with such a layer can be made.
+    Linux 6.8 dropped `linear`, so that such disks cannot be created.
     """
     dropped = sorted({each.kind for each in recipe.layers if each.kind in _DROPPED})
     if not dropped:
@@ -74,7 +81,7 @@ def gone_from(kernel: Kernel, recipe: Recipe) -> str:
 
 
 def needs_of_qemu(scenario: Scenario) -> list[str]:
-    """What the scenario needs and only QEMU has, in words."""
+    """Return what the scenario needs and only QEMU has, as texts."""
     buses = {disk.bus for disk in scenario.disks if not disk.image} - {"virtio"}
     needs = [f"a disk on {bus}" for bus in sorted(buses)]
     needs += ["a network card"] if scenario.nics or scenario.servers else []
@@ -92,7 +99,7 @@ def needs_of_qemu(scenario: Scenario) -> list[str]:
     if scenario.variant.host:
         needs.append("the buses of the machine that the image is for")
     if scenario.variant.without:
-        needs.append("the drivers that the image lacks")
+        needs.append("hardware for the drivers that the image lacks")
     if any(layer.kind == "imsm" for layer in scenario.layers):
-        needs.append("disks with the serial numbers that firmware RAID notes")
+        needs.append("disks with the serial numbers that IMSM metadata records")
     return needs

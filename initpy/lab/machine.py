@@ -1,4 +1,4 @@
-"""What a machine is to the lab, whatever runs it: its specification, and what it can do."""
+"""The interface of the lab's machines: their specification and their operations."""
 
 import fcntl
 import shutil
@@ -19,45 +19,46 @@ _FOLDER = "initpy-lab-"
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A disk file of the machine; its name is the serial number that the guest sees."""
+    """A disk of the machine; its name is the serial number in the guest."""
 
     name: str
     file: Path
     present: bool = True
     bus: str = "virtio"
-    serial: str = ""  # another than the name
-    shared: bool = False  # the file serves another drive as well
-    plugs: int = 0  # how often it is plugged in while the machine runs
+    serial: str = ""  # if different from the name
+    shared: bool = False  # another drive uses the same file (multipath)
+    plugs: int = 0  # how many times it is plugged in during the boot
 
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """Everything that makes a machine."""
+    """The complete specification of a machine."""
 
     kernel: Path
     initrd: Path
     cmdline: str
     kind: MachineKind = MachineKind.QEMU
-    # The firmware's code and the machine's own copy of its variables: the disks have the rest.
+    # UEFI code, and the machine's copy of its variables; kernel and initrd are then on a disk.
     firmware: tuple[Path, Path] | None = None
     memory: int = 1024
     processors: int = 2
     drives: tuple[Drive, ...] = ()
-    agent: bool = False  # a third serial port, on which the lab gives orders to the guest
+    agent: bool = False  # a third serial port, for the lab's orders to its agent in the guest
     accelerator: tuple[str, ...] = ()  # QEMU's options for the processor
-    # On virtio: the kernel has one console of a driver (admin-guide/serial-console.rst).
+    # A second console, on virtio: the kernel supports one console per driver
+    # (admin-guide/serial-console.rst).
     second: bool = False
     network: Network = field(default_factory=Network)
-    restarts: bool = False  # a restart is not its end
+    restarts: bool = False  # continue after a restart of the guest
     extra: tuple[str, ...] = ()
 
 
 class Machine(Protocol):
-    """A running machine; use it as a context manager, so that it always ends."""
+    """A running machine; a context manager, so that it always ends."""
 
     spec: MachineSpec
     console: Console
-    command: str  # to be typed into a shell
+    command: str  # for a shell
 
     def __enter__(self) -> Self: ...
 
@@ -70,15 +71,15 @@ class Machine(Protocol):
 
     @property
     def channel(self) -> str:
-        """What the test system said on the lab's own serial port."""
+        """Return the test system's output on the lab's serial port."""
 
     @property
     def second(self) -> str:
-        """What the second console has said so far; "" without one."""
+        """Return the second console's output so far; "" without one."""
 
     @property
     def ending(self) -> str:
-        """Why the machine has ended, in QEMU's words: guest-reset, guest-shutdown."""
+        """Return why the machine has ended, in QEMU's terms: guest-reset, guest-shutdown."""
 
     def type_second(self, text: str) -> None:
         """Type at the second console."""
@@ -87,29 +88,29 @@ class Machine(Protocol):
         """Plug in a disk that the specification names."""
 
     def unplug(self, name: str) -> None:
-        """Pull out a disk; the guest takes a moment to let go."""
+        """Unplug a disk; the guest takes a moment to release it."""
 
     def carrier(self, name: str, on: bool) -> None:
-        """Plug in or pull out the cable of a network card."""
+        """Plug in or unplug the cable of a network card."""
 
     def serve(self, name: str, on: bool) -> None:
-        """Start or end a storage server."""
+        """Start or stop a storage server."""
 
     def ctrl_alt_del(self) -> None:
         """Press Ctrl-Alt-Del."""
 
     def ask_kernel(self, keys: str, silence: float) -> None:
-        """Have the kernel say what it does: a command for each key (admin-guide/sysrq.rst).
+        """Send SysRq keys, so that the kernel prints its state (admin-guide/sysrq.rst).
 
-        Each answer is over when nothing was said for `silence` seconds.
+        Each answer ends after `silence` seconds without output.
         """
 
     def order(self, line: str) -> None:
-        """Give the lab's agent in the guest one line."""
+        """Send one line to the lab's agent in the guest."""
 
 
 def channel_of(folder: Path) -> str:
-    """What was written to the file of the lab's own serial port."""
+    """Return the content of the lab's serial port, which is a file."""
     try:
         return (folder / "channel").read_bytes().decode(errors="replace")
     except FileNotFoundError:
@@ -118,12 +119,12 @@ def channel_of(folder: Path) -> str:
 
 @contextmanager
 def machine_folder() -> Iterator[Path]:
-    """A short-lived folder for disks and sockets, whose paths may have 107 bytes (unix(7))."""
+    """Create a temporary folder for disks and sockets; socket paths are limited (unix(7))."""
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
     with (folder / "new").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Under its name only when it is held, or another's sweep would take it in between.
+        # Rename it only once it is locked: another process's sweep would remove it before.
         (folder / "new").rename(folder / "lock")
         try:
             yield folder
@@ -132,7 +133,7 @@ def machine_folder() -> Iterator[Path]:
 
 
 def _sweep() -> None:
-    """Remove the folders of processes that were killed: nobody holds their locks."""
+    """Remove the folders of killed processes, whose locks are free."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/lock"):
         with suppress(OSError), lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""User Mode Linux's management console: one command a datagram (arch/um/drivers/mconsole.h)."""
+"""A client of User Mode Linux's management console (arch/um/drivers/mconsole.h)."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ _PATIENCE = 20.0
 
 
 def tell(console: Path, command: str) -> str:
-    """Give one command, such as `cad` or `sysrq t`; what the kernel answered."""
+    """Send a command, such as `cad` or `sysrq t`; return the kernel's answer."""
     own = console.with_name("answers")
     own.unlink(missing_ok=True)
     text = ""

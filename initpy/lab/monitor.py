@@ -1,6 +1,6 @@
-"""QEMU's monitor (QMP) for code without a loop of its own: commands in, events out.
+"""A synchronous client of QEMU's monitor (QMP).
 
-The protocol is qemu.qmp's, which is asyncio; one thread runs its loop.
+The package qemu.qmp implements the protocol with asyncio; a thread runs its event loop.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class MachineEvent:
-    """Something QEMU reports, such as SHUTDOWN with reason guest-reset."""
+    """An event of QEMU, such as SHUTDOWN with reason guest-reset."""
 
     name: str
     reason: str
 
 
 class Monitor:
-    """A connection to one machine's monitor; close it, or the thread stays."""
+    """A connection to one machine's monitor; `close` ends its thread."""
 
     def __init__(self, socket: Path) -> None:
         self._loop = asyncio.new_event_loop()
@@ -55,7 +55,7 @@ class Monitor:
             raise LabError(f"QEMU's monitor: no answer in {PATIENCE:.0f} s") from None
 
     async def _connect(self, socket: Path) -> None:
-        # QEMU makes the socket shortly after it starts, and listens on it a moment later.
+        # QEMU creates the socket shortly after its start, and listens a moment later.
         for _ in range(100):
             with suppress(ConnectError):
                 if socket.exists():
@@ -64,7 +64,7 @@ class Monitor:
             await asyncio.sleep(0.05)
         else:
             await self._client.connect(str(socket))
-        self._client.logger.disabled = True  # a machine that ends is no error of ours
+        self._client.logger.disabled = True  # it would log the end of a machine as an error
         self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -74,19 +74,19 @@ class Monitor:
             self._events.append(MachineEvent(str(event["event"]), reason))
 
     def events(self) -> list[MachineEvent]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         taken, self._events = self._events, []
         return taken
 
     def execute(self, command: str, arguments: Mapping[str, object] | None = None) -> object:
-        """Run one command; LabError if QEMU refuses or is gone."""
+        """Run a command. Raises LabError if QEMU refuses it or has ended."""
         try:
             return self._wait(self._client.execute(command, arguments))
         except QMPError as error:
             raise LabError(f"QEMU's monitor: {command}: {error}") from error
 
     async def _disconnect(self) -> None:
-        # The machine may have ended first, which the protocol reports as an error.
+        # qemu.qmp reports an error if the machine has ended already.
         with suppress(QMPError, EOFError, OSError):
             await self._client.disconnect()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

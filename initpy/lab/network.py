@@ -1,8 +1,8 @@
-"""A machine's network: QEMU's user network with its DHCP, and servers that are QEMU itself.
+"""A machine's network: QEMU's user network with DHCP, and QEMU's own NBD server.
 
-Nothing of it leaves the process: the network is restricted, connections to a server's address go
-through a relay (see `relay`) to a socket in the machine's folder, and there the machine's own QEMU
-serves the disk (the NBD server of its monitor). So no server outlives its machine.
+No traffic leaves QEMU: the network is restricted. Connections to a server's address go through a
+relay (see `relay`) to a socket in the machine's folder. There the machine's own QEMU serves the
+disk with its NBD server, so that no server outlives its machine.
 """
 
 import shlex
@@ -16,35 +16,35 @@ from initpy.lab import relay
 from initpy.lab.errors import LabError
 from initpy.scenario.model import Nic, Scenario, Server
 
-# QEMU's manual, -netdev user: the guest's network, in which .2 is the host and .3 the name server.
+# QEMU's manual, -netdev user: the guest's network; .2 is the host, .3 the name server.
 GUEST = IPv4Network("10.0.2.0/24")
-SOONEST = 1.0  # a lease that is to take longer cannot be had
+SOONEST = 1.0  # seconds; QEMU's DHCP cannot delay a lease longer
 Execute = Callable[[str, Mapping[str, object]], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The cards of a machine and the servers that they lead to."""
+    """The network cards of a machine and the servers that they reach."""
 
     nics: tuple[Nic, ...] = ()
     servers: tuple[Server, ...] = ()
 
     def words(self, folder: Path) -> list[str]:
-        """QEMU's arguments."""
+        """Return QEMU's arguments."""
         words: list[str] = []
         for number, nic in enumerate(self.nics):
-            link = f"hubport,id=net-{nic.name},hubid={number}"  # a cable that leads nowhere
+            link = f"hubport,id=net-{nic.name},hubid={number}"  # a cable without a peer
             if nic.lease is not None:
                 mine = (each for each in self.servers if each.nic == nic.name)
                 forwards = "".join(_forward(each, folder) for each in mine)
                 link = f"user,id=net-{nic.name},restrict=on,ipv6=off{forwards}"
-            # Without a ROM to boot from: the lab has its own way, and the package may be missing.
+            # No boot ROM: the lab starts the kernel itself, and the ROM's package may be missing.
             card = f"virtio-net-pci,id={nic.name},netdev=net-{nic.name},romfile="
             words += ["-netdev", link, "-device", card]
         return words
 
     def begin(self, execute: Execute, folder: Path) -> None:
-        """Set cables and servers as they are at power-on."""
+        """Set cables and servers to their state at power-on."""
         for nic in self.nics:
             if nic.carrier.up != 0.0:
                 self.carrier(execute, nic.name, False)
@@ -53,11 +53,11 @@ class Network:
                 self.serve(execute, folder, server.name)
 
     def carrier(self, execute: Execute, name: str, on: bool) -> None:
-        """Plug in or pull out a cable."""
+        """Plug in or unplug a cable."""
         execute("set_link", {"name": name, "up": on})
 
     def serve(self, execute: Execute, folder: Path, name: str) -> None:
-        """Start a server: each disk has its own name as that of its export, the first also none."""
+        """Start a server; each disk is an export of its name, the first also the default export."""
         server = next(each for each in self.servers if each.name == name)
         address = {"type": "unix", "data": {"path": str(_socket(server, folder))}}
         execute("nbd-server-start", {"addr": address})
@@ -69,12 +69,12 @@ class Network:
                 })  # fmt: skip
 
     def end(self, execute: Execute) -> None:
-        """The server goes: all its connections are cut."""
+        """Stop the server and cut its connections."""
         execute("nbd-server-stop", {})
 
 
 def network_of(scenario: Scenario) -> Network:
-    """The network of a scenario; LabError for what only the simulator has."""
+    """Return the network of a scenario. Raises LabError for features of the simulator only."""
     for server in scenario.servers:
         if server.kind != "nbd" or len(scenario.servers) > 1:
             raise _only_simulated(scenario, f"the server {server.name}", "one server, of kind nbd")
@@ -103,5 +103,5 @@ def _forward(server: Server, folder: Path) -> str:
     command = shlex.join(
         [sys.executable, "-I", "-S", str(relay.__file__), str(_socket(server, folder))]
     )
-    # In QEMU's options a comma is doubled.
+    # QEMU's options need commas doubled.
     return f",guestfwd=tcp:{server.address}:{server.port}-cmd:{command.replace(',', ',,')}"

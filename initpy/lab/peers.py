@@ -1,7 +1,7 @@
-"""Other initramfs generators to compare with, each in a small Debian of its own in the cache.
+"""The other initramfs generators of the comparison, each in its own small Debian in the cache.
 
-They conflict with one another, and installing one on the machine would replace its initramfs.
-debootstrap itself is unpacked, not installed; only root can make and enter such a system.
+The generators conflict, and an installation would replace this machine's initramfs. debootstrap is
+unpacked, not installed. Only root can create and enter such a system.
 """
 
 import os
@@ -18,7 +18,7 @@ from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 
 _MIRROR = re.compile(r"'(\S+)/pool/")
-# Where the image comes out in the peer's system; the kernel's version follows.
+# The path of the image in the peer's system.
 _OUTPUT = "/initrd.img"
 _MAKING = ".new-"
 _VERSION_FIELD = "${Version}"
@@ -26,24 +26,23 @@ _VERSION_FIELD = "${Version}"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How another generator makes its generic image, and how its initramfs asks."""
+    """How another generator builds its images, and how its initramfs prompts."""
 
     name: str
-    package: str  # whose version is shown
+    package: str  # its version is displayed
     packages: tuple[str, ...]
-    command: tuple[str, ...]  # in the peer's system; {kernel} is its version
+    command: tuple[str, ...]  # in the peer's system; {kernel} is the release
     prompt: str  # a regular expression
-    parameters: str = ""  # of the kernel command line, for any layers at all
-    layers: bool = True  # whether it has been given the programs for arrays and volumes
-    crypttab: str = ""  # a file of the image which names the encrypted volumes, if it needs one
-    # The same for one machine, which is none that it could look at: {modules} are the drivers.
+    parameters: str = ""  # kernel parameters that any layer needs
+    layers: bool = True  # its system has the programs for arrays and volumes
+    crypttab: str = ""  # the image's file with the encrypted volumes, if it needs one
+    # The command for a host-only image of a machine that it does not run on; {modules}: drivers.
     own: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # files of the peer's system
 
 
 _BARE = ("initramfs-tools", "busybox", "zstd", "udev", "e2fsprogs", "kmod")
-# Without the hooks of mdadm, lvm2 and cryptsetup it boots plain disks a good deal faster: of the
-# two it is the one that is hard to beat there.
+# Without the hooks of mdadm, lvm2 and cryptsetup it boots plain disks much faster.
 BARE_INITRAMFS_TOOLS = Peer(
     name="initramfs-tools-bare",
     package="initramfs-tools",
@@ -51,11 +50,12 @@ BARE_INITRAMFS_TOOLS = Peer(
     command=("mkinitramfs", "-o", _OUTPUT, "{kernel}"),
     prompt="Please unlock disk",
     layers=False,
-    # The default too; said here because the comparison stands on it (initramfs.conf(5)).
+    # This is also the default; it is explicit because the comparison depends on it
+    # (initramfs.conf(5)).
     settings={"/etc/initramfs-tools/conf.d/generic": "MODULES=most\n"},
 )
-# MODULES=list: what is in the file `modules`, and what the hooks take whatever the machine
-# (initramfs.conf(5)). MODULES=dep looks at /sys and the mounts of the machine that it runs on.
+# MODULES=list takes the drivers in the file `modules`, and those that the hooks always add
+# (initramfs.conf(5)). MODULES=dep would examine /sys and the mounts of this host.
 _LISTED = f"""
 rm -rf /run/own && cp -a /etc/initramfs-tools /run/own && rm /run/own/conf.d/generic &&
 sed -i s/^MODULES=.*/MODULES=list/ /run/own/initramfs.conf &&
@@ -77,14 +77,14 @@ DRACUT = Peer(
         "zstd", "pigz", "udev", "e2fsprogs", "kmod",
     ),
     command=("dracut", "--quiet", "--force", "--no-hostonly", "--kver", "{kernel}", _OUTPUT),
-    # What it would find out from the mounts of the machine that it runs on is told (dracut(8)).
+    # The options state what dracut would find in the mounts of the machine (dracut(8)).
     own=(
         "dracut", "--quiet", "--force", "--hostonly", "--no-hostonly-default-device",
         "--no-hostonly-cmdline", "--add", "crypt lvm mdraid", "--fscks", "e2fsck",
         "--drivers", "{modules}", "--kver", "{kernel}", _OUTPUT,
     ),
     prompt="Please enter passphrase for",
-    # Without it dracut assembles only what the command line names (dracut.cmdline(7)).
+    # Without it dracut assembles only devices on the command line (dracut.cmdline(7)).
     parameters="rd.auto=1",
 )  # fmt: skip
 PEERS = (BARE_INITRAMFS_TOOLS, INITRAMFS_TOOLS, DRACUT)
@@ -92,32 +92,32 @@ PEERS = (BARE_INITRAMFS_TOOLS, INITRAMFS_TOOLS, DRACUT)
 
 @dataclass(frozen=True, slots=True)
 class PeerSystem:
-    """A peer's Debian, ready to make images for one kernel."""
+    """A peer's Debian, ready to build images for one kernel."""
 
     peer: Peer
     root: Path
     version: str
-    key: str  # what its image is made of: all packages, settings, the command, the kernel
+    key: str  # a hash of its packages, settings, command and kernel
 
     def make_image(self, kernel: Kernel, output: Path, drivers: Iterable[str] = ()) -> None:
-        """Make the generic image anew, or the one for a machine with these drivers."""
+        """Build the generic image, or a host-only image with these drivers."""
         names = " ".join(drivers)
         command = self.peer.own if names else self.peer.command
         words = [word.format(kernel=kernel.version, modules=names) for word in command]
-        run(_inside(self.root, words), hint=f"rm -r {self.root} makes the system anew")
+        run(_inside(self.root, words), hint=f"rm -r {self.root} to create the system again")
         shutil.move(self.root / _OUTPUT.lstrip("/"), output)
 
 
 def peer_system(peer: Peer, kernel: Kernel, progress: Progress) -> PeerSystem:
-    """The peer's Debian with the kernel's modules in it, made if the cache lacks it."""
+    """Return the peer's Debian with the kernel's modules; create it if the cache lacks it."""
     if os.geteuid() != 0:
-        raise LabError(f"{peer.name}: only root can make a system for it\n  try: sudo make bench")
+        raise LabError(f"{peer.name}: only root can create its system\n  try: sudo make bench")
     suite = _suite()
     made_of = repr((suite, peer.packages, sorted(peer.settings.items())))
     root = cache_folder("peers") / f"{peer.name}-{digest([made_of.encode()])}"
     with locked("peers"):
         if not root.exists():
-            progress(f"making a small Debian with {peer.name} (once, about a minute)")
+            progress(f"creating a small Debian with {peer.name} (once, about a minute)")
             _make_system(peer, suite, root)
         _place_kernel(kernel, root)
     listing = run(_inside(root, ["dpkg-query", "--show"]))
@@ -127,7 +127,7 @@ def peer_system(peer: Peer, kernel: Kernel, progress: Progress) -> PeerSystem:
 
 
 def outdated(folder: Path, name: str, kept: str) -> list[Path]:
-    """What the folder has of a peer under other keys than the one to keep."""
+    """Return the peer's files in a folder whose keys are not the current one."""
     pattern = re.compile(rf"{re.escape(name)}-[0-9a-f]{{16}}(\.img)?")
     return [path for path in folder.iterdir() if pattern.fullmatch(path.name) and path.name != kept]
 
@@ -136,7 +136,7 @@ def _suite() -> str:
     for line in Path("/etc/os-release").read_text().splitlines():
         if line.startswith("VERSION_CODENAME="):
             return line.partition("=")[2].strip('"')
-    raise LabError("/etc/os-release names no VERSION_CODENAME: peers are made on Debian only")
+    raise LabError("/etc/os-release has no VERSION_CODENAME: peers need Debian")
 
 
 def _make_system(peer: Peer, suite: str, root: Path) -> None:
@@ -147,7 +147,7 @@ def _make_system(peer: Peer, suite: str, root: Path) -> None:
         making = Path(temporary) / "root"
         run(
             [
-                # The mounts it makes go when it ends, even if it is killed.
+                # Its mounts disappear when it ends, even if it is killed.
                 "unshare", "--mount", str(tool / "usr/sbin/debootstrap"), "--variant=minbase",
                 f"--include={','.join(peer.packages)}", suite, str(making), mirror,
             ],
@@ -165,8 +165,8 @@ def _make_system(peer: Peer, suite: str, root: Path) -> None:
 
 
 def _debootstrap(folder: Path) -> tuple[Path, str]:
-    """debootstrap unpacked in a folder, and the mirror that this machine's apt takes it from."""
-    # apt-get download writes into the working directory and takes no other.
+    """Unpack debootstrap in a folder; return its path and the mirror of this machine's apt."""
+    # apt-get download always writes into the working directory.
     words = "apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download"
     script = f'cd "$1" && {words} --print-uris debootstrap && {words} debootstrap >&2'
     hint = "apt-get update; check the network"
@@ -181,7 +181,7 @@ def _debootstrap(folder: Path) -> tuple[Path, str]:
 
 
 def _proxy() -> dict[str, str]:
-    """debootstrap fetches with wget, which heeds the environment and not apt's settings."""
+    """Return apt's proxy as environment variables, for debootstrap's wget."""
     try:
         said = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"]).decode()
     except ToolError:
@@ -192,7 +192,7 @@ def _proxy() -> dict[str, str]:
 
 
 def _place_kernel(kernel: Kernel, root: Path) -> None:
-    """Hard links of the kernel's modules, and its configuration, which both peers look at."""
+    """Hard-link the kernel's modules into the system, and copy its configuration."""
     modules = root / "lib" / "modules" / kernel.version
     if modules.exists():
         return
@@ -209,7 +209,7 @@ def _place_kernel(kernel: Kernel, root: Path) -> None:
 
 
 def _inside(root: Path, command: list[str]) -> list[str]:
-    """The command with the system as its root, with the mounts that go when it ends."""
+    """Return the command that runs in the system, with mounts that disappear when it ends."""
     script = (
         'mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && '
         'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'

@@ -1,4 +1,4 @@
-"""Where a boot's time goes, from /init to the real init: stamps and journal in, phases out."""
+"""Splits the time from /init to the real init into phases, by kernel time stamps and journal."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of a boot, named by what happens in it."""
+    """A part of a boot, named by what happens in it."""
 
     name: str
     seconds: float
@@ -23,32 +23,32 @@ def _kind(*names: str) -> Callable[[Record], bool]:
     return lambda record: record.get("kind") in names
 
 
-# Each is the end of the phase it names; those that a boot does not have are passed over.
+# Each record ends the phase of its name; a boot may lack some of them.
 _MILESTONES: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("udevd and the engine start, the engine imports", _kind("EngineStarted")),
     ("devices up to the prompt", _kind("Ask")),
-    ("the person thinks and types", _kind("Answered")),
+    ("the user types", _kind("Answered")),
     ("devices up to root", _kind("Mount")),
     ("root is mounted", _kind("Mounted")),
     ("the engine hands over", _kind("HandedOver")),
 )
-FIRST = "the interpreter starts, initpy is imported"
+FIRST = "the interpreter starts and imports initpy"
 LAST = "processes end, memory is freed, the real init starts"
 
 
 def kernel_seconds(text: str) -> float | None:
-    """Guest time from the kernel's first moment to its start of /init: unpacking is in it."""
+    """Return the guest time from the kernel's start to /init, which includes unpacking."""
     match = _INIT.search(text)
     return float(match[1]) if match else None
 
 
 def phases(text: str, journal: Sequence[Record]) -> tuple[Phase, ...]:
-    """The phases of a boot in order; empty when the text or the journal has not all of it."""
+    """Return the phases of a boot in order; empty if console or journal are incomplete."""
     begin, end = _INIT.search(text), _REAL.search(text)
     starts = [record for record in journal if record.get("kind") == "EngineStarted"]
     if begin is None or end is None or not starts:
         return ()
-    # The journal has the monotonic clock; printk's own clock started a little later.
+    # The journal uses the monotonic clock; printk's clock starts a little later.
     offset = max(0.0, float(end[2]) - float(end[1]))
     stamps = [(FIRST, float(starts[0]["init_started"]) - offset)]
     stamps += [(name, each - offset) for name, each in _milestones(journal)]
@@ -62,7 +62,7 @@ def phases(text: str, journal: Sequence[Record]) -> tuple[Phase, ...]:
 
 
 def _milestones(journal: Iterable[Record]) -> list[tuple[str, float]]:
-    """The first record of each kind of milestone that comes after the one before."""
+    """Return each milestone's first record after the previous milestone."""
     records = list(journal)
     found = []
     position = 0

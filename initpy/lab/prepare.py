@@ -1,4 +1,4 @@
-"""Make what boots need and the cache lacks: kernels, images, disks."""
+"""Prepares kernels, images and disks that boots need and the cache lacks."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,29 +22,29 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all boots in one kind of machine share."""
+    """Kernel, images and options that all boots in one kind of machine share."""
 
     kernel: Kernel
     image: Path
     accelerator: tuple[str, ...] = ()
-    # For the scenarios that need an image of their own.
+    # Images for scenarios with a variant.
     others: Mapping[Variant, Path] = field(default_factory=dict)
     kind: MachineKind = MachineKind.QEMU
-    unpacked: Path | None = None  # what starts in its place, without what no scenario is about
+    unpacked: Path | None = None  # the uncompressed kernel; the boot then skips self-tests too
 
     @property
     def patience(self) -> float:
-        """The factor on a scenario's `within`: no machine is quick on a loaded host."""
+        """Return the factor for a scenario's `within`, for slow or loaded hosts."""
         return _given("INITPY_LAB_PATIENCE", 2.0, float)
 
     @property
     def processors(self) -> int:
-        """How many processors a machine in QEMU has."""
+        """Return the number of processors of a machine in QEMU."""
         return _given("INITPY_LAB_PROCESSORS", 2, int)
 
 
 def _given(name: str, default: _Number, read: Callable[[str], _Number]) -> _Number:
-    """A number from the environment."""
+    """Read a number from the environment."""
     text = os.environ.get(name)
     if not text:
         return default
@@ -56,15 +56,15 @@ def _given(name: str, default: _Number, read: Callable[[str], _Number]) -> _Numb
 
 @dataclass(frozen=True, slots=True)
 class Benches:
-    """A bench for each kind of machine that scenarios are booted in."""
+    """The benches by kind of machine."""
 
     wanted: MachineKind
     by_kind: Mapping[MachineKind, Bench]
 
     def of(self, scenario: Scenario) -> Bench:
-        """The bench of the kind that this scenario gets.
+        """Return the bench for a scenario.
 
-        Raises GoneError for layers that the kernels here have not got any more.
+        Raises GoneError for layers that the kernels here do not support any more.
         """
         bench = self.by_kind[kind_for(scenario, self.wanted)]
         for kernel in (bench.kernel, kernel_of(quickest())):
@@ -79,9 +79,9 @@ def prepare(
     progress: Progress,
     wanted: MachineKind = MachineKind.AUTO,
 ) -> Benches:
-    """Make what the scenarios need and the cache lacks: the images, the disks.
+    """Create the images and disks that the scenarios need and the cache lacks.
 
-    `image`: boot this one instead of building one. `wanted`: boot all in this kind of machine.
+    `image` replaces the image to build. `wanted` overrides the kind of machine.
     """
     if image is not None and not image.is_file():
         raise LabError(f"{image}: no such image")
@@ -116,5 +116,5 @@ def _bench(
 
 
 def _uncompressed(variant: Variant) -> Variant:
-    """Spare the machine the work, unless the scenario is about it."""
+    """Return the variant without compression, unless the scenario tests a compression."""
     return replace(variant, compression=variant.compression or "none")

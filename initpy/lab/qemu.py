@@ -1,4 +1,4 @@
-"""QEMU as a machine: its command line as data, its monitor, and a certain end."""
+"""Runs a machine in QEMU: its command line, its monitor, its end."""
 
 import shlex
 import shutil
@@ -16,13 +16,13 @@ from initpy.scenario.model import world_wide_name
 
 QEMU = "qemu-system-x86_64"
 
-# -cpu max has RDRAND under emulation, and virtio-rng feeds the pool: without either, Python waits a
-# second for random numbers.
-# What a boot executes once is translated once: the usual buffer is emptied several times.
+# -cpu max has RDRAND under emulation, and virtio-rng feeds the random pool. Without both, Python
+# waits a second for random numbers.
+# The larger tb-size keeps all translated code; QEMU would flush the default buffer several times.
 EMULATED = ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max")
 VIRTUALISED = ("-accel", "kvm", "-cpu", "host")
 
-# bus -> the controller it needs, and the device of a disk on it
+# Bus -> options of its controller; bus -> device of a disk on it.
 _CONTROLLERS = {
     "virtio": (),
     "nvme": (),
@@ -41,14 +41,14 @@ _DRIVERS = {
 }
 
 
-# Self-tests of ciphers and hashes, which under emulation take seconds.
+# Skip self-tests of ciphers and hashes, which take seconds under emulation.
 NO_CRYPTO_TESTS = "cryptomgr.notests initcall_blacklist=crypto_kdf108_init"
 
 
 def device(drive: Drive) -> dict[str, object]:
-    """The arguments of QEMU's device_add for a disk."""
+    """Return the arguments of QEMU's device_add for a disk."""
     serial = drive.serial or drive.name
-    # multipath(8) takes no disk without a name that the whole world knows.
+    # multipath(8) needs disks with a world wide name.
     path = {"share-rw": "on", "wwn": str(int(world_wide_name(serial), 16))}
     return {
         "driver": _DRIVERS[drive.bus],
@@ -60,7 +60,7 @@ def device(drive: Drive) -> dict[str, object]:
 
 
 def command_line(spec: MachineSpec, folder: Path) -> list[str]:
-    """QEMU's command line; `folder` holds the machine's sockets and the lab channel."""
+    """Return QEMU's command line; `folder` holds the machine's sockets and the lab channel."""
     words = [
         QEMU, *(spec.accelerator or EMULATED), "-nodefaults", "-no-user-config", "-display", "none",
         *(() if spec.restarts else ("-no-reboot",)), "-smp", str(spec.processors),
@@ -70,7 +70,7 @@ def command_line(spec: MachineSpec, folder: Path) -> list[str]:
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
     ]  # fmt: skip
     if spec.agent:
-        # A port of its own: QEMU doubles characters in the log of a socket that is connected.
+        # A separate port: QEMU duplicates characters in the log of a connected socket.
         words += ["-serial", f"unix:{folder / 'orders'},server=on,wait=off"]
     if spec.second:
         words += ["-chardev", f"socket,id=second,path={folder / 'second'},server=on,wait=off"]
@@ -78,8 +78,8 @@ def command_line(spec: MachineSpec, folder: Path) -> list[str]:
     for bus in sorted({drive.bus for drive in spec.drives}):
         words += _CONTROLLERS[bus]
     for drive in spec.drives:
-        # -blockdev rather than -drive: such a node outlives the device, so that an unplugged
-        # disk can be plugged in again.
+        # A -blockdev node outlives its device, unlike -drive, so that an unplugged disk can be
+        # plugged in again.
         words += [
             "-blockdev",
             f"driver=raw,node-name=node-{drive.name},cache.no-flush=on,"
@@ -93,7 +93,7 @@ def command_line(spec: MachineSpec, folder: Path) -> list[str]:
 
 
 def _start(spec: MachineSpec) -> list[str]:
-    """What the machine starts with."""
+    """Return the options for kernel and initrd, or for the firmware."""
     if spec.firmware is None:
         return ["-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", spec.cmdline]
     code, variables = spec.firmware
@@ -102,7 +102,7 @@ def _start(spec: MachineSpec) -> list[str]:
 
 
 class Qemu:
-    """A running QEMU; use it as a context manager, so that it always ends."""
+    """A running QEMU; a context manager, so that it always ends."""
 
     def __init__(self, spec: MachineSpec, folder: Path) -> None:
         if shutil.which(QEMU) is None:
@@ -126,7 +126,7 @@ class Qemu:
         except LabError:
             self.__exit__(None, None, None)
             raise
-        if spec.second:  # from the start: what it says to nobody is lost
+        if spec.second:  # connect at once: QEMU drops output without a client
             self._second = socket.socket(socket.AF_UNIX)
             self._second.connect(str(folder / "second"))
             self._second.setblocking(False)
@@ -140,7 +140,7 @@ class Qemu:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Killed first: a machine that hangs must not keep us waiting for its monitor.
+        # Kill QEMU first: the monitor of a hung machine does not answer.
         self.console.close()
         for each in (self._orders, self._second):
             if each is not None:
@@ -149,28 +149,28 @@ class Qemu:
 
     @property
     def channel(self) -> str:
-        """What the test system said on the lab's own serial port."""
+        """Return the test system's output on the lab's serial port."""
         return channel_of(self._folder)
 
     @property
     def second(self) -> str:
-        """What the second console has said so far."""
+        """Return the second console's output so far."""
         if self._second is None:
             return ""
-        with suppress(OSError):  # nothing there now, or the machine has ended
+        with suppress(OSError):  # no data now, or the machine has ended
             while heard := self._second.recv(65536):
                 self._heard += heard
         return plain(self._heard)
 
     @property
     def ending(self) -> str:
-        """Why it has ended; the monitor's last event may come a moment after the console's end."""
+        """Return why the machine has ended; QEMU's last event may follow the console's end."""
         for _ in range(20):
             for event in self._monitor.events():
                 if event.name == "SHUTDOWN":
                     return event.reason
             time.sleep(0.1)
-        return f"ended without saying why, {self.console.end}"
+        return f"ended without a reported reason, {self.console.end}"
 
     def type_second(self, text: str) -> None:
         """Type at the second console."""
@@ -183,15 +183,15 @@ class Qemu:
         self._monitor.execute("device_add", device(drive))
 
     def unplug(self, name: str) -> None:
-        """Pull out a disk; the guest takes a moment to let go."""
+        """Unplug a disk; the guest takes a moment to release it."""
         self._monitor.execute("device_del", {"id": f"disk-{name}"})
 
     def carrier(self, name: str, on: bool) -> None:
-        """Plug in or pull out the cable of a network card."""
+        """Plug in or unplug the cable of a network card."""
         self.spec.network.carrier(self._monitor.execute, name, on)
 
     def serve(self, name: str, on: bool) -> None:
-        """Start or end a storage server."""
+        """Start or stop a storage server."""
         if on:
             self.spec.network.serve(self._monitor.execute, self._folder, name)
         else:
@@ -203,7 +203,7 @@ class Qemu:
         self._monitor.execute("send-key", {"keys": names})
 
     def ask_kernel(self, keys: str, silence: float) -> None:
-        """Have the kernel say what it does: a break and a key for each (admin-guide/sysrq.rst)."""
+        """Send SysRq keys, each after a break on the console (admin-guide/sysrq.rst)."""
         for key in keys:
             self._monitor.execute("chardev-send-break", {"id": "console"})
             self.console.type(key)
@@ -211,9 +211,9 @@ class Qemu:
                 pass
 
     def order(self, line: str) -> None:
-        """Give the lab's agent in the guest one line."""
+        """Send one line to the lab's agent in the guest."""
         if self._orders is None:
             self._orders = socket.socket(socket.AF_UNIX)
             self._orders.connect(str(self._folder / "orders"))
-        # The connection stays: QEMU takes a few bytes at a time, and drops the rest with it.
+        # Keep the connection: QEMU reads a few bytes at a time, and drops the rest on its end.
         self._orders.sendall(line.encode() + b"\n")

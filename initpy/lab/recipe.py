@@ -1,4 +1,4 @@
-"""Turn a recipe into the shell script with which the throw-away machine makes its disks."""
+"""Turns a recipe into the shell script that creates its disks in a separate machine."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ def _words(*words: str) -> str:
 
 
 class _Writer:
-    """Collects the lines that make the layers, and those that take them apart again."""
+    """Collects the lines that create the layers, and those that close them again."""
 
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
-        # name -> a shell word for the device
+        # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
         self.arrays = 0
@@ -33,15 +33,15 @@ class _Writer:
 
 
 def needs_own_serials(recipe: Recipe) -> bool:
-    """True when the metadata holds the disks' serial numbers: they must be those of the boot.
+    """Return whether metadata contains the disks' serial numbers, which must be those of the boot.
 
-    Intel's does, and it takes them from SCSI disks only.
+    IMSM metadata does, and accepts them from SCSI disks only.
     """
     return any(layer.kind == "imsm" for layer in recipe.layers)
 
 
 def script(recipe: Recipe, serial_prefix: str) -> str:
-    """The script; its disks have the serial numbers `serial_prefix` + name."""
+    """Return the script; its disks have the serial numbers `serial_prefix` + name."""
     writer = _Writer(recipe, serial_prefix)
     if needs_own_serials(recipe):
         writer.up.append("/usr/sbin/modprobe -a virtio_scsi sd_mod")
@@ -94,7 +94,7 @@ def _container(writer: _Writer, layer: Layer) -> str:
 def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
     node = _new_array(writer, layer)
     members = writer.containers.get(layer.on[0], layer.on)
-    # Assumed clean: the disks are all zeros, so that there is nothing to synchronise.
+    # --assume-clean: all disks are zero, so that there is nothing to synchronise.
     options = ["--name", layer.name, "--assume-clean", "--run"]
     if layer.on[0] not in writer.containers:
         options += ["--homehost", layer.homehost, "--metadata", layer.metadata or "1.2"]
@@ -143,7 +143,7 @@ def _extent(layer: Layer) -> str:
     return f"-L {layer.size}b" if layer.size else "-l 100%FREE"
 
 
-# Neither zeroed nor searched for signatures: the disks are all zeros.
+# -Zn -Wn: do not zero, and do not search for signatures: all disks are zero.
 _CREATE = "lvm lvcreate -q -y -Zn -Wn"
 
 
@@ -162,7 +162,7 @@ def _thin(layer: Layer, group: str, _: str, __: list[str]) -> Iterator[str]:
 
 
 def _cache(kind: str) -> Callable[[Layer, str, str, list[str]], Iterator[str]]:
-    """On the first device, cached on the last."""
+    """Return the lines for a volume on the first device with a cache on the last."""
 
     def lines(layer: Layer, group: str, extent: str, on: list[str]) -> Iterator[str]:
         name = _words(layer.name)
@@ -179,7 +179,7 @@ LVM_TYPES = {
     "striped": _plain("--type striped -i COUNT"),
     "mirror": _plain("--type mirror -m 1 --mirrorlog core --nosync"),
     "raid1": _plain("--type raid1 -m 1 --nosync"),
-    "raid5": _plain("--type raid5 -i 2 --nosync"),  # as above: the disks are all zeros
+    "raid5": _plain("--type raid5 -i 2 --nosync"),  # --nosync: all disks are zero
     "thin": _thin,
     "cachevol": _cache("cachevol"),
     "cachepool": _cache("cachepool"),
@@ -202,7 +202,7 @@ def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:
 
 
 def _spoil(left: str, device: str) -> Iterator[str]:
-    """Errors for e2fsck: a wrong count, or a file of no type, which only a person may delete."""
+    """Yield lines that damage ext4: a wrong count, or a file that only a manual fsck deletes."""
     if not left:
         return
     words = ["set_super_value free_blocks_count 1"]
@@ -213,35 +213,43 @@ def _spoil(left: str, device: str) -> Iterator[str]:
 
 
 def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
-    devices = " ".join(writer.below(layer))
+    below, journal = list(writer.below(layer)), ""
+    if layer.kind != "btrfs" and len(below) > 1:
+        journal = below.pop()
+    devices = " ".join(below)
     label = ["-L", layer.label] if layer.label else []
     uuid = ["-U", layer.uuid] if layer.uuid else []
-    # By path: busybox sh prefers its own applets to programs of the same name.
+    # Use paths: busybox sh prefers its own applets to programs of the same name.
     if layer.kind == "swap":
         yield f"/usr/sbin/mkswap {_words(*label, *uuid)} {devices} >/dev/null"
     elif layer.kind == "vfat":
         name = _words("-n", layer.label) if layer.label else ""
         yield f"/usr/sbin/mkfs.vfat --mbr=no {name} {devices}"
     elif layer.kind == "btrfs":
-        # So that the devices of one file system are made known to the kernel.
+        # The kernel must know btrfs to register the devices of a file system.
         yield "/usr/sbin/modprobe btrfs"
         profile = ["-d", layer.profile, "-m", layer.profile] if layer.profile else []
         yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid, *profile)} {devices}"
     elif layer.kind == "xfs":
         setting = _words("-m", f"uuid={layer.uuid}") if layer.uuid else ""
-        yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {devices}"
-    elif layer.kind != "squashfs":  # which is made when it is filled
-        yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
+        log = f"-l logdev={journal},size=64m" if journal else ""
+        yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {log} {devices}"
+    elif layer.kind != "squashfs":  # `fill` creates it with its content
+        if journal:
+            yield f"/usr/sbin/mke2fs -q -F -O journal_dev -b 4096 {journal}"
+        own = f"-b 4096 -J device={journal}" if journal else ""
+        yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {own} {_words(*label, *uuid)} {devices}"
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
-        yield f"further {_words(path)} {encryption.coded(content)}"
+        yield f"extra_file {_words(path)} {encryption.coded(content)}"
     for program in layer.programs:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]
-        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"
+        options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
+        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"

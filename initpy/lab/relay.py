@@ -1,8 +1,8 @@
-"""Connects its standard input and output to a socket: `relay.py SOCKET`.
+"""A script that connects its standard input and output to a socket: `relay.py SOCKET`.
 
-QEMU's user network starts a program for each connection that the guest makes to an address
-(`guestfwd=…-cmd:…`), and this is the program. It ends when either side does: with the machine, or
-at once if nobody listens on the socket. A script of its own, so that it starts quickly.
+QEMU's user network starts it for each connection of the guest to an address (`guestfwd=…-cmd:…`).
+It ends with either side: with the machine, or at once if no server listens on the socket. It is a
+separate script so that it starts quickly.
 """
 
 import select
@@ -13,7 +13,7 @@ CHUNK = 1 << 16
 
 
 def relay(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what each says, until one of them has ended."""
+    """Forward data in both directions until one side ends."""
     ends = {one: other, other: one}
     while True:
         for each in select.select(list(ends), [], [])[0]:
@@ -24,14 +24,14 @@ def relay(one: socket.socket, other: socket.socket) -> None:
 
 
 def main(path: str) -> None:
-    """Connect; QEMU gives a socket as standard input and output."""
+    """Connect and relay; QEMU passes a socket as standard input and output."""
     guest = socket.socket(fileno=0)
     server = socket.socket(socket.AF_UNIX)
     try:
         server.connect(path)
         relay(guest, server)
     except OSError:
-        return  # nobody listens, or one side was cut off
+        return  # no server listens, or one side was cut off
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run one scenario in a virtual machine: people, arrivals and faults as the file says."""
+"""Runs a scenario in a virtual machine, with the user's input, arrivals and faults of the file."""
 
 import os
 import shutil
@@ -35,26 +35,26 @@ from initpy.scenario.verdict import (
 )
 
 _TICK = 0.2
-# How long a machine that has come to the expected state is watched for what must never appear.
+# Seconds to watch a machine in the expected state for output that must never appear.
 _SETTLING = 3.0
 _PANIC_TAIL = 1.0
-# What each processor does, which tasks are stuck, where every task is.
+# SysRq: backtraces of the processors, blocked tasks, all tasks.
 _SYSRQ = "lwt"
 _SYSRQ_SILENCE = 3.0
-# Where a boot's journal is in the machine, and the port of the lab's own.
+# The journal in the machine, and the lab's serial port.
 JOURNAL, CHANNEL = "/run/initpy/journal.jsonl", "/dev/ttyS1"
 _JOURNAL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a boot is watched."""
+    """The options of a boot."""
 
-    show: Callable[[bytes], object] | None = None  # gets the console's output as it comes
-    interactive: bool = False  # the terminal's keyboard is the machine's
-    people: bool = True  # the people of the file type
+    show: Callable[[bytes], object] | None = None  # receives the console's output
+    interactive: bool = False  # connect the terminal to the console
+    people: bool = True  # type the file's input
     keep_logs: bool = False
-    # More reasons against a boot, from its outcome and journal.
+    # Returns more reasons to fail a boot, given its outcome and journal.
     also: Callable[[Scenario, Outcome, Sequence[Mapping[str, object]]], tuple[str, ...]] | None = (
         None
     )
@@ -62,16 +62,16 @@ class Manner:
 
 
 def run_scenario(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
-    """Boot it and judge it; the logs are kept if it does not hold.
+    """Boot a scenario and judge it; keep the logs if an expectation fails.
 
-    A machine that has stopped as a whole, its kernel included, or whose emulator has crashed says
-    nothing about what it booted: it is given a second chance, with a warning.
+    If the whole machine stalled, its kernel included, or the emulator crashed, the boot proves
+    nothing: repeat it once, with a warning.
     """
     verdict = _boot(scenario, bench, manner)
     if verdict.stalled:
         warnings.warn(
-            f"{scenario.name}: the virtual machine stood still, its kernel with it, or crashed; it "
-            f"is booted once more (logs: {verdict.logs})",
+            f"{scenario.name}: the virtual machine stalled with its kernel, or crashed; booting "
+            f"again (logs: {verdict.logs})",
             MachineStalled,
             stacklevel=2,
         )
@@ -92,7 +92,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
             try:
                 seen = _watch(machine, scenario, director, bench.patience, manner)
                 late = outcome_of(seen) is Outcome.NOTHING and seen.ended is None
-                # Only for the logs: the verdict is on what the machine did before.
+                # For the logs only: the verdict is about what the machine did before.
                 examined = late and not manner.cancelled.is_set()
                 answer = _examine(machine) if examined else ""
                 if outcome_of(seen) is Outcome.SHELL and not manner.interactive:
@@ -104,7 +104,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         seen = replace(seen, written=tuple(written))
     wall = time.monotonic() - began
     reasons = (*reasons_against(scenario.expect, seen), *leaks(scenario.secrets, seen))
-    if manner.also is not None and not reasons:  # else it has gone another way in any case
+    if manner.also is not None and not reasons:  # a failed boot differs in any case
         reasons += manner.also(scenario, outcome_of(seen), journal_of(seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
@@ -126,7 +126,7 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
 def _watch(
     machine: Machine, scenario: Scenario, director: Director, patience: float, manner: Manner
 ) -> Observation:
-    """Follow the boot until it ends, has come to what was expected, or time is up."""
+    """Follow the boot until it ends, reaches the expected state, or runs out of time."""
     now = time.monotonic()
     deadline = float("inf") if manner.interactive else now + scenario.expect.within * patience
     settled: float | None = None
@@ -158,17 +158,17 @@ def _watch(
 
 
 def _settling(machine: Machine, scenario: Scenario) -> float:
-    """How long a machine that has come to the expected state is watched.
+    """Return how long to watch a machine in the expected state.
 
-    A real init powers off in that time, which shows that it can; in User Mode Linux it need not,
-    as the kernel takes more than a second for it, unless the disks are looked at afterwards.
+    In that time the real init powers off, which proves that it can. User Mode Linux skips it, as
+    its power-off takes more than a second, unless the disks are examined afterwards.
     """
     booted = scenario.expect.outcome is Outcome.BOOTED and not scenario.expect.unchanged
     return 0.0 if booted and machine.spec.kind is MachineKind.UML else _SETTLING
 
 
 def _examine(machine: Machine) -> str:
-    """What the kernel of a machine that hangs says about where it stands; "" for nothing at all."""
+    """Return the SysRq output of a hung machine; "" if its kernel does not answer."""
     before = len(machine.console.text)
     with suppress(LabError):
         machine.ask_kernel(_SYSRQ, _SYSRQ_SILENCE)
@@ -176,9 +176,9 @@ def _examine(machine: Machine) -> str:
 
 
 def _shell_journal(machine: Machine) -> str:
-    """The channel with the journal, which the shell of a boot that has failed is asked for.
+    """Type a command that prints the journal, into the shell of a failed boot; return the channel.
 
-    The verdict is on what was seen before; whether the journal keeps secrets is looked at (R14).
+    The verdict is about what happened before; the journal is checked for secrets (R14).
     """
     end = "INITPY-LAB end of the journal"
     machine.console.type(f"cat {JOURNAL} >{CHANNEL}; echo {end} >{CHANNEL}\n")

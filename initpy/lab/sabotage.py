@@ -1,7 +1,7 @@
-"""What the lab adds to an image so that things go wrong in it; the product itself has no hook.
+"""Adds faults to an image: initpy itself has no hooks for them.
 
-An agent that takes orders, wrappers around tools, job files with shorter time limits: all in an
-archive of its own behind the image, which the kernel unpacks over it.
+The lab appends an archive to the image, which the kernel unpacks over it. The archive holds an
+agent that executes orders, wrappers around tools, and job files with shorter time limits.
 """
 
 import stat
@@ -20,9 +20,9 @@ _TOOLS = "/lab-tools"
 
 
 def sabotage(scenario: Scenario, plugs: int = 0) -> dict[str, bytes | Entry]:
-    """The files to put over those of the image.
+    """Return the files to add to the image.
 
-    `plugs`: how many disks the agent in the guest is to look for.
+    `plugs` is the number of disks that the agent in the guest has to plug in.
     """
     files: dict[str, bytes | Entry] = {}
     if orders := plugs + sum(fault.deed in AGENT_DEEDS for fault in scenario.faults):
@@ -35,24 +35,24 @@ def sabotage(scenario: Scenario, plugs: int = 0) -> dict[str, bytes | Entry]:
 
 
 def _wrapped(program: str, tools: list[Tool]) -> dict[str, bytes | Entry]:
-    """The real program under another name, and a script in its place that first misbehaves."""
+    """Return the real program under another path, and a wrapper script in its place."""
     path = find_program(program)
     if path is None:
         raise LabError(f"{program} is not installed\n  try: make setup")
-    # A case of the script: which of its calls do what, the first ones of those with the word.
+    # Each case of the script lets the first calls with matching arguments misbehave.
     cases = [
         f"    matches '{tool.arguments}' \"$@\" && turn {number} {tool.times} && {_function(tool)}"
         for number, tool in enumerate(tools)
     ]
     script = WRAPPER.read_text().replace("PROGRAM", program).replace("# CASES", "\n".join(cases))
     return {
-        # Programs that have several names tell by their own which one they are.
+        # Multi-call programs need their own name.
         f"{_TOOLS}/{program}": File(path.read_bytes(), 0o755),
         str(path): File(script.encode(), 0o755),
     }
 
 
 def _function(tool: Tool) -> str:
-    """What the script calls; a tool that still does its work needs the arguments."""
+    """Return the script's function call; a tool that still does its work needs the arguments."""
     works = tool.way in (Way.MUTE, Way.UNFINISHED, Way.RESTART)
     return f'{tool.way.value} "$@"' if works else tool.way.value

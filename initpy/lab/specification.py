@@ -1,11 +1,12 @@
-"""The machine of a scenario: its disks, its image with what the lab adds, its command line."""
+"""Derives a machine from a scenario: its disks, its image with the lab's files, command line."""
 
 import json
 import shutil
 from pathlib import Path
 
 from initpy.config.image import load_image_config
-from initpy.image.formats import cpio, uki
+from initpy.image.build import uki
+from initpy.image.formats import cpio
 from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
 from initpy.lab.disks import copy_disk
@@ -19,21 +20,21 @@ from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
 
 
 def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
-    """The machine of a scenario, with its own copies of the disks in the folder."""
+    """Return the machine of a scenario, with copies of the disks in the folder."""
     files: dict[str, bytes | Entry] = {
-        # Readable by root only: there may be keys among them.
+        # Readable by root only, as some may be keys.
         path: File(content.encode(), 0o700 if content.startswith("#!") else 0o600)
         for path, content in scenario.files
     }
     plugs = {disk.name: _plugs(scenario, disk) for disk in scenario.disks}
-    # QEMU's monitor plugs disks in; User Mode Linux is told by the agent in it.
+    # QEMU's monitor plugs in disks; in User Mode Linux the agent does.
     files |= sabotage(scenario, sum(plugs.values()) if bench.kind is MachineKind.UML else 0)
-    # The last is for `_examine`; nothing else takes notice of it.
+    # sysrq_always_enabled is for `_examine`.
     consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
     words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
-    # A benchmark starts the kernel as users do.
+    # A benchmark (without `unpacked`) starts the kernel as users do.
     words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
     drives = []
     served = {name for server in scenario.servers for name in server.serves}
@@ -77,19 +78,19 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
 
 
 def _plugs(scenario: Scenario, disk: Disk) -> int:
-    """How often a disk is plugged in while the machine runs."""
+    """Return how many times a disk is plugged in during the boot."""
     deeds = [(fault.deed, fault.argument) for fault in scenario.faults]
     return deeds.count((Deed.PLUG, disk.name)) + (disk.arrives is not None)
 
 
 def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tuple[Path, Path]:
-    """Put a unified kernel image onto the first ESP; the firmware that starts it."""
+    """Put a unified kernel image onto the first ESP; return firmware code and variables."""
     kernel = bench.kernel
     found = esp.find(disks)
     if found is None:
-        raise LabError("no disk has an EFI system partition, from which the firmware could boot")
+        raise LabError("no disk has an EFI system partition to boot from")
     stub = uki.find_stub("x86_64")
-    # As an administrator gives it to all images.
+    # Pass it through the configuration, as an administrator does.
     configured = disks[0].with_name("etc-initpy")
     configured.mkdir()
     (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")

@@ -1,4 +1,4 @@
-"""The test system that root file systems hold: busybox and a small real init that reports."""
+"""The test system on root file systems: busybox, and a small real init that reports facts."""
 
 import stat
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from initpy.lab.errors import LabError
 BUSYBOX = Path("/usr/bin/busybox")
 REAL_INIT = PROJECT / "qemu" / "system-init.sh"
 
-# dracut's switch_root and systemd want an os-release; everybody wants the mount points.
+# dracut's switch_root and systemd need an os-release; every initramfs needs the mount points.
 _OS_RELEASE = b'ID=initpy-lab\nNAME="initpy test system"\nVERSION_ID=1\n'
 _FOLDERS = ("dev", "proc", "sys", "run", "tmp", "mnt", "root", "var", "usr/bin", "usr/sbin")
 
 
 def system_tree() -> dict[str, Entry]:
-    """Path -> what is there, for the whole test system."""
+    """Return path -> entry for the whole test system."""
     if not BUSYBOX.is_file():
         raise LabError(f"{BUSYBOX} is not installed\n  try: make setup")
     tree: dict[str, Entry] = {f"/{name}": Folder() for name in _FOLDERS}

@@ -1,7 +1,7 @@
-"""User Mode Linux as a machine: a kernel that runs as a process, without KVM, in a few seconds.
+"""Runs a machine in User Mode Linux, a kernel that runs as a process: no KVM, boots in seconds.
 
-Its disks are virtio ones that this process serves (see `vhostuser`), its serial ports are files.
-All its processes are in a PID namespace of their own, so that none outlives it.
+This process serves its virtio disks (see `vhostuser`); its serial ports are files. Its processes
+run in their own PID namespace, so that none outlives the machine.
 """
 
 import os
@@ -26,29 +26,29 @@ _ENDINGS = {
     "reboot: System halted": "guest-shutdown",
     "reboot: Power down": "guest-shutdown",
 }
-# Which of the algorithms is the fastest takes two thirds of a second of the processor, and what it
-# is for is then not there.
+# Skip the benchmark of RAID6 algorithms, which takes two thirds of a second; RAID6 does not work
+# then.
 NO_RAID6 = "initcall_blacklist=raid6_select_algo"
-# The file for the lab's port, and the pipes for orders and keys, which never end as both their ends
-# are open. The shell stays: process 1 of a name space cannot end itself by a signal, as this kernel
-# does when it fails.
+# Opens the file for the lab's port, and the pipes for orders and keys; both ends are open, so that
+# the pipes never reach their end. The shell stays as process 1 of the namespace: process 1 cannot
+# kill itself with a signal, as this kernel does on a failure.
 _PORTS = 'exec 3>"$1" 4<>"$2" 5<>"$3"; shift 3; "$@"'
 
 
 def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
-    """The command line; `folder` holds the machine's sockets and the lab channel."""
+    """Return the command line; `folder` holds the machine's sockets and the lab channel."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return [
         "unshare", *user, "--pid", "--fork", "--kill-child",
-        # Each system call is a switch between two processes, which is quick on one processor only.
+        # Each system call switches between two processes, which is fast only on one processor.
         "taskset", "--cpu-list", str(processor),
-        # Its memory is a file there or, better, in /dev/shm.
+        # Its memory is a file in these folders, or in the faster /dev/shm.
         "env", "--unset=TMP", "--unset=TMPDIR", "--unset=TEMP",
         "sh", "-c", _PORTS, "sh", str(folder / "channel"), str(folder / "orders"),
         str(folder / "keys"),
         str(spec.kernel), f"mem={spec.memory}M", f"initrd={spec.initrd}",
         f"uml_dir={folder}", f"umid={_NAME}",
-        # Keys come through a pipe: those of a terminal it discards with each message of its own.
+        # Keys come through a pipe: the kernel discards a terminal's input with each message.
         "con=null", "ssl=null", "ssl0=fd:5,fd:1", "ssl1=null,fd:3", "ssl2=fd:4,null",
         *(f"virtio_uml.device={_socket(folder, name, number)}:{_BLOCK}:{place}"
           for place, (name, number) in enumerate(_places(spec))),
@@ -57,7 +57,7 @@ def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
 
 
 def _places(spec: MachineSpec) -> Iterator[tuple[str, int]]:
-    """A place for each disk that is there, and one for each time that one is plugged in."""
+    """Yield a device slot for each disk present, and one for each time a disk is plugged in."""
     for drive in spec.drives:
         for number in range(0 if drive.present else 1, 1 + drive.plugs):
             yield drive.name, number
@@ -68,7 +68,7 @@ def _socket(folder: Path, name: str, number: int) -> Path:
 
 
 class Uml:
-    """A running User Mode Linux; use it as a context manager, so that it always ends."""
+    """A running User Mode Linux; a context manager, so that it always ends."""
 
     def __init__(self, spec: MachineSpec, folder: Path) -> None:
         self.spec = spec
@@ -89,7 +89,7 @@ class Uml:
             self._rest.callback(os.close, keys)
             argv = command_line(spec, folder, processor)
             self.command = shlex.join(argv)
-            # After a restart it would start itself again.
+            # End at a restart, which the kernel would perform itself.
             self.console = Console(argv, _RESTARTING.encode(), keys)
             self._rest.callback(self.console.close)
         except BaseException:
@@ -109,27 +109,27 @@ class Uml:
 
     @property
     def channel(self) -> str:
-        """What the test system said on the lab's own serial port."""
+        """Return the test system's output on the lab's serial port."""
         return channel_of(self._folder)
 
     @property
     def second(self) -> str:
-        """It has no second console."""
+        """Return "": there is no second console."""
         return ""
 
     @property
     def ending(self) -> str:
-        """Why it has ended, in QEMU's words."""
+        """Return why the machine has ended, in QEMU's terms."""
         text = self.console.text
         found = (reason for line, reason in _ENDINGS.items() if line in text)
-        return next(found, f"ended without saying why, {self.console.end}")
+        return next(found, f"ended without a reported reason, {self.console.end}")
 
     def type_second(self, text: str) -> None:
-        """It has no second console."""
+        """Raise LabError: there is no second console."""
         raise self._lacks("a second console")
 
     def plug(self, name: str) -> None:
-        """Plug in a disk that the specification names: the guest is told to look for it."""
+        """Plug in a disk of the specification: the agent in the guest probes for it."""
         self._used[name] += 1
         self._offer(name)
         self.order(f"plug {list(_places(self.spec)).index((name, self._used[name]))}")
@@ -140,20 +140,20 @@ class Uml:
         self._disks.offer(socket, drive.file, drive.serial or name)
 
     def unplug(self, name: str) -> None:
-        """Pull out a disk; the guest takes a moment to let go."""
+        """Unplug a disk; the guest takes a moment to release it."""
         self._disks.pull(_socket(self._folder, name, self._used[name]))
 
     def carrier(self, name: str, on: bool) -> None:
-        """It has no network card."""
+        """Raise LabError: there is no network card."""
         raise self._lacks(name)
 
     def serve(self, name: str, on: bool) -> None:
-        """It has no network card."""
+        """Raise LabError: there is no network card."""
         raise self._lacks(name)
 
     @staticmethod
     def _lacks(what: str) -> LabError:
-        return LabError(f"User Mode Linux has not got {what}\n  try: initpy boot --machine qemu")
+        return LabError(f"User Mode Linux does not have {what}\n  try: initpy boot --machine qemu")
 
     def _tell(self, command: str) -> None:
         mconsole.tell(self._folder / _NAME / "mconsole", command)
@@ -163,13 +163,13 @@ class Uml:
         self._tell("cad")
 
     def ask_kernel(self, keys: str, silence: float) -> None:
-        """Have the kernel say what it does: a command for each key (admin-guide/sysrq.rst)."""
+        """Send SysRq keys, so that the kernel prints its state (admin-guide/sysrq.rst)."""
         for key in keys:
             self._tell(f"sysrq {key}")
             while self.console.listen(silence):
                 pass
 
     def order(self, line: str) -> None:
-        """Give the lab's agent in the guest one line."""
+        """Send one line to the lab's agent in the guest."""
         with (self._folder / "orders").open("w") as orders:
             orders.write(line + "\n")

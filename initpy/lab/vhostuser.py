@@ -1,8 +1,8 @@
-"""Serve disk files to a machine as virtio block devices over vhost-user sockets.
+"""Serves disk files to a machine as virtio block devices over vhost-user sockets.
 
-User Mode Linux has a virtio driver that talks to such sockets. The server of QEMU's tools gives
-every disk the same serial number, so that udev and a scenario cannot tell them apart; this server
-gives each its own, and can pull out a disk that is in use.
+User Mode Linux has a virtio driver for such sockets. The server of QEMU's tools gives all disks
+the same serial number, so that udev and scenarios cannot distinguish them. This server gives each
+disk its own, and can unplug a disk in use.
 
 Sources: QEMU's docs/interop/vhost-user.rst (messages), the Virtual I/O Device specification 1.2
 (sections 2.7, split virtqueues, and 5.2, block devices), the kernel's arch/um/drivers/virtio_uml.c.
@@ -25,7 +25,7 @@ from queue import Empty, SimpleQueue
 
 SECTOR = 512
 
-_HEADER = struct.Struct("<III")  # request, flags, size of what follows
+_HEADER = struct.Struct("<III")  # request, flags, size of the payload
 _REPLY = 0x1 | 0x4  # version 1, is a reply
 _REGION = struct.Struct("<QQQQ")  # guest address, size, front end's address, offset in the file
 _RING_ADDRESSES = struct.Struct("<IIQQQQ")  # index, flags, descriptors, used, available, log
@@ -43,7 +43,7 @@ _LONGEST_SERIAL = 20
 
 
 class _Message(IntEnum):
-    """The requests of the front end that this server acts upon."""
+    """The requests of the front end that this server handles."""
 
     GET_FEATURES = 1
     SET_MEM_TABLE = 5
@@ -70,7 +70,7 @@ class _Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """A part of the machine's memory, as this process sees it."""
+    """A region of the machine's memory, mapped into this process."""
 
     guest: int
     size: int
@@ -80,14 +80,14 @@ class _Region:
 
 @dataclass(slots=True)
 class _Disk:
-    """One connected disk: the machine's memory, the queue in it, and how far that was read."""
+    """One connected disk: the machine's memory, the virtqueue in it, and its read position."""
 
     file: int
     serial: str
     channel: socket.socket
     regions: list[_Region] = field(default_factory=list)
     entries: int = 0
-    descriptors: int = 0  # addresses of the front end's
+    descriptors: int = 0  # this and the next two: addresses in the front end's memory
     available: int = 0
     used: int = 0
     taken: int = 0  # requests, modulo 2 ** 16
@@ -96,7 +96,7 @@ class _Disk:
     backend: int = -1
 
     def answer(self, request: int, payload: bytes, fds: list[int]) -> None:
-        """Act upon one message of the front end; ValueError if it makes no sense."""
+        """Handle a message of the front end. Raises ValueError if it is malformed."""
         match request:
             case _Message.GET_FEATURES:
                 self._reply(request, struct.pack("<Q", _FEATURES))
@@ -131,7 +131,7 @@ class _Disk:
         self.channel.sendall(_HEADER.pack(request, _REPLY, len(payload)) + payload)
 
     def _configuration(self, payload: bytes) -> bytes:
-        """The device's configuration space (5.2.4): its capacity; nothing else was negotiated."""
+        """Return the device's configuration space (5.2.4): only its capacity was negotiated."""
         offset, size, flags = struct.unpack_from("<III", payload)
         capacity = os.fstat(self.file).st_size // SECTOR
         space = struct.pack("<Q", capacity).ljust(offset + size, b"\0")
@@ -164,7 +164,7 @@ class _Disk:
         raise ValueError(f"no memory of the machine is at {address:#x}")
 
     def serve(self) -> None:
-        """Do all requests that the machine has queued; ValueError if the queue makes no sense."""
+        """Process all queued requests. Raises ValueError if the queue is malformed."""
         os.read(self.kick, 8)
         available = self._front(self.available, 4 + 2 * self.entries)
         used = self._front(self.used, 4 + 8 * self.entries)
@@ -174,14 +174,14 @@ class _Disk:
             written = self._do(list(self._chain(head)))
             struct.pack_into("<II", used, 4 + 8 * (self.taken % self.entries), head, written)
             self.taken = (self.taken + 1) % (1 << 16)
-            # Behind the entry: stores keep their order on x86.
+            # Write the index after the entry: x86 keeps the order of stores.
             struct.pack_into("<H", used, 2, self.taken)
             done = True
         if done and not struct.unpack_from("<H", available)[0] & _NO_INTERRUPT:
             os.write(self.call, struct.pack("<Q", 1))
 
     def _chain(self, head: int) -> Iterator[tuple[memoryview, bool]]:
-        """The parts of a request in order, and whether the device writes them."""
+        """Yield the parts of a request in order, and whether the device writes them."""
         for _ in range(self.entries):
             at = self.descriptors + head * _DESCRIPTOR.size
             raw = self._front(at, _DESCRIPTOR.size)
@@ -192,9 +192,9 @@ class _Disk:
             head = following
 
     def _do(self, parts: list[tuple[memoryview, bool]]) -> int:
-        """One request; how many bytes of the machine's memory were written."""
+        """Process a request; return how many bytes of the machine's memory it wrote."""
         if len(parts) < 2 or len(parts[0][0]) < _REQUEST.size:
-            raise ValueError("a request without a header or without a place for its status")
+            raise ValueError("a request without a header or a status byte")
         kind, _, sector = _REQUEST.unpack_from(parts[0][0])
         data = [part for part, _ in parts[1:-1]]
         status, written = parts[-1][0], sum(len(part) for part, writes in parts if writes)
@@ -214,20 +214,20 @@ class _Disk:
                 data[0][:_LONGEST_SERIAL] = self.serial.encode().ljust(_LONGEST_SERIAL, b"\0")
                 return _DONE
             case _Kind.FLUSH:
-                return _DONE  # what the machine has written is in the host's cache, as it should
+                return _DONE  # written data in the host's cache is good enough here
             case _:
                 return _UNSUPPORTED
         return _DONE if moved == sum(map(len, data)) else _FAILED
 
     def cut(self) -> None:
-        """Break the connection, upon which the machine loses the disk."""
+        """Close the connection, so that the machine loses the disk."""
         self.channel.close()
         if self.backend >= 0:
             os.close(self.backend)
             self.backend = -1
 
     def free(self) -> None:
-        """Give back what is left when the machine has ended."""
+        """Release all resources after the machine's end."""
         self.cut()
         self._unmap()
         for descriptor in (self.kick, self.call):
@@ -240,7 +240,7 @@ def _without_descriptor(payload: bytes) -> bool:
 
 
 class DiskServer:
-    """Serves disks from a thread of its own until it is closed."""
+    """Serves disks in its own thread until it is closed."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -255,7 +255,7 @@ class DiskServer:
         self._thread.start()
 
     def offer(self, path: Path, disk: Path, serial: str) -> None:
-        """Listen at `path` for a machine that wants this disk; returns when a machine can."""
+        """Listen at `path` for a machine; on return the machine can connect."""
         file = os.open(disk, os.O_RDWR)
         self._files.append(file)
         listener = socket.socket(socket.AF_UNIX)
@@ -264,7 +264,7 @@ class DiskServer:
         self._order(partial(self._listen, path, listener, file, serial))
 
     def pull(self, path: Path) -> None:
-        """Pull out the disk that was offered at `path`."""
+        """Unplug the disk that was offered at `path`."""
         self._order(partial(self._cut, path))
 
     def close(self) -> None:
@@ -315,7 +315,7 @@ class DiskServer:
         for each in (disk.channel, disk.kick):
             with suppress(KeyError, ValueError):
                 self._selector.unregister(each)
-        # The pipe for interrupts stays: User Mode Linux would take its end for endless interrupts.
+        # Keep the pipe for interrupts: User Mode Linux would read its end as endless interrupts.
         disk.cut()
 
     def _hear(self, disk: _Disk) -> None:
@@ -340,12 +340,12 @@ class DiskServer:
     def _run(self) -> None:
         while not self._ends:
             for key, _ in self._selector.select():
-                if key.fd in self._selector.get_map():  # not gone with one before it
+                if key.fd in self._selector.get_map():  # an earlier event may have removed it
                     key.data()
 
 
 def _receive(channel: socket.socket) -> tuple[int, bytes, list[int]] | None:
-    """One message and the descriptors that come with it; None at the end of the connection."""
+    """Return a message and its descriptors; None at the end of the connection."""
     try:
         head, fds = _with_descriptors(channel, _HEADER.size)
         if len(head) < _HEADER.size:

@@ -1,6 +1,6 @@
-"""The uncompressed kernel in a bzImage, which QEMU starts directly.
+"""Extracts the uncompressed kernel from a bzImage; QEMU starts it directly.
 
-Under emulation the kernel takes a quarter of a boot to unpack itself.
+Under emulation the kernel's decompression takes a quarter of a boot.
 Sources: Documentation/arch/x86/boot.rst (header), pvh.rst (entry).
 """
 
@@ -14,12 +14,12 @@ _SETUP_SECTORS, _PAYLOAD = 0x1F1, 0x248
 _MAGIC_AT, _MAGIC = 0x202, b"HdrS"
 _SECTOR = 512
 _ELF = b"\x7fELF"
-# The note that says where a machine without firmware starts the kernel: name Xen, number 18.
+# The ELF note with the PVH entry point: name Xen, type 18.
 _ENTRY_NOTE = struct.pack("<III4s", 4, 8, 18, b"Xen\0"), struct.pack("<III4s", 4, 4, 18, b"Xen\0")
 
 
 def uncompressed(kernel: Path) -> Path:
-    """The kernel as a file that QEMU starts directly; itself if it has no such entry."""
+    """Return a kernel that QEMU starts directly; the given one if it has no PVH entry."""
     packed = kernel.read_bytes()
     key = digest([packed])
     with locked("vmlinux"):
@@ -34,7 +34,7 @@ def uncompressed(kernel: Path) -> Path:
 
 
 def _unpack(image: bytes) -> bytes:
-    """The unpacked payload of a bzImage; b"" for anything else."""
+    """Return the decompressed payload of a bzImage; b"" for other files."""
     if image[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] != _MAGIC:
         return b""
     sectors = image[_SETUP_SECTORS] or 4

@@ -22,7 +22,7 @@ from initpy.core.secret import Secret
 SOCKET = "/run/initpy/control"
 KEY_LIMIT = 1 << 16  # bytes: what a pipe takes, through which the tool gets it
 
-Status = Callable[[bool], str]  # True: as JSON
+Status = Callable[[bool], Awaitable[str]]  # True: as JSON
 Ask = Callable[[Callable[[int], Event]], Awaitable[tuple[bool, str]]]
 EXPECTED = "expected status [json], retry, wait SECONDS|forever, or unlock LENGTH NAME"
 
@@ -53,7 +53,7 @@ async def _answer(reader: asyncio.StreamReader, status: Status, ask: Ask) -> tup
     line = (await reader.readline()).decode(errors="surrogateescape").rstrip("\n")
     word, _, rest = line.partition(" ")
     if word == "status" and rest in ("", "json"):
-        return True, status(rest == "json")
+        return True, await status(rest == "json")
     if word == "retry" and not rest:
         return await ask(RetryAsked)
     if word == "wait" and rest:

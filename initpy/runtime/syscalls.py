@@ -35,7 +35,7 @@ IN_DELETE = 0x200
 IN_CLOEXEC = 0o2000000
 
 PR_SET_PDEATHSIG = 1
-SIGTERM = 15
+SIGTERM = 15  # signal(7)
 
 # Of statfs(2): where files are memory.
 RAMFS_MAGIC = 0x858458F6
@@ -100,9 +100,9 @@ def reboot(command: int) -> None:
     _check(_libc.reboot(command))
 
 
-def end_with_parent() -> None:
-    """prctl(2): this process gets SIGTERM when its parent ends. To be called in a new child."""
-    _libc.prctl(PR_SET_PDEATHSIG, SIGTERM)
+def end_with_parent(number: int = SIGTERM) -> None:
+    """prctl(2): this process gets a signal when its parent ends. To be called in a new child."""
+    _libc.prctl(PR_SET_PDEATHSIG, number)
 
 
 def abstract_datagram_socket(name: str) -> int:

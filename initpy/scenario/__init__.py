@@ -1,1 +1,1 @@
-"""Scenario files: a machine, its people and faults, what must come of it. Pure."""
+"""Scenario files: a machine, the user's input, faults, and the expected result. Pure functions."""

@@ -1,8 +1,8 @@
-"""Who does what when in a scenario: console text and time in, things to do out.
+"""Decides when a scenario's input and faults are due: console text and time in, acts out.
 
-Pure, so that a test (and a simulator) can run it without a machine. Everybody has a script, a list
-of cues in order; each cue is due at a time after the start of /init, or some time after a text has
-appeared on the console behind the text of the cue before.
+It is pure, so that tests and the simulator can run it without a machine. Each actor has a script of
+cues in order. A cue is due at a time after the start of /init, or some time after a text has
+appeared on the console, after the text of the previous cue.
 """
 
 import re
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from initpy.scenario.model import Cue, Deed, Person, Scenario
 from initpy.scenario.saying import heard
 
-# The kernel says so (init/main.c), naming a wrapper that the lab puts before /init instead; where
-# it was told to be quiet, the first line of ours has to do.
+# The kernel's message (init/main.c), which may name the lab's agent instead of /init. With a quiet
+# kernel, initpy's first line.
 INIT_STARTS = re.compile(r"Run /\S+ as init process|^initpy: ", re.MULTILINE)
 
 
@@ -27,7 +27,7 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Do something to the machine."""
+    """Apply a fault or an arrival to the machine."""
 
     deed: Deed
     argument: str = ""
@@ -44,7 +44,7 @@ def _in_words(cue: Cue, act: Act) -> str:
 
 
 def _typing(person: Person) -> Iterator[tuple[Cue, Act]]:
-    """All at once, or one key after the other."""
+    """Yield a person's input at once, or key by key."""
     if not person.pace:
         yield person.cue, Type(person.text, person.second)
         return
@@ -53,7 +53,7 @@ def _typing(person: Person) -> Iterator[tuple[Cue, Act]]:
 
 
 def _network(scenario: Scenario) -> Iterator[list[tuple[Cue, Act]]]:
-    """Cables and servers that come and go, a script each."""
+    """Yield a script for each cable and each server."""
     for nic in scenario.nics:
         deeds = Deed.CARRIER_OFF, Deed.CARRIER_ON
         yield [(Cue(at=at), Do(deeds[on], nic.name)) for at, on in nic.carrier.changes()]
@@ -63,13 +63,13 @@ def _network(scenario: Scenario) -> Iterator[list[tuple[Cue, Act]]]:
 
 
 class _Script:
-    """One actor's cues in order, and how far they have come."""
+    """The remaining cues of one actor, in order."""
 
     __slots__ = ("_acts", "_due", "_heard")
 
     def __init__(self, acts: Iterable[tuple[Cue, Act]]) -> None:
         self._acts = list(acts)
-        self._heard = 0  # where in the console's text the next cue may begin
+        self._heard = 0  # position in the console's text from which the next cue may match
         self._due: float | None = None
 
     @property
@@ -78,7 +78,7 @@ class _Script:
 
     @property
     def undone(self) -> list[str]:
-        """What is left, in words; keys that follow each other are one text."""
+        """Return the remaining acts as texts; consecutive keys form one text."""
         together: list[tuple[Cue, Act]] = []
         for cue, act in self._acts:
             follows = cue.when is None and cue.at is None
@@ -92,7 +92,7 @@ class _Script:
 
     @property
     def due(self) -> float | None:
-        """When the next act is due, as far as that is known."""
+        """Return when the next act is due; None if unknown."""
         return self._due if self._acts else None
 
     def advance(self, text: str, started: float | None, now: float) -> list[Act]:
@@ -110,7 +110,7 @@ class _Script:
 
     def _due_time(self, cue: Cue, text: str, started: float | None, now: float) -> float | None:
         if cue.when is None and cue.at is None:
-            return now + cue.after  # after the act before
+            return now + cue.after  # after the previous act
         if cue.when is None:
             return None if started is None else started + (cue.at or 0.0)
         end = heard(cue.when, text, self._heard)
@@ -121,10 +121,10 @@ class _Script:
 
 
 class Director:
-    """All the scripts of a scenario."""
+    """Runs all scripts of a scenario."""
 
     def __init__(self, scenario: Scenario, *, people: bool = True) -> None:
-        """`people` false leaves the typing to somebody at the keyboard."""
+        """Take a scenario; with `people` false, the user at the keyboard types instead."""
         self.started: float | None = None
         typing: dict[str, list[tuple[Cue, Act]]] = {}
         for person in scenario.people if people else ():
@@ -142,21 +142,21 @@ class Director:
 
     @property
     def undone(self) -> tuple[str, ...]:
-        """What is still to be done, in words."""
+        """Return the remaining acts as texts."""
         return tuple(words for script in self._scripts for words in script.undone)
 
     @property
     def due(self) -> float | None:
-        """When the next thing is due, None while all wait for a text: for a clock that jumps."""
+        """Return when the next act is due, for a virtual clock; None if all wait for a text."""
         return min((due for each in self._scripts if (due := each.due) is not None), default=None)
 
     @property
     def waiting(self) -> bool:
-        """Whether anybody has something left to do."""
+        """Return whether any act remains."""
         return any(script.left for script in self._scripts)
 
     def advance(self, text: str, now: float) -> list[Act]:
-        """What is to be done now, given all the console's text so far."""
+        """Return the acts that are due, given the console's text so far."""
         if self.started is None and INIT_STARTS.search(text):
             self.started = now
         acts: list[Act] = []

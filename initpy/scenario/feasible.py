@@ -1,34 +1,45 @@
-"""What no real tool would make: refused when the file is read, so that neither world has it.
+"""Rejects storage that no real tool would create, and lists what no virtual machine can do.
 
-Sizes are upper bounds in bytes: nothing holds more than what it stands on, metadata aside.
+`Room` rejects the former when the file is read, so that neither lab nor simulator has it. Sizes are
+upper bounds in bytes: no layer is larger than the layers below, without metadata. Only the
+simulator can do the latter; `initpy boot` refuses such a file and says why.
 """
 
 import re
+from collections.abc import Iterator
 
-from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer
+from initpy.scenario.model import (
+    CONTAINERS,
+    RAID,
+    SIMULATED_DEEDS,
+    Disk,
+    Layer,
+    Scenario,
+    Way,
+)
 from initpy.scenario.reader import Table
 
-# md(4); mdadm(8) makes an array of one device with --force only, a raid6 of four and more.
+# mdadm(8) creates an array of one device only with --force, and a raid6 of at least four.
 _LEAST = {**dict.fromkeys(RAID, 2), "raid6": 4}
-# What the header of a new volume takes away: cryptsetup(8), luksFormat.
+# The size of a new volume's header (cryptsetup-luksFormat(8)).
 _HEADERS = {"luks1": 2 << 20, "luks2": 16 << 20}
-# mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkswap(8), mkfs.btrfs(8): bytes.
+# The longest labels in bytes: mke2fs(8), mkfs.xfs(8), mkfs.fat(8), mkswap(8), mkfs.btrfs(8).
 _LABELS = {"ext2": 16, "ext3": 16, "ext4": 16, "xfs": 12, "vfat": 11, "swap": 15, "btrfs": 255}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_ARRAY_UUID = re.compile(r"[0-9a-fA-F]{8}(:[0-9a-fA-F]{8}){3}")  # mdadm's way
+_ARRAY_UUID = re.compile(r"[0-9a-fA-F]{8}(:[0-9a-fA-F]{8}){3}")  # mdadm's notation
 _UNIT = 1 << 20
 
 
 class Room:
-    """How much there is at most in each disk, layer and volume group; it grows layer by layer."""
+    """The maximum size of each disk, layer and volume group; `take` adds layer after layer."""
 
     def __init__(self, disks: tuple[Disk, ...]) -> None:
         self._bytes = {disk.name: disk.size for disk in disks}
-        self._groups: dict[str, int] = {}  # what is not taken yet
-        self._containers: set[str] = set()  # arrays in them have their members
+        self._groups: dict[str, int] = {}  # free space
+        self._containers: set[str] = set()  # arrays in a container use its members
 
     def take(self, table: Table, layer: Layer) -> None:
-        """Add a layer. Raises InputError when what it stands on is too little, or too few."""
+        """Add a layer. Raises InputError if the layers below are too small or too few."""
         below = sum(self._bytes[name] for name in layer.on)
         _check_names(table, layer)
         if layer.kind in _LEAST and not self._containers.intersection(layer.on):
@@ -59,7 +70,7 @@ class Room:
             left -= part.size or 0
 
     def _volume(self, table: Table, layer: Layer) -> None:
-        """A thin volume may be larger than what is there: that is what it is for."""
+        """Take a logical volume from its group; a thin volume may be larger than the group."""
         left = self._groups[layer.group]
         size = layer.size or left
         if size > left and layer.type != "thin":
@@ -71,7 +82,7 @@ class Room:
 
 
 def _check_names(table: Table, layer: Layer) -> None:
-    """UUID and label as the kind can have them."""
+    """Check that UUID and label are valid for the kind of layer."""
     ways = [_UUID, *([_ARRAY_UUID] if layer.kind in _LEAST else [])]
     fixed = layer.kind in (*_LEAST, *_HEADERS, *_LABELS) and layer.kind != "vfat"
     if layer.uuid and fixed and not any(way.fullmatch(layer.uuid) for way in ways):
@@ -79,3 +90,15 @@ def _check_names(table: Table, layer: Layer) -> None:
     most = _LABELS.get(layer.kind)
     if most is not None and len(layer.label.encode()) > most:
         raise table.wrong("label", f"{most} bytes or less for {layer.kind}")
+
+
+def simulated_only(scenario: Scenario) -> Iterator[str]:
+    """Yield what the scenario needs and no machine of the lab has, as texts."""
+    if any(tool.way is Way.UNKILLABLE for tool in scenario.tools):
+        yield "processes that survive SIGKILL"
+    if any(fault.deed in SIMULATED_DEEDS for fault in scenario.faults):
+        yield "disks that stop answering"
+    if scenario.syscalls:
+        yield "system calls that fail in process 1"
+    if any(disk.announced for disk in scenario.disks):
+        yield "a udev that announces partitions before their disk"

@@ -1,4 +1,4 @@
-"""The job files of the image as a scenario has them: those of the project, some changed."""
+"""The job files in a scenario's image: the project's, with the scenario's time limits."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ from initpy.scenario.model import OWN_JOBS, Scenario
 
 
 def shipped_paths() -> dict[str, Path]:
-    """All job files of the project by name; those below `extra/` only some images carry."""
+    """Return the project's job files by name; only some images contain those in `extra/`."""
     folder = PROJECT / "jobs"
     paths = [*sorted(folder.glob("*.toml")), *sorted((folder / "extra").glob("*.toml"))]
     return {str(path.relative_to(folder).with_suffix("")): path for path in paths}
@@ -24,7 +24,7 @@ def _shipped_texts() -> MappingProxyType[str, str]:
 
 
 def texts_of(scenario: Scenario) -> dict[str, str]:
-    """Those that the image of this scenario carries, by the name of the file in it."""
+    """Return the texts of the job files in a scenario's image, by file name."""
     wanted = {f"extra/{name}" for name in scenario.variant.jobs}
     return {
         f"{name.rpartition('/')[2]}.json": text
@@ -34,10 +34,9 @@ def texts_of(scenario: Scenario) -> dict[str, str]:
 
 
 def with_limits(scenario: Scenario) -> dict[str, str]:
-    """The files in which `[limits]` gives a job another time limit, by their path in the image.
+    """Return the job files that `[limits]` changes, by their path in the image.
 
-    Raises:
-        InputError: `[limits]` names a job that none of them has.
+    Raises InputError if `[limits]` names an unknown job.
     """
     limits = dict(scenario.limits)
     changed: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""What a scenario file says, as values: a machine, its disks, people, faults and expectations.
+"""The values of a scenario file: a machine, its disks, the user's input, faults, expectations.
 
-It describes the world, never QEMU, so that a simulator can run the same file.
+They describe the world and not QEMU, so that the simulator can run the same file.
 """
 
 import re
@@ -9,29 +9,29 @@ from enum import StrEnum
 from pathlib import Path
 from zlib import crc32
 
-# Kinds of layers: arrays, and the containers of firmware RAID that arrays stand on.
+# Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
-OWN_JOBS = "/etc/initpy/jobs/"  # where people's own job files are in the image
-# The type of the partition that UEFI firmware boots from (Discoverable Partitions Specification).
+OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
+# The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 
 
 def world_wide_name(serial: str) -> str:
-    """The WWN of a SCSI disk, 16 hexadecimal digits: the same by all paths to the disk."""
+    """Return the WWN of a SCSI disk, 16 hexadecimal digits: the same on all paths to the disk."""
     return f"5000c500{crc32(serial.encode()):08x}"
 
 
 class MachineKind(StrEnum):
-    """What a scenario is booted in."""
+    """The kind of machine for a scenario."""
 
-    AUTO = "auto"  # User Mode Linux, unless the scenario needs what it lacks
+    AUTO = "auto"  # User Mode Linux, unless the scenario needs hardware that it lacks
     QEMU = "qemu"
     UML = "uml"
 
     @property
     def in_words(self) -> str:
-        """For users."""
+        """Return the name for display."""
         return {"qemu": "QEMU", "uml": "User Mode Linux"}.get(self.value, self.value)
 
 
@@ -42,10 +42,10 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the failure screen is up and the machine still waits
     SHELL = "shell"  # a shell in the initramfs
     REBOOTED = "rebooted"
-    POWEROFF = "poweroff"  # without the real init having run
-    HALTED = "halted"  # the machine stands still, as rd.emergency=halt asks for
-    PANICKED = "panicked"  # never expected by a scenario of ours, but it must have a name
-    NOTHING = "nothing"  # none of these within the time allowed
+    POWEROFF = "poweroff"  # before the real init ran
+    HALTED = "halted"  # as rd.emergency=halt requests
+    PANICKED = "panicked"  # a kernel panic, which no scenario expects
+    NOTHING = "nothing"  # none of these within the time limit
 
 
 class Deed(StrEnum):
@@ -59,7 +59,9 @@ class Deed(StrEnum):
     CONTINUE_ENGINE = "continue-engine"
     KILL_UDEVD = "kill-udevd"
     KILL_UDEV_WORKERS = "kill-udev-workers"
-    STORM = "storm"  # a disk is announced as changed some hundred times
+    FREEZE = "freeze"  # a disk stops answering requests
+    THAW = "thaw"
+    STORM = "storm"  # some hundred `change` uevents of a disk
     FILL_RUN = "fill-run"
     EMPTY_RUN = "empty-run"
     SIGNAL_INIT = "signal-init"
@@ -69,27 +71,38 @@ class Deed(StrEnum):
     SERVER_DOWN = "server-down"
 
 
-# What the simulator may be told of chance: the seed, after which event the engine dies, and how
-# probable each kind of mischief is.
+# The keys of [simulation]: the seed, the event after which the engine dies, and the probability of
+# each kind of random fault.
 CHANCES = (
     "seed", "crash-after", "late", "doubled", "reordered", "lost", "tool-fails", "tool-hangs",
     "tool-killed", "engine-dies", "udevd-dies",
 )  # fmt: skip
-# Done by the machine itself; the others need the lab's agent in the guest.
+# The machine performs these itself; the others need the lab's agent in the guest.
 NETWORK_DEEDS = (Deed.CARRIER_ON, Deed.CARRIER_OFF, Deed.SERVER_UP, Deed.SERVER_DOWN)
 MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL, *NETWORK_DEEDS)
-AGENT_DEEDS = tuple(deed for deed in Deed if deed not in MACHINE_DEEDS)
+SIMULATED_DEEDS = (Deed.FREEZE, Deed.THAW)  # see feasible.simulated_only()
+AGENT_DEEDS = tuple(deed for deed in Deed if deed not in (*MACHINE_DEEDS, *SIMULATED_DEEDS))
 
 
 class Way(StrEnum):
     """How a tool misbehaves."""
 
-    FAILS = "fails"  # with exit status 1, having done nothing
-    HANGS = "hangs"  # for ever, deaf to SIGTERM
-    KILLED = "killed"  # having done nothing
-    MUTE = "mute"  # it does its work, and is killed before it has said so
-    RESTART = "restart"  # it does its work, and asks for a restart if that was a correction (fsck)
-    UNFINISHED = "unfinished"  # mdadm is killed once it has taken in a member of another host's
+    FAILS = "fails"  # exits with status 1 without doing anything
+    HANGS = "hangs"  # never ends, ignores SIGTERM
+    KILLED = "killed"  # dies without doing anything
+    MUTE = "mute"  # does its work, and dies before it reports
+    RESTART = "restart"  # does its work, and requests a reboot after a correction (fsck)
+    UNFINISHED = "unfinished"  # mdadm dies after adding a foreign array's member, before its start
+    UNKILLABLE = "unkillable"  # waits in the kernel ("D" in ps(1)): SIGKILL does not end it
+
+
+class SystemCall(StrEnum):
+    """A system call of process 1 that can fail."""
+
+    SPAWN_UDEVD = "spawn-udevd"
+    FORK_ENGINE = "fork-engine"
+    INOTIFY = "inotify"  # shows that udevd is idle
+    POLL = "poll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +114,23 @@ class Disk:
     present: bool = True
     arrives: float | None = None
     bus: str = "virtio"
-    copy_of: str = ""  # has the content of this other disk
-    image: str = ""  # not a disk of the machine: its content is this file of the image
-    path_of: str = ""  # is no disk of its own but another path to this one
+    copy_of: str = ""  # it has the content of this other disk
+    image: str = ""  # not a disk of the machine: its content is this file in the image
+    path_of: str = ""  # not a separate disk: another path to this one
+    # Seconds until udev announces the disk; it announces its partitions at once.
+    announced: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When something is there, in seconds after the start of /init; it may go and come back."""
+    """When a cable or server is up, in seconds after the start of /init; it may come back."""
 
-    up: float | None = 0.0  # 0: from the start; None: never
+    up: float | None = 0.0  # 0: at the start; None: never
     down: float | None = None
     back: float | None = None
 
     def changes(self) -> tuple[tuple[float, bool], ...]:
-        """When it comes (True) and goes after the start, in order."""
+        """Return the times at which it comes (True) and goes after the start, in order."""
         found = [] if not self.up else [(self.up, True)]
         found += [] if self.down is None else [(self.down, False)]
         return tuple(found if self.back is None else [*found, (self.back, True)])
@@ -123,25 +138,25 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A network card; `carrier` is when its cable is plugged in."""
+    """A network card; `carrier` says when its cable is plugged in."""
 
     name: str  # the kernel's: eth0, eth1, in the file's order
     carrier: Times = Times()
-    lease: float | None = None  # seconds that the DHCP server takes to answer; None: there is none
+    lease: float | None = None  # seconds until the DHCP server answers; None: no server
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A storage server on the network of a card; when it is not up, connections are refused."""
+    """A storage server on the network of a card; while it is down, it refuses connections."""
 
     name: str
     kind: str  # nbd, iscsi, nfs
-    serves: tuple[str, ...]  # disks of the scenario, which are not in the machine then
+    serves: tuple[str, ...]  # disks of the scenario, which the machine then does not have
     nic: str
     address: str
     port: int
     times: Times = Times()
-    target: str = ""  # iSCSI: the qualified name
+    target: str = ""  # iSCSI: the target's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +172,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of storage, made by the real tool when the disks are made."""
+    """One layer of storage; the real tool creates it with the disks."""
 
     kind: str
     name: str
@@ -165,29 +180,29 @@ class Layer:
     uuid: str = ""
     label: str = ""
     passphrase: str = ""
-    keyfile: str = ""  # the path in the image of the key that also opens a LUKS volume
+    keyfile: str = ""  # path in the image of a key that also opens the volume
     group: str = ""
     size: int | None = None
     type: str = ""  # of a logical volume, as in LVM_TYPES of the recipe
     metadata: str = ""
     homehost: str = "any"
-    # How an array is left: "degraded", "dirty", "stale" (its disks used anew); a file system with
-    # "errors" that a check corrects, or "spoilt" so that it asks a person.
+    # The state of an array: "degraded", "dirty", "stale" (its disks are reused); of a file system:
+    # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck.
     left: str = ""
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
-    files: tuple[tuple[str, str], ...] = ()  # further files on the file system
-    programs: tuple[str, ...] = ()  # further programs there, with their libraries
-    profile: str = ""  # of a btrfs over several devices
-    subvolume: str = ""  # of a btrfs: where what it holds is
-    default: bool = False  # that subvolume is what is mounted when none is named
-    header: str = ""  # where a detached LUKS header is: a disk, or "file system:/path"
-    argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: pbkdf2, cheap
+    files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
+    programs: tuple[str, ...] = ()  # extra programs there, with their libraries
+    profile: str = ""  # of a btrfs on several devices
+    subvolume: str = ""  # btrfs: the subvolume for the content
+    default: bool = False  # it is the default subvolume
+    header: str = ""  # the place of a detached LUKS header: a disk, or "file system:/path"
+    argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: cheap pbkdf2
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """When something is done: at a time after the start of /init, or some time after a text."""
+    """When an act is due: at a time after the start of /init, or some time after a text."""
 
     at: float | None = None
     when: re.Pattern[str] | None = None
@@ -196,37 +211,47 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Something typed at the console; what the same person does is done in the file's order."""
+    """Input typed at the console; a person's inputs follow each other in the file's order."""
 
     cue: Cue
     text: str
     pace: float = 0.0  # seconds between the keys
     second: bool = False  # at the machine's second console
-    name: str = ""  # people of different names do not wait for each other
+    name: str = ""  # persons of different names act independently
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something done to the machine."""
+    """A fault of the machine."""
 
     cue: Cue
     deed: Deed
-    argument: str = ""  # a disk, a signal; whatever the deed takes
+    argument: str = ""  # of the deed: a disk, a signal, …
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program that misbehaves the first times it is called with a word among its arguments."""
+    """A program that misbehaves in its first calls that have a word among their arguments."""
 
     program: str
     way: Way
     times: int
     arguments: str = ""
+    ends: float | None = None  # unkillable: seconds until it ends; None: never
+
+
+@dataclass(frozen=True, slots=True)
+class Syscall:
+    """A system call of process 1 that fails with ENOMEM some times."""
+
+    call: SystemCall
+    fails: int
+    skip: int = 0  # successful calls before the first failure
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes written over a disk's content before the machine is switched on."""
+    """Bytes that overwrite a disk's content before power-on."""
 
     disk: str
     at: int  # negative: from the end
@@ -235,39 +260,37 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What must be true in the end."""
+    """The expected result of a boot."""
 
     outcome: Outcome
     within: float
     console: tuple[re.Pattern[str], ...] = ()
     never: tuple[re.Pattern[str], ...] = ()
     facts: tuple[tuple[str, re.Pattern[str]], ...] = ()
-    unchanged: tuple[str, ...] = ()  # disks that nothing may have been written to
-    second: tuple[re.Pattern[str], ...] = ()  # like `console`, at the second one
+    unchanged: tuple[str, ...] = ()  # disks without any write
+    second: tuple[re.Pattern[str], ...] = ()  # like `console`, for the second console
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How the image differs from the generic one."""
+    """The differences of the image from the generic one."""
 
-    without: tuple[str, ...] = ()  # drivers that it lacks
-    jobs: tuple[str, ...] = ()  # job files of jobs/extra that it has as well
-    compression: str = ""  # another than the usual one
-    microcode: bool = False  # it begins with an archive of microcode
-    host: str = (
-        ""  # it is for one machine: the scenario whose root's recorded stack it is made from
-    )
-    minimal: bool = False  # and nobody types there
-    own: tuple[tuple[str, str], ...] = ()  # job files of the scenario that say what they need
+    without: tuple[str, ...] = ()  # excluded drivers
+    jobs: tuple[str, ...] = ()  # additional job files of jobs/extra
+    compression: str = ""  # "": the default
+    microcode: bool = False  # with an archive of microcode
+    host: str = ""  # host-only: the scenario with the recorded stack to build it for
+    minimal: bool = False  # host-only by the recipe `minimal`, without keyboards
+    own: tuple[tuple[str, str], ...] = ()  # job files of the scenario with an [image] table
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the disks are made from; the cached disks are keyed by this and the tools."""
+    """The input for creating the disks; the cache's key is a hash of this and of the tools."""
 
     disks: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
-    keys: tuple[tuple[str, str], ...]  # key files that LUKS layers name, with their content
+    keys: tuple[tuple[str, str], ...]  # key files of encrypted layers, with their content
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,38 +308,39 @@ class Scenario:
     people: tuple[Person, ...]
     faults: tuple[Fault, ...]
     expect: Expectation
-    slow: bool = False  # only run with the full matrix
+    slow: bool = False  # only in the full matrix
     damages: tuple[Damage, ...] = ()
     tools: tuple[Tool, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()  # time limits of jobs, by name
     variant: Variant = Variant()  # of the image
-    second: bool = False  # there is a second console
-    chance: tuple[tuple[str, float], ...] = ()  # for the simulator alone, by the names of CHANCES
-    # Starts systemd-boot and a unified kernel image from the first ESP; otherwise the machine
-    # starts kernel and image by itself.
+    second: bool = False  # with a second console
+    chance: tuple[tuple[str, float], ...] = ()  # for the simulator only, by the names of CHANCES
+    # Firmware starts systemd-boot and a unified kernel image from the first ESP; otherwise the
+    # machine starts kernel and image directly.
     uefi: bool = False
     nics: tuple[Nic, ...] = ()
     servers: tuple[Server, ...] = ()
-    restarts: bool = False  # after a restart it goes on, with the disks as they are then
+    restarts: bool = False  # a restart does not end the boot; the disks keep their content
     machine: MachineKind = MachineKind.AUTO
+    syscalls: tuple[Syscall, ...] = ()
 
     @property
     def name(self) -> str:
-        """The file's name without its ending, by which logs and tests call the scenario."""
+        """Return the file's name without its suffix, which logs and tests use."""
         return self.path.stem
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What opens a volume and must not be readable anywhere."""
+        """Return the passphrases and keys, which must not be readable anywhere."""
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
 
     def server_of(self, disk: str) -> Server | None:
-        """The server that has the disk; None for one of the machine's own."""
+        """Return the server that has the disk; None for a disk of the machine."""
         return next((each for each in self.servers if disk in each.serves), None)
 
     def recipe(self) -> Recipe:
-        """The part of the scenario that the content of the disks depends on."""
+        """Return the part of the scenario that determines the content of the disks."""
         named = {layer.keyfile for layer in self.layers if layer.keyfile}
         files = (*self.files, *(file for layer in self.layers for file in layer.files))
         return Recipe(

@@ -1,18 +1,18 @@
-"""The network of a scenario, read from its file: cards with their cables and leases, servers."""
+"""Reads the network of a scenario file: cards with cables and leases, servers."""
 
 from ipaddress import AddressValueError, IPv4Address
 
 from initpy.scenario.model import Disk, Nic, Server, Times
 from initpy.scenario.reader import Table
 
-# IANA's port numbers; NBD's is in its protocol document as well.
+# Port numbers of the IANA registry; NBD's protocol document has its own too.
 PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049}
-ADDRESS = "10.0.2.100"  # of a server, where the file gives none: one in QEMU's user network
+ADDRESS = "10.0.2.100"  # the default of a server, in QEMU's user network
 MOST_NICS = 8
 
 
 def read_network(top: Table, disks: tuple[Disk, ...]) -> tuple[tuple[Nic, ...], tuple[Server, ...]]:
-    """The tables [[nic]] and [[server]]; InputError names the key that is wrong."""
+    """Read the tables [[nic]] and [[server]]. Raises InputError with the wrong key."""
     nics: list[Nic] = []
     for table in top.tables("nic"):
         nics.append(_nic(table, len(nics)))
@@ -24,7 +24,7 @@ def read_network(top: Table, disks: tuple[Disk, ...]) -> tuple[tuple[Nic, ...], 
 
 def _nic(table: Table, number: int) -> Nic:
     name = table.string("name")
-    # Without rules that rename them cards are named in the order in which they are found.
+    # Without udev rules that rename them, the kernel names cards in probe order.
     if name != f"eth{number}" or number >= MOST_NICS:
         raise table.wrong("name", f"eth{number}, as the kernel names card {number + 1}")
     nic = Nic(name, _times(table, "carrier"), table.optional_number("lease"))
@@ -37,10 +37,10 @@ def _server(
 ) -> Server:
     name = table.string("name")
     if not name.replace("-", "").isalnum() or name in {each.name for each in servers}:
-        raise table.wrong("name", "a short name that no other server has")
+        raise table.wrong("name", "a short, unique name")
     kind = table.choice("kind", tuple(PORTS))
     if not nics:
-        raise table.wrong("kind", "a table [[nic]] before it: the card that leads to the server")
+        raise table.wrong("kind", "a table [[nic]] before it, for the card to the server")
     nic = table.choice("nic", [each.name for each in nics], nics[0].name)
     address = table.string("address", ADDRESS)
     try:
@@ -63,7 +63,7 @@ def _server(
 
 
 def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str, ...]:
-    """The names of disks that nothing else has said where they are."""
+    """Read the names of disks that have no other place."""
     names = table.strings("serves")
     free = [
         disk.name
@@ -72,13 +72,13 @@ def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str
     ]
     if not names or len(set(names)) < len(names) or not set(names) <= set(free):
         known = ", ".join(free) or "none left"
-        what = f"disks without a bus or an arrival of their own, each once ({known})"
+        what = f"disks without bus and arrival, each once ({known})"
         raise table.wrong("serves", what)
     return names
 
 
 def _times(table: Table, first: str) -> Times:
-    """`carrier` or `up` (seconds, or "never"), `down`, `back`."""
+    """Read `carrier` or `up` (seconds, or "never"), `down`, `back`."""
     up: float | None = None
     if table.content.get(first) == "never":
         table.string(first)

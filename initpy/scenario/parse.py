@@ -1,4 +1,4 @@
-"""Read a scenario file: types, names that dangle, and things that contradict each other."""
+"""Reads a scenario file, and rejects wrong types, unknown names and contradictions."""
 
 import re
 from pathlib import Path
@@ -28,6 +28,7 @@ from initpy.scenario.trouble import (
     read_damage,
     read_fault,
     read_limits,
+    read_syscall,
     read_tool,
 )
 
@@ -37,23 +38,25 @@ LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
     **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
 }
+# File systems whose journal (the log of an xfs) may be on a device of its own.
+WITH_JOURNAL = ("ext3", "ext4", "xfs")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
 FIRMWARE = ("none", "uefi")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
-LEAST_MEMORY = 64  # MiB, far below what boots
-MOST_DISKS = 250  # of one table; the targets of a SCSI host
+LEAST_MEMORY = 64  # MiB, far too little to boot
+MOST_DISKS = 250  # per table; the number of targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
-# What the roots of some scenarios stand on, as it was seen in their machines.
+# Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
 def load_scenario(path: Path) -> Scenario:
-    """The scenario in a file; InputError names the line and key that is wrong."""
+    """Read a scenario file. Raises InputError with the wrong line and key."""
     top = read_table(path)
     title = top.string("title")
     requirements = top.strings("requirements")
@@ -81,7 +84,7 @@ def load_scenario(path: Path) -> Scenario:
         raise image.wrong("host", f"the name of a recording in {STACKS}")
     minimal = image.boolean("minimal", False)
     if minimal and not host:
-        raise image.wrong("minimal", "`host` beside it: such an image is for one machine")
+        raise image.wrong("minimal", "`host` beside it: a minimal image is host-only")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -94,9 +97,10 @@ def load_scenario(path: Path) -> Scenario:
     people = tuple(_person(table) for table in top.tables("person"))
     names = [each.name for each in nics], [each.name for each in servers]
     served = {name for each in servers for name in each.serves}
-    own = tuple(disk for disk in disks if disk.name not in served)  # the machine's
+    own = tuple(disk for disk in disks if disk.name not in served)  # disks of the machine
     faults = tuple(read_fault(table, own, *names) for table in top.tables("fault"))
     tools = tuple(read_tool(table) for table in top.tables("tool"))
+    syscalls = tuple(read_syscall(table) for table in top.tables("syscall"))
     limits = read_limits(top.table("limits"))
     chance = read_chance(top.table("simulation"))
     damages = tuple(read_damage(table, disks) for table in top.tables("damage"))
@@ -107,17 +111,17 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind,
+        chance, uefi, nics, servers, restarts, kind, syscalls,
     )  # fmt: skip
     if limits:
-        from initpy.scenario.jobfiles import with_limits  # seldom, and it reads all job files
+        from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
 
         with_limits(scenario)
     return scenario
 
 
 def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The job files that say what the image must contain for them: it is built with those."""
+    """Return the scenario's job files with an [image] table, which the build must include."""
     mine = ((path, text) for path, text in files if path.startswith(OWN_JOBS))
     return tuple((path, text) for path, text in mine if _IMAGE_TABLE.search(text))
 
@@ -125,9 +129,9 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 def _name(table: Table, taken: set[str]) -> str:
     name = table.string("name")
     if not _NAME.fullmatch(name):
-        raise table.wrong("name", "a short name of small letters, digits and -")
+        raise table.wrong("name", "a short name of lower-case letters, digits and -")
     if name in taken:
-        raise table.wrong("name", "a name that no other disk or layer has")
+        raise table.wrong("name", "a unique name among disks and layers")
     taken.add(name)
     return name
 
@@ -147,21 +151,22 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         arrives = table.optional_number("arrives")
         present = table.boolean("present", arrives is None)
         if present and arrives is not None:
-            raise table.wrong("present", "false (or nothing) for a disk that arrives later")
+            raise table.wrong("present", "false, or no `present`, for a disk that arrives later")
         bus = table.choice("bus", BUSES, "virtio" if other is None else "scsi")
         copy_of = table.string("copy_of", "")
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
-        image = table.string("image", "")
+        image, announced = table.string("image", ""), table.number("announced", 0)
         disks += [
-            Disk(name, size, present, arrives, bus, copy_of, image, path_of) for name in names
+            Disk(name, size, present, arrives, bus, copy_of, image, path_of, announced)
+            for name in names
         ]
         table.end()
     return tuple(disks)
 
 
 def _disk_names(table: Table, taken: set[str]) -> list[str]:
-    """One name, or with `count` so many: lun-1, lun-2, ..."""
+    """Return the disk's name, or with `count` several: lun-1, lun-2, …"""
     name = _name(table, taken)
     if not table.has("count"):
         return [name]
@@ -177,14 +182,14 @@ def _layers(
     top: Table, disks: tuple[Disk, ...], files: tuple[tuple[str, str], ...]
 ) -> tuple[Layer, ...]:
     taken = {disk.name for disk in disks}
-    free = {disk.name for disk in disks if not disk.path_of}  # what no layer stands on yet
+    free = {disk.name for disk in disks if not disk.path_of}  # no layer is on these yet
     groups: set[str] = set()
     layers: list[Layer] = []
     room = Room(disks)
     for table in top.tables("layer"):
         kind = table.choice("kind", KINDS)
         parts = _partitions(table, taken) if kind == "partitions" else ()
-        # A table of partitions and a file system have no further name that others stand on.
+        # Partition tables and most file systems need no name, as no layer is on them.
         nameless = kind == "partitions" or kind in FILESYSTEMS
         name = "" if nameless and not table.has("name") else _name(table, taken)
         layer = Layer(
@@ -224,19 +229,19 @@ def _layers(
 
 
 def _header(table: Table, free: set[str], layers: list[Layer]) -> str:
-    """Where a detached header goes: a disk that nothing stands on, or a file on a file system."""
+    """Read the place of a detached header: an unused disk, or a file on a file system."""
     text = table.string("header", "")
     name, _, path = text.partition(":")
     if path and name in {each.name for each in layers if each.kind in FILESYSTEMS}:
         return text
     if text and (path or name not in free):
-        raise table.wrong("header", "a disk that nothing stands on, or FILESYSTEM:/PATH")
+        raise table.wrong("header", "an unused disk, or FILESYSTEM:/PATH")
     free.discard(name)
     return text
 
 
 def _argon2(table: Table) -> tuple[int, int] | None:
-    """The cost of the key derivation."""
+    """Read the cost of argon2id."""
     if not table.has("argon2"):
         return None
     words = table.string("argon2").split()
@@ -270,10 +275,10 @@ def _below(table: Table, free: set[str], taken: set[str], groups: set[str]) -> t
     for name in below:
         if name not in free:
             known = ", ".join(sorted(free)) or "none left"
-            # Its own name has just been taken.
+            # `taken` already contains the layer's own name.
             other = name in taken and name != table.content.get("name")
-            expected = f"disks or earlier layers that nothing stands on yet ({known})"
-            why = "is a path or carries another layer" if other else "is none"
+            expected = f"disks or earlier layers without a layer on them ({known})"
+            why = "is a path, or has another layer on it" if other else "is unknown"
             raise table.wrong("on", f"{expected}; {name} {why}")
         free.remove(name)
     return below
@@ -281,9 +286,9 @@ def _below(table: Table, free: set[str], taken: set[str], groups: set[str]) -> t
 
 def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...]) -> None:
     if layer.kind in (*LUKS, "plain") and not (layer.passphrase or layer.keyfile):
-        raise table.wrong("passphrase", "a passphrase, or a keyfile, to make the volume with")
+        raise table.wrong("passphrase", "a passphrase or a keyfile for the volume")
     if layer.type and layer.kind != "lvm":
-        raise table.wrong("type", "no type but for lvm")
+        raise table.wrong("type", "a type only for lvm")
     if layer.left == "dirty" and layer.metadata not in ("", "1.2", "1.1"):
         raise table.wrong("metadata", "1.1 or 1.2 for an array that is left dirty")
     if layer.kind == "lvm" and not layer.group:
@@ -295,15 +300,18 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
     if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.default and not layer.subvolume:
-        raise table.wrong("default", "`subvolume` to name the one that is the default")
+        raise table.wrong("default", "`subvolume` beside it")
     if layer.kind == "squashfs" and layer.holds != "root":
-        raise table.wrong("holds", "root, as a squashfs is never empty here")
+        raise table.wrong("holds", "root for a squashfs")
     if layer.kind == "file" and layer.size is None:
         raise table.wrong("size", 'a size such as "48M"')
     if layer.kind == "bcache" and len(layer.on) != 2:
         raise table.wrong("on", "two names, the backing disk and its cache")
     if len(layer.on) > 1 and layer.kind not in (*RAID, *CONTAINERS, "lvm", "bcache", "btrfs"):
-        raise table.wrong("on", f"one name for {layer.kind}")
+        if layer.kind not in WITH_JOURNAL:
+            raise table.wrong("on", f"one name for {layer.kind}")
+        if len(layer.on) > 2:
+            raise table.wrong("on", "two names at most, the second for the journal")
 
 
 def _person(table: Table) -> Person:

@@ -1,4 +1,4 @@
-"""Typed access to a TOML file, in which every complaint names the file, the line and the key."""
+"""Typed access to a TOML file; every error names the file, the line and the key."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ _AT_LINE = re.compile(r"^(.*) \(at line (\d+), column \d+\)$")
 
 @dataclass(slots=True)
 class Table:
-    """One table of the file; `end()` complains of the keys that nobody asked for."""
+    """One table of the file; `end()` raises an error for keys that the caller did not read."""
 
     path: Path
     text: str
@@ -25,18 +25,18 @@ class Table:
     _asked: set[str] = field(default_factory=set)
 
     def where(self, key: str) -> str:
-        """The place of a key for a person: file, line if it can be found, key."""
+        """Return the place of a key for messages: file, line if known, key."""
         number = "" if self.index is None else f"[{self.index + 1}]"
         dotted = f"{self.header}{number}.{key}" if self.header else key
         line = _line_of(self.text, self.header, self.index, key)
         return f"{self.path}:{line}: {dotted}" if line else f"{self.path}: {dotted}"
 
     def wrong(self, key: str, expected: str) -> InputError:
-        """The error to raise for a key's value."""
+        """Return the error to raise for a key's value."""
         return InputError(self.where(key), self.content.get(key), expected)
 
     def has(self, key: str) -> bool:
-        """Whether the file gives the key."""
+        """Return whether the file has the key."""
         self._asked.add(key)
         return key in self.content
 
@@ -45,7 +45,7 @@ class Table:
         return self.content.get(key)
 
     def string(self, key: str, default: str | None = None) -> str:
-        """A text; without a default it must be there."""
+        """Return a string; without a default the key is required."""
         value = self._take(key)
         if value is None and default is not None:
             return default
@@ -54,13 +54,13 @@ class Table:
         return value
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
-        """One of some words; a default of "" is none of them."""
+        """Return one of the choices; the default "" stands for none."""
         if (self.has(key) or default is None) and self._take(key) not in choices:
             raise self.wrong(key, "one of " + ", ".join(filter(None, choices)))
         return self.string(key, default)
 
     def boolean(self, key: str, default: bool) -> bool:
-        """true or false."""
+        """Return a boolean."""
         value = self._take(key)
         if value is None:
             return default
@@ -69,7 +69,7 @@ class Table:
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
-        """A number of zero or more; without a default it must be there."""
+        """Return a number of zero or more; without a default the key is required."""
         value = self.optional_number(key)
         if value is None:
             if default is None:
@@ -78,7 +78,7 @@ class Table:
         return value
 
     def optional_number(self, key: str) -> float | None:
-        """A number of zero or more, or None."""
+        """Return a number of zero or more; None without the key."""
         value = self._take(key)
         if value is None:
             return None
@@ -87,14 +87,14 @@ class Table:
         return float(value)
 
     def integer(self, key: str) -> int:
-        """A whole number, which may be negative; it must be there."""
+        """Return an integer, which may be negative; the key is required."""
         value = self._take(key)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, "a whole number")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
-        """A list of texts, empty if the key is not there."""
+        """Return a list of strings; empty without the key."""
         value = self._take(key)
         if value is None:
             return ()
@@ -103,7 +103,7 @@ class Table:
         return tuple(value)
 
     def size(self, key: str) -> int | None:
-        """A size in bytes such as 96M, or None."""
+        """Return a size such as 96M in bytes; None without the key."""
         if not self.has(key):
             return None
         value = self._take(key)
@@ -113,11 +113,11 @@ class Table:
         return int(match[1]) * _FACTOR[match[2]]
 
     def pattern(self, key: str) -> re.Pattern[str]:
-        """A regular expression."""
+        """Return a regular expression."""
         return self._compile(key, self.string(key))
 
     def patterns(self, key: str) -> tuple[re.Pattern[str], ...]:
-        """A list of regular expressions."""
+        """Return a list of regular expressions."""
         return tuple(self._compile(key, each) for each in self.strings(key))
 
     def _compile(self, key: str, text: str) -> re.Pattern[str]:
@@ -127,7 +127,7 @@ class Table:
             raise InputError(self.where(key), text, f"a regular expression ({error})") from error
 
     def table(self, key: str) -> "Table":
-        """The sub-table of that name, empty if it is not there."""
+        """Return a sub-table; empty without the key."""
         value = self._take(key)
         if value is not None and not isinstance(value, dict):
             raise self.wrong(key, f"a table [{key}]")
@@ -135,7 +135,7 @@ class Table:
         return Table(self.path, self.text, header, None, value or {})
 
     def tables(self, key: str) -> Iterator["Table"]:
-        """The tables of an array of tables, in order."""
+        """Yield the tables of an array of tables, in order."""
         value = self._take(key)
         if value is None:
             return
@@ -146,11 +146,11 @@ class Table:
             yield Table(self.path, self.text, header, index, each)
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """A table of free keys, each with a text."""
+        """Return the pairs of a table with arbitrary keys and string values."""
         return tuple((key, self.string(key)) for key in self.content)
 
     def end(self) -> None:
-        """Complain of the first key that nobody asked for."""
+        """Raise InputError for the first key that the caller did not read."""
         for key in self.content:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked))
@@ -158,7 +158,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The top of a TOML file."""
+    """Read a TOML file; return its top-level table."""
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def read_table(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise InputError(str(path), f"byte {error.start}", "text in UTF-8") from None
     except OSError as error:
-        raise InputError(str(path), error.strerror, "a scenario file that can be read") from error
+        raise InputError(str(path), error.strerror, "a readable scenario file") from error
     try:
         return Table(path, text, "", None, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -177,7 +177,7 @@ def read_table(path: Path) -> Table:
 
 
 def _line_of(text: str, header: str, index: int | None, key: str) -> int | None:
-    """The line of a key, or of its table's header; TOML parsers keep no line of a value."""
+    """Return the line of a key, or of its table's header; tomllib does not keep line numbers."""
     opening = f"[[{header}]]" if index is not None else f"[{header}]"
     below = f"{header}.{key}" if header else key
     given = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*=""")

@@ -1,17 +1,18 @@
-"""What was said on a console that the kernel writes to as well.
+"""Matches text on a console whose lines kernel messages may interrupt.
 
-Its messages may come in the middle of another's line: then the words around one belong together.
+A kernel message may come in the middle of another program's line; the parts around it then belong
+together.
 """
 
 import re
 
-# A message that does not begin a line, up to the end of its own. Looking behind comes second: what
-# begins with a letter is searched for 25 times as fast, and this is asked at every step of a boot.
+# A kernel message that does not begin a line, up to its end. The look-behind comes second, as a
+# pattern that begins with a literal is 25 times as fast; this search runs at each step of a boot.
 _CUT_IN = re.compile(r"\[(?<=[^\r\n]\[) *\d+\.\d{6}\] [^\n]*\n")
 
 
 def heard(pattern: re.Pattern[str], text: str, start: int = 0) -> int | None:
-    """Where the first words behind `start` end that match, cut in two or not; None: nowhere."""
+    """Return the end of the first match after `start`, interrupted or not; None without a match."""
     if match := pattern.search(text, start):
         return match.end()
     cuts = [match.span() for match in _CUT_IN.finditer(text, start)]

@@ -1,14 +1,25 @@
-"""What goes wrong in a scenario, read from its file: faults, misbehaving tools, damaged disks."""
+"""Reads what goes wrong in a scenario: faults, misbehaving tools, damaged disks, failing calls."""
 
 from collections.abc import Sequence
 
-from initpy.scenario.model import CHANCES, Cue, Damage, Deed, Disk, Fault, Tool, Way
+from initpy.scenario.model import (
+    CHANCES,
+    Cue,
+    Damage,
+    Deed,
+    Disk,
+    Fault,
+    Syscall,
+    SystemCall,
+    Tool,
+    Way,
+)
 from initpy.scenario.places import PLACES, pattern_bytes
 from initpy.scenario.reader import Table
 
 
 def read_cue(table: Table) -> Cue:
-    """When something is done."""
+    """Read the keys `at`, `when` and `after`."""
     at = table.optional_number("at")
     when = table.pattern("when") if table.has("when") else None
     after = table.number("after", 0)
@@ -19,12 +30,14 @@ def read_cue(table: Table) -> Cue:
     return Cue(at, when, after)
 
 
-# What the deeds that need one are followed by; a disk where it says so.
+# The argument of each deed that needs one.
 _DISK, _NIC, _SERVER = "a disk", "a network card", "a server"
 _ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
     Deed.PLUG: _DISK,
     Deed.UNPLUG: _DISK,
     Deed.STORM: _DISK,
+    Deed.FREEZE: _DISK,
+    Deed.THAW: _DISK,
     Deed.SIGNAL_INIT: ("TERM", "INT", "PWR", "HUP", "USR1"),
     Deed.CARRIER_ON: _NIC,
     Deed.CARRIER_OFF: _NIC,
@@ -36,7 +49,7 @@ _ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
 def read_fault(
     table: Table, disks: tuple[Disk, ...], nics: Sequence[str], servers: Sequence[str]
 ) -> Fault:
-    """One table [[fault]]; `nics` and `servers` are the names of those that there are."""
+    """Read a table [[fault]]; `nics` and `servers` are the known names."""
     cue = read_cue(table)
     word, _, argument = table.string("do").partition(" ")
     if word not in list(Deed):
@@ -48,14 +61,14 @@ def read_fault(
     if argument not in choices:
         what = f"{word} with one of {', '.join(choices)}" if any(choices) else f"just {word}"
         if isinstance(takes, str) and not choices:
-            what = f"{word} only where there is {takes}"
+            what = f"{word} only in a scenario with {takes}"
         raise table.wrong("do", what)
     table.end()
     return Fault(cue, deed, argument)
 
 
 def read_tool(table: Table) -> Tool:
-    """One table [[tool]]."""
+    """Read a table [[tool]]."""
     program = table.string("program")
     arguments = table.string("with", "")
     given = [way for way in Way if table.has(way)]
@@ -64,17 +77,30 @@ def read_tool(table: Table) -> Tool:
     times = table.integer(given[0])
     if times < 1:
         raise table.wrong(given[0], "how many times, 1 or more")
+    ends = table.optional_number("ends")
+    if ends is not None and given[0] is not Way.UNKILLABLE:
+        raise table.wrong("ends", "`unkillable` beside it")
     table.end()
-    return Tool(program, given[0], times, arguments)
+    return Tool(program, given[0], times, arguments, ends)
+
+
+def read_syscall(table: Table) -> Syscall:
+    """Read a table [[syscall]]."""
+    call = SystemCall(table.choice("call", list(SystemCall)))
+    fails, skip = table.integer("fails"), int(table.number("skip", 0))
+    if fails < 1:
+        raise table.wrong("fails", "how many times, 1 or more")
+    table.end()
+    return Syscall(call, fails, skip)
 
 
 def read_limits(table: Table) -> tuple[tuple[str, float], ...]:
-    """The table [limits]."""
+    """Read the table [limits]."""
     return tuple((name, table.number(name)) for name in table.content)
 
 
 def read_chance(table: Table) -> tuple[tuple[str, float], ...]:
-    """The table [simulation], which the lab takes no notice of."""
+    """Read the table [simulation], which the lab ignores."""
     for name in table.content:
         if name not in CHANCES:
             raise table.wrong(name, "one of the keys " + ", ".join(CHANCES))
@@ -87,7 +113,7 @@ def read_chance(table: Table) -> tuple[tuple[str, float], ...]:
 
 
 def read_damage(table: Table, disks: tuple[Disk, ...]) -> Damage:
-    """One table [[damage]]."""
+    """Read a table [[damage]]."""
     disk = _disk_name(table, "disk", disks)
     named = isinstance(table.content.get("at"), str)
     at = PLACES[table.choice("at", tuple(PLACES))] if named else table.integer("at")

@@ -1,4 +1,4 @@
-"""Judge a boot from what was seen of it: pure, texts in, verdict out."""
+"""Judges a boot by its console and channel; pure functions, texts in, verdict out."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SHELL = re.compile(r"^\(initramfs\) # ", re.MULTILINE)
 _STAMP = r"^.*?\[ *(\d+\.\d+)\] "
 _INIT_STAMP = re.compile(_STAMP + r"Run /\S+ as init process", re.MULTILINE)
 _REAL_STAMP = re.compile(_STAMP + re.escape(REAL_INIT), re.MULTILINE)
-# Processes of the initramfs; the kernel's own threads have other names.
+# Names of processes in the initramfs; kernel threads have other names.
 _PROGRAM = re.compile(
     r"init|udev|\(udev|lvm|vgchange|pvscan|mdadm|mdmon|cryptsetup|dmsetup|mount|modprobe"
 )
@@ -28,19 +28,19 @@ _FACT = re.compile(r"INITPY-LAB fact ([^=\s]+)=(.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything seen of one boot."""
+    """The observations of one boot."""
 
     text: str  # the console
-    channel: str = ""  # the lab's own serial port
-    ended: str | None = None  # why the machine ended, in QEMU's words; None: it still runs
-    undone: tuple[str, ...] = ()  # what people and faults were still to do
-    written: tuple[str, ...] = ()  # disks whose content is not what it was at power-on
+    channel: str = ""  # the lab's serial port
+    ended: str | None = None  # why the machine ended, in QEMU's terms; None: it still runs
+    undone: tuple[str, ...] = ()  # remaining acts of persons and faults
+    written: tuple[str, ...] = ()  # disks whose content has changed since power-on
     second: str = ""  # the second console
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a scenario; it holds if there is no reason against it."""
+    """The result of a scenario; it holds without reasons against it."""
 
     name: str
     outcome: Outcome
@@ -51,16 +51,16 @@ class Verdict:
     journal: tuple[dict[str, Any], ...] = ()
     logs: Path | None = None
     tail: str = ""
-    stalled: bool = False  # the machine as a whole stood still or crashed: nothing was shown
+    stalled: bool = False  # the whole machine stalled or crashed: the boot proves nothing
 
     @property
     def holds(self) -> bool:
-        """Whether every expectation was met."""
+        """Return whether all expectations are met."""
         return not self.reasons
 
 
 def outcome_of(seen: Observation) -> Outcome:
-    """How the boot ended, or what it has come to so far."""
+    """Return the outcome of the boot so far."""
     if _PANIC in seen.text:
         return Outcome.PANICKED
     if REAL_INIT in seen.text and (_DONE in seen.text or _DONE in seen.channel):
@@ -76,33 +76,33 @@ def outcome_of(seen: Observation) -> Outcome:
 
 
 def reached(expect: Expectation, seen: Observation) -> bool:
-    """Whether a machine that still runs has come to what was expected, texts included."""
+    """Return whether a running machine has reached the expected state, texts included."""
     outcome = outcome_of(seen)
-    # The failure screen stays true when a shell opens below it.
+    # The outcome `failed` includes a shell below the failure screen.
     at_failure = expect.outcome is Outcome.FAILED and _FAILURE in seen.text
     right = outcome is expect.outcome or (at_failure and outcome is Outcome.SHELL)
     return right and not seen.undone and not _lacks(expect, seen)
 
 
 def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
-    """Every expectation that was not met, in words."""
+    """Return the failed expectations as texts."""
     reasons: list[str] = []
     outcome = outcome_of(seen)
     at_failure = expect.outcome is Outcome.FAILED and _FAILURE in seen.text
     if outcome is not expect.outcome and not (at_failure and outcome is Outcome.SHELL):
         ended = f" (QEMU: {seen.ended})" if seen.ended else ""
         if outcome is Outcome.NOTHING and not ended:
-            ended = " within the time: no real init, no failure screen, no end"
+            ended = " within the time limit: no real init, no failure screen, no end"
         reasons.append(f"outcome: {outcome.value}{ended}, expected {expect.outcome.value}")
     reasons += [f"not done: {each}" for each in seen.undone]
     if absent := _lacks(expect, seen):
-        reasons.append(f"the console never said, in this order: {absent}")
+        reasons.append(f"the console never printed, in this order: {absent}")
     for pattern in expect.never:
         match = pattern.search(seen.text) or pattern.search(seen.second)
         if match:
-            reasons.append(f"the console said {match[0]!r}, which it never must")
+            reasons.append(f"the console printed {match[0]!r}, which is forbidden")
     written = [name for name in expect.unchanged if name in seen.written]
-    reasons += [f"disk {name} was written to, which it never must" for name in written]
+    reasons += [f"disk {name} was written to, which is forbidden" for name in written]
     facts = facts_of(seen)
     for key, wanted in expect.facts:
         value = facts.get(key)
@@ -114,7 +114,7 @@ def reasons_against(expect: Expectation, seen: Observation) -> tuple[str, ...]:
 
 
 def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
-    """Where a passphrase or key has become readable (R14)."""
+    """Return the places where a passphrase or key is readable (R14)."""
     places = {"console": seen.text + seen.second, "journal or the facts": seen.channel}
     return tuple(
         f"a secret ({secret[:3]}…) is in the {place}"
@@ -125,12 +125,12 @@ def leaks(secrets: tuple[str, ...], seen: Observation) -> tuple[str, ...]:
 
 
 def _lacks(expect: Expectation, seen: Observation) -> str:
-    """The first text that is expected of a console and that it has not said; "" for none."""
+    """Return the first expected text that a console has not printed; "" for none."""
     return _unsaid(expect.console, seen.text) or _unsaid(expect.second, seen.second)
 
 
 def _unsaid(expected: tuple[re.Pattern[str], ...], text: str) -> str:
-    """The first expected text that does not follow the one before it; "" if all are there."""
+    """Return the first expected text that does not follow its predecessor; "" for none."""
     position = 0
     for pattern in expected:
         end = heard(pattern, text, position)
@@ -141,13 +141,13 @@ def _unsaid(expected: tuple[re.Pattern[str], ...], text: str) -> str:
 
 
 def facts_of(seen: Observation) -> dict[str, str]:
-    """What the real init reported; the last word counts."""
+    """Return the facts that the real init reported; the last value of a fact counts."""
     plain = seen.channel.replace("\r", "")
     return {key: value.strip() for key, value in _FACT.findall(f"{seen.text}\n{plain}")}
 
 
 def journal_of(seen: Observation) -> tuple[dict[str, Any], ...]:
-    """The boot's journal as the real init passed it on; broken lines are left out."""
+    """Return the boot's journal from the channel, without broken lines."""
     records = []
     for line in seen.channel.splitlines():
         if line.startswith("{"):
@@ -160,20 +160,20 @@ def journal_of(seen: Observation) -> tuple[dict[str, Any], ...]:
 
 
 def guest_seconds(text: str) -> float | None:
-    """Guest time from the kernel's start of /init to the real init's first line."""
+    """Return the guest time from the kernel's start of /init to the real init's first line."""
     begin, end = _INIT_STAMP.search(text), _REAL_STAMP.search(text)
     return float(end[1]) - float(begin[1]) if begin and end else None
 
 
 def tail_of(text: str, lines: int = 40) -> str:
-    """The last lines of the console; after a panic the lines before it, not the kernel's trace."""
+    """Return the last lines of the console; after a panic, those before the kernel's trace."""
     before, panic, after = text.partition(_PANIC)
     kept = before + panic + after.partition("\n")[0]
     return "\n".join(kept.splitlines()[-lines:])
 
 
 def stuck_tasks(answer: str, lines: int = 16) -> str:
-    """Of the kernel's answer to sysrq-t, where the programs of the boot stand (not its threads)."""
+    """Return the backtraces of the boot's programs from the output of SysRq t."""
     kept = []
     for task in re.split(r"^.*\btask:", answer, flags=re.MULTILINE)[1:]:
         head, *trace = task.splitlines()

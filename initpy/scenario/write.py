@@ -1,8 +1,7 @@
-"""Write a scenario as the file that `load_scenario` reads back to an equal value.
+"""Writes a scenario as a file that `load_scenario` reads back to an equal value.
 
-For people: what is as it is by default is left out, tables come in the order of
-tests/scenarios/README.md. TOML 1.0 is small enough to be written by hand, and the standard
-library only reads it.
+It omits defaults, and writes the tables in the order of tests/scenarios/README.md. The standard
+library can only read TOML; TOML 1.0 is simple enough to write.
 """
 
 import re
@@ -31,12 +30,12 @@ _FACTORS = (("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
 
 
 def write_scenario(scenario: Scenario, path: Path, comment: str = "") -> None:
-    """Write the file; `comment` goes before it, a line each."""
+    """Write the file; `comment` becomes comment lines at its start."""
     path.write_text(scenario_text(scenario, comment), encoding="utf-8")
 
 
 def scenario_text(scenario: Scenario, comment: str = "") -> str:
-    """The text of the scenario's file."""
+    """Return the text of the scenario's file."""
     remarks = [f"# {line}".rstrip() for line in comment.splitlines()]
     blocks = ["\n".join(remarks)] if remarks else []
     blocks += ["\n".join(lines) for lines in _blocks(scenario)]
@@ -83,6 +82,14 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
             *_pair("program", tool.program, None),
             *_pair("with", tool.arguments, ""),
             *_pair(str(tool.way), float(tool.times), None),
+            *([] if tool.ends is None else _pair("ends", tool.ends, None)),
+        ]
+    for each in scenario.syscalls:
+        yield [
+            "[[syscall]]",
+            *_pair("call", each.call.value, None),
+            *_pair("fails", float(each.fails), None),
+            *_pair("skip", float(each.skip), 0.0),
         ]
     yield _table("[limits]", *(line for pair in scenario.limits for line in _pair(*pair, None)))
     yield _table("[simulation]", *(line for pair in scenario.chance for line in _pair(*pair, None)))
@@ -102,6 +109,7 @@ def _disk(disk: Disk) -> list[str]:
         *_pair("image", disk.image, ""),
         *_pair("present", disk.present, usual),
         *([] if disk.arrives is None else _pair("arrives", disk.arrives, None)),
+        *_pair("announced", disk.announced, 0.0),
     ]
 
 
@@ -215,7 +223,7 @@ def _expectation(expect: Expectation) -> Iterator[list[str]]:
 
 
 def _table(header: str, *lines: str) -> list[str]:
-    """A table that is left out when nothing is in it."""
+    """Return the lines of a table; nothing for an empty one."""
     return [header, *lines] if lines else []
 
 
@@ -224,7 +232,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _pair(key: str, value: Value, default: Value | None) -> list[str]:
-    """The line of a key; none for the default."""
+    """Return the line of a key; nothing for the default."""
     if value == default:
         return []
     bare = key if _PLAIN.fullmatch(key) or key.isidentifier() else _string(key)
@@ -242,7 +250,7 @@ def _value(value: Value) -> str:
 
 
 def _string(text: str) -> str:
-    """A literal string where that spares people doubled backslashes."""
+    """Return a TOML string; a literal one if that avoids doubled backslashes."""
     if "\\" in text and "'" not in text and text.isprintable():
         return f"'{text}'"
     shown = (

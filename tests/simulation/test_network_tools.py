@@ -6,7 +6,7 @@ import pytest
 from workshop import Workshop
 
 from initpy.simulation.kernel.process import Answer
-from initpy.simulation.tools.servers import Reading
+from initpy.simulation.kernel.reading import Reading, reading
 
 JOBS = """
 [image.files]
@@ -97,7 +97,7 @@ def test_a_cable_that_comes_meanwhile_is_enough_for_the_next_discovery(tmp_path:
     desk.run("modprobe", "virtio_net")
     desk.run(*UP)
     began = desk.world.now
-    desk.at(4.0, desk.network.carrier, desk.world, "eth0", True)
+    desk.at(4.0, desk.carrier, "eth0", True)
     assert desk.run(*LEASE).status == 0
     assert desk.world.now - began == pytest.approx(6.55)
 
@@ -106,7 +106,7 @@ def test_udhcpc_without_n_goes_on_and_without_q_stays(tmp_path: Path) -> None:
     desk = desk_with(tmp_path, NIC + "carrier = 30\n")
     desk.run("modprobe", "virtio_net")
     desk.run(*UP)
-    desk.at(30.0, desk.network.carrier, desk.world, "eth0", True)
+    desk.at(30.0, desk.carrier, "eth0", True)
     assert desk.run("udhcpc", "-q", "-s", "/etc/lease").status == 0  # 9 + 20 s, and once more
     process, answers = desk.start("udhcpc", "-f", "-s", "/etc/lease")
     desk.settle()
@@ -179,9 +179,9 @@ def test_a_server_that_is_not_there(
     call = {"elsewhere": ("nbd-client", "10.0.2.7", "/dev/nbd0"),
             "port": ("nbd-client", "10.0.2.100", "99", "/dev/nbd0")}.get(change, NBD)  # fmt: skip
     if change == "down":
-        desk.network.server(desk.world, desk.udev, "store", False)
+        desk.server("store", False)
     if change == "unplugged":
-        desk.network.carrier(desk.world, "eth0", False)
+        desk.carrier("eth0", False)
     began = desk.world.now
     answer = desk.run(*call)
     assert answer.status == 1
@@ -204,11 +204,11 @@ def test_when_an_nbd_server_goes_every_request_fails_and_the_device_stays(tmp_pa
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
     desk = desk_with(tmp_path, NIC + DISKS + layer + server("nbd"))
     connect(desk, *NBD)
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.server("store", False)
     answer = desk.run("e2fsck", "-a", "/dev/nbd0")
     assert (answer.status, answer.complaints) == (1, "Input/output error")
-    desk.network.server(desk.world, desk.udev, "store", True)
-    assert desk.network.reading(desk.world, desk.block("nbd0")) is Reading.FAILS
+    desk.server("store", True)
+    assert reading(desk.world, desk.block("nbd0")) is Reading.FAILS
     desk.run("udevadm", "trigger", "--action=change", "/dev/nbd0")
     assert desk.properties("nbd0")["size"] == "131072"
     assert "ID_FS_TYPE" not in desk.properties("nbd0")
@@ -221,9 +221,9 @@ def test_a_running_mirror_does_without_a_member_whose_server_goes(tmp_path: Path
     array = desk.block("md127").array
     assert array is not None
     assert (array.state, array.degraded) == ("read-auto", 0)
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.server("store", False)
     assert (array.degraded, desk.block("md127").slaves) == (1, ["vda"])
-    assert desk.network.reading(desk.world, desk.block("md127")) is Reading.WORKS
+    assert reading(desk.world, desk.block("md127")) is Reading.WORKS
 
 
 def test_a_mirror_that_starts_with_a_dead_member_is_read_from_the_other(tmp_path: Path) -> None:
@@ -236,9 +236,9 @@ def test_a_mirror_that_starts_with_a_dead_member_is_read_from_the_other(tmp_path
     array = desk.block("md127").array
     assert array is not None
     desk.network.disks["nbd0"].lost = desk.world.now
-    assert desk.network.reading(desk.world, desk.block("md127")) is Reading.WORKS
+    assert reading(desk.world, desk.block("md127")) is Reading.WORKS
     array.state = "inactive"
-    assert desk.network.reading(desk.world, desk.block("md127")) is Reading.FAILS
+    assert reading(desk.world, desk.block("md127")) is Reading.FAILS
 
 
 def test_a_member_is_not_put_beside_one_that_cannot_be_read(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_member_is_not_put_beside_one_that_cannot_be_read(tmp_path: Path) -> N
     desk.plug("a")
     connect(desk, *NBD)
     desk.add("nbd0")
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.server("store", False)
     answer = desk.add("vda")
     assert (answer.status, answer.complaints) == (
         2,
@@ -269,10 +269,10 @@ def test_a_mirrored_volume_does_without_a_dead_leg(tmp_path: Path) -> None:
     desk.run("lvm", "lvchange", "--activate", "ay", "--sysinit", "g")
     whole = next(each for each in desk.world.blocks.values() if each.mapping is not None
                  and each.mapping.name == "g-twice")  # fmt: skip
-    assert desk.network.reading(desk.world, whole) is Reading.WORKS
-    desk.network.server(desk.world, desk.udev, "store", False)
-    assert desk.network.reading(desk.world, whole) is Reading.WORKS
-    legs = [desk.network.reading(desk.world, desk.block(each)) for each in whole.slaves]
+    assert reading(desk.world, whole) is Reading.WORKS
+    desk.server("store", False)
+    assert reading(desk.world, whole) is Reading.WORKS
+    legs = [reading(desk.world, desk.block(each)) for each in whole.slaves]
     assert Reading.FAILS in legs
 
 
@@ -281,9 +281,9 @@ def test_while_the_cable_is_out_requests_wait(tmp_path: Path) -> None:
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
     desk = desk_with(tmp_path, NIC + DISKS + layer + server("nbd"))
     connect(desk, *NBD)
-    desk.network.carrier(desk.world, "eth0", False)
+    desk.carrier("eth0", False)
     began = desk.world.now
-    desk.at(40.0, desk.network.carrier, desk.world, "eth0", True)
+    desk.at(40.0, desk.carrier, "eth0", True)
     assert desk.run("e2fsck", "-a", "/dev/nbd0").status == 0
     assert desk.world.now - began > 40.0
 
@@ -308,7 +308,7 @@ def test_iscsistart_tries_a_server_that_is_down_again_every_three_seconds(tmp_pa
     assert desk.run(*ISCSI).status == 1
     assert 450.0 <= desk.world.now - began < 456.0
     began = desk.world.now
-    desk.at(10.0, desk.network.server, desk.world, desk.udev, "store", True)
+    desk.at(10.0, desk.server, "store", True)
     assert desk.run(*ISCSI).status == 0
     assert desk.world.now - began < 15.0
 
@@ -318,7 +318,7 @@ def test_a_unit_whose_server_goes_waits_for_two_minutes_and_fails(tmp_path: Path
     layer = '[[layer]]\nkind = "ext4"\non = ["b"]\n'
     desk = desk_with(tmp_path, NIC + DISKS + layer + server("iscsi"))
     connect(desk, *ISCSI)
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.server("store", False)
     began = desk.world.now
     assert desk.run("e2fsck", "-a", "/dev/sda").status == 1
     assert desk.world.now - began >= 120.0
@@ -334,9 +334,9 @@ def test_a_file_of_an_nfs_server_becomes_a_disk(tmp_path: Path) -> None:
     assert desk.run("losetup", "/dev/loop1", "/mnt/a").status == 1
     assert desk.run("losetup", "/dev/loop1", "/mnt/b").status == 0
     assert desk.properties("loop1")["ID_FS_LABEL"] == "far"
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.server("store", False)
     began = desk.world.now
-    desk.at(300.0, desk.network.server, desk.world, desk.udev, "store", True)
+    desk.at(300.0, desk.server, "store", True)
     assert desk.run("e2fsck", "-a", "/dev/loop1").status == 0  # nfs(5): hard
     assert desk.world.now - began > 300.0
 
@@ -368,9 +368,8 @@ def test_what_is_not_modelled_is_said(words: tuple[str, ...], tmp_path: Path) ->
 def test_a_member_that_was_pulled_out_before_is_no_member_that_fails(tmp_path: Path) -> None:
     desk = desk_with(tmp_path, NIC + DISKS + MIRROR + server("nbd"))
     assembled(desk)
-    assert desk.network.slots is not None
-    desk.network.slots.unplug("a")
-    desk.network.server(desk.world, desk.udev, "store", False)
+    desk.slots.unplug("a")
+    desk.server("store", False)
     array = desk.block("md127").array
     assert array is not None
     assert [name for name, _ in array.members] == ["vda"]  # the kernel keeps what it counts on

@@ -59,7 +59,7 @@ def test_an_expectation_that_does_not_hold_is_named_and_is_status_1(
     assert main(["simulate", str(file)]) == 1
     said = words(capsys)
     assert "FAILS: wrong: booted" in said
-    assert "the console never said, in this order: never said" in said
+    assert "the console never printed, in this order: never said" in said
 
 
 def test_several_files_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:

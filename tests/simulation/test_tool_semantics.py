@@ -10,8 +10,9 @@ import pytest
 from workshop import Workshop
 
 from initpy.core.events import DeviceChanged, DeviceRemoved
-from initpy.simulation.kernel import md, mounts
+from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.process import KILLED, TERMINATED, Process
+from initpy.simulation.world.redundancy import enough
 
 UNSAFE, YES, NO = "MD_STARTED=unsafe", "MD_STARTED=yes", "MD_STARTED=no"
 
@@ -156,7 +157,7 @@ def test_how_many_members_are_enough(
     desk.add("vda")
     plan = desk.world.blocks["md127"].array
     assert plan is not None
-    assert md.enough(plan.plan, clean, there) is is_enough
+    assert enough(plan.plan, clean, there) is is_enough
 
 
 # cryptsetup

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from initpy.core.events import DeviceChanged
 from initpy.scenario.parse import load_scenario
+from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
 from initpy.simulation.kernel.process import Answer, Call, Process
 from initpy.simulation.kernel.udev import Told, Udev
 from initpy.simulation.machine.prepared import prepare
 from initpy.simulation.tools import table as tools
-from initpy.simulation.tools.servers import Network
+from initpy.simulation.world.network import Network
 from initpy.simulation.world.random_faults import Chance, Mischief
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import Block, World
@@ -34,13 +35,19 @@ class Workshop:
         self.udev.listener = self.told.append
         self.slots = Slots(self.world, self.udev)
         if self.world.network is not None:
-            self.world.network.slots = self.slots
+            self.world.network.plug = self.slots.plug
         self.sabotage = Sabotage(scenario)
 
     @property
     def network(self) -> Network:
         assert self.world.network is not None
         return self.world.network
+
+    def carrier(self, name: str, on: bool) -> None:
+        network.carrier(self.world, self.network, name, on)
+
+    def server(self, name: str, on: bool) -> None:
+        network.server(self.world, self.udev, self.network, name, on)
 
     def plug(self, *names: str) -> None:
         for name in names:

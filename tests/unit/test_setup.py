@@ -163,7 +163,7 @@ def test_the_other_debian_has_all_that_setup_installs(machine: Machine) -> None:
 def test_a_user_without_root_is_told_what_is_skipped(machine: Machine) -> None:
     done = machine.run("debian.sh", "other")
     assert done.returncode == 0
-    assert "only root can make the other Debian" in done.stderr
+    assert "only root can create the other Debian" in done.stderr
 
 
 def test_a_user_without_root_is_told_what_does_not_run_in_the_other_debian(

@@ -12,7 +12,7 @@ LAYERS = (CRYPTO, RAID)
 class Kind(NamedTuple):
     """A kind of subject: how its readiness is told.
 
-    Names of block devices are the kernel's; those of other kinds begin with the kind, as in
+    Names of block devices are the kernel's; names of other kinds begin with the kind, as in
     `net/eth0`, so that no two subjects share a name.
     """
 

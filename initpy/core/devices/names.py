@@ -54,7 +54,7 @@ _What = TypeVar("_What")
 
 
 class DeviceSpec(NamedTuple):
-    """A device as people name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
+    """A device as users name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
 
     naming: Naming
     value: str

@@ -14,7 +14,7 @@ COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 
 def start(context: Context, seconds: float) -> None:
-    """The boot ends in so many seconds, unless root turns up."""
+    """Have the boot end after these seconds, unless root turns up."""
     end = Deadline(END, seconds, context.settings.grace, kind=DeadlineKind.END)
     context.deadlines.begin(end)
     context.deadlines.hold(end, NOBODY)

@@ -15,6 +15,8 @@ class Outcome:
     failed: bool = False  # the failure screen has been shown
     overdue: bool = False  # root's time is over: no server is waited for any more (R16)
     waiting_since: float = 0.0  # for root
+    # When a check or mount that root needs was first given up, since root is waited for.
+    _first_failure: float | None = None
     _reboot: str = ""  # why the machine is to be restarted, whatever the user wants of a failure
     _notices: int = 0  # how often the user was told that the boot still waits
 
@@ -30,7 +32,21 @@ class Outcome:
 
     def wait(self) -> None:
         """Root is waited for from now."""
-        self.waiting_since, self._notices = self.present.now, 0
+        self.waiting_since, self._notices, self._first_failure = self.present.now, 0, None
+
+    def gave_up(self) -> None:
+        """A check or mount that root needs was given up; what it lacks may still come."""
+        if self._first_failure is None:
+            self._first_failure = self.present.now
+
+    def time_to_end(self, seconds: float) -> float:
+        """Seconds until the boot ends, which was to be so long after the first failure.
+
+        A user who has just been shown the failure has the grace to read it.
+        """
+        settings, now = self.settings, self.present.now
+        since = now if self._first_failure is None else self._first_failure
+        return max(since + seconds - now, min(seconds, settings.grace))
 
     def notice(self) -> int:
         """Count a notice; its number, from 1."""

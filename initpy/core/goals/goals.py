@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.machine.present import Present
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 
 SYSROOT = "/sysroot"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
@@ -12,17 +12,17 @@ HOST = "/run/initpy/host"  # where the file system is mounted that has the root 
 
 @dataclass(slots=True)
 class Goals:
-    """Candidates and matches for root and further mounts, and what was reached."""
+    """Candidates and matches for root and extra mounts, and what was reached."""
 
     present: Present
     mounted: dict[str, str] = field(default_factory=dict)  # target -> source
-    extra_mounts: tuple[FurtherMount, ...] = ()  # known once root is mounted
-    complete: bool = False  # root is mounted, and all that is wanted below it
+    extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
+    complete: bool = False  # every goal is reached
     handed_over: bool = False
     refused: str = ""  # why the mounted root could not be handed over to
     sole_candidate: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
     _candidates: set[str] = field(default_factory=set)  # devices that root= names
-    _matches: set[str] = field(default_factory=set)  # of these, those that may be mounted
+    _matches: set[str] = field(default_factory=set)  # candidates that may be mounted
     _overlay_devices: set[str] = field(default_factory=set)  # for the changes to root
     _targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
     _leaving: bool = False  # only tools that root does not stand on are waited for
@@ -37,15 +37,16 @@ class Goals:
         self.mounted[target] = source
         self.present.stir()
 
-    def want(self, extra_mounts: tuple[FurtherMount, ...]) -> None:
+    def want(self, extra_mounts: tuple[ExtraMount, ...]) -> None:
         """These are wanted below root."""
         self.extra_mounts = extra_mounts
 
-    def look(self) -> None:
-        """Note whether root and all that is wanted below it is mounted."""
-        self.complete = self.root_mounted and not self.unmounted()
+    def reach(self) -> None:
+        """Note that every goal is reached: what is left is the handover."""
+        self.complete = True
+        self.present.stir()
 
-    def unmounted(self) -> list[FurtherMount]:
+    def unmounted(self) -> list[ExtraMount]:
         """What is still to be mounted below root."""
         return [each for each in self.extra_mounts if SYSROOT + each.target not in self.mounted]
 

@@ -5,7 +5,7 @@ carries a mark, which the job files match.
 """
 
 from initpy.core.context import Context
-from initpy.core.devices.graph import Device, inside_member
+from initpy.core.devices.graph import BLOCK, Device, inside_member
 from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, ROLE, TARGET
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
@@ -84,7 +84,8 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
 
 def _may_be_root(context: Context, device: Device) -> bool:
     return (
-        not device.is_layer
+        device.kind is BLOCK
+        and not device.is_layer
         # A loop device is there before it has its file.
         and (context.settings.image is None or "ID_FS_TYPE" in device.properties)
         and not inside_member(context.devices, device)

@@ -19,15 +19,15 @@ class Strategy(enum.Enum):
     GROUP_START = "group-start"  # an incomplete one, after its own timer
     CHECK = "check"  # a file system, before it is mounted (R19)
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
-    MOUNT_PARTIAL = "mount-partial"  # a root that lacks devices, after a timer (btrfs)
+    MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
-    MOUNT_FURTHER = "mount-further"  # what is wanted below the root
+    MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
 class Layer(enum.Enum):
-    """Technologies that a person can switch off or narrow down by name (R1)."""
+    """Technologies that a user can switch off or narrow down by name (R1)."""
 
     MD = "md"
     LVM = "lvm"
@@ -59,7 +59,7 @@ class JobDefinition(NamedTuple):
     """One job of a job file; an instance is this definition on one subject."""
 
     name: str
-    does: str  # for people, e.g. "assemble {DEVNAME} into its array"
+    does: str  # for the user, e.g. "assemble {DEVNAME} into its array"
     source: str  # the file it comes from
     match: Match
     success: Success
@@ -69,7 +69,7 @@ class JobDefinition(NamedTuple):
     once: bool = False  # one instance per boot, on whichever subject comes first
     after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs
     layer: Layer | None = None
-    identity: tuple[str, ...] = ()  # templates compared with the names people gave (R1)
+    identity: tuple[str, ...] = ()  # templates compared with the names that the user gave (R1)
     reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
     switch: str | None = None  # the kernel parameter that switches it off, `NAME=0`
     # Words in the place of `{without}` when the parameter of that name is switched off.

@@ -100,6 +100,7 @@ class Steps:
                 rules.stop_overdue(context, instance)
             case Timer.STALL:
                 rules.stall(context, instance)
+                machine.touch_all(machine.on(instance.subject))
             case Timer.ORPHAN:
                 if machine.orphaned(instance):
                     rules.stop(context, instance)

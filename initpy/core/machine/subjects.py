@@ -51,6 +51,7 @@ class Subjects:
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
             mounts.revive(context, name)
+        mounts.look(context)
         for hook in context.technologies.looked:
             if names := hook(context, name):
                 self.look_at_all(names)

@@ -18,11 +18,11 @@ class Timer(enum.Enum):
     RETRY = "retry"  # of a job that failed
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     ALONE = "another root partition"  # see roles.py
-    PATIENCE = "patience"  # with a key that is being read, before people are asked
+    PATIENCE = "patience"  # with a key that is being read, before the user is asked
     ABSENT = "absent"  # the device that a key is on
-    ANSWER = "answer"  # of people who are asked
-    NOTICE = "notice"  # tell people that the boot still waits
-    COUNTDOWN = "countdown"  # tell people how soon the machine restarts
+    ANSWER = "answer"  # of a user who is asked
+    NOTICE = "notice"  # tell the user that the boot still waits
+    COUNTDOWN = "countdown"  # tell the user how soon the machine restarts
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 

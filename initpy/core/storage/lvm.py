@@ -7,8 +7,8 @@ scan finds nothing that it would take for its own work.
 
 Which groups are wanted (R1): those that `rd.lvm.vg=` and `rd.lvm.lv=` name,
 and no others. When only `root=` or `resume=` name a group, one that may lead
-to it all the same (LVM on LUKS on LVM) is activated as the last way, when
-nothing else is left that could. When nobody names one, all that are complete.
+to it all the same (LVM on LUKS on LVM) is activated as a last resort, when
+nothing else is left that could. Without any name all complete groups are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -286,7 +286,7 @@ def _wanted(context: Context, group: str) -> bool:
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
-    """The command with what people asked for filled in."""
+    """The command with what the user asked for filled in."""
     policy = context.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
     named = group in policy.hinted or group in context.settings.layer(Layer.LVM).named
@@ -294,7 +294,7 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
-        # "ay" leaves alone what people have excluded from automatic activation.
+        # "ay" leaves alone what the user has excluded from automatic activation.
         "{how}": ["y" if named else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }

@@ -55,6 +55,14 @@ def _no_words(context: "Context", device: Device) -> str:
     return ""
 
 
+def _no_name(device: Device) -> str:
+    return ""
+
+
+def _no_condition(device: Device) -> tuple[str, str]:
+    return "", ""
+
+
 class Technology(NamedTuple):
     """The hooks of a technology; names are those of devices that must be looked at again.
 
@@ -65,6 +73,8 @@ class Technology(NamedTuple):
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
     this device is still to come, and the handover should leave it to the real system. `handover`:
     leave records. `part_of`: what the device is a part of, in words, if parts are missing.
+    `name_of`: what the user calls the device. `condition`: a word
+    for what it is like and why, each "" if there is none but the usual.
     """
 
     name: str
@@ -79,6 +89,8 @@ class Technology(NamedTuple):
     incoming: Callable[["Context", str], bool] = _never
     handover: Callable[["Context"], None] = _nothing
     part_of: Callable[["Context", Device], str] = _no_words
+    name_of: Callable[[Device], str] = _no_name
+    condition: Callable[[Device], tuple[str, str]] = _no_condition
 
 
 class Entry(NamedTuple):
@@ -128,6 +140,8 @@ class Technologies:
     incoming: list[Callable[["Context", str], bool]] = field(default_factory=list)
     handover: list[Callable[["Context"], None]] = field(default_factory=list)
     part_of: list[Callable[["Context", Device], str]] = field(default_factory=list)
+    name_of: list[Callable[[Device], str]] = field(default_factory=list)
+    condition: list[Callable[[Device], tuple[str, str]]] = field(default_factory=list)
     _waiting: list[Entry] = field(init=False)
     # The owner of what only one module knows, made when it is first asked for: asked for so often
     # that it is the dictionary's own.

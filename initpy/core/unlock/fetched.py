@@ -20,10 +20,10 @@ from initpy.core.secret import Secret
 from initpy.core.unlock.specs import HeaderSpec, KeySpec
 from initpy.core.waiting.kinds import HoldKind
 
-# People are asked if a key has not been read by then: a stick may hang, a script may wait.
+# The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
 # And while its device is not there they are not asked at once: with the disks that come meanwhile
-# there may be the volume that holds it, whose passphrase is the one that people know.
+# there may be the volume that holds it, whose passphrase the user knows.
 ABSENT_SECONDS = 2.0
 HEADERS = "/run/initpy/headers"
 
@@ -50,7 +50,7 @@ class Fetching:
     stage: Stage = Stage.ABSENT
     number: int = 0  # of the last Fetch
     source: str = ""  # kernel name of the device that it was read from
-    waited: bool = False  # for its device, before people are asked
+    waited: bool = False  # for its device, before the user is asked
     searched: bool = False  # no device that is there is of use
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None

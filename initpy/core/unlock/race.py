@@ -108,7 +108,7 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
         give_up(context, instance, f"{volume.wrong} wrong passphrase{plural}")
     elif spec.headless:
         instance.idle = True
-        instance.reason = f"waits for {spec.key or 'a key'}; nobody is asked (headless)"
+        instance.reason = f"waits for {spec.key or 'a key'}; no user is asked (headless)"
     else:
         context.prompts.queue(instance.key)
         instance.reason = "waits for a passphrase"
@@ -220,7 +220,7 @@ def timer(context: Context, instance: Instance, which: Timer) -> None:
             context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
     elif which is Timer.ANSWER and instance.state is JobState.READY:
         drop_prompt(context, instance, f"no passphrase for {spec.name} in time")
-        why = f"nobody typed a passphrase within {spec.timeout:.0f} s (timeout=)"
+        why = f"no passphrase was typed within {spec.timeout:.0f} s (timeout=)"
         give_up(context, instance, why)
 
 

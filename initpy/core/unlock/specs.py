@@ -6,7 +6,7 @@ from initpy.core.devices.names import DeviceSpec
 
 
 class KeySpec(NamedTuple):
-    """Where people keep the key of a volume: in the image, on a device, or in a program."""
+    """Where the user keeps the key of a volume: in the image, on a device, or in a program."""
 
     path: str = ""  # of the file; empty: the device's own bytes
     device: DeviceSpec | None = None  # None: the file is in the image
@@ -37,7 +37,7 @@ class HeaderSpec(NamedTuple):
 
 
 class VolumeSpec(NamedTuple):
-    """One encrypted volume that people named, from either crypttab dialect or the command line."""
+    """An encrypted volume that the user named, from either crypttab dialect or the command line."""
 
     source: DeviceSpec
     name: str  # of the mapping, /dev/mapper/NAME
@@ -47,9 +47,9 @@ class VolumeSpec(NamedTuple):
     optional: bool = False  # nofail: the boot does not wait for it
     header: HeaderSpec | None = None  # detached
     kind: str = "luks"  # or "plain": cryptsetup's --type
-    empty: bool = False  # the empty passphrase is tried before people are asked
-    headless: bool = False  # people are never asked
-    timeout: float = 0.0  # seconds for people to answer; 0: for ever
+    empty: bool = False  # the empty passphrase is tried before the user is asked
+    headless: bool = False  # the user is never asked
+    timeout: float = 0.0  # seconds for the user to answer; 0: for ever
 
     @property
     def unmarked(self) -> bool:

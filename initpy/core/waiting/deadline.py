@@ -32,7 +32,7 @@ class Deadline:
     _left: float = field(init=False)
     _counting_since: float | None = field(init=False, default=None)
     held: bool = field(init=False, default=False)
-    holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for people
+    holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for the user
 
     def __post_init__(self) -> None:
         self._left = self.duration

@@ -34,7 +34,7 @@ _ROOT, _ASSEMBLY = DeadlineKind.ROOT, DeadlineKind.ASSEMBLY
 _LAST, _END = DeadlineKind.LAST_RESORT, DeadlineKind.END
 
 # For each kind of hold, in the order in which they are looked for, the deadlines that it stops.
-# Those of assemblies are stopped only by what may reveal one of their parts.
+# Deadlines of assemblies are stopped only by what may reveal one of the parts.
 STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _END),
     HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _END),

@@ -1,1 +1,1 @@
-"""Building an image: stages, trial, output, installation."""
+"""Builds an image: collects its content, tries it, writes it, proves and installs it."""

@@ -1,25 +1,25 @@
-"""An image being put together: the tree, what is missing so far, what is worth a warning."""
+"""Assembles an image's tree, and collects missing items and warnings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from initpy.image import aliases, process
+from initpy.image import process
 from initpy.image.content import programs, udev
+from initpy.image.content import shellaliases as aliases
 from initpy.image.content.needs import Wanted
 from initpy.image.formats.elf import Libraries, configured_folders
 from initpy.image.missing import Missing, package_hint
 from initpy.image.tree import Entry, File, Folder, Link, Tree, host_file, image_path
 
-# Where ld.so looks without being told (ld.so(8)), the multiarch folders of
-# Debian included, which its loader has built in.
+# ld.so's standard folders (ld.so(8)), with the multiarch folders built into Debian's loader.
 STANDARD_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/lib/*-linux-gnu*")
 
 BUSYBOX = "busybox"
 
 
 class Assembly:
-    """Collects into one tree. Nothing is copied, and nothing missing stops the collecting."""
+    """Collects entries in one tree; copies nothing, and continues when an item is missing."""
 
     def __init__(self) -> None:
         self.tree = Tree()
@@ -34,7 +34,7 @@ class Assembly:
             self.tree.add(path, entry, replace=True)
 
     def add_programs(self, wanted: Iterable[programs.Named], *, required: bool = True) -> None:
-        """Programs by name or path; those that need not be there are passed over."""
+        """Add programs by name or path; unless `required`, skip those not installed."""
         found, missing = programs.find_programs(tuple(wanted))
         for program in found:
             place = self.tree.add_host(program.path)
@@ -47,31 +47,31 @@ class Assembly:
             self.missing.extend(missing)
 
     def add_rules(self, wanted: Iterable[Wanted], own: Path) -> None:
-        """udev rules with the programs they call and the accounts they name."""
+        """Add udev rules with the programs that they call and the accounts that they name."""
         rules = udev.find_rules([(each.name, each.by) for each in wanted], own)
         self.missing.extend(rules.missing)
         for path in rules.files:
             self.tree.add(f"/usr/lib/udev/rules.d/{path.name}", File(path))
         called = udev.mentions(rules.files)
         for program in called.programs:
-            self._add_called(program, f"udev rules that call {program}")
+            self._add_called(program, "udev rules")
         for table, names in (("/etc/passwd", called.owners), ("/etc/group", called.groups)):
             self.tree.add(table, File(udev.account_lines(Path(table), names).encode()))
 
     def add_files(self, wanted: Iterable[Wanted], optional: Iterable[Wanted]) -> None:
-        """Files of this machine at the same path in the image."""
+        """Add files of this machine at the same path in the image."""
         for each in wanted:
             if Path(each.name).exists():
                 self.tree.add_host(Path(each.name))
             else:
-                hint = "create it, or take it out of the file that names it"
+                hint = "create it, or remove it from the file that names it"
                 self.missing.append(Missing("file", each.name, each.by, hint))
         for each in optional:
             if Path(each.name).exists():
                 self.tree.add_host(Path(each.name))
 
     def rewrite(self, path: str, change: Callable[[str], str]) -> None:
-        """Put a changed text in the place of one that was taken from this machine, if it was."""
+        """Change the text of a file in the tree, if it is there."""
         entry = self.tree.get(path)
         if isinstance(entry, File):
             text = entry.read().decode(errors="surrogateescape")
@@ -79,7 +79,7 @@ class Assembly:
             self.tree.add(path, replace(entry, source=changed), replace=True)
 
     def add_placed(self, files: Iterable[tuple[Path, str]]) -> None:
-        """Files and folders of this machine at any path in the image, before everything else."""
+        """Add files and folders of this machine at given paths, replacing entries there."""
         for source, path in files:
             if source.is_dir():
                 self.tree.add(path, Folder(source.stat().st_mode & 0o755), replace=True)
@@ -91,35 +91,35 @@ class Assembly:
                 self.missing.append(Missing("file", str(source), "the request", "create it"))
 
     def read_ahead(self) -> None:
-        """Read what `close` will ask of the files that are here, which takes a while."""
+        """Read the ELF files that are already in the tree, to save time in `close`."""
         self._libraries.closure(self._elves())
 
     def close(self, opened: Iterable[tuple[str, str]] = ()) -> None:
-        """Add what the programs need: script interpreters, libraries, busybox's links.
+        """Add what the programs need: script interpreters, libraries, links to busybox.
 
-        `opened` are (library, who opens it) for libraries opened by name.
+        `opened` are (library, module that opens it) for libraries opened by name.
         """
         for path, entry in list(self.tree.items()):
             if isinstance(entry, File) and isinstance(entry.source, Path) and entry.mode & 0o111:
                 interpreter = programs.script_interpreter(entry.source)
                 if interpreter is not None:
-                    self._add_called(interpreter, f"the script {path}")
+                    self._add_called(interpreter, f"script {path}")
         self._add_libraries(opened)
         self._add_applets()
 
     def _add_called(self, program: str, by: str) -> None:
-        """A program that something calls: busybox's will do, and absence is only reported."""
+        """Add a program that a script or rule calls, unless busybox has it; warn if missing."""
         name = program.rpartition("/")[2]
         if name in self._applets or (program.startswith("/") and program in self.tree):
             return
         found = programs.find_program(program)
         if found is None:
-            self.warnings.append(f"{program} is not there for {by}: {package_hint(program)}")
+            self.warnings.append(f"{by}: {program} is not installed: {package_hint(program)}")
         else:
             self.tree.add_host(found)
 
     def _elves(self) -> list[Path]:
-        """The programs and libraries that are here."""
+        """Return the sources of the ELF files in the tree, except kernel modules."""
         sources = [
             entry.source
             for path, entry in self.tree.items()
@@ -142,7 +142,7 @@ class Assembly:
         closure = libraries.closure(elves)
         self.missing.extend((*closure.missing, *libraries.damaged))
         self.warnings += [
-            f"{each.wanted_by} opens {each.opened.names[0]}, which is not here: "
+            f"{each.wanted_by} opens {each.opened.names[0]}, which is not installed: "
             f"{each.opened.reason}"
             for each in closure.lacking
         ]
@@ -153,9 +153,9 @@ class Assembly:
             self.tree.add("/etc/ld.so.conf", File(text.encode()), replace=True)
 
     def _add_applets(self) -> None:
-        """Links to busybox for each applet of which the image has no real program.
+        """Add a link to busybox for each applet without a program of its name in the image.
 
-        For the others aliases in its shell.
+        For the others, add an alias to the shell's aliases.
         """
         real = {
             path.rpartition("/")[2]: path
@@ -172,10 +172,10 @@ class Assembly:
 
 
 def _needs_search(place: str) -> bool:
-    """Whether ld.so finds a library only because ld.so.conf names its folder.
+    """Return whether ld.so finds a library only through ld.so.conf.
 
-    Libraries below a standard folder were found through their users' RUNPATH,
-    which holds in the image as well, or are opened by path.
+    Libraries in a sub-folder of a standard folder were found through a RUNPATH, which works in the
+    image too, or are opened by path.
     """
     folder = Path(place).parent
     below = ("/usr/lib", "/usr/lib64")

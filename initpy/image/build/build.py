@@ -1,4 +1,4 @@
-"""Build an image: collect everything, check that it runs, write it."""
+"""Builds an image: collects the content, tries it, writes the file and puts it in place."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.config.jobs import json_text
-from initpy.image.build import stage
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.output import image_mode, write_content, write_unified
 from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
+from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, python, reduced
+from initpy.image.content import layout, manifest, python, reduced
+from initpy.image.content.cache import Cache
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
@@ -21,49 +22,49 @@ from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
 from initpy.image.formats.compress import Packing
 from initpy.image.formats.compress import tools as compress_tools
-from initpy.image.inspect import manifest
-from initpy.image.kept import Kept
-from initpy.image.kernel import charsets, firmware, kmod
-from initpy.image.kernel import excluded as leftout
+from initpy.image.kernel import charsets, excluded, firmware, kmod
 from initpy.image.kernel.kernelconfig import KernelConfig
+from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
-from initpy.image.timing import Clock, Progress, Step, silent
 from initpy.image.tree import Entry, File, Tree
+
+# The programs that a build runs besides the compressor.
+TOOLS = ("depmod", "modinfo", "ldconfig")
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """All that will be in the image, complete and checked."""
+    """The complete, checked content of an image."""
 
     tree: Tree
     warnings: tuple[str, ...]
     absent_firmware: tuple[tuple[str, str], ...]
     kernel: str
-    absent_drivers: tuple[kmod.Want, ...]  # wanted, but not required, and not in this kernel
+    absent_drivers: tuple[kmod.Want, ...]  # wanted but not required, and not in this kernel
     steps: tuple[Step, ...]
-    own: bool = False  # for one machine, which has all that it asks for
+    own: bool = False  # host-only
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What was built and what it took."""
+    """The image that a build wrote, its size and duration."""
 
     output: Path
     size: int
     seconds: float
     assembled: Assembled
-    microcode: int = 0  # bytes at the image's start
+    microcode: int = 0  # bytes of the microcode archive
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Entries collected in a thread of their own."""
+    """Entries that a worker thread collected."""
 
     entries: dict[str, Entry]
     missing: tuple[Missing, ...]
-    checked: tuple[str, ...] = ()  # Python modules to import as a check
-    opened: tuple[tuple[str, str], ...] = ()  # libraries opened by name, and by whom
+    checked: tuple[str, ...] = ()  # Python modules to import in the trial
+    opened: tuple[tuple[str, str], ...] = ()  # (library, module that opens it by name)
     absent_firmware: tuple[tuple[str, str], ...] = ()
     absent_drivers: tuple[kmod.Want, ...] = ()
     wanted: tuple[kmod.Want, ...] = ()
@@ -71,7 +72,7 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """The content before it has been tried out."""
+    """The content before the trial."""
 
     assembly: Assembly
     checked: tuple[str, ...]
@@ -87,28 +88,26 @@ def build(
     keep: int = 0,
     wait: bool = True,
 ) -> BuildReport:
-    """Build the image and put it in place of an older one, keeping `keep` of those.
+    """Build the image and replace the old one, keeping `keep` previous images.
 
-    `accept` is shown the finished image beside its place, and raises what speaks
-    against it. While another run is writing the same image this one waits, or
-    raises BusyError.
+    `accept` gets the path of the finished image before it is put in place, and raises an exception
+    to reject it. While another run writes the same image, this one waits, or raises BusyError.
 
-    Raises InputError (a file or value that cannot be used), IncompleteError
-    (things missing, all of them listed), ToolError or NoSpaceError; an older
-    image then stays.
+    Raises InputError (unusable file or value), IncompleteError (with all missing items), ToolError
+    or NoSpaceError; the old image then stays.
     """
     config = checked(request)
     with claim(request.output, progress if wait else None) as place:
         started = time.monotonic()
         early = microcode.segment(request.microcode, request.mtime) if request.microcode else b""
         clock = Clock(progress)
-        kept = Kept(request.kept)
-        collected = _collect(request, clock, kept, config)
+        cache = Cache(request.cache)
+        collected = _collect(request, clock, cache, config)
         with clock.step("checking, compressing and writing"):
-            warnings = _write(place, request, collected, config, early, kept)
+            warnings = _write(place, request, collected, config, early, cache)
         assembled = _assembled(request, collected, warnings, clock.steps)
         clock = Clock(progress)
-        with clock.step("judging"):
+        with clock.step("checking the image"):
             accept(place.temporary)
         with clock.step("putting it in place"):
             notes = place.put_in_place(image_mode(assembled.tree), keep)
@@ -128,38 +127,38 @@ def _write(
     collected: _Collected,
     config: KernelConfig | None,
     early: bytes,
-    kept: Kept,
+    cache: Cache,
 ) -> tuple[str, ...]:
-    """Write the image, and try it out while it is being compressed; warnings of the trial.
+    """Write the image and run the trial during compression; return the trial's warnings.
 
-    The trial begins when all has been read: from then on both halves are being compressed, and
-    nothing waits for this process.
+    The trial starts after all files have been read. From then on the compressor has all its input
+    and does not wait for this process.
     """
     tree = collected.assembly.tree
     branches = config is not None and config.unpacks_branches
     packing = Packing(request.compression, request.level, branches)
     with copy_of(tree) as copy, ThreadPoolExecutor(max_workers=1) as pool:
-        cache = pool.submit(copy.library_cache)
+        linker_cache = pool.submit(copy.library_cache)
         trials: list[Future[tuple[str, ...]]] = []
 
         def late() -> Iterator[tuple[str, Entry]]:
-            if cache.exception() is None:  # else it is no failure of the writing
-                yield LIBRARY_CACHE, cache.result()
+            if linker_cache.exception() is None:  # .result() below raises it after the writing
+                yield LIBRARY_CACHE, linker_cache.result()
                 trials.append(pool.submit(copy.try_out, collected.checked))
-                pool.submit(kept.save)
+                pool.submit(cache.save)
 
         if request.uki is None:
             write_content(place, tree, packing, request.mtime, early, late())
         else:
             write_unified(place, request.uki, tree, packing, request.mtime, early, late())
-        found = cache.result()
+        found = linker_cache.result()
         warnings = trials[0].result()
     tree.add(LIBRARY_CACHE, found)
     return warnings
 
 
 def _as_json(path: Path) -> tuple[str, File]:
-    """A validated job file in the image."""
+    """Return path and entry of a validated job file in the image."""
     return f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode())
 
 
@@ -167,7 +166,7 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
     """Collect and check the image's content without writing it."""
     config = checked(request)
     clock = Clock(progress)
-    collected = _collect(request, clock, Kept(request.kept), config)
+    collected = _collect(request, clock, Cache(request.cache), config)
     tree = collected.assembly.tree
     with clock.step("checking"), copy_of(tree) as copy:
         cache = copy.library_cache()
@@ -177,9 +176,9 @@ def assemble(request: BuildRequest, progress: Progress = silent) -> Assembled:
 
 
 def _collect(
-    request: BuildRequest, clock: Clock, kept: Kept, config: KernelConfig | None
+    request: BuildRequest, clock: Clock, cache: Cache, config: KernelConfig | None
 ) -> _Collected:
-    """Everything but what a trial of the image will tell. Raises IncompleteError."""
+    """Collect the content of the image. Raises IncompleteError."""
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
         if request.stack is not None:
@@ -189,14 +188,14 @@ def _collect(
         generic = request.stack is None
         needs = gather(jobs, request.programs, request.drivers, generic=generic)
     assembly = Assembly()
-    tools = missing_tools((*stage.TOOLS, *compress_tools(request.compression)))
+    tools = missing_tools((*TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        # First, because it takes longest: in the interpreter's process, while this one goes on.
+        # Start this part first: it takes longest, in a child process.
         python_part = None
         if request.python:
-            asked = python.questions([each.name for each in needs.python], kept)
-            python_part = pool.submit(_collect_python, asked, kept)
+            instructions = python.probe_input([each.name for each in needs.python], cache)
+            python_part = pool.submit(_collect_python, instructions, cache)
         modules_part = pool.submit(_collect_modules, request, needs, config, not tools)
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
@@ -211,7 +210,7 @@ def _collect(
         for part in parts:
             assembly.add_entries(part.entries)
             assembly.missing.extend(part.missing)
-        # Placed last and over everything else: what the request says holds.
+        # The request's files come last and replace all others.
         assembly.add_placed(request.files)
         if request.init is not None:
             assembly.tree.add("/init", File(request.init, 0o755), replace=True)
@@ -261,14 +260,14 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     _reduce(assembly, request)
 
 
-# Where distributions keep it (mdadm.conf(5)).
+# The paths of the distributions (mdadm.conf(5)).
 MDADM_CONF = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
-# Debian's and systemd's words for what is opened in the initramfs (crypttab(5)).
+# Debian's and systemd's options for volumes to unlock in the initramfs (crypttab(5)).
 MARKS = ("initramfs", "x-initrd.attach")
 
 
 def _reduce(assembly: Assembly, request: BuildRequest) -> None:
-    """Take out of the machine's configuration what the image is not for."""
+    """Reduce the machine's configuration files to what the image needs."""
     stack = request.stack
     own = stack is not None
     arrays = hostonly.arrays(stack) if stack is not None else None
@@ -287,7 +286,7 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
 def _collect_modules(
     request: BuildRequest, needs: Needs, config: KernelConfig | None, complete: bool
 ) -> _Part:
-    """Kernel modules; if `complete`, with their firmware and indexes, which take tools."""
+    """Collect kernel modules; if `complete`, also firmware and indexes, which need tools."""
     try:
         index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
@@ -311,13 +310,13 @@ def _collect_modules(
     }
     if missing or not complete:
         return _Part(entries, missing, absent_drivers=selection.absent)
-    tables = stage.module_tables(index, selection.paths, request.kernel)
+    tables = module_tables(index, selection.paths, request.kernel)
     entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
     declared = firmware.declared(index.folder / path for path in selection.paths)
     found = firmware.find(declared, request.kernel)
     entries.update({str(path): File(path) for path in found.files})
-    entries[leftout.PATH] = File(leftout.table(index, selection.paths))
-    # Options and blacklists hold for the image's modprobe and udev as well.
+    entries[excluded.PATH] = File(excluded.table(index, selection.paths))
+    # Options and blacklists also apply to modprobe and udev in the image.
     names = {kmod.module_name(path) for path in selection.paths}
     for path in kmod.configuration():
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
@@ -332,10 +331,10 @@ def _collect_modules(
     )
 
 
-def _collect_python(asked: bytes, kept: Kept) -> _Part:
-    """The interpreter, its modules as bytecode, and the commands that start it."""
+def _collect_python(instructions: bytes, cache: Cache) -> _Part:
+    """Collect the interpreter, its modules as bytecode, and the scripts that start it."""
     interpreter = python.find_interpreter()
-    modules = python.collect(interpreter, asked)
+    modules = python.collect(interpreter, instructions)
     if modules.missing:
         return _Part({}, modules.missing)
     entries: dict[str, Entry] = {
@@ -343,7 +342,7 @@ def _collect_python(asked: bytes, kept: Kept) -> _Part:
         for module in modules.found
         if module.extension
     }
-    compiled = python.compiled(interpreter, modules.found, kept)
+    compiled = python.compiled(interpreter, modules.found, cache)
     entries.update({path: File(data) for path, data in compiled.items()})
     entries[f"/usr/bin/python{interpreter.version}"] = File(interpreter.program, 0o755)
     entries.update(layout.entry_points(interpreter.version))

@@ -1,4 +1,4 @@
-"""What can end a build or an installation, and the exit status that each is told by."""
+"""Maps the failures of a build or an installation to texts and exit statuses."""
 
 from initpy.config.errors import InputError
 from initpy.image.build.place import BusyError, NoSpaceError
@@ -8,7 +8,7 @@ from initpy.image.stack.layers import StackError
 from initpy.image.status import Status
 from initpy.image.tree import Conflict
 
-# Failures that are explained by their text. Anything else is an error of ours.
+# Failures whose text explains them. Any other exception is a bug.
 EXPLAINED = (
     IncompleteError,
     ToolError,
@@ -22,13 +22,13 @@ EXPLAINED = (
 # Debian calls most packages python3-NAME.
 PYTHON_PACKAGES = {"elftools": "python3-pyelftools"}
 
-# Modules come with other packages than this program's, and some are built on
-# the machine after the kernel: that is "not yet".
+# Missing kernel modules may be built after the kernel's installation (DKMS), so that the status is
+# CANNOT_BOOT ("not yet") instead of FAILED.
 MODULES = frozenset({"module", "module folder", "module file"})
 
 
 def explained(error: BaseException) -> str:
-    """The text of one of the EXPLAINED, for people. One that is a bug of ours is raised again."""
+    """Return the message for one of the EXPLAINED; raise it again if it is a bug."""
     if not isinstance(error, ModuleNotFoundError):
         return str(error)
     if error.name is None or error.name.partition(".")[0] == "initpy":
@@ -39,7 +39,7 @@ def explained(error: BaseException) -> str:
 
 
 def status_of(error: BaseException) -> Status:
-    """The exit status for one of the EXPLAINED."""
+    """Return the exit status for one of the EXPLAINED."""
     match error:
         case BusyError():
             return Status.BUSY

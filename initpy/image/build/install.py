@@ -1,4 +1,4 @@
-"""Install an image: built beside its place, proved to boot this root, put in place in one step."""
+"""Installs an image: builds it, proves that it boots this root, replaces the old one atomically."""
 
 import platform
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from initpy.image.build.build import BuildReport, build
 from initpy.image.build.request import BuildRequest
+from initpy.image.build.timing import Progress, silent
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
 from initpy.image.formats.archive import read_archive
-from initpy.image.proof import Proof, Row, Verdict
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.ownroot import Target
 from initpy.image.status import Status
-from initpy.image.timing import Progress, silent
 
 
 class UnfitError(RuntimeError):
-    """The image was not installed: it cannot boot this root, or nobody can tell.
+    """The image was not installed: it cannot boot this root, or the check could not tell.
 
-    `proof.status` is CANNOT_BOOT or UNKNOWN; the text says what is missing.
+    `proof.status` is CANNOT_BOOT or UNKNOWN; the text lists the missing or unknown needs.
     """
 
     def __init__(self, proof: Proof) -> None:
@@ -27,23 +27,23 @@ class UnfitError(RuntimeError):
         rows = proof.of(Verdict.MISSING if cannot else Verdict.UNKNOWN)
         what = f"an image for kernel {proof.kernel}"
         lines = [
-            f"{what} cannot boot {_named(proof)} with what is there now:"
+            f"{what} cannot boot {_named(proof)}; missing now:"
             if cannot
-            else f"whether {what} boots {_named(proof)} could not be found out:"
+            else f"could not determine whether {what} boots {_named(proof)}:"
         ]
         lines += [f"  {row_text(row)}" for row in rows]
         if not cannot:
-            lines.append("  hint: --allow-unknown installs it nevertheless")
+            lines.append("  hint: --allow-unknown installs it anyway")
         super().__init__("\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What was put in place, and on which grounds."""
+    """The installed image, and its proof."""
 
     report: BuildReport
-    proof: Proof | None  # None if nothing was asked of the image
-    warnings: tuple[str, ...]  # with those of the build
+    proof: Proof | None  # None if the check was disabled
+    warnings: tuple[str, ...]  # of the proof; those of the build are in the report
 
 
 def install(
@@ -55,17 +55,17 @@ def install(
     keep: int = 1,
     wait: bool = True,
 ) -> Installed:
-    """Build, prove and put in place; without a target nothing is asked of the image.
+    """Build the image, prove it and put it in place; without a target, skip the proof.
 
-    A target without a root asks of the image what does not depend on one. Raises
-    UnfitError, and what `build` raises; an older image then stays.
+    For a target without a stack, the proof covers only what does not depend on the root. Raises
+    UnfitError, and whatever `build` raises; the old image then stays.
     """
     proofs: list[Proof] = []
 
     def accept(image: Path) -> None:
         if target is None:
             return
-        progress("proving that it boots this root")
+        progress("proving that the image boots this root")
         stack = target.stack or Stack("", request.kernel, platform.machine(), (), ())
         proof = prove(read_archive(image), stack, request.kernel, modules=request.modules)
         proofs.append(proof)
@@ -79,7 +79,7 @@ def install(
 
 
 def row_text(row: Row) -> str:
-    """A row of a proof as a line."""
+    """Return a row of a proof as one line."""
     return f"{row.layer}: {row.need}: {row.reason}"
 
 
@@ -89,11 +89,11 @@ def _named(proof: Proof) -> str:
 
 def _unproved(target: Target | None) -> tuple[str, ...]:
     if target is None:
-        return ("it was not asked whether the image boots this root (--no-check)",)
+        return ("--no-check: it is not checked whether the image boots this root",)
     if target.stack is None:
         return (
-            f"not proved to boot any root: {target.reason}; to name one: --root UUID=…, or root "
-            "or stack in /etc/initpy/*.toml",
+            f"not checked against any root: {target.reason}; name a root with --root UUID=…, or "
+            "with root or stack in /etc/initpy/*.toml",
         )
     return ()
 

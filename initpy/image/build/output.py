@@ -1,4 +1,4 @@
-"""Write the finished image: whole or not at all, the same bytes each time."""
+"""Writes the image file, reproducibly; a failed build leaves no partial file."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 
 from initpy.image.build.order import arranged
 from initpy.image.build.place import FULL, Claim, NoSpaceError, claim
+from initpy.image.build.uki import Uki, compose
 from initpy.image.formats.compress import NONE, Packing, open_sink
 from initpy.image.formats.cpio import write_archive
-from initpy.image.formats.uki import Uki, compose
 from initpy.image.process import ToolError
 from initpy.image.tree import Entry, File, Tree, content_size
 
-# Many small writes to a pipe cost more than the copying.
+# Buffering costs less than many small writes to a pipe.
 CHUNK = 1 << 20
 
-# The generic image is 73 MB, and 17 with xz.
+# A generic image holds 73 MB, and is 17 MB large with xz.
 BEST_RATIO = 5
 
 
@@ -30,15 +30,15 @@ def write_content(
     early: bytes = b"",
     late: Iterable[tuple[str, Entry]] = (),
 ) -> None:
-    """Write the tree as the new image of a claimed place, without putting it there.
+    """Write the tree to the claim's temporary file.
 
-    `late` are entries for its end that come up only while the others are being compressed.
+    `late` yields entries for the end of the archive, computed while the others are compressed.
     """
     size = content_size(tree)
     check_space(place, size, packing.method)
     with explaining_full_disk(place):
         place.file.write(early)
-        place.file.flush()  # a compressor writes to the same file at the same place
+        place.file.flush()  # the compressor continues writing at this file offset
         sink = open_sink(place.file, packing, size)
         waiting = bytearray()
 
@@ -67,7 +67,7 @@ def write_unified(
     early: bytes = b"",
     late: Iterable[tuple[str, Entry]] = (),
 ) -> None:
-    """The same as a part of a unified kernel image; until then where only we can read it."""
+    """Write the tree as the initrd of a unified kernel image; intermediate files are private."""
     with TemporaryDirectory(prefix="initpy-uki-") as folder, claim(Path(folder, "initrd")) as part:
         write_content(part, tree, packing, mtime, early, late)
         data = compose(uki, part.temporary.read_bytes())
@@ -77,25 +77,25 @@ def write_unified(
 
 
 def check_space(place: Claim, size: int, compression: str) -> None:
-    """NoSpaceError if an image of so much content cannot fit, however well it compresses."""
+    """Raise NoSpaceError if an image of this content cannot fit at any compression ratio."""
     needed = size // BEST_RATIO if compression != NONE else size
     if needed > place.room():
         raise NoSpaceError(place.output, place.room(), needed)
 
 
 def image_mode(tree: Tree) -> int:
-    """Who may read an image: with a key inside, root alone."""
+    """Return the mode of an image: readable by root only if it holds a secret."""
     return 0o600 if holds_secrets(tree) else 0o644
 
 
 def holds_secrets(tree: Tree) -> bool:
-    """Whether any file in the tree is one that not everyone may read: a key, most likely."""
+    """Return whether a file in the tree is not world-readable, such as a key."""
     return any(isinstance(entry, File) and not entry.mode & 0o004 for _, entry in tree.items())
 
 
 @contextmanager
 def explaining_full_disk(place: Claim) -> Iterator[None]:
-    """NoSpaceError in place of a write that failed for want of room, here or in a compressor."""
+    """Turn a write that failed on a full disk, here or in the compressor, into NoSpaceError."""
     try:
         yield
     except OSError as error:
@@ -104,13 +104,13 @@ def explaining_full_disk(place: Claim) -> Iterator[None]:
         raise
     except ToolError as error:
         said = any(os.strerror(number) in str(error) for number in FULL)
-        # lz4 says that it cannot write, and not why.
+        # lz4 reports a write error without errno.
         if said or ("Write error" in str(error) and _is_full(place.output.parent)):
             raise NoSpaceError(place.output, place.room()) from error
         raise
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether a file system has no block left for what needs another one."""
+    """Return whether a file system is full."""
     state = os.statvfs(folder)
     return state.f_bavail * state.f_frsize < CHUNK // 16

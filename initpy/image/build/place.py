@@ -1,10 +1,9 @@
-"""Take the place of an image in one step, so that the old one boots until the new one does.
+"""Replaces an image atomically: at any time either the old or the new image is complete.
 
-The new image grows beside the old one, under a fixed hidden name. Whoever is
-killed leaves at most that file, and the next run in the folder removes it: a
-file that nobody holds locked (flock(2)) belongs to nobody. The lock ends with
-the process, so there is no lock file to be left behind either, and it is on the
-file itself, so that it holds between containers that share nothing but /boot.
+The new image is written beside the old one, under a fixed hidden name. A killed run leaves at most
+that file. The next run in the folder removes it if no process holds a lock on it (flock(2)). A lock
+ends with its process, so that no stale lock file can remain. The lock is on the image's own file,
+so that it also works between containers that share only /boot.
 """
 
 import contextlib
@@ -23,8 +22,8 @@ from typing import BinaryIO
 
 from initpy.config.errors import InputError
 
-# An unfinished image is called `.NAME.initpy-new`. Boot loaders and
-# kernel-install pass over hidden names.
+# An unfinished image is called `.NAME.initpy-new`. Boot loaders and kernel-install skip hidden
+# names.
 UNFINISHED = ".initpy-new"
 PREVIOUS = ".old"
 
@@ -32,10 +31,10 @@ PREVIOUS = ".old"
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
-# No room, or no more of it for this user.
+# The file system is full, or the user's quota.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-# A file system that knows no locks, as some that are served by programs.
+# The file system does not support locks, as some FUSE file systems.
 UNLOCKABLE = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 Waiting = Callable[[str], None]
@@ -49,22 +48,22 @@ class BusyError(OSError):
 
 
 class NoSpaceError(OSError):
-    """The image does not fit where it should go."""
+    """The target's file system has no room for the image."""
 
     def __init__(self, output: Path, free: int, needed: int | None = None) -> None:
-        wanted = "the image" if needed is None else f"the image, {needed / 1e6:.1f} MB at the least"
+        wanted = "the image" if needed is None else f"the image, at least {needed / 1e6:.1f} MB"
         super().__init__(
             f"{output.parent} has no room for {wanted}: {free / 1e6:.1f} MB are free\n"
-            "  hint: remove kernels that are not in use (apt autoremove), images of other tools, "
-            "or give --keep 0"
+            "  hint: remove unused kernels (apt autoremove) or images of other tools, "
+            "or pass --keep 0"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write one image: `file` is the new one, at `temporary` until it is put in place.
+    """The lock on an image's path: `file` is the new image, at `temporary` until it replaces it.
 
-    What it opened may be written through its descriptor by a compressor.
+    A compressor may write through the file's descriptor.
     """
 
     output: Path
@@ -72,20 +71,19 @@ class Claim:
     file: BinaryIO
 
     def put_in_place(self, mode: int, keep: int = 0) -> tuple[str, ...]:
-        """Let the new image take the old one's name, and keep `keep` previous images.
+        """Give the new image the old one's name, keep `keep` previous images, return warnings.
 
-        Returns what a person should know of. At any instant the name is that of
-        the old image or of the new one, whole. An image that equals the old one
-        does not push a previous one out.
+        At any instant the name belongs to a complete image, old or new. If both are equal, the
+        previous images stay as they are.
         """
         notes: list[str] = []
         self.file.flush()
-        # On vfat it is decided where it is mounted who may read; it says so, or just does nothing.
+        # On vfat the mount options decide the mode: fchmod fails or has no effect.
         with contextlib.suppress(PermissionError):
             os.fchmod(self.file.fileno(), mode)
         if not mode & 0o044 and os.fstat(self.file.fileno()).st_mode & 0o044:
             notes.append(
-                f"{self.output} holds what only root may read, but everyone can read it: "
+                f"{self.output} holds secrets, but all users can read it: "
                 "mount its file system with umask=0077"
             )
         os.fsync(self.file.fileno())
@@ -93,18 +91,18 @@ class Claim:
             notes += self._replace_and_keep(keep)
         else:
             self.temporary.replace(self.output)
-        os.fsync(self.file.fileno())  # again: see _renamed
+        os.fsync(self.file.fileno())  # again after the rename, see _renamed
         for path in previous(self.output)[keep:]:
             path.unlink(missing_ok=True)
         _sync_folder(self.output.parent)
         return tuple(notes)
 
     def room(self) -> int:
-        """Bytes that the new image can have at the most."""
+        """Return the maximum size of the new image in bytes."""
         return free_space(self.output.parent) + os.fstat(self.file.fileno()).st_blocks * 512
 
     def _differs(self) -> bool:
-        """Whether there is an old image, and it is another one."""
+        """Return whether an old image exists that differs from the new one."""
         return self.output.exists() and not filecmp.cmp(self.temporary, self.output, shallow=False)
 
     def _replace_and_keep(self, keep: int) -> list[str]:
@@ -113,26 +111,26 @@ class Claim:
             if newer.exists():
                 _renamed(newer, older)
         latest = names[0]
-        latest.unlink(missing_ok=True)  # with `keep` 1, the rotation's last
+        latest.unlink(missing_ok=True)  # exists if `keep` is 1, as nothing was rotated
         try:
             latest.hardlink_to(self.output)
-        except OSError:  # vfat has no links
+        except OSError:  # vfat has no hard links
             return self._exchange_and_keep(latest)
         self.temporary.replace(self.output)
         return []
 
     def _exchange_and_keep(self, latest: Path) -> list[str]:
-        # Until it is renamed the old image lies at our unfinished file's name,
-        # where a waiting run would take it for one: hence the lock.
+        # Until its rename the old image has the unfinished file's name. The lock keeps waiting runs
+        # from taking it for an unfinished image.
         with self.output.open("rb") as old:
-            with contextlib.suppress(OSError):  # where there are no locks nobody waits for one
+            with contextlib.suppress(OSError):  # a file system without locks has no waiting runs
                 fcntl.flock(old, fcntl.LOCK_EX)
             try:
                 exchange(self.temporary, self.output)
             except OSError as error:
                 self.temporary.replace(self.output)
                 return [f"{self.output}: the previous image was not kept ({error.strerror})"]
-            # The new one first: until then the disk has the old one at that name, whole.
+            # Sync the new image first: until then the disk has the complete old one at that name.
             os.fsync(self.file.fileno())
             os.fsync(old.fileno())
             _renamed(self.temporary, latest)
@@ -141,12 +139,12 @@ class Claim:
 
 @contextmanager
 def claim(output: Path, waiting: Waiting | None = None) -> Iterator[Claim]:
-    """Claim an image's place until the block ends; the unfinished file goes if it was not used.
+    """Claim an image's path for the block; remove the unfinished file if it was not put in place.
 
-    While another run has the place, `waiting` is told once and this one waits;
-    without it, BusyError. InputError for a folder that cannot be written to.
+    While another run holds the claim, call `waiting` once and wait; without `waiting`, raise
+    BusyError. Raises InputError if the folder is not writable.
     """
-    _refuse_others(output)
+    _refuse_special(output)
     temporary = output.with_name(f".{output.name}{UNFINISHED}")
     try:
         sweep(output.parent)
@@ -164,12 +162,12 @@ def claim(output: Path, waiting: Waiting | None = None) -> Iterator[Claim]:
     finally:
         if _lies_at(handle, temporary):
             temporary.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # what could not be written is of no use any more
+        with contextlib.suppress(OSError):  # unwritten data does not matter any more
             file.close()
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished images of runs that were killed."""
+    """Remove the unfinished images of killed runs."""
     for path in folder.glob(f".*{UNFINISHED}"):
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -178,7 +176,7 @@ def sweep(folder: Path) -> None:
 
 
 def previous(output: Path) -> list[Path]:
-    """The kept images of a path, latest first: NAME.old, NAME.old.2 and so on."""
+    """Return the previous images of a path, latest first: NAME.old, NAME.old.2 and so on."""
     pattern = re.compile(re.escape(output.name + PREVIOUS) + r"(?:\.(\d{1,9}))?")
     found: list[tuple[int, Path]] = []
     for path in output.parent.iterdir():
@@ -188,7 +186,7 @@ def previous(output: Path) -> list[Path]:
 
 
 def remove(output: Path) -> list[Path]:
-    """Remove an image and what was kept of it; returns what was there."""
+    """Remove an image and its previous images; return the removed paths."""
     gone = [path for path in (*reversed(previous(output)), output) if path.exists()]
     for path in gone:
         path.unlink(missing_ok=True)
@@ -198,7 +196,7 @@ def remove(output: Path) -> list[Path]:
 
 
 def free_space(folder: Path) -> int:
-    """Bytes that this process can still write there (statvfs(3))."""
+    """Return the bytes that this process can still write to a folder (statvfs(3))."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -208,7 +206,7 @@ def free_space(folder: Path) -> int:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Swap two files' names in one step (renameat2(2)); OSError where the file system cannot."""
+    """Exchange two files' names atomically (renameat2(2)). Raises OSError if not supported."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE) != 0:
         number = ctypes.get_errno()
@@ -216,7 +214,7 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
-    """An open, locked, empty file at `temporary`."""
+    """Return an open, locked, empty file at `temporary`."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     told = False
     while True:
@@ -235,7 +233,7 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
             except OSError as error:
                 if error.errno not in UNLOCKABLE:
                     raise
-            # The other run renamed or removed it meanwhile, most likely.
+            # The other run may have renamed or removed the file meanwhile; then try again.
             if _lies_at(handle, temporary):
                 os.ftruncate(handle, 0)
                 return handle
@@ -245,26 +243,27 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
         os.close(handle)
 
 
-def _refuse_others(output: Path) -> None:
-    """What is no file must not be replaced by one: `/dev/null` least of all."""
-    with contextlib.suppress(OSError):  # what else is wrong with a path turns up in its time
+def _refuse_special(output: Path) -> None:
+    """Raise InputError if the path is no regular file, such as /dev/null."""
+    with contextlib.suppress(OSError):  # later steps report other errors in the path
         if not stat.S_ISREG(output.stat().st_mode):
-            raise InputError("output", str(output), "a file, or a name that nothing has yet")
+            raise InputError("output", str(output), "a regular file, or an unused name")
 
 
 def _refuse_foreign(handle: int, path: Path) -> None:
-    """A file that someone else put there, in a folder such as /tmp, must not become our image.
+    """Raise InputError if another user created the file, as is possible in /tmp.
 
-    The folder's owner can do what he likes with it anyway; vfat's files are all his.
+    The folder's owner may own the file: that user controls the folder anyway, and owns all files
+    on vfat.
     """
     found = os.fstat(handle)
     owners = (os.geteuid(), path.parent.stat().st_uid)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid not in owners:
-        raise InputError("output", str(path), "a folder where nobody else puts files of this name")
+        raise InputError("output", str(path), "a folder in which no other user owns this file")
 
 
 def _lies_at(handle: int, path: Path) -> bool:
-    """Whether the open file is the one that the path names now."""
+    """Return whether the path still names the open file."""
     try:
         return os.path.samestat(os.fstat(handle), path.lstat())
     except FileNotFoundError:
@@ -277,10 +276,10 @@ def _previous_names(output: Path, keep: int) -> list[Path]:
 
 
 def _renamed(path: Path, new: Path) -> None:
-    """Rename a file so that it lasts, with its content.
+    """Rename a file, and sync it so that the new name has its content after a power cut.
 
-    vfat has length and place of a file in its folder, and a new name has none at first: they get
-    to the disk with the file (fs/fat/namei_vfat.c), not with the folder.
+    vfat keeps a file's length and first cluster in its folder entry. The entry of a new name is
+    empty at first. A sync of the file fills it (fs/fat/namei_vfat.c); one of the folder does not.
     """
     path.replace(new)
     handle = os.open(new, os.O_RDONLY)
@@ -291,7 +290,7 @@ def _renamed(path: Path, new: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename lasts only once the folder is on the disk (fsync(2))."""
+    """Sync a folder, without which a rename may be lost (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -1,56 +1,56 @@
-"""What to build: the request, what a recipe adds to it, and what is seen to be wrong at once."""
+"""The request for a build, the additions of a recipe, and first checks."""
 
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
+from initpy.image.build.uki import Uki
 from initpy.image.content.recipe import Recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE, check_method
 from initpy.image.formats.microcode import Microcode
-from initpy.image.formats.uki import Uki
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config
 from initpy.image.stack.layers import Stack
 
-# What depmod(8) takes for a version.
+# The form of a kernel release that depmod(8) accepts.
 KERNEL = re.compile(r"\d+\.\d+[^/\s]*")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What to build.
+    """The parameters of a build.
 
-    `drivers` and `programs` must exist; those of a recipe (`recipe_*`) are taken
-    where the kernel and the machine have them.
+    `drivers` and `programs` must exist; those of a recipe (`recipe_*`) are included if the kernel
+    and the machine have them.
     """
 
     kernel: str
     modules: Path  # the kernel's /lib/modules/VERSION
     output: Path
-    jobs: tuple[Path, ...]  # folders or files; those outside of the project's are always taken
+    jobs: tuple[Path, ...]  # folders or files; files outside the project's folder always apply
     programs: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()  # module names, or folders with a slash at the end
-    files: tuple[tuple[Path, str], ...] = ()  # (here, in the image)
-    init: bytes | None = None  # in place of initpy's /init
-    python: bool = True  # the interpreter and initpy itself
-    stack: Stack | None = None  # what the root of the one machine that it is for stands on
-    crypttab: Path | None = None  # reduced to what the image is for; `files` are taken as they are
+    files: tuple[tuple[Path, str], ...] = ()  # (path on this machine, path in the image)
+    init: bytes | None = None  # replaces initpy's /init
+    python: bool = True  # include the interpreter and initpy itself
+    stack: Stack | None = None  # host-only: the stack of the machine's root
+    crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     compression: str = "zstd"
     level: int | None = None
     recipe_drivers: tuple[str, ...] = ()
     recipe_without: tuple[str, ...] = ()
     recipe_beside: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (driver, modules), see `Group`
     recipe_programs: tuple[str, ...] = ()
-    recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, why)
+    recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, reason)
     rules: Path = field(default_factory=lambda: project_folder("rules"))
-    mtime: int = 0  # of everything in the image
-    microcode: Microcode | None = None  # in an archive of its own, at the image's start
-    kept: Path | None = None  # what was made of Python's sources is read from it, and kept there
-    uki: Uki | None = None  # the image becomes a part of one file with kernel and command line
+    mtime: int = 0  # of all entries in the image
+    microcode: Microcode | None = None  # for a separate archive at the image's start
+    cache: Path | None = None  # cache of compiled Python modules; None for no cache
+    uki: Uki | None = None  # build a unified kernel image
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
-    """The request with a recipe's drivers and programs, and its compression."""
+    """Return the request with a recipe's drivers, programs and compression."""
     return replace(
         request,
         compression=recipe.compression,
@@ -70,18 +70,18 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
 
 
 def checked(request: BuildRequest) -> KernelConfig | None:
-    """How the kernel was configured, as far as that is known.
+    """Check a request; return the kernel's configuration, None if unknown.
 
-    InputError for what can be seen to be wrong at once.
+    Raises InputError for values that are wrong without further work.
     """
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
         raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
     if request.init is None and not request.python:
-        raise InputError("init", None, "an /init of your own when Python is left out")
+        raise InputError("init", None, "an /init of your own for an image without Python")
     config = read_kernel_config(request.kernel, request.modules)
     if config is not None and not config.unpacks(request.compression):
         known = ", ".join(name for name in (*METHODS, NONE) if config.unpacks(name))
-        expected = f"one that the kernel unpacks: {known} ({config.path})"
+        expected = f"a method that the kernel supports: {known} ({config.path})"
         raise InputError("compression", request.compression, expected)
     return config

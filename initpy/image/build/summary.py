@@ -1,58 +1,19 @@
-"""What a build says at its end: what is in the image by kind, and what it took."""
+"""The closing lines of a build: content by kind, warnings, size and duration."""
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from initpy.image.build.build import Assembled, BuildReport
+from initpy.image.content.kinds import shares
 from initpy.image.kernel.kmod import Need
-from initpy.image.tree import File, Tree
-
-# The first prefix that fits decides.
-KINDS = (
-    ("/usr/lib/modules/", "kernel modules"),
-    ("/usr/lib/firmware/", "firmware"),
-    ("/usr/bin/python", "Python"),
-    ("/usr/lib/python", "Python"),
-    ("/usr/lib/udev/rules.d/", "udev rules"),
-    ("/usr/lib/initpy/", "job files"),
-    ("/usr/bin/", "programs"),
-    ("/usr/sbin/", "programs"),
-    ("/usr/lib/udev/", "programs"),
-    ("/usr/lib64/", "libraries"),
-    ("/usr/lib/", "libraries"),
-)
-OTHER = "configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One kind of content: how many files, how many bytes before compression."""
-
-    kind: str
-    files: int
-    size: int
-
-
-def shares(tree: Tree) -> tuple[Share, ...]:
-    """The files of a tree by kind, largest first."""
-    files: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for path, entry in tree.items():
-        if isinstance(entry, File):
-            kind = next((kind for prefix, kind in KINDS if path.startswith(prefix)), OTHER)
-            files[kind] += 1
-            sizes[kind] += entry.size()
-    return tuple(Share(kind, files[kind], size) for kind, size in sizes.most_common())
 
 
 def megabytes(size: int) -> str:
-    """A size for people: three figures or so, in units of 1,000,000 bytes."""
+    """Format a size in MB (1,000,000 bytes) or kB."""
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
 def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
-    """The closing lines of a build."""
+    """Return the closing lines of a build."""
     lines = [
         f"{share.kind:<15} {share.files:>4} files {megabytes(share.size):>9}"
         for share in shares(report.assembled.tree)
@@ -61,7 +22,7 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
         lines.append(f"{'microcode':<15} {'':>4}       {megabytes(report.microcode):>9}")
     absent = len(report.assembled.absent_firmware)
     if absent and not verbose and not report.assembled.own:
-        lines.append(f"{absent:>20} of the drivers' firmware files not here (--verbose: which)")
+        lines.append(f"{absent:>20} firmware files of drivers not installed (list: --verbose)")
     if verbose:
         lines += [f"{step.seconds:5.2f} s  {step.name}" for step in report.assembled.steps]
     size = megabytes(report.size)
@@ -70,13 +31,13 @@ def summary_lines(report: BuildReport, *, verbose: bool) -> list[str]:
 
 
 def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
-    """What a person should know of, though the image can be used."""
+    """Return the warnings of a build."""
     lines = list(assembled.warnings)
     if assembled.absent_firmware and (verbose or assembled.own):
         modules = sorted({module for module, _ in assembled.absent_firmware})
         lines.append(
-            f"firmware that {', '.join(modules)} may ask for is not on this machine; "
-            "if yours has such a device, apt install firmware-linux"
+            f"firmware that {', '.join(modules)} may request is not installed; "
+            "if you have such a device: apt install firmware-linux"
         )
         lines += [f"firmware: {module}: {name}" for module, name in assembled.absent_firmware]
     lines += _absent_drivers(assembled, verbose=verbose)
@@ -84,13 +45,13 @@ def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
 
 
 def _absent_drivers(assembled: Assembled, *, verbose: bool) -> Iterator[str]:
-    """What the kernel lacks, by who wanted it. What a technology stands on is always told."""
+    """Yield the drivers that the kernel lacks, by source; optional ones only if `verbose`."""
     told = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
     for need in sorted(told, key=lambda each: each.name, reverse=True):
         by: dict[str, list[str]] = {}
         for want in assembled.absent_drivers:
             if want.need is need:
                 by.setdefault(want.by, []).append(want.what)
-        loss = "; what it is for will not work" if need is Need.TECHNOLOGY else ""
+        loss = "; this technology will not work" if need is Need.TECHNOLOGY else ""
         for owner, names in by.items():
-            yield f"kernel {assembled.kernel} has no {', '.join(names)}, of {owner}{loss}"
+            yield f"{owner}: kernel {assembled.kernel} has no {', '.join(names)}{loss}"

@@ -1,1 +1,1 @@
-"""Proving that an image can boot a machine."""
+"""Proves that an image boots a given root, layer by layer."""

@@ -1,4 +1,4 @@
-"""Prove that an image can boot a root: every layer, from the file system down to the bus (R28).
+"""Proves that an image can boot a root: every layer, from the file system down to the bus (R28).
 
 proof = prove(read_archive(path), describe("/"), "6.1.0-56-amd64")
 proof.bootable, proof.rows, proof.status
@@ -10,6 +10,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.check import interpreter
 from initpy.image.check.drivers import Drivers
+from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
 from initpy.image.check.volumes import Volumes
 from initpy.image.formats.archive import PLAIN, Archive
@@ -17,7 +18,6 @@ from initpy.image.kernel import firmware
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.kernel.moduletree import ModuleTree, installed, packed, releases
-from initpy.image.proof import Proof, Row, Verdict, without_doubles
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File
 
@@ -31,11 +31,11 @@ def prove(
     host_firmware: Path = firmware.ROOT,
     run: bool = True,
 ) -> Proof:
-    """Look at everything that the boot of this root takes.
+    """Check everything that the boot of this root needs.
 
-    `kernel` is the release that the image is for, `modules` its installed folder
-    (the system's if not given). `run`: the image's interpreter may be run, from a copy.
-    Raises InputError for an image whose module indexes cannot be read.
+    `kernel` is the release that the image is for, `modules` its installed folder (default: the
+    system's). `run` allows to run a copy of the image's interpreter.
+    Raises InputError for an image with unreadable module indexes.
     """
     image = packed(archive, kernel)
     folder = modules or modules_folder(kernel)
@@ -59,58 +59,58 @@ def prove(
             rows.extend(volumes.rows(layer))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
-    return Proof(str(archive.path), stack.root, kernel, without_doubles(rows))
+    return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))
 
 
 def kernel_of(archive: Archive, stack: Stack) -> str:
-    """The kernel that an image is for: the only one it has modules for, else the described one.
+    """Return the kernel that an image is for: the described one, or the only one with modules.
 
-    Raises InputError where it has modules for several others.
+    Raises InputError if the image has modules for several other kernels.
     """
     found = releases(archive)
     if stack.kernel in found or not found:
         return stack.kernel
     if len(found) > 1:
-        raise InputError("--kernel", None, f"one of {', '.join(found)}, which the image has")
+        raise InputError("--kernel", None, f"one of the image's kernels: {', '.join(found)}")
     return found[0]
 
 
 def _taken(archive: Archive, config: KernelConfig) -> Iterator[Row]:
-    """Does this kernel unpack such an image, and run its /init?"""
+    """Check that the kernel can unpack the image and run its /init."""
     streams = {each.compression for each in archive.segments} - {PLAIN}
     init = archive.get("/init")
-    needed = {"BLK_DEV_INITRD": "it takes no initramfs"}
-    needed |= {unpacking(each): f"it does not unpack {each}" for each in sorted(streams)}
+    needed = {"BLK_DEV_INITRD": "it supports no initramfs"}
+    needed |= {unpacking(each): f"it does not support {each}" for each in sorted(streams)}
     if isinstance(init, File) and init.read().startswith(b"#!"):
-        needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is one"
+        needed["BINFMT_SCRIPT"] = "it runs no scripts, and /init is a script"
     lacks = [(option, why) for option, why in needed.items() if option not in config]
     for option, why in lacks:
         reason = f"{why}: no CONFIG_{option}=y in {config.path}"
         yield Row(IMAGE, "kernel", Verdict.MISSING, reason)
     if not lacks:
         how = " and ".join(sorted(streams)) or "a plain archive"
-        yield Row(IMAGE, "kernel", Verdict.OK, f"unpacks {how}, as {config.path} says")
+        yield Row(IMAGE, "kernel", Verdict.OK, f"unpacks {how}, by {config.path}")
 
 
 def _init(archive: Archive, userland: Userland) -> Iterator[Row]:
-    """The kernel runs /init (init/main.c, `rdinit=`)."""
+    """Check /init, which the kernel runs (init/main.c, `rdinit=`)."""
     found = userland.programs.check("/init")
     if found is None:
         yield Row(IMAGE, "init", Verdict.MISSING, "there is no /init")
     elif found.problem:
         yield Row(IMAGE, "init", Verdict.MISSING, found.problem)
     else:
-        maker = "initpy's" if userland.ours else "of another maker"
-        yield Row(IMAGE, "init", Verdict.OK, f"/init, {maker}; what runs it is there")
+        maker = "initpy's" if userland.ours else "of another generator"
+        yield Row(IMAGE, "init", Verdict.OK, f"/init, {maker}; its interpreter is present")
 
 
 def _tables(image: ModuleTree, kernel: ModuleTree | None) -> Iterator[Row]:
-    """Are the modules' indexes sane? An empty modules.dep makes every module invisible."""
+    """Check the module indexes. With an empty modules.dep modprobe finds no module."""
     need = "module indexes"
     if kernel is not None and kernel.modules and not kernel.dependencies:
         reason = (
-            f"modules.dep of {kernel.where} is empty, though {len(kernel.modules)} modules are "
-            f"there: run `depmod {kernel.release}` and build again"
+            f"modules.dep of {kernel.where} is empty, but there are {len(kernel.modules)} modules: "
+            f"run `depmod {kernel.release}` and build again"
         )
         yield Row(IMAGE, need, Verdict.MISSING, reason)
     count = len(image.modules)
@@ -121,15 +121,15 @@ def _tables(image: ModuleTree, kernel: ModuleTree | None) -> Iterator[Row]:
         return
     listed = image.dependencies
     if not listed:
-        reason = f"modules.dep is empty, though {count} modules are there: none can be loaded"
+        reason = f"modules.dep is empty, but there are {count} modules: none can be loaded"
         yield Row(IMAGE, need, Verdict.MISSING, reason)
         return
     if not image.knows_aliases:
-        reason = "modules.alias is empty: udev would load no driver for any device"
+        reason = "modules.alias is empty: udev would load no driver"
         yield Row(IMAGE, need, Verdict.MISSING, reason)
     gone = [path for path, *_ in listed.values() if path not in image.files]
     if gone:
-        reason = f"{len(gone)} of the modules in modules.dep are not there, such as {gone[0]}"
+        reason = f"{len(gone)} of the modules in modules.dep are missing, such as {gone[0]}"
         yield Row(IMAGE, need, Verdict.WARNING, reason)
     unlisted = sorted(set(image.modules) - set(listed))
     if unlisted:

@@ -1,36 +1,36 @@
-"""Is the driver that a layer asks for in the image, and could it be loaded there?
+"""Checks that the driver of each layer is in the image and that it can be loaded there.
 
-The installed kernel's own indexes say which module a name or alias stands for; the image's own say
-whether modprobe and udev would find it there. No driver is known by name here.
+The installed kernel's indexes tell which module a name or alias stands for. The image's indexes
+tell whether modprobe and udev would find that module. This file names no driver.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
 from initpy.image.kernel import charsets, firmware
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.kmod import canonical
 from initpy.image.kernel.moduletree import ModuleTree, module_name
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import Ask, Layer, Stack
 
 FIRMWARE = ("/usr/lib/firmware", "/lib/firmware")
-# An algorithm is asked for by a name that may as well be none, see mapper.py.
+# The name of an algorithm is a guess from a cipher specification, see mapper.py.
 TENTATIVE = ("crypto-",)
 BUS = re.compile(r"[a-z0-9_]+:|block-major-")
 
 
 class Drivers:
-    """Proves asks against one image. Each module is looked at once, however many ask for it."""
+    """Checks the asks of layers against one image; checks each module once."""
 
     def __init__(
         self, archive: Archive, image: ModuleTree, kernel: ModuleTree | None, stack: Stack,
         host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None,
     ) -> None:  # fmt: skip
-        """`image` and `kernel` are of the same release; `kernel` is None if it is not installed."""
+        """Take the module trees of one release; `kernel` is None if it is not installed."""
         self._archive = archive
         self._image = image
         self._kernel = kernel or image
@@ -42,7 +42,7 @@ class Drivers:
         self._blocked = dict(_blocked(archive))
 
     def rows(self, layer: Layer) -> Iterator[Row]:
-        """What there is to say of each driver of a layer, and of what the drivers need."""
+        """Yield the rows for each driver of a layer, and for the needs of the drivers."""
         for ask in layer.asks:
             yield from self._ask(_title(layer), ask)
 
@@ -54,12 +54,12 @@ class Drivers:
             if candidates := self._kernel.find(name):
                 yield from self._one_of(layer, ask, name, candidates)
                 return
-        yield self._unheard_of(layer, ask)
+        yield self._without_module(layer, ask)
 
     def _one_of(
         self, layer: str, ask: Ask, name: str, candidates: tuple[str, ...]
     ) -> Iterator[Row]:
-        """Any of the modules will do, unless one is known to do it on the described system."""
+        """Check that one of the modules is usable: one in use on the described system, or any."""
         used = tuple(each for each in candidates if each in ask.using)
         wanted = used or candidates
         problems = {each: self._problem(each) for each in wanted}
@@ -71,45 +71,45 @@ class Drivers:
                 reason = f"none of {', '.join(wanted)} is usable: {reason}"
             yield Row(layer, ask.why, Verdict.MISSING, reason, first)
             return
-        # `modprobe NAME` and what the kernel asks for go through aliases, which may not be there.
+        # `modprobe NAME` and the kernel's requests need the alias, which the image may lack.
         plain = canonical(name)
         if plain != good and good not in self._image.find(name):
-            reason = f"{good} is in the image, but its modules.alias does not know {name}"
+            reason = f"{good} is in the image, but the image's modules.alias lacks {name}"
             yield Row(layer, ask.why, Verdict.MISSING, reason, good)
             return
         path, *below = self._image.dependencies[good]
         depends = f", with {_names(below)}" if below else ""
         yield Row(layer, ask.why, Verdict.OK, f"{path}{depends}", good)
-        yield from self._further(layer, good)
+        yield from self._needs_of(layer, good)
 
-    def _unheard_of(self, layer: str, ask: Ask) -> Row:
-        """No name of it is known to the kernel that the image is for."""
+    def _without_module(self, layer: str, ask: Ask) -> Row:
+        """Return the row for an ask of which the kernel knows no name."""
         name, release = ask.names[0], self._kernel.release
         same = release == self._stack.kernel
         if ask.using:
             module = ask.using[0]
             if not self._problem(module):
                 return Row(layer, ask.why, Verdict.OK, self._image.modules[module], module)
-            reason = f"{module} drives it now, and kernel {release} has no such module"
-            reason += "" if same else " (yet): an external one may still have to be built for it"
+            reason = f"{module} drives it now, but kernel {release} has no such module"
+            reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
-        # Without the installed kernel's indexes only one without any modules tells enough.
+        # If the kernel is not installed, only a running kernel without modules is evidence.
         known = self._installed or self._image.knows_built_in
         if ask.works and same and (known or not self._stack.in_use):
-            reason = f"built in: it works on this kernel, of which no module bears {name}"
+            reason = f"built in: it works on this kernel, which has no module {name}"
             return Row(layer, ask.why, Verdict.OK, reason)
         if not known:
-            reason = f"{name}: kernel {release} is not installed here, so what it has is not known"
+            reason = f"{name}: kernel {release} is not installed here, so its drivers are unknown"
             return Row(layer, ask.why, Verdict.UNKNOWN, reason)
-        # What a driver that is no module serves, no index tells.
+        # No index lists the devices of built-in drivers.
         if name.startswith(TENTATIVE) or (ask.works and BUS.match(name)):
-            reason = f"no module of kernel {release} bears {name}; built in, as far as can be seen"
+            reason = f"kernel {release} has no module {name}; it is probably built in"
             return Row(layer, ask.why, Verdict.WARNING, reason)
         reason = f"kernel {release} has no driver for {name}, neither built in nor as a module"
         return Row(layer, ask.why, Verdict.MISSING, reason, ask.names[-1])
 
     def _problem(self, module: str) -> str:
-        """Why a module cannot be loaded from the image; "" if it can."""
+        """Return why a module cannot be loaded from the image; "" if it can."""
         if module not in self._looked_at:
             self._looked_at[module] = next(self._problems(module), "")
         return self._looked_at[module]
@@ -125,7 +125,7 @@ class Drivers:
             if path not in self._image.files:
                 role = "" if path == listed[0] else f", which {module} depends on,"
                 yield f"{path}{role} is in the image's modules.dep, but not in the image"
-        # What the module itself says, and what the installed kernel says, must be in the list.
+        # The list must have the dependencies in .modinfo and in the installed modules.dep.
         present = {module_name(each) for each in listed}
         wanted = {module_name(each) for each in self._kernel.dependencies.get(module, ())}
         try:
@@ -136,7 +136,7 @@ class Drivers:
         built_in = self._kernel.built_in
         lacking = sorted(each for each in {*info.depends, *wanted} - present if not built_in(each))
         if lacking:
-            yield f"{module} depends on {', '.join(lacking)}, which the image does not give it"
+            yield f"{module} depends on {', '.join(lacking)}, missing from the image's modules.dep"
         for name in sorted(present):
             yield from self._wrong_kernel(name)
 
@@ -147,17 +147,17 @@ class Drivers:
             yield f"{self._image.modules[module]}: {error}"
             return
         made_for = info.vermagic.partition(" ")[0]
-        # One without the mark was built without CONFIG_MODVERSIONS' checks, or made up.
+        # A module may have no vermagic (modinfo stripped).
         if made_for and made_for != self._image.release:
             yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
 
     def _where(self, module: str) -> str:
-        """The module's file as the installed kernel has it, which says where it comes from."""
+        """Return a module with its path in the installed kernel."""
         listed = self._kernel.dependencies.get(module)
         return f"{module} ({listed[0]})" if listed else module
 
-    def _further(self, layer: str, module: str) -> Iterator[Row]:
-        """Soft dependencies and the like, of the module and of those it depends on."""
+    def _needs_of(self, layer: str, module: str) -> Iterator[Row]:
+        """Check softdeps, character sets and firmware of a module and of its dependencies."""
         for path in self._image.dependencies[module]:
             name = module_name(path)
             info = self._image.info(name)
@@ -165,7 +165,7 @@ class Drivers:
             yield from self._charsets(layer, name, info)
             yield from self._firmware(layer, name, info)
             if name in self._blocked:
-                reason = f"{self._blocked[name]} of the image keeps {name} from being loaded"
+                reason = f"{self._blocked[name]} of the image blacklists {name}"
                 yield Row(layer, f"loading {name}", Verdict.WARNING, reason, name)
 
     def _soft(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
@@ -185,11 +185,11 @@ class Drivers:
                 yield Row(layer, need, Verdict.WARNING, reason, candidates[0])
 
     def _charsets(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
-        """What the module will load by name when something is mounted."""
+        """Check the character sets that a file system driver loads at mount time."""
         if not info.charsets or self._config is None:
             return
         for name in charsets.defaults(module, self._config):
-            need = f"{name}, which {module} loads when something is mounted"
+            need = f"{name}, which {module} loads at mount time"
             if part := self._kernel.built_in(name):
                 yield Row(layer, need, Verdict.OK, f"{part} is built into the kernel", part)
                 continue
@@ -239,7 +239,7 @@ def _names(paths: list[str]) -> str:
 
 
 def _blocked(archive: Archive) -> Iterator[tuple[str, str]]:
-    """Modules that modprobe.d(5) of the image keeps from loading by alias, and the file."""
+    """Yield (module, file) for each module that the image's modprobe.d(5) blacklists."""
     for path in sorted(archive.entries):
         folder, _, name = path.rpartition("/")
         if folder.endswith("/modprobe.d") and name.endswith(".conf") and path in archive:

@@ -1,24 +1,24 @@
-"""Does the image's own Python import what PID 1 imports? Best shown by letting it do so.
+"""Checks that the image's Python can import all modules of initpy in the image, by running it.
 
-The image's files are written to a folder and its interpreter is run with that as its root: as root
-by chroot(2), else in a user namespace. Where neither is possible, or the image is for another
-architecture, what the bytecode says that it imports is looked for, and the row says so.
+The check writes the image's files to a folder and runs the interpreter there: as root by chroot(2),
+else in a user namespace. If neither works, or the image is for another architecture, it looks for
+the imports that the bytecode contains, and the row says so.
 """
 
 import platform
 import re
 from collections.abc import Iterator
 
-from initpy.image.build import stage
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.content import stage
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.bytecodeimports import ForeignBytecodeError, absent_imports
 from initpy.image.process import ToolError
-from initpy.image.proof import Row, Verdict
 from initpy.image.scratch import scratch_folder
 from initpy.image.tree import File, Folder, Link, Tree, content_size
 
 INTERPRETER = re.compile(r"/usr/bin/python(3\.\d+)")
-# Without these the interpreter does not even start, or PID 1 has nothing to run.
+# Without these the interpreter does not start, or PID 1 has nothing to run.
 FIRST = ("encodings/__init__.pyc", "initpy/__init__.pyc", "initpy/runtime/supervisor.pyc",
          "initpy/runtime/engine.pyc")  # fmt: skip
 UNSTAGED = re.compile(r"/usr/lib/(modules|firmware)/.*|/dev/.*")
@@ -27,9 +27,9 @@ LAYER = "the image"
 
 
 def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -> Iterator[Row]:
-    """What there is to say of Python in the image; nothing if it has none.
+    """Yield the rows for Python in the image; none for an image without it.
 
-    `extra` are modules that job files name; `run`: the interpreter may be started.
+    `extra` are modules that job files name; `run` allows to start the interpreter.
     """
     found = next((path for path in sorted(archive.entries) if INTERPRETER.fullmatch(path)), None)
     if found is None:
@@ -37,7 +37,7 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
     library = f"/usr/lib/python{found.removeprefix('/usr/bin/python')}"
     lacking = [name for name in FIRST if f"{library}/{name}" not in archive]
     if lacking:
-        yield Row(LAYER, NEED, Verdict.MISSING, f"{library}/{lacking[0]} is not there")
+        yield Row(LAYER, NEED, Verdict.MISSING, f"{library}/{lacking[0]} is missing")
         return
     modules = [*_modules(archive, f"{library}/initpy"), *extra]
     why_not = _why_not(machine, run)
@@ -49,16 +49,16 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
 
 def _why_not(machine: str, run: bool) -> str:
     if not run:
-        return "running it was not wanted"
+        return "the caller disabled running it"
     if machine != platform.machine():
         return f"the image is for {machine}, this machine is {platform.machine()}"
     if not stage.may_change_root():
-        return "neither root's rights nor user namespaces (unshare) are to hand"
+        return "it needs root, or user namespaces (unshare)"
     return ""
 
 
 def _modules(archive: Archive, folder: str) -> Iterator[str]:
-    """All modules of initpy in the image: whatever the boot needs is imported by one of them."""
+    """Yield all modules of initpy in the image; together they import all that a boot needs."""
     for path in sorted(archive.entries):
         if path.startswith(f"{folder}/") and path.endswith((".pyc", ".py")):
             inside = path.removeprefix(f"{folder}/").rpartition(".")[0].removesuffix("/__init__")
@@ -66,15 +66,15 @@ def _modules(archive: Archive, folder: str) -> Iterator[str]:
 
 
 def _read(archive: Archive, library: str, modules: list[str], why_not: str) -> Row:
-    """The second best: what the bytecode says that it imports."""
+    """Check the imports in the bytecode, without running it."""
     try:
         absent = absent_imports(archive, library, modules)
     except ForeignBytecodeError as error:
         reason = f"neither imported ({why_not}) nor read ({error})"
         return Row(LAYER, NEED, Verdict.WARNING, reason)
     for name, by in absent:
-        return Row(LAYER, NEED, Verdict.MISSING, f"{name}, which {by} imports, is not there")
-    reason = f"{len(modules)} modules with what they import are there; not tried, because {why_not}"
+        return Row(LAYER, NEED, Verdict.MISSING, f"{name}, which {by} imports, is missing")
+    reason = f"{len(modules)} modules and their imports are present; not run: {why_not}"
     return Row(LAYER, NEED, Verdict.WARNING, reason)
 
 
@@ -92,7 +92,7 @@ def _imported(archive: Archive, interpreter: str, modules: list[str]) -> Row:
 
 
 def _tree(archive: Archive) -> Tree:
-    """The image's files without modules, firmware and device nodes."""
+    """Return the image's content without modules, firmware and device nodes."""
     tree = Tree()
     for path, entry in archive.items():
         if path != "/" and isinstance(entry, File | Folder | Link) and not UNSTAGED.match(path):

@@ -1,8 +1,8 @@
-"""Programs, udev rules and job files: what sets up each layer in the image.
+"""Checks the job files, programs and udev rules that set up each layer.
 
-The image's own job files say what is done with a device and by which program; that a layer is
-provided for means that one of them matches the device below it. No technology is known by name
-here, so that a job file for a new one is proved like those that come with initpy.
+The image's own job files tell which program handles a device. A layer is covered if a job matches
+the device below it. This file names no technology, so that it checks a job file for a new one like
+initpy's own.
 """
 
 import json
@@ -12,22 +12,22 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.machine.definitions import JobDefinition
+from initpy.image.check.programs import Found, ImagePrograms
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import Found, ImagePrograms
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
 from initpy.image.tree import File
 
 JOBS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
 RULES = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")
 IMAGE = "the image"
-# What udev says of a device on which such a layer stands, where its record does not tell.
+# The ID_FS_TYPE of the device below such a layer, if udev's record has none.
 CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LVM2_member"}
 
 
 class Userland:
-    """Proves what is not the kernel's work. `ours`: the image is one of initpy's."""
+    """Checks everything but drivers. `ours`: initpy built the image."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -35,15 +35,15 @@ class Userland:
         self.unusable: list[Row] = []
         found = tuple(self._job_files())
         self.ours = bool(found)
-        # An image of another maker has its own ways; which programs a layer takes is the same.
+        # Another generator sets up layers in its own way, but needs the same programs.
         self.jobs = found or tuple(_project_jobs())
 
     def rows(self, stack: Stack) -> Iterator[Row]:
-        """For each layer that something other than the kernel itself must set up."""
+        """Yield the rows for each layer that the kernel does not set up by itself."""
         yield from self.unusable
         for layer in stack.layers:
             if layer.fact(KEY) and layer.kind is Kind.FILESYSTEM:
-                continue  # the engine itself mounts it for a moment
+                continue  # the engine mounts it itself to read the key
             for below in layer.on:
                 found = stack.layer(below)
                 if _needs_a_job(found, layer):
@@ -52,9 +52,9 @@ class Userland:
                 yield from self._set_up(layer, layer)
 
     def general(self) -> Iterator[Row]:
-        """What every boot takes: job files without a job of their own name it.
+        """Yield the rows for what every boot needs, which job files without jobs name.
 
-        Of these another maker's image need not have any, but those that it has must run.
+        Another generator's image need not have these programs, but those present must run.
         """
         for file in self.jobs:
             if file.jobs:
@@ -76,7 +76,7 @@ class Userland:
             if job.match.patterns and job.match.accepts(properties)
         ]
         if not matching:
-            yield self._nobody(title, below, properties)
+            yield self._without_job(title, below, properties)
             return
         files = list({file.source: file for file, _ in matching}.values())
         names = [*dict.fromkeys(_called(job) for _, job in matching)]
@@ -89,12 +89,12 @@ class Userland:
         else:
             yield from self._foreign_programs(title, filter(None, wanted))
 
-    def _nobody(self, title: str, below: Layer, properties: dict[str, str]) -> Row:
+    def _without_job(self, title: str, below: Layer, properties: dict[str, str]) -> Row:
         content = properties.get("ID_FS_TYPE") or below.fact("type") or below.kind.value
         if self.ours:
-            reason = f"no job file of the image acts on {below.name}, which is {content}"
+            reason = f"no job file of the image handles {below.name}, which is {content}"
             return Row(title, "job", Verdict.MISSING, reason)
-        reason = f"how this image sets up what stands on {content} is not known here"
+        reason = f"initpy does not know how this image sets up {content}"
         return Row(title, "set-up", Verdict.UNKNOWN, reason)
 
     def _programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
@@ -111,7 +111,7 @@ class Userland:
                 libraries = max(libraries, found.libraries)
                 yield from _warnings(title, name, found)
         if good:
-            reason = f"{', '.join(good)}; up to {libraries} libraries, all there"
+            reason = f"{', '.join(good)}; up to {libraries} libraries, all present"
             yield Row(title, "programs", Verdict.OK, reason)
 
     def _foreign_programs(self, title: str, names: Iterable[str]) -> Iterator[Row]:
@@ -123,7 +123,7 @@ class Userland:
                 yield Row(title, f"program {name}", Verdict.OK, found.path)
                 yield from _warnings(title, name, found)
             else:
-                reason = "is not in the image, which is not of initpy's making: it may do without"
+                reason = "is not in the image; another generator built it, and may not need it"
                 yield Row(title, f"program {name}", Verdict.UNKNOWN, reason)
 
     def _rules(self, title: str, files: Iterable[JobFile]) -> Iterator[Row]:
@@ -136,7 +136,7 @@ class Userland:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
 
     def _job_files(self) -> Iterator[JobFile]:
-        """As the runtime reads them: a later folder's file replaces one of the same name."""
+        """Read the job files as the runtime does: a later folder's file replaces its namesake."""
         found: dict[str, JobFile] = {}
         for folder in JOBS:
             start = f"{self._archive.resolve(folder) or folder}/"
@@ -177,32 +177,32 @@ def _project_jobs() -> Iterator[JobFile]:
 
 
 def _called(job: JobDefinition) -> str:
-    """The program that a job runs; "" for one that acts by itself or is made up at run time."""
+    """Return the program that a job runs; "" without a program, or if a property names it."""
     word = job.run[0] if job.run else ""
     return "" if "{" in word else word
 
 
 def _needs_a_job(below: Layer, layer: Layer) -> bool:
-    """Whether something must be done with `below` for `layer` to come into being."""
+    """Return whether a job must run on `below` to create `layer`."""
     if below.kind in (Kind.NETWORK, Kind.UNKNOWN):
-        return layer.kind is not Kind.NETWORK  # a bond is made with the interfaces below it
+        return layer.kind is not Kind.NETWORK  # the job of a bond acts on the bond itself
     if layer.kind is Kind.FILESYSTEM:
         return below.kind is not Kind.FILESYSTEM or layer.fact("type") != "overlay"
     if not below.identity.startswith("block:") or not layer.identity.startswith("block:"):
         return False
     if layer.kind is Kind.PARTITION:
-        return bool(layer.property("DM_UUID"))  # others are made by the kernel
+        return bool(layer.property("DM_UUID"))  # the kernel creates all others
     if below.kind is Kind.CONTAINER:
-        return False  # its disks are what is acted on
+        return False  # the jobs act on its disks
     if below.property("DM_UUID").startswith("CRYPT-SUBDEV"):
         return False
-    # Parts of a logical volume: pools, mirror legs. A group on another group's volume says so.
+    # A volume below a volume is a part of it (pool, mirror leg), unless it is a physical volume.
     nested = below.property("ID_FS_TYPE") == CONTENT[Kind.LVM]
     return not (layer.kind is Kind.LVM and below.kind is Kind.LVM) or nested
 
 
 def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
-    """The properties that the device below has when the layer is about to be made."""
+    """Return the properties that the device below has at boot, before the layer exists."""
     properties = dict(below.properties)
     if layer.kind in CONTENT and "ID_FS_TYPE" not in properties:
         properties["ID_FS_TYPE"] = CONTENT[layer.kind]
@@ -211,7 +211,7 @@ def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
     if layer.kind is Kind.FILESYSTEM:
         properties |= dict(layer.properties)
         if len(layer.on) > 1:
-            # Until the last of its devices has come: what 64-btrfs.rules of systemd says.
+            # systemd's 64-btrfs.rules sets this until the last device is present.
             properties[f"ID_{layer.fact('type').upper()}_READY"] = "0"
             properties["INITPY_COMPLETE"] = "yes"
     return properties

@@ -1,11 +1,11 @@
-"""Does the image open the root's encrypted volumes as it is told to? Keys, headers, programs.
+"""Checks that the image can unlock the root's encrypted volumes: key files, headers, key scripts.
 
-What tells is the image's crypttab together with the command line, as the boot reads them: that of a
-unified kernel image, else the one that this system was booted with.
+The image's crypttab and the command line name the volumes, as at boot. The command line is that of
+a unified kernel image, or the one that booted this system.
 
-A key file that is not there is no end as long as somebody can be asked for a passphrase; where
-nobody is (`headless`), or no passphrase opens the volume (plain dm-crypt with a key file), it is.
-Whether a LUKS header has a passphrase besides keys from files nobody can tell: a slot is a slot.
+A missing key file is a warning as long as the boot can ask for a passphrase. It is an error for a
+`headless` volume, and for plain dm-crypt with a key file, which no passphrase opens. A LUKS header
+does not tell whether a key slot holds a passphrase or a key file's content.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,19 +14,19 @@ from dataclasses import replace
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.image.check.programs import ImagePrograms
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
-from initpy.image.formats.imageprograms import ImagePrograms
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
 from initpy.image.tree import File
 
-# Where a key is looked for that nobody names (systemd's crypttab(5)).
+# The default place of key files (systemd's crypttab(5)).
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
 
 
 class Volumes:
-    """The encrypted layers of a stack, and what an image of initpy's knows of each."""
+    """The encrypted layers of a stack, each with its entry in the image's crypttab."""
 
     def __init__(self, archive: Archive, stack: Stack, programs: ImagePrograms) -> None:
         self._archive = archive
@@ -45,7 +45,7 @@ class Volumes:
         self._needed = frozenset(_below(stack, stack.tops))
 
     def rows(self, layer: Layer) -> Iterator[Row]:
-        """How a layer is opened; nothing for one that is not encrypted."""
+        """Yield the rows for unlocking a layer; none for an unencrypted one."""
         if layer.identity not in self._found:
             return
         title = f"{layer.name} ({layer.kind.value})"
@@ -58,7 +58,10 @@ class Volumes:
         yield self._key(title, volume)
 
     def judged(self, layer: Layer, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows of a layer; what only a key file is on is no end where a person can be asked."""
+        """Yield the rows of a layer, as warnings if the boot can ask for a passphrase instead.
+
+        This applies to layers that hold only a key file.
+        """
         if layer.identity in self._needed:
             yield from rows
             return
@@ -68,13 +71,13 @@ class Volumes:
         )
         for row in rows:
             if asked and row.verdict in (Verdict.MISSING, Verdict.UNKNOWN):
-                reason = f"{row.reason}; only a key file is on it: a passphrase is asked for"
+                reason = f"{row.reason}; it holds only a key file: the boot asks for a passphrase"
                 yield replace(row, verdict=Verdict.WARNING, reason=reason)
             else:
                 yield row
 
     def _of(self, layer: Layer) -> VolumeSpec | None:
-        """What the boot will know of a layer, by its name or by what it is on."""
+        """Return the crypttab entry of a layer, by its name or by the device below it."""
         name = layer.property("DM_NAME")
         on = [below for below in self._stack.layers if below.identity in layer.on]
         by_name = [each for each in self._named if each.name == name]
@@ -83,28 +86,28 @@ class Volumes:
 
     def _unnamed(self, title: str, layer: Layer) -> Row:
         if layer.kind is Kind.LUKS and layer.on and self._shows_itself(layer):
-            reason = "the image's crypttab does not name it: a passphrase is asked for"
+            reason = "the image's crypttab does not name it: the boot asks for a passphrase"
             return Row(title, "key", Verdict.OK, reason)
         reason = (
-            "nothing on the device shows what it is, and neither the image's crypttab nor the "
-            "command line as far as it is known names it. Mark its line in /etc/crypttab with the "
-            "option `initramfs` (or x-initrd.attach), or build with --host"
+            "the device has no LUKS header, and neither the image's crypttab nor the known "
+            "command line names the volume. Add the option `initramfs` (or x-initrd.attach) to "
+            "its line in /etc/crypttab, or build with --host"
         )
         return Row(title, "key", Verdict.UNKNOWN, reason)
 
     def _shows_itself(self, layer: Layer) -> bool:
-        """Whether what it is on has the header: LUKS with a detached one looks like nothing."""
+        """Return whether a device below has a LUKS header; with a detached one it has none."""
         on = [below for below in self._stack.layers if below.identity in layer.on]
         return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in on)
 
     def _header(self, title: str, volume: VolumeSpec, path: str) -> Row:
         if isinstance(self._archive.get(path), File):
             return Row(title, "header", Verdict.OK, path)
-        reason = f"{path} is not in the image, and nothing opens it without: --add {path}"
+        reason = f"{path} is not in the image, and nothing opens the volume without: --add {path}"
         return Row(title, "header", Verdict.MISSING, reason)
 
     def _key(self, title: str, volume: VolumeSpec) -> Row:
-        """What opens the volume, and what is left if that is not there."""
+        """Check the key of a volume, and what the boot can do without it."""
         key = volume.key
         if key is None:
             path = f"{KEY_FOLDER}/{volume.name}.key"
@@ -127,35 +130,37 @@ class Volumes:
 
     def _on_device(self, title: str, volume: VolumeSpec, key: KeySpec) -> Row:
         if any(layer.fact(KEY) == volume.name for layer in self._stack.layers):
-            return Row(title, "key file", Verdict.OK, f"{key}, which is looked at below")
-        asked = "" if volume.headless else "; until it comes a passphrase is asked for"
+            return Row(title, "key file", Verdict.OK, f"{key}, checked below")
+        asked = "" if volume.headless else "; until it appears, the boot asks for a passphrase"
         verdict = Verdict.UNKNOWN if volume.headless else Verdict.WARNING
         reason = (
-            f"{key} was not there to be looked at, so that it is not known whether its drivers are "
-            f"in the image{asked}"
+            f"{key} is not present now, so its drivers could not be checked against the image"
+            f"{asked}"
         )
         return Row(title, "key file", verdict, reason)
 
     def _without(self, title: str, volume: VolumeSpec, hint: str, need: str) -> Row:
-        """Nothing but people is left, or nobody."""
+        """Return the row for a volume without a usable key: prompt, or fail if headless."""
         before = f"{hint}: " if hint else ""
         if volume.headless and not volume.empty:
-            reason = f"{before}nothing opens it, as nobody is asked (headless)"
+            reason = f"{before}nothing opens it: `headless` forbids a prompt"
             return Row(title, need, Verdict.MISSING, reason)
         if hint and volume.kind == "plain":
-            reason = f"{before}no passphrase is a key file's content (plain)"
+            reason = f"{before}a passphrase does not replace a key file (plain dm-crypt)"
             return Row(title, need, Verdict.MISSING, reason)
-        how = "the empty passphrase is tried" if volume.headless else "a passphrase is asked for"
+        how = "the boot tries the empty passphrase"
+        if not volume.headless:
+            how = "the boot asks for a passphrase"
         return Row(title, need, Verdict.WARNING if hint else Verdict.OK, f"{before}{how}")
 
     def _leads_to(self, name: str, layer: Layer) -> bool:
-        """Whether a volume's key file is on a layer, or on what stands on it."""
+        """Return whether a volume's key file is on a layer or on a layer above it."""
         tops = [each.identity for each in self._stack.layers if each.fact(KEY) == name]
         return layer.identity in _below(self._stack, tops)
 
 
 def _below(stack: Stack, tops: Iterable[str]) -> set[str]:
-    """The identities of what some layers stand on, with their own."""
+    """Return the identities of some layers and of all layers below them."""
     known = {layer.identity: layer for layer in stack.layers}
     found: set[str] = set()
     waiting = [*tops]
@@ -168,7 +173,7 @@ def _below(stack: Stack, tops: Iterable[str]) -> set[str]:
 
 
 def _is(source: DeviceSpec, layer: Layer) -> bool:
-    """Whether a crypttab's source is a layer, as far as its record tells."""
+    """Return whether a crypttab source names a layer, by its udev properties."""
     if source.naming is Naming.PATH:
         links = layer.property("DEVLINKS").split()
         return source.value == layer.name or source.value in links

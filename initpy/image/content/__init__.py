@@ -1,1 +1,1 @@
-"""What goes into an image besides the kernel's part: Python, programs, udev, job files."""
+"""Chooses an image's content: Python modules, programs, udev rules, job files, configuration."""

@@ -1,13 +1,12 @@
-"""Run by the interpreter that goes into the image: compile modules to files without sources.
+"""A script for the image's interpreter: compile modules to bytecode files, reproducibly.
 
-The same source must give the same bytes wherever and however often an image
-is built. marshal marks a string as shared by its reference count, so the bytes
-depend on which other code of the process has the same string. Each string of a
-module is therefore held once more while the module is written: all are shared
-then, whatever else has been compiled, and one process can compile many modules.
+The same source must give the same bytes in each build. marshal marks a string as shared if its
+reference count is above one, so that its output depends on other code in the process. This script
+holds one more reference to each string of a module while it writes the module. All strings are
+shared then, and one process can compile many modules.
 
-Of the library's code a traceback names the functions, each at its first line: the tables of
-lines are a seventh of its bytecode, and nobody looks for the mistake there.
+Line tables are a seventh of the standard library's bytecode, so they are reduced there: a
+traceback names a function and its first line.
 
 Standard input has one module a line, words separated by tabs:
     SOURCE NAME LEVEL OUTPUT    NAME is the file name for tracebacks
@@ -23,16 +22,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# PEP 552: bit 0 set, the pyc holds a hash; bit 1 clear, it is not checked.
+# PEP 552: bit 0 set: the pyc holds a hash; bit 1 clear: Python does not check it.
 UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 
 
 def compile_one(source: str, name: str, level: int, output: str) -> None:
-    """Write one sourceless bytecode file."""
+    """Compile a source file and write its bytecode file."""
     with open(source, "rb") as file:
         text = file.read()
     code = compile(text, name, "exec", dont_inherit=True, optimize=level)
-    if level == 2:  # the library's
+    if level == 2:  # the standard library's
         code = without_lines(code)
     header = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(text)
     held = list(strings(code))
@@ -42,10 +41,10 @@ def compile_one(source: str, name: str, level: int, output: str) -> None:
 
 
 def without_lines(code: CodeType) -> CodeType:
-    """The same code, all of a function on the line where it begins.
+    """Return the code with all instructions of a function on its first line.
 
-    An entry of the table (Objects/locations.md of CPython 3.11 and later) covers up to eight
-    instructions: kind 13, a line without columns, here with a difference of 0.
+    An entry of the line table (Objects/locations.md of CPython 3.11 and later) covers up to eight
+    instructions. Code 13 means a line without columns, here with a difference of 0.
     """
     instructions = len(code.co_code) // 2
     whole, rest = divmod(instructions, 8)
@@ -55,7 +54,7 @@ def without_lines(code: CodeType) -> CodeType:
 
 
 def strings(code: CodeType) -> "Iterator[str]":
-    """Every string that the code or code inside it refers to, as often as it does."""
+    """Yield every string that the code and its nested code refer to, repetitions included."""
     todo: list[object] = [code]
     while todo:
         match todo.pop():
@@ -69,12 +68,12 @@ def strings(code: CodeType) -> "Iterator[str]":
 
 
 def main() -> int:
-    """Compile everything on standard input; 1 if anything failed (the child has said what)."""
+    """Compile the modules on standard input; return 1 if a child failed (it prints why)."""
     tasks = [line.split("\t") for line in sys.stdin.read().splitlines()]
     workers = os.cpu_count() or 1
     for number in range(workers):
         if os.fork() == 0:
-            # A failure ends the child by its traceback, which names the source.
+            # A failure ends the child with a traceback that names the source.
             for source, name, level, output in tasks[number::workers]:
                 compile_one(source, name, int(level), output)
             os._exit(0)

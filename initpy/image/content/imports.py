@@ -1,4 +1,4 @@
-"""Which modules a source file imports anywhere in it, late imports inside functions included."""
+"""Finds all imports in a source file, also those inside functions."""
 
 import ast
 import re
@@ -11,20 +11,20 @@ INDENTED = re.compile(rb"^[ \t]+(?:from|import)\s", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A module that a file names; `optional` where the file copes with its absence."""
+    """A module that a file imports; `optional` if the file handles its absence."""
 
     module: str
     optional: bool
 
 
 def named_imports(source: Path) -> tuple[Import, ...]:
-    """The absolute imports of a file, except those only type checkers follow."""
+    """Return the absolute imports of a file, except those under TYPE_CHECKING."""
     tree = ast.parse(source.read_bytes(), str(source))
     return tuple(dict.fromkeys(_walk(tree, optional=False)))
 
 
 def may_be_late(source: Path) -> bool:
-    """Whether a file has imports that importing it may leave undone: indented ones."""
+    """Return whether a file has indented imports, which importing the file may not execute."""
     return INDENTED.search(source.read_bytes()) is not None
 
 
@@ -35,7 +35,7 @@ def _walk(node: ast.AST, optional: bool) -> Iterator[Import]:
                 yield Import(alias.name, optional)
         case ast.ImportFrom(module=str(module), level=0, names=names):
             yield Import(module, optional)
-            # `from package import name`: the name may be a module, or not.
+            # `from package import name`: the name may be a module.
             for alias in names:
                 yield Import(f"{module}.{alias.name}", True)
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):

@@ -1,4 +1,4 @@
-"""What the image's crypttab names and the image does not hold, said before the boot."""
+"""Checks the image's crypttab at build time: malformed lines, and files missing from the image."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ CRYPTTAB = "/etc/crypttab"
 
 
 def crypttab_warnings(tree: Tree) -> list[str]:
-    """Lines that cannot be used, and key files that are not in the image.
+    """Return a warning for each malformed line and for each key file that the image lacks.
 
-    A key file is put into an image only if someone asks for it by name: the
-    image lies beside the disk that it unlocks.
+    A build never adds a key file unless the user names it: the image is stored beside the disk that
+    the key unlocks.
     """
     entry = tree.get(CRYPTTAB)
     if not isinstance(entry, File):
@@ -25,16 +25,16 @@ def crypttab_warnings(tree: Tree) -> list[str]:
         for what, path, consequence in _files(volume):
             if path not in tree:
                 warnings.append(
-                    f"{CRYPTTAB}: the {what} of {volume.name} is not in the image, so that the "
-                    f"boot {consequence}; to put it in: --add {path}:{path}"
+                    f"{CRYPTTAB}: the {what} of {volume.name} is not in the image, so the "
+                    f"boot {consequence}; to add it: --add {path}:{path}"
                 )
     return warnings
 
 
 def check_crypttab(path: str, text: str) -> None:
-    """InputError for a line of a volume which the boot takes that it would not understand.
+    """Raise InputError for a line that the boot would not understand.
 
-    Tokens may be named: such a volume opens with its passphrase, too.
+    Lines with token options pass: such a volume also opens with its passphrase.
     """
     for problem in parse_crypttab(path, text)[1]:
         if not str(problem.value).startswith(TOKENS):
@@ -43,7 +43,7 @@ def check_crypttab(path: str, text: str) -> None:
 
 
 def _files(volume: VolumeSpec) -> Iterator[tuple[str, str, str]]:
-    """The files of the image that a volume needs: what, path, what happens without."""
+    """Yield the files that a volume needs in the image: what, path, the consequence without."""
     key, header = volume.key, volume.header
     if key is not None and key.program:
         yield "key script", key.program, "asks for a passphrase"

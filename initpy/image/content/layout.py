@@ -1,4 +1,4 @@
-"""What every image has whatever is built into it: folders, links, device nodes, identity."""
+"""The fixed content of every image: folders, links, device nodes, /init, initrd-release."""
 
 import stat
 from pathlib import Path
@@ -21,18 +21,18 @@ FOLDERS = {
     "/var": 0o755,
 }
 
-# /lib32 and /libx32 are for other ABIs than the image's one interpreter needs.
+# /lib32 and /libx32 hold libraries of ABIs that no program of the image has.
 MERGED = ("bin", "sbin", "lib", "lib64")
 
 LINKS = {
-    "/etc/mtab": "/proc/self/mounts",  # mount(8) and the tools of file systems look there
+    "/etc/mtab": "/proc/self/mounts",  # mount(8) and file system tools read it
     "/var/run": "/run",
     "/var/lock": "/run/lock",
 }
 
-# Before devtmpfs is mounted the kernel opens the console, and the interpreter
-# reads random numbers; it aborts where it finds neither getrandom's nor a
-# device (admin-guide/devices.txt has the numbers).
+# Before devtmpfs is mounted, the kernel opens the console and the interpreter reads random numbers.
+# Python aborts if getrandom(2) would block and there is no /dev/urandom. The numbers are those of
+# Documentation/admin-guide/devices.txt.
 NODES = {
     "/dev/console": (0o600, 5, 1),
     "/dev/kmsg": (0o600, 1, 11),
@@ -45,7 +45,7 @@ NODES = {
 
 
 def add_layout(tree: Tree) -> None:
-    """Folders, the links of the merged /usr, and device nodes."""
+    """Add the folders, the links of the merged /usr, and the device nodes."""
     for path, mode in FOLDERS.items():
         tree.add(path, Folder(mode), replace=True)
     for name in MERGED:
@@ -57,8 +57,8 @@ def add_layout(tree: Tree) -> None:
 
 
 def entry_points(version: str) -> dict[str, Entry]:
-    """/init and /usr/bin/initpy, which start the interpreter isolated from everything."""
-    # -I: no environment, no user's folder; -S: no site; -B: write no bytecode.
+    """Return /init and /usr/bin/initpy, which start the interpreter in isolated mode."""
+    # -I: no environment and no user's folder; -S: no site; -B: write no bytecode.
     first = f"#!/usr/bin/python{version} -ISB\n"
     init = "from initpy.runtime.supervisor import main\n\nmain()\n"
     command = "from initpy.cli import main\n\nraise SystemExit(main())\n"
@@ -69,7 +69,7 @@ def entry_points(version: str) -> dict[str, Entry]:
 
 
 def release(system: Path = Path("/etc/os-release")) -> bytes:
-    """The text of /etc/initrd-release, by which tools know an initramfs (os-release(5))."""
+    """Return /etc/initrd-release, by which programs recognise an initramfs (os-release(5))."""
     text = system.read_text() if system.is_file() else "ID=linux\nNAME=Linux\n"
     kept = [line for line in text.splitlines() if not line.startswith(("VARIANT", "PRETTY_NAME"))]
     pretty = next((line for line in text.splitlines() if line.startswith("PRETTY_NAME=")), "")

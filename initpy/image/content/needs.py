@@ -1,4 +1,4 @@
-"""What an image must contain, gathered from job files and the request, with who asks for it."""
+"""Collects what job files and the request want in an image, each with its source."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from initpy.image.kernel.kmod import Need, Want
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file, rule or Python module by name."""
+    """A file, udev rule or Python module by name, and the source that wants it."""
 
     name: str
     by: str
@@ -22,7 +22,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Everything wanted, each with the file that wants it."""
+    """All wanted items, each with the source that wants it."""
 
     programs: tuple[Named, ...]
     modules: tuple[Want, ...]
@@ -33,9 +33,9 @@ class Needs:
 
 
 def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
-    """The job files in folders and those given one by one; a later one replaces its namesake.
+    """Load the job files in folders, and single job files; a later file replaces its namesake.
 
-    InputError for one that does not validate: it would not work in the image either.
+    Raises InputError for an invalid one: it would not work in the image either.
     """
     paths: dict[str, Path] = {}
     for place in places:
@@ -48,7 +48,7 @@ def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
 
 
 def fail(error: InputError) -> NoReturn:
-    """What is a mere report at boot ends a build."""
+    """Raise the error: a boot only reports it, a build fails."""
     raise error
 
 
@@ -59,7 +59,7 @@ def gather(
     *,
     generic: bool = True,
 ) -> Needs:
-    """The needs of the job files and of the request itself, for any machine if `generic`."""
+    """Return the needs of the job files and of the request, for any machine if `generic`."""
     request = "the request"
     jobs = tuple(jobs)
     files = [(file.image, f"jobs/{Path(file.source).name}") for file in jobs]
@@ -80,10 +80,10 @@ def gather(
 
 
 def _modules(file: JobFile, *, generic: bool) -> Iterator[Want]:
-    """The modules of a job file.
+    """Yield the modules of a job file.
 
-    A generic image takes every job file of the project, and not every kernel has every technology;
-    whether the machine has one, the build cannot know.
+    A generic image takes every job file of the project. Not every kernel has every technology, and
+    the build cannot know which technologies the target machine uses.
     """
     by = f"jobs/{Path(file.source).name}"
     spare = generic and Path(file.source).parent == project_folder("jobs")

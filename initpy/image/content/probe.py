@@ -1,16 +1,14 @@
-"""Run by the interpreter that goes into the image: import what the image runs, list what that took.
+"""A script for the image's interpreter: import what the image runs, and list the loaded modules.
 
-Not a part of the builder's own process: it is started as a script, isolated
-and without site-packages, so that it sees what PID 1 will see. It imports
-nothing but `sys` itself, because whatever it imported would end up in the
-image.
+The builder starts it as a script, isolated and without site-packages, as PID 1 will run. It imports
+only `sys`: every module that it imported would go into the image.
 
 Standard input has one instruction a line, words separated by tabs:
     locate  NAME FOLDER   the top-level package NAME is in FOLDER
-    block   NAME          NAME cannot be imported
-    require NAME          import NAME; a failure is reported
-    try     NAME          import NAME; a failure is no matter
-Standard output has one finding a line:
+    block   NAME          make imports of NAME fail
+    require NAME          import NAME and report a failure
+    try     NAME          import NAME and ignore a failure
+Standard output has one result a line:
     module  NAME KIND SHAPE PATH   KIND is source or extension, SHAPE package or module
     failed  NAME MESSAGE
 """
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Located:
-    """Finds the named packages where the builder said, and refuses the blocked ones."""
+    """Finds packages in the given folders, and makes imports of blocked ones fail."""
 
     def __init__(self) -> None:
         self.folders: dict[str, str] = {}
@@ -38,7 +36,7 @@ class Located:
         target: "ModuleType | None" = None,
     ) -> "ModuleSpec | None":
         if name in self.blocked:
-            raise ModuleNotFoundError(f"{name} is left out of images", name=name)
+            raise ModuleNotFoundError(f"{name} is excluded from images", name=name)
         if path is None and name in self.folders:
             ordinary = sys.meta_path[-1]  # importlib.machinery.PathFinder
             return ordinary.find_spec(name, [self.folders[name]], target)
@@ -56,7 +54,7 @@ def main() -> None:
         elif what == "block":
             located.blocked.add(words[0])
         else:
-            # Anything may go wrong while a module runs; the builder wants to hear of all of it.
+            # An import may raise anything; the builder reports all failures.
             try:
                 __import__(words[0])
             except Exception as error:  # noqa: BLE001
@@ -71,11 +69,11 @@ def main() -> None:
 
 
 def describe(name: str, module: "ModuleType") -> tuple[str, str, str, str] | None:
-    """One line's words about a loaded module; None for what needs no file."""
+    """Return the words of a result line for a loaded module; None if it has no file."""
     spec = getattr(module, "__spec__", None)
     if spec is None or name != spec.name:
         return None
-    # What is built in or frozen comes with the interpreter's own file.
+    # Built-in and frozen modules are part of the interpreter.
     if not spec.has_location or spec.origin is None:
         return None
     kind = "source" if spec.origin.endswith(".py") else "extension"

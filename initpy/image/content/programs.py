@@ -1,4 +1,4 @@
-"""Programs for the image: where they are, their other names, and what scripts run them."""
+"""Finds the programs for an image, their other names, and the interpreters of scripts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +7,13 @@ from initpy.image.missing import Missing, package_hint
 
 SEARCHED = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
-# Names under which one file serves as several programs. Those of them that
-# this machine has come along with the file.
+# Multi-call programs: the names that this machine has are added to the image with the file.
 OTHER_NAMES = {
     "kmod": ("modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"),
     "udevadm": ("/usr/lib/systemd/systemd-udevd",),
 }
 
-# busybox applets that would stand in for initpy itself.
+# busybox applets that would replace initpy itself.
 NEVER_APPLETS = frozenset({"init", "linuxrc"})
 
 
@@ -26,14 +25,14 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A program as a job file names it: a name, or an absolute path."""
+    """A program that a source names: a name, or an absolute path."""
 
     name: str
     by: str
 
 
 def find_program(name: str) -> Path | None:
-    """A program by name in the system's folders, or by absolute path."""
+    """Find a program by name in the system's folders, or by absolute path."""
     if name.startswith("/"):
         return Path(name) if Path(name).is_file() else None
     candidates = (Path(folder, name) for folder in SEARCHED)
@@ -43,7 +42,7 @@ def find_program(name: str) -> Path | None:
 def find_programs(
     wanted: tuple[Named, ...],
 ) -> tuple[tuple[Program, ...], tuple[Missing, ...]]:
-    """All the programs and their other names, and those that are not there."""
+    """Return the programs with their other names, and the missing ones."""
     found: list[Program] = []
     missing: list[Missing] = []
     for named in wanted:
@@ -59,7 +58,7 @@ def find_programs(
 
 
 def missing_tools(names: tuple[str, ...]) -> tuple[Missing, ...]:
-    """Those of the programs that building itself needs which are not there."""
+    """Return those programs, needed by the build itself, that are not installed."""
     return tuple(
         Missing("tool", name, "the build itself", package_hint(name))
         for name in names
@@ -68,26 +67,26 @@ def missing_tools(names: tuple[str, ...]) -> tuple[Missing, ...]:
 
 
 def script_interpreter(path: Path) -> str | None:
-    """The program that runs a script, by its first line (execve(2)); None if it is no script."""
+    """Return the interpreter in a script's first line (execve(2)); None if it is no script."""
     with path.open("rb") as file:
         return interpreter_of(file.readline(256))
 
 
 def interpreter_of(first: bytes) -> str | None:
-    """The same from the beginning of a file."""
+    """Return the interpreter of a script, given the beginning of the file."""
     first = first.partition(b"\n")[0]
     if not first.startswith(b"#!"):
         return None
     words = first[2:].decode(errors="replace").split()
     if not words:
         return None
-    # `#!/usr/bin/env NAME`: what matters is NAME.
+    # `#!/usr/bin/env NAME` runs NAME.
     if words[0].endswith("/env") and len(words) > 1:
         return words[1]
     return words[0]
 
 
 def applets(listing: bytes) -> tuple[str, ...]:
-    """The paths at which busybox wants links to itself, from `busybox --list-full`."""
+    """Return the paths of busybox's applets, from the output of `busybox --list-full`."""
     paths = ("/" + line.strip().lstrip("/") for line in listing.decode().splitlines())
     return tuple(path for path in paths if path.rpartition("/")[2] not in NEVER_APPLETS)

@@ -1,4 +1,4 @@
-"""The interpreter for the image with only the modules that the runtime imports, as bytecode."""
+"""Selects the interpreter and the modules that the runtime imports, and compiles them."""
 
 import functools
 import importlib.util
@@ -10,30 +10,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.image import process
+from initpy.image.content.cache import Cache, key_of
 from initpy.image.content.imports import Import, may_be_late, named_imports
-from initpy.image.kept import Kept, key_of
 from initpy.image.missing import Missing
 from initpy.image.scratch import scratch_folder
 
-# The parts of initpy that run in the image, and those that never do.
+# The packages of initpy that run in the image.
 RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
-# What stays on the desk, with the modules that import it: rich draws tables for terminals.
+# Excluded from the image, with all modules that import them. (rich draws tables for terminals.)
 DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image", "rich")
-MIXED = ("initpy.cli", "initpy.report")  # rooms with modules of both kinds
+MIXED = ("initpy.cli", "initpy.report")  # packages with modules of both kinds
 
-# Modules whose absence their users in the library cope with, and why they stay out.
+# Modules that the standard library can do without, and the reason for their exclusion.
 BLOCKED = (
-    "ssl",  # asyncio takes it if it is there; OpenSSL is 5 MB and 5 ms
+    "ssl",  # asyncio imports it if it exists; OpenSSL costs 5 MB and 5 ms
     "_ssl",
-    "_hashlib",  # the interpreter has the usual hashes itself; this one loads OpenSSL for them
-    "bz2",  # shutil takes what it finds for unpacking archives
+    "_hashlib",  # loads OpenSSL for hashes that the interpreter has built in
+    "bz2",  # shutil imports it if it exists
     "_bz2",
     "lzma",
     "_lzma",
 )
 
-# Imported by the interpreter or the library when something happens, not when
-# a module loads, so that the probe cannot see them.
+# Imported by the interpreter or the library at run time, which the probe cannot see.
 LATE = (
     "encodings.ascii",  # the C locale's codec, before UTF-8 mode is on
     "encodings.latin_1",  # for standard streams opened in binary by name
@@ -41,20 +40,19 @@ LATE = (
     "shutil",  # argparse, to learn the terminal's width for --help
 )
 
-# getpath.py takes the folder with this file for the standard library. The
-# module itself is frozen into the interpreter.
+# getpath.py finds the standard library by this file. The module itself is frozen.
 LANDMARK = "os"
 
-# Libraries that a module opens by name.
+# Module -> shared library that it opens by name.
 OPENED = {"pyudev": "libudev.so.1"}
 
-# Columns are of no use in a traceback without sources, and a quarter of the bytes.
+# Columns take a quarter of the bytecode, and a traceback without sources does not show them.
 COMPILING = ("-sSBP", "-Xno_debug_ranges")
 
-# Where bytecode has the hash of its source (PEP 552).
+# The hash of the source in a bytecode file (PEP 552).
 HASH = slice(8, 16)
 
-# -X utf8 and hash seeds apart, nothing of the builder's environment counts.
+# A fixed hash seed keeps the output reproducible.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
@@ -84,20 +82,20 @@ class Modules:
 
 
 def find_interpreter() -> Interpreter:
-    """The interpreter under this one: the distribution's, not that of a virtual environment."""
+    """Return the distribution's interpreter, also from inside a virtual environment."""
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Interpreter(program, version, Path(sysconfig.get_path("stdlib")))
 
 
-def questions(extra: Iterable[str], kept: Kept | None = None) -> bytes:
-    """What to import so that all that the runtime and the `extra` modules need is loaded."""
+def probe_input(extra: Iterable[str], cache: Cache | None = None) -> bytes:
+    """Return the probe's input: the imports that load all the runtime and `extra` modules need."""
     package = _folder_of("initpy")
-    kept = kept or Kept()
-    runtime = runtime_modules(package, kept)
-    # Reading the other files' syntax would take a tenth of a build.
+    cache = cache or Cache()
+    runtime = runtime_modules(package, cache)
+    # Parsing the other files would take a tenth of the build time.
     late = (source for source in runtime.values() if may_be_late(source))
-    named = [each for source in late for each in _imports(source, kept)]
+    named = [each for source in late for each in _imports(source, cache)]
     lines = [f"locate\tinitpy\t{package.parent}"]
     lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
     for name in sorted(set(extra)):
@@ -110,24 +108,24 @@ def questions(extra: Iterable[str], kept: Kept | None = None) -> bytes:
     return "\n".join(dict.fromkeys(lines)).encode()
 
 
-def collect(interpreter: Interpreter, asked: bytes) -> Modules:
-    """Import what the questions name in the interpreter; what was loaded is needed."""
+def collect(interpreter: Interpreter, instructions: bytes) -> Modules:
+    """Run the probe in the interpreter; return the modules that it loaded."""
     script = Path(__file__).with_name("probe.py")
     output = process.run(
         [str(interpreter.program), "-sSBP", str(script)],
-        stdin=asked,
+        stdin=instructions,
         environment=ENVIRONMENT,
         hint="the interpreter that goes into the image must run on this machine",
     )
     return _read(output.decode(), interpreter)
 
 
-def runtime_modules(package: Path, kept: Kept | None = None) -> dict[str, Path]:
-    """The modules of initpy that the image gets: the runtime's rooms and some commands.
+def runtime_modules(package: Path, cache: Cache | None = None) -> dict[str, Path]:
+    """Return name -> source for the modules of initpy that run in the image.
 
-    A subcommand or report that imports the builder or the lab has no use inside an image.
+    A command or report that imports the builder or the lab is excluded: no image can run it.
     """
-    kept = kept or Kept()
+    cache = cache or Cache()
     found = {"initpy": package / "__init__.py"}
     for room in RUNTIME:
         folder = package.joinpath(*room.split(".")[1:])
@@ -135,13 +133,13 @@ def runtime_modules(package: Path, kept: Kept | None = None) -> dict[str, Path]:
             name = ".".join(("initpy", *source.relative_to(package).with_suffix("").parts))
             if name in DESK:
                 continue
-            if room not in MIXED or not _needs_desk(_imports(source, kept)):
+            if room not in MIXED or not _needs_desk(_imports(source, cache)):
                 found[name.removesuffix(".__init__")] = source
     return found
 
 
 def in_image(module: Module, interpreter: Interpreter) -> str:
-    """Where the module's file lies in the image."""
+    """Return the path of a module's file in the image."""
     library = f"/usr/lib/python{interpreter.version}"
     if module.extension and module.source.is_relative_to(interpreter.library):
         return f"{library}/{module.source.relative_to(interpreter.library)}"
@@ -152,12 +150,12 @@ def in_image(module: Module, interpreter: Interpreter) -> str:
 
 
 def compiled(
-    interpreter: Interpreter, modules: Sequence[Module], kept: Kept | None = None
+    interpreter: Interpreter, modules: Sequence[Module], cache: Cache | None = None
 ) -> dict[str, bytes]:
-    """The bytecode of the modules with sources, by path in the image."""
-    kept = kept or Kept()
+    """Return the bytecode of the modules with sources, by path in the image."""
+    cache = cache or Cache()
     script = Path(__file__).with_name("bytecode.py")
-    made_by = _text_of(script)  # a key is of all that the bytecode hangs on
+    made_by = _text_of(script)  # the key covers everything that the bytecode depends on
     found: dict[str, bytes] = {}
     todo: list[tuple[Module, str, str, bytes]] = []
     for module in modules:
@@ -167,7 +165,7 @@ def compiled(
         what = f"{COMPILING} {path} {_level(module)}".encode()
         text = module.source.read_bytes()
         key = key_of(made_by, what, text)
-        data = kept.get(key)
+        data = cache.get(key)
         if data is None:
             todo.append((module, path, key, importlib.util.source_hash(text)))
         else:
@@ -186,34 +184,34 @@ def compiled(
         )
         for number, (_, path, key, hashed) in enumerate(todo):
             found[path] = (folder / str(number)).read_bytes()
-            # Not if an upgrade has changed the source meanwhile.
+            # Do not cache it if an upgrade has changed the source meanwhile.
             if found[path][HASH] == hashed:
-                kept.put(key, found[path])
+                cache.put(key, found[path])
     return found
 
 
-def _imports(source: Path, kept: Kept) -> tuple[Import, ...]:
-    """What a file imports, read from its syntax only if that has not been done before."""
+def _imports(source: Path, cache: Cache) -> tuple[Import, ...]:
+    """Return the imports of a file, from the cache or by parsing it."""
     text = source.read_bytes()
     key = key_of(_text_of(Path(__file__).with_name("imports.py")), text)
-    data = kept.get(key)
+    data = cache.get(key)
     if data is None:
         data = json.dumps([(each.module, each.optional) for each in named_imports(source)]).encode()
-        kept.put(key, data)
+        cache.put(key, data)
     return tuple(Import(module, optional) for module, optional in json.loads(data))
 
 
 @functools.cache
 def _text_of(ours: Path) -> bytes:
-    """One of the builder's own files, which are what they are while it runs."""
+    """Return the content of one of the builder's own files, read once."""
     return ours.read_bytes()
 
 
 def _level(module: Module) -> int:
-    """Docstrings stay in our own modules only: commands print them as help.
+    """Return the optimisation level: docstrings stay in initpy's modules only.
 
-    And a dataclass without one makes it up when the class is created, which
-    takes longer than all the rest of its making.
+    Commands print them as help. And a dataclass without a docstring generates one when the class
+    is created, which takes longer than all other work on the class.
     """
     return 1 if module.name.partition(".")[0] == "initpy" else 2
 
@@ -244,5 +242,5 @@ def _folder_of(package: str) -> Path:
 
 
 def _holding(origin: Path) -> Path:
-    """The folder that must be on the path for a top-level module or package to be found."""
+    """Return the folder that contains a top-level module or package."""
     return origin.parent.parent if origin.name.startswith("__init__.") else origin.parent

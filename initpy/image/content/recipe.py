@@ -1,4 +1,4 @@
-"""Image recipes (`build/*.toml`): which drivers and programs an image carries besides its jobs'."""
+"""Reads image recipes (`build/*.toml`): the drivers and programs besides those of job files."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,17 +9,16 @@ from initpy.config.errors import InputError
 from initpy.image.formats.compress import check_method
 
 TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs"})
-# Those that come with initpy.
+# The recipes that initpy provides.
 RECIPES = ("generic", "host", "minimal")
 GROUP_KEYS = frozenset({"why", "take", "leave", "beside"})
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Things of one kind, the reason for taking them, and exceptions.
+    """Drivers or programs, the reason for including them, and exceptions.
 
-    With `beside` they go into an image for one machine only if one of these modules is in
-    use there.
+    With `beside`, a host-only image includes them only if the machine uses one of those modules.
     """
 
     why: str
@@ -32,15 +31,15 @@ class Group:
 class Recipe:
     path: Path
     title: str
-    host: bool  # for one machine: with what its root stands on, and no more
+    host: bool  # host-only: the image holds only what this machine's root needs
     compression: str
     level: int | None
     drivers: tuple[Group, ...]
-    programs: tuple[Group, ...]  # taken where this machine has them
+    programs: tuple[Group, ...]  # included if this machine has them
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read and validate a recipe; InputError names file, key, value and expectation."""
+    """Read and validate a recipe. Raises InputError with file, key, value and expectation."""
     try:
         content = tomllib.loads(path.read_text())
     except OSError as error:
@@ -68,7 +67,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def find_recipe(name: str) -> Path:
-    """A recipe by the name of one that comes with initpy (generic, host), or by path."""
+    """Return the path of a recipe, given a provided one's name (generic, host) or a path."""
     known = {each: project_folder("build") / f"{each}.toml" for each in RECIPES}
     path = known.get(name, Path(name))
     if not path.is_file():
@@ -78,7 +77,7 @@ def find_recipe(name: str) -> Path:
 
 
 def project_folder(name: str) -> Path:
-    """One of the project's data folders (jobs, rules, build): beside the package, or installed."""
+    """Return one of the project's data folders (jobs, rules, build), in the source or installed."""
     beside = Path(__file__).parents[3] / name
     return beside if beside.is_dir() else Path("/usr/lib/initpy") / name
 

@@ -1,7 +1,7 @@
-"""This machine's configuration files, reduced to what an image is for.
+"""Reduces this machine's configuration files for an image.
 
-An image that shall boot any machine must not carry what is true of one only: which disks LVM may
-look at, which arrays there are. An image for one machine keeps what concerns its root.
+A generic image must not contain settings that hold for one machine only, such as LVM's device
+filter or mdadm's ARRAY lines. A host-only image keeps the settings that concern its root.
 """
 
 import re
@@ -15,17 +15,17 @@ OF_ONE_MACHINE = (
     "read_only_volume_list", "host_id",
 )  # fmt: skip
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
-# mdadm.conf(5): who is told, by what: nobody reads mail in an initramfs.
+# mdadm.conf(5): settings of `mdadm --monitor`, which does not run in an initramfs.
 MONITORING = ("MAILADDR", "MAILFROM", "PROGRAM", "MONITORDELAY")
-SHORTEST = 3  # letters of a keyword
-# modprobe.d(5): commands whose second word is a module, or the third (alias).
+SHORTEST = 3  # letters: mdadm accepts keywords abbreviated to this length
+# modprobe.d(5): command -> position of its module among the words.
 OF_MODULE = {"options": 1, "blacklist": 1, "softdep": 1, "install": 1, "remove": 1, "alias": 2}
 
 
 def lvm_conf(text: str, *, own: bool) -> str:
-    """lvm.conf without comments; unless for its `own` machine, without devices and volumes."""
+    """Return lvm.conf without comments; unless `own` (host-only), without OF_ONE_MACHINE."""
     kept: list[str] = []
-    depth = 0  # of brackets in a value that is left out
+    depth = 0  # of brackets in an excluded value
     for line in text.splitlines():
         bare = line.strip()
         if not bare or bare.startswith("#"):
@@ -40,14 +40,14 @@ def lvm_conf(text: str, *, own: bool) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """The text without strings and without a comment."""
+    """Return a line without strings and comment."""
     return re.sub(r'"(?:\\.|[^"\\])*"', "", text).partition("#")[0]
 
 
 def mdadm_conf(text: str, arrays: Collection[str] | None) -> str:
-    """mdadm.conf with the lines of these arrays (UUIDs) only; None: of none.
+    """Return mdadm.conf with ARRAY lines for these UUIDs only (None: without any).
 
-    Policies stay, and who is told by mail goes.
+    POLICY lines stay; settings of the monitor are dropped.
     """
     wanted = {_digits(uuid) for uuid in arrays or ()}
     kept: list[str] = []
@@ -64,7 +64,7 @@ def mdadm_conf(text: str, arrays: Collection[str] | None) -> str:
 
 
 def _mdadm_lines(text: str) -> Iterator[list[str]]:
-    """Words by line; one that starts with a blank goes on with the line before."""
+    """Yield the words of each line; a line that starts with a blank continues the one before."""
     words: list[str] = []
     for line in text.splitlines():
         content = line.partition("#")[0]
@@ -79,12 +79,12 @@ def _mdadm_lines(text: str) -> Iterator[list[str]]:
 
 
 def _digits(uuid: str) -> str:
-    """Written with colons, dashes or dots at any place, it is the same UUID."""
+    """Return only the digits of a UUID: separators may be colons, dashes or dots anywhere."""
     return re.sub("[^0-9a-f]", "", uuid.lower())
 
 
 def modprobe_conf(text: str, modules: Collection[str]) -> str:
-    """modprobe's settings of these modules (names as the kernel spells them)."""
+    """Return modprobe's settings for these modules (names as the kernel spells them)."""
     kept: list[str] = []
     for line in text.replace("\\\n", " ").splitlines():
         words = line.split()
@@ -95,9 +95,9 @@ def modprobe_conf(text: str, modules: Collection[str]) -> str:
 
 
 def crypttab(text: str, names: Collection[str], marks: Collection[str]) -> str:
-    """The lines of a crypttab for these volumes, and of those whose options have a mark.
+    """Return the crypttab lines of these volumes, and lines whose options contain a mark.
 
-    Other lines are left empty, so that messages give the numbers of the lines people know.
+    Other lines become empty, so that line numbers in messages match the user's file.
     """
     kept: list[str] = []
     for line in text.split("\n"):

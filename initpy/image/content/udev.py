@@ -1,4 +1,4 @@
-"""udev rules for the image, and what they call upon: helper programs, groups, users."""
+"""Finds udev rules for the image, and the programs, users and groups that they use."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from initpy.image.missing import Missing
 
-# udev(7): programs named without a path are looked up here.
+# udev(7): the folder of programs that a rule names without a path.
 HELPERS = Path("/usr/lib/udev")
 SYSTEM_RULES = (Path("/usr/lib/udev/rules.d"), Path("/etc/udev/rules.d"))
 
@@ -18,7 +18,7 @@ GROUP = re.compile(r'GROUP\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules files found, by file name."""
+    """The rules files found, sorted by name, and the missing ones."""
 
     files: tuple[Path, ...]
     missing: tuple[Missing, ...]
@@ -26,7 +26,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """What rules call upon. Programs are absolute paths as udev would look them up."""
+    """The programs (absolute paths, as udev finds them), users and groups in rules."""
 
     programs: tuple[str, ...]
     owners: tuple[str, ...]
@@ -34,7 +34,7 @@ class Mentions:
 
 
 def find_rules(wanted: Iterable[tuple[str, str]], own: Path) -> Rules:
-    """Rules by (file name, who wants it): the project's own first, then the system's."""
+    """Find rules by (file name, source that wants it), the project's before the system's."""
     found: dict[str, Path] = {}
     missing: list[Missing] = []
     for name, by in wanted:
@@ -48,9 +48,9 @@ def find_rules(wanted: Iterable[tuple[str, str]], own: Path) -> Rules:
 
 
 def mentions(rules: Iterable[Path]) -> Mentions:
-    """Read rules for the programs, users and groups in them.
+    """Return the programs, users and groups that rules name.
 
-    A name made up at run time ("$env{...}") cannot be known and is passed over.
+    A name with a substitution ("$env{...}") is unknown before run time and is skipped.
     """
     programs: set[str] = set()
     owners: set[str] = set()
@@ -66,9 +66,9 @@ def mentions(rules: Iterable[Path]) -> Mentions:
 
 
 def account_lines(table: Path, names: Iterable[str]) -> str:
-    """The lines of /etc/passwd or /etc/group for root and the names, without secrets or members.
+    """Return passwd or group lines for root and the names, without passwords and members.
 
-    Names this machine does not know are left out: udev says so in its log and goes on.
+    Names unknown to this machine are skipped: udev logs them and continues.
     """
     wanted = {"root", *names}
     lines: list[str] = []

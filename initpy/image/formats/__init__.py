@@ -1,1 +1,1 @@
-"""File formats that images are made of, read and written."""
+"""Reads and writes the file formats of images: cpio, ELF, PE, compressed streams, kmod indexes."""

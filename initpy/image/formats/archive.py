@@ -1,10 +1,9 @@
-"""Read an initramfs image of any maker: what the kernel would have in its root folder after it.
+"""Read an initramfs image of any generator, and return the files that the kernel would unpack.
 
-An image is a row of cpio archives, plain or compressed, with zero bytes
-between them (Documentation/driver-api/early-userspace/buffer-format.rst); a
-unified kernel image holds that in a section. Reading follows init/initramfs.c
-where it decides what comes of two entries for one path, and is strict where
-the kernel shrugs: damage is an InputError that names file and offset.
+An image is a sequence of cpio archives, plain or compressed, with zero bytes between them
+(Documentation/driver-api/early-userspace/buffer-format.rst). A unified kernel image holds this
+sequence in a section. The reader follows init/initramfs.c when two entries have the same path.
+It is stricter than the kernel about damage: an InputError names the file and the offset.
 """
 
 import os
@@ -26,7 +25,7 @@ from initpy.image.formats.members import (
 from initpy.image.tree import MOST_LINKS, Entry, File, Folder, Link
 
 PLAIN = "none"
-# The kernel has these before it unpacks anything (usr/default_cpio_list).
+# The kernel's built-in archive creates these first (usr/default_cpio_list).
 PRESENT = ("/", "/dev", "/root")
 # Sections of a unified kernel image that the kernel gets as its initramfs, in this order.
 INITRD_SECTIONS = (".ucode", ".initrd")
@@ -34,18 +33,18 @@ INITRD_SECTIONS = (".ucode", ".initrd")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One archive of the row, or several within one compressed stream."""
+    """One plain archive of the image, or one compressed stream with its archives."""
 
     offset: int  # in the file
     size: int  # in the file
     compression: str  # "none" for a plain archive
-    unpacked: int  # bytes of the archive itself
+    unpacked: int  # bytes after decompression
     members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the entry at a path comes from."""
+    """The segment and member that an entry comes from."""
 
     segment: int  # counted from 0
     member: Member
@@ -53,7 +52,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Archive:
-    """An image as it will be in memory: paths with a leading slash, as in a `Tree`."""
+    """The unpacked content of an image; paths begin with a slash, as in a `Tree`."""
 
     path: Path
     size: int
@@ -61,7 +60,7 @@ class Archive:
     sections: Mapping[str, bytes] = field(default_factory=dict)  # of a UKI, by name with the dot
     entries: dict[str, Entry] = field(default_factory=lambda: {"/": Folder()})
     origins: dict[str, Origin] = field(default_factory=dict)
-    # What the kernel will leave out or treat in a way one would not expect.
+    # Entries that the kernel will skip or treat in an unexpected way.
     warnings: list[str] = field(default_factory=list)
 
     def __contains__(self, path: str) -> bool:
@@ -71,26 +70,26 @@ class Archive:
         return len(self.entries)
 
     def items(self) -> Iterator[tuple[str, Entry]]:
-        """Everything by path, so parents come before what they hold."""
+        """Yield the entries sorted by path, so that a folder precedes its content."""
         for path in sorted(self.entries):
             yield path, self.entries[path]
 
     def get(self, path: str) -> Entry | None:
-        """What is at a path once all links are followed; None if nothing is."""
+        """Return the entry at a path, links followed; None if there is none."""
         found = self.resolve(path)
         return None if found is None else self.entries[found]
 
     def read(self, path: str) -> bytes:
-        """A file's content, links followed. FileNotFoundError if there is no such file."""
+        """Return a file's content, links followed. Raises FileNotFoundError."""
         entry = self.get(path)
         if not isinstance(entry, File):
             raise FileNotFoundError(f"{self.path}: no file {path} in it")
         return entry.read()
 
     def resolve(self, path: str, *, last: bool = True) -> str | None:
-        """The path behind all links, never outside the image; None where nothing is.
+        """Return the path with all links followed inside the image; None if nothing is there.
 
-        Without `last`, a link at the very end is not followed (as lstat(2)).
+        Without `last`, a link in the last component is not followed (as in lstat(2)).
         """
         ahead = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         here = ""
@@ -120,13 +119,13 @@ class Archive:
 
 
 def read_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Archive:
-    """Read an image, whole: initramfs or unified kernel image, of any maker.
+    """Read a whole image: an initramfs or a unified kernel image, of any generator.
 
-    Raises InputError for what cannot be read, is damaged, or exceeds the limits.
+    Raises InputError if the file is unreadable, damaged or above the limits.
     """
     try:
         found = path.stat()
-        if stat.S_ISCHR(found.st_mode):  # /dev/zero has no end; a pipe may be somebody's zcat
+        if stat.S_ISCHR(found.st_mode):  # /dev/zero has no end; a pipe may be a user's zcat
             raise InputError(str(path), "a device", "an image's file")
         size = found.st_size
         if size > limits.image:
@@ -138,7 +137,7 @@ def read_archive(path: Path, limits: Limits = DEFAULT_LIMITS) -> Archive:
 
 
 def parse_archive(path: Path, data: memoryview, limits: Limits = DEFAULT_LIMITS) -> Archive:
-    """The same for an image in memory; the path serves messages only."""
+    """Read an image that is in memory; `path` is used in messages only."""
     parts = [(0, data)]
     sections: dict[str, bytes] = {}
     if pe.is_pe(data):
@@ -168,7 +167,7 @@ def parse_archive(path: Path, data: memoryview, limits: Limits = DEFAULT_LIMITS)
 
 @dataclass(slots=True)
 class _Scan:
-    """Finds one archive after the other in an image or a section that begins at `base`."""
+    """Finds the archives in an image or in a section that begins at `base`."""
 
     path: Path
     base: int
@@ -190,7 +189,7 @@ class _Scan:
             self.number += 1
 
     def _padding(self, position: int) -> int:
-        """The place of the next byte that is not zero."""
+        """Return the position of the next byte that is not zero."""
         while position < len(self.data):
             piece = bytes(self.data[position : position + 4096])
             rest = piece.lstrip(b"\0")
@@ -232,7 +231,7 @@ class _Scan:
 
 
 def _stream_members(reader: Reader, limits: Limits) -> Iterator[Member]:
-    """The members of all archives in one stream, which must hold nothing else."""
+    """Yield the members of all archives in one stream, which must hold nothing else."""
     first = b""
     count = 0
     while True:
@@ -246,14 +245,14 @@ def _stream_members(reader: Reader, limits: Limits) -> Iterator[Member]:
 
 
 class _Placing:
-    """Puts members where the kernel would, one segment after the other."""
+    """Adds the members of a segment to the archive's entries as the kernel would."""
 
     def __init__(self, archive: Archive, segment: int) -> None:
         self._archive = archive
         self._entries = archive.entries
         self._segment = segment
         self._linked: dict[tuple[int, int, int], list[str]] = {}
-        self._folders: dict[str, str] = {}  # what names of folders lead to
+        self._folders: dict[str, str] = {}  # folder as named -> folder with links followed
 
     def all(self, members: tuple[Member, ...]) -> None:
         for member in members:
@@ -264,7 +263,7 @@ class _Placing:
                 self._put(path, member)
 
     def _path(self, name: str) -> str | None:
-        """Where a name leads once the links among its folders are followed."""
+        """Return the path of a name, links among its folders followed; None without its folder."""
         if name == ".":
             return "/"
         parent, _, last = name.rpartition("/")
@@ -278,12 +277,15 @@ class _Placing:
         return f"{folder.rstrip('/')}/{last}"
 
     def _makes_way(self, path: str, entry: Entry) -> bool:
-        """Whether the kernel can put an entry at a path; what is of another kind goes (R30)."""
+        """Return whether the kernel creates an entry at a path, and warn if it does not (R30).
+
+        The kernel removes an entry of another type first.
+        """
         present = self._entries.get(path)
         if present is None:
             return True
         if type(present) is type(entry):
-            # Only files and folders are made again; for the rest the kernel gets EEXIST.
+            # The kernel recreates only files and folders; for other types it gets EEXIST.
             if isinstance(entry, File | Folder) or present == entry:
                 return True
             self._warn(f"{path}: is there already: the kernel keeps the first")
@@ -305,7 +307,10 @@ class _Placing:
         self._archive.origins[path] = Origin(self._segment, member)
 
     def _hard_link(self, path: str, member: Member, entry: File) -> File:
-        """Only one of several names of a file has the data, most often the last."""
+        """Return the data for one name of a hard-linked file.
+
+        Only one of its names carries the data, most often the last.
+        """
         partners = self._linked.setdefault(member.inode, [])
         if entry.size():
             for partner in partners:
@@ -323,10 +328,10 @@ class _Placing:
 def unpack(archive: Archive, folder: Path, *, devices: bool = False) -> None:
     """Write the image's content into a folder, which must be new or empty.
 
-    Nothing is written outside it: entries lie at paths without links, and the
-    links themselves are made last. Owners, set-uid bits and times are not
-    kept; device nodes are made only if asked for, which takes privileges.
-    Raises InputError for a folder that is not empty, OSError as writing does.
+    It writes nothing outside the folder: paths of entries contain no links, and links are
+    created last. It keeps no owners, set-uid bits or times. It creates device nodes only with
+    `devices`, which needs privileges. Raises InputError for a folder that is not empty, OSError
+    if writing fails.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise InputError(str(folder), "something is there", "a folder that is new or empty")

@@ -1,9 +1,8 @@
-"""Which modules bytecode imports when it is loaded, for an image whose interpreter cannot be run.
+"""Finds the modules that bytecode imports, for an image whose interpreter cannot run here.
 
-Only what is certain counts: imports at the top of a module, outside every `try` and `if`, of
-initpy's modules or within one package; elsewhere somebody may have put a stand-in into
-sys.modules. Bytecode is read only if it is of this interpreter's own kind; of another nothing can
-be told.
+It reports certain imports only: at the top of a module, outside every `try` and `if`, of initpy's
+modules or within one package. Elsewhere other code may have put a substitute into sys.modules.
+It reads only bytecode of the running interpreter's version; other versions have other opcodes.
 """
 
 import dis
@@ -20,18 +19,18 @@ from initpy.image.tree import File
 JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 HEADER = 16  # magic number, flags, time and size, or hash (PEP 552)
 MOST = 10_000  # modules
-# Put into sys.modules by modules that are frozen, under names that lead to no file.
+# Frozen modules register these names in sys.modules; they have no file of their own.
 ALIASES = frozenset({"importlib._bootstrap", "importlib._bootstrap_external", "os.path"})
 
 
 class ForeignBytecodeError(ValueError):
-    """Bytecode of another interpreter, or none at all."""
+    """The file is bytecode of another Python version, or no bytecode."""
 
 
 def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[tuple[str, str]]:
-    """(module, by whom) for what the modules surely import and the image does not have.
+    """Return (module, importing module) for each certain import that the image lacks.
 
-    Raises ForeignBytecodeError where nothing can be told.
+    Raises ForeignBytecodeError for bytecode that this interpreter cannot read.
     """
     absent: list[tuple[str, str]] = []
     registered: set[str] = set()
@@ -57,13 +56,13 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
 
 
 def _comes_along(name: str) -> bool:
-    """Whether a module is a part of the interpreter's own file."""
+    """Return whether the interpreter contains a module: frozen, built in, or an alias."""
     frozen = importlib.machinery.FrozenImporter.find_spec(name) is not None
     return frozen or name in sys.builtin_module_names or name in ALIASES
 
 
 def _path(archive: Archive, start: str) -> str | None:
-    """The file of a module: a package, bytecode, or an extension with whatever tag."""
+    """Return the file of a module: a package, bytecode, or an extension with any ABI tag."""
     for end in ("/__init__.pyc", ".pyc", ".so"):
         if isinstance(archive.get(start + end), File):
             return start + end
@@ -88,7 +87,7 @@ def _code(content: bytes, path: str) -> types.CodeType:
 
 
 def _imports(code: types.CodeType, package: str) -> Iterator[str]:
-    """The modules that a module imports in any case, where nothing catches a failure."""
+    """Yield the modules that a module imports unconditionally, outside every `try`."""
     read = dis.Bytecode(code)
     entries = getattr(read, "exception_entries", ())  # typeshed does not know them
     guarded = [(entry.start, entry.end) for entry in entries]
@@ -106,7 +105,7 @@ def _imports(code: types.CodeType, package: str) -> Iterator[str]:
 
 
 def _registered(code: types.CodeType) -> Iterator[str]:
-    """Names that a module puts into sys.modules itself, as collections does with its `abc`."""
+    """Yield the names that a module puts into sys.modules, as collections does for `abc`."""
     read = list(dis.get_instructions(code))
     for owner, key, store in zip(read, read[1:], read[2:], strict=False):
         of_modules = owner.opname == "LOAD_ATTR" and owner.argval == "modules"

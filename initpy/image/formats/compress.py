@@ -1,4 +1,4 @@
-"""Compression of the finished archive: by which program, and so that it repeats itself."""
+"""Compresses the finished archive with an external program, reproducibly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,37 +11,37 @@ from initpy.image.process import Pipe
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of compressing: its program, the levels it knows, and what is usual."""
+    """A compression method: its command, its levels, and the default options."""
 
     command: tuple[str, ...]
     levels: range
     usual: tuple[str, ...]
-    share: str = ""  # the parameter for the bytes that one processor takes, if there is one
-    usual_small: tuple[str, ...] | None = None  # up to SMALL bytes
+    share: str = ""  # the option that sets how many bytes each worker takes; "" without one
+    usual_small: tuple[str, ...] | None = None  # default options up to SMALL bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How an image is to be compressed; `branches`: its kernel unpacks xz's filter for x86 code."""
+    """The compression of an image; `branches`: the kernel supports xz's branch filter for x86."""
 
     method: str
     level: int | None = None
     branches: bool = False
 
 
-# The output must not depend on the number of processors. zstd splits its input
-# by the size that it is told once it runs workers, and -T0 runs at least one; xz splits by
-# block size alone as long as it is told a number of threads above one.
-# The kernel's xz knows no check but CRC32 (Documentation/staging/xz.rst).
+# The output must not depend on the number of processors. zstd with workers splits its input by
+# the given size, and -T0 starts at least one worker. xz with more than one thread splits by block
+# size. The kernel's xz supports no check but CRC32 (Documentation/staging/xz.rst).
 METHODS = {
-    # Above level 9 a build takes twice as long for a hundredth of the size, and
-    # the kernel unpacks no faster: that depends on the size of the content.
-    # Matches of four bytes, of which the relocations of modules are full, save more
-    # (1.7 %) for a fifth of the time; a window of 16 MB with a larger table
-    # 0.8 % for a tenth. What comes next costs more than it saves: level 16 takes eight times
-    # the time for 3 %, level 18 twelve times for a tenth. In little content there is less to find:
-    # half the search and a table that fits the processor's cache take three fifths of the time for
-    # 1.5 %; the second share may look at half of the first one (ovlog).
+    # Why these options, measured on modules and programs:
+    # - Levels above 9 double the build time and save 1 %. The kernel unpacks no faster: its time
+    #   depends on the size of the content.
+    # - mml=4 saves 1.7 % and costs 20 % of the time: relocations of modules match in four bytes.
+    # - wlog=24 with hlog=22 saves 0.8 % and costs 10 % of the time.
+    # - Level 16 saves 3 % for eight times the time, level 18 10 % for twelve times.
+    # - Small content: half the search (slog=4) and a table that fits the processor's cache
+    #   (hlog=20) need 60 % of the time and cost 1.5 % of size. With ovlog=8 the second share may
+    #   refer to half of the first.
     "zstd": Method(
         ("zstd", "-q", "-c", "-T0"),
         range(1, 20),
@@ -51,22 +51,22 @@ METHODS = {
     ),
     "gzip": Method(("gzip", "-n", "-c"), range(1, 10), ("-6",)),
     "xz": Method(("xz", "-q", "-c", "--check=crc32", "-T2"), range(10), ("-6",)),
-    # -l: the format before frames, the only one that lib/decompress_unlz4.c reads.
-    # It uses one processor; level 9 takes twice as long for less than a hundredth of the size.
+    # -l selects the legacy format, the only one that lib/decompress_unlz4.c reads.
+    # It uses one processor; level 9 doubles the time and saves less than 1 %.
     "lz4": Method(("lz4", "-q", "-l", "-c"), range(1, 13), ("-6",)),
 }
 NONE = "none"
 
-# Shares of equal size, so that two processors are done at the same time, and whatever their number
-# is the same ones. With more shares each knows less of what came before and has a table to fill.
+# Two shares of equal size, whatever the number of processors: two processors finish together, and
+# the output is reproducible. More shares compress worse: each starts with an empty table.
 SHARES = 2
 SMALLEST, LARGEST = 1 << 20, 64 << 20
-# An image for one machine has some 40 MB, a generic one 70.
+# A host-only image holds some 40 MB, a generic one 70 MB.
 SMALL = 48 << 20
 
 
 class Sink(Protocol):
-    """Where the archive goes: written to, then finished or abandoned."""
+    """Takes the archive's bytes; the caller then finishes or abandons it."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -77,7 +77,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """No compression: straight into the file."""
+    """Writes to the file without compression."""
 
     put: Callable[[bytes], object]
 
@@ -85,16 +85,16 @@ class Plain:
         self.put(data)
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: all bytes are written."""
 
     def abandon(self) -> None:
-        """Nothing is running."""
+        """Do nothing: no process runs."""
 
 
 def open_sink(output: BinaryIO, packing: Packing, size: int) -> Sink:
-    """Start compressing `size` bytes or so into `output`.
+    """Start to compress about `size` bytes into `output`.
 
-    InputError for a method or level that does not exist.
+    Raises InputError for an unknown method or level.
     """
     check_method(packing.method, packing.level)
     if packing.method == NONE:
@@ -103,7 +103,7 @@ def open_sink(output: BinaryIO, packing: Packing, size: int) -> Sink:
     usual = method.usual_small if method.usual_small and size <= SMALL else method.usual
     chosen = usual if packing.level is None else (f"-{packing.level}",)
     if packing.method == "xz" and packing.branches:
-        # A tenth smaller: calls of one function from two places look the same (xz(1)).
+        # Saves 10 %: calls of the same function get the same bytes everywhere (xz(1), --x86).
         chosen = ("--x86", f"--lzma2=preset={chosen[0][1:]}")
     shares = (f"{method.share}{share_of(size)}",) if method.share else ()
     command = (*method.command, *chosen, *shares)
@@ -111,17 +111,17 @@ def open_sink(output: BinaryIO, packing: Packing, size: int) -> Sink:
 
 
 def share_of(size: int) -> int:
-    """The bytes that one processor compresses at a time, of `size` in all."""
+    """Return how many of `size` bytes each worker compresses."""
     return min(max(-(-size // SHARES), SMALLEST), LARGEST)
 
 
 def tools(compression: str) -> tuple[str, ...]:
-    """The programs that compressing takes."""
+    """Return the programs that a compression method needs."""
     return () if compression == NONE else METHODS[compression].command[:1]
 
 
 def check_method(compression: str, level: int | None) -> None:
-    """InputError unless the method exists and knows the level."""
+    """Raise InputError unless the method exists and has the level."""
     if compression == NONE:
         if level is not None:
             raise InputError("level", level, "no level, as nothing is compressed")

@@ -1,7 +1,7 @@
-"""Write cpio archives in the format the kernel unpacks, the same bytes for the same content.
+"""Writes cpio archives for the kernel, reproducibly.
 
-The format is "newc" (Documentation/driver-api/early-userspace/buffer-format.rst):
-a header of 110 ASCII characters, the name, the data, each padded to four bytes.
+The format is "newc" (Documentation/driver-api/early-userspace/buffer-format.rst): a header of 110
+ASCII characters, the name, the data, each padded to four bytes.
 """
 
 import shutil
@@ -24,10 +24,9 @@ Write = Callable[[bytes], object]
 def write_archive(
     entries: Iterable[tuple[str, Entry]], write: Write, mtime: int = 0, *, alignment: int = 4
 ) -> None:
-    """Write entries, parents first, owned by root, with inode numbers counted up.
+    """Write the entries, which must come with parents first; root owns all of them.
 
-    With an `alignment` of more than four bytes, zeros behind their names let the data of files
-    begin there.
+    For an `alignment` above four bytes, zero bytes after a file's name align its data.
     """
     at = 0
     for inode, (path, entry) in enumerate(entries, start=1):
@@ -36,8 +35,8 @@ def write_archive(
         data = _data(entry)
         if len(data) > LARGEST:
             raise ValueError(f"{path}: larger than a cpio archive can hold (4 GiB)")
-        # Each entry counts one link: the writer makes no hard links, and the
-        # kernel looks for partners only when the count is above one.
+        # Each entry has one link: this writer creates no hard links. The kernel searches for
+        # other names only if the count is above one.
         fields = (inode, mode, 0, 0, 1, mtime, len(data), 0, 0, major, minor)
         zeros = 0
         if alignment > 4 and isinstance(entry, File):
@@ -51,21 +50,21 @@ def write_archive(
 
 
 def segment(files: Mapping[str, bytes | Entry]) -> bytes:
-    """A small uncompressed archive (a crypttab, a key, a job file) to append to an image."""
+    """Return a small uncompressed archive (a crypttab, key or job file) to append to an image."""
     tree = Tree()
     for path, content in files.items():
         tree.add(path, File(content) if isinstance(content, bytes) else content)
     parts: list[bytes] = []
-    # Without the root folder: unpacking would otherwise reset its mode.
+    # Omit the root folder: an entry for it would reset its mode.
     write_archive(((path, entry) for path, entry in tree.items() if path != "/"), parts.append)
     return b"".join(parts)
 
 
 def append(image: Path, segments: Iterable[bytes], output: Path) -> None:
-    """Copy an image and put uncompressed archives behind it, aligned as the kernel wants them.
+    """Copy an image and append uncompressed archives, aligned for the kernel.
 
-    init/initramfs.c skips zero bytes between archives, but takes an archive's
-    magic for one only at an offset that four divides.
+    init/initramfs.c skips zero bytes between archives. It recognises the magic of an uncompressed
+    archive only at a multiple of four.
     """
     with image.open("rb") as source, output.open("wb") as target:
         shutil.copyfileobj(source, target)
@@ -101,9 +100,9 @@ def _data(entry: Entry) -> bytes:
 
 
 def _header(fields: tuple[int, ...], name: str, zeros: int = 0) -> bytes:
-    """The eleven fields up to rdev, the name's length, an unused checksum, and the name.
+    """Return a header: eleven fields up to rdev, the name's length, a zero checksum, the name.
 
-    The name has `zeros` more of them at its end than the one it must have, which count as a part.
+    The name ends in one zero byte and `zeros` more, which its length includes.
     """
     encoded = name.encode() + b"\0" * (1 + zeros)
     numbers = (*fields, len(encoded), 0)

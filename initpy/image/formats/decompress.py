@@ -1,9 +1,8 @@
-"""Unpack one compressed stream of an image, in pieces, and say where in the file it ends.
+"""Decompresses one stream of an image in pieces, and finds where it ends.
 
-The kernel takes an image for a row of archives, each of them plain or one
-compressed stream (init/initramfs.c), so the end of a stream is the place where
-the next one begins. No decoder here gives out more than a piece at a time:
-whoever reads stops a bomb by not asking for more.
+The kernel reads an image as a sequence of archives, each plain or one compressed stream
+(init/initramfs.c). The next archive begins where a stream ends. Each decoder yields one piece at
+a time, so that a reader stops a decompression bomb by asking for no more pieces.
 """
 
 import bz2
@@ -16,13 +15,13 @@ from typing import Protocol
 
 from initpy.image.formats import lzo
 
-# How much goes in and comes out at a time.
+# Bytes of input and of output in one step.
 PIECE = 1 << 18
-# The kernel's decoders allocate what the stream's header asks for; ours do not
-# take more than xz -9e or zstd --ultra --long=27 make use of.
+# A stream's header names the memory to allocate, and the kernel obeys it. This limit is what
+# `xz -9e` and `zstd --ultra --long=27` need.
 MOST_MEMORY = 1 << 28
 
-# lib/decompress.c; lz4 is the "legacy" format, and lzma has no magic but its usual properties.
+# lib/decompress.c. lz4 is the legacy format. lzma has no magic: these are its usual properties.
 MAGICS = (
     (b"\x1f\x8b", "gzip"),
     (b"\x1f\x9e", "gzip"),
@@ -33,13 +32,13 @@ MAGICS = (
     (b"\x02\x21\x4c\x18", "lz4"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-# linux/decompress/unlz4.c: chunks of at most this many bytes, each with its packed size before it.
+# lib/decompress_unlz4.c: chunks of at most this size, each preceded by its compressed size.
 LZ4_CHUNK = 8 << 20
 LZ4_LARGEST = LZ4_CHUNK + LZ4_CHUNK // 255 + 16
 
 
 class DamagedStreamError(ValueError):
-    """A stream that does not unpack; the text says at which offset of the data and why."""
+    """A stream cannot be decompressed: the offset in the data, and the reason."""
 
     def __init__(self, offset: int, problem: str) -> None:
         super().__init__(problem)
@@ -49,7 +48,7 @@ class DamagedStreamError(ValueError):
 
 @dataclass(slots=True)
 class Stream:
-    """A compressed stream that begins at `start`; `end` is known once `pieces` is exhausted."""
+    """A compressed stream that begins at `start`; `end` is set once `pieces` is exhausted."""
 
     data: memoryview
     start: int
@@ -57,7 +56,7 @@ class Stream:
     end: int = -1
 
     def pieces(self) -> Iterator[bytes]:
-        """The content, at most some megabytes at a time. Raises DamagedStreamError."""
+        """Yield the content, at most some megabytes at a time. Raises DamagedStreamError."""
         yield from _DECODERS[self.compression](self)
 
     def rest(self) -> memoryview:
@@ -65,19 +64,19 @@ class Stream:
 
 
 def recognise(data: memoryview) -> str | None:
-    """The compression that data begins with, by its magic; None for what the kernel cannot read."""
+    """Return the compression of data by its magic; None if the kernel does not support it."""
     head = bytes(data[:12])
     return next((name for magic, name in MAGICS if head.startswith(magic)), None)
 
 
 def plain(data: memoryview) -> Iterator[bytes]:
-    """What is not compressed, in pieces as well."""
+    """Yield uncompressed data in pieces."""
     for start in range(0, len(data), PIECE):
         yield bytes(data[start : start + PIECE])
 
 
 class _Decompressor(Protocol):
-    """What the decoders of lzma and bz2 have in common."""
+    """The interface that the decoders of lzma and bz2 share."""
 
     @property
     def eof(self) -> bool: ...
@@ -94,7 +93,7 @@ class _Decompressor(Protocol):
 def _standard(
     make: Callable[[], _Decompressor], errors: tuple[type[Exception], ...]
 ) -> Callable[[Stream], Iterator[bytes]]:
-    """Pieces through a decoder of the standard library."""
+    """Return a function that yields the pieces of a stream through a standard-library decoder."""
 
     def pieces(stream: Stream) -> Iterator[bytes]:
         decoder = make()
@@ -139,7 +138,7 @@ def _gzip(stream: Stream) -> Iterator[bytes]:
 
 
 def _zstd(stream: Stream) -> Iterator[bytes]:
-    import zstandard  # native code: not for those who only read other formats
+    import zstandard  # costs time to load, and other formats do not need it
 
     try:
         stream.end = _zstd_end(stream)
@@ -153,7 +152,7 @@ def _zstd(stream: Stream) -> Iterator[bytes]:
 
 
 def _zstd_end(stream: Stream) -> int:
-    """Where a frame ends: after the block that says it is the last (RFC 8878, 3.1.1)."""
+    """Return the end of a frame: the end of the block marked as last (RFC 8878, 3.1.1)."""
     import zstandard
 
     head = bytes(stream.data[stream.start : stream.start + 18])
@@ -167,7 +166,7 @@ def _zstd_end(stream: Stream) -> int:
         header = int.from_bytes(block, "little")
         last = bool(header & 1)
         kind, size = header >> 1 & 3, header >> 3
-        # Kind 1 is one byte that repeats; kind 3 is reserved.
+        # Type 1 repeats a single byte; type 3 is reserved.
         if kind == 3:
             raise DamagedStreamError(position, "a block of an unknown kind")
         position += 3 + (1 if kind == 1 else size)
@@ -183,7 +182,7 @@ def _lz4(stream: Stream) -> Iterator[bytes]:
     position = stream.start + 4
     while position + 4 <= len(stream.data):
         (size,) = struct.unpack_from("<I", stream.data, position)
-        # What cannot be a chunk's size is the next archive, or the padding before it.
+        # An impossible chunk size is the start of the next archive, or of padding before it.
         if not 0 < size <= LZ4_LARGEST:
             break
         chunk = stream.data[position + 4 : position + 4 + size]

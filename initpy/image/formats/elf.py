@@ -1,4 +1,4 @@
-"""Which shared libraries a program needs, found the way ld.so(8) finds them."""
+"""Finds the shared libraries that a program needs, as ld.so(8) does."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment, NoteSegment
 
+from initpy.image.formats.dlopen import Opened, Priority, called, noted
 from initpy.image.missing import Missing
-from initpy.image.opened import Opened, Priority, called, noted
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """What the dynamic loader reads from one file."""
+    """The part of an ELF file that the dynamic loader reads."""
 
-    kind: tuple[str, int]  # machine and word size: only equals can be linked
+    kind: tuple[str, int]  # machine and word size; ld.so skips libraries of another kind
     interpreter: str | None
     needed: tuple[str, ...]
     rpath: tuple[str, ...]
@@ -31,7 +31,7 @@ REINSTALL = "reinstall the package that holds it"
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """A recommended library that is not there, and the file that opens it by name."""
+    """A recommended library that was not found, and the file that opens it by name."""
 
     opened: Opened
     wanted_by: Path
@@ -39,9 +39,9 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Libraries and interpreters by path on this machine, and what was not found.
+    """Paths of libraries and ELF interpreters, and the libraries that were not found.
 
-    `lacking` are those that are recommended: what opens them does without, but not as well.
+    `lacking` are recommended libraries: a program runs without them, with fewer features.
     """
 
     paths: tuple[Path, ...]
@@ -50,29 +50,29 @@ class Closure:
 
 
 class DamagedElfError(ValueError):
-    """A file that begins like an ELF file but is not one to the end."""
+    """The file has an ELF magic but is damaged or cut off."""
 
 
 def read_elf(path: Path) -> Elf | None:
-    """The dynamic part of a file's headers; None if it is no ELF file."""
+    """Read a file's dynamic section; return None if it is no ELF file."""
     with path.open("rb") as file:
         return parse_elf(file, path)
 
 
 def parse_elf(file: BinaryIO, path: Path) -> Elf | None:
-    """The same for an open file, at its start. Raises DamagedElfError."""
+    """Read an open file from its start, like `read_elf`. Raises DamagedElfError."""
     if file.read(4) != b"\x7fELF":
         return None
     file.seek(0)
     try:
         return _parse(ELFFile(file))
-    # pyelftools checks little of what it reads: offsets and names may lead anywhere.
+    # pyelftools validates little: offsets and names of a damaged file may point anywhere.
     except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise DamagedElfError(f"{path}: not a whole ELF file ({error})") from error
 
 
 class Files(Protocol):
-    """Where ELF files are looked for: this machine, or an image."""
+    """The file system in which to look for ELF files: this machine's, or an image's."""
 
     def exists(self, path: Path) -> bool: ...
 
@@ -80,7 +80,7 @@ class Files(Protocol):
         """Raises DamagedElfError."""
 
     def real(self, path: Path) -> Path:
-        """The path with its links followed."""
+        """Return the path with its links followed."""
 
 
 class ThisMachine:
@@ -97,8 +97,8 @@ class ThisMachine:
 
 
 def _parse(elf: ELFFile) -> Elf:
-    # ld.so looks at segments alone. pyelftools would read all sections first, most of the time
-    # that it takes, to find among them the strings that DT_STRTAB leads to.
+    # ld.so uses segments only. pyelftools would spend most of its time on reading all sections, to
+    # find the string table that DT_STRTAB points to.
     elf.header["e_shoff"] = 0
     interpreter: str | None = None
     opened: list[Opened] = []
@@ -126,7 +126,7 @@ def _parse(elf: ELFFile) -> Elf:
 
 
 def configured_folders(configuration: Path = Path("/etc/ld.so.conf")) -> tuple[str, ...]:
-    """The folders ld.so.conf names, includes followed, in their order (ldconfig(8))."""
+    """Return the folders in ld.so.conf, includes followed, in their order (ldconfig(8))."""
     try:
         text = configuration.read_text()
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def configured_folders(configuration: Path = Path("/etc/ld.so.conf")) -> tuple[s
 
 
 class Libraries:
-    """Finds libraries, on this machine if nothing else is said, remembering what it has read."""
+    """Finds libraries, on this machine by default; reads each file once."""
 
     def __init__(self, configured: Iterable[str], files: Files | None = None) -> None:
         self._configured = tuple(configured)
@@ -155,7 +155,7 @@ class Libraries:
         self.damaged: list[Missing] = []
 
     def read(self, path: Path) -> Elf | None:
-        """The file's headers; None for what is no ELF file, or damaged (see `damaged`)."""
+        """Return a file's headers; None if it is no ELF file, or damaged (then in `damaged`)."""
         if path not in self._read:
             try:
                 self._read[path] = self._files.read(path)
@@ -165,7 +165,10 @@ class Libraries:
         return self._read[path]
 
     def find(self, name: str, wanted_by: Path, loaders: tuple[Path, ...]) -> Path | None:
-        """The file that `name` means to the ELF file `wanted_by`, itself loaded by `loaders`."""
+        """Return the file that ld.so takes for `name`, needed by `wanted_by`.
+
+        `loaders` are the files that led to `wanted_by`.
+        """
         wanting = self.read(wanted_by)
         if wanting is None:
             return None
@@ -181,7 +184,7 @@ class Libraries:
 
     def _folders(self, path: Path, elf: Elf, loaders: tuple[Path, ...]) -> Iterable[str]:
         if not elf.runpath:
-            # DT_RPATH counts for what an object loads in turn as well.
+            # DT_RPATH also applies to libraries that a needed library needs (ld.so(8)).
             for owner in (path, *reversed(loaders)):
                 owning = self.read(owner)
                 if owning is not None:
@@ -192,7 +195,7 @@ class Libraries:
         yield from ("/lib", "/usr/lib")
 
     def closure(self, programs: Iterable[Path]) -> Closure:
-        """Everything that ld.so loads for these ELF files, and what they open by name."""
+        """Return all libraries that ld.so loads for these files or that they open by name."""
         given = set(programs)
         done: set[Path] = set()
         missing: list[Missing] = []
@@ -224,7 +227,7 @@ class Libraries:
         return Closure(tuple(sorted(done - given)), tuple(missing), tuple(lacking))
 
     def _loaded_before(self, name: str, loaders: tuple[Path, ...]) -> Path | None:
-        """What one of the loaders needs too: ld.so takes what it has loaded by that name."""
+        """Find a library that a loader needs too: ld.so reuses a library of the same name."""
         for number, owner in enumerate(loaders):
             owning = self.read(owner)
             if owning is not None and name in owning.needed:

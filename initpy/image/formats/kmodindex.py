@@ -1,5 +1,6 @@
-"""The binary indexes that depmod(8) writes and that modprobe and udev read: modules.alias.bin and
-its companions, tries of patterns (libkmod-index.c of kmod has the format).
+"""Reads depmod's binary indexes, such as modules.alias.bin.
+
+An index is a trie of patterns; libkmod-index.c of kmod defines the format.
 """
 
 import fnmatch
@@ -16,7 +17,7 @@ NUMBER = struct.Struct(">I")
 PREFIX, VALUES, CHILDREN, PLACE = 0x80000000, 0x40000000, 0x20000000, 0x0FFFFFFF
 WILD = re.compile(r"[*?\[]")
 BRACKETS = re.compile(r"(\[[^\]]*\])|[^\[]+|\[")
-DEEPEST = 4096  # characters in one key; a longer one is a circle
+DEEPEST = 4096  # characters in one key; a longer key means a circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class _Node:
 
 
 def normal(key: str) -> str:
-    """The form of keys in an index: dashes are underscores, but for those in brackets (kmod)."""
+    """Return a key in an index's form: dashes outside brackets become underscores (kmod)."""
     if "[" not in key:
         return key.replace("-", "_")
     return BRACKETS.sub(lambda found: found[0].replace("-", "_") if found[1] is None else found[0],
@@ -35,10 +36,10 @@ def normal(key: str) -> str:
 
 
 class Index:
-    """One index. Keys may be patterns, with `*`, `?` and `[…]`; a key may have several values."""
+    """An index. Keys may be patterns with `*`, `?` and `[…]`; a key may have several values."""
 
     def __init__(self, data: bytes, where: str) -> None:
-        """Raises InputError for what is no index, `where` is its name in messages."""
+        """Read the header. Raises InputError; `where` names the index in messages."""
         self._data = data
         self._where = where
         if len(data) < HEADER.size:
@@ -48,11 +49,11 @@ class Index:
             raise InputError(where, f"{magic:#x}, version {version:#x}", "an index of depmod's")
 
     def find(self, key: str) -> tuple[str, ...]:
-        """The values of all keys that match, in the order of the index, without doubles."""
+        """Return the distinct values of all matching keys, in the order of the index."""
         return tuple(dict.fromkeys(self._search(self._root, normal(key), 0)))
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """All (key, value) pairs. Raises InputError where the index is damaged."""
+        """Yield all (key, value) pairs. Raises InputError if the index is damaged."""
         yield from self._below(self._root, "")
 
     def _search(self, place: int, key: str, deep: int) -> Iterator[str]:
@@ -75,7 +76,7 @@ class Index:
             yield from node.values
 
     def _matching(self, place: int, key: str, before: str = "") -> Iterator[str]:
-        """The values below a node, from which on keys are patterns."""
+        """Yield the values below a node whose subtree holds patterns, if the key matches."""
         for pattern, value in self._below(place, before):
             if fnmatch.fnmatchcase(key, pattern):
                 yield value
@@ -86,7 +87,7 @@ class Index:
         while todo:
             place, before = todo.pop()
             visited += 1
-            # In a tree each node is come to once, and takes a byte at least.
+            # A tree has each node once, and a node takes at least one byte.
             if visited > len(self._data):
                 raise InputError(self._where, "nodes that share others", "a tree")
             if not place & PLACE:
@@ -124,7 +125,7 @@ class Index:
             (count,) = NUMBER.unpack_from(self._data, position)
             position += 4
             for _ in range(count):
-                value, position = self._text(position + 4)  # behind its priority
+                value, position = self._text(position + 4)  # after its priority
                 values.append(value)
         return _Node(prefix, children, tuple(values))
 
@@ -134,7 +135,7 @@ class Index:
 
 
 class Table:
-    """The same from the text forms, for a tree without binary indexes."""
+    """An index made from the text files, for a module tree without binary indexes."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._exact: dict[str, list[str]] = {}
@@ -147,12 +148,12 @@ class Table:
                 self._exact.setdefault(key, []).append(value)
 
     def find(self, key: str) -> tuple[str, ...]:
-        """The values of all keys that match."""
+        """Return the distinct values of all matching keys."""
         key = normal(key)
         matching = (value for pattern, value in self._patterns if fnmatch.fnmatchcase(key, pattern))
         return tuple(dict.fromkeys((*self._exact.get(key, ()), *matching)))
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """All (key, value) pairs."""
+        """Yield all (key, value) pairs."""
         yield from ((key, value) for key, values in self._exact.items() for value in values)
         yield from self._patterns

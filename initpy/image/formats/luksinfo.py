@@ -1,5 +1,6 @@
-"""What a LUKS header says of its ciphers and key derivation. Salts, digests and keys stay where
-they are: only names are taken, which may be shown to anyone.
+"""Reads the names of ciphers, key derivation, hashes and tokens from a LUKS header.
+
+It reads no salts, digests or keys: the result may be shown to anyone.
 
 LUKS1: "LUKS On-Disk Format Specification 1.2.3", 6.2; LUKS2: "LUKS2 On-Disk Format Specification
 1.1.1", 2.1 and 3.
@@ -19,9 +20,9 @@ LARGEST = 4 << 20  # of a header with its JSON text
 
 
 def read_luks(path: Path) -> Mapping[str, str] | None:
-    """`version`, `ciphers`, `derivation`, `hashes`, `tokens`, words apart by blanks.
+    """Return `version`, `ciphers`, `derivation`, `hashes`, `tokens`, each as words.
 
-    None if the file cannot be read, or has no LUKS header that makes sense.
+    None if the file is unreadable or has no valid LUKS header.
     """
     try:
         with path.open("rb") as file:
@@ -51,7 +52,7 @@ def _luks1(header: bytes) -> Mapping[str, str]:
 
 
 def _header_fields(header: bytes) -> tuple[bytes, bytes, bytes]:
-    """Cipher, mode and hash of a LUKS1 header."""
+    """Return cipher, mode and hash of a LUKS1 header."""
     _, _, cipher, mode, digest, _, _ = LUKS1.unpack(header)
     return cipher, mode, digest
 

@@ -1,6 +1,6 @@
-"""Streams as lzop(1) writes them: where one ends, and what is in it, which lzop itself unpacks.
+"""Finds the end of an lzop(1) stream, and decompresses it with lzop.
 
-No library for LZO is common in Python; the container is simple (lib/decompress_unlzo.c).
+Python has no common library for LZO. The container is simple (lib/decompress_unlzo.c).
 """
 
 import struct
@@ -14,15 +14,15 @@ from initpy.image.process import CLEAN_ENVIRONMENT, ToolError
 MAGIC = b"\x89LZO\x00\x0d\x0a\x1a\x0a"
 PIECE = 1 << 18
 
-# Flags of the header: which checksums each block has, and further fields.
+# Flags of the header: the checksums of each block, and optional fields.
 ADLER_PLAIN, ADLER_PACKED, EXTRA, CRC_PLAIN, CRC_PACKED, FILTER = 1, 2, 0x40, 0x100, 0x200, 0x800
-# From this version on the header has more fields.
+# Headers of this version and later have more fields.
 NEWER = 0x0940
 LARGEST_BLOCK = 64 << 20
 
 
 class DamagedLzoError(ValueError):
-    """A stream that is cut off or damaged, at an offset from its start."""
+    """The stream is cut off or damaged at an offset from its start."""
 
     def __init__(self, offset: int, problem: str) -> None:
         super().__init__(problem)
@@ -31,7 +31,7 @@ class DamagedLzoError(ValueError):
 
 
 def length(data: memoryview) -> int:
-    """How many bytes the stream takes that the data begins with."""
+    """Return the length of the stream at the start of the data."""
     try:
         position, flags = _header(data)
         return _blocks(data, position, flags)
@@ -40,7 +40,7 @@ def length(data: memoryview) -> int:
 
 
 def _header(data: memoryview) -> tuple[int, int]:
-    """Where the first block begins, and the flags."""
+    """Return the position of the first block, and the flags."""
     position = len(MAGIC)
     (version,) = struct.unpack_from(">H", data, position)
     # Version, library version, version needed, method, level.
@@ -58,7 +58,7 @@ def _header(data: memoryview) -> tuple[int, int]:
 
 
 def _blocks(data: memoryview, position: int, flags: int) -> int:
-    """Where the blocks end that begin at a position: behind an unpacked size of zero."""
+    """Return the end of the blocks from a position: after an uncompressed size of zero."""
     plain_sums = 4 * bool(flags & ADLER_PLAIN) + 4 * bool(flags & CRC_PLAIN)
     packed_sums = 4 * bool(flags & ADLER_PACKED) + 4 * bool(flags & CRC_PACKED)
     while True:
@@ -68,12 +68,12 @@ def _blocks(data: memoryview, position: int, flags: int) -> int:
         (packed,) = struct.unpack_from(">I", data, position + 4)
         if unpacked > LARGEST_BLOCK or packed > unpacked:
             raise DamagedLzoError(position, "a block of an impossible size")
-        # A block that did not shrink is stored as it was, and its packed sums are left out.
+        # A block that does not compress is stored, without checksums of its compressed form.
         position += 8 + plain_sums + (packed_sums if packed < unpacked else 0) + packed
 
 
 def pieces(data: memoryview) -> Iterator[bytes]:
-    """The content of one whole stream, through lzop; ToolError where that is not there."""
+    """Decompress a whole stream with lzop. Raises ToolError if lzop is not installed."""
     command = ("lzop", "-dc")
     with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as complaint:
         packed.write(data)

@@ -1,8 +1,7 @@
-"""Read the members of cpio archives, the way init/initramfs.c does but without mercy.
+"""Reads the members of cpio archives as init/initramfs.c does, but rejects malformed ones.
 
-The kernel goes on after much that is wrong; a reader that shows or judges an
-image must not, so whatever is no well-formed archive ends in an error. Nothing
-is trusted: not sizes, not names, and no more is read than the limits allow.
+The kernel continues after many errors. A reader that checks an image must not: every malformed
+archive raises an error. It trusts neither sizes nor names, and reads no more than the limits allow.
 """
 
 import binascii
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from initpy.image.formats.cpio import TRAILER
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
-# "newc", and the same with a checksum of the data ("crc").
+# "newc", and "crc": newc with a checksum of the data.
 NEWC, CRC = b"070701", b"070702"
 OTHER = {
     b"070707": "the old ASCII format",
@@ -24,12 +23,12 @@ OTHER = {
 }
 HEADER = 110
 FIELDS = struct.Struct(">13I")
-# include/uapi/linux/limits.h; with the zero byte.
+# include/uapi/linux/limits.h; includes the final zero byte.
 PATH_MAX = 4096
 
 
 class Limits(NamedTuple):
-    """What an image may hold before it is taken for a bomb."""
+    """Upper limits for an image's content, against decompression bombs."""
 
     entries: int = 1_000_000
     file: int = 1 << 30  # bytes of one file
@@ -41,9 +40,9 @@ DEFAULT_LIMITS = Limits()
 
 
 class Member(NamedTuple):
-    """One entry as the archive has it; what becomes of it depends on those around it."""
+    """One entry of an archive; later entries may replace it."""
 
-    name: str  # without slashes before it; "." for the root folder
+    name: str  # without leading slashes; "." for the root folder
     entry: Entry
     uid: int
     gid: int
@@ -57,7 +56,7 @@ class Member(NamedTuple):
 
 
 class DamagedArchiveError(ValueError):
-    """No well-formed archive: the offset in the unpacked data, what is there, what should be."""
+    """The archive is malformed: offset in the uncompressed data, value found, value expected."""
 
     def __init__(self, offset: int, value: object, expected: str) -> None:
         super().__init__(f"byte {offset}: {value!r}: expected {expected}")
@@ -67,7 +66,7 @@ class DamagedArchiveError(ValueError):
 
 
 class Reader:
-    """Bytes by number from pieces of any size, counted and limited."""
+    """Reads from pieces of any size, counts the bytes and enforces a limit."""
 
     def __init__(self, pieces: Iterator[bytes], limit: int) -> None:
         self._pieces = pieces
@@ -77,7 +76,7 @@ class Reader:
         self.offset = 0
 
     def take(self, length: int) -> bytes:
-        """The next bytes; fewer at the end of the data. DamagedArchiveError above the limit."""
+        """Return the next bytes, fewer at the end. Raises DamagedArchiveError above the limit."""
         if self.offset + length > self._limit:
             expected = f"at most {self._limit} bytes in all"
             raise DamagedArchiveError(self.offset, self.offset + length, expected)
@@ -96,16 +95,16 @@ class Reader:
         return taken
 
     def skip_zeros(self) -> bytes:
-        """Pass over zero bytes, four at a time; the four bytes or fewer that are not all zero."""
+        """Skip zero bytes, four at a time; return the next four bytes (or fewer at the end)."""
         while (word := self.take(4)) and not word.strip(b"\0"):
             pass
         return word
 
 
 def read_members(reader: Reader, limits: Limits, first: bytes = b"") -> Iterator[Member]:
-    """The members of one archive up to its trailer.
+    """Yield the members of one archive up to its trailer.
 
-    `first` are bytes already taken from the reader that belong to the archive.
+    `first` are bytes of the archive that the caller has already taken from the reader.
     Padding is to a multiple of four from the start of the data.
     """
     count = 0
@@ -154,7 +153,7 @@ def _name(reader: Reader, length: int, at: int) -> str:
     raw = reader.take(length)
     if len(raw) < length:
         raise DamagedArchiveError(at, "the end of the data", f"a name of {length} bytes")
-    # The kernel reads up to the first zero byte, and takes no name without one.
+    # The kernel reads a name up to its first zero byte, and rejects a name without one.
     name, zero, _ = raw.partition(b"\0")
     if not zero or not name:
         raise DamagedArchiveError(at, raw[:40], "a name that ends in a zero byte")
@@ -162,7 +161,7 @@ def _name(reader: Reader, length: int, at: int) -> str:
 
 
 def _clean(name: str, at: int) -> str:
-    """The name without empty parts and dots; one that climbs is refused."""
+    """Return the name without empty and "." parts. Raises DamagedArchiveError for ".."."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise DamagedArchiveError(at, name, "a name without ..")

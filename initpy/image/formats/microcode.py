@@ -1,9 +1,9 @@
-"""Microcode that the kernel loads before anything else, from the very start of the image.
+"""Builds the microcode archive, which the kernel loads early from the start of the image.
 
-Documentation/arch/x86/microcode.rst: the first archive must be plain and hold
-kernel/x86/microcode/{AuthenticAMD,GenuineIntel}.bin, each the files of the
-vendor one after the other. Wrong microcode is harmless, as a processor takes
-only what is for it and newer; a file that is none is not.
+Documentation/arch/x86/microcode.rst: the first archive must be uncompressed and hold
+kernel/x86/microcode/{AuthenticAMD,GenuineIntel}.bin, each the concatenated files of the vendor.
+Microcode for other processors does no harm: a processor loads only newer updates for its own
+model. A file that is no microcode does harm.
 """
 
 import re
@@ -18,34 +18,33 @@ from initpy.image.formats.cpio import write_archive
 from initpy.image.tree import File, Tree
 
 FOLDER = "/kernel/x86/microcode"
-# The kernel's firmware loader takes these endings off (fw_search_path.rst).
+# The kernel's firmware loader decompresses files with these suffixes (fw_search_path.rst).
 PACKED = (".xz", ".zst")
-# Debian's mark for files that may be loaded early only (README.Debian of intel-microcode).
+# Debian's suffix for files that only an initramfs may load (README.Debian of intel-microcode).
 EARLY = ".initramfs"
-# What follows is aligned as GNU cpio does it, which tools that look into images count on.
+# GNU cpio pads an archive to this size; tools that inspect images expect it.
 BLOCK = 512
-# The kernel hands an update to the processor where it lies in the image, and it must lie so
-# ("Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3, 9.11.6); iucode_tool
-# aligns it likewise.
+# The kernel passes an update to the processor in place, which requires this alignment ("Intel 64
+# and IA-32 Architectures Software Developer's Manual", volume 3, 9.11.6). iucode_tool aligns alike.
 ALIGNMENT = 16
-# Of an Intel update's header: size of the data, and of all; 0 for data says that it is of the
-# first kind, which had one size (the same manual, table 9-7).
+# In an Intel update's header: size of the data, size of the update. A data size of 0 marks the
+# first format, whose size is fixed (the same manual, table 9-7).
 INTEL_SIZES = struct.Struct("<28x2I")
 INTEL_USUAL = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """Where a vendor's files are below the firmware folder, and how one begins."""
+    """The names of a vendor's files below the firmware folder, and their magic."""
 
-    name: str  # as the processor says it, and the kernel looks for it
+    name: str  # as CPUID reports it, and as the kernel names the file
     folder: str
     files: re.Pattern[str]
     magic: bytes
 
 
-# Intel's files are named by family, model and stepping, and begin with version 1 of their header;
-# AMD's are named by family, those before 15h all being in one, and begin with "DMA".
+# Intel names files by family, model and stepping; they begin with header version 1.
+# AMD names files by family, with one file for all before 15h; they begin with "DMA".
 INTEL = Vendor(
     "GenuineIntel", "intel-ucode", re.compile(r"[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}"), b"\1\0\0\0"
 )
@@ -56,7 +55,7 @@ AMD = Vendor(
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What decides which file is for a processor."""
+    """The properties that select a processor's microcode file."""
 
     vendor: str
     family: int
@@ -65,7 +64,7 @@ class Processor:
 
     @property
     def file(self) -> str:
-        """The name of its file, without an ending for compression."""
+        """Return the name of its file, without a suffix for compression."""
         if self.vendor == INTEL.name:
             return f"{self.family:02x}-{self.model:02x}-{self.stepping:02x}"
         return (
@@ -75,14 +74,14 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class Microcode:
-    """Where to look for microcode, and for which processor; for all if for none."""
+    """Where to look for microcode, and for which processor (None: for all)."""
 
     folder: Path
     processor: Processor | None = None
 
 
 def this_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor | None:
-    """The processor of this machine; None where it is neither Intel's nor AMD's."""
+    """Return this machine's processor; None if it is neither Intel's nor AMD's."""
     try:
         text = cpuinfo.read_text()
     except OSError:
@@ -102,7 +101,7 @@ def this_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor | None:
 
 
 def segment(wanted: Microcode, mtime: int = 0) -> bytes:
-    """The plain archive to begin an image with; empty where this machine has no microcode.
+    """Return the uncompressed archive for an image's start; empty without microcode files.
 
     Raises InputError for a file that is no microcode.
     """
@@ -113,7 +112,7 @@ def segment(wanted: Microcode, mtime: int = 0) -> bytes:
     if not len(tree):
         return b""
     parts: list[bytes] = []
-    # The root folder's mode is none of its business.
+    # Omit the root folder: an entry for it would reset its mode.
     write_archive(
         ((path, entry) for path, entry in tree.items() if path != "/"),
         parts.append,
@@ -125,7 +124,7 @@ def segment(wanted: Microcode, mtime: int = 0) -> bytes:
 
 
 def _contents(vendor: Vendor, wanted: Microcode) -> Iterator[bytes]:
-    """The files of one vendor, in the order of their names."""
+    """Yield the microcode of one vendor, sorted by file name."""
     folder = wanted.folder / vendor.folder
     if wanted.processor is not None and wanted.processor.vendor != vendor.name:
         return
@@ -148,13 +147,13 @@ def _contents(vendor: Vendor, wanted: Microcode) -> Iterator[bytes]:
             yield data
             continue
         for update in _updates(path, data):
-            if update not in updates:  # processors that are alike have a file each with all of it
+            if update not in updates:  # files of similar processors repeat each other's updates
                 updates.add(update)
                 yield update
 
 
 def _updates(path: Path, data: bytes) -> Iterator[bytes]:
-    """The single updates of an Intel file; InputError for one that is cut short."""
+    """Yield the updates in an Intel file. Raises InputError for a truncated one."""
     at = 0
     while at < len(data):
         size = INTEL_USUAL

@@ -1,4 +1,4 @@
-"""What a kernel module says of itself: the `.modinfo` section, as modinfo(8) shows it."""
+"""Reads the `.modinfo` section of a kernel module, as modinfo(8) shows it."""
 
 import io
 from dataclasses import dataclass
@@ -8,24 +8,24 @@ from elftools.elf.elffile import ELFFile
 
 from initpy.image.formats import decompress
 
-# The name of an undefined symbol in the table of strings.
+# The string table of a module that calls load_nls() holds this.
 CALL = b"\0load_nls\0"
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleInfo:
-    """The fields that decide whether a module can be loaded."""
+    """The fields that decide whether the kernel can load a module, and with which others."""
 
-    vermagic: str  # the kernel's release, then how it was configured
+    vermagic: str  # the kernel's release and build options
     depends: tuple[str, ...]
-    soft: tuple[str, ...]  # names or aliases that it wants loaded before or after
+    soft: tuple[str, ...]  # softdep: names or aliases to load before or after it
     firmware: tuple[str, ...]
     alias: tuple[str, ...]
-    charsets: bool = False  # it loads character sets by name (fs/nls)
+    charsets: bool = False  # loads character sets by name (fs/nls)
 
 
 class DamagedModuleError(ValueError):
-    """A file that is no kernel module; the text says why."""
+    """The file is no kernel module; the text says why."""
 
 
 def read_module(data: bytes) -> ModuleInfo:
@@ -50,16 +50,16 @@ def read_module(data: bytes) -> ModuleInfo:
 
 
 def calls_load_nls(data: bytes) -> bool:
-    """Whether a module, compressed or not, loads character sets. Raises DamagedModuleError."""
+    """Return whether a module, compressed or not, calls load_nls(). Raises DamagedModuleError."""
     return CALL in _plain(data)
 
 
 def section(data: bytes) -> bytes:
-    """The bytes of `.modinfo`. Raises DamagedModuleError."""
+    """Return the bytes of `.modinfo`. Raises DamagedModuleError."""
     try:
         found = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
         content = None if found is None else bytes(found.data())
-    # pyelftools checks little of what it reads.
+    # pyelftools validates little of what it reads.
     except (ELFError, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise DamagedModuleError(f"not a whole ELF file ({error})") from error
     if content is None:

@@ -1,7 +1,7 @@
-"""The sections of a PE file, which is what a unified kernel image is (uapi-group.org, UKI).
+"""Reads the sections of a PE file and appends sections to it, as objcopy(1) does.
 
-Reading them, and putting more behind those of a file that has been linked, as
-objcopy would; Microsoft's "PE Format" has the names of the fields.
+A unified kernel image is a PE file (uapi-group.org, UKI). Microsoft's "PE Format" defines the
+fields.
 """
 
 import struct
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MAGIC = b"MZ"
-# Microsoft's PE format: where the header's offset stands, and the header's size.
+# The position of the PE header's offset, and the layout of the header.
 POINTER = 0x3C
 HEADER = struct.Struct("<4sHHIIIHH")
 SECTION = struct.Struct("<8sIIIIIIHHI")
@@ -18,14 +18,14 @@ MOST_SECTIONS = 96
 
 
 class Section(NamedTuple):
-    """A section's content in the file; what memory has beyond it is zero."""
+    """The place of a section's content in the file; the rest of it in memory is zero."""
 
     offset: int
     size: int
 
 
 class DamagedPeError(ValueError):
-    """No well-formed PE file: what is wrong, at which offset."""
+    """The PE file is malformed: offset, value found, value expected."""
 
     def __init__(self, offset: int, value: object, expected: str) -> None:
         super().__init__(f"byte {offset}: {value!r}: expected {expected}")
@@ -39,9 +39,9 @@ def is_pe(data: memoryview) -> bool:
 
 
 def sections(data: memoryview) -> Mapping[str, Section]:
-    """Name -> place of the content; the first of several with one name counts.
+    """Return name -> place of the content; of several sections with one name, the first.
 
-    Raises DamagedPeError for headers or sections that lie outside the file.
+    Raises DamagedPeError for headers or sections outside the file.
     """
     try:
         (start,) = struct.unpack_from("<I", data, POINTER)
@@ -61,7 +61,7 @@ def sections(data: memoryview) -> Mapping[str, Section]:
             raw, in_memory, _, stored, offset, *_ = SECTION.unpack_from(data, at)
         except struct.error:
             raise DamagedPeError(at, "the end of the file", "a section's header") from None
-        # In the file a section is padded; in memory it has its own size.
+        # The file pads a section; its size in memory is the real one.
         size = min(in_memory, stored) if in_memory else stored
         if offset + size > len(data):
             expected = f"a section within the file's {len(data)} bytes"
@@ -71,9 +71,9 @@ def sections(data: memoryview) -> Mapping[str, Section]:
     return found
 
 
-# Offsets of fields from the start of the optional header, which PE32 and PE32+ have in common.
+# Offsets in the optional header, the same in PE32 and PE32+.
 SECTION_ALIGNMENT, FILE_ALIGNMENT, IMAGE_SIZE, HEADERS_SIZE, CHECKSUM = 32, 36, 56, 60, 64
-# The directory of certificates: the kind of header -> the offset of the entry.
+# The certificate table: magic of the optional header -> offset of the entry.
 CERTIFICATES = {0x10B: 96 + 4 * 8, 0x20B: 112 + 4 * 8}
 # Initialised data that can be read (IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ).
 DATA = 0x4000_0040
@@ -83,10 +83,10 @@ LARGEST = 0xFFFF_FFFF
 
 
 def append(file: bytes, new: Mapping[str, bytes]) -> bytes:
-    """The file with more sections, in their order, each at a page of its own in memory.
+    """Return the file with sections appended, each page-aligned in memory.
 
-    Signatures and symbols of the file do not survive. Raises DamagedPeError for a
-    file that is no PE file, has no room for more headers, or a section of the name.
+    The result has no signatures and no symbols. Raises DamagedPeError if the file is no PE file,
+    has no room for more headers, or already has a section of the name.
     """
     data = bytearray(file)
     present = sections(memoryview(file))
@@ -104,7 +104,7 @@ def append(file: bytes, new: Mapping[str, bytes]) -> bytes:
         raise DamagedPeError(table, room, f"room for the headers of {count + len(new)} sections")
     old = [SECTION.unpack_from(data, table + number * SECTION.size) for number in range(count)]
     memory = max((each[2] + max(each[1], each[3]) for each in old), default=headers)
-    # Symbols, and whatever else lies behind the sections, are cut off.
+    # Cut off symbols and everything else after the sections.
     del data[max((each[4] + each[3] for each in old), default=headers) :]
     struct.pack_into("<II", data, start + 12, 0, 0)
     struct.pack_into("<II", data, optional + CERTIFICATES[kind], 0, 0)
@@ -122,7 +122,7 @@ def append(file: bytes, new: Mapping[str, bytes]) -> bytes:
         memory += len(content)
     struct.pack_into("<H", data, start + 6, count + len(new))
     struct.pack_into("<I", data, optional + IMAGE_SIZE, _aligned(memory, max(alignment, 1)))
-    # Firmware checks none; whoever signs the file computes it anew.
+    # UEFI firmware ignores the checksum; signing tools compute it again.
     struct.pack_into("<I", data, optional + CHECKSUM, 0)
     return bytes(data)
 

@@ -1,1 +1,1 @@
-"""Finding out what is in an image, and why."""
+"""Lists what an image contains, compares two images, and tells why a file is in one."""

@@ -1,7 +1,7 @@
-"""What two images have and have not in common, path by path.
+"""Compares two images path by path.
 
-Images of two kernels, or with and without a merged /usr, are compared all the
-same: paths are taken without the kernel's release and as /usr merged has them.
+It also compares images of different kernels, and with and without a merged /usr: it ignores the
+kernel's release in a path, and maps paths to the merged /usr.
 """
 
 import difflib
@@ -19,13 +19,13 @@ from initpy.image.tree import Entry, File, Folder, Link, image_path
 Progress = Callable[[str], None]
 
 RELEASE = re.compile(r"^(/usr/lib/modules/)[^/]+")
-# A change of a text is shown up to this size; what is larger is data.
+# A larger file counts as data, whose lines are not compared.
 LARGEST_TEXT = 64 * 1024
 CONTEXT = 2
 
 
 class How(StrEnum):
-    """What became of a path from the first image to the second."""
+    """How a path differs between the first image and the second."""
 
     GONE = "gone"
     NEW = "new"
@@ -34,19 +34,19 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One path that differs; sizes are bytes of content, 0 where there is none."""
+    """One path that differs; sizes are bytes of content, 0 without content."""
 
     path: str  # as in the second image, or in the first if it is gone
     how: How
-    what: str  # in words: "content", "mode 0600 -> 0644", "a link to x -> a file"
-    kind: str  # of content, as in a survey
+    what: str  # "content", "mode 0600 -> 0644", "a link to x -> a file"
+    kind: str  # kind of content, as in a survey
     before: int
     after: int
 
 
 @dataclass(frozen=True, slots=True)
 class TextChange:
-    """What changed in a text that everyone may read, as `diff -u` has it, without headers."""
+    """The changes in a world-readable text file, as in `diff -u`, without headers."""
 
     path: str
     lines: tuple[str, ...]
@@ -54,7 +54,7 @@ class TextChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that differs."""
+    """All differences between two images."""
 
     changes: tuple[Change, ...]
     texts: tuple[TextChange, ...]
@@ -62,7 +62,7 @@ class Difference:
     modules_new: tuple[str, ...]
 
     def of(self, how: How, kind: str = "") -> tuple[Change, ...]:
-        """The changes of one sort, and of one kind of content."""
+        """Return the changes of one sort, for one kind of content or all."""
         return tuple(each for each in self.changes
                      if each.how is how and kind in ("", each.kind))  # fmt: skip
 
@@ -71,7 +71,7 @@ class Difference:
 
 
 def compare(first: Archive, second: Archive, progress: Progress = lambda _: None) -> Difference:
-    """What changed from the first image to the second."""
+    """Return the differences between the first image and the second."""
     progress("comparing the files")
     ours, theirs = _keyed(first), _keyed(second)
     changes: list[Change] = []
@@ -95,18 +95,18 @@ def compare(first: Archive, second: Archive, progress: Progress = lambda _: None
 
 
 def _keyed(archive: Archive) -> dict[str, str]:
-    """Comparable path -> real path."""
+    """Return comparable path -> path in the image."""
     found: dict[str, str] = {}
     for path in archive.entries:
         key = RELEASE.sub(r"\1*", image_path(path))
-        # A module is the same module, packed or not.
+        # Ignore the compression of a module.
         key = SUFFIXES.sub(".ko", key)
         found.setdefault(key, path)
     return found
 
 
 def _what(before: Entry | None, after: Entry | None) -> tuple[How, str]:
-    """What happened, and to what; no words for nothing."""
+    """Return how an entry changed, and in which respect; "" if it did not change."""
     if before is None:
         return How.NEW, _name(after)
     if after is None:
@@ -147,7 +147,7 @@ def _size(entry: Entry | None) -> int:
 
 
 def _text_changes(before: Entry | None, after: Entry | None) -> tuple[str, ...]:
-    """None of what is no text, and none of what only root may read: keys, most likely."""
+    """Return the changed lines; nothing for binary files, or for files that may hold secrets."""
     if not isinstance(before, File) or not isinstance(after, File):
         return ()
     if not (before.mode & after.mode & 0o004) or max(before.size(), after.size()) > LARGEST_TEXT:

@@ -1,8 +1,7 @@
-"""What the difference between two images means for a boot.
+"""Tells what the differences between two images mean for a boot.
 
-All of it is derived from the images: from what modules say of themselves, the
-tables of depmod(8), the libraries that programs link with, and the texts that
-still name what is gone.
+It derives all consequences from the images: from .modinfo, depmod's tables, the libraries that
+programs link with, and the text files that still name a missing file.
 """
 
 from collections import defaultdict
@@ -22,22 +21,23 @@ from initpy.image.tree import File
 
 Progress = Callable[[str], None]
 
-# More modules of one role than these make one line.
+# More modules of one role than this share one line.
 FEW = 4
 MICROCODE = "microcode"
-# Texts in which the name of a program is there to call it; udev's rules name builtins as well.
+# Kinds of files that name a program to call it. udev rules are not among them: they also name
+# udev's builtins.
 CALLERS = ("job files", "scripts", "systemd units")
 
 
 class Meaning(NamedTuple):
-    """One consequence, in words that begin with what it is about."""
+    """One consequence; the text begins with its subject."""
 
     weight: Weight
     text: str
 
 
 class Sides(NamedTuple):
-    """The two images with what is known of them."""
+    """The two images and their surveys."""
 
     first: Archive
     second: Archive
@@ -48,10 +48,10 @@ class Sides(NamedTuple):
 def meanings(
     sides: Sides, difference: Difference, progress: Progress = lambda _: None
 ) -> tuple[Meaning, ...]:
-    """The consequences, the worst first."""
+    """Return the consequences, the worst first."""
     then = References(sides.first, progress)
     now = References(sides.second, progress)
-    progress("asking what the changes mean")
+    progress("evaluating the changes")
     found = [
         *_whole(sides),
         *_tables(now),
@@ -69,13 +69,13 @@ def meanings(
 def _whole(sides: Sides) -> Iterator[Meaning]:
     before, after = sides.before, sides.after
     if before.generator != after.generator:
-        old, new = (each.generator or "an unknown one" for each in (before, after))
-        text = f"the images are by different generators: {old}, {new}"
+        old, new = (each.generator or "unknown" for each in (before, after))
+        text = f"the images are from different generators: {old}, {new}"
         yield Meaning(Weight.NOTE, text)
     if before.init and not after.init:
         yield Meaning(Weight.BREAKS, "/init is gone: the kernel will look for a root by itself")
     elif before.init != after.init:
-        yield Meaning(Weight.NOTE, f"what is started is another: {before.init} -> {after.init}")
+        yield Meaning(Weight.NOTE, f"the init differs: {before.init} -> {after.init}")
     for kernel in before.kernels:
         if kernel not in after.kernels:
             others = f", which has those of {', '.join(after.kernels)}" if after.kernels else ""
@@ -91,13 +91,11 @@ def _whole(sides: Sides) -> Iterator[Meaning]:
             yield Meaning(Weight.WARNS, f"{name}: {texts[0]!r} -> {texts[1]!r}")
     kinds = [{kind.name for kind in each.kinds} for each in (before, after)]
     if MICROCODE in kinds[0] - kinds[1]:
-        yield Meaning(
-            Weight.WARNS, "the microcode is gone: processors keep what the firmware gave them"
-        )
+        yield Meaning(Weight.WARNS, "the microcode is gone: processors keep the firmware's version")
 
 
 def _tables(now: References) -> Iterator[Meaning]:
-    """What is wrong with the second image's own tables, whatever the first has."""
+    """Report errors in the second image's module tables, whatever the first has."""
     for tree in now.trees:
         if tree.modules and not tree.dependencies:
             text = f"modules.dep of {tree.release} is empty or gone: no module can be loaded"
@@ -105,26 +103,26 @@ def _tables(now: References) -> Iterator[Meaning]:
             continue
         unlisted = sorted(set(tree.modules) - set(tree.dependencies))
         if unlisted:
-            text = f"modules.dep does not list {_names(unlisted)}: not found when asked for"
+            text = f"modules.dep does not list {_names(unlisted)}: modprobe cannot find them"
             yield Meaning(Weight.BREAKS, text)
         if tree.modules and not tree.knows_aliases:
-            text = f"modules.alias of {tree.release} is empty or gone: nothing loads by itself"
+            text = f"modules.alias of {tree.release} is empty or gone: udev loads no driver"
             yield Meaning(Weight.BREAKS, text)
         for name, (path, *below) in tree.dependencies.items():
             absent = [each for each in below if each not in tree.files]
             if absent and path in tree.files:
                 lacking = _names([each.rpartition("/")[2] for each in absent])
-                yield Meaning(Weight.BREAKS, f"{name} cannot be loaded: {lacking} is not there")
+                yield Meaning(Weight.BREAKS, f"{name} cannot be loaded: {lacking} is missing")
 
 
 def _modules(then: References, now: References, difference: Difference) -> Iterator[Meaning]:
-    """Modules that are gone, by what they did."""
+    """Report missing modules, grouped by role."""
     patterns = {alias: module for tree in now.trees for alias, module in tree.aliases()}
     by_role: defaultdict[Role, list[tuple[str, list[str]]]] = defaultdict(list)
     built_in: list[str] = []
     for name in difference.modules_gone:
         tree = next((each for each in then.trees if name in each.modules), None)
-        if tree is None:  # outside of all folders where modprobe looks
+        if tree is None:  # outside the folders that modprobe searches
             continue
         aliases = _aliases(tree, name)
         if any(each.built_in(name) for each in now.trees):
@@ -132,7 +130,7 @@ def _modules(then: References, now: References, difference: Difference) -> Itera
             continue
         if aliases and all(alias in patterns for alias in aliases):
             others = sorted({patterns[alias] for alias in aliases})
-            text = f"{name} is gone, and {_names(others)} answers to all its names"
+            text = f"{name} is gone, but {_names(others)} has all its aliases"
             yield Meaning(Weight.NOTE, text)
             continue
         role = role_of(tree.modules[name])
@@ -145,7 +143,7 @@ def _modules(then: References, now: References, difference: Difference) -> Itera
                 what = role.meaning.format(names=_names(each))
                 yield Meaning(role.weight, f"{name} is gone: {what}")
             continue
-        # Each name once, however many modules answer to it.
+        # Name each alias once, even if several modules have it.
         names = list(dict.fromkeys(name for _, each in gone for name in each))
         text = f"{len(gone)} {role.what} are gone ({_names([name for name, _ in gone])})"
         yield Meaning(role.weight, f"{text}: {role.meaning.format(names=_names(names))}")
@@ -159,7 +157,7 @@ def _aliases(tree: ModuleTree, name: str) -> tuple[str, ...]:
 
 
 def _libraries(then: References, now: References) -> Iterator[Meaning]:
-    """Programs that lack a library which the first image has."""
+    """Report programs that need a library which only the first image has."""
     had = {path.rpartition("/")[2] for path in then.archive.entries}
     for path in now.elves:
         elf = now.libraries.read(Path(path))
@@ -170,7 +168,7 @@ def _libraries(then: References, now: References) -> Iterator[Meaning]:
 
 
 def _programs(sides: Sides, now: References, difference: Difference) -> Iterator[Meaning]:
-    """Programs that are gone though something still names them."""
+    """Report missing programs that a file of the second image still names."""
     rules: defaultdict[str, list[str]] = defaultdict(list)
     for path, entry in sides.second.items():
         if path.endswith(".rules") and isinstance(entry, File):
@@ -185,16 +183,16 @@ def _programs(sides: Sides, now: References, difference: Difference) -> Iterator
         users += rules[path.rpartition("/")[2]]
         if users:
             verb = "names" if len(users) == 1 else "name"
-            text = f"{path} is gone, though {_names(users)} still {verb} it"
+            text = f"{path} is gone, but {_names(users)} still {verb} it"
             yield Meaning(Weight.WARNS, text)
         else:
             silent.append(path.rpartition("/")[2])
     if silent and difference.of(How.GONE, "programs"):
-        yield Meaning(Weight.NOTE, f"programs that are gone: {_names(silent, 12)}")
+        yield Meaning(Weight.NOTE, f"missing programs: {_names(silent, 12)}")
 
 
 def _firmware(now: References, difference: Difference) -> Iterator[Meaning]:
-    """Firmware that modules of the second image may still ask for."""
+    """Report missing firmware that modules of the second image may request."""
     gone = difference.of(How.GONE, "firmware")
     if not gone:
         return
@@ -209,7 +207,7 @@ def _firmware(now: References, difference: Difference) -> Iterator[Meaning]:
                 if any(change.path.endswith(f"/{each}") for each in declared):
                     users[change.path].append(name)
     for path, names in users.items():
-        text = f"{path} is gone, which {_names(names)} may ask for: its devices may not work"
+        text = f"{path} is gone, but {_names(names)} may request it: its devices may not work"
         yield Meaning(Weight.WARNS, text)
 
 
@@ -218,19 +216,19 @@ def _modes(difference: Difference) -> Iterator[Meaning]:
         before, arrow, after = change.what.rpartition("mode ")[2].partition(" -> ")
         numbers = bool(arrow) and before.isdigit() and after.isdigit()
         if numbers and not int(before, 8) & 0o004 and int(after, 8) & 0o004:
-            yield Meaning(Weight.WARNS, f"{change.path} can be read by everyone now")
+            yield Meaning(Weight.WARNS, f"{change.path} is now world-readable")
 
 
 def _rules(difference: Difference) -> Iterator[Meaning]:
     gone = [change.path.rpartition("/")[2] for change in difference.of(How.GONE, "udev rules")]
     if gone:
         yield Meaning(
-            Weight.NOTE, f"udev rules that are gone, with the names they gave: {_names(gone, 12)}"
+            Weight.NOTE, f"missing udev rules, with the links they created: {_names(gone, 12)}"
         )
     jobs = [change.path.rpartition("/")[2] for change in difference.of(How.GONE, "job files")]
     if jobs:
         yield Meaning(
-            Weight.WARNS, f"job files that are gone, with the storage they are for: {_names(jobs)}"
+            Weight.WARNS, f"missing job files; their storage will not be set up: {_names(jobs)}"
         )
 
 

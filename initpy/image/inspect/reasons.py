@@ -1,30 +1,29 @@
-"""Why a file is in an image: who wanted it, or what needs it and who wanted that (R30)."""
+"""Tells why a file is in an image: the source that wants it, or a chain of files to one (R30)."""
 
 import fnmatch
 from collections import deque
 from dataclasses import dataclass
 
 from initpy.config.errors import InputError
-from initpy.image.content import layout
+from initpy.image.content import layout, manifest
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.microcode import FOLDER as MICROCODE
-from initpy.image.inspect import manifest
 from initpy.image.inspect.references import PROGRAMS, Progress, References
 from initpy.image.inspect.survey import generator
 from initpy.image.kernel.kmod import SUFFIXES, canonical
 from initpy.image.kernel.moduletree import module_name
 from initpy.image.tree import Entry, File, Folder, Link
 
-# Paths that the kernel or a library knows by heart: (pattern, who looks there).
+# Paths that the kernel or a library has built in: (pattern, which program uses it for what).
 KNOWN = (
     ("/init", "the kernel starts it"),
-    (f"{MICROCODE}/*", "the kernel reads it before anything else"),
-    ("*/modules.*", "modprobe and udev find modules by it"),
-    ("/etc/ld.so.cache", "the loader finds libraries by it"),
-    ("/etc/ld.so.conf", "the loader finds libraries by it"),
-    ("/etc/initrd-release", "programs know by it that they are in an initramfs"),
-    ("/etc/modprobe.d/*", "modprobe and udev follow it when they load modules"),
-    ("/usr/lib/modprobe.d/*", "modprobe and udev follow it when they load modules"),
+    (f"{MICROCODE}/*", "the kernel loads it early"),
+    ("*/modules.*", "modprobe and udev find modules with it"),
+    ("/etc/ld.so.cache", "ld.so finds libraries with it"),
+    ("/etc/ld.so.conf", "ldconfig reads it"),
+    ("/etc/initrd-release", "programs detect an initramfs by it"),
+    ("/etc/modprobe.d/*", "modprobe and udev read it to load modules"),
+    ("/usr/lib/modprobe.d/*", "modprobe and udev read it to load modules"),
     ("/usr/lib/udev/rules.d/*", "udev reads all rules"),
     ("/lib/udev/rules.d/*", "udev reads all rules"),
     ("/etc/udev/rules.d/*", "udev reads all rules"),
@@ -33,8 +32,8 @@ KNOWN = (
 )
 OURS = (
     ("/usr/lib/initpy/jobs/*", "initpy reads all job files"),
-    ("/usr/lib/initpy/left-out-modules", "the failure screen names drivers by it"),
-    (manifest.PATH, "`initpy why` says by it who wanted what"),
+    ("/usr/lib/initpy/left-out-modules", "the failure screen names missing drivers with it"),
+    (manifest.PATH, "`initpy why` reads it"),
     ("/usr/lib/python3.*/initpy/*", "is a part of initpy"),
     ("/usr/lib/python3.*/encodings/*", "the interpreter needs it to start"),
     ("/usr/bin/python3.*", "initpy runs in it"),
@@ -44,7 +43,7 @@ OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`who` is a path of the image if `path` is set, else what people know it by."""
+    """One reason: `who` is a path in the image if `path` is set, else a source's name."""
 
     who: str
     how: str
@@ -56,13 +55,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Why one path is there: the direct reasons, and the shortest way to somebody's wish."""
+    """Why a path is in the image: direct reasons, and the shortest chain to a wish."""
 
     path: str
     entry: Entry
     reasons: tuple[Reason, ...]
-    chain: tuple[Reason, ...]  # the first is one of `reasons`, the last needs no reason
-    inside: int = 0  # of a folder, the entries below
+    chain: tuple[Reason, ...]  # begins with one of `reasons`, ends with a wish or built-in path
+    inside: int = 0  # number of entries in a folder
 
 
 class Why:
@@ -75,7 +74,7 @@ class Why:
         self._wishes = manifest.read(archive)
 
     def answer(self, name: str) -> Answer:
-        """Why the file of a path or name is there. InputError if there is no such file."""
+        """Return why the file of a path or name is there. Raises InputError without one."""
         path = self._path(name)
         entry = self._archive.entries[path]
         start = f"{path.rstrip('/')}/"
@@ -85,7 +84,7 @@ class Why:
         return Answer(path, entry, reasons, chain, inside if isinstance(entry, Folder) else 0)
 
     def reasons(self, path: str) -> tuple[Reason, ...]:
-        """The direct reasons: wishes, then known places, then references."""
+        """Return the direct reasons: wishes, then built-in paths, then references."""
         found = [*self._wanted(path), *self._known(path)]
         found += (Reason(each.source, each.how, True) for each in self._references.to(path))
         entry = self._archive.entries[path]
@@ -95,7 +94,7 @@ class Why:
         return tuple(dict.fromkeys(found))
 
     def _path(self, name: str) -> str:
-        """The entry that a path, a program's, a module's or a file's name means."""
+        """Return the path of an entry, given a path or the name of a program, module or file."""
         path = self._archive.resolve(name, last=False) if "/" in name else None
         if path is not None:
             return path
@@ -121,7 +120,7 @@ class Why:
         return found
 
     def _means(self, kind: str, name: str, path: str) -> bool:
-        """Whether a wish was for the file at a path."""
+        """Return whether a wish names the file at a path."""
         last = path.rpartition("/")[2]
         if kind == "module":
             if not SUFFIXES.search(path):
@@ -152,11 +151,11 @@ class Why:
             path in layout.FOLDERS or path in layout.LINKS or path in layout.NODES
             or name in layout.MERGED
         ):  # fmt: skip
-            found.append(Reason("", "every image has it"))
+            found.append(Reason("", "every image contains it"))
         return found
 
     def _chain(self, path: str) -> tuple[Reason, ...]:
-        """The shortest way from a file to a wish or a known place, breadth first."""
+        """Return the shortest chain from a file to a wish or a built-in path (breadth first)."""
         ways: deque[tuple[str, tuple[Reason, ...]]] = deque([(path, ())])
         seen = {path}
         longest: tuple[Reason, ...] = ()
@@ -174,7 +173,7 @@ class Why:
 
 
 def describe(entry: Entry) -> str:
-    """What an entry is, in a word or two."""
+    """Return the type of an entry in words."""
     match entry:
         case File(mode=mode) if mode & 0o111:
             return "a program or script"

@@ -1,10 +1,8 @@
-"""Which parts of an image need which others: seen in the image alone, whoever made it.
+"""Finds which files of an image need which others, in images of any generator.
 
-A reference has a source (a path of the image) and a target, and says how the one
-needs the other. Links, ELF headers, first lines of scripts, the tables of depmod(8),
-what modules say of their firmware and udev rules of their programs are certain;
-that a text has the name of a file in it, or the bytecode of a module that of
-another, is as good as certain for the formats that are looked at.
+A reference has a source and a target, both paths in the image, and says how the source needs the
+target. References from links, ELF headers, first lines of scripts, depmod's tables, .modinfo and
+udev rules are certain. References by name in a text file or in Python bytecode are guesses.
 """
 
 import re
@@ -14,10 +12,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from initpy.image.check.programs import ImageFiles, search_folders
 from initpy.image.content.udev import CALL, HELPERS
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.elf import Libraries
-from initpy.image.formats.imageprograms import ImageFiles, search_folders
 from initpy.image.formats.modinfo import DamagedModuleError
 from initpy.image.inspect.survey import kind_of
 from initpy.image.kernel.kmod import SUFFIXES
@@ -41,14 +39,14 @@ class Reference(NamedTuple):
 
 
 class References:
-    """The references of one image, each kind looked for when it is first asked for."""
+    """The references in one image, each kind computed on first use."""
 
     def __init__(self, archive: Archive, progress: Progress = lambda _: None) -> None:
         self.archive = archive
         self._progress = progress
 
     def to(self, path: str) -> tuple[Reference, ...]:
-        """What refers to a path (without following a link at its end), the certain first."""
+        """Return the references to a path (a link at its end not followed), certain ones first."""
         found = dict.fromkeys(self._links.get(path, ()))
         kind = kind_of(path)
         if SUFFIXES.search(path):
@@ -65,12 +63,12 @@ class References:
 
     @cached_property
     def trees(self) -> tuple[ModuleTree, ...]:
-        """The module trees of the image, one for each kernel."""
+        """Return the module trees of the image, one for each kernel."""
         return tuple(packed(self.archive, release) for release in releases(self.archive))
 
     @cached_property
     def elves(self) -> tuple[str, ...]:
-        """The programs and libraries of the image, but for kernel modules."""
+        """Return the ELF files of the image, except kernel modules."""
         self._progress("reading programs and libraries")
         return tuple(
             path
@@ -82,11 +80,11 @@ class References:
 
     @cached_property
     def libraries(self) -> Libraries:
-        """Reads and finds them as ld.so(8) of the image does; damaged ones are passed over."""
+        """Return a finder for the image's libraries, which skips damaged ones."""
         return Libraries(search_folders(self.archive), ImageFiles(self.archive))
 
     def library(self, name: str, wanted_by: str) -> str | None:
-        """Where ld.so finds a library for an ELF file of the image, the link if it is one."""
+        """Return where ld.so finds a library for an ELF file; a link is not followed."""
         found = self.libraries.find(name, Path(wanted_by), ())
         return None if found is None else self.archive.resolve(str(found), last=False)
 
@@ -101,7 +99,7 @@ class References:
 
     @cached_property
     def _elf(self) -> dict[str, list[Reference]]:
-        """Libraries and interpreters, and what notes and symbols tell of dlopen(3)."""
+        """Return references to libraries and ELF interpreters, dlopen(3) included."""
         found: defaultdict[str, list[Reference]] = defaultdict(list)
         for path in self.elves:
             elf = self.libraries.read(Path(path))
@@ -119,7 +117,7 @@ class References:
 
     @cached_property
     def _scripts(self) -> dict[str, list[Reference]]:
-        """Interpreters of scripts, and programs that udev rules call."""
+        """Return references to interpreters of scripts and to programs in udev rules."""
         found: defaultdict[str, list[Reference]] = defaultdict(list)
         for path, entry in self.archive.items():
             if not isinstance(entry, File):
@@ -149,7 +147,7 @@ class References:
 
     @cached_property
     def _modules(self) -> dict[str, list[Reference]]:
-        """Modules by what depends on them, firmly or softly, and directly."""
+        """Return references to modules: direct dependencies and softdeps."""
         found: defaultdict[str, list[Reference]] = defaultdict(list)
         for tree in self.trees:
             start = f"{tree.where.partition(': ')[2]}/"
@@ -172,7 +170,7 @@ class References:
         return found
 
     def _soft(self, start: str) -> Iterator[tuple[str, list[str]]]:
-        """Soft dependencies: depmod's table, and the administrator's (modprobe.d(5))."""
+        """Yield (module, softdeps) from depmod's table and from modprobe.d(5)."""
         for path, entry in self.archive.items():
             if path == f"{start}modules.softdep" or "/modprobe.d/" in path:
                 text = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
@@ -182,7 +180,7 @@ class References:
 
     @cached_property
     def _firmware(self) -> dict[str, list[Reference]]:
-        self._progress("asking all modules for their firmware")
+        self._progress("reading the firmware that modules declare")
         found: defaultdict[str, list[Reference]] = defaultdict(list)
         files = [path for path in self.archive.entries if kind_of(path) == "firmware"]
         for tree in self.trees:
@@ -199,7 +197,7 @@ class References:
         return found
 
     def _python_to(self, path: str) -> Iterator[Reference]:
-        """Modules that have the name of the one at a path in them, as an import has it."""
+        """Yield the modules that contain the name of the module at a path, as an import would."""
         name = _python_name(path)
         if not name:
             return
@@ -209,15 +207,15 @@ class References:
                 continue
             data = entry.read()
             package = _python_name(other)
-            # `from . import last` has no name of a parent in it.
+            # `from . import last` does not contain the parent's name.
             sibling = package == parent or package.rpartition(".")[0] == parent
             if _names(data, name, other) or (
                 parent and (sibling or _names(data, parent, other)) and _names(data, last, other)
             ):
-                yield Reference(other, path, "imports it, as it seems")
+                yield Reference(other, path, "probably imports it")
 
     def mentions(self, path: str) -> Iterator[Reference]:
-        """Texts that have the path in them, or for a program its name as a word."""
+        """Yield the text files that contain the path; for a program, also its name as a word."""
         name = path.rpartition("/")[2]
         words = {path, path.removeprefix("/usr")}
         if path.rpartition("/")[0] in PROGRAMS and len(name) > 2:
@@ -241,7 +239,7 @@ def _python_name(path: str) -> str:
 
 
 def _names(data: bytes, name: str, where: str) -> bool:
-    """Whether a module has a name in it: bytecode holds one behind its length (marshal)."""
+    """Return whether a module contains a name; marshal stores a string after its length."""
     raw = name.encode("utf-8", "replace")
     if where.endswith(".pyc"):
         return len(raw) < 256 and bytes([len(raw)]) + raw in data

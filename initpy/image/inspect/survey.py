@@ -1,4 +1,4 @@
-"""What an image consists of, whoever made it: kinds of content, kernels, programs, who made it."""
+"""Surveys an image of any generator: kinds of content, kernels, programs, generator."""
 
 import os
 import re
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from initpy.image.build.summary import KINDS, OTHER
+from initpy.image.content.kinds import KINDS, OTHER
 from initpy.image.formats.archive import PLAIN, Archive
 from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.kernel.moduletree import module_name, releases
 from initpy.image.tree import File, Folder, Link, image_path
 
-# What other generators put where ours has nothing, before the kinds of our own.
+# Kinds of other generators' content; they take precedence over initpy's kinds.
 FOREIGN_KINDS = (
     ("/kernel/x86/microcode/", "microcode"),
     ("/usr/lib/dracut/", "scripts"),
@@ -25,7 +25,7 @@ FOREIGN_KINDS = (
     ("/usr/share/", "locales and fonts"),
 )
 
-# File -> the generator that leaves it, and what of the path or the content is its version.
+# Pattern of a file's path -> the generator that creates it; a group holds its version.
 MARKS = (
     (re.compile(r"/usr/lib/initpy/jobs/.*"), "initpy"),
     (re.compile(r"/(?:usr/)?lib/dracut/dracut-(?P<version>\d.*)"), "dracut"),
@@ -42,7 +42,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Content of one kind; `packed` is an estimate of what it takes in the image."""
+    """Content of one kind; `packed` estimates its compressed size in the image."""
 
     name: str
     files: int
@@ -52,10 +52,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """An image at a glance."""
+    """The summary of an image."""
 
-    generator: str  # with its version where it tells; "" if unknown
-    init: str  # what the kernel starts, and what that is; "" if there is nothing
+    generator: str  # with its version if known; "" if unknown
+    init: str  # the program that the kernel starts, and its type; "" without one
     kernels: tuple[str, ...]
     python: str  # the interpreter's version; "" without one
     kinds: tuple[Kind, ...]  # largest first
@@ -63,12 +63,12 @@ class Survey:
     modules: tuple[str, ...]
     firmware: tuple[str, ...]
     python_modules: tuple[str, ...]
-    dangling: tuple[str, ...]  # links that lead nowhere in the image
-    secrets: tuple[str, ...]  # files that not everyone may read
+    dangling: tuple[str, ...]  # links without a target in the image
+    secrets: tuple[str, ...]  # files that are not world-readable
 
 
 def survey(archive: Archive, progress: Progress = lambda _: None) -> Survey:
-    """Look at everything once."""
+    """Return the survey of an image."""
     progress("sorting the content")
     files = [path for path, entry in archive.items() if isinstance(entry, File)]
     interpreter = next(filter(None, map(INTERPRETER.fullmatch, files)), None)
@@ -89,17 +89,17 @@ def survey(archive: Archive, progress: Progress = lambda _: None) -> Survey:
 
 
 def kind_of(path: str) -> str:
-    """Which kind of content lies at a path."""
+    """Return the kind of content at a path."""
     merged = image_path(path)
     table = (*FOREIGN_KINDS, *KINDS)
     return next((kind for prefix, kind in table if merged.startswith(prefix)), OTHER)
 
 
 def kinds(archive: Archive) -> tuple[Kind, ...]:
-    """Files, sizes and estimated packed sizes by kind, largest first.
+    """Return files, sizes and estimated compressed sizes by kind, largest first.
 
-    How well a kind packs is tried with a quick compressor, and the results are
-    scaled so that those of a segment add up to what it takes in the image.
+    A fast compressor measures each kind. The results are scaled so that they add up to a segment's
+    compressed size in the image.
     """
     import zstandard
 
@@ -129,7 +129,7 @@ def kinds(archive: Archive) -> tuple[Kind, ...]:
 
 
 def generator(archive: Archive) -> str:
-    """Who made the image, by what it leaves in it."""
+    """Return the generator of an image, recognised by its files."""
     for pattern, name in MARKS:
         for path in archive.entries:
             if found := pattern.fullmatch(path):
@@ -141,7 +141,7 @@ def generator(archive: Archive) -> str:
 
 
 def init(archive: Archive) -> str:
-    """What the kernel starts as process 1 (Documentation/admin-guide/initrd.rst)."""
+    """Return the program that becomes PID 1 (Documentation/admin-guide/initrd.rst)."""
     real = archive.resolve("/init")
     entry = archive.entries.get(real) if real is not None else None
     if real is None or not isinstance(entry, File):
@@ -155,7 +155,7 @@ def init(archive: Archive) -> str:
 
 
 def kernels(archive: Archive) -> tuple[str, ...]:
-    """The kernels that the image has modules for, or is bound to."""
+    """Return the kernel releases that the image has modules for, or that its UKI contains."""
     found = dict.fromkeys(releases(archive))
     if ".uname" in archive.sections:
         name = archive.sections[".uname"].rstrip(b"\0").decode(errors="replace").strip()
@@ -164,7 +164,7 @@ def kernels(archive: Archive) -> tuple[str, ...]:
 
 
 def programs(archive: Archive) -> Iterator[str]:
-    """The programs on the usual search path, links to them included."""
+    """Yield the programs in the usual search path, links included."""
     for path, entry in archive.items():
         if not PROGRAM.fullmatch(path):
             continue
@@ -174,7 +174,7 @@ def programs(archive: Archive) -> Iterator[str]:
 
 
 def python_modules(archive: Archive) -> Iterator[str]:
-    """The Python modules by name, extension modules included."""
+    """Yield the names of the Python modules, extension modules included."""
     pattern = re.compile(
         r"/usr/lib/python(?:3|3\.\d+)/(?:(?:dist|site)-packages/|lib-dynload/)?"
         r"(?P<path>[^.]+)(?:\.py|\.pyc|\.cpython-[^/]*\.so|\.so)"
@@ -185,7 +185,7 @@ def python_modules(archive: Archive) -> Iterator[str]:
 
 
 def dangling(archive: Archive) -> Iterator[str]:
-    """Links into nothing. Those to what is there at boot only do not count."""
+    """Yield the links without a target, except those into folders that are filled at boot."""
     runtime = ("/proc/", "/run/", "/sys/", "/dev/", "/sysroot", "/var/", "/tmp/")
     for path, entry in archive.items():
         if isinstance(entry, Link) and archive.resolve(path) is None:

@@ -1,1 +1,1 @@
-"""A kernel's modules and firmware: which an image needs."""
+"""Reads a kernel's modules, firmware and configuration, and selects those that an image needs."""

@@ -1,8 +1,8 @@
-"""The table of the kernel's modules that an image leaves out, for its failure screen (R23).
+"""Lists the kernel's modules that an image excludes, for the failure screen (R23).
 
-A device that no driver of the image claims is then named with the module that would. The
-source is the kernel's own modules.alias; kept are the folders of drivers that may lead to a
-disk or a keyboard: all of them are three times as much.
+The screen can then name the module that would drive a device without a driver. The source is the
+kernel's modules.alias. The table holds only drivers that may lead to a disk or a keyboard; a table
+of all drivers would be three times as large.
 """
 
 from collections.abc import Iterable
@@ -23,13 +23,12 @@ FOLDERS = tuple(
     )
 )  # fmt: skip
 
-
-# Chips that every board has and that lead nowhere.
+# Common chips of mainboards, which lead to no disk and no keyboard.
 NOISE = frozenset({"floppy", "serio_raw", "i2c_piix4", "i2c_i801", "i2c_nforce2", "i2c_viapro"})
 
 
 def table(index: ModuleIndex, chosen: Iterable[str]) -> bytes:
-    """`PATTERN MODULE` lines for the modules that are not among the chosen paths."""
+    """Return `PATTERN MODULE` lines for the modules that are not among the chosen paths."""
     taken = set(chosen)
     wanted = {
         name
@@ -42,7 +41,7 @@ def table(index: ModuleIndex, chosen: Iterable[str]) -> bytes:
     lines = set()
     for line in source.read_text("utf-8", "replace").splitlines():
         words = line.split()
-        # Without a colon it is a name for people, not one that a bus gives to its devices.
+        # A device's modalias has a colon; an alias without one is a name for modprobe's user.
         if len(words) == 3 and ":" in words[1] and canonical(words[2]) in wanted:
             lines.add(f"{words[1]} {words[2]}\n")
     return "".join(sorted(lines)).encode()

@@ -1,4 +1,4 @@
-"""Firmware that the chosen kernel modules declare (modinfo(8)), where this machine has it."""
+"""Finds the firmware that kernel modules declare (modinfo(8)) among this machine's files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ ROOT = Path("/usr/lib/firmware")
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """Files on this machine, and (module, file) pairs for what is not here."""
+    """The firmware files found, and (module, file) pairs for those not found."""
 
     files: tuple[Path, ...]
     absent: tuple[tuple[str, str], ...]
 
 
 def declared(modules: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """(module, firmware file) pairs; a file may be a pattern."""
+    """Return (module, firmware file) pairs; a file may be a pattern."""
     paths = [str(path) for path in modules]
     if not paths:
         return ()
@@ -39,7 +39,7 @@ def declared(modules: Iterable[Path]) -> tuple[tuple[str, str], ...]:
 
 
 def find(pairs: Iterable[tuple[str, str]], kernel: str, root: Path = ROOT) -> Firmware:
-    """Look the declared files up as the kernel would."""
+    """Find the declared files in the kernel's search path."""
     files: set[Path] = set()
     absent: list[tuple[str, str]] = []
     for module, name in pairs:

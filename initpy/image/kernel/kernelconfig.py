@@ -1,7 +1,7 @@
-"""How a kernel was configured, where its distribution has left that for people to read.
+"""Reads a kernel's build configuration, if its distribution installs it.
 
-What is built in cannot be seen anywhere else: whether the kernel takes an initramfs at all, how
-it may be compressed, whether a script may be its /init (Documentation/kbuild/kconfig-language.rst).
+No other file shows whether the kernel supports an initramfs, its compression methods, or a script
+as /init (Documentation/kbuild/kconfig-language.rst).
 """
 
 import re
@@ -12,15 +12,15 @@ from pathlib import Path
 from initpy.image.formats.compress import NONE
 
 BUILT_IN = re.compile(r"^CONFIG_(\w+)=y$", re.MULTILINE)
-# Numbers, and texts without their quotes.
+# Numbers, and strings without their quotes.
 TEXT = re.compile(r'^CONFIG_(\w+)="?([^"\n]{2,})"?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class KernelConfig:
-    """The options that are built in, and those that are texts or numbers, without `CONFIG_`."""
+    """The options set to `y`, and options with a string or number, without `CONFIG_`."""
 
-    path: Path  # where that was read
+    path: Path  # of the configuration file
     built_in: frozenset[str]
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -28,35 +28,35 @@ class KernelConfig:
         return option in self.built_in
 
     def unpacks(self, method: str) -> bool:
-        """Whether the kernel takes an initramfs that is compressed so."""
+        """Return whether the kernel can decompress an initramfs of this method."""
         return method == NONE or unpacking(method) in self
 
     @property
     def unpacks_branches(self) -> bool:
-        """Whether xz may have changed the branches of x86 code, so that they are more alike."""
+        """Return whether the kernel supports xz's branch filter for x86 code."""
         return {"X86", "XZ_DEC_X86"} <= self.built_in
 
 
 def unpacking(method: str) -> str:
-    """The option for taking an initramfs that is compressed so (usr/Kconfig)."""
+    """Return the option that enables a compression method for the initramfs (usr/Kconfig)."""
     return f"RD_{method.upper()}"
 
 
 def read_kernel_config(kernel: str, modules: Path) -> KernelConfig | None:
-    """The configuration of a kernel whose modules are there; None where nobody left it."""
+    """Read the configuration of a kernel, given its modules' folder; None if not installed."""
     for path in _places(kernel, modules):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
-        # A file of that name that says nothing is none.
+        # Ignore a file that sets no option.
         if chosen := frozenset(BUILT_IN.findall(text)):
             return KernelConfig(path, chosen, dict(TEXT.findall(text)))
     return None
 
 
 def _places(kernel: str, modules: Path) -> Iterator[Path]:
-    """Beside the modules (Fedora), below the /boot beside that /lib (Debian, Arch has none)."""
+    """Yield the possible paths: beside the modules (Fedora), in /boot (Debian). Arch has none."""
     yield modules / "config"
     for root in modules.absolute().parents[2:4]:
         if root.name != "usr":

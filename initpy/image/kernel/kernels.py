@@ -1,7 +1,7 @@
-"""The kernels that are installed: where distributions keep the file to boot and the modules.
+"""Finds installed kernels: their modules, and the file that a boot loader starts.
 
-Modules are below /usr/lib/modules, or /lib/modules, which is the same where /usr is merged. The
-kernel is in /boot, or beside its modules, as kernel-install(8) wants it.
+Modules are below /usr/lib/modules or /lib/modules (the same with merged /usr). The kernel is in
+/boot, or beside its modules, as kernel-install(8) expects.
 """
 
 import re
@@ -13,29 +13,29 @@ BOOT = Path("/boot")
 
 
 def modules_folder(release: str, folders: Iterable[Path] = FOLDERS) -> Path:
-    """Where the modules of a kernel are, or would be."""
+    """Return the folder of a kernel's modules, whether it exists or not."""
     places = [folder / release for folder in folders]
     return next((place for place in places if place.is_dir()), places[-1])
 
 
 def kernel_places(release: str, modules: Path, boot: Path = BOOT) -> tuple[Path, ...]:
-    """Where the file to boot may be of a kernel whose modules are in `modules`."""
-    above = modules.parent.parent.parent  # a kernel that is unpacked somewhere
+    """Return the possible paths of the kernel whose modules are in `modules`."""
+    above = modules.parent.parent.parent  # the root of a kernel package unpacked anywhere
     above = above.parent if above.name == "usr" else above
     beside = above / "boot" / f"vmlinuz-{release}"
     return tuple(dict.fromkeys((modules / "vmlinuz", beside, boot / f"vmlinuz-{release}")))
 
 
 def kernel_file(release: str, modules: Path, boot: Path = BOOT) -> Path | None:
-    """The file to boot; None if it is in none of its places."""
+    """Return the path of the kernel; None if it is in none of the possible places."""
     places = kernel_places(release, modules, boot)
     return next((place for place in places if place.is_file()), None)
 
 
 def installed_kernels(folders: Iterable[Path] = FOLDERS, boot: Path = BOOT) -> list[str]:
-    """Versions with modules and a kernel to boot them with, oldest first.
+    """Return the releases that have both modules and a kernel, oldest first.
 
-    A folder of modules alone may be what a removed kernel's external modules left.
+    A folder of modules without a kernel may be a leftover of external modules.
     """
     found = {
         path.name
@@ -48,5 +48,5 @@ def installed_kernels(folders: Iterable[Path] = FOLDERS, boot: Path = BOOT) -> l
 
 
 def _in_order(version: str) -> list[tuple[int, str]]:
-    """A key that puts 6.10 behind 6.9."""
+    """Return a sort key that puts 6.10 after 6.9."""
     return [(int(number or 0), text) for number, text in re.findall(r"(\d*)(\D*)", version)]

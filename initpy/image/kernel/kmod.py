@@ -1,4 +1,4 @@
-"""Kernel modules: read what depmod(8) wrote, and choose modules with all they depend on."""
+"""Reads depmod's text files for a kernel, and selects modules with all their dependencies."""
 
 import fnmatch
 import re
@@ -9,11 +9,10 @@ from pathlib import Path
 
 from initpy.image.missing import IncompleteError, Missing
 
-# Options, blacklists and soft dependencies of the administrator, then the
-# distribution's (modprobe.d(5)).
+# modprobe.d(5): the administrator's options, blacklists and softdeps, then the distribution's.
 MODPROBE_FOLDERS = (Path("/etc/modprobe.d"), Path("/usr/lib/modprobe.d"))
 
-# Where the kernel has the drivers of chips that compute ciphers.
+# Drivers of hardware that accelerates ciphers.
 ACCELERATORS = "kernel/drivers/crypto/"
 
 WILDCARD = re.compile(r"[*?[]")
@@ -21,7 +20,7 @@ SUFFIXES = re.compile(r"\.ko(\.(xz|zst|gz))?$")
 
 
 class Need(Enum):
-    """What it means that a kernel lacks a module. Other versions and architectures lack many."""
+    """How serious it is if a kernel lacks a module; releases and architectures differ a lot."""
 
     REQUIRED = "the image cannot be built"
     TECHNOLOGY = "a technology does not work: a warning"
@@ -30,7 +29,7 @@ class Need(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A module by name or alias, or a folder below the modules' kernel/ that ends in a slash."""
+    """A wanted module, by name or alias, or a folder below kernel/, with a slash at its end."""
 
     what: str
     by: str
@@ -45,7 +44,7 @@ class SoftDependencies:
 
 @dataclass(frozen=True, slots=True)
 class ModuleIndex:
-    """One kernel's modules as modules.dep and its companions describe them."""
+    """One kernel's modules, from modules.dep and depmod's other files."""
 
     folder: Path
     paths: Mapping[str, str]  # name -> path below the folder
@@ -55,14 +54,14 @@ class ModuleIndex:
     aliases: Mapping[str, tuple[str, ...]]  # alias without wildcards -> names
     patterns: Mapping[str, tuple[str, ...]]  # alias with wildcards -> names
     builtin_aliases: frozenset[str]
-    # Aliases of devices, `pci:v00008086d*`, by what stands before the colon: (pattern, name),
-    # where no name means built in.
+    # Device aliases such as `pci:v00008086d*`, by bus (the text before the colon): (pattern, name);
+    # an empty name means built in.
     buses: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> tuple[str, ...] | None:
-        """The modules a name or alias stands for; () if built into the kernel, None if unknown.
+        """Return the modules for a name, an alias or a device's modalias.
 
-        Also for what the bus calls a device (its `modalias` in sysfs).
+        () if it is built into the kernel, None if unknown.
         """
         if ":" in name:
             return self._serving(name)
@@ -83,16 +82,16 @@ class ModuleIndex:
         ]
         return tuple(dict.fromkeys(matching)) or None
 
-    def without_chips(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Of several modules for one algorithm those that need no chip of their own.
+    def without_accelerators(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Drop hardware accelerators from several modules for one algorithm.
 
-        `modprobe aes` fails if one of them finds no hardware.
+        `modprobe aes` fails if one of the modules finds no hardware.
         """
         common = tuple(name for name in names if not self.paths[name].startswith(ACCELERATORS))
         return common or names
 
     def _serving(self, device: str) -> tuple[str, ...] | None:
-        """The drivers that a device's modalias fits."""
+        """Return the drivers whose aliases match a device's modalias."""
         patterns = self.buses.get(device.partition(":")[0], ())
         found = [
             module
@@ -104,7 +103,7 @@ class ModuleIndex:
         return tuple(dict.fromkeys(name for name in found if name)) if found else None
 
     def below(self, folder: str) -> tuple[str, ...] | None:
-        """The modules in a folder under kernel/; None if there is no such folder."""
+        """Return the modules in a folder below kernel/; None if there is no such folder."""
         prefix = f"kernel/{folder}"
         found = tuple(name for name, path in self.paths.items() if path.startswith(prefix))
         if found or (self.folder / prefix).is_dir():
@@ -114,20 +113,20 @@ class ModuleIndex:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Modules chosen, by path below the index's folder, and what could not be found."""
+    """The selected modules, by path below the index's folder, and those not found."""
 
     paths: tuple[str, ...]
     missing: tuple[Missing, ...]
-    absent: tuple[Want, ...] = ()  # not required, and the kernel lacks it
+    absent: tuple[Want, ...] = ()  # not found, but not required
 
 
 def canonical(name: str) -> str:
-    """The kernel's own spelling: dashes and underscores mean the same in module names."""
+    """Return a module name with underscores: kmod treats dashes and underscores alike."""
     return name.replace("-", "_")
 
 
 def configuration(folders: Iterable[Path] = MODPROBE_FOLDERS) -> tuple[Path, ...]:
-    """modprobe's files in the order it reads them; the first folder's file of a name counts."""
+    """Return modprobe's files in its order; of files with one name, the first folder's."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in folder.glob("*.conf"):
@@ -136,7 +135,7 @@ def configuration(folders: Iterable[Path] = MODPROBE_FOLDERS) -> tuple[Path, ...
 
 
 def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
-    """Read a /lib/modules/VERSION folder, and soft dependencies from modprobe's files."""
+    """Read a /lib/modules/VERSION folder, and softdeps from modprobe's `configured` files."""
     table = folder / "modules.dep"
     if not table.is_file():
         hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
@@ -168,10 +167,10 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
 
 
 def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = ()) -> Selection:
-    """The wanted modules and, to any depth, what they depend on firmly or softly.
+    """Select the wanted modules and, to any depth, their dependencies and softdeps.
 
-    `without` takes names and folders out of wanted folders; what another module
-    depends on comes back in.
+    `without` excludes names and folders from wanted folders. A module that a selected one depends
+    on is selected all the same.
     """
     excluded = _excluded(index, without)
     chosen: set[str] = set()
@@ -183,7 +182,7 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
             names = None if found is None else tuple(n for n in found if n not in excluded)
         else:
             found = index.resolve(want.what)
-            names = None if found is None else index.without_chips(found)
+            names = None if found is None else index.without_accelerators(found)
         if names is None and want.need is not Need.REQUIRED:
             absent.append(want)
             continue
@@ -200,7 +199,7 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
 
 
 def _gone(index: ModuleIndex, paths: Iterable[str]) -> Iterable[Missing]:
-    """Modules that modules.dep lists and that are not there, as after half a removal."""
+    """Yield the files that modules.dep lists and that do not exist, as after a partial removal."""
     hint = f"reinstall the kernel, or run `depmod {index.folder.name}`"
     for path in paths:
         if not (index.folder / path).is_file():
@@ -208,7 +207,7 @@ def _gone(index: ModuleIndex, paths: Iterable[str]) -> Iterable[Missing]:
 
 
 def _complete(index: ModuleIndex, chosen: set[str]) -> None:
-    """Add dependencies until nothing is added. A soft dependency that is not there is no loss."""
+    """Add all dependencies to `chosen`. Ignore softdeps that the kernel lacks."""
     todo = list(chosen)
     while todo:
         name = todo.pop()
@@ -233,7 +232,7 @@ def _excluded(index: ModuleIndex, without: Iterable[str]) -> set[str]:
 
 
 def module_name(path: str) -> str:
-    """The module in a file of this path, as the kernel spells it."""
+    """Return the name of the module in a file, as the kernel spells it."""
     return canonical(SUFFIXES.sub("", path.strip().rpartition("/")[2]))
 
 
@@ -242,7 +241,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
-    """Lines such as `softdep name pre: a b post: c` (modprobe.d(5))."""
+    """Read lines such as `softdep name pre: a b post: c` (modprobe.d(5))."""
     found: dict[str, SoftDependencies] = {}
     for line in (line for path in paths for line in _lines(path)):
         words = line.split()
@@ -267,7 +266,7 @@ Table = dict[str, tuple[str, ...]]
 
 
 def _read_aliases(path: Path) -> tuple[Table, Table, list[tuple[str, str]]]:
-    """Lines `alias PATTERN MODULE`: those without wildcards, with, and those of devices."""
+    """Read `alias PATTERN MODULE` lines: exact aliases, patterns, and aliases of devices."""
     exact: Table = {}
     patterns: Table = {}
     devices: list[tuple[str, str]] = []
@@ -293,7 +292,7 @@ def _by_bus(devices: Iterable[tuple[str, str]]) -> dict[str, tuple[tuple[str, st
 
 
 def _read_builtin_aliases(path: Path) -> frozenset[str]:
-    """`module.alias=NAME` records, each ended by a zero byte (Documentation/kbuild/kbuild.rst)."""
+    """Read `module.alias=NAME` records, split by zero bytes (Documentation/kbuild/kbuild.rst)."""
     if not path.is_file():
         return frozenset()
     records = path.read_bytes().decode(errors="replace").split("\0")

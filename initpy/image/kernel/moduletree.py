@@ -1,7 +1,6 @@
-"""A tree of kernel modules, in an image or installed here: what modprobe and udev would find in it.
+"""Finds modules in an image or on this machine, as modprobe and udev would.
 
-Only what depmod(8) wrote counts for finding a module, as at boot: a file that is in no index is not
-there.
+Like them it finds modules through depmod's indexes only: a file in no index does not exist.
 """
 
 import os
@@ -24,7 +23,7 @@ class ModuleTree:
     def __init__(
         self, release: str, where: str, files: Iterable[str], read: Callable[[str], bytes]
     ) -> None:
-        """`files` are paths below the release's folder; `where` names it in messages."""
+        """Take paths below the release's folder; `where` names the folder in messages."""
         self.release = release
         self.where = where
         self.files = frozenset(files)
@@ -33,12 +32,12 @@ class ModuleTree:
 
     @cached_property
     def modules(self) -> dict[str, str]:
-        """The files that are modules, by name: path below the folder."""
+        """Return name -> path below the folder, for all module files."""
         return {module_name(path): path for path in self.files if SUFFIXES.search(path)}
 
     @cached_property
     def dependencies(self) -> dict[str, tuple[str, ...]]:
-        """modules.dep: the path of each module by name, and the paths of all it depends on."""
+        """Return name -> the module's path and the paths of its dependencies (modules.dep)."""
         found = {}
         for _, line in self._index("modules.dep", _dependency_lines).items():
             path, _, rest = line.partition(":")
@@ -46,14 +45,14 @@ class ModuleTree:
         return found
 
     def find(self, name: str) -> tuple[str, ...]:
-        """The modules that a name or alias stands for; none where the tree knows none."""
+        """Return the modules for a name or alias."""
         plain = canonical(name)
         if plain in self.dependencies:
             return (plain,)
         return tuple(canonical(each) for each in self._aliases.find(name))
 
     def built_in(self, name: str) -> str:
-        """The part of the kernel that a name or alias stands for; "" if there is none known."""
+        """Return the built-in module for a name or alias; "" if there is none."""
         plain = canonical(name)
         if plain in self._builtin:
             return plain
@@ -62,20 +61,20 @@ class ModuleTree:
 
     @property
     def knows_built_in(self) -> bool:
-        """Whether the tree says what is built into the kernel."""
+        """Return whether the tree lists the built-in modules."""
         return bool(self._builtin)
 
     @property
     def knows_aliases(self) -> bool:
-        """Whether there is any alias at all: without, nothing loads by itself."""
+        """Return whether the tree has aliases; without any, udev loads no module."""
         return next(iter(self._aliases.items()), None) is not None
 
     def aliases(self) -> Iterator[tuple[str, str]]:
-        """All (pattern, module) pairs of modules.alias."""
+        """Return all (pattern, module) pairs of modules.alias."""
         return self._aliases.items()
 
     def info(self, name: str) -> ModuleInfo:
-        """What a module says of itself. Raises DamagedModuleError; KeyError if it is not there."""
+        """Return a module's .modinfo. Raises DamagedModuleError; KeyError if there is no file."""
         if name not in self._modules:
             self._modules[name] = read_module(self._read(self.modules[name]))
         return self._modules[name]
@@ -95,7 +94,7 @@ class ModuleTree:
 
     @cached_property
     def _builtin_aliases(self) -> Index | Table:
-        # depmod leaves an empty file where the kernel has no modules.builtin.modinfo.
+        # depmod writes an empty file if the kernel has no modules.builtin.modinfo.
         if "modules.builtin.alias.bin" in self.files and self._read("modules.builtin.alias.bin"):
             return self._binary("modules.builtin.alias.bin")
         if "modules.builtin.modinfo" not in self.files:
@@ -105,7 +104,7 @@ class ModuleTree:
         return Table((alias, module) for module, separator, alias in parts if separator)
 
     def _index(self, name: str, parse: Callable[[str], tuple[str, str] | None]) -> Index | Table:
-        """The binary form, which is what modprobe reads; the text where there is none."""
+        """Read the binary index, as modprobe does; the text file if there is none."""
         if f"{name}.bin" in self.files:
             return self._binary(f"{name}.bin")
         pairs = (parse(line) for line in self._lines(name))
@@ -121,12 +120,12 @@ class ModuleTree:
 
 
 def module_name(path: str) -> str:
-    """The kernel's name of the module in a file."""
+    """Return the name of the module in a file, as the kernel spells it."""
     return canonical(SUFFIXES.sub("", path.strip().rpartition("/")[2]))
 
 
 def installed(folder: Path) -> ModuleTree | None:
-    """The tree in a /lib/modules/VERSION of this machine; None if there is none."""
+    """Return the tree of a /lib/modules/VERSION folder of this machine; None if missing."""
     if not folder.is_dir():
         return None
     return ModuleTree(
@@ -135,14 +134,14 @@ def installed(folder: Path) -> ModuleTree | None:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """All files below a folder, by path from there; pathlib takes four times as long."""
+    """Yield the relative paths of all files below a folder; pathlib takes four times as long."""
     for place, _, names in os.walk(folder):
         inside = os.path.relpath(place, folder)
         yield from names if inside == "." else (f"{inside}/{name}" for name in names)
 
 
 def releases(archive: Archive) -> tuple[str, ...]:
-    """The kernels that an image has modules for."""
+    """Return the kernel releases that an image has modules for."""
     found = set()
     for folder in FOLDERS:
         place = archive.resolve(folder)
@@ -155,7 +154,7 @@ def releases(archive: Archive) -> tuple[str, ...]:
 
 
 def packed(archive: Archive, release: str) -> ModuleTree:
-    """The tree for one kernel in an image; an empty one if the image has none."""
+    """Return the tree of one kernel release in an image; an empty tree if there is none."""
     places = (archive.resolve(f"{folder}/{release}") for folder in FOLDERS)
     place = next((each for each in places if each is not None), "")
     start = f"{place}/"

@@ -1,8 +1,7 @@
-"""What kernel modules are good for in an initramfs, by where they lie and what they answer to.
+"""Tells what a kernel module does in an initramfs, and what a boot loses without it.
 
-The kernel's own order is the source: the folder says what a driver drives, its
-aliases say on which bus, or by which name the kernel asks for it. No module is
-named here.
+The kernel's own classification is the source: a module's folder says what it drives; its aliases
+name the bus, or the name by which the kernel requests it. This file names no module.
 """
 
 import re
@@ -12,20 +11,20 @@ from typing import NamedTuple
 
 
 class Weight(StrEnum):
-    """What a loss means for a boot."""
+    """How much a boot depends on a module."""
 
     BREAKS = "breaks"  # a root that needs it does not boot
-    WARNS = "warns"  # something that a boot may want
+    WARNS = "warns"  # a boot may need it
     NOTE = "note"
 
 
 class Role(NamedTuple):
-    """What modules below a folder do, and what the lack of one means.
+    """What the modules below a folder do, and what a boot loses without one.
 
-    In `meaning`, {names} stands for what the module answers to, or its own name.
+    In `meaning`, {names} stands for the names that `answers_to` returns.
     """
 
-    folder: str  # a pattern on the path below the release's folder
+    folder: str  # a pattern for the path below the release's folder
     what: str  # plural
     weight: Weight
     meaning: str
@@ -35,49 +34,49 @@ DISKS = (
     "ata|block|cdrom|firewire|message|mmc|nvdimm|nvme|scsi|target|ufs|usb/storage|s390/block|"
     "infiniband/ulp|memstick|mtd|xen"
 )
-# The first that fits decides; folders as in the kernel's source tree.
+# The first match decides; folders as in the kernel's source tree.
 ROLES = (
-    Role(r"kernel/fs/nls/", "tables of characters", Weight.WARNS,
+    Role(r"kernel/fs/nls/", "character sets", Weight.WARNS,
          "a vfat or other file system that was made with {names} may not be mounted"),
     Role(r"kernel/fs/(nfs|cifs|smb|ceph|9p|fuse|afs)", "file systems", Weight.BREAKS,
          "a root on {names} cannot be mounted"),
     Role(r"kernel/fs/", "file systems", Weight.BREAKS,
          "a root, or a /usr, on {names} cannot be mounted"),
-    Role(r"kernel/drivers/md/(?=dm-|persistent-data)", "targets of the device mapper",
+    Role(r"kernel/drivers/md/(?=dm-|persistent-data)", "device-mapper targets",
          Weight.BREAKS, "volumes (LVM, LUKS, multipath) that use {names} cannot be activated"),
     Role(r"kernel/drivers/md/", "array levels and caches", Weight.BREAKS,
          "arrays or caches of {names} cannot be started"),
     Role(r"kernel/(crypto|lib/crypto|arch/[^/]+/crypto)/", "ciphers and hashes", Weight.BREAKS,
          "encrypted volumes and file systems that use {names} cannot be opened, unless "
          "something else provides it"),
-    Role(rf"kernel/drivers/({DISKS})/", "drivers of disks and their controllers", Weight.BREAKS,
+    Role(rf"kernel/drivers/({DISKS})/", "drivers of disks and controllers", Weight.BREAKS,
          "a root on a {names} disk that it drives will not boot"),
-    Role(r"kernel/drivers/usb/(host|core|dwc\d|common|typec|phy)/", "drivers of USB", Weight.BREAKS,
-         "disks and keyboards behind the {names} controllers that it drives are not seen"),
+    Role(r"kernel/drivers/usb/(host|core|dwc\d|common|typec|phy)/", "USB drivers", Weight.BREAKS,
+         "disks and keyboards behind the {names} controllers that it drives are not found"),
     Role(r"kernel/drivers/(virtio|xen|hv|pci|bus|nvmem|phy|dma|iommu|thunderbolt|mfd|pinctrl|gpio|"
-         r"i2c|clk|regulator|soc|vmw_vmci)", "drivers of buses and what boards are made of",
-         Weight.BREAKS, "devices behind the {names} devices that it drives are not seen, disks "
-         "among them"),
-    Role(r"kernel/drivers/(hid|input)/", "drivers of keyboards and the like", Weight.WARNS,
+         r"i2c|clk|regulator|soc|vmw_vmci)", "drivers of buses and mainboards",
+         Weight.BREAKS, "devices behind the {names} devices that it drives, disks included, are "
+         "not found"),
+    Role(r"kernel/drivers/(hid|input)/", "input drivers", Weight.WARNS,
          "no passphrase can be typed on the {names} keyboards that it drives"),
-    Role(r"kernel/drivers/(tee|char/tpm)", "drivers of security chips", Weight.WARNS,
-         "volumes that a security chip unlocks ask for a passphrase"),
+    Role(r"kernel/drivers/(tee|char/tpm)", "drivers of TPMs and other security chips", Weight.WARNS,
+         "volumes that a TPM unlocks ask for a passphrase"),
     Role(r"kernel/(drivers/net|net)/", "network drivers and protocols", Weight.WARNS,
-         "a root on the network that needs {names} is not reached"),
-    Role(r"kernel/drivers/(gpu|video)/", "drivers of screens", Weight.NOTE,
-         "screens that only it drives stay dark until the real system starts"),
-    Role(r"kernel/lib/|kernel/mm/|kernel/kernel/", "parts that other modules use", Weight.NOTE,
+         "a root on the network that needs {names} cannot be reached"),
+    Role(r"kernel/drivers/(gpu|video)/", "display drivers", Weight.NOTE,
+         "displays that only it drives stay dark until the real system starts"),
+    Role(r"kernel/lib/|kernel/mm/|kernel/kernel/", "libraries of other modules", Weight.NOTE,
          "on its own it does nothing"),
 )  # fmt: skip
-OTHER = Role("", "other modules", Weight.NOTE, "nothing is known of what a boot would lose")
+OTHER = Role("", "other modules", Weight.NOTE, "its effect on a boot is unknown")
 
-# Names by which the kernel asks for a module that is no device's driver (request_module).
+# Names by which the kernel requests a module that drives no device (request_module()).
 ASKED = re.compile(
     r"^(?:fs-(?P<fs>.+)|md-(?P<level>raid\d+|linear|multipath|faulty)|"
     r"nls_(?P<nls>.+)|crypto-(?P<cipher>[^()]+)|dm-(?P<target>.+)|net-pf-(?P<family>.+))$"
 )
 BUS = re.compile(r"^([a-z][a-z0-9_]*):")
-# As people write them.
+# Bus in an alias -> its usual spelling.
 BUSES = {
     "pci": "PCI", "usb": "USB", "acpi": "ACPI", "virtio": "virtio", "scsi": "SCSI", "hid": "HID",
     "vmbus": "Hyper-V", "xen": "Xen", "of": "device-tree", "platform": "platform", "pnp": "PnP",
@@ -86,13 +85,13 @@ BUSES = {
 
 
 def role_of(path: str) -> Role:
-    """What a module does, by its path below the release's folder."""
-    # What is out of the tree (updates/dkms/, extra/) lies in no such order.
+    """Return the role of a module, given its path below the release's folder."""
+    # Out-of-tree modules (updates/dkms/, extra/) do not follow the kernel's folders.
     return next((role for role in ROLES if re.match(role.folder, path)), OTHER)
 
 
 def answers_to(module: str, aliases: Iterable[str]) -> list[str]:
-    """Names for people: of what the kernel asks for, else of the buses, else the module's own."""
+    """Return the names that the kernel requests a module by; else its buses; else its own name."""
     asked: dict[str, None] = {}
     buses: dict[str, None] = {}
     for alias in aliases:

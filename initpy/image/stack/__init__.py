@@ -1,1 +1,1 @@
-"""What the root of a system stands on, and what an image for it must hold."""
+"""Describes the layers below a root file system, and selects what a host-only image needs."""

@@ -1,4 +1,4 @@
-"""From a block device down to the disks, and on to their buses: what the kernel says in sysfs."""
+"""Describes the layers from a block device down to the disks and their buses, from sysfs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,34 +11,34 @@ from initpy.image.stack.system import System
 
 CLASS = "/sys/class/block"
 
-# What job files match of udev's properties; the rest is noise in a description.
+# The udev properties that job files match; a description needs no others.
 KEPT = re.compile(r"(ID_FS_|ID_PART_|ID_BTRFS_|DM_|MD_|LVM_|BCACHE_|SYSTEMD_READY$).*")
 
 
 class Blocks:
-    """Walks down from devices, each once. `unknown` gathers what could not be found out."""
+    """Describes devices and the layers below, each once; `unknown` lists what is not readable."""
 
     def __init__(self, system: System, headers: Mapping[str, str]) -> None:
-        """`headers`: where detached LUKS headers are, by the name of the mapping."""
+        """Take the paths of detached LUKS headers, by the name of the mapping."""
         self._system = system
         self._headers = headers
         self._found: dict[str, tuple[Layer, ...]] = {}
-        self.files: list[str] = []  # that loop devices are made of
+        self.files: list[str] = []  # backing files of loop devices
         self.unknown: list[str] = []
 
     def named(self, path: str) -> str | None:
-        """The kernel's name of the device that a path leads to; None if it is none."""
+        """Return the kernel's name of the block device at a path; None if there is none."""
         real = self._system.real(path)
         name = real.rpartition("/")[2] if real else ""
         return name if name and self._system.real(f"{CLASS}/{name}") else None
 
     def numbered(self, numbers: str) -> str | None:
-        """The kernel's name of the device with these numbers, `8:1`."""
+        """Return the kernel's name of the device with these numbers, such as `8:1`."""
         real = self._system.real(f"/sys/dev/block/{numbers}")
         return real.rpartition("/")[2] if real else None
 
     def properties(self, name: str) -> dict[str, str]:
-        """udev's properties that matter, asked of blkid(8) where udev kept none of the content."""
+        """Return the relevant udev properties; run blkid(8) if udev recorded no content."""
         numbers = (self._system.text(f"{CLASS}/{name}/dev") or "").strip()
         record = self._system.text(f"/run/udev/data/b{numbers}") or ""
         lines = [line[2:] for line in record.splitlines() if line.startswith("E:")]
@@ -49,9 +49,9 @@ class Blocks:
         return {"DEVNAME": f"/dev/{name}", "KERNEL": name, "SUBSYSTEM": "block", **found}
 
     def down(self, name: str) -> Iterator[Layer]:
-        """A device and everything that it stands on."""
+        """Yield a device and all layers below it."""
         if name not in self._found:
-            self._found[name] = ()  # a circle would be a bug of the kernel's, and end here
+            self._found[name] = ()  # ends a circle, which would be a bug in the kernel
             self._found[name] = tuple(self._walk(name))
         yield from self._found[name]
 
@@ -122,13 +122,13 @@ class Blocks:
             yield from self.down(slave)
 
     def _luks(self, header: str, uuid: str, asks: list[Ask], known: bool) -> dict[str, str]:
-        """What the header adds to the table: how keys are derived and kept."""
+        """Return the header's facts (key derivation, key slots), and add its ciphers to `asks`."""
         found = self._system.luks(header)
         if found is None:
             if not known:
                 self.unknown.append(f"the LUKS header on {header} could not be read")
             return {"version": uuid.partition("LUKS")[2][:1], "header": "could not be read"}
-        # Key slots have a cipher of their own, most often the volume's.
+        # A key slot has its own cipher, most often the same as the volume's.
         for specification in found.get("ciphers", "").split():
             asks.extend(mapper.cipher_asks(specification))
         return {key: found[key] for key in sorted(found)}
@@ -155,14 +155,14 @@ class Blocks:
             yield from self.down(member)
 
     def _stacked(self, layer: Layer, path: str, slaves: tuple[str, ...]) -> Iterator[Layer]:
-        """Something of the kernel's that stands on other devices: bcache, drbd, ….."""
+        """Describe a device on others that no other method covers: bcache, drbd, …."""
         on = tuple(map(_identity, slaves))
         yield replace(layer, kind=Kind.STACKED, on=on, asks=(self._major(path),))
         for slave in slaves:
             yield from self.down(slave)
 
     def _virtual(self, layer: Layer, path: str) -> Iterator[Layer]:
-        """A device without hardware of its own: NVMe's joint one, a network block device, …."""
+        """Describe a device without hardware: an NVMe multipath head, a network block device, …."""
         head = path.rpartition("/")[0]
         inside = (f"{head}/{name}" for name in self._system.names(head) if "/nvme-sub" in path)
         controllers = [real for each in inside if (real := self._controller(each))]
@@ -180,7 +180,7 @@ class Blocks:
         )
 
     def _controller(self, path: str) -> str | None:
-        """Where the controller is that a link in the folder of an NVMe subsystem leads to."""
+        """Return the sysfs path of an NVMe subsystem's controller, given the link to it."""
         real = self._system.real(path)
         below = real is not None and not real.startswith(path) and "/nvme/nvme" in real
         return real if below else None
@@ -191,15 +191,15 @@ class Blocks:
         if host := buses.host_driver(self._system, path):
             asks.append(host)
         served = [*towards(self._system, path)]
-        further = tuple(each.identity for each in served if each.kind is Kind.NETWORK)
+        networks = tuple(each.identity for each in served if each.kind is Kind.NETWORK)
         if not layers and not asks:
             asks.append(self._major(path))
-        yield replace(layer, on=(*on, *further), asks=tuple(asks))
+        yield replace(layer, on=(*on, *networks), asks=tuple(asks))
         yield from layers
         yield from served
 
     def _major(self, path: str) -> Ask:
-        """The driver of a device by its number: how the kernel asks for one that is opened."""
+        """Return the driver of a device by its major number, as the kernel requests it on open."""
         major, _, minor = (self._system.text(f"{path}/dev") or "").strip().partition(":")
         drivers = (self._system.text("/proc/devices") or "").partition("Block devices:")[2]
         names = [
@@ -211,7 +211,7 @@ class Blocks:
         return self._in_use(Ask((*names, f"block-major-{major}-{minor}"), why))
 
     def _in_use(self, ask: Ask) -> Ask:
-        """The ask with the module that serves it here, where one of its names is a module's."""
+        """Return the ask with the loaded module that provides it, if one has such a name."""
         return buses.module_ask(self._system, ask.names, ask.why)
 
 

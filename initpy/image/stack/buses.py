@@ -1,4 +1,4 @@
-"""From a device up to the root of its bus: each node that a driver serves (sysfs(5))."""
+"""Describes the path from a device to the root of its bus: each node with a driver (sysfs(5))."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -11,7 +11,7 @@ VIRTUAL = f"{DEVICES}/virtual"
 
 
 def climb(system: System, path: str) -> tuple[tuple[str, ...], tuple[Layer, ...]]:
-    """The identities that a device at this sysfs path stands on, and all layers from there up."""
+    """Return the identities directly below a device, and all layers up to the root of its bus."""
     layers = tuple(_climb(system, path, set()))
     return tuple(layer.identity for layer in layers[:1]), layers
 
@@ -22,8 +22,8 @@ def _climb(system: System, path: str, seen: set[str]) -> Iterator[Layer]:
         if node in seen:
             return
         seen.add(node)
-        # What ACPI or a device tree says that a device needs besides its bus: a clock, a regulator,
-        # a PHY (Documentation/driver-api/device_link.rst). Parents are there twice.
+        # Suppliers are what a device needs besides its bus, by ACPI or the device tree: clocks,
+        # regulators, PHYs (Documentation/driver-api/device_link.rst). Parents may be among them.
         links = (name for name in system.names(node) if name.startswith("supplier:"))
         found = (system.real(f"{node}/{link}/supplier") for link in links)
         suppliers = [
@@ -38,7 +38,7 @@ def _climb(system: System, path: str, seen: set[str]) -> Iterator[Layer]:
 
 
 def _parents(path: str) -> Iterator[str]:
-    """The path and those above it, as far as the folder of all devices."""
+    """Yield the path and its parents, up to /sys/devices."""
     while path.startswith(f"{DEVICES}/"):
         yield path
         path = path.rpartition("/")[0]
@@ -59,17 +59,17 @@ def _node(system: System, node: str, below: tuple[str, ...]) -> Layer:
 
 
 def driver_ask(system: System, node: str, driver: str, why: str) -> Ask:
-    """What a device asks for: its modalias, and the module that serves it here."""
+    """Return a device's ask: its modalias, and the module that drives it on this system."""
     alias = (system.text(f"{node}/modalias") or "").strip()
     module = (system.real(f"{node}/driver/module") or "").rpartition("/")[2]
-    # A built-in driver may have a folder below /sys/module too, but no state.
+    # A built-in driver may have a folder in /sys/module too, but without initstate.
     loaded = bool(module) and system.text(f"/sys/module/{module}/initstate") is not None
     names = tuple(dict.fromkeys(name for name in (alias, module, driver) if name))
     return Ask(names, why, (module,) if loaded else (), works=True)
 
 
 def host_driver(system: System, path: str) -> Ask | None:
-    """What made the SCSI host of a disk where it has no hardware of its own, as for iSCSI."""
+    """Return the driver of a disk's SCSI host if the host has no hardware, as with iSCSI."""
     for node in _parents(path):
         host = node.rpartition("/")[2]
         if host.startswith("host") and host[4:].isdigit():
@@ -82,7 +82,7 @@ def host_driver(system: System, path: str) -> Ask | None:
 
 
 def module_ask(system: System, names: tuple[str, ...], why: str) -> Ask:
-    """What is asked for by name; the module of that name is in use if it is loaded here."""
+    """Return an ask by name; `using` is the module of such a name that is loaded here."""
     plain = (name.replace("-", "_") for name in names)
     loaded = (each for each in plain if system.text(f"/sys/module/{each}/initstate") is not None)
     return Ask(names, why, tuple(loaded)[:1], works=True)

@@ -1,11 +1,11 @@
-"""Describe what the root stands on: from the mounted file systems down to the buses.
+"""Describes the layers below a root, from the mounted file systems down to the buses.
 
-    describe()                      the running system's root, /usr and what else its boot needs
-    describe("UUID=…")              a file system that need not be mounted
-    describe("/mnt")                a system that is mounted somewhere else
+    describe()                      the running system's root, /usr and other mounts of its boot
+    describe("UUID=…")              a file system, mounted or not
+    describe("/mnt")                a system that is mounted elsewhere
 
-What is looked at: the table of mounts, sysfs, udev's database, device-mapper tables, LUKS
-headers. Reading the last two takes root's rights; what cannot be read is in `Stack.unknown`.
+It reads the mount table, sysfs, udev's database, device-mapper tables and LUKS headers. The last
+two require root; unreadable facts are listed in `Stack.unknown`.
 """
 
 import re
@@ -40,15 +40,15 @@ class Mount:
 
 
 def describe(root: str = "/", system: System | None = None) -> Stack:
-    """What `root` stands on: a folder where it is mounted, UUID=…, LABEL=…, or a device's path.
+    """Return the stack below `root`: a mount point, UUID=…, LABEL=…, or a device's path.
 
-    Raises StackError if nothing of it can be described.
+    Raises StackError if the root cannot be described.
     """
     return _Description(system or Running(), root).stack()
 
 
 class _Description:
-    """One system being described."""
+    """Builds the stack of one system."""
 
     def __init__(self, system: System, root: str) -> None:
         self._system = system
@@ -58,14 +58,14 @@ class _Description:
         self._mounted_at = folder
         self._base = folder.rstrip("/")
         crypttab = system.text(f"{self._base}/etc/crypttab") or ""
-        # Another system's root was not booted with this command line.
+        # This command line applies only to the running system's root.
         booted = self._base == "" and self._is_folder()
         self._cmdline = (system.text("/proc/cmdline") or "").strip() if booted else ""
         named, _ = parse_crypttab("/etc/crypttab", crypttab)
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
         self._attached = tuple(_attached(crypttab))
         self._blocks = Blocks(system, {})
-        self._blocks = Blocks(system, dict(self._headers()))  # which takes devices' names
+        self._blocks = Blocks(system, dict(self._headers()))  # _headers() needs a Blocks itself
 
     def stack(self) -> Stack:
         tops: list[Layer] = []
@@ -73,7 +73,7 @@ class _Description:
         for found in self._tops():
             tops.append(found[0])
             layers.extend(found)
-        for file in self._blocks.files:  # grows where a file lies on another loop device
+        for file in self._blocks.files:  # grows if a file is on another loop device
             layers.extend(self._file(file))
         layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
@@ -90,7 +90,7 @@ class _Description:
         )
 
     def _headers(self) -> Iterator[tuple[str, str]]:
-        """Where crypttab says that headers are, as far as that can be read now."""
+        """Yield (volume, path) of the detached headers in crypttab that are accessible now."""
         for volume in self._volumes:
             if volume.header is not None and volume.header.device is None:
                 yield volume.name, volume.header.path
@@ -98,7 +98,7 @@ class _Description:
                 yield volume.name, f"/dev/{self._device(volume.header.device)}"
 
     def _keys(self, names: set[str]) -> Iterator[Layer]:
-        """What the key files of these volumes are on, as far as it is there now."""
+        """Yield the layers below the key files of these volumes, if the devices are present."""
         for volume in self._volumes:
             key = volume.key
             if volume.name not in names or key is None or key.device is None:
@@ -118,7 +118,7 @@ class _Description:
         return self._root.startswith("/") and not self._root.startswith("/dev/")
 
     def _tops(self) -> Iterator[list[Layer]]:
-        """The file systems, each with what it stands on."""
+        """Yield the file systems, each as a list that begins with it and has its layers."""
         if not self._mounted_at:
             spec = parse_device(self._root)
             name = self._device(spec) if spec else None
@@ -133,10 +133,10 @@ class _Description:
                 "chroot?); name the root file system: --root UUID=…"
             )
         yield [*self._mounted(mount, "/")]
-        yield from self._further()
+        yield from self._extra_mounts()
 
-    def _further(self) -> Iterator[list[Layer]]:
-        """What fstab and crypttab want before the real system starts."""
+    def _extra_mounts(self) -> Iterator[list[Layer]]:
+        """Yield the mounts and volumes that fstab and crypttab assign to the initramfs."""
         wanted, _ = parse_fstab(self._system.text(f"{self._base}/etc/fstab") or "")
         for each in wanted:
             if found := self._mount(self._base + each.target):
@@ -144,7 +144,7 @@ class _Description:
             elif name := self._device(each.source):
                 yield [*self._on_device(name, each.target, "")]
             else:
-                text = f"what {each.target} is on, which /etc/fstab wants mounted before the start"
+                text = f"the device of {each.target}, which /etc/fstab assigns to the initramfs"
                 self._blocks.unknown.append(text)
 
         for name in self._attached:
@@ -152,7 +152,7 @@ class _Description:
                 yield [*self._blocks.down(device)]
 
     def _mount(self, point: str) -> Mount | None:
-        """What is mounted there, the last of several."""
+        """Return the topmost mount at a mount point."""
         return next((each for each in reversed(self._mounts) if each.point == point), None)
 
     def _mounted(self, mount: Mount, point: str) -> Iterator[Layer]:
@@ -186,22 +186,22 @@ class _Description:
     def _nothing(self, mount: Mount) -> str:
         where = f"{mount.point} is {mount.kind} ({mount.source})"
         if mount.kind in IN_MEMORY:
-            where += ", which lives in memory"
+            where += ", which is in memory"
         return (
-            f"{where}: no device that it stands on can be seen from here, so that nothing can be "
-            "proved of its boot; name the root file system: --root UUID=… or --root /dev/…"
+            f"{where}: no device below it is visible from here, so its boot cannot be "
+            "proved; name the root file system: --root UUID=… or --root /dev/…"
         )
 
     def _on_device(
         self, name: str, point: str, options: str, kind: str = "", named: tuple[str, ...] = ()
     ) -> Iterator[Layer]:
-        """The file system on a device and on the others that are its parts.
+        """Yield the file system on a device and its other devices, and the layers below.
 
-        `named` are those that the mount names: bcachefs has them all there.
+        `named` are the devices in the mount's source: bcachefs lists all of them there.
         """
         kind = kind or self._blocks.properties(name).get("ID_FS_TYPE", "")
         if not kind:
-            raise StackError(f"/dev/{name}: no file system that udev or blkid knows is on it")
+            raise StackError(f"/dev/{name}: udev and blkid find no file system on it")
         members = tuple(dict.fromkeys((name, *named, *self._siblings(name))))
         yield self._filesystem(kind, point, options, members, f"/dev/{name}")
         for member in members:
@@ -215,7 +215,7 @@ class _Description:
         ask = buses.module_ask(self._system, (f"fs-{kind}", kind), f"file system {kind}")
         known = (self._system.text("/proc/filesystems") or "").split()
         asks = [replace(ask, works=kind in known)]
-        # btrfs tells which checksum it uses, `crc32c (crc32c-intel)`.
+        # btrfs shows its checksum and the driver, such as `crc32c (crc32c-intel)`.
         checksum = (self._system.text(f"/sys/fs/{kind}/{uuid}/checksum") or "").split()
         if checksum:
             asks.append(Ask((f"crypto-{checksum[0]}",), f"checksum {checksum[0]}"))
@@ -234,7 +234,7 @@ class _Description:
         )
 
     def _siblings(self, name: str) -> Iterator[str]:
-        """All devices of the file system on this one: btrfs tells, others by what udev knows."""
+        """Yield all devices of a file system: from sysfs for btrfs, else by udev's properties."""
         mine = self._blocks.properties(name)
         uuid, part = mine.get("ID_FS_UUID", ""), mine.get("ID_FS_UUID_SUB", "")
         told = self._system.names(f"/sys/fs/{mine.get('ID_FS_TYPE', '')}/{uuid}/devices")
@@ -247,7 +247,7 @@ class _Description:
                     yield other
 
     def _pool(self, mount: Mount) -> tuple[str, ...]:
-        """The members of a pool such as ZFS's, whose source is no device but `POOL/…`."""
+        """Return the members of a pool such as ZFS's, whose mount source is `POOL/…`."""
         label = mount.source.partition("/")[0]
         if not label or mount.source.startswith("/"):
             return ()
@@ -258,7 +258,7 @@ class _Description:
         )
 
     def _tagged(self, tag: str) -> str | None:
-        """The virtio device that shares a host's folder under this tag (9p)."""
+        """Return the virtio device that exports a folder of the host under this tag (9p)."""
         folder = "/sys/bus/virtio/devices"
         for name in self._system.names(folder):
             if (self._system.text(f"{folder}/{name}/mount_tag") or "").strip("\0\n") == tag:
@@ -273,7 +273,7 @@ class _Description:
         yield from layers
 
     def _overlay(self, mount: Mount, point: str) -> Iterator[Layer]:
-        """A live system: the file systems that its layers are folders of, where they are seen."""
+        """Yield an overlay and the file systems that hold its layers, as in a live system."""
         words = dict(word.partition("=")[::2] for word in mount.options.split(","))
         folders = [*words.get("lowerdir", "").split(":"), words.get("upperdir", "")]
         holding = {each.point: each for each in map(self._holding, filter(None, folders)) if each}
@@ -287,7 +287,7 @@ class _Description:
             yield from each
 
     def _holding(self, path: str) -> Mount | None:
-        """The mount that a file or folder is on; not the root of all, which may cover it."""
+        """Return the mount that holds a path, except /, which may hide the real one."""
         within = (each for each in self._mounts if each.point != "/")
         found = [each for each in within if f"{path}/".startswith(each.point.rstrip("/") + "/")]
         return max(found, key=lambda each: len(each.point), default=None)
@@ -295,7 +295,7 @@ class _Description:
     def _file(self, path: str) -> Iterator[Layer]:
         mount = self._holding(path)
         if mount is None or mount.kind in IN_MEMORY:
-            self._blocks.unknown.append(f"which file system the file {path} of a loop device is on")
+            self._blocks.unknown.append(f"the file system of {path}, a loop device's backing file")
             return
         host, *rest = self._mounted(mount, mount.point)
         found = [replace(host, properties=(("INITPY_IMAGE", path),)), *rest]
@@ -309,14 +309,14 @@ class _Description:
         names = self._system.names(CLASS)
         known = ((name, self._blocks.properties(name).get(key, "")) for name in names)
         found = [name for name, value in known if value.lower() == spec.value.lower()]
-        # A member of a mirror with its superblock at the end shows the content too: what stands on
-        # it is what counts, and comes last.
+        # A RAID1 member with its superblock at the end shows the array's content too. Prefer the
+        # device without holders: the array.
         unheld = [each for each in found if not self._system.names(f"{CLASS}/{each}/holders")]
         return next(iter(unheld or found), None)
 
 
 def _role(point: str) -> tuple[tuple[str, str], ...]:
-    """How the engine marks what it mounts for the real system (core/roles.py)."""
+    """Return the mark that the engine sets on a file system that it mounts (core/goals)."""
     if point == "/":
         return (("INITPY_ROLE", "root"),)
     return (("INITPY_MOUNT", point),) if point else ()
@@ -336,7 +336,7 @@ def _mounts(text: str) -> tuple[Mount, ...]:
 
 
 def _attached(crypttab: str) -> Iterator[str]:
-    """The volumes that crypttab(5) marks as the initramfs's task."""
+    """Yield the volumes that crypttab(5) assigns to the initramfs (x-initrd.attach)."""
     for line in crypttab.splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[0][0] != "#" and "x-initrd.attach" in fields[3].split(","):
@@ -344,11 +344,11 @@ def _attached(crypttab: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    r"""Undo the `\040` of proc(5)."""
+    r"""Decode octal escapes such as `\040` (proc(5))."""
     return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)
 
 
 def _in_use(modules: str) -> tuple[str, ...]:
-    """The modules that something holds, by /proc/modules: NAME SIZE COUNT USERS …."""
+    """Return the modules with a reference count in /proc/modules: NAME SIZE COUNT USERS …."""
     lines = (line.split() for line in modules.splitlines())
     return tuple(sorted(words[0] for words in lines if len(words) > 2 and words[2] not in "0-"))

@@ -1,7 +1,7 @@
-"""An image for one machine: the job files and drivers that what its root stands on needs.
+"""Selects the job files and drivers that a machine's root needs, for a host-only image.
 
-Nothing here knows a technology. A job file is for the devices that its jobs match, or that it says
-itself (`devices`); a layer of the stack says by which names the kernel asks for its driver.
+This module knows no technology. A job file applies to devices that its jobs match, or that its
+`devices` patterns match. A layer of the stack names its driver as the kernel requests it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,22 +13,22 @@ from initpy.image.kernel.kmod import ModuleIndex, Want, canonical
 from initpy.image.missing import Missing
 from initpy.image.stack.layers import Ask, Kind, Stack
 
-# Properties that the engine sets at boot (docs/boot.md): a running system does not know them.
+# Properties that the engine sets at boot (docs/boot.md); a running system does not have them.
 MARK = "INITPY_"
 
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """Modules that a stack needs, and what the kernel has no driver for."""
+    """The modules that a stack needs, and the drivers that the kernel lacks."""
 
     wanted: tuple[Want, ...]
     missing: tuple[Missing, ...]
 
 
 def is_for(file: JobFile, stack: Stack) -> bool:
-    """Whether a job file has something to do on the machine.
+    """Return whether a job file applies to the machine.
 
-    One without jobs for devices has, as far as anyone can tell from outside.
+    A file whose jobs match no devices always applies.
     """
     matches = [job.match for job in file.jobs if job.match.patterns]
     if not matches:
@@ -43,7 +43,7 @@ def is_for(file: JobFile, stack: Stack) -> bool:
 
 
 def _fits(match: Match, properties: Mapping[str, str]) -> bool:
-    """Whether a device is one for the job, as far as udev knows it: marks come at boot."""
+    """Return whether a device matches, ignoring marks, which the engine sets at boot."""
     told = [
         (key, pattern)
         for key, pattern in match.patterns
@@ -53,7 +53,7 @@ def _fits(match: Match, properties: Mapping[str, str]) -> bool:
 
 
 def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
-    """The driver of each layer: what serves it on the described system, or bears its name."""
+    """Return the driver of each layer: the one in use on the described system, or by name."""
     wanted: list[Want] = []
     missing: list[Missing] = []
     for layer in stack.layers:
@@ -69,7 +69,7 @@ def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
 
 
 def _serving(ask: Ask, index: ModuleIndex) -> tuple[str, ...] | None:
-    """The modules in use, if the kernel has them all, or those of the first name that it knows."""
+    """Return the modules in use if the kernel has all; else those of the first known name."""
     using = [index.resolve(name) for name in ask.using]
     if using and None not in using:
         return tuple(name for names in using for name in names or ())
@@ -79,19 +79,19 @@ def _serving(ask: Ask, index: ModuleIndex) -> tuple[str, ...] | None:
 def _likely(
     modules: tuple[str, ...], index: ModuleIndex, in_use: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Of several modules for one algorithm those in use, or else those without a chip."""
+    """Of several modules for one algorithm, return those in use; else drop the accelerators."""
     if len(modules) < 2:
         return modules
     used = tuple(name for name in modules if name in in_use)
-    return used or index.without_chips(modules)
+    return used or index.without_accelerators(modules)
 
 
 def called_for(
     names: Iterable[str], beside: Mapping[str, tuple[str, ...]], stack: Stack
 ) -> tuple[str, ...]:
-    """The drivers of a recipe without those that are for machines with other modules in use.
+    """Drop a recipe's drivers whose `beside` modules are not in use on the machine.
 
-    Where it is not known what is in use, all of them.
+    If the modules in use are unknown, return all drivers.
     """
     if not stack.in_use:
         return tuple(names)
@@ -104,7 +104,7 @@ def called_for(
 
 
 def arrays(stack: Stack) -> frozenset[str]:
-    """The UUIDs of the arrays in the stack, as udev writes them."""
+    """Return the UUIDs of the arrays in the stack, as udev writes them."""
     keys = ("MD_UUID", "ID_FS_UUID")
     members = ("linux_raid_member", "isw_raid_member", "ddf_raid_member")
     return frozenset(
@@ -117,7 +117,7 @@ def arrays(stack: Stack) -> frozenset[str]:
 
 
 def volumes(stack: Stack) -> frozenset[str]:
-    """The names of the encrypted volumes in the stack."""
+    """Return the names of the encrypted volumes in the stack."""
     return frozenset(_names(stack))
 
 
@@ -128,6 +128,6 @@ def _names(stack: Stack) -> Iterator[str]:
 
 
 def chosen(files: Iterable[JobFile], stack: Stack, given: Iterable[str]) -> tuple[JobFile, ...]:
-    """The files for the machine, and those that people gave (by path) whatever they are for."""
+    """Return the job files that apply to the machine, and all files that the user gave by path."""
     asked = frozenset(given)
     return tuple(file for file in files if file.source in asked or is_for(file, stack))

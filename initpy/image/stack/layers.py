@@ -1,8 +1,8 @@
-"""What a root stands on, as a value: layers from the file system down to the bus, JSON in and out.
+"""The stack below a root as a value: layers from the file system down to the bus, and its JSON.
 
-A layer says by which names the kernel or udev asks for its driver, in the words of
-modules.alias(5): `fs-ext4`, `md-raid1`, `pci:v00001AF4d…`. Nothing here knows a driver; one that
-nobody has heard of yet is described in the same way.
+A layer names its driver as the kernel or udev requests it, by an alias of modules.alias:
+`fs-ext4`, `md-raid1`, `pci:v00001AF4d…`. This module knows no driver, so that it can describe
+drivers of the future too.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 from initpy.config.errors import InputError
 
 FORMAT = 1
-# The fact of a layer that a key file is on: the name of the volume which it opens.
+# The fact of a layer that holds a key file: the name of the volume that the key opens.
 KEY = "key"
 
 
 class StackError(ValueError):
-    """The root stands on nothing that could be described; the text says why and what to do."""
+    """The root cannot be described; the text says why and what to type."""
 
 
 class Kind(StrEnum):
-    """What a layer is, for people and for what depends on it."""
+    """The kind of a layer, as messages name it."""
 
     FILESYSTEM = "file system"
     LVM = "logical volume"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     MD = "md"
     CONTAINER = "firmware RAID"
     LOOP = "loop"
-    STACKED = "stacked device"  # bcache, drbd: a device that names what it stands on
+    STACKED = "stacked device"  # bcache, drbd: a device with `slaves` in sysfs
     PARTITION = "partition"
     DISK = "disk"
     BUS = "bus"
@@ -44,12 +44,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A driver that a layer needs, by the names under which it may be known.
+    """A driver that a layer needs, by alternative names.
 
-    The first of `names` (aliases or module names) that the kernel knows is what counts; any
-    module that bears it serves. `using` are the modules that do it on the described system,
-    where that could be seen: then it is these that are needed. `works`: it was seen at work there,
-    so that without a module it is built in.
+    `names` are aliases or module names; the first one that the kernel knows decides. `using` are
+    the modules that provide the driver on the described system, if known: the layer then needs
+    exactly these. `works`: the driver works there, so that it is built in if no module exists.
     """
 
     names: tuple[str, ...]
@@ -60,10 +59,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One thing that the root stands on.
+    """One layer of a stack.
 
-    `identity` is unique in the stack; `on` are the identities below. `properties` are udev's, as
-    job files match them. `facts` are for people: type, level, cipher.
+    `identity` is unique in the stack; `on` are the identities directly below. `properties` are
+    udev's, as job files match them. `facts` are for display: type, level, cipher.
     """
 
     identity: str
@@ -75,46 +74,46 @@ class Layer:
     properties: tuple[tuple[str, str], ...] = ()
 
     def fact(self, name: str) -> str:
-        """One of the facts; "" if it is not known."""
+        """Return a fact; "" if it is not known."""
         return dict(self.facts).get(name, "")
 
     def property(self, name: str) -> str:
-        """One of udev's properties; "" if it is not there."""
+        """Return a udev property; "" if it is not set."""
         return dict(self.properties).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything below the file systems that a boot needs, those on top first.
+    """The file systems that a boot needs and all layers below, topmost first.
 
-    `tops` are the identities of the file systems; `in_use` the modules that something held on the
-    described system; `unknown` says in sentences what could not be found out there.
+    `tops` are the identities of the file systems. `in_use` are the modules with a reference count
+    on the described system. `unknown` lists what could not be determined there.
     """
 
-    root: str  # as it was asked for: /, UUID=…, /dev/sda2
+    root: str  # as requested: /, UUID=…, /dev/sda2
     kernel: str  # the running one's release
     machine: str  # as `uname -m`
     tops: tuple[str, ...]
     layers: tuple[Layer, ...]
     in_use: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    cmdline: str = ""  # of the running kernel, where this root is what it booted
+    cmdline: str = ""  # of the running kernel, if it booted this root
 
     def layer(self, identity: str) -> Layer:
-        """The layer of this identity. Raises KeyError."""
+        """Return the layer of this identity. Raises KeyError."""
         return next(_found(identity, self.layers))
 
     def above(self, layer: Layer) -> tuple[Layer, ...]:
-        """What stands directly on a layer."""
+        """Return the layers directly above a layer."""
         return tuple(each for each in self.layers if layer.identity in each.on)
 
     def to_json(self) -> str:
-        """The text of a stack file."""
+        """Return the text of a stack file."""
         return json.dumps({"initpy-stack": FORMAT, **asdict(self)}, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "Stack":
-        """Read a stack file. Raises InputError naming the file and what is wrong."""
+        """Read a stack file. Raises InputError with the file and the error."""
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -130,7 +129,7 @@ class Stack:
 
 
 def combined(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Layers without doubles: one that is reached twice counts once, asks of both included."""
+    """Merge layers of the same identity, with the asks of both."""
     found: dict[str, Layer] = {}
     for layer in layers:
         before = found.get(layer.identity)

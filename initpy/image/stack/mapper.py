@@ -1,4 +1,4 @@
-"""Device-mapper tables: which drivers the targets of a device ask for (dmsetup(8), `table`)."""
+"""Finds the drivers that a device-mapper table needs (dmsetup(8), `table`)."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from initpy.image.stack.layers import Ask, Kind
 
-# The kernel asks for `dm-TARGET` (drivers/md/dm-target.c); a module that serves several targets
-# says so in its aliases, except this one.
+# The kernel requests `dm-TARGET` (drivers/md/dm-target.c). A module that implements several targets
+# has an alias for each, except dm-thin-pool.
 SERVED_BY = {"thin": "dm-thin-pool"}
 
-# What names no algorithm in a cipher's specification: how initial vectors are made, and the
-# prefix of the kernel's own notation (Documentation/admin-guide/device-mapper/dm-crypt.rst).
+# Words of a cipher specification that name no algorithm: IV generators, and the prefix `capi`
+# (Documentation/admin-guide/device-mapper/dm-crypt.rst).
 NO_ALGORITHMS = frozenset({
     "capi", "plain", "plain64", "plain64be", "null", "benbi", "random", "lmk", "tcw", "eboiv",
     "elephant", "multikey",
@@ -20,20 +20,20 @@ NO_ALGORITHMS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One line of a table: what it maps to, and the target's own words."""
+    """One line of a table: the target type and its parameters."""
 
     kind: str
     words: tuple[str, ...]
 
 
 def parse_table(text: str) -> tuple[Target, ...]:
-    """`START LENGTH TARGET WORDS…`, one line each."""
+    """Parse lines of `START LENGTH TARGET PARAMETERS…`."""
     lines = [line.split() for line in text.splitlines()]
     return tuple(Target(words[2], tuple(words[3:])) for words in lines if len(words) >= 3)
 
 
 def kind_of(uuid: str, targets: tuple[Target, ...]) -> Kind:
-    """What a device is: who makes one marks it by the first part of its UUID."""
+    """Return the kind of a device: tools mark theirs in the first part of the UUID."""
     prefix = uuid.partition("-")[0]
     if uuid.startswith("CRYPT-LUKS"):
         return Kind.LUKS
@@ -49,14 +49,15 @@ def kind_of(uuid: str, targets: tuple[Target, ...]) -> Kind:
 
 
 def asks(targets: tuple[Target, ...]) -> Iterator[Ask]:
-    """The drivers of all targets. What no module of the kernel bears is in dm-mod itself."""
+    """Yield the drivers of all targets; a target without a module is part of dm-mod."""
     for target in targets:
         names = [f"dm-{target.kind}", SERVED_BY.get(target.kind, ""), "dm-mod"]
         yield Ask(tuple(filter(None, names)), f"target {target.kind}")
-        yield from _further(target)
+        yield from _in_parameters(target)
 
 
-def _further(target: Target) -> Iterator[Ask]:
+def _in_parameters(target: Target) -> Iterator[Ask]:
+    """Yield the drivers that the parameters of a target name: ciphers, levels, logs, policies."""
     words = target.words
     if target.kind == "crypt" and words:
         yield from cipher_asks(words[0])
@@ -66,7 +67,7 @@ def _further(target: Target) -> Iterator[Ask]:
     elif target.kind == "multipath":
         yield from _multipath(words)
     elif target.kind == "raid" and words:
-        # raid5_ls, raid6_zr, raid10_near: the level is in front (dm-raid.rst).
+        # raid5_ls, raid6_zr, raid10_near: the level comes first (dm-raid.rst).
         level = re.match(r"raid\d+", words[0])
         if level:
             yield Ask((f"md-{level[0]}",), f"RAID level {level[0]}")
@@ -81,12 +82,12 @@ def _further(target: Target) -> Iterator[Ask]:
 
 
 def _multipath(words: tuple[str, ...]) -> Iterator[Ask]:
-    """`FEATURES… HANDLERS… GROUPS FIRST (SELECTOR ARGUMENTS… PATHS …)…`, see dm-mpath.c."""
+    """Parse `FEATURES… HANDLERS… GROUPS FIRST (SELECTOR ARGUMENTS… PATHS …)…` (dm-mpath.c)."""
     rest = list(words)
     _counted(rest)  # features
     for handler in _counted(rest)[:1]:
         yield Ask((f"scsi_dh_{handler}",), f"hardware handler {handler}")
-    # What is a word and no number in what follows is a path selector.
+    # Of the remaining parameters, those that are not numbers are path selectors.
     for word in dict.fromkeys(rest):
         if re.fullmatch(r"[a-z][a-z-]+", word):
             yield Ask((f"dm-{word}",), f"path selector {word}")
@@ -100,7 +101,7 @@ def _counted(rest: list[str]) -> list[str]:
 
 
 def _cache(words: tuple[str, ...]) -> Iterator[Ask]:
-    """`METADATA CACHE ORIGIN BLOCK FEATURES… POLICY …`, see cache.rst."""
+    """Parse `METADATA CACHE ORIGIN BLOCK FEATURES… POLICY …` (cache.rst)."""
     rest = list(words[4:])
     _counted(rest)
     for policy in rest[:1]:
@@ -108,9 +109,9 @@ def _cache(words: tuple[str, ...]) -> Iterator[Ask]:
 
 
 def cipher_asks(specification: str) -> Iterator[Ask]:
-    """The algorithms of `aes-xts-plain64`, `aes-cbc-essiv:sha256`, `capi:xts(aes)-plain64`, ….
+    """Yield the algorithms of `aes-xts-plain64`, `aes-cbc-essiv:sha256`, `capi:xts(aes)-plain64`….
 
-    The kernel asks for `crypto-NAME` with the name of each algorithm and mode (crypto/api.c).
+    The kernel requests `crypto-NAME` for each algorithm and mode (crypto/api.c).
     """
     for word in dict.fromkeys(re.findall(r"[a-z0-9_]+", specification)):
         if word not in NO_ALGORITHMS and not word.isdigit():

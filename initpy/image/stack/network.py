@@ -1,4 +1,4 @@
-"""Roots that come over a network: by which card the server is reached, and what drives it."""
+"""Describes the layers below a root on the network: the interface to the server, its drivers."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ NET = "/sys/class/net"
 
 
 def towards(system: System, path: str) -> Iterator[Layer]:
-    """The network below an iSCSI disk at this sysfs path; nothing for others."""
+    """Yield the network layers below an iSCSI disk at a sysfs path; nothing for other disks."""
     found = re.search(r"/session(\d+)/", path)
     if not found:
         return
@@ -23,10 +23,10 @@ def towards(system: System, path: str) -> Iterator[Layer]:
 
 
 def server(system: System, address: str, protocol: str) -> Iterator[Layer]:
-    """The way to a server: the interface that its route takes, and what that stands on."""
+    """Yield the interface that the route to a server uses, and the layers below it."""
     interface = _route(system, address)
     if not interface:
-        yield Layer(f"net:{address}", Kind.UNKNOWN, f"the way to {address} ({protocol})")
+        yield Layer(f"net:{address}", Kind.UNKNOWN, f"the route to {address} ({protocol})")
         return
     layers = tuple(_interface(system, interface))
     facts = (*layers[0].facts, ("protocol", protocol), ("server", address))
@@ -35,7 +35,7 @@ def server(system: System, address: str, protocol: str) -> Iterator[Layer]:
 
 
 def _interface(system: System, name: str) -> Iterator[Layer]:
-    """An interface: its hardware, or those that a bond, bridge or VLAN stands on."""
+    """Yield an interface and its hardware, or the lower interfaces of a bond, bridge or VLAN."""
     path = system.real(f"{NET}/{name}") or ""
     lower = [
         each.removeprefix("lower_") for each in system.names(path) if each.startswith("lower_")
@@ -60,7 +60,7 @@ def _property(system: System, path: str, name: str) -> str:
 
 
 def _route(system: System, address: str) -> str:
-    """The interface for an IPv4 address by the kernel's table; for IPv6, that of `ip route get`."""
+    """Return the interface to an address: from /proc/net/route, for IPv6 by `ip route get`."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -73,7 +73,7 @@ def _route(system: System, address: str) -> str:
         words = line.split()
         if len(words) < 8:
             continue
-        # Addresses are in the machine's byte order (proc(5)); all of ours are little-endian.
+        # Addresses are in the machine's byte order (proc(5)); supported ones are little-endian.
         target, mask = (int.from_bytes(bytes.fromhex(words[i]), "little") for i in (1, 7))
         if int(parsed) & mask == target and mask.bit_count() > best:
             best, chosen = mask.bit_count(), words[0]
@@ -81,7 +81,7 @@ def _route(system: System, address: str) -> str:
 
 
 def nfs(system: System, kind: str, options: str, source: str) -> tuple[tuple[Ask, ...], str]:
-    """What an NFS root asks for, and its server's address."""
+    """Return the drivers that an NFS root needs, and its server's address."""
     words = dict(word.partition("=")[::2] for word in options.split(","))
     version = words.get("vers", words.get("nfsvers", ""))[:1] or "4"
     address = words.get("addr", "") or source.rpartition(":")[0].strip("[]")

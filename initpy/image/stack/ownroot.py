@@ -1,9 +1,8 @@
-"""Which root an image must be able to boot: the one this machine stands on, where there is one.
+"""Finds the root that an image must boot: this machine's, unless a container or chroot hides it.
 
-A kernel is also installed where it will never run: in the chroot of a program
-that makes disk images, or in a container. What is seen from there are the disks
-of the machine that does the work. An image is then installed without the proof,
-which says so; one who knows the root names it.
+A kernel is also installed where it will never run: in a container, or in the chroot of a program
+that builds disk images. sysfs then shows the disks of the build host. `initpy install` skips the
+proof there and says so; a user who knows the root passes --root.
 """
 
 import os
@@ -13,16 +12,16 @@ from pathlib import Path
 
 from initpy.image.stack.describe import Kind, Stack, StackError, describe
 
-# Left in a container by systemd-nspawn and LXC, and by podman.
+# Created by systemd-nspawn and LXC, and by podman.
 CONTAINER_MARKS = ("/run/systemd/container", "/run/.containerenv")
-# By docker; but a machine's disk that was filled from a container's has it as well.
+# Created by docker. A machine whose disk was filled from a container has this file too.
 PERHAPS_CONTAINER = "/.dockerenv"
 CONTAINER = "a container"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an image is proved against; if nothing, the reason why."""
+    """The stack that an image must boot; without one, the reason."""
 
     stack: Stack | None
     reason: str = ""
@@ -34,24 +33,24 @@ def find_target(
     place: Callable[[], str | None] | None = None,
     described: Callable[[str], Stack] = describe,
 ) -> Target:
-    """The root that `spec` names (see `describe`), or else this machine's.
+    """Return the root that `spec` names (see `describe`), or this machine's.
 
-    Raises StackError if the named root, or that of a machine which runs by itself,
+    Raises StackError if the named root, or the root of a machine outside containers and chroots,
     cannot be described.
     """
     if spec is not None:
         return Target(described(spec))
     inside = (place or elsewhere)()
     if inside == CONTAINER:
-        return Target(None, "this is a container, whose root no image boots")
+        return Target(None, "this is a container, which boots no image")
     try:
         stack = described("/")
     except StackError:
         if inside is None:
             raise
-        return Target(None, f"this is {inside}, where no root can be seen")
-    # An installer's or rescuer's chroot stands on the disks that it will boot
-    # from; that of an image's maker on a file.
+        return Target(None, f"this is {inside}, from which no root is visible")
+    # The chroot of an installer or rescue system is on the disks that will boot; the chroot of a
+    # disk image's builder is on a loop device.
     files = [layer.name for layer in stack.layers if layer.kind is Kind.LOOP]
     if inside is not None and files:
         return Target(None, f"this is {inside} on a disk image ({files[0]})")
@@ -59,7 +58,7 @@ def find_target(
 
 
 def elsewhere(root: Path = Path("/")) -> str | None:
-    """What this process is in, if it does not see the machine as its init does."""
+    """Return "a chroot" or the like if this process does not see the root that PID 1 sees."""
     if any((root / mark.lstrip("/")).exists() for mark in CONTAINER_MARKS):
         return CONTAINER
     if (root / PERHAPS_CONTAINER.lstrip("/")).exists():
@@ -70,6 +69,6 @@ def elsewhere(root: Path = Path("/")) -> str | None:
     try:
         same = (first / "root/.").samefile(root)
     except OSError:
-        # Others than root may not look; root may, unless it is shut in somewhere.
+        # Only root may read this link. If root may not either, it is in a sandbox.
         return "a sandbox" if os.geteuid() == 0 else None
     return None if same else "a chroot"

@@ -1,7 +1,7 @@
-"""What is read of a system to describe what its root stands on: sysfs, procfs, udev, programs.
+"""The access to a system for describing its root: sysfs, procfs, udev's database, programs.
 
-Everything goes through the few questions of `System`, so that a system can be recorded where it
-runs and looked at elsewhere: the answers of a `Recording` make a `Recorded`.
+All access goes through `System`, so that a system can be recorded and described elsewhere:
+`Recording` stores the answers, `Recorded` plays them back.
 """
 
 import json
@@ -18,36 +18,36 @@ from initpy.image.process import CLEAN_ENVIRONMENT
 
 Answer = TypeVar("Answer")
 
-SECONDS = 20  # for a program that only reads: one that waits for a dead disk is given up
+SECONDS = 20  # for a program that only reads; it may hang on a dead disk
 
 
 class System(Protocol):
-    """Questions about a system. Nothing is ever changed by one."""
+    """Read-only access to a system."""
 
     def text(self, path: str) -> str | None:
-        """A file's content; None if it cannot be read."""
+        """Return a file's content; None if it is unreadable."""
 
     def real(self, path: str) -> str | None:
-        """A path with all links followed; None if there is nothing."""
+        """Return a path with all links followed; None if it does not exist."""
 
     def names(self, path: str) -> tuple[str, ...]:
-        """What a folder holds, sorted; nothing if it is no folder."""
+        """Return the sorted names in a folder; nothing if it is no folder."""
 
     def output(self, command: Sequence[str]) -> str | None:
-        """What a program prints; None if it fails or is not there."""
+        """Return a program's output; None if it fails or does not exist."""
 
     def luks(self, path: str) -> Mapping[str, str] | None:
-        """What a LUKS header on a device or in a file says, see `luksinfo`; None if unreadable."""
+        """Read the LUKS header of a device or file (see `luksinfo`); None if unreadable."""
 
     def release(self) -> str:
-        """The running kernel's release."""
+        """Return the running kernel's release."""
 
     def machine(self) -> str:
-        """The architecture, as `uname -m`."""
+        """Return the architecture, as `uname -m`."""
 
 
 class Running:
-    """The system that this program runs on."""
+    """The system that this process runs on."""
 
     def text(self, path: str) -> str | None:
         try:
@@ -63,7 +63,7 @@ class Running:
 
     def names(self, path: str) -> tuple[str, ...]:
         try:
-            return tuple(sorted(os.listdir(path)))  # noqa: PTH208 - names are all it is for
+            return tuple(sorted(os.listdir(path)))  # noqa: PTH208 - only names are needed
         except OSError:
             return ()
 
@@ -92,7 +92,7 @@ class Running:
 
 
 class Recording:
-    """Asks another system and keeps its answers: for fixtures and bug reports."""
+    """Forwards to another system and records the answers, for fixtures and bug reports."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -101,37 +101,37 @@ class Recording:
         }  # fmt: skip
 
     def text(self, path: str) -> str | None:
-        return self._kept("text", path, self._system.text(path))
+        return self._record("text", path, self._system.text(path))
 
     def real(self, path: str) -> str | None:
-        return self._kept("real", path, self._system.real(path))
+        return self._record("real", path, self._system.real(path))
 
     def names(self, path: str) -> tuple[str, ...]:
-        return self._kept("names", path, self._system.names(path))
+        return self._record("names", path, self._system.names(path))
 
     def output(self, command: Sequence[str]) -> str | None:
-        return self._kept("output", " ".join(command), self._system.output(command))
+        return self._record("output", " ".join(command), self._system.output(command))
 
     def luks(self, path: str) -> Mapping[str, str] | None:
-        return self._kept("luks", path, self._system.luks(path))
+        return self._record("luks", path, self._system.luks(path))
 
     def release(self) -> str:
-        return self._kept("uname", "release", self._system.release())
+        return self._record("uname", "release", self._system.release())
 
     def machine(self) -> str:
-        return self._kept("uname", "machine", self._system.machine())
+        return self._record("uname", "machine", self._system.machine())
 
-    def _kept(self, question: str, about: str, answer: Answer) -> Answer:
+    def _record(self, question: str, about: str, answer: Answer) -> Answer:
         self._answers[question][about] = answer
         return answer
 
     def to_json(self) -> str:
-        """The answers, for `Recorded`."""
+        """Return the answers, for `Recorded`."""
         return json.dumps(self._answers, indent=1, sort_keys=True) + "\n"
 
 
 class Recorded:
-    """The answers that another system gave. What was not asked there is not there."""
+    """Plays back the answers of another system; paths not recorded do not exist."""
 
     def __init__(self, text: str, where: str) -> None:
         try:

@@ -77,7 +77,7 @@ def _with(scenario: Scenario, **changes: Any) -> Scenario:
 
 
 def _less(scenario: Scenario) -> Iterator[Scenario]:
-    for name in ("tools", "faults", "people", "damages", "limits", "files"):
+    for name in ("tools", "faults", "people", "damages", "limits", "files", "syscalls"):
         items = getattr(scenario, name)
         if len(items) > 1:
             yield _with(scenario, **{name: ()})
@@ -94,6 +94,7 @@ def _less(scenario: Scenario) -> Iterator[Scenario]:
     yield from _simpler_layers(scenario)
     yield from _simpler_people(scenario)
     yield from _simpler_faults(scenario)
+    yield from _simpler_tools(scenario)
 
 
 def _fewer_layers(scenario: Scenario) -> Iterator[Scenario]:
@@ -181,6 +182,8 @@ def _simpler_disk(disk: Disk) -> Iterator[Disk]:
     if disk.arrives is not None:
         for time in _sooner(disk.arrives):
             yield replace(disk, arrives=time)
+    for time in _sooner(disk.announced):
+        yield replace(disk, announced=time)
     if disk.bus != "virtio":
         yield replace(disk, bus="virtio")
 
@@ -225,6 +228,19 @@ def _simpler_faults(scenario: Scenario) -> Iterator[Scenario]:
                 simple = replace(fault, cue=Cue(at=time))
                 faults = (*scenario.faults[:index], simple, *scenario.faults[index + 1 :])
                 yield replace(scenario, faults=faults)
+
+
+def _simpler_tools(scenario: Scenario) -> Iterator[Scenario]:
+    for index, tool in enumerate(scenario.tools):
+        simpler = [replace(tool, ends=None)] if tool.ends is not None else []
+        simpler += [replace(tool, times=1)] if tool.times > 1 else []
+        for each in simpler:
+            tools = (*scenario.tools[:index], each, *scenario.tools[index + 1 :])
+            yield replace(scenario, tools=tools)
+    for index, call in enumerate(scenario.syscalls):
+        if call.skip:
+            others = scenario.syscalls[:index], scenario.syscalls[index + 1 :]
+            yield replace(scenario, syscalls=(*others[0], replace(call, skip=0), *others[1]))
 
 
 def _sooner(time: float) -> Iterator[float]:

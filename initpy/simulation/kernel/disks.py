@@ -1,7 +1,7 @@
 """Disks in their slots: found at power-on, plugged in, pulled out; the kernel's names for them."""
 
 from initpy.simulation.kernel.udev import LOOK_SECONDS, Udev
-from initpy.simulation.world.plans import DiskPlan, Table
+from initpy.simulation.world.plans import Content, DiskPlan, Member, Place, Table
 from initpy.simulation.world.world import Block, World
 
 # How long after udevd is ready the driver has found the disk.
@@ -21,6 +21,15 @@ def letters(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         name = chr(ord("a") + rest) + name
     return name
+
+
+def visible(place: Place) -> Content | None:
+    """What the beginning of a disk shows: with the superblock at its end, what is in the mirror."""
+    content = place.content
+    if not isinstance(content, Member) or content.array.level != "raid1":
+        return content
+    at_its_end = content.array.metadata in ("0.90", "1.0")
+    return visible(content.array.inside) if at_its_end else content
 
 
 class Slots:
@@ -81,7 +90,7 @@ class Slots:
             self._udev.uevent("add", part)
 
     def _partitions(self, block: Block, plan: DiskPlan) -> list[Block]:
-        table = plan.place.content
+        table = visible(plan.place)
         damages = plan.place.damages
         if not isinstance(table, Table) or ("table" in damages and not self._backup_used(damages)):
             return []
@@ -117,6 +126,7 @@ class Slots:
                 self._udev.uevent("remove", part)
         held = bool(world.holders.get(found))
         world.drop(block)
+        world.thaw(name)
         self._udev.uevent("remove", block)
         if not held:  # while somebody has it open, its name is not given to another
             prefix, number = self._taken.pop(found)

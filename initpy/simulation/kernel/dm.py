@@ -1,7 +1,8 @@
 """The device mapper: mappings come in two events, the second with a cookie (libdevmapper)."""
 
-from initpy.simulation.kernel.udev import Cookie, Udev
+from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import PartPlan, Place
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, Mapped, World
 
 MAJOR = 253

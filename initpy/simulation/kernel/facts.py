@@ -2,6 +2,7 @@
 
 import re
 
+from initpy.simulation.kernel.md_sysfs import display
 from initpy.simulation.world.world import World
 
 # Of the real kernel, or of what a scenario has the real system run.
@@ -41,8 +42,6 @@ def facts_of(world: World) -> dict[str, str]:
 
 
 def _array(found: dict[str, str], world: World, node: str) -> None:
-    from initpy.simulation.kernel.md import display
-
     block = world.blocks[node]
     array = block.array
     assert array is not None

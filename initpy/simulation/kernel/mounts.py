@@ -5,9 +5,12 @@ import os
 from collections.abc import Generator
 
 from initpy.config.errors import InputError
-from initpy.core.settings import FurtherMount
+from initpy.config.fstab import parse_fstab
+from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
-from initpy.simulation.kernel.process import Wait
+from initpy.simulation.kernel.btrfs import mountable
+from initpy.simulation.kernel.process import Asleep, Wait
+from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.plans import FileSystem
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import MountPoint, World
@@ -65,14 +68,16 @@ def _mount_first(
         module = f"fs-{kind}"
         if module not in world.modules and kind not in world.without:
             # The kernel runs modprobe for itself and waits for it.
-            way = sabotage.way(world, "modprobe", ("modprobe", "-q", "--", module))
-            if way is Way.HANGS:
+            wrong = sabotage.of(world, "modprobe", ("modprobe", "-q", "--", module))
+            if wrong is not None and wrong.way is Way.HANGS:
                 yield None
+            if wrong is not None and wrong.way is Way.UNKILLABLE:
+                yield Asleep(wrong.ends)
             yield MODPROBE_SECONDS
-            if way is None:
+            if wrong is None:
                 world.modules.add(module)
         yield MOUNT_SECONDS
-        if world.network is not None and (yield from world.network.ready(world, (source,))):
+        if (yield from ready(world, (source,))):
             number, message = errno.EIO, os.strerror(errno.EIO)
             break
         number = _errno(world, source, kind, options)
@@ -97,15 +102,24 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
         return errno.EINVAL
     if block.array is not None and block.array.state == "inactive":
         return errno.EINVAL
+    if system.journal is not None and not _has_journal(world, system, options):
+        return errno.EINVAL
     if kind == "btrfs":
-        from initpy.simulation.kernel.btrfs import mountable
-
         if not mountable(world, block.place, options):
             return errno.EINVAL
         wanted = next((each for each in options if each.startswith("subvol=")), "")
         if wanted and wanted.removeprefix("subvol=").strip("/") != system.subvolume:
             return errno.ENOENT
     return 0
+
+
+def _has_journal(world: World, system: FileSystem, options: tuple[str, ...]) -> bool:
+    """ext4 finds its journal by what e2fsck has noted; an xfs must be told (xfs(5))."""
+    block = world.of(system.journal) if system.journal is not None else None
+    if system.kind != "xfs" or block is None:
+        return block is not None
+    named = next((each for each in options if each.startswith("logdev=")), "")
+    return world.at(named.removeprefix("logdev=")) is block
 
 
 def _explained(number: int, kind: str) -> str:
@@ -154,14 +168,12 @@ def file_system(world: World, target: str) -> FileSystem | None:
 
 def wanted_below(
     world: World, target: str
-) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What the root's own fstab wants mounted, and what is wrong with it."""
     system = file_system(world, target)
     table = system.files.get("/etc/fstab", "") if system is not None else ""
     if "/usr" not in table and "x-initrd.mount" not in table:
         return (), ()
-    from initpy.config.fstab import parse_fstab
-
     wanted, problems = parse_fstab(table)
     return tuple(wanted), tuple(problems)
 

@@ -7,11 +7,15 @@ rules/*.rules of this project.
 from collections.abc import Mapping
 
 from initpy.core.devices.graph import Device
+from initpy.simulation.kernel.btrfs import numbers, readiness
+from initpy.simulation.kernel.md_sysfs import attributes, properties
+from initpy.simulation.kernel.reading import unreadable
 from initpy.simulation.world.plans import (
     DiskPlan,
     FileSystem,
     Header,
     Joined,
+    JournalPlan,
     Member,
     PhysicalPlan,
     Place,
@@ -62,6 +66,11 @@ def _probe(place: Place) -> Found:
         case Joined(uuid=uuid):
             known = {"ID_FS_TYPE": "bcache", "ID_FS_USAGE": "other", **_named(uuid, "")}
             return known, _links(uuid, "")
+        case JournalPlan(kind=kind, uuid=uuid):
+            known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": "other"}
+            if kind == "xfs_external_log":  # it has no UUID of its own
+                return known, frozenset()
+            return {**known, **_named(uuid, "")}, _links(uuid, "")
         case Table() as table:
             damages = {*place.damages}
             if damages >= {"table", "backup-table"}:
@@ -144,13 +153,11 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
     if block.mapping is not None:
         return _mapping(world, block, known, primary)
     if block.array is not None:
-        from initpy.simulation.kernel.md import properties
-
-        links, whole = properties(world, block.array, known)
+        links, whole = properties(block.array, known)
         if not whole:
             return known, links
     elif block.disk is not None:
-        links = _disk(block, block.disk, known)
+        links = _disk(world, block, block.disk, known)
         if block.disk.wwn and _multipath(world, block, known):
             return known, links
     else:
@@ -161,14 +168,12 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             if key == "CACHED_UUID"
         )
     if block.place is not None:
-        if world.network is not None and world.network.unreadable(world, block):
+        if unreadable(world, block):
             return known, links
         found, named = content(block.place)
         known.update(found)
         links |= named
         if found.get("ID_FS_TYPE") == "btrfs":
-            from initpy.simulation.kernel.btrfs import readiness
-
             known.update(readiness(world, block.place))
     return known, links
 
@@ -201,8 +206,6 @@ def _mapping(
         known.update(found)
         links |= named
         if found.get("ID_FS_TYPE") == "btrfs":
-            from initpy.simulation.kernel.btrfs import readiness
-
             known.update(readiness(world, block.place))
     return known, frozenset(links)
 
@@ -221,12 +224,17 @@ def _entry(block: Block) -> dict[str, str]:
     return known
 
 
-def _disk(block: Block, disk: DiskPlan, known: dict[str, str]) -> frozenset[str]:
+def _disk(world: World, block: Block, disk: DiskPlan, known: dict[str, str]) -> frozenset[str]:
     described, links = identity(disk)
-    known.update(described)
     if block.part is None:
+        known.update(described)
         return links
-    _, number, plan = block.part
+    whole, number, plan = block.part
+    above = world.blocks.get(whole)
+    if above is None or above.known is None:
+        # 60-persistent-storage.rules: IMPORT{parent}="ID_*", and there is nothing yet.
+        described, links = {}, frozenset()
+    known.update(described)
     known.update(_entry(block))
     known["ID_PART_ENTRY_DISK"] = f"{block.major}:{block.minor - number}"
     found = [f"{link}-part{number}" for link in links]
@@ -255,14 +263,10 @@ def as_device(world: World, block: Block) -> Device:
             known["dm/suspended"] = "0"
         size = block.place.size // 512 if block.place is not None else 0
         if block.array is not None:
-            from initpy.simulation.kernel.md import attributes
-
             known.update(attributes(block.array))
             size = size if block.array.state != "inactive" else 0
         known["size"] = str(size)
         if known.get("ID_BTRFS_READY") == "0" and block.place is not None:
-            from initpy.simulation.kernel.btrfs import numbers
-
             known.update(numbers(block.place))
         if known.get("ID_FS_USAGE") == "filesystem":
             known["ro"] = "0"

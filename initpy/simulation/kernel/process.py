@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from initpy.simulation.kernel.udev import Cookie
 from initpy.simulation.world.agenda import Entry
-from initpy.simulation.world.world import Lock, World
+from initpy.simulation.world.waits import Cookie, Lock, Silence
+from initpy.simulation.world.world import World
 
 
 class Call(NamedTuple):
@@ -41,8 +41,14 @@ class Exactly(NamedTuple):
     seconds: float
 
 
+class Asleep(NamedTuple):
+    """It waits in the kernel ("D" in ps(1)): a signal counts when it wakes, SIGKILL included."""
+
+    until: Silence | float | None  # a disk that answers, so many seconds, or for ever
+
+
 # What a tool may wait for: seconds, udev's word, or nothing that ever comes.
-Wait = float | Exactly | Cookie | Lock | Share | None
+Wait = float | Exactly | Cookie | Lock | Share | Asleep | None
 # None: the model does not know what is asked of it.
 Work = Generator[Wait, None, Answer | None]
 
@@ -53,7 +59,10 @@ KILL_AFTER = 3.0  # between SIGTERM and SIGKILL, as the runtime does it
 class Process:
     """One process; `ended` is called with its answer once, unless nobody listens any more."""
 
-    __slots__ = ("_deaf", "_ended", "_entry", "_progressed", "_work", "_world", "watched")
+    __slots__ = (
+        "_asleep", "_deaf", "_ended", "_entry", "_pending", "_progressed", "_work", "_world",
+        "watched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -70,6 +79,8 @@ class Process:
         self._progressed = progressed
         self.watched = progressed is not None  # it ends with the engine
         self._entry: Entry | None = None
+        self._asleep = False
+        self._pending: int | None = None  # a signal that it gets when it wakes
         self._resume()
 
     @property
@@ -79,6 +90,9 @@ class Process:
 
     def _resume(self) -> None:
         """Go on until it waits again, or ends."""
+        self._asleep = False
+        if self._pending is not None:
+            self.kill(self._pending)
         work = self._work
         while work is not None:
             try:
@@ -94,6 +108,9 @@ class Process:
                 if self._progressed is not None:
                     self._progressed(wanted.done)
                 continue
+            if isinstance(wanted, Asleep):
+                self._sleep(wanted.until)
+                return
             if wanted is None:  # for ever
                 return
             if isinstance(wanted, Exactly):
@@ -102,6 +119,13 @@ class Process:
                 seconds = self._world.chance.jitter(wanted)
             self._entry = self._world.agenda.after(seconds, self._resume)
             return
+
+    def _sleep(self, until: Silence | float | None) -> None:
+        self._asleep = True
+        if isinstance(until, Silence):
+            until.wait(self._resume)
+        elif until is not None:
+            self._entry = self._world.agenda.after(until, self._resume)
 
     def _end(self, answer: object) -> None:
         self._work = None
@@ -117,6 +141,9 @@ class Process:
     def kill(self, status: int = KILLED) -> None:
         """It ends where it stands; what it has done is done."""
         if self._work is None:
+            return
+        if self._asleep:
+            self._pending = status
             return
         self._world.agenda.cancel(self._entry)
         work, self._work = self._work, None

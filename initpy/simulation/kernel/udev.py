@@ -7,39 +7,18 @@ from typing import NamedTuple
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.simulation.kernel.probe import as_device, look
+from initpy.simulation.kernel.reading import silence_of
 from initpy.simulation.world.random_faults import LATE_SECONDS
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, World
 
 LOOK_SECONDS = 0.25  # a worker and the rules, programs included
 READY_SECONDS = 0.4  # until udevd listens
 RESTART_SECONDS = 0.5  # PID 1 waits before it starts it again
+WORKER_SECONDS = 180.0  # event_timeout of udevd(8): then it kills the worker
 MOST_FAILURES = 3  # a device at which workers die is left alone, as the engine does it
 
 Told = DeviceChanged | DeviceRemoved
-
-
-class Cookie:
-    """What a tool waits for that libdevmapper made mappings for; see dmsetup(8), udevcomplete."""
-
-    __slots__ = ("_waiter", "count")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._waiter: Callable[[], None] | None = None
-
-    def wait(self, waiter: Callable[[], None]) -> bool:
-        """Whether there is something to wait for; then the waiter is called when it is over."""
-        if self.count <= 0:
-            return False
-        self._waiter = waiter
-        return True
-
-    def complete(self, whole: bool = False) -> None:
-        """One of its events is dealt with, or the wait is called off."""
-        self.count = 0 if whole else self.count - 1
-        if self.count <= 0 and self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
-            waiter()
 
 
 class Uevent(NamedTuple):
@@ -62,8 +41,10 @@ class Udev:
         self.deaths = 0
         self._queues: dict[str, deque[Uevent]] = {}
         self._working: dict[str, list[object]] = {}  # name -> agenda entry
+        self._given_up: dict[str, int] = {}  # name -> how many workers have waited in vain
         self.cookies: list[Cookie] = []
         self.whenever_ready: list[Callable[[], None]] = []
+        self.start_again: Callable[[], None] = self.start  # what its parent does when it dies
 
     @property
     def busy(self) -> bool:
@@ -97,7 +78,13 @@ class Udev:
             seconds += chance.below(LATE_SECONDS)
         if self._world.shown and (told := self._shown(self._queues[name][0].block)) is not None:
             seconds = max(0.0, told - self._world.now)
+        seconds += self._late_disk(self._queues[name][0].block)
         self._working[name] = self._world.agenda.after(seconds, self._looked, name)
+
+    def _late_disk(self, block: Block) -> float:
+        """How much longer it takes for a disk that is told of after its partitions."""
+        first = block.disk is not None and block.part is None and block.known is None
+        return block.disk.announced if first and block.disk is not None else 0.0
 
     def _shown(self, block: Block) -> float | None:
         """When a disk is told of first, where that is known from a real boot."""
@@ -108,6 +95,8 @@ class Udev:
     def _looked(self, name: str) -> None:
         """A worker has finished with the first event of this device."""
         queue = self._queues[name]
+        if self._world.silent and self._reads(queue[0]) and self._hangs(name, queue[0].block):
+            return
         event = queue.popleft()
         del self._working[name]
         if queue:
@@ -115,6 +104,35 @@ class Udev:
         self._finish(event)
         if event.cookie is not None:
             event.cookie.complete()
+
+    @staticmethod
+    def _reads(event: Uevent) -> bool:
+        return event.action != "remove" and event.block.present
+
+    def _hangs(self, name: str, block: Block) -> bool:
+        """Whether the worker waits for the disk; udevd kills it in the end (event_timeout)."""
+        silence = silence_of(self._world, block)
+        if silence is None:
+            return False
+        entry = self._world.agenda.after(WORKER_SECONDS, self._give_up, name)
+        self._working[name] = entry
+
+        def woken() -> None:
+            if self._working.get(name) is entry:
+                self._world.agenda.cancel(entry)
+                self._looked(name)
+
+        silence.wait(woken)
+        return True
+
+    def _give_up(self, name: str) -> None:
+        del self._working[name]
+        queue = self._queues[name]
+        event = queue.popleft()
+        if queue:
+            self._next(name)
+        self._given_up[name] = self._given_up.get(name, 0) + 1
+        self._failed(event, again=self._given_up[name] < MOST_FAILURES)
 
     def _finish(self, event: Uevent) -> None:
         block, world = event.block, self._world
@@ -178,7 +196,7 @@ class Udev:
         self.deaths += 1
         self._forget_work()
         self._world.terminals.say(f"initpy: udevd has ended ({how}); it is started again")
-        self._world.agenda.after(RESTART_SECONDS, self.start)
+        self._world.agenda.after(RESTART_SECONDS, self.start_again)
 
     def _forget_work(self) -> None:
         for entry in self._working.values():
@@ -201,7 +219,7 @@ class Udev:
             self._failed(event)
         return names
 
-    def _failed(self, event: Uevent) -> None:
+    def _failed(self, event: Uevent, again: bool = True) -> None:
         """udevd forgets the device and passes the event on bare (systemd 252, on_sigchld())."""
         block = event.block
         if event.action == "remove" or not block.present:
@@ -217,7 +235,8 @@ class Udev:
         # The engine has whoever waits for it go on, and the device announced again.
         if event.cookie is not None:
             event.cookie.complete()
-        self.announce(block)
+        if again:
+            self.announce(block)
 
     def release(self) -> None:
         """`dmsetup udevcomplete_all`: nobody waits for what a dead daemon would have told."""

@@ -4,7 +4,7 @@ What runtime/engine.py does with udev, processes and consoles, in virtual time; 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from initpy.core.actions import (
     Action,
@@ -51,17 +51,16 @@ from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process
 from initpy.simulation.kernel.udev import Told
+from initpy.simulation.machine.host import Host
+from initpy.simulation.machine.record import Held
 from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
 from initpy.simulation.world.world import Block
 
-if TYPE_CHECKING:
-    from initpy.simulation.machine.pid1 import Machine
-
 RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
-MOST_FAILURES = 3
-
+# What is shown after a failure screen, and waits for it.
+AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
 # Events that bring a secret.
 GIVES = (Answered, Fetched, KeyGiven)
@@ -77,7 +76,7 @@ def _without_its_secret(what: Gives) -> Gives:
 class Engine:
     """One life of the engine. `number` counts them."""
 
-    def __init__(self, machine: "Machine", number: int) -> None:
+    def __init__(self, machine: Host, number: int) -> None:
         self.machine = machine
         self.world = machine.world
         self.number = number
@@ -96,7 +95,8 @@ class Engine:
         self._waiting: list[Event] = []  # while it is stopped
         self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
         self._known: dict[str, object] = {}
-        self._failures: dict[str, int] = {}
+        self._held: list[Held] = []  # secrets that are not wiped yet
+        self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
 
     def begin(self) -> None:
@@ -125,7 +125,10 @@ class Engine:
             self._waiting.append(event)
             return
         kept = _without_its_secret(event) if isinstance(event, GIVES) else event
+        if kept is not event:
+            self._hold(event)
         actions = self.boot.handle(event, self.world.agenda.now)
+        self._note_secrets(actions)
         decided = tuple(_without_its_secret(a) if isinstance(a, Run) else a for a in actions)
         lost = self.machine.noted(self, kept, decided)
         if lost:
@@ -133,6 +136,32 @@ class Engine:
         for action in actions:
             self._act(action)
         self.machine.after_event(self)
+
+    def _hold(self, event: Event) -> None:
+        """A secret comes into the engine's memory."""
+        if isinstance(event, GIVES) and event.secret is not None:
+            job = "" if isinstance(event, KeyGiven) else event.job
+            now, kind = self.world.now, type(event).__name__
+            self._held.append(Held(kind, job, self.number, now, event.secret))
+            self.machine.secrets.append(self._held[-1])
+
+    def _note_secrets(self, actions: tuple[Action, ...]) -> None:
+        """Which runs were given a secret, and which secrets are wiped by now."""
+        for action in actions:
+            if isinstance(action, Run) and action.secret is not None:
+                self._note_run(action, action.secret)
+        for each in tuple(self._held):
+            if not each.secret.reveal():
+                each.wiped = self.world.now
+                self._held.remove(each)
+
+    def _note_run(self, action: Run, secret: Secret) -> None:
+        held = next((each for each in self._held if each.secret is secret), None)
+        if held is None:
+            held = Held("Run", action.job, self.number, self.world.now, secret)
+            self._held.append(held)
+            self.machine.secrets.append(held)
+        held.runs.append((action.job, action.run))
 
     def thaw(self) -> None:
         """It is continued: what has happened meanwhile comes now."""
@@ -153,6 +182,9 @@ class Engine:
                 process.kill()
 
     def _act(self, action: Action) -> None:
+        if self._held_back is not None and isinstance(action, AFTER_SCREEN):
+            self._held_back.append(action)
+            return
         match action:
             case Moved():
                 if self._debug:
@@ -199,11 +231,14 @@ class Engine:
 
     def _act_rarely(self, action: Action) -> None:
         match action:
-            case ShowFailure(reason, tree, advice):
-                from initpy.simulation.machine.failure import screen
+            case ShowFailure():
+                from initpy.simulation.machine.failure import SOON, looks_in_vain
 
-                self.machine.shown = True
-                self._say_later(screen(self.world, reason, tree, advice))
+                if looks_in_vain(self.world, action.tree):
+                    self._held_back = []
+                    self.world.agenda.after(SOON, self._show_failure, action)
+                else:
+                    self._show_failure(action)
             case OpenShell(stop):
                 self.machine.open_shell(self, stop)
             case EndBoot(how, reason):
@@ -224,6 +259,18 @@ class Engine:
                 answer = self._requests.pop(request, None)
                 if answer is not None:
                     answer(done, text)
+
+    def _show_failure(self, action: ShowFailure) -> None:
+        from initpy.simulation.machine.failure import screen
+
+        if not self.alive:
+            return
+        self.machine.shown = True
+        self.world.terminals.screens.append(self.world.now)
+        self._say_later(screen(self.world, action.reason, action.tree, action.advice))
+        held_back, self._held_back = self._held_back or [], None
+        for each in held_back:
+            self._act(each)
 
     def _record(self, action: Record) -> None:
         name, text, folder = action

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
+from initpy.core.failure.damaged_metadata import doubtful, with_remnants
 from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
 from initpy.core.tree import Advice, Node
+from initpy.simulation.kernel.reading import silence_of
 from initpy.simulation.world.plans import Header, Member, PhysicalPlan
 from initpy.simulation.world.world import World
+
+# The runtime shows the screen after so many seconds, whatever has not answered by then.
+SOON = 3.0
 
 
 def screen(world: World, reason: str, tree: Node, advice: tuple[Advice, ...]) -> Callable[[], str]:
@@ -23,10 +28,16 @@ def screen(world: World, reason: str, tree: Node, advice: tuple[Advice, ...]) ->
     return text
 
 
+def looks_in_vain(world: World, tree: Node) -> bool:
+    """Whether one of the devices that are looked at for the tree does not answer now."""
+    if not world.silent:
+        return False
+    blocks = (world.at(node) for node in doubtful(tree))
+    return any(each is not None and silence_of(world, each) is not None for each in blocks)
+
+
 def completed(world: World, tree: Node) -> Node:
     """The tree with what is left of damaged superblocks."""
-    from initpy.core.failure.damaged_metadata import doubtful, with_remnants
-
     return with_remnants(tree, dict(_remnants(world, doubtful(tree))))
 
 
@@ -34,7 +45,7 @@ def _remnants(world: World, nodes: Iterator[str]) -> Iterator[tuple[str, str]]:
     for node in nodes:
         block = world.at(node)
         place = block.place if block is not None else None
-        if place is None or not place.damages:
+        if block is None or place is None or not place.damages or silence_of(world, block):
             continue
         match place.content:
             case Member(array=array) if "superblock" in place.damages:

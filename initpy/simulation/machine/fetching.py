@@ -8,6 +8,7 @@ from initpy.core.actions import Fetch
 from initpy.core.events import Fetched
 from initpy.core.secret import Secret
 from initpy.simulation.kernel.process import Wait
+from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.plans import FileSystem, Header
 from initpy.simulation.world.world import World
 
@@ -34,6 +35,8 @@ def fetch(world: World, action: Fetch) -> Generator[Wait, None, Read]:
     if action.program:
         return (yield from _script(world, action.program))
     yield READ_SECONDS
+    if world.silent and (unread := (yield from ready(world, (action.node,)))) is not None:
+        return Read(error=f"{action.node}: {unread.complaints}")
     block = world.at(action.node)
     place = block.place if block is not None else None
     if place is None:

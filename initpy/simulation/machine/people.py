@@ -4,6 +4,7 @@ import re
 
 from initpy.scenario.director import Act, Director, Type
 from initpy.scenario.model import Deed
+from initpy.simulation.kernel import network
 from initpy.simulation.machine.pid1 import Machine
 
 STORM_EVENTS = 300
@@ -67,6 +68,10 @@ class Stage:
                 machine.slots.plug(world.disks.disks[act.argument])
             case Deed.UNPLUG:
                 machine.slots.unplug(act.argument)
+            case Deed.FREEZE:
+                world.freeze(act.argument)
+            case Deed.THAW:
+                world.thaw(act.argument)
             case Deed.CTRL_ALT_DEL:
                 world.terminals.pid1("Ctrl-Alt-Del: reboot")
                 machine.end("reboot")
@@ -93,9 +98,9 @@ class Stage:
         world = self._machine.world
         assert world.network is not None
         if deed in (Deed.CARRIER_ON, Deed.CARRIER_OFF):
-            world.network.carrier(world, name, deed is Deed.CARRIER_ON)
+            network.carrier(world, world.network, name, deed is Deed.CARRIER_ON)
         else:
-            world.network.server(world, self._machine.udev, name, deed is Deed.SERVER_UP)
+            network.server(world, self._machine.udev, world.network, name, deed is Deed.SERVER_UP)
 
     # After an engine has died that no scenario wanted dead
 

@@ -7,19 +7,24 @@ from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
 from initpy.core.machine.definitions import JobDefinition
+from initpy.scenario.model import SystemCall
+from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.machine.engine import Engine
+from initpy.simulation.machine.host import Inmate
 from initpy.simulation.machine.prepared import Prepared
-from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.machine.record import Held, Simulated, Step
 from initpy.simulation.world.random_faults import MOST_DEATHS, Chance
-from initpy.simulation.world.sabotage import Sabotage
+from initpy.simulation.world.sabotage import FailingCalls, Sabotage
 from initpy.simulation.world.world import ENGINE_SECONDS, World
 
 RESTART_SECONDS = 0.8
 SILENCE_SECONDS = 60.0  # after which PID 1 ends an engine that does not answer
 CARD_SECONDS = 1.5  # until network cards have their drivers: what may be disks comes first
 REAL_INIT_SECONDS = 0.3
+FORK_RETRY, LONGEST_RETRY = 1.0, 30.0  # seconds until there may be memory for a process again
+NO_MEMORY = "Cannot allocate memory"
 RESTARTED = "guest-reset"  # QEMU's word
 
 
@@ -42,14 +47,19 @@ class Machine:
         self.prepared = prepared
         self.jobs = jobs
         self.udev = Udev(world)
+        self.udev.start_again = self._start_udevd
         self.sabotage = Sabotage(world.scenario)
+        self._calls = FailingCalls(world.scenario)
+        self._udevd_wait = FORK_RETRY
         self.slots = Slots(world, self.udev)
         if world.network is not None:
-            world.network.slots = self.slots
+            world.network.plug = self.slots.plug
         self.steps: list[Step] = [*before]
         self.engine: Engine | None = None
         self.lives = before[-1].engine + 1 if before else 0
         self.deaths = 0  # of the engine that no scenario asked for
+        self.secrets: list[Held] = []
+        self.died: list[float] = []  # when each engine has died
         self.mounting: set[str] = set()  # jobs whose runs are mounts
         self.ended: str | None = None  # how the machine ended: QEMU's words
         self.handed_over = False
@@ -64,29 +74,62 @@ class Machine:
         """/init runs: udevd is started, the disks are found, the engine begins."""
         world = self.world
         world.terminals.kernel("Run /init as init process\n")
-        self.udev.whenever_ready.append(self._udev_listens)
-        self.udev.start()
+        self.udev.whenever_ready.append(self._after_poll(self._udev_listens))
+        self._start_udevd()
         world.agenda.after(self._chance.jitter(ENGINE_SECONDS), self._start_engine)
+
+    def _start_udevd(self) -> None:
+        """Start udevd, or try again later: there may be memory for it then."""
+        if not self._calls.fails(SystemCall.SPAWN_UDEVD):
+            self._udevd_wait = FORK_RETRY
+            self.udev.start()
+            return
+        self.world.terminals.pid1(f"cannot start udevd: {NO_MEMORY}; no device will be found")
+        self._try_udevd_again()
+
+    def _try_udevd_again(self) -> None:
+        self.world.agenda.after(self._udevd_wait, self._start_udevd)
+        self._udevd_wait = min(2 * self._udevd_wait, LONGEST_RETRY)
+
+    def _after_poll(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have PID 1 do it when it has noticed: poll(2) may fail before."""
+
+        def noticed() -> None:
+            if self._calls.fails(SystemCall.POLL):
+                self.world.terminals.pid1(f"process 1: poll: {NO_MEMORY}; it goes on")
+                self.world.agenda.after(FORK_RETRY, noticed)
+            else:
+                call()
+
+        return noticed
 
     def _udev_listens(self) -> None:
         """PID 1 has everything announced that may lead to a disk."""
         world = self.world
+        if self._calls.fails(SystemCall.INOTIFY):
+            world.terminals.pid1(f"cannot watch the queue of udevd: {NO_MEMORY}")
         if self.udev.deaths:
             for block in tuple(world.blocks.values()):
                 self.udev.announce(block)
             self.udev.release()
         self.slots.find_disks()
         if world.network is not None:
-            world.agenda.after(self._chance.jitter(CARD_SECONDS), world.network.found, world)
+            seconds = self._chance.jitter(CARD_SECONDS)
+            world.agenda.after(seconds, network.found, world, world.network)
 
     def _start_engine(self) -> None:
+        if self._calls.fails(SystemCall.FORK_ENGINE):
+            what = f"cannot start the engine: {NO_MEMORY}; it is tried again"
+            self.world.terminals.pid1(what)
+            self.world.agenda.after(FORK_RETRY, self._start_engine)
+            return
         self.engine = Engine(self, self.lives)
         self.lives += 1
         self.engine.begin()
 
     # What the engine reports
 
-    def noted(self, engine: Engine, event: Event, actions: tuple[Action, ...]) -> bool:
+    def noted(self, engine: Inmate, event: Event, actions: tuple[Action, ...]) -> bool:
         """Write the step down; True when the engine dies before it carries the actions out."""
         step = Step(self.world.agenda.now, event, actions, engine.number)
         self.steps.append(step)
@@ -99,7 +142,7 @@ class Machine:
             return True
         return False
 
-    def after_event(self, engine: Engine) -> None:
+    def after_event(self, engine: Inmate) -> None:
         """The actions are carried out: the engine may die now."""
         if not engine.alive:
             return
@@ -118,8 +161,10 @@ class Machine:
         if engine is None or not engine.alive or self.handed_over or self.ended is not None:
             return False
         engine.die()
+        self.died.append(self.world.now)
         self.world.terminals.pid1(f"the engine has ended ({how}); it is started again")
-        self.world.agenda.after(self._chance.jitter(RESTART_SECONDS), self._start_engine)
+        again = self._after_poll(self._start_engine)
+        self.world.agenda.after(self._chance.jitter(RESTART_SECONDS), again)
         return True
 
     def stop_engine(self) -> None:
@@ -155,7 +200,7 @@ class Machine:
             now = self.world.now
             self.world.terminals.kernel(f"[{now:12.6f}] reboot: System halted\n")
 
-    def hand_over(self, engine: Engine, root: str, init: str) -> None:
+    def hand_over(self, engine: Inmate, root: str, init: str) -> None:
         """Everything ends but storage daemons; the real init runs."""
         self.handed_over = True
         engine.alive = False

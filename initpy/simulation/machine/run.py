@@ -70,6 +70,8 @@ def simulate(
         stage.director.undone,
         tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
         before,
+        tuple(machine.secrets),
+        tuple(machine.died),
     )
 
 

@@ -1,16 +1,14 @@
 """The rescue shell and the few commands that people of scenarios type in it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.machine.engine import Engine
+from initpy.simulation.machine.failure import SOON, completed, looks_in_vain, unclaimed
+from initpy.simulation.machine.host import Host
 from initpy.simulation.tools.applets import KNOWN, SYNTAX
-
-if TYPE_CHECKING:
-    from initpy.simulation.machine.engine import Engine
-    from initpy.simulation.machine.pid1 import Machine
 
 PROMPT = "(initramfs) # "
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
@@ -25,7 +23,7 @@ Then = Callable[[int, str], None]
 class Shell:
     """One shell on the preferred console, until `exit` or the boot goes on."""
 
-    def __init__(self, machine: "Machine", engine: "Engine", stop: str) -> None:
+    def __init__(self, machine: Host, engine: Engine, stop: str) -> None:
         self._machine = machine
         self._engine = engine
         self._stop = stop
@@ -151,7 +149,7 @@ class Shell:
     def _ours(self, words: tuple[str, ...], done: Then) -> None:
         match words:
             case ("status", *options):
-                done(0, self._status("--json" in options))
+                self._tell_status("--json" in options, done)
             case ("wait", seconds):
                 forever = seconds == "forever"
                 self._ask(lambda number: WaitAsked(number, None if forever else float(seconds)),
@@ -171,10 +169,17 @@ class Shell:
                 self._machine.world.cannot(f"the shell command initpy {' '.join(words)}")
                 done(2, "")
 
+    def _tell_status(self, as_json: bool, done: Then) -> None:
+        """At once, or when what is read for it has not answered for a while."""
+        world = self._machine.world
+        if looks_in_vain(world, self._engine.boot.explain(world.now)):
+            world.agenda.after(SOON, lambda: done(0, self._status(as_json)))
+        else:
+            done(0, self._status(as_json))
+
     def _status(self, as_json: bool) -> str:
         from initpy.core.failure.driverless import with_unclaimed
         from initpy.report.tree import render, render_json
-        from initpy.simulation.machine.failure import completed, unclaimed
 
         world = self._machine.world
         tree = completed(world, self._engine.boot.explain(world.now))

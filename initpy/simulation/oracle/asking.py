@@ -1,13 +1,12 @@
-"""Invariants of prompts, secrets and the wait for root (R1, R6, R12, R14)."""
+"""Invariants of prompts, requests and the wait for root (R1, R6, R10, R12, R24)."""
 
-import json
 from collections.abc import Iterator
 
-from initpy.core.actions import Ask, Record, Report, Run, ShowFailure, Withdraw
-from initpy.core.events import Answered, Fetched, JobEnded, RetryAsked, ShellEnded
-from initpy.core.records import plain
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Prompt, Span
+from initpy.simulation.oracle.parameters import GRACE
+from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
+
+WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 
 
 def no_prompt_for_what_nobody_wants(case: Case) -> Found:
@@ -25,7 +24,7 @@ def no_prompt_for_what_nobody_wants(case: Case) -> Found:
 def no_prompt_once_root_is_there(case: Case) -> Found:
     """R1: when root is mounted only named volumes are still asked for."""
     mounted = case.mounted
-    if mounted is None or case.truth.settings.volumes:
+    if mounted is None or case.truth.wishes.volumes:
         return
     for prompt, _ in case.questions():
         if prompt.start > mounted[0] + SLACK:
@@ -36,33 +35,16 @@ def one_prompt_at_a_time(case: Case) -> Found:
     """R12: a prompt comes when the one before is answered or withdrawn."""
     up = ""
     engine = 0
-    for step in case.simulated.steps:
-        if step.engine != engine or isinstance(step.event, Answered):
-            engine, up = step.engine, ""
-        for action in step.actions:
-            if isinstance(action, Ask):
+    for entry in case.entries:
+        if entry.engine != engine or entry.event["kind"] == "Answered":
+            engine, up = entry.engine, ""
+        for action in entry.actions:
+            if action["kind"] == "Ask":
                 if up:
-                    yield step.time, f"{action.job} asks while {up} does"
-                up = action.job
-            elif isinstance(action, Withdraw):
+                    yield entry.time, f"{action['job']} asks while {up} does"
+                up = action["job"]
+            elif action["kind"] == "Withdraw":
                 up = ""
-
-
-def no_secret_is_readable(case: Case) -> Found:
-    """R14: passphrases and keys are in no command line, report, record or journal."""
-    secrets = case.truth.scenario.secrets
-    if not secrets:
-        return
-    for step in case.simulated.steps:
-        for action in step.actions:
-            if isinstance(action, Run | Report | Record | Ask | ShowFailure):
-                text = json.dumps(plain(action), default=str)
-                if any(secret in text for secret in secrets):
-                    yield step.time, f"a secret is in {type(action).__name__}"
-        if isinstance(step.event, JobEnded | Answered | Fetched):
-            text = json.dumps(plain(step.event), default=str)
-            if any(secret in text for secret in secrets):
-                yield step.time, f"a secret is in {type(step.event).__name__}"
 
 
 def never_failed_while_somebody_types(case: Case) -> Found:
@@ -76,26 +58,76 @@ def never_failed_while_somebody_types(case: Case) -> Found:
 
 def never_failed_before_the_time(case: Case) -> Found:
     """R6: root is waited for as long as was asked, not counting holds; then 10 s after each."""
-    settings = case.truth.settings
+    wishes = case.truth.wishes
     for time, order, failure in given_up(case):
         engine = case.engine_at(order)
         begun = case.story.engines[engine]
         unheld = case.unheld("", Span(begun, time))
-        if settings.root_wait is None or unheld < settings.root_wait - SLACK:
-            yield time, f"{failure.reason} after {unheld:.1f} s of {settings.root_wait} s"
+        if wishes.root_wait is None or unheld < wishes.root_wait - SLACK:
+            yield time, f"{failure.reason} after {unheld:.1f} s of {wishes.root_wait} s"
         spans = case.people_spans(engine=engine)
         # What comes at the same time comes after it.
         ends = [span.end for span in spans if span.start < time and span.end <= time]
-        if ends and time - max(ends) < settings.grace - SLACK:
+        if ends and time - max(ends) < GRACE - SLACK:
             yield time, f"{failure.reason}, {time - max(ends):.1f} s after the last hold"
 
 
-def given_up(case: Case) -> Iterator[tuple[float, int, ShowFailure]]:
+def given_up(case: Case) -> Iterator[tuple[float, int, Failure]]:
     """The first failure screen of each engine, if it is for want of the root device."""
     seen = set()
-    asked = any(isinstance(step.event, RetryAsked | ShellEnded) for step in case.simulated.steps)
+    asked = any(entry.event["kind"] in ("RetryAsked", "ShellEnded") for entry in case.entries)
     for time, order, failure in case.story.failures:
         engine = case.engine_at(order)
         if engine not in seen and "turned up" in failure.reason and not asked:
             yield time, order, failure
         seen.add(engine)
+
+
+# A user who asks for something gets an answer: so long after the last attempt that may serve it.
+ANSWER_SECONDS = 20.0
+
+
+def every_request_is_answered(case: Case) -> Found:
+    """R24: what a user asks for in the shell is answered, however the attempt ends."""
+    for request in case.story.requests:
+        alive = case.engine_ends(request.engine)
+        end = alive if request.answered is None else request.answered
+        span = Span(request.start, end)
+        unlocks = [Span(each.start, each.over) for each, _ in case.unlocks()]
+        if end - request.start - total(unlocks, span) > ANSWER_SECONDS:
+            yield end, f"{request.kind} of {request.start:.1f} s is not answered"
+
+
+# An attempt that needs nobody takes seconds; one that takes longer keeps no prompt away.
+ATTEMPT_SECONDS = 30.0
+
+
+def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
+    """R10: a key that hangs, is absent or refuses does not keep users from typing."""
+    for work, locked in case.unlocks():
+        due = work.start + ATTEMPT_SECONDS
+        if min(work.end, case.engine_ends(work.engine)) <= due or _typed(case, work):
+            continue
+        volume = next((each for each in case.truth.wishes.volumes if each.name in work.words), None)
+        if volume is not None and (volume.headless or volume.odd):
+            continue
+        up = any(each.start <= due < each.end for each in case.story.prompts)
+        wrong = sum(
+            other.status == WRONG_PASSPHRASE and other.job == work.job and other.order < work.order
+            for other in case.story.works
+        )
+        if not up and wrong < (volume.tries if volume is not None else 3):
+            yield due, f"{work.job} ({locked}) is at work, and nobody can type a passphrase"
+
+
+def _typed(case: Case, work: Work) -> bool:
+    """Whether a command was given what a user has typed for the volume, now or once before."""
+    before = [each for each in case.story.works if each.job == work.job and each.order < work.order
+              and each.engine == work.engine]  # fmt: skip
+    first = before[-1].order if before else 0
+    for entry in case.entries[first : work.order + 1]:
+        kind = entry.event["kind"]
+        if kind == "KeyGiven" or (kind == "Answered" and entry.event["job"] == work.job):
+            return True
+    again = bool(before) and before[-1].status != WRONG_PASSPHRASE
+    return again and _typed(case, before[-1])

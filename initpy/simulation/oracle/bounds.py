@@ -27,7 +27,7 @@ DEATH = 30.0
 
 def idle(case: Case) -> float:
     """Seconds in which a boot stood idle although all that root needs had come."""
-    handed = case.story.handovers[-1][0] if case.story.handovers else case.simulated.ended
+    handed = case.story.handovers[-1][0] if case.story.handovers else case.ended
     last = case.truth.items[case.truth.root].comes
     span = Span(min(last, handed), handed)
     busy = [*case.work_spans(), *case.people_spans(), *case.login_spans()]
@@ -45,7 +45,7 @@ def allowed(case: Case) -> float:
 
 def timers(case: Case) -> float:
     """The timers of all that is incomplete in this world, one after the other."""
-    settings = case.truth.settings
+    wishes = case.truth.wishes
     seconds = 0.0
     groups = set()
     for item in case.truth.items.values():
@@ -54,17 +54,17 @@ def timers(case: Case) -> float:
             continue
         if item.kind in RAID:
             factor = 2 if case.truth.foreign(item.layer) else 1
-            seconds += settings.md_timeout * factor + GRACE
+            seconds += wishes.md_timeout * factor + GRACE
         elif item.kind == "lvm":
             groups.add(item.layer.group)
     all_groups = {each.group for each in case.truth.scenario.layers if each.group}
-    seconds += (settings.lvm.timeout + GRACE) * len(groups)
-    return seconds + (OTHERS * len(all_groups) if settings.lvm.hinted else 0.0)
+    seconds += (wishes.lvm_timeout + GRACE) * len(groups)
+    return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 
 
 def _on_others(case: Case, item: Item) -> bool:
     """Whether a part of it is on a group that root= does not name: that one comes last."""
-    hinted = case.truth.settings.lvm.hinted
+    hinted = case.truth.wishes.hinted
     below = (case.truth.items[name].layer for name in case.truth.cone(item.name) - {item.name})
     return bool(hinted) and any(
         each is not None and each.kind == "lvm" and each.group not in hinted for each in below
@@ -90,22 +90,21 @@ def trouble(case: Case) -> float:
 
 def failure_late(case: Case) -> float | None:
     """When the failure screen was overdue, None if it was not."""
-    settings = case.truth.settings
-    if settings.root_wait is None:
+    wishes = case.truth.wishes
+    if wishes.root_wait is None:
         return None
     shown = [time for time, _, failure in case.story.failures]
     begun = case.story.engines[-1]
-    end = min((time for time in shown if time >= begun), default=case.simulated.ended)
+    end = min((time for time in shown if time >= begun), default=case.ended)
     span = Span(begun, end)
     unheld = span.end - span.start - total((*case.work_spans(), *case.people_spans()), span)
-    return end if unheld > settings.root_wait + allowed(case) else None
+    return end if unheld > wishes.root_wait + allowed(case) else None
 
 
 def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
     """For each thing that keeps root from coming, the words of which one must be on the screen."""
-    root = case.truth.settings.root
-    if root is not None:
-        yield (str(root), root.value)
+    root = case.truth.wishes.root
+    yield (str(root), root.value)
     if not case.truth.root:
         return
     nodes = {case.item(each, order): each for each in case.story.known(order)}

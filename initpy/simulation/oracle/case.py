@@ -2,92 +2,107 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
-from initpy.config.jobs import load_job_file
-from initpy.config.project import PROJECT
-from initpy.core.actions import Run
-from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import JobDefinition
-from initpy.scenario.model import RAID
-from initpy.simulation.machine.record import Simulated
+from initpy.scenario.model import Outcome, Scenario
+from initpy.simulation.machine.record import Entry, Held, Simulated
 from initpy.simulation.oracle.expected import Item, Sure, Truth, root_reach, truth_of
-from initpy.simulation.oracle.logins import Login, own_jobs
-from initpy.simulation.oracle.story import FOREVER, Prompt, Span, Story, Work, tell, total
+from initpy.simulation.oracle.identity import Identities
+from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
+from initpy.simulation.oracle.logins import Login
+from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
 from initpy.simulation.world.random_faults import Mischief
 
 # What an invariant yields: when, and in words.
 Found = Iterator[tuple[float, str]]
+NONE = Mischief()
 SLACK = 0.01  # seconds, for sums of floats
 # Jobs without which a boot goes on.
 HELPERS = ("luks-modules", "luks-ciphers", "md-examine")
-_SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
+# A command that is stopped gets SIGKILL after 3 s; when it has not ended some seconds later, it
+# never will. Without a limit it may take as long as it gets on.
+KILLED_SECONDS, STALL_SECONDS = 10.0, 600.0
+USUAL_LIMIT = 60.0  # docs/jobs.md
 
 
 @dataclass(slots=True)
 class Case:
     """One boot to be judged."""
 
-    simulated: Simulated
     truth: Truth
+    entries: list[Entry]
     story: Story
+    ended: float
+    outcome: Outcome
     mischief: Mischief = field(default_factory=Mischief)
-    _whose: dict[tuple[str, int], str] = field(default_factory=dict)
+    leftover: str = ""  # processes that the real system finds
+    screens: tuple[float, ...] = ()  # when failure screens were shown
+    secrets: tuple[Held, ...] = ()
+    deaths: tuple[float, ...] = ()  # of each engine but the last
+    who: Identities = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.who = Identities(self.truth, self.story)
+        for work in self.story.works:
+            work.over = min(work.end, self._left_behind(work))
 
     @classmethod
     def of(cls, simulated: Simulated, mischief: Mischief) -> "Case":
         """The case of a simulated boot."""
-        return cls(simulated, truth_of(simulated.scenario), tell(simulated.steps), mischief)
+        booted = simulated.outcome is Outcome.BOOTED
+        return cls.told(
+            simulated.scenario,
+            simulated.entries(),
+            simulated.ended,
+            simulated.outcome,
+            mischief=mischief,
+            leftover=simulated.facts.get("leftover", "") if booted else "",
+            screens=tuple(simulated.world.terminals.screens),
+            secrets=simulated.secrets,
+            deaths=simulated.deaths,
+        )
+
+    @classmethod
+    def told(
+        cls,
+        scenario: Scenario,
+        entries: list[Entry],
+        ended: float,
+        outcome: Outcome,
+        mischief: Mischief = NONE,
+        leftover: str = "",
+        screens: tuple[float, ...] = (),
+        secrets: tuple[Held, ...] = (),
+        deaths: tuple[float, ...] = (),
+    ) -> "Case":
+        """The case of a boot that is told."""
+        truth, story = truth_of(scenario), tell(entries)
+        return cls(
+            truth, entries, story, ended, outcome, mischief, leftover, screens, secrets, deaths
+        )
+
+    def job(self, key: str) -> Job | None:
+        """What the job files say of the job of an instance."""
+        return job_of(self.truth.scenario, key)
+
+    def limit(self, work: Work) -> float:
+        """How long a command may take; 0: as long as it gets on."""
+        job = self.job(work.job)
+        return job.timeout if job is not None else USUAL_LIMIT
+
+    def _left_behind(self, work: Work) -> float:
+        """When a command that does not end counts no more."""
+        limit = self.limit(work)
+        overdue = work.start + limit + KILLED_SECONDS
+        if not limit:
+            overdue = max(work.start, work.got_on) + STALL_SECONDS
+        stopped = work.stopped + KILLED_SECONDS if work.stopped is not None else FOREVER
+        return min(overdue, stopped)
 
     # Who is who
 
     def item(self, device: Device | None, before: int) -> str:
         """The name of the scenario's item that a device is; empty if the oracle cannot tell."""
-        if device is None:
-            return ""
-        key = device.name, before
-        if key not in self._whose:
-            self._whose[key] = self._identify(device, before)
-        return self._whose[key]
-
-    def _identify(self, device: Device, before: int) -> str:
-        known = device.properties
-        for login in self.truth.logins:
-            # Before the login such a device is nobody's.
-            if device.name == login.node and known.get("size") != "0":
-                return login.disk
-        for serial in (known.get(key, "") for key in _SERIALS):
-            if known.get("DEVTYPE") != "partition" and serial in self.truth.items:
-                return serial
-        below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
-        if known.get("DEVTYPE") == "partition":
-            # It carries its disk's serial number, whether the disk has shown or not.
-            named = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
-            below = named or (below if self.truth.logins else [])
-            return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
-        volume = known.get("DM_NAME", "")
-        for name, item in self.truth.items.items():
-            layer = item.layer
-            if layer is None or item.kind == "part" or name.startswith("fs:"):
-                continue
-            if item.kind == "lvm":
-                if volume == f"{layer.group.replace('-', '--')}-{layer.name.replace('-', '--')}":
-                    return name
-            elif (
-                below
-                and set(below) <= set(item.below)
-                and (item.kind in RAID if device.name.startswith("md") else "luks" in item.kind)
-            ):
-                return name
-        return ""
-
-    def _partition(self, number: str | None, below: list[str]) -> str:
-        for name, item in self.truth.items.items():
-            if item.kind == "part" and item.layer is not None and list(item.below) == below:
-                names = [part.name for part in item.layer.parts]
-                if number is not None and names.index(name) + 1 == int(number):
-                    return name
-        return ""
+        return self.who.item(device, before)
 
     def subject(self, job: str, before: int) -> str:
         """The item that a job (`name@device`) is about."""
@@ -112,8 +127,8 @@ class Case:
     def unlocks(self) -> Iterator[tuple[Work, str]]:
         """The commands that open encrypted volumes, with the item that is locked."""
         for work in self.story.works:
-            if work.words[0] == "cryptsetup" and isinstance(work.action, Run):
-                yield work, self.subject(work.action.job, work.order)
+            if work.words[0] == "cryptsetup":
+                yield work, self.subject(work.job, work.order)
 
     def questions(self) -> Iterator[tuple[Prompt, str]]:
         """The prompts, with the item that is locked (or the array that people are asked about)."""
@@ -126,7 +141,7 @@ class Case:
         yield from self.unlocks()
 
     def _order(self, time: float) -> int:
-        steps = self.simulated.steps
+        steps = self.entries
         low, high = 0, len(steps)
         while low < high:
             middle = (low + high) // 2
@@ -142,14 +157,14 @@ class Case:
         for each, locked in self.touched():
             mine = engine is None or each.engine == engine
             if mine and not (array and locked and array in self.truth.cone(locked)):
-                found.append(Span(each.start, min(each.end, self.simulated.ended)))
+                found.append(Span(each.start, min(held_until(each), self.ended)))
         return found
 
     def login_spans(self, engine: int | None = None) -> list[Span]:
         """When a network disk might still come: a login to its server was made, or would be."""
         if not self.truth.logins:
             return []
-        ends = [*self.story.engines[1:], self.simulated.ended]
+        ends = [*self.story.engines[1:], self.ended]
         spans = []
         for number, last in enumerate(ends):
             for login in self.truth.logins if engine in (None, number) else ():
@@ -171,7 +186,7 @@ class Case:
         failed = 0
         end = FOREVER
         for work in self.story.works:
-            if work.action.job.partition("@")[0] == login.job.name and work.engine == engine:
+            if work.job.partition("@")[0] == login.job.name and work.engine == engine:
                 failed += work.failed
                 if work.worked or failed >= login.job.tries:
                     end = work.end
@@ -203,11 +218,17 @@ class Case:
 
     def work_spans(self) -> list[Span]:
         """When commands and mounts were at work."""
-        return [Span(each.start, min(each.end, self.simulated.ended)) for each in self.story.works]
+        return [Span(each.start, min(each.over, self.ended)) for each in self.story.works]
+
+    def engine_ends(self, engine: int) -> float:
+        """When an engine is no more: it hands over, dies, or the boot ends."""
+        handed = (time for time, order in self.story.handovers if self.engine_at(order) == engine)
+        died = (*self.deaths[engine:], *self.story.engines[engine + 1 :])[:1]
+        return min([*died, *handed, self.ended])
 
     def engine_at(self, order: int) -> int:
         """Which engine took a step."""
-        return self.simulated.steps[order].engine
+        return self.entries[order].engine
 
     @property
     def mounted(self) -> tuple[float, int] | None:
@@ -256,30 +277,24 @@ class Case:
         disks = (self.truth.items[login.disk] for login in self.truth.logins)
         return any(disk.usable is not Sure.NO for disk in disks)
 
-    def _job(self, name: str) -> JobDefinition:
-        shipped = _jobs().get(name)
-        if shipped is not None:
-            return shipped
-        return next(job for job in own_jobs(self.truth.scenario) if job.name == name)
-
     def _out_of_tries(self) -> str:
         failed: dict[tuple[str, int], int] = {}
+        shipped = shipped_jobs(self.truth.scenario)
         for work in self.story.works:
-            if work.end == FOREVER and not self._job(work.action.job.partition("@")[0]).timeout:
-                return f"{work.action.job} may take as long as it likes, and hangs"
-            if work.failed:
-                key = work.action.job, work.engine
+            if work.end == FOREVER and not self.limit(work):
+                return f"{work.job} may take as long as it likes, and hangs"
+            if work.failed or work.over < work.end:
+                key = work.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
-                name = work.action.job.partition("@")[0]
-                if name in HELPERS or (name not in _jobs() and not self._counts_on_servers()):
+                name = work.job.partition("@")[0]
+                if name in HELPERS or (name not in shipped and not self._counts_on_servers()):
                     continue
-                if failed[key] >= self._job(name).tries or name == "lvm-start":
-                    return f"{work.action.job} has failed as often as it may"
+                job = self.job(work.job)
+                if job is None or failed[key] >= job.tries or name == "lvm-start":
+                    return f"{work.job} has failed as often as it may"
         return ""
 
 
-@cache
-def _jobs() -> dict[str, JobDefinition]:
-    """What the job files say of time limits and tries."""
-    files = [load_job_file(path) for path in (PROJECT / "jobs").glob("*.toml")]
-    return {job.name: job for file in files for job in file.jobs}
+def held_until(each: Work | Prompt) -> float:
+    """When a prompt, or a command, holds nothing any more."""
+    return each.over if isinstance(each, Work) else each.end

@@ -1,25 +1,13 @@
-"""Invariants of commands and of the handover (R2, R5, R18, R21)."""
+"""Invariants of commands: none twice, none for ever, each after those it needs (R2, R5)."""
 
-from initpy.core.actions import Run
-from initpy.core.devices.graph import Device
-from initpy.core.events import (
-    Answered,
-    DeviceChanged,
-    DeviceRemoved,
-    Enumerated,
-    Event,
-    Fetched,
-    HandOverRefused,
-    JobEnded,
-    KeyGiven,
-    Mounted,
-    RetryAsked,
-    ShellEnded,
-)
-from initpy.scenario.model import Outcome
+from collections.abc import Iterator
+
+from initpy.scenario.model import Deed
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Work
+from initpy.simulation.oracle.story import Device, Line, Work, device_of
 
+LATE = 1.0  # seconds until a timer has been noticed
+ORPHAN = 30.0  # that a command has whose device has gone: mdadm may be half-way
 EFFECT = 20.0  # a command that ended well has so long for its effect to show, docs/jobs.md
 
 
@@ -27,21 +15,20 @@ def no_command_twice_at_a_time(case: Case) -> Found:
     """A job's command is not started while the one before still runs."""
     last: dict[tuple[str, int], Work] = {}
     for work in case.story.works:
-        key = work.action.job, work.engine
+        key = work.job, work.engine
         before = last.get(key)
         if (
             before is not None
-            and before.end > work.start
-            and not _gone_between(case, before, work.order)
+            and before.over > work.start
+            and not gone_between(case, before, work.order)
         ):
-            yield work.start, f"{work.action.job} runs twice at a time"
+            yield work.start, f"{work.job} runs twice at a time"
         last[key] = work
 
 
-def _gone_between(case: Case, before: Work, order: int) -> bool:
+def gone_between(case: Case, before: Work, order: int) -> bool:
     """Whether the subject was gone between the start of a command and a step."""
-    subject = before.action.subject if isinstance(before.action, Run) else None
-    name = subject or before.action.job.partition("@")[2]
+    name = before.subject or before.job.partition("@")[2]
     return any(
         device is None and before.order <= number <= order
         for _, number, device in case.story.devices.get(name, ())
@@ -55,7 +42,7 @@ def no_two_tools_change_an_array(case: Case) -> Found:
         words = work.words
         if words[0] == "mdadm" and {"--run", "--stop"} & set(words):
             before = last.get(words[-1])
-            if before is not None and before.end > work.start and before.engine == work.engine:
+            if before is not None and before.over > work.start and before.engine == work.engine:
                 yield work.start, f"{' '.join(words)} while {' '.join(before.words)} is at work"
             last[words[-1]] = work
 
@@ -64,7 +51,7 @@ def no_command_twice_without_reason(case: Case) -> Found:
     """A command that ended well is run again only when a device, a key or a person has changed."""
     last: dict[tuple[str, int], Work] = {}
     for work in case.story.works:
-        key = work.action.job, work.engine
+        key = work.job, work.engine
         before = last.get(key)
         if before is not None and before.worked and before.words == work.words:
             idle = work.start - before.end
@@ -75,28 +62,33 @@ def no_command_twice_without_reason(case: Case) -> Found:
 
 def _news(case: Case, work: Work, first: int, last: int) -> bool:
     """Whether any step between has told something new of the command's subject."""
-    steps = case.simulated.steps
     return any(
-        _is_news(case, steps[order].event, order, work.action.job)
+        _is_news(case, case.entries[order].event, order, work.job)
         for order in range(first, last + 1)
     )
 
 
-def _is_news(case: Case, event: Event, order: int, job: str) -> bool:
+# Of these each may have changed anything.
+NEWS = ("KeyGiven", "RetryAsked", "ShellEnded", "DeviceRemoved", "Enumerated", "Mounted")
+
+
+def _is_news(case: Case, event: Line, order: int, job: str) -> bool:
     subject = job.partition("@")[2]
-    if isinstance(event, DeviceChanged):
-        device = event.device
-        known = case.story.latest(subject, order)
-        near = subject in (device.name, *device.slaves) or (
-            known is not None and (device.name in known.slaves or _together(case, device, order))
-        )
-        return near and case.story.latest(device.name, order - 1) != device
-    if isinstance(event, JobEnded):
-        return event.status != 0 or bool(event.output) or event.job.startswith("luks-open")
-    if isinstance(event, Answered | Fetched):
-        return event.job == job
-    news = KeyGiven | RetryAsked | ShellEnded | DeviceRemoved | Enumerated
-    return isinstance(event, news | Mounted)
+    match event["kind"]:
+        case "DeviceChanged":
+            device = device_of(event["device"])
+            known = case.story.latest(subject, order)
+            near = subject in (device.name, *device.slaves) or (
+                known is not None
+                and (device.name in known.slaves or _together(case, device, order))
+            )
+            return near and case.story.latest(device.name, order - 1) != device
+        case "JobEnded":
+            tells = event["status"] != 0 or bool(event["output"])
+            return tells or event["job"].startswith("luks-open")
+        case "Answered" | "Fetched":
+            return bool(event["job"] == job)
+    return event["kind"] in NEWS
 
 
 def _together(case: Case, device: Device, order: int) -> bool:
@@ -106,57 +98,54 @@ def _together(case: Case, device: Device, order: int) -> bool:
     )
 
 
-def handed_over_once(case: Case) -> Found:
-    """An engine hands over once, and then asks for nothing any more."""
-    done: dict[int, float] = {}
-    for step in case.simulated.steps:
-        if isinstance(step.event, HandOverRefused):
-            done.pop(step.engine, None)
-        for action in step.actions:
-            kind = type(action).__name__
-            if step.engine in done and kind in ("HandOver", "Run", "Mount", "Ask", "Fetch"):
-                yield step.time, f"{kind} after the handover at {done[step.engine]:.1f} s"
-            if kind == "HandOver":
-                done[step.engine] = step.time
-
-
-def no_tool_below_root_at_the_handover(case: Case) -> Found:
-    """No tool works on what root stands on when the real system starts; nothing is left."""
-    for time, order in case.story.handovers:
-        engine = case.engine_at(order)
-        below = _below_root(case, order)
-        for work in case.story.works:
-            busy = work.engine == engine and work.start <= time < work.end
-            name = work.action.job.partition("@")[2]
-            if busy and name in below and not _gone_between(case, work, order):
-                yield time, f"{work.action.job} is still at work"
-    if case.simulated.outcome is Outcome.BOOTED and case.simulated.facts.get("leftover"):
-        yield case.simulated.ended, f"left running: {case.simulated.facts['leftover']}"
-
-
-def _below_root(case: Case, order: int) -> set[str]:
-    """The devices that the mounted root stands on, as far as the core had been told."""
-    mounts = [work for work in case.story.works if work.words[-1] == "/sysroot" and work.worked]
-    device = case.story.by_node(mounts[-1].words[1], order) if mounts else None
-    found: set[str] = set()
-    pending = [device.name] if device is not None else []
-    while pending:
-        name = pending.pop()
-        known = case.story.latest(name, order)
-        if name not in found and known is not None:
-            found.add(name)
-            pending.extend(known.slaves)
-    return found
-
-
-def the_right_root_is_mounted(case: Case) -> Found:
-    """What is mounted as root is the test system, through the top of its stack."""
-    if not case.truth.root:
+def a_command_is_stopped_when_its_time_is_over(case: Case) -> Found:
+    """A command that takes longer than its job allows is stopped."""
+    if _engine_stands_still(case):
         return
-    right = case.truth.items[case.truth.root].below
     for work in case.story.works:
-        if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
-            device = case.story.by_node(work.words[1], work.order)
-            name = case.item(device, work.order)
-            if name and name not in right:
-                yield work.start, f"{work.words[1]} ({name}) is mounted, not {' or '.join(right)}"
+        limit = case.limit(work)
+        due = max([work.start + limit + LATE, *(gone + ORPHAN for gone in _removals(case, work))])
+        if limit and _unheeded(case, work, due):
+            yield due, f"{work.job} has run for more than {limit:.0f} s, and nobody stops it"
+
+
+def no_process_outlives_its_instance(case: Case) -> Found:
+    """A command whose device has gone ends, or is stopped, within a bound."""
+    if _engine_stands_still(case):
+        return
+    for work in case.story.works:
+        gone = next(_removals(case, work), None)
+        if gone is not None and _unheeded(case, work, gone + ORPHAN):
+            name = work.job.partition("@")[2]
+            yield gone + ORPHAN, f"{work.job} is at work {ORPHAN:.0f} s after {name} has gone"
+
+
+def a_job_runs_after_those_it_names(case: Case) -> Found:
+    """docs/jobs.md, `after`: what has to end before a job has run, and does not run any more."""
+    done: dict[tuple[str, int], float] = {}  # name and engine -> when its last run was over
+    for work in case.story.works:
+        job = case.job(work.job)
+        for name in job.after if job is not None else ():
+            if done.get((name, work.engine), float("inf")) > work.start + SLACK:
+                yield work.start, f"{work.job} runs before {name} has ended"
+        name = work.job.partition("@")[0]
+        done[name, work.engine] = max(done.get((name, work.engine), 0.0), work.over)
+
+
+def _engine_stands_still(case: Case) -> bool:
+    """Whether the engine could not do anything for some time."""
+    return any(fault.deed is Deed.STOP_ENGINE for fault in case.truth.scenario.faults)
+
+
+def _removals(case: Case, work: Work) -> Iterator[float]:
+    """When the device that a command works on went, while it was at work."""
+    name = work.subject or work.job.partition("@")[2]
+    for time, order, device in case.story.devices.get(name, ()):
+        if device is None and order > work.order and time < work.end:
+            yield time
+
+
+def _unheeded(case: Case, work: Work, due: float) -> bool:
+    """Whether a command is at work at that time, and its engine has not wanted it stopped."""
+    alive = case.engine_ends(work.engine)
+    return min(work.end, alive) > due and (work.stopped is None or work.stopped > due)

@@ -10,17 +10,10 @@ import functools
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
-from initpy.config.settings import read_settings
-from initpy.core.devices.names import Naming
-from initpy.core.machine.definitions import Layer as Technology
-from initpy.core.settings import Degraded, Settings
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Cue, Deed, Disk, Layer, Scenario
-
-if TYPE_CHECKING:
-    from initpy.simulation.oracle.logins import Login
+from initpy.simulation.oracle.logins import Login, comes, logins
+from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
@@ -45,7 +38,7 @@ class Item:
     layer: Layer | None = None
     usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
     whole: Sure = Sure.NO  # with all of them
-    hangs: bool = False  # whoever reads it may wait for a server, or a cable, that is gone
+    hangs: bool = False  # what reads it may wait for a server, a cable or a disk that is silent
     comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
     why: str = ""  # not, for people
 
@@ -55,10 +48,10 @@ class Truth:
     """All items of a scenario, by name; file systems are called `fs:` and what they stand on."""
 
     scenario: Scenario
-    settings: Settings
+    wishes: Wishes
     items: dict[str, Item] = field(default_factory=dict)
     root: str = ""  # the item with the test system
-    logins: tuple["Login", ...] = ()  # to the servers that have disks
+    logins: tuple[Login, ...] = ()  # to the servers that have disks
     silent: list[str] = field(default_factory=list)  # volumes that may be asked for, and nobody is
 
     def cone(self, name: str) -> set[str]:
@@ -72,20 +65,22 @@ class Truth:
                 pending.extend(self.items[each].below)
         return found
 
-    def volume(self, layer: Layer) -> VolumeSpec | None:
-        """What the command line says of an encrypted volume; it is named by its UUID here."""
-        for each in self.settings.volumes:
-            if each.source.naming is Naming.UUID and each.source.value.lower() == layer.uuid:
-                return each
-        return None
+    def volume(self, layer: Layer) -> Volume | None:
+        """What users say of an encrypted volume; it is named by its UUID here."""
+        return self.wishes.volume(layer.uuid)
 
     def wanted_volume(self, layer: Layer) -> bool:
         """Whether the volume is to be touched: all are, unless people named some (R1)."""
-        return not self.settings.volumes or self.volume(layer) is not None
+        return not self.wishes.volumes or self.volume(layer) is not None
 
     def foreign(self, layer: Layer) -> bool:
         """Whether another host has made the array, and nobody has named it (R9)."""
-        return layer.homehost != "any" and not self.settings.layer(Technology.MD).named
+        return layer.homehost != "any" and "md" not in self.wishes.named
+
+    @property
+    def silent_disks(self) -> set[str]:
+        """The disks that do not answer, for some time at least."""
+        return {each.argument for each in self.scenario.faults if each.deed is Deed.FREEZE}
 
     @property
     def plugs(self) -> dict[str, list[float | None]]:
@@ -100,9 +95,7 @@ class Truth:
 @functools.lru_cache(maxsize=4)  # who draws a world asks for it, and who judges it
 def truth_of(scenario: Scenario) -> Truth:
     """Work out the truth, which nobody changes; layers come after what they stand on."""
-    table = dict(scenario.files).get("/etc/crypttab")
-    settings, _ = read_settings(scenario.cmdline, table)
-    truth = Truth(scenario, settings)
+    truth = Truth(scenario, wishes_of(scenario))
     for disk in scenario.disks:
         truth.items[disk.name] = _disk(truth, disk)
     if scenario.servers:
@@ -141,6 +134,10 @@ def _disk(truth: Truth, disk: Disk) -> Item:
         item.comes = max((at for at in plugs if at is not None), default=0.0)
     if pulled:
         item.usable = item.whole = Sure.UNSURE
+    if disk.name in truth.silent_disks:
+        item.usable = item.whole = min(item.usable, Sure.UNSURE)
+        item.hangs = True
+    item.comes += disk.announced
     unknown = disk.copy_of or disk.path_of or disk.image
     if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
         item.usable = item.whole = Sure.UNSURE
@@ -149,8 +146,6 @@ def _disk(truth: Truth, disk: Disk) -> Item:
 
 def _served(truth: Truth) -> None:
     """Disks of servers come with a login, if a job makes one and the network lets it."""
-    from initpy.simulation.oracle.logins import comes, logins
-
     truth.logins = logins(truth.scenario)
     known = {each.disk: each for each in truth.logins}
     nics = {each.name: each for each in truth.scenario.nics}
@@ -191,11 +186,13 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
         _logical(truth, layer, below, item)
     elif layer.kind == "btrfs" and len(below) > 1:
         item.whole = min(each.usable for each in below)
-        flags = truth.settings.mount.flags
+        flags = truth.wishes.flags
         item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
         item.why = "lacks devices"
     elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
-        item.usable, item.whole = below[0].usable, below[0].whole
+        # With a second device for its journal.
+        item.usable = min(each.usable for each in below)
+        item.whole = min(each.whole for each in below)
     else:
         item.usable = item.whole = min(Sure.UNSURE, *(each.usable for each in below))
     return [item]
@@ -214,7 +211,7 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
         # Left alone, the member that was written off takes itself for the only good one.
         item.usable = Sure.UNSURE
         return
-    if truth.settings.layer(Technology.MD).named or not truth.settings.layer(Technology.MD).enabled:
+    if "md" in truth.wishes.named | truth.wishes.off:
         item.usable = Sure.UNSURE
         return
     forced = "md_mod.start_dirty_degraded=1" in truth.scenario.cmdline.split()
@@ -241,16 +238,14 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
 
 def policy(truth: Truth, layer: Layer) -> Sure:
     """Whether an array that lacks members may start (R8, R9)."""
-    root = truth.settings.root
-    if truth.settings.md_degraded is Degraded.NO:
+    wishes = truth.wishes
+    if wishes.md_degraded == "no" or (truth.foreign(layer) and not wishes.root.unique):
         return Sure.NO
-    if truth.foreign(layer) and not (root is not None and root.is_unique):
-        return Sure.NO
-    return Sure.UNSURE if truth.settings.md_degraded is Degraded.ASK else Sure.YES
+    return Sure.UNSURE if wishes.md_degraded == "ask" else Sure.YES
 
 
 def _volume(truth: Truth, layer: Layer, below: Item, item: Item) -> None:
-    if layer.header or layer.argon2 or not truth.settings.layer(Technology.LUKS).enabled:
+    if layer.header or layer.argon2 or "luks" in truth.wishes.off:
         item.usable = item.whole = min(Sure.UNSURE, below.usable)
         return
     opened = _opened(truth, layer, item)
@@ -262,21 +257,22 @@ def _opened(truth: Truth, layer: Layer, item: Item) -> Sure:
         item.why = "nobody wants it"
         return Sure.NO
     named = truth.volume(layer)
+    if truth.wishes.unclear or (named is not None and named.odd):
+        return Sure.UNSURE
     if named is not None and named.key is not None:
-        return _key(truth, layer, named, item)
+        return _keyed(truth, layer, named.key, item)
     return typed(truth, layer, item)
 
 
-def _key(truth: Truth, layer: Layer, named: VolumeSpec, item: Item) -> Sure:
+def _keyed(truth: Truth, layer: Layer, key: Key, item: Item) -> Sure:
     """The key opens it where it is to be had; else people may."""
-    assert named.key is not None
-    if named.key.path != layer.keyfile or named.key.timeout:
+    if key.path != layer.keyfile or key.odd:
         return Sure.UNSURE
-    if named.key.device is None:
+    if key.device is None:
         return Sure.YES
     for other in truth.scenario.layers:
-        label = other.label if named.key.device.naming is Naming.LABEL else ""
-        if label and label == named.key.device.value and layer.keyfile in dict(other.files):
+        label = other.label if key.device.how == "LABEL" else ""
+        if label and label == key.device.value and layer.keyfile in dict(other.files):
             stick = truth.items[other.name or f"fs:{other.on[0]}"]
             if stick.usable is Sure.YES:
                 item.comes = max(item.comes, stick.comes)
@@ -333,9 +329,8 @@ def _anybody(scenario: Scenario) -> bool:
 def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     item.whole = min(each.usable for each in below)
     item.usable = item.whole
-    policy = truth.settings.layer(Technology.LVM)
-    lvm = truth.settings.lvm
-    if policy.named or not policy.enabled or lvm.volumes or lvm.mode:
+    # lvm reads every disk there is: one that does not answer keeps all its commands.
+    if "lvm" in truth.wishes.named | truth.wishes.off or truth.silent_disks:
         item.usable = Sure.UNSURE
         return
     item.why = "physical volumes are missing"
@@ -368,7 +363,7 @@ def _doubt(truth: Truth, volumes: list[Layer]) -> None:
 
 def root_reach(truth: Truth) -> Sure:
     """Whether root can be mounted in this world."""
-    if not truth.root:
+    if not truth.root or truth.wishes.unclear:
         return Sure.UNSURE
     item = truth.items[truth.root]
     named = _names_root(truth, item)
@@ -376,14 +371,14 @@ def root_reach(truth: Truth) -> Sure:
 
 
 def _names_root(truth: Truth, item: Item) -> Sure:
-    root, layer = truth.settings.root, item.layer
-    if root is None or layer is None:
+    root, layer = truth.wishes.root, item.layer
+    if layer is None:
         return Sure.NO
-    if root.naming is Naming.LABEL:
+    if root.how == "LABEL":
         meant = [each for each in truth.scenario.layers if each.label == root.value]
-    elif root.naming is Naming.UUID:
+    elif root.how == "UUID":
         meant = [each for each in truth.scenario.layers if each.uuid.lower() == root.value.lower()]
-    elif root.naming is Naming.PATH:
+    elif root.how == "PATH":
         below = truth.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":
             return Sure.YES

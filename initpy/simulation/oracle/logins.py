@@ -4,13 +4,10 @@ It knows only jobs of the usual shape: one that asks for a lease, one for each l
 not understand a file it is not sure, and what hangs on it is not judged.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
-from initpy.config.errors import InputError
-from initpy.config.jobs import parse_job_file
-from initpy.core.machine.definitions import JobDefinition
-from initpy.scenario.model import NETWORK_DEEDS, OWN_JOBS, Scenario, Server
+from initpy.scenario.model import NETWORK_DEEDS, Scenario, Server
+from initpy.simulation.oracle.jobs import Job, own_jobs
 
 LEASE_SECONDS = 9.0  # that udhcpc tries, with its defaults
 # What each job of the chain may take besides, on a machine that looks again for lost events.
@@ -22,22 +19,8 @@ class Login(NamedTuple):
 
     disk: str
     server: Server
-    job: JobDefinition
+    job: Job
     node: str = ""  # the kernel's name of it, where the job says
-
-
-@lru_cache(maxsize=256)
-def _jobs_of(path: str, text: str) -> tuple[JobDefinition, ...]:
-    try:
-        return parse_job_file(path, text).jobs
-    except InputError:
-        return ()
-
-
-def own_jobs(scenario: Scenario) -> tuple[JobDefinition, ...]:
-    """The jobs of the files that the scenario puts into the image."""
-    files = (each for each in scenario.files if each[0].startswith(OWN_JOBS))
-    return tuple(job for path, text in files for job in _jobs_of(path, text))
 
 
 def logins(scenario: Scenario) -> tuple[Login, ...]:
@@ -49,14 +32,12 @@ def logins(scenario: Scenario) -> tuple[Login, ...]:
     return tuple(found)
 
 
-def _reveals(scenario: Scenario, job: JobDefinition) -> list[Login]:
+def _reveals(scenario: Scenario, job: Job) -> list[Login]:
     words = job.run
     for server in scenario.servers:
         if words[:2] == ("nbd-client", server.address) and server.kind == "nbd":
             node = next((each for each in words if each.startswith("/dev/")), "")
-            for key, pattern in job.match.patterns:
-                if key == "KERNEL" and pattern.exact:
-                    node = pattern.exact[0]
+            node = job.kernel or node
             named = words[words.index("-N") + 1] if "-N" in words else server.serves[0]
             return [Login(named, server, job, node.removeprefix("/dev/"))]
         if words[0] == "iscsistart" and server.target in words:
@@ -64,7 +45,7 @@ def _reveals(scenario: Scenario, job: JobDefinition) -> list[Login]:
     return []
 
 
-def _has_script(scenario: Scenario, lease: JobDefinition) -> bool:
+def _has_script(scenario: Scenario, lease: Job) -> bool:
     """Whether what is to set the address is in the image; udhcpc's -s."""
     words = lease.run
     return "-s" not in words or words[words.index("-s") + 1] in dict(scenario.files)

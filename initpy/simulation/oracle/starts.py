@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from initpy.core.settings import Degraded
-from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
 from initpy.simulation.oracle.story import Span, Work
 
 # After a device has come its job is started in the same event; more is a bug.
@@ -22,21 +21,21 @@ def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
     """What had begun before this step: in one moment there may be several."""
     for each, locked in case.touched():
         if each.order <= order and not (locked and array in case.truth.cone(locked)):
-            yield Span(each.start, each.end), locked or "a volume"
+            yield Span(each.start, held_until(each)), locked or "a volume"
 
 
 def never_degraded_before_its_time(case: Case) -> Found:
     """R7: an array waits its own time, not counting what holds it, or until root's is over."""
-    settings = case.truth.settings
+    wishes = case.truth.wishes
     for work, device, item in case.starts():
         if item.layer is None or _asked_about(case, work):
             continue
         seen = _incomplete_since(case, device.name, work)
-        wanted = settings.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
+        wanted = wishes.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
         waited = case.unheld(item.name, Span(seen, work.start), work.engine)
         begun = case.story.engines[work.engine]
         for_root = case.unheld("", Span(begun, work.start))
-        root_wait = settings.root_wait if settings.root_wait is not None else float("inf")
+        root_wait = wishes.root_wait if wishes.root_wait is not None else float("inf")
         if waited < wanted - SLACK and for_root < root_wait - SLACK:
             yield (
                 work.start,
@@ -49,7 +48,7 @@ def never_degraded_before_its_time(case: Case) -> Found:
 
 def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
     """R7: no array starts without members while a login to a server is made or will be."""
-    root_wait = case.truth.settings.root_wait
+    root_wait = case.truth.wishes.root_wait
     for work, device, item in case.starts():
         if _asked_about(case, work):
             continue
@@ -63,10 +62,10 @@ def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
 
 def _asked_about(case: Case, work: Work) -> bool:
     """Whether people were asked, or it is another try, whose time has passed before."""
-    job = work.action.job
+    job = work.job
     asked = any(each.job == job and each.start <= work.start for each in case.story.prompts)
     return asked or any(
-        each.action.job == job and each.order < work.order and each.engine == work.engine
+        each.job == job and each.order < work.order and each.engine == work.engine
         for each in case.story.works
     )
 
@@ -99,9 +98,24 @@ def never_degraded_with_its_members_there(case: Case) -> Found:
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
             if name in item.below and name not in there and not lost and other.ready:
-                since = _ready_since(case, other.name, work.order)
+                # While the disk of a partition is unknown it may itself be what is below.
+                parts = (other.name, *other.slaves)
+                since = max(_known_since(case, each, work.order) for each in parts)
+                since = max(since, _ready_since(case, other.name, work.order))
                 if work.start - since > AT_ONCE and not _failed_on(case, other.name, work):
                     yield work.start, f"{device.name} started without {other.name} ({name})"
+
+
+def _known_since(case: Case, name: str, order: int) -> float:
+    if case.story.latest(name, order) is None:
+        return float("inf")
+    states = [each for each in case.story.devices[name] if each[1] <= order]
+    since = states[-1][0]
+    for time, _, device in reversed(states):
+        if device is None:
+            break
+        since = time
+    return since
 
 
 def _ready_since(case: Case, name: str, order: int) -> float:
@@ -120,20 +134,19 @@ def _ready_since(case: Case, name: str, order: int) -> float:
 
 def _failed_on(case: Case, name: str, before: Work) -> bool:
     return any(
-        each.failed and each.order < before.order and each.action.job.endswith(f"@{name}")
+        each.failed and each.order < before.order and each.job.endswith(f"@{name}")
         for each in case.story.works
     )
 
 
 def never_degraded_against_the_policy(case: Case) -> Found:
     """R8, R9: rd.md.degraded=no means no; another host's array only for a root by UUID."""
-    settings = case.truth.settings
+    wishes = case.truth.wishes
     for work, device, item in case.starts():
-        if settings.md_degraded is Degraded.NO:
+        if wishes.md_degraded == "no":
             yield work.start, f"{device.name} ({item.name}) started although rd.md.degraded=no"
-        unique = settings.root is not None and settings.root.is_unique
         foreign = item.layer is not None and case.truth.foreign(item.layer)
-        if foreign and not unique:
+        if foreign and not wishes.root.unique:
             yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
 
 

@@ -1,36 +1,18 @@
-"""What happened in a simulated boot, put together from its steps for the oracle.
+"""What happened in a simulated boot, put together from its journal for the oracle.
 
-Only events and actions are read: what the world told the core, and what the core asked for. What
-the core thought does not count (`Moved`, reasons, trees), so that the oracle cannot share a mistake
-with it.
+Only events and actions are read, in the journal's plain form: what the world told the core, and
+what the core asked for. What the core thought does not count (`Moved`, reasons, trees), so that
+the oracle cannot share a mistake with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from initpy.core.actions import (
-    Ask,
-    HandOver,
-    Mount,
-    OpenShell,
-    Report,
-    Run,
-    ShowFailure,
-    Withdraw,
-)
-from initpy.core.devices.graph import Device
-from initpy.core.events import (
-    Answered,
-    DeviceChanged,
-    DeviceRemoved,
-    Enumerated,
-    Event,
-    JobEnded,
-)
-from initpy.simulation.machine.record import Step
+from initpy.simulation.machine.record import Entry
 
 FOREVER = float("inf")
+Line = Mapping[str, Any]  # an event or action, its name as "kind"
 
 
 class Span(NamedTuple):
@@ -40,33 +22,59 @@ class Span(NamedTuple):
     end: float
 
 
+class Device(NamedTuple):
+    """A block device as the core was told of it."""
+
+    name: str
+    properties: Mapping[str, str]
+    links: tuple[str, ...] = ()
+    slaves: tuple[str, ...] = ()
+
+    @property
+    def node(self) -> str:
+        """Its path below /dev."""
+        return self.properties.get("DEVNAME", f"/dev/{self.name}")
+
+    @property
+    def ready(self) -> bool:
+        """Whether udev and the kernel say that it can be used: systemd.device(5), libdevmapper."""
+        known = self.properties
+        if known.get("SYSTEMD_READY") == "0" or known.get("DM_SUSPENDED") == "1":
+            return False
+        if known.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") == "1":
+            return False
+        if known.get("md/array_state") in ("inactive", "clear"):
+            return False
+        return not self.name.startswith("dm-") or "DM_NAME" in known
+
+
 @dataclass(slots=True)
 class Work:
     """A command or a mount that the core had started."""
 
-    action: Run | Mount
+    job: str
+    run: int
+    words: tuple[str, ...]  # its command line; of a mount, what is mounted where
+    subject: str | None  # the kernel name of the device it works on, where the core says
     engine: int
     start: float
     order: int  # number of the step
     end: float = FOREVER
-    ended: JobEnded | None = None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Its command line; of a mount, what is mounted where."""
-        if isinstance(self.action, Run):
-            return self.action.argv
-        return ("mount", self.action.source, self.action.target)
+    status: int | None = None  # None: nobody heard of its end
+    stopped: float | None = None  # when the core wanted it stopped
+    got_on: float = 0.0  # when it told last of how far it is
+    # When it holds nothing any more: it has ended, or it had its time and is left behind.
+    over: float = FOREVER
 
     @property
     def failed(self) -> bool:
         """True when it is known to have ended badly."""
-        return self.ended is not None and self.ended.status != 0
+        return self.status is not None and self.status != 0
 
     @property
     def worked(self) -> bool:
         """True when it is known to have ended well."""
-        return self.ended is not None and self.ended.status == 0
+        return self.status == 0
 
 
 @dataclass(slots=True)
@@ -88,13 +96,37 @@ class Prompt:
 
 
 @dataclass(slots=True)
+class Request:
+    """What a user asks for in the shell."""
+
+    kind: str  # RetryAsked, WaitAsked, KeyGiven
+    number: int
+    engine: int
+    start: float
+    order: int
+    answered: float | None = None
+
+
+class Failure(NamedTuple):
+    """A failure screen."""
+
+    reason: str
+    tree: Line
+    advice: tuple[str, ...]  # the sentences, without the commands
+
+
+@dataclass(slots=True)
 class Story:
     """The boot, in the order it happened."""
 
     works: list[Work] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     reports: list[tuple[float, int, str]] = field(default_factory=list)  # time, step, text
-    failures: list[tuple[float, int, ShowFailure]] = field(default_factory=list)
+    notices: list[float] = field(default_factory=list)  # when a report was for a quiet console too
+    requests: list[Request] = field(default_factory=list)
+    pauses: list[Span] = field(default_factory=list)  # the boot stands still for a shell, break=
+    ends: list[tuple[float, int]] = field(default_factory=list)  # the core ends the boot
+    failures: list[tuple[float, int, Failure]] = field(default_factory=list)  # time, step
     handovers: list[tuple[float, int]] = field(default_factory=list)
     engines: list[float] = field(default_factory=list)  # when each has started
     shells: list[float] = field(default_factory=list)
@@ -105,6 +137,13 @@ class Story:
         """The device as the core had been told when it took the step of that number."""
         states = [state for _, order, state in self.devices.get(name, ()) if order <= before]
         return states[-1] if states else None
+
+    def state(self, name: str, before: int) -> Device | None:
+        """The same, or as it was told first after that."""
+        if (found := self.latest(name, before)) is not None:
+            return found
+        later = (state for _, order, state in self.devices.get(name, ()) if order > before)
+        return next((each for each in later if each is not None), None)
 
     def known(self, before: int) -> list[Device]:
         """All devices that the core knew of at a step."""
@@ -119,49 +158,96 @@ class Story:
         return None
 
 
-def tell(steps: Iterable[Step]) -> Story:
+def tell(entries: Iterable[Entry]) -> Story:
     """The story of these steps."""
     story = Story()
     running: dict[tuple[str, int], Work] = {}
     prompt: Prompt | None = None
-    for order, step in enumerate(steps):
-        while step.engine >= len(story.engines):
-            story.engines.append(step.time)
-            _cut(running.values(), step.time)
+    for order, entry in enumerate(entries):
+        while entry.engine >= len(story.engines):
+            story.engines.append(entry.time)
+            _cut(running.values(), entry.time)
             running.clear()
             if prompt is not None:
-                prompt.end, prompt = step.time, None
-        _hear(story, step, order)
-        if isinstance(step.event, JobEnded):
-            work = running.pop((step.event.job, step.event.run), None)
+                prompt.end, prompt = entry.time, None
+            _go_on(story, entry.time)
+        _hear(story, entry, order)
+        _asked(story, entry, order)
+        event = entry.event
+        if event["kind"] == "JobEnded":
+            work = running.pop((event["job"], event["run"]), None)
             if work is not None:
-                work.end, work.ended = step.time, step.event
-        if isinstance(step.event, Answered) and prompt is not None:
-            prompt.end, prompt.answered, prompt = step.time, True, None
-        for action in step.actions:
-            match action:
-                case Run() | Mount():
-                    work = Work(action, step.engine, step.time, order)
-                    running[action.job, action.run] = work
+                work.end, work.status = entry.time, event["status"]
+        if event["kind"] == "Progressed" and (event["job"], event["run"]) in running:
+            running[event["job"], event["run"]].got_on = entry.time
+        if event["kind"] == "ShellEnded":
+            _go_on(story, entry.time)
+        if event["kind"] == "Answered" and prompt is not None:
+            prompt.end, prompt.answered, prompt = entry.time, True, None
+        for action in entry.actions:
+            match action["kind"]:
+                case "Run" | "Mount":
+                    work = _begun(action, entry, order)
+                    running[work.job, work.run] = work
                     story.works.append(work)
-                case Ask(job, text):
+                case "Stop":
+                    stopped = running.get((action["job"], action["run"]))
+                    if stopped is not None and stopped.stopped is None:
+                        stopped.stopped = entry.time
+                case "Ask":
                     if prompt is not None:
-                        prompt.end = step.time
-                    prompt = Prompt(job, text, step.engine, step.time, order=order)
+                        prompt.end = entry.time
+                    prompt = Prompt(
+                        action["job"], action["text"], entry.engine, entry.time, order=order
+                    )
                     story.prompts.append(prompt)
-                case Withdraw() if prompt is not None:
-                    prompt.end, prompt = step.time, None
-                case Report(text):
-                    story.reports.append((step.time, order, text))
-                case ShowFailure():
-                    story.failures.append((step.time, order, action))
-                case HandOver():
-                    story.handovers.append((step.time, order))
-                case OpenShell():
-                    story.shells.append(step.time)
+                case "Withdraw" if prompt is not None:
+                    prompt.end, prompt = entry.time, None
+                case "Report":
+                    story.reports.append((entry.time, order, action["text"]))
+                    if not action["detail"]:
+                        story.notices.append(entry.time)
+                case "ShowFailure":
+                    advice = tuple(text for text, _ in action["advice"])
+                    failure = Failure(action["reason"], action["tree"], advice)
+                    story.failures.append((entry.time, order, failure))
+                case "HandOver":
+                    story.handovers.append((entry.time, order))
+                case "OpenShell":
+                    story.shells.append(entry.time)
+                    if action["stop"]:
+                        story.pauses.append(Span(entry.time, FOREVER))
+                case "EndBoot":
+                    story.ends.append((entry.time, order))
                 case _:
                     pass
     return story
+
+
+def _go_on(story: Story, now: float) -> None:
+    """A shell for which the boot stood still has ended."""
+    story.pauses = [each._replace(end=min(each.end, now)) for each in story.pauses]
+
+
+def _asked(story: Story, entry: Entry, order: int) -> None:
+    """A user asks for something; and the core answers what was asked, now or before."""
+    event = entry.event
+    if event["kind"] in ("RetryAsked", "WaitAsked", "KeyGiven"):
+        request = Request(event["kind"], event["request"], entry.engine, entry.time, order)
+        story.requests.append(request)
+    for action in entry.actions:
+        if action["kind"] == "Reply":
+            for request in story.requests:
+                if request.number == action["request"] and request.answered is None:
+                    request.answered = entry.time
+
+
+def _begun(action: Line, entry: Entry, order: int) -> Work:
+    if action["kind"] == "Run":
+        words, subject = tuple(action["argv"]), action["subject"]
+    else:
+        words, subject = ("mount", action["source"], action["target"]), None
+    return Work(action["job"], action["run"], words, subject, entry.engine, entry.time, order)
 
 
 def _cut(works: Iterable[Work], now: float) -> None:
@@ -170,19 +256,26 @@ def _cut(works: Iterable[Work], now: float) -> None:
         work.end = now
 
 
-def _hear(story: Story, step: Step, order: int) -> None:
-    for name, device in told(step.event, story):
-        story.devices.setdefault(name, []).append((step.time, order, device))
+def _hear(story: Story, entry: Entry, order: int) -> None:
+    for name, device in told(entry.event, story):
+        story.devices.setdefault(name, []).append((entry.time, order, device))
 
 
-def told(event: Event, story: Story) -> Iterator[tuple[str, Device | None]]:
+def device_of(plain: Line) -> Device:
+    """A device from its plain form."""
+    return Device(plain["name"], plain["properties"], tuple(plain["links"]), tuple(plain["slaves"]))
+
+
+def told(event: Line, story: Story) -> Iterator[tuple[str, Device | None]]:
     """What an event says of devices."""
-    match event:
-        case DeviceChanged(device):
+    match event["kind"]:
+        case "DeviceChanged":
+            device = device_of(event["device"])
             yield device.name, device
-        case DeviceRemoved(name):
-            yield name, None
-        case Enumerated(devices):
+        case "DeviceRemoved":
+            yield event["name"], None
+        case "Enumerated":
+            devices = [device_of(each) for each in event["devices"]]
             there = {each.name for each in devices}
             for name, states in story.devices.items():
                 if name not in there and states[-1][2] is not None:

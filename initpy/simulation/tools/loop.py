@@ -1,10 +1,11 @@
 """losetup(8): a file becomes a block device."""
 
 from initpy.core.goals.goals import HOST
+from initpy.simulation.kernel import network
 from initpy.simulation.kernel.mounts import file_system
 from initpy.simulation.kernel.process import Answer, Call, Work
+from initpy.simulation.kernel.reading import BACKING
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools.servers import BACKING
 from initpy.simulation.world.world import Block, World
 
 MAJOR = 7
@@ -22,7 +23,7 @@ def losetup(world: World, udev: Udev, call: Call) -> Work:
     inside = system.images.get(path.removeprefix(HOST)) if system is not None else None
     facts = {}
     if inside is None and world.network is not None:
-        inside = world.network.file(world, path)
+        inside = network.file(world, world.network, path)
         facts = {BACKING: path}
     if inside is None:
         return Answer(1, complaints=f"losetup: {path}: failed to set up loop device: No such file "

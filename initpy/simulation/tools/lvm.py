@@ -10,8 +10,10 @@ from collections.abc import Generator
 
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Wait, Work
-from initpy.simulation.kernel.udev import Cookie, Udev
+from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import GroupPlan, LogicalPlan, PhysicalPlan, Place
+from initpy.simulation.world.redundancy import spare
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, Mapped, World
 
 SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
@@ -133,33 +135,17 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
             if chosen and volume.name != chosen:
                 continue
             lacks = [each for each in volume.needs if each in missing]
-            if lacks and not partial and not _spare(volume, len(lacks)):
+            if lacks and not partial and not spare(volume, len(lacks)):
                 complaints.append(
                     f"  Refusing activation of partial LV {name}/{volume.name}.  "
                     "Use '--activationmode partial' to override."
                 )
                 status = 5
                 continue
-            holes = bool(lacks) and not _spare(volume, len(lacks))
+            holes = bool(lacks) and not spare(volume, len(lacks))
             yield from _activate(world, udev, group, volume, present, holes)
             active += 1
     return Answer(status, "", "\n".join(complaints).strip())
-
-
-def _spare(volume: LogicalPlan, lost: int) -> bool:
-    """Whether it may lack so many of its devices in the mode "degraded"."""
-    return lost <= {"raid1": 1, "raid5": 1}.get(volume.type, 0)
-
-
-def reads_without(world: World, block: Block, names: set[str]) -> bool:
-    """Whether a volume of type raid1 or raid5 can be read without these of its mappings."""
-    if block.mapping is None or block.mapping.logical is None:
-        return False
-    group, name, _ = block.mapping.logical
-    volumes = (each for each in world.disks.groups[group].volumes if each.name == name)
-    mappings = (world.blocks[each].mapping for each in names)
-    lost = sum(each is not None and "_rimage_" in each.name for each in mappings)
-    return any(_spare(each, lost) for each in volumes)
 
 
 def _activate(

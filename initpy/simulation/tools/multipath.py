@@ -2,8 +2,9 @@
 
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Work
-from initpy.simulation.kernel.udev import Cookie, Udev
+from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import Table
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Mapped, World
 
 

@@ -8,9 +8,10 @@ import getopt
 from collections.abc import Generator
 
 from initpy.scenario.model import Server
+from initpy.simulation.kernel import network as drivers
 from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools.servers import Network, Served
+from initpy.simulation.world.network import Network, Served
 from initpy.simulation.world.plans import DiskPlan, Table
 from initpy.simulation.world.world import Block, World
 
@@ -78,7 +79,7 @@ def _ip(world: World, network: Network, words: tuple[str, ...], applet: bool) ->
     if address:
         link.address = address
     else:
-        network.switch(world, link, words[-1] == "up")
+        drivers.switch(world, link, words[-1] == "up")
     return Answer(0)
 
 
@@ -170,7 +171,7 @@ def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ..
         return Answer(1, complaints="Error: Failed to setup device, check dmesg\nExiting.")
     plan = world.disks.disks[wanted]
     _connected(world, udev, block, plan)
-    network.gives(world, server, wanted, block.name)
+    network.gives(world.now, server, wanted, block.name)
     megabytes = plan.place.size >> 20
     return Answer(0, f"Negotiation: ..size = {megabytes}MB\nConnected {block.node}\n")
 
@@ -220,7 +221,6 @@ def _iscsistart(world: World, network: Network, words: list[str]) -> Work:
     if server.name in already:
         return Answer(1, complaints="iscsistart: initiator reported error (15 - session exists)")
     yield SHORT
-    assert network.slots is not None
     for name in server.serves:
         if name not in world.plugged:
             world.agenda.after(SCAN_SECONDS, _found, world, network, server, name)
@@ -229,10 +229,10 @@ def _iscsistart(world: World, network: Network, words: list[str]) -> Work:
 
 def _found(world: World, network: Network, server: Server, name: str) -> None:
     """The scan of the session's host has found a unit."""
-    assert network.slots is not None
-    network.slots.plug(world.disks.disks[name])
+    assert network.plug is not None
+    network.plug(world.disks.disks[name])
     if name in world.plugged:
-        network.gives(world, server, name, world.plugged[name])
+        network.gives(world.now, server, name, world.plugged[name])
 
 
 def _mount(world: World, network: Network, words: list[str]) -> Work:

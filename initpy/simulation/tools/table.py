@@ -6,16 +6,27 @@ What no model knows is not passed over: it is said (`unsupported`) and ends with
 from collections.abc import Callable
 
 from initpy.scenario.model import Way
-from initpy.simulation.kernel import dm, md
-from initpy.simulation.kernel.process import KILLED, Answer, Call, Exactly, Process, Work
+from initpy.simulation.kernel import dm, network
+from initpy.simulation.kernel.process import (
+    KILLED,
+    Answer,
+    Asleep,
+    Call,
+    Exactly,
+    Process,
+    Work,
+)
+from initpy.simulation.kernel.reading import ready
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools import luks, lvm
+from initpy.simulation.tools import bcache, fsck, loop, luks, lvm, mdadm, multipath, nettools
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import World
 
 Model = Callable[[World, Udev, Call], Work]
 # What does not read the device it is given: the program, or one of its words.
 NOT_READING = {"udevadm", "nbd-client", "--stop", "--run"}
+# lvm reads the labels of all devices but for this command, which is told of one (pvscan(8)).
+WITHOUT_SCAN = {"pvscan"}
 MODPROBE_SECONDS = 0.5
 
 
@@ -26,7 +37,7 @@ def _modprobe(world: World, udev: Udev, call: Call) -> Work:
     dm.load(world, *(name for name in names if name not in world.without))
     missing = [name for name in names if name in world.without]
     if world.network is not None:
-        world.network.loaded(world, udev, names)
+        network.loaded(world, udev, world.network, names)
     return Answer(1 if missing else 0)
 
 
@@ -52,36 +63,22 @@ def _true(_: World, __: Udev, ___: Call) -> Work:
     return Answer(0)
 
 
-def _late(module: str, function: str) -> Model:
-    """A model that few boots need."""
-
-    def model(world: World, udev: Udev, call: Call) -> Work:
-        import importlib
-
-        found: Model = getattr(importlib.import_module(f"initpy.simulation.{module}"), function)
-        return (yield from found(world, udev, call))
-
-    return model
-
-
 MODELS: dict[str, Model] = {
-    "mdadm": md.mdadm,
+    "mdadm": mdadm.mdadm,
     "cryptsetup": luks.cryptsetup,
     "lvm": lvm.lvm,
     "modprobe": _modprobe,
     "udevadm": _udevadm,
     "sleep": _sleep,
     "true": _true,
-    **dict.fromkeys(
-        ("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), _late("tools.fsck", "check")
-    ),
-    "bcache-register": _late("kernel.bcache", "register"),
-    "losetup": _late("tools.loop", "losetup"),
-    "multipathd": _late("tools.multipath", "multipathd"),
-    "kpartx": _late("tools.multipath", "kpartx"),
+    **dict.fromkeys(("e2fsck", "fsck.f2fs", "fsck.vfat", "fsck.exfat", "fsck.jfs"), fsck.check),
+    "bcache-register": bcache.register,
+    "losetup": loop.losetup,
+    "multipathd": multipath.multipathd,
+    "kpartx": multipath.kpartx,
     **dict.fromkeys(
         ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
-        _late("tools.nettools", "run"),
+        nettools.run,
     ),
 }
 
@@ -99,9 +96,12 @@ def start(
     program = call.program
     if program == "env":
         program = next(word for word in call.words[1:] if "=" not in word)
-    way = sabotage.way(world, program, call.words) if world.scenario.tools else None
+    wrong = sabotage.of(world, program, call.words) if world.scenario.tools else None
+    way = wrong.way if wrong is not None else None
     if way is Way.HANGS:
         return Process(world, _hang(), ended, True, progressed)
+    if wrong is not None and way is Way.UNKILLABLE:
+        return Process(world, _sleep_in_the_kernel(wrong.ends), ended, True, progressed)
     if way is Way.FAILS:
         what = f"{program}: the lab has it fail"
         return Process(world, _end(Answer(1, complaints=what)), ended)
@@ -139,9 +139,11 @@ def _failing(work: Work, works: bool) -> Work:
 
 def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
     model = MODELS.get(program)
-    network = world.network
-    if network is not None and NOT_READING.isdisjoint((program, *call.words)):
-        unread = yield from network.ready(world, call.words)
+    if world.silent and program == "lvm" and not WITHOUT_SCAN & {*call.words}:
+        yield from ready(world, tuple(each.node for each in world.blocks.values()))
+    unsure = world.network is not None or bool(world.silent)
+    if unsure and NOT_READING.isdisjoint((program, *call.words)):
+        unread = yield from ready(world, call.words)
         if unread is not None:
             return unread
     if model is not None:
@@ -155,6 +157,11 @@ def _work(world: World, udev: Udev, program: str, call: Call) -> Work:
 def _hang() -> Work:
     while True:
         yield None
+
+
+def _sleep_in_the_kernel(ends: float | None) -> Work:
+    yield Asleep(ends)
+    return Answer(1, complaints="Input/output error")
 
 
 def _at_its_end(world: World, work: Work, call: Call) -> Work:

@@ -15,6 +15,7 @@ from initpy.simulation.world.plans import (
     Header,
     Joined,
     JointPlan,
+    JournalPlan,
     LogicalPlan,
     Member,
     PartPlan,
@@ -70,7 +71,7 @@ class _Maker:
                 wwn = world_wide_name(serial) if serial in shared else ""
                 slot = FIRST_SLOT + len(self.made.disks) if plain else 0
                 self.made.disks[disk.name] = DiskPlan(
-                    disk.name, place, disk.bus, disk.present, serial, wwn, slot
+                    disk.name, place, disk.bus, disk.present, serial, wwn, disk.announced, slot
                 )
             if disk.name in served:
                 self.made.disks[disk.name] = _served(served[disk.name], disk.name, place)
@@ -250,6 +251,11 @@ class _Maker:
 
     def _filesystem(self, layer: Layer, on: tuple[Place, ...]) -> None:
         what = layer.name or on[0].name
+        journal = None
+        if layer.kind != "btrfs" and len(on) > 1:
+            on, journal = on[:1], on[1]
+            kind = "xfs_external_log" if layer.kind == "xfs" else "jbd"
+            journal.content = JournalPlan(kind, self._uuid(f"journal {what}"))
         system = FileSystem(
             kind=layer.kind,
             # A FAT has a serial number of 32 bits, a squashfs has nothing.
@@ -265,6 +271,7 @@ class _Maker:
             default=layer.default,
             profile=layer.profile,
             left=layer.left,
+            journal=journal,
         )
         for place in on:
             place.content = system

@@ -61,6 +61,7 @@ class Terminals:
         self.answer: Callable[[Secret], None] | None = None
         self.asked = 0  # so many prompts so far
         self.version = 0  # grows with each text
+        self.screens: list[float] = []  # when failure screens were shown
         self.listened: Callable[[], None] | None = None  # is told of keys at an open prompt
 
     def show(self, terminal: Terminal, part: Part) -> None:

@@ -3,14 +3,15 @@
 Ground truth for whoever judges a run. Each technology has a module of its own that changes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.scenario.model import Scenario
 from initpy.simulation.world.agenda import Agenda
 from initpy.simulation.world.making import Disks
+from initpy.simulation.world.network import Network, network_of
 from initpy.simulation.world.plans import (
     ArrayPlan,
     DiskPlan,
@@ -21,9 +22,7 @@ from initpy.simulation.world.plans import (
 )
 from initpy.simulation.world.random_faults import Chance
 from initpy.simulation.world.terminals import Terminals
-
-if TYPE_CHECKING:
-    from initpy.simulation.tools.servers import Network
+from initpy.simulation.world.waits import Lock, Silence
 
 SECTOR = 512
 ENGINE_SECONDS = 1.1  # from /init to the engine's first event
@@ -101,34 +100,6 @@ class Superblock(NamedTuple):
     gone: frozenset[int] = frozenset()
 
 
-class Lock:
-    """What one tool at a time has; those who wait get it in their order."""
-
-    __slots__ = ("_agenda", "_waiting", "held")
-
-    def __init__(self, agenda: Agenda) -> None:
-        self.held = False
-        self._agenda = agenda
-        self._waiting: list[Callable[[], None]] = []
-
-    def wait(self, waiter: Callable[[], None]) -> bool:
-        """Whether somebody has it; then the waiter is called when it is free, to look again."""
-        if self.held:
-            self._waiting.append(waiter)
-        return self.held
-
-    def release(self) -> None:
-        """Let the next one have it.
-
-        Not from here: a tool that is cut off as the machine is garbage lets go of it too, and
-        then there is nobody left to be woken.
-        """
-        self.held = False
-        for waiter in self._waiting:
-            self._agenda.after(0.0, waiter)
-        self._waiting.clear()
-
-
 class World:
     """Everything that is true of the machine, and the clock."""
 
@@ -145,6 +116,7 @@ class World:
         self.blocks: dict[str, Block] = {}
         self.holders: dict[str, list[str]] = {}  # name -> names of what stands on it
         self.plugged: dict[str, str] = {}  # disk of the scenario -> kernel name
+        self.silent: dict[str, Silence] = {}  # disks of the scenario that answer no request
         self.shown: dict[str, float] = {}  # disk -> when udev tells of it, where that is known
         self.mounts: dict[str, MountPoint] = {}
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
@@ -160,11 +132,8 @@ class World:
         self.run_full = False
         self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
-        self.network: Network | None = None  # most machines boot without one
-        if scenario.nics:
-            from initpy.simulation.tools.servers import network_of
-
-            self.network = network_of(scenario)
+        # Most machines boot without one.
+        self.network: Network | None = network_of(scenario) if scenario.nics else None
 
     @property
     def now(self) -> float:
@@ -227,6 +196,17 @@ class World:
         while f"{prefix}{number}" in self.blocks:
             number += 1
         return number
+
+    def freeze(self, disk: str) -> None:
+        """From now on the disk answers no request."""
+        if disk not in self.silent:
+            self.silent[disk] = Silence(self.agenda)
+            self.kernel(f"INITPY-LAB disk {disk} does not answer any more")
+
+    def thaw(self, disk: str) -> None:
+        """It answers again, or is gone: requests that wait end either way."""
+        if (silence := self.silent.pop(disk, None)) is not None:
+            silence.end()
 
     def left(self, system: FileSystem) -> str:
         """What is wrong with a file system: "errors", "spoilt" or nothing."""

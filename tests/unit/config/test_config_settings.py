@@ -329,7 +329,7 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.luks.uuid=mine", "rd.luks.uuid: 'mine': expected the UUID of a LUKS volume"),
         ("rd.luks.name=crypt", "rd.luks.name: 'crypt': expected UUID=NAME"),
         (f"rd.luks.name={ONE}=a/b", f"rd.luks.name: '{ONE}=a/b': expected UUID=NAME"),
-        ("rd.luks.key=key", "rd.luks.key: 'key': expected [UUID=]/PATH of a key file"),
+        ("rd.luks.key=key", "rd.luks.key: '…': expected [UUID=]/PATH of a key file"),
         ("rd.luks.key=/key:sda1", "rd.luks.key: '/key:sda1': expected [UUID=]/PATH of a key"),
         ("rd.luks.key=/key.gpg", "rd.luks.key: '/key.gpg': expected [UUID=]/PATH of a key"),
         ("rd.luks.key=1=/key", "rd.luks.key: '1=/key': expected [UUID=]/PATH"),

@@ -11,11 +11,10 @@ from fake_modules import VERSION, make_modules
 
 from initpy.cli import main
 from initpy.config.errors import InputError
-from initpy.image.build import stage
 from initpy.image.build.build import assemble, build
 from initpy.image.build.request import BuildRequest
 from initpy.image.build.summary import warning_lines
-from initpy.image.content import layout
+from initpy.image.content import layout, stage
 from initpy.image.content.python import find_interpreter
 from initpy.image.content.recipe import project_folder
 from initpy.image.missing import IncompleteError
@@ -74,16 +73,16 @@ def test_what_was_kept_gives_the_same_bytes(
     request_with_python: BuildRequest, tmp_path: Path
 ) -> None:
     images = []
-    for kept in (None, tmp_path / "kept", tmp_path / "kept"):
-        build(replace(request_with_python, kept=kept))
+    for cache in (None, tmp_path / "cache", tmp_path / "cache"):
+        build(replace(request_with_python, cache=cache))
         images.append(request_with_python.output.read_bytes())
     assert images[0] == images[1] == images[2]
-    assert (tmp_path / "kept").stat().st_size > 1_000_000
+    assert (tmp_path / "cache").stat().st_size > 1_000_000
 
 
 def test_collecting_alone_keeps_nothing(request_with_python: BuildRequest, tmp_path: Path) -> None:
-    assemble(replace(request_with_python, kept=tmp_path / "kept"))
-    assert not (tmp_path / "kept").exists()
+    assemble(replace(request_with_python, cache=tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_everything_missing_is_listed_and_the_old_image_stays(
@@ -126,7 +125,7 @@ def test_a_trial_that_fails_while_the_image_is_written_leaves_the_old_one(
 def test_tools_of_the_build_itself_are_listed_with_the_rest(
     request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("initpy.image.build.stage.TOOLS", ("no-such-depmod", "ldconfig"))
+    monkeypatch.setattr("initpy.image.build.build.TOOLS", ("no-such-depmod", "ldconfig"))
     with pytest.raises(IncompleteError) as caught:
         build(replace(request_without_python, programs=("no-such-program",), drivers=("no",)))
     found = {(item.kind, item.name) for item in caught.value.missing}
@@ -257,7 +256,7 @@ def test_the_command_builds_and_tells(
     assert main([*words, "--output", str(output), "--program", "no-such-program"]) == 1
     complaint = capsys.readouterr().err
     assert "no-such-program" in complaint and "modules.dep" in complaint
-    assert f"{output} is left as it was" in complaint
+    assert f"{output} is unchanged" in complaint
     assert output.read_bytes() == b"old"
 
 
@@ -293,12 +292,12 @@ def test_a_generic_image_goes_without_what_the_kernel_lacks(
     assert {want.what for want in assembled.absent_drivers} >= {
         "dm-crypt", "aes_generic", "linear", "multipath", "crc32c", "nvme", "drivers/ata/",
     }  # fmt: skip
-    technology = f"kernel {VERSION} has no dm-mod, dm-crypt, of jobs/luks.toml"
+    technology = f"jobs/luks.toml: kernel {VERSION} has no dm-mod, dm-crypt"
     lines = [line for line in warning_lines(assembled, verbose=False) if "kernel" in line]
     assert [line.partition(";")[0] for line in lines] == [technology]
     more = "\n".join(warning_lines(assembled, verbose=True))
     assert technology in more
-    assert f"kernel {VERSION} has no nvme, drivers/ata/, arch/x86/, of the recipe" in more
+    assert f"the recipe: kernel {VERSION} has no nvme, drivers/ata/, arch/x86/" in more
     assert "raid10" in more and "raid1," not in more
 
 

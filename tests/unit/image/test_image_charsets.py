@@ -9,11 +9,11 @@ from fake_modules import VERSION, make_modules
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Verdict
 from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.modinfo import CALL
 from initpy.image.kernel.charsets import defaults
 from initpy.image.kernel.kernelconfig import KernelConfig
-from initpy.image.proof import Verdict
 from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 
 BARE = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_ZSTD=y\nCONFIG_BINFMT_SCRIPT=y\n"

@@ -12,10 +12,10 @@ from initpy.config.errors import InputError
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
 from initpy.image.check.check import prove
+from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.compress import Packing, open_sink
 from initpy.image.kernel.kernelconfig import read_kernel_config
-from initpy.image.proof import Row, Verdict
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Tree
 
@@ -82,7 +82,7 @@ def test_what_the_kernel_does_not_unpack_is_not_built(
     request_of.output.write_bytes(b"old")
     with pytest.raises(InputError, match="compression: 'lz4'") as caught:
         build(replace(request_of, compression="lz4"))
-    assert f"the kernel unpacks: zstd, xz, none ({path})" in str(caught.value)
+    assert f"the kernel supports: zstd, xz, none ({path})" in str(caught.value)
     assert request_of.output.read_bytes() == b"old"
 
 
@@ -124,13 +124,13 @@ def test_the_check_asks_the_kernel(request_of: BuildRequest, modules: Path) -> N
     assert kernel_rows(image, modules) == []  # nobody knows
     path = configure(modules, USUAL)
     (row,) = kernel_rows(image, modules)
-    assert (row.verdict, row.reason) == (Verdict.OK, f"unpacks zstd, as {path} says")
+    assert (row.verdict, row.reason) == (Verdict.OK, f"unpacks zstd, by {path}")
     path.write_text("CONFIG_RD_GZIP=y\n")
     reasons = [row.reason for row in kernel_rows(image, modules)]
     assert reasons == [
-        f"it takes no initramfs: no CONFIG_BLK_DEV_INITRD=y in {path}",
-        f"it does not unpack zstd: no CONFIG_RD_ZSTD=y in {path}",
-        f"it runs no scripts, and /init is one: no CONFIG_BINFMT_SCRIPT=y in {path}",
+        f"it supports no initramfs: no CONFIG_BLK_DEV_INITRD=y in {path}",
+        f"it does not support zstd: no CONFIG_RD_ZSTD=y in {path}",
+        f"it runs no scripts, and /init is a script: no CONFIG_BINFMT_SCRIPT=y in {path}",
     ]
 
 
@@ -139,4 +139,4 @@ def test_what_is_no_script_and_not_compressed_takes_less(modules: Path, tmp_path
     tree = Tree()
     tree.add("/init", File(b"\x7fELF", 0o755))
     (row,) = kernel_rows(archive_of(tree, tmp_path / "image"), modules)
-    assert row.reason == f"unpacks a plain archive, as {path} says"
+    assert row.reason == f"unpacks a plain archive, by {path}"

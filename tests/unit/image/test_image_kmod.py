@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from fake_modules import VERSION, make_modules, modinfo_reads
 
-from initpy.image.build.stage import module_tables
 from initpy.image.kernel import firmware
 from initpy.image.kernel.kmod import (
     ModuleIndex,
@@ -16,6 +15,7 @@ from initpy.image.kernel.kmod import (
     read_index,
     select,
 )
+from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError
 
 MODULES = (

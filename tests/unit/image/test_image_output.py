@@ -116,7 +116,7 @@ def test_a_disk_that_runs_full_is_said_to_be_full(tmp_path: Path, compression: s
 
 def test_a_disk_with_too_little_room_is_known_before(tmp_path: Path) -> None:
     with mounted_tmpfs(tmp_path, 4096):
-        with pytest.raises(NoSpaceError, match=r"room for the image, 1\.0 MB at the least"):
+        with pytest.raises(NoSpaceError, match=r"room for the image, at least 1\.0 MB"):
             write_image(tree(), tmp_path / "image", "zstd", None, 0)
         assert list(tmp_path.iterdir()) == []
 

@@ -40,7 +40,7 @@ def test_what_is_no_file_is_not_replaced_by_one(
     """Root's `--output /dev/null` took the device away."""
     output = tmp_path / "image"
     make(output)
-    with pytest.raises(InputError, match=r"output: .*: expected a file"):
+    with pytest.raises(InputError, match=r"output: .*: expected a regular file"):
         put(output, b"1")
     assert names(tmp_path) == ["image"]
     assert not output.is_file()
@@ -204,7 +204,7 @@ def test_the_lock_lasts_as_long_as_a_compressor_that_still_writes(tmp_path: Path
     script = f"""
 import os, signal, subprocess
 from pathlib import Path
-from initpy.image.place import claim
+from initpy.image.build.place import claim
 with claim(Path({str(output)!r})) as here:
     compressor = subprocess.Popen(["sleep", "600"], stdout=here.file, stderr=subprocess.DEVNULL)
     print(compressor.pid, flush=True)
@@ -233,7 +233,7 @@ def test_a_link_that_someone_put_in_the_way_is_not_followed(
         pass
     way.unlink()
     way.hardlink_to(precious)
-    with pytest.raises(InputError, match="nobody else"), claim(tmp_path / "image"):
+    with pytest.raises(InputError, match="no other user"), claim(tmp_path / "image"):
         pass
     assert precious.read_bytes() == b"mine"
 
@@ -282,7 +282,7 @@ def test_a_file_of_someone_else_is_not_taken_for_ours(
     way = tmp_path / ".image.initpy-new"
     way.touch()
     os.chown(way, 1234, -1)
-    with pytest.raises(InputError, match="nobody else"), claim(tmp_path / "image"):
+    with pytest.raises(InputError, match="no other user"), claim(tmp_path / "image"):
         pass
     os.chown(tmp_path, 1234, -1)
     put(tmp_path / "image", b"1")

@@ -51,7 +51,7 @@ def test_imports_in_other_try_statements_are_firm(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_in_and_the_desk_is_not(interpreter: Interpreter) -> None:
-    modules = python.collect(interpreter, python.questions(["pyudev"]))
+    modules = python.collect(interpreter, python.probe_input(["pyudev"]))
     names = {module.name for module in modules.found}
     assert modules.missing == ()
     assert {"initpy.runtime", "initpy.core", "initpy.cli", "pyudev", "asyncio", "os"} <= names
@@ -61,8 +61,8 @@ def test_the_runtime_is_in_and_the_desk_is_not(interpreter: Interpreter) -> None
 
 
 def test_a_module_that_cannot_be_imported_is_reported(interpreter: Interpreter) -> None:
-    asked = python.questions(["pyudev", "initpy_no_such_module"])
-    missing = python.collect(interpreter, asked).missing
+    instructions = python.probe_input(["pyudev", "initpy_no_such_module"])
+    missing = python.collect(interpreter, instructions).missing
     assert [(item.kind, item.name) for item in missing] == [
         ("Python module", "initpy_no_such_module")
     ]

@@ -11,9 +11,10 @@ from fake_modules import VERSION, make_modules
 
 from initpy.cli import content
 from initpy.config.errors import InputError
+from initpy.image.build import uki
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
-from initpy.image.formats import pe, uki
+from initpy.image.formats import pe
 from initpy.image.formats.archive import read_archive
 from initpy.image.formats.cpio import segment
 from initpy.image.process import ToolError

@@ -1,4 +1,4 @@
-"""A kernel in several packages, as newer Debians have it, is unpacked as a whole."""
+"""The lab unpacks its kernel from one package or several, and installs none of them."""
 
 import subprocess
 from pathlib import Path
@@ -40,6 +40,21 @@ def package(folder: Path, name: str, *files: str) -> None:
     place = folder / f"initpy/{name}_1_amd64.deb"
     place.parent.mkdir(exist_ok=True)
     subprocess.run(["dpkg-deb", "--build", tree, place], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("library", ["lib", "usr/lib"])
+def test_modules_are_found_where_either_debian_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    """Debian 12's kernel packages have lib/modules, those of Debian 13 have usr/lib/modules."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("INITPY_LAB_KERNEL", raising=False)
+    names = ("modules.order", "modules.builtin", "modules.builtin.modinfo")
+    modules = [f"{library}/modules/{VERSION}/{name}" for name in names]
+    package(tmp_path, f"linux-image-{VERSION}", f"boot/vmlinuz-{VERSION}", *modules)
+    kernel = prepare_kernel(lambda _: None)
+    assert kernel.version == VERSION
+    assert (kernel.modules / "modules.dep").is_file()
 
 
 @pytest.mark.parametrize("library", ["lib", "usr/lib"])

@@ -24,7 +24,7 @@ class Engine:
         self.tree, self.verdict = tree, verdict
         self.events: list[Event] = []
 
-    def status(self, as_json: bool) -> str:
+    async def status(self, as_json: bool) -> str:
         return f"json {self.tree}" if as_json else self.tree
 
     async def ask(self, make: Callable[[int], Event]) -> tuple[bool, str]:

@@ -1,5 +1,6 @@
 """udev's devices as the core's, from made-up devices of pyudev with a made-up sysfs."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.runtime import coldplug
+from initpy.runtime.aside import Aside
+from initpy.runtime.superblocks import Devices
 from initpy.runtime.udev import Udev, as_device
 
 
@@ -103,11 +106,18 @@ class Present(Found):
     is_initialized: bool = True
 
 
+async def devices() -> Devices:
+    """What is told of devices; nothing here has to be read from one."""
+    return Devices(Aside(), lambda _: None)
+
+
 def watcher(found: list[Present], known: list[Device]) -> Udev:
     """A Udev to which these devices are present, and which has told of those that are known."""
     udev = Udev.__new__(Udev)
     udev._context = SimpleNamespace(list_devices=lambda subsystem: found)
-    udev._known = {each.name: each for each in known}
+    udev._devices = asyncio.run(devices())
+    for each in known:
+        udev._devices.seen(each, anew=True)
     udev._looks, udev._failures = 0, {}
     return udev
 

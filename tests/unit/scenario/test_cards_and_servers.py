@@ -123,7 +123,7 @@ def test_a_disk_of_a_server_is_not_plugged_in(tmp_path: Path) -> None:
 def test_a_fault_names_a_card_or_server_that_there_is(tmp_path: Path) -> None:
     fault = '[[fault]]\nat = 3\ndo = "server-up store"\n'
     assert load(tmp_path, NIC + SERVER + fault).faults[0].deed is Deed.SERVER_UP
-    with pytest.raises(InputError, match="only where there is a server"):
+    with pytest.raises(InputError, match="only in a scenario with a server"):
         load(tmp_path, NIC + fault)
 
 

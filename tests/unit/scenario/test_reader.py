@@ -78,7 +78,7 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('kind = "raid1"', 'kind = "raid7"', ":12: layer[1].kind: 'raid7': expected one of raid0"),
         ('on = ["md"]', 'on = ["dm"]', ":17: layer[2].on: ['dm']: expected disks or earlier"),
         ('on = ["md"]', 'on = ["a"]', ":17: layer[2].on: ['a']: expected disks or earlier"),
-        ('name = "b"', 'name = "a"', ":8: disk[2].name: 'a': expected a name that no other"),
+        ('name = "b"', 'name = "a"', ":8: disk[2].name: 'a': expected a unique name"),
         ("unplug b", "unplug c", ":25: fault[1].do: 'unplug c': expected unplug with"),
         (
             "[[fault]]",
@@ -108,12 +108,12 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ("[expect]", '[expect]\nunchanged = ["c"]', ":27: expect.unchanged: ['c']: expected some"),
         ('size = "64M"', "size = 64", ":6: disk[1].size: 64: expected a size"),
         ('kind = "raid1"', "", ":11: layer[1].kind: nothing: expected one of raid0"),
-        ('on = ["md"]', 'on = ["a"]', "(md); a is a path or carries another layer"),
-        ('on = ["md"]', 'on = ["c"]', "(md); c is none"),
+        ('on = ["md"]', 'on = ["a"]', "(md); a is a path, or has another layer on it"),
+        ('on = ["md"]', 'on = ["c"]', "(md); c is unknown"),
         (
             'name = "b"',
             'name = "b"\ncuont = 2',
-            ": expected one of the keys arrives, bus, copy_of, count,",
+            ": expected one of the keys announced, arrives, bus, copy_of, count,",
         ),
         (
             "[[person]]",

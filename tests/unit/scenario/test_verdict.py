@@ -70,7 +70,7 @@ def test_texts_must_come_in_order() -> None:
     seen = Observation(BOOTED, ended="guest-shutdown")
     assert reasons_against(expect(Outcome.BOOTED, "Passphrase", "unlocked"), seen) == ()
     (reason,) = reasons_against(expect(Outcome.BOOTED, "unlocked", "Passphrase"), seen)
-    assert reason == "the console never said, in this order: Passphrase"
+    assert reason == "the console never printed, in this order: Passphrase"
 
 
 def test_words_that_the_kernel_has_cut_in_two_were_said() -> None:

@@ -87,7 +87,7 @@ def _too_late(context: Context, instance: Instance, event: JobEnded, member: Dev
 
 
 def disputed(context: Context, array: Device) -> list[Device]:
-    """The members that mdadm would not put beside those that are in the array, try as it might."""
+    """The members that mdadm refuses for good, because of a member that is in the array."""
     md, known, found = own(context), uuids(context, array), []
     for each in [context.machine[key] for key in sorted(md.mismatched)]:
         device = context.device(each)
@@ -106,7 +106,7 @@ def disputing(context: Context, member: Device) -> list[Device]:
 
 
 def _may_be_of(known: set[str | None], member: Device) -> bool:
-    """Whether the member is of the array whose members say this; one that is dead says nothing."""
+    """Whether the member is of the array whose members say this; a dead member says nothing."""
     return None in known or member.properties.get("ID_FS_UUID") in known
 
 

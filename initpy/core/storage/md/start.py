@@ -167,7 +167,7 @@ def _gone(context: Context, instance: Instance) -> None:
 
 
 def changed(context: Context, name: str) -> list[str]:
-    """Mark the arrays that this member must join but cannot; those that were marked.
+    """Mark the arrays that this member must join but cannot, and return them.
 
     An array whose start the kernel has refused takes no member any more
     (md_add_new_disk in drivers/md/md.c): it is stopped, and all of them are

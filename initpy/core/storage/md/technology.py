@@ -6,7 +6,7 @@ from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.machine.definitions import Strategy
 from initpy.core.machine.instance import Instance
-from initpy.core.storage.md import reassemble, start
+from initpy.core.storage.md import facts, reassemble, start
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
 from initpy.core.storage.md.owner import own
@@ -27,6 +27,8 @@ def technology() -> Technology:
         unsettled=_unsettled,
         incoming=_incoming,
         handover=record,
+        name_of=facts.name_of,
+        condition=facts.condition,
     )
 
 

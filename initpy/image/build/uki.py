@@ -1,0 +1,165 @@
+"""Composes unified kernel images: kernel, initramfs and command line in one EFI program.
+
+The file is systemd's stub (systemd-stub(7)) with appended sections:
+https://uapi-group.org/specifications/specs/unified_kernel_image/
+"""
+
+import struct
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.config.errors import InputError
+from initpy.image import process
+from initpy.image.formats import pe
+from initpy.image.kernel.kernels import kernel_file, kernel_places
+
+STUBS = Path("/usr/lib/systemd/boot/efi")
+# machine (uname(2)) -> systemd's name of the EFI architecture
+ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "i686": "ia32", "riscv64": "riscv64"}
+RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
+COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
+MEASURE = Path("/usr/lib/systemd/systemd-measure")
+
+# Documentation/arch/x86/boot.rst: the header's magic, and the offset of the version string.
+BOOT_MAGIC = (0x202, b"HdrS")
+VERSION_POINTER = 0x20E
+VERSION_BASE = 0x200
+# The kernel's COMMAND_LINE_SIZE on x86.
+LONGEST_CMDLINE = 2047
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Keys (PEM) to sign the expected values of the TPM's PCR 11 for this image."""
+
+    private: Path
+    public: Path
+    banks: tuple[str, ...] = ("sha256",)
+    tpm: str = ""  # systemd-measure's --tpm2-device; "" for this machine's TPM
+
+
+@dataclass(frozen=True, slots=True)
+class Uki:
+    """The parts of a unified kernel image besides the initramfs."""
+
+    stub: Path
+    linux: Path
+    release: str  # the kernel's
+    cmdline: str  # "" for none: the stub then uses the boot loader's
+    os_release: bytes
+    signing: Signing | None = None
+
+
+def find_stub(machine: str) -> Path:
+    """Return the path of systemd's stub for a machine, whether it exists or not."""
+    return STUBS / f"linux{ARCHITECTURES.get(machine, machine)}.efi.stub"
+
+
+def find_kernel(release: str, modules: Path) -> Path:
+    """Find a kernel in the places of kernel-install(8) and the distributions.
+
+    `modules` is the kernel's /lib/modules/VERSION. Raises InputError.
+    """
+    found = kernel_file(release, modules)
+    if found is None:
+        places = " or ".join(map(str, kernel_places(release, modules)))
+        expected = f"a kernel at {places}, or --linux FILE"
+        raise InputError("--uki", release, expected)
+    return found
+
+
+def os_release(places: Iterable[Path] = RELEASES) -> bytes:
+    """Return os-release(5), from which boot loaders take the entry's title."""
+    found = next((place for place in places if place.is_file()), None)
+    return found.read_bytes() if found is not None else b"ID=linux\nPRETTY_NAME=Linux\n"
+
+
+def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:
+    """Return the command line that kernel-install(8) uses; "" if it is not configured."""
+    found = next((place for place in places if place.is_file()), None)
+    return "" if found is None else " ".join(found.read_text(errors="surrogateescape").split())
+
+
+def compose(uki: Uki, initrd: bytes) -> bytes:
+    """Return the whole file.
+
+    Raises InputError for an unusable stub, kernel or command line, ToolError if signing fails.
+    """
+    linux = _kernel(uki)
+    if len(uki.cmdline) > LONGEST_CMDLINE or not uki.cmdline.isprintable():
+        expected = f"one line of at most {LONGEST_CMDLINE} printable characters"
+        raise InputError("--cmdline", uki.cmdline, expected)
+    sections = {
+        ".osrel": uki.os_release,
+        # Some stubs expect a zero byte at the end.
+        ".cmdline": uki.cmdline.encode(errors="surrogateescape") + b"\0",
+        ".uname": uki.release.encode(),
+        ".linux": linux,
+        ".initrd": initrd,
+    }
+    if not uki.cmdline:
+        del sections[".cmdline"]
+    if uki.signing is not None:
+        sections = _signed(sections, uki.signing)
+    # Before version 254 systemd-stub(7) runs the kernel in place, so that it must come last.
+    order = [name for name in sections if name != ".linux"] + [".linux"]
+    try:
+        stub = uki.stub.read_bytes()
+        return pe.append(stub, {name: sections[name] for name in order})
+    except OSError as error:
+        expected = "systemd's stub (apt install systemd-boot-efi)"
+        raise InputError(str(uki.stub), error.strerror, expected) from None
+    except pe.DamagedPeError as error:
+        raise InputError(f"{uki.stub}: byte {error.offset}", error.value, error.expected) from None
+
+
+def _kernel(uki: Uki) -> bytes:
+    """Read the kernel; check that firmware can start it and that its release matches."""
+    try:
+        data = uki.linux.read_bytes()
+    except OSError as error:
+        raise InputError(str(uki.linux), error.strerror, "a readable kernel") from None
+    if not data.startswith(pe.MAGIC):
+        raise InputError(str(uki.linux), data[:2], "a kernel with CONFIG_EFI_STUB, which begins MZ")
+    version = kernel_version(data)
+    if version and version != uki.release:
+        raise InputError(str(uki.linux), version, f"kernel {uki.release}, which the image is for")
+    return data
+
+
+def kernel_version(data: bytes) -> str:
+    """Return the release in an x86 kernel's header; "" for other kernels."""
+    at, magic = BOOT_MAGIC
+    if data[at : at + len(magic)] != magic:
+        return ""
+    (pointer,) = struct.unpack_from("<H", data, VERSION_POINTER)
+    text = data[pointer + VERSION_BASE :][:256].partition(b"\0")[0] if pointer else b""
+    return text.decode("ascii", "replace").partition(" ")[0]
+
+
+def _signed(sections: Mapping[str, bytes], signing: Signing) -> dict[str, bytes]:
+    """Return the sections with the public key, and the signatures that systemd-measure(1) makes."""
+    try:
+        public = signing.public.read_bytes()
+    except OSError as error:
+        raise InputError(str(signing.public), error.strerror, "a public key (PEM)") from None
+    complete = {**sections, ".pcrpkey": public}
+    # systemd-stub measures these sections; it measures .uname only since version 254.
+    measured = [name for name in complete if name != ".uname"]
+    with tempfile.TemporaryDirectory(prefix="initpy-measure-") as folder:
+        command = [str(MEASURE), "sign"]
+        for name in measured:
+            path = Path(folder, name.lstrip("."))
+            path.write_bytes(complete[name])
+            command.append(f"--{name.lstrip('.')}={path}")
+        command += [f"--bank={bank}" for bank in signing.banks]
+        command += [f"--private-key={signing.private}", f"--public-key={signing.public}"]
+        command += [f"--tpm2-device={signing.tpm}"] if signing.tpm else []
+        hint = (
+            "systemd-measure 252 needs a TPM (apt install libtss2-esys-3.0.2-0 libtss2-rc0); "
+            "without one, run swtpm and pass --pcr-tpm swtpm:path=SOCKET"
+        )
+        complete[".pcrsig"] = process.run(command, hint=hint).strip() + b"\n"
+    return complete

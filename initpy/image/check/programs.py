@@ -1,0 +1,143 @@
+"""Checks the programs of an image and their libraries, as execve(2) and ld.so(8) find them."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from initpy.image.content.programs import SEARCHED, interpreter_of
+from initpy.image.formats.archive import Archive
+from initpy.image.formats.elf import Elf, Lacking, Libraries, parse_elf
+from initpy.image.kernel.kmod import SUFFIXES
+from initpy.image.tree import File
+
+CONFIGURATION = ("/etc/ld.so.conf", "/etc/ld.so.conf.d")
+# ld.so.cache lists libraries by path; this matches their folders.
+CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
+# Debian's loader also searches the multiarch folders.
+MULTIARCH = re.compile(r"(?:/usr)?/lib/[^/]+-linux-gnu[^/]*")
+DEEPEST = 4  # levels of scripts as interpreters of scripts (execve(2))
+# systemd only recommends libkmod, because containers do not need it. In an image with modules
+# udevd needs it: without libkmod it loads no driver.
+ESSENTIAL = frozenset({"kmod"})
+
+
+class ImageFiles:
+    """An image as the file system in which to look for ELF files."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def exists(self, path: Path) -> bool:
+        return isinstance(self._archive.get(str(path)), File)
+
+    def read(self, path: Path) -> Elf | None:
+        entry = self._archive.get(str(path))
+        if not isinstance(entry, File):
+            return None
+        return parse_elf(io.BytesIO(entry.read()), Path(f"{self._archive.path}: {path}"))
+
+    def real(self, path: Path) -> Path:
+        return Path(self._archive.resolve(str(path)) or str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A program of the image: its path, and why it cannot run ("" if it can).
+
+    `warnings` name recommended libraries that are missing.
+    """
+
+    path: str
+    problem: str
+    libraries: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class ImagePrograms:
+    """Checks the programs of one image, each once."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._libraries = Libraries(search_folders(archive), ImageFiles(archive))
+        self._known: dict[str, Found] = {}
+
+    def find(self, name: str) -> str | None:
+        """Return the path of a program, given its name or absolute path; links not followed."""
+        places = (name,) if name.startswith("/") else (f"{each}/{name}" for each in SEARCHED)
+        return next((each for each in places if isinstance(self._archive.get(each), File)), None)
+
+    def check(self, name: str) -> Found | None:
+        """Check a program and its libraries; return None if it is not in the image."""
+        path = self.find(name)
+        if path is None:
+            return None
+        if path not in self._known:
+            self._known[path] = self._check(path, 0)
+        return self._known[path]
+
+    def _check(self, path: str, depth: int) -> Found:
+        entry = self._archive.get(path)
+        assert isinstance(entry, File)
+        if not entry.mode & 0o111:
+            return Found(path, f"{path} is not executable")
+        content = entry.read()
+        if interpreter := interpreter_of(content[:256]):
+            below = self.find(interpreter)
+            if below is None:
+                return Found(path, f"{path} is a script for {interpreter}, which is missing")
+            if depth >= DEEPEST:
+                return Found(path, f"{path}: its interpreters are scripts, too many levels deep")
+            inner = self._check(below, depth + 1)
+            return Found(path, inner.problem, inner.libraries, inner.warnings)
+        if not content.startswith(b"\x7fELF"):
+            return Found(path, f"{path} is neither an ELF file nor a script")
+        return self._linked(path)
+
+    def _linked(self, path: str) -> Found:
+        damaged = len(self._libraries.damaged)
+        closure = self._libraries.closure([Path(path)])
+        if len(self._libraries.damaged) > damaged:
+            return Found(path, self._libraries.damaged[-1].hint)
+        for missing in closure.missing:
+            return Found(path, f"{missing.name}, which {missing.wanted_by} needs, is missing")
+        absences = (each for each in closure.paths if str(each) not in self._archive)
+        if absent := next(absences, None):
+            return Found(path, f"{absent}, the ELF interpreter of {path}, is missing")
+        warnings = []
+        for each in closure.lacking:
+            if each.opened.feature in ESSENTIAL and self._has_modules:
+                return Found(path, _without(each))
+            warnings.append(_without(each))
+        return Found(path, "", len(closure.paths), tuple(warnings))
+
+    @cached_property
+    def _has_modules(self) -> bool:
+        return any(SUFFIXES.search(path) for path in self._archive.entries)
+
+
+def _without(lacking: Lacking) -> str:
+    opened = lacking.opened
+    return f"{opened.names[0]}, which {lacking.wanted_by} opens, is missing: {opened.reason}"
+
+
+def search_folders(archive: Archive) -> tuple[str, ...]:
+    """Return the folders that ld.so searches besides its standard ones."""
+    return tuple(dict.fromkeys(_search(archive)))
+
+
+def _search(archive: Archive) -> Iterator[str]:
+    texts = [
+        archive.read(path).decode("utf-8", "replace")
+        for path in sorted(archive.entries)
+        if path.startswith(CONFIGURATION) and isinstance(archive.get(path), File)
+    ]
+    for line in "\n".join(texts).splitlines():
+        if line.startswith("/"):
+            yield line.strip()
+    if isinstance(archive.get("/etc/ld.so.cache"), File):
+        found = CACHED.findall(archive.read("/etc/ld.so.cache"))
+        yield from (folder.decode() for folder in found)
+    yield from (path for path in sorted(archive.entries) if MULTIARCH.fullmatch(path))

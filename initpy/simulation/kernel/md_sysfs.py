@@ -1,0 +1,60 @@
+"""What sysfs and udev's rules say of an md array."""
+
+from initpy.simulation.world.plans import ArrayPlan
+from initpy.simulation.world.world import Array
+
+
+def display(array: ArrayPlan) -> str:
+    """The name below /dev/md; a foreign one keeps its host's name in it."""
+    if array.metadata == "0.90":
+        return str(array.minor)
+    if array.level == "container":
+        return f"{array.metadata}0"
+    if array.container is not None:
+        return f"{array.name}_0"
+    return f"{array.homehost}:{array.name}" if array.foreign else array.name
+
+
+def properties(array: Array, known: dict[str, str]) -> tuple[frozenset[str], bool]:
+    """63-md-raid-arrays.rules: links, and whether the content is looked at."""
+    plan = array.plan
+    if array.state == "inactive" and plan.level != "container":
+        known["SYSTEMD_READY"] = "0"
+        return frozenset(), False
+    known |= {"MD_LEVEL": plan.level, "MD_DEVICES": str(len(plan.on)), "MD_METADATA": plan.metadata,
+              "MD_UUID": plan.spread, "MD_DEVNAME": display(plan)}  # fmt: skip
+    links = {f"/dev/disk/by-id/md-uuid-{plan.spread}", f"/dev/md/{display(plan)}"}
+    if plan.metadata != "0.90" and plan.container is None and plan.level != "container":
+        known["MD_NAME"] = f"{plan.homehost}:{plan.name}"
+        links.add(f"/dev/disk/by-id/md-name-{plan.homehost}:{plan.name}")
+    return frozenset(links), plan.level != "container"
+
+
+def attributes(array: Array) -> dict[str, str]:
+    """What sysfs says below md/; level and number are empty until the superblocks were read."""
+    plan = array.plan
+    inside = plan.container is not None or plan.level == "container"
+    version = plan.metadata if not inside else f"external:{plan.metadata}"
+    if plan.container is not None:
+        version = version_of(array)
+    running = array.state != "inactive"
+    found = {
+        "md/array_state": array.state,
+        "md/metadata_version": version,
+        "md/level": plan.level if array.read else "",
+        "md/raid_disks": str(len(plan.on)) if array.read else "",
+        "md/resync_start": "0" if not array.read or plan.dirty else "none",
+        "md/slots": " ".join(
+            sorted(f"{name}:{slot if array.read else 'none'}" for name, slot in array.members)
+        ),
+    }
+    if running and plan.level not in ("raid0", "linear"):
+        found["md/degraded"] = str(array.degraded)
+    return found
+
+
+def version_of(array: Array) -> str:
+    """md/metadata_version of a volume: its container and its number there."""
+    box = array.plan.container
+    number = box.volumes.index(array.plan) if box is not None else 0
+    return f"external:/{array.container}/{number}"

@@ -1,0 +1,124 @@
+"""Drivers of network cards and network disks, and what they do when a cable or a server goes.
+
+What becomes of a disk whose server or cable goes is the driver's doing, with its defaults:
+
+- nbd: a connection that the server ends is not made again (nbd-client(8), -persist): the device
+  stays, with its size, and every request fails (drivers/block/nbd.c: nbd_handle_cmd() without a
+  dead connection's time-out). What it is connected to it stays until somebody disconnects it.
+- iSCSI: requests wait for the replacement time-out, 120 s (iscsi_settings.h), and fail then; after
+  iscsistart nobody logs in again (open-iscsi's README: that is iscsid's work).
+- NFS: mounted "hard" (nfs(5)), requests wait until the server is back.
+- A cable that is pulled out ends no connection: requests wait, and go on when it is back.
+
+What waits or fails are the tools that are started and the mounts; one that is at work already
+ends as if it had read all that it needs.
+"""
+
+from collections.abc import Sequence
+
+from initpy.simulation.kernel.reading import REPLACEMENT_SECONDS, Reading, reading, reads_without
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.world.network import Link, Network
+from initpy.simulation.world.plans import Place
+from initpy.simulation.world.world import Array, Block, World
+
+NBD_MAJOR, NBD_DEVICES, NBD_MINORS = 43, 16, 16  # nbds_max and max_part of nbd.c, by default
+COUNT = "nbds_max="
+CARD_DRIVER = "virtio_net"
+
+
+def found(world: World, network: Network) -> None:
+    """udev has the kernel load the drivers of the cards, where the image has them."""
+    if CARD_DRIVER not in world.without:
+        world.modules.add(CARD_DRIVER)
+        _there(network)
+
+
+def _there(network: Network) -> None:
+    for link in network.links.values():
+        link.there = True
+
+
+def loaded(world: World, udev: Udev, network: Network, words: Sequence[str]) -> None:
+    """Drivers have been loaded, perhaps those of the network; `words` as for modprobe."""
+    counts = [each.removeprefix(COUNT) for each in words if each.startswith(COUNT)]
+    nbds = int(counts[0]) if counts and counts[0].isdecimal() else NBD_DEVICES
+    if CARD_DRIVER in world.modules:
+        _there(network)
+    if "nbd" in world.modules and "nbd0" not in world.blocks:
+        for number in range(nbds):
+            block = Block(f"nbd{number}", None, NBD_MAJOR, number * NBD_MINORS)
+            world.add(block)
+            udev.uevent("add", block)
+
+
+def carrier(world: World, network: Network, name: str, on: bool) -> None:
+    """Somebody plugs a cable in, or pulls it out."""
+    link = network.links[name]
+    link.carrier = on
+    _ready(world, link)
+
+
+def switch(world: World, link: Link, on: bool) -> None:
+    """The card is switched on or off."""
+    link.up = on
+    _ready(world, link)
+
+
+def _ready(world: World, link: Link) -> None:
+    if link.up and link.carrier:
+        world.kernel(f"IPv6: ADDRCONF(NETDEV_CHANGE): {link.plan.name}: link becomes ready")
+
+
+def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> None:
+    """A server comes or goes; it takes its connections with it."""
+    if on:
+        network.serving.add(name)
+        return
+    network.serving.discard(name)
+    for device, served in tuple(network.disks.items()):
+        if served.server.name != name or served.lost is not None:
+            continue
+        served.lost = world.now
+        if served.server.kind == "nbd":
+            world.kernel(f"block {device}: Receive control failed (result -104)")
+            _members_fail(world, udev)
+        else:
+            world.agenda.after(REPLACEMENT_SECONDS, _members_fail, world, udev)
+
+
+def file(world: World, network: Network, path: str) -> Place | None:
+    """A disk of an NFS server as the file that its export has; None where there is none."""
+    folder, _, name = path.rpartition("/")
+    export = network.exports.get(folder)
+    if export is None or name not in export.server.serves:
+        return None
+    return world.disks.disks[name].place
+
+
+def _members_fail(world: World, udev: Udev) -> None:
+    """Running arrays do without members that cannot be written any more, if they can; md(4)."""
+    for block in tuple(world.blocks.values()):
+        array = block.array
+        if array is None or array.state == "inactive" or array.plan.level in ("raid0", "linear"):
+            continue
+        there = [(member, world.blocks.get(member[0])) for member in array.members]
+        bad = [
+            member
+            for member, device in there
+            if device is not None and reading(world, device) is Reading.FAILS
+        ]
+        if bad and reads_without(world, block, {name for name, _ in bad}):
+            _without(world, block, array, bad)
+            udev.uevent("change", block)
+
+
+def _without(world: World, block: Block, array: Array, bad: list[tuple[str, int]]) -> None:
+    for name, slot in bad:
+        level, node = array.plan.level, array.node
+        world.kernel(f"md/{level}:{node}: Disk failure on {name}, disabling device.")
+        array.members.remove((name, slot))
+        block.slaves.remove(name)
+        world.holders[name].remove(block.name)
+        array.degraded += 1
+    block.told = None

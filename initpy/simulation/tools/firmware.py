@@ -1,0 +1,60 @@
+"""Containers of firmware RAID (imsm, ddf): disks join the container, volumes are made in it.
+
+Complete, mdadm makes its volumes at once; else `mdadm --incremental --run` makes what can be. mdmon
+is started for it and lives on in the real system (mdmon(8)).
+"""
+
+from initpy.simulation.kernel import md
+from initpy.simulation.kernel.md_sysfs import display
+from initpy.simulation.kernel.process import Answer, Work
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.world.plans import Member
+from initpy.simulation.world.world import Array, Block, World
+
+
+def join(world: World, udev: Udev, device: Block, member: Member) -> Work:
+    """`mdadm --incremental DISK`."""
+    plan = member.array
+    array = md.of_uuid(world, plan.uuid)
+    block = world.blocks[array.node] if array is not None else md.create(world, udev, plan)
+    array = block.array
+    assert array is not None
+    md.bind(world, block, device, member.slot)
+    udev.uevent("change", block)
+    yield md.ASSEMBLE_SECONDS
+    started = "no" if plan.metadata == "imsm" else "unsafe"
+    if len(array.members) == len(plan.on):
+        _volumes(world, udev, array)
+        started = "yes"
+    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": display(plan), "MD_FOREIGN": "no",
+             "MD_STARTED": started}  # fmt: skip
+    return Answer(0, "".join(f"{key}={value}\n" for key, value in lines.items()))
+
+
+def start_container(world: World, udev: Udev, node: str) -> Work:
+    """`mdadm --incremental --run --export CONTAINER`."""
+    yield md.START_SECONDS
+    block = world.at(node)
+    if block is None or block.array is None or block.array.plan.level != "container":
+        return Answer(1, complaints=f"mdadm: {node} is not a container")
+    made = _volumes(world, udev, block.array)
+    started = "yes" if made else "no"
+    return Answer(0 if made else 1, f"MD_DEVNAME={node}\nMD_STARTED={started}\n")
+
+
+def _volumes(world: World, udev: Udev, box: Array) -> bool:
+    """Make and start the volumes that are not there yet, as far as their disks go."""
+    started = False
+    for plan in box.plan.volumes:
+        if md.of_uuid(world, plan.uuid) is not None:
+            started = True
+            continue
+        block = md.create(world, udev, plan)
+        assert block.array is not None
+        block.array.container = box.node
+        for name, slot in box.members:
+            md.bind(world, block, world.blocks[name], slot)
+        if md.begin(world, udev, block):
+            started = True
+            world.daemons.add("mdmon")
+    return started

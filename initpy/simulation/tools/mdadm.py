@@ -1,0 +1,176 @@
+"""mdadm(8) 4.2 as the job files call it: Incremental.c, Assemble.c."""
+
+from collections.abc import Generator
+
+from initpy.simulation.kernel import md, reading
+from initpy.simulation.kernel.md_sysfs import display
+from initpy.simulation.kernel.process import Answer, Call, Wait, Work
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools import firmware
+from initpy.simulation.world.plans import ArrayPlan, Member, Place
+from initpy.simulation.world.redundancy import enough
+from initpy.simulation.world.world import Array, Block, World
+
+EXAMINE_SECONDS, STOP_SECONDS = 0.2, 0.3
+APPEAR_SECONDS, YES = 0.3, "MD_STARTED=yes"
+
+
+def mdadm(world: World, udev: Udev, call: Call) -> Work:
+    """mdadm(8) as the job files call it."""
+    words = call.words
+    node = words[-1]
+    if "--incremental" in words and "--run" in words:
+        return (yield from firmware.start_container(world, udev, node))
+    if "--incremental" in words:
+        return (yield from _incremental(world, udev, call, node))
+    if "--examine" in words:
+        return (yield from _examine(world, node))
+    if "--run" in words:
+        return (yield from _run(world, udev, node))
+    if "--stop" in words:
+        yield STOP_SECONDS
+        block = world.at(node)
+        if block is None or block.array is None:
+            return Answer(1, complaints=f"mdadm: error opening {node}: No such file or directory")
+        if world.used(block):
+            return Answer(1, complaints=f"mdadm: Cannot get exclusive access to {node}:Perhaps a "
+                          "running process, mounted filesystem or active volume group?",
+                          )  # fmt: skip
+        md.stop(world, udev, block)
+        return Answer(0, complaints=f"mdadm: stopped {node}")
+    return None
+
+
+def _ignored(world: World, call: Call, plan: ArrayPlan) -> bool:
+    """mdadm.conf(5): ARRAY <ignore> UUID=…"""
+    if "--config=none" in call.words:
+        return False
+    text = dict(world.scenario.files).get("/etc/mdadm/mdadm.conf", "")
+    for line in text.splitlines():
+        words = line.split()
+        if words[:2] == ["ARRAY", "<ignore>"] and f"UUID={plan.spread}" in words:
+            return True
+    return False
+
+
+def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
+    yield EXAMINE_SECONDS
+    device = world.at(node)
+    if device is None:
+        return Answer(1, complaints=f"mdadm: stat failed for {node}: No such file or directory")
+    if world.used(device):
+        return Answer(1, complaints=f"mdadm: cannot reopen {node}: Device or resource busy.")
+    place = device.place
+    member = place.stale or place.content if place is not None else None
+    if not isinstance(member, Member) or place is None or "magic" in place.damages:
+        return Answer(1, complaints=f"mdadm: no RAID superblock on {node}.")
+    plan = member.array
+    if plan.level == "container":
+        return (yield from firmware.join(world, udev, device, member))
+    if _ignored(world, call, plan):
+        what = f"mdadm: array containing {node} is explicitly ignored by mdadm.conf"
+        return Answer(1, complaints=what)
+    while world.array_map.held:  # map_lock(): one member at a time
+        yield world.array_map
+    world.array_map.held = True
+    try:
+        answer = yield from _add(world, udev, device, place, member)
+    finally:
+        world.array_map.release()
+    if answer is not None and YES in answer.output:
+        yield APPEAR_SECONDS  # wait_for(): until udev has made its node
+    return answer
+
+
+def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) -> Work:
+    """Steps 4 to 7 of Incremental(), under its lock."""
+    plan, node = member.array, device.node
+    if not device.present:
+        return Answer(1, complaints=f"mdadm: {node} has vanished")
+    array, name = md.of_uuid(world, plan.uuid), f"/dev/md/{display(plan)}"
+    if "superblock" in place.damages:
+        # The kernel finds a wrong checksum (super_1_load in md.c).
+        kind = "existing" if array is not None else "new"
+        return Answer(2, complaints=f"mdadm: failed to add {node} to {kind} array {name}: "
+                      "Invalid argument.")  # fmt: skip
+    if array is not None and array.state != "inactive":
+        what = f"mdadm: not adding {node} to active array (without --run) {name}"
+        return Answer(2, complaints=what)
+    block = md.create(world, udev, plan) if array is None else world.blocks[array.node]
+    array = block.array
+    assert array is not None
+    if array.read or any(slot == member.slot for _, slot in array.members):
+        # Refused once, it takes no member (md_add_new_disk); a slot is taken once.
+        return Answer(2, complaints=f"mdadm: failed to add {node} to existing array {name}: "
+                      "Invalid argument.")  # fmt: skip
+    if array.members and (yield from _cannot_compare(world, array)):
+        what = f"mdadm: metadata mismatch between {node} and chosen array {name}"
+        return Answer(2, complaints=what)
+    md.bind(world, block, device, member.slot)
+    yield md.ASSEMBLE_SECONDS
+    if not block.present or not device.present:
+        return Answer(1, complaints=f"mdadm: {name} has vanished")
+    started, status, complaint = "yes", 0, ""
+    there = md.usable(world, plan, _readable(world, array))
+    known = world.superblock(plan, member.slot)
+    if array.state != "inactive":
+        started = "already"
+    elif not enough(plan, not plan.dirty, there):
+        started = "no"
+    elif len(there) < len(plan.on) - len(known.gone):
+        started = "unsafe"
+    elif not md.begin(world, udev, block):
+        started, status = "", 1
+        complaint = f"mdadm: {node} attached to {name}, but failed to start: Input/output error."
+    lines = {
+        "MD_DEVICE": array.node,
+        "MD_DEVNAME": display(plan),
+        "MD_FOREIGN": "yes" if plan.foreign else "no",
+        "MD_STARTED": started,
+    }
+    text = "".join(f"{key}={value}\n" for key, value in lines.items() if value)
+    return Answer(status, text, complaint)
+
+
+def _cannot_compare(world: World, array: Array) -> Generator[Wait, None, bool]:
+    """Step 5b: the superblock of a member that is in; which one hangs on a hash of the kernel's."""
+    first = world.blocks.get(array.members[0][0])
+    return first is not None and bool((yield from reading.ready(world, (first.node,))))
+
+
+def _readable(world: World, array: Array) -> list[tuple[str, int]]:
+    """The members whose superblocks count_active() can read."""
+    if world.network is None:
+        return array.members
+    pairs = ((each, world.blocks.get(each[0])) for each in array.members)
+    return [each for each, block in pairs if block is None or not reading.unreadable(world, block)]
+
+
+def _examine(world: World, node: str) -> Work:
+    yield EXAMINE_SECONDS
+    device = world.at(node)
+    place = device.place if device is not None else None
+    member = place.stale or place.content if place is not None else None
+    if not isinstance(member, Member):
+        return Answer(1, complaints=f"mdadm: No md superblock detected on {node}.")
+    plan = member.array
+    lines = [f"MD_LEVEL={plan.level}", f"MD_DEVICES={len(plan.on)}"]
+    if plan.metadata != "0.90":
+        lines.append(f"MD_NAME={plan.homehost}:{plan.name}")
+    lines.append(f"MD_UUID={plan.spread}")
+    lines.append(f"MD_EVENTS={world.superblock(plan, member.slot).events}")
+    return Answer(0, "".join(f"{line}\n" for line in lines))
+
+
+def _run(world: World, udev: Udev, node: str) -> Work:
+    yield md.START_SECONDS
+    block = world.at(node)
+    if block is None or block.array is None:
+        return Answer(1, complaints=f"mdadm: error opening {node}: No such file or directory")
+    name = f"/dev/md/{display(block.array.plan)}"
+    if block.array.state != "inactive":
+        return Answer(0, complaints=f"mdadm: {name} is already active")
+    if not md.begin(world, udev, block):
+        what = f"mdadm: failed to start array {name}: Input/output error"
+        return Answer(1, complaints=what)
+    return Answer(0, complaints=f"mdadm: started array {name}")

@@ -1,0 +1,242 @@
+"""`initpy install`: what it refuses, and the exit status that says why (R28, R29)."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_kernel import VERSION, Module, make_kernel
+from rootstack import EXT4_ON_VIRTIO
+from smallfs import mounted_tmpfs
+
+from initpy.cli import main
+from initpy.image.build.place import claim
+from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
+from initpy.image.stack.describe import StackError
+from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.ownroot import elsewhere, find_target
+from initpy.image.status import Status
+
+EXT4 = Module("kernel/fs/ext4.ko", alias=("fs-ext4",))
+VIRTIO_BLK = Module("kernel/drivers/block/virtio_blk.ko", alias=("virtio:d00000002v*",))
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> list[str]:
+    """The parameters of an installation for one machine, which has all its drivers."""
+    modules = make_kernel(tmp_path / "kernel", [EXT4, VIRTIO_BLK])
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "stack.json").write_text(EXT4_ON_VIRTIO)
+    return [
+        "install", "--kernel", VERSION, "--modules-dir", str(modules), "--recipe", "minimal",
+        "--config", str(tmp_path / "etc"), "--stack", str(tmp_path / "stack.json"),
+        "--output", str(tmp_path / "boot/{kernel}.img"), "--level", "1", "--microcode", "none",
+    ]  # fmt: skip
+
+
+def image(folder: Path) -> Path:
+    return folder / f"boot/{VERSION}.img"
+
+
+def test_an_image_that_boots_is_installed(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(call) == Status.OK
+    said = capsys.readouterr()
+    assert "it boots /" in said.out
+    assert main(["check", str(image(tmp_path)), *call[1:5], *call[9:11]]) == Status.OK
+    assert main([*call, "--remove", "--quiet"]) == Status.OK
+    assert list((tmp_path / "boot").iterdir()) == []
+
+
+def test_what_cannot_boot_is_not_installed(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image(tmp_path).write_bytes(b"old")
+    folder = make_kernel(tmp_path / "other", [EXT4])
+    call[call.index("--modules-dir") + 1] = str(folder)
+    status, said = main(call), capsys.readouterr().err
+    assert status == Status.CANNOT_BOOT, said
+    assert "virtio" in said and "is unchanged" in said
+    assert image(tmp_path).read_bytes() == b"old"
+    assert len(list((tmp_path / "boot").iterdir())) == 1
+
+
+def test_one_who_knows_better_can_do_without_the_proof(
+    call: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*call, "--no-check"]) == Status.OK
+    assert "it is not checked whether the image boots" in capsys.readouterr().err
+
+
+def test_another_run_is_at_it(call: list[str], tmp_path: Path) -> None:
+    with claim(image(tmp_path)):
+        assert main([*call, "--no-wait"]) == Status.BUSY
+
+
+def test_there_is_no_room(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mounted_tmpfs(tmp_path / "boot", 1_000_000):
+        image(tmp_path).write_bytes(b"old")
+        assert main(call) == Status.NO_SPACE
+        assert [path.read_bytes() for path in (tmp_path / "boot").iterdir()] == [b"old"]
+    said = capsys.readouterr().err
+    assert "1.0 MB are free" in said and "is unchanged" in said
+
+
+def test_wrong_parameters(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = (["--keep", "10"], ["--all"], ["--recipe", "none"], ["--level", "77"])
+    for each in wrong:
+        assert main([*call, *each]) == Status.USAGE
+        assert len(capsys.readouterr().err.splitlines()) <= 2
+    assert main(["install", "--remove"]) == Status.USAGE
+
+
+def test_a_root_that_cannot_be_described(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call[call.index("--recipe") + 1] = "generic"
+    where = call.index("--stack")
+    del call[where : where + 2]
+    assert main([*call, "--root", "UUID=no-such-root"]) == Status.UNKNOWN
+    assert "nothing was installed" in capsys.readouterr().err
+
+
+def test_a_tool_is_not_installed(
+    call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("initpy.image.content.programs.SEARCHED", (tmp_path,))
+    assert main(call) == Status.NO_TOOL
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_interrupted(call: list[str], tmp_path: Path, number: int, status: int) -> None:
+    image(tmp_path).write_bytes(b"old")
+    with subprocess.Popen(
+        [sys.executable, "-m", "initpy", *call], stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline() == "initpy: reading job files\n"
+        running.send_signal(number)
+        assert "Traceback" not in running.stderr.read()
+    assert running.returncode == status
+    assert [path.read_bytes() for path in (tmp_path / "boot").iterdir()] == [b"old"]
+
+
+def test_a_run_that_waits_can_be_interrupted(call: list[str], tmp_path: Path) -> None:
+    with (
+        claim(image(tmp_path)),
+        subprocess.Popen(
+            [sys.executable, "-m", "initpy", *call], stderr=subprocess.PIPE, text=True
+        ) as running,
+    ):
+        assert running.stderr is not None
+        assert "waiting for another run" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        running.wait()
+    assert running.returncode == 130
+
+
+def test_kernels_are_those_with_modules_and_something_to_boot(tmp_path: Path) -> None:
+    for version in ("6.10.2-1", "6.9.1-1", "5.10-leftover", "6.1-bare"):
+        (tmp_path / "modules" / version).mkdir(parents=True)
+        if version != "6.1-bare":
+            (tmp_path / "modules" / version / "modules.dep").touch()
+    (tmp_path / "boot").mkdir()
+    for version in ("6.10.2-1", "6.1-bare"):
+        (tmp_path / f"boot/vmlinuz-{version}").touch()
+    (tmp_path / "modules/6.9.1-1/vmlinuz").touch()
+    modules, boot = tmp_path / "modules", tmp_path / "boot"
+    assert installed_kernels([modules], boot) == ["6.9.1-1", "6.10.2-1"]
+    assert installed_kernels([tmp_path / "none"], boot) == []
+    assert installed_kernels([tmp_path / "none", modules, modules], boot) == [
+        "6.9.1-1",
+        "6.10.2-1",
+    ]
+
+
+def test_the_modules_may_be_in_either_folder(tmp_path: Path) -> None:
+    """Debian 13's kernels have /usr/lib/modules only; elsewhere /usr is not merged."""
+    usr, root = tmp_path / "usr/lib/modules", tmp_path / "lib/modules"
+    (root / "6.1").mkdir(parents=True)
+    assert modules_folder("6.1", [usr, root]) == root / "6.1"
+    (usr / "6.12").mkdir(parents=True)
+    assert modules_folder("6.12", [usr, root]) == usr / "6.12"
+    assert modules_folder("7.0", [usr, root]) == root / "7.0"
+
+
+@pytest.mark.parametrize("place", ["usr/lib/modules/6.12/vmlinuz", "boot/vmlinuz-6.12"])
+@pytest.mark.parametrize("library", ["lib", "usr/lib"])
+def test_a_kernel_is_in_boot_or_beside_its_modules(
+    tmp_path: Path, place: str, library: str
+) -> None:
+    modules = tmp_path / library / "modules/6.12"
+    modules.mkdir(parents=True)
+    file = tmp_path / place.replace("usr/lib", library)
+    assert kernel_file("6.12", modules, tmp_path / "none") is None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    assert kernel_file("6.12", modules, tmp_path / "none") == file
+
+
+def stack(*kinds: Kind) -> Stack:
+    layers = tuple(Layer(f"{kind}", kind, f"the {kind}") for kind in kinds)
+    return Stack("/", VERSION, "x86_64", (), layers)
+
+
+def unseen(_: str) -> Stack:
+    raise StackError("no device that / stands on can be seen")
+
+
+def test_the_root_to_boot_is_this_machines() -> None:
+    own = stack(Kind.DISK)
+    assert find_target(place=lambda: None, described=lambda _: own).stack is own
+    with pytest.raises(StackError):
+        find_target(place=lambda: None, described=unseen)
+
+
+def test_an_installers_chroot_stands_on_the_disks_that_will_boot() -> None:
+    own = stack(Kind.DISK)
+    assert find_target(place=lambda: "a chroot", described=lambda _: own).stack is own
+
+
+def test_where_disk_images_are_made_no_root_is_to_be_booted() -> None:
+    on_file = stack(Kind.LOOP, Kind.DISK)
+    for place, described in (
+        ("a chroot", unseen),
+        ("a chroot", lambda _: on_file),
+        ("a container", lambda _: stack(Kind.DISK)),
+    ):
+        found = find_target(place=lambda place=place: place, described=described)  # type: ignore[misc]
+        assert found.stack is None and place in found.reason
+
+
+def test_a_named_root_counts_everywhere() -> None:
+    own = stack(Kind.DISK)
+    found = find_target("UUID=1", place=lambda: "a container", described=lambda _: own)
+    assert found.stack is own
+
+
+def test_containers_are_known_by_what_their_makers_leave(tmp_path: Path) -> None:
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/root").symlink_to(tmp_path)
+    assert elsewhere(tmp_path) is None
+    (tmp_path / "proc/1/root").unlink()
+    (tmp_path / "proc/1/root").symlink_to("/")
+    assert elsewhere(tmp_path) == "a chroot"
+    (tmp_path / ".dockerenv").touch()
+    assert elsewhere(tmp_path) == "perhaps a container"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.containerenv").touch()
+    assert elsewhere(tmp_path) == "a container"
+
+
+def test_what_a_disk_has_left_of_a_container_does_not_spare_it_the_proof() -> None:
+    own = stack(Kind.DISK)
+    assert find_target(place=lambda: "perhaps a container", described=lambda _: own).stack is own
+    assert find_target(place=lambda: "perhaps a container", described=unseen).stack is None

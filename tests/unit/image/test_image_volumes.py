@@ -1,0 +1,183 @@
+"""How encrypted volumes of the root are opened, as the image's crypttab says (R10, R28)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from fake_system import FakeSystem, nested, virtio_disk
+from writing import archive_of
+
+from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Row, Verdict
+from initpy.image.formats.archive import Archive
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import KEY, Stack
+from initpy.image.tree import File, Tree
+
+JOB = File(b'{"summary": "it is ours"}')
+STICK = "/dev/disk/by-label/STICK"
+CRYPT = "/dev/mapper/crypt (LUKS)"
+
+
+def image(crypttab: str, files: Mapping[str, File] | None = None) -> Archive:
+    """An image of initpy's with a crypttab."""
+    tree = Tree()
+    tree.add("/usr/lib/initpy/jobs/some.json", JOB)
+    tree.add("/etc/crypttab", File(crypttab.encode()))
+    for path, entry in (files or {}).items():
+        tree.add(path, entry)
+    return archive_of(tree, Path("test.img"))
+
+
+def proved(archive: Archive, stack: Stack) -> Proof:
+    return prove(archive, stack, stack.kernel, modules=Path("/nonexistent"), run=False)
+
+
+def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
+    """The rows about key, header and key script."""
+    needs = ("key", "header")
+    return [r for r in proved(archive, stack).rows if r.layer == layer and r.need.startswith(needs)]
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "verdict", "words"),
+    [
+        ("", "", Verdict.OK, "crypttab does not name it: the boot asks for a passphrase"),
+        ("crypt UUID=x none luks", "", Verdict.OK, "the boot asks for a passphrase"),
+        ("crypt UUID=x /k luks", "/k", Verdict.OK, "/k"),
+        ("crypt UUID=x /k luks", "", Verdict.WARNING, "not in the image; --add /k: the boot asks"),
+        ("crypt UUID=x /k luks,headless", "/k", Verdict.OK, "/k"),
+        ("crypt UUID=x /k headless", "", Verdict.MISSING, "/k: nothing opens it: `headless`"),
+        ("crypt UUID=x - headless", "", Verdict.MISSING, "nothing opens it: `headless` forbids"),
+        (
+            "crypt UUID=x - headless,try-empty-password",
+            "",
+            Verdict.OK,
+            "the empty passphrase",
+        ),
+        ("crypt UUID=x a keyscript=/s", "/s", Verdict.OK, "/s"),
+        ("crypt UUID=x a keyscript=/s", "", Verdict.WARNING, "/s is not in the image; --add /s"),
+        ("crypt UUID=x a keyscript=/s,headless", "", Verdict.MISSING, "nothing opens it"),
+        ("crypt UUID=x /k plain", "", Verdict.MISSING, "a passphrase does not replace a key file"),
+        ("crypt UUID=x none header=/h", "/h", Verdict.OK, "/h"),
+        (
+            "crypt UUID=x none header=/h",
+            "",
+            Verdict.MISSING,
+            "the volume without: --add /h",
+        ),
+        # By what it is on, whatever the line calls it.
+        ("other /dev/md127 /k headless", "", Verdict.MISSING, "/k is not in the image"),
+    ],
+)
+def test_what_opens_a_volume(line: str, file: str, verdict: Verdict, words: str) -> None:
+    files = {file: File(b"\x7fELF" if file != "/s" else b"#!/s2\n", 0o755)} if file else {}
+    if file == "/s":
+        files["/s2"] = File(Path("/bin/busybox").read_bytes(), 0o755)
+    rows = opening(image(line + "\n", files), describe("/", nested()))
+    assert rows[0].verdict is verdict, rows
+    assert words in rows[0].reason
+
+
+def test_a_key_file_that_is_found_by_its_name() -> None:
+    files = {"/etc/cryptsetup-keys.d/crypt.key": File(b"k", 0o600)}
+    (row,) = opening(image("crypt UUID=x none headless\n", files), describe("/", nested()))
+    assert (row.verdict, row.reason) == (Verdict.OK, "/etc/cryptsetup-keys.d/crypt.key")
+
+
+def test_a_key_script_that_cannot_run_is_as_good_as_none() -> None:
+    line = "crypt UUID=x a keyscript=/s,headless\n"
+    (row,) = opening(image(line, {"/s": File(b"#!/gone\n", 0o755)}), describe("/", nested()))
+    assert row.verdict is Verdict.MISSING
+    assert "cannot run (/s is a script for /gone, which is missing)" in row.reason
+
+
+def test_the_status_is_77_where_nobody_can_be_asked() -> None:
+    proof = proved(image("crypt UUID=x /k headless\n"), describe("/", nested()))
+    assert proof.status == 77
+    assert any(row.need == "key file" for row in proof.of(Verdict.MISSING))
+
+
+def unmarked(kind: str) -> FakeSystem:
+    """A root on a volume that shows nothing of what it is."""
+    system = FakeSystem()
+    virtio_disk(system, "vda", 1)
+    table = "0 160000 crypt aes-xts-plain64 :64:logon:cryptsetup:0 0 254:16 0"
+    system.mapped("dm-0", "253:0", "crypt", f"CRYPT-{kind}-crypt", table, ["vda"],
+                  ID_FS_TYPE="ext4")  # fmt: skip
+    system.mount("/", "ext4", "/dev/mapper/crypt", "253:0")
+    return system
+
+
+@pytest.mark.parametrize("kind", ["PLAIN", "LUKS2-3b1f"])
+def test_without_a_header_the_crypttab_alone_says_that_there_is_something(kind: str) -> None:
+    stack = describe("/", unmarked(kind))
+    (layer,) = (each.name for each in stack.layers if each.name == "/dev/mapper/crypt")
+    kinds = {"PLAIN": "dm-crypt", "LUKS2-3b1f": "LUKS"}
+    (row,) = opening(image(""), stack, f"{layer} ({kinds[kind]})")
+    assert row.verdict is Verdict.UNKNOWN
+    assert "the option `initramfs`" in row.reason
+
+
+def test_a_command_line_says_it_as_well() -> None:
+    """That of a unified kernel image before the one that this system was booted with."""
+    system = unmarked("PLAIN")
+    system.texts["/proc/cmdline"] = "cryptopts=target=crypt,source=/dev/vda,plain,header=/h quiet"
+    stack = describe("/", system)
+    assert describe("/dev/mapper/crypt", system).cmdline == ""
+    archive = image("")
+    header, key = opening(archive, stack, "/dev/mapper/crypt (dm-crypt)")
+    assert (header.verdict, key.verdict) == (Verdict.MISSING, Verdict.OK)
+    own = {".cmdline": b"root=LABEL=x\0"}
+    unified = Archive(archive.path, 0, entries=archive.entries, sections=own)
+    (row,) = opening(unified, stack, "/dev/mapper/crypt (dm-crypt)")
+    assert row.verdict is Verdict.UNKNOWN
+
+
+def stick(*, there: bool, options: str) -> FakeSystem:
+    """The nested root's key is on a stick."""
+    system = nested()
+    if there:
+        virtio_disk(system, "vdk", 7, ID_FS_TYPE="exfat", ID_FS_LABEL_ENC="STICK")
+    system.texts["/etc/crypttab"] = f"crypt UUID=x {STICK}:/root.key {options}\n"
+    return system
+
+
+def test_what_the_key_is_on_is_a_part_of_the_stack() -> None:
+    stack = describe("/", stick(there=True, options="luks"))
+    (top,) = (layer for layer in stack.layers if layer.fact(KEY))
+    assert (top.fact(KEY), top.fact("type"), top.on) == ("crypt", "exfat", ("block:vdk",))
+    assert top.identity not in stack.tops
+    assert Stack.from_json(stack.to_json(), "it") == stack
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"), [("luks", Verdict.WARNING), ("headless", Verdict.MISSING)]
+)
+def test_drivers_of_the_stick_are_needed_where_nobody_can_be_asked(
+    options: str, verdict: Verdict, tmp_path: Path
+) -> None:
+    system = stick(there=True, options=options)
+    stack = describe("/", system)
+    archive = image(system.texts["/etc/crypttab"])
+    modules = tmp_path / stack.kernel
+    modules.mkdir()
+    (modules / "modules.dep").write_text("kernel/a.ko:\n")
+    for name in ("modules.alias", "modules.builtin", "modules.softdep"):
+        (modules / name).touch()
+    proof = prove(archive, stack, stack.kernel, modules=modules, run=False)
+    (row,) = (row for row in proof.rows if row.need == "file system exfat")
+    assert row.verdict is verdict
+    assert ("the boot asks for a passphrase" in row.reason) is (verdict is Verdict.WARNING)
+    (key,) = opening(archive, stack)
+    assert key.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"), [("luks", Verdict.WARNING), ("headless", Verdict.UNKNOWN)]
+)
+def test_a_stick_that_is_not_there_cannot_be_looked_at(options: str, verdict: Verdict) -> None:
+    system = stick(there=False, options=options)
+    (row,) = opening(image(system.texts["/etc/crypttab"]), describe("/", system))
+    assert row.verdict is verdict
+    assert "is not present now" in row.reason

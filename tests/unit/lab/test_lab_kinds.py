@@ -1,0 +1,88 @@
+"""User Mode Linux is taken unless a scenario needs what it lacks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from initpy.lab import kinds
+from initpy.lab.errors import LabError
+from initpy.lab.kernels import Kernel
+from initpy.lab.kinds import gone_from, kind_for, needs_of_qemu
+from initpy.scenario.model import Disk, MachineKind, Outcome, Scenario, Variant
+from initpy.scenario.parse import load_scenario
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "linux.uml").touch()
+    monkeypatch.setattr(kinds, "LINUX_UML", tmp_path / "linux.uml")
+
+
+@pytest.fixture
+def plain() -> Scenario:
+    return load_scenario(SCENARIOS / "plain-ext4-label.toml")
+
+
+def test_a_scenario_of_virtio_disks_needs_no_qemu(plain: Scenario) -> None:
+    assert kind_for(plain) is MachineKind.UML
+
+
+def test_what_user_mode_linux_lacks_is_booted_in_qemu(plain: Scenario) -> None:
+    lacking = {
+        "nvme": replace(plain, disks=(Disk("a", 1 << 26, bus="nvme"),)),
+        "firmware": replace(plain, uefi=True),
+        "console": replace(plain, second=True),
+        "memory": replace(plain, memory=256),
+        "power": replace(plain, expect=replace(plain.expect, outcome=Outcome.POWEROFF)),
+        "buses": replace(plain, variant=Variant(host="somewhere")),
+        "PCI": replace(plain, cmdline="root=/dev/disk/by-path/pci-0000:00:04.0"),
+        "without root=": replace(plain, cmdline="ro"),
+        "drivers": replace(plain, variant=Variant(without=("virtio_blk",))),
+    }
+    for word, scenario in lacking.items():
+        assert kind_for(scenario) is MachineKind.QEMU
+        (need,) = needs_of_qemu(scenario)
+        assert word in need
+
+
+def test_network_cards_are_qemus() -> None:
+    assert needs_of_qemu(load_scenario(SCENARIOS / "nbd-root-server-late.toml"))[-1].startswith(
+        "a network card"
+    )
+
+
+def test_a_disk_that_is_a_file_of_the_image_is_on_no_bus(plain: Scenario) -> None:
+    disk = Disk("hdr", 1 << 26, bus="scsi", image="/etc/header")
+    assert needs_of_qemu(replace(plain, disks=(*plain.disks, disk))) == []
+
+
+def test_a_file_may_say_the_kind_and_the_command_line_goes_before_it(plain: Scenario) -> None:
+    told = replace(plain, machine=MachineKind.QEMU)
+    assert kind_for(told) is MachineKind.QEMU
+    assert kind_for(told, MachineKind.UML) is MachineKind.UML
+
+
+def test_a_machine_that_lacks_something_is_refused_with_what_it_is(plain: Scenario) -> None:
+    with pytest.raises(LabError, match=r"have firmware\n  try: initpy boot --machine qemu"):
+        kind_for(replace(plain, uefi=True), MachineKind.UML)
+
+
+def test_a_host_without_user_mode_linux_has_qemu(
+    plain: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "LINUX_UML", Path("/nonexistent"))
+    assert kind_for(plain) is MachineKind.QEMU
+    assert kind_for(plain, MachineKind.UML) is MachineKind.UML  # and starting it says what to do
+
+
+def test_a_layer_that_the_kernel_has_dropped_is_named(plain: Scenario, tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text("kernel/drivers/md/raid1.ko:\n")
+    kernel = Kernel("9.9", tmp_path / "linux", tmp_path)
+    old = load_scenario(SCENARIOS / "linear-old-on-raid0.toml").recipe()
+    assert gone_from(kernel, old) == "linear"
+    assert gone_from(kernel, plain.recipe()) == ""
+    (tmp_path / "modules.dep").write_text("kernel/drivers/md/linear.ko:\n")
+    assert gone_from(kernel, old) == ""
