@@ -13,7 +13,7 @@ from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).
 ARGUMENTS = {

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.config.redaction import job_value
-from initpy.core.machine.definitions import JobDefinition, Layer, Strategy, Success
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
+from initpy.core.jobs.matching import Match
+from initpy.core.layer import Layer
 
 if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path

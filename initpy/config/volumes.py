@@ -10,7 +10,7 @@ from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 FILE_SYSTEM = "[a-z][a-z0-9]*"

@@ -15,7 +15,6 @@ due by time is done.
 from collections.abc import Iterable
 
 from initpy.core.actions import Action, Arm
-from initpy.core.context import Context
 from initpy.core.devices.graph import DeviceGraph
 from initpy.core.events import (
     Answered,
@@ -35,19 +34,20 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
+from initpy.core.explanation import Node
 from initpy.core.failure import ending, notice
 from initpy.core.goals import gpt_auto, handover, mounts, naming
-from initpy.core.goals.goal import all_reached
-from initpy.core.goals.goals import HOST, SYSROOT
-from initpy.core.machine.definitions import Index, JobDefinition, index_of
-from initpy.core.machine.handler import Handlers
-from initpy.core.machine.steps import Steps
-from initpy.core.machine.subjects import Subjects
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Index, JobDefinition, index_of
+from initpy.core.jobs.goal import all_reached
+from initpy.core.jobs.handler import Handlers
+from initpy.core.jobs.technology import Technologies
+from initpy.core.jobs.timers import Timer
 from initpy.core.registry import Registry
 from initpy.core.settings import Settings
-from initpy.core.storage.technology import Technologies
-from initpy.core.tree import Node
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
+from initpy.core.steps import Steps
+from initpy.core.subjects import Subjects
 from initpy.core.waiting import clock
 
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
@@ -100,7 +100,7 @@ class Boot:
         self._take(event)
         self._settle()
         context.deadlines.tell()
-        actions = context.present.take_actions()
+        actions = context.current.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
@@ -140,7 +140,7 @@ class Boot:
             case Answered(asked):
                 self._answered(asked, event)
             case Fetched():
-                from initpy.core.unlock import race
+                from initpy.core.unlock import attempts as race
 
                 race.fetched(context, event)
             case HandOverRefused(reason):
@@ -157,7 +157,7 @@ class Boot:
 
     def _start(self) -> None:
         """The engine runs (again)."""
-        self._context.present.began = self._context.now
+        self._context.current.began = self._context.now
         ending.start_clock(self._context)
         for job in self._index.on_boot:
             if self._context.machine.find(job.name) is None:
@@ -253,7 +253,7 @@ class Boot:
                 context.goals.alone()
                 self._subjects.look_at_all(naming.refresh(context, ""))
             case Timer.COUNTDOWN:
-                from initpy.core.failure import countdown
+                from initpy.core.waiting import countdown
 
                 countdown.count(context)
             case _:

@@ -7,9 +7,9 @@ from initpy.core.actions import Action
 from initpy.core.devices.graph import BLOCK, Device, Kind
 from initpy.core.devices.names import Naming
 from initpy.core.events import Event
+from initpy.core.explanation import Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
-from initpy.core.tree import Node
 
 
 def plain(what: Event | Action | Device | Node) -> dict[str, object]:

@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
 from initpy.core.goals import mounts
-from initpy.core.goals.goal import Goal
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.handler import Handler, Manner, Manners
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.technology import Entry, Technology
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler, Manner, Manners
-from initpy.core.storage.technology import Entry, Technology
-from initpy.core.unlock import named
+from initpy.core.unlock import named_volumes as named
 from initpy.core.unlock.source import Source
-from initpy.core.waiting.kinds import HoldKind
 
 Sources = Sequence[Callable[[], Source]]
 
 
 def sources() -> Sources:
     """Where secrets come from, the first to be tried first."""
-    from initpy.core.unlock import empty, keyfile, keyscript, known, person
+    from initpy.core.unlock import empty_passphrase as empty
+    from initpy.core.unlock import keyfile, keyscript, person
+    from initpy.core.unlock import known_passphrase as known
 
     return (keyfile.source, keyscript.source, person.source, known.source, empty.source)
 
@@ -33,7 +35,7 @@ def _plain() -> Handler:
 
 
 def _md_start() -> Handler:
-    from initpy.core.storage.md import start
+    from initpy.core.storage.md import start_degraded as start
 
     return start.handler()
 
@@ -76,7 +78,7 @@ def _btrfs_mount() -> Handler:
 
 def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     def load() -> Handler:
-        from initpy.core.unlock import race
+        from initpy.core.unlock import attempts as race
 
         return race.handler(made())
 
@@ -147,7 +149,7 @@ def _is_encrypted(device: Device) -> bool:
 
 
 def _load_unlock() -> Technology:
-    from initpy.core.unlock import race
+    from initpy.core.unlock import attempts as race
 
     return race.technology()
 

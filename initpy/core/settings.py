@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.machine.definitions import Layer
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.layer import Layer
+from initpy.core.volumes import VolumeSpec
 
 
 class Degraded(enum.Enum):

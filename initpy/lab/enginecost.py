@@ -25,7 +25,7 @@ from initpy.core.events import (
     JobEnded,
     TimePassed,
 )
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.settings import Settings
 
 SIZES = (10, 100, 1_000, 10_000)

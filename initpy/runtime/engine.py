@@ -40,10 +40,10 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.goals.goals import HOST, SYSROOT
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
+from initpy.core.state.goals import HOST, SYSROOT
 from initpy.runtime import control
 from initpy.runtime.aside import Aside
 from initpy.runtime.console import Consoles

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Mount, Stop
-from initpy.core.goals.goals import SYSROOT
 from initpy.core.settings import ExtraMount
+from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.mounts import extra_mounts, mount_first, mount_root, read_fstab

@@ -6,22 +6,22 @@ Imported only when a tree is shown: most boots never need it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import Near, nearest
+from initpy.core.explanation import Node
 from initpy.core.failure.words import condition, content, may_be_damaged
-from initpy.core.goals.goals import SYSROOT
 from initpy.core.goals.naming import why_not
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
 from initpy.core.settings import ExtraMount
-from initpy.core.storage.assemblies import deadline_name
-from initpy.core.tree import Node
-from initpy.core.waiting.deadline import Deadline
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import Deadline
+from initpy.core.state.goals import SYSROOT
 from initpy.core.waiting.holds import holds
-from initpy.core.waiting.kinds import DeadlineKind
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator
 
 from initpy.core.actions import Mount
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import TARGET
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded
+from initpy.core.explanation import Advice
 from initpy.core.goals import gpt_auto
-from initpy.core.goals.goal import Goal, first_missing
-from initpy.core.goals.goals import HOST, SYSROOT
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.goal import Goal, first_missing
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine.rules import begin
 from initpy.core.machine.wanted import unwanted
 from initpy.core.settings import BreakPoint, ExtraMount
-from initpy.core.tree import Advice
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
 
 ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED)
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).

@@ -4,13 +4,13 @@ Most names are shown by the device itself; for the others see `gpt_auto`. Whatev
 carries a mark, which the job files match.
 """
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK, Device, inside_member
 from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, ROLE, TARGET
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
-from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.settings import ImageFile
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
 
 
 def refresh(context: Context, name: str, before: Device | None = None) -> list[str]:

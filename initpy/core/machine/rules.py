@@ -1,15 +1,15 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.facts import command as filled
-from initpy.core.machine.facts import describe, holds_true
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import command as filled
+from initpy.core.machine.templates import describe, holds_true
 from initpy.core.machine.wanted import awaits_job, partition_instead, unwanted
 from initpy.core.secret import Secret
+from initpy.core.state.context import Context
 
 # How long the effect of a command that ended well may take to show: udev runs
 # its rules on a loaded machine. Not a delay: nothing waits for it.
@@ -184,7 +184,7 @@ def stall(context: Context, instance: Instance) -> None:
     """Hold nothing any more for a command without a limit that does not get on."""
     if instance.state is JobState.RUNNING:
         instance.stalled = True
-        context.present.stir()
+        context.current.stir()
 
 
 def got_on(context: Context, instance: Instance) -> None:

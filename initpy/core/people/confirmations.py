@@ -7,10 +7,10 @@ after another, passphrases first.
 """
 
 from initpy.core.actions import Ask
-from initpy.core.context import Context
 from initpy.core.events import Answered
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.storage.assemblies import Assembly, Step
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.state.assemblies import Assembly, Step
+from initpy.core.state.context import Context
 from initpy.core.waiting.holds import held
 
 YES, NO = ("yes", "y"), ("no", "n")
@@ -18,7 +18,7 @@ YES, NO = ("yes", "y"), ("no", "n")
 
 def settle(context: Context) -> None:
     """Put the next question, or take one back that must not be answered now."""
-    doubtful = context.assemblies.lookout.news(context.present)
+    doubtful = context.assemblies.lookout.news(context.current)
     for assembly in tuple(context.assemblies.confirming.values()) if doubtful else ():
         if assembly.asked is not None and held(context, assembly.asked):
             why = "something that may hold a member has turned up"

@@ -1,9 +1,9 @@
 """Whose passphrase the user is asked for next."""
 
 from initpy.core.actions import Ask, GiveWay
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
 from initpy.core.unlock.volume import Unlock, own, specification
 
 
@@ -64,7 +64,7 @@ def _give_way(context: Context, unlock: Unlock) -> None:
         return
     if asked.state is not JobState.READY or not _lacks_key(unlock, asked):
         return
-    if not unlock.lookout.news(context.present):
+    if not unlock.lookout.news(context.current):
         return
     for each in (context.machine[key] for key in prompts.queued):
         if each is not asked and each.state is JobState.READY and not _lacks_key(unlock, each):

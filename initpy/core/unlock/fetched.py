@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, SpecTable
 from initpy.core.events import Fetched
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec
-from initpy.core.waiting.kinds import HoldKind
+from initpy.core.state.context import Context
+from initpy.core.volumes import HeaderSpec, KeySpec
 
 # The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
@@ -175,7 +175,7 @@ class Fetchings:
     ) -> None:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
-        context.present.stir(HoldKind.PERSON)
+        context.current.stir(HoldKind.PERSON)
         self._try(found, source)
         context.machine.timers.cancel(Timer.ABSENT, instance.key)
         if not (fetch.keep or fetch.check):
@@ -220,7 +220,7 @@ class Fetchings:
         for key, header in self._tried.pop(name, ()):
             found = self._all[key, header]
             found.tried.discard(name)
-            context.present.stir(HoldKind.PERSON)
+            context.current.stir(HoldKind.PERSON)
             if found.source == name and found.stage is not Stage.READ:
                 found.stage = Stage.ABSENT
                 context.machine.touch(context.machine[key])
@@ -234,7 +234,7 @@ class Fetchings:
             found = self._all.get((event.job, header))
             if found and found.stage is Stage.READING and found.number == event.number:
                 found.stage = Stage.SPENT if event.error else Stage.READ
-                context.present.stir(HoldKind.PERSON)
+                context.current.stir(HoldKind.PERSON)
                 found.secret, found.error = event.secret, event.error
                 if header:
                     found.path = event.path or found.path

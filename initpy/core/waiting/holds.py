@@ -8,11 +8,11 @@ volume may hide the missing member. `kinds.STOPS` is the table.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.storage.assemblies import deadline_name
-from initpy.core.waiting.deadline import NOBODY, Deadline
-from initpy.core.waiting.kinds import SELECTIVE, STOPPED_BY, DeadlineKind, HoldKind
+from initpy.core.jobs.hold_table import SELECTIVE, STOPPED_BY, DeadlineKind, HoldKind
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import NOBODY, Deadline
 
 
 class Hold(NamedTuple):

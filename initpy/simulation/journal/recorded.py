@@ -7,8 +7,8 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.core.actions import Action, Arm
 from initpy.core.devices.graph import BLOCK, Device
-from initpy.core.devices.kinds import KINDS
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.subject_kinds import KINDS
 from initpy.core.events import (
     Answered,
     BootStarted,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 SOURCE = DeviceSpec(Naming.UUID, UUID)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from initpy.config.settings import HANDLERS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, Emergency, LayerPolicy, RootMount, Settings
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 TWO = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0002"

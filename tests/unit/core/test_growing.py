@@ -8,19 +8,19 @@ from collections.abc import Callable
 from desk import Desk, block, filesystem, luks
 
 from initpy.core.actions import HandOver, Report, ShowFailure
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device, Kind
 from initpy.core.events import DeviceChanged, JobEnded
-from initpy.core.goals.goal import Goal
-from initpy.core.machine.definitions import JobDefinition, Success
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.definitions import JobDefinition, Success
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.matching import Match
+from initpy.core.jobs.technology import Entry, Technology
 from initpy.core.registry import GOALS, TECHNOLOGIES, Registry, manners, sources
 from initpy.core.secret import Secret
-from initpy.core.storage.technology import Entry, Technology
+from initpy.core.state.context import Context
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume
+from initpy.core.volumes import VolumeSpec
 
 # A source: a key that is sealed in the machine's firmware.
 

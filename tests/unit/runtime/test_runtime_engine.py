@@ -17,9 +17,9 @@ from initpy.config.jobs import parse_job_file
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated, RetryAsked
-from initpy.core.goals.goals import SYSROOT
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency, RootMount, Settings
+from initpy.core.state.goals import SYSROOT
 from initpy.runtime import control, findings, mounting, start
 from initpy.runtime import engine as engine_module
 from initpy.runtime.aside import Answer, Aside, Call

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.explanation import Node
 from initpy.core.failure.driverless import Unclaimed
-from initpy.core.tree import Node
 from initpy.runtime import damaged_metadata, driverless, findings
 from initpy.runtime.aside import Aside
 from initpy.runtime.findings import Found, Look, completed, news

@@ -16,10 +16,10 @@ from initpy.core.actions import Arm, Clock, EndBoot, Report, Run, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
+from initpy.core.explanation import Node
 from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency, Settings
-from initpy.core.tree import Node
 from initpy.runtime.journal import Journal, basis
 
 DISK = Device("sda", {"DEVNAME": "/dev/sda"}, frozenset({"/dev/b", "/dev/a"}), frozenset({"sdz"}))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.explanation import Node
 from initpy.core.failure.damaged_metadata import doubtful, with_remnants
-from initpy.core.tree import Node
 from initpy.runtime.damaged_metadata import MD_MAGIC, look
 
 

@@ -15,7 +15,7 @@ from initpy.config.settings import read_settings
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
 from initpy.core.events import BootStarted, Enumerated, Event, Mounted
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.runtime.journal import Journal, basis
 from initpy.runtime.mounts import extra_mounts
 from initpy.simulation.journal.replay import replay

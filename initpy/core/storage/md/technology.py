@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance
-from initpy.core.storage.md import facts, reassemble, start
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.technology import Technology
+from initpy.core.state.context import Context
+from initpy.core.storage.md import facts, reassemble
+from initpy.core.storage.md import start_degraded as start
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
-from initpy.core.storage.md.owner import own
 from initpy.core.storage.md.report import record
-from initpy.core.storage.technology import Technology
+from initpy.core.storage.md.state import own
 
 
 def technology() -> Technology:
@@ -66,7 +67,7 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
 
 def _unsettled(context: Context) -> Iterable[str]:
     md = own(context)
-    if not md.unsettled or not md.lookout.news(context.present):
+    if not md.unsettled or not md.lookout.news(context.current):
         return ()
     return [each for name in sorted(md.unsettled) for each in reassemble.look(context, name)]
 

@@ -13,24 +13,24 @@ types then is tried in its place.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import Answered, Fetched, JobEnded
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import fill
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, JobState, Stimulus
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.technology import Technology
+from initpy.core.jobs.timers import Timer
 from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.machine.rules import give_up, start, stop
-from initpy.core.machine.timers import Timer
+from initpy.core.machine.templates import fill
 from initpy.core.machine.wanted import awaits_job
-from initpy.core.storage.technology import Technology
-from initpy.core.tree import Advice
+from initpy.core.state.context import Context
 from initpy.core.unlock import header as headers
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume, own, specification
+from initpy.core.volumes import VolumeSpec
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 # An attempt without a user that takes longer has met a disk or a token that does not answer.

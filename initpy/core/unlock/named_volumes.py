@@ -1,8 +1,8 @@
 """What naming a volume means: only named volumes are opened, and the handover waits for them."""
 
-from initpy.core.context import Context
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.context import Context
 
 
 def why_unnamed(context: Context, instance: Instance) -> str | None:

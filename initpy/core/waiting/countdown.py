@@ -3,10 +3,10 @@
 import math
 
 from initpy.core.actions import OpenShell
-from initpy.core.context import Context
-from initpy.core.machine.timers import Timer
-from initpy.core.waiting.deadline import END, NOBODY, Deadline
-from initpy.core.waiting.kinds import DeadlineKind
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, NOBODY, Deadline
 
 ROUNDING = 1e-3  # of sums of times
 # When the user is told how soon the machine restarts, in seconds before.

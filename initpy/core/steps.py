@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from initpy.core.context import Context
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.subjects import Subjects
-from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
+from initpy.core.state.context import Context
+from initpy.core.subjects import Subjects
 
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
@@ -41,7 +41,7 @@ class Steps:
         reason, idle = instance.reason, instance.idle
         context.handlers.of(instance).ready(context, instance)
         if instance.reason != reason or instance.idle is not idle:
-            context.present.stir(manner.hold)
+            context.current.stir(manner.hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
-from initpy.core.machine.present import Present
-from initpy.core.waiting.kinds import SELECTIVE, DeadlineKind
+from initpy.core.jobs.hold_table import SELECTIVE, DeadlineKind
+from initpy.core.state.current_event import CurrentEvent
 
 NOBODY = ("", "")  # neither owner nor reason of a hold
 
@@ -82,7 +82,7 @@ class Deadlines:
     hold may have begun or ended, and else only those that are new or over.
     """
 
-    present: Present
+    current: CurrentEvent
     _all: dict[str, Deadline] = field(default_factory=dict)
     _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
     _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
@@ -152,12 +152,12 @@ class Deadlines:
 
     def extend(self, deadline: Deadline, seconds: float) -> None:
         """Leave the deadline at least `seconds` from now."""
-        deadline.extend(seconds, self.present.now)
+        deadline.extend(seconds, self.current.now)
         self._note(deadline)
 
     def hold(self, deadline: Deadline, holder: tuple[str, str]) -> None:
         """Note what holds the deadline now: owner and reason, or NOBODY."""
-        if deadline.hold(holder, self.present.now):
+        if deadline.hold(holder, self.current.now):
             self._note(deadline)
 
     def _note(self, deadline: Deadline) -> None:
@@ -170,7 +170,7 @@ class Deadlines:
 
     def to_look_at(self) -> Collection[Deadline]:
         """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
-        present, found = self.present, self._fresh
+        present, found = self.current, self._fresh
         if self._holds != present.holds:
             found = self._all
         elif self._work != present.work:
@@ -181,7 +181,7 @@ class Deadlines:
 
     def any_over(self) -> bool:
         """True if a deadline that nothing holds is over."""
-        if self._dues and self._dues[0][0] <= self.present.now:
+        if self._dues and self._dues[0][0] <= self.current.now:
             self.next()
         return bool(self._over)
 
@@ -195,7 +195,7 @@ class Deadlines:
             due, name = self._dues[0]
             deadline = self._all.get(name)
             if deadline is not None and deadline.due() == due:
-                if due > self.present.now:
+                if due > self.current.now:
                     return due
                 self._over.add(name)
             heapq.heappop(self._dues)
@@ -214,8 +214,8 @@ class Deadlines:
             now = deadline.due(), deadline.holder
             if self._told.get(name) != now:
                 self._told[name] = now
-                self.present.act(Clock(name, deadline.left(self.present.now), *deadline.holder))
+                self.current.act(Clock(name, deadline.left(self.current.now), *deadline.holder))
         for name in ended:
             if self._told.pop(name, None) is not None:
-                self.present.act(Clock(name, None))
+                self.current.act(Clock(name, None))
         untold.clear()

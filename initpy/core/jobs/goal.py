@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from initpy.core.context import Context
+    from initpy.core.state.context import Context
 
 
 class Goal(NamedTuple):

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import BUSY, PENDING, Instance, JobState, Stimulus
-from initpy.core.machine.present import Present
-from initpy.core.machine.timers import Timer, Timers
-from initpy.core.waiting.kinds import HoldKind
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.instance import BUSY, PENDING, Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer, Timers
+from initpy.core.state.current_event import CurrentEvent
 
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
 SETTLED = (JobState.DONE, JobState.WITHDRAWN)
@@ -23,7 +23,7 @@ STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; mor
 class Machine:
     """Instances by name, by subject, by what they wait for."""
 
-    present: Present
+    current: CurrentEvent
     kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
@@ -145,9 +145,9 @@ class Machine:
 
         Raises IllegalTransitionError, leaving everything as it was.
         """
-        key, before = instance.key, instance.move(stimulus, self.present.now, reason)
+        key, before = instance.key, instance.move(stimulus, self.current.now, reason)
         after = instance.state
-        self.present.act(Moved(key, before.word, after.word, reason))
+        self.current.act(Moved(key, before.word, after.word, reason))
         if after in PENDING:
             self._pend(instance, before)
         elif before in PENDING:
@@ -171,7 +171,7 @@ class Machine:
     def _pend(self, instance: Instance, before: JobState) -> None:
         strategy, new = instance.definition.strategy, before not in PENDING
         kind = self.kinds[strategy]
-        self.present.stir(kind)
+        self.current.stir(kind)
         if new:
             self._pending[strategy][instance.key] = instance
         # Work holds something while a command is at it.
@@ -189,7 +189,7 @@ class Machine:
         """Instances that wait for a job to end may go on."""
         strategy = instance.definition.strategy
         kind = self.kinds[strategy]
-        self.present.stir(kind)
+        self.current.stir(kind)
         del self._pending[strategy][instance.key]
         self._release(kind, instance.key)
         self.left.append(instance)
@@ -202,7 +202,7 @@ class Machine:
         del self._failed[strategy][instance.key]
         if not self._failed[strategy]:
             del self._failed[strategy]
-        self.present.stir(self.kinds[strategy])  # it may have held something, to be tried again
+        self.current.stir(self.kinds[strategy])  # it may have held something, to be tried again
 
     # Commands that run, and the capacity for them
 

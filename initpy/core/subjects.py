@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import RAID, Device, partitions
 from initpy.core.goals import mounts, naming
-from initpy.core.machine.definitions import Index, JobDefinition
-from initpy.core.machine.facts import awaited
-from initpy.core.machine.instance import Instance, JobState, name_of
+from initpy.core.jobs.definitions import Index, JobDefinition
+from initpy.core.jobs.instance import Instance, JobState, name_of
 from initpy.core.machine.rules import withdraw
+from initpy.core.machine.templates import awaited
+from initpy.core.state.context import Context
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Subjects:
         self._told[name] = device
         before = context.devices.get(name)
         if context.devices.update(device):
-            context.present.stir()
+            context.current.stir()
         marked, present = naming.refresh(context, name, before), context.devices.get(name)
         if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
@@ -72,7 +72,7 @@ class Subjects:
         for forget in context.technologies.gone:
             self.look_at_all(forget(context, before, name))
         if context.devices.remove(name):
-            context.present.stir()
+            context.current.stir()
         self.look_at_all(naming.refresh(context, name, before))
         for hook in context.technologies.changed:
             self.look_at_all(hook(context, name))

@@ -1,7 +1,7 @@
 """Whether a command of ours is at work on an array or its members."""
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
+from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import uuids
 

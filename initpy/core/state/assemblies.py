@@ -11,9 +11,9 @@ for its missing parts until its own deadline, then starts without them, or is re
 import enum
 from dataclasses import dataclass, field
 
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.present import Lookout, Present
-from initpy.core.waiting.deadline import Deadline
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.current_event import CurrentEvent, Lookout
+from initpy.core.state.deadlines import Deadline
 
 
 class Phase(enum.Enum):
@@ -89,7 +89,7 @@ def deadline_name(instance: Instance) -> str:
 class Assemblies:
     """The assemblies that were looked at."""
 
-    present: Present
+    current: CurrentEvent
     _all: dict[str, Assembly] = field(default_factory=dict)
     # Those that the user is asked about, or is to be asked about.
     confirming: dict[str, Assembly] = field(default_factory=dict)
@@ -115,13 +115,13 @@ class Assemblies:
             self.confirming[assembly.key] = assembly
         else:
             self.confirming.pop(assembly.key, None)
-        self.present.stir()
+        self.current.stir()
 
     def forget(self, instance: Instance) -> None:
         """The assembly is complete, or gone: what was waited for or agreed counts no more."""
         self.confirming.pop(instance.key, None)
         if self._all.pop(instance.key, None) is not None:
-            self.present.stir()
+            self.current.stir()
 
     def is_confirming(self, instance: Instance) -> bool:
         """True while the user is asked about this assembly, or is to be."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Report
-from initpy.core.waiting.kinds import WORKING, HoldKind
+from initpy.core.jobs.hold_table import WORKING, HoldKind
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class Lookout:
     _holds: int = -1
     _work: int = -1
 
-    def news(self, present: "Present") -> bool:
+    def news(self, present: "CurrentEvent") -> bool:
         """True if a hold may have begun, ended or got another reason since the last call."""
         holds, work = present.holds, present.work
         if holds == self._holds and work == self._work:
@@ -24,7 +24,7 @@ class Lookout:
 
 
 @dataclass(slots=True)
-class Present:
+class CurrentEvent:
     """Collects the actions of the present event; every owner of state writes to this one."""
 
     now: float = 0.0  # seconds, never going back

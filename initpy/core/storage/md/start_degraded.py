@@ -10,23 +10,24 @@ first. An array that the user named (rd.md.uuid=, mdadm.conf) is not foreign.
 from collections.abc import Iterator
 
 from initpy.core.actions import Record
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.definitions import Layer, Strategy
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.machine.rules import start
 from initpy.core.people.confirmations import answered
 from initpy.core.settings import Degraded
-from initpy.core.storage.assemblies import deadline_name
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, gone, is_due, left, starting, wait_afresh
 from initpy.core.storage.md import facts, reassemble
+from initpy.core.storage.md.busy import at_work
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
-from initpy.core.storage.md.owner import own
-from initpy.core.storage.md.work import at_work
-from initpy.core.tree import Advice
+from initpy.core.storage.md.state import own
 
 FOREIGN_FACTOR = 2.0
 

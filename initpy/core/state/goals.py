@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from initpy.core.machine.present import Present
 from initpy.core.settings import ExtraMount
+from initpy.core.state.current_event import CurrentEvent
 
 SYSROOT = "/sysroot"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
@@ -14,7 +14,7 @@ HOST = "/run/initpy/host"  # where the file system is mounted that has the root 
 class Goals:
     """Candidates and matches for root and extra mounts, and what was reached."""
 
-    present: Present
+    current: CurrentEvent
     mounted: dict[str, str] = field(default_factory=dict)  # target -> source
     extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
     complete: bool = False  # every goal is reached
@@ -35,7 +35,7 @@ class Goals:
     def mount(self, target: str, source: str) -> None:
         """Something is mounted there."""
         self.mounted[target] = source
-        self.present.stir()
+        self.current.stir()
 
     def want(self, extra_mounts: tuple[ExtraMount, ...]) -> None:
         """These are wanted below root."""
@@ -44,7 +44,7 @@ class Goals:
     def reach(self) -> None:
         """Note that every goal is reached: what is left is the handover."""
         self.complete = True
-        self.present.stir()
+        self.current.stir()
 
     def unmounted(self) -> list[ExtraMount]:
         """What is still to be mounted below root."""
@@ -123,12 +123,12 @@ class Goals:
     def hand_over(self) -> None:
         """Root is handed over."""
         self.handed_over = True
-        self.present.stir()
+        self.current.stir()
 
     def refuse(self, reason: str) -> None:
         """The mounted root has nothing to hand over to."""
         self.handed_over, self.refused = False, reason
-        self.present.stir()
+        self.current.stir()
 
     def accept(self) -> None:
         """The mounted root may be tried again."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.matching import Match
+from initpy.core.state.context import Context
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 

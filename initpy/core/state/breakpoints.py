@@ -7,8 +7,8 @@ by each engine: an engine that is started again while the shell is open opens it
 from dataclasses import dataclass, field
 
 from initpy.core.actions import OpenShell
-from initpy.core.machine.present import Present
 from initpy.core.settings import BreakPoint, Settings
+from initpy.core.state.current_event import CurrentEvent
 
 MEANING = {
     BreakPoint.START: "before anything is done with a device",
@@ -21,7 +21,7 @@ MEANING = {
 class BreakPoints:
     """Where the boot stands while a shell is open, and which stops were made."""
 
-    present: Present
+    current: CurrentEvent
     settings: Settings
     _open: BreakPoint | None = None
     _passed: set[BreakPoint] = field(default_factory=set)
@@ -39,10 +39,10 @@ class BreakPoints:
             where = f"the boot stops here, {MEANING[point]}, as break= asks for"
             if self.settings.shell:
                 self._open = point
-                self.present.stir()
-                self.present.act(OpenShell(f"{where}; `exit` goes on"))
+                self.current.stir()
+                self.current.act(OpenShell(f"{where}; `exit` goes on"))
             else:
-                self.present.report(
+                self.current.report(
                     f"no stop {MEANING[point]}: there is no shell (rd.shell=0 or panic=)"
                 )
         return self._open is point
@@ -50,5 +50,5 @@ class BreakPoints:
     def go_on(self) -> None:
         """The shell of a stop has ended."""
         self._open = None
-        self.present.stir()
-        self.present.report("the shell has ended: the boot goes on")
+        self.current.stir()
+        self.current.report("the shell has ended: the boot goes on")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.present import Lookout
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.state.context import Context
+from initpy.core.state.current_event import Lookout
 
 
 @dataclass(slots=True)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Reply, Withdraw
-from initpy.core.machine.present import Present
+from initpy.core.state.current_event import CurrentEvent
 
 
 @dataclass(slots=True)
 class Prompts:
     """One prompt is up at a time; the others queue in the order in which they came."""
 
-    present: Present
+    current: CurrentEvent
     asking: str | None = None  # the instance whose prompt is up
     queued: dict[str, None] = field(default_factory=dict)  # those that want to ask, in their order
     _requests: dict[str, list[int]] = field(default_factory=dict)  # of the shell, by instance
@@ -19,18 +19,18 @@ class Prompts:
         """Have the user asked for this instance when its turn comes."""
         if key not in self.queued:
             self.queued[key] = None
-            self.present.stir()
+            self.current.stir()
 
     def put(self, key: str) -> None:
         """Note that the prompt of this instance is up now."""
         self.asking = key
-        self.present.stir()
+        self.current.stir()
 
     def taken(self, key: str) -> bool:
         """The user has answered: its prompt is down. True if it was still wanted."""
         if self.asking == key:
             self.asking = None
-            self.present.stir()
+            self.current.stir()
         wanted = key in self.queued
         self.queued.pop(key, None)
         return wanted
@@ -40,8 +40,8 @@ class Prompts:
         self.queued.pop(key, None)
         if self.asking == key:
             self.asking = None
-            self.present.stir()
-            self.present.act(Withdraw(key, reason))
+            self.current.stir()
+            self.current.act(Withdraw(key, reason))
 
     def promise(self, key: str, request: int) -> None:
         """Reply to this request of the shell when the instance's attempt has come to an end."""
@@ -54,4 +54,4 @@ class Prompts:
     def reply(self, key: str, done: bool, text: str) -> None:
         """Answer all requests that wait for this instance."""
         for request in self._requests.pop(key, ()):
-            self.present.act(Reply(request, done, text))
+            self.current.act(Reply(request, done, text))

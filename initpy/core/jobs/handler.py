@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.events import Answered, JobEnded
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.timers import Timer
-from initpy.core.tree import Advice
-from initpy.core.waiting.kinds import HoldKind
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 
 if TYPE_CHECKING:
-    from initpy.core.context import Context
+    from initpy.core.state.context import Context
 
 
 def _nothing(context: "Context", instance: Instance) -> None:

@@ -1,10 +1,10 @@
 """Passphrases that opened another volume (R12)."""
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.context import Context
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume, own
+from initpy.core.volumes import VolumeSpec
 
 
 def source() -> Source:

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from initpy.core.machine.present import Present
 from initpy.core.settings import Emergency, Settings
+from initpy.core.state.current_event import CurrentEvent
 
 
 @dataclass(slots=True)
 class Outcome:
     """What is known of an end without root."""
 
-    present: Present
+    current: CurrentEvent
     settings: Settings
     failed: bool = False  # the failure screen has been shown
     overdue: bool = False  # root's time is over: no server is waited for any more (R16)
@@ -32,19 +32,19 @@ class Outcome:
 
     def wait(self) -> None:
         """Root is waited for from now."""
-        self.waiting_since, self._notices, self._first_failure = self.present.now, 0, None
+        self.waiting_since, self._notices, self._first_failure = self.current.now, 0, None
 
     def gave_up(self) -> None:
         """A check or mount that root needs was given up; what it lacks may still come."""
         if self._first_failure is None:
-            self._first_failure = self.present.now
+            self._first_failure = self.current.now
 
     def time_to_end(self, seconds: float) -> float:
         """Seconds until the boot ends, which was to be so long after the first failure.
 
         A user who has just been shown the failure has the grace to read it.
         """
-        settings, now = self.settings, self.present.now
+        settings, now = self.settings, self.current.now
         since = now if self._first_failure is None else self._first_failure
         return max(since + seconds - now, min(seconds, settings.grace))
 
@@ -64,12 +64,12 @@ class Outcome:
     def late(self) -> None:
         """Root's time is over."""
         self.overdue = True
-        self.present.stir()
+        self.current.stir()
 
     def in_time(self) -> None:
         """There is time again: root is mounted, or the user gives more."""
         self.overdue = False
-        self.present.stir()
+        self.current.stir()
 
     def call_off(self) -> None:
         """The boot goes on: it neither has failed nor ends."""

@@ -1,11 +1,11 @@
 """The empty passphrase, where the user has said so (`try-empty-password` of crypttab(5))."""
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
+from initpy.core.state.context import Context
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume
+from initpy.core.volumes import VolumeSpec
 
 NAME = "empty passphrase"
 

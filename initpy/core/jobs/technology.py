@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
 
 if TYPE_CHECKING:
-    from initpy.core.context import Context
+    from initpy.core.state.context import Context
 
 _Owner = TypeVar("_Owner")
 

@@ -4,7 +4,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.matching import Match
+from initpy.core.layer import Layer
 
 
 class Strategy(enum.Enum):
@@ -24,16 +25,6 @@ class Strategy(enum.Enum):
     MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
-
-
-class Layer(enum.Enum):
-    """Technologies that a user can switch off or narrow down by name (R1)."""
-
-    MD = "md"
-    LVM = "lvm"
-    LUKS = "luks"
-
-    __hash__ = object.__hash__
 
 
 class Success(NamedTuple):

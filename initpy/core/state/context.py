@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.names import SpecTable
-from initpy.core.failure.outcome import Outcome
-from initpy.core.goals.goal import Goal
-from initpy.core.goals.goals import Goals
-from initpy.core.machine.handler import Handlers
-from initpy.core.machine.instance import Instance, Stimulus
-from initpy.core.machine.machine import Machine
-from initpy.core.machine.present import Present
-from initpy.core.people.breakpoints import BreakPoints
-from initpy.core.people.prompts import Prompts
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.handler import Handlers
+from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.technology import Technologies
 from initpy.core.settings import Settings
-from initpy.core.storage.assemblies import Assemblies
-from initpy.core.storage.technology import Technologies
-from initpy.core.unlock.specs import VolumeSpec
-from initpy.core.waiting.deadline import Deadlines
+from initpy.core.state.assemblies import Assemblies
+from initpy.core.state.breakpoints import BreakPoints
+from initpy.core.state.current_event import CurrentEvent
+from initpy.core.state.deadlines import Deadlines
+from initpy.core.state.goals import Goals
+from initpy.core.state.machine import Machine
+from initpy.core.state.outcome import Outcome
+from initpy.core.state.prompts import Prompts
+from initpy.core.volumes import VolumeSpec
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Context:
     technologies: Technologies
     wanted: tuple[Goal, ...] = ()  # all that must be reached before the handover, in its order
     now: float = 0.0  # the time of the present event, in seconds
-    present: Present = field(default_factory=Present)
+    current: CurrentEvent = field(default_factory=CurrentEvent)
     machine: Machine = field(init=False)
     deadlines: Deadlines = field(init=False)
     assemblies: Assemblies = field(init=False)
@@ -41,28 +41,28 @@ class Context:
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
     volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
-    # What is called most often, without a detour: `Present.act` and `Machine.move`.
+    # What is called most often, without a detour: `CurrentEvent.act` and `Machine.move`.
     act: Callable[[Action], None] = field(init=False, repr=False)
     move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.machine = Machine(self.present, self.handlers.manners.kinds)
-        self.deadlines = Deadlines(self.present)
-        self.assemblies = Assemblies(self.present)
-        self.prompts = Prompts(self.present)
-        self.breakpoints = BreakPoints(self.present, self.settings)
-        self.goals = Goals(self.present)
-        self.outcome = Outcome(self.present, self.settings)
+        self.machine = Machine(self.current, self.handlers.manners.kinds)
+        self.deadlines = Deadlines(self.current)
+        self.assemblies = Assemblies(self.current)
+        self.prompts = Prompts(self.current)
+        self.breakpoints = BreakPoints(self.current, self.settings)
+        self.goals = Goals(self.current)
+        self.outcome = Outcome(self.current, self.settings)
         self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
-        self.act, self.move = self.present.act, self.machine.move
+        self.act, self.move = self.current.act, self.machine.move
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""
-        self.now = self.present.now = max(now, self.now)
+        self.now = self.current.now = max(now, self.now)
 
     def report(self, text: str, detail: bool = False) -> None:
         """Tell the user something."""
-        self.present.report(text, detail)
+        self.current.report(text, detail)
 
     def device(self, instance: Instance) -> Device | None:
         """The subject as it is now; None when it is gone or the job has none."""

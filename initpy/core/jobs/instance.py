@@ -17,7 +17,7 @@ import enum
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 
 
 class JobState(enum.Enum):
