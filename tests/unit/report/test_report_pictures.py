@@ -56,7 +56,7 @@ NESTED = [
 def test_jobs_people_clocks_and_devices_have_tracks_of_their_own() -> None:
     found = {each.name: each for each in picture(NESTED).tracks}
     assert [each.group for each in found.values()] == [
-        "initpy", "initpy", "people", "arrays (md)", "encryption (LUKS)", "devices", "clocks",
+        "initpy", "initpy", "user", "arrays (md)", "encryption (LUKS)", "devices", "clocks",
     ]  # fmt: skip
     assert found["luks-open@md0"].spans == [
         Span(Kind.WAITS, 2.9, 8.0, "waits for a passphrase"),
@@ -101,7 +101,7 @@ def test_a_second_engine_ends_what_the_first_did() -> None:
         ("engine 2 starts", 2.9, 7.0),
         ("engine 2", 7.0, 8.0),
     ]
-    prompt = next(each for each in picture(again).tracks if each.group == "people")
+    prompt = next(each for each in picture(again).tracks if each.group == "user")
     assert prompt.spans[0].end == 2.9
 
 

@@ -222,7 +222,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
     monkeypatch.setattr(control, "UNLOCK_SECONDS", 0.5)
     engine = Slow(60)
     assert serve(path, engine, command=command) == (1, [])
-    assert "initpy: what came of it is not known after 0 s" in capsys.readouterr().err
+    assert "initpy: the request was made, but has no result after 0 s" in capsys.readouterr().err
     assert engine.cancelled == 1
 
 
