@@ -53,7 +53,7 @@ NESTED = [
 ]  # fmt: skip
 
 
-def test_jobs_people_clocks_and_devices_have_tracks_of_their_own() -> None:
+def test_jobs_user_clocks_and_devices_have_tracks_of_their_own() -> None:
     found = {each.name: each for each in picture(NESTED).tracks}
     assert [each.group for each in found.values()] == [
         "initpy", "initpy", "user", "arrays (md)", "encryption (LUKS)", "devices", "clocks",
@@ -67,7 +67,7 @@ def test_jobs_people_clocks_and_devices_have_tracks_of_their_own() -> None:
     assert ("command", "mdadm --run /dev/md0") in found["md-start@md0"].spans[1].details
 
 
-def test_a_clock_counts_or_is_held_by_somebody() -> None:
+def test_a_clock_counts_or_is_held() -> None:
     """R6."""
     clock = picture(NESTED).tracks[-1]
     assert [(each.kind, each.text) for each in clock.spans] == [
