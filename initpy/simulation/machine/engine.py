@@ -4,7 +4,6 @@ What runtime/engine.py does with udev, processes and consoles, in virtual time; 
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
 
 from initpy.core.actions import (
     Action,
@@ -35,10 +34,8 @@ from initpy.core.events import (
     DeviceRemoved,
     Enumerated,
     Event,
-    Fetched,
     HandOverRefused,
     JobEnded,
-    KeyGiven,
     Mounted,
     Progressed,
     ShellEnded,
@@ -52,7 +49,7 @@ from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process
 from initpy.simulation.kernel.udev import Told
 from initpy.simulation.machine.host import Host
-from initpy.simulation.machine.record import Held
+from initpy.simulation.machine.memory import Memory
 from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
 from initpy.simulation.world.world import Block
@@ -61,16 +58,6 @@ RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
 # What is shown after a failure screen, and waits for it.
 AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
-
-# Events that bring a secret.
-GIVES = (Answered, Fetched, KeyGiven)
-Gives = TypeVar("Gives", bound=Answered | Fetched | KeyGiven | Run)
-
-
-def _without_its_secret(what: Gives) -> Gives:
-    """It as it is kept. The secret is wiped once used; that there was one is part of the boot."""
-    given = what.secret is not None and what.secret.reveal()
-    return cast(Gives, what._replace(secret=Secret(b"*"))) if given else what
 
 
 class Engine:
@@ -95,7 +82,7 @@ class Engine:
         self._waiting: list[Event] = []  # while it is stopped
         self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
         self._known: dict[str, object] = {}
-        self._held: list[Held] = []  # secrets that are not wiped yet
+        self._memory = Memory(number, machine.secrets)
         self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
 
@@ -124,44 +111,16 @@ class Engine:
         if self.frozen:
             self._waiting.append(event)
             return
-        kept = _without_its_secret(event) if isinstance(event, GIVES) else event
-        if kept is not event:
-            self._hold(event)
-        actions = self.boot.handle(event, self.world.agenda.now)
-        self._note_secrets(actions)
-        decided = tuple(_without_its_secret(a) if isinstance(a, Run) else a for a in actions)
+        now = self.world.agenda.now
+        kept = self._memory.takes(event, now)
+        actions = self.boot.handle(event, now)
+        decided = self._memory.decided(actions, now)
         lost = self.machine.noted(self, kept, decided)
         if lost:
             return
         for action in actions:
             self._act(action)
         self.machine.after_event(self)
-
-    def _hold(self, event: Event) -> None:
-        """A secret comes into the engine's memory."""
-        if isinstance(event, GIVES) and event.secret is not None:
-            job = "" if isinstance(event, KeyGiven) else event.job
-            now, kind = self.world.now, type(event).__name__
-            self._held.append(Held(kind, job, self.number, now, event.secret))
-            self.machine.secrets.append(self._held[-1])
-
-    def _note_secrets(self, actions: tuple[Action, ...]) -> None:
-        """Which runs were given a secret, and which secrets are wiped by now."""
-        for action in actions:
-            if isinstance(action, Run) and action.secret is not None:
-                self._note_run(action, action.secret)
-        for each in tuple(self._held):
-            if not each.secret.reveal():
-                each.wiped = self.world.now
-                self._held.remove(each)
-
-    def _note_run(self, action: Run, secret: Secret) -> None:
-        held = next((each for each in self._held if each.secret is secret), None)
-        if held is None:
-            held = Held("Run", action.job, self.number, self.world.now, secret)
-            self._held.append(held)
-            self.machine.secrets.append(held)
-        held.runs.append((action.job, action.run))
 
     def thaw(self) -> None:
         """It is continued: what has happened meanwhile comes now."""

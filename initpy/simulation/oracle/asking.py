@@ -73,12 +73,16 @@ def never_failed_before_the_time(case: Case) -> Found:
 
 
 def given_up(case: Case) -> Iterator[tuple[float, int, Failure]]:
-    """The first failure screen of each engine, if it is for want of the root device."""
+    """The first failure screen of each engine, if no user has asked for anything before.
+
+    That root holds nothing to hand over to, or is not named at all, no waiting would change.
+    """
     seen = set()
     asked = any(entry.event["kind"] in ("RetryAsked", "ShellEnded") for entry in case.entries)
     for time, order, failure in case.story.failures:
         engine = case.engine_at(order)
-        if engine not in seen and "turned up" in failure.reason and not asked:
+        final = case.entries[order].event["kind"] in ("HandOverRefused", "BootStarted")
+        if engine not in seen and not final and not asked:
             yield time, order, failure
         seen.add(engine)
 
@@ -111,7 +115,10 @@ def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
         volume = next((each for each in case.truth.wishes.volumes if each.name in work.words), None)
         if volume is not None and (volume.headless or volume.odd):
             continue
-        up = any(each.start <= due < each.end for each in case.story.prompts)
+        up = any(
+            each.start <= due < each.end or (each.job == work.job and work.start <= each.end <= due)
+            for each in case.story.prompts
+        )
         wrong = sum(
             other.status == WRONG_PASSPHRASE and other.job == work.job and other.order < work.order
             for other in case.story.works

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import Outcome, Scenario
+from initpy.scenario.model import Deed, Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
-from initpy.simulation.oracle.expected import Item, Sure, Truth, root_reach, truth_of
+from initpy.simulation.oracle.expected import Item, Sure, Truth, expected_with, root_reach, truth_of
 from initpy.simulation.oracle.identity import Identities
 from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
 from initpy.simulation.oracle.logins import Login
@@ -43,7 +43,8 @@ class Case:
     def __post_init__(self) -> None:
         self.who = Identities(self.truth, self.story)
         for work in self.story.works:
-            work.over = min(work.end, self._left_behind(work))
+            gone = next(self.story.removals(work), FOREVER)
+            work.over = min(work.end, self._left_behind(work), gone)
 
     @classmethod
     def of(cls, simulated: Simulated, mischief: Mischief) -> "Case":
@@ -124,6 +125,14 @@ class Case:
                 if device is not None and name:
                     yield work, device, self.truth.items[name]
 
+    def degraded_mounts(self) -> Iterator[tuple[Work, Device]]:
+        """The mounts of what lacks devices."""
+        for work in self.story.works:
+            if work.words[0] == "mount":
+                device = self.story.by_node(work.words[1], work.order)
+                if device is not None and device.properties.get("ID_BTRFS_READY") == "0":
+                    yield work, device
+
     def unlocks(self) -> Iterator[tuple[Work, str]]:
         """The commands that open encrypted volumes, with the item that is locked."""
         for work in self.story.works:
@@ -152,13 +161,16 @@ class Case:
         return low - 1
 
     def people_spans(self, array: str = "", engine: int | None = None) -> list[Span]:
-        """When volumes were asked for or opened; of `array`, those that do not stand on it."""
+        """When volumes were asked for or opened; of `array`, those that do not stand on it.
+
+        And when the boot stood still for a shell.
+        """
         found = []
         for each, locked in self.touched():
             mine = engine is None or each.engine == engine
             if mine and not (array and locked and array in self.truth.cone(locked)):
                 found.append(Span(each.start, min(held_until(each), self.ended)))
-        return found
+        return found + [each._replace(end=min(each.end, self.ended)) for each in self.story.pauses]
 
     def login_spans(self, engine: int | None = None) -> list[Span]:
         """When a network disk might still come: a login to its server was made, or would be."""
@@ -243,9 +255,47 @@ class Case:
     def reach(self) -> Sure:
         """Whether root can be reached, given also what went wrong by chance."""
         sure = root_reach(self.truth)
+        if sure is Sure.UNSURE and (unused := self._pulled_unused()):
+            sure = root_reach(expected_with(self.truth.scenario, unused))
         if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
             return Sure.UNSURE  # people who see an engine die do more than the scenario says
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
+
+    def _pulled_unused(self) -> frozenset[str]:
+        """The disks that were plugged in again and on which nothing stood when they were pulled."""
+        faults = self.truth.scenario.faults
+        pulled = {each.argument for each in faults if each.deed is Deed.UNPLUG}
+        plugs = self.truth.plugs
+        return frozenset(
+            name
+            for name in pulled & plugs.keys()
+            if None not in plugs[name]
+            and self._was_unused(name, max(at or 0.0 for at in plugs[name]))
+        )
+
+    def _was_unused(self, name: str, back: float) -> bool:
+        """Whether each time that the disk went nothing stood on it, and no command changed it.
+
+        `back`: when it comes for the last time.
+        """
+        seen = False
+        for device, states in self.story.devices.items():
+            there: Device | None = None
+            for time, order, state in states:
+                if state is None and there is not None and self.item(there, order - 1) == name:
+                    seen = True
+                    if time > back or self._used(device, time, order):
+                        return False
+                there = state
+        return seen
+
+    def _used(self, device: str, time: float, order: int) -> bool:
+        above = any(device in each.slaves for each in self.story.known(order - 1))
+        return above or any(
+            work.job.endswith(f"@{device}") and work.order < order
+            and (work.worked or (work.over > time and "pvscan" not in work.words))
+            for work in self.story.works
+        )  # fmt: skip
 
     def excused(self) -> str:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
@@ -272,6 +322,14 @@ class Case:
         downs = (each.server.times.down for each in self.truth.logins if each.disk in cone)
         return any(down is not None and down <= time for down in downs)
 
+    def _gone_since(self, work: Work) -> bool:
+        """Whether the device has gone since a command began: what it failed counts no more."""
+        states = self.story.devices.get(work.job.partition("@")[2], ())
+        return any(
+            state is None and order > work.order and self.engine_at(order) == work.engine
+            for _, order, state in states
+        )
+
     def _counts_on_servers(self) -> bool:
         """Whether a disk of a server may come: then the jobs of the network matter."""
         disks = (self.truth.items[login.disk] for login in self.truth.logins)
@@ -281,9 +339,9 @@ class Case:
         failed: dict[tuple[str, int], int] = {}
         shipped = shipped_jobs(self.truth.scenario)
         for work in self.story.works:
-            if work.end == FOREVER and not self.limit(work):
+            if work.over < work.end and not self.limit(work):
                 return f"{work.job} may take as long as it likes, and hangs"
-            if work.failed or work.over < work.end:
+            if (work.failed or work.over < work.end) and not self._gone_since(work):
                 key = work.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
                 name = work.job.partition("@")[0]

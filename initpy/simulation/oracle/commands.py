@@ -1,12 +1,10 @@
 """Invariants of commands: none twice, none for ever, each after those it needs (R2, R5)."""
 
-from collections.abc import Iterator
-
 from initpy.scenario.model import Deed
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.story import Device, Line, Work, device_of
 
-LATE = 1.0  # seconds until a timer has been noticed
+LATE = 5.0  # seconds: a second run that only asks for the reason has a limit of its own
 ORPHAN = 30.0  # that a command has whose device has gone: mdadm may be half-way
 EFFECT = 20.0  # a command that ended well has so long for its effect to show, docs/jobs.md
 
@@ -104,7 +102,8 @@ def a_command_is_stopped_when_its_time_is_over(case: Case) -> Found:
         return
     for work in case.story.works:
         limit = case.limit(work)
-        due = max([work.start + limit + LATE, *(gone + ORPHAN for gone in _removals(case, work))])
+        orphaned = (gone + ORPHAN for gone in case.story.removals(work))
+        due = max([work.start + limit + LATE, *orphaned])
         if limit and _unheeded(case, work, due):
             yield due, f"{work.job} has run for more than {limit:.0f} s, and nobody stops it"
 
@@ -114,7 +113,7 @@ def no_process_outlives_its_instance(case: Case) -> Found:
     if _engine_stands_still(case):
         return
     for work in case.story.works:
-        gone = next(_removals(case, work), None)
+        gone = next(case.story.removals(work), None)
         if gone is not None and _unheeded(case, work, gone + ORPHAN):
             name = work.job.partition("@")[2]
             yield gone + ORPHAN, f"{work.job} is at work {ORPHAN:.0f} s after {name} has gone"
@@ -122,27 +121,20 @@ def no_process_outlives_its_instance(case: Case) -> Found:
 
 def a_job_runs_after_those_it_names(case: Case) -> Found:
     """docs/jobs.md, `after`: what has to end before a job has run, and does not run any more."""
-    done: dict[tuple[str, int], float] = {}  # name and engine -> when its last run was over
+    last: dict[str, Work] = {}  # its last run; what another engine has run may show without one
     for work in case.story.works:
         job = case.job(work.job)
         for name in job.after if job is not None else ():
-            if done.get((name, work.engine), float("inf")) > work.start + SLACK:
+            before = last.get(name)
+            busy = before is not None and before.engine == work.engine
+            if before is None or (busy and before.over > work.start + SLACK):
                 yield work.start, f"{work.job} runs before {name} has ended"
-        name = work.job.partition("@")[0]
-        done[name, work.engine] = max(done.get((name, work.engine), 0.0), work.over)
+        last[work.job.partition("@")[0]] = work
 
 
 def _engine_stands_still(case: Case) -> bool:
     """Whether the engine could not do anything for some time."""
     return any(fault.deed is Deed.STOP_ENGINE for fault in case.truth.scenario.faults)
-
-
-def _removals(case: Case, work: Work) -> Iterator[float]:
-    """When the device that a command works on went, while it was at work."""
-    name = work.subject or work.job.partition("@")[2]
-    for time, order, device in case.story.devices.get(name, ()):
-        if device is None and order > work.order and time < work.end:
-            yield time
 
 
 def _unheeded(case: Case, work: Work, due: float) -> bool:

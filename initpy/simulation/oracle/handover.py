@@ -4,7 +4,7 @@ from initpy.scenario.model import RAID, Outcome
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.commands import gone_between
 from initpy.simulation.oracle.parameters import Volume
-from initpy.simulation.oracle.story import Device, Work
+from initpy.simulation.oracle.story import Device, Span, Work, total
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 
@@ -21,6 +21,28 @@ def handed_over_once(case: Case) -> Found:
                 yield entry.time, f"{kind} after the handover at {done[entry.engine]:.1f} s"
             if kind == "HandOver":
                 done[entry.engine] = entry.time
+
+
+# What is left to do when root is mounted; tools that work for other devices get some of it.
+LEAVING_SECONDS = 30.0
+
+
+def a_mounted_root_is_handed_over(case: Case) -> Found:
+    """Once root is mounted the real system starts, whatever hangs; users and tools have their time.
+
+    What more is to be mounted below it counts as well, and no world of the explorer has any.
+    """
+    if case.truth.wishes.unclear or case.truth.scenario.layers == ():
+        return
+    if any(entry.event["kind"] == "HandOverRefused" for entry in case.entries):
+        return
+    for work in case.story.works:
+        if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
+            span = Span(work.end, case.engine_ends(work.engine))
+            busy = [*case.work_spans(), *case.people_spans()]
+            idle = span.end - span.start - total(busy, span)
+            if idle > LEAVING_SECONDS:
+                yield span.end, f"root is mounted, and for {idle:.0f} s nothing else is waited for"
 
 
 def no_tool_below_root_at_the_handover(case: Case) -> Found:

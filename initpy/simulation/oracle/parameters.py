@@ -72,6 +72,7 @@ class Wishes:
     root: Name = Name("", "gpt-auto")
     root_wait: float | None = 90.0
     flags: tuple[str, ...] = ()  # of the mount
+    types: tuple[str, ...] = ()  # of root's file system; empty: what udev finds
     md_timeout: float = 30.0
     md_degraded: str = "yes"  # or "no", "ask"
     lvm_timeout: float = 30.0
@@ -325,12 +326,17 @@ def _only(name: str) -> Read:
     return lambda reader, _, __: reader.wishes.named.add(name)
 
 
+def _types(value: str | None) -> tuple[str, ...]:
+    return tuple(each for each in (value or "").split(",") if each not in ("", "auto"))
+
+
 def _policy(value: str | None) -> str | None:
     return value if value in ("yes", "no", "ask") else None
 
 
 READERS: dict[str, Read] = {
     "root": _root,
+    "rootfstype": _set("types", _types),
     "rootflags": _set("flags", lambda value: tuple((value or "").split(","))),
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout"), _wait),
     "panic": _panic,

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from initpy.simulation.machine.record import Held
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import FOREVER, Work
+from initpy.simulation.oracle.story import FOREVER
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
+LEFT_SECONDS = 45.0  # until a command that never ends is left behind
 GONE_SECONDS = 1.0  # after the volume has gone, and the command that had the secret has ended
 # Lines of the journal in which a secret could turn up; devices have none.
 READABLE = ("Run", "Report", "Record", "Ask", "ShowFailure", "JobEnded", "Answered", "Fetched")
@@ -52,12 +53,8 @@ def _dues(case: Case, held: Held) -> Iterator[tuple[float, str]]:
     if fits and held.kind == "Fetched":
         yield max(work.end for work in works) + SLACK, "although the volume is open"
     if not fits and (gone := _gone(case, held)) is not None:
-        yield max([gone, *map(_ends, works)]) + GONE_SECONDS, "although its volume has gone"
-
-
-def _ends(work: Work) -> float:
-    """When a command has no use for what it was given; one that never ends keeps it."""
-    return work.over if work.over < FOREVER else work.end
+        ends = [gone + LEFT_SECONDS if work.end == FOREVER else work.end for work in works]
+        yield max(gone, *ends, gone) + GONE_SECONDS, "although its volume has gone"
 
 
 def _gone(case: Case, held: Held) -> float | None:

@@ -63,7 +63,8 @@ class Work:
     status: int | None = None  # None: nobody heard of its end
     stopped: float | None = None  # when the core wanted it stopped
     got_on: float = 0.0  # when it told last of how far it is
-    # When it holds nothing any more: it has ended, or it had its time and is left behind.
+    # When it holds nothing any more: it has ended, it had its time and is left behind, or its
+    # device has gone.
     over: float = FOREVER
 
     @property
@@ -137,6 +138,13 @@ class Story:
         """The device as the core had been told when it took the step of that number."""
         states = [state for _, order, state in self.devices.get(name, ()) if order <= before]
         return states[-1] if states else None
+
+    def removals(self, work: Work) -> Iterator[float]:
+        """When the device that a command works on went, while it was at work."""
+        name = work.subject or work.job.partition("@")[2]
+        for time, order, device in self.devices.get(name, ()):
+            if device is None and order > work.order and time < work.end:
+                yield time
 
     def state(self, name: str, before: int) -> Device | None:
         """The same, or as it was told first after that."""

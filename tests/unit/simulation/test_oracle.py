@@ -30,6 +30,7 @@ from initpy.core.events import (
     JobEnded,
     KeyGiven,
     RetryAsked,
+    ShellEnded,
     TimePassed,
 )
 from initpy.core.explanation import Node
@@ -38,8 +39,9 @@ from initpy.core.settings import Emergency
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined
-from initpy.simulation.oracle import asking, commands, handover, screen, secrets
+from initpy.simulation.oracle import asking, commands, handover, screen, secrets, starts
 from initpy.simulation.oracle.case import Case
+from initpy.simulation.oracle.expected import Sure
 from initpy.simulation.oracle.judge import INVARIANTS
 
 DATA = "3b1f4c52-6f0e-4c56-8f55-000000000001"
@@ -385,6 +387,63 @@ def test_a_prompt_holds_the_countdown(world: World) -> None:
     ended = step(205.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed"))
     case = world.case(seen(LOCKED), failed, asked, gone, ended, words="panic=60", ended=205.0)
     assert [*screen.a_failed_boot_ends_in_time(case)] == []
+
+
+def test_a_root_that_is_mounted_and_not_handed_over_is_found(world: World) -> None:
+    told = (seen(ROOT), step(2.0, TimePassed(), MOUNT), step(2.1, JobEnded(MOUNT.job, 1, 0)))
+    assert len([*handover.a_mounted_root_is_handed_over(world.case(*told))]) == 1
+    leaves = step(7.1, TimePassed(), HandOver("/sysroot", None))
+    assert [*handover.a_mounted_root_is_handed_over(world.case(*told, leaves))] == []
+    asked = step(2.1, TimePassed(), Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): "))
+    assert [*handover.a_mounted_root_is_handed_over(world.case(*told, asked))] == []
+    stuck = world.case(*told[:1], step(1.9, TimePassed(), MEMBER), *told[1:])
+    assert len([*handover.a_mounted_root_is_handed_over(stuck)]) == 1
+
+
+# Degraded mounts, and what fails before its time
+
+HALF = Device("vda", {"ID_SERIAL": "a", "ID_FS_TYPE": "btrfs", "ID_BTRFS_READY": "0"})
+DEGRADED = Mount("btrfs@vda", 1, "/dev/vda", "/sysroot", ("btrfs",), ("degraded",))
+
+
+def test_a_degraded_mount_that_comes_late_is_found(world: World) -> None:
+    late = step(90.0, TimePassed(), DEGRADED)
+    assert len([*starts.a_degraded_start_comes_in_time(world.case(seen(HALF), late))]) == 1
+    right = step(45.0, TimePassed(), DEGRADED)
+    assert [*starts.a_degraded_start_comes_in_time(world.case(seen(HALF), right))] == []
+    stop = step(10.0, TimePassed(), OpenShell("the boot stops here"))
+    paused = world.case(seen(HALF), stop, step(60.0, ShellEnded()), late)
+    assert [*starts.a_degraded_start_comes_in_time(paused)] == []
+
+
+def test_a_mount_that_fails_is_no_end_before_root_s_deadline(world: World) -> None:
+    begun = step(1.0, BootStarted())
+    early = step(3.0, TimePassed(), ShowFailure("cannot be mounted", TREE))
+    assert len([*asking.never_failed_before_the_time(world.case(begun, early))]) == 1
+    due = step(91.0, TimePassed(), ShowFailure("cannot be mounted", TREE))
+    assert [*asking.never_failed_before_the_time(world.case(begun, due))] == []
+
+
+# What pulling a disk does
+
+REPLUGGED = WORLD.replace(
+    "[expect]",
+    """[[fault]]
+at = 12
+do = "unplug a"
+[[fault]]
+at = 20
+do = "plug a"
+[expect]""",
+)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_disk_that_nothing_stood_on_is_as_good_when_it_is_back(world: World, used: bool) -> None:
+    above = [Device("dm-9", {"DM_NAME": "x"}, slaves=frozenset({"vda"}))] if used else []
+    told = (seen(ROOT, *above), step(12.0, DeviceRemoved("vda")), step(20.0, DeviceChanged(ROOT)))
+    case = world.case(*told, text=REPLUGGED)
+    assert case.reach() is (Sure.UNSURE if used else Sure.YES)
 
 
 # The right root
