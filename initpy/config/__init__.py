@@ -1,1 +1,1 @@
-"""Text that people write (command line, crypttab, job files) turned into typed values."""
+"""Text that users write (command line, crypttab, job files) turned into typed values."""

@@ -1,4 +1,4 @@
-"""Device names as people write them: `UUID=…`, `LABEL="a b"`, `/dev/…`."""
+"""Device names as users write them: `UUID=…`, `LABEL="a b"`, `/dev/…`."""
 
 import re
 

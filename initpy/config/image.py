@@ -20,7 +20,7 @@ EXAMPLE = "see build/example.toml"
 class ImageConfig:
     """What images shall be, or have besides what their recipe says."""
 
-    recipe: str | None = None  # the name of one that comes with initpy, or a path
+    recipe: str | None = None  # the name of a recipe of ours, or a path
     compression: str | None = None
     level: int | None = None
     output: str | None = None  # where images are installed, with {kernel} for its version
@@ -37,7 +37,7 @@ class ImageConfig:
 
 
 def load_image_config(folder: Path, *, required: bool = False) -> ImageConfig:
-    """The configuration in a folder; without a folder, unless `required`, that of nobody.
+    """The configuration in a folder; without a folder, unless `required`, an empty one.
 
     Raises InputError naming file, line or key, value and what was expected.
     """

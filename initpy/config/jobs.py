@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
-from initpy.core.machine.definitions import JobDefinition, Layer, Strategy, Success
-from initpy.core.machine.matching import Match
+from initpy.config.redaction import job_value
+from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
+from initpy.core.jobs.matching import Match
+from initpy.core.layer import Layer
 
 if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path
@@ -32,9 +34,9 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (
     Strategy.MOUNT_ROOT,
-    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
-    Strategy.MOUNT_FURTHER,
+    Strategy.MOUNT_EXTRA,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
@@ -82,6 +84,16 @@ class JobFile(NamedTuple):
     image: ImageNeeds = ImageNeeds()
 
 
+# Words of job files that have another name now -> that name.
+RENAMED = {
+    "offer-again": "reassemble",
+    "mount-partial": "mount-degraded",
+    "mount-further": "mount-extra",
+    "INITPY_UNHEARD": "INITPY_REASSEMBLE",
+    "INITPY_NEWCOMER": "INITPY_LATE_MEMBER",
+}
+
+
 class _Table(NamedTuple):
     """A TOML table with the place it came from, for messages that name it."""
 
@@ -102,13 +114,14 @@ class _Table(NamedTuple):
         value = self.content[key]
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if not right:
-            raise InputError(f"{self.where}: {key}", value, expected)
+            raise InputError(f"{self.where}: {key}", job_value(key, value), expected)
         return value
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.get(key, list, "a list of strings", [])
         if not all(isinstance(each, str) and each for each in value):
-            raise InputError(f"{self.where}: {key}", value, "a list of non-empty strings")
+            shown = job_value(key, value)
+            raise InputError(f"{self.where}: {key}", shown, "a list of non-empty strings")
         return tuple(value)
 
     def strings(self, key: str) -> dict[str, str]:
@@ -187,7 +200,7 @@ def load_job_file(path: "Path") -> JobFile:
 
 
 def check_names(files: Iterable[JobFile], report: Callable[[InputError], None]) -> list[JobFile]:
-    """The files but those that define a job which an earlier one does; these are reported."""
+    """Leave out, and report, files that define a job of an earlier file."""
     owners: dict[str, str] = {}
     kept = []
     for file in files:
@@ -223,7 +236,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         raise InputError(f"{table.where}: match", None, "a table of properties, or once = true")
     job = JobDefinition(
         name=name,
-        does=table.get("does", str, "a sentence for people"),
+        does=table.get("does", str, "a sentence for the user"),
         source=source,
         match=match,
         success=_success(table),
@@ -245,14 +258,28 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         tries=int(table.number("tries", 3, 1)),
         retry_after=table.number("retry_after", 1, 0),
     )
+    _check_marks(table.where, job)
     _check_templates(table.where, job)
     return job
+
+
+def _check_marks(where: str, job: JobDefinition) -> None:
+    """Name the new word for each old one: a job that matches an old mark would never run."""
+    facts = job.success
+    matches = (job.match, *job.match.alternatives, job.yields, facts.holder, facts.subject)
+    used = {key for each in matches if each is not None for key, _ in each.patterns}
+    for text in (job.does, *job.run, *job.identity):
+        used.update(PLACEHOLDER.findall(text))
+    for old in sorted(used & RENAMED.keys()):
+        raise InputError(f"{where}: mark", old, f"{RENAMED[old]}, its name now")
 
 
 def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
     value = table.content.get(key)
     if value is None:
         return default
+    if isinstance(value, str) and value in RENAMED:
+        raise InputError(f"{table.where}: {key}", value, f"{RENAMED[value]!r}, its name now")
     try:
         return kind(value)
     except ValueError:
@@ -296,6 +323,9 @@ def _check_templates(where: str, job: JobDefinition) -> None:
     for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.
+            if job.once and variable not in known:
+                expected = "no property: the subject of a job that runs once is the boot"
+                raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)
             if variable not in known and not re.fullmatch(r"[A-Z][A-Z0-9_]*", variable):
                 expected = "a property in capitals" + (f" or {sorted(known)}" if known else "")
                 raise InputError(f"{where}: placeholder", "{" + variable + "}", expected)

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
-from initpy.core.tree import Advice, Node
 
 
 class Run(NamedTuple):
@@ -45,7 +45,7 @@ class Mount(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """Read a key, or a volume's header, from where people keep it; answered by `Fetched`.
+    """Read a key, or a volume's header, from where the user keeps it; answered by `Fetched`.
 
     From a file on a device (mounted for that moment only), from the bytes of a
     device, or from what a program prints. With `keep` it becomes that file,
@@ -74,7 +74,7 @@ class Drop(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Ask people for a passphrase, or yes or no, on every console; answered by `Answered`."""
+    """Ask the user for a passphrase, or yes or no, on every console; answered by `Answered`."""
 
     job: str
     text: str
@@ -88,9 +88,9 @@ class Withdraw(NamedTuple):
 
 
 class GiveWay(NamedTuple):
-    """Answer the prompt of this job with an empty line unless somebody has begun to type there.
+    """Answer the prompt of this job with an empty line unless a user has begun to type there.
 
-    Another prompt comes next then; otherwise people are told why it should.
+    Another prompt comes next then; otherwise the user is told why it should.
     """
 
     job: str
@@ -106,7 +106,7 @@ class Record(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Tell people. `detail` is left out on a quiet console."""
+    """Tell the user. `detail` is left out on a quiet console."""
 
     text: str
     detail: bool = False

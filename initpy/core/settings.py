@@ -1,4 +1,4 @@
-"""What people asked for, as values: root, timers, policies, volumes. `config` makes them."""
+"""What the user asked for, as values: root, timers, policies, volumes. `config` makes them."""
 
 import enum
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.machine.definitions import Layer
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.layer import Layer
+from initpy.core.volumes import VolumeSpec
 
 
 class Degraded(enum.Enum):
@@ -50,7 +50,7 @@ FOR_ALL = LayerPolicy()
 
 
 class GroupPolicy(NamedTuple):
-    """What people said about LVM volume groups, besides the names that `LayerPolicy` holds."""
+    """What the user said about LVM volume groups, besides the names that `LayerPolicy` holds."""
 
     hinted: frozenset[str] = frozenset()  # groups that root= or resume= name
     volumes: frozenset[str] = frozenset()  # VG/LV: of these groups only these
@@ -67,7 +67,7 @@ class RootMount(NamedTuple):
     writable: bool = False
 
 
-class FurtherMount(NamedTuple):
+class ExtraMount(NamedTuple):
     """A file system that is mounted below the root before the handover: /usr, say."""
 
     target: str  # as the real system sees it
@@ -98,7 +98,7 @@ class Settings(NamedTuple):
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
     image: ImageFile | None = None
-    usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
+    usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)
@@ -126,5 +126,5 @@ class Settings(NamedTuple):
         return self.layers.get(layer, FOR_ALL)
 
     def volume(self, device: Device) -> VolumeSpec | None:
-        """The specification that people gave for this encrypted device, if any."""
+        """The specification that the user gave for this encrypted device, if any."""
         return next((each for each in self.volumes if each.source.names(device)), None)

@@ -58,3 +58,15 @@ def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
             if path.is_file() and "__pycache__" not in path.parts:
                 parts += [str(path.relative_to(root.parent)).encode(), path.read_bytes()]
     return digest(parts)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of the cache unless it has this content already.
+
+    It is never half written: another test may be reading it.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return
+    making = path.with_name(f".{path.name}.{os.getpid()}")
+    making.write_bytes(content)
+    making.replace(path)

@@ -17,7 +17,7 @@ from initpy.image.process import ToolError, run
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recorded
-from initpy.lab.cache import cache_folder, digest, locked, tree_digest
+from initpy.lab.cache import cache_folder, digest, locked, tree_digest, write_whole
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.scenario.model import Variant
@@ -154,7 +154,7 @@ def _own_jobs(variant: Variant) -> list[Path]:
     found = []
     for name, text in variant.own:
         file = cache_folder("jobs", digest([text.encode()])) / name.rpartition("/")[2]
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text.encode())
         found.append(file)
     return found
 
@@ -177,7 +177,7 @@ def _made_up_microcode() -> Path:
     ):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(data)
+        write_whole(file, data)
     return folder
 
 

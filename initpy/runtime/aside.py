@@ -69,7 +69,8 @@ class Aside:
                 return answers
             self._children.update(dict.fromkeys(new, child))
             if limit is not None:
-                self._loop.call_later(limit, child.kill)
+                why = f"no answer within {limit:.0f} s"
+                self._loop.call_later(limit, child.kill, why)
         return answers
 
     def open(self, key: str) -> bool:
@@ -79,7 +80,7 @@ class Aside:
     def stop(self, key: str) -> None:
         """Kill the child that has this question. If it ends, it is answered without a value."""
         if (child := self._children.get(key)) is not None:
-            child.kill()
+            child.kill("it was stopped")
 
     def _answered(self, key: str, answer: Answer) -> None:
         self._children.pop(key, None)
@@ -116,6 +117,7 @@ class _Child:
         self._left = dict.fromkeys(calls)
         self._answered, self._ended = answered, ended
         self._buffer, self._chunk = bytearray(), bytearray(CHUNK)
+        self._why = ""  # it was killed
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
             self._pid = os.fork()
@@ -131,10 +133,14 @@ class _Child:
         self._loop.add_reader(self._reading, self._readable)
         self._loop.add_reader(self._end, self._has_ended)
 
-    def kill(self) -> None:
-        """End it and what it has started, such as modprobe; a disk may keep it for ever."""
+    def kill(self, why: str) -> None:
+        """End it and what it has started, such as modprobe; a disk may keep it for ever.
+
+        `why` is what its questions are answered with.
+        """
         if self._end < 0:
             return
+        self._why = self._why or why
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -190,7 +196,8 @@ class _Child:
         except ChildProcessError:
             status = 0
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-        self._ended(tuple(self._left), f"the process that was to answer has ended ({how})")
+        why = self._why or f"the process that was to answer has ended ({how})"
+        self._ended(tuple(self._left), why)
 
 
 def _serve(writing: int, calls: Mapping[str, Call]) -> NoReturn:

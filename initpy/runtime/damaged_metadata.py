@@ -3,8 +3,12 @@
 Imported when the failure screen or `initpy status` is shown, not before. Reads only.
 """
 
+import errno
 import os
-from collections.abc import Iterable
+
+from initpy.runtime.superblocks import suspended
+
+SUSPENDED = "it is suspended: `dmsetup resume` ends that"
 
 # md.4, "MD SUPER BLOCK"; include/uapi/linux/raid/md_p.h: magic, and the array's name in version 1.
 MD_MAGIC = 0xA92B4EFC.to_bytes(4, "little")
@@ -15,18 +19,16 @@ LVM = b"LABELONE"  # in one of the first four sectors, see pvcreate(8)
 SECTOR = 512
 
 
-def look(nodes: Iterable[str]) -> dict[str, str]:
-    """Device node -> what is left there."""
-    found = {}
-    for node in nodes:
-        try:
-            with open(node, "rb", buffering=0) as device:
-                size = device.seek(0, os.SEEK_END)
-                if remnant := _remnant(device.fileno(), size):
-                    found[node] = remnant
-        except OSError:
-            continue  # gone, or it cannot be read: the kernel says so
-    return found
+def look(node: str) -> str:
+    """What is left on this device, in words; empty where nothing is, or all is whole.
+
+    Raises OSError where it cannot be read. May hang: it is for a child process.
+    """
+    if suspended(node.removeprefix("/dev/")):
+        raise OSError(errno.EAGAIN, SUSPENDED)
+    with open(node, "rb", buffering=0) as device:
+        size = device.seek(0, os.SEEK_END)
+        return _remnant(device.fileno(), size)
 
 
 def _remnant(device: int, size: int) -> str:

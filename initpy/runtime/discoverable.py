@@ -9,6 +9,7 @@ import os
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Settings
 from initpy.runtime import syscalls
+from initpy.runtime.aside import Aside, answered_within
 
 ROOT_TYPES = {
     "aarch64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
@@ -20,22 +21,29 @@ ROOT_TYPES = {
     "s390x": "5eead9a9-fe09-4a1e-a1d7-520d00531306",
     "x86_64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
 }
+FIRMWARE_SECONDS = 5.0
 VARIABLES = "/sys/firmware/efi/efivars"
 # Written by the boot loader; the UUID behind the name is that of the interface.
 BOOTED = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 
-def complete(settings: Settings) -> Settings:
+async def complete(settings: Settings, aside: Aside) -> Settings:
     """The settings with what this machine says, where gpt-auto is to find the root."""
     if settings.root is None or settings.root.naming is not Naming.GPT_AUTO:
         return settings
     kind = ROOT_TYPES.get(os.uname().machine, "unknown")
     root = DeviceSpec(Naming.GPT_AUTO, kind)
-    return settings._replace(root=root, boot_partition=booted_partition())
+    answer = aside.ask("firmware", booted_partition, FIRMWARE_SECONDS)
+    await answered_within(FIRMWARE_SECONDS, answer)
+    partition = answer.result().value if answer.done() else None
+    return settings._replace(root=root, boot_partition=partition)
 
 
 def booted_partition(folder: str = VARIABLES) -> str | None:
-    """The UUID of the partition that the boot loader came from; None when nobody tells."""
+    """The UUID of the partition that the boot loader came from; None when nothing tells it.
+
+    Asks the firmware, which may not answer: it is for a child process.
+    """
     try:
         if not os.listdir(folder):
             syscalls.mount("efivarfs", folder, "efivarfs", syscalls.MS_NOSUID | syscalls.MS_NOEXEC)

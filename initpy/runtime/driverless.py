@@ -1,6 +1,7 @@
 """Looks for devices that no driver has claimed, and for the modules that would (R23).
 
-Imported when the failure screen or `initpy status` is shown, not before.
+Imported when the failure screen or `initpy status` is shown, not before. A child process looks
+(`findings`): modprobe may hang.
 """
 
 import fnmatch
@@ -16,7 +17,8 @@ from initpy.runtime.api import PATH
 TABLE = "/usr/lib/initpy/left-out-modules"
 WILDCARD = re.compile(r"[*?\[]")
 MOST_MODULES = 3
-MODPROBE_SECONDS = 10.0
+MODPROBE_SECONDS = 2.0
+SILENT = f"modprobe has not answered within {MODPROBE_SECONDS:.0f} s"
 MODULES = "/lib/modules"
 ALIASES = "modules.alias.bin"  # what modprobe reads
 
@@ -40,13 +42,17 @@ def look(
 
     `search` is where modprobe is looked for.
     """
-    patterns = _read(table)
+    patterns, silent = _read(table), ""  # a modprobe that hangs once is not asked again
     found = []
     for bus, path in _without_driver(sysfs):
         alias = _text(f"{path}/modalias")
         absent = _matching(patterns, alias)
         what, storage = _describe(bus, path, alias)
-        present, unknown = _resolve(alias, modules, search) if storage and not absent else ((), "")
+        present: tuple[str, ...] = ()
+        unknown = ""
+        if storage and not absent:
+            present, unknown = ((), silent) if silent else _resolve(alias, modules, search)
+            silent = unknown if unknown == SILENT else ""
         if storage and not absent and not present and not patterns:
             unknown = unknown or f"{table} is empty or not there"
         if absent or storage:
@@ -115,7 +121,7 @@ def _resolve(alias: str, modules: str, search: str) -> tuple[tuple[str, ...], st
     except OSError as error:
         return (), f"modprobe: {error.strerror}"
     except subprocess.SubprocessError:
-        return (), f"modprobe has not answered within {MODPROBE_SECONDS:.0f} s"
+        return (), SILENT
     if ended.returncode == 0:
         return tuple(dict.fromkeys(ended.stdout.decode(errors="replace").split()))[
             :MOST_MODULES

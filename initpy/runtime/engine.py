@@ -2,14 +2,12 @@
 
 import asyncio
 import errno
-import gc
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping
 
 from initpy.config.errors import InputError
-from initpy.config.settings import read_settings
+from initpy.config.redaction import argv
 from initpy.core.actions import (
     Action,
     Arm,
@@ -32,7 +30,6 @@ from initpy.core.actions import (
     Withdraw,
 )
 from initpy.core.boot import Boot
-from initpy.core.devices.names import Naming
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -43,32 +40,34 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.goals.goals import HOST, SYSROOT
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
-from initpy.core.tree import Node
+from initpy.core.state.goals import HOST, SYSROOT
 from initpy.runtime import control
+from initpy.runtime.aside import Aside
 from initpy.runtime.console import Consoles
 from initpy.runtime.fetching import Fetcher
-from initpy.runtime.handover import NoInitError, find_init
-from initpy.runtime.jobfiles import load_jobs
-from initpy.runtime.journal import Journal, basis
-from initpy.runtime.mounts import further, mount_first, mount_root, mounted_at, mounted_below
-from initpy.runtime.processes import Processes, end_kernel_helpers
+from initpy.runtime.handover import NoInitError
+from initpy.runtime.journal import Journal
+from initpy.runtime.mounting import Mounter, wanted_below
+from initpy.runtime.mounts import mounted_at, mounted_below
+from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
 
 ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
-CRYPTTAB = "/etc/crypttab"
-KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
+# What a user sees comes after the failure screen, which is about what was before it.
+AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
 
 class Engine:
     """Joins the Boot with udev, processes, consoles, mounts and PID 1."""
 
-    def __init__(self, settings: Settings, jobs: tuple[JobDefinition, ...], orders: int) -> None:
+    def __init__(
+        self, settings: Settings, jobs: tuple[JobDefinition, ...], orders: int, aside: Aside
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._boot = Boot(settings, jobs)
         self._quiet = settings.quiet and not settings.debug
@@ -77,15 +76,17 @@ class Engine:
         self._requests: dict[int, asyncio.Future[tuple[bool, str]]] = {}
         self._orders = orders
         self._journal = Journal()
-        self._udev = Udev()
+        self._aside = aside
+        self._udev = Udev(aside, self.take)
         kill_left_over()  # before the consoles are opened: it would hang them up
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended, self.take)
-        self._fetcher = Fetcher(self.take)
+        self._fetcher = Fetcher(aside, self.take)
+        self._mounter = Mounter(aside)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._looking, self._looked = False, self._loop.time()
-        self._mounting: set[tuple[str, int]] = set()
+        self._held_back: list[Action] | None = None  # until the failure screen is shown
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = self._loop.create_future()
@@ -102,11 +103,14 @@ class Engine:
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
+        self._loop.call_later(ALIVE_SECONDS, self._say_alive)
         for target, source in (*mounted_below(HOST), *mounted_below(SYSROOT)):
-            self._mounted(target, source)
+            fstab, complaint = await self._mounter.fstab() if target == SYSROOT else (None, "")
+            if complaint:
+                self._say(f"initpy: {complaint}")
+            self._mounted(target, source, fstab)
         self.take(BootStarted())
         self.take(self._udev.present())
-        self._loop.call_later(ALIVE_SECONDS, self._say_alive)
         server = None
         try:
             server = await control.serve(self.status, self.request)
@@ -116,39 +120,51 @@ class Engine:
         if server is not None:
             server.close()
 
-    def status(self, as_json: bool = False) -> str:
-        """The tree as it is now."""
+    async def status(self, as_json: bool = False) -> str:
+        """The tree as it is now, with what could be found out in a moment."""
         # Costly, and most boots never show a tree.
-        from initpy.core.failure.driverless import with_unclaimed
         from initpy.report.tree import render, render_json
-        from initpy.runtime.driverless import look
+        from initpy.runtime.findings import SOON, Look, completed
 
+        found = await Look(self._aside, self._boot.explain(time.monotonic())).within(SOON)
         now = time.monotonic()
-        tree = with_unclaimed(_with_remnants(self._boot.explain(now)), look())
+        tree = completed(self._boot.explain(now), found, self._udev.silent())
         return (render_json if as_json else render)(tree, now)
 
     async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
-        """Give the core what a person asks for; its answer, which may take a while."""
+        """Give the core what a user asks for; return its answer, which may take a while."""
         self._request += 1
         number = self._request
         answer: asyncio.Future[tuple[bool, str]] = self._loop.create_future()
         self._requests[number] = answer
-        self.take(make(number))
-        return await answer
+        try:
+            self.take(make(number))
+            return await answer
+        finally:
+            self._requests.pop(number, None)
 
-    def _show_failure(self, action: ShowFailure) -> None:
-        from initpy.core.failure.driverless import advice_for, with_unclaimed
+    async def _show_failure(self, action: ShowFailure) -> None:
+        """Show the screen, with what is found out in a moment, and tell what is found out later.
+
+        What the core wants shown after the screen is held back until then.
+        """
+        from initpy.core.failure.driverless import advice_for
         from initpy.report.tree import failure_screen
-        from initpy.runtime.driverless import look
+        from initpy.runtime import findings
 
+        look = findings.Look(self._aside, action.tree)
+        found = await look.within(findings.SOON)
         now = time.monotonic()
-        found = look()
-        tree, advice = (
-            with_unclaimed(_with_remnants(action.tree), found),
-            (*advice_for(found), *action.advice),
-        )
-        self._journal.note(now, "Unclaimed", devices=[each._asdict() for each in found])
+        tree = findings.completed(action.tree, found, self._udev.silent())
+        unclaimed = found.unclaimed or ()
+        advice = (*advice_for(unclaimed), *action.advice)
+        self._journal.note(now, "Unclaimed", devices=[each._asdict() for each in unclaimed])
         self._say(failure_screen(action.reason, tree, now, advice))
+        held_back, self._held_back = self._held_back or [], None
+        for each in held_back:
+            self._act(each)
+        for line in findings.news(found, await look.within(findings.LATE)):
+            self._say(f"initpy: {line}")
 
     def take(self, event: Event) -> None:
         """Give the core an event and do what it says."""
@@ -161,15 +177,17 @@ class Engine:
             self._act(action)
 
     def _act(self, action: Action) -> None:
+        if self._held_back is not None and isinstance(action, AFTER_SCREEN):
+            self._held_back.append(action)
+            return
         match action:
             case Run():
                 if self._debug:
-                    self._say(f"initpy: {action.job}: runs {' '.join(action.argv)}")
+                    self._say(f"initpy: {action.job}: runs {' '.join(argv(action.argv))}")
                 self._processes.start(action)
-            case Stop(job, run):
+            case Stop():
                 self._processes.stop(action)
-                if (job, run) in self._mounting:  # nothing else can be done about a mount(2)
-                    end_kernel_helpers()
+                self._mounter.stop(action)
             case Mount():
                 self._tell("mounting")
                 self._spawn(self._mount(action))
@@ -192,7 +210,8 @@ class Engine:
             case Arm(at):
                 self._arm(at)
             case ShowFailure():
-                self._show_failure(action)
+                self._held_back = []
+                self._spawn(self._show_failure(action))
             case LookAgain():
                 self._spawn(self._look_again())
             case OpenShell(stop):
@@ -202,11 +221,11 @@ class Engine:
                 self._order("end", how.value)
             case HandOver(root, init):
                 # The actions of this event come first, and so do the lines on the console.
-                self._loop.call_soon(self._hand_over, root, init)
+                self._spawn(self._hand_over(root, init))
             case Record(name, text, folder):
                 self._record(name, text, folder)
             case Reply(request, done, text):
-                answer = self._requests.pop(request, None)
+                answer = self._requests.get(request)
                 if answer is not None and not answer.done():
                     answer.set_result((done, text))
             case Moved(job, before, after, reason):
@@ -226,7 +245,7 @@ class Engine:
 
     def _udev_readable(self) -> None:
         try:
-            self._udev.pending(self.take)
+            self._udev.pending()
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
@@ -256,23 +275,14 @@ class Engine:
         self.take(ended)
 
     async def _mount(self, action: Mount) -> None:
-        # mount(2) replays journals and loads modules: it must not stop the prompt.
-        key = action.job, action.run
-        self._mounting.add(key)
-        what = (action.source, action.target, action.types, action.options)
-        if action.overlay is None:
-            status, error = await asyncio.to_thread(mount_first, *what)
-        else:
-            status, error = await asyncio.to_thread(mount_root, *what, action.overlay)
-        self._mounting.discard(key)
-        self.take(JobEnded(*key, status, error=error))
+        mounted = await self._mounter.mount(action)
+        self.take(JobEnded(action.job, action.run, mounted.status, error=mounted.error))
         if (source := mounted_at(action.target)) is not None:
-            self._mounted(action.target, source)
+            self._mounted(action.target, source, mounted.fstab)
 
-    def _mounted(self, target: str, source: str) -> None:
+    def _mounted(self, target: str, source: str, fstab: str | None) -> None:
         """The root itself says what else is to be mounted."""
-        wanted = further(SYSROOT, self._complain) if target == SYSROOT else ()
-        self.take(Mounted(target, source, wanted))
+        self.take(Mounted(target, source, wanted_below(fstab, self._complain)))
 
     def _complain(self, problem: InputError) -> None:
         self._say(f"initpy: {problem}")
@@ -303,9 +313,11 @@ class Engine:
             # The loop's clock is the monotonic clock that the events carry.
             self._alarm = self._loop.call_at(at, self.take, TimePassed())
 
-    def _hand_over(self, root: str, asked: str | None) -> None:
+    async def _hand_over(self, root: str, asked: str | None) -> None:
         try:
-            init, complaint = find_init(root, asked)
+            init, complaint = await self._mounter.find_init(
+                root, asked, lambda text: self._say(f"initpy: {text}")
+            )
         except NoInitError as error:
             self.take(HandOverRefused(str(error)))
             return
@@ -341,80 +353,3 @@ class Engine:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._over.done():
             self._over.set_exception(error)  # a bug: the supervisor starts us again
-
-
-def key_files() -> dict[str, str]:
-    """Key files in the image for volumes that no key is named for (systemd's crypttab(5))."""
-    found = {}
-    for folder in KEY_FOLDERS:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for each in names:
-            name, ending, rest = each.rpartition(".key")
-            if ending and not rest:
-                found[name] = f"{folder}/{each}"
-    return found
-
-
-def _with_remnants(tree: Node) -> Node:
-    from initpy.core.failure.damaged_metadata import doubtful, with_remnants
-    from initpy.runtime.damaged_metadata import look
-
-    return with_remnants(tree, look(doubtful(tree)))
-
-
-def read(path: str) -> str | None:
-    """The text of a file, None when there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def main(orders: int, started: float) -> int:
-    """The engine process. `orders` is the pipe to PID 1, `started` when /init began."""
-    with open("/proc/self/comm", "w", encoding="ascii") as comm:
-        comm.write("initpy-engine")
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
-        signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
-    command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
-    settings, wrong = read_settings(command_line, table, CRYPTTAB)
-    if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
-        from initpy.runtime import discoverable  # seldom needed
-
-        settings = discoverable.complete(settings)
-    settings = settings._replace(key_files=key_files())
-    problems = list(wrong)
-    texts: dict[str, str] = {}
-    jobs = load_jobs(problems.append, texts=texts)
-    facts = basis(settings, command_line, table, texts, problems)
-    gc.freeze()
-    gc.enable()
-
-    async def engine() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_escalate(loop))
-        await Engine(settings, jobs, orders).run(started, tuple(problems), facts)
-
-    asyncio.run(engine())
-    return 0
-
-
-def _escalate(
-    loop: asyncio.AbstractEventLoop,
-) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
-    """An exception in a callback ends the engine: restarting is what heals it."""
-
-    def handler(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        error = context.get("exception")
-        if isinstance(error, BaseException):
-            import traceback
-
-            traceback.print_exception(error)
-        os.write(2, f"initpy: the engine has failed: {context.get('message')}\n".encode())
-        os._exit(70)  # EX_SOFTWARE of sysexits.h
-
-    return handler

@@ -1,8 +1,6 @@
 """Keys and headers, read from where people keep them: a device, a program's output (R10, R14).
 
-Reading happens in a thread of its own: a stick may hang, a mount loads
-modules, and neither may stop the prompt. The thread is a daemon, so that it
-does not keep the engine from ending either.
+A child process reads: a stick may hang, a mount loads modules, and neither may stop the prompt.
 """
 
 import asyncio
@@ -10,12 +8,13 @@ import contextlib
 import errno
 import os
 import signal
-import threading
 from collections.abc import Callable
+from functools import partial
 
 from initpy.core.actions import Drop, Fetch
 from initpy.core.events import Fetched
 from initpy.core.secret import Secret
+from initpy.runtime.aside import Answer, Aside
 from initpy.runtime.processes import ENVIRONMENT
 
 KEY_LIMIT = 8 * 1024 * 1024  # bytes, cryptsetup's own: --keyfile-size in cryptsetup-open(8)
@@ -27,10 +26,11 @@ KEY_CHUNK = 1 << 16
 class Fetcher:
     """Carries out `Fetch` and `Drop`; `done` gets what was read."""
 
-    def __init__(self, done: Callable[[Fetched], None]) -> None:
-        self._done = done
+    def __init__(self, aside: Aside, done: Callable[[Fetched], None]) -> None:
+        self._aside, self._done = aside, done
         self._loop = asyncio.get_running_loop()
         self._programs: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._reading: set[tuple[str, int]] = set()
         self._kept: dict[tuple[str, int], str] = {}
 
     def start(self, action: Fetch) -> None:
@@ -38,36 +38,32 @@ class Fetcher:
         key = action.job, action.number
         if action.program:
             self._programs[key] = self._loop.create_task(self._run(action))
-        else:
-            if action.keep:
-                self._kept[key] = action.keep
-            threading.Thread(target=self._read, args=(action,), daemon=True).start()
+            return
+        if action.keep:
+            self._kept[key] = action.keep
+        self._reading.add(key)
+        answer = self._aside.ask(_question(key), partial(_read, action))
+        answer.add_done_callback(lambda done: self._was_read(key, done.result()))
 
     def drop(self, action: Drop) -> None:
-        """End a program that is still at work; remove a header that was kept."""
+        """End what is still at work; remove a header that was kept."""
         key = action.job, action.number
         if (task := self._programs.pop(key, None)) is not None:
             task.cancel()
+        if key in self._reading:
+            self._reading.discard(key)
+            self._aside.stop(_question(key))
         if (path := self._kept.pop(key, None)) is not None:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
-    def _read(self, action: Fetch) -> None:
-        secret, path, error = None, "", ""
-        try:
-            if action.check:
-                from initpy.runtime.luksheader import check
-
-                path = check(action.node, action.keep)
-            else:
-                secret = fetch(action)
-        except OSError as problem:
-            error = problem.strerror or str(problem)
-        except ValueError as problem:  # a path that no file can have
-            error = str(problem)
-        event = Fetched(action.job, action.number, secret, error, path)
-        with contextlib.suppress(RuntimeError):  # the engine ends
-            self._loop.call_soon_threadsafe(self._done, event)
+    def _was_read(self, key: tuple[str, int], answer: Answer) -> None:
+        if key in self._reading:
+            self._reading.discard(key)
+            path = answer.value or ""
+            self._done(Fetched(*key, answer.secret, answer.error, path))
+        elif answer.secret is not None:
+            answer.secret.wipe()
 
     async def _run(self, action: Fetch) -> None:
         """Run a key script; what it prints is the key."""
@@ -97,6 +93,25 @@ class Fetcher:
             self._done(Fetched(*key, error=why))
         else:
             self._done(Fetched(*key, Secret(output)))
+
+
+def _question(key: tuple[str, int]) -> str:
+    return f"fetch {key[0]} {key[1]}"
+
+
+# In a child
+
+
+def _read(action: Fetch) -> Secret | str | None:
+    """A secret, or the path of a header that was kept. Raises OSError."""
+    try:
+        if not action.check:
+            return fetch(action)
+        from initpy.runtime.luksheader import check
+
+        return check(action.node, action.keep)
+    except ValueError as problem:  # a path that no file can have
+        raise OSError(errno.EINVAL, str(problem)) from None
 
 
 def fetch(action: Fetch) -> Secret | None:

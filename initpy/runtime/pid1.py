@@ -15,7 +15,8 @@ import termios
 import time
 
 from initpy.runtime import coldplug, handover, syscalls
-from initpy.runtime.supervisor import say, start_engine, start_udevd
+from initpy.runtime.children import say, start_engine, start_udevd
+from initpy.runtime.power import end
 
 PID_FILE = "/run/initpy/engine.pid"
 UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
@@ -25,6 +26,7 @@ RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
 # The engine says that it is alive every few seconds; one that is silent for so long hangs.
 ENGINE_SILENCE = 60.0
+ABANDON_AFTER = 5.0  # seconds for an engine that was killed to end
 FORK_RETRY = 1.0  # seconds until there may be memory for a process again
 LONGEST_RETRY = 30.0  # of those that grow with each failure
 # The other devices are announced so long after the first even if udevd is still busy with
@@ -56,6 +58,7 @@ class Supervisor:
         self._shell = 0  # opened because the engine could not be kept alive
         self._unread = b""
         self._heard = time.monotonic()  # a word of the engine
+        self._killed = False  # the engine, by us
         self._deaths: list[float] = []
         self._others: list[str] = []  # devices still to be announced
         self._others_due: float | None = None
@@ -204,9 +207,17 @@ class Supervisor:
         self._udevd_wait = min(2 * self._udevd_wait, LONGEST_RETRY)
 
     def _end_silent_engine(self) -> None:
-        """What it does for so long it may do for ever; its end is noticed as any other."""
+        """Kill a hung engine: it will not recover. Its end is noticed as any other.
+
+        One that waits in the kernel for a device may not end at all: start another one beside it.
+        """
+        if self._killed:
+            say("the engine does not end although it was killed; another one is started")
+            self._restart_engine()
+            return
         say(f"the engine has not answered for {ENGINE_SILENCE:.0f} s; it is ended")
-        self._heard = time.monotonic()
+        self._killed = True
+        self._heard = time.monotonic() - ENGINE_SILENCE + ABANDON_AFTER
         try:
             os.kill(self._engine, signal.SIGKILL)
         except ProcessLookupError:
@@ -242,7 +253,7 @@ class Supervisor:
             except OSError as error:
                 say(f"cannot start the engine: {error.strerror}; it is tried again")
                 time.sleep(FORK_RETRY)
-        self._heard = time.monotonic()
+        self._heard, self._killed = time.monotonic(), False
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
         os.write(self._wakeup_end, b"\0")  # for what has ended meanwhile
         self._note_engine()
@@ -326,13 +337,3 @@ def describe_end(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"killed by signal {os.WTERMSIG(status)}"
     return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
-def end(how: str) -> None:
-    """Reboot, power off or halt at once; file systems were synced or not written at all."""
-    commands = {"poweroff": syscalls.RB_POWER_OFF, "halt": syscalls.RB_HALT_SYSTEM}
-    os.sync()
-    try:
-        syscalls.reboot(commands.get(how, syscalls.RB_AUTOBOOT))
-    except OSError as error:
-        say(f"cannot {how}: {error.strerror}")

@@ -37,24 +37,31 @@ class Processes:
     ) -> None:
         self._ended, self._progressed = ended, progressed
         self._running: dict[tuple[str, int], int] = {}  # job and run -> process group
+        self._starting: set[tuple[str, int]] = set()
+        self._stopped: set[tuple[str, int]] = set()  # of both, those that are to end
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, action: Run) -> None:
         """Start the command; `ended` is called once it has ended, or could not be started."""
         # The secret is in the pipe before anything else happens: the core may wipe it then.
         source = _pipe(action.secret) if action.secret is not None else None
+        self._starting.add((action.job, action.run))
         task = asyncio.get_running_loop().create_task(self._run(action, source))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self, action: Stop) -> None:
-        """Ask the program to end, and kill it when it does not."""
-        group = self._running.get((action.job, action.run))
-        if group is None:
-            return
-        _signal_group(group, signal.SIGTERM)
-        loop = asyncio.get_running_loop()
-        loop.call_later(KILL_AFTER, self._kill, action.job, action.run)
+        """Ask the program and what it has started to end, and kill them when they do not."""
+        key = action.job, action.run
+        if key in self._starting:
+            self._stopped.add(key)  # told as soon as it runs
+        elif key in self._running:
+            self._stopped.add(key)
+            self._tell(key)
+
+    def _tell(self, key: tuple[str, int]) -> None:
+        _signal_group(self._running[key], signal.SIGTERM)
+        asyncio.get_running_loop().call_later(KILL_AFTER, self._kill, *key)
 
     def _kill(self, job: str, run: int) -> None:
         group = self._running.get((job, run))
@@ -75,14 +82,22 @@ class Processes:
                 preexec_fn=end_with_parent if action.watched else None,
             )
         except OSError as error:
+            self._stopped.discard(key)
             reason = f"cannot run {action.argv[0]}: {error.strerror}"
             self._ended(JobEnded(*key, 127, error=reason), action.subject)
             return
         finally:
+            self._starting.discard(key)
             if source is not None:
                 os.close(source)
         self._running[key] = transport.get_pid()
+        if key in self._stopped:
+            self._tell(key)
         await program.exited
+        if key in self._stopped:
+            # What it has started may be deaf to SIGTERM, and would meet the next try at the device.
+            self._stopped.discard(key)
+            _signal_group(self._running[key], signal.SIGKILL)
         # A daemon that the program has left behind may hold its pipes for ever.
         await asyncio.wait((program.closed,), timeout=LATE_OUTPUT)
         del self._running[key]

@@ -1,4 +1,11 @@
-"""udev's devices as the core's: a monitor for what happens, enumeration for what is there."""
+"""udev's devices as the core's: a monitor for what happens, enumeration for what is there.
+
+The engine's loop runs this: no device is read here. The attributes of sysfs that are read come from
+the kernel's memory, without a lock that is held while a disk is read (part_size_show in
+block/genhd.c, md_attr_show in drivers/md/md.c, dm_attr_show in drivers/md/dm-sysfs.c). What has to
+be read from a device is read by a child process; until it has answered, the device counts as not
+ready, or stays what it was.
+"""
 
 import contextlib
 import os
@@ -8,6 +15,8 @@ from types import SimpleNamespace
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
+from initpy.runtime.aside import Aside
+from initpy.runtime.superblocks import Devices
 
 # pyudev looks its libraries up through ctypes.util, which runs ldconfig and a compiler; the image
 # has neither, and importing it costs as much as pyudev. The sonames are the libraries' ABI.
@@ -30,13 +39,16 @@ MOST_FAILURES = 3
 AT_ONCE = 8  # events, before people and processes get their turn
 BUFFER_BYTES = 8 * 1024 * 1024
 
+Change = DeviceChanged | DeviceRemoved
+
 
 class Udev:
     """Block devices. `receive` is called with each event once udev has finished with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, aside: Aside, receive: Callable[[Change], None]) -> None:
+        self._receive = receive
+        self._devices = Devices(aside, receive)
         self._context = pyudev.Context()
-        self._known: dict[str, Device] = {}  # as told last
         self._looks = 0
         self._failures: dict[str, int] = {}  # how often udev could not look at it
         self._monitor = pyudev.Monitor.from_netlink(self._context)
@@ -48,7 +60,7 @@ class Udev:
         """Readable when `pending` has something."""
         return int(self._monitor.fileno())
 
-    def pending(self, receive: Callable[[DeviceChanged | DeviceRemoved], None]) -> None:
+    def pending(self) -> None:
         """Pass on some events that have arrived. Raises OSError (ENOBUFS) when some were lost.
 
         Not all: with hundreds of disks people would have to wait for an answer to a key.
@@ -58,22 +70,19 @@ class Udev:
             if found is None:
                 return
             if found.action == "remove":
-                receive(self._gone(found.sys_name))
+                self._receive(self._devices.gone(found.sys_name))
                 continue
-            receive(self._noted(as_device(found)))
+            if (event := self._devices.seen(as_device(found), anew=True)) is not None:
+                self._receive(event)
             if found.properties.get("UDEV_WORKER_FAILED") == "1":
                 self._look_failed(found)
 
-    def _noted(self, device: Device) -> DeviceChanged:
-        self._known[device.name] = device
-        return DeviceChanged(device)
-
-    def _gone(self, name: str) -> DeviceRemoved:
-        self._known.pop(name, None)
-        return DeviceRemoved(name)
+    def silent(self) -> dict[str, float]:
+        """Devices whose superblock is being read, and for how many seconds."""
+        return self._devices.silent()
 
     def _look_failed(self, found: "pyudev.Device") -> None:
-        """The worker died that looked at the device: whoever waits for it goes on, it is redone."""
+        """The worker died that looked at the device: release waiting tools, announce it again."""
         from initpy.runtime import coldplug  # rare
 
         cookie = found.properties.get("DM_COOKIE")
@@ -87,11 +96,9 @@ class Udev:
     def present(self) -> Enumerated:
         """The devices that udev has finished with so far."""
         found = self._context.list_devices(subsystem="block").match_is_initialized()
-        devices = tuple(as_device(each) for each in found)
-        self._known = {each.name: each for each in devices}
-        return Enumerated(devices)
+        return self._devices.enumerated([as_device(each) for each in found])
 
-    def missed(self) -> Iterator[DeviceChanged | DeviceRemoved | None]:
+    def missed(self) -> Iterator[Change | None]:
         """What has changed without an event having told; what udev does not know is announced.
 
         Each device takes a moment: one step is one device, None when nothing is new about it.
@@ -104,13 +111,13 @@ class Udev:
             there.add(each.sys_name)
             if not each.is_initialized:
                 lost.append(each.sys_path)
-            elif (device := as_device(each)) != self._known.get(device.name):
-                yield self._noted(device)
+            elif (bare := as_device(each)) != self._devices.known(bare.name):
+                yield self._devices.seen(bare, anew=True)
                 continue
             yield None
-        for name in self._known.keys() - there:
+        for name in self._devices.names() - there:
             if not os.path.exists(f"/sys/class/block/{name.replace('/', '!')}"):
-                yield self._gone(name)
+                yield self._devices.gone(name)
         self._looks += 1
         if self._looks <= MOST_FAILURES:  # for some there is no driver
             lost += coldplug.carriers()
@@ -120,26 +127,29 @@ class Udev:
         """Whether udev still has something to tell."""
         return os.path.exists(QUEUE)
 
-    def look_again(self, name: str) -> Iterator[DeviceChanged | DeviceRemoved]:
+    def look_again(self, name: str) -> Iterator[Change]:
         """The present state of a device and of what stands on it: no event tells of all changes."""
         try:
             found = pyudev.Devices.from_name(self._context, "block", name)
         except pyudev.DeviceNotFoundError:
-            yield self._gone(name)
+            yield self._devices.gone(name)
             return
-        if found.is_initialized:
-            yield self._noted(as_device(found))
+        if found.is_initialized and (event := self._again(found)) is not None:
+            yield event
         for holder in _names(f"{found.sys_path}/holders"):
             try:
                 above = pyudev.Devices.from_name(self._context, "block", holder)
             except pyudev.DeviceNotFoundError:
                 continue
-            if above.is_initialized:
-                yield self._noted(as_device(above))
+            if above.is_initialized and (event := self._again(above)) is not None:
+                yield event
+
+    def _again(self, found: "pyudev.Device") -> DeviceChanged | None:
+        return self._devices.seen(as_device(found), anew=False)
 
 
 def as_device(found: "pyudev.Device") -> Device:
-    """A device of pyudev with what sysfs says now."""
+    """A device of pyudev with what sysfs says now, without what only its superblock tells."""
     path = found.sys_path
     properties = {"KERNEL": found.sys_name}
     for name in found.properties:
@@ -154,22 +164,12 @@ def as_device(found: "pyudev.Device") -> Device:
                 properties[name] = attribute.read().strip()
         except OSError:
             continue  # a device without it, or gone
-    if properties.get("ID_BTRFS_READY") == "0":
-        from initpy.runtime import btrfs  # seldom needed
-
-        properties.update(btrfs.facts(found.device_node))
     if properties.get("ID_FS_USAGE") == "filesystem":
         with contextlib.suppress(OSError), open(f"{path}/ro", encoding="ascii") as read_only:
             properties["ro"] = read_only.read().strip()
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
         # udev says nothing of a partition table where it has found a superblock.
         properties["partitions"] = parts
-    if properties.get("ID_FS_VERSION") == "0.90.0" and not is_array:
-        from initpy.runtime import oldraid  # seldom needed
-
-        with contextlib.suppress(OSError):
-            if version := oldraid.own_metadata(found.device_node):
-                properties["INITPY_MD_METADATA"] = version
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
         with contextlib.suppress(OSError), open(f"{FOREIGN}{found.sys_name}") as file:

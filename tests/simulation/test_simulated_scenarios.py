@@ -10,6 +10,7 @@ from initpy.simulation.machine.run import simulate
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 # What these are about is not in this world; their other expectations are not judged.
 NOT_SIMULATED = {
+    "mapping-silent": "mappings that a person makes with dmsetup",
     "image-microcode": "what is in the image, as the shell's programs show it",
     "uki": "what firmware says before the kernel starts",
     "uki-gpt-auto": "the disk that firmware has booted from",

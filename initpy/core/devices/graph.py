@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
-LAYERS = ("crypto", "raid")
+CRYPTO, RAID = "crypto", "raid"
+LAYERS = (CRYPTO, RAID)
 
 
 class Kind(NamedTuple):
     """A kind of subject: how its readiness is told.
 
-    Names of block devices are the kernel's; those of other kinds begin with the kind, as in
+    Names of block devices are the kernel's; names of other kinds begin with the kind, as in
     `net/eth0`, so that no two subjects share a name.
     """
 
@@ -65,6 +66,11 @@ class Device(NamedTuple):
         return self.kind.ready(self)
 
     @property
+    def usage(self) -> str | None:
+        """What udev (blkid(8)) says that the device is used for."""
+        return self.properties.get("ID_FS_USAGE")
+
+    @property
     def is_layer(self) -> bool:
         """True for a device that holds another layer, not a file system."""
         return self.properties.get("ID_FS_USAGE") in LAYERS
@@ -75,13 +81,13 @@ class DeviceGraph:
     """The devices by name, by link and by what stands on them."""
 
     indexed: frozenset[str] = frozenset()  # property names that `having` answers for
-    _devices: dict[str, Device] = field(default_factory=dict)
+    _devices: dict[str | None, Device] = field(default_factory=dict)
     _having: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _published: dict[str, dict[str, str]] = field(default_factory=dict)
     _holders: dict[str, set[str]] = field(default_factory=dict)
-    # The device of that kernel name, with what jobs have published about it. The dictionary's own:
-    # this is asked for more often than anything else.
-    get: Callable[[str], Device | None] = field(init=False, repr=False)
+    # The device of that kernel name, with what jobs have published about it; None has none. The
+    # dictionary's own: this is asked for more often than anything else.
+    get: Callable[[str | None], Device | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.get = self._devices.get
@@ -161,8 +167,10 @@ class DeviceGraph:
 
     def holders(self, name: str) -> tuple[Device, ...]:
         """The devices that stand directly on it, in a steady order."""
-        names = sorted(found) if (found := self._holders.get(name)) else ()
-        return tuple(self._devices[each] for each in names if each in self._devices)
+        found = self._holders.get(name)
+        if not found:
+            return ()
+        return tuple(self._devices[each] for each in sorted(found) if each in self._devices)
 
     def slaves(self, name: str) -> tuple[Device, ...]:
         """The devices it stands directly on that are known, in a steady order."""
@@ -192,9 +200,9 @@ class DeviceGraph:
         return False
 
 
-def partitions(devices: DeviceGraph, disk: Device) -> list[Device]:
+def partitions(devices: DeviceGraph, disk: str) -> list[Device]:
     """The partitions of a disk that are known."""
-    above = devices.holders(disk.name)
+    above = devices.holders(disk)
     return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
 
 
@@ -208,9 +216,7 @@ def inside_member(devices: DeviceGraph, partition: Device) -> bool:
         return False
     disks = filter(None, map(devices.get, partition.slaves))
     return any(
-        disk.properties.get("ID_FS_USAGE") == "raid"
-        and not any(
-            each.properties.get("ID_FS_USAGE") == "raid" for each in partitions(devices, disk)
-        )
+        disk.usage == RAID
+        and not any(each.usage == RAID for each in partitions(devices, disk.name))
         for disk in disks
     )

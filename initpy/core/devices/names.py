@@ -49,7 +49,7 @@ def unescape(text: str) -> str:
 
 
 class DeviceSpec(NamedTuple):
-    """A device as people name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
+    """A device as users name it: `UUID=…`, `LABEL=…`, `/dev/…`."""
 
     naming: Naming
     value: str

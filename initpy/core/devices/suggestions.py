@@ -1,4 +1,4 @@
-"""The names that devices have, and which of them a person may have meant with root=."""
+"""The names that devices have, and which of them the user may have meant with root=."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming, unescape
 
 # So much of a name may differ and it is still taken for a typing error.
 NEAR = 0.34
-# Of paths only those are compared that people write after root=.
+# Only paths that users write after root= are compared.
 PATHS = ("/dev/disk/by-id/", "/dev/disk/by-path/", "/dev/disk/by-partlabel/", "/dev/disk/by-label/")
 
 

@@ -1,12 +1,13 @@
-"""What people can do about a root that does not come, from what is wrong (R23)."""
+"""What the user can do about a root that does not come, from what is wrong (R23)."""
 
 from collections.abc import Iterator
 
-from initpy.core.context import Context
+from initpy.core.devices.graph import BLOCK
 from initpy.core.devices.suggestions import nearest
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.explanation import Advice
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.settings import Emergency
-from initpy.core.tree import Advice
+from initpy.core.state.context import Context
 
 NOT_THERE = 127  # the status of a program that is not there, as a shell says it
 ALWAYS = Advice(
@@ -38,7 +39,8 @@ def _from_state(context: Context) -> Iterator[Advice]:
     if context.goals.root_mounted:
         yield Advice("Root is mounted but has no init: is it the right file system? See init=.")
         return
-    disks = [each for each in context.devices if each.properties.get("size") != "0"]
+    blocks = [each for each in context.devices if each.kind is BLOCK]
+    disks = [each for each in blocks if each.properties.get("size") != "0"]
     if not disks:
         yield Advice(
             "No disk has been seen: is it connected, and is the driver of its controller there?",
@@ -67,7 +69,7 @@ def _about(context: Context, instance: Instance) -> Iterator[Advice]:
     if instance.state is JobState.FAILED and job.run and instance.status == NOT_THERE:
         yield Advice(
             f"{job.run[0]} is not in this image. On a running system:",
-            ((f"initpy build --program {job.run[0]}", "makes one that has it"),),
+            ((f"initpy build --program {job.run[0]}", "makes an image that has it"),),
         )
     else:
         yield from context.handlers.of(instance).advice(context, instance)

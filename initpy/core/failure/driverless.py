@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from initpy.core.tree import Advice, Node
+from initpy.core.explanation import Advice, Node
 
 
 class Unclaimed(NamedTuple):
     """A device of the kernel without a driver.
 
     `what` says what it is as far as that can be told. `absent` are the modules that
-    would drive it and are not in the image, `present` those that are in it and did not.
+    would drive it and are not in the image, `present` modules of the image that did not drive it.
     `unknown` says why the modules could not be found out.
     `local`: it may lead to a disk, not to a network.
     """

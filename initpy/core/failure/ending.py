@@ -1,19 +1,19 @@
 """What happens when root does not come: the failure screen, a shell or the end of the boot."""
 
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
-from initpy.core.context import Context
-from initpy.core.failure import countdown
 from initpy.core.goals import mounts
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
 from initpy.core.settings import Emergency
-from initpy.core.storage.assemblies import deadline_name
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, Deadline
+from initpy.core.waiting import countdown
 from initpy.core.waiting.clock import NOTICE_SECONDS, give_time, update, wait_for_root
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
 from initpy.core.waiting.holds import held
 
-# The failure screen is to be read as a whole: so many stacks of devices, then "more".
+# Stacks of devices on the failure screen, which is to be read as a whole; then "more".
 SCREEN_STACKS = 8
 
 
@@ -38,7 +38,7 @@ def restart_clock(context: Context) -> None:
 
 
 def check(context: Context) -> None:
-    """Bring the deadlines up to the present and act on those that are over."""
+    """Bring the deadlines up to the present and act on deadlines that are over."""
     if context.goals.handed_over or context.goals.complete:
         return
     if update(context):
@@ -86,7 +86,7 @@ def _force_next(context: Context, root: Deadline) -> bool:
         if under_way := any(each.busy for each in assembling):
             context.deadlines.extend(root, context.settings.grace)
         return under_way
-    # Those of another host, which have the longest time, come last (R9).
+    # Arrays of another host have the longest time and come last (R9).
     waiting.sort(key=lambda each: each[0])
     context.deadlines.extend(root, context.settings.grace)
     for _, instance in waiting:
@@ -117,9 +117,10 @@ def fail(context: Context, reason: str) -> None:
     context.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
     settings = context.settings
     if settings.emergency is not Emergency.WAIT:
-        delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
+        seconds = context.outcome.time_to_end(settings.emergency_delay)
+        delay = f" in {seconds:.0f} s" if seconds else ""
         context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
-        countdown.start(context, settings.emergency_delay)
+        countdown.start(context, seconds)
     elif settings.shell:
         context.act(OpenShell())
     else:
@@ -129,7 +130,7 @@ def fail(context: Context, reason: str) -> None:
 def call_off(context: Context) -> None:
     """The user wants the boot to go on: it neither has failed nor ends."""
     context.outcome.call_off()
-    context.deadlines.drop(DeadlineKind.END.value)
+    context.deadlines.drop(END)
 
 
 def try_again(context: Context, why: str) -> None:

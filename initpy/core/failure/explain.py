@@ -6,31 +6,32 @@ Imported only when a tree is shown: most boots never need it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import Near, nearest
-from initpy.core.failure.words import condition, content, label
-from initpy.core.goals.goals import SYSROOT
+from initpy.core.explanation import Node
+from initpy.core.failure.words import condition, content, may_be_damaged
 from initpy.core.goals.naming import why_not
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
-from initpy.core.settings import FurtherMount
-from initpy.core.storage.assemblies import deadline_name
-from initpy.core.tree import Node
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
+from initpy.core.settings import ExtraMount
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import Deadline
+from initpy.core.state.goals import SYSROOT
 from initpy.core.waiting.holds import holds
 
 # States that need no explanation: nothing waits for them.
 QUIET = (JobState.DONE, JobState.WITHDRAWN)
-# Where the job is not at work, a word of people's language; otherwise the state's own.
+# Words for states in which the job is not at work; other states have their own.
 WORDS = {
     JobState.READY: "waits",
     JobState.SKIPPED: "not wanted",
     JobState.AWAITING: "done, its effect is to show",
 }
-TIMERS = {  # whose end people see coming
+TIMERS = {  # whose end the tree announces
     JobState.RUNNING: (Timer.LIMIT, "stopped then"),
     JobState.FAILED: (Timer.RETRY, "tried again then"),
     JobState.AWAITING: (Timer.EFFECT, "failed then"),
@@ -40,7 +41,7 @@ TIMERS = {  # whose end people see coming
 def explain(context: Context, most: int | None = None) -> Node:
     """Root at the top; below it the devices that may lead to it, and what is done with them.
 
-    `most`: so many devices at the top of their stack are shown, the most telling ones.
+    `most`: how many devices at the top of their stack are shown, the most telling first.
     """
     return _Explainer(context).root(most)
 
@@ -107,7 +108,7 @@ class _Explainer:
         hint = f"; is {near.name} meant?" if near else ""
         return word, f"no device with that name has been seen{hint}"
 
-    def _further(self, each: FurtherMount, clock: Deadline | None) -> Node:
+    def _further(self, each: ExtraMount, clock: Deadline | None) -> Node:
         """What is wanted below the root and not mounted."""
         devices = self.context.goals.devices_for({SYSROOT + each.target})
         names = ", ".join(map(self._node, sorted(devices)))
@@ -124,7 +125,8 @@ class _Explainer:
     def _real_devices(self) -> Iterator[Device]:
         """All but empty loops and drives; an array that has not started has no size yet."""
         known = self.context.devices
-        return (each for each in known if each.slaves or each.properties.get("size") != "0")
+        blocks = (each for each in known if each.kind is BLOCK)
+        return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""
@@ -156,7 +158,7 @@ class _Explainer:
             for each in context.deadlines.every()
             if each.subject == device.name and each.name not in self.told
         ]
-        word, why = condition(device, bool(context.devices.holders(device.name)))
+        word, why = self._condition(device)
         whole = not context.devices.holders(device.name)
         found = content(device, whole)
         for part_of in context.technologies.part_of:
@@ -172,7 +174,29 @@ class _Explainer:
                 children.append(self._device(lower))
         if repeated and device.properties.get("DEVTYPE") != "partition":
             reason += f"; on {', '.join(repeated)} (above)"
-        return Node(label(device), word, reason=reason, children=tuple(children))
+        return Node(
+            self._label(device),
+            word,
+            reason=reason,
+            children=tuple(children),
+            doubtful=device.node if may_be_damaged(device) else "",
+        )
+
+    def _label(self, device: Device) -> str:
+        """The node, and the name that the user gave it."""
+        name = device.properties.get("DM_NAME", "")
+        for name_of in self.context.technologies.name_of:
+            name = name_of(device) or name
+        return f"{device.node} ({name})" if name and name not in device.node else device.node
+
+    def _condition(self, device: Device) -> tuple[str, str]:
+        """A word for what the device is like, and why."""
+        held = bool(self.context.devices.holders(device.name))
+        word, why = condition(device, held)
+        for judged in self.context.technologies.condition:
+            other, reason = judged(device)
+            word, why = other or word, reason or ("" if other else why)
+        return word, why
 
     # Jobs and waits
 
@@ -193,7 +217,7 @@ class _Explainer:
         if instance.definition.strategy is Strategy.UNLOCK and instance.pending:
             if instance.key == context.prompts.asking:
                 parts.append("the prompt is up")
-            elif instance.key in context.prompts:
+            elif instance.key in context.prompts.queued:
                 parts.append("asked for after the others (an empty line at a prompt goes on)")
             if not context.settings.volumes:
                 parts.append("a candidate, since no volume was named")

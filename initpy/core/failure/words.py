@@ -1,43 +1,30 @@
-"""What there is to say of a device: its name, its condition, what is on it."""
+"""What there is to say of a device: its condition, and what is on it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import Naming
 from initpy.core.devices.suggestions import names
 
 
-def label(device: Device) -> str:
-    """The node, and the name that people gave it."""
-    known = device.properties
-    name = known.get("DM_NAME")
-    if device.name.startswith("md"):  # a member knows the array's name, too
-        name = known.get("MD_DEVNAME") or known.get("MD_NAME")
-    return f"{device.node} ({name})" if name and name not in device.node else device.node
-
-
 def condition(device: Device, held: bool) -> tuple[str, str]:
     """A word for what the device is like, and why."""
     known = device.properties
-    if known.get("md/array_state") in ("inactive", "clear"):
-        return "incomplete", _members(known)
     if known.get("DM_SUSPENDED") == "1" or known.get("dm/suspended") == "1":
         return "suspended", ""
     if not device.ready:
         return "not ready", "incomplete, or udev has not finished with it"
     if held:
-        return "in use", _members(known)
+        return "in use", ""
     if known.get("ID_FS_USAGE") == "crypto":
         return "locked", ""
-    return "ready", _members(known)
+    return "ready", ""
 
 
-def _members(known: Mapping[str, str]) -> str:
-    """What an array lacks, as the kernel says."""
-    missing = known.get("md/degraded", "0")
-    if missing in ("0", ""):
-        return ""
-    return f"{missing} of its {known.get('md/raid_disks', '?')} members missing"
+def may_be_damaged(device: Device) -> bool:
+    """True for a device on which udev sees nothing, or a part of an array."""
+    kind, table = (device.properties.get(key) for key in ("ID_FS_TYPE", "ID_PART_TABLE_TYPE"))
+    return kind == "linux_raid_member" or (kind is None and table is None)
 
 
 def _table(kind: str | None, whole: bool) -> str:

@@ -2,10 +2,10 @@
 
 import re
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import partitions
-from initpy.core.machine.facts import fill
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.machine.templates import fill
+from initpy.core.state.context import Context
 
 
 def unwanted(context: Context, instance: Instance) -> str | None:
@@ -60,7 +60,7 @@ def partition_instead(context: Context, instance: Instance) -> str | None:
         return None
     if layer is not None and context.settings.layer(layer).named:
         return None
-    seen = partitions(context.devices, disk)
+    seen = partitions(context.devices, disk.name)
     found = next((each.name for each in seen if wanted.accepts(each.properties)), None)
     if found is None and set(disk.properties.get("partitions", "").split()) - {
         each.name for each in seen

@@ -7,10 +7,10 @@ after another, passphrases first.
 """
 
 from initpy.core.actions import Ask
-from initpy.core.context import Context
 from initpy.core.events import Answered
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.storage.assemblies import Assembly, Step
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.state.assemblies import Assembly, Step
+from initpy.core.state.context import Context
 from initpy.core.waiting.holds import held
 
 YES, NO = ("yes", "y"), ("no", "n")
@@ -18,16 +18,15 @@ YES, NO = ("yes", "y"), ("no", "n")
 
 def settle(context: Context) -> None:
     """Put the next question, or take one back that must not be answered now."""
-    confirming = context.assemblies.confirming()
-    for assembly in confirming:
+    for assembly in tuple(context.assemblies.confirming.values()):
         if assembly.asked is not None and held(context, assembly.asked):
             why = "something that may hold a member has turned up"
             context.prompts.drop(assembly.key, why)
             context.deadlines.begin(assembly.asked)
             context.assemblies.step(assembly, Step.WITHDRAWN)
-    waiting = context.assemblies.confirming()
-    if context.prompts.asking is None and not len(context.prompts) and waiting:
-        assembly = next(iter(waiting))
+    waiting = context.assemblies.confirming
+    if context.prompts.asking is None and not context.prompts.queued and waiting:
+        assembly = next(iter(waiting.values()))
         context.prompts.put(assembly.key)
         context.act(Ask(assembly.key, _text(context, assembly)))
 

@@ -7,25 +7,26 @@ scan finds nothing that it would take for its own work.
 
 Which groups are wanted (R1): those that `rd.lvm.vg=` and `rd.lvm.lv=` name,
 and no others. When only `root=` or `resume=` name a group, one that may lead
-to it all the same (LVM on LUKS on LVM) is activated as the last way, when
-nothing else is left that could. When nobody names one, all that are complete.
+to it all the same (LVM on LUKS on LVM) is activated as a last resort, when
+nothing else is left that could. Without any name all complete groups are.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.definitions import Layer, Strategy
-from initpy.core.machine.facts import command, describe
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, Stimulus
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.technology import Technology
+from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, give_up, start
+from initpy.core.machine.templates import command, describe
+from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
-from initpy.core.storage.technology import Technology
-from initpy.core.tree import Advice
-from initpy.core.waiting.deadline import DeadlineKind
 
 COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.
@@ -239,7 +240,7 @@ def _wanted(context: Context, group: str) -> bool:
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
-    """The command with what people asked for filled in."""
+    """The command with what the user asked for filled in."""
     policy = context.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
     named = group in policy.hinted or group in context.settings.layer(Layer.LVM).named
@@ -247,7 +248,7 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
-        # "ay" leaves alone what people have excluded from automatic activation.
+        # "ay" leaves alone what the user has excluded from automatic activation.
         "{how}": ["y" if named else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }

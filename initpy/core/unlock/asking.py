@@ -1,10 +1,10 @@
-"""Whose passphrase the user is asked for next."""
+"""The queue of prompts: for which volume the user is asked next."""
 
 from initpy.core.actions import Ask, GiveWay
-from initpy.core.context import Context
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
 from initpy.core.unlock.volume import Unlock, own, specification
 
 
@@ -22,7 +22,7 @@ def next_prompt(context: Context) -> None:
     pending = context.machine.pending(Strategy.UNLOCK)
     if any(_has_answer(unlock, each) for each in pending):
         return
-    queue = [context.machine[key] for key in prompts.queued()]
+    queue = [context.machine[key] for key in prompts.queued]
     queue = [each for each in queue if _may_ask(unlock, each)]
     if not queue:
         return
@@ -62,11 +62,11 @@ def _give_way(context: Context, unlock: Unlock) -> None:
     """The prompt that is up may be for a volume whose key another one holds, which waits now."""
     prompts = context.prompts
     asked = context.machine[prompts.asking or ""]
-    if len(prompts) < 2 or asked.key not in prompts or unlock.of(asked).gave_way:
+    if len(prompts.queued) < 2 or asked.key not in prompts.queued or unlock.of(asked).gave_way:
         return
     if asked.state is not JobState.READY or not _lacks_key(unlock, asked):
         return
-    for each in (context.machine[key] for key in prompts.queued()):
+    for each in (context.machine[key] for key in prompts.queued):
         if each is not asked and each.state is JobState.READY and not _lacks_key(unlock, each):
             unlock.of(asked).gave_way = True
             holds, locked = (specification(context, one).name for one in (each, asked))

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.events import Fetched
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec
+from initpy.core.state.context import Context
+from initpy.core.volumes import HeaderSpec, KeySpec
 
-# People are asked if a key has not been read by then: a stick may hang, a script may wait.
+# The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
 # And while its device is not there they are not asked at once: with the disks that come meanwhile
-# there may be the volume that holds it, whose passphrase is the one that people know.
+# there may be the volume that holds it, whose passphrase the user knows.
 ABSENT_SECONDS = 2.0
 HEADERS = "/run/initpy/headers"
 
@@ -45,7 +45,7 @@ class Fetching:
     stage: Stage = Stage.ABSENT
     number: int = 0  # of the last Fetch
     source: str = ""  # kernel name of the device that it was read from
-    waited: bool = False  # for its device, before people are asked
+    waited: bool = False  # for its device, before the user is asked
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None
     path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
@@ -234,8 +234,7 @@ class Fetchings:
             found.wipe()
             if found.number:
                 context.act(Drop(instance.key, found.number))
-        for timer in (Timer.ABSENT, Timer.PATIENCE):
-            context.machine.timers.cancel(timer, instance.key)
+        context.machine.timers.cancel_all((Timer.ABSENT, Timer.PATIENCE), instance.key)
 
 
 def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:

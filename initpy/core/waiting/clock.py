@@ -1,7 +1,8 @@
 """Brings deadlines up to the present: root's begins, is extended, stops."""
 
-from initpy.core.context import Context
-from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, ROOT, Deadline
 from initpy.core.waiting.holds import Takers, first
 
 NOTICE_SECONDS = 10.0  # between two looks for what was missed
@@ -10,31 +11,25 @@ NOTICE_SECONDS = 10.0  # between two looks for what was missed
 def update(context: Context) -> bool:
     """Hold deadlines or let them go on; True when a deadline that nothing holds is over."""
     deadlines = context.deadlines
-    if not deadlines.stale():
-        return deadlines.over
-    over, takers = False, Takers(context)
-    for deadline in deadlines.every():
-        deadline.holder = holder = first(context, deadline, takers)
-        deadline.update(holder != NOBODY, context.now)
-        over = over or (holder == NOBODY and deadline.over(context.now))
-    deadlines.updated(over)
-    return over
+    if doubtful := deadlines.to_look_at():
+        takers = Takers(context)
+        for deadline in doubtful:
+            deadlines.hold(deadline, first(context, deadline, takers))
+    return deadlines.any_over()
 
 
 def wait_for_root(context: Context, seconds: float | None) -> None:
     """Begin root's deadline, in place of the one before; None: root is waited for for ever."""
-    context.deadlines.drop(DeadlineKind.ROOT.value)
+    context.deadlines.drop(ROOT)
     if seconds is not None:
         grace = context.settings.grace
-        context.deadlines.begin(
-            Deadline(DeadlineKind.ROOT.value, seconds, grace, kind=DeadlineKind.ROOT)
-        )
+        context.deadlines.begin(Deadline(ROOT, seconds, grace, kind=DeadlineKind.ROOT))
 
 
 def stop(context: Context) -> None:
     """Root is mounted: neither the wait nor the end of the boot is due any more."""
-    context.deadlines.drop(DeadlineKind.ROOT.value)
-    context.deadlines.drop(DeadlineKind.END.value)
+    context.deadlines.drop(ROOT)
+    context.deadlines.drop(END)
 
 
 def give_time(context: Context) -> None:

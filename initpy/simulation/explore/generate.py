@@ -104,11 +104,15 @@ def draw(number: int) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
-    scenario = with_network(number, scenario)
-    if root_reach(truth_of(scenario)) is Sure.NO:
-        # Where nothing else can come of it the simulation ends with the failure screen.
-        scenario = replace(scenario, expect=Expectation(Outcome.FAILED, WITHIN))
+    scenario = expecting(with_network(number, scenario))
     return Trial(scenario, _mischief(chance, on), number)
+
+
+def expecting(scenario: Scenario) -> Scenario:
+    """The scenario with what can come of it: it ends with the failure screen where nothing can."""
+    fails = root_reach(truth_of(scenario)) is Sure.NO
+    outcome = Outcome.FAILED if fails else Outcome.BOOTED
+    return replace(scenario, expect=Expectation(outcome, WITHIN))
 
 
 def _refined(

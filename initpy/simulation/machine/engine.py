@@ -4,7 +4,6 @@ What runtime/engine.py does with udev, processes and consoles, in virtual time; 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
 
 from initpy.core.actions import (
     Action,
@@ -35,49 +34,36 @@ from initpy.core.events import (
     DeviceRemoved,
     Enumerated,
     Event,
-    Fetched,
     HandOverRefused,
     JobEnded,
-    KeyGiven,
     Mounted,
     Progressed,
     ShellEnded,
     TimePassed,
 )
 from initpy.core.events import DeviceChanged as Changed
-from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.secret import Secret
+from initpy.core.state.goals import HOST, SYSROOT
 from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process
 from initpy.simulation.kernel.udev import Told
+from initpy.simulation.machine.host import Host
+from initpy.simulation.machine.memory import Memory
 from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
 from initpy.simulation.world.world import Block
-
-if TYPE_CHECKING:
-    from initpy.simulation.machine.pid1 import Machine
 
 RUN = "/run/initpy"
 QUIET_UDEV_PATIENCE = 120.0
 # What is shown after a failure screen, and waits for it.
 AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
-# Events that bring a secret.
-GIVES = (Answered, Fetched, KeyGiven)
-Gives = TypeVar("Gives", bound=Answered | Fetched | KeyGiven | Run)
-
-
-def _without_its_secret(what: Gives) -> Gives:
-    """It as it is kept. The secret is wiped once used; that there was one is part of the boot."""
-    given = what.secret is not None and what.secret.reveal()
-    return cast(Gives, what._replace(secret=Secret(b"*"))) if given else what
-
 
 class Engine:
     """One life of the engine. `number` counts them."""
 
-    def __init__(self, machine: "Machine", number: int) -> None:
+    def __init__(self, machine: Host, number: int) -> None:
         self.machine = machine
         self.world = machine.world
         self.number = number
@@ -96,6 +82,7 @@ class Engine:
         self._waiting: list[Event] = []  # while it is stopped
         self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
         self._known: dict[str, object] = {}
+        self._memory = Memory(number, machine.secrets)
         self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
 
@@ -124,9 +111,10 @@ class Engine:
         if self.frozen:
             self._waiting.append(event)
             return
-        kept = _without_its_secret(event) if isinstance(event, GIVES) else event
-        actions = self.boot.handle(event, self.world.agenda.now)
-        decided = tuple(_without_its_secret(a) if isinstance(a, Run) else a for a in actions)
+        now = self.world.agenda.now
+        kept = self._memory.takes(event, now)
+        actions = self.boot.handle(event, now)
+        decided = self._memory.decided(actions, now)
         lost = self.machine.noted(self, kept, decided)
         if lost:
             return

@@ -6,14 +6,15 @@ from typing import Any
 from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import SystemCall
 from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.machine.engine import Engine
+from initpy.simulation.machine.host import Inmate
 from initpy.simulation.machine.prepared import Prepared
-from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.machine.record import Held, Simulated, Step
 from initpy.simulation.world.random_faults import MOST_DEATHS, Chance
 from initpy.simulation.world.sabotage import FailingCalls, Sabotage
 from initpy.simulation.world.world import ENGINE_SECONDS, World
@@ -57,6 +58,8 @@ class Machine:
         self.engine: Engine | None = None
         self.lives = before[-1].engine + 1 if before else 0
         self.deaths = 0  # of the engine that no scenario asked for
+        self.secrets: list[Held] = []
+        self.died: list[float] = []  # when each engine has died
         self.mounting: set[str] = set()  # jobs whose runs are mounts
         self.ended: str | None = None  # how the machine ended: QEMU's words
         self.handed_over = False
@@ -126,7 +129,7 @@ class Machine:
 
     # What the engine reports
 
-    def noted(self, engine: Engine, event: Event, actions: tuple[Action, ...]) -> bool:
+    def noted(self, engine: Inmate, event: Event, actions: tuple[Action, ...]) -> bool:
         """Write the step down; True when the engine dies before it carries the actions out."""
         step = Step(self.world.agenda.now, event, actions, engine.number)
         self.steps.append(step)
@@ -139,7 +142,7 @@ class Machine:
             return True
         return False
 
-    def after_event(self, engine: Engine) -> None:
+    def after_event(self, engine: Inmate) -> None:
         """The actions are carried out: the engine may die now."""
         if not engine.alive:
             return
@@ -158,6 +161,7 @@ class Machine:
         if engine is None or not engine.alive or self.handed_over or self.ended is not None:
             return False
         engine.die()
+        self.died.append(self.world.now)
         self.world.terminals.pid1(f"the engine has ended ({how}); it is started again")
         again = self._after_poll(self._start_engine)
         self.world.agenda.after(self._chance.jitter(RESTART_SECONDS), again)
@@ -196,7 +200,7 @@ class Machine:
             now = self.world.now
             self.world.terminals.kernel(f"[{now:12.6f}] reboot: System halted\n")
 
-    def hand_over(self, engine: Engine, root: str, init: str) -> None:
+    def hand_over(self, engine: Inmate, root: str, init: str) -> None:
         """Everything ends but storage daemons; the real init runs."""
         self.handed_over = True
         engine.alive = False

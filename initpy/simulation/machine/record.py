@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from initpy.core.actions import Action, Arm, Clock, LookAgain, Moved
 from initpy.core.events import Event
 from initpy.core.records import plain
+from initpy.core.secret import Secret
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import Observation, outcome_of, reasons_against
 from initpy.simulation.kernel.facts import facts_of, unknown
@@ -36,6 +37,22 @@ THOUGHTS = (Moved, Clock, Arm, LookAgain)
 
 
 @dataclass(slots=True)
+class Held:
+    """A secret in the engine's memory: who had it, which runs were given it, when it was wiped.
+
+    The bytes are not kept: what is looked at is whether the engine has wiped them.
+    """
+
+    kind: str  # the event that brought it; "Run" for a copy that the core has made
+    job: str  # empty: a key that a user gives for any volume
+    engine: int
+    time: float
+    secret: Secret = field(repr=False)
+    runs: list[tuple[str, int]] = field(default_factory=list)
+    wiped: float | None = None
+
+
+@dataclass(slots=True)
 class Simulated:
     """One simulated boot. What is costly and often not asked for is made when it is."""
 
@@ -48,6 +65,8 @@ class Simulated:
     undone: tuple[str, ...] = ()  # what people and faults were still to do
     acts: tuple[tuple[float, str], ...] = ()  # what people and faults did, and when
     before: int = 0  # so many of the steps were those of boots before a restart
+    secrets: tuple[Held, ...] = ()
+    deaths: tuple[float, ...] = ()  # when each engine but the last has died
     _facts: dict[str, str] | None = field(default=None, repr=False)
     _reasons: tuple[str, ...] | None = field(default=None, repr=False)
 
@@ -115,8 +134,8 @@ class Simulated:
             Entry(
                 step.time,
                 step.engine,
-                _lined(step.event),
-                tuple(_lined(each) for each in step.actions if not isinstance(each, THOUGHTS)),
+                lined(step.event),
+                tuple(lined(each) for each in step.actions if not isinstance(each, THOUGHTS)),
             )
             for step in self.steps
         ]
@@ -148,5 +167,6 @@ class Simulated:
             yield {"t": self.ended, "kind": "HandedOver", "root": "/sysroot", "init": init}
 
 
-def _lined(what: Event | Action) -> dict[str, Any]:
+def lined(what: Event | Action) -> dict[str, Any]:
+    """The journal's plain form of an event or action, its class's name as "kind"."""
     return {"kind": type(what).__name__, **plain(what)}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from initpy.core.boot import Boot
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import reached
 from initpy.simulation.machine.people import Stage
@@ -70,6 +70,8 @@ def simulate(
         stage.director.undone,
         tuple(sorted([*stage.acts, *world.network.notes] if world.network else stage.acts)),
         before,
+        tuple(machine.secrets),
+        tuple(machine.died),
     )
 
 

@@ -1,17 +1,14 @@
 """The rescue shell and the few commands that people of scenarios type in it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 from initpy.simulation.kernel.process import Answer, Call, Process
+from initpy.simulation.machine.engine import Engine
 from initpy.simulation.machine.failure import SOON, completed, looks_in_vain, unclaimed
+from initpy.simulation.machine.host import Host
 from initpy.simulation.tools.applets import KNOWN, SYNTAX
-
-if TYPE_CHECKING:
-    from initpy.simulation.machine.engine import Engine
-    from initpy.simulation.machine.pid1 import Machine
 
 PROMPT = "(initramfs) # "
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
@@ -26,7 +23,7 @@ Then = Callable[[int, str], None]
 class Shell:
     """One shell on the preferred console, until `exit` or the boot goes on."""
 
-    def __init__(self, machine: "Machine", engine: "Engine", stop: str) -> None:
+    def __init__(self, machine: Host, engine: Engine, stop: str) -> None:
         self._machine = machine
         self._engine = engine
         self._stop = stop

@@ -1,14 +1,12 @@
-"""Invariants of prompts, secrets and the wait for root (R1, R6, R12, R14)."""
+"""Invariants of prompts, requests and the wait for root (R1, R6, R10, R12, R24)."""
 
-import json
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.parameters import GRACE
-from initpy.simulation.oracle.story import Failure, Prompt, Span
+from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
 
-# Lines of the journal in which a secret could turn up; devices have none.
-READABLE = ("Run", "Report", "Record", "Ask", "ShowFailure", "JobEnded", "Answered", "Fetched")
+WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 
 
 def no_prompt_for_what_nobody_wants(case: Case) -> Found:
@@ -49,19 +47,6 @@ def one_prompt_at_a_time(case: Case) -> Found:
                 up = ""
 
 
-def no_secret_is_readable(case: Case) -> Found:
-    """R14: passphrases and keys are in no command line, report, record or journal."""
-    secrets = case.truth.scenario.secrets
-    if not secrets:
-        return
-    for entry in case.entries:
-        for line in (*entry.actions, entry.event):
-            if line["kind"] in READABLE:
-                text = json.dumps(line, default=str)
-                if any(secret in text for secret in secrets):
-                    yield entry.time, f"a secret is in {line['kind']}"
-
-
 def never_failed_while_somebody_types(case: Case) -> Found:
     """R6: the failure screen does not come while a volume is asked for or opened."""
     for time, order, failure in given_up(case):
@@ -88,11 +73,68 @@ def never_failed_before_the_time(case: Case) -> Found:
 
 
 def given_up(case: Case) -> Iterator[tuple[float, int, Failure]]:
-    """The first failure screen of each engine, if it is for want of the root device."""
+    """The first failure screen of each engine, if no user has asked for anything before.
+
+    That root holds nothing to hand over to, or is not named at all, no waiting would change.
+    """
     seen = set()
     asked = any(entry.event["kind"] in ("RetryAsked", "ShellEnded") for entry in case.entries)
     for time, order, failure in case.story.failures:
         engine = case.engine_at(order)
-        if engine not in seen and "turned up" in failure.reason and not asked:
+        final = case.entries[order].event["kind"] in ("HandOverRefused", "BootStarted")
+        if engine not in seen and not final and not asked:
             yield time, order, failure
         seen.add(engine)
+
+
+# A user who asks for something gets an answer: so long after the last attempt that may serve it.
+ANSWER_SECONDS = 20.0
+
+
+def every_request_is_answered(case: Case) -> Found:
+    """R24: what a user asks for in the shell is answered, however the attempt ends."""
+    for request in case.story.requests:
+        alive = case.engine_ends(request.engine)
+        end = alive if request.answered is None else request.answered
+        span = Span(request.start, end)
+        unlocks = [Span(each.start, each.over) for each, _ in case.unlocks()]
+        if end - request.start - total(unlocks, span) > ANSWER_SECONDS:
+            yield end, f"{request.kind} of {request.start:.1f} s is not answered"
+
+
+# An attempt that needs nobody takes seconds; one that takes longer keeps no prompt away.
+ATTEMPT_SECONDS = 30.0
+
+
+def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
+    """R10: a key that hangs, is absent or refuses does not keep users from typing."""
+    for work, locked in case.unlocks():
+        due = work.start + ATTEMPT_SECONDS
+        if min(work.end, case.engine_ends(work.engine)) <= due or _typed(case, work):
+            continue
+        volume = next((each for each in case.truth.wishes.volumes if each.name in work.words), None)
+        if volume is not None and (volume.headless or volume.odd):
+            continue
+        up = any(
+            each.start <= due < each.end or (each.job == work.job and work.start <= each.end <= due)
+            for each in case.story.prompts
+        )
+        wrong = sum(
+            other.status == WRONG_PASSPHRASE and other.job == work.job and other.order < work.order
+            for other in case.story.works
+        )
+        if not up and wrong < (volume.tries if volume is not None else 3):
+            yield due, f"{work.job} ({locked}) is at work, and nobody can type a passphrase"
+
+
+def _typed(case: Case, work: Work) -> bool:
+    """Whether a command was given what a user has typed for the volume, now or once before."""
+    before = [each for each in case.story.works if each.job == work.job and each.order < work.order
+              and each.engine == work.engine]  # fmt: skip
+    first = before[-1].order if before else 0
+    for entry in case.entries[first : work.order + 1]:
+        kind = entry.event["kind"]
+        if kind == "KeyGiven" or (kind == "Answered" and entry.event["job"] == work.job):
+            return True
+    again = bool(before) and before[-1].status != WRONG_PASSPHRASE
+    return again and _typed(case, before[-1])

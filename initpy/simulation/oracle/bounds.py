@@ -27,7 +27,7 @@ DEATH = 30.0
 
 def idle(case: Case) -> float:
     """Seconds in which a boot stood idle although all that root needs had come."""
-    handed = case.story.handovers[-1][0] if case.story.handovers else case.simulated.ended
+    handed = case.story.handovers[-1][0] if case.story.handovers else case.ended
     last = case.truth.items[case.truth.root].comes
     span = Span(min(last, handed), handed)
     busy = [*case.work_spans(), *case.people_spans(), *case.login_spans()]
@@ -95,7 +95,7 @@ def failure_late(case: Case) -> float | None:
         return None
     shown = [time for time, _, failure in case.story.failures]
     begun = case.story.engines[-1]
-    end = min((time for time in shown if time >= begun), default=case.simulated.ended)
+    end = min((time for time in shown if time >= begun), default=case.ended)
     span = Span(begun, end)
     unheld = span.end - span.start - total((*case.work_spans(), *case.people_spans()), span)
     return end if unheld > wishes.root_wait + allowed(case) else None

@@ -3,88 +3,107 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import RAID
-from initpy.simulation.machine.record import Entry, Simulated
-from initpy.simulation.oracle.expected import Item, Sure, Truth, root_reach, truth_of
-from initpy.simulation.oracle.jobs import Job, own_jobs, shipped_jobs
+from initpy.scenario.model import Deed, Outcome, Scenario
+from initpy.simulation.machine.record import Entry, Held, Simulated
+from initpy.simulation.oracle.expected import Item, Sure, Truth, expected_with, root_reach, truth_of
+from initpy.simulation.oracle.identity import Identities
+from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
 from initpy.simulation.oracle.logins import Login
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
 from initpy.simulation.world.random_faults import Mischief
 
 # What an invariant yields: when, and in words.
 Found = Iterator[tuple[float, str]]
+NONE = Mischief()
 SLACK = 0.01  # seconds, for sums of floats
 # Jobs without which a boot goes on.
 HELPERS = ("luks-modules", "luks-ciphers", "md-examine")
-_SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
+# A command that is stopped gets SIGKILL after 3 s; when it has not ended some seconds later, it
+# never will. Without a limit it may take as long as it gets on.
+KILLED_SECONDS, STALL_SECONDS = 10.0, 600.0
+USUAL_LIMIT = 60.0  # docs/jobs.md
 
 
 @dataclass(slots=True)
 class Case:
     """One boot to be judged."""
 
-    simulated: Simulated
     truth: Truth
     entries: list[Entry]
     story: Story
+    ended: float
+    outcome: Outcome
     mischief: Mischief = field(default_factory=Mischief)
-    _whose: dict[tuple[str, int], str] = field(default_factory=dict)
+    leftover: str = ""  # processes that the real system finds
+    screens: tuple[float, ...] = ()  # when failure screens were shown
+    secrets: tuple[Held, ...] = ()
+    deaths: tuple[float, ...] = ()  # of each engine but the last
+    who: Identities = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.who = Identities(self.truth, self.story)
+        for work in self.story.works:
+            gone = next(self.story.removals(work), FOREVER)
+            work.over = min(work.end, self._left_behind(work), gone)
 
     @classmethod
     def of(cls, simulated: Simulated, mischief: Mischief) -> "Case":
         """The case of a simulated boot."""
-        entries = simulated.entries()
-        return cls(simulated, truth_of(simulated.scenario), entries, tell(entries), mischief)
+        booted = simulated.outcome is Outcome.BOOTED
+        return cls.told(
+            simulated.scenario,
+            simulated.entries(),
+            simulated.ended,
+            simulated.outcome,
+            mischief=mischief,
+            leftover=simulated.facts.get("leftover", "") if booted else "",
+            screens=tuple(simulated.world.terminals.screens),
+            secrets=simulated.secrets,
+            deaths=simulated.deaths,
+        )
+
+    @classmethod
+    def told(
+        cls,
+        scenario: Scenario,
+        entries: list[Entry],
+        ended: float,
+        outcome: Outcome,
+        mischief: Mischief = NONE,
+        leftover: str = "",
+        screens: tuple[float, ...] = (),
+        secrets: tuple[Held, ...] = (),
+        deaths: tuple[float, ...] = (),
+    ) -> "Case":
+        """The case of a boot that is told."""
+        truth, story = truth_of(scenario), tell(entries)
+        return cls(
+            truth, entries, story, ended, outcome, mischief, leftover, screens, secrets, deaths
+        )
+
+    def job(self, key: str) -> Job | None:
+        """What the job files say of the job of an instance."""
+        return job_of(self.truth.scenario, key)
+
+    def limit(self, work: Work) -> float:
+        """How long a command may take; 0: as long as it gets on."""
+        job = self.job(work.job)
+        return job.timeout if job is not None else USUAL_LIMIT
+
+    def _left_behind(self, work: Work) -> float:
+        """When a command that does not end counts no more."""
+        limit = self.limit(work)
+        overdue = work.start + limit + KILLED_SECONDS
+        if not limit:
+            overdue = max(work.start, work.got_on) + STALL_SECONDS
+        stopped = work.stopped + KILLED_SECONDS if work.stopped is not None else FOREVER
+        return min(overdue, stopped)
 
     # Who is who
 
     def item(self, device: Device | None, before: int) -> str:
         """The name of the scenario's item that a device is; empty if the oracle cannot tell."""
-        if device is None:
-            return ""
-        key = device.name, before
-        if key not in self._whose:
-            self._whose[key] = self._identify(device, before)
-        return self._whose[key]
-
-    def _identify(self, device: Device, before: int) -> str:
-        known = device.properties
-        for login in self.truth.logins:
-            # Before the login such a device is nobody's.
-            if device.name == login.node and known.get("size") != "0":
-                return login.disk
-        for serial in (known.get(key, "") for key in _SERIALS):
-            if known.get("DEVTYPE") != "partition" and serial in self.truth.items:
-                return serial
-        below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
-        if known.get("DEVTYPE") == "partition":
-            # It carries its disk's serial number, whether the disk has shown or not.
-            named = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
-            below = named or (below if self.truth.logins else [])
-            return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
-        volume = known.get("DM_NAME", "")
-        for name, item in self.truth.items.items():
-            layer = item.layer
-            if layer is None or item.kind == "part" or name.startswith("fs:"):
-                continue
-            if item.kind == "lvm":
-                if volume == f"{layer.group.replace('-', '--')}-{layer.name.replace('-', '--')}":
-                    return name
-            elif (
-                below
-                and set(below) <= set(item.below)
-                and (item.kind in RAID if device.name.startswith("md") else "luks" in item.kind)
-            ):
-                return name
-        return ""
-
-    def _partition(self, number: str | None, below: list[str]) -> str:
-        for name, item in self.truth.items.items():
-            if item.kind == "part" and item.layer is not None and list(item.below) == below:
-                names = [part.name for part in item.layer.parts]
-                if number is not None and names.index(name) + 1 == int(number):
-                    return name
-        return ""
+        return self.who.item(device, before)
 
     def subject(self, job: str, before: int) -> str:
         """The item that a job (`name@device`) is about."""
@@ -105,6 +124,14 @@ class Case:
                 name = self.item(device, work.order)
                 if device is not None and name:
                     yield work, device, self.truth.items[name]
+
+    def degraded_mounts(self) -> Iterator[tuple[Work, Device]]:
+        """The mounts of what lacks devices."""
+        for work in self.story.works:
+            if work.words[0] == "mount":
+                device = self.story.by_node(work.words[1], work.order)
+                if device is not None and device.properties.get("ID_BTRFS_READY") == "0":
+                    yield work, device
 
     def unlocks(self) -> Iterator[tuple[Work, str]]:
         """The commands that open encrypted volumes, with the item that is locked."""
@@ -134,19 +161,22 @@ class Case:
         return low - 1
 
     def people_spans(self, array: str = "", engine: int | None = None) -> list[Span]:
-        """When volumes were asked for or opened; of `array`, those that do not stand on it."""
+        """When volumes were asked for or opened; of `array`, those that do not stand on it.
+
+        And when the boot stood still for a shell.
+        """
         found = []
         for each, locked in self.touched():
             mine = engine is None or each.engine == engine
             if mine and not (array and locked and array in self.truth.cone(locked)):
-                found.append(Span(each.start, min(each.end, self.simulated.ended)))
-        return found
+                found.append(Span(each.start, min(held_until(each), self.ended)))
+        return found + [each._replace(end=min(each.end, self.ended)) for each in self.story.pauses]
 
     def login_spans(self, engine: int | None = None) -> list[Span]:
         """When a network disk might still come: a login to its server was made, or would be."""
         if not self.truth.logins:
             return []
-        ends = [*self.story.engines[1:], self.simulated.ended]
+        ends = [*self.story.engines[1:], self.ended]
         spans = []
         for number, last in enumerate(ends):
             for login in self.truth.logins if engine in (None, number) else ():
@@ -200,7 +230,13 @@ class Case:
 
     def work_spans(self) -> list[Span]:
         """When commands and mounts were at work."""
-        return [Span(each.start, min(each.end, self.simulated.ended)) for each in self.story.works]
+        return [Span(each.start, min(each.over, self.ended)) for each in self.story.works]
+
+    def engine_ends(self, engine: int) -> float:
+        """When an engine is no more: it hands over, dies, or the boot ends."""
+        handed = (time for time, order in self.story.handovers if self.engine_at(order) == engine)
+        died = (*self.deaths[engine:], *self.story.engines[engine + 1 :])[:1]
+        return min([*died, *handed, self.ended])
 
     def engine_at(self, order: int) -> int:
         """Which engine took a step."""
@@ -219,9 +255,47 @@ class Case:
     def reach(self) -> Sure:
         """Whether root can be reached, given also what went wrong by chance."""
         sure = root_reach(self.truth)
+        if sure is Sure.UNSURE and (unused := self._pulled_unused()):
+            sure = root_reach(expected_with(self.truth.scenario, unused))
         if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
             return Sure.UNSURE  # people who see an engine die do more than the scenario says
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
+
+    def _pulled_unused(self) -> frozenset[str]:
+        """The disks that were plugged in again and on which nothing stood when they were pulled."""
+        faults = self.truth.scenario.faults
+        pulled = {each.argument for each in faults if each.deed is Deed.UNPLUG}
+        plugs = self.truth.plugs
+        return frozenset(
+            name
+            for name in pulled & plugs.keys()
+            if None not in plugs[name]
+            and self._was_unused(name, max(at or 0.0 for at in plugs[name]))
+        )
+
+    def _was_unused(self, name: str, back: float) -> bool:
+        """Whether each time that the disk went nothing stood on it, and no command changed it.
+
+        `back`: when it comes for the last time.
+        """
+        seen = False
+        for device, states in self.story.devices.items():
+            there: Device | None = None
+            for time, order, state in states:
+                if state is None and there is not None and self.item(there, order - 1) == name:
+                    seen = True
+                    if time > back or self._used(device, time, order):
+                        return False
+                there = state
+        return seen
+
+    def _used(self, device: str, time: float, order: int) -> bool:
+        above = any(device in each.slaves for each in self.story.known(order - 1))
+        return above or any(
+            work.job.endswith(f"@{device}") and work.order < order
+            and (work.worked or (work.over > time and "pvscan" not in work.words))
+            for work in self.story.works
+        )  # fmt: skip
 
     def excused(self) -> str:
         """Why a boot of a reachable root may have failed all the same; empty if it may not."""
@@ -248,29 +322,37 @@ class Case:
         downs = (each.server.times.down for each in self.truth.logins if each.disk in cone)
         return any(down is not None and down <= time for down in downs)
 
+    def _gone_since(self, work: Work) -> bool:
+        """Whether the device has gone since a command began: what it failed counts no more."""
+        states = self.story.devices.get(work.job.partition("@")[2], ())
+        return any(
+            state is None and order > work.order and self.engine_at(order) == work.engine
+            for _, order, state in states
+        )
+
     def _counts_on_servers(self) -> bool:
         """Whether a disk of a server may come: then the jobs of the network matter."""
         disks = (self.truth.items[login.disk] for login in self.truth.logins)
         return any(disk.usable is not Sure.NO for disk in disks)
 
-    def _job(self, name: str) -> Job:
-        shipped = shipped_jobs(self.truth.scenario).get(name)
-        if shipped is not None:
-            return shipped
-        return next(job for job in own_jobs(self.truth.scenario) if job.name == name)
-
     def _out_of_tries(self) -> str:
         failed: dict[tuple[str, int], int] = {}
         shipped = shipped_jobs(self.truth.scenario)
         for work in self.story.works:
-            if work.end == FOREVER and not self._job(work.job.partition("@")[0]).timeout:
+            if work.over < work.end and not self.limit(work):
                 return f"{work.job} may take as long as it likes, and hangs"
-            if work.failed:
+            if (work.failed or work.over < work.end) and not self._gone_since(work):
                 key = work.job, work.engine
                 failed[key] = failed.get(key, 0) + 1
                 name = work.job.partition("@")[0]
                 if name in HELPERS or (name not in shipped and not self._counts_on_servers()):
                     continue
-                if failed[key] >= self._job(name).tries or name == "lvm-start":
+                job = self.job(work.job)
+                if job is None or failed[key] >= job.tries or name == "lvm-start":
                     return f"{work.job} has failed as often as it may"
         return ""
+
+
+def held_until(each: Work | Prompt) -> float:
+    """When a prompt, or a command, holds nothing any more."""
+    return each.over if isinstance(each, Work) else each.end

@@ -1,9 +1,11 @@
-"""Invariants of commands and of the handover (R2, R5, R18, R21)."""
+"""Invariants of commands: none twice, none for ever, each after those it needs (R2, R5)."""
 
-from initpy.scenario.model import Outcome
+from initpy.scenario.model import Deed
 from initpy.simulation.oracle.case import SLACK, Case, Found
 from initpy.simulation.oracle.story import Device, Line, Work, device_of
 
+LATE = 5.0  # seconds: a second run that only asks for the reason has a limit of its own
+ORPHAN = 30.0  # that a command has whose device has gone: mdadm may be half-way
 EFFECT = 20.0  # a command that ended well has so long for its effect to show, docs/jobs.md
 
 
@@ -15,14 +17,14 @@ def no_command_twice_at_a_time(case: Case) -> Found:
         before = last.get(key)
         if (
             before is not None
-            and before.end > work.start
-            and not _gone_between(case, before, work.order)
+            and before.over > work.start
+            and not gone_between(case, before, work.order)
         ):
             yield work.start, f"{work.job} runs twice at a time"
         last[key] = work
 
 
-def _gone_between(case: Case, before: Work, order: int) -> bool:
+def gone_between(case: Case, before: Work, order: int) -> bool:
     """Whether the subject was gone between the start of a command and a step."""
     name = before.subject or before.job.partition("@")[2]
     return any(
@@ -38,7 +40,7 @@ def no_two_tools_change_an_array(case: Case) -> Found:
         words = work.words
         if words[0] == "mdadm" and {"--run", "--stop"} & set(words):
             before = last.get(words[-1])
-            if before is not None and before.end > work.start and before.engine == work.engine:
+            if before is not None and before.over > work.start and before.engine == work.engine:
                 yield work.start, f"{' '.join(words)} while {' '.join(before.words)} is at work"
             last[words[-1]] = work
 
@@ -94,57 +96,48 @@ def _together(case: Case, device: Device, order: int) -> bool:
     )
 
 
-def handed_over_once(case: Case) -> Found:
-    """An engine hands over once, and then asks for nothing any more."""
-    done: dict[int, float] = {}
-    for entry in case.entries:
-        if entry.event["kind"] == "HandOverRefused":
-            done.pop(entry.engine, None)
-        for action in entry.actions:
-            kind = action["kind"]
-            if entry.engine in done and kind in ("HandOver", "Run", "Mount", "Ask", "Fetch"):
-                yield entry.time, f"{kind} after the handover at {done[entry.engine]:.1f} s"
-            if kind == "HandOver":
-                done[entry.engine] = entry.time
-
-
-def no_tool_below_root_at_the_handover(case: Case) -> Found:
-    """No tool works on what root stands on when the real system starts; nothing is left."""
-    for time, order in case.story.handovers:
-        engine = case.engine_at(order)
-        below = _below_root(case, order)
-        for work in case.story.works:
-            busy = work.engine == engine and work.start <= time < work.end
-            name = work.job.partition("@")[2]
-            if busy and name in below and not _gone_between(case, work, order):
-                yield time, f"{work.job} is still at work"
-    if case.simulated.outcome is Outcome.BOOTED and case.simulated.facts.get("leftover"):
-        yield case.simulated.ended, f"left running: {case.simulated.facts['leftover']}"
-
-
-def _below_root(case: Case, order: int) -> set[str]:
-    """The devices that the mounted root stands on, as far as the core had been told."""
-    mounts = [work for work in case.story.works if work.words[-1] == "/sysroot" and work.worked]
-    device = case.story.by_node(mounts[-1].words[1], order) if mounts else None
-    found: set[str] = set()
-    pending = [device.name] if device is not None else []
-    while pending:
-        name = pending.pop()
-        known = case.story.latest(name, order)
-        if name not in found and known is not None:
-            found.add(name)
-            pending.extend(known.slaves)
-    return found
-
-
-def the_right_root_is_mounted(case: Case) -> Found:
-    """What is mounted as root is the test system, through the top of its stack."""
-    if not case.truth.root:
+def a_command_is_stopped_when_its_time_is_over(case: Case) -> Found:
+    """A command that takes longer than its job allows is stopped."""
+    if _engine_stands_still(case):
         return
-    right = case.truth.items[case.truth.root].below
     for work in case.story.works:
-        if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
-            device = case.story.by_node(work.words[1], work.order)
-            name = case.item(device, work.order)
-            if name and name not in right:
-                yield work.start, f"{work.words[1]} ({name}) is mounted, not {' or '.join(right)}"
+        limit = case.limit(work)
+        orphaned = (gone + ORPHAN for gone in case.story.removals(work))
+        due = max([work.start + limit + LATE, *orphaned])
+        if limit and _unheeded(case, work, due):
+            yield due, f"{work.job} has run for more than {limit:.0f} s, and nobody stops it"
+
+
+def no_process_outlives_its_instance(case: Case) -> Found:
+    """A command whose device has gone ends, or is stopped, within a bound."""
+    if _engine_stands_still(case):
+        return
+    for work in case.story.works:
+        gone = next(case.story.removals(work), None)
+        if gone is not None and _unheeded(case, work, gone + ORPHAN):
+            name = work.job.partition("@")[2]
+            yield gone + ORPHAN, f"{work.job} is at work {ORPHAN:.0f} s after {name} has gone"
+
+
+def a_job_runs_after_those_it_names(case: Case) -> Found:
+    """docs/jobs.md, `after`: what has to end before a job has run, and does not run any more."""
+    last: dict[str, Work] = {}  # its last run; what another engine has run may show without one
+    for work in case.story.works:
+        job = case.job(work.job)
+        for name in job.after if job is not None else ():
+            before = last.get(name)
+            busy = before is not None and before.engine == work.engine
+            if before is None or (busy and before.over > work.start + SLACK):
+                yield work.start, f"{work.job} runs before {name} has ended"
+        last[work.job.partition("@")[0]] = work
+
+
+def _engine_stands_still(case: Case) -> bool:
+    """Whether the engine could not do anything for some time."""
+    return any(fault.deed is Deed.STOP_ENGINE for fault in case.truth.scenario.faults)
+
+
+def _unheeded(case: Case, work: Work, due: float) -> bool:
+    """Whether a command is at work at that time, and its engine has not wanted it stopped."""
+    alive = case.engine_ends(work.engine)
+    return min(work.end, alive) > due and (work.stopped is None or work.stopped > due)

@@ -7,17 +7,21 @@ does not judge what hangs on it.
 """
 
 import functools
-import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from initpy.scenario.model import NETWORK_DEEDS, RAID, Cue, Deed, Disk, Layer, Scenario
+from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.users import answers, anybody
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
 PARITY = ("raid4", "raid5", "raid6")
+
+
+# What the layers above the last disk take, timers of missing members aside.
+SOON = 20.0
 
 
 class Sure(IntEnum):
@@ -38,7 +42,7 @@ class Item:
     layer: Layer | None = None
     usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
     whole: Sure = Sure.NO  # with all of them
-    hangs: bool = False  # whoever reads it may wait for a server, or a cable, that is gone
+    hangs: bool = False  # what reads it may wait for a server, a cable or a disk that is silent
     comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
     why: str = ""  # not, for people
 
@@ -49,6 +53,7 @@ class Truth:
 
     scenario: Scenario
     wishes: Wishes
+    unused: frozenset[str] = frozenset()  # disks that come to no harm when they are pulled
     items: dict[str, Item] = field(default_factory=dict)
     root: str = ""  # the item with the test system
     logins: tuple[Login, ...] = ()  # to the servers that have disks
@@ -78,6 +83,11 @@ class Truth:
         return layer.homehost != "any" and "md" not in self.wishes.named
 
     @property
+    def silent_disks(self) -> set[str]:
+        """The disks that do not answer, for some time at least."""
+        return {each.argument for each in self.scenario.faults if each.deed is Deed.FREEZE}
+
+    @property
     def plugs(self) -> dict[str, list[float | None]]:
         """When disks are plugged in; None at a time that the file does not tell."""
         found: dict[str, list[float | None]] = {}
@@ -90,7 +100,12 @@ class Truth:
 @functools.lru_cache(maxsize=4)  # who draws a world asks for it, and who judges it
 def truth_of(scenario: Scenario) -> Truth:
     """Work out the truth, which nobody changes; layers come after what they stand on."""
-    truth = Truth(scenario, wishes_of(scenario))
+    return expected_with(scenario, frozenset())
+
+
+def expected_with(scenario: Scenario, unused: frozenset[str]) -> Truth:
+    """The same, where these disks were pulled before anything stood on them: they come later."""
+    truth = Truth(scenario, wishes_of(scenario), unused)
     for disk in scenario.disks:
         truth.items[disk.name] = _disk(truth, disk)
     if scenario.servers:
@@ -127,8 +142,14 @@ def _disk(truth: Truth, disk: Disk) -> Item:
         if any(at is None for at in plugs):
             item.usable = item.whole = Sure.UNSURE
         item.comes = max((at for at in plugs if at is not None), default=0.0)
-    if pulled:
+    if pulled and disk.name in truth.unused:
+        item.comes = max((at for at in plugs if at is not None), default=0.0)
+    elif pulled:
         item.usable = item.whole = Sure.UNSURE
+    if disk.name in truth.silent_disks:
+        item.usable = item.whole = min(item.usable, Sure.UNSURE)
+        item.hangs = True
+    item.comes += disk.announced
     unknown = disk.copy_of or disk.path_of or disk.image
     if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
         item.usable = item.whole = Sure.UNSURE
@@ -181,7 +202,12 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
         item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
         item.why = "lacks devices"
     elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
-        item.usable, item.whole = below[0].usable, below[0].whole
+        # With a second device for its journal.
+        item.usable = min(each.usable for each in below)
+        item.whole = min(each.whole for each in below)
+        if layer.holds == "root" and truth.wishes.types and layer.kind not in truth.wishes.types:
+            item.usable = item.whole = Sure.NO
+            item.why = "it is mounted as another type"
     else:
         item.usable = item.whole = min(Sure.UNSURE, *(each.usable for each in below))
     return [item]
@@ -282,7 +308,7 @@ def typed(truth: Truth, layer: Layer, item: Item) -> Sure:
     ]
     if not words:
         item.why = NOBODY
-        return Sure.UNSURE if same or _anybody(truth.scenario) else Sure.NO
+        return Sure.UNSURE if same or anybody(truth.scenario) else Sure.NO
     tries = named.tries if named is not None else 3
     wrong = words.index(right) if right in words else len(words)
     strangers = sum(1 for each in truth.scenario.layers if each.kind.startswith("luks")) - 1
@@ -293,32 +319,11 @@ def typed(truth: Truth, layer: Layer, item: Item) -> Sure:
     return Sure.UNSURE if same or wrong < len(words) else Sure.NO
 
 
-def answers(scenario: Scenario, mapping: str) -> list[str]:
-    """What people type at the prompt for this mapping, in order."""
-    text = f"Passphrase for {mapping} (/dev/x): "
-    return [
-        each.text
-        for each in scenario.people
-        if each.cue.when is not None and _about(each.cue, text)
-    ]
-
-
-def _about(cue: Cue, text: str) -> bool:
-    return cue.when is not None and bool(re.search(cue.when.pattern, text, re.MULTILINE))
-
-
-def _anybody(scenario: Scenario) -> bool:
-    """Whether somebody types at a cue that the oracle does not understand."""
-    return any(
-        each.cue.when is None or not each.cue.when.pattern.startswith("Passphrase for ")
-        for each in scenario.people
-    )
-
-
 def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
     item.whole = min(each.usable for each in below)
     item.usable = item.whole
-    if "lvm" in truth.wishes.named | truth.wishes.off:
+    # lvm reads every disk there is: one that does not answer keeps all its commands.
+    if "lvm" in truth.wishes.named | truth.wishes.off or truth.silent_disks:
         item.usable = Sure.UNSURE
         return
     item.why = "physical volumes are missing"
@@ -355,6 +360,10 @@ def root_reach(truth: Truth) -> Sure:
         return Sure.UNSURE
     item = truth.items[truth.root]
     named = _names_root(truth, item)
+    wishes = truth.wishes
+    late = wishes.root_wait is not None and item.comes + SOON > wishes.root_wait
+    if late and wishes.end_after is not None:
+        return min(named, item.usable, Sure.UNSURE)  # the machine may have ended before
     return min(named, item.usable)
 
 

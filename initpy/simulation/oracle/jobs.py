@@ -23,13 +23,24 @@ class Job(NamedTuple):
     retry_after: float = 1.0
     once: bool = False
     reveals: bool = False
+    after: tuple[str, ...] = ()  # jobs that have ended before it runs
     kernel: str = ""  # the one kernel name that it matches; empty: others, or several
 
 
 KINDS: dict[str, Callable[[Any], Any]] = {
     "name": str, "run": tuple, "timeout": float, "tries": int, "retry_after": float, "once": bool,
-    "reveals": bool,
+    "reveals": bool, "after": tuple,
 }  # fmt: skip
+
+
+def job_of(scenario: Scenario, key: str) -> Job | None:
+    """The job of an instance (`name@device`), with the scenario's time limit."""
+    name = key.partition("@")[0]
+    job = shipped_jobs(scenario).get(name)
+    if job is None:
+        job = next((each for each in own_jobs(scenario) if each.name == name), None)
+    limit = dict(scenario.limits).get(name)
+    return job if job is None or limit is None else job._replace(timeout=limit)
 
 
 def shipped_jobs(scenario: Scenario) -> dict[str, Job]:

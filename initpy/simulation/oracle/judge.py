@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from initpy.simulation.machine.record import Simulated
-from initpy.simulation.oracle import asking, commands, liveness, starts
+from initpy.simulation.oracle import asking, commands, handover, liveness, screen, secrets, starts
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.world.random_faults import Mischief
 
@@ -33,19 +33,31 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     starts.never_degraded_before_its_time,
     starts.never_degraded_with_its_members_there,
     starts.never_degraded_against_the_policy,
+    starts.a_degraded_start_comes_in_time,
     starts.degraded_starts_are_announced,
     asking.no_prompt_for_what_nobody_wants,
     asking.no_prompt_once_root_is_there,
     asking.one_prompt_at_a_time,
-    asking.no_secret_is_readable,
+    asking.every_request_is_answered,
+    asking.no_attempt_keeps_the_prompt_away,
+    secrets.no_secret_is_readable,
+    secrets.every_secret_is_wiped,
     asking.never_failed_while_somebody_types,
     asking.never_failed_before_the_time,
     commands.no_command_twice_at_a_time,
     commands.no_two_tools_change_an_array,
     commands.no_command_twice_without_reason,
-    commands.handed_over_once,
-    commands.no_tool_below_root_at_the_handover,
-    commands.the_right_root_is_mounted,
+    commands.a_command_is_stopped_when_its_time_is_over,
+    commands.no_process_outlives_its_instance,
+    commands.a_job_runs_after_those_it_names,
+    handover.handed_over_once,
+    handover.a_mounted_root_is_handed_over,
+    handover.no_tool_below_root_at_the_handover,
+    handover.the_right_root_is_mounted,
+    handover.named_volumes_are_open_before_the_handover,
+    screen.something_is_on_the_screen_in_time,
+    screen.a_failure_screen_that_is_due_is_shown,
+    screen.a_failed_boot_ends_in_time,
     liveness.a_reachable_root_is_mounted,
     liveness.a_reachable_root_is_mounted_in_time,
     liveness.an_unreachable_root_is_not_mounted,

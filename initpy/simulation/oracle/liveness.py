@@ -12,22 +12,22 @@ from initpy.simulation.oracle.story import Line
 
 def a_reachable_root_is_mounted(case: Case) -> Found:
     """If root can be reached in this world, it is mounted and handed over to."""
-    if case.reach() is Sure.YES and case.simulated.outcome is not Outcome.BOOTED:
-        yield case.simulated.ended, f"root can be reached; outcome {case.simulated.outcome.value}"
+    if case.reach() is Sure.YES and case.outcome is not Outcome.BOOTED:
+        yield case.ended, f"root can be reached; outcome {case.outcome.value}"
 
 
 def a_reachable_root_is_mounted_in_time(case: Case) -> Found:
     """... and the boot does not stand idle for longer than its timers make it."""
-    if case.simulated.outcome is Outcome.BOOTED and case.reach() is Sure.YES:
+    if case.outcome is Outcome.BOOTED and case.reach() is Sure.YES:
         idle, allowed = bounds.idle(case), bounds.allowed(case)
         if idle > allowed:
-            yield case.simulated.ended, f"{idle:.1f} s idle, {allowed:.1f} s allowed"
+            yield case.ended, f"{idle:.1f} s idle, {allowed:.1f} s allowed"
 
 
 def an_unreachable_root_is_not_mounted(case: Case) -> Found:
     """If root cannot be reached, the boot does not end as if it could (a check of the oracle)."""
-    if case.simulated.outcome is Outcome.BOOTED and case.reach() is Sure.NO:
-        yield case.simulated.ended, "root cannot be reached, and was mounted"
+    if case.outcome is Outcome.BOOTED and case.reach() is Sure.NO:
+        yield case.ended, "root cannot be reached, and was mounted"
 
 
 def an_unreachable_root_fails_in_time(case: Case) -> Found:

@@ -15,6 +15,7 @@ NAMINGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/md-uuid-")
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GRACE = 10.0  # seconds after each hold, R6
+EMERGENCY_SECONDS = 10.0  # to read the screen, where panic= does not say
 FALSE = ("0", "no", "false", "off", "n")
 NO_KEY = ("", "none", "-")
 # Parameters that decide what root is, or what is opened, in ways that the oracle does not follow.
@@ -71,6 +72,7 @@ class Wishes:
     root: Name = Name("", "gpt-auto")
     root_wait: float | None = 90.0
     flags: tuple[str, ...] = ()  # of the mount
+    types: tuple[str, ...] = ()  # of root's file system; empty: what udev finds
     md_timeout: float = 30.0
     md_degraded: str = "yes"  # or "no", "ask"
     lvm_timeout: float = 30.0
@@ -78,6 +80,7 @@ class Wishes:
     off: set[str] = field(default_factory=set)  # of md, lvm, luks
     named: set[str] = field(default_factory=set)  # of md, lvm: only what is named counts
     volumes: list[Volume] = field(default_factory=list)
+    end_after: float | None = None  # the boot ends so long after a failure; None: it goes on
     unclear: list[str] = field(default_factory=list)  # words that may decide, and how is not known
 
     def volume(self, uuid: str) -> Volume | None:
@@ -136,10 +139,13 @@ class _Reader:
         self.options: dict[str, str] = {}
         self.arch: list[Volume] = []
         self.table = True
+        self.panic, self.emergency = 0, False
 
     def finished(self, table: str) -> Wishes:
         """What all words and the table come to."""
         wishes = self.wishes
+        if self.panic or self.emergency:
+            wishes.end_after = abs(self.panic) if self.panic > 0 else EMERGENCY_SECONDS
         if self.waits:
             waits = self.waits.values()
             wishes.root_wait = None if 0.0 in waits else max(waits)
@@ -290,6 +296,15 @@ def _table(reader: _Reader, _: str, value: str | None) -> None:
     reader.table = _on(value)
 
 
+def _panic(reader: _Reader, _: str, value: str | None) -> None:
+    if re.fullmatch("-?[0-9]+", value or ""):
+        reader.panic = int(value or 0)
+
+
+def _emergency(reader: _Reader, _: str, value: str | None) -> None:
+    reader.emergency = value in ("reboot", "poweroff", "halt")
+
+
 def _set(name: str, read: Callable[[str | None], object]) -> Read:
     def reader(draft: _Reader, _: str, value: str | None) -> None:
         if (found := read(value)) is not None:
@@ -311,14 +326,21 @@ def _only(name: str) -> Read:
     return lambda reader, _, __: reader.wishes.named.add(name)
 
 
+def _types(value: str | None) -> tuple[str, ...]:
+    return tuple(each for each in (value or "").split(",") if each not in ("", "auto"))
+
+
 def _policy(value: str | None) -> str | None:
     return value if value in ("yes", "no", "ask") else None
 
 
 READERS: dict[str, Read] = {
     "root": _root,
+    "rootfstype": _set("types", _types),
     "rootflags": _set("flags", lambda value: tuple((value or "").split(","))),
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout"), _wait),
+    "panic": _panic,
+    "rd.emergency": _emergency,
     "rd.md.timeout": _set("md_timeout", _seconds),
     "rd.md.degraded": _set("md_degraded", _policy),
     "bootdegraded": _set("md_degraded", lambda value: "yes" if _on(value) else "no"),

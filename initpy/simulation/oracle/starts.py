@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Span, Work
+from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
+from initpy.simulation.oracle.parameters import GRACE
+from initpy.simulation.oracle.story import Span, Work, total
 
 # After a device has come its job is started in the same event; more is a bug.
 AT_ONCE = 3.0
@@ -21,7 +22,7 @@ def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
     """What had begun before this step: in one moment there may be several."""
     for each, locked in case.touched():
         if each.order <= order and not (locked and array in case.truth.cone(locked)):
-            yield Span(each.start, each.end), locked or "a volume"
+            yield Span(each.start, held_until(each)), locked or "a volume"
 
 
 def never_degraded_before_its_time(case: Case) -> Found:
@@ -77,10 +78,9 @@ def _incomplete_since(case: Case, name: str, work: Work) -> float:
     for time, order, device in case.story.devices.get(name, ()):
         if order > work.order:
             break
-        stuck = (
-            device is not None
-            and bool(device.slaves)
-            and device.properties.get("md/array_state") == "inactive"
+        stuck = device is not None and (
+            device.properties.get("ID_BTRFS_READY") == "0"
+            or (bool(device.slaves) and device.properties.get("md/array_state") == "inactive")
         )
         since = (time if since is None else since) if stuck else None
     return max(since if since is not None else work.start, begun)
@@ -98,9 +98,24 @@ def never_degraded_with_its_members_there(case: Case) -> Found:
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
             if name in item.below and name not in there and not lost and other.ready:
-                since = _ready_since(case, other.name, work.order)
+                # While the disk of a partition is unknown it may itself be what is below.
+                parts = (other.name, *other.slaves)
+                since = max(_known_since(case, each, work.order) for each in parts)
+                since = max(since, _ready_since(case, other.name, work.order))
                 if work.start - since > AT_ONCE and not _failed_on(case, other.name, work):
                     yield work.start, f"{device.name} started without {other.name} ({name})"
+
+
+def _known_since(case: Case, name: str, order: int) -> float:
+    if case.story.latest(name, order) is None:
+        return float("inf")
+    states = [each for each in case.story.devices[name] if each[1] <= order]
+    since = states[-1][0]
+    for time, _, device in reversed(states):
+        if device is None:
+            break
+        since = time
+    return since
 
 
 def _ready_since(case: Case, name: str, order: int) -> float:
@@ -119,7 +134,9 @@ def _ready_since(case: Case, name: str, order: int) -> float:
 
 def _failed_on(case: Case, name: str, before: Work) -> bool:
     return any(
-        each.failed and each.order < before.order and each.job.endswith(f"@{name}")
+        (each.failed or each.over < each.end)
+        and each.order < before.order
+        and each.job.endswith(f"@{name}")
         for each in case.story.works
     )
 
@@ -133,6 +150,27 @@ def never_degraded_against_the_policy(case: Case) -> Found:
         foreign = item.layer is not None and case.truth.foreign(item.layer)
         if foreign and not wishes.root.unique:
             yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
+
+
+# What may come between a timer and its start: other starts go first, one at a time.
+LATE = 20.0
+
+
+def a_degraded_start_comes_in_time(case: Case) -> Found:
+    """R7: what has waited its time is started or mounted; a shell of break= begins nothing anew."""
+    starts = [(work, device, case.item(device, work.order)) for work, device, _ in case.starts()]
+    starts += [(work, device, "") for work, device in case.degraded_mounts()]
+    for work, device, name in starts:
+        layer = case.truth.items[name].layer if name else None
+        foreign = layer is not None and case.truth.foreign(layer)
+        wanted = case.truth.wishes.md_timeout * (2 if foreign else 1)
+        span = Span(_incomplete_since(case, device.name, work), work.start)
+        busy = [*case.work_spans(), *case.people_spans(), *case.login_spans(), *case.story.pauses]
+        waited = span.end - span.start - total(busy, span)
+        holds = sum(span.start <= each.start < span.end for each in case.story.works)
+        holds += len(case.story.prompts) + len(starts)
+        if not _asked_about(case, work) and waited > wanted + LATE + GRACE * holds:
+            yield work.start, f"{device.name} started after {waited:.0f} s of {wanted:.0f} s"
 
 
 def degraded_starts_are_announced(case: Case) -> Found:

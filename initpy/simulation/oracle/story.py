@@ -61,6 +61,11 @@ class Work:
     order: int  # number of the step
     end: float = FOREVER
     status: int | None = None  # None: nobody heard of its end
+    stopped: float | None = None  # when the core wanted it stopped
+    got_on: float = 0.0  # when it told last of how far it is
+    # When it holds nothing any more: it has ended, it had its time and is left behind, or its
+    # device has gone.
+    over: float = FOREVER
 
     @property
     def failed(self) -> bool:
@@ -91,6 +96,18 @@ class Prompt:
         return self.text.startswith("Passphrase for ")
 
 
+@dataclass(slots=True)
+class Request:
+    """What a user asks for in the shell."""
+
+    kind: str  # RetryAsked, WaitAsked, KeyGiven
+    number: int
+    engine: int
+    start: float
+    order: int
+    answered: float | None = None
+
+
 class Failure(NamedTuple):
     """A failure screen."""
 
@@ -106,6 +123,10 @@ class Story:
     works: list[Work] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     reports: list[tuple[float, int, str]] = field(default_factory=list)  # time, step, text
+    notices: list[float] = field(default_factory=list)  # when a report was for a quiet console too
+    requests: list[Request] = field(default_factory=list)
+    pauses: list[Span] = field(default_factory=list)  # the boot stands still for a shell, break=
+    ends: list[tuple[float, int]] = field(default_factory=list)  # the core ends the boot
     failures: list[tuple[float, int, Failure]] = field(default_factory=list)  # time, step
     handovers: list[tuple[float, int]] = field(default_factory=list)
     engines: list[float] = field(default_factory=list)  # when each has started
@@ -117,6 +138,20 @@ class Story:
         """The device as the core had been told when it took the step of that number."""
         states = [state for _, order, state in self.devices.get(name, ()) if order <= before]
         return states[-1] if states else None
+
+    def removals(self, work: Work) -> Iterator[float]:
+        """When the device that a command works on went, while it was at work."""
+        name = work.subject or work.job.partition("@")[2]
+        for time, order, device in self.devices.get(name, ()):
+            if device is None and order > work.order and time < work.end:
+                yield time
+
+    def state(self, name: str, before: int) -> Device | None:
+        """The same, or as it was told first after that."""
+        if (found := self.latest(name, before)) is not None:
+            return found
+        later = (state for _, order, state in self.devices.get(name, ()) if order > before)
+        return next((each for each in later if each is not None), None)
 
     def known(self, before: int) -> list[Device]:
         """All devices that the core knew of at a step."""
@@ -143,12 +178,18 @@ def tell(entries: Iterable[Entry]) -> Story:
             running.clear()
             if prompt is not None:
                 prompt.end, prompt = entry.time, None
+            _go_on(story, entry.time)
         _hear(story, entry, order)
+        _asked(story, entry, order)
         event = entry.event
         if event["kind"] == "JobEnded":
             work = running.pop((event["job"], event["run"]), None)
             if work is not None:
                 work.end, work.status = entry.time, event["status"]
+        if event["kind"] == "Progressed" and (event["job"], event["run"]) in running:
+            running[event["job"], event["run"]].got_on = entry.time
+        if event["kind"] == "ShellEnded":
+            _go_on(story, entry.time)
         if event["kind"] == "Answered" and prompt is not None:
             prompt.end, prompt.answered, prompt = entry.time, True, None
         for action in entry.actions:
@@ -157,6 +198,10 @@ def tell(entries: Iterable[Entry]) -> Story:
                     work = _begun(action, entry, order)
                     running[work.job, work.run] = work
                     story.works.append(work)
+                case "Stop":
+                    stopped = running.get((action["job"], action["run"]))
+                    if stopped is not None and stopped.stopped is None:
+                        stopped.stopped = entry.time
                 case "Ask":
                     if prompt is not None:
                         prompt.end = entry.time
@@ -168,6 +213,8 @@ def tell(entries: Iterable[Entry]) -> Story:
                     prompt.end, prompt = entry.time, None
                 case "Report":
                     story.reports.append((entry.time, order, action["text"]))
+                    if not action["detail"]:
+                        story.notices.append(entry.time)
                 case "ShowFailure":
                     advice = tuple(text for text, _ in action["advice"])
                     failure = Failure(action["reason"], action["tree"], advice)
@@ -176,9 +223,31 @@ def tell(entries: Iterable[Entry]) -> Story:
                     story.handovers.append((entry.time, order))
                 case "OpenShell":
                     story.shells.append(entry.time)
+                    if action["stop"]:
+                        story.pauses.append(Span(entry.time, FOREVER))
+                case "EndBoot":
+                    story.ends.append((entry.time, order))
                 case _:
                     pass
     return story
+
+
+def _go_on(story: Story, now: float) -> None:
+    """A shell for which the boot stood still has ended."""
+    story.pauses = [each._replace(end=min(each.end, now)) for each in story.pauses]
+
+
+def _asked(story: Story, entry: Entry, order: int) -> None:
+    """A user asks for something; and the core answers what was asked, now or before."""
+    event = entry.event
+    if event["kind"] in ("RetryAsked", "WaitAsked", "KeyGiven"):
+        request = Request(event["kind"], event["request"], entry.engine, entry.time, order)
+        story.requests.append(request)
+    for action in entry.actions:
+        if action["kind"] == "Reply":
+            for request in story.requests:
+                if request.number == action["request"] and request.answered is None:
+                    request.answered = entry.time
 
 
 def _begun(action: Line, entry: Entry, order: int) -> Work:

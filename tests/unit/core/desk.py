@@ -18,10 +18,11 @@ from initpy.core.events import (
     Mounted,
     TimePassed,
 )
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.explanation import Node
+from initpy.core.jobs.definitions import JobDefinition
+from initpy.core.registry import Registry
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
-from initpy.core.tree import Node
 
 JOBS = Path(__file__).parents[3] / "jobs"
 # What ends well at once where a test is about something else.
@@ -82,10 +83,11 @@ class Desk:
         asked: Settings | None = None,
         load_modules: bool = True,
         also: tuple[JobDefinition, ...] = (),
+        registry: Registry | None = None,
     ) -> None:
         self.load_modules = load_modules  # at once, whenever a job does so
         jobs = [job for file in map(load_job_file, JOBS.glob("*.toml")) for job in file.jobs]
-        self.boot = Boot(asked or settings(), [*jobs, *also])
+        self.boot = Boot(asked or settings(), [*jobs, *also], registry=registry)
         self.now = 0.0
         self.log: list[tuple[float, Action]] = []
         self.give(BootStarted())

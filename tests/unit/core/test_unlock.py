@@ -8,7 +8,7 @@ from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Wit
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, Fetched
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 STICK = DeviceSpec(Naming.LABEL, "stick")
 SOURCE = DeviceSpec(Naming.UUID, "u-1")
@@ -277,7 +277,7 @@ def test_people_have_the_time_that_crypttab_gives_them() -> None:
     assert desk.actions(Withdraw) == []
     desk.wait(60)
     assert len(desk.actions(Withdraw)) == 1
-    assert "nobody typed a passphrase within 20 s" in str(desk.actions(ShowFailure)[0][1])
+    assert "no passphrase was typed within 20 s" in str(desk.actions(ShowFailure)[0][1])
 
 
 def raw(name: str) -> Any:

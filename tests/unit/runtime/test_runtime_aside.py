@@ -69,7 +69,7 @@ def test_a_call_that_does_not_return_costs_nothing_but_its_answer(silent: Path) 
         assert not await answered_within(0.1, hangs)
         assert time.monotonic() - started < 2
         aside.stop("hangs")
-        assert "killed by signal 9" in (await hangs).error
+        assert (await hangs).error == "it was stopped"
 
     play(scene)
 
@@ -79,11 +79,11 @@ def test_one_of_many_that_hangs_leaves_the_others_alone(silent: Path, tmp_path: 
     paths = {"gone": tmp_path / "gone", "silent": silent, "disk": tmp_path / "disk"}
 
     async def scene(aside: Aside) -> None:
-        answers = aside.ask_all({key: read(path) for key, path in paths.items()}, limit=0.5)
+        answers = aside.ask_all({key: read(path) for key, path in paths.items()}, limit=0.6)
         assert await answers["disk"] == Answer("content")
         assert await answers["gone"] == Answer(error="No such file or directory")
         assert aside.open("silent")
-        assert "killed" in (await answers["silent"]).error
+        assert (await answers["silent"]).error == "no answer within 1 s"
 
     play(scene)
 
@@ -239,7 +239,7 @@ def test_what_a_child_has_started_ends_with_it(tmp_path: Path) -> None:
         while not (note.exists() and note.read_text().strip()):
             await asyncio.sleep(0.01)
         aside.stop("key")
-        assert "killed" in (await answer).error
+        assert (await answer).error == "it was stopped"
         while _runs(int(note.read_text())):
             await asyncio.sleep(0.01)
 

@@ -3,7 +3,10 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,13 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import parse_job_file
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
-from initpy.core.goals.goals import SYSROOT
+from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated, RetryAsked
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency, RootMount, Settings
-from initpy.runtime import control
+from initpy.core.state.goals import SYSROOT
+from initpy.runtime import control, findings, mounting, start
 from initpy.runtime import engine as engine_module
+from initpy.runtime.aside import Answer, Aside, Call
 from initpy.runtime.engine import Engine
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
@@ -68,6 +72,7 @@ class World:
         self.types: list[str] = []  # answers to the prompts, in order
         self.mounts: list[tuple[object, ...]] = []
         self.mounted: str | None = None
+        self.fstab: str | None = None
         self.mount_error = (0, "")
         self.init: tuple[str, str] | None = ("/sbin/init", "")
         self.shells = 0
@@ -83,12 +88,18 @@ class World:
         self.events.append(event)
         os.write(self._writing, b"x")
 
-    def pending(self, receive: Callable[[DeviceChanged | DeviceRemoved], None]) -> None:
+    def pending(self) -> None:
         os.read(self._reading, 1)
         event = self.events.pop(0)
         if isinstance(event, OSError):
             raise event
-        receive(event)
+        self.receive(event)
+
+    def receive(self, event: DeviceChanged | DeviceRemoved) -> None:
+        raise AssertionError("set by the engine")
+
+    def silent(self) -> dict[str, float]:
+        return {}
 
     def present(self) -> Enumerated:
         return Enumerated(tuple(self.devices))
@@ -119,6 +130,7 @@ class World:
 
     def open(self, stop: str = "") -> None:
         self.shells += 1
+        self.said.append("the shell is open")
 
     def close(self) -> None:
         return
@@ -147,6 +159,23 @@ class World:
         os.close(self._writing)
 
 
+class Inline(Aside):
+    """Makes calls about the made-up world in this process, the others in children."""
+
+    INLINE: tuple[str, ...] = ("mount ", "init ")
+
+    def ask_all(
+        self, calls: Mapping[str, Call], limit: float | None = None
+    ) -> dict[str, asyncio.Future[Answer]]:
+        mine = {key: call for key, call in calls.items() if key.startswith(self.INLINE)}
+        others = {key: call for key, call in calls.items() if key not in mine}
+        answers = super().ask_all(others, limit)
+        for key, call in mine.items():
+            answers[key] = asyncio.get_running_loop().create_future()
+            answers[key].set_result(Answer(call()))
+        return answers
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     """A world that the engine takes for the real one."""
@@ -160,13 +189,19 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(engine_module, "Journal", lambda: Journal(str(tmp_path / "journal")))
-    monkeypatch.setattr(engine_module, "Udev", lambda: world)
+
+    def udev(_: Aside, receive: Callable[[DeviceChanged | DeviceRemoved], None]) -> World:
+        monkeypatch.setattr(world, "receive", receive)
+        return world
+
+    monkeypatch.setattr(engine_module, "Udev", udev)
     monkeypatch.setattr(engine_module, "Consoles", consoles)
     monkeypatch.setattr(engine_module, "Shell", lambda *_: world)
-    monkeypatch.setattr(engine_module, "mount_first", world.mount)
+    monkeypatch.setattr(mounting, "mount_first", world.mount)
+    monkeypatch.setattr(mounting, "read_fstab", lambda _: world.fstab)
     monkeypatch.setattr(engine_module, "mounted_at", world.mounted_at)
     monkeypatch.setattr(engine_module, "mounted_below", world.mounted_below)
-    monkeypatch.setattr(engine_module, "find_init", world.find_init)
+    monkeypatch.setattr(mounting, "find_init", world.find_init)
     monkeypatch.setattr(control, "serve", no_socket)
     yield world
     world.end()
@@ -181,7 +216,7 @@ def play(
     reading, writing = os.pipe()
 
     async def run() -> None:
-        engine = Engine(settings, parse_job_file("test.toml", JOBS).jobs, writing)
+        engine = Engine(settings, parse_job_file("test.toml", JOBS).jobs, writing, Inline())
         if then is not None:
             asyncio.get_running_loop().call_later(0.05, then, engine)
         await asyncio.wait_for(engine.run(0.0, problems, {}), 5)
@@ -282,12 +317,14 @@ def test_a_root_without_an_init_is_a_failure_with_screen_and_shell(world: World)
     world.devices = [file_system("sda")]
     world.init = None
 
-    def look(engine: Engine) -> None:
+    async def look(engine: Engine) -> None:
+        while not world.shells:
+            await asyncio.sleep(0.01)
         assert "initpy: no init among /sbin/init on the root" in world.said
         assert world.shells == 1
         engine._order("end", "halt")
 
-    assert play(then=look)[-1] == "end\0halt"
+    assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
 
 
 def test_a_root_that_does_not_come_ends_as_people_asked(world: World) -> None:
@@ -317,13 +354,132 @@ def test_status_is_the_tree_as_it_is_now(world: World) -> None:
     """R6: every wait is shown by `initpy status`."""
     shown: list[str] = []
 
-    def look(engine: Engine) -> None:
-        shown.append(engine.status())
+    async def ask(engine: Engine) -> None:
+        shown.append(await engine.status())
         world.happens(DeviceChanged(file_system("sda")))
 
-    play(then=look)
+    play(then=lambda engine: engine._spawn(ask(engine)))
     assert shown[0].startswith("- root LABEL=root: waiting")
     assert "s left)" in shown[0]
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A device that does not answer: open(2) of a FIFO hangs while nobody writes to it."""
+    monkeypatch.setattr(findings, "SOON", 0.3)
+    folder = Path(tempfile.mkdtemp(prefix="initpy-", dir="/dev/shm"))
+    os.mkfifo(folder / "silent")
+    yield folder / "silent"
+    shutil.rmtree(folder)
+
+
+def wakes(fifo: Path) -> None:
+    os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+
+
+NO_ROOT = ROOT._replace(root_wait=0.05, grace=0.0)
+
+
+def test_a_disk_that_does_not_answer_costs_neither_screen_nor_shell(
+    world: World, silent: Path
+) -> None:
+    """Fault 3: the engine hung, was killed after a minute, and hung again."""
+    world.devices = [disk("sda", DEVNAME=str(silent)), disk("sdb", DEVNAME="/dev/null")]
+
+    async def look(engine: Engine) -> None:
+        while not world.shells:
+            await asyncio.sleep(0.01)
+        status = await engine.status()
+        assert "could not be read: no answer within" in " ".join(status.split())
+        assert (await engine.request(RetryAsked))[0]
+        world.happens(DeviceChanged(file_system("sdc")))
+
+    assert play(NO_ROOT, then=lambda engine: engine._spawn(look(engine))) == HANDOVER
+    said = " ".join(" ".join(world.said).split())
+    assert f"{silent}: ready no known content; could not be read: no answer within 0 s" in said
+    assert "====" in said[: said.index("the shell is open")]
+
+
+def test_what_is_found_out_after_the_screen_is_told(world: World, silent: Path) -> None:
+    world.devices = [disk("sda", DEVNAME=str(silent))]
+
+    def answers(node: str) -> str:
+        Path(node).read_bytes()
+        return "a damaged LUKS header"
+
+    async def look(engine: Engine) -> None:
+        while not world.shells:
+            await asyncio.sleep(0.01)
+        wakes(silent)
+        while not any("damaged" in each for each in world.said):
+            await asyncio.sleep(0.01)
+        world.happens(DeviceChanged(file_system("sdc")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findings, "_remnant", answers)
+        assert play(NO_ROOT, then=lambda engine: engine._spawn(look(engine))) == HANDOVER
+    assert world.said.index(f"initpy: {silent}: a damaged LUKS header") > world.said.index(
+        "the shell is open"
+    )
+
+
+def test_what_comes_after_the_screen_is_shown_after_it(world: World, silent: Path) -> None:
+    """R25: nobody could read why the machine restarts."""
+    world.devices = [disk("sda", DEVNAME=str(silent))]
+    settings = NO_ROOT._replace(shell=False, emergency=Emergency.REBOOT, emergency_delay=0.05)
+    assert play(settings) == ["end\0reboot"]
+    screen = next(n for n, each in enumerate(world.said) if "has not turned up" in each)
+    assert screen < world.said.index("initpy: reboot in 0 s, unless the root turns up")
+    assert "reboot now" in world.said[-1]
+
+
+def test_a_root_that_does_not_answer_is_waited_for_in_vain_but_not_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that pauses at the handover; the engine goes on meanwhile."""
+    monkeypatch.setattr(mounting, "NOTICE_SECONDS", 0.1)
+    monkeypatch.setattr(mounting, "MOST_NOTICES", 3)
+    monkeypatch.setattr(mounting, "find_init", lambda *_: time.sleep(60))
+    monkeypatch.setattr(Inline, "INLINE", ("mount ",))
+    world.devices = [file_system("sda")]
+
+    async def look(engine: Engine) -> None:
+        while not world.shells:
+            await asyncio.sleep(0.01)
+        engine._order("end", "halt")
+
+    assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
+    waits = [each for each in world.said if "has not answered" in each]
+    assert waits[:2] == [
+        "initpy: the root file system has not answered for 0 s: waiting for it",
+        "initpy: the root file system has not answered for 0 s: waiting for it",
+    ]
+    assert waits[2] == "initpy: the root file system has not answered for 0 s"
+
+
+def test_r5_a_root_that_was_mounted_before_and_does_not_answer_hangs_no_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounting, "FSTAB_SECONDS", 0.2)
+    monkeypatch.setattr(mounting, "read_fstab", lambda _: time.sleep(60))
+    world.mounted = "/dev/sda"
+    world.devices = [file_system("sda")]
+    assert play() == HANDOVER[1:]
+    assert any("its fstab could not be read within" in each for each in world.said)
+
+
+def test_the_root_s_fstab_tells_what_is_mounted_below_it(world: World) -> None:
+    """R18."""
+    world.fstab = "LABEL=usr /usr ext4 ro\n"
+    world.devices = [file_system("sda")]
+    shown: list[str] = []
+
+    async def look(engine: Engine) -> None:
+        shown.append(await engine.status())
+        engine._order("end", "halt")
+
+    play(then=lambda engine: engine._spawn(look(engine)))
+    assert "/usr" in shown[0]
 
 
 def test_a_bug_ends_the_engine_so_that_it_is_started_again(
@@ -334,7 +490,7 @@ def test_a_bug_ends_the_engine_so_that_it_is_started_again(
     def broken(*_: object) -> tuple[int, str]:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(engine_module, "mount_first", broken)
+    monkeypatch.setattr(mounting, "mount_first", broken)
     world.devices = [file_system("sda")]
     with pytest.raises(RuntimeError, match="a bug"):
         play()
@@ -342,5 +498,5 @@ def test_a_bug_ends_the_engine_so_that_it_is_started_again(
 
 def test_files_that_are_not_there_are_nothing(tmp_path: Path) -> None:
     (tmp_path / "crypttab").write_bytes(b"\xff\n")
-    assert engine_module.read(str(tmp_path / "missing")) is None
-    assert engine_module.read(str(tmp_path / "crypttab")) == "\udcff\n"
+    assert start.read(str(tmp_path / "missing")) is None
+    assert start.read(str(tmp_path / "crypttab")) == "\udcff\n"

@@ -9,6 +9,7 @@ import pytest
 
 from initpy.core.actions import Drop, Fetch
 from initpy.core.events import Fetched
+from initpy.runtime.aside import Aside
 from initpy.runtime.fetching import Fetcher, fetch
 from initpy.runtime.luksheader import check
 
@@ -22,7 +23,7 @@ def run(*actions: Fetch) -> list[Fetched]:
 
     async def work() -> list[Fetched]:
         answers: asyncio.Queue[Fetched] = asyncio.Queue()
-        fetcher = Fetcher(answers.put_nowait)
+        fetcher = Fetcher(Aside(), answers.put_nowait)
         for each in actions:
             fetcher.start(each)
         return [await asyncio.wait_for(answers.get(), 20) for _ in actions]
@@ -75,7 +76,7 @@ def test_a_program_that_gives_no_key_is_said(program: tuple[str, ...], error: st
 
 def test_a_program_that_is_not_needed_any_more_is_ended(tmp_path: Path) -> None:
     async def work() -> None:
-        fetcher = Fetcher(lambda _: pytest.fail("nobody asked for an answer"))
+        fetcher = Fetcher(Aside(), lambda _: pytest.fail("nobody asked for an answer"))
         marker = tmp_path / "pid"
         fetcher.start(Fetch("j", 1, program=("/bin/sh", "-c", f"echo $$ >{marker}; exec sleep 99")))
         while not (marker.exists() and marker.read_text().strip()):
@@ -97,7 +98,7 @@ def test_a_header_is_kept_as_a_file_until_it_is_dropped(tmp_path: Path) -> None:
 
     async def work() -> None:
         answers: asyncio.Queue[Fetched] = asyncio.Queue()
-        fetcher = Fetcher(answers.put_nowait)
+        fetcher = Fetcher(Aside(), answers.put_nowait)
         fetcher.start(Fetch("j", 1, str(device), keep=str(kept)))
         assert (await answers.get()).error == ""
         assert kept.read_bytes() == b"header"

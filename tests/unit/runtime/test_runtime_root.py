@@ -1,5 +1,6 @@
 """What the runtime reads for the root: superblocks, fstab, firmware variables; overlays."""
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Settings
 from initpy.runtime import btrfs, discoverable, mounts, syscalls
+from initpy.runtime.aside import Aside
 
 VARIABLE = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -32,10 +34,17 @@ def test_the_boot_loader_s_partition_is_read_from_the_firmware(tmp_path: Path) -
     assert discoverable.booted_partition(str(tmp_path)) == "abcd-12"
 
 
+def complete(settings: Settings) -> Settings:
+    async def run() -> Settings:
+        return await discoverable.complete(settings, Aside())
+
+    return asyncio.run(run())
+
+
 def test_only_gpt_auto_needs_to_know_the_machine() -> None:
     named = Settings(root=DeviceSpec(Naming.LABEL, "r"))
-    assert discoverable.complete(named) is named
-    auto = discoverable.complete(Settings(root=DeviceSpec(Naming.GPT_AUTO, "")))
+    assert complete(named) is named
+    auto = complete(Settings(root=DeviceSpec(Naming.GPT_AUTO, "")))
     assert auto.root is not None
     assert auto.root.value == discoverable.ROOT_TYPES.get(os.uname().machine, "unknown")
 
@@ -44,10 +53,12 @@ def test_the_root_s_fstab_is_read_through_links_inside_the_root(tmp_path: Path) 
     etc = tmp_path / "etc"
     etc.mkdir()
     complaints: list[object] = []
-    assert mounts.further(str(tmp_path), complaints.append) == ()
+    assert mounts.read_fstab(str(tmp_path)) is None
     (etc / "table").write_text("LABEL=u /usr ext4 ro\nnonsense /usr/x none x-initrd.mount\n")
     (etc / "fstab").symlink_to("/etc/table")
-    found = mounts.further(str(tmp_path), complaints.append)
+    table = mounts.read_fstab(str(tmp_path))
+    assert table is not None
+    found = mounts.extra_mounts(table, complaints.append)
     assert [each.target for each in found] == ["/usr"]
     assert len(complaints) == 1
 

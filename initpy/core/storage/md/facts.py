@@ -8,7 +8,7 @@ the number of members that are there is known, unless mdadm was asked
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 
 LAYER = Layer.MD
 # How many members each level can lose; None: it depends on which.
@@ -26,12 +26,12 @@ def _number(text: str) -> int | None:
 
 
 def level(array: Device) -> str:
-    """`raid5`, say; empty while nobody has read it."""
+    """`raid5`, say; empty while it has not been read."""
     return array.properties.get("md/level") or array.properties.get("MD_LEVEL", "")
 
 
 def total(array: Device) -> int | None:
-    """How many members the array has when it is complete, None while nobody has read it."""
+    """How many members the array has when it is complete, None while it has not been read."""
     known = array.properties
     return _number(known.get("md/raid_disks", "")) or _number(known.get("MD_DEVICES", ""))
 
@@ -89,3 +89,18 @@ def refusal(array: Device, members: tuple[Device, ...]) -> str:
 def missing(array: Device) -> int:
     """How many members a running array lacks."""
     return _number(array.properties.get("md/degraded", "")) or 0
+
+
+def name_of(device: Device) -> str:
+    """The name that the user gave an array; its members know it, too, and are not called so."""
+    known = device.properties
+    if not device.name.startswith("md"):
+        return ""
+    return known.get("MD_DEVNAME") or known.get("MD_NAME", "")
+
+
+def condition(device: Device) -> tuple[str, str]:
+    """A word for an array that does not run, and what a running array lacks."""
+    word = "incomplete" if device.properties.get("md/array_state") in ("inactive", "clear") else ""
+    lost, whole = missing(device), device.properties.get("md/raid_disks", "?")
+    return word, f"{lost} of its {whole} members missing" if lost else ""

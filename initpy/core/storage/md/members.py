@@ -1,13 +1,13 @@
 """Members of arrays: which array a device is a member of, and what mdadm has said of it."""
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, Stimulus
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.machine.rules import publish
+from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import LAYER, lies_idle
-from initpy.core.storage.md.owner import own
+from initpy.core.storage.md.state import own
 
 LATE_MEMBER = "INITPY_LATE_MEMBER"  # a member that came after the kernel had refused the start
 # What mdadm says where a member that is in the array already has another superblock than the
@@ -87,7 +87,7 @@ def _too_late(context: Context, instance: Instance, event: JobEnded, member: Dev
 
 
 def disputed(context: Context, array: Device) -> list[Device]:
-    """The members that mdadm would not put beside those that are in the array, try as it might."""
+    """The members that mdadm refuses for good, because of a member that is in the array."""
     known, found = uuids(context, array), []
     for each in context.machine.failed():
         device = context.device(each)
@@ -106,7 +106,7 @@ def disputing(context: Context, member: Device) -> list[Device]:
 
 
 def _may_be_of(known: set[str | None], member: Device) -> bool:
-    """Whether the member is of the array whose members say this; one that is dead says nothing."""
+    """Whether the member is of the array whose members say this; a dead member says nothing."""
     return None in known or member.properties.get("ID_FS_UUID") in known
 
 

@@ -1,28 +1,28 @@
 """Arrays that mdadm was not done with: their members are offered once more (R5, R9).
 
 mdadm says once, when it takes a member in, whether another host has made the array, and starts
-it once when the last one is in. Where the engine or mdadm died in that moment, nobody knows the
-one, or nobody does the other. What decides (ARRAY lines and HOMEHOST of mdadm.conf, names that are
-taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its config.c) is not
-for anybody else to repeat, and a member that is in an array cannot be offered (step 4 opens it
-O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
+it once when the last member is in. If the engine or mdadm dies in that moment, the origin stays
+unknown, or the array is not started. What decides (ARRAY lines and HOMEHOST of mdadm.conf, names
+that are taken: steps 3 and 4 of Incremental() in mdadm's Incremental.c, conf_match() in its
+config.c) is not ours to repeat, and a member that is in an array cannot be offered (step 4 opens
+it O_EXCL): so the array, to which nothing was written, is stopped, and mdadm does it all again.
 
 Nor does a member come to an array one of whose members cannot be read any more: mdadm compares it
-with that one. The array is stopped for it, too, and those that can be read find each other.
+with that member. The array is stopped for it, too, and the readable members find each other.
 """
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, JobState
 from initpy.core.machine.rules import EFFECT_SECONDS, start
 from initpy.core.machine.wanted import normalised
+from initpy.core.state.context import Context
+from initpy.core.storage.md.busy import at_work, busy
 from initpy.core.storage.md.facts import LAYER, lies_idle
 from initpy.core.storage.md.members import disputed, disputing, offers
-from initpy.core.storage.md.owner import own
-from initpy.core.storage.md.work import at_work, busy
+from initpy.core.storage.md.state import own
 
 # The mark of an array whose members are to be offered to mdadm again ("yes"), or were too often:
 # whether it is of another host is not known.
@@ -34,8 +34,8 @@ TIMES = 3
 def _mark(context: Context, array: Device) -> bool:
     """Have the array's members offered again if mdadm has not said all of them; True if so.
 
-    People may have put it together themselves, and are not disturbed: one that an engine before
-    this one left shows when this one begins, and of others this one has begun to take in a member.
+    A user may have put it together by hand, and is not disturbed: what an earlier engine left
+    shows when this engine begins, and of other arrays this engine has begun to take in a member.
     """
     if MARK in array.properties or not context.settings.layer(LAYER).enabled:
         return False
@@ -55,13 +55,13 @@ def _mark(context: Context, array: Device) -> bool:
 def _unheard(context: Context, members: tuple[Device, ...]) -> bool:
     """True where mdadm has not said all of an array that is ours to put together."""
     unheard = [each for each in members if not _heard(context, each)]
-    young = context.now < context.present.began + EFFECT_SECONDS
+    young = context.now < context.current.began + EFFECT_SECONDS
     ours = any(young or _tried(context, each) for each in unheard)
     return ours and all(_wanted(context, each) for each in members)
 
 
 def _dead(context: Context, array: Device, members: tuple[Device, ...]) -> bool:
-    """True where a member is kept out by one that cannot be read, or says something else."""
+    """True if mdadm rejects a member because another member is unreadable, or differs."""
     if not disputed(context, array):
         return False
     # udev, which cannot read it either, may say nothing of it any more.
@@ -86,7 +86,7 @@ def _wanted(context: Context, member: Device) -> bool:
 
 
 def step(context: Context, instance: Instance) -> None:
-    """Stop the array, once nobody is at work on it."""
+    """Stop the array, once no command is at work on it."""
     device = context.device(instance)
     if device is not None and busy(context, device):
         instance.reason = "waits for mdadm to end"

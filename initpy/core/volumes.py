@@ -1,0 +1,57 @@
+"""What users wrote about encrypted volumes, as values. `config` makes them."""
+
+from typing import NamedTuple
+
+from initpy.core.devices.names import DeviceSpec
+
+
+class KeySpec(NamedTuple):
+    """Where the user keeps the key of a volume: in the image, on a device, or in a program."""
+
+    path: str = ""  # of the file; empty: the device's own bytes
+    device: DeviceSpec | None = None  # None: the file is in the image
+    types: tuple[str, ...] = ()  # the device's file system; empty: what udev finds
+    offset: int = 0
+    size: int = 0  # bytes; 0: all
+    program: str = ""  # run with `path` as its argument; what it prints is the key
+    timeout: float = 0.0  # seconds for the device to come; 0: as long as the volume is locked
+
+    def __str__(self) -> str:
+        if self.program:
+            return f"the key script {self.program}"
+        if self.device is None:
+            return f"the key file {self.path}"
+        return f"the key file {self.path} on {self.device}" if self.path else f"{self.device}"
+
+
+class HeaderSpec(NamedTuple):
+    """Where the header of a volume is that does not carry it itself."""
+
+    path: str = ""  # of the file; empty: the device is the header
+    device: DeviceSpec | None = None  # None: the file is in the image
+
+    def __str__(self) -> str:
+        if self.device is None:
+            return self.path
+        return f"{self.path} on {self.device}" if self.path else str(self.device)
+
+
+class VolumeSpec(NamedTuple):
+    """An encrypted volume that the user named, from either crypttab dialect or the command line."""
+
+    source: DeviceSpec
+    name: str  # of the mapping, /dev/mapper/NAME
+    key: KeySpec | None = None
+    options: tuple[str, ...] = ()  # arguments of cryptsetup, already checked
+    tries: int = 3  # wrong passphrases; 0 = no limit
+    optional: bool = False  # nofail: the boot does not wait for it
+    header: HeaderSpec | None = None  # detached
+    kind: str = "luks"  # or "plain": cryptsetup's --type
+    empty: bool = False  # the empty passphrase is tried before the user is asked
+    headless: bool = False  # the user is never asked
+    timeout: float = 0.0  # seconds for the user to answer; 0: for ever
+
+    @property
+    def unmarked(self) -> bool:
+        """True when nothing on the device says that it is encrypted: its name has to do."""
+        return self.header is not None or self.kind != "luks"

@@ -1,0 +1,92 @@
+"""The engine's process: it reads what decides the boot, then runs the engine to its end."""
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Coroutine
+
+from initpy.config.settings import read_settings
+from initpy.core.devices.names import Naming
+from initpy.runtime.aside import Aside
+from initpy.runtime.engine import Engine
+from initpy.runtime.jobfiles import load_jobs
+from initpy.runtime.journal import basis
+
+CRYPTTAB = "/etc/crypttab"
+KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
+
+
+def read(path: str) -> str | None:
+    """The text of a file, None when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def main(orders: int, started: float) -> int:
+    """The engine process. `orders` is the pipe to PID 1, `started` when /init began."""
+    with open("/proc/self/comm", "w", encoding="ascii") as comm:
+        comm.write("initpy-engine")
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
+        signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
+    command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
+    settings, wrong = read_settings(command_line, table, CRYPTTAB)
+    settings = settings._replace(key_files=key_files())
+    problems = list(wrong)
+    texts: dict[str, str] = {}
+    jobs = load_jobs(problems.append, texts=texts)
+
+    async def engine() -> None:
+        aside, known = Aside(), settings
+        if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
+            from initpy.runtime import discoverable  # seldom needed
+
+            known = await discoverable.complete(settings, aside)
+        facts = basis(known, command_line, table, texts, problems)
+        await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
+
+    gc.freeze()
+    gc.enable()
+    run_alone(engine())
+    return 0
+
+
+def run_alone(work: Coroutine[object, object, None]) -> None:
+    """Run this to its end, and nothing longer: what has not ended then must not be waited for.
+
+    `asyncio.run` would cancel tasks and wait for them and for threads. The process ends next, and
+    the kernel tidies up.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_exception_handler(_escalate)
+    loop.run_until_complete(work)
+
+
+def _escalate(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """End the engine for an exception in a callback: a restart heals it."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        import traceback
+
+        traceback.print_exception(error)
+    os.write(2, f"initpy: the engine has failed: {context.get('message')}\n".encode())
+    os._exit(70)  # EX_SOFTWARE of sysexits.h
+
+
+def key_files() -> dict[str, str]:
+    """Key files in the image for volumes that no key is named for (systemd's crypttab(5))."""
+    found = {}
+    for folder in KEY_FOLDERS:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for each in names:
+            name, ending, rest = each.rpartition(".key")
+            if ending and not rest:
+                found[name] = f"{folder}/{each}"
+    return found

@@ -1,0 +1,150 @@
+"""Invariants of the handover (R1, R18, R21)."""
+
+from initpy.scenario.model import RAID, Outcome
+from initpy.simulation.oracle.case import Case, Found
+from initpy.simulation.oracle.commands import gone_between
+from initpy.simulation.oracle.parameters import Volume
+from initpy.simulation.oracle.story import Device, Span, Work, total
+
+WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
+
+
+def handed_over_once(case: Case) -> Found:
+    """An engine hands over once, and then asks for nothing any more."""
+    done: dict[int, float] = {}
+    for entry in case.entries:
+        if entry.event["kind"] == "HandOverRefused":
+            done.pop(entry.engine, None)
+        for action in entry.actions:
+            kind = action["kind"]
+            if entry.engine in done and kind in ("HandOver", "Run", "Mount", "Ask", "Fetch"):
+                yield entry.time, f"{kind} after the handover at {done[entry.engine]:.1f} s"
+            if kind == "HandOver":
+                done[entry.engine] = entry.time
+
+
+# What is left to do when root is mounted; tools that work for other devices get some of it.
+LEAVING_SECONDS = 30.0
+
+
+def a_mounted_root_is_handed_over(case: Case) -> Found:
+    """Once root is mounted the real system starts, whatever hangs; users and tools have their time.
+
+    What more is to be mounted below it counts as well, and no world of the explorer has any.
+    """
+    if case.truth.wishes.unclear or case.truth.scenario.layers == ():
+        return
+    if any(entry.event["kind"] == "HandOverRefused" for entry in case.entries):
+        return
+    for work in case.story.works:
+        if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
+            span = Span(work.end, case.engine_ends(work.engine))
+            busy = [*case.work_spans(), *case.people_spans()]
+            idle = span.end - span.start - total(busy, span)
+            if idle > LEAVING_SECONDS:
+                yield span.end, f"root is mounted, and for {idle:.0f} s nothing else is waited for"
+
+
+def no_tool_below_root_at_the_handover(case: Case) -> Found:
+    """No tool works on what root stands on when the real system starts; nothing is left."""
+    for time, order in case.story.handovers:
+        engine = case.engine_at(order)
+        below = _below_root(case, order)
+        for work in case.story.works:
+            busy = work.engine == engine and work.start <= time < work.over
+            name = work.job.partition("@")[2]
+            if busy and name in below and not gone_between(case, work, order):
+                yield time, f"{work.job} is still at work"
+    if case.outcome is Outcome.BOOTED and case.leftover:
+        yield case.ended, f"left running: {case.leftover}"
+
+
+def _below_root(case: Case, order: int) -> set[str]:
+    """The devices that the mounted root stands on, as far as the core had been told."""
+    mounts = [work for work in case.story.works if work.words[-1] == "/sysroot" and work.worked]
+    device = case.story.by_node(mounts[-1].words[1], order) if mounts else None
+    found: set[str] = set()
+    pending = [device.name] if device is not None else []
+    while pending:
+        name = pending.pop()
+        known = case.story.latest(name, order)
+        if name not in found and known is not None:
+            found.add(name)
+            pending.extend(known.slaves)
+    return found
+
+
+def the_right_root_is_mounted(case: Case) -> Found:
+    """What is mounted as root is the test system, through the top of its stack."""
+    if not case.truth.root:
+        return
+    right = case.truth.items[case.truth.root].below
+    members = {name for item in case.truth.items.values() if item.kind in RAID
+               for name in item.below}  # fmt: skip
+    for work in case.story.works:
+        if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
+            device = case.story.by_node(work.words[1], work.order)
+            name = case.item(device, work.order)
+            if name and name not in right:
+                yield work.start, f"{work.words[1]} ({name}) is mounted, not {' or '.join(right)}"
+            if member := _member_below(case, device, members, work.order):
+                yield work.start, f"{work.words[1]} is mounted, which is on the member {member}"
+
+
+def _member_below(case: Case, device: Device | None, members: set[str], order: int) -> str:
+    """The array's member that a partition is on, past the array: its content shows there too."""
+    if device is None or device.properties.get("DEVTYPE") != "partition":
+        return ""
+    wholes = (case.story.state(name, order) for name in device.slaves)
+    names = (case.item(each, order) for each in wholes)
+    return next((name for name in names if name in members), "")
+
+
+def named_volumes_are_open_before_the_handover(case: Case) -> Found:
+    """R1: a volume that users have named and that is there is open, or out of tries."""
+    wishes = case.truth.wishes
+    if wishes.unclear or "luks" in wishes.off or case.truth.scenario.damages:
+        return
+    for time, order in case.story.handovers:
+        for volume in wishes.volumes:
+            if volume.optional or volume.headless or volume.odd or volume.source.how != "UUID":
+                continue
+            locked = [
+                each
+                for each in case.story.known(order)
+                if each.properties.get("ID_FS_TYPE") == "crypto_LUKS"
+                and each.properties.get("ID_FS_UUID", "").lower() == volume.source.value.lower()
+            ]
+            # Of two with one UUID one is a copy: which of them is meant is not for the oracle.
+            shut = [each for each in locked if each.ready and not _is_open(case, each, order)]
+            if len(locked) == 1 and shut and not _out_of_tries(case, shut[0], volume, order):
+                yield time, f"the named volume {volume.name} is locked"
+
+
+def _is_open(case: Case, locked: Device, order: int) -> bool:
+    mapped = any(
+        locked.name in each.slaves and each.properties.get("DM_UUID", "CRYPT-").startswith("CRYPT-")
+        for each in case.story.known(order)
+    )
+    return mapped or any(work.worked for work in _attempts(case, locked, order))
+
+
+def _out_of_tries(case: Case, locked: Device, volume: Volume, order: int) -> bool:
+    failed = [
+        work for work in _attempts(case, locked, order) if work.failed or work.over < work.end
+    ]
+    wrong = sum(work.status == WRONG_PASSPHRASE for work in failed)
+    job = case.job(f"luks-open@{locked.name}")
+    tries = job.tries if job is not None else 3
+    return (volume.tries > 0 and wrong >= volume.tries) or len(failed) - wrong >= tries
+
+
+def _attempts(case: Case, locked: Device, order: int) -> list[Work]:
+    """The attempts to open a volume that the engine of this step has made."""
+    engine, nodes = case.engine_at(order), {locked.node, *locked.links}
+    return [
+        work
+        for work in case.story.works
+        if work.words[0] == "cryptsetup" and nodes & set(work.words)
+        and work.engine == engine and work.order <= order
+    ]  # fmt: skip

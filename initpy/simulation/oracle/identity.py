@@ -1,0 +1,70 @@
+"""Which item of the scenario a device is, by serial numbers and by what it stands on."""
+
+from dataclasses import dataclass, field
+
+from initpy.scenario.model import RAID
+from initpy.simulation.oracle.expected import Truth
+from initpy.simulation.oracle.story import Device, Story
+
+_SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
+
+
+@dataclass(slots=True)
+class Identities:
+    """Who is who in a story."""
+
+    truth: Truth
+    story: Story
+    _whose: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def item(self, device: Device | None, before: int) -> str:
+        """The name of the scenario's item that a device is; empty if the oracle cannot tell."""
+        if device is None:
+            return ""
+        key = device.name, before
+        if key not in self._whose:
+            self._whose[key] = self._identify(device, before)
+        return self._whose[key]
+
+    def _identify(self, device: Device, before: int) -> str:
+        known = device.properties
+        for login in self.truth.logins:
+            # Before the login such a device is nobody's.
+            if device.name == login.node and known.get("size") != "0":
+                return login.disk
+        for serial in (known.get(key, "") for key in _SERIALS):
+            if known.get("DEVTYPE") != "partition" and serial in self.truth.items:
+                return serial
+        if known.get("DEVTYPE") == "partition":
+            # It carries its disk's serial number where the disk had shown before.
+            named = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
+            wholes = [self.story.state(name, before) for name in device.slaves]
+            below = named or [self.item(each, before) for each in wholes]
+            return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
+        below = [self.item(self.story.latest(name, before), before) for name in device.slaves]
+        return self._layer(device, below)
+
+    def _layer(self, device: Device, below: list[str]) -> str:
+        volume = device.properties.get("DM_NAME", "")
+        for name, item in self.truth.items.items():
+            layer = item.layer
+            if layer is None or item.kind == "part" or name.startswith("fs:"):
+                continue
+            if item.kind == "lvm":
+                if volume == f"{layer.group.replace('-', '--')}-{layer.name.replace('-', '--')}":
+                    return name
+            elif (
+                below
+                and set(below) <= set(item.below)
+                and (item.kind in RAID if device.name.startswith("md") else "luks" in item.kind)
+            ):
+                return name
+        return ""
+
+    def _partition(self, number: str | None, below: list[str]) -> str:
+        for name, item in self.truth.items.items():
+            if item.kind == "part" and item.layer is not None and list(item.below) == below:
+                names = [part.name for part in item.layer.parts]
+                if number is not None and names.index(name) + 1 == int(number):
+                    return name
+        return ""
