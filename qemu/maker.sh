@@ -158,7 +158,7 @@ fill() {
         cp -a "$3/." /run/extra/
         mksquashfs /run/extra "$2" -noappend -no-progress -quiet
     else
-        mount -t "$1" "$2" /mnt
+        mount -t "$1" ${5:+-o "$5"} "$2" /mnt
         # FAT has neither owners nor modes: suppress the errors.
         [ "$1" != vfat ] || mount -o remount,quiet /mnt
         [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"

@@ -2,10 +2,10 @@
 
   initpy journal             all lines, with seconds since the start of /init
   initpy journal -f          also new lines, until Ctrl-C
-  initpy journal --json      the journal's own format
+  initpy journal --json      one JSON object a line
   initpy journal FILE        the journal of another boot
 
-The journal never contains a secret. After the boot it is in
+Secrets are left out. After the boot the journal is in
 /run/initpy/journal.jsonl; `initpy timeline` draws it.
 """
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from initpy.config import redaction
 from initpy.report.journal import line
 
 PATH = "/run/initpy/journal.jsonl"
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     parser.add_argument("file", nargs="?", default=PATH, help=f"default: {PATH}")
     parser.add_argument("-f", "--follow", action="store_true", help="wait for new lines")
-    parser.add_argument("--json", action="store_true", help="print the lines as stored")
+    parser.add_argument("--json", action="store_true", help="print JSON objects")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     started: float | None = None
     try:
         for text in _lines(arguments.file, bool(arguments.follow)):
+            record = _record(text)
             if arguments.json:
-                sys.stdout.write(text)
+                sys.stdout.write(f"{json.dumps(record)}\n")
             else:
-                record = _record(text)
                 if started is None:
                     started = float(record.get("init_started", record.get("t", 0.0)))
                 if shown := line(record, started):
@@ -57,7 +58,9 @@ def _record(text: str) -> dict[str, Any]:
         record = json.loads(text)
     except ValueError:
         record = None
-    return record if isinstance(record, dict) else {"kind": "not understood", "text": text.strip()}
+    if not isinstance(record, dict):
+        return {"kind": "not understood", "text": text.strip()}
+    return dict(redaction.record(record))  # an older initpy may have written it
 
 
 def _lines(path: str, follow: bool) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from initpy.config.errors import InputError
+from initpy.config.secretfields import value as shown
 
 TRUE = ("1", "yes", "true", "on", "y")
 FALSE = ("0", "no", "false", "off", "n")
@@ -22,7 +23,7 @@ class Parameter(NamedTuple):
 
     def error(self, expected: str) -> InputError:
         """The one clear error for this parameter."""
-        return InputError(f"command line: {self.key}", self.value, expected)
+        return InputError(f"command line: {self.key}", shown(self.key, self.value), expected)
 
     def text(self, expected: str) -> str:
         """The value, which must not be empty."""

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).
 ARGUMENTS = {
@@ -211,7 +212,7 @@ def parse_options(where: str, text: str) -> Options:
     for option in map(_unescape, filter(None, text.split(","))):
         expected = options.take(option)
         if expected:
-            options.problems.append(InputError(f"{where}: option", option, expected))
+            options.problems.append(InputError(f"{where}: option", crypt_option(option), expected))
     if options.found.kind == "plain":
         for argument in options.plain:
             options.argue(argument)
@@ -252,7 +253,7 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
     parts = dict(each.partition("=")[::2] for each in text.split(",") if each)
     source = parse_device(_unescape(parts.pop("source", "")))
     if source is None:
-        return None, (InputError(where, text, f"source= with {EXPECTED}"),)
+        return None, (InputError(where, cryptopts(text), f"source= with {EXPECTED}"),)
     name = _unescape(parts.pop("target", "cryptroot"))
     if not mapping_name(name):
         return None, (InputError(f"{where}: target", name, "a name without a slash"),)
@@ -306,7 +307,7 @@ def _key(where: str, text: str, understood: Options, problems: list[InputError])
         return None
     key = parse_key(text)
     if key is None:
-        problems.append(InputError(f"{where}: key", text, KEY_EXPECTED))
+        problems.append(InputError(f"{where}: key", crypt_key(text), KEY_EXPECTED))
     return key
 
 

@@ -8,16 +8,17 @@ import re
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
-from initpy.core.settings import FurtherMount
+from initpy.config.secretfields import url
+from initpy.core.settings import ExtraMount
 
 PATH = "/etc/fstab"
 MARK = "x-initrd.mount"
 NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
 
 
-def parse_fstab(text: str) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What is wanted before the handover, and what is wanted but cannot be understood."""
-    wanted: list[FurtherMount] = []
+    wanted: list[ExtraMount] = []
     problems: list[InputError] = []
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split()
@@ -30,12 +31,12 @@ def parse_fstab(text: str) -> tuple[tuple[FurtherMount, ...], tuple[InputError, 
         device = parse_device(source)
         if device is None:
             where = f"{PATH} of the root: line {number}: {target}"
-            problems.append(InputError(where, source, f"{EXPECTED}; not mounted here"))
+            problems.append(InputError(where, url(source), f"{EXPECTED}; not mounted here"))
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))
         checked = len(fields) > 5 and fields[5] not in ("0", "")
-        wanted.append(FurtherMount(target, device, types, options, checked))
+        wanted.append(ExtraMount(target, device, types, options, checked))
     return tuple(wanted), tuple(problems)
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
-from initpy.core.machine.definitions import JobDefinition, Layer, Strategy, Success
-from initpy.core.machine.matching import Match
+from initpy.config.redaction import job_value
+from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
+from initpy.core.jobs.matching import Match
+from initpy.core.layer import Layer
 
 if TYPE_CHECKING:  # pathlib is a costly import at boot
     from pathlib import Path
@@ -32,9 +34,9 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # These act by themselves.
 MOUNTS = (
     Strategy.MOUNT_ROOT,
-    Strategy.MOUNT_PARTIAL,
+    Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
-    Strategy.MOUNT_FURTHER,
+    Strategy.MOUNT_EXTRA,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
@@ -85,6 +87,8 @@ class JobFile(NamedTuple):
 # Words of job files that have another name now -> that name.
 RENAMED = {
     "offer-again": "reassemble",
+    "mount-partial": "mount-degraded",
+    "mount-further": "mount-extra",
     "INITPY_UNHEARD": "INITPY_REASSEMBLE",
     "INITPY_NEWCOMER": "INITPY_LATE_MEMBER",
 }
@@ -110,13 +114,14 @@ class _Table(NamedTuple):
         value = self.content[key]
         right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if not right:
-            raise InputError(f"{self.where}: {key}", value, expected)
+            raise InputError(f"{self.where}: {key}", job_value(key, value), expected)
         return value
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.get(key, list, "a list of strings", [])
         if not all(isinstance(each, str) and each for each in value):
-            raise InputError(f"{self.where}: {key}", value, "a list of non-empty strings")
+            shown = job_value(key, value)
+            raise InputError(f"{self.where}: {key}", shown, "a list of non-empty strings")
         return tuple(value)
 
     def strings(self, key: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from initpy.config.commandline import Parameter
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import GroupPolicy
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.volumes import VolumeSpec
 
 # lvm(8), VALID NAMES; a group of a name like these folders cannot be told by its path.
 NAME = r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]*"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import FurtherMount, ImageFile, Overlay, RootMount
+from initpy.core.settings import ExtraMount, ImageFile, Overlay, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
@@ -20,7 +20,7 @@ def device(parameter: Parameter) -> DeviceSpec:
     return found
 
 
-def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> FurtherMount | None:
+def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> ExtraMount | None:
     """mount.usr=, mount.usrfstype=, mount.usrflags=; None when fstab is to tell.
 
     With a type or flags but no device it is the root's: systemd-fstab-generator(8).
@@ -34,7 +34,7 @@ def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> FurtherMount | None
             raise named.error(EXPECTED)
         source = found
     types = [each for each in _list(given.get("mount.usrfstype")) if each != "auto"]
-    return FurtherMount("/usr", source, tuple(types), _list(given.get("mount.usrflags")))
+    return ExtraMount("/usr", source, tuple(types), _list(given.get("mount.usrflags")))
 
 
 def image(

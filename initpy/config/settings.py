@@ -16,7 +16,7 @@ from initpy.config.errors import InputError
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, Emergency, LayerPolicy, Settings
 
 

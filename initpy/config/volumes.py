@@ -8,8 +8,9 @@ from initpy.config import crypttab
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
+from initpy.config.secretfields import value as shown
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 FILE_SYSTEM = "[a-z][a-z0-9]*"
@@ -97,7 +98,7 @@ class Volumes:
         """Report what is said of volumes that were not named; silence would mislead."""
         for uuid, value in given.items():
             if not (uuid in named or (not uuid and named)):
-                text = "=".join(filter(None, (uuid, value)))
+                text = "=".join(filter(None, (uuid, shown(key, value))))
                 expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
                 self.problems.append(InputError(f"command line: {key}", text, expected))
 

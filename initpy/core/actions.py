@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
-from initpy.core.tree import Advice, Node
 
 
 class Run(NamedTuple):

@@ -15,7 +15,6 @@ due by time is done.
 from collections.abc import Iterable
 
 from initpy.core.actions import Action, Arm
-from initpy.core.context import Context
 from initpy.core.devices.graph import DeviceGraph
 from initpy.core.events import (
     Answered,
@@ -35,18 +34,20 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
+from initpy.core.explanation import Node
 from initpy.core.failure import ending, notice
 from initpy.core.goals import gpt_auto, handover, mounts, naming
-from initpy.core.goals.goals import HOST, SYSROOT
-from initpy.core.machine.definitions import Index, JobDefinition, index_of
-from initpy.core.machine.handler import Handlers
-from initpy.core.machine.steps import Steps
-from initpy.core.machine.subjects import Subjects
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Index, JobDefinition, index_of
+from initpy.core.jobs.goal import all_reached
+from initpy.core.jobs.handler import Handlers
+from initpy.core.jobs.technology import Technologies
+from initpy.core.jobs.timers import Timer
 from initpy.core.registry import Registry
 from initpy.core.settings import Settings
-from initpy.core.storage.technology import Technologies
-from initpy.core.tree import Node
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
+from initpy.core.steps import Steps
+from initpy.core.subjects import Subjects
 from initpy.core.waiting import clock
 
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
@@ -72,6 +73,7 @@ class Boot:
             DeviceGraph(keys),
             Handlers(parts.manners),
             Technologies(parts.technologies),
+            parts.goals,
         )
         self._subjects = Subjects(self._context, self._index)
         self._steps = Steps(self._context, self._subjects)
@@ -97,7 +99,7 @@ class Boot:
         self._take(event)
         self._settle()
         self._context.deadlines.tell()
-        actions = self._context.present.take_actions()
+        actions = self._context.current.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
@@ -109,8 +111,9 @@ class Boot:
 
         Devices are told again and again: whenever a tool has ended that worked on them.
         """
-        due = self._armed is not None and self._armed <= self._context.now
-        return not due and self._subjects.is_known(event.device)
+        if not self._subjects.is_known(event.device):
+            return False
+        return self._armed is None or self._armed > self._context.now
 
     # Taking events in
 
@@ -136,7 +139,7 @@ class Boot:
             case Answered(asked):
                 self._answered(asked, event)
             case Fetched():
-                from initpy.core.unlock import race
+                from initpy.core.unlock import attempts as race
 
                 race.fetched(context, event)
             case HandOverRefused(reason):
@@ -153,10 +156,11 @@ class Boot:
 
     def _start(self) -> None:
         """The engine runs (again)."""
-        self._context.present.began = self._context.now
+        self._context.current.began = self._context.now
         ending.start_clock(self._context)
         for job in self._index.on_boot:
-            self._subjects.add(job, None)
+            if self._context.machine.find(job.name) is None:
+                self._subjects.add(job, None)
 
     def _mounted(self, event: Mounted) -> None:
         """Something is mounted: root, what its file is on, or what belongs below it."""
@@ -166,19 +170,24 @@ class Boot:
         if event.target == HOST and image is not None:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
-            goals.want(mounts.extra_mounts(context, event.further))
-        goals.look()
+            goals.want(mounts.extra_mounts(context, event.extra_mounts))
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
             context.machine.touch_all(context.machine.every())
             self._steps.settle()
             self._subjects.look_at_all(naming.refresh_all(context))
-        if goals.complete:
-            clock.stop(context)
-            context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
-        elif event.target == SYSROOT:
+        if event.target == SYSROOT and not self._reached():
             ending.restart_clock(context)
         context.machine.touch_all(context.machine.every())
+
+    def _reached(self) -> bool:
+        """True once every goal is reached; then neither root's wait nor an end is due any more."""
+        context, goals = self._context, self._context.goals
+        if goals.root_mounted and not goals.complete and all_reached(context, context.wanted):
+            goals.reach()
+            clock.stop(context)
+            context.report(f"root is mounted, from {goals.mounted[SYSROOT]}", detail=True)
+        return goals.complete
 
     def _answered(self, job: str, event: Answered) -> None:
         instance = self._context.machine.find(job)
@@ -207,10 +216,13 @@ class Boot:
             for unsettled in context.technologies.unsettled:
                 if names := unsettled(context):
                     self._subjects.look_at_all(names)
-            machine.take_from_queue()
+            if machine.queued:
+                machine.take_from_queue()
+            if context.settings.breaks:
+                self._steps.may_start()  # a stop is made where nothing is to be done, too
             if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
-            if context.goals.complete and handover.when_ready(context):
+            if self._reached() and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.
@@ -242,7 +254,7 @@ class Boot:
                 context.goals.alone()
                 self._subjects.look_at_all(naming.refresh(context, ""))
             case Timer.COUNTDOWN:
-                from initpy.core.failure import countdown
+                from initpy.core.waiting import countdown
 
                 countdown.count(context)
             case _:

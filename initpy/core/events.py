@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.secret import Secret
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 
 
 class BootStarted(NamedTuple):
@@ -66,7 +66,7 @@ class Mounted(NamedTuple):
 
     target: str
     source: str
-    further: tuple[FurtherMount, ...] = ()
+    extra_mounts: tuple[ExtraMount, ...] = ()
 
 
 class Answered(NamedTuple):

@@ -8,20 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.goals import mounts
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.handler import Handler, Manner, Manners
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.technology import Entry, Technology
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler, Manner, Manners
-from initpy.core.storage.technology import Entry, Technology
-from initpy.core.unlock import named
+from initpy.core.unlock import named_volumes as named
 from initpy.core.unlock.source import Source
-from initpy.core.waiting.kinds import HoldKind
 
 Sources = Sequence[Callable[[], Source]]
 
 
 def sources() -> Sources:
     """Where secrets come from, the first to be tried first."""
-    from initpy.core.unlock import empty, keyfile, keyscript, known, person
+    from initpy.core.unlock import empty_passphrase as empty
+    from initpy.core.unlock import keyfile, keyscript, person
+    from initpy.core.unlock import known_passphrase as known
 
     return (keyfile.source, keyscript.source, person.source, known.source, empty.source)
 
@@ -31,7 +35,7 @@ def _plain() -> Handler:
 
 
 def _md_start() -> Handler:
-    from initpy.core.storage.md import start
+    from initpy.core.storage.md import start_degraded as start
 
     return start.handler()
 
@@ -74,7 +78,7 @@ def _btrfs_mount() -> Handler:
 
 def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     def load() -> Handler:
-        from initpy.core.unlock import race
+        from initpy.core.unlock import attempts as race
 
         return race.handler(made())
 
@@ -96,13 +100,13 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
-        Strategy.MOUNT_PARTIAL: Manner(_btrfs_mount, mounts=True, assembly=True),
+        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
         Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
-        Strategy.MOUNT_FURTHER: Manner(_mount(Strategy.MOUNT_FURTHER), extra, mounts=True),
+        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
     }
     return Manners(found)
@@ -145,7 +149,7 @@ def _is_encrypted(device: Device) -> bool:
 
 
 def _load_unlock() -> Technology:
-    from initpy.core.unlock import race
+    from initpy.core.unlock import attempts as race
 
     return race.technology()
 
@@ -158,9 +162,13 @@ TECHNOLOGIES = (
 )
 
 
+GOALS = (mounts.ROOT, mounts.EXTRA)
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The parts of a boot; a test may add its own."""
 
     manners: Manners = field(default_factory=manners)
     technologies: Sequence[Entry] = TECHNOLOGIES
+    goals: tuple[Goal, ...] = GOALS

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.machine.definitions import Layer
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.layer import Layer
+from initpy.core.volumes import VolumeSpec
 
 
 class Degraded(enum.Enum):
@@ -67,7 +67,7 @@ class RootMount(NamedTuple):
     writable: bool = False
 
 
-class FurtherMount(NamedTuple):
+class ExtraMount(NamedTuple):
     """A file system that is mounted below the root before the handover: /usr, say."""
 
     target: str  # as the real system sees it
@@ -98,7 +98,7 @@ class Settings(NamedTuple):
     root: DeviceSpec | None = None
     mount: RootMount = RootMount()
     image: ImageFile | None = None
-    usr: FurtherMount | None = None  # mount.usr=, else what the root's fstab says
+    usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)

@@ -155,7 +155,10 @@ def _is_plain(recipe: Recipe) -> bool:
     """Return whether mke2fs on this host can create all layers."""
     names = {name for name, _ in recipe.disks}
     return all(
-        layer.kind == "ext4" and set(layer.on) <= names and not (layer.files or layer.left)
+        layer.kind == "ext4"
+        and len(layer.on) == 1
+        and layer.on[0] in names
+        and not (layer.files or layer.left)
         for layer in recipe.layers
     )
 

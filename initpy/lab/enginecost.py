@@ -10,7 +10,7 @@ from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import BootStarted, DeviceChanged, DeviceRemoved, Event, TimePassed
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.settings import Settings
 
 SIZES = (100, 1_000, 10_000)

@@ -213,7 +213,10 @@ def _spoil(left: str, device: str) -> Iterator[str]:
 
 
 def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
-    devices = " ".join(writer.below(layer))
+    below, journal = list(writer.below(layer)), ""
+    if layer.kind != "btrfs" and len(below) > 1:
+        journal = below.pop()
+    devices = " ".join(below)
     label = ["-L", layer.label] if layer.label else []
     uuid = ["-U", layer.uuid] if layer.uuid else []
     # Use paths: busybox sh prefers its own applets to programs of the same name.
@@ -229,9 +232,13 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"/usr/sbin/mkfs.btrfs -q {_words(*label, *uuid, *profile)} {devices}"
     elif layer.kind == "xfs":
         setting = _words("-m", f"uuid={layer.uuid}") if layer.uuid else ""
-        yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {devices}"
+        log = f"-l logdev={journal},size=64m" if journal else ""
+        yield f"/usr/sbin/mkfs.xfs -q {_words(*label)} {setting} {log} {devices}"
     elif layer.kind != "squashfs":  # `fill` creates it with its content
-        yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {_words(*label, *uuid)} {devices}"
+        if journal:
+            yield f"/usr/sbin/mke2fs -q -F -O journal_dev -b 4096 {journal}"
+        own = f"-b 4096 -J device={journal}" if journal else ""
+        yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {own} {_words(*label, *uuid)} {devices}"
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
@@ -241,7 +248,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
         device = writer.below(layer)[0]
-        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)}"
+        options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
+        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from initpy.core.tree import Advice, Node
+from initpy.core.explanation import Advice, Node
 
 WIDTH = 76
 COMMAND_WIDTH = 30

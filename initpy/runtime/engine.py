@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from initpy.config.errors import InputError
+from initpy.config.redaction import argv
 from initpy.core.actions import (
     Action,
     Arm,
@@ -39,10 +40,10 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.goals.goals import HOST, SYSROOT
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
+from initpy.core.state.goals import HOST, SYSROOT
 from initpy.runtime import control
 from initpy.runtime.aside import Aside
 from initpy.runtime.console import Consoles
@@ -179,7 +180,7 @@ class Engine:
         match action:
             case Run():
                 if self._debug:
-                    self._say(f"initpy: {action.job}: runs {' '.join(action.argv)}")
+                    self._say(f"initpy: {action.job}: runs {' '.join(argv(action.argv))}")
                 self._processes.start(action)
             case Stop():
                 self._processes.stop(action)

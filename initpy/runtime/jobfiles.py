@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file, parse_job_table
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 
 # The build writes what it has validated as JSON, which is read in a tenth of TOML's time.
 # A later folder's file replaces one of the same name.

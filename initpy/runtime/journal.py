@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
+from initpy.config import redaction
 from initpy.core import records
 from initpy.core.actions import Action, Arm
 from initpy.core.events import Event
@@ -23,7 +24,7 @@ class Journal:
         self._told = 0
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            # For root alone: it holds crypttab and the command line.
+            # For root alone: it tells all about the machine, though no secret (R14).
             self._descriptor = os.open(path, flags, 0o600)
         except OSError:
             self._descriptor = -1
@@ -45,7 +46,7 @@ class Journal:
         gap = self.lost - self._told
         if gap:  # who reads it must not take it for whole
             lines = [{"t": round(time, 6), "kind": "Lost", "lines": gap}, *lines]
-        text = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        text = "".join(f"{json.dumps(redaction.record(line))}\n" for line in lines).encode()
         try:
             written = os.write(self._descriptor, text)
             if written == len(text):

@@ -6,9 +6,9 @@ of it is used here.
 
 import os
 
-from initpy.runtime.pid1 import end
+from initpy.runtime.children import say
+from initpy.runtime.power import asked_end, count_down, end, shell_forbidden
 from initpy.runtime.rescue import COMMAND, ENVIRONMENT
-from initpy.runtime.supervisor import asked_end, count_down, say, shell_forbidden
 
 SLOW_RESTART = 10.0  # seconds between tries when there can be no shell
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Mount, Stop
-from initpy.core.goals.goals import SYSROOT
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
+from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.handover import NoInitError, find_init
-from initpy.runtime.mounts import further, mount_first, mount_root, read_fstab
+from initpy.runtime.mounts import extra_mounts, mount_first, mount_root, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
 FSTAB_SECONDS = 10.0  # for the fstab of a root that was mounted by an engine before
@@ -80,9 +80,9 @@ class Mounter:
 
 def wanted_below(
     fstab: str | None, complain: Callable[[InputError], None]
-) -> tuple[FurtherMount, ...]:
+) -> tuple[ExtraMount, ...]:
     """What the root's fstab wants mounted below it; nothing where there is none."""
-    return further(fstab, complain) if fstab is not None else ()
+    return extra_mounts(fstab, complain) if fstab is not None else ()
 
 
 def _key(job: str, run: int) -> str:

@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable
 
 from initpy.config.errors import InputError
-from initpy.core.settings import FurtherMount
+from initpy.config.secretfields import mount_options
+from initpy.core.settings import ExtraMount
 from initpy.runtime import syscalls as sys
 from initpy.runtime.handover import resolve
 
@@ -120,7 +121,8 @@ def explain_failure(number: int, kind: str, data: str) -> str:
     if number == errno.ENODEV:
         return f"the kernel has no driver for {kind} (is its module in the image?)"
     if number == errno.EINVAL:
-        what = f"or an option it does not know among {data!r}" if data else "(see dmesg)"
+        options = mount_options(data)
+        what = f"or an option it does not know among {options!r}" if data else "(see dmesg)"
         return f"not a valid {kind} file system {what}"
     if number == errno.EBUSY:
         return "the device is in use by another layer"
@@ -148,7 +150,7 @@ def read_fstab(root: str) -> str | None:
         return None
 
 
-def further(fstab: str, complain: Callable[[InputError], None]) -> tuple[FurtherMount, ...]:
+def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[ExtraMount, ...]:
     """What the root's own fstab wants mounted below it before the real system starts (R18)."""
     if "/usr" not in fstab and "x-initrd.mount" not in fstab:
         return ()

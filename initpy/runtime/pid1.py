@@ -15,7 +15,8 @@ import termios
 import time
 
 from initpy.runtime import coldplug, handover, syscalls
-from initpy.runtime.supervisor import say, start_engine, start_udevd
+from initpy.runtime.children import say, start_engine, start_udevd
+from initpy.runtime.power import end
 
 PID_FILE = "/run/initpy/engine.pid"
 UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
@@ -336,13 +337,3 @@ def describe_end(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"killed by signal {os.WTERMSIG(status)}"
     return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
-def end(how: str) -> None:
-    """Reboot, power off or halt at once; file systems were synced or not written at all."""
-    commands = {"poweroff": syscalls.RB_POWER_OFF, "halt": syscalls.RB_HALT_SYSTEM}
-    os.sync()
-    try:
-        syscalls.reboot(commands.get(how, syscalls.RB_AUTOBOOT))
-    except OSError as error:
-        say(f"cannot {how}: {error.strerror}")

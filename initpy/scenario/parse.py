@@ -38,6 +38,8 @@ LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
     **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
 }
+# File systems whose journal (the log of an xfs) may be on a device of its own.
+WITH_JOURNAL = ("ext3", "ext4", "xfs")
 FILESYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "squashfs", "swap")
 LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol", "cachepool")
 FIRMWARE = ("none", "uefi")
@@ -306,7 +308,10 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
     if layer.kind == "bcache" and len(layer.on) != 2:
         raise table.wrong("on", "two names, the backing disk and its cache")
     if len(layer.on) > 1 and layer.kind not in (*RAID, *CONTAINERS, "lvm", "bcache", "btrfs"):
-        raise table.wrong("on", f"one name for {layer.kind}")
+        if layer.kind not in WITH_JOURNAL:
+            raise table.wrong("on", f"one name for {layer.kind}")
+        if len(layer.on) > 2:
+            raise table.wrong("on", "two names at most, the second for the journal")
 
 
 def _person(table: Table) -> Person:

@@ -1,7 +1,7 @@
-"""A small Debian to install kernels in: `make setup` keeps one, an overlay takes the changes.
+"""Chroots with a small Debian to install kernels in.
 
-The mounts are in a name space that ends with its holder, and the holder ends when the test's
-process does, whatever ends that: nothing is left mounted.
+`make setup` caches the Debian; each test writes to an overlay. The holder process keeps the mount
+namespace and ends with the test's process, even if that is killed: no mount stays.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 
-# Arguments: the Debian, a folder to mount things on, one that is /mnt there.
+# Arguments: the cached Debian, a directory for the mounts, the directory to mount on /mnt.
 HOLD = """
 set -e
 mount --make-rprivate /
@@ -33,14 +33,14 @@ cat
 
 @dataclass(frozen=True)
 class Chroot:
-    """A Debian of one's own. `shared` is its /mnt."""
+    """A test's Debian. `shared` is its /mnt."""
 
     holder: int
     root: Path
     shared: Path
 
     def run(self, *command: str, accept: int | None = 0, **environment: str) -> "Done":
-        """Run a command there; `accept` is the exit status it must have, if any."""
+        """Run a command in the chroot; assert its exit status, unless accept is None."""
         clean = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             ["nsenter", f"--mount=/proc/{self.holder}/ns/mnt", "chroot", str(self.root), *command],
@@ -56,12 +56,12 @@ class Chroot:
         return result
 
     def write(self, path: str, content: str) -> None:
-        """Put a file there."""
+        """Write a file in the chroot."""
         (self.shared / ".new").write_text(content)
         self.run("install", "-D", "-m", "0644", "/mnt/.new", path)
 
     def names(self, folder: str) -> list[str]:
-        """What a folder there holds, hidden names too."""
+        """Return the names in a directory of the chroot, hidden names too."""
         return sorted(self.run("ls", "-A", folder).output.split())
 
     def exists(self, path: str) -> bool:
@@ -70,7 +70,7 @@ class Chroot:
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """Exit status and output of a command."""
 
     status: int
     output: str
@@ -81,23 +81,23 @@ class Done:
 
 
 def debian() -> Path:
-    """The cached Debian's folder, which need not exist."""
+    """Return the directory of the cached Debian, which need not exist."""
     script = PROJECT / "qemu/debian.sh"
     return Path(subprocess.check_output([script, "--print", "hooks"], text=True).strip())
 
 
 def for_one_test(work: Path) -> Iterator[Chroot]:
-    """The body of a fixture: a Debian with initpy installed, or a skipped test without root."""
+    """Yield a Debian with initpy installed; skip the test without root. A fixture's body."""
     if os.geteuid() != 0:
-        pytest.skip("only root can mount a Debian and change to it")
-    assert debian().is_dir(), "`make setup` makes the Debian for these tests"
+        pytest.skip("only root can mount and enter a chroot")
+    assert debian().is_dir(), "no Debian for these tests: run `make setup`"
     with opened(work) as found:
         yield found
 
 
 @contextmanager
 def opened(work: Path) -> Iterator[Chroot]:
-    """A Debian with this initpy installed in it, gone with all changes when the block ends."""
+    """Yield a Debian with this initpy installed; discard it with all changes afterwards."""
     mounts, shared = work / "mounts", work / "shared"
     mounts.mkdir()
     shared.mkdir()

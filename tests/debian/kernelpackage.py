@@ -1,4 +1,4 @@
-"""A kernel package made up for a test, with maintainer scripts as Debian's kernels have them."""
+"""Fake kernel packages with the maintainer scripts of Debian's kernels."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from initpy.image.content.recipe import project_folder
 
 VERSION = "9.9-test"
 
-# linux-image-6.1.0-*.postinst and .postrm, without what concerns links and old names.
+# linux-image-6.1.0-*.postinst and .postrm, without their symbolic links and obsolete names.
 SCRIPT = """#!/bin/sh -e
 version={version}
 image=/boot/vmlinuz-$version
@@ -25,13 +25,13 @@ exit 0
 
 
 def make_kernel(folder: Path, version: str = VERSION, *, external: tuple[str, ...] = ()) -> Path:
-    """A tree with a kernel and the modules that the job files name, all built in.
+    """Write a kernel with the modules of the job files built in, and return its tree.
 
-    `external` are left out of it, to be built later, as dkms does.
+    The kernel lacks the modules in `external`: a test adds them later, as dkms does.
     """
     modules = folder / "lib/modules" / version
     modules.mkdir(parents=True)
-    # What every root is on, as far as these tests go; and what the jobs' files name.
+    # The drivers of the tests' root, and the modules that job files name.
     wanted = {"ext4", "virtio_blk", "virtio_pci"}
     wanted |= {want.what for want in gather(load_jobs([project_folder("jobs")])).modules}
     names = sorted(wanted - set(external))
@@ -40,18 +40,18 @@ def make_kernel(folder: Path, version: str = VERSION, *, external: tuple[str, ..
         (modules / name).touch()
     subprocess.run(["/sbin/depmod", "-b", str(folder), version], check=True)
     (folder / "boot").mkdir()
-    (folder / f"boot/vmlinuz-{version}").write_text("MZ, as firmware wants a kernel to begin")
+    (folder / f"boot/vmlinuz-{version}").write_text("MZ: the magic of an EFI executable")
     return folder
 
 
 def make_package(folder: Path, version: str = VERSION, *, external: tuple[str, ...] = ()) -> Path:
-    """A .deb of that kernel."""
+    """Build a .deb of the fake kernel and return its path."""
     tree = make_kernel(folder / "tree", version, external=external)
     control = tree / "DEBIAN"
     control.mkdir()
     (control / "control").write_text(
         f"Package: linux-image-{version}\nVersion: 1\nArchitecture: all\n"
-        "Maintainer: Nobody <nobody@example.org>\nDescription: a kernel made up for a test\n"
+        "Maintainer: Test <test@example.org>\nDescription: fake kernel of a test\n"
     )
     depmod = "depmod $version"
     for name, before in (("postinst", depmod), ("postrm", "")):
@@ -68,7 +68,7 @@ def make_package(folder: Path, version: str = VERSION, *, external: tuple[str, .
 
 
 def add_module(chroot: Chroot, name: str, alias: str = "") -> None:
-    """Build an external module there, as far as depmod(8) can tell."""
+    """Install an external module that depmod(8) accepts."""
     info = f"name={name}\0license=GPL\0depends=\0"
     info += f"alias={alias}\0" if alias else ""
     (chroot.shared / f"{name}.ko").write_bytes(relocatable(info))

@@ -24,9 +24,9 @@ def chroot(tmp_path: Path) -> Iterator[Chroot]:
 
 @pytest.fixture
 def system(chroot: Chroot) -> Chroot:
-    """A Debian with a kernel and a boot partition of the type #1 of the boot loader specification.
+    """Yield a Debian with a kernel and type #1 entries of the Boot Loader Specification.
 
-    It stands on a virtio disk whose driver is not there: nothing can be installed yet.
+    Its root needs virtio_blk, which the kernel lacks: no image can be installed yet.
     """
     make_kernel(chroot.shared / "kernel", external=("virtio_blk",))
     chroot.run("cp", "-r", "/mnt/kernel/boot/.", "/boot")
@@ -48,7 +48,7 @@ def add(system: Chroot, *more: str, accept: int = 0) -> Done:
 
 
 def put_plugin(system: Chroot, name: str, action: str) -> None:
-    """A plugin that acts when a kernel is added; it replaces one of systemd's of the same name."""
+    """Write a plugin that runs action for `add`; it replaces systemd's plugin of the same name."""
     path = f"/etc/kernel/install.d/{name}.install"
     system.write(path, f'#!/bin/sh\n[ "$1" = add ] || exit 0\n{action}\n')
     system.run("chmod", "+x", path)
@@ -61,7 +61,7 @@ def entry(system: Chroot) -> str:
 def test_a_kernel_is_added_with_our_image_and_removed(system: Chroot) -> None:
     build_module(system)
     done = add(system)
-    # Up to systemd 252 it is told on stdout, later on stderr.
+    # systemd up to 252 writes this to stdout, later versions to stderr.
     assert "50-initpy.install add" in done.output + done.errors
     assert "initpy: making" in done.output and "it boots /" in done.output
     assert system.names(ENTRY) == ["initrd", "linux"]
@@ -74,7 +74,7 @@ def test_a_kernel_is_added_with_our_image_and_removed(system: Chroot) -> None:
 
 
 def test_a_root_that_cannot_be_booted_yet_stops_it_cleanly(system: Chroot) -> None:
-    """R28: the module of the root's driver was not built yet; what was there stays."""
+    """R28: without the module of the root's driver, the old boot entry stays."""
     system.write(f"{ENTRY}/initrd", "the old one")
     system.write(LOADER, "the old one")
     done = add(system)
@@ -99,42 +99,42 @@ def test_another_failure_is_a_failure(system: Chroot) -> None:
     assert not system.exists(LOADER)
 
 
-def test_only_where_the_image_is_ours_to_make(system: Chroot) -> None:
-    """In none of these is anything built: it would fail."""
+def test_the_plugin_leaves_the_image_to_another_tool(system: Chroot) -> None:
+    """The plugin builds nothing in these cases: a build would fail."""
     system.write("/etc/kernel/install.conf", "layout=other\n")
-    assert "layout 'other' has no place" in add(system).output
+    assert "layout 'other' has no initrd" in add(system).output
     system.write("/etc/kernel/install.conf", "layout=bls\ninitrd_generator=dracut\n")
-    assert "initrd_generator is dracut" in add(system).output
+    assert "install.conf has initrd_generator=dracut" in add(system).output
     system.write("/etc/kernel/install.conf", "layout=bls\n")
     system.write("/boot/mine.img", "mine")
-    assert "given on the command line" in add(system, "/boot/mine.img").output
+    assert "the command line names an initrd" in add(system, "/boot/mine.img").output
     assert "mine.img" in entry(system)
     system.write(f"/boot/initrd.img-{VERSION}", "initramfs-tools made it")
-    assert "another tool's initrd is there" in add(system).output
+    assert "another tool made an initrd" in add(system).output
     assert f"initrd.img-{VERSION}" in entry(system)
 
 
-def test_asked_for_it_ours_is_the_only_one(system: Chroot) -> None:
-    """Of two images in an entry the kernel unpacks both, and the later /init wins."""
+def test_initrd_generator_makes_ours_the_only_image(system: Chroot) -> None:
+    """The kernel unpacks both images of an entry, and the later /init wins."""
     build_module(system)
     system.write(f"/boot/initrd.img-{VERSION}", "initramfs-tools made it")
     system.write("/etc/kernel/install.conf", "layout=bls\ninitrd_generator=initpy\n")
-    assert f"leaving out initrd.img-{VERSION}" in add(system).output
+    assert f"removing initrd.img-{VERSION}" in add(system).output
     assert system.names(ENTRY) == ["initrd", "linux"]
     assert entry(system).count("initrd ") == 1
 
 
-def test_a_plugin_that_was_left_behind_does_nothing(system: Chroot) -> None:
+def test_without_initpy_the_plugin_does_nothing(system: Chroot) -> None:
     system.run("rm", "/usr/local/bin/initpy")
     add(system)
     assert system.names(ENTRY) == ["linux"]
 
 
-def test_what_makes_a_unified_image_gets_ours(system: Chroot) -> None:
-    """As 60-ukify.install of later systemds, which takes initrd* from the staging area."""
+def test_ukify_gets_our_image_alone(system: Chroot) -> None:
+    """60-ukify.install of later systemd versions takes initrd* from the staging area."""
     build_module(system)
     system.write("/etc/kernel/install.conf", "layout=uki\n")
-    # Debian 13's 55-initrd.install puts that of initramfs-tools there as well: it must not get in.
+    # Debian 13's 55-initrd.install adds the image of initramfs-tools: ukify must not pack it.
     put_plugin(system, "55-initrd", 'ln -s /boot/other "$KERNEL_INSTALL_STAGING_AREA/initrd.img-x"')
     packing = 'ls "$KERNEL_INSTALL_STAGING_AREA" >/boot/packed; cd "$KERNEL_INSTALL_STAGING_AREA"'
     put_plugin(system, "60-ukify", f"{packing}; echo unified >uki.efi")
@@ -143,8 +143,8 @@ def test_what_makes_a_unified_image_gets_ours(system: Chroot) -> None:
     assert system.run("cat", "/boot/packed").output == "initrd\n"
 
 
-def test_a_kernel_that_is_a_unified_image_already_gets_no_other_initrd(system: Chroot) -> None:
-    """The contract of systemd 253 and later; nothing is built here: it would fail."""
+def test_a_unified_kernel_image_gets_no_other_initrd(system: Chroot) -> None:
+    """The contract of systemd 253 and later; a build would fail here."""
     system.run("mkdir", "/tmp/staging")
     done = system.run(
         "/usr/lib/kernel/install.d/50-initpy.install", "add", VERSION, ENTRY, KERNEL,
@@ -152,12 +152,12 @@ def test_a_kernel_that_is_a_unified_image_already_gets_no_other_initrd(system: C
         KERNEL_INSTALL_IMAGE_TYPE="uki", KERNEL_INSTALL_UKI_GENERATOR="initpy",
         KERNEL_INSTALL_VERBOSE="1", KERNEL_INSTALL_ENTRY_TOKEN="token",
     )  # fmt: skip
-    assert "the kernel is a unified image already" in done.output
+    assert "the kernel is a unified image with its own initrd" in done.output
     assert system.names("/tmp/staging") == []
 
 
-def test_a_unified_image_is_made_where_nobody_else_does(system: Chroot) -> None:
-    """systemd 252 knows nothing of them: we put it in place and take it away."""
+def test_without_ukify_the_plugin_makes_the_unified_image(system: Chroot) -> None:
+    """systemd 252 has no unified images: the plugin installs and removes the image itself."""
     system.write("/etc/kernel/install.conf", "layout=uki\n")
     stub = find_stub(platform.machine())
     shutil.copy(stub, system.shared)

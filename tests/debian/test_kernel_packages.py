@@ -1,4 +1,4 @@
-"""Kernel packages come and go by the real dpkg, with the hooks of `make install` (R29)."""
+"""dpkg installs and removes kernel packages with the hooks of `make install` (R29)."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from rootstack import EXT4_ON_VIRTIO, QUICK
 PACKAGE = f"/mnt/linux-image-{VERSION}.deb"
 NAME = f"linux-image-{VERSION}"
 IMAGE = f"/boot/initpy-{VERSION}.img"
-# What a boot loader's package puts behind all others; it must see no kernel without an image.
+# A boot loader's hook, which runs last; it must see no kernel without an image.
 LOADER = "/etc/kernel/postinst.d/zz-loader"
 
 
@@ -39,7 +39,7 @@ def state(chroot: Chroot) -> str:
 
 
 def listed(chroot: Chroot) -> list[str]:
-    """The files of the installed image, by other tools than ours."""
+    """Return the files of the installed image; zstd and cpio list them, not initpy."""
     chroot.run("cp", IMAGE, "/mnt/image")
     data = subprocess.check_output(["zstd", "-dcq", chroot.shared / "image"])
     return subprocess.run(
@@ -47,7 +47,7 @@ def listed(chroot: Chroot) -> list[str]:
     ).stdout.decode().splitlines()  # fmt: skip
 
 
-def test_a_kernel_comes_and_goes(chroot: Chroot, tmp_path: Path) -> None:
+def test_a_kernel_is_installed_and_removed(chroot: Chroot, tmp_path: Path) -> None:
     package(chroot, tmp_path)
     loader(chroot)
     done = chroot.run("dpkg", "-i", PACKAGE)
@@ -55,7 +55,7 @@ def test_a_kernel_comes_and_goes(chroot: Chroot, tmp_path: Path) -> None:
     assert state(chroot) == "installed"
     assert chroot.names("/boot") == [f"initpy-{VERSION}.img", "menu", f"vmlinuz-{VERSION}"]
     assert {"init", f"usr/lib/modules/{VERSION}/modules.builtin.bin"} <= set(listed(chroot))
-    # Whatever changed in the images' content:
+    # Settings changed; --all rebuilds the images of all kernels.
     chroot.write("/etc/initpy/more.toml", 'programs = ["ls"]\n')
     chroot.run("initpy", "install", "--all", "--quiet")
     assert "usr/bin/ls" in listed(chroot)
@@ -67,7 +67,7 @@ def test_a_kernel_comes_and_goes(chroot: Chroot, tmp_path: Path) -> None:
 def test_a_kernel_without_the_roots_driver_gets_no_boot_entry_until_it_is_built(
     chroot: Chroot, tmp_path: Path
 ) -> None:
-    """R28: an external module that was not built yet; the field's reason for the status 77."""
+    """R28: an external module is not built yet, the usual reason for exit status 77."""
     package(chroot, tmp_path, external=("virtio_blk",))
     loader(chroot)
     chroot.write("/etc/initpy/stack.json", EXT4_ON_VIRTIO)
@@ -78,7 +78,7 @@ def test_a_kernel_without_the_roots_driver_gets_no_boot_entry_until_it_is_built(
         assert words in said, said
     assert state(chroot) == "half-configured"
     assert chroot.names("/boot") == [f"vmlinuz-{VERSION}"]
-    # The module is built, as by dkms, and dpkg takes up what it left.
+    # dkms would build the module; dpkg then configures the package.
     add_module(chroot, "virtio_blk", alias="virtio:d00000002v*")
     chroot.run("dpkg", "--configure", "-a")
     assert state(chroot) == "installed"
@@ -86,16 +86,16 @@ def test_a_kernel_without_the_roots_driver_gets_no_boot_entry_until_it_is_built(
     assert any(name.endswith("virtio_blk.ko") for name in listed(chroot))
 
 
-def test_a_module_that_is_built_with_the_headers_is_taken_in(
+def test_the_hook_for_headers_includes_a_module_built_with_them(
     chroot: Chroot, tmp_path: Path
 ) -> None:
-    """dkms's hook for headers is before ours, as the kernel's own was too early."""
+    """dkms's hook for headers runs before ours; the kernel's own hook ran too early."""
     package(chroot, tmp_path)
     chroot.write("/etc/initpy/more.toml", 'modules = ["zfs"]\n')
     done = chroot.run("dpkg", "-i", PACKAGE, accept=1)
     assert "return code 77" in done.output + done.errors and "zfs" in done.errors + done.output
     hooks = ("run-parts", "--exit-on-error", f"--arg={VERSION}", "/etc/kernel/header_postinst.d")
-    # Headers are not at fault: no failure, but it is said.
+    # The hook warns and does not fail: the headers are not the cause.
     assert "warning: no image" in chroot.run(*hooks).errors
     add_module(chroot, "zfs", alias="fs-zfs")
     done = chroot.run(*hooks)
@@ -120,7 +120,7 @@ def test_beside_initramfs_tools_a_failure_is_a_warning(chroot: Chroot, tmp_path:
 def test_make_install_and_uninstall(tmp_path: Path) -> None:
     for target in ("install", "install", "uninstall"):
         command = ["make", "-s", target, f"DESTDIR={tmp_path}/sys tem", "PREFIX=/opt/x"]
-        environment = {"PATH": os.environ["PATH"]}  # not what a calling make has set
+        environment = {"PATH": os.environ["PATH"]}  # without the variables of a calling make
         subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, env=environment)
         files = [path for path in tmp_path.rglob("*") if not path.is_dir()]
         if target == "install":
@@ -134,7 +134,7 @@ def test_make_install_and_uninstall(tmp_path: Path) -> None:
     assert files == []
 
 
-def test_hooks_of_a_removed_initpy_are_no_hindrance(chroot: Chroot, tmp_path: Path) -> None:
+def test_hooks_of_a_removed_initpy_do_nothing(chroot: Chroot, tmp_path: Path) -> None:
     package(chroot, tmp_path)
     chroot.run("rm", "-r", "/usr/local/lib/initpy", "/usr/local/bin/initpy")
     chroot.run("dpkg", "-i", PACKAGE)

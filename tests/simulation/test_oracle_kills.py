@@ -8,18 +8,18 @@ import pytest
 
 from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
-from initpy.core.context import Context
 from initpy.core.events import JobEnded
+from initpy.core.explanation import Node
 from initpy.core.failure import ending, notice
 from initpy.core.goals import handover
+from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.present import Present
+from initpy.core.state.context import Context
+from initpy.core.state.current_event import CurrentEvent
 from initpy.core.storage import assembly
 from initpy.core.storage.assembly import Plan
-from initpy.core.storage.md import start
-from initpy.core.tree import Node
-from initpy.core.unlock import race
+from initpy.core.storage.md import start_degraded as start
+from initpy.core.unlock import attempts as race
 from initpy.core.unlock.source import Attempt
 from initpy.core.waiting import clock, holds
 from initpy.scenario.model import Server
@@ -202,13 +202,13 @@ def anything_goes(patch: pytest.MonkeyPatch) -> None:
 
 
 def silent(patch: pytest.MonkeyPatch) -> None:
-    whole = Present.report
+    whole = CurrentEvent.report
 
-    def report(self: Present, text: str, detail: bool = False) -> None:
+    def report(self: CurrentEvent, text: str, detail: bool = False) -> None:
         if "degraded" not in text:
             whole(self, text, detail)
 
-    patch.setattr(Present, "report", report)
+    patch.setattr(CurrentEvent, "report", report)
 
 
 def curious(patch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The rooms keep to themselves: the core is pure, and nobody looks up the stairs."""
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,10 +32,19 @@ MAY_IMPORT = {
 # The floors of initpy/image, lowest first. The modules beside __init__.py are below them all.
 IMAGE_FLOORS = ("formats", "kernel", "content", "stack", "check", "build", "inspect")
 # Rooms whose modules import each other in no circle, function-level imports included.
-WITHOUT_CIRCLES = ("cli", "config", "core", "image", "lab", "report", "scenario", "simulation")
+WITHOUT_CIRCLES = (
+    "cli", "config", "core", "image", "lab", "report", "runtime", "scenario", "simulation",
+)  # fmt: skip
 # The rooms of the simulation by floor: each may import lower floors and itself.
 SIMULATION_FLOORS = (
     ("world",), ("kernel",), ("tools",), ("machine",), ("oracle", "journal"), ("explore",),
+)  # fmt: skip
+
+
+# The rooms of the core, lowest first.
+CORE_FLOORS = (
+    "devices", "jobs", "state", "machine", "waiting", "unlock", "goals", "failure", "people",
+    "storage",
 )  # fmt: skip
 
 
@@ -139,7 +149,10 @@ def test_no_import_runs_in_a_circle(room: str) -> None:
     assert not below
 
 
-@pytest.mark.parametrize("name", ["supervisor", "pid1", "syscalls", "mounts", "coldplug"])
+@pytest.mark.parametrize(
+    "name",
+    ["supervisor", "children", "pid1", "power", "lastresort", "syscalls", "mounts", "coldplug"],
+)
 def test_pid_1_cannot_fail_for_want_of_a_package(name: str) -> None:
     """An import that fails in PID 1 is a kernel panic."""
     for each in imports(PACKAGE / "runtime" / f"{name}.py"):
@@ -175,3 +188,25 @@ def test_image_imports_downward(path: Path) -> None:
     for name in imports(path):
         if name.startswith("initpy.image"):
             assert image_floor(name) <= own, name
+
+
+def core_room(name: str) -> str:
+    """Return the sub-package of a module of the core, or the module itself if it is in none."""
+    inside = name.split(".")[2:]
+    return inside[0] if inside[0] in CORE_FLOORS else ".".join(inside)
+
+
+def test_the_rooms_of_the_core_stand_on_each_other() -> None:
+    """Whole rooms are compared: no room imports a room above it, nor is there a circle of rooms."""
+    names = {named(path): path for path in modules("core") if path.stem != "__init__"}
+    graph: dict[str, set[str]] = {}
+    for name, path in names.items():
+        below = {core_room(each) for each in targets(path) if each in names}
+        graph.setdefault(core_room(name), set()).update(below - {core_room(name)})
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert {path.name for path in (PACKAGE / "core").iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == set(CORE_FLOORS)
+    for number, room in enumerate(CORE_FLOORS):
+        assert not graph[room] & set(CORE_FLOORS[number + 1 :]), room
+    assert order[-1] == "boot"

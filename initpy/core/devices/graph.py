@@ -81,13 +81,13 @@ class DeviceGraph:
     """The devices by name, by link and by what stands on them."""
 
     indexed: frozenset[str] = frozenset()  # property names that `having` answers for
-    _devices: dict[str, Device] = field(default_factory=dict)
+    _devices: dict[str | None, Device] = field(default_factory=dict)
     _having: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _published: dict[str, dict[str, str]] = field(default_factory=dict)
     _holders: dict[str, set[str]] = field(default_factory=dict)
-    # The device of that kernel name, with what jobs have published about it. The dictionary's own:
-    # this is asked for more often than anything else.
-    get: Callable[[str], Device | None] = field(init=False, repr=False)
+    # The device of that kernel name, with what jobs have published about it; None has none. The
+    # dictionary's own: this is asked for more often than anything else.
+    get: Callable[[str | None], Device | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.get = self._devices.get

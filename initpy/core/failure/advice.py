@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK
 from initpy.core.devices.suggestions import nearest
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.explanation import Advice
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.settings import Emergency
-from initpy.core.tree import Advice
+from initpy.core.state.context import Context
 
 NOT_THERE = 127  # the status of a program that is not there, as a shell says it
 ALWAYS = Advice(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from initpy.core.tree import Node
+from initpy.core.explanation import Node
 
 
 def doubtful(tree: Node) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from initpy.core.tree import Advice, Node
+from initpy.core.explanation import Advice, Node
 
 
 class Unclaimed(NamedTuple):

@@ -1,16 +1,16 @@
 """What happens when root does not come: the failure screen, a shell or the end of the boot."""
 
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
-from initpy.core.context import Context
-from initpy.core.failure import countdown
 from initpy.core.goals import mounts
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
 from initpy.core.settings import Emergency
-from initpy.core.storage.assemblies import deadline_name
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, Deadline
+from initpy.core.waiting import countdown
 from initpy.core.waiting.clock import NOTICE_SECONDS, give_time, update, wait_for_root
-from initpy.core.waiting.deadline import END, Deadline
 from initpy.core.waiting.holds import held
 
 # Stacks of devices on the failure screen, which is to be read as a whole; then "more".

@@ -6,20 +6,21 @@ Imported only when a tree is shown: most boots never need it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import Near, nearest
+from initpy.core.explanation import Node
 from initpy.core.failure.words import condition, content, may_be_damaged
-from initpy.core.goals.goals import SYSROOT
 from initpy.core.goals.naming import why_not
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
-from initpy.core.settings import FurtherMount
-from initpy.core.storage.assemblies import deadline_name
-from initpy.core.tree import Node
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
+from initpy.core.settings import ExtraMount
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import Deadline
+from initpy.core.state.goals import SYSROOT
 from initpy.core.waiting.holds import holds
 
 # States that need no explanation: nothing waits for them.
@@ -107,7 +108,7 @@ class _Explainer:
         hint = f"; is {near.name} meant?" if near else ""
         return word, f"no device with that name has been seen{hint}"
 
-    def _further(self, each: FurtherMount, clock: Deadline | None) -> Node:
+    def _further(self, each: ExtraMount, clock: Deadline | None) -> Node:
         """What is wanted below the root and not mounted."""
         devices = self.context.goals.devices_for({SYSROOT + each.target})
         names = ", ".join(map(self._node, sorted(devices)))

@@ -1,10 +1,10 @@
 """What the user is told, from time to time, of a boot that still waits."""
 
 from initpy.core.actions import LookAgain
-from initpy.core.context import Context
 from initpy.core.goals import mounts
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
 from initpy.core.waiting.clock import NOTICE_SECONDS
 from initpy.core.waiting.holds import holds
 

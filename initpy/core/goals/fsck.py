@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Record
-from initpy.core.context import Context
 from initpy.core.devices.marks import CHECK
 from initpy.core.events import JobEnded, Progressed
-from initpy.core.failure import countdown
-from initpy.core.goals.goals import SYSROOT
+from initpy.core.explanation import Advice
 from initpy.core.goals.mounts import left
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import command as filled
-from initpy.core.machine.facts import describe
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine.rules import complaint, fail, got_on, start
 from initpy.core.machine.rules import ended as ended_well
-from initpy.core.tree import Advice
+from initpy.core.machine.templates import command as filled
+from initpy.core.machine.templates import describe
+from initpy.core.state.context import Context
+from initpy.core.state.goals import SYSROOT
+from initpy.core.waiting import countdown
 
 # Exit statuses of fsck(8); they may be added up. 8 and more: the check could not be made.
 CORRECTED, REBOOT, UNCORRECTED = 1, 2, 4
@@ -37,7 +37,7 @@ STAMPS = {SYSROOT: "fsck-root", f"{SYSROOT}/usr": "fsck-usr"}
 
 # Of e2fsck's messages (e2fsck/problem.c) those that say that the journal is on another device,
 # which has not come: nothing is wrong with the file system.
-JOURNAL_ABSENT = ("Can't find external journal", "External journal not found")
+JOURNAL_ABSENT = ("Can't find external journal", "while checking journal for")
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def _before(context: Context, instance: Instance, place: str) -> str | None:
 
 def _to_be_mounted(context: Context, name: str) -> bool:
     """True unless its mount was tried in vain."""
-    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_FURTHER)
+    mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_EXTRA)
     return any(
         each.definition.strategy in mounts and (each.expected or each.state is JobState.WAITING)
         for each in context.machine.on(name)
@@ -111,7 +111,7 @@ def _to_be_mounted(context: Context, name: str) -> bool:
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """What the check found; the mount goes on unless errors are left or a restart is due."""
     _judge(context, instance, event)
-    context.machine.touch_all(context.machine.on(instance.subject))
+    context.machine.touch_on(instance.subject)
 
 
 def _judge(context: Context, instance: Instance, event: JobEnded) -> None:
@@ -176,7 +176,7 @@ def progressed(context: Context, event: Progressed) -> None:
     if instance is None or instance.run != event.run or instance.state is not JobState.RUNNING:
         return
     instance.reason = f"{describe(context, instance)}, {event.share:.0%} done"
-    context.present.stir()
+    context.current.stir()
     checks = context.technologies.own(Checks)
     if checks.note(instance.key, event.share, context.now):
         got_on(context, instance)

@@ -4,10 +4,10 @@ The Discoverable Partitions Specification gives the types; every partition that 
 change what such a name means.
 """
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
 
 TYPE, DISK, NUMBER = "ID_PART_ENTRY_TYPE", "ID_PART_ENTRY_DISK", "ID_PART_ENTRY_NUMBER"
 PARTITION_UUID = "ID_PART_ENTRY_UUID"

@@ -1,11 +1,11 @@
 """What the handover waits for once everything is mounted: named volumes, and tools at work."""
 
 from initpy.core.actions import HandOver
-from initpy.core.context import Context
-from initpy.core.goals.goals import SYSROOT
-from initpy.core.machine.facts import describe
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
 from initpy.core.settings import BreakPoint
+from initpy.core.state.context import Context
+from initpy.core.state.goals import SYSROOT
 
 # How long tools that nothing mounted stands on may keep the real system waiting.
 TOOL_PATIENCE = 5.0

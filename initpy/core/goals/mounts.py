@@ -3,23 +3,24 @@
 from collections.abc import Iterable, Iterator
 
 from initpy.core.actions import Mount
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import TARGET
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded
+from initpy.core.explanation import Advice
 from initpy.core.goals import gpt_auto
-from initpy.core.goals.goals import HOST, SYSROOT
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.goal import Goal, first_missing
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import REVIVALS, Instance, JobState, Stimulus
 from initpy.core.machine.rules import begin
 from initpy.core.machine.wanted import unwanted
-from initpy.core.settings import BreakPoint, FurtherMount
-from initpy.core.tree import Advice
+from initpy.core.settings import BreakPoint, ExtraMount
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
 
-ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_PARTIAL)
+ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED)
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
@@ -29,7 +30,7 @@ def handlers() -> dict[Strategy, Handler]:
     return {
         Strategy.MOUNT_ROOT: Handler(step, _root_ended, left, advice=_advice),
         Strategy.MOUNT_HOST: Handler(step_host, rules.ended, left),
-        Strategy.MOUNT_FURTHER: Handler(step_extra, rules.ended, left),
+        Strategy.MOUNT_EXTRA: Handler(step_extra, rules.ended, left),
     }
 
 
@@ -132,7 +133,7 @@ def step_host(context: Context, instance: Instance) -> None:
     context.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
 
 
-def extra_mounts(context: Context, table: tuple[FurtherMount, ...]) -> tuple[FurtherMount, ...]:
+def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
     """What is wanted below root: the command line goes before root's own fstab."""
     wanted = {each.target: each for each in table}
     if (usr := context.settings.usr) is not None:
@@ -168,10 +169,19 @@ def left(context: Context, instance: Instance) -> None:
 
 def missing(context: Context) -> str:
     """What has not turned up or could not be mounted yet, for the user."""
-    goals = context.goals
-    if not goals.root_mounted:
-        return f"root, {context.settings.root}"
-    return ", ".join(f"{each.target}, {each.source}" for each in goals.unmounted())
+    return first_missing(context, context.wanted)
+
+
+def _root_missing(context: Context) -> str:
+    return f"root, {context.settings.root}"
+
+
+def _extra_missing(context: Context) -> str:
+    return ", ".join(f"{each.target}, {each.source}" for each in context.goals.unmounted())
+
+
+ROOT = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
+EXTRA = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
 
 
 def failed(context: Context) -> Iterable[Instance]:

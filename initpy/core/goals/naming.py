@@ -4,13 +4,13 @@ Most names are shown by the device itself; for the others see `gpt_auto`. Whatev
 carries a mark, which the job files match.
 """
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import BLOCK, Device, inside_member
 from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, ROLE, TARGET
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
-from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.settings import ImageFile
+from initpy.core.state.context import Context
+from initpy.core.state.goals import HOST, SYSROOT
 
 
 def refresh(context: Context, name: str) -> list[str]:
@@ -68,7 +68,8 @@ def _mark_root(context: Context, name: str) -> list[str]:
     else:
         device = context.devices.get(name)
         named = device is not None and root.names(device) and _may_be_root(context, device)
-        goals.name(name, named)
+        if not goals.name(name, named) and context.settings.overlay is None:
+            return []
     matches = set(goals.root_candidates) if _overlay_is_there(context, name) else set()
     changed = goals.match(matches)
     for each in changed:

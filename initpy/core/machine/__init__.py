@@ -1,1 +1,1 @@
-"""Jobs on their subjects: definitions, instances, the rules that all follow, timers."""
+"""What every job goes through: whether it is wanted, its command, the rules of its states."""

@@ -1,15 +1,15 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.facts import command as filled
-from initpy.core.machine.facts import describe, holds_true
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import command as filled
+from initpy.core.machine.templates import describe, holds_true
 from initpy.core.machine.wanted import awaits_job, partition_instead, unwanted
 from initpy.core.secret import Secret
+from initpy.core.state.context import Context
 
 # How long the effect of a command that ended well may take to show: udev runs
 # its rules on a loaded machine. Not a delay: nothing waits for it.
@@ -18,8 +18,6 @@ EFFECT_SECONDS = 20.0
 
 def matches(instance: Instance, device: Device | None) -> bool:
     """True when the subject, as it is now, still is what the job's `match` asks for."""
-    if instance.subject is None:
-        return True
     if device is not instance.seen:  # a device that has changed is another value
         instance.seen = device
         found = device is not None and instance.definition.match.accepts(device.properties)
@@ -37,7 +35,8 @@ def settle(context: Context, instance: Instance) -> bool:
     stands = instance.state
     if stands is JobState.RUNNING:  # its end is an event
         return False
-    fact, device = holds_true(context, instance), context.device(instance)
+    device = context.devices.get(instance.subject)
+    fact = holds_true(context, instance, device)
     if stands in IDLE:
         if fact:
             context.move(instance, Stimulus.FACT, "already so")
@@ -183,7 +182,7 @@ def stall(context: Context, instance: Instance) -> None:
     """Hold nothing any more for a command without a limit that does not get on."""
     if instance.state is JobState.RUNNING:
         instance.stalled = True
-        context.present.stir()
+        context.current.stir()
 
 
 def got_on(context: Context, instance: Instance) -> None:
@@ -205,7 +204,7 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
     if running:
         context.machine.orphan(instance)
         timers = context.machine.timers
-        timers.cancel(instance.key, Timer.LIMIT, Timer.STALL)
+        timers.cancel_all((Timer.LIMIT, Timer.STALL), instance.key)
         timers.start(Timer.ORPHAN, instance.key, context.now + ORPHAN_SECONDS)
 
 

@@ -2,10 +2,10 @@
 
 import re
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import partitions
-from initpy.core.machine.facts import fill
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.machine.templates import fill
+from initpy.core.state.context import Context
 
 
 def unwanted(context: Context, instance: Instance) -> str | None:

@@ -1,1 +1,1 @@
-"""Prompts, questions, requests and stops: where a user decides."""
+"""What the user asks for, and is asked: requests of the shell, confirmations."""

@@ -7,10 +7,10 @@ after another, passphrases first.
 """
 
 from initpy.core.actions import Ask
-from initpy.core.context import Context
 from initpy.core.events import Answered
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.storage.assemblies import Assembly, Step
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.state.assemblies import Assembly, Step
+from initpy.core.state.context import Context
 from initpy.core.waiting.holds import held
 
 YES, NO = ("yes", "y"), ("no", "n")

@@ -1,12 +1,12 @@
 """What the user asks for from the shell: try again, wait longer, here is a key (R24)."""
 
 from initpy.core.actions import Reply
-from initpy.core.context import Context
 from initpy.core.events import KeyGiven, RetryAsked, WaitAsked
 from initpy.core.failure import ending
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.facts import describe
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.machine.templates import describe
+from initpy.core.state.context import Context
 from initpy.core.waiting.clock import wait_for_root
 
 Request = RetryAsked | WaitAsked | KeyGiven

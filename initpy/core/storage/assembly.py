@@ -6,11 +6,12 @@ parts have had their time, and the user agrees where that is asked for, it start
 
 from typing import NamedTuple
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.storage.assemblies import Assembly, Phase, Step, deadline_name
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.state.assemblies import Assembly, Phase, Step, deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import Deadline
 from initpy.core.waiting.clock import give_time
-from initpy.core.waiting.deadline import Deadline, DeadlineKind
 
 # After something that might have revealed a member has ended: time for its
 # events to arrive. The member's own job holds the deadline again.
@@ -72,7 +73,7 @@ def is_due(context: Context, instance: Instance, plan: Plan) -> bool:
         context.assemblies.step(assembly, Step.ASKED)
         assembly.asked, assembly.has = deadline, plan.has
         instance.reason = f"{plan.has}; waits for an answer"
-        context.present.stir()
+        context.current.stir()
         return False
     return True
 

@@ -11,14 +11,14 @@ devices get the time that the missing members of an array get (R7).
 
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.goals import mounts
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.technology import Technology
 from initpy.core.machine import rules
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance
+from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting
-from initpy.core.storage.technology import Technology
 
 # udev's answer of the kernel (63-initpy-btrfs.rules), and what the device's own superblock says.
 READY, FILE_SYSTEM = "ID_BTRFS_READY", "ID_FS_UUID"

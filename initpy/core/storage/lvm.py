@@ -14,18 +14,19 @@ nothing else is left that could. Without any name all complete groups are.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.definitions import Layer, Strategy
-from initpy.core.machine.facts import command, describe
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, Stimulus
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.technology import Technology
+from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, give_up, start
+from initpy.core.machine.templates import command, describe
+from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
-from initpy.core.storage.technology import Technology
-from initpy.core.tree import Advice
-from initpy.core.waiting.deadline import DeadlineKind
 
 COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.

@@ -1,10 +1,10 @@
-"""Whose passphrase the user is asked for next."""
+"""The queue of prompts: for which volume the user is asked next."""
 
 from initpy.core.actions import Ask, GiveWay
-from initpy.core.context import Context
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
 from initpy.core.unlock.volume import Unlock, own, specification
 
 

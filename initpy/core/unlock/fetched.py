@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.events import Fetched
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.timers import Timer
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec
+from initpy.core.state.context import Context
+from initpy.core.volumes import HeaderSpec, KeySpec
 
 # The user is asked if a key has not been read by then: a stick may hang, a script may wait.
 PATIENCE_SECONDS = 3.0
@@ -155,7 +155,7 @@ class Fetchings:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
         found.tried.add(source)
-        context.machine.timers.cancel(instance.key, Timer.ABSENT)
+        context.machine.timers.cancel(Timer.ABSENT, instance.key)
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS
             context.machine.timers.start(Timer.PATIENCE, instance.key, due)
@@ -212,7 +212,7 @@ class Fetchings:
                 if header:
                     found.path = event.path or found.path
                 else:
-                    context.machine.timers.cancel(key, Timer.PATIENCE)
+                    context.machine.timers.cancel(Timer.PATIENCE, key)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()
@@ -234,7 +234,7 @@ class Fetchings:
             found.wipe()
             if found.number:
                 context.act(Drop(instance.key, found.number))
-        context.machine.timers.cancel(instance.key, Timer.ABSENT, Timer.PATIENCE)
+        context.machine.timers.cancel_all((Timer.ABSENT, Timer.PATIENCE), instance.key)
 
 
 def _usable(device: Device, spec: DeviceSpec, found: Fetching) -> bool:

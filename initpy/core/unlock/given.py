@@ -1,10 +1,11 @@
-"""A passphrase or key that the user gives from the shell, with `initpy unlock` (R24)."""
+"""The request `initpy unlock` of the shell: which volume is meant, and when its key is tried."""
 
 from initpy.core.actions import Reply
-from initpy.core.context import Context
 from initpy.core.events import Answered, KeyGiven
-from initpy.core.machine.instance import Instance, JobState, Stimulus
-from initpy.core.unlock import header, race
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.state.context import Context
+from initpy.core.unlock import attempts as race
+from initpy.core.unlock import header
 from initpy.core.unlock.volume import own, specification
 
 

@@ -1,11 +1,11 @@
 """The header of a volume: its own, which may be damaged, or a detached one that must be there."""
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
 from initpy.core.machine.rules import give_up
+from initpy.core.state.context import Context
 from initpy.core.unlock.fetched import Fetching, Stage
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import own
+from initpy.core.volumes import VolumeSpec
 
 
 def obtain(context: Context, instance: Instance, spec: VolumeSpec) -> Fetching | None:

@@ -4,12 +4,12 @@ A stick with the key may be there from the start, come while the prompt is up, b
 the wrong stick, go and come back (R11).
 """
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.context import Context
 from initpy.core.unlock.fetched import Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
 from initpy.core.unlock.volume import Volume, own
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 NAME = "key file"
 

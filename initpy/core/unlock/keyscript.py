@@ -1,11 +1,11 @@
 """A program of the image that prints the key (`keyscript=` of Debian's crypttab(5))."""
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.context import Context
 from initpy.core.unlock import keyfile
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume, own
+from initpy.core.volumes import VolumeSpec
 
 NAME = "key script"
 

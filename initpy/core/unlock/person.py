@@ -1,10 +1,10 @@
-"""The passphrase that a user types, at the prompt or with `initpy unlock`."""
+"""The source `person`: a passphrase that was typed at the prompt, or given to `given.py`."""
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.context import Context
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume
+from initpy.core.volumes import VolumeSpec
 
 
 def source() -> Source:

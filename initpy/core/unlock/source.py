@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.volumes import VolumeSpec
 
 if TYPE_CHECKING:
-    from initpy.core.context import Context
+    from initpy.core.state.context import Context
     from initpy.core.unlock.volume import Volume
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from initpy.core.context import Context
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.instance import Instance
+from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
+from initpy.core.state.context import Context
 from initpy.core.unlock.fetched import Fetchings
 from initpy.core.unlock.source import Attempt, Keyring
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 NO_SPEC = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
 

@@ -1,1 +1,1 @@
-"""Deadlines, and what holds them."""
+"""Deadlines: what holds them, how they go on, the countdown to the end of a failed boot."""

@@ -1,7 +1,8 @@
 """Brings deadlines up to the present: root's begins, is extended, stops."""
 
-from initpy.core.context import Context
-from initpy.core.waiting.deadline import END, ROOT, Deadline, DeadlineKind
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, ROOT, Deadline
 from initpy.core.waiting.holds import Takers, first
 
 NOTICE_SECONDS = 10.0  # between two looks for what was missed

@@ -5,19 +5,14 @@ gives: no time-out while a user types, and no degraded start while a locked
 volume may hide the missing member. `kinds.STOPS` is the table.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from initpy.core.context import Context
-from initpy.core.machine.instance import Instance, JobState
-from initpy.core.storage.assemblies import deadline_name
-from initpy.core.waiting.deadline import NOBODY, Deadline, DeadlineKind
-from initpy.core.waiting.kinds import STOPPED_BY, HoldKind
-
-# Deadlines that are stopped only by what may reveal what they wait for.
-SELECTIVE = (DeadlineKind.ASSEMBLY, DeadlineKind.LAST_RESORT)
-# Holds that are not taken by all pending instances of a strategy.
-ELSEWHERE = (HoldKind.QUESTION, HoldKind.SERVER)
+from initpy.core.jobs.hold_table import SELECTIVE, STOPPED_BY, DeadlineKind, HoldKind
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.state.assemblies import deadline_name
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import NOBODY, Deadline
 
 
 class Hold(NamedTuple):
@@ -33,13 +28,17 @@ class Hold(NamedTuple):
 
 
 class Takers:
-    """Finds what is costly to find once for all deadlines."""
+    """Who takes holds now: found once for all deadlines."""
 
-    __slots__ = ("_context", "_starts")
+    __slots__ = ("_context", "_starts", "by_kind")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._starts: list[tuple[int, Instance]] | None = None
+        machine, prompts = context.machine, context.prompts
+        self.by_kind: Mapping[HoldKind, Mapping[str, Instance]] = machine.holding
+        if machine.revealing or prompts.asking is not None or context.assemblies.confirming:
+            self.by_kind = _with_others(context)
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
         """The starts that are still to come and that the deadline waits for.
@@ -61,20 +60,16 @@ class Takers:
                 yield each
 
 
-def _taking(context: Context, kind: HoldKind) -> Iterable[Instance]:
-    """The instances that take this kind of hold; some of them may be idle."""
-    if kind is HoldKind.QUESTION:
-        return [context.machine[key] for key in context.assemblies.confirming]
-    if kind is HoldKind.SERVER:
-        return [each for each in context.machine.revealing() if each.expected]
-    return context.machine.holding[kind].values()
-
-
-def _retried(context: Context) -> Iterator[Instance]:
-    """The volume whose prompt is up though its attempt has failed: its key is tried again."""
-    asked = context.machine.find(context.prompts.asking or "")
+def _with_others(context: Context) -> Mapping[HoldKind, Mapping[str, Instance]]:
+    """The same with holds that not just pending instances of a strategy take."""
+    machine, found = context.machine, {**context.machine.holding}
+    asked = machine.find(context.prompts.asking or "")
     if asked is not None and asked.state is JobState.FAILED:
-        yield asked
+        # The volume whose prompt is up though its attempt has failed: its key is tried again.
+        found[HoldKind.PERSON] = {**found.get(HoldKind.PERSON, {}), asked.key: asked}
+    found[HoldKind.QUESTION] = {key: machine[key] for key in context.assemblies.confirming}
+    found[HoldKind.SERVER] = {each.key: each for each in machine.revealing if each.expected}
+    return found
 
 
 def held(context: Context, deadline: Deadline) -> bool:
@@ -103,17 +98,15 @@ def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
 
 
 def _holding(context: Context, deadline: Deadline, takers: Takers) -> Iterator[Instance]:
-    selective = deadline.kind in SELECTIVE
-    holding = context.machine.holding
+    selective, taking = deadline.kind in SELECTIVE, takers.by_kind
     for kind in STOPPED_BY[deadline.kind]:
-        for each in _taking(context, kind) if kind in holding or kind in ELSEWHERE else ():
-            if not (each.stalled or each.idle) and (
-                not selective or _holds_assembly(context, each, kind, deadline)
-            ):
-                yield each
-        if kind is HoldKind.PERSON and context.prompts.asking is not None:
-            yield from _retried(context)
-        elif kind is HoldKind.WORK and deadline.rank:
+        if kind in taking:
+            for each in taking[kind].values():
+                if not (each.stalled or each.idle) and (
+                    not selective or _holds_assembly(context, each, kind, deadline)
+                ):
+                    yield each
+        if deadline.rank and kind is HoldKind.WORK:
             for each in takers.starts_before(deadline):
                 asked = context.assemblies.is_confirming(each)
                 # The user may never answer, and root may be elsewhere.

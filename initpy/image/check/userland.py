@@ -11,7 +11,7 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.volumes import KeySpec, VolumeSpec
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from initpy.config.crypttab import TOKENS, parse_crypttab
 from initpy.config.errors import InputError
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.volumes import VolumeSpec
 from initpy.image.tree import File, Tree
 
 CRYPTTAB = "/etc/crypttab"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from initpy.config.jobs import JobFile
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.matching import Match
 from initpy.image.kernel.kmod import ModuleIndex, Want, canonical
 from initpy.image.missing import Missing
 from initpy.image.stack.layers import Ask, Kind, Stack

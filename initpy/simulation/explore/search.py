@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.core.actions import Moved
-from initpy.core.machine.instance import TRANSITIONS
+from initpy.core.jobs.instance import TRANSITIONS
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.machine.run import simulate

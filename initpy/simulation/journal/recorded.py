@@ -7,8 +7,8 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.core.actions import Action, Arm
 from initpy.core.devices.graph import BLOCK, Device
-from initpy.core.devices.kinds import KINDS
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.subject_kinds import KINDS
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -29,7 +29,7 @@ from initpy.core.events import (
 )
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 
 Record = Mapping[str, Any]
 
@@ -68,8 +68,8 @@ def event_of(record: Record, answer: bytes = UNKNOWN) -> Event:
             known["device"] = _device(known["device"])
         if "devices" in known:
             known["devices"] = tuple(map(_device, known["devices"]))
-        if "further" in known:
-            known["further"] = tuple(map(_further, known["further"]))
+        if "extra_mounts" in known:
+            known["extra_mounts"] = tuple(map(_extra_mount, known["extra_mounts"]))
         if known.get("secret") is not None:
             known["secret"] = Secret(answer if known["secret"] else b"")
         return EVENTS[kind](**known)
@@ -84,10 +84,10 @@ def _device(record: Record) -> Device:
     return Device(record["name"], dict(record["properties"]), links, slaves, kind)
 
 
-def _further(values: list[Any]) -> FurtherMount:
+def _extra_mount(values: list[Any]) -> ExtraMount:
     target, (naming, value, offset), types, flags, checked = values
     spec = DeviceSpec(Naming(naming), value, offset)
-    return FurtherMount(target, spec, tuple(types), tuple(flags), checked)
+    return ExtraMount(target, spec, tuple(types), tuple(flags), checked)
 
 
 def decisions(actions: tuple[Action, ...]) -> list[dict[str, Any]]:

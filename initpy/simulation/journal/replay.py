@@ -18,7 +18,7 @@ from initpy.config.jobs import JobFile, check_names, parse_job_table
 from initpy.config.settings import read_settings
 from initpy.core.boot import Boot
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.settings import Settings
 from initpy.simulation.journal.recorded import (
     UNKNOWN,

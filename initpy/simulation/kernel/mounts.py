@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_fstab
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.process import Asleep, Wait
@@ -102,6 +102,8 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
         return errno.EINVAL
     if block.array is not None and block.array.state == "inactive":
         return errno.EINVAL
+    if system.journal is not None and not _has_journal(world, system, options):
+        return errno.EINVAL
     if kind == "btrfs":
         if not mountable(world, block.place, options):
             return errno.EINVAL
@@ -109,6 +111,15 @@ def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> in
         if wanted and wanted.removeprefix("subvol=").strip("/") != system.subvolume:
             return errno.ENOENT
     return 0
+
+
+def _has_journal(world: World, system: FileSystem, options: tuple[str, ...]) -> bool:
+    """ext4 finds its journal by what e2fsck has noted; an xfs must be told (xfs(5))."""
+    block = world.of(system.journal) if system.journal is not None else None
+    if system.kind != "xfs" or block is None:
+        return block is not None
+    named = next((each for each in options if each.startswith("logdev=")), "")
+    return world.at(named.removeprefix("logdev=")) is block
 
 
 def _explained(number: int, kind: str) -> str:
@@ -157,7 +168,7 @@ def file_system(world: World, target: str) -> FileSystem | None:
 
 def wanted_below(
     world: World, target: str
-) -> tuple[tuple[FurtherMount, ...], tuple[InputError, ...]]:
+) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What the root's own fstab wants mounted, and what is wrong with it."""
     system = file_system(world, target)
     table = system.files.get("/etc/fstab", "") if system is not None else ""

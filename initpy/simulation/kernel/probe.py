@@ -15,6 +15,7 @@ from initpy.simulation.world.plans import (
     FileSystem,
     Header,
     Joined,
+    JournalPlan,
     Member,
     PhysicalPlan,
     Place,
@@ -65,6 +66,11 @@ def _probe(place: Place) -> Found:
         case Joined(uuid=uuid):
             known = {"ID_FS_TYPE": "bcache", "ID_FS_USAGE": "other", **_named(uuid, "")}
             return known, _links(uuid, "")
+        case JournalPlan(kind=kind, uuid=uuid):
+            known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": "other"}
+            if kind == "xfs_external_log":  # it has no UUID of its own
+                return known, frozenset()
+            return {**known, **_named(uuid, "")}, _links(uuid, "")
         case Table() as table:
             damages = {*place.damages}
             if damages >= {"table", "backup-table"}:

@@ -42,8 +42,8 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.events import DeviceChanged as Changed
-from initpy.core.goals.goals import HOST, SYSROOT
 from initpy.core.secret import Secret
+from initpy.core.state.goals import HOST, SYSROOT
 from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+from initpy.core.explanation import Advice, Node
 from initpy.core.failure.damaged_metadata import doubtful, with_remnants
 from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
-from initpy.core.tree import Advice, Node
 from initpy.simulation.kernel.reading import silence_of
 from initpy.simulation.world.plans import Header, Member, PhysicalPlan
 from initpy.simulation.world.world import World

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.machine.prepared import Prepared
 from initpy.simulation.machine.record import Held

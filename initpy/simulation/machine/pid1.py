@@ -6,7 +6,7 @@ from typing import Any
 from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import SystemCall
 from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots

@@ -10,7 +10,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import Index, JobDefinition, index_of
+from initpy.core.jobs.definitions import Index, JobDefinition, index_of
 from initpy.core.records import basis
 from initpy.core.settings import Settings
 from initpy.scenario.jobfiles import shipped_paths, texts_of, with_limits

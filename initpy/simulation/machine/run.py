@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from initpy.core.boot import Boot
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import reached
 from initpy.simulation.machine.people import Stage

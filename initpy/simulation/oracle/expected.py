@@ -202,7 +202,9 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
         item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
         item.why = "lacks devices"
     elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
-        item.usable, item.whole = below[0].usable, below[0].whole
+        # With a second device for its journal.
+        item.usable = min(each.usable for each in below)
+        item.whole = min(each.whole for each in below)
         if layer.holds == "root" and truth.wishes.types and layer.kind not in truth.wishes.types:
             item.usable = item.whole = Sure.NO
             item.why = "it is mounted as another type"

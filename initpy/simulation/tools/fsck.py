@@ -23,6 +23,9 @@ def check(world: World, _: Udev, call: Call) -> Work:
     if world.used(block):
         return Answer(FAILED, complaints=f"{node} is in use.\ne2fsck: Cannot continue, aborting.")
     name = system.label or node
+    if system.journal is not None and world.of(system.journal) is None:
+        still = f"{name}: ********** WARNING: Filesystem still has errors **********"
+        return Answer(FAILED | UNCORRECTED, f"{name}: Can't find external journal\n\n{still}\n")
     left = world.left(system)
     forced = "-f" in call.words
     if not left and not forced:

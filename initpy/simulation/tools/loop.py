@@ -1,6 +1,6 @@
 """losetup(8): a file becomes a block device."""
 
-from initpy.core.goals.goals import HOST
+from initpy.core.state.goals import HOST
 from initpy.simulation.kernel import network
 from initpy.simulation.kernel.mounts import file_system
 from initpy.simulation.kernel.process import Answer, Call, Work

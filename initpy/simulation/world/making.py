@@ -15,6 +15,7 @@ from initpy.simulation.world.plans import (
     Header,
     Joined,
     JointPlan,
+    JournalPlan,
     LogicalPlan,
     Member,
     PartPlan,
@@ -250,6 +251,11 @@ class _Maker:
 
     def _filesystem(self, layer: Layer, on: tuple[Place, ...]) -> None:
         what = layer.name or on[0].name
+        journal = None
+        if layer.kind != "btrfs" and len(on) > 1:
+            on, journal = on[:1], on[1]
+            kind = "xfs_external_log" if layer.kind == "xfs" else "jbd"
+            journal.content = JournalPlan(kind, self._uuid(f"journal {what}"))
         system = FileSystem(
             kind=layer.kind,
             # A FAT has a serial number of 32 bits, a squashfs has nothing.
@@ -265,6 +271,7 @@ class _Maker:
             default=layer.default,
             profile=layer.profile,
             left=layer.left,
+            journal=journal,
         )
         for place in on:
             place.content = system

@@ -51,6 +51,7 @@ class FileSystem:
     default: bool = False  # that subvolume is mounted when none is named
     profile: str = ""
     left: str = ""  # with "errors" that a check mends, or "spoilt" so that it asks a person
+    journal: Place | None = None  # a device of its own, for the log of an xfs as well
     images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system
     headers: dict[str, "VolumePlan"] = field(default_factory=dict)  # files that are LUKS headers
 
@@ -183,4 +184,12 @@ class Joined:
     uuid: str
 
 
-Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined
+@dataclass(slots=True, eq=False)
+class JournalPlan:
+    """A place is the journal of a file system on another device."""
+
+    kind: str  # as blkid calls it: jbd, xfs_external_log
+    uuid: str
+
+
+Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined | JournalPlan

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 SOURCE = DeviceSpec(Naming.UUID, UUID)
@@ -169,7 +169,7 @@ def test_options_of_either_dialect_become_arguments_of_cryptsetup(
         (f"control UUID={UUID} none", "/etc/crypttab:1: name: 'control': expected"),
         (
             f"crypt UUID={UUID} passphrase",
-            "/etc/crypttab:1: key: 'passphrase': expected none, /PATH of a key file in the image",
+            "/etc/crypttab:1: key: '…': expected none, /PATH of a key file in the image",
         ),
         (
             f"crypt UUID={UUID} none header=sda1",

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from initpy.config.fstab import parse_fstab
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 
 TABLE = r"""
 # a comment
@@ -25,8 +25,8 @@ def test_usr_and_what_is_marked_is_wanted() -> None:
     usr = DeviceSpec(Naming.LABEL, "my usr")
     opt = DeviceSpec(Naming.PARTLABEL, "opt")
     assert found == (
-        FurtherMount("/usr", usr, ("ext4", "xfs"), ("ro", "noatime"), checked=True),
-        FurtherMount("/opt/a b", opt, (), ("defaults", "x-initrd.mount")),
+        ExtraMount("/usr", usr, ("ext4", "xfs"), ("ro", "noatime"), checked=True),
+        ExtraMount("/opt/a b", opt, (), ("defaults", "x-initrd.mount")),
     )
     assert problems == ()
 

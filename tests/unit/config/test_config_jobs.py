@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import check_names, load_job_file, parse_job_file
-from initpy.core.machine.definitions import JobDefinition, Strategy
+from initpy.core.jobs.definitions import JobDefinition, Strategy
 
 SHIPPED = sorted((Path(__file__).parents[3] / "jobs").glob("*.toml"))
 

@@ -4,7 +4,7 @@ import pytest
 
 from initpy.config.lvm import volume_of
 from initpy.config.settings import read_settings
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import GroupPolicy, LayerPolicy
 
 

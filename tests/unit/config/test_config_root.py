@@ -4,7 +4,7 @@ import pytest
 
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import FurtherMount, Overlay
+from initpy.core.settings import ExtraMount, Overlay
 
 LABEL = DeviceSpec(Naming.LABEL, "r")
 
@@ -49,15 +49,15 @@ def test_an_overlay_is_asked_for_in_the_words_of_others(text: str, overlay: Over
 @pytest.mark.parametrize(
     ("text", "usr"),
     [
-        ("mount.usr=LABEL=u", FurtherMount("/usr", DeviceSpec(Naming.LABEL, "u"))),
-        ("mount.usrflags=subvol=usr,ro", FurtherMount("/usr", LABEL, (), ("subvol=usr", "ro"))),
+        ("mount.usr=LABEL=u", ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"))),
+        ("mount.usrflags=subvol=usr,ro", ExtraMount("/usr", LABEL, (), ("subvol=usr", "ro"))),
         (
             "mount.usr=/dev/vg/usr mount.usrfstype=ext4,xfs",
-            FurtherMount("/usr", DeviceSpec(Naming.PATH, "/dev/vg/usr"), ("ext4", "xfs")),
+            ExtraMount("/usr", DeviceSpec(Naming.PATH, "/dev/vg/usr"), ("ext4", "xfs")),
         ),
     ],
 )
-def test_usr_on_the_command_line(text: str, usr: FurtherMount) -> None:
+def test_usr_on_the_command_line(text: str, usr: ExtraMount) -> None:
     settings, problems = read_settings(f"root=LABEL=r {text}")
     assert (settings.usr, problems) == (usr, ())
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from initpy.config.settings import HANDLERS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, Emergency, LayerPolicy, RootMount, Settings
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 TWO = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0002"
@@ -329,7 +329,7 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.luks.uuid=mine", "rd.luks.uuid: 'mine': expected the UUID of a LUKS volume"),
         ("rd.luks.name=crypt", "rd.luks.name: 'crypt': expected UUID=NAME"),
         (f"rd.luks.name={ONE}=a/b", f"rd.luks.name: '{ONE}=a/b': expected UUID=NAME"),
-        ("rd.luks.key=key", "rd.luks.key: 'key': expected [UUID=]/PATH of a key file"),
+        ("rd.luks.key=key", "rd.luks.key: '…': expected [UUID=]/PATH of a key file"),
         ("rd.luks.key=/key:sda1", "rd.luks.key: '/key:sda1': expected [UUID=]/PATH of a key"),
         ("rd.luks.key=/key.gpg", "rd.luks.key: '/key.gpg': expected [UUID=]/PATH of a key"),
         ("rd.luks.key=1=/key", "rd.luks.key: '1=/key': expected [UUID=]/PATH"),

@@ -18,11 +18,11 @@ from initpy.core.events import (
     Mounted,
     TimePassed,
 )
-from initpy.core.machine.definitions import JobDefinition
+from initpy.core.explanation import Node
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.registry import Registry
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
-from initpy.core.tree import Node
 
 JOBS = Path(__file__).parents[3] / "jobs"
 # What ends well at once where a test is about something else.

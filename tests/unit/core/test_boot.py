@@ -23,9 +23,9 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, Emergency, LayerPolicy, RootMount
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 
 def unlocked(uuid: str = "u-1") -> str:

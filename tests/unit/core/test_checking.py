@@ -6,10 +6,10 @@ from desk import Desk, block, filesystem, settings
 from initpy.core.actions import EndBoot, Mount, OpenShell, Record, Run, ShowFailure
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, JobEnded, Mounted, Progressed, RetryAsked, WaitAsked
-from initpy.core.settings import Emergency, FurtherMount, Overlay, Settings
+from initpy.core.settings import Emergency, ExtraMount, Overlay, Settings
 
 CHECK, MOUNT = "fsck-ext@vda", "mount-root@vda"
-USR = FurtherMount("/usr", DeviceSpec(Naming.LABEL, "usr"), checked=True)
+USR = ExtraMount("/usr", DeviceSpec(Naming.LABEL, "usr"), checked=True)
 
 
 def desk_with_root(asked: Settings | None = None) -> Desk:
@@ -174,7 +174,7 @@ def test_usr_is_checked_when_the_roots_fstab_asks_for_it() -> None:
     desk.see(filesystem("vda"), filesystem("vdb", "usr"), filesystem("vdc", "var"))
     [*_, mount] = [each for _, each in desk.actions(Mount) if isinstance(each, Mount)]
     desk.load_modules = False
-    var = FurtherMount("/var", DeviceSpec(Naming.LABEL, "var"))
+    var = ExtraMount("/var", DeviceSpec(Naming.LABEL, "var"))
     desk.give(JobEnded(mount.job, mount.run, 0))
     desk.give(Mounted("/sysroot", "/dev/vda", (USR, var)))
     assert mounts(desk) == ["/dev/vda", "/dev/vdc"]

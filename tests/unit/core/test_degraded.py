@@ -5,7 +5,7 @@ from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceChanged, Enumerated
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, LayerPolicy, Settings
 
 ASK = {"md_degraded": Degraded.ASK, "md_timeout": 8.0}

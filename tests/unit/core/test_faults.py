@@ -8,8 +8,8 @@ from initpy.core.events import Fetched, JobEnded, KeyGiven, ShellEnded
 from initpy.core.machine.rules import KILL_SECONDS, ORPHAN_SECONDS, STALL_SECONDS
 from initpy.core.secret import Secret
 from initpy.core.settings import BreakPoint, Emergency, Overlay, RootMount
-from initpy.core.unlock.race import ATTEMPT_SECONDS
-from initpy.core.unlock.specs import KeySpec, VolumeSpec
+from initpy.core.unlock.attempts import ATTEMPT_SECONDS
+from initpy.core.volumes import KeySpec, VolumeSpec
 
 SOURCE = DeviceSpec(Naming.UUID, "u-1")
 IN_IMAGE = VolumeSpec(SOURCE, "crypt", KeySpec("/etc/key"))
@@ -250,7 +250,7 @@ def test_two_that_unlock_at_once_are_both_answered() -> None:
 
 
 def test_unlock_says_what_is_missing_where_the_header_is_elsewhere() -> None:
-    from initpy.core.unlock.specs import HeaderSpec
+    from initpy.core.volumes import HeaderSpec
 
     stick = DeviceSpec(Naming.LABEL, "stick")
     detached = VolumeSpec(SOURCE, "crypt", header=HeaderSpec("/header", stick))

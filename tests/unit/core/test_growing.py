@@ -1,4 +1,4 @@
-"""The core grows at its edges: a source of secrets, a kind of subject, a technology.
+"""The core grows at its edges: a source of secrets, a kind of subject, a technology, a goal.
 
 Each is one module, here a few lines, and one registration line.
 """
@@ -7,19 +7,20 @@ from collections.abc import Callable
 
 from desk import Desk, block, filesystem, luks
 
-from initpy.core.actions import Report
-from initpy.core.context import Context
+from initpy.core.actions import HandOver, Report, ShowFailure
 from initpy.core.devices.graph import Device, Kind
 from initpy.core.events import DeviceChanged, JobEnded
-from initpy.core.machine.definitions import JobDefinition, Success
-from initpy.core.machine.instance import Instance
-from initpy.core.machine.matching import Match
-from initpy.core.registry import TECHNOLOGIES, Registry, manners, sources
+from initpy.core.jobs.definitions import JobDefinition, Success
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.matching import Match
+from initpy.core.jobs.technology import Entry, Technology
+from initpy.core.registry import GOALS, TECHNOLOGIES, Registry, manners, sources
 from initpy.core.secret import Secret
-from initpy.core.storage.technology import Entry, Technology
+from initpy.core.state.context import Context
 from initpy.core.unlock.source import Attempt, Offer, Source
-from initpy.core.unlock.specs import VolumeSpec
 from initpy.core.unlock.volume import Volume
+from initpy.core.volumes import VolumeSpec
 
 # A source: a key that is sealed in the machine's firmware.
 
@@ -125,3 +126,32 @@ def test_a_new_technology_is_loaded_with_its_first_subject_and_may_block_a_job()
     desk.give(DeviceChanged(card("1")))
     assert desk.runs("lease@net/eth0") == []
     assert not any(isinstance(each, Report) and "lease" in each.text for _, each in desk.log)
+
+
+# A goal: a clock that must be set before the real system starts.
+
+CLOCK = Goal(
+    "clock",
+    lambda context: any("CLOCK_SET" in each.properties for each in context.devices),
+    lambda context: "the time, from a clock",
+)
+
+
+def test_a_new_goal_keeps_the_real_system_waiting_until_it_is_reached() -> None:
+    desk = Desk(registry=Registry(goals=(*GOALS, CLOCK)))
+    desk.see(filesystem("vda"))
+    desk.mount("/dev/vda")
+    assert desk.actions(HandOver) == []
+    assert "root is mounted, waiting for the time, from a clock" in desk.reports()
+    desk.see(block("rtc0", CLOCK_SET="1"))
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_a_goal_that_is_not_reached_in_time_is_named_on_the_failure_screen() -> None:
+    desk = Desk(registry=Registry(goals=(*GOALS, CLOCK)))
+    desk.see(filesystem("vda"))
+    desk.mount("/dev/vda")
+    desk.wait(200)
+    [(_, failure)] = desk.actions(ShowFailure)
+    assert isinstance(failure, ShowFailure)
+    assert failure.reason.endswith("has not turned up: the time, from a clock")

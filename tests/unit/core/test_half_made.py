@@ -5,7 +5,7 @@ from desk import Desk, array, block, filesystem, member, settings
 from initpy.core.actions import ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.events import Enumerated, JobEnded
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import LayerPolicy, Settings
 
 NEW = {"md__raid_disks": ""}  # the kernel has not read the superblocks yet

@@ -4,8 +4,8 @@ from desk import Desk, array, member, settings
 
 from initpy.core.actions import ShowFailure
 from initpy.core.events import WaitAsked
-from initpy.core.machine.definitions import JobDefinition, Success
-from initpy.core.machine.matching import Match
+from initpy.core.jobs.definitions import JobDefinition, Success
+from initpy.core.jobs.matching import Match
 from initpy.core.settings import Degraded
 
 LOGIN = JobDefinition(

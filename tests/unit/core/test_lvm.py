@@ -8,7 +8,7 @@ from initpy.core.actions import Run, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, JobEnded
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Degraded, GroupPolicy, LayerPolicy
 from initpy.report.tree import render
 

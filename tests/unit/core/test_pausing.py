@@ -27,6 +27,10 @@ def test_at_the_start_nothing_is_begun_and_no_clock_runs() -> None:
     assert desk.actions(Mount)
 
 
+def test_at_the_start_it_stops_before_any_device_has_come() -> None:
+    assert stopped_at(BreakPoint.START).actions(OpenShell)
+
+
 def test_before_the_mount_layers_are_assembled_all_the_same() -> None:
     desk = stopped_at(BreakPoint.MOUNT)
     desk.see(member("sda"))

@@ -10,7 +10,7 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
-from initpy.core.unlock.specs import VolumeSpec
+from initpy.core.volumes import VolumeSpec
 from initpy.report.tree import render
 
 

@@ -8,11 +8,11 @@ from initpy.core.actions import HandOver, Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
-from initpy.core.settings import FurtherMount, Overlay, RootMount, Settings
+from initpy.core.settings import ExtraMount, Overlay, RootMount, Settings
 
 TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 AUTO = Settings(root=DeviceSpec(Naming.GPT_AUTO, TYPE))
-USR = FurtherMount("/usr", DeviceSpec(Naming.LABEL, "usr"))
+USR = ExtraMount("/usr", DeviceSpec(Naming.LABEL, "usr"))
 
 
 def partition(name: str, disk: str = "8:0", kind: str = TYPE, **known: str) -> Device:
@@ -100,7 +100,7 @@ def test_gpt_auto_takes_what_is_in_an_encrypted_partition() -> None:
 # Below the root
 
 
-def root_mounted(desk: Desk, *table: FurtherMount) -> None:
+def root_mounted(desk: Desk, *table: ExtraMount) -> None:
     """The root is mounted, and its fstab says this."""
     desk.see(filesystem("vda"))
     [mount] = mounts(desk)
@@ -151,11 +151,11 @@ def test_a_missing_usr_fails_at_the_root_deadline_and_heals() -> None:
 
 
 def test_places_below_others_come_after_them_even_from_one_device() -> None:
-    same = FurtherMount("/usr/local", DeviceSpec(Naming.LABEL, "usr"), (), ("subvol=local",))
-    late = FurtherMount("/usr", DeviceSpec(Naming.LABEL, "late"))
+    same = ExtraMount("/usr/local", DeviceSpec(Naming.LABEL, "usr"), (), ("subvol=local",))
+    late = ExtraMount("/usr", DeviceSpec(Naming.LABEL, "late"))
     desk = Desk()
     desk.see(filesystem("vdb", "usr"))
-    root_mounted(desk, same, late, FurtherMount("/var", same.source))
+    root_mounted(desk, same, late, ExtraMount("/var", same.source))
     assert [each.target for each in mounts(desk)] == ["/sysroot", "/sysroot/var"]
     mounted(desk)
     desk.see(filesystem("vdc", "late"))

@@ -4,8 +4,8 @@ from desk import Desk, array, filesystem, member
 
 from initpy.core.actions import HandOver, Mount, Run, ShowFailure, Stop
 from initpy.core.events import JobEnded
-from initpy.core.machine.machine import TOOLS_AT_ONCE
 from initpy.core.machine.rules import KILL_SECONDS
+from initpy.core.state.machine import TOOLS_AT_ONCE
 
 NAMES = [f"sd{number}" for number in range(100)]
 

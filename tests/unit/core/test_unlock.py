@@ -8,7 +8,7 @@ from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Wit
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, Fetched
 from initpy.core.secret import Secret
-from initpy.core.unlock.specs import HeaderSpec, KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 STICK = DeviceSpec(Naming.LABEL, "stick")
 SOURCE = DeviceSpec(Naming.UUID, "u-1")

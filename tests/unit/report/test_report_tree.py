@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initpy.core.tree import Advice, Node
+from initpy.core.explanation import Advice, Node
 from initpy.report.tree import WIDTH, failure_screen, render, render_json
 
 UUID = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"

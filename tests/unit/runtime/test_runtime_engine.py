@@ -17,9 +17,9 @@ from initpy.config.jobs import parse_job_file
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated, RetryAsked
-from initpy.core.goals.goals import SYSROOT
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency, RootMount, Settings
+from initpy.core.state.goals import SYSROOT
 from initpy.runtime import control, findings, mounting, start
 from initpy.runtime import engine as engine_module
 from initpy.runtime.aside import Answer, Aside, Call
@@ -317,12 +317,14 @@ def test_a_root_without_an_init_is_a_failure_with_screen_and_shell(world: World)
     world.devices = [file_system("sda")]
     world.init = None
 
-    def look(engine: Engine) -> None:
+    async def look(engine: Engine) -> None:
+        while not world.shells:
+            await asyncio.sleep(0.01)
         assert "initpy: no init among /sbin/init on the root" in world.said
         assert world.shells == 1
         engine._order("end", "halt")
 
-    assert play(then=look)[-1] == "end\0halt"
+    assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
 
 
 def test_a_root_that_does_not_come_ends_as_people_asked(world: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.runtime import processes, shell, supervisor
+from initpy.runtime import children, processes, shell
 from initpy.runtime.api import PATH
 
 # Calls that start a program; where their environment is: a keyword, or a place in the arguments.
@@ -46,11 +46,11 @@ def test_udevd_is_told_to_watch_no_memory_pressure(
     udevd, told = tmp_path / "udevd", tmp_path / "told"
     udevd.write_text(f"#!/bin/sh\nenv >{told}\n")
     udevd.chmod(0o755)
-    monkeypatch.setattr(supervisor, "UDEVD", str(udevd))
-    os.waitpid(supervisor.start_udevd(), 0)
+    monkeypatch.setattr(children, "UDEVD", str(udevd))
+    os.waitpid(children.start_udevd(), 0)
     assert {"MEMORY_PRESSURE_WATCH=/dev/null", f"PATH={PATH}"} <= set(told.read_text().split())
 
 
 def test_the_environments_have_a_search_path() -> None:
-    for module in (processes, shell, supervisor):
+    for module in (processes, shell, children):
         assert module.ENVIRONMENT["PATH"] == PATH

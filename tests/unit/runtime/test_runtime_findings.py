@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.explanation import Node
 from initpy.core.failure.driverless import Unclaimed
-from initpy.core.tree import Node
 from initpy.runtime import damaged_metadata, driverless, findings
 from initpy.runtime.aside import Aside
 from initpy.runtime.findings import Found, Look, completed, news
 
-EMPTY = Node("/dev/vdb", "ready", reason="no known content")
+EMPTY = Node("/dev/vdb", "ready", reason="no known content", doubtful="/dev/vdb")
 TREE = Node("root LABEL=root", "waiting", children=(Node("/dev/vda", "ready"), EMPTY))
 RAID = Unclaimed("pci device 0", "RAID controller", ("megaraid_sas",))
 

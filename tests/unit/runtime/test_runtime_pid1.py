@@ -21,7 +21,7 @@ PREAMBLE = """
 import ctypes, errno, os, signal, socket, sys, time, traceback, types
 assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
 import initpy.runtime
-from initpy.runtime import coldplug, handover, pid1, supervisor, syscalls
+from initpy.runtime import children, coldplug, handover, pid1, supervisor, syscalls
 tmp = sys.argv[1]
 def show(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -40,11 +40,11 @@ pid1.PID_FILE = f"{tmp}/engine.pid"
 os.makedirs(f"{tmp}/udev", exist_ok=True)
 pid1.UDEV_QUEUE = f"{tmp}/udev/queue"
 pid1.UDEVD_RESTART = pid1.FORK_RETRY = 0.01
-supervisor.READY_SOCKET = f"initpy/test-{os.getpid()}"
-supervisor.UDEVD = f"{tmp}/udevd"
-with open(supervisor.UDEVD, "w") as file:
+children.READY_SOCKET = f"initpy/test-{os.getpid()}"
+children.UDEVD = f"{tmp}/udevd"
+with open(children.UDEVD, "w") as file:
     file.write("#!/bin/sh\\nexec sleep 60\\n")
-os.chmod(supervisor.UDEVD, 0o755)
+os.chmod(children.UDEVD, 0o755)
 coldplug.storage, coldplug.others = lambda: ["disk"], lambda: ["keyboard"]
 def announce(paths):
     show("announce", *paths)
@@ -83,9 +83,9 @@ def main(words, started):
 sys.modules["initpy.runtime.start"] = initpy.runtime.start = types.SimpleNamespace(main=main)
 HANDOVER = b"switch-root", b"/sysroot", b"/opt/init"
 def play(pause=0.0):
-    ready = syscalls.abstract_datagram_socket(supervisor.READY_SOCKET)
-    udevd = supervisor.start_udevd()
-    started = supervisor.start_engine(0.0)
+    ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
+    udevd = children.start_udevd()
+    started = children.start_engine(0.0)
     time.sleep(pause)
     try:
         pid1.Supervisor(["single"], 0.0, ready, udevd, *started).run()
@@ -94,7 +94,7 @@ def play(pause=0.0):
     leave()
 def udev_is_ready():
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(b"READY=1\\nSTATUS=x", "\\0" + supervisor.READY_SOCKET)
+        notify.sendto(b"READY=1\\nSTATUS=x", "\\0" + children.READY_SOCKET)
 """
 
 
@@ -284,8 +284,8 @@ def engine(life, order):
     if life == 1:
         os.kill(os.getpid(), 9)
     order(*HANDOVER)
-ready = syscalls.abstract_datagram_socket(supervisor.READY_SOCKET)
-first = supervisor.start_engine(0.0)
+ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
+first = children.start_engine(0.0)
 os.fork = no_memory
 pid1.Supervisor(["single"], 0.0, ready, 0, *first).run()
 """,
@@ -405,7 +405,7 @@ def test_a_machine_without_udevd_says_so_and_goes_on(tmp_path: Path) -> None:
     shown, said = scene(
         tmp_path,
         """
-supervisor.UDEVD = f"{tmp}/nowhere"
+children.UDEVD = f"{tmp}/nowhere"
 def engine(life, order):
     order(*HANDOVER)
 play()
@@ -672,6 +672,7 @@ def test_hardly_anything_is_imported_before_udevd_is_started() -> None:
     assert said.stdout.split() == [
         "initpy.runtime",
         "initpy.runtime.api",
+        "initpy.runtime.children",
         "initpy.runtime.supervisor",
         "initpy.runtime.syscalls",
     ]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.explanation import Node
 from initpy.core.failure.damaged_metadata import doubtful, with_remnants
-from initpy.core.tree import Node
 from initpy.runtime.damaged_metadata import MD_MAGIC, look
 
 
@@ -35,12 +35,13 @@ def test_damaged_contents_are_named(tmp_path: Path) -> None:
 
 
 def test_the_tree_says_so() -> None:
-    empty = Node("/dev/vdb", "ready", reason="no known content, QEMU")
+    empty = Node("/dev/vdb", "ready", reason="no known content, QEMU", doubtful="/dev/vdb")
     tree = Node("root", "waiting", children=(Node("/dev/vda", "ready", reason="ext4"), empty))
     assert list(doubtful(tree)) == ["/dev/vdb"]
     shown = with_remnants(tree, {"/dev/vdb": "a damaged LUKS header"})
     assert shown.children[0] == tree.children[0]
-    assert shown.children[1] == Node("/dev/vdb", "damaged", reason="a damaged LUKS header, QEMU")
+    reason = "a damaged LUKS header, QEMU"
+    assert shown.children[1] == empty._replace(state="damaged", reason=reason)
 
 
 def test_a_whole_superblock_is_none(tmp_path: Path) -> None:

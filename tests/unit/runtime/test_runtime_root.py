@@ -58,7 +58,7 @@ def test_the_root_s_fstab_is_read_through_links_inside_the_root(tmp_path: Path) 
     (etc / "fstab").symlink_to("/etc/table")
     table = mounts.read_fstab(str(tmp_path))
     assert table is not None
-    found = mounts.further(table, complaints.append)
+    found = mounts.extra_mounts(table, complaints.append)
     assert [each.target for each in found] == ["/usr"]
     assert len(complaints) == 1
 

@@ -100,7 +100,7 @@ def test_a_device_that_is_gone_meanwhile_is_what_udev_knew(tmp_path: Path) -> No
 
 
 @dataclass
-class Present(Found):
+class CurrentEvent(Found):
     """A device that enumeration finds."""
 
     is_initialized: bool = True
@@ -111,7 +111,7 @@ async def devices() -> Devices:
     return Devices(Aside(), lambda _: None)
 
 
-def watcher(found: list[Present], known: list[Device]) -> Udev:
+def watcher(found: list[CurrentEvent], known: list[Device]) -> Udev:
     """A Udev to which these devices are present, and which has told of those that are known."""
     udev = Udev.__new__(Udev)
     udev._context = SimpleNamespace(list_devices=lambda subsystem: found)
@@ -133,11 +133,11 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_r2_what_no_event_told_is_found_by_looking(tmp_path: Path, announced: list[str]) -> None:
     same, changed = (
-        Present(f"{tmp_path}/{name}", name, {"ID_FS_TYPE": "ext4"}) for name in ("sda", "sdb")
+        CurrentEvent(f"{tmp_path}/{name}", name, {"ID_FS_TYPE": "ext4"}) for name in ("sda", "sdb")
     )
     before = read(Found("", "sdb", {"ID_FS_TYPE": "swap"}))
     gone = read(Found("", "sdz"))
-    new = Present(f"{tmp_path}/sdc", "sdc")
+    new = CurrentEvent(f"{tmp_path}/sdc", "sdc")
     udev = watcher([same, changed, new], [read(same), before, gone])
     told = [each for each in udev.missed() if each is not None]
     assert told == [
@@ -152,7 +152,7 @@ def test_r2_what_no_event_told_is_found_by_looking(tmp_path: Path, announced: li
 def test_what_udev_has_not_looked_at_is_announced_again(
     tmp_path: Path, announced: list[str]
 ) -> None:
-    lost = Present(f"{tmp_path}/sda", "sda", is_initialized=False)
+    lost = CurrentEvent(f"{tmp_path}/sda", "sda", is_initialized=False)
     udev = watcher([lost], [])
     assert list(udev.missed()) == [None]
     assert announced == [lost.sys_path]
@@ -163,7 +163,7 @@ def test_a_device_at_which_a_worker_dies_is_looked_at_again_but_not_for_ever(
 ) -> None:
     udev = watcher([], [])
     for _ in range(10):
-        udev._look_failed(cast(Any, Present(f"{tmp_path}/sda", "sda")))
+        udev._look_failed(cast(Any, CurrentEvent(f"{tmp_path}/sda", "sda")))
     assert announced == [f"{tmp_path}/sda"] * 3
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from initpy.core.explanation import Node
 from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
-from initpy.core.tree import Node
 from initpy.runtime import driverless as unclaimed
 
 

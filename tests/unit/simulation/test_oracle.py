@@ -33,9 +33,9 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
+from initpy.core.explanation import Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
-from initpy.core.tree import Node
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined

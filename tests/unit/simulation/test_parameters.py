@@ -8,7 +8,7 @@ import pytest
 
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 from initpy.core.settings import Settings
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario

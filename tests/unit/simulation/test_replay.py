@@ -30,7 +30,7 @@ from initpy.core.events import (
 )
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import FurtherMount
+from initpy.core.settings import ExtraMount
 from initpy.simulation.journal.recorded import EVENTS, alike, decisions, event_of
 from initpy.simulation.journal.replay import replay, settings_of
 
@@ -63,7 +63,7 @@ STARTED = [
         Enumerated((DISK, DISK)),
         JobEnded("a", 1, -9, "out", "no", "no\nno"),
         Mounted("/sysroot", "/dev/vda",
-                (FurtherMount("/usr", DeviceSpec(Naming.LABEL, "u"), ("ext4",), ("ro",), True),)),
+                (ExtraMount("/usr", DeviceSpec(Naming.LABEL, "u"), ("ext4",), ("ro",), True),)),
         WaitAsked(1, None),
         Fetched("a", 1, None, "no"),
     ],

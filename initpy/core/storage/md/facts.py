@@ -8,7 +8,7 @@ the number of members that are there is known, unless mdadm was asked
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import Layer
+from initpy.core.layer import Layer
 
 LAYER = Layer.MD
 # How many members each level can lose; None: it depends on which.

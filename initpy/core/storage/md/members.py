@@ -1,13 +1,13 @@
 """Members of arrays: which array a device is a member of, and what mdadm has said of it."""
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance, Stimulus
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.machine.rules import publish
+from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import LAYER, lies_idle
-from initpy.core.storage.md.owner import own
+from initpy.core.storage.md.state import own
 
 LATE_MEMBER = "INITPY_LATE_MEMBER"  # a member that came after the kernel had refused the start
 # What mdadm says where a member that is in the array already has another superblock than the

@@ -11,18 +11,18 @@ Nor does a member come to an array one of whose members cannot be read any more:
 with that member. The array is stopped for it, too, and the readable members find each other.
 """
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.machine import rules
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.handler import Handler
-from initpy.core.machine.instance import Instance, JobState
 from initpy.core.machine.rules import EFFECT_SECONDS, start
 from initpy.core.machine.wanted import normalised
+from initpy.core.state.context import Context
+from initpy.core.storage.md.busy import at_work, busy
 from initpy.core.storage.md.facts import LAYER, lies_idle
 from initpy.core.storage.md.members import disputed, disputing, offers
-from initpy.core.storage.md.owner import own
-from initpy.core.storage.md.work import at_work, busy
+from initpy.core.storage.md.state import own
 
 # The mark of an array whose members are to be offered to mdadm again ("yes"), or were too often:
 # whether it is of another host is not known.
@@ -55,7 +55,7 @@ def _mark(context: Context, array: Device) -> bool:
 def _unheard(context: Context, members: tuple[Device, ...]) -> bool:
     """True where mdadm has not said all of an array that is ours to put together."""
     unheard = [each for each in members if not _heard(context, each)]
-    young = context.now < context.present.began + EFFECT_SECONDS
+    young = context.now < context.current.began + EFFECT_SECONDS
     ours = any(young or _tried(context, each) for each in unheard)
     return ours and all(_wanted(context, each) for each in members)
 

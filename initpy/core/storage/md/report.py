@@ -1,9 +1,9 @@
 """What the real system is told of arrays that run without a member (R8)."""
 
 from initpy.core.actions import Record
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.machine.instance import JobState
+from initpy.core.jobs.instance import JobState
+from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import level, missing, missing_slots, total
 from initpy.core.storage.md.members import offers, uuids
 

@@ -1,17 +1,18 @@
 """The hooks of md: what the boot asks of it, and when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from initpy.core.context import Context
 from initpy.core.devices.graph import Device
-from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import Instance
-from initpy.core.storage.md import facts, reassemble, start
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.technology import Technology
+from initpy.core.state.context import Context
+from initpy.core.storage.md import facts, reassemble
+from initpy.core.storage.md import start_degraded as start
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
-from initpy.core.storage.md.owner import own
 from initpy.core.storage.md.report import record
-from initpy.core.storage.technology import Technology
+from initpy.core.storage.md.state import own
 
 
 def technology() -> Technology:
@@ -48,24 +49,26 @@ def _blocks(context: Context, instance: Instance) -> str:
     return ""
 
 
-def _ended(context: Context, instance: Instance) -> Iterator[str]:
+def _ended(context: Context, instance: Instance) -> Iterable[str]:
     strategy, machine = instance.definition.strategy, context.machine
     if instance.definition.layer is not LAYER or instance.subject is None:
-        return
+        return ()
+    marked: list[str] = []
     if strategy is Strategy.DEGRADED_START:
-        yield from start.changed(context, instance.subject)
-    yield from reassemble.look(context, instance.subject)
+        marked += start.changed(context, instance.subject)
+    marked += reassemble.look(context, instance.subject)
     machine.touch_all(machine.pending(Strategy.REASSEMBLE))
     if strategy is Strategy.REASSEMBLE:  # where it failed, the array is left as it is
-        machine.touch_all(machine.on(instance.subject))
+        machine.touch_on(instance.subject)
     if instance.published:
         start.published(context, instance)
+    return marked
 
 
-def _unsettled(context: Context) -> list[str]:
+def _unsettled(context: Context) -> Iterable[str]:
     unsettled = own(context).unsettled
     if not unsettled:
-        return []
+        return ()
     return [each for name in sorted(unsettled) for each in reassemble.look(context, name)]
 
 

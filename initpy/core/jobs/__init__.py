@@ -1,0 +1,1 @@
+"""Jobs: definitions, their instances, and the hooks by which the rest of the core takes part."""

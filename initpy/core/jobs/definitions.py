@@ -1,0 +1,96 @@
+"""Job definitions: what a job file says, as values. The core reads them, `config` makes them."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from initpy.core.jobs.matching import Match
+from initpy.core.layer import Layer
+
+
+class Strategy(enum.Enum):
+    """Behaviour that a table cannot express and that a job file refers to by name."""
+
+    RUN = "run"  # run the command when the subject is ready
+    UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
+    DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
+    REASSEMBLE = "reassemble"  # an array that mdadm was not done with (R5, R9)
+    GROUP_SCAN = "group-scan"  # show a physical volume to LVM
+    GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
+    GROUP_START = "group-start"  # an incomplete one, after its own timer
+    CHECK = "check"  # a file system, before it is mounted (R19)
+    MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
+    MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
+    MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
+    MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
+
+class Success(NamedTuple):
+    """What is true of the world once a job has worked. All stated facts must hold.
+
+    `holder`: a device stands on the subject and accepts the match.
+    `subject`: the subject itself accepts the match.
+    `device`: any device accepts the match; its patterns may use `{PROPERTY}` of the subject.
+    `mounted`: something is mounted there; may use `{PROPERTY}` of the subject.
+    `published`: the command printed at least one of the keys it publishes.
+    `exit`: the command ended with status 0, for effects that no fact shows (a loaded module).
+    """
+
+    holder: Match | None = None
+    subject: Match | None = None
+    device: Mapping[str, str] | None = None
+    mounted: str | None = None
+    published: bool = False
+    exit: bool = False
+
+
+class JobDefinition(NamedTuple):
+    """One job of a job file; an instance is this definition on one subject."""
+
+    name: str
+    does: str  # for the user, e.g. "assemble {DEVNAME} into its array"
+    source: str  # the file it comes from
+    match: Match
+    success: Success
+    strategy: Strategy = Strategy.RUN
+    run: tuple[str, ...] = ()  # argv template, never a shell
+    needs_ready: bool = True  # False: an unready subject (inactive array) is what it acts on
+    once: bool = False  # one instance per boot, on whichever subject comes first
+    after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs
+    layer: Layer | None = None
+    identity: tuple[str, ...] = ()  # templates compared with the names that the user gave (R1)
+    reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
+    switch: str | None = None  # the kernel parameter that switches it off, `NAME=0`
+    # Words in the place of `{without}` when the parameter of that name is switched off.
+    without: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    yields: Match | None = None  # not run on a disk with a partition that accepts this
+    publishes: tuple[str, ...] = ()  # KEY=VALUE lines of its output that become properties
+    timeout: float = 60.0  # seconds for the command; 0 = as long as it takes
+    delay: float = 0.0  # seconds that the subject must match before: for what most boots never need
+    tries: int = 3
+    retry_after: float = 1.0  # seconds
+
+
+class Index(NamedTuple):
+    """Where to look which jobs an event concerns."""
+
+    # Property of a device -> its value, or None for any -> the jobs to look at.
+    by_property: dict[str, dict[str | None, list[JobDefinition]]]
+    on_boot: tuple[JobDefinition, ...]  # those without a subject
+    awaited: frozenset[str]  # properties of any device by which a job's success is seen
+
+
+def index_of(jobs: Sequence[JobDefinition]) -> Index:
+    """The index of these jobs."""
+    by_property: dict[str, dict[str | None, list[JobDefinition]]] = {}
+    for job in jobs:
+        for key, value in job.match.index_keys():
+            by_property.setdefault(key, {}).setdefault(value, []).append(job)
+    return Index(
+        by_property,
+        tuple(job for job in jobs if not job.match.patterns),
+        frozenset(key for job in jobs for key in job.success.device or {}),
+    )

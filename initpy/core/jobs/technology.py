@@ -1,0 +1,160 @@
+"""What a technology (md, LVM, btrfs) is to the boot: hooks, with a null object as default.
+
+A technology is loaded when its first subject appears. A special case for one technology
+stands in its own module, never in a caller of these hooks.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from initpy.core.devices.graph import Device
+from initpy.core.events import JobEnded
+from initpy.core.jobs.instance import Instance
+
+if TYPE_CHECKING:
+    from initpy.core.state.context import Context
+
+_Owner = TypeVar("_Owner")
+
+
+def _no_names(context: "Context", name: str) -> Iterable[str]:
+    return ()
+
+
+def _no_reason(context: "Context", instance: Instance) -> str:
+    return ""
+
+
+def _as_it_ended(context: "Context", instance: Instance, event: JobEnded) -> JobEnded:
+    return event
+
+
+def _nothing_left(context: "Context", instance: Instance) -> Iterable[str]:
+    return ()
+
+
+def _nothing_gone(context: "Context", device: Device | None, name: str) -> Iterable[str]:
+    return ()
+
+
+def _nothing(context: "Context") -> None:
+    pass
+
+
+def _never(context: "Context", name: str) -> bool:
+    return False
+
+
+def _no_names_to_look_at(context: "Context") -> Iterable[str]:
+    return ()
+
+
+def _no_words(context: "Context", device: Device) -> str:
+    return ""
+
+
+def _no_name(device: Device) -> str:
+    return ""
+
+
+def _no_condition(device: Device) -> tuple[str, str]:
+    return "", ""
+
+
+class Technology(NamedTuple):
+    """The hooks of a technology; names are those of devices that must be looked at again.
+
+    `changed`: a subject has appeared or changed, before its jobs are looked at. `looked`: they
+    were. `gone`: a subject is forgotten. `blocks`: why a job must not run now, "" if it may.
+    `judge`: a command of its layer has failed; what that is to mean. `ended`: an instance's
+    command has ended, and its handler has seen that. `left`: an instance is not pending any more.
+    `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
+    this device is still to come, and the handover should leave it to the real system. `handover`:
+    leave records. `part_of`: what the device is a part of, in words, if parts are missing.
+    `name_of`: what the user calls the device. `condition`: a word
+    for what it is like and why, each "" if there is none but the usual.
+    """
+
+    name: str
+    changed: Callable[["Context", str], Iterable[str]] = _no_names
+    looked: Callable[["Context", str], Iterable[str]] = _no_names
+    gone: Callable[["Context", Device | None, str], Iterable[str]] = _nothing_gone
+    blocks: Callable[["Context", Instance], str] = _no_reason
+    judge: Callable[["Context", Instance, JobEnded], JobEnded] = _as_it_ended
+    ended: Callable[["Context", Instance], Iterable[str]] = _nothing_left
+    left: Callable[["Context", Instance], Iterable[str]] = _nothing_left
+    unsettled: Callable[["Context"], Iterable[str]] = _no_names_to_look_at
+    incoming: Callable[["Context", str], bool] = _never
+    handover: Callable[["Context"], None] = _nothing
+    part_of: Callable[["Context", Device], str] = _no_words
+    name_of: Callable[[Device], str] = _no_name
+    condition: Callable[[Device], tuple[str, str]] = _no_condition
+
+
+class Entry(NamedTuple):
+    """How a technology is found: whether a subject is one of its own, and its hooks."""
+
+    claims: Callable[[Device], bool]
+    load: Callable[[], Technology]
+
+
+@functools.cache
+def _hooks(entry: Entry) -> tuple[tuple[str, object], ...]:
+    """The hooks of a technology that are not null, by name; they are the same for all boots."""
+    null = Technology._field_defaults
+    hooks = entry.load()._asdict().items()
+    return tuple((name, each) for name, each in hooks if name in null and each is not null[name])
+
+
+class _Owners(dict[type, object]):
+    """What only one module knows, by its class."""
+
+    def __missing__(self, kind: type) -> object:
+        made = self[kind] = kind()
+        return made
+
+
+class _Own(Protocol):
+    """Return the owner of this kind."""
+
+    def __call__(self, kind: type[_Owner], /) -> _Owner: ...
+
+
+@dataclass(slots=True)
+class Technologies:
+    """The technologies that this boot has met: for each hook the functions that are not null."""
+
+    entries: Sequence[Entry]
+    changed: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
+    looked: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
+    gone: list[Callable[["Context", Device | None, str], Iterable[str]]] = field(
+        default_factory=list
+    )
+    blocks: list[Callable[["Context", Instance], str]] = field(default_factory=list)
+    judge: list[Callable[["Context", Instance, JobEnded], JobEnded]] = field(default_factory=list)
+    ended: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
+    left: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
+    unsettled: list[Callable[["Context"], Iterable[str]]] = field(default_factory=list)
+    incoming: list[Callable[["Context", str], bool]] = field(default_factory=list)
+    handover: list[Callable[["Context"], None]] = field(default_factory=list)
+    part_of: list[Callable[["Context", Device], str]] = field(default_factory=list)
+    name_of: list[Callable[[Device], str]] = field(default_factory=list)
+    condition: list[Callable[[Device], tuple[str, str]]] = field(default_factory=list)
+    _waiting: list[Entry] = field(init=False)
+    # The owner of what only one module knows, made when it is first asked for: asked for so often
+    # that it is the dictionary's own.
+    own: _Own = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = list(self.entries)
+        self.own = _Owners().__getitem__  # type: ignore[assignment]  # what was made of this kind
+
+    def meet(self, device: Device) -> None:
+        """Load the technologies whose first subject this is."""
+        for entry in self._waiting:
+            if entry.claims(device):
+                for name, hook in _hooks(entry):
+                    getattr(self, name).append(hook)
+                self._waiting = [each for each in self._waiting if each is not entry]

@@ -1,0 +1,88 @@
+"""What a job's templates and facts come to on its subject."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from initpy.core.devices.graph import Device
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.matching import Match
+from initpy.core.state.context import Context
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+def fill(context: Context, template: str, instance: Instance) -> str:
+    """Put the subject's properties into a template; absent properties become empty.
+
+    `{below}` is the node of a device that the subject stands on.
+    """
+    if "{" not in template:
+        return template
+    device = context.device(instance)
+    properties = device.properties if device else {}
+    if "{below}" in template and device is not None:
+        lower = context.devices.slaves(device.name)
+        template = template.replace("{below}", lower[0].node if lower else "")
+    return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
+
+
+def command(
+    context: Context, instance: Instance, several: Mapping[str, Sequence[str]] | None = None
+) -> tuple[str, ...]:
+    """The job's command, its templates filled in.
+
+    `several`: placeholders of a strategy that stand for any number of words, as `{without}`
+    does for all.
+    """
+    words: list[str] = []
+    for word in instance.definition.run:
+        if "{" not in word:
+            words.append(word)
+        elif several is not None and word in several:
+            words += several[word]
+        elif word == "{without}":
+            off = context.settings.switched_off
+            for switch, given in instance.definition.without:
+                words += given if switch in off else ()
+        else:
+            words.append(fill(context, word, instance))
+    return tuple(words)
+
+
+def describe(context: Context, instance: Instance) -> str:
+    """What the job does, as a sentence part for the user."""
+    return fill(context, instance.definition.does, instance)
+
+
+def holds_true(context: Context, instance: Instance, device: Device | None) -> bool:
+    """True when the world shows what the job is to achieve; `device`: its subject, as it is now."""
+    success = instance.definition.success
+    if (success.exit and not instance.succeeded) or (success.published and not instance.published):
+        return False
+    if success.mounted and fill(context, success.mounted, instance) not in context.goals.mounted:
+        return False
+    if success.subject is not None and (
+        device is None or not success.subject.accepts(device.properties)
+    ):
+        return False
+    if success.holder is not None and not _has_holder(context, instance.subject, success.holder):
+        return False
+    return not success.device or _has_device(context, instance)
+
+
+def _has_holder(context: Context, subject: str | None, match: Match) -> bool:
+    for each in context.devices.above(subject) if subject is not None else ():
+        if match.accepts(each.properties):
+            return True
+    return False
+
+
+def awaited(context: Context, instance: Instance) -> list[tuple[str, str]]:
+    """The `(property, value)` pairs of any device that the job's success asks for."""
+    asked = instance.definition.success.device or {}
+    return [(key, fill(context, text, instance)) for key, text in asked.items()]
+
+
+def _has_device(context: Context, instance: Instance) -> bool:
+    found = [context.devices.having(key, value) for key, value in awaited(context, instance)]
+    return bool(found) and bool(frozenset.intersection(*found))

@@ -1,0 +1,65 @@
+"""What every handler is given: the settings, the time, the subjects, the owners of state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Action
+from initpy.core.devices.graph import Device, DeviceGraph
+from initpy.core.jobs.goal import Goal
+from initpy.core.jobs.handler import Handlers
+from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.technology import Technologies
+from initpy.core.settings import Settings
+from initpy.core.state.assemblies import Assemblies
+from initpy.core.state.breakpoints import BreakPoints
+from initpy.core.state.current_event import CurrentEvent
+from initpy.core.state.deadlines import Deadlines
+from initpy.core.state.goals import Goals
+from initpy.core.state.machine import Machine
+from initpy.core.state.outcome import Outcome
+from initpy.core.state.prompts import Prompts
+
+
+@dataclass(slots=True)
+class Context:
+    """One boot. `Boot` makes it; each owner changes its own state, by its methods only."""
+
+    settings: Settings
+    devices: DeviceGraph
+    handlers: Handlers
+    technologies: Technologies
+    wanted: tuple[Goal, ...] = ()  # all that must be reached before the handover, in its order
+    now: float = 0.0  # the time of the present event, in seconds
+    current: CurrentEvent = field(default_factory=CurrentEvent)
+    machine: Machine = field(init=False)
+    deadlines: Deadlines = field(init=False)
+    assemblies: Assemblies = field(init=False)
+    prompts: Prompts = field(init=False)
+    breakpoints: BreakPoints = field(init=False)
+    goals: Goals = field(init=False)
+    outcome: Outcome = field(init=False)
+    # What is called most often, without a detour: `CurrentEvent.act` and `Machine.move`.
+    act: Callable[[Action], None] = field(init=False, repr=False)
+    move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.machine = Machine(self.current, self.handlers.manners.kinds)
+        self.deadlines = Deadlines(self.current)
+        self.assemblies = Assemblies(self.current)
+        self.prompts = Prompts(self.current)
+        self.breakpoints = BreakPoints(self.current, self.settings)
+        self.goals = Goals(self.current)
+        self.outcome = Outcome(self.current, self.settings)
+        self.act, self.move = self.current.act, self.machine.move
+
+    def come_to(self, now: float) -> None:
+        """An event has come at this time, in seconds, which never goes back."""
+        self.now = self.current.now = max(now, self.now)
+
+    def report(self, text: str, detail: bool = False) -> None:
+        """Tell the user something."""
+        self.current.report(text, detail)
+
+    def device(self, instance: Instance) -> Device | None:
+        """The subject as it is now; None when it is gone or the job has none."""
+        return self.devices.get(instance.subject)

@@ -1,0 +1,42 @@
+"""The event at hand: its time, and the actions that answer it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Action, Report
+from initpy.core.jobs.hold_table import WORKING, HoldKind
+
+
+@dataclass(slots=True)
+class CurrentEvent:
+    """Collects the actions of the present event; every owner of state writes to this one."""
+
+    now: float = 0.0  # seconds, never going back
+    began: float = 0.0  # when this engine began
+    # They grow with each change that may begin or end a hold, or a hold of work that stops
+    # deadlines of assemblies alone: waiting/deadline.py compares them.
+    holds: int = 0
+    work: int = 0
+    _actions: list[Action] = field(default_factory=list)
+    # Have the runtime do something: the list's own `append`, for most of what is called here.
+    act: Callable[[Action], None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.act = self._actions.append
+
+    def report(self, text: str, detail: bool = False) -> None:
+        """Tell the user something."""
+        self.act(Report(text, detail))
+
+    def stir(self, kind: HoldKind | None = None) -> None:
+        """Note that a hold may have begun, ended or got another reason; of this kind, if given."""
+        if kind in WORKING:
+            self.work += 1
+        else:
+            self.holds += 1
+
+    def take_actions(self) -> tuple[Action, ...]:
+        """Return the actions of this event and forget them."""
+        actions = tuple(self._actions)
+        self._actions.clear()
+        return actions

@@ -1,0 +1,221 @@
+"""Deadlines that count only the time in which nothing holds them (R6)."""
+
+import heapq
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Clock
+from initpy.core.jobs.hold_table import SELECTIVE, DeadlineKind
+from initpy.core.state.current_event import CurrentEvent
+
+NOBODY = ("", "")  # neither owner nor reason of a hold
+
+
+ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value  # Enum's own `value` is a property
+
+
+@dataclass(slots=True)
+class Deadline:
+    """Something happens when `duration` seconds have passed unheld.
+
+    When the last hold ends, at least `grace` seconds are left: what was held
+    for (an unlocked volume, say) needs time to show.
+    """
+
+    name: str
+    duration: float
+    grace: float = 0.0
+    subject: str = ""  # the device it is about, if any
+    rank: int = 0  # it waits for pending starts of a lower rank
+    kind: DeadlineKind = DeadlineKind.ASSEMBLY
+    order: int = 0  # of its beginning among others
+    _left: float = field(init=False)
+    _counting_since: float | None = field(init=False, default=None)
+    held: bool = field(init=False, default=False)
+    holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for the user
+
+    def __post_init__(self) -> None:
+        self._left = self.duration
+
+    def hold(self, holder: tuple[str, str], now: float) -> bool:
+        """Count up to `now`, then stand still if held, or go on; True if anything has changed."""
+        held, counting = holder != NOBODY, self._counting_since is not None
+        if holder == self.holder and held != counting:
+            return False
+        if held and counting:
+            self._left = self.left(now)
+            self._counting_since = None
+        elif not held and not counting:
+            if self.held:
+                self._left = max(self._left, self.grace)
+            self._counting_since = now
+        self.held, self.holder = held, holder
+        return True
+
+    def extend(self, seconds: float, now: float) -> None:
+        """Leave at least `seconds` from now."""
+        self._left = max(self.left(now), seconds)
+        if self._counting_since is not None:
+            self._counting_since = now
+
+    def left(self, now: float) -> float:
+        """Seconds left, excluding time on hold; 0 when it is over."""
+        if self._counting_since is None:
+            return max(0.0, self._left)
+        return max(0.0, self._left - (now - self._counting_since))
+
+    def due(self) -> float | None:
+        """When it will be over if nothing holds it; None while held."""
+        return None if self._counting_since is None else self._counting_since + self._left
+
+    def over(self, now: float) -> bool:
+        """True when all its time has passed unheld."""
+        due = self.due()
+        return due is not None and now >= due
+
+
+@dataclass(slots=True)
+class Deadlines:
+    """The owner of all deadlines, and of what the journal was told of them.
+
+    The cost of an event does not grow with the number of deadlines: they are looked at when a
+    hold may have begun or ended, and else only those that are new or over.
+    """
+
+    current: CurrentEvent
+    _all: dict[str, Deadline] = field(default_factory=dict)
+    _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
+    _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
+    # The versions whose holds all deadlines have, and the selective.
+    _holds: int = -1
+    _work: int = -1
+    _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
+    _over: set[str] = field(default_factory=set)
+    _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
+    _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
+    _untold: dict[str, int] = field(default_factory=dict)  # names, with their order
+    _begun: int = 0
+
+    def get(self, name: str) -> Deadline | None:
+        """Return the deadline of that name, if it exists."""
+        return self._all.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._all
+
+    def every(self) -> Collection[Deadline]:
+        """All deadlines, in the order of their beginning."""
+        return self._all.values()
+
+    @property
+    def root(self) -> Deadline | None:
+        """The deadline of root, if root is waited for and not for ever."""
+        return self._all.get(ROOT)
+
+    @property
+    def end(self) -> Deadline | None:
+        """The end of a boot that has failed, if it is due at a time."""
+        return self._all.get(END)
+
+    def begin(self, deadline: Deadline) -> Deadline:
+        """Take a deadline, in the place of one of the same name."""
+        name, before = deadline.name, self._all.get(deadline.name)
+        self._begun += 1
+        deadline.order = self._begun if before is None else before.order
+        self._all[name] = self._fresh[name] = deadline
+        if deadline.kind in SELECTIVE:
+            self._selective[name] = deadline
+        if deadline.rank:
+            self._ranked.setdefault(deadline.rank, {})[name] = deadline
+        self._concern_others(deadline)
+        self._note(deadline)
+        return deadline
+
+    def drop(self, name: str) -> None:
+        """Forget the deadline of that name, if it exists."""
+        deadline = self._all.pop(name, None)
+        if deadline is None:
+            return
+        self._fresh.pop(name, None)
+        self._selective.pop(name, None)
+        self._over.discard(name)
+        if deadline.rank:
+            del self._ranked[deadline.rank][name]
+        self._concern_others(deadline)
+        self._untold[name] = deadline.order
+
+    def _concern_others(self, deadline: Deadline) -> None:
+        """Deadlines of a higher rank wait for what is still to be started."""
+        for rank, those in self._ranked.items():
+            if rank > deadline.rank:
+                self._fresh.update(those)
+
+    def extend(self, deadline: Deadline, seconds: float) -> None:
+        """Leave the deadline at least `seconds` from now."""
+        deadline.extend(seconds, self.current.now)
+        self._note(deadline)
+
+    def hold(self, deadline: Deadline, holder: tuple[str, str]) -> None:
+        """Note what holds the deadline now: owner and reason, or NOBODY."""
+        if deadline.hold(holder, self.current.now):
+            self._note(deadline)
+
+    def _note(self, deadline: Deadline) -> None:
+        """Its time or its hold is another one."""
+        name, due = deadline.name, deadline.due()
+        self._untold[name] = deadline.order
+        self._over.discard(name)
+        if due is not None:
+            heapq.heappush(self._dues, (due, name))
+
+    def to_look_at(self) -> Collection[Deadline]:
+        """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
+        present, found = self.current, self._fresh
+        if self._holds != present.holds:
+            found = self._all
+        elif self._work != present.work:
+            found = {**self._selective, **found} if found else self._selective
+        if found:
+            self._holds, self._work, self._fresh = present.holds, present.work, {}
+        return found.values()
+
+    def any_over(self) -> bool:
+        """True if a deadline that nothing holds is over."""
+        if self._dues and self._dues[0][0] <= self.current.now:
+            self.next()
+        return bool(self._over)
+
+    def next(self) -> float | None:
+        """When the next deadline will be over.
+
+        A deadline that is over was acted on: the next event may use it, the time alone cannot
+        (once root is mounted, no array is started for it any more).
+        """
+        while self._dues:
+            due, name = self._dues[0]
+            deadline = self._all.get(name)
+            if deadline is not None and deadline.due() == due:
+                if due > self.current.now:
+                    return due
+                self._over.add(name)
+            heapq.heappop(self._dues)
+        return None
+
+    def tell(self) -> None:
+        """Tell the journal which deadlines have begun, changed their holder, or ended."""
+        if not self._untold:
+            return
+        ended, untold = [], self._untold
+        for name in untold if len(untold) == 1 else sorted(untold, key=untold.__getitem__):
+            deadline = self._all.get(name)
+            if deadline is None:
+                ended.append(name)
+                continue
+            now = deadline.due(), deadline.holder
+            if self._told.get(name) != now:
+                self._told[name] = now
+                self.current.act(Clock(name, deadline.left(self.current.now), *deadline.holder))
+        for name in ended:
+            if self._told.pop(name, None) is not None:
+                self.current.act(Clock(name, None))
+        untold.clear()

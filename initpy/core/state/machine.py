@@ -1,0 +1,223 @@
+"""The owner of all instances: their indexes, which of them to look at, the commands that run."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initpy.core.actions import Moved
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.instance import BUSY, PENDING, Instance, JobState, Stimulus
+from initpy.core.jobs.timers import Timer, Timers
+from initpy.core.state.current_event import CurrentEvent
+
+# Only a new event can move an instance on from here, and that event touches the instance.
+AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
+# Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
+# of them at once.
+TOOLS_AT_ONCE = 32
+STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; more is a bug of ours
+
+
+@dataclass(slots=True)
+class Machine:
+    """Instances by name, by subject, by what they wait for."""
+
+    current: CurrentEvent
+    kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
+    timers: Timers = field(default_factory=Timers)
+    _instances: dict[str, Instance] = field(default_factory=dict)
+    _on: dict[str, list[Instance]] = field(default_factory=dict)
+    revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
+    _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
+    # The instances that may take a hold now, by its kind; kinds that none takes are left out.
+    holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
+    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
+    # Instances whose success is any device's property: by the (key, value) awaited.
+    _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)  # instances whose command runs
+    # Commands that still run although their instance was withdrawn: key -> run.
+    _orphans: dict[str, int] = field(default_factory=dict)
+    # Instances that are not pending any more and are still to let go of everything.
+    left: list[Instance] = field(default_factory=list)
+    queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
+    _failed: set[str] = field(default_factory=set)  # for now or for good
+
+    # Instances
+
+    def __getitem__(self, key: str) -> Instance:
+        return self._instances[key]
+
+    def find(self, key: str) -> Instance | None:
+        """Return the instance of that name, if it exists."""
+        return self._instances.get(key)
+
+    def every(self) -> Iterable[Instance]:
+        """All instances, in the order of their creation."""
+        return self._instances.values()
+
+    def on(self, subject: str | None) -> Sequence[Instance]:
+        """The instances on this subject."""
+        return self._on.get(subject or "", ())
+
+    def add(self, instance: Instance, awaited: Iterable[tuple[str, str]]) -> None:
+        """Take a new instance; `awaited`: the properties of any device that it waits for."""
+        self._instances[instance.key] = instance
+        if instance.definition.reveals:
+            self.revealing.append(instance)
+        if instance.subject is not None:
+            self._on.setdefault(instance.subject, []).append(instance)
+        for pair in awaited:
+            self._awaiting.setdefault(pair, set()).add(instance.key)
+        self.touch(instance)
+
+    def pending(self, strategy: Strategy) -> Iterable[Instance]:
+        """The pending instances of a strategy, in the order in which they became so."""
+        return self._pending[strategy].values()
+
+    def failed(self) -> list[Instance]:
+        """The instances that have failed, for now or for good, by name."""
+        return [self._instances[key] for key in sorted(self._failed)]
+
+    @property
+    def any_failed(self) -> bool:
+        """True if an instance has failed, for now or for good."""
+        return bool(self._failed)
+
+    # What is to be looked at
+
+    def touch(self, instance: Instance) -> None:
+        """Have the instance looked at before this event is finished with."""
+        self.dirty[instance.key] = None
+
+    def touch_all(self, instances: Iterable[Instance]) -> None:
+        """`touch` each."""
+        for instance in instances:
+            self.dirty[instance.key] = None
+
+    def touch_on(self, subject: str | None) -> None:
+        """`touch` the instances on this subject."""
+        for instance in self._on.get(subject or "", ()):
+            self.dirty[instance.key] = None
+
+    @property
+    def any_awaiting(self) -> bool:
+        """True if the success of an instance is any device's property."""
+        return bool(self._awaiting)
+
+    def touch_awaiting(self, key: str, value: str) -> None:
+        """Have the instances looked at that wait for a device with this property."""
+        for name in sorted(self._awaiting.get((key, value), ())):
+            self.dirty[name] = None
+
+    def touched(self) -> Iterator[Instance]:
+        """Take the instances to look at one by one, those too that are touched meanwhile."""
+        dirty, instances = self.dirty, self._instances
+        for _ in range(STEP_LIMIT * (1 + len(instances))):
+            if not dirty:
+                return
+            key = next(iter(dirty))
+            del dirty[key]
+            yield instances[key]
+
+    def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
+        """Move an instance, tell the journal and, if it may go on, look at it again.
+
+        Raises IllegalTransitionError, leaving everything as it was.
+        """
+        key, before = instance.key, instance.move(stimulus, self.current.now, reason)
+        after = instance.state
+        self.current.act(Moved(key, before.word, after.word, reason))
+        if after in PENDING:
+            self._pend(instance, before)
+        elif before in PENDING:
+            self._not_pending(instance)
+        if after is JobState.RUNNING:
+            self._running.add(key)
+        elif before is JobState.RUNNING:
+            self._running.discard(key)
+        elif before is JobState.AWAITING:
+            self.timers.cancel(Timer.EFFECT, key)
+        if after is JobState.FAILED:
+            self._failed.add(key)
+        elif before is JobState.FAILED:
+            self._failed.discard(key)
+            # It may have held something as it was to be tried again.
+            self.current.stir(self.kinds[instance.definition.strategy])
+        if after is JobState.DONE:
+            instance.failures = 0
+        if after not in AT_REST:
+            self.dirty[key] = None
+
+    def _pend(self, instance: Instance, before: JobState) -> None:
+        strategy, new = instance.definition.strategy, before not in PENDING
+        kind = self.kinds[strategy]
+        self.current.stir(kind)
+        if new:
+            self._pending[strategy][instance.key] = instance
+        # Work holds something while a command is at it.
+        holds = kind is not HoldKind.WORK or instance.state in BUSY
+        if holds and (new or before not in BUSY):
+            self.holding.setdefault(kind, {})[instance.key] = instance
+        elif not holds and before in BUSY:
+            self._release(kind, instance.key)
+
+    def _release(self, kind: HoldKind, key: str) -> None:
+        if (taking := self.holding.get(kind)) and taking.pop(key, None) and not taking:
+            del self.holding[kind]
+
+    def _not_pending(self, instance: Instance) -> None:
+        """Instances that wait for a job to end may go on."""
+        strategy = instance.definition.strategy
+        kind = self.kinds[strategy]
+        self.current.stir(kind)
+        del self._pending[strategy][instance.key]
+        self._release(kind, instance.key)
+        self.left.append(instance)
+        if instance.definition.once:
+            for others in self._pending.values():
+                self.touch_all(each for each in others.values() if each.definition.after)
+
+    # Commands that run, and the capacity for them
+
+    def running(self) -> list[Instance]:
+        """The instances whose command runs, by name."""
+        return [self._instances[key] for key in sorted(self._running)]
+
+    @property
+    def any_running(self) -> bool:
+        """True while a command of an instance runs."""
+        return bool(self._running)
+
+    def orphan(self, instance: Instance) -> None:
+        """Note that the instance's command still runs though the instance was withdrawn."""
+        self._orphans[instance.key] = instance.run
+
+    def orphaned(self, instance: Instance) -> bool:
+        """True while a command of an earlier life of the instance still runs."""
+        return instance.key in self._orphans
+
+    def bury(self, key: str, run: int) -> bool:
+        """Forget the orphan if it is of this run; True if there was such a command."""
+        if self._orphans.get(key) != run:
+            return False
+        del self._orphans[key]
+        return True
+
+    @property
+    def at_capacity(self) -> bool:
+        """True while no further command may start that has to queue."""
+        return len(self._running) + len(self._orphans) >= TOOLS_AT_ONCE
+
+    def queue(self, instance: Instance) -> None:
+        """Have the instance looked at when there is room for another command."""
+        self.queued[instance.key] = None
+        instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
+
+    def take_from_queue(self) -> None:
+        """Have instances looked at for which there is room now, in the order they came."""
+        room = TOOLS_AT_ONCE - len(self._running) - len(self._orphans)
+        for _ in range(min(len(self.queued), room)):
+            key = next(iter(self.queued))
+            del self.queued[key]
+            self.dirty[key] = None

@@ -1,0 +1,77 @@
+"""The owner of how the boot stands: failed, overdue, about to end; and of what was said of it."""
+
+from dataclasses import dataclass
+
+from initpy.core.settings import Emergency, Settings
+from initpy.core.state.current_event import CurrentEvent
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is known of an end without root."""
+
+    current: CurrentEvent
+    settings: Settings
+    failed: bool = False  # the failure screen has been shown
+    overdue: bool = False  # root's time is over: no server is waited for any more (R16)
+    waiting_since: float = 0.0  # for root
+    # When a check or mount that root needs was first given up, since root is waited for.
+    _first_failure: float | None = None
+    _reboot: str = ""  # why the machine is to be restarted, whatever the user wants of a failure
+    _notices: int = 0  # how often the user was told that the boot still waits
+
+    @property
+    def ending(self) -> Emergency:
+        """How the boot ends when it ends without root."""
+        return Emergency.REBOOT if self._reboot else self.settings.emergency
+
+    @property
+    def reason(self) -> str:
+        """Why the boot ends."""
+        return self._reboot or "the boot has failed"
+
+    def wait(self) -> None:
+        """Root is waited for from now."""
+        self.waiting_since, self._notices, self._first_failure = self.current.now, 0, None
+
+    def gave_up(self) -> None:
+        """A check or mount that root needs was given up; what it lacks may still come."""
+        if self._first_failure is None:
+            self._first_failure = self.current.now
+
+    def time_to_end(self, seconds: float) -> float:
+        """Seconds until the boot ends, which was to be so long after the first failure.
+
+        A user who has just been shown the failure has the grace to read it.
+        """
+        settings, now = self.settings, self.current.now
+        since = now if self._first_failure is None else self._first_failure
+        return max(since + seconds - now, min(seconds, settings.grace))
+
+    def notice(self) -> int:
+        """Count a notice; its number, from 1."""
+        self._notices += 1
+        return self._notices
+
+    def fail(self) -> None:
+        """The failure screen is shown."""
+        self.failed = True
+
+    def restart(self, reason: str) -> None:
+        """The machine is to be restarted, for a reason that is no failure."""
+        self.failed, self._reboot = True, reason
+
+    def late(self) -> None:
+        """Root's time is over."""
+        self.overdue = True
+        self.current.stir()
+
+    def in_time(self) -> None:
+        """There is time again: root is mounted, or the user gives more."""
+        self.overdue = False
+        self.current.stir()
+
+    def call_off(self) -> None:
+        """The boot goes on: it neither has failed nor ends."""
+        self.failed, self._reboot = False, ""
+        self.in_time()

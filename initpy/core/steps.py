@@ -1,0 +1,122 @@
+"""Moves instances on: applies the rules until nothing changes, takes ends of commands, timers.
+
+A command that ends (`JobEnded`) goes to the handler of its strategy (registry.py), as a rule to
+`machine/rules.py`; a technology may judge a failure first (`Technology.judge`).
+"""
+
+from dataclasses import dataclass
+
+from initpy.core.events import JobEnded
+from initpy.core.goals import handover
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine import rules
+from initpy.core.settings import BreakPoint
+from initpy.core.state.context import Context
+from initpy.core.subjects import Subjects
+
+OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
+
+
+@dataclass(slots=True)
+class Steps:
+    """Moves instances on."""
+
+    context: Context
+    subjects: Subjects
+
+    def settle(self) -> None:
+        """Look at the instances that were touched, until none is left."""
+        context, machine = self.context, self.context.machine
+        for instance in machine.touched():
+            if not rules.settle(context, instance) and instance.state is JobState.READY:
+                self._go_on(instance)
+            if machine.left:
+                self.release()
+
+    def _go_on(self, instance: Instance) -> None:
+        """Have its handler take an instance further that is ready."""
+        context, machine = self.context, self.context.machine
+        if not self.may_start():
+            return
+        if machine.orphaned(instance):
+            instance.reason = "waits for the command of its former life to end"
+        elif machine.at_capacity and context.handlers.manner(instance).queues:
+            machine.queue(instance)
+        else:
+            reason, idle = instance.reason, instance.idle
+            context.handlers.of(instance).ready(context, instance)
+            if instance.reason != reason or instance.idle is not idle:
+                # They may be those of a hold.
+                context.current.stir(context.handlers.manner(instance).hold)
+
+    def release(self) -> None:
+        """Have instances let go of everything that are not pending any more."""
+        context = self.context
+        while context.machine.left:
+            instance = context.machine.left.pop(0)
+            if (handler := context.handlers.used(instance)) is not None:
+                handler.left(context, instance)
+            for hook in context.technologies.left:
+                if names := hook(context, instance):
+                    self.subjects.look_at_all(names)
+
+    def may_start(self) -> bool:
+        """True unless all is mounted: then only what named volumes need is still begun."""
+        context = self.context
+        if context.goals.handed_over:
+            return False
+        if context.settings.breaks and context.breakpoints.stop(BreakPoint.START):
+            return False
+        return not context.goals.complete or handover.named_pending(context)
+
+    def ended(self, event: JobEnded) -> None:
+        """A command or mount has ended, or is given up."""
+        context, machine = self.context, self.context.machine
+        instance = machine.find(event.job)
+        if instance is None:
+            return
+        if machine.bury(event.job, event.run):
+            self._buried(instance, event)
+            return
+        if instance.run != event.run or instance.state is not JobState.RUNNING:
+            return  # withdrawn or abandoned meanwhile
+        machine.timers.cancel_all(OF_RUNS, instance.key)
+        context.handlers.of(instance).ended(context, instance, event)
+        if machine.left:
+            self.release()
+        for hook in context.technologies.ended:
+            if names := hook(context, instance):
+                self.subjects.look_at_all(names)
+        if instance.published and instance.subject is not None:
+            self.subjects.look_at(instance.subject, context.devices.get(instance.subject))
+            self.subjects.look_above(instance.subject)
+
+    def _buried(self, instance: Instance, event: JobEnded) -> None:
+        """The command of a former life has ended: the instance may run again."""
+        self.context.machine.timers.cancel_all((Timer.ORPHAN, Timer.KILLED), instance.key)
+        if (handler := self.context.handlers.used(instance)) is not None:
+            handler.landed(self.context, instance, event)
+        self.context.machine.touch(instance)
+
+    def timer(self, timer: Timer, instance: Instance) -> None:
+        """A timer of an instance is due."""
+        context, machine = self.context, self.context.machine
+        match timer:
+            case Timer.LIMIT:
+                rules.stop_overdue(context, instance)
+            case Timer.STALL:
+                rules.stall(context, instance)
+                machine.touch_all(machine.on(instance.subject))
+            case Timer.ORPHAN:
+                if machine.orphaned(instance):
+                    rules.stop(context, instance)
+            case Timer.KILLED:
+                # Go on without a command that not even SIGKILL has ended: it holds nothing any
+                # more. Should it end after all, its instance has another run.
+                self.ended(rules.left_behind(instance))
+            case Timer.ABSENT | Timer.ANSWER | Timer.ATTEMPT:
+                context.handlers.of(instance).timer(context, instance, timer)
+            case _:
+                pass
+        machine.touch(instance)

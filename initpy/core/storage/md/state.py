@@ -1,0 +1,47 @@
+"""What only md knows: starts that the kernel refused, arrays of other hosts, repeated offers."""
+
+from dataclasses import dataclass, field
+
+from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.state.context import Context
+
+
+@dataclass(slots=True)
+class Md:
+    """What was found out about arrays, by kernel name or UUID."""
+
+    start_refused: set[str] = field(default_factory=set)  # arrays that the kernel would not start
+    unsettled: set[str] = field(default_factory=set)  # arrays that a command of ours is at work on
+    _foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
+    _mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time
+    _offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
+
+    def note_mismatch(self, instance: Instance, mismatched: bool) -> None:
+        """Note whether mdadm has refused a member for the superblock of another member."""
+        (self._mismatched.add if mismatched else self._mismatched.discard)(instance.key)
+
+    def is_mismatched(self, instance: Instance) -> bool:
+        """True for an offer that has failed so the last time."""
+        return instance.state is JobState.FAILED and instance.key in self._mismatched
+
+    def is_foreign(self, array: str) -> bool:
+        """True if the array was recorded as another host's."""
+        return array in self._foreign
+
+    def note_foreign(self, array: str) -> None:
+        """Record the array as another host's."""
+        self._foreign.add(array)
+
+    def forget(self, array: str) -> None:
+        """The array is gone."""
+        self._foreign.discard(array)
+
+    def offer(self, uuid: str) -> int:
+        """Count an offer of the members of this array once more; how many there were."""
+        self._offered[uuid] = self._offered.get(uuid, 0) + 1
+        return self._offered[uuid]
+
+
+def own(context: Context) -> Md:
+    """This boot's Md."""
+    return context.technologies.own(Md)

@@ -1,0 +1,135 @@
+"""Takes changes of subjects in: finds the jobs that match, and the instances to look at again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from initpy.core.devices.graph import RAID, Device, partitions
+from initpy.core.goals import mounts, naming
+from initpy.core.jobs.definitions import Index, JobDefinition
+from initpy.core.jobs.instance import Instance, JobState, name_of
+from initpy.core.machine.rules import withdraw
+from initpy.core.machine.templates import awaited
+from initpy.core.state.context import Context
+
+
+@dataclass(slots=True)
+class Subjects:
+    """Takes changes of subjects in, and makes the instances that they call for."""
+
+    context: Context
+    index: Index
+    _awaited: tuple[str, ...] = field(init=False)  # properties by which instances await devices
+    _told: dict[str, Device] = field(default_factory=dict)  # as the events told them
+
+    def __post_init__(self) -> None:
+        # What happens in which order must not hang on the hashes of this interpreter (R34).
+        self._awaited = tuple(sorted(self.index.awaited))
+
+    def is_known(self, device: Device) -> bool:
+        """True if the device was last told just so."""
+        return self._told.get(device.name) == device
+
+    def changed(self, device: Device) -> None:
+        """A subject has appeared or changed."""
+        context, name = self.context, device.name
+        self._told[name] = device
+        before = context.devices.get(name)
+        if context.devices.update(device):
+            context.current.stir()
+        marked, present = naming.refresh(context, name), context.devices.get(name)
+        if RAID in (present and present.usage, before and before.usage):
+            # A disk that is a member as a whole tells that its partitions are not root.
+            for each in partitions(context.devices, name):
+                marked += naming.refresh(context, each.name)
+        if present is not None:
+            context.technologies.meet(present)  # with its marks
+        self.look_at_all(marked)
+        for hook in context.technologies.changed:
+            if names := hook(context, name):
+                self.look_at_all(names)
+        self.look_at(name, before)
+        if before is None:
+            self.look_above(name)  # what was announced sooner than this was not ready
+            mounts.revive(context, name)
+        mounts.look(context)
+        for hook in context.technologies.looked:
+            if names := hook(context, name):
+                self.look_at_all(names)
+
+    def enumerated(self, devices: Iterable[Device]) -> None:
+        """These are all subjects: what was known besides them is gone (R2)."""
+        names = {each.name for each in devices}
+        for name in [each.name for each in self.context.devices if each.name not in names]:
+            self.removed(name)
+        for device in devices:
+            self.changed(device)
+
+    def removed(self, name: str) -> None:
+        """A subject is gone."""
+        context, machine = self.context, self.context.machine
+        self._told.pop(name, None)
+        before = context.devices.get(name)
+        for forget in context.technologies.gone:
+            self.look_at_all(forget(context, before, name))
+        context.devices.remove(name)
+        context.current.stir()
+        self.look_at_all(naming.refresh(context, name))
+        for hook in context.technologies.changed:
+            self.look_at_all(hook(context, name))
+        for instance in machine.on(name):
+            if (handler := context.handlers.used(instance)) is not None:
+                handler.gone(context, instance)
+            instance.failures = instance.revivals = 0
+            instance.published = instance.succeeded = False
+            if instance.state is not JobState.WITHDRAWN:
+                withdraw(context, instance, f"{name} is gone")
+        for lower in sorted(before.slaves) if before else ():
+            machine.touch_on(lower)
+        self._wake_awaiting(before, None)
+
+    def look_at_all(self, names: Iterable[str]) -> None:
+        """Look at devices whose marks have changed."""
+        for name in names:
+            self.look_at(name, self.context.devices.get(name))
+
+    def look_at(self, name: str, before: Device | None) -> None:
+        """Make the instances that match, and look at those that this device may concern."""
+        machine, device = self.context.machine, self.context.devices.get(name)
+        if device is None:
+            return
+        properties, index = device.properties, self.index.by_property
+        for key in filter(index.__contains__, properties):
+            for filed in (properties[key], None):
+                for job in index[key].get(filed, ()):
+                    if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
+                        self.add(job, name)
+        machine.touch_on(name)
+        lower = device.slaves if before is None else device.slaves | before.slaves
+        for each in sorted(lower) if lower else ():
+            machine.touch_on(each)
+        if machine.any_awaiting:
+            self._wake_awaiting(before, device)
+
+    def look_above(self, name: str) -> None:
+        """Look at the instances on what stands directly on this device."""
+        machine = self.context.machine
+        for above in self.context.devices.holders(name):
+            machine.touch_on(above.name)
+
+    def _wake_awaiting(self, before: Device | None, after: Device | None) -> None:
+        """Look at the instances that await a device with a property that this one had or has."""
+        for key in self._awaited:
+            for device in (before, after):
+                value = device.properties.get(key) if device is not None else None
+                if value is not None:
+                    self.context.machine.touch_awaiting(key, value)
+
+    def add(self, job: JobDefinition, subject: str | None) -> None:
+        """Make the instance of a job on a subject.
+
+        A job that runs once has the boot as its subject, whichever device has called for it.
+        """
+        context = self.context
+        subject = None if job.once else subject
+        instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
+        context.machine.add(instance, awaited(context, instance))

@@ -1,0 +1,358 @@
+"""Unlocking: one secret per volume, from whichever source answers first (R10, R12).
+
+What needs no user is tried first: the key that crypttab or the command line
+names, passphrases that opened another volume, the empty passphrase where the
+user said so. Then the user is asked, one volume at a time, until the
+volume's tries are used; a key that turns up meanwhile is tried beside the
+prompt (R11), which stays until something has opened the volume.
+
+An attempt without a user that takes long keeps no prompt away: what the user
+types then is tried in its place.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from initpy.core.devices.graph import Device
+from initpy.core.events import Answered, Fetched, JobEnded
+from initpy.core.explanation import Advice
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.technology import Technology
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine.rules import ended as ended_as_usual
+from initpy.core.machine.rules import give_up, start, stop
+from initpy.core.machine.templates import fill
+from initpy.core.machine.wanted import awaits_job
+from initpy.core.state.context import Context
+from initpy.core.unlock import header as headers
+from initpy.core.unlock.fetched import Fetching, Stage
+from initpy.core.unlock.source import Attempt, Offer, Source
+from initpy.core.unlock.volume import Volume, own, specification
+from initpy.core.volumes import VolumeSpec
+
+WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
+# An attempt without a user that takes longer has met a disk or a token that does not answer.
+ATTEMPT_SECONDS = 10.0
+
+
+def handler(sources: Sequence[Callable[[], Source]]) -> Handler:
+    """The handler of unlocks, with these sources, the first that is ready first."""
+    made = tuple(each() for each in sources)
+    return Handler(
+        partial(step, sources=made),
+        ended,
+        left,
+        gone,
+        afresh,
+        timer,
+        answered,
+        _handover,
+        _landed,
+        advice,
+    )
+
+
+def technology() -> Technology:
+    """The hooks of unlocking: a device may be the one that a key or header is on."""
+    return Technology("luks", looked=looked, gone=_device_gone)
+
+
+def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
+    own(context).fetchings.device_removed(context, name)
+    return ()
+
+
+def step(context: Context, instance: Instance, sources: Sequence[Source]) -> None:
+    """An unlock is ready to go on: use the next source, or wait for the user."""
+    spec, volume = specification(context, instance), own(context).of(instance)
+    volume.spec, instance.idle = spec, False
+    header = headers.obtain(context, instance, spec)
+    if header is not None and not headers.usable(context, instance, spec, header):
+        return
+    attempt = volume.attempt  # again: the tool had failed, not the secret
+    ready = None if attempt is not None else _first_ready(context, instance, volume, sources)
+    if attempt is None and ready is None:
+        _ask(context, instance, spec)
+    elif (name := awaits_job(context, instance)) is not None:
+        instance.reason = f"waits for {name} to end"
+    elif header is not None and header.stage is Stage.READING:
+        instance.reason = "its header is being checked"
+    else:
+        if attempt is None and ready is not None:
+            attempt = volume.attempt = ready.take(context, instance, volume)
+        if attempt is not None:
+            _try(context, instance, spec, attempt, header)
+
+
+def _first_ready(
+    context: Context, instance: Instance, volume: Volume, sources: Sequence[Source]
+) -> Source | None:
+    """The source to use now; every source that can begin has begun."""
+    for source in sources:
+        source.begin(context, instance, volume)
+        if source.offer(context, instance, volume) is Offer.READY:
+            return source
+    return None
+
+
+def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
+    """Nothing else is left: queue for the prompt, unless the user is out of tries."""
+    volume, fetchings = own(context).of(instance), own(context).fetchings
+    if context.machine.timers.armed(Timer.PATIENCE, instance.key):
+        absent = any(True for _ in fetchings.missing(instance))
+        instance.reason = f"{spec.key} {'may come yet' if absent else 'is being read'}"
+    elif spec.tries and volume.wrong >= spec.tries:
+        plural = "s" if volume.wrong > 1 else ""
+        give_up(context, instance, f"{volume.wrong} wrong passphrase{plural}")
+    elif spec.headless:
+        instance.idle = True
+        instance.reason = f"waits for {spec.key or 'a key'}; no user is asked (headless)"
+    else:
+        context.prompts.queue(instance.key)
+        instance.reason = "waits for a passphrase"
+        if any(True for _ in fetchings.missing(instance)):
+            instance.reason += f", or for {spec.key}"
+            if not volume.told:
+                context.report(f"{spec.name}: {spec.key} is used as soon as it is there")
+                volume.told = True
+
+
+def _try(
+    context: Context,
+    instance: Instance,
+    spec: VolumeSpec,
+    attempt: Attempt,
+    header: Fetching | None,
+) -> None:
+    options = spec.options
+    if "--hash" in attempt.words:
+        options = tuple(each for each in options if not each.startswith("--hash="))
+    if header is not None and header.path:
+        options = (f"--header={header.path}", *options)
+    words = {"{options}": options, "{key}": attempt.words}
+    command: list[str] = []
+    for word in instance.definition.run:
+        if word in words:
+            command.extend(words[word])
+        else:
+            filled = word.replace("{mapping}", spec.name).replace("{type}", spec.kind)
+            command.append(fill(context, filled, instance))
+    attempt.overdue = attempt.stopped = False
+    start(context, instance, tuple(command), attempt.secret)
+    instance.reason = f"being unlocked with {attempt.source.words(spec)}"
+    if not attempt.source.person and not spec.headless:
+        due = context.now + ATTEMPT_SECONDS
+        context.machine.timers.start(Timer.ATTEMPT, instance.key, due)
+
+
+def answered(context: Context, instance: Instance, event: Answered) -> None:
+    """The user typed something for this volume."""
+    volume = own(context).of(instance)
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
+    queued = context.prompts.taken(instance.key)
+    if not event.secret.reveal():
+        # Just Enter: no try is used up, and the next volume's prompt comes, or this again.
+        if queued:
+            context.prompts.queue(instance.key)
+        return
+    if not instance.expected or volume.typed is not None:
+        event.secret.wipe()
+        return
+    volume.typed = event.secret
+    attempt = volume.attempt
+    if attempt is not None and attempt.overdue and instance.state is JobState.RUNNING:
+        attempt.stopped = True
+        stop(context, instance)
+    context.machine.touch(instance)
+
+
+def fetched(context: Context, event: Fetched) -> None:
+    """A key or header has been read, or could not be."""
+    found = own(context).fetchings.fetched(context, event)
+    instance = context.machine.find(event.job)
+    if found is None or instance is None:
+        return
+    spec = specification(context, instance)
+    node = device.node if (device := context.device(instance)) else instance.subject
+    if event.error:
+        what = f"its header {spec.header or f'on {node}'}" if found[1] else spec.key
+        context.report(f"{spec.name}: {what} cannot be read: {event.error}")
+    elif event.path and spec.header is None:
+        context.report(
+            f"{spec.name}: one of the two LUKS2 headers on {node} is damaged; the other one "
+            f"is used, and nothing is written (cryptsetup repair {node} would mend it)"
+        )
+    if not event.error:
+        _revive(context, instance)
+    context.machine.touch(instance)
+
+
+def _revive(context: Context, instance: Instance) -> None:
+    """A volume that the user gave up may still be opened by a key (R11)."""
+    if instance.state is JobState.FAILED and instance.failures >= instance.definition.tries:
+        instance.failures = 0
+        context.move(instance, Stimulus.RETRY, "a key has turned up")
+
+
+def looked(context: Context, name: str) -> tuple[str, ...]:
+    """A device may be the one that a key or header is on."""
+    device = context.devices.get(name)
+    for instance in own(context).fetchings.concerned(context, device) if device else ():
+        _revive(context, instance)
+        context.machine.touch(instance)
+    return ()
+
+
+def timer(context: Context, instance: Instance, which: Timer) -> None:
+    """Time is up for the key's device, for an attempt, or for the user."""
+    spec, unlock = specification(context, instance), own(context)
+    if which is Timer.ABSENT and unlock.fetchings.give_up_key(instance):
+        context.report(f"{spec.name}: {spec.key} has not come within its time")
+    elif which is Timer.ATTEMPT and instance.state is JobState.RUNNING:
+        volume = unlock.of(instance)
+        out_of_tries = spec.tries and volume.wrong >= spec.tries
+        if volume.attempt is not None and not out_of_tries:
+            volume.attempt.overdue = True
+            context.prompts.queue(instance.key)
+            what = volume.attempt.source.words(spec)
+            context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
+    elif which is Timer.ANSWER and instance.state is JobState.READY:
+        drop_prompt(context, instance, f"no passphrase for {spec.name} in time")
+        why = f"no passphrase was typed within {spec.timeout:.0f} s (timeout=)"
+        give_up(context, instance, why)
+
+
+def ended(context: Context, instance: Instance, event: JobEnded) -> None:
+    """cryptsetup has ended: keep what opened the volume, ask again for what did not."""
+    volume, spec = own(context).of(instance), specification(context, instance)
+    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
+    attempt = volume.attempt
+    _reply(context, instance, spec, attempt, event)
+    if event.status == 0:
+        if attempt is not None and attempt.secret is not None and attempt.source.person:
+            own(context).keyring.add(attempt.secret)
+            # Others that wait for a user may try this passphrase first.
+            context.machine.touch_all(context.machine.pending(Strategy.UNLOCK))
+        elif attempt is not None:
+            attempt.wipe()
+        how = str(spec.key) if attempt is None else attempt.source.words(spec)
+        volume.attempt = None
+        why = f"{spec.name} needs no passphrase any more: {how} fits"
+        drop_prompt(context, instance, why)
+        context.report(f"{spec.name}: unlocked")
+        _release(context, instance)
+        ended_as_usual(context, instance, event)
+    elif event.status == WRONG_PASSPHRASE or _replaced(instance, attempt):
+        _refused(context, instance, spec, event)
+    else:
+        # The tool failed, not the secret: it is kept for the next try.
+        ended_as_usual(context, instance, event)
+
+
+def _reply(
+    context: Context, instance: Instance, spec: VolumeSpec, attempt: Attempt | None, event: JobEnded
+) -> None:
+    """Tell the user who gave a key what came of it; a key of the volume may be tried first."""
+    if event.status == 0 or (attempt is not None and attempt.source.person):
+        text = event.error or f"failed with status {event.status}"
+        text = "that does not open it" if event.status == WRONG_PASSPHRASE else text
+        text = "unlocked" if event.status == 0 else text
+        context.prompts.reply(instance.key, event.status == 0, f"{spec.name}: {text}")
+
+
+def _replaced(instance: Instance, attempt: Attempt | None) -> bool:
+    """True where another source goes on: the tool has failed with a key as often as it may."""
+    if attempt is None:
+        return False
+    last = instance.failures + 1 >= instance.definition.tries
+    return attempt.stopped or (last and attempt.source.dispensable)
+
+
+def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobEnded) -> None:
+    volume = own(context).of(instance)
+    attempt, volume.attempt = volume.attempt, None
+    if attempt is None:
+        return
+    attempt.wipe()
+    how = attempt.source.words(spec)
+    if attempt.source.person:
+        context.report(f"{spec.name}: wrong passphrase")
+    else:
+        detail = event.error or f"status {event.status}"
+        context.report(f"{spec.name}: {how} does not open it ({detail})")
+    attempt.source.refused(context, instance, volume)
+    context.move(instance, Stimulus.RETRY, f"{how} was refused")
+
+
+def _release(context: Context, instance: Instance) -> None:
+    """The volume is open, or gone: what was read or typed for it meanwhile is not needed."""
+    own(context).fetchings.drop(context, instance)
+    volume = own(context).of(instance)
+    if volume.typed is not None:
+        volume.typed.wipe()
+        volume.typed = None
+
+
+def left(context: Context, instance: Instance) -> None:
+    """The volume is not pending any more: nothing is asked or waited for, every request ends."""
+    if instance.state is JobState.FAILED and instance.expected:
+        return  # its key is tried again in a moment; the prompt stays up
+    drop_prompt(context, instance, instance.reason)
+    name, done = specification(context, instance).name, instance.state is JobState.DONE
+    context.prompts.reply(instance.key, done, f"{name}: {instance.reason}")
+    if instance.state is JobState.FAILED:
+        own(context).of(instance).wipe()
+    else:
+        _release(context, instance)
+
+
+def gone(context: Context, instance: Instance) -> None:
+    """The volume is gone; a command that still works on it has the secret until it ends."""
+    drop_prompt(context, instance, f"{instance.subject} is gone")
+    context.prompts.reply(instance.key, False, f"{instance.subject} is gone")
+    _forget(context, instance)
+
+
+def afresh(context: Context, instance: Instance) -> None:
+    """The volume starts afresh: what was tried counts no more."""
+    _forget(context, instance)
+
+
+def _forget(context: Context, instance: Instance) -> None:
+    own(context).fetchings.drop(context, instance)
+    own(context).forget(instance, instance.state is JobState.RUNNING)
+    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
+
+
+def _landed(context: Context, instance: Instance, event: JobEnded) -> None:
+    own(context).landed(event.job, event.run)
+
+
+def _handover(context: Context) -> None:
+    """No secret is needed any more (R14)."""
+    for instance in context.machine.every():
+        if instance.definition.strategy is Strategy.UNLOCK:
+            own(context).fetchings.drop(context, instance)
+    own(context).wipe()
+
+
+def drop_prompt(context: Context, instance: Instance, reason: str) -> None:
+    """The volume needs no user any more."""
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
+    context.prompts.drop(instance.key, reason)
+
+
+def advice(context: Context, instance: Instance) -> Iterator[Advice]:
+    """How to unlock a volume from the shell."""
+    device = context.device(instance)
+    if device is not None and instance.state in (JobState.FAILED, JobState.READY):
+        name = specification(context, instance).name
+        yield Advice(
+            f"{device.node} is locked:",
+            (
+                (f"initpy unlock {name}", "asks for its passphrase"),
+                (f"initpy unlock {name} --key-file FILE", "or takes a key"),
+            ),
+        )

@@ -1,0 +1,50 @@
+"""The countdown to the end of a boot that has failed (R24)."""
+
+import math
+
+from initpy.core.actions import OpenShell
+from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.timers import Timer
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import END, NOBODY, Deadline
+
+ROUNDING = 1e-3  # of sums of times
+# When the user is told how soon the machine restarts, in seconds before.
+COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
+
+
+def start(context: Context, seconds: float) -> None:
+    """Have the boot end after these seconds, unless root turns up."""
+    end = Deadline(END, seconds, context.settings.grace, kind=DeadlineKind.END)
+    context.deadlines.begin(end)
+    context.deadlines.hold(end, NOBODY)
+    _arm(context, end)
+
+
+def restart(context: Context, reason: str, seconds: float) -> None:
+    """Restart the machine in a while, for a reason that is no failure; there may be a shell."""
+    context.outcome.restart(reason)
+    context.report(f"{reason}: reboot in {seconds:.0f} s")
+    start(context, seconds)
+    if context.settings.shell:
+        context.act(OpenShell())
+
+
+def _arm(context: Context, end: Deadline) -> None:
+    left = end.left(context.now)
+    following = next((each for each in COUNTDOWN if each < left - ROUNDING), None)
+    if following is not None:
+        context.machine.timers.start(Timer.COUNTDOWN, "", context.now + left - following)
+
+
+def count(context: Context) -> None:
+    """Tell the user how soon the machine restarts, unless something holds the end."""
+    end = context.deadlines.end
+    if end is None or context.goals.handed_over:
+        return
+    if end.held:
+        context.machine.timers.start(Timer.COUNTDOWN, "", context.now + 1.0)
+        return
+    left = math.ceil(end.left(context.now) - ROUNDING)
+    context.report(f"{context.outcome.ending.value} in {left} s")
+    _arm(context, end)
