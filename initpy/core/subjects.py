@@ -99,10 +99,10 @@ class Subjects:
             return
         properties, index = device.properties, self.index.by_property
         for key in filter(index.__contains__, properties):
-            for filed in (properties[key], None):
-                for job in index[key].get(filed, ()):
-                    if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
-                        self.add(job, name)
+            for_value, for_any = index[key]
+            for job in (*for_value.get(properties[key], ()), *for_any):
+                if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
+                    self.add(job, name)
         machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
