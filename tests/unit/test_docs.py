@@ -11,10 +11,9 @@ import pytest
 from initpy.config import breakpoints, jobs, lvm, settings, volumes
 from initpy.config.image import ImageConfig
 from initpy.core.jobs.definitions import JobDefinition, Strategy
-from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
 from initpy.core.jobs.instance import JobState
 from initpy.core.state.assemblies import Phase
-from initpy.core.state.deadlines import DeadlineKind
 from initpy.image.check.proof import Verdict
 from initpy.scenario.model import Outcome
 
