@@ -1,13 +1,13 @@
-"""The control socket: commands of the shell ask here, and the core decides (R24).
+"""Serve the control socket: commands of the shell send requests, the core decides (R24).
 
-One request a connection, a line of words; the answer is a line `ok` or `no`, then text. Lines
-`wait SECONDS` come before it while the request is under way:
+A connection carries one request, a line of words. The answer is a line `ok` or `no`, then text.
+While the request is under way, lines `wait SECONDS` precede it. Requests:
 
-    status | status json        the tree
-    retry                       what has failed is tried again
-    wait SECONDS | wait forever root is waited for so long from now
-    unlock LENGTH NAME          and LENGTH bytes, the passphrase or key; answered when it
-                                was tried
+    status | status json        show the tree
+    retry                       try failed jobs again
+    wait SECONDS | wait forever wait so long for root, from now on
+    unlock LENGTH NAME          LENGTH bytes follow, the passphrase or key; the answer
+                                comes when the attempt has ended
 
 Only root may connect: the socket's mode is 0600.
 """
@@ -22,27 +22,27 @@ from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 
 SOCKET = "/run/initpy/control"
-KEY_LIMIT = 1 << 16  # bytes: what a pipe takes, through which the tool gets it
+KEY_LIMIT = 1 << 16  # bytes: the tool gets the key through a pipe, which takes so many
 REQUEST_SECONDS = 10.0  # for a request to arrive as a whole
-PROGRESS_SECONDS = 5.0  # between two lines that say that it is under way
-# The core answers at once, or when an attempt has ended. Should it not, the user is told so.
+PROGRESS_SECONDS = 5.0  # between two `wait` lines
+# The core answers at once, or when an attempt has ended. If it does not, the user is told so.
 ANSWER_SECONDS = 10.0
-UNLOCK_SECONDS = 960.0  # attempts before this one, and the time that key derivation may take
+UNLOCK_SECONDS = 960.0  # earlier attempts and a slow key derivation included
 
-Answer = tuple[bool, str]  # whether it was done, and what came of it
+Answer = tuple[bool, str]  # whether the request was done, and the result in words
 Status = Callable[[bool], Awaitable[str]]  # True: as JSON
 Ask = Callable[[Callable[[int], Event]], Awaitable[Answer]]
 EXPECTED = "expected status [json], retry, wait SECONDS|forever, or unlock LENGTH NAME"
 
 
 async def serve(status: Status, ask: Ask, path: str = SOCKET) -> asyncio.Server:
-    """Answer requests. `ask` makes an event of its number. Raises OSError (a full /run)."""
+    """Answer requests; `ask` gets a function from request number to event. Raises OSError."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             done, text = await _told(_answer(reader, status, ask), writer)
         except ConnectionError:
-            writer.close()  # the user does not wait for the answer
+            writer.close()  # the user has hung up
             return
         except (ValueError, TimeoutError, asyncio.IncompleteReadError) as error:
             done, text = False, f"not understood ({error}); {EXPECTED}"  # or hung up
@@ -61,9 +61,9 @@ async def serve(status: Status, ask: Ask, path: str = SOCKET) -> asyncio.Server:
 
 
 async def _told(work: Coroutine[Any, Any, Answer], writer: asyncio.StreamWriter) -> Answer:
-    """Do the work, and say now and then that it is being done. Raises what the work raises.
+    """Do the work and tell the user now and then that it goes on; return its answer.
 
-    Raises ConnectionError when the user has hung up; the work is called off then.
+    Raises ConnectionError if the user hangs up, and cancels the work. Raises its exceptions.
     """
     task = asyncio.ensure_future(work)
     began = asyncio.get_running_loop().time()
@@ -73,7 +73,7 @@ async def _told(work: Coroutine[Any, Any, Answer], writer: asyncio.StreamWriter)
             writer.write(f"wait {waited:.0f}\n".encode())
             await writer.drain()
     finally:
-        task.cancel()  # nothing, once it is done
+        task.cancel()  # no effect once it is done
     return task.result()
 
 
@@ -101,11 +101,11 @@ async def _answer(reader: asyncio.StreamReader, status: Status, ask: Ask) -> Ans
 
 
 async def _within(seconds: float, answer: Awaitable[Answer]) -> Answer:
-    """The core's answer; one that does not come is one too."""
+    """Return the core's answer, or one that says that none came."""
     try:
         return await asyncio.wait_for(answer, seconds)
     except TimeoutError:
         return False, (
-            f"what came of it is not known after {seconds:.0f} s; `initpy status` shows how things"
-            " stand"
+            f"the request was made, but has no result after {seconds:.0f} s; `initpy status` shows"
+            " the present state"
         )

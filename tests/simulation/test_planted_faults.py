@@ -37,7 +37,7 @@ from initpy.core.failure import ending
 from initpy.core.goals import handover
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
-from initpy.core.unlock import attempts as race
+from initpy.core.unlock import attempts
 from initpy.simulation.explore.adverse import with_adversity
 from initpy.simulation.explore.generate import Trial, draw, expecting
 from initpy.simulation.explore.search import judge_trial
@@ -78,7 +78,7 @@ def never_left_behind(patch: Patch) -> None:
 
 def patient_with_keys(patch: Patch) -> None:
     """4: an attempt with a key keeps the prompt away as long as it may take."""
-    patch.setattr(race, "ATTEMPT_SECONDS", FOR_EVER)
+    patch.setattr(attempts, "ATTEMPT_SECONDS", FOR_EVER)
 
 
 def given_up_at_once(patch: Patch) -> None:

@@ -1,4 +1,4 @@
-"""`initpy status` asks the engine through its socket; nobody who asks can harm it."""
+"""`initpy status` asks the engine through its socket; no request can harm it."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ Complaints = list[dict[str, object]]
 
 
 class Engine:
-    """Stands for the engine: keeps what people ask for."""
+    """Stands for the engine: keeps the requests."""
 
     def __init__(self, tree: str = "tree", verdict: tuple[bool, str] = (True, "done")) -> None:
         self.tree, self.verdict = tree, verdict
@@ -37,7 +37,7 @@ class Engine:
 def serve(
     path: Path, engine: Engine, *asks: bytes, command: tuple[str, ...] = ()
 ) -> tuple[int, Complaints]:
-    """Serve, send each of `asks` by people who hang up at once, then run the command."""
+    """Serve, send each of `asks` and hang up at once, then run the command."""
     complaints: Complaints = []
 
     def hang_up(ask: bytes) -> None:
@@ -86,7 +86,7 @@ def test_a_tree_with_bytes_that_are_no_text_can_be_printed(
     "ask",
     [b"", b"status\n", b"stat", b"x" * 100_000, b"\xff\n", b"unlock 9 a\nshort", b"wait nan\n"],
 )
-def test_people_who_hang_up_do_not_end_the_engine(path: Path, ask: bytes) -> None:
+def test_a_user_who_hangs_up_does_not_end_the_engine(path: Path, ask: bytes) -> None:
     """Ctrl-C on `initpy status`: an exception here would end the engine."""
     assert serve(path, Engine("tree\n" * 100_000), ask, ask) == (0, [])
 
@@ -132,7 +132,7 @@ def test_without_an_engine_the_command_says_where_it_works(
         (("wait", "forever"), "WaitAsked(request=1, seconds=None)"),
     ],
 )
-def test_what_people_ask_for_becomes_an_event(
+def test_a_request_becomes_an_event(
     path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], asked: str
 ) -> None:
     """R24: the core decides."""
@@ -186,7 +186,7 @@ class Slow(Engine):
 
 @pytest.fixture
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody's patience is shorter here."""
+    """Shorten all limits."""
     monkeypatch.setattr(control, "PROGRESS_SECONDS", 0.2)
     monkeypatch.setattr(asking, "PATIENCE", 1.0)
     monkeypatch.setattr(asking, "REPORT_EVERY", 1)
@@ -222,7 +222,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
     monkeypatch.setattr(control, "UNLOCK_SECONDS", 0.5)
     engine = Slow(60)
     assert serve(path, engine, command=command) == (1, [])
-    assert "initpy: what came of it is not known after 0 s" in capsys.readouterr().err
+    assert "initpy: the request was made, but has no result after 0 s" in capsys.readouterr().err
     assert engine.cancelled == 1
 
 
@@ -234,7 +234,7 @@ def test_an_engine_that_hangs_is_not_waited_for(
     capsys: pytest.CaptureFixture[str],
     command: tuple[str, ...],
 ) -> None:
-    """Its socket is there, and nobody answers."""
+    """Its socket is there, and gives no answer."""
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(str(path))
         hung.listen()
@@ -263,7 +263,7 @@ def test_an_engine_that_ends_meanwhile_is_told(
     assert capsys.readouterr().err == "initpy: the engine has ended; try again\n"
 
 
-def test_who_hangs_up_calls_the_wait_for_the_answer_off(path: Path, pace: None) -> None:
+def test_hanging_up_cancels_the_wait_for_the_answer(path: Path, pace: None) -> None:
     """Ctrl-C: nothing piles up in the engine."""
     engine = Slow(60)
 
