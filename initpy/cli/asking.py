@@ -5,9 +5,9 @@ import socket
 import sys
 
 SOCKET = "/run/initpy/control"
-# The engine says every few seconds that a request is under way: one that is silent hangs.
+# The engine reports every few seconds that it works on a request: a silent engine hangs.
 PATIENCE = 10.0
-TOLD_EVERY = 10  # seconds between two lines that say so to the user
+REPORT_EVERY = 10  # seconds between two lines for the user
 HANGS = (
     "the engine has not answered for {:.0f} s: it hangs. Process 1 starts another one within a"
     " minute; try again then"
@@ -17,7 +17,7 @@ HANGS = (
 def ask(line: str, secret: bytes | bytearray = b"") -> int:
     """Send a request and print the answer; return 0 if done, 1 if refused or without an answer.
 
-    This waits as long as the engine says that the request is under way. Ctrl-C ends the wait.
+    Wait for as long as the engine reports that it works on the request. Ctrl-C ends the wait.
     """
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -28,9 +28,9 @@ def ask(line: str, secret: bytes | bytearray = b"") -> int:
                 if secret:
                     connection.sendall(secret)
             with connection.makefile("r", encoding="utf-8") as answer:
-                told = 0
+                reported = 0
                 while (verdict := answer.readline().strip()).startswith("wait "):
-                    told = _tell(told, verdict.removeprefix("wait "))
+                    reported = _report(reported, verdict.removeprefix("wait "))
                 text = answer.read()
     except TimeoutError:
         print(f"initpy: {HANGS.format(PATIENCE)}", file=sys.stderr)
@@ -49,10 +49,10 @@ def ask(line: str, secret: bytes | bytearray = b"") -> int:
     return 1
 
 
-def _tell(told: int, seconds: str) -> int:
-    """Say from time to time that the engine is at it; return when this was said last."""
-    if not seconds.isdecimal() or int(seconds) < told + TOLD_EVERY:
-        return told
+def _report(reported: int, seconds: str) -> int:
+    """Print now and then that the request takes long; return the time of the last such line."""
+    if not seconds.isdecimal() or int(seconds) < reported + REPORT_EVERY:
+        return reported
     print(
         f"initpy: not answered after {seconds} s; `initpy status` shows what goes on,"
         " Ctrl-C ends this wait only",

@@ -189,7 +189,7 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten all limits."""
     monkeypatch.setattr(control, "PROGRESS_SECONDS", 0.2)
     monkeypatch.setattr(asking, "PATIENCE", 1.0)
-    monkeypatch.setattr(asking, "TOLD_EVERY", 1)
+    monkeypatch.setattr(asking, "REPORT_EVERY", 1)
 
 
 @pytest.fixture
