@@ -1,6 +1,6 @@
-"""What an event costs the engine beside many devices that it does not concern: it must not grow.
+"""Measures the engine's processor time per event, which must not grow with unrelated devices.
 
-Processor time, so that what else this host does counts little.
+Processor time depends little on other load of the host.
 """
 
 import time
@@ -29,20 +29,22 @@ from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.settings import Settings
 
 SIZES = (10, 100, 1_000, 10_000)
-_SAMPLE = 60  # disks of which the events are measured, however many devices there are
-_AT_A_TIME = 10  # events; the best of all such series counts
+_SAMPLE = 60  # disks whose events are measured, for any number of devices
+_AT_A_TIME = 10  # events in a series; the fastest series counts
+# This event concerns each incomplete array: its cost grows with their number.
+ALL_STOP = "a command begins: all timers stop"
 
 
 class Crowd(NamedTuple):
-    """Many things of one kind, with which the disks that are measured have nothing to do."""
+    """Many stacks of one kind, unrelated to the disks whose events are measured."""
 
     name: str
-    devices: Callable[[int], tuple[Device, ...]]  # of the thing of this number, the lowest first
+    devices: Callable[[int], tuple[Device, ...]]  # of the stack with this number, lowest first
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Microseconds per event of one kind, one figure for each number of things."""
+    """Microseconds per event of one kind, one figure for each size of the crowd."""
 
     beside: str
     kind: str
@@ -50,7 +52,7 @@ class Cost:
 
 
 def measure(sizes: Sequence[int] = SIZES) -> tuple[Cost, ...]:
-    """The costs beside so many things of each kind."""
+    """Return the costs for crowds of each kind and of these sizes."""
     jobs = tuple(
         job
         for path in sorted((PROJECT / "jobs").glob("*.toml"))
@@ -58,7 +60,7 @@ def measure(sizes: Sequence[int] = SIZES) -> tuple[Cost, ...]:
     )
     found = []
     for crowd in CROWDS:
-        _costs(jobs, crowd, min(sizes))  # what runs for the first time costs more
+        _costs(jobs, crowd, min(sizes))  # warm up
         columns = [_costs(jobs, crowd, size) for size in sizes]
         for kind in columns[0]:
             found.append(Cost(crowd.name, kind, tuple(each[kind] for each in columns)))
@@ -66,7 +68,7 @@ def measure(sizes: Sequence[int] = SIZES) -> tuple[Cost, ...]:
 
 
 def _costs(jobs: tuple[JobDefinition, ...], crowd: Crowd, size: int) -> dict[str, float]:
-    """A machine with so many things; then events of disks that have nothing to do with them."""
+    """Return the costs of events of other disks in a machine with a crowd of this size."""
     desk = Desk(jobs)
     desk.gather(crowd, size)
     names = [f"nvme{number}n1" for number in range(_SAMPLE)]
@@ -83,12 +85,12 @@ def _costs(jobs: tuple[JobDefinition, ...], crowd: Crowd, size: int) -> dict[str
     }
     if crowd.name == ARRAYS:
         volumes = [DeviceChanged(physical_volume(number + 20_000)[0]) for number in range(_SAMPLE)]
-        costs["a command begins: all timers stop"] = desk.timed(volumes[: 2 * _AT_A_TIME])
+        costs[ALL_STOP] = desk.timed(volumes[: 2 * _AT_A_TIME])
     return costs
 
 
 class Desk:
-    """A Boot, and what carries its actions out at once."""
+    """A Boot whose actions are carried out at once."""
 
     def __init__(self, jobs: tuple[JobDefinition, ...]) -> None:
         settings = Settings(root=DeviceSpec(Naming.LABEL, "nowhere"), root_wait=None)
@@ -97,10 +99,9 @@ class Desk:
         self._work()
 
     def gather(self, crowd: Crowd, size: int) -> None:
-        """So many things of the crowd are there, and all that can be done with them is done.
+        """Add a crowd of this size, and run all its jobs.
 
-        The layers come one after the other, each at once: what is done on the way to such a
-        machine is not measured.
+        Each layer appears in one event: the way to such a machine is not measured.
         """
         things = [crowd.devices(number) for number in range(size)]
         for layers in range(1, 1 + len(things[0])):
@@ -109,7 +110,7 @@ class Desk:
             self._work()
 
     def timed(self, events: Iterable[Event]) -> float:
-        """Microseconds that each of these events takes; their actions are not carried out."""
+        """Return microseconds per event; no action is carried out."""
         given, best = list(events), float("inf")
         for first in range(0, len(given), _AT_A_TIME):
             part = given[first : first + _AT_A_TIME]
@@ -126,7 +127,7 @@ class Desk:
 
 
 def _answers(action: Action) -> Iterator[Event]:
-    """Commands do what they are to do, and headers are fine."""
+    """Yield the answers to an action: commands succeed, headers are intact."""
     if isinstance(action, Run):
         output = ""
         if "pvscan" in action.argv:
@@ -139,7 +140,7 @@ def _answers(action: Action) -> Iterator[Event]:
 
 
 def block(name: str, on: str = "", **properties: str) -> Device:
-    """A block device as udev tells of it."""
+    """Return a block device with udev's properties."""
     known = {
         "KERNEL": name, "DEVNAME": f"/dev/{name}", "DEVTYPE": "disk", "size": "131072",
         "ID_SERIAL": f"QEMU_{name}", "ID_PATH": f"pci-0000:00:05.0-{name}",
@@ -150,14 +151,14 @@ def block(name: str, on: str = "", **properties: str) -> Device:
 
 
 def plain(name: str, label: str) -> Device:
-    """A disk with a file system that nobody asks for, or an empty one."""
+    """Return a disk with an unwanted file system, or an empty disk."""
     if not label:
         return block(name)
     return block(name, ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem", ID_FS_LABEL_ENC=label)
 
 
 def half_array(number: int) -> tuple[Device, ...]:
-    """An array that has one of its two members."""
+    """Return an array with one of its two members."""
     name, uuid = f"sd{number}", f"{number:032x}"
     return (
         block(name, ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid", ID_FS_UUID=uuid),
@@ -166,7 +167,7 @@ def half_array(number: int) -> tuple[Device, ...]:
 
 
 def locked(number: int) -> tuple[Device, ...]:
-    """An encrypted volume, for whose passphrase the user is asked."""
+    """Return a locked encrypted volume."""
     return (
         block(f"sd{number}", ID_FS_TYPE="crypto_LUKS", ID_FS_VERSION="2", ID_FS_USAGE="crypto",
               ID_FS_UUID=f"{number:032x}"),
@@ -174,20 +175,20 @@ def locked(number: int) -> tuple[Device, ...]:
 
 
 def unlocked(number: int) -> tuple[Device, ...]:
-    """An encrypted volume that is open."""
+    """Return an unlocked encrypted volume with its mapping."""
     mapping = block(f"dm-{number}", f"sd{number}", DM_NAME=f"luks-{number:032x}",
                     DM_UUID=f"CRYPT-LUKS2-{number:032x}", ID_FS_TYPE="ext4")  # fmt: skip
     return (*locked(number), mapping)
 
 
 def physical_volume(number: int) -> tuple[Device, ...]:
-    """A physical volume of LVM."""
+    """Return a physical volume of LVM."""
     return (block(f"sd{number}", ID_FS_TYPE="LVM2_member", ID_FS_USAGE="raid",
                   ID_FS_UUID=f"pv-{number}"),)  # fmt: skip
 
 
 def logical_volume(number: int) -> tuple[Device, ...]:
-    """A logical volume and the physical volume that it is on."""
+    """Return a logical volume with its physical volume."""
     volume = block(f"dm-{number}", f"sd{number}", DM_NAME=f"g{number}-v", DM_UUID=f"LVM-{number}")
     return (*physical_volume(number), volume)
 
@@ -203,9 +204,9 @@ CROWDS = (
 
 
 def render(costs: Iterable[Cost], sizes: Sequence[int] = SIZES) -> str:
-    """The table for people."""
+    """Return the costs as a text table."""
     head = "".join(f"{size:>9,}" for size in sizes)
-    lines, beside = [f"{'microseconds per event, beside so many:':<40}{head}"], ""
+    lines, beside = [f"{'microseconds per event, size of crowd:':<40}{head}"], ""
     for cost in costs:
         if cost.beside != beside:
             beside = cost.beside
