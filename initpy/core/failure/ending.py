@@ -52,13 +52,14 @@ def _act(context: Context) -> None:
             context.machine.touch(instance)
             # One at a time: what it reveals may be what the others wait for.
             return
-    root, end = context.deadlines.root, context.deadlines.end
+    root = context.deadlines.root
     if root is not None and root.over(context.now):
         context.outcome.late()
         if not _force_next(context, root):
             context.deadlines.drop(root.name)
             if not context.outcome.failed:
                 fail(context, _not_come(context))
+    end = context.deadlines.end  # which may have begun just now, with no time at all
     if end is not None and end.over(context.now):
         context.deadlines.drop(end.name)
         context.act(EndBoot(context.outcome.ending, context.outcome.reason))

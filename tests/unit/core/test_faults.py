@@ -4,7 +4,7 @@ from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import EndBoot, HandOver, Mount, Reply, Run, ShowFailure, Stop, Withdraw
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import Fetched, JobEnded, KeyGiven, ShellEnded
+from initpy.core.events import Fetched, JobEnded, KeyGiven, ShellEnded, TimePassed
 from initpy.core.machine.rules import KILL_SECONDS, ORPHAN_SECONDS, STALL_SECONDS
 from initpy.core.secret import Secret
 from initpy.core.settings import BreakPoint, Emergency, Overlay, RootMount
@@ -103,6 +103,12 @@ def test_panic_never_ends_a_boot_before_root_has_had_its_time() -> None:
     desk.wait(600)
     [(when, _)] = desk.actions(EndBoot)
     assert 95 <= when <= 96
+
+
+def test_panic_without_delay_ends_the_boot_at_once() -> None:
+    desk = Desk(settings(root_wait=10.0, emergency=Emergency.REBOOT, emergency_delay=0.0))
+    desk.give(TimePassed(), at=10.0)
+    assert len(desk.actions(EndBoot)) == 1
 
 
 def test_a_mount_is_tried_again_when_a_new_device_has_turned_up() -> None:
