@@ -85,6 +85,9 @@ def trouble(case: Case) -> float:
     deeds = [fault.deed for fault in case.truth.scenario.faults]
     harm = (Deed.KILL_ENGINE, Deed.KILL_UDEVD, Deed.KILL_UDEV_WORKERS, Deed.STOP_ENGINE)
     seconds += DEATH * sum(deed in harm for deed in deeds)
+    # A call of process 1 is tried again after 1, 2, 4... seconds at most, and never later than 30.
+    for each in case.truth.scenario.syscalls:
+        seconds += LOOK_AGAIN + sum(min(2.0**number, 30.0) for number in range(each.fails))
     return seconds + LOOK_AGAIN * deeds.count(Deed.STORM)
 
 

@@ -290,9 +290,17 @@ class Case:
         return seen
 
     def _used(self, device: str, time: float, order: int) -> bool:
-        above = any(device in each.slaves for each in self.story.known(order - 1))
+        """Whether anything but its partitions stood on a disk, or a command may have changed it."""
+        parts = {device}
+        for name, states in self.story.devices.items():
+            for _, number, state in states:
+                if state is not None and number < order and device in state.slaves:
+                    if state.properties.get("DEVTYPE") != "partition":
+                        return True
+                    parts.add(name)
+        above = any(parts & {*each.slaves} - {device} for each in self.story.known(order - 1))
         return above or any(
-            work.job.endswith(f"@{device}") and work.order < order
+            work.job.partition("@")[2] in parts and work.order < order
             and (work.worked or (work.over > time and "pvscan" not in work.words))
             for work in self.story.works
         )  # fmt: skip

@@ -292,6 +292,8 @@ def _keyed(truth: Truth, layer: Layer, key: Key, item: Item) -> Sure:
             if stick.usable is Sure.YES:
                 item.comes = max(item.comes, stick.comes)
                 return Sure.YES
+            if stick.usable is Sure.UNSURE:
+                return max(Sure.UNSURE, typed(truth, layer, item))
     return typed(truth, layer, item)
 
 

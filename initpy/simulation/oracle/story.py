@@ -245,8 +245,9 @@ def _asked(story: Story, entry: Entry, order: int) -> None:
         story.requests.append(request)
     for action in entry.actions:
         if action["kind"] == "Reply":
-            for request in story.requests:
-                if request.number == action["request"] and request.answered is None:
+            for request in story.requests:  # each shell counts them anew
+                asked = request.number, request.engine
+                if asked == (action["request"], entry.engine) and request.answered is None:
                     request.answered = entry.time
 
 
