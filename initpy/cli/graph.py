@@ -141,7 +141,7 @@ def _paths(scenario: Scenario, name: str) -> tuple[str, ...]:
 
 
 def _below(scenario: Scenario, number: int) -> tuple[str, ...]:
-    """Return the names directly below a layer; for a group's further volumes, the group's."""
+    """Return the names directly below a layer; for a group's other volumes, the group's."""
     layer = scenario.layers[number]
     header = (layer.header.partition(":")[0],) if layer.header else ()
     if layer.on or not layer.group:

@@ -35,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         print("initpy: the passphrase or key is empty; nothing was tried", file=sys.stderr)
         return 1
     try:
-        # No time limit: key derivation may take long, and earlier attempts too.
-        return ask(f"unlock {len(secret)} {arguments.volume}", secret, patience=None)
+        # Key derivation may take long, and earlier attempts too: the engine says how long it is.
+        return ask(f"unlock {len(secret)} {arguments.volume}", secret)
     finally:
         secret[:] = bytes(len(secret))
 

@@ -93,27 +93,28 @@ class Boot:
 
     def handle(self, event: Event, now: float) -> tuple[Action, ...]:
         """Take an event at time `now` (seconds, never going back); return what is to be done."""
-        self._context.come_to(now)
-        if isinstance(event, DeviceChanged) and self._says_nothing_new(event):
+        if isinstance(event, DeviceChanged) and self._says_nothing_new(event, now):
             return ()
+        context = self._context
+        context.come_to(now)
         self._take(event)
         self._settle()
-        self._context.deadlines.tell()
-        actions = self._context.current.take_actions()
+        context.deadlines.tell()
+        actions = context.current.take_actions()
         armed = self._next_time()
         if armed != self._armed:
             self._armed = armed
             actions += (Arm(armed),)
         return actions
 
-    def _says_nothing_new(self, event: DeviceChanged) -> bool:
+    def _says_nothing_new(self, event: DeviceChanged, now: float) -> bool:
         """True where the rules have come to rest with just this device, and no time is due.
 
         Devices are told again and again: whenever a tool has ended that worked on them.
         """
         if not self._subjects.is_known(event.device):
             return False
-        return self._armed is None or self._armed > self._context.now
+        return self._armed is None or self._armed > now
 
     # Taking events in
 
@@ -173,12 +174,12 @@ class Boot:
             goals.want(mounts.extra_mounts(context, event.extra_mounts))
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
-            context.machine.touch_all(context.machine.every())
+            context.machine.touch_unsettled()
             self._steps.settle()
             self._subjects.look_at_all(naming.refresh_all(context))
         if event.target == SYSROOT and not self._reached():
             ending.restart_clock(context)
-        context.machine.touch_all(context.machine.every())
+        context.machine.touch_unsettled()
 
     def _reached(self) -> bool:
         """True once every goal is reached; then neither root's wait nor an end is due any more."""
@@ -200,7 +201,7 @@ class Boot:
         context = self._context
         if context.breakpoints.open:
             context.breakpoints.go_on()
-            context.machine.touch_all(context.machine.every())
+            context.machine.touch_unsettled()
         else:
             ending.try_again(context, "the shell has ended")
 

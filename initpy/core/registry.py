@@ -95,7 +95,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.UNLOCK: Manner(
             _unlock(made),
             HoldKind.PERSON,
-            keeps=named.is_waited_for,
+            keeps=named.any_waited_for,
             named=named.why_unnamed,
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),

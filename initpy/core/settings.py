@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.layer import Layer
 from initpy.core.volumes import VolumeSpec
@@ -124,7 +123,3 @@ class Settings(NamedTuple):
     def layer(self, layer: Layer) -> LayerPolicy:
         """The policy of a technology; enabled for all when nothing was said."""
         return self.layers.get(layer, FOR_ALL)
-
-    def volume(self, device: Device) -> VolumeSpec | None:
-        """The specification that the user gave for this encrypted device, if any."""
-        return next((each for each in self.volumes if each.source.names(device)), None)

@@ -36,19 +36,16 @@ class Steps:
 
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
-        context, machine = self.context, self.context.machine
+        context = self.context
         if not self.may_start():
             return
-        if machine.orphaned(instance):
-            instance.reason = "waits for the command of its former life to end"
-        elif machine.at_capacity and context.handlers.manner(instance).queues:
-            machine.queue(instance)
-        else:
-            reason, idle = instance.reason, instance.idle
-            context.handlers.of(instance).ready(context, instance)
-            if instance.reason != reason or instance.idle is not idle:
-                # They may be those of a hold.
-                context.current.stir(context.handlers.manner(instance).hold)
+        manner = context.handlers.manner(instance)
+        if context.machine.must_wait(instance, manner.queues):
+            return
+        reason, idle = instance.reason, instance.idle
+        context.handlers.of(instance).ready(context, instance)
+        if instance.reason != reason or instance.idle is not idle:
+            context.current.stir(manner.hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""

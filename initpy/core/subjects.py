@@ -36,7 +36,7 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.current.stir()
-        marked, present = naming.refresh(context, name), context.devices.get(name)
+        marked, present = naming.refresh(context, name, before), context.devices.get(name)
         if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
@@ -71,9 +71,9 @@ class Subjects:
         before = context.devices.get(name)
         for forget in context.technologies.gone:
             self.look_at_all(forget(context, before, name))
-        context.devices.remove(name)
-        context.current.stir()
-        self.look_at_all(naming.refresh(context, name))
+        if context.devices.remove(name):
+            context.current.stir()
+        self.look_at_all(naming.refresh(context, name, before))
         for hook in context.technologies.changed:
             self.look_at_all(hook(context, name))
         for instance in machine.on(name):
@@ -99,14 +99,14 @@ class Subjects:
             return
         properties, index = device.properties, self.index.by_property
         for key in filter(index.__contains__, properties):
-            for filed in (properties[key], None):
-                for job in index[key].get(filed, ()):
-                    if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
-                        self.add(job, name)
+            for_value, for_any = index[key]
+            for job in (*for_value.get(properties[key], ()), *for_any):
+                if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
+                    self.add(job, name)
         machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
-            machine.touch_on(each)
+            machine.touch_below(each)
         if machine.any_awaiting:
             self._wake_awaiting(before, device)
 
@@ -132,4 +132,4 @@ class Subjects:
         context = self.context
         subject = None if job.once else subject
         instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
-        context.machine.add(instance, awaited(context, instance))
+        context.machine.add(instance, awaited(context, instance) if job.success.device else ())

@@ -78,5 +78,5 @@ def package_hint(program: str) -> str:
 def _packages(hint: str) -> list[str]:
     """Return the packages in a hint that consists of an apt command; else nothing."""
     words = hint.split()
-    alone = words[:2] == ["apt", "install"] and not any("," in word for word in words)
-    return words[2:] if alone else []
+    single = words[:2] == ["apt", "install"] and not any("," in word for word in words)
+    return words[2:] if single else []

@@ -61,10 +61,7 @@ def tree_digest(roots: Iterable[Path], extra: Iterable[str] = ()) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the cache unless it has this content already.
-
-    It is never half written: another test may be reading it.
-    """
+    """Write a cache file atomically unless it has this content; another test may read it."""
     if path.is_file() and path.read_bytes() == content:
         return
     making = path.with_name(f".{path.name}.{os.getpid()}")

@@ -210,8 +210,8 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
     batch: dict[Path, Recipe] = {}
     count = 0
     for folder, recipe in lacking.items():
-        alone = needs_own_serials(recipe) or any(map(needs_own_serials, batch.values()))
-        if batch and (alone or count + len(_used(recipe)) > _MOST_DISKS):
+        separate = needs_own_serials(recipe) or any(map(needs_own_serials, batch.values()))
+        if batch and (separate or count + len(_used(recipe)) > _MOST_DISKS):
             yield batch
             batch, count = {}, 0
         batch[folder] = recipe

@@ -1,1 +1,1 @@
-"""What people read: the dependency tree, the timeline, the failure screen."""
+"""Reports for the user: dependency tree, failure screen, timeline, pictures."""

@@ -1,4 +1,4 @@
-"""What stands on what: the device stack of a machine as text, SVG, DOT and JSON."""
+"""Draw the device stack of a machine as text, SVG, DOT and JSON."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +15,18 @@ class Box(NamedTuple):
     """A disk or a layer."""
 
     name: str  # unique
-    kind: str  # in a word: disk, raid1, luks2, ext4
-    words: tuple[str, ...] = ()  # more for people: UUID, label, state
-    on: tuple[str, ...] = ()  # the names of what it stands on
-    gone: bool = False  # it was seen, and is there no longer
+    kind: str  # one word: disk, raid1, luks2, ext4
+    words: tuple[str, ...] = ()  # for the reader: UUID, label, state
+    on: tuple[str, ...] = ()  # names of the boxes below
+    gone: bool = False  # it was seen and has vanished
 
 
-# Content that another device stands on is named by what it is; its UUID is of no interest.
+# Content below another device is named by its kind; its UUID is of no interest.
 CARRIED = ("linux_raid_member", "crypto_LUKS", "LVM2_member", "bcache")
 
 
 def seen(journal: Iterable[Mapping[str, Any]]) -> tuple[Box, ...]:
-    """The devices of a journal as they were last seen."""
+    """Return the devices of a journal as they were last seen."""
     known: dict[str, Mapping[str, Any]] = {}
     gone: set[str] = set()
     for record in journal:
@@ -67,7 +67,7 @@ def _box(name: str, device: Mapping[str, Any], gone: bool) -> Box:
 
 
 def tops(boxes: Sequence[Box]) -> list[Box]:
-    """Those that nothing stands on: the deepest stacks first."""
+    """Return the boxes on top, the deepest stacks first."""
     below = {name for box in boxes for name in box.on}
     depths = levels(boxes)
     found = [box for box in boxes if box.name not in below]
@@ -75,7 +75,7 @@ def tops(boxes: Sequence[Box]) -> list[Box]:
 
 
 def levels(boxes: Sequence[Box]) -> dict[str, int]:
-    """How many layers each stands above the disks; what stands on itself is taken for a disk."""
+    """Return how many layers each box is above the disks; a box in a circle counts as a disk."""
     by_name = {box.name: box for box in boxes}
     found: dict[str, int] = {}
     for box in boxes:
@@ -95,13 +95,13 @@ def levels(boxes: Sequence[Box]) -> dict[str, int]:
 
 
 def label(box: Box) -> str:
-    """A box in one line."""
+    """Return a box as one line."""
     words = " ".join((box.kind, *box.words))
     return f"{box.name}: {words}" + (" (gone)" if box.gone else "")
 
 
 def tree(boxes: Sequence[Box]) -> "list[Tree]":
-    """A tree for each stack, from the top down to its disks; what was shown once is named only."""
+    """Return a tree for each stack, from top to disks; a box that was shown is named only."""
     from rich.text import Text
     from rich.tree import Tree
 
@@ -123,7 +123,7 @@ def tree(boxes: Sequence[Box]) -> "list[Tree]":
 
 
 def dot(boxes: Sequence[Box], title: str) -> str:
-    """The stack for Graphviz."""
+    """Return the stack for Graphviz."""
     lines = [f"digraph {_quoted(title)} {{", "  rankdir=BT; node [shape=box fontname=sans];"]
     for box in boxes:
         text = "\\n".join(_quoted(each)[1:-1] for each in (box.name, box.kind, *box.words))
@@ -138,7 +138,7 @@ def _quoted(text: str) -> str:
 
 
 def as_json(boxes: Sequence[Box]) -> str:
-    """The stack for programs."""
+    """Return the stack for programs."""
     return json.dumps([box._asdict() for box in boxes], indent=1)
 
 
@@ -157,7 +157,7 @@ STYLE = """
 
 
 def svg(boxes: Sequence[Box], title: str) -> str:
-    """The stack as a picture: disks at the bottom, each layer above what it stands on."""
+    """Return the stack as a picture: disks at the bottom, each layer above its parts."""
     rows = _rows(boxes)
     width = max(2 * EDGE + max((len(row) for row in rows), default=1) * (WIDE + GAP) - GAP, 400)
     height = 2 * EDGE + 30 + len(rows) * (HIGH + RISE) - RISE
@@ -193,7 +193,7 @@ def svg(boxes: Sequence[Box], title: str) -> str:
 
 
 def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
-    """The boxes by level, each above the middle of what it stands on."""
+    """Return the boxes by level, each above the middle of its parts."""
     depths = levels(boxes)
     rows: list[list[Box]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
     for box in boxes:

@@ -1,14 +1,14 @@
-"""One record of the journal as a line for people."""
+"""Format a record of the journal as a line for the reader."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Time passing and alarms say nothing to people.
+# Passing time and alarms tell the reader nothing.
 DULL = ("TimePassed", "Arm")
 
 
 def line(record: Mapping[str, Any], started: float) -> str | None:
-    """The line, None for what nobody needs to read. Times count from `started`."""
+    """Return the line, None for a record without news. Times count from `started`."""
     kind = str(record.get("kind", "?"))
     if kind in DULL:
         return None
@@ -51,12 +51,12 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
 
 
 def table(value: object) -> Mapping[str, Any]:
-    """The value if it is a JSON object, else an empty one: journals come from anywhere."""
+    """Return the value if it is a JSON object, else an empty one: a journal may be malformed."""
     return value if isinstance(value, dict) else {}
 
 
 def listed(value: object) -> Sequence[Any]:
-    """The value if it is a JSON array, else an empty one."""
+    """Return the value if it is a JSON array, else an empty one."""
     return value if isinstance(value, list | tuple) else ()
 
 

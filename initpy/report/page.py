@@ -1,7 +1,7 @@
-"""A boot as one HTML file for a bug report: the picture, and below it all that happened.
+"""Write a boot as one HTML file for a bug report: the picture, and all events below it.
 
-It loads nothing from anywhere, and its policy forbids that it ever does. The journal is in it as
-data, from which `initpy timeline` and `initpy replay` can read it again.
+It loads no other file, and its policy forbids that. It contains the journal as data, from which
+`initpy timeline` and `initpy replay` read it again.
 """
 
 import json
@@ -78,16 +78,16 @@ SCRIPT = """
  });
  filter();
 """
-# What a line is, for the filter: the others are decisions.
+# Groups of lines for the filter; other kinds are decisions.
 EVENTS = (
     "BootStarted", "DeviceChanged", "Enumerated", "DeviceRemoved", "JobEnded", "Mounted",
     "Answered", "Fetched", "HandOverRefused", "ShellEnded", "RetryAsked", "WaitAsked", "KeyGiven",
     "EngineStarted",
 )  # fmt: skip
-PEOPLE = ("Ask", "Answered", "Withdraw", "GiveWay", "Report", "ShowFailure", "OpenShell",
+USER = ("Ask", "Answered", "Withdraw", "GiveWay", "Report", "ShowFailure", "OpenShell",
           "ShellEnded", "RetryAsked", "WaitAsked", "KeyGiven", "Reply")  # fmt: skip
 CHOICES = {"": "everything", "event": "what happened", "decision": "what was decided",
-           "people": "what people saw and did", "Run": "commands", "Clock": "clocks"}  # fmt: skip
+           "user": "what the user saw and did", "Run": "commands", "Clock": "clocks"}  # fmt: skip
 
 
 def page(
@@ -96,14 +96,14 @@ def page(
     subtitle: str = "",
     acts: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """The file's text; whatever comes from the journal is escaped. `acts`: see `picture`."""
+    """Return the text of the file; text of the journal is escaped. `acts`: see `picture`."""
     drawn = svg(picture(journal, acts), title, subtitle)
     started = _started(journal)
     rows = [_row(number, record, started) for number, record in enumerate(journal)]
     options = "".join(
         f'<option value="{value}">{words}</option>' for value, words in CHOICES.items()
     )
-    # "<" of a text in it must not end the element.
+    # A "<" in a text must not end the element.
     data = json.dumps(list(journal)).replace("<", "\\u003c")
     return "\n".join(
         (
@@ -125,7 +125,7 @@ def page(
 
 
 def journal_in(text: str) -> str | None:
-    """The journal in such a page, as JSON; None when it is none."""
+    """Return the journal in such a page as JSON, None if there is none."""
     _, found, rest = text.partition(JOURNAL)
     return rest.partition(END)[0] if found else None
 
@@ -136,7 +136,7 @@ def _started(journal: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _row(number: int, record: Mapping[str, Any], started: float) -> str:
-    """A line of the table; nothing for what nobody needs to read."""
+    """Return a row of the table; nothing for a record without news."""
     shown = line(record, started)
     if shown is None:
         return ""
@@ -144,7 +144,7 @@ def _row(number: int, record: Mapping[str, Any], started: float) -> str:
     kind = str(record["kind"])
     classes = [
         "event" if kind in EVENTS else "decision",
-        "people" if kind in PEOPLE else "",
+        "user" if kind in USER else "",
         kind if kind.isalnum() else "",
     ]
     return (

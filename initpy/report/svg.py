@@ -1,4 +1,4 @@
-"""A boot as a picture that needs nothing else: one SVG, light or dark as the reader's screen is."""
+"""Draw a boot as one self-contained SVG, light or dark like the reader's screen."""
 
 import math
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ WIDTH, LABELS, RIGHT = 1200, 250, 24
 PLOT = WIDTH - LABELS - RIGHT
 HEAD, ROW, GROUP, AXIS, FOOT = 66, 22, 24, 22, 34
 BAR = 14
-DOT, MOST_LINES = 4, 4  # a moment's mark; so many lines at most for a track of moments
-# Of a letter in the bars' font, on the average and on the safe side.
+DOT, MOST_LINES = 4, 4  # a moment's mark; most lines of a track of moments
+# width of a letter in the bars' font: average, and widest
 LETTER = 6.1
 TICKS = 10
 COLOURS = {
@@ -34,7 +34,7 @@ LEGEND = {
     Kind.EFFECT: "its effect is to show",
     Kind.WAITS: "waits its turn",
     Kind.FAILED: "failed",
-    Kind.PROMPT: "people are asked",
+    Kind.PROMPT: "the user is asked",
     Kind.COUNTS: "a clock counts",
     Kind.HELD: "is held",
     Kind.DEVICE: "a device shows",
@@ -56,7 +56,7 @@ STYLE = """
 
 
 def svg(picture: Picture, title: str, subtitle: str = "") -> str:
-    """The picture; everything that comes from the journal is escaped."""
+    """Return the picture; text of the journal is escaped."""
     scale = PLOT / max(picture.duration, 0.001)
     rows = list(_rows(picture.tracks, scale))
     height = HEAD + AXIS + sum(GROUP if isinstance(each, str) else ROW for each in rows) + FOOT
@@ -91,7 +91,7 @@ def svg(picture: Picture, title: str, subtitle: str = "") -> str:
 
 
 def _rows(tracks: Iterable[Track], scale: float) -> Iterable[str | Track]:
-    """Headings and tracks, from top to bottom."""
+    """Yield headings and tracks, from top to bottom."""
     group = None
     for track in tracks:
         if track.group != group:
@@ -101,7 +101,7 @@ def _rows(tracks: Iterable[Track], scale: float) -> Iterable[str | Track]:
 
 
 def _lines(track: Track, scale: float) -> list[Track]:
-    """A track of moments as several, so that their texts do not cover each other."""
+    """Split a track of moments into lines, so that their texts do not overlap."""
     lines: list[Track] = []
     ends: list[float] = []  # where the text of each line ends
     for moment in sorted(track.moments, key=lambda each: each.time):
@@ -117,7 +117,7 @@ def _lines(track: Track, scale: float) -> list[Track]:
 
 
 def _extent(moment: Moment, scale: float) -> tuple[float, float]:
-    """Where a moment's mark and text begin and end; near the picture's end it is at the left."""
+    """Return where a moment's mark and text begin and end; text goes left near the right edge."""
     x, length = LABELS + moment.time * scale, len(moment.text) * LETTER + 2 * DOT
     if x + length + DOT > WIDTH and x - length > LABELS:
         return x - length - DOT, x + DOT
@@ -152,7 +152,7 @@ def _head(title: str, subtitle: str, picture: Picture) -> list[str]:
 
 
 def step(duration: float, most: int = TICKS) -> float:
-    """A round distance of ticks (1, 2, 5 times a power of ten): at most so many of them."""
+    """Return a round distance of ticks (1, 2, 5 times a power of ten) for at most so many."""
     raw = max(duration, 0.001) / most
     power = 10.0 ** math.floor(math.log10(raw))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= raw * 0.999)
@@ -183,7 +183,7 @@ def _track(track: Track, y: float, scale: float) -> list[str]:
 
 
 def _group(track: Track, kind: Kind, time: float, told: str, content: str) -> str:
-    """A part of the picture that tells what it is when the pointer rests on it."""
+    """Return a part of the picture with a tooltip."""
     return (
         f'<g class="bar {kind}" data-track="{clean(track.name)}" data-t="{time:.6f}">'
         f"{element('title', told)}{content}</g>"
@@ -229,7 +229,7 @@ def _moment(track: Track, moment: Moment, y: float, scale: float, room: float | 
 
 
 def _cause(x: float, y: float, to_x: float, to_y: float) -> str:
-    """A curve from what ended to what began because of it."""
+    """Return a curve from the end of a cause to the begin of its effect."""
     end = to_y - BAR / 2 if to_y > y else to_y + BAR / 2
     bend = max(8.0, (to_x - x) / 2)
     path = f"M{x:.1f} {y:.1f} C{x + bend:.1f} {y:.1f} {to_x:.1f} {y:.1f} {to_x:.1f} {end:.1f}"

@@ -1,4 +1,4 @@
-"""A boot's journal as a timeline in text: what happened when, what took how long."""
+"""Print a boot's journal as a timeline: what happened when, what took how long."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from initpy.report.tracks import CLOCKS, Kind, picture
 
 BAR_WIDTH = 20
 WIDTH = 76
-LIMIT = 1e9  # seconds; what is beyond is no time of a boot
-# The texts that a line of this kind must have.
+LIMIT = 1e9  # seconds; a larger number is no time of a boot
+# texts that a line of this kind must have
 TEXTS = {
     "Moved": ("job", "after", "reason"),
     "Ask": ("job",),
@@ -21,7 +21,7 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that began and ended (seconds since the kernel started)."""
+    """A period, in seconds since the kernel started."""
 
     label: str
     begin: float
@@ -30,7 +30,7 @@ class Span:
 
 
 def wrong(line: object) -> str:
-    """What a line of a journal should have been; empty when it is right."""
+    """Return what a line of a journal should have been; "" if it is right."""
     if not isinstance(line, dict) or not isinstance(line.get("kind"), str):
         return "a JSON object with 't' and 'kind'"
     if not _is_time(line.get("t")):
@@ -49,7 +49,7 @@ def _is_time(value: object) -> bool:
 
 
 def spans(lines: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """The runs of jobs, the prompts and the engine's lives, in order of their beginning.
+    """Return runs of jobs, prompts and lives of the engine, in the order of their beginning.
 
     The lines must be right, see `wrong`.
     """
@@ -59,7 +59,7 @@ def spans(lines: Iterable[Mapping[str, Any]]) -> list[Span]:
     last, started = 0.0, False
 
     def close(outcome: str) -> None:
-        """What was going on ends here."""
+        """End the periods that are open."""
         found.extend(Span(does, began, last, outcome) for began, does in running.values())
         found.extend(Span(_prompt(job), began, last, outcome) for job, began in prompts.items())
         running.clear()
@@ -102,7 +102,7 @@ def _outcome(after: str, reason: str) -> str:
 
 
 def render(lines: Iterable[Mapping[str, Any]]) -> str:
-    """The timeline as text, a line a span with a bar, then the clocks; 76 columns."""
+    """Return the timeline in 76 columns: a line with a bar per span, then the deadlines."""
     journal = list(lines)
     found = spans(journal)
     if not found:
@@ -122,7 +122,7 @@ def render(lines: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _wrapped(head: str, text: str) -> list[str]:
-    """The text behind the head, going on below its own beginning; words stay whole."""
+    """Return the text behind the head, wrapped below its own beginning; words stay whole."""
     import textwrap
 
     words = textwrap.wrap(
@@ -132,7 +132,7 @@ def _wrapped(head: str, text: str) -> list[str]:
 
 
 def _clocks(journal: list[Mapping[str, Any]]) -> list[str]:
-    """Which clock counted when, and who held it."""
+    """Return when each deadline counted, and its holders."""
     first = next((float(each["t"]) for each in journal), 0.0)
     started = float(journal[0].get("init_started", first)) if journal else 0.0
     rows: list[str] = []

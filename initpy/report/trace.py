@@ -1,4 +1,4 @@
-"""A boot as a trace file for Perfetto (ui.perfetto.dev) or chrome://tracing.
+"""Write a boot as a trace file for Perfetto (ui.perfetto.dev) or chrome://tracing.
 
 The format is Google's "Trace Event Format": a group of tracks is a process, a track its thread.
 """
@@ -12,7 +12,7 @@ MICROSECONDS = 1e6
 
 
 def trace(picture: Picture, title: str) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     groups = list(dict.fromkeys(each.group for each in picture.tracks))
     threads: dict[str, tuple[int, int]] = {}
     events: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
-"""A boot's journal as tracks: what went on when, with which job, person or clock, and why then.
+"""Turn a boot's journal into tracks: the periods of jobs, prompts and deadlines, with causes.
 
-Every picture is drawn from this: text, SVG, HTML, trace file.
+All pictures are drawn from these: SVG, HTML, trace file.
 """
 
 import enum
@@ -14,26 +14,26 @@ Record = Mapping[str, Any]
 
 
 class Kind(enum.StrEnum):
-    """What a span or a moment is; the value names its colour."""
+    """The kind of a span or moment; the value names its colour."""
 
     ENGINE = "engine"  # an engine starts, or lives
-    WAITS = "waits"  # a job could run and does not yet
-    RUNS = "runs"  # its command, or the mount
-    EFFECT = "effect"  # the command has ended, what it did is to show
+    WAITS = "waits"  # a job is ready and does not run yet
+    RUNS = "runs"  # its command or mount
+    EFFECT = "effect"  # the command has ended, its effect has not shown
     FAILED = "failed"
-    PROMPT = "prompt"  # people are asked
+    PROMPT = "prompt"  # the user is asked
     SHELL = "shell"
-    COUNTS = "counts"  # a clock
-    HELD = "held"  # the same, standing still
+    COUNTS = "counts"  # a deadline counts
+    HELD = "held"  # a deadline is held
     DEVICE = "device"
-    SAYS = "says"  # people are told something
-    OVER = "over"  # a clock has run out; the failure screen
+    SAYS = "says"  # a line on the console
+    OVER = "over"  # a deadline is over; the failure screen
     DONE = "done"  # the handover
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something with a beginning and an end, in seconds since /init began."""
+    """A period, in seconds since /init began."""
 
     kind: Kind
     begin: float
@@ -44,7 +44,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something without duration."""
+    """An event without duration."""
 
     kind: Kind
     time: float
@@ -62,14 +62,14 @@ class Track:
 
     @property
     def begin(self) -> float:
-        """When the first thing on it happens."""
+        """Return the time of its first span or moment."""
         begins = [each.begin for each in self.spans]
         return min(begins + [each.time for each in self.moments], default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What ended on one track made something begin on another one."""
+    """A span or moment on one track that made a span on another begin."""
 
     source: str  # name of the track
     left: float
@@ -87,8 +87,8 @@ class Picture:
     command_line: str = ""
 
 
-# Groups in the order in which they stand one below the other; jobs stand between, by technology.
-ENGINE, PEOPLE, DEVICES, CLOCKS = "initpy", "people", "devices", "clocks"
+# Groups from top to bottom; those of jobs, by technology, come between.
+ENGINE, USER, DEVICES, CLOCKS = "initpy", "user", "devices", "clocks"
 TECHNOLOGIES = {
     "md": "arrays (md)",
     "luks": "encryption (LUKS)",
@@ -101,7 +101,7 @@ TECHNOLOGIES = {
     "fsck": "file systems",
 }
 OTHERS = "other jobs"
-# States in which a job is drawn, and as what.
+# states of a job that are drawn, and their kinds
 DRAWN = {
     "ready": Kind.WAITS,
     "running": Kind.RUNS,
@@ -111,26 +111,26 @@ DRAWN = {
 
 
 def picture(journal: Iterable[Record], acts: Iterable[tuple[float, str]] = ()) -> Picture:
-    """The tracks of a journal, whose lines must be right (`timeline.wrong`).
+    """Return the tracks of a journal, whose lines must be right (`timeline.wrong`).
 
-    `acts`: what people and faults did, where that is known, and when (seconds since /init began).
+    `acts`: what users and faults did, if that is known, and when (seconds since /init began).
     """
     drawing = _Drawing()
     for record in journal:
         drawing.take(record)
     for time, text in acts:
-        drawing.track(PEOPLE, "what is done").moments.append(Moment(Kind.PROMPT, time, text))
+        drawing.track(USER, "what is done").moments.append(Moment(Kind.PROMPT, time, text))
     return drawing.finish()
 
 
 def technology(job: str) -> str:
-    """The group of a job's track."""
+    """Return the group of a job's track."""
     return TECHNOLOGIES.get(job.partition("@")[0].partition("-")[0], OTHERS)
 
 
 @dataclass(slots=True)
 class _Open:
-    """A span whose end is still to come."""
+    """A span that has not ended."""
 
     track: str
     kind: Kind
@@ -142,13 +142,13 @@ class _Open:
 
 @dataclass(slots=True)
 class _Drawing:
-    """One pass over a journal."""
+    """A pass over a journal."""
 
     tracks: dict[str, Track] = field(default_factory=dict)
-    open: dict[str, _Open] = field(default_factory=dict)  # by what it is about
+    open: dict[str, _Open] = field(default_factory=dict)  # by their subject
     causes: list[Cause] = field(default_factory=list)
     slaves: dict[str, Sequence[str]] = field(default_factory=dict)
-    answered: dict[str, float] = field(default_factory=dict)  # prompts, when
+    answered: dict[str, float] = field(default_factory=dict)  # times of prompts
     worked: dict[str, tuple[str, float]] = field(default_factory=dict)  # device -> job, its start
     start: float | None = None
     now: float = 0.0
@@ -156,18 +156,18 @@ class _Drawing:
     command_line: str = ""
 
     def track(self, group: str, name: str) -> Track:
-        """The track of that name; made when it is not there yet."""
+        """Return the track of that name; make it if necessary."""
         return self.tracks.setdefault(name, Track(group, name))
 
     def begin(self, key: str, group: str, name: str, kind: Kind, text: str) -> _Open:
-        """A span begins."""
+        """Begin a span."""
         self.end(key)
         self.track(group, name)
         self.open[key] = opened = _Open(name, kind, self.now, text)
         return opened
 
     def end(self, key: str, *details: tuple[str, str]) -> None:
-        """It ends; fine when it never began."""
+        """End a span, if it has begun."""
         found = self.open.pop(key, None)
         if found is not None:
             span = Span(found.kind, found.begin, self.now, found.text, (*found.details, *details))
@@ -175,11 +175,11 @@ class _Drawing:
                 self.tracks[found.track].spans.append(span)
 
     def moment(self, group: str, name: str, kind: Kind, text: str) -> None:
-        """Something happens at once."""
+        """Add a moment."""
         self.track(group, name).moments.append(Moment(kind, self.now, text))
 
     def take(self, record: Record) -> None:
-        """One line."""
+        """Take a line of the journal."""
         time = float(record["t"])
         if self.start is None:
             self.start = float(record.get("init_started", time))
@@ -201,7 +201,7 @@ class _Drawing:
                 self._command(record)
             case "Ask":
                 job, text = str(get("job")), str(get("text") or "").strip()
-                self.begin(f"prompt {job}", PEOPLE, f"prompt for {_subject(job)}", Kind.PROMPT,
+                self.begin(f"prompt {job}", USER, f"prompt for {_subject(job)}", Kind.PROMPT,
                            text or "is asked")  # fmt: skip
             case "Answered":
                 self.end(f"prompt {get('job')}", ("ended by", "an answer"))
@@ -211,7 +211,7 @@ class _Drawing:
             case "Clock":
                 self._clock(record)
             case "OpenShell":
-                self.begin("shell", PEOPLE, "shell", Kind.SHELL, str(get("stop") or "a shell"))
+                self.begin("shell", USER, "shell", Kind.SHELL, str(get("stop") or "a shell"))
             case "ShellEnded":
                 self.end("shell")
             case "Report":
@@ -268,7 +268,7 @@ class _Drawing:
         self.begin(job, technology(job), job, kind, text)
 
     def _because(self, job: str) -> None:
-        """A job could begin because of what made the device it is about, or told more of it."""
+        """Note why a job became ready: what made its device, or told more of it."""
         subject = job.partition("@")[2]
         made_by = [self.worked.get(each) for each in (*self.slaves.get(subject, ()), subject)]
         makers = [each for each in made_by if each is not None and each[0] != job]
@@ -281,7 +281,7 @@ class _Drawing:
         self.causes.append(Cause(maker, left, job, self.now))
 
     def _worked(self, job: str) -> None:
-        """A job runs: it may make what others wait for; perhaps a person has let it."""
+        """Note that a job runs: it may make devices for others, or a user may have allowed it."""
         if subject := job.partition("@")[2]:
             self.worked[subject] = job, self.now
         if (answered := self.answered.pop(job, None)) is not None:
@@ -289,7 +289,7 @@ class _Drawing:
             self.causes.append(Cause(prompt, answered, job, self.now))
 
     def _command(self, record: Record) -> None:
-        """The command and its end belong to the span that runs."""
+        """Add the command and its end to the span that runs."""
         found = self.open.get(str(record.get("job")))
         if found is None:
             return
@@ -316,15 +316,15 @@ class _Drawing:
         text = f"held by {owner}: {reason}" if owner else f"{left:.0f} s left"
         holder = self.open.get(owner)
         if holder is not None and holder.kind is Kind.WAITS:
-            holder.text = reason  # why it does not run yet is told here only
+            holder.text = reason  # only this line tells why it does not run yet
         opened = self.begin(name, CLOCKS, name, kind, text)
         opened.left = left
         opened.details.append(("left", f"{left:.3f} s"))
 
     def finish(self) -> Picture:
-        """The tracks in the order in which they stand."""
+        """Return the tracks from top to bottom."""
         self._close("the journal's end")
-        order = {ENGINE: -2, PEOPLE: -1, DEVICES: 90, CLOCKS: 91}
+        order = {ENGINE: -2, USER: -1, DEVICES: 90, CLOCKS: 91}
         firsts: dict[str, float] = {}
         for each in self.tracks.values():
             firsts[each.group] = min(firsts.get(each.group, 1e9), each.begin)

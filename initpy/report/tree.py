@@ -1,4 +1,4 @@
-"""The tree as text, and the failure screen around it; at most 76 columns wide where it can."""
+"""Format the tree, and the failure screen around it, in 76 columns where words allow it."""
 
 import textwrap
 
@@ -9,12 +9,12 @@ COMMAND_WIDTH = 30
 
 
 def render(node: Node, now: float) -> str:
-    """The tree, two columns of indentation a level; times in seconds before `now`."""
+    """Return the tree, indented two columns per level; times in seconds before `now`."""
     return "\n".join(_lines(node, now, 0))
 
 
 def render_json(node: Node, now: float) -> str:
-    """The tree for programs; times in seconds since the kernel started, as in the journal."""
+    """Return the tree as JSON; times in seconds since the kernel started, as in the journal."""
     import json
 
     return json.dumps({"now": round(now, 3), "tree": _plain(node)}, indent=1)
@@ -43,7 +43,7 @@ def _lines(node: Node, now: float, depth: int) -> list[str]:
 
 
 def _wrap(text: str, first: str = "", others: str = "") -> list[str]:
-    """Lines of at most WIDTH columns, but a word stays whole: people copy UUIDs and paths."""
+    """Wrap at WIDTH columns, but keep words whole: users copy UUIDs and paths."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -55,7 +55,7 @@ def _wrap(text: str, first: str = "", others: str = "") -> list[str]:
 
 
 def failure_screen(reason: str, node: Node, now: float, advice: tuple[Advice, ...] = ()) -> str:
-    """What people see when the root does not come: why, and what to type."""
+    """Return the screen for a root that does not come: the reason, the tree, what to type."""
     rule = "=" * WIDTH
     lines = [rule, *_wrap(f"initpy: {reason}"), "", render(node, now), ""]
     for each in advice:
@@ -66,7 +66,7 @@ def failure_screen(reason: str, node: Node, now: float, advice: tuple[Advice, ..
 
 
 def _command(command: str, effect: str) -> list[str]:
-    """A line to type, in one piece, and what it does beside it or below."""
+    """Return a line to type, in one piece, with its effect beside it or below."""
     line = f"  {command:<{COMMAND_WIDTH}}  {effect}".rstrip()
     if len(command) <= COMMAND_WIDTH and len(line) <= WIDTH:
         return [line]

@@ -1,11 +1,11 @@
-"""Calls that may never return, each in a child process, so that the engine's loop goes on (R5).
+"""Make calls that may never return in child processes, so that the engine's loop goes on (R5).
 
-A process that reads a disk which does not answer waits in the kernel ("D" in ps(1)) and not even
-SIGKILL ends it. A thread in that state would keep the whole engine from ending, and PID 1 from
-starting another one. A child in that state costs a process: the engine kills it, and forgets it.
+A process that reads from a dead disk waits in the kernel (state D in ps(1)); SIGKILL does not end
+it. A thread in that state keeps the whole engine from ending, and PID 1 from starting another
+engine. A child in that state costs one process: the engine kills it and forgets it.
 
-Under a key there is one question at a time: whoever asks again shares the answer. So a disk that
-never answers has one child, however often a user types `initpy status`.
+Each key has one question at a time: a second caller shares its answer. So a dead disk has one
+child, however often the user types `initpy status`.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from typing import Any, NamedTuple, NoReturn
 from initpy.core.secret import Secret
 from initpy.runtime import syscalls
 
-# What a child computes: a value that JSON knows, or a secret.
+# A child returns a JSON value or a secret.
 Call = Callable[[], object]
-AT_ONCE = 64  # threads of one child: hundreds of empty disks are read with one fork
+AT_ONCE = 64  # threads of one child: one fork serves hundreds of empty disks
 CHUNK = 1 << 16
-HEAD = 8  # bytes before an answer: the lengths of its JSON text and of its secret
+HEAD = 8  # bytes before an answer: length of the JSON text, length of the secret
 
 
 class Answer(NamedTuple):
-    """What a call has returned, or why there is no answer."""
+    """The value that a call returned, or the reason why there is none."""
 
     value: Any = None
     error: str = ""
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Aside:
-    """Asks children, and tells their answers."""
+    """Starts children and hands out their answers."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -46,17 +46,17 @@ class Aside:
         self._children: dict[str, _Child] = {}
 
     def ask(self, key: str, call: Call, limit: float | None = None) -> asyncio.Future[Answer]:
-        """Have a child make this call; the future never raises.
+        """Have a child make this call; return a future that never raises.
 
-        `limit`: seconds after which the child is killed. A child that not even that ends keeps its
-        question open. So wait for the future with a limit of your own: `asyncio.wait`.
+        The child is killed after `limit` seconds. A child that survives SIGKILL leaves the future
+        open, so wait for it with a limit: see `answered_within`.
         """
         return self.ask_all({key: call}, limit)[key]
 
     def ask_all(
         self, calls: Mapping[str, Call], limit: float | None = None
     ) -> dict[str, asyncio.Future[Answer]]:
-        """Have one child make all these calls, at the same time."""
+        """Have one child make all these calls in parallel."""
         new = {key: call for key, call in calls.items() if key not in self._asked}
         for key in new:
             self._asked[key] = self._loop.create_future()
@@ -78,7 +78,7 @@ class Aside:
         return key in self._asked
 
     def stop(self, key: str) -> None:
-        """Kill the child that has this question. If it ends, it is answered without a value."""
+        """Kill the child that has this question; its end answers the question with an error."""
         if (child := self._children.get(key)) is not None:
             child.kill("it was stopped")
 
@@ -96,7 +96,7 @@ class Aside:
 
 
 async def answered_within(seconds: float, *futures: asyncio.Future[Answer]) -> bool:
-    """Wait until all are answered, but not longer. Nothing is called off."""
+    """Wait so long for the answers; return whether all came. No question is cancelled."""
     pending = [each for each in futures if not each.done()]
     if pending:
         _, left = await asyncio.wait(pending, timeout=seconds)
@@ -105,7 +105,7 @@ async def answered_within(seconds: float, *futures: asyncio.Future[Answer]) -> b
 
 
 class _Child:
-    """A process that makes some calls. Raises OSError where it cannot be started."""
+    """A child process that makes some calls. Raises OSError if it cannot be started."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Child:
         self._left = dict.fromkeys(calls)
         self._answered, self._ended = answered, ended
         self._buffer, self._chunk = bytearray(), bytearray(CHUNK)
-        self._why = ""  # it was killed
+        self._why = ""  # why it was killed
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
             self._pid = os.fork()
@@ -134,9 +134,9 @@ class _Child:
         self._loop.add_reader(self._end, self._has_ended)
 
     def kill(self, why: str) -> None:
-        """End it and what it has started, such as modprobe; a disk may keep it for ever.
+        """Kill the child and its own children, modprobe for instance.
 
-        `why` is what its questions are answered with.
+        Its open questions are answered with the error `why` when it ends.
         """
         if self._end < 0:
             return
@@ -183,7 +183,7 @@ class _Child:
             self._reading = -1
 
     def _has_ended(self) -> None:
-        while self._reading >= 0:  # what it has still said
+        while self._reading >= 0:  # take the answers that are still in the pipe
             before = len(self._buffer), len(self._left)
             self._readable()
             if (len(self._buffer), len(self._left)) == before:
@@ -201,7 +201,7 @@ class _Child:
 
 
 def _serve(writing: int, calls: Mapping[str, Call]) -> NoReturn:
-    """The child: make the calls, write the answers, end. Nothing of the engine's is touched."""
+    """Run the child: make the calls, write the answers, exit."""
     status = 70  # EX_SOFTWARE of sysexits.h
     try:
         gc.disable()
@@ -210,7 +210,7 @@ def _serve(writing: int, calls: Mapping[str, Call]) -> NoReturn:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # The order to PID 1, consoles, udev's socket: a child that hangs must not keep them open.
+        # A hung child must not keep the pipe to PID 1, consoles and sockets open.
         os.closerange(3, writing)
         os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
         _make(writing, calls)
@@ -228,7 +228,7 @@ def _make(writing: int, calls: Mapping[str, Call]) -> None:
     if len(calls) == 1:
         _answer_all(writing, lock, waiting)
         return
-    # One that hangs leaves the others to the other threads.
+    # A call that hangs occupies its own thread only.
     threads = [
         threading.Thread(target=_answer_all, args=(writing, lock, waiting), daemon=True)
         for _ in range(min(AT_ONCE, len(calls)))

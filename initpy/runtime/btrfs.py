@@ -1,4 +1,4 @@
-"""What the superblock of a btrfs device says of its file system: so many devices, and which one.
+"""Read from a btrfs superblock how many devices the file system has, and which of them this is.
 
 Offsets are those of struct btrfs_super_block in the kernel's uapi/linux/btrfs_tree.h.
 """
@@ -13,7 +13,7 @@ NUMBER_AT = 0xC9  # dev_item.devid
 
 
 def facts(node: str) -> dict[str, str]:
-    """The numbers as properties of the device; nothing when it cannot be read."""
+    """Return the numbers as properties of the device; none if the device cannot be read."""
     try:
         descriptor = os.open(node, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -26,7 +26,7 @@ def facts(node: str) -> dict[str, str]:
 
 
 def numbers(block: bytes) -> dict[str, str]:
-    """The same from the superblock itself."""
+    """Return the same properties from the bytes of a superblock."""
     if len(block) < SIZE or block[MAGIC_AT : MAGIC_AT + len(MAGIC)] != MAGIC:
         return {}
     return {

@@ -5,22 +5,22 @@ import os
 from initpy.runtime.api import PATH
 
 UDEVD = "/usr/lib/systemd/systemd-udevd"
-# From a bus to a disk one driver's event follows the other: that chain is what the boot waits
-# for, while the engine's imports beside it are done early enough.
+# Between a bus and a disk each driver's event follows another one. The boot waits for that chain,
+# while the engine's imports, which run beside it, end early enough.
 UDEVD_NICE = -10
 READY_SOCKET = "initpy/udevd-ready"
 ENVIRONMENT = {
     "PATH": PATH,
     "NOTIFY_SOCKET": f"@{READY_SOCKET}",  # udevd says READY=1 there, see sd_notify(3)
     "SYSTEMD_LOG_LEVEL": "notice",  # of udevd on the console; udev.log_level= overrides it
-    # No control group is mounted here, so udevd 257 finds none to watch, and says so at each boot
-    # (sd_event_add_memory_pressure(3)).
+    # No control group is mounted here. Without this udevd 257 complains of that at each boot, see
+    # sd_event_add_memory_pressure(3).
     "MEMORY_PRESSURE_WATCH": "/dev/null",
 }
 
 
 def say(text: str) -> None:
-    """One line to the console, whatever state it is in."""
+    """Write a line to the console, if it can be written to."""
     try:
         os.write(2, f"initpy: {text}\n".encode(errors="replace"))
     except OSError:
@@ -28,7 +28,7 @@ def say(text: str) -> None:
 
 
 def start_udevd() -> int:
-    """The process number of a new udevd; 0 when it cannot be started."""
+    """Start udevd; return its process number, 0 if it cannot be started."""
     try:
         pid = os.posix_spawn(UDEVD, [UDEVD], ENVIRONMENT)
     except OSError as error:
@@ -42,11 +42,10 @@ def start_udevd() -> int:
 
 
 def start_engine(started: float) -> tuple[int, int]:
-    """Fork the engine: its process number, and the pipe on which it gives its orders.
+    """Fork the engine; return its process number and the pipe with its orders.
 
-    A fork shares the interpreter that is already there; a start of its own
-    would cost as much as the rest of PID 1. Raises OSError when there is no
-    memory for it.
+    A fork shares the running interpreter: starting another one would cost as
+    much as the rest of PID 1. Raises OSError if memory is short.
     """
     orders, words = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(orders, False)

@@ -1,7 +1,7 @@
-"""The consoles: lines for people, and one prompt at a time on all of them.
+"""Show lines on all consoles, and one prompt at a time on all of them.
 
-Nothing that is typed is echoed, from the start of the engine on: what is typed
-before a prompt is up waits in the terminal and answers the prompt (R12).
+Echo is off from the engine's start: keys typed before a prompt is up stay in
+the terminal and answer the prompt (R12).
 """
 
 import asyncio
@@ -17,25 +17,25 @@ from initpy.runtime.lineeditor import LineEditor
 
 FLAGS = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 ACTIVE = "/sys/class/tty/console/active"
-BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that does not take them
-DRAIN_SECONDS = 0.5  # for such a console at the end
+BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that takes none
+DRAIN_SECONDS = 0.5  # for the backlog at the end
 
 
 @dataclass(slots=True)
 class Console:
-    """One terminal, opened without making it ours."""
+    """One terminal, opened without becoming the controlling terminal."""
 
     path: str
     descriptor: int
     editor: LineEditor = field(default_factory=LineEditor)
     backlog: bytearray = field(default_factory=bytearray)
-    ahead: list[Secret] = field(default_factory=list)  # lines typed before they were asked for
-    modes: list[object] | None = None  # before the echo was switched off
+    ahead: list[Secret] = field(default_factory=list)  # lines typed before a prompt asked
+    modes: list[object] | None = None  # before echo was switched off
     lent: bool = False  # to the rescue shell: not read here
 
 
 def console_paths() -> list[str]:
-    """The devices behind /dev/console, the preferred one last; see Documentation/ABI, tty."""
+    """Return the devices behind /dev/console, the preferred one last (Documentation/ABI, tty)."""
     try:
         with open(ACTIVE, encoding="ascii") as file:
             names = file.read().split()
@@ -45,7 +45,7 @@ def console_paths() -> list[str]:
 
 
 class Consoles:
-    """All consoles together; `answer` is called with what a person typed at the prompt."""
+    """All consoles; `answer` gets the line that the user typed at the prompt."""
 
     def __init__(self, answer: Callable[[Secret], None]) -> None:
         self._answer = answer
@@ -55,11 +55,11 @@ class Consoles:
 
     @property
     def preferred(self) -> Console | None:
-        """The console that /dev/console stands for."""
+        """Return the console that /dev/console stands for."""
         return self._consoles[-1] if self._consoles else None
 
     def look_again(self) -> None:
-        """Open consoles that have come: drivers of some are modules (hvc0 on virtio)."""
+        """Open new consoles: drivers of some are modules (hvc0 on virtio)."""
         known = {each.path for each in self._consoles}
         new = [path for path in console_paths() if path not in known]
         # The preferred one stays the last.
@@ -75,7 +75,7 @@ class Consoles:
         self._loop.call_soon(self._finished, console)
 
     def say(self, text: str) -> None:
-        """Show lines; a prompt that is up is shown again after them."""
+        """Show lines, and a prompt that is up again below them."""
         for console in self._consoles:
             prompt = self._prompt if not console.lent else None
             before = "\n" if prompt is not None else ""
@@ -83,7 +83,7 @@ class Consoles:
             self._write(console, f"{before}{lines}{prompt or ''}")
 
     def ask(self, prompt: str) -> None:
-        """Put the prompt up on every console and read there."""
+        """Show the prompt on every console and read there."""
         self._prompt = None
         self.look_again()
         self._prompt = prompt
@@ -95,7 +95,7 @@ class Consoles:
                 self._show_prompt(console, prompt)
 
     def withdraw(self, reason: str) -> None:
-        """Take the prompt away, saying why; what was typed of it is forgotten."""
+        """Withdraw the prompt and say why; forget the line that was begun."""
         if self._prompt is None:
             return
         self._prompt = None
@@ -107,7 +107,7 @@ class Consoles:
                 self._write(console, f"\ninitpy: {reason}\n")
 
     def give_way(self, reason: str) -> bool:
-        """Take the prompt away unless somebody has begun to type; True when it is gone."""
+        """Withdraw the prompt unless the user has begun to type; return whether it is gone."""
         if self._prompt is None:
             return False
         read = [each for each in self._consoles if not each.lent]
@@ -119,17 +119,17 @@ class Consoles:
         return True
 
     def lend(self, console: Console) -> None:
-        """Leave the console to a shell, with its modes as they were."""
+        """Give the console to a shell, with its original modes."""
         console.lent = True
         self._loop.remove_reader(console.descriptor)
         if console.modes is not None:
             _set_modes(console.descriptor, console.modes)
 
     def take_back(self, console: Console) -> None:
-        """The shell is gone: no echo again, and the prompt if one is up.
+        """Use the console again after the shell: switch echo off, show the prompt that is up.
 
-        The kernel hangs the terminal up at the end of the shell, the leader of its session, and
-        what was open then is dead: it is opened again.
+        The kernel hangs up the terminal when the shell, its session leader, ends. Descriptors from
+        before are dead then, so the terminal is opened again.
         """
         console.lent = False
         self._open_again(console)
@@ -138,7 +138,7 @@ class Consoles:
             self.ask(self._prompt)
 
     def close(self) -> None:
-        """Write out what is left and give the terminals their modes back."""
+        """Write the backlog and restore the modes of the terminals."""
         for console in self._consoles:
             self._drain(console)
             _forget(console)
@@ -168,7 +168,7 @@ class Consoles:
         self._finished(console)
 
     def _finished(self, console: Console) -> None:
-        """A line that is complete answers the prompt; those after it answer the next ones (R12)."""
+        """Answer the prompt with the first line; later lines answer later prompts (R12)."""
         if self._prompt is None or console.lent or not console.ahead:
             return
         self._prompt = None
@@ -184,7 +184,7 @@ class Consoles:
         self._flush(console)
 
     def _flush(self, console: Console) -> None:
-        """Write what the terminal takes now; a stuck one must not stop the boot."""
+        """Write as much as the terminal takes now: a stuck terminal must not stop the boot."""
         try:
             del console.backlog[: os.write(console.descriptor, console.backlog)]
         except BlockingIOError:
@@ -197,7 +197,7 @@ class Consoles:
             self._loop.remove_writer(console.descriptor)
 
     def _drain(self, console: Console) -> None:
-        """Write out what is left; one that is stuck (Ctrl-S, nobody reads) must not stop us."""
+        """Write the backlog, but do not wait long for a stuck terminal (Ctrl-S, no reader)."""
         poll = select.poll()
         poll.register(console.descriptor, select.POLLOUT)
         limit = self._loop.time() + DRAIN_SECONDS
@@ -223,7 +223,7 @@ def _open(path: str) -> Console | None:
 
 
 def _silence(descriptor: int) -> list[object] | None:
-    """No echo, byte by byte, no signals; returns the modes before. Typed bytes are kept."""
+    """Switch off echo, lines and signals; return the modes before. Typed bytes are kept."""
     try:
         before = termios.tcgetattr(descriptor)
     except termios.error:
@@ -232,7 +232,7 @@ def _silence(descriptor: int) -> list[object] | None:
     after[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG)
     after[6][termios.VMIN], after[6][termios.VTIME] = 1, 0
     _set_modes(descriptor, after)
-    # PID 1 has switched the echo off already; a shell wants it.
+    # PID 1 has switched echo off already; a shell needs it.
     before[3] |= termios.ECHO | termios.ICANON | termios.ISIG
     return before
 

@@ -1,12 +1,13 @@
-"""The control socket: commands of the shell ask here, and the core decides (R24).
+"""Serve the control socket: commands of the shell send requests, the core decides (R24).
 
-One request a connection, a line of words; the answer is a line `ok` or `no`, then text:
+A connection carries one request, a line of words. The answer is a line `ok` or `no`, then text.
+While the request is under way, lines `wait SECONDS` precede it. Requests:
 
-    status | status json        the tree
-    retry                       what has failed is tried again
-    wait SECONDS | wait forever root is waited for so long from now
-    unlock LENGTH NAME          and LENGTH bytes, the passphrase or key; answered when it
-                                was tried
+    status | status json        show the tree
+    retry                       try failed jobs again
+    wait SECONDS | wait forever wait so long for root, from now on
+    unlock LENGTH NAME          LENGTH bytes follow, the passphrase or key; the answer
+                                comes when the attempt has ended
 
 Only root may connect: the socket's mode is 0600.
 """
@@ -14,29 +15,39 @@ Only root may connect: the socket's mode is 0600.
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from initpy.core.events import Event, KeyGiven, RetryAsked, WaitAsked
 from initpy.core.secret import Secret
 
 SOCKET = "/run/initpy/control"
-KEY_LIMIT = 1 << 16  # bytes: what a pipe takes, through which the tool gets it
+KEY_LIMIT = 1 << 16  # bytes: the tool gets the key through a pipe, which takes so many
+REQUEST_SECONDS = 10.0  # for a request to arrive as a whole
+PROGRESS_SECONDS = 5.0  # between two `wait` lines
+# The core answers at once, or when an attempt has ended. If it does not, the user is told so.
+ANSWER_SECONDS = 10.0
+UNLOCK_SECONDS = 960.0  # earlier attempts and a slow key derivation included
 
+Answer = tuple[bool, str]  # whether the request was done, and the result in words
 Status = Callable[[bool], Awaitable[str]]  # True: as JSON
-Ask = Callable[[Callable[[int], Event]], Awaitable[tuple[bool, str]]]
+Ask = Callable[[Callable[[int], Event]], Awaitable[Answer]]
 EXPECTED = "expected status [json], retry, wait SECONDS|forever, or unlock LENGTH NAME"
 
 
 async def serve(status: Status, ask: Ask, path: str = SOCKET) -> asyncio.Server:
-    """Answer requests. `ask` makes an event of its number. Raises OSError (a full /run)."""
+    """Answer requests; `ask` gets a function from request number to event. Raises OSError."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            done, text = await _answer(reader, status, ask)
-        except (ConnectionError, ValueError, asyncio.IncompleteReadError) as error:
+            done, text = await _told(_answer(reader, status, ask), writer)
+        except ConnectionError:
+            writer.close()  # the user has hung up
+            return
+        except (ValueError, TimeoutError, asyncio.IncompleteReadError) as error:
             done, text = False, f"not understood ({error}); {EXPECTED}"  # or hung up
         writer.write(f"{'ok' if done else 'no'}\n{text}\n".encode(errors="replace"))
-        with contextlib.suppress(ConnectionError):  # a person who does not wait for the answer
+        with contextlib.suppress(ConnectionError):
             await writer.drain()
         writer.close()
 
@@ -49,22 +60,52 @@ async def serve(status: Status, ask: Ask, path: str = SOCKET) -> asyncio.Server:
         os.umask(before)
 
 
-async def _answer(reader: asyncio.StreamReader, status: Status, ask: Ask) -> tuple[bool, str]:
-    line = (await reader.readline()).decode(errors="surrogateescape").rstrip("\n")
+async def _told(work: Coroutine[Any, Any, Answer], writer: asyncio.StreamWriter) -> Answer:
+    """Do the work and tell the user now and then that it goes on; return its answer.
+
+    Raises ConnectionError if the user hangs up, and cancels the work. Raises its exceptions.
+    """
+    task = asyncio.ensure_future(work)
+    began = asyncio.get_running_loop().time()
+    try:
+        while not (await asyncio.wait((task,), timeout=PROGRESS_SECONDS))[0]:
+            waited = asyncio.get_running_loop().time() - began
+            writer.write(f"wait {waited:.0f}\n".encode())
+            await writer.drain()
+    finally:
+        task.cancel()  # no effect once it is done
+    return task.result()
+
+
+async def _answer(reader: asyncio.StreamReader, status: Status, ask: Ask) -> Answer:
+    async with asyncio.timeout(REQUEST_SECONDS):
+        line = (await reader.readline()).decode(errors="surrogateescape").rstrip("\n")
     word, _, rest = line.partition(" ")
     if word == "status" and rest in ("", "json"):
         return True, await status(rest == "json")
     if word == "retry" and not rest:
-        return await ask(RetryAsked)
+        return await _within(ANSWER_SECONDS, ask(RetryAsked))
     if word == "wait" and rest:
         seconds = None if rest == "forever" else float(rest)
         if seconds is not None and not 0 < seconds < 1e9:
             raise ValueError(rest)
-        return await ask(lambda request: WaitAsked(request, seconds))
+        return await _within(ANSWER_SECONDS, ask(lambda request: WaitAsked(request, seconds)))
     if word == "unlock" and rest:
         length, _, volume = rest.partition(" ")
         if not 0 < int(length) <= KEY_LIMIT:
             raise ValueError(f"a key of {length} bytes")
-        secret = Secret(await reader.readexactly(int(length)))
-        return await ask(lambda request: KeyGiven(request, volume, secret))
+        async with asyncio.timeout(REQUEST_SECONDS):
+            secret = Secret(await reader.readexactly(int(length)))
+        return await _within(UNLOCK_SECONDS, ask(lambda request: KeyGiven(request, volume, secret)))
     raise ValueError(repr(line[:40]))
+
+
+async def _within(seconds: float, answer: Awaitable[Answer]) -> Answer:
+    """Return the core's answer, or one that says that none came."""
+    try:
+        return await asyncio.wait_for(answer, seconds)
+    except TimeoutError:
+        return False, (
+            f"the request was made, but has no result after {seconds:.0f} s; `initpy status` shows"
+            " the present state"
+        )

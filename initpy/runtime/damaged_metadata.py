@@ -1,6 +1,6 @@
-"""Looks for superblocks that are damaged, so that udev takes the device for an empty one.
+"""Look for damaged superblocks, which make udev take the device for an empty one.
 
-Imported when the failure screen or `initpy status` is shown, not before. Reads only.
+Imported only when the failure screen or `initpy status` is shown. Reads only.
 """
 
 import errno
@@ -20,9 +20,9 @@ SECTOR = 512
 
 
 def look(node: str) -> str:
-    """What is left on this device, in words; empty where nothing is, or all is whole.
+    """Say which damaged superblock the device has; return "" if it has none.
 
-    Raises OSError where it cannot be read. May hang: it is for a child process.
+    Raises OSError if the device cannot be read. May hang, so a child process calls it.
     """
     if suspended(node.removeprefix("/dev/")):
         raise OSError(errno.EAGAIN, SUSPENDED)
@@ -38,7 +38,7 @@ def _remnant(device: int, size: int) -> str:
         if not block.startswith(MD_MAGIC):
             continue
         if _is_whole(block, place == oldest):
-            return ""  # what else is seen is inside the array
+            return ""  # other signatures are inside the array
         name = block[MD_NAME].split(b"\0")[0].decode("ascii", "replace")
         of = f" of the array {name}" if place != oldest and name.isprintable() and name else ""
         return f"a damaged md superblock{of}; nothing is written to it"
@@ -50,10 +50,10 @@ def _remnant(device: int, size: int) -> str:
 
 
 def _is_whole(block: bytes, oldest: bool) -> bool:
-    """True when the checksum fits; calc_sb_csum and calc_sb_1_csum in the kernel's md.c."""
+    """True if the checksum fits; see calc_sb_csum and calc_sb_1_csum in the kernel's md.c."""
     at = 152 if oldest else 216
     size = 4096 if oldest else 256 + 2 * int.from_bytes(block[220:224], "little")
-    size = min(size, len(block))  # the number of devices may be what is damaged
+    size = min(size, len(block))  # the number of devices may be damaged
     summed = block[:at] + bytes(4) + block[at + 4 : size]
     total = sum(int.from_bytes(summed[each : each + 4], "little") for each in range(0, size, 4))
     folded = (total & 0xFFFFFFFF) + (total >> 32) & 0xFFFFFFFF

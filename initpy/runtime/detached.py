@@ -1,8 +1,8 @@
-"""File systems that are mounted nowhere: only who holds the descriptor can see what is on them.
+"""Mount file systems without a place in the tree: only a descriptor reaches them.
 
-The kernel takes such a mount away with its last descriptor, so that nothing is
-left of it however this process ends. See fsopen(2), fsmount(2), openat2(2);
-constants are from linux/mount.h and linux/openat2.h.
+The kernel unmounts such a file system with its last descriptor, so that none is
+left however this process ends. See fsopen(2), fsmount(2), openat2(2); constants
+are from linux/mount.h and linux/openat2.h.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ def _call(number: int, *arguments: object) -> int:
 
 
 def mount(node: str, kind: str) -> int:
-    """A read-only mount of the device as a descriptor; the device is not written to."""
+    """Mount the device read-only, without a write to it; return a descriptor of the mount."""
     context = _call(SYS_FSOPEN, kind.encode(), CLOSE_ON_EXEC)
     try:
         _configure(context, FSCONFIG_SET_STRING, b"source", os.fsencode(node))
@@ -67,7 +67,7 @@ def _configure(context: int, command: int, key: bytes | None, value: bytes | Non
 
 
 def open_file(root: int, path: str) -> int:
-    """A regular file there, to be read; its links lead nowhere but into the same mount."""
+    """Open a regular file there for reading; links are resolved inside the mount."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
     how = (ctypes.c_uint64 * 3)(flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
     size = ctypes.c_size_t(ctypes.sizeof(how))

@@ -1,4 +1,4 @@
-"""What gpt-auto needs to know of this machine: its partition type, and the disk that was booted.
+"""Find out what gpt-auto needs: the partition type of this machine, and the booted disk.
 
 See the Discoverable Partitions Specification and the Boot Loader Interface
 of the UAPI group.
@@ -28,7 +28,7 @@ BOOTED = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 
 async def complete(settings: Settings, aside: Aside) -> Settings:
-    """The settings with what this machine says, where gpt-auto is to find the root."""
+    """Add this machine's facts to the settings if gpt-auto is to find the root."""
     if settings.root is None or settings.root.naming is not Naming.GPT_AUTO:
         return settings
     kind = ROOT_TYPES.get(os.uname().machine, "unknown")
@@ -40,9 +40,9 @@ async def complete(settings: Settings, aside: Aside) -> Settings:
 
 
 def booted_partition(folder: str = VARIABLES) -> str | None:
-    """The UUID of the partition that the boot loader came from; None when nothing tells it.
+    """Return the UUID of the partition that holds the boot loader, None if it is unknown.
 
-    Asks the firmware, which may not answer: it is for a child process.
+    The firmware may not answer, so a child process calls this.
     """
     try:
         if not os.listdir(folder):

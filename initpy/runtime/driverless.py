@@ -1,7 +1,7 @@
-"""Looks for devices that no driver has claimed, and for the modules that would (R23).
+"""Look for devices that no driver has claimed, and for the modules that would (R23).
 
-Imported when the failure screen or `initpy status` is shown, not before. A child process looks
-(`findings`): modprobe may hang.
+Imported only when the failure screen or `initpy status` is shown. modprobe may hang, so a child
+process looks (see `findings`).
 """
 
 import fnmatch
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from initpy.core.failure.driverless import Unclaimed
 from initpy.runtime.api import PATH
 
-# Aliases of the modules that the image builder has left out: `PATTERN MODULE` lines.
+# Aliases of modules that the image builder left out, as lines `PATTERN MODULE`.
 TABLE = "/usr/lib/initpy/left-out-modules"
 WILDCARD = re.compile(r"[*?\[]")
 MOST_MODULES = 3
 MODPROBE_SECONDS = 2.0
 SILENT = f"modprobe has not answered within {MODPROBE_SECONDS:.0f} s"
 MODULES = "/lib/modules"
-ALIASES = "modules.alias.bin"  # what modprobe reads
+ALIASES = "modules.alias.bin"  # modprobe reads it
 
 # include/linux/pci_ids.h
 PCI_CLASSES = {
@@ -38,9 +38,9 @@ USB_STORAGE = 0x08
 def look(
     sysfs: str = "/sys", table: str = TABLE, modules: str = MODULES, search: str = PATH
 ) -> tuple[Unclaimed, ...]:
-    """Devices that may carry disks or keyboards and have no driver.
+    """Return the devices that may carry disks or keyboards and have no driver.
 
-    `search` is where modprobe is looked for.
+    `search` is the path in which modprobe is searched.
     """
     patterns, silent = _read(table), ""  # a modprobe that hangs once is not asked again
     found = []
@@ -63,7 +63,7 @@ def look(
 
 
 def _read(table: str) -> list[tuple[str, str, str]]:
-    """(literal beginning, pattern, module): comparing beginnings first makes it quick."""
+    """Return (literal beginning, pattern, module); beginnings are quick to compare."""
     try:
         with open(table, encoding="ascii", errors="replace") as file:
             lines = [line.split() for line in file]
@@ -92,7 +92,7 @@ def _without_driver(sysfs: str) -> Iterator[tuple[str, str]]:
 
 
 def _describe(bus: str, path: str, alias: str) -> tuple[str, bool]:
-    """What the device is, in words, and whether it must lead to disks."""
+    """Return what the device is, in words, and whether it must lead to disks."""
     if bus == "pci":
         code = _text(f"{path}/class").removeprefix("0x")
         kind = PCI_CLASSES.get(code[:4]) or PCI_CLASSES.get(code[:2]) or f"class {code[:4]}"
@@ -108,7 +108,7 @@ def _describe(bus: str, path: str, alias: str) -> tuple[str, bool]:
 
 
 def _resolve(alias: str, modules: str, search: str) -> tuple[tuple[str, ...], str]:
-    """The modules of the image that would take it (modprobe(8)), or why that is not known."""
+    """Return the modules in the image that match (modprobe(8)), or why they are not known."""
     try:
         ended = subprocess.run(
             ["modprobe", "--resolve-alias", alias],
@@ -126,7 +126,7 @@ def _resolve(alias: str, modules: str, search: str) -> tuple[tuple[str, ...], st
         return tuple(dict.fromkeys(ended.stdout.decode(errors="replace").split()))[
             :MOST_MODULES
         ], ""
-    # 1 is what it says of an alias that it does not know, and of a folder that it does not find.
+    # modprobe exits with 1 for an unknown alias, and for a folder that it does not find.
     index = f"{modules}/{os.uname().release}/{ALIASES}"
     if ended.returncode == 1 and os.path.exists(index):
         return (), ""

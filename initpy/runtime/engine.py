@@ -1,4 +1,4 @@
-"""The engine: carries out the core's actions and brings it the world's events. It never decides."""
+"""Carry out the core's actions and bring it the events of the world. The engine decides nothing."""
 
 import asyncio
 import errno
@@ -58,12 +58,12 @@ from initpy.runtime.udev import Udev
 
 ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
-# What a user sees comes after the failure screen, which is about what was before it.
+# These wait until the failure screen is shown: the core decided them after it.
 AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
 
 class Engine:
-    """Joins the Boot with udev, processes, consoles, mounts and PID 1."""
+    """Connects the Boot with udev, processes, consoles, mounts and PID 1."""
 
     def __init__(
         self, settings: Settings, jobs: tuple[JobDefinition, ...], orders: int, aside: Aside
@@ -78,7 +78,7 @@ class Engine:
         self._journal = Journal()
         self._aside = aside
         self._udev = Udev(aside, self.take)
-        kill_left_over()  # before the consoles are opened: it would hang them up
+        kill_left_over()  # before the consoles are opened: its end hangs them up
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended, self.take)
         self._fetcher = Fetcher(aside, self.take)
@@ -94,9 +94,9 @@ class Engine:
     async def run(
         self, started: float, problems: tuple[InputError, ...], basis: Mapping[str, object]
     ) -> None:
-        """Take in what is there, then what happens, until PID 1 was told to hand over.
+        """Take in the present state, then events, until PID 1 has its last order.
 
-        `basis`: what decides the boot besides the events, for the journal.
+        `basis` goes to the journal: it decides the boot together with the events.
         """
         now = time.monotonic()
         self._journal.note(now, "EngineStarted", init_started=started, **basis)
@@ -121,7 +121,7 @@ class Engine:
             server.close()
 
     async def status(self, as_json: bool = False) -> str:
-        """The tree as it is now, with what could be found out in a moment."""
+        """Return the present tree, with findings that take no longer than a moment."""
         # Costly, and most boots never show a tree.
         from initpy.report.tree import render, render_json
         from initpy.runtime.findings import SOON, Look, completed
@@ -132,18 +132,21 @@ class Engine:
         return (render_json if as_json else render)(tree, now)
 
     async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
-        """Give the core what a person asks for; its answer, which may take a while."""
+        """Give the core a user's request; return its answer, which may take a while."""
         self._request += 1
         number = self._request
         answer: asyncio.Future[tuple[bool, str]] = self._loop.create_future()
         self._requests[number] = answer
-        self.take(make(number))
-        return await answer
+        try:
+            self.take(make(number))
+            return await answer
+        finally:
+            self._requests.pop(number, None)
 
     async def _show_failure(self, action: ShowFailure) -> None:
-        """Show the screen, with what is found out in a moment, and tell what is found out later.
+        """Show the screen with the findings so far, and later findings below it.
 
-        What the core wants shown after the screen is held back until then.
+        Actions that the core decided after it are held back until it is shown.
         """
         from initpy.core.failure.driverless import advice_for
         from initpy.report.tree import failure_screen
@@ -164,8 +167,8 @@ class Engine:
             self._say(f"initpy: {line}")
 
     def take(self, event: Event) -> None:
-        """Give the core an event and do what it says."""
-        # The journal's microseconds, rounded up: a replay finds every alarm due that was (R34).
+        """Give the core an event and carry out its actions."""
+        # The journal's microseconds, rounded up: a replay finds the same alarms due (R34).
         now = -(-time.monotonic_ns() // 1000) / 1e6
         self._journal.record(now, event)
         actions = self._boot.handle(event, now)
@@ -217,12 +220,12 @@ class Engine:
                 self._say(f"initpy: {reason}: {how.value} now")
                 self._order("end", how.value)
             case HandOver(root, init):
-                # The actions of this event come first, and so do the lines on the console.
+                # After the other actions of this event, lines on the console included.
                 self._spawn(self._hand_over(root, init))
             case Record(name, text, folder):
                 self._record(name, text, folder)
             case Reply(request, done, text):
-                answer = self._requests.pop(request, None)
+                answer = self._requests.get(request)
                 if answer is not None and not answer.done():
                     answer.set_result((done, text))
             case Moved(job, before, after, reason):
@@ -246,12 +249,12 @@ class Engine:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self.take(self._udev.present())  # events were lost: what is there now counts (R2)
+            self.take(self._udev.present())  # events were lost: enumerate (R2)
 
     async def _look_again(self) -> None:
-        """One device after the other, so that people do not have to wait.
+        """Look for missed changes, one device at a time: a typed key must not wait.
 
-        Not while udev is at work, which would be done twice; but it may hang, so not for ever.
+        While udev is at work it would tell them itself, so skip a turn; but udev may hang.
         """
         self._consoles.look_again()
         now = self._loop.time()
@@ -278,13 +281,13 @@ class Engine:
             self._mounted(action.target, source, mounted.fstab)
 
     def _mounted(self, target: str, source: str, fstab: str | None) -> None:
-        """The root itself says what else is to be mounted."""
+        """Tell the core of a mount, and what the root's fstab wants below it."""
         self.take(Mounted(target, source, wanted_below(fstab, self._complain)))
 
     def _complain(self, problem: InputError) -> None:
         self._say(f"initpy: {problem}")
 
-    # People
+    # The user
 
     def _typed(self, secret: Secret) -> None:
         job, self._asking = self._asking, None
@@ -326,7 +329,7 @@ class Engine:
         self._order("switch-root", root, init)
 
     def _say_alive(self) -> None:
-        """PID 1 ends an engine that is silent for long."""
+        """Tell PID 1 that the loop runs: it kills a silent engine."""
         if not self._over.done():
             self._tell("alive")
             self._loop.call_later(ALIVE_SECONDS, self._say_alive)
@@ -335,7 +338,7 @@ class Engine:
         os.write(self._orders, os.fsencode("\0".join(words) + "\n"))
 
     def _order(self, *words: str) -> None:
-        """Tell PID 1; the engine's work is done."""
+        """Give PID 1 the last order and end the engine's work."""
         self._tell(*words)
         if not self._over.done():
             self._over.set_result(None)
@@ -349,4 +352,4 @@ class Engine:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._over.done():
-            self._over.set_exception(error)  # a bug: the supervisor starts us again
+            self._over.set_exception(error)  # a bug: PID 1 starts another engine

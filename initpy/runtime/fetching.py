@@ -1,6 +1,6 @@
-"""Keys and headers, read from where people keep them: a device, a program's output (R10, R14).
+"""Read keys and headers from devices, from files on devices, from key scripts (R10, R14).
 
-A child process reads: a stick may hang, a mount loads modules, and neither may stop the prompt.
+A child process reads: a stick may hang and a mount loads modules; neither may stop the prompt.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from initpy.core.secret import Secret
 from initpy.runtime.aside import Answer, Aside
 from initpy.runtime.processes import ENVIRONMENT
 
-KEY_LIMIT = 8 * 1024 * 1024  # bytes, cryptsetup's own: --keyfile-size in cryptsetup-open(8)
+KEY_LIMIT = 8 * 1024 * 1024  # bytes, as cryptsetup: --keyfile-size in cryptsetup-open(8)
 HEADER_LIMIT = 256 * 1024 * 1024
 CHUNK = 1024 * 1024
 KEY_CHUNK = 1 << 16
 
 
 class Fetcher:
-    """Carries out `Fetch` and `Drop`; `done` gets what was read."""
+    """Carries out `Fetch` and `Drop`; `done` gets the events."""
 
     def __init__(self, aside: Aside, done: Callable[[Fetched], None]) -> None:
         self._aside, self._done = aside, done
@@ -34,7 +34,7 @@ class Fetcher:
         self._kept: dict[tuple[str, int], str] = {}
 
     def start(self, action: Fetch) -> None:
-        """Begin to read; the answer comes as an event."""
+        """Begin to read; an event has the result."""
         key = action.job, action.number
         if action.program:
             self._programs[key] = self._loop.create_task(self._run(action))
@@ -46,7 +46,7 @@ class Fetcher:
         answer.add_done_callback(lambda done: self._was_read(key, done.result()))
 
     def drop(self, action: Drop) -> None:
-        """End what is still at work; remove a header that was kept."""
+        """End the child or program; remove the header that was kept."""
         key = action.job, action.number
         if (task := self._programs.pop(key, None)) is not None:
             task.cancel()
@@ -66,7 +66,7 @@ class Fetcher:
             answer.secret.wipe()
 
     async def _run(self, action: Fetch) -> None:
-        """Run a key script; what it prints is the key."""
+        """Run a key script, which prints the key."""
         key = action.job, action.number
         try:
             process = await asyncio.create_subprocess_exec(
@@ -103,23 +103,23 @@ def _question(key: tuple[str, int]) -> str:
 
 
 def _read(action: Fetch) -> Secret | str | None:
-    """A secret, or the path of a header that was kept. Raises OSError."""
+    """Return a secret, or the path of a header that was kept. Raises OSError."""
     try:
         if not action.check:
             return fetch(action)
         from initpy.runtime.luksheader import check
 
         return check(action.node, action.keep)
-    except ValueError as problem:  # a path that no file can have
+    except ValueError as problem:  # an impossible path
         raise OSError(errno.EINVAL, str(problem)) from None
 
 
 def fetch(action: Fetch) -> Secret | None:
-    """Read what the action names: a secret, or None once it is the file `keep`. Raises OSError."""
+    """Return the secret, or None when the header is in the file `keep`. Raises OSError."""
     if not action.path:
         descriptor = os.open(action.node, os.O_RDONLY | os.O_CLOEXEC)
     else:
-        # Only with types are there any: udev has found a file system, or people have named one.
+        # There is a type if udev has found a file system, or the user has named one.
         descriptor = open_on_device(action.node, action.types, action.path)
     try:
         if not action.keep:
@@ -131,7 +131,7 @@ def fetch(action: Fetch) -> Secret | None:
 
 
 def open_on_device(node: str, types: tuple[str, ...], path: str) -> int:
-    """The file on the file system of a device, mounted with the first type that works."""
+    """Mount the device with the first type that works; open the file on it."""
     from initpy.runtime import detached  # rare: most volumes have no key on a device
 
     problem = OSError(errno.EINVAL, f"no known file system on {node}")
@@ -142,7 +142,7 @@ def open_on_device(node: str, types: tuple[str, ...], path: str) -> int:
             problem = OSError(error.errno, f"{node} ({kind}): {error.strerror}")
             continue
         try:
-            # The open file keeps the file system mounted, and goes with the descriptor.
+            # The open file keeps the file system mounted until it is closed.
             return detached.open_file(root, path)
         except OSError as error:
             raise OSError(error.errno, f"{path} on {node}: {error.strerror}") from None
@@ -152,7 +152,7 @@ def open_on_device(node: str, types: tuple[str, ...], path: str) -> int:
 
 
 def _secret(descriptor: int, action: Fetch) -> Secret:
-    """The bytes, read into a buffer that can be wiped."""
+    """Read the bytes into a buffer that can be wiped."""
     limit = min(action.size or KEY_LIMIT, KEY_LIMIT)
     secret = Secret(bytes(min(limit, KEY_CHUNK)))
     buffer, position = secret.reveal(), 0
@@ -176,7 +176,7 @@ def _secret(descriptor: int, action: Fetch) -> Secret:
 
 
 def _keep(descriptor: int, path: str) -> None:
-    """Copy a header into a file in memory, for as long as the volume is locked."""
+    """Copy a header to a file in memory, for the time that the volume is locked."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

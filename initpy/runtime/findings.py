@@ -1,7 +1,7 @@
-"""What is found out for the failure screen and `initpy status`, beside the tree of the core.
+"""Find out more for the failure screen and `initpy status` than the core's tree tells.
 
-Imported when either is shown, not before. One child process reads the devices that may hold damaged
-superblocks, and looks for devices without a driver. What has not answered in time is said so.
+Imported only when either is shown. A child process reads devices of doubtful content and looks for
+devices without a driver. The screen names those that did not answer in time.
 """
 
 import asyncio
@@ -14,21 +14,21 @@ from initpy.core.failure.damaged_metadata import doubtful, with_remnants
 from initpy.core.failure.driverless import Unclaimed, with_unclaimed
 from initpy.runtime.aside import Answer, Aside, Call, answered_within
 
-SOON = 3.0  # seconds until the screen is shown, whatever has not answered
-LATE = 30.0  # seconds for answers that complete it
+SOON = 3.0  # seconds until the screen is shown without missing answers
+LATE = 30.0  # seconds for late answers, which are told below the screen
 DRIVERS = "devices without a driver"
 
 
 class Found(NamedTuple):
-    """What is known by now."""
+    """What was found so far."""
 
-    remnants: Mapping[str, str] = {}  # device node -> what is left of a superblock there
+    remnants: Mapping[str, str] = {}  # device node -> its damaged superblock
     notes: Mapping[str, str] = {}  # device node -> why it could not be read
-    unclaimed: tuple[Unclaimed, ...] | None = None  # None: that has not been found out
+    unclaimed: tuple[Unclaimed, ...] | None = None  # None: not known yet
 
 
 class Look:
-    """A look at what may explain a failure. `within` may be asked more than once."""
+    """A search for what may explain a failure; `within` may be called again for late answers."""
 
     def __init__(self, aside: Aside, tree: Node, limit: float = LATE) -> None:
         calls: dict[str, Call] = {
@@ -39,7 +39,7 @@ class Look:
         self._began = asyncio.get_running_loop().time()
 
     async def within(self, seconds: float) -> Found:
-        """What is known as soon as all has answered, but after these seconds at the latest."""
+        """Return the findings when all answers are there, or after so many seconds."""
         await answered_within(seconds, *self._answers.values())
         since = asyncio.get_running_loop().time() - self._began
         remnants, notes, unclaimed = {}, {}, None
@@ -59,10 +59,10 @@ class Look:
 
 
 def completed(tree: Node, found: Found, waiting: Mapping[str, float]) -> Node:
-    """The tree with what was found.
+    """Add the findings to the tree.
 
-    `waiting`: devices that udev has finished with and whose superblock is still being read, and
-    for how many seconds.
+    `waiting` has devices whose superblock is being read for udev's event, and since how many
+    seconds.
     """
     notes = dict(found.notes)
     for name, seconds in waiting.items():
@@ -75,7 +75,7 @@ def completed(tree: Node, found: Found, waiting: Mapping[str, float]) -> Node:
 
 
 def news(before: Found, after: Found) -> list[str]:
-    """What was found out meanwhile, a line each."""
+    """Return the findings that are new, a line each."""
     lines = [
         f"{node}: {text}" for node, text in after.remnants.items() if node not in before.remnants
     ]

@@ -1,4 +1,4 @@
-"""Handing over: find the real init, end what runs, move the mounts, free memory, exec.
+"""Hand over: find the real init, end processes, move the mounts, free memory, exec.
 
 The steps are those of systemd's switch_root() and switch_root(8); see
 docs/INITRD_INTERFACE.md and docs/ROOT_STORAGE_DAEMONS.md of systemd.
@@ -11,25 +11,25 @@ import time
 
 from initpy.runtime import syscalls
 
-# What the kernel itself tries, see init/main.c.
+# The kernel tries the same, see init/main.c.
 INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 MOVED = ("/dev", "/proc", "/sys", "/run")
 LINK_LIMIT = 40  # as in path_resolution(7)
 KILL_SECONDS = 5.0
-# udevd, told to end, waits for its workers, which finish the device that they are at: see
-# manager_exit() in systemd's udevd.c; workers block SIGTERM. Only then are the programs of its
-# rules told: what `mdadm --detail --export` says of an array is kept for the real system.
+# udevd ends after its workers, and each worker finishes its present device: workers block SIGTERM,
+# see manager_exit() in systemd's udevd.c. Programs of its rules are ended after that: the real
+# system needs the output of `mdadm --detail --export` in udev's database.
 UDEVD_SECONDS = 2.0
 
 
 class NoInitError(Exception):
-    """The root file system holds no program to hand over to."""
+    """The root file system has no program to hand over to."""
 
 
 def find_init(root: str, asked: str | None) -> tuple[str, str]:
-    """The init to run, as a path inside `root`, and a complaint when it is not the one asked for.
+    """Return the path of the init inside `root`, and a complaint if it is not the wanted one.
 
-    Raises NoInitError when there is none.
+    Raises NoInitError if there is none. Reads the root's device, so it may hang.
     """
     complaint = ""
     for path in (*((asked,) if asked else ()), *INITS):
@@ -42,7 +42,7 @@ def find_init(root: str, asked: str | None) -> tuple[str, str]:
 
 
 def resolve(root: str, path: str) -> str:
-    """Follow links as a process inside `root` would; the result is a path outside."""
+    """Follow links as a process inside `root` would; return the path outside."""
     done: list[str] = []
     pending = [each for each in path.split("/") if each]
     for _ in range(LINK_LIMIT * 10):
@@ -63,10 +63,10 @@ def resolve(root: str, path: str) -> str:
 
 
 def end_processes(*children: int) -> list[str]:
-    """Terminate, then kill, every process but ours, kernel threads and storage daemons ("@…").
+    """Terminate, then kill, all processes except this one, kernel threads, storage daemons ("@…").
 
-    `children` are told first, together, and are waited for a moment: what they have begun is
-    finished. Returns the names of what would not go.
+    The `children` get the signal first and a moment to finish their work. Returns the names of
+    processes that did not end.
     """
     left: dict[int, str] = {}
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -84,10 +84,10 @@ def end_processes(*children: int) -> list[str]:
                 _signal(pid, number)
             told |= left.keys()
             _reap()
-            # When they are gone, a last look: they may have had children meanwhile.
+            # They may have started children meanwhile.
             left = {pid: name for pid, name in left.items() if _is_there(pid)} or _others()
             if left:
-                time.sleep(0.01)  # no event tells of the end of a process that is not our child
+                time.sleep(0.01)  # the end of a process that is not a child sends no event
         if not left:
             return []
     return sorted(left.values())
@@ -143,9 +143,9 @@ def _reap() -> None:
 
 
 def clean_udev_database() -> None:
-    """Forget all devices but those marked db_persist, as `udevadm info --cleanup-db` does.
+    """Remove all devices without db_persist from the database: `udevadm info --cleanup-db`.
 
-    The real udevd probes the others afresh; the sticky bit is the mark.
+    The real udevd probes them afresh. The sticky bit marks the others.
     """
     for folder in ("/run/udev/data", "/run/udev/static_node-tags", "/run/udev/watch"):
         try:
@@ -164,8 +164,8 @@ def clean_udev_database() -> None:
 def switch_root(root: str) -> None:
     """Make `root` the root of the file system tree and delete the old one's files.
 
-    Raises OSError before anything has been deleted; the mounts moved until
-    then stay where they are, which a later try finds and accepts.
+    Raises OSError before any file is deleted. Mounts that were moved stay where
+    they are; a later try accepts that.
     """
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     old = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
@@ -188,9 +188,9 @@ def switch_root(root: str) -> None:
 
 
 def _delete_tree(folder: int) -> None:
-    """Delete what is below an open folder of a ramfs or tmpfs, not crossing into other mounts.
+    """Delete the content of an open folder of a ramfs or tmpfs, but no other mounts below it.
 
-    What is no memory is somebody's disk: it is left alone (systemd's rule too).
+    Any other file system is a disk, and stays as it is (as in systemd).
     """
     device = os.fstat(folder).st_dev
     in_memory = syscalls.file_system_type(folder) in (syscalls.RAMFS_MAGIC, syscalls.TMPFS_MAGIC)
@@ -210,7 +210,7 @@ def _delete_below(folder: int, device: int) -> None:
             inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             try:
                 if os.fstat(inner).st_dev != device:
-                    continue  # something else is mounted there
+                    continue  # a mount point
                 _delete_below(inner, device)
             finally:
                 os.close(inner)
@@ -220,7 +220,7 @@ def _delete_below(folder: int, device: int) -> None:
 
 
 def execute(init: str, arguments: list[str]) -> None:
-    """Run the real init in our place, with a fresh console. Raises OSError."""
+    """Replace this process by the real init, with a fresh console. Raises OSError."""
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:

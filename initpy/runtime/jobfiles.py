@@ -1,4 +1,4 @@
-"""The job files of the image: the built-in ones, then those that people dropped in."""
+"""Load the job files of the image: built-in ones, then those that users added."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file, parse_job_table
 from initpy.core.jobs.definitions import JobDefinition
 
-# The build writes what it has validated as JSON, which is read in a tenth of TOML's time.
+# The build validates job files and writes JSON, which takes a tenth of the time to read.
 # A later folder's file replaces one of the same name.
 BUILT_IN = "/usr/lib/initpy/jobs"
 FOLDERS = (BUILT_IN, "/etc/initpy/jobs")
@@ -19,10 +19,10 @@ def load_jobs(
     folders: tuple[str, ...] = FOLDERS,
     texts: dict[str, str] | None = None,
 ) -> tuple[JobDefinition, ...]:
-    """All jobs; a file that does not validate is reported and left out.
+    """Return all jobs; report a file that does not validate, and leave it out.
 
-    Then the one that it was to replace stays: a typing error must not cost the boot.
-    `texts` is given the content of each file read, by path.
+    The built-in file of that name stays in force: a typing error must not cost the boot.
+    `texts` gets the content of each file, by path.
     """
     read = {} if texts is None else texts
     files: dict[str, JobFile] = {}

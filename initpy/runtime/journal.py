@@ -1,4 +1,4 @@
-"""The journal: one JSON line per event and action, in /run, where the real system finds it."""
+"""Write the journal: one JSON line per event and action, in /run for the real system."""
 
 import json
 import os
@@ -17,34 +17,34 @@ PATH = "/run/initpy/journal.jsonl"
 
 
 class Journal:
-    """Appends lines; a full /run costs lines, never the boot."""
+    """Appends lines; a full /run costs lines, but not the boot."""
 
     def __init__(self, path: str = PATH) -> None:
         self.lost = 0
         self._told = 0
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            # For root alone: it tells all about the machine, though no secret (R14).
+            # Readable by root only: it has no secrets (R14), but tells all about the machine.
             self._descriptor = os.open(path, flags, 0o600)
         except OSError:
             self._descriptor = -1
 
     def note(self, time: float, kind: str, **details: object) -> None:
-        """A line about something that is neither event nor action."""
+        """Write a line that is neither event nor action."""
         self._write(time, [{"t": round(time, 6), "kind": kind, **details}])
 
     def record(self, time: float, what: Event | Action) -> None:
-        """A line about an event or an action; its class name is the kind."""
+        """Write an event or action; its class name is the kind."""
         self._write(time, [_line(time, what)])
 
     def decided(self, time: float, actions: Iterable[Action]) -> None:
-        """The lines of what the core said to one event, in one piece; alarms are left out."""
+        """Write the actions that followed an event, in one piece; leave alarms out."""
         if lines := [_line(time, each) for each in actions if not isinstance(each, Arm)]:
             self._write(time, lines)
 
     def _write(self, time: float, lines: list[dict[str, object]]) -> None:
         gap = self.lost - self._told
-        if gap:  # who reads it must not take it for whole
+        if gap:  # a reader must know that lines are missing
             lines = [{"t": round(time, 6), "kind": "Lost", "lines": gap}, *lines]
         text = "".join(f"{json.dumps(redaction.record(line))}\n" for line in lines).encode()
         try:
@@ -52,7 +52,7 @@ class Journal:
             if written == len(text):
                 self._told = self.lost
                 return
-            # Full: half a line would spoil the next one too.
+            # /run is full: half a line would spoil the next one.
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
         except OSError:
             pass
@@ -70,9 +70,9 @@ def basis(
     texts: Mapping[str, str],
     problems: Iterable[object] = (),
 ) -> dict[str, object]:
-    """`records.basis()` of this boot; `texts`: the job files by path, the image's own and others.
+    """Return `records.basis()` of this boot. `texts` has all job files by path.
 
-    Those of the image are known by their checksums, those that people put there are kept whole.
+    Of built-in job files it keeps checksums, of files that users added the whole text.
     """
     sums = {
         path.removeprefix(f"{BUILT_IN}/"): f"{crc32(text.encode(errors='replace')):08x}"

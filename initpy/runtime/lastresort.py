@@ -1,7 +1,7 @@
-"""When the engine cannot be kept alive: say so, and open a shell where that is allowed.
+"""Give up on the engine when it fails again and again: say so, open a shell if that is allowed.
 
-Whatever the engine imports may be what has failed, the reader of the command line included: none
-of it is used here.
+Any module that the engine imports may have failed, the parser of the command line included. None
+of them is used here.
 """
 
 import os
@@ -21,9 +21,9 @@ Nothing was written to any disk that a tool had not finished writing.
 
 
 def give_up() -> int:
-    """Show the screen, then end the boot if people asked for that.
+    """Show the screen, then end the machine if the command line asks for that.
 
-    Otherwise open a shell and return its process number (0: none).
+    Otherwise open a shell and return its process number, 0 if there is none.
     """
     for line in SCREEN.splitlines():
         say(line)
@@ -42,7 +42,7 @@ def give_up() -> int:
     say("a shell; leave it with `exit` to have the engine started again")
     program = f"/usr/bin/{COMMAND[0]}"
     try:
-        # The engine's terminal settings are still in force: sane ones first.
+        # The terminal still has the engine's settings.
         os.posix_spawn(program, [program, "stty", "sane"], ENVIRONMENT)
         return os.posix_spawn(program, list(COMMAND), ENVIRONMENT)
     except OSError as error:

@@ -1,35 +1,35 @@
-"""Editing of a secret line that is never echoed: bytes typed in, finished lines out."""
+"""Edit a secret line without echo: typed bytes in, finished lines out."""
 
 from initpy.core.secret import Secret
 
 ENTER = b"\r\n"
-ERASE = b"\x7f\x08"  # DEL and Ctrl-H, whichever the terminal sends for Backspace
+ERASE = b"\x7f\x08"  # DEL and Ctrl-H: a terminal sends either for Backspace
 CLEAR = b"\x15\x03"  # Ctrl-U, and Ctrl-C: start again
 ERASE_WORD = 0x17  # Ctrl-W
 ESCAPE = 0x1B
 
 
 class LineEditor:
-    """Feeds on what a terminal sends; keeps what was typed after the last finished line."""
+    """Takes bytes from a terminal; keeps the line that is not finished."""
 
     def __init__(self) -> None:
         self._typed = bytearray()
-        self._sequence = bytearray()  # of an arrow or function key, which types nothing
+        self._sequence = bytearray()  # of an arrow or function key, which adds no character
         self._after_return = False
 
     @property
     def begun(self) -> bool:
-        """True while a line has been begun."""
+        """True if a line has been begun."""
         return bool(self._typed or self._sequence)
 
     def feed(self, data: bytes) -> list[Secret]:
-        """Take typed bytes; return the lines they finish."""
+        """Take typed bytes; return the lines that they finish."""
         finished = []
         for byte in data:
             if self._sequence and self._in_sequence(byte):
                 pass
             elif byte in ENTER:
-                # A terminal that sends CR LF has pressed Enter once.
+                # Some terminals send CR LF for one Enter.
                 if not (byte == 0x0A and self._after_return):
                     finished.append(Secret(self._typed))
                     self.clear()
@@ -47,7 +47,7 @@ class LineEditor:
         return finished
 
     def clear(self) -> None:
-        """Forget what was typed on this line, overwriting it."""
+        """Overwrite and forget the present line."""
         for index in range(len(self._typed)):
             self._typed[index] = 0
         self._typed.clear()
@@ -68,10 +68,10 @@ class LineEditor:
             del self._typed[-1]
 
     def _in_sequence(self, byte: int) -> bool:
-        """True when the byte belongs to the sequence.
+        """Return whether the byte belongs to the sequence.
 
         ECMA-48: ESC [ parameters final, or ESC O final; the Linux console's F1 to F5 send
-        ESC [ [ and a letter. Anything else is typed: the Escape key alone swallows nothing.
+        ESC [ [ and a letter. Other bytes are typed text: a lone Escape swallows none.
         """
         started = bytes(self._sequence)
         if started == b"\x1b":

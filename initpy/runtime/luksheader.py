@@ -1,9 +1,9 @@
-"""Are both copies of a LUKS2 header whole? cryptsetup would mend one from the other unasked.
+"""Check both copies of a LUKS2 header: cryptsetup would repair one from the other unasked.
 
-See LUKS2 On-Disk Format Specification, 2.1 and 2.2: a binary header, JSON text
-behind it, and a checksum over both; the second copy follows the first. Whoever
-boots from a damaged disk may want to look at it first: nothing is written to
-it at boot, and cryptsetup gets a copy of what is good.
+A user who boots from a damaged disk may want to look at it first, so the boot
+writes nothing to it, and cryptsetup gets a copy of the good header. See LUKS2
+On-Disk Format Specification, 2.1 and 2.2: a binary header, JSON text behind it,
+and a checksum over both; the second copy follows the first.
 """
 
 import errno
@@ -22,13 +22,13 @@ except ImportError:
 MAGIC, SECOND_MAGIC = b"LUKS\xba\xbe", b"SKUL\xba\xbe"
 BINARY = struct.Struct(">6sHQQ48s32s64s40s48sQ184s64s")
 CHECKSUM_AT = 448
-# Of one copy, JSON text included; 2.1 of the specification.
+# of one copy with its JSON text; see 2.1 of the specification
 SIZES = tuple(0x4000 << turn for turn in range(9))
 CHUNK = 1 << 20
 
 
 class Copy(NamedTuple):
-    """One copy that is whole."""
+    """A copy with a right checksum."""
 
     size: int
     sequence: int
@@ -36,7 +36,7 @@ class Copy(NamedTuple):
 
 
 def check(node: str, keep: str) -> str:
-    """ "" if all is well; the path of a copy (`keep`) to use if only one header is whole.
+    """Return "" if both copies are good; if one is, copy it to `keep` and return that path.
 
     Raises OSError if none is.
     """
@@ -59,7 +59,7 @@ def check(node: str, keep: str) -> str:
 
 
 def _read(device: int, place: int, magic: bytes) -> Copy | None:
-    """The copy at this place, None unless it is whole."""
+    """Return the copy at this place, None if it is damaged."""
     start = os.pread(device, BINARY.size, place)
     if len(start) < BINARY.size or not start.startswith(magic):
         return None
@@ -77,7 +77,7 @@ def _read(device: int, place: int, magic: bytes) -> Copy | None:
 
 
 def _save(device: int, path: str, good: Copy) -> None:
-    """Headers and key slots, in memory."""
+    """Copy headers and key slots to a file in memory."""
     import json
 
     try:

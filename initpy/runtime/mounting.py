@@ -1,4 +1,4 @@
-"""Mounts made, and files of the root read, by child processes: the prompt and the clocks go on."""
+"""Mount, and read files of the root, in child processes: prompt and deadlines go on meanwhile."""
 
 import asyncio
 import errno
@@ -15,14 +15,14 @@ from initpy.runtime.handover import NoInitError, find_init
 from initpy.runtime.mounts import extra_mounts, mount_first, mount_root, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
-FSTAB_SECONDS = 10.0  # for the fstab of a root that was mounted by an engine before
-# A server may pause; an engine that asks for a handover to a root that is not read helps nobody.
+FSTAB_SECONDS = 10.0  # for the fstab of a root that an earlier engine has mounted
+# A server may pause for a while at the handover.
 NOTICE_SECONDS, MOST_NOTICES = 10.0, 6
 ROOT = "the root file system"
 
 
 class Mounted(NamedTuple):
-    """What came of a mount: 0 or an errno, what that means, and the root's fstab if it was read."""
+    """The result of a mount: 0 or an errno, its meaning, and the root's fstab."""
 
     status: int
     error: str
@@ -30,28 +30,28 @@ class Mounted(NamedTuple):
 
 
 class Mounter:
-    """Carries out `Mount`, and reads on the root what the handover needs."""
+    """Carries out `Mount`, and reads from the root what the handover needs."""
 
     def __init__(self, aside: Aside) -> None:
         self._aside = aside
         self._loop = asyncio.get_running_loop()
 
     async def mount(self, action: Mount) -> Mounted:
-        """Mount, as long as it takes."""
+        """Mount, however long it takes."""
         answer = await self._aside.ask(_key(action.job, action.run), partial(_mount, action))
         if answer.error:
             return Mounted(errno.EINTR, answer.error)
         return Mounted(*answer.value)
 
     def stop(self, action: Stop) -> None:
-        """End a mount that takes too long, by ending first what the kernel runs for it."""
+        """End a mount that takes too long; first kill the kernel's helpers, such as modprobe."""
         key = _key(action.job, action.run)
         if self._aside.open(key):
             end_kernel_helpers()
             self._loop.call_later(KILL_AFTER, self._aside.stop, key)
 
     async def fstab(self) -> tuple[str | None, str]:
-        """The fstab of a root that is mounted already, or why it is not known."""
+        """Return the fstab of a root that is mounted already, or why it is not known."""
         answer = self._aside.ask("fstab", partial(read_fstab, SYSROOT), FSTAB_SECONDS)
         if not await answered_within(FSTAB_SECONDS, answer):
             return None, f"{ROOT}: its fstab could not be read within {FSTAB_SECONDS:.0f} s"
@@ -60,7 +60,7 @@ class Mounter:
     async def find_init(
         self, root: str, asked: str | None, say: Callable[[str], None]
     ) -> tuple[str, str]:
-        """As `handover.find_init`; NoInitError also for a root that does not answer for long."""
+        """Call `handover.find_init`. Raises NoInitError also if the root does not answer."""
         answer = self._aside.ask(f"init on {root}", partial(_find_init, root, asked))
         for turn in range(1, MOST_NOTICES + 1):
             if await answered_within(NOTICE_SECONDS, answer):
@@ -81,7 +81,7 @@ class Mounter:
 def wanted_below(
     fstab: str | None, complain: Callable[[InputError], None]
 ) -> tuple[ExtraMount, ...]:
-    """What the root's fstab wants mounted below it; nothing where there is none."""
+    """Return what the root's fstab wants mounted below it; nothing without an fstab."""
     return extra_mounts(fstab, complain) if fstab is not None else ()
 
 

@@ -1,4 +1,4 @@
-"""Mounts: options as flags, the root and what is below it, what is mounted now."""
+"""Mount file systems: split options into flags and data, read mountinfo and fstab."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from initpy.core.settings import ExtraMount
 from initpy.runtime import syscalls as sys
 from initpy.runtime.handover import resolve
 
-# Options that are flags of mount(2) rather than data for the file system: see mount(8),
-# FILESYSTEM-INDEPENDENT MOUNT OPTIONS. The second value: the flag is taken away.
+# Options that are flags of mount(2), not data for the file system: see mount(8),
+# FILESYSTEM-INDEPENDENT MOUNT OPTIONS. The second value says that the flag is cleared.
 FLAGS: dict[str, tuple[int, bool]] = {
     "ro": (sys.MS_RDONLY, False),
     "rw": (sys.MS_RDONLY, True),
@@ -35,7 +35,7 @@ FLAGS: dict[str, tuple[int, bool]] = {
     "nolazytime": (sys.MS_LAZYTIME, True),
     "silent": (sys.MS_SILENT, False),
 }
-# Matters of fstab and mount(8) that the kernel does not take; x-… are comments for others
+# Options for mount(8) that the kernel rejects; x-… are comments for other programs
 # (x-systemd.device-timeout=0 is a common cure for time-outs of other initramfs).
 IGNORED = (
     "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users", "nousers",
@@ -44,7 +44,7 @@ IGNORED = (
 COMMENTS = ("x-", "X-", "comment=")
 
 
-# Where the parts of a root with an overlay are.
+# where the parts of a root with an overlay are mounted
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 
 
@@ -63,7 +63,7 @@ def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
 def mount_first(
     source: str, target: str, types: tuple[str, ...], options: tuple[str, ...]
 ) -> tuple[int, str]:
-    """Mount with the first type that works: (0, "") or the last errno and what it means."""
+    """Mount with the first type that works; return (0, "") or the last errno and its meaning."""
     flags, data = flags_and_data(options)
     os.makedirs(target, exist_ok=True)
     number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
@@ -79,7 +79,7 @@ def mount_first(
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    """mount(2); read-only where the device is, as mount(8) does it."""
+    """Call mount(2), and again read-only if the device is, as mount(8) does."""
     try:
         sys.mount(source, target, kind, flags, data)
     except OSError as error:
@@ -95,10 +95,10 @@ def mount_root(
     options: tuple[str, ...],
     overlay: tuple[str, str],
 ) -> tuple[int, str]:
-    """Mount a root that stays as it is, with its changes elsewhere; as `mount_first`.
+    """Mount a root whose changes go elsewhere; return what `mount_first` does.
 
-    What an engine that was killed had mounted already is used. The parts stay
-    below /run, where the real system finds them.
+    Parts that a killed engine had mounted are used. They stay below /run for the
+    real system.
     """
     node, kind = overlay
     parts = (
@@ -117,7 +117,7 @@ def mount_root(
 
 
 def explain_failure(number: int, kind: str, data: str) -> str:
-    """What an errno of mount(2) usually means, in words that help."""
+    """Say what an errno of mount(2) usually means."""
     if number == errno.ENODEV:
         return f"the kernel has no driver for {kind} (is its module in the image?)"
     if number == errno.EINVAL:
@@ -130,7 +130,7 @@ def explain_failure(number: int, kind: str, data: str) -> str:
 
 
 def mounted_below(root: str) -> list[tuple[str, str]]:
-    """What is mounted at `root` and below it, and from what."""
+    """Return targets and sources of the mounts at `root` and below it."""
     found: dict[str, str] = {}
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
@@ -142,7 +142,7 @@ def mounted_below(root: str) -> list[tuple[str, str]]:
 
 
 def read_fstab(root: str) -> str | None:
-    """The root's own fstab, None where it has none. Reads the root's device, so it may hang."""
+    """Return the root's own fstab, None if it has none. Reads the root's device, so it may hang."""
     try:
         with open(resolve(root, "/etc/fstab"), "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -151,10 +151,10 @@ def read_fstab(root: str) -> str | None:
 
 
 def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[ExtraMount, ...]:
-    """What the root's own fstab wants mounted below it before the real system starts (R18)."""
+    """Return what an fstab wants mounted before the real system starts (R18)."""
     if "/usr" not in fstab and "x-initrd.mount" not in fstab:
         return ()
-    from initpy.config.fstab import parse_fstab  # most roots need it not
+    from initpy.config.fstab import parse_fstab  # most roots do not need it
 
     wanted, problems = parse_fstab(fstab)
     for problem in problems:
@@ -163,7 +163,7 @@ def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[Ex
 
 
 def mounted_at(target: str) -> str | None:
-    """The source of what is mounted at `target` (the topmost), None when nothing is."""
+    """Return the source of the topmost mount at `target`, None if there is none."""
     source = None
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:

@@ -1,8 +1,9 @@
-"""md superblocks of version 0.90 that are seen on the wrong device.
+"""Recognise md superblocks of version 0.90 that udev shows on the wrong device.
 
-They lie at the end of a device. Where an array stands on another one, its superblock may be at the
-very end of a disk of that one as well, and udev shows it there, as mdadm would take it. But it
-names its own device, by number, and that is then an array's. Seldom imported. Reads only.
+They lie at the end of a device. If an array stands on another array, the end of its device may be
+the end of a disk of the lower array too. udev shows the superblock there, and mdadm would take the
+disk in. But the superblock has the number of its own device, which is then an array's. Seldom
+imported. Reads only.
 """
 
 import os
@@ -12,14 +13,14 @@ import os
 MAGIC = 0xA92B4EFC
 OLDEST_BYTES, THIS_MAJOR = 4096, (992 + 1) * 4
 MD_MAJOR = 9  # include/uapi/linux/major.h
-# Where those of version 1 are; 1.0, at the end too, cannot be beside one of version 0.90.
+# Offsets of version 1. 1.0 is at the end too, so it cannot be beside a 0.90 superblock.
 AT_THE_START = {"1.1": 0, "1.2": 4096}
 
 
 def own_metadata(node: str) -> str:
-    """The version of the superblock that is meant for this device; "" if that is the 0.90 one.
+    """Return the version of this device's own superblock; "" if that is the 0.90 one.
 
-    Raises OSError where the device cannot be read.
+    Raises OSError if the device cannot be read.
     """
     with open(node, "rb", buffering=0) as device:
         size = device.seek(0, os.SEEK_END)
@@ -34,5 +35,5 @@ def own_metadata(node: str) -> str:
 
 
 def _word(block: bytes, at: int) -> int:
-    """32 bits. Version 0.90 has the order of its machine: a big-endian one's is left as it is."""
+    """Return 32 bits, little-endian: arrays of version 0.90 of big-endian machines differ."""
     return int.from_bytes(block[at : at + 4], "little")

@@ -1,10 +1,9 @@
-"""PID 1 as long as the boot lasts: a small, unfailing parent. Standard library only.
+"""Run PID 1 until the handover: a small parent that must not fail. Standard library only.
 
-It announces the devices as soon as udevd listens, reaps every orphan, restarts
-udevd and the engine when they die, and on the engine's word hands over to the
-real init. It takes no decision about the boot; the engine holds no state that
-the world does not hold, so killing it at any instant costs time and nothing
-else.
+It triggers devices as soon as udevd listens, reaps orphans, restarts udevd and
+the engine when they die, and hands over to the real init on the engine's order.
+It decides nothing about the boot. The engine has no state that the world does
+not have, so killing it at any instant costs time only.
 """
 
 import gc
@@ -19,57 +18,57 @@ from initpy.runtime.children import say, start_engine, start_udevd
 from initpy.runtime.power import end
 
 PID_FILE = "/run/initpy/engine.pid"
-UDEV_QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
-# An engine that dies this often within the period meets the same fault each time.
+UDEV_QUEUE = "/run/udev/queue"  # exists while udevd has events
+# An engine that dies more often within the period meets the same fault each time.
 RESTART_LIMIT = 5
 RESTART_PERIOD = 60.0
 UDEVD_RESTART = 0.5
-# The engine says that it is alive every few seconds; one that is silent for so long hangs.
+# The engine says every few seconds that it is alive. A silent engine hangs.
 ENGINE_SILENCE = 60.0
-ABANDON_AFTER = 5.0  # seconds for an engine that was killed to end
-FORK_RETRY = 1.0  # seconds until there may be memory for a process again
-LONGEST_RETRY = 30.0  # of those that grow with each failure
-# The other devices are announced so long after the first even if udevd is still busy with
-# those; otherwise when it has been idle for a moment, in which the engine may find root.
+ABANDON_AFTER = 5.0  # seconds from SIGKILL until a new engine is started beside the old one
+FORK_RETRY = 1.0  # seconds; memory may be free then
+LONGEST_RETRY = 30.0  # the interval doubles up to this
+# The other devices are triggered when udevd has been idle for a moment, in which the engine may
+# find root, but not later than this after the first ones.
 OTHERS_AFTER = 2.0
 OTHERS_WHEN_IDLE = 0.3
-OTHERS_WHEN_MOUNTING = 5.0  # root has been found: in all likelihood they are never needed
+OTHERS_WHEN_MOUNTING = 5.0  # root has been found: most likely the boot never needs them
 SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR)
 
 
 class NoInitError(RuntimeError):
-    """Root has been switched to, and nothing on it can be run."""
+    """The root was switched, and no init on it can be run."""
 
 
 class Supervisor:
-    """What PID 1 knows: its two children, and the words of the engine."""
+    """The state of PID 1: its two children, and the orders of the engine."""
 
     def __init__(
         self, arguments: list[str], started: float, ready: int, udevd: int, engine: int, orders: int
     ) -> None:
-        self._arguments = arguments  # of /init: the kernel passes on what is for the real init
+        self._arguments = arguments  # of /init: the kernel passes the arguments for the real init
         self._started = started
-        self._ready = ready  # udevd says READY=1 here
-        self._udevd = udevd  # 0: it could not be started, and is tried again
+        self._ready = ready  # udevd sends READY=1 here
+        self._udevd = udevd  # 0: the start failed and is tried again
         self._udevd_due = None if udevd else time.monotonic()
         self._udevd_wait = FORK_RETRY
         self._engine = engine
-        self._orders = orders  # the engine's words, one NUL-separated line each; -1: none lives
-        self._shell = 0  # opened because the engine could not be kept alive
+        self._orders = orders  # the engine's orders, lines of NUL-separated words; -1: no engine
+        self._shell = 0  # the shell of the last resort
         self._unread = b""
-        self._heard = time.monotonic()  # a word of the engine
-        self._killed = False  # the engine, by us
+        self._heard = time.monotonic()  # the last order of the engine
+        self._killed = False  # the engine got SIGKILL from here
         self._deaths: list[float] = []
-        self._others: list[str] = []  # devices still to be announced
+        self._others: list[str] = []  # devices still to be triggered
         self._others_due: float | None = None
         self._others_limit = 0.0
         self._mounting = False
         self._udevd_died = False
-        self._watch = -1  # tells when udevd has emptied its queue
+        self._watch = -1  # readable when udevd has emptied its queue
         self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Serve until the handover replaces this program."""
+        """Serve until the real init replaces this program."""
         gc.freeze()
         gc.enable()
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
@@ -78,20 +77,20 @@ class Supervisor:
         _silence_console()
         self._note_engine()
         try:
-            syscalls.reboot(syscalls.RB_DISABLE_CAD)  # Ctrl-Alt-Del becomes a SIGINT for us
+            syscalls.reboot(syscalls.RB_DISABLE_CAD)  # Ctrl-Alt-Del becomes SIGINT
         except OSError as error:
             say(f"cannot take over Ctrl-Alt-Del: {error.strerror}")
-        self._reap()  # what ended before the signals were set up
+        self._reap()  # children that ended before the signals were set up
         while True:
             try:
                 self._serve()
             except NoInitError:
-                raise  # the initramfs is gone: there is nothing to go on with
+                raise  # the initramfs is deleted: this cannot go on
             except Exception as error:  # noqa: BLE001 what fails now may not fail again
                 self._go_on_after(error)
 
     def _go_on_after(self, error: Exception) -> None:
-        """Show what has failed, and give the machine time to have what it lacked."""
+        """Show the error and wait a moment: memory, for instance, may be free then."""
         say(f"process 1: {error!r}; it goes on")
         frames = error.__traceback__
         while frames is not None:
@@ -101,7 +100,7 @@ class Supervisor:
         time.sleep(FORK_RETRY)
 
     def _serve(self) -> None:
-        """Wait for something to happen and deal with it."""
+        """Wait for an event and handle it."""
         poll = select.poll()
         for descriptor in (self._wakeup, self._orders, self._ready, self._watch):
             if descriptor >= 0:
@@ -129,11 +128,11 @@ class Supervisor:
             self._end_silent_engine()
 
     def _announce_storage(self) -> None:
-        """udevd listens (again): everything that may lead to a disk is announced."""
+        """Trigger all devices that may lead to a disk: udevd listens (again)."""
         if self._watch < 0:
             try:
                 self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
-            except OSError as error:  # then the others come after OTHERS_AFTER
+            except OSError as error:  # then OTHERS_AFTER decides
                 say(f"cannot watch the queue of udevd: {error.strerror}")
         first = coldplug.storage()
         self._others = coldplug.others()
@@ -144,7 +143,7 @@ class Supervisor:
             coldplug.release_waiters()
 
     def _udevd_is_idle(self) -> None:
-        # A keyboard may be among the others: a device that goes on and on must not keep it away.
+        # One of the others may be a keyboard: a storm of events must not delay it for ever.
         if self._others_due is not None and not self._mounting:
             self._others_due = min(time.monotonic() + OTHERS_WHEN_IDLE, self._others_limit)
 
@@ -187,7 +186,9 @@ class Supervisor:
                 return
             if pid == self._udevd:
                 say(f"udevd has ended ({describe_end(status)}); it is started again")
-                time.sleep(UDEVD_RESTART)  # a udevd that ends at once must not eat the machine
+                time.sleep(
+                    UDEVD_RESTART
+                )  # a udevd that dies at once must not take all processor time
                 self._udevd_died = True
                 self._start_udevd()
             elif pid == self._engine:
@@ -198,7 +199,7 @@ class Supervisor:
                 self._restart_engine()
 
     def _start_udevd(self) -> None:
-        """Start udevd, or try again later: there may be memory for it then."""
+        """Start udevd, or try again later: memory may be free then."""
         self._udevd = start_udevd()
         if self._udevd:
             self._udevd_due, self._udevd_wait = None, FORK_RETRY
@@ -207,15 +208,15 @@ class Supervisor:
         self._udevd_wait = min(2 * self._udevd_wait, LONGEST_RETRY)
 
     def _end_silent_engine(self) -> None:
-        """Kill a hung engine: it will not recover. Its end is noticed as any other.
+        """Kill a hung engine: it will not recover.
 
-        One that waits in the kernel for a device may not end at all: start another one beside it.
+        An engine that waits in the kernel for a device does not end: start another one beside it.
         """
         if self._killed:
             say("the engine does not end although it was killed; another one is started")
             self._restart_engine()
             return
-        say(f"the engine has not answered for {ENGINE_SILENCE:.0f} s; it is ended")
+        say(f"the engine has not answered for {ENGINE_SILENCE:.0f} s; it is killed")
         self._killed = True
         self._heard = time.monotonic() - ENGINE_SILENCE + ABANDON_AFTER
         try:
@@ -225,9 +226,9 @@ class Supervisor:
 
     def _engine_ended(self, status: int) -> None:
         dead = self._engine
-        self._obey()  # what it said last counts
+        self._obey()  # its last order counts
         if self._engine != dead:
-            return  # it had asked for the handover, which failed: there is a new one
+            return  # its order was a handover, which failed and started a new engine
         self._close_orders()
         now = time.monotonic()
         self._deaths = [each for each in self._deaths if now - each < RESTART_PERIOD] + [now]
@@ -236,7 +237,7 @@ class Supervisor:
             self._restart_engine()
             return
         self._deaths.clear()
-        from initpy.runtime import lastresort  # reads the command line: costly, and never needed
+        from initpy.runtime import lastresort  # hardly ever needed
 
         self._shell = lastresort.give_up()
         if not self._shell:
@@ -245,7 +246,7 @@ class Supervisor:
 
     def _restart_engine(self) -> None:
         self._close_orders()
-        # The child must not act on our signals between the fork and its own set-up.
+        # Between fork and its own set-up the child must not write to our wakeup pipe.
         signal.set_wakeup_fd(-1)
         while self._orders < 0:
             try:
@@ -255,16 +256,16 @@ class Supervisor:
                 time.sleep(FORK_RETRY)
         self._heard, self._killed = time.monotonic(), False
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
-        os.write(self._wakeup_end, b"\0")  # for what has ended meanwhile
+        os.write(self._wakeup_end, b"\0")  # reap what has ended meanwhile
         self._note_engine()
 
     def _close_orders(self) -> None:
-        """A pipe whose writer is gone is always ready: it would keep us busy for nothing."""
+        """Close the pipe: without a writer it is always ready, and poll would never wait."""
         if self._orders >= 0:
             os.close(self._orders)
         self._orders, self._unread = -1, b""
 
-    # The engine's words
+    # The engine's orders
 
     def _obey(self) -> None:
         if self._orders < 0:
@@ -286,7 +287,7 @@ class Supervisor:
                 end(words[1])
 
     def _switch_root(self, root: str, init: str) -> None:
-        """Hand over. When it cannot be done before the point of no return, the boot goes on."""
+        """Hand over; if that fails before the point of no return, go on with the boot."""
         for name in handover.end_processes(self._engine, self._udevd):
             say(f"{name} would not end")
         handover.clean_udev_database()
@@ -306,19 +307,19 @@ class Supervisor:
 
 
 def _silence_console() -> None:
-    """What is typed from now on must not show: it may be a passphrase typed ahead."""
+    """Switch echo off: keys typed ahead may be a passphrase."""
     try:
         modes = termios.tcgetattr(0)
         modes[3] &= ~(termios.ECHO | termios.ECHONL)
         termios.tcsetattr(0, termios.TCSANOW, modes)
     except (OSError, termios.error):
-        return  # no terminal there: nothing echoes either
+        return  # no terminal, no echo
 
 
 def usual_priority(udevd: int) -> None:
-    """The first disks have been dealt with: udevd runs beside the others from now on.
+    """Give udevd the usual priority, once it has handled the first devices.
 
-    With hundreds of disks to look at its workers would leave the engine a fortieth of the time.
+    With hundreds of disks its workers would leave the engine a fortieth of the time.
     """
     try:
         with open(f"/proc/{udevd}/task/{udevd}/children", encoding="ascii") as file:
@@ -333,7 +334,7 @@ def usual_priority(udevd: int) -> None:
 
 
 def describe_end(status: int) -> str:
-    """A wait status in words."""
+    """Return a wait status in words."""
     if os.WIFSIGNALED(status):
         return f"killed by signal {os.WTERMSIG(status)}"
     return f"exit status {os.waitstatus_to_exitcode(status)}"

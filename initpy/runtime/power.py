@@ -1,6 +1,6 @@
-"""How the machine ends: at once, or as `panic=` and `rd.emergency=` ask for. Standard library only.
+"""End the machine: at once, or as `panic=` and `rd.emergency=` ask for. Standard library only.
 
-It reads the command line by itself: the modules that know all parameters may be what has failed.
+This parses the command line once more: the full parser may be the module that has failed.
 """
 
 import os
@@ -18,7 +18,7 @@ END_DELAY = 10  # seconds to read what has failed
 
 
 def end(how: str) -> None:
-    """Reboot, power off or halt at once; file systems were synced or not written at all."""
+    """Write file systems out, then reboot, power off or halt at once."""
     os.sync()
     try:
         syscalls.reboot(ENDS.get(how, syscalls.RB_AUTOBOOT))
@@ -27,7 +27,7 @@ def end(how: str) -> None:
 
 
 def asked_end(command_line: str) -> tuple[str, int] | None:
-    """What `panic=` and `rd.emergency=` ask for: how to end, after so many seconds."""
+    """Return how to end, and after how many seconds; None if the command line does not ask."""
     how, delay = "", 0
     for word in command_line.partition(" -- ")[0].split():
         key, _, value = word.partition("=")
@@ -42,7 +42,7 @@ def asked_end(command_line: str) -> tuple[str, int] | None:
 
 
 def shell_forbidden(command_line: str) -> bool:
-    """Whether `rd.shell=` forbids a shell; its last word counts."""
+    """Return whether `rd.shell=` forbids a shell; its last value counts."""
     words = command_line.partition(" -- ")[0].split()
     said = [value for key, _, value in (word.partition("=") for word in words) if key == "rd.shell"]
     return bool(said) and said[-1].lower() in ("0", "no", "false", "off", "n")

@@ -1,4 +1,4 @@
-"""The one place that starts programs for jobs: clean environment, secrets through a pipe."""
+"""Start the programs of jobs, with a clean environment and secrets through a pipe."""
 
 import asyncio
 import contextlib
@@ -15,20 +15,20 @@ from initpy.runtime.api import PATH
 from initpy.runtime.syscalls import end_with_parent
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
-KILL_AFTER = 3.0  # seconds between asking a program to end and killing it
-LATE_OUTPUT = 1.0  # seconds for what is still in the pipes when a program has ended
-PIPE_BYTES = 1 << 16  # what every pipe takes, see pipe(7)
-KTHREADD = 2  # the process number of the parent of all kernel threads
-OUTPUT_LIMIT = 1 << 20  # bytes; a tool gone wild must not eat the memory
-LONGEST_LINE = 512  # bytes of a line that tells how far a program is
-TELL_SECONDS = 0.5  # between two words on how far a program is
-# How much of a check is done when each of its five passes ends: the first reads all inodes, the
-# second all folders; roughly.
+KILL_AFTER = 3.0  # seconds between SIGTERM and SIGKILL
+LATE_OUTPUT = 1.0  # seconds for output that is in the pipes when a program has ended
+PIPE_BYTES = 1 << 16  # capacity of a pipe, see pipe(7)
+KTHREADD = 2  # process number of the parent of kernel threads
+OUTPUT_LIMIT = 1 << 20  # bytes; a runaway tool must not fill memory
+LONGEST_LINE = 512  # bytes of a progress line
+TELL_SECONDS = 0.5  # between two progress events
+# The share of a check that is done when each of its five passes ends, roughly: the first pass reads
+# all inodes, the second all folders.
 PASSES = (0.0, 0.7, 0.9, 0.93, 0.96, 1.0)
 
 
 class Processes:
-    """Runs commands and reports how each ended."""
+    """Runs commands and reports their ends."""
 
     def __init__(
         self,
@@ -37,24 +37,31 @@ class Processes:
     ) -> None:
         self._ended, self._progressed = ended, progressed
         self._running: dict[tuple[str, int], int] = {}  # job and run -> process group
+        self._starting: set[tuple[str, int]] = set()
+        self._stopped: set[tuple[str, int]] = set()  # starting or running, and to be ended
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, action: Run) -> None:
-        """Start the command; `ended` is called once it has ended, or could not be started."""
-        # The secret is in the pipe before anything else happens: the core may wipe it then.
+        """Start the command; `ended` is called when it has ended or could not be started."""
+        # The core may wipe the secret after this call: put it into the pipe now.
         source = _pipe(action.secret) if action.secret is not None else None
+        self._starting.add((action.job, action.run))
         task = asyncio.get_running_loop().create_task(self._run(action, source))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self, action: Stop) -> None:
-        """Ask the program to end, and kill it when it does not."""
-        group = self._running.get((action.job, action.run))
-        if group is None:
-            return
-        _signal_group(group, signal.SIGTERM)
-        loop = asyncio.get_running_loop()
-        loop.call_later(KILL_AFTER, self._kill, action.job, action.run)
+        """Send SIGTERM to the program and its children, and SIGKILL if they do not end."""
+        key = action.job, action.run
+        if key in self._starting:
+            self._stopped.add(key)  # gets the signal when it runs
+        elif key in self._running:
+            self._stopped.add(key)
+            self._tell(key)
+
+    def _tell(self, key: tuple[str, int]) -> None:
+        _signal_group(self._running[key], signal.SIGTERM)
+        asyncio.get_running_loop().call_later(KILL_AFTER, self._kill, *key)
 
     def _kill(self, job: str, run: int) -> None:
         group = self._running.get((job, run))
@@ -75,14 +82,22 @@ class Processes:
                 preexec_fn=end_with_parent if action.watched else None,
             )
         except OSError as error:
+            self._stopped.discard(key)
             reason = f"cannot run {action.argv[0]}: {error.strerror}"
             self._ended(JobEnded(*key, 127, error=reason), action.subject)
             return
         finally:
+            self._starting.discard(key)
             if source is not None:
                 os.close(source)
         self._running[key] = transport.get_pid()
+        if key in self._stopped:
+            self._tell(key)
         await program.exited
+        if key in self._stopped:
+            # A child that ignores SIGTERM would meet the next try at the device.
+            self._stopped.discard(key)
+            _signal_group(self._running[key], signal.SIGKILL)
         # A daemon that the program has left behind may hold its pipes for ever.
         await asyncio.wait((program.closed,), timeout=LATE_OUTPUT)
         del self._running[key]
@@ -97,7 +112,7 @@ class Processes:
 
 
 class _Program(asyncio.SubprocessProtocol):
-    """What a program prints, and the moments of its end and of its pipes' end."""
+    """Collects the output of a program, and notes its end and that of its pipes."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -118,7 +133,7 @@ class _Program(asyncio.SubprocessProtocol):
 
 
 class _Watched(_Program):
-    """One that says how far it is, in e2fsck(8)'s lines: the pass, how much of how much."""
+    """Also reads e2fsck(8)'s lines of progress: pass, done, total."""
 
     def __init__(self, key: tuple[str, int], progressed: Callable[[Progressed], None]) -> None:
         super().__init__()
@@ -131,7 +146,7 @@ class _Watched(_Program):
             super().pipe_data_received(fd, data)
             return
         *lines, self._line = (self._line + data).split(b"\n")
-        if len(self._line) > LONGEST_LINE:  # it tells no progress
+        if len(self._line) > LONGEST_LINE:  # no progress line
             lines.append(self._line)
             self._line = b""
         for line in lines:
@@ -148,7 +163,7 @@ class _Watched(_Program):
 
 
 def share_done(line: bytes) -> float | None:
-    """`1 5 64 /dev/vda`: pass 1 has done 5 of 64 parts. None for any other line."""
+    """Return the share that `1 5 64 /dev/vda` tells (pass 1, 5 of 64); None for other lines."""
     words = line.split(maxsplit=3) if len(line) <= LONGEST_LINE else []
     if len(words) < 3 or not all(each.isdigit() for each in words[:3]):
         return None
@@ -160,7 +175,7 @@ def share_done(line: bytes) -> float | None:
 
 
 def _pipe(secret: Secret) -> int:
-    """The reading end of a pipe that holds the secret and nothing more."""
+    """Return the reading end of a pipe that holds the secret only."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
     size = len(secret.reveal())
     try:
@@ -174,10 +189,9 @@ def _pipe(secret: Secret) -> int:
 
 
 def end_kernel_helpers() -> None:
-    """Kill what the kernel has run for itself, and waits for: a modprobe that hangs, say.
+    """Kill the programs that the kernel has started and waits for: a hung modprobe, for instance.
 
-    The parents of those are kthreadd or one of the threads that kthreadd is the parent of, but
-    unlike threads they have an executable.
+    Their parent is kthreadd or one of its threads, but unlike threads they have an executable.
     """
     for name in os.listdir("/proc"):
         if not name.isdecimal():
@@ -192,7 +206,7 @@ def end_kernel_helpers() -> None:
 
 
 def _parent(pid: str) -> int:
-    """The process number of the parent; 0 for those that have none. Raises OSError."""
+    """Return the process number of the parent, 0 if there is none. Raises OSError."""
     if pid == "0":
         return 0
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

@@ -1,4 +1,4 @@
-"""The rescue shell on the preferred console. The boot goes on beside it (R24)."""
+"""Run the rescue shell on the preferred console, beside the boot (R24)."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from initpy.runtime.rescue import COMMAND, ENVIRONMENT
 
 RESCUE = "a shell; the boot goes on if the root turns up. `exit` tries again."
 COMMANDS = "initpy status | unlock | retry | wait | journal (--help explains each)"
-END_SECONDS = 2.0  # for a shell that was killed
+END_SECONDS = 2.0  # for a killed shell to end
 PID_FILE = "/run/initpy/shell.pid"
 
 
 class Shell:
-    """At most one shell; `ended` is called when a person leaves it."""
+    """At most one shell; `ended` is called when the user leaves it."""
 
     def __init__(self, consoles: Consoles, ended: Callable[[], None]) -> None:
         self._consoles = consoles
@@ -25,7 +25,7 @@ class Shell:
         self._process: asyncio.subprocess.Process | None = None
 
     def open(self, stop: str = "") -> None:
-        """Open it unless it is open. `stop`: the boot waits for it, and says this."""
+        """Open the shell unless it is open. With `stop`, its message, the boot waits for it."""
         console, loop = self._consoles.preferred, asyncio.get_running_loop()
         if self._task is None and console is not None:
             self._task = loop.create_task(self._run(console, stop))
@@ -33,7 +33,7 @@ class Shell:
             loop.call_soon(self._ended)
 
     def close(self) -> None:
-        """The boot goes on without it."""
+        """Kill the shell: the boot goes on."""
         if self._process is not None:
             _kill(self._process.pid)
 
@@ -58,7 +58,7 @@ class Shell:
 
 
 async def _start(path: str) -> asyncio.subprocess.Process:
-    """The shell on this terminal. Raises OSError."""
+    """Start the shell on this terminal. Raises OSError."""
     terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     try:
         return await asyncio.create_subprocess_exec(
@@ -73,7 +73,7 @@ def _note(pid: int) -> None:
         with open(PID_FILE, "w", encoding="ascii") as file:
             file.write(f"{pid}\n")
     except OSError:
-        return  # a full /run: an engine that is started again will not know of it
+        return  # /run is full: the next engine will not know of this shell
 
 
 def _forget() -> None:
@@ -84,7 +84,7 @@ def _forget() -> None:
 
 
 def kill_left_over() -> None:
-    """A shell of an engine that died would read the same console as ours."""
+    """Kill the shell of an earlier engine: it would read from the same console."""
     try:
         with open(PID_FILE, encoding="ascii") as file:
             pid = int(file.read())
@@ -96,7 +96,7 @@ def kill_left_over() -> None:
         end = -1
     _kill(pid)
     if end >= 0:
-        # Its end hangs the console up, for whoever has opened it before.
+        # Its end hangs up the console for all processes that have opened it before.
         poll = select.poll()
         poll.register(end, select.POLLIN)
         poll.poll(END_SECONDS * 1000)

@@ -1,4 +1,4 @@
-"""The engine's process: it reads what decides the boot, then runs the engine to its end."""
+"""Start the engine in its process: read settings and job files, then run it to its end."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last o
 
 
 def read(path: str) -> str | None:
-    """The text of a file, None when there is none."""
+    """Return the text of a file, None if there is none."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
@@ -27,11 +27,11 @@ def read(path: str) -> str | None:
 
 
 def main(orders: int, started: float) -> int:
-    """The engine process. `orders` is the pipe to PID 1, `started` when /init began."""
+    """Run the engine. `orders` is the pipe to PID 1, `started` the time of /init's start."""
     with open("/proc/self/comm", "w", encoding="ascii") as comm:
         comm.write("initpy-engine")
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
-        signal.signal(number, signal.SIG_DFL)  # those of PID 1, when we are started again
+        signal.signal(number, signal.SIG_DFL)  # a restarted engine inherits the handlers of PID 1
     command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
     settings, wrong = read_settings(command_line, table, CRYPTTAB)
     settings = settings._replace(key_files=key_files())
@@ -55,10 +55,9 @@ def main(orders: int, started: float) -> int:
 
 
 def run_alone(work: Coroutine[object, object, None]) -> None:
-    """Run this to its end, and nothing longer: what has not ended then must not be waited for.
+    """Run this to its end without waiting for tasks, threads or programs.
 
-    `asyncio.run` would cancel tasks and wait for them and for threads. The process ends next, and
-    the kernel tidies up.
+    `asyncio.run` would wait for them. The process ends next, and the kernel cleans up.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -78,7 +77,7 @@ def _escalate(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
 
 
 def key_files() -> dict[str, str]:
-    """Key files in the image for volumes that no key is named for (systemd's crypttab(5))."""
+    """Return key files in the image for volumes without a named key (systemd's crypttab(5))."""
     found = {}
     for folder in KEY_FOLDERS:
         try:

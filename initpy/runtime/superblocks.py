@@ -1,7 +1,7 @@
-"""Devices as they are told of: some only when their superblock has told what udev does not.
+"""Complete udev's devices with facts from their superblocks, which udev does not tell.
 
-A child process reads it, since that may hang. Until it has answered, a device that is new counts as
-not ready (R3), and one that was told of before stays what it was.
+A child process reads superblocks, since a read may hang. Until it has answered, a new device counts
+as not ready (R3), and a known device keeps its last state.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from initpy.runtime.aside import Answer, Aside
 
 Reader = Callable[[], dict[str, str]]
 BLOCK = "/sys/class/block"
-# What udev says of a device that nothing may act on yet, see systemd.device(5).
+# udev marks a device so that is not to be used yet, see systemd.device(5).
 NOT_READY = {"SYSTEMD_READY": "0"}
 
 
 class Devices:
-    """What was told of each device. `receive` is called when a superblock has been read."""
+    """The devices that the core knows; `receive` gets those whose superblock has been read."""
 
     def __init__(self, aside: Aside, receive: Callable[[DeviceChanged], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._aside, self._receive = aside, receive
-        self._told: dict[str, Device] = {}  # as told last
-        self._bare: dict[str, Device] = {}  # the same without what superblocks have told
-        self._reading: dict[str, float] = {}  # devices whose superblock is read: since when
-        self._due: dict[str, tuple[Device, Reader]] = {}  # to be read by one child
-        self._asked: set[str] = set()  # a child is at their superblocks
+        self._told: dict[str, Device] = {}  # as the core knows them
+        self._bare: dict[str, Device] = {}  # the same without facts from superblocks
+        self._reading: dict[str, float] = {}  # devices whose superblock is being read: since when
+        self._due: dict[str, tuple[Device, Reader]] = {}  # for one child to read
+        self._asked: set[str] = set()  # a child reads their superblocks
 
     def seen(self, bare: Device, anew: bool) -> DeviceChanged | None:
-        """What there is to tell of the device now. `anew`: its superblock may have changed."""
+        """Return what to tell the core now. `anew`: the superblock may have changed."""
         name, same = bare.name, bare == self._bare.get(bare.name)
         self._bare[name] = bare
         read = reader(bare)
@@ -45,7 +45,7 @@ class Devices:
         return self._noted(not_ready(bare)) if name not in self._told else None
 
     def enumerated(self, found: Sequence[Device]) -> Enumerated:
-        """All devices that there are; others are forgotten."""
+        """Return all present devices for the core; forget the others."""
         for name in self.names() - {each.name for each in found}:
             self.gone(name)
         for each in found:
@@ -59,15 +59,15 @@ class Devices:
         return DeviceRemoved(name)
 
     def known(self, name: str) -> Device | None:
-        """The device as it was seen last, without what its superblock has told."""
+        """Return the device as it was seen last, without facts from its superblock."""
         return self._bare.get(name)
 
     def names(self) -> set[str]:
-        """The devices that were told of."""
+        """Return the devices that the core knows."""
         return set(self._told)
 
     def silent(self) -> dict[str, float]:
-        """Devices whose superblock is being read, and for how many seconds."""
+        """Return the devices whose superblock is being read, and for how many seconds."""
         now = self._loop.time()
         return {name: now - since for name, since in self._reading.items()}
 
@@ -76,10 +76,10 @@ class Devices:
         return DeviceChanged(device)
 
     def _read(self, bare: Device, read: Reader) -> None:
-        """Have the superblock read, and tell of the device then."""
+        """Have a child read the superblock; tell the core then."""
         self._reading.setdefault(bare.name, self._loop.time())
         if bare.name in self._asked:
-            return  # for an older state of the device; its answer has this one asked for
+            return  # the answer for the older state asks again for this one
         if not self._due:
             self._loop.call_soon(self._ask)
         self._due[bare.name] = bare, read
@@ -98,18 +98,18 @@ class Devices:
         bare = self._bare.get(name)
         read = reader(bare) if bare is not None else None
         if bare is None or read is None or name not in self._reading:
-            return  # gone, or another content by now
+            return  # the device is gone or has another content
         if bare is not asked:
             self._read(bare, read)
         elif answer.error:
-            del self._reading[name], self._bare[name]  # `Udev.missed` has it seen again
+            del self._reading[name], self._bare[name]  # `Udev.missed` tries again
         else:
             del self._reading[name]
             self._receive(self._noted(completed(bare, answer.value)))
 
 
 def reader(device: Device) -> Reader | None:
-    """What reads the further properties of this device, None where udev has told everything."""
+    """Return the function that reads further facts; None if udev has told all."""
     known = device.properties
     if known.get("ID_BTRFS_READY") == "0":
         return partial(_btrfs, device.name, device.node)
@@ -119,17 +119,17 @@ def reader(device: Device) -> Reader | None:
 
 
 def completed(device: Device, facts: dict[str, str]) -> Device:
-    """The device with what its superblock has told."""
+    """Add the facts from the superblock to the device."""
     return device._replace(properties={**device.properties, **facts}) if facts else device
 
 
 def not_ready(device: Device) -> Device:
-    """The device as one that is there and that nothing may act on yet."""
+    """Mark the device as present but not ready."""
     return device._replace(properties={**device.properties, **NOT_READY})
 
 
 def suspended(name: str, folder: str = BLOCK) -> bool:
-    """True when a read of this device would wait for `dmsetup resume` of one that it stands on.
+    """True if the device or one below it is suspended: a read would wait for `dmsetup resume`.
 
     See dm/suspended in Documentation/ABI/testing/sysfs-block-dm.
     """
@@ -145,7 +145,7 @@ def suspended(name: str, folder: str = BLOCK) -> bool:
                 if attribute.read().strip() == "1":
                     return True
         except OSError:
-            pass  # no mapping, or gone
+            pass  # not a mapping, or gone
         try:
             pending += os.listdir(f"{path}/slaves")
         except OSError:

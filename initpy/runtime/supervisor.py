@@ -1,8 +1,7 @@
-"""`/init`, the first moments of PID 1: mounts, udevd, engine. Standard library only.
+"""Begin PID 1, `/init`: mount API file systems, start udevd and engine. Standard library only.
 
-Everything here is on the path of every boot, so it imports next to nothing:
-udevd and the engine start first, what PID 1 needs later (`pid1`) is imported
-while they do.
+Each boot waits for this code, so it imports next to nothing. What PID 1 needs
+later (`pid1`) is imported while udevd and the engine start.
 """
 
 import gc
@@ -15,9 +14,9 @@ from initpy.runtime.children import say, start_engine, start_udevd
 
 
 def main() -> None:
-    """`/init`: never returns; after the handover the real init runs in this process."""
+    """Run `/init`. Never returns: at the handover the real init replaces this program."""
     started = time.monotonic()
-    # Imports make no garbage, but collecting it costs a tenth of their time.
+    # Imports make no garbage, but the collector takes a tenth of their time.
     gc.disable()
     try:
         for problem in api.mount_api():

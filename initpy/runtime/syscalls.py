@@ -1,4 +1,4 @@
-"""System calls that Python's os module lacks, as thin wrappers that raise OSError.
+"""Wrap system calls that Python's os module lacks; the wrappers raise OSError.
 
 Constants are from the kernel's headers: linux/mount.h, linux/reboot.h.
 """
@@ -37,7 +37,7 @@ IN_CLOEXEC = 0o2000000
 PR_SET_PDEATHSIG = 1
 SIGTERM = 15  # signal(7)
 
-# Of statfs(2): where files are memory.
+# of statfs(2), for file systems in memory
 RAMFS_MAGIC = 0x858458F6
 TMPFS_MAGIC = 0x01021994
 
@@ -72,7 +72,7 @@ def _check(result: int, *paths: str) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
-    """mount(2). Raises OSError naming the target."""
+    """Call mount(2). Raises OSError that names the target."""
     result = _libc.mount(
         os.fsencode(source),
         os.fsencode(target),
@@ -84,32 +84,32 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
 
 
 def umount(target: str, flags: int = 0) -> None:
-    """umount2(2). Raises OSError naming the target."""
+    """Call umount2(2). Raises OSError that names the target."""
     _check(_libc.umount2(os.fsencode(target), flags), target)
 
 
 def file_system_type(descriptor: int) -> int:
-    """fstatfs(2): the type of the file system that an open file is on, one of the _MAGIC."""
+    """Return the type of an open file's file system, one of the _MAGIC; see fstatfs(2)."""
     answer = (ctypes.c_long * 32)()  # struct statfs begins with the type; it has 120 bytes
     _check(_libc.fstatfs(descriptor, answer))
     return int(answer[0]) & 0xFFFFFFFF
 
 
 def reboot(command: int) -> None:
-    """reboot(2) with one of the RB_ constants; does not come back when it ends the system."""
+    """Call reboot(2) with one of the RB_ constants; returns only if the system goes on."""
     _check(_libc.reboot(command))
 
 
 def end_with_parent(number: int = SIGTERM) -> None:
-    """prctl(2): this process gets a signal when its parent ends. To be called in a new child."""
+    """Have the kernel send a signal when the parent ends; for a new child. See prctl(2)."""
     _libc.prctl(PR_SET_PDEATHSIG, number)
 
 
 def abstract_datagram_socket(name: str) -> int:
-    """A bound unix(7) datagram socket of an abstract name; read(2) gives its messages.
+    """Return a bound unix(7) datagram socket of an abstract name; read(2) its messages.
 
-    PID 1 needs just this one, before anything else: the socket module would
-    cost it a tenth of its start.
+    PID 1 needs this socket first of all: importing the socket module would take
+    a tenth of its start.
     """
     descriptor = int(_libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))
     _check(min(descriptor, 0))
@@ -119,7 +119,7 @@ def abstract_datagram_socket(name: str) -> int:
 
 
 def watch_deletions(folder: str) -> int:
-    """An inotify(7) descriptor that is readable when something in `folder` is deleted."""
+    """Return an inotify(7) descriptor that is readable when an entry of `folder` is deleted."""
     descriptor = int(_libc.inotify_init1(IN_CLOEXEC))
     _check(min(descriptor, 0))
     _check(min(int(_libc.inotify_add_watch(descriptor, folder.encode(), IN_DELETE)), 0), folder)

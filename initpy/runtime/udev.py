@@ -1,10 +1,9 @@
-"""udev's devices as the core's: a monitor for what happens, enumeration for what is there.
+"""Turn udev's devices into the core's: a monitor for events, enumeration for the present state.
 
-The engine's loop runs this: no device is read here. The attributes of sysfs that are read come from
-the kernel's memory, without a lock that is held while a disk is read (part_size_show in
-block/genhd.c, md_attr_show in drivers/md/md.c, dm_attr_show in drivers/md/dm-sysfs.c). What has to
-be read from a device is read by a child process; until it has answered, the device counts as not
-ready, or stays what it was.
+The engine's loop runs this, so it reads no device: `superblocks` has child processes for that. The
+kernel serves the attributes of sysfs that are read here from memory, without a lock that is held
+during I/O (part_size_show in block/genhd.c, md_attr_show in drivers/md/md.c, dm_attr_show in
+drivers/md/dm-sysfs.c).
 """
 
 import contextlib
@@ -18,52 +17,52 @@ from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
 from initpy.runtime.aside import Aside
 from initpy.runtime.superblocks import Devices
 
-# pyudev looks its libraries up through ctypes.util, which runs ldconfig and a compiler; the image
-# has neither, and importing it costs as much as pyudev. The sonames are the libraries' ABI.
+# pyudev finds its libraries with ctypes.util, which runs ldconfig and a compiler. The image has
+# neither, and ctypes.util takes as long to import as pyudev. The sonames are the libraries' ABI.
 _SONAMES = {"udev": "libudev.so.1", "c": "libc.so.6"}
 sys.modules.setdefault("ctypes.util", SimpleNamespace(find_library=_SONAMES.get))  # type: ignore[arg-type]
 
 import pyudev  # noqa: E402
 
-# sysfs attributes that rules and jobs look at, beside udev's properties.
+# sysfs attributes that rules and jobs match, besides udev's properties
 ATTRIBUTES = ("size", "dm/suspended")
-FOREIGN = "/run/initpy/foreign."  # and the array's name: what `incomplete.is_foreign` records
+FOREIGN = "/run/initpy/foreign."  # and the array's name; the core records the host there
 ARRAY_ATTRIBUTES = (
     "md/array_state", "md/metadata_version", "md/level", "md/raid_disks", "md/degraded",
     "md/resync_start",
 )  # fmt: skip
-# Many devices may appear at once; the kernel's default buffer holds a few hundred events.
-QUEUE = "/run/udev/queue"  # there while udevd has events to deal with
-# A device at which udev's workers die each time is left alone after so many.
+# Many devices may appear at once: the kernel's default buffer holds some hundred events.
+QUEUE = "/run/udev/queue"  # exists while udevd has events
+# After so many dead workers a device is not triggered again.
 MOST_FAILURES = 3
-AT_ONCE = 8  # events, before people and processes get their turn
+AT_ONCE = 8  # events, before keys and processes get their turn
 BUFFER_BYTES = 8 * 1024 * 1024
 
 Change = DeviceChanged | DeviceRemoved
 
 
 class Udev:
-    """Block devices. `receive` is called with each event once udev has finished with it."""
+    """Block devices; `receive` gets each event when udev has finished with it."""
 
     def __init__(self, aside: Aside, receive: Callable[[Change], None]) -> None:
         self._receive = receive
         self._devices = Devices(aside, receive)
         self._context = pyudev.Context()
         self._looks = 0
-        self._failures: dict[str, int] = {}  # how often udev could not look at it
+        self._failures: dict[str, int] = {}  # device -> dead workers
         self._monitor = pyudev.Monitor.from_netlink(self._context)
         self._monitor.filter_by("block")
         self._monitor.set_receive_buffer_size(BUFFER_BYTES)
         self._monitor.start()
 
     def fileno(self) -> int:
-        """Readable when `pending` has something."""
+        """Return a descriptor that is readable when `pending` has events."""
         return int(self._monitor.fileno())
 
     def pending(self) -> None:
-        """Pass on some events that have arrived. Raises OSError (ENOBUFS) when some were lost.
+        """Pass on some events. Raises OSError (ENOBUFS) if the kernel has dropped some.
 
-        Not all: with hundreds of disks people would have to wait for an answer to a key.
+        With all events of hundreds of disks a typed key would have to wait.
         """
         for _ in range(AT_ONCE):
             found = self._monitor.poll(timeout=0)
@@ -78,11 +77,11 @@ class Udev:
                 self._look_failed(found)
 
     def silent(self) -> dict[str, float]:
-        """Devices whose superblock is being read, and for how many seconds."""
+        """Return the devices whose superblock is being read, and for how many seconds."""
         return self._devices.silent()
 
     def _look_failed(self, found: "pyudev.Device") -> None:
-        """The worker died that looked at the device: release waiting tools, announce it again."""
+        """After a worker's death: release waiting tools and trigger the device again."""
         from initpy.runtime import coldplug  # rare
 
         cookie = found.properties.get("DM_COOKIE")
@@ -94,14 +93,14 @@ class Udev:
             coldplug.announce([found.sys_path])
 
     def present(self) -> Enumerated:
-        """The devices that udev has finished with so far."""
+        """Return the devices that udev has finished with so far."""
         found = self._context.list_devices(subsystem="block").match_is_initialized()
         return self._devices.enumerated([as_device(each) for each in found])
 
     def missed(self) -> Iterator[Change | None]:
-        """What has changed without an event having told; what udev does not know is announced.
+        """Yield changes that no event has told; trigger devices that udev does not know.
 
-        Each device takes a moment: one step is one device, None when nothing is new about it.
+        Each device takes a moment, so a step is one device: None if it has not changed.
         """
         from initpy.runtime import coldplug  # rare
 
@@ -124,11 +123,11 @@ class Udev:
         coldplug.announce(lost)
 
     def busy(self) -> bool:
-        """Whether udev still has something to tell."""
+        """Return whether udev still has events."""
         return os.path.exists(QUEUE)
 
     def look_again(self, name: str) -> Iterator[Change]:
-        """The present state of a device and of what stands on it: no event tells of all changes."""
+        """Yield the present state of a device and its holders: some changes send no event."""
         try:
             found = pyudev.Devices.from_name(self._context, "block", name)
         except pyudev.DeviceNotFoundError:
@@ -149,26 +148,26 @@ class Udev:
 
 
 def as_device(found: "pyudev.Device") -> Device:
-    """A device of pyudev with what sysfs says now, without what only its superblock tells."""
+    """Return a device of pyudev with its sysfs attributes, without facts from its superblock."""
     path = found.sys_path
     properties = {"KERNEL": found.sys_name}
     for name in found.properties:
         try:
             properties[name] = found.properties[name]
         except UnicodeDecodeError:
-            continue  # bytes of a damaged superblock, say: nothing that a rule could mean
+            continue  # not text, such as bytes of a damaged superblock: no rule matches it
     is_array = found.sys_name.startswith("md")
     for name in (*ATTRIBUTES, *ARRAY_ATTRIBUTES) if is_array else ATTRIBUTES:
         try:
             with open(f"{path}/{name}", encoding="utf-8", errors="replace") as attribute:
                 properties[name] = attribute.read().strip()
         except OSError:
-            continue  # a device without it, or gone
+            continue  # the device lacks the attribute or is gone
     if properties.get("ID_FS_USAGE") == "filesystem":
         with contextlib.suppress(OSError), open(f"{path}/ro", encoding="ascii") as read_only:
             properties["ro"] = read_only.read().strip()
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
-        # udev says nothing of a partition table where it has found a superblock.
+        # udev reports no partition table on a device with a superblock.
         properties["partitions"] = parts
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
@@ -181,7 +180,7 @@ def as_device(found: "pyudev.Device") -> Device:
 
 
 def _partitions(path: str) -> str:
-    """The names of a disk's partitions: each begins with the disk's own."""
+    """Return the names of a disk's partitions: each begins with the disk's own."""
     disk = os.path.basename(path)
     names = [each for each in _names(path) if each.startswith(disk)]
     return " ".join(
@@ -190,7 +189,7 @@ def _partitions(path: str) -> str:
 
 
 def _slots(path: str) -> str:
-    """`vda:0 vdb:1`: which member has which slot, once the kernel has read the superblocks."""
+    """Return the slots of members as `vda:0 vdb:1`, once the kernel has read the superblocks."""
     found = []
     for each in _names(f"{path}/md"):
         if each.startswith("dev-"):
@@ -203,7 +202,7 @@ def _slots(path: str) -> str:
 
 
 def _name(file: str) -> str:
-    """sysfs writes "!" where the kernel's name of a device has a slash: cciss/c0d0."""
+    """Return the kernel's name: sysfs writes "!" for a slash, as in cciss/c0d0."""
     return file.replace("!", "/")
 
 

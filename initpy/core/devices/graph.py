@@ -99,7 +99,7 @@ class DeviceGraph:
         return len(self._devices)
 
     def update(self, device: Device) -> bool:
-        """Take the device as it is now; True if what stands on what has changed.
+        """Take the device as it is now; True if another device stands on others now.
 
         What was published about the device stays.
         """
@@ -116,7 +116,9 @@ class DeviceGraph:
             device = device._replace(properties=merged)
         self._index(before, device)
         self._devices[device.name] = device
-        return moved and bool(device.slaves or self._holders.get(device.name))
+        if not moved:
+            return False
+        return bool(self._holders.get(device.name) or (before and (before.slaves or device.slaves)))
 
     def _index(self, before: Device | None, after: Device | None) -> None:
         for key in self.indexed:
@@ -128,6 +130,11 @@ class DeviceGraph:
                 self._having[key, old].discard(before.name)
             if after is not None and new is not None:
                 self._having.setdefault((key, new), set()).add(after.name)
+
+    def at(self, node: str) -> Device | None:
+        """The device of that path; udev gives it the kernel's name, with a slash for each `!`."""
+        device = self._devices.get(node.removeprefix("/dev/").replace("/", "!"))
+        return device if device is not None and device.node == node else None
 
     def having(self, key: str, value: str) -> frozenset[str]:
         """The names of the devices whose (indexed) property has this value."""
@@ -151,13 +158,19 @@ class DeviceGraph:
         left = {each: text for each, text in device.properties.items() if each != key}
         self.update(device._replace(properties=left))
 
-    def remove(self, name: str) -> None:
-        """Forget a device and what was published about it; unknown names are fine (R2)."""
+    def remove(self, name: str) -> bool:
+        """Forget a device and what was published about it; unknown names are fine (R2).
+
+        True if what stood on it does not stand on others now.
+        """
         device = self._devices.pop(name, None)
         self._index(device, None)
         self._published.pop(name, None)
-        for lower in device.slaves if device else ():
+        if device is None:
+            return False
+        for lower in device.slaves:
             self._holders[lower].discard(name)
+        return bool(device.slaves or self._holders.get(name))
 
     def above(self, name: str) -> Iterator[Device]:
         """The devices that stand directly on it, in no order: for a question about any of them."""

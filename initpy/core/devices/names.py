@@ -2,7 +2,8 @@
 
 import enum
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
 from initpy.core.devices.graph import Device
 
@@ -28,6 +29,7 @@ PROPERTY = {
     Naming.PARTUUID: "ID_PART_ENTRY_UUID",
     Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
 }
+IN_ANY_CASE = (Naming.UUID, Naming.PARTUUID)  # how their letters are written means nothing
 # These name a device by its place among others, which it alone does not show.
 RELATIVE = (Naming.GPT_AUTO,)
 
@@ -46,6 +48,9 @@ def unescape(text: str) -> str:
     encoded = text.encode("utf-8", "surrogateescape")
     raw = re.sub(rb"\\x([0-9a-fA-F]{2})", lambda code: bytes([int(code[1], 16)]), encoded)
     return raw.decode("utf-8", "surrogateescape")
+
+
+_What = TypeVar("_What")
 
 
 class DeviceSpec(NamedTuple):
@@ -72,7 +77,7 @@ class DeviceSpec(NamedTuple):
         found = device.properties.get(PROPERTY[self.naming])
         if found is None:
             return False
-        if self.naming in (Naming.UUID, Naming.PARTUUID):
+        if self.naming in IN_ANY_CASE:
             return found.lower() == self.value.lower()
         return unescape(found) == self.value
 
@@ -81,7 +86,7 @@ class DeviceSpec(NamedTuple):
         """True for a name that no other host's device has, as a label or `/dev/sda1` may have."""
         if self.naming is Naming.PATH:
             return self.value.startswith(UNIQUE_LINKS)
-        return self.naming in (Naming.UUID, Naming.PARTUUID)
+        return self.naming in IN_ANY_CASE
 
     def __str__(self) -> str:
         if self.naming in (Naming.PATH, Naming.NUMBER):
@@ -90,3 +95,57 @@ class DeviceSpec(NamedTuple):
             return "a partition of the type for this machine's root (gpt-auto)"
         offset = f"/PARTNROFF={self.offset}" if self.offset else ""
         return f"{self.naming.value}={self.value}{offset}"
+
+
+class SpecTable(Generic[_What]):
+    """What belongs to names of devices; the cost to find it does not grow with their number."""
+
+    __slots__ = ("_added", "_by_name")
+
+    def __init__(self, pairs: Iterable[tuple[DeviceSpec, _What]] = ()) -> None:
+        self._by_name: dict[tuple[Naming, str], dict[int, _What]] = {}
+        self._added = 0
+        for spec, what in pairs:
+            self.add(spec, what)
+
+    def add(self, spec: DeviceSpec, what: _What) -> None:
+        """Have it found by the device that the name is of; a relative name is of none."""
+        self._added += 1
+        if not spec.relative:
+            self._by_name.setdefault(_key(spec.naming, spec.value), {})[self._added] = what
+
+    def remove(self, spec: DeviceSpec, what: _What) -> None:
+        """Have it found no more."""
+        name = _key(spec.naming, spec.value)
+        left = {order: each for order, each in self._by_name.get(name, {}).items() if each != what}
+        if left:
+            self._by_name[name] = left
+        else:
+            self._by_name.pop(name, None)
+
+    def of(self, device: Device) -> list[_What]:
+        """What belongs to names of this device, in the order in which it was added."""
+        found: dict[int, _What] = {}
+        for name in _names_of(device) if self._by_name else ():
+            found |= self._by_name.get(name, {})
+        return [found[order] for order in sorted(found)]
+
+    def first(self, device: Device) -> _What | None:
+        """The first of these, if any."""
+        return next(iter(self.of(device)), None)
+
+
+def _key(naming: Naming, value: str) -> tuple[Naming, str]:
+    return naming, value.lower() if naming in IN_ANY_CASE else value
+
+
+def _names_of(device: Device) -> Iterator[tuple[Naming, str]]:
+    """Whatever a `DeviceSpec` could call the device."""
+    known = device.properties
+    yield Naming.PATH, device.node
+    for link in device.links:
+        yield Naming.PATH, link
+    yield Naming.NUMBER, f"{known.get('MAJOR')}:{known.get('MINOR')}"
+    for naming, name in PROPERTY.items():
+        if (value := known.get(name)) is not None:
+            yield _key(naming, value if naming in IN_ANY_CASE else unescape(value))

@@ -137,7 +137,7 @@ def try_again(context: Context, why: str) -> None:
     """Whatever had failed may be tried again, and root is waited for afresh."""
     context.goals.accept()
     call_off(context)
-    for instance in context.machine.failed():
+    for instance in context.machine.all_failed():
         instance.failures = instance.revivals = 0
         context.handlers.of(instance).afresh(context, instance)
         context.move(instance, Stimulus.RETRY, f"tried again: {why}")

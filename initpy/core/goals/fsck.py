@@ -88,14 +88,14 @@ def step(context: Context, instance: Instance) -> None:
 
 def _before(context: Context, instance: Instance, place: str) -> str | None:
     """Another device for the same place that is checked or mounted: a copy is not written to."""
-    for others in context.machine.every():
-        if others is instance or others.definition.strategy is not Strategy.CHECK:
+    for name in sorted(context.goals.devices_for({place})):
+        device = context.devices.get(name)
+        if device is None or name == instance.subject or device.properties.get(CHECK) != place:
             continue
-        device = context.device(others)
-        if device is None or device.properties.get(CHECK) != place:
-            continue
-        if others.busy or (others.succeeded and _to_be_mounted(context, device.name)):
-            return device.node
+        for other in context.machine.on(name):
+            checks = other.definition.strategy is Strategy.CHECK
+            if checks and (other.busy or (other.succeeded and _to_be_mounted(context, name))):
+                return device.node
     return None
 
 

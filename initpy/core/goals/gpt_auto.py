@@ -29,6 +29,14 @@ def meant(context: Context, root: DeviceSpec) -> set[str]:
     return _auto(context) if root.naming is Naming.GPT_AUTO else _offset(context, root)
 
 
+def concerns(device: Device | None) -> bool:
+    """True for a device that may change what such a name means: a partition, what is on one."""
+    if device is None:
+        return False
+    known = device.properties
+    return bool(device.slaves) or TYPE in known or DISK in known or PARTITION_UUID in known
+
+
 def read_only(device: Device) -> bool:
     """True when the partition's attributes say so; root= by other means takes no notice of them."""
     return bool(_attributes(device) & READ_ONLY)

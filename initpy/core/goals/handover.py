@@ -32,22 +32,8 @@ def switch_root(context: Context) -> None:
 
 
 def named_pending(context: Context) -> bool:
-    """True while there is an instance that the handover must wait for: a named volume (R1).
-
-    An attempt that has failed is not the last while there is a try left.
-    """
-    handlers, machine = context.handlers, context.machine
-    for strategy in handlers.manners.keeping:
-        keeps = handlers.manners.of[strategy].keeps
-        for instance in machine.pending(strategy):
-            if keeps is not None and keeps(context, instance):
-                return True
-    # Asked for each job that might start: not all instances are looked at.
-    for instance in machine.failed() if machine.any_failed else ():
-        keeps = handlers.manner(instance).keeps
-        if keeps is not None and instance.expected and keeps(context, instance):
-            return True
-    return False
+    """True while there is an instance that the handover must wait for: a named volume (R1)."""
+    return any(keeps(context) for keeps in context.handlers.manners.keeping)
 
 
 def _tools_at_work(context: Context) -> bool:
@@ -58,8 +44,8 @@ def _tools_at_work(context: Context) -> bool:
     gets some seconds: it may hang, and the real system starts it again.
     """
     running, goals, timers = context.machine.running(), context.goals, context.machine.timers
-    sources = set(goals.mounted.values())
-    used = {*goals.root_matches, *(each.name for each in context.devices if each.node in sources)}
+    sources = map(context.devices.at, goals.mounted.values())
+    used = {*goals.root_matches, *(each.name for each in sources if each is not None)}
     if not running and not _news_is_due(context, used):
         return False
     if any(

@@ -13,9 +13,9 @@ from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
 
 
-def refresh(context: Context, name: str) -> list[str]:
+def refresh(context: Context, name: str, before: Device | None = None) -> list[str]:
     """Bring the marks up to date after a change of this device; those whose marks changed."""
-    changed, settings = _mark_root(context, name), context.settings
+    changed, settings = _mark_root(context, name, before), context.settings
     if settings.image is not None and _mark_host(context, settings.image, name):
         changed.append(name)
     if settings.volumes and _mark_volume(context, name):
@@ -28,7 +28,7 @@ def refresh(context: Context, name: str) -> list[str]:
 def _mark_volume(context: Context, name: str) -> bool:
     """Mark what the user named as encrypted and what shows no header of its own."""
     device = context.devices.get(name)
-    volume = context.settings.volume(device) if device is not None else None
+    volume = context.volumes.first(device) if device is not None else None
     if device is None or volume is None or not volume.unmarked or CRYPT in device.properties:
         return False
     context.devices.mark(name, CRYPT, "named")
@@ -59,14 +59,17 @@ def _mark_host(context: Context, image: ImageFile, name: str) -> bool:
     return True
 
 
-def _mark_root(context: Context, name: str) -> list[str]:
-    root, goals = context.settings.root, context.goals
+def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
+    root, goals, device = context.settings.root, context.goals, context.devices.get(name)
     if root is None:
         return []
     if root.relative:
-        goals.name_all(gpt_auto.meant(context, root))
+        if name and not (gpt_auto.concerns(device) or gpt_auto.concerns(before)):
+            if context.settings.overlay is None:
+                return []
+        else:
+            goals.name_all(gpt_auto.meant(context, root))
     else:
-        device = context.devices.get(name)
         named = device is not None and root.names(device) and _may_be_root(context, device)
         if not goals.name(name, named) and context.settings.overlay is None:
             return []

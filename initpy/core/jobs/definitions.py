@@ -74,21 +74,29 @@ class JobDefinition(NamedTuple):
     retry_after: float = 1.0  # seconds
 
 
+class Candidates(NamedTuple):
+    """The jobs to look at for a device with a property: those for its value, those for any."""
+
+    for_value: dict[str, list[JobDefinition]]
+    for_any: list[JobDefinition]
+
+
 class Index(NamedTuple):
     """Where to look which jobs an event concerns."""
 
-    # Property of a device -> its value, or None for any -> the jobs to look at.
-    by_property: dict[str, dict[str | None, list[JobDefinition]]]
+    by_property: dict[str, Candidates]
     on_boot: tuple[JobDefinition, ...]  # those without a subject
     awaited: frozenset[str]  # properties of any device by which a job's success is seen
 
 
 def index_of(jobs: Sequence[JobDefinition]) -> Index:
     """The index of these jobs."""
-    by_property: dict[str, dict[str | None, list[JobDefinition]]] = {}
+    by_property: dict[str, Candidates] = {}
     for job in jobs:
         for key, value in job.match.index_keys():
-            by_property.setdefault(key, {}).setdefault(value, []).append(job)
+            found = by_property.setdefault(key, Candidates({}, []))
+            those = found.for_any if value is None else found.for_value.setdefault(value, [])
+            those.append(job)
     return Index(
         by_property,
         tuple(job for job in jobs if not job.match.patterns),

@@ -72,8 +72,8 @@ class Manner(NamedTuple):
     mounts: bool = False  # its failure keeps a file system that is wanted from being mounted
     assembly: bool = False  # starts something without its missing parts after a deadline
     last_resort: bool = False  # is forced before anything starts without its missing parts
-    # True while the handover must wait for the instance, which is pending or will be tried again.
-    keeps: Callable[["Context", Instance], bool] | None = None
+    # True while the handover must wait for an instance that is pending or will be tried again.
+    keeps: Callable[["Context"], bool] | None = None
     # Why the subject is not among those that the user named, where the user named some.
     named: Callable[["Context", Instance], str | None] | None = None
 
@@ -86,7 +86,7 @@ class Manners:
     kinds: Mapping[Strategy, HoldKind] = field(init=False)
     assembling: tuple[Strategy, ...] = field(init=False)
     last_resorts: tuple[Strategy, ...] = field(init=False)
-    keeping: tuple[Strategy, ...] = field(init=False)
+    keeping: tuple[Callable[["Context"], bool], ...] = field(init=False)
     _loaded: dict[Strategy, Handler] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,7 +96,8 @@ class Manners:
         object.__setattr__(self, "kinds", {key: each.hold for key, each in self.of.items()})
         object.__setattr__(self, "assembling", those(lambda each: each.assembly))
         object.__setattr__(self, "last_resorts", those(lambda each: each.last_resort))
-        object.__setattr__(self, "keeping", those(lambda each: each.keeps is not None))
+        keeping = tuple(each.keeps for each in self.of.values() if each.keeps is not None)
+        object.__setattr__(self, "keeping", keeping)
 
     def handler(self, strategy: Strategy) -> Handler:
         """The handler of a strategy: it keeps nothing, so that all boots share it."""

@@ -42,12 +42,14 @@ def settle(context: Context, instance: Instance) -> bool:
             context.move(instance, Stimulus.FACT, "already so")
         elif not matches(instance, device):
             context.move(instance, Stimulus.GONE, "no longer applies")
+        elif stands is JobState.READY:
+            if _usable(context, instance, device):
+                return False
+            context.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
         elif stands is JobState.WAITING:
             return _wait(context, instance, device)
         elif stands is JobState.FAILED:
             return _retry(context, instance)
-        elif stands is JobState.READY and not _usable(context, instance, device):
-            context.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
         else:
             return False
     elif stands is JobState.AWAITING:

@@ -61,9 +61,7 @@ def holds_true(context: Context, instance: Instance, device: Device | None) -> b
         return False
     if success.mounted and fill(context, success.mounted, instance) not in context.goals.mounted:
         return False
-    if success.subject is not None and (
-        device is None or not success.subject.accepts(device.properties)
-    ):
+    if success.subject is not None and not (device and success.subject.accepts(device.properties)):
         return False
     if success.holder is not None and not _has_holder(context, instance.subject, success.holder):
         return False

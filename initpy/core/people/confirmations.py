@@ -18,7 +18,8 @@ YES, NO = ("yes", "y"), ("no", "n")
 
 def settle(context: Context) -> None:
     """Put the next question, or take one back that must not be answered now."""
-    for assembly in tuple(context.assemblies.confirming.values()):
+    doubtful = context.assemblies.lookout.news(context.current)
+    for assembly in tuple(context.assemblies.confirming.values()) if doubtful else ():
         if assembly.asked is not None and held(context, assembly.asked):
             why = "something that may hold a member has turned up"
             context.prompts.drop(assembly.key, why)

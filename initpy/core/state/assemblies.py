@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass, field
 
 from initpy.core.jobs.instance import Instance
-from initpy.core.state.current_event import CurrentEvent
+from initpy.core.state.current_event import CurrentEvent, Lookout
 from initpy.core.state.deadlines import Deadline
 
 
@@ -93,6 +93,7 @@ class Assemblies:
     _all: dict[str, Assembly] = field(default_factory=dict)
     # Those that the user is asked about, or is to be asked about.
     confirming: dict[str, Assembly] = field(default_factory=dict)
+    lookout: Lookout = field(default_factory=Lookout)  # for what must not be answered any more
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""

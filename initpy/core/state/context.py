@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
+from initpy.core.devices.names import SpecTable
 from initpy.core.jobs.goal import Goal
 from initpy.core.jobs.handler import Handlers
 from initpy.core.jobs.instance import Instance, Stimulus
@@ -18,6 +19,7 @@ from initpy.core.state.goals import Goals
 from initpy.core.state.machine import Machine
 from initpy.core.state.outcome import Outcome
 from initpy.core.state.prompts import Prompts
+from initpy.core.volumes import VolumeSpec
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Context:
     breakpoints: BreakPoints = field(init=False)
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
+    volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
     # What is called most often, without a detour: `CurrentEvent.act` and `Machine.move`.
     act: Callable[[Action], None] = field(init=False, repr=False)
     move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
@@ -50,6 +53,7 @@ class Context:
         self.breakpoints = BreakPoints(self.current, self.settings)
         self.goals = Goals(self.current)
         self.outcome = Outcome(self.current, self.settings)
+        self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
         self.act, self.move = self.current.act, self.machine.move
 
     def come_to(self, now: float) -> None:

@@ -8,6 +8,22 @@ from initpy.core.jobs.hold_table import WORKING, HoldKind
 
 
 @dataclass(slots=True)
+class Lookout:
+    """Tells whether a hold may have begun or ended since it was last asked."""
+
+    _holds: int = -1
+    _work: int = -1
+
+    def news(self, present: "CurrentEvent") -> bool:
+        """True if a hold may have begun, ended or got another reason since the last call."""
+        holds, work = present.holds, present.work
+        if holds == self._holds and work == self._work:
+            return False
+        self._holds, self._work = holds, work
+        return True
+
+
+@dataclass(slots=True)
 class CurrentEvent:
     """Collects the actions of the present event; every owner of state writes to this one."""
 

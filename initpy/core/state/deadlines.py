@@ -1,7 +1,7 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
@@ -93,7 +93,8 @@ class Deadlines:
     _over: set[str] = field(default_factory=set)
     _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
     _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
-    _untold: dict[str, int] = field(default_factory=dict)  # names, with their order
+    _untold: dict[str, Deadline] = field(default_factory=dict)
+    _ended: dict[str, Deadline] = field(default_factory=dict)  # and not told of yet
     _begun: int = 0
 
     def get(self, name: str) -> Deadline | None:
@@ -129,6 +130,7 @@ class Deadlines:
             self._ranked.setdefault(deadline.rank, {})[name] = deadline
         self._concern_others(deadline)
         self._note(deadline)
+        self._ended.pop(name, None)
         return deadline
 
     def drop(self, name: str) -> None:
@@ -142,7 +144,8 @@ class Deadlines:
         if deadline.rank:
             del self._ranked[deadline.rank][name]
         self._concern_others(deadline)
-        self._untold[name] = deadline.order
+        self._untold.pop(name, None)
+        self._ended[name] = deadline
 
     def _concern_others(self, deadline: Deadline) -> None:
         """Deadlines of a higher rank wait for what is still to be started."""
@@ -163,7 +166,7 @@ class Deadlines:
     def _note(self, deadline: Deadline) -> None:
         """Its time or its hold is another one."""
         name, due = deadline.name, deadline.due()
-        self._untold[name] = deadline.order
+        self._untold[name] = deadline
         self._over.discard(name)
         if due is not None:
             heapq.heappush(self._dues, (due, name))
@@ -203,19 +206,21 @@ class Deadlines:
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
-        if not self._untold:
-            return
-        ended, untold = [], self._untold
-        for name in untold if len(untold) == 1 else sorted(untold, key=untold.__getitem__):
-            deadline = self._all.get(name)
-            if deadline is None:
-                ended.append(name)
-                continue
+        current, told = self.current, self._told
+        for deadline in _in_order(self._untold) if self._untold else ():
             now = deadline.due(), deadline.holder
-            if self._told.get(name) != now:
-                self._told[name] = now
-                self.current.act(Clock(name, deadline.left(self.current.now), *deadline.holder))
-        for name in ended:
-            if self._told.pop(name, None) is not None:
-                self.current.act(Clock(name, None))
-        untold.clear()
+            if told.get(deadline.name) != now:
+                told[deadline.name] = now
+                current.act(Clock(deadline.name, deadline.left(current.now), *deadline.holder))
+        for deadline in _in_order(self._ended) if self._ended else ():
+            if told.pop(deadline.name, None) is not None:
+                current.act(Clock(deadline.name, None))
+
+
+def _in_order(deadlines: dict[str, Deadline]) -> Sequence[Deadline]:
+    """Take all of them, the first to begin first."""
+    found = list(deadlines.values())
+    if len(found) > 1:
+        found.sort(key=lambda each: each.order)
+    deadlines.clear()
+    return found

@@ -11,8 +11,8 @@ from initpy.core.jobs.instance import BUSY, PENDING, Instance, JobState, Stimulu
 from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
-# Only a new event can move an instance on from here, and that event touches the instance.
-AT_REST = (JobState.RUNNING, JobState.DONE, JobState.WITHDRAWN)
+# Only its own subject, or what its success is, moves an instance on from here: a new event.
+SETTLED = (JobState.DONE, JobState.WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
@@ -41,7 +41,7 @@ class Machine:
     # Instances that are not pending any more and are still to let go of everything.
     left: list[Instance] = field(default_factory=list)
     queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
-    _failed: set[str] = field(default_factory=set)  # for now or for good
+    _failed: dict[Strategy, dict[str, Instance]] = field(default_factory=dict)  # or for good
 
     # Instances
 
@@ -75,9 +75,17 @@ class Machine:
         """The pending instances of a strategy, in the order in which they became so."""
         return self._pending[strategy].values()
 
-    def failed(self) -> list[Instance]:
+    def failed(self, strategy: Strategy) -> Iterable[Instance]:
+        """The instances of a strategy that have failed, for now or for good."""
+        return self._failed[strategy].values() if strategy in self._failed else ()
+
+    def all_failed(self) -> list[Instance]:
         """The instances that have failed, for now or for good, by name."""
-        return [self._instances[key] for key in sorted(self._failed)]
+        return sorted(self._each_failed(), key=lambda each: each.key)
+
+    def _each_failed(self) -> Iterator[Instance]:
+        for those in self._failed.values():
+            yield from those.values()
 
     @property
     def any_failed(self) -> bool:
@@ -99,6 +107,18 @@ class Machine:
         """`touch` the instances on this subject."""
         for instance in self._on.get(subject or "", ()):
             self.dirty[instance.key] = None
+
+    def touch_below(self, subject: str) -> None:
+        """`touch` the instances on this subject that what stands on it may concern."""
+        for instance in self._on.get(subject, ()):
+            if instance.state not in SETTLED or instance.definition.success.holder is not None:
+                self.dirty[instance.key] = None
+
+    def touch_unsettled(self) -> None:
+        """`touch` all instances but those that have come to their end, whatever is mounted."""
+        for key, instance in self._instances.items():
+            if instance.state not in SETTLED or instance.definition.success.mounted is not None:
+                self.dirty[key] = None
 
     @property
     def any_awaiting(self) -> bool:
@@ -134,19 +154,18 @@ class Machine:
             self._not_pending(instance)
         if after is JobState.RUNNING:
             self._running.add(key)
-        elif before is JobState.RUNNING:
+            return
+        if before is JobState.RUNNING:
             self._running.discard(key)
         elif before is JobState.AWAITING:
             self.timers.cancel(Timer.EFFECT, key)
-        if after is JobState.FAILED:
-            self._failed.add(key)
         elif before is JobState.FAILED:
-            self._failed.discard(key)
-            # It may have held something as it was to be tried again.
-            self.current.stir(self.kinds[instance.definition.strategy])
-        if after is JobState.DONE:
+            self._recovered(instance)
+        if after is JobState.FAILED:
+            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
+        elif after is JobState.DONE:
             instance.failures = 0
-        if after not in AT_REST:
+        if after not in SETTLED:
             self.dirty[key] = None
 
     def _pend(self, instance: Instance, before: JobState) -> None:
@@ -178,6 +197,13 @@ class Machine:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
 
+    def _recovered(self, instance: Instance) -> None:
+        strategy = instance.definition.strategy
+        del self._failed[strategy][instance.key]
+        if not self._failed[strategy]:
+            del self._failed[strategy]
+        self.current.stir(self.kinds[strategy])  # it may have held something, to be tried again
+
     # Commands that run, and the capacity for them
 
     def running(self) -> list[Instance]:
@@ -204,15 +230,19 @@ class Machine:
         del self._orphans[key]
         return True
 
-    @property
-    def at_capacity(self) -> bool:
-        """True while no further command may start that has to queue."""
-        return len(self._running) + len(self._orphans) >= TOOLS_AT_ONCE
+    def must_wait(self, instance: Instance, queues: bool) -> bool:
+        """True while a command of the instance's former life runs, or there is no room for another.
 
-    def queue(self, instance: Instance) -> None:
-        """Have the instance looked at when there is room for another command."""
+        `queues`: the instance waits for room; it is looked at when there is some.
+        """
+        if instance.key in self._orphans:
+            instance.reason = "waits for the command of its former life to end"
+            return True
+        if not queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
+            return False
         self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
+        return True
 
     def take_from_queue(self) -> None:
         """Have instances looked at for which there is room now, in the order they came."""

@@ -17,7 +17,9 @@ class Prompts:
 
     def queue(self, key: str) -> None:
         """Have the user asked for this instance when its turn comes."""
-        self.queued.setdefault(key)
+        if key not in self.queued:
+            self.queued[key] = None
+            self.current.stir()
 
     def put(self, key: str) -> None:
         """Note that the prompt of this instance is up now."""

@@ -11,7 +11,7 @@ to it all the same (LVM on LUKS on LVM) is activated as a last resort, when
 nothing else is left that could. Without any name all complete groups are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
@@ -47,17 +47,39 @@ class Lvm:
     # Scans that said nothing -> the run in which LVM is asked why. Another run is another life of
     # the device, which came back while LVM was still to answer.
     silent: dict[str, int] = field(default_factory=dict)
+    _volumes: dict[str, dict[str, None]] = field(default_factory=dict)  # group -> physical volumes
+    _groups_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the other way round
 
-    def reopen(self, device: Device | None) -> None:
-        """A physical volume has come or gone: what its group needs is open again."""
-        for group in _groups(device):
+    def reopen(self, groups: Iterable[str]) -> None:
+        """A physical volume has come or gone: what its groups need is open again."""
+        for group in groups:
             self.active.discard(group)
             self.refused.pop(group, None)
+
+    def take(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+        """The physical volume tells of these groups now; the groups that it told of before."""
+        before = self._groups_of.pop(name, ())
+        if before != groups:
+            for group in before:
+                self._volumes[group].pop(name, None)
+            for group in groups:
+                self._volumes.setdefault(group, {})[name] = None
+        if groups:
+            self._groups_of[name] = groups
+        return before
+
+    def knows(self, name: str) -> bool:
+        """True for a physical volume that tells of a group."""
+        return name in self._groups_of
+
+    def volumes(self, group: str) -> Iterable[str]:
+        """The physical volumes that tell of this group."""
+        return self._volumes.get(group, ())
 
 
 def technology() -> Technology:
     """The hooks of LVM."""
-    return Technology("lvm", gone=_gone, left=_left, part_of=part_of)
+    return Technology("lvm", changed=_changed, gone=_gone, left=_left, part_of=part_of)
 
 
 def claims(device: Device) -> bool:
@@ -78,20 +100,41 @@ def _own(context: Context) -> Lvm:
     return context.technologies.own(Lvm)
 
 
-def _wake(context: Context) -> None:
+def _pending(context: Context, group: str, strategy: Strategy) -> Iterator[Instance]:
+    """The pending instances of a strategy for this group."""
+    for name in _own(context).volumes(group):
+        for each in context.machine.on(name):
+            if each.definition.strategy is strategy and each.pending:
+                yield each
+
+
+def _wake(context: Context, groups: Iterable[str]) -> None:
     """Instances that wait for others of their group look again."""
-    for strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
-        context.machine.touch_all(context.machine.pending(strategy))
+    for group in groups:
+        for strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
+            context.machine.touch_all(_pending(context, group, strategy))
 
 
-def _gone(context: Context, device: Device | None, _: str) -> tuple[str, ...]:
-    _own(context).reopen(device)
-    _wake(context)
+def _changed(context: Context, name: str) -> tuple[str, ...]:
+    """Note which groups a physical volume tells of."""
+    lvm, groups = _own(context), _groups(context.devices.get(name))
+    if groups or lvm.knows(name):
+        lvm.take(name, groups)
     return ()
 
 
-def _left(context: Context, _: Instance) -> tuple[str, ...]:
-    _wake(context)
+def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
+    lvm = _own(context)
+    if lvm.knows(name):
+        groups = lvm.take(name, ())
+        lvm.reopen(groups)
+        _wake(context, groups)
+    return ()
+
+
+def _left(context: Context, instance: Instance) -> tuple[str, ...]:
+    if instance.definition.strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
+        _wake(context, _groups(context.device(instance)))
     return ()
 
 
@@ -120,8 +163,10 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
         context.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
         return
     ended(context, instance, event)
-    _own(context).reopen(context.device(instance))
-    _wake(context)
+    groups = _groups(context.device(instance))
+    _own(context).take(str(instance.subject), groups)
+    _own(context).reopen(groups)
+    _wake(context, groups)
 
 
 def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
@@ -142,6 +187,8 @@ def _activate(context: Context, instance: Instance) -> None:
     group = _group(context, instance, COMPLETE)
     if group is None:
         return
+    # An incomplete group waits no more once a volume has shown that it is complete.
+    context.machine.touch_all(_pending(context, group, Strategy.GROUP_START))
     if group in _own(context).active:
         wait_afresh(context, instance)
         instance.succeeded = True
@@ -183,7 +230,7 @@ def _start(context: Context, instance: Instance) -> None:
 def _other(context: Context, instance: Instance, group: str) -> str:
     """Why another instance acts for this group; empty when this one does."""
     speakers = _own(context).speakers
-    for each in context.machine.pending(Strategy.GROUP_ACTIVATE):
+    for each in _pending(context, group, Strategy.GROUP_ACTIVATE):
         if _group(context, each, COMPLETE) == group:
             return f"{group} is complete by now"
     first = context.machine.find(speakers.get(group, "")) or instance
@@ -213,12 +260,12 @@ def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
         lvm.active.add(group)
     elif incomplete and instance.failures >= instance.definition.tries:
         lvm.refused[group] = instance.reason
-    _wake(context)
+    _wake(context, (group,))
 
 
 def _at_work(context: Context, group: str) -> Instance | None:
     """The job that is activating the complete group."""
-    pending = context.machine.pending(Strategy.GROUP_ACTIVATE)
+    pending = _pending(context, group, Strategy.GROUP_ACTIVATE)
     return next(
         (each for each in pending if each.busy and _group(context, each, COMPLETE) == group), None
     )

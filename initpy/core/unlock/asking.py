@@ -1,7 +1,6 @@
 """The queue of prompts: for which volume the user is asked next."""
 
 from initpy.core.actions import Ask, GiveWay
-from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
@@ -19,14 +18,9 @@ def next_prompt(context: Context) -> None:
     if prompts.asking is not None:
         _give_way(context, unlock)
         return
-    pending = context.machine.pending(Strategy.UNLOCK)
-    if any(_has_answer(unlock, each) for each in pending):
+    instance = None if unlock.any_answer() else _first(context, unlock)
+    if instance is None:
         return
-    queue = [context.machine[key] for key in prompts.queued]
-    queue = [each for each in queue if _may_ask(unlock, each)]
-    if not queue:
-        return
-    instance = min(queue, key=lambda each: _lacks_key(unlock, each))
     spec, volume = specification(context, instance), unlock.of(instance)
     device = context.device(instance)
     again = f", try {volume.wrong + 1} of {spec.tries}" if volume.wrong and spec.tries else ""
@@ -39,18 +33,22 @@ def next_prompt(context: Context) -> None:
         context.machine.timers.start(Timer.ANSWER, instance.key, due)
 
 
+def _first(context: Context, unlock: Unlock) -> Instance | None:
+    """The first volume of the queue that lacks no key, or else the first."""
+    first = None
+    for each in (context.machine[key] for key in context.prompts.queued):
+        if _may_ask(unlock, each):
+            if not _lacks_key(unlock, each):
+                return each
+            first = first or each
+    return first
+
+
 def _may_ask(unlock: Unlock, instance: Instance) -> bool:
     """True where no attempt runs, or an attempt that keeps no prompt away."""
     attempt = unlock.of(instance).attempt
     overdue = attempt is not None and attempt.overdue and instance.state is JobState.RUNNING
     return instance.state is JobState.READY or overdue
-
-
-def _has_answer(unlock: Unlock, instance: Instance) -> bool:
-    """True while what the user typed for it is tried, or about to be."""
-    volume = unlock.of(instance)
-    trying = instance.busy and volume.attempt is not None and volume.attempt.source.person
-    return volume.typed is not None or trying
 
 
 def _lacks_key(unlock: Unlock, instance: Instance) -> bool:
@@ -65,6 +63,8 @@ def _give_way(context: Context, unlock: Unlock) -> None:
     if len(prompts.queued) < 2 or asked.key not in prompts.queued or unlock.of(asked).gave_way:
         return
     if asked.state is not JobState.READY or not _lacks_key(unlock, asked):
+        return
+    if not unlock.lookout.news(context.current):
         return
     for each in (context.machine[key] for key in prompts.queued):
         if each is not asked and each.state is JobState.READY and not _lacks_key(unlock, each):

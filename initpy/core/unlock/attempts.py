@@ -160,7 +160,7 @@ def answered(context: Context, instance: Instance, event: Answered) -> None:
     if not instance.expected or volume.typed is not None:
         event.secret.wipe()
         return
-    volume.typed = event.secret
+    own(context).answer(instance, event.secret)
     attempt = volume.attempt
     if attempt is not None and attempt.overdue and instance.state is JobState.RUNNING:
         attempt.stopped = True

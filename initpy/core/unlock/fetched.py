@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
 from initpy.core.devices.graph import Device
-from initpy.core.devices.names import DeviceSpec
+from initpy.core.devices.names import DeviceSpec, SpecTable
 from initpy.core.events import Fetched
+from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.timers import Timer
 from initpy.core.secret import Secret
@@ -36,16 +37,21 @@ class Stage(enum.Enum):
     SPENT = "of no use"
 
 
+Place = tuple[str, bool]  # instance, and whether it is for the header
+
+
 @dataclass(slots=True)
 class Fetching:
     """A key or header on its way; `device` None: from a program."""
 
+    place: Place
     device: DeviceSpec | None
     file: bool = True  # in a file system there, rather than the device itself
     stage: Stage = Stage.ABSENT
     number: int = 0  # of the last Fetch
     source: str = ""  # kernel name of the device that it was read from
     waited: bool = False  # for its device, before the user is asked
+    searched: bool = False  # no device that is there is of use
     tried: set[str] = field(default_factory=set)  # kernel names, while they are there
     secret: Secret | None = None
     path: str = ""  # where cryptsetup finds a header; empty: on the volume itself
@@ -62,12 +68,25 @@ class Fetching:
 class Fetchings:
     """The fetchings of all volumes, by instance and purpose."""
 
-    _all: dict[tuple[str, bool], Fetching] = field(default_factory=dict)
+    _all: dict[Place, Fetching] = field(default_factory=dict)
+    _wanted: SpecTable[Place] = field(default_factory=SpecTable)  # by the device they wait for
+    _tried: dict[str, dict[Place, None]] = field(default_factory=dict)  # device -> who tried it
     _numbers: int = 0
+
+    def _of(
+        self, instance: Instance, header: bool, device: DeviceSpec | None, file: bool = True
+    ) -> Fetching:
+        place = instance.key, header
+        found = self._all.get(place)
+        if found is None:
+            found = self._all[place] = Fetching(place, device, file)
+            if device is not None:
+                self._wanted.add(device, place)
+        return found
 
     def key(self, context: Context, instance: Instance, key: KeySpec, name: str) -> Fetching:
         """The key as far as it has come; begins to read it when that is possible."""
-        found = self._all.setdefault((instance.key, False), Fetching(key.device, bool(key.path)))
+        found = self._of(instance, False, key.device, bool(key.path))
         if key.program:
             if found.stage is Stage.ABSENT:
                 source = context.device(instance)
@@ -99,9 +118,7 @@ class Fetchings:
         self, context: Context, instance: Instance, header: HeaderSpec, name: str
     ) -> Fetching:
         """The header as far as it has come; READ when `path` may be given to cryptsetup."""
-        found = self._all.setdefault(
-            (instance.key, True), Fetching(header.device, bool(header.path))
-        )
+        found = self._of(instance, True, header.device, bool(header.path))
         if header.device is None:
             found.stage, found.path = Stage.READ, header.path
             return found
@@ -110,7 +127,7 @@ class Fetchings:
             return found
         if not header.path:
             found.stage, found.path, found.source = Stage.READ, device.node, device.name
-            found.tried.add(device.name)
+            self._try(found, device.name)
             return found
         found.path = f"{HEADERS}/{name}"
         types = (device.properties.get("ID_FS_TYPE", ""),)
@@ -128,9 +145,7 @@ class Fetchings:
         known = device.properties if device is not None else {}
         if known.get("ID_FS_TYPE") != "crypto_LUKS" or known.get("ID_FS_VERSION") != "2":
             return None
-        found = self._all.get((instance.key, True))
-        if found is None:
-            found = self._all[instance.key, True] = Fetching(None)
+        found = self._of(instance, True, None)
         if found.stage is Stage.ABSENT and device is not None:
             keep = f"{HEADERS}/{name}"
             fetch = Fetch("", 0, device.node, keep=keep, check=True)
@@ -140,9 +155,15 @@ class Fetchings:
     def _candidate(self, context: Context, found: Fetching) -> Device | None:
         """A device that answers to the name and has not been tried."""
         spec = found.device
-        if spec is None or found.stage in (Stage.READING, Stage.READ):
+        if spec is None or found.searched or found.stage in (Stage.READING, Stage.READ):
             return None
-        return next((each for each in context.devices if _usable(each, spec, found)), None)
+        device = next((each for each in context.devices if _usable(each, spec, found)), None)
+        found.searched = device is None
+        return device
+
+    def _try(self, found: Fetching, device: str) -> None:
+        found.tried.add(device)
+        self._tried.setdefault(device, {})[found.place] = None
 
     def _begin(
         self,
@@ -154,7 +175,8 @@ class Fetchings:
     ) -> None:
         self._numbers += 1
         found.stage, found.number, found.source = Stage.READING, self._numbers, source
-        found.tried.add(source)
+        context.current.stir(HoldKind.PERSON)
+        self._try(found, source)
         context.machine.timers.cancel(Timer.ABSENT, instance.key)
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS
@@ -163,11 +185,13 @@ class Fetchings:
 
     def concerned(self, context: Context, device: Device) -> list[Instance]:
         """The volumes that this device may have a key or header for."""
-        return [
-            context.machine[key]
-            for (key, _), found in self._all.items()
-            if found.device is not None and _usable(device, found.device, found)
-        ]
+        concerned = []
+        for place in self._wanted.of(device):
+            found = self._all[place]
+            if found.device is not None and _usable(device, found.device, found):
+                found.searched = False
+                concerned.append(context.machine[place[0]])
+        return concerned
 
     def stage(self, instance: Instance) -> Stage | None:
         """How far the key has come; None if nothing is fetched."""
@@ -193,8 +217,10 @@ class Fetchings:
 
     def device_removed(self, context: Context, name: str) -> None:
         """What was read from this device may come again with it, or with another one."""
-        for (key, header), found in self._all.items():
+        for key, header in self._tried.pop(name, ()):
+            found = self._all[key, header]
             found.tried.discard(name)
+            context.current.stir(HoldKind.PERSON)
             if found.source == name and found.stage is not Stage.READ:
                 found.stage = Stage.ABSENT
                 context.machine.touch(context.machine[key])
@@ -204,15 +230,16 @@ class Fetchings:
 
     def fetched(self, context: Context, event: Fetched) -> tuple[Fetching, bool] | None:
         """Take what was read, and whether it is a header; None when it is not needed any more."""
-        for (key, header), found in self._all.items():
-            wanted = found.stage is Stage.READING and found.number == event.number
-            if key == event.job and wanted:
+        for header in (True, False):
+            found = self._all.get((event.job, header))
+            if found and found.stage is Stage.READING and found.number == event.number:
                 found.stage = Stage.SPENT if event.error else Stage.READ
+                context.current.stir(HoldKind.PERSON)
                 found.secret, found.error = event.secret, event.error
                 if header:
                     found.path = event.path or found.path
                 else:
-                    context.machine.timers.cancel(Timer.PATIENCE, key)
+                    context.machine.timers.cancel(Timer.PATIENCE, event.job)
                 return found, header
         if event.secret is not None:
             event.secret.wipe()
@@ -228,10 +255,15 @@ class Fetchings:
     def drop(self, context: Context, instance: Instance) -> None:
         """The volume needs neither key nor header any more, or starts afresh."""
         for header in (True, False):
-            found = self._all.pop((instance.key, header), None)
+            place = instance.key, header
+            found = self._all.pop(place, None)
             if found is None:
                 continue
             found.wipe()
+            if found.device is not None:
+                self._wanted.remove(found.device, place)
+            for device in found.tried:
+                self._tried.get(device, {}).pop(place, None)
             if found.number:
                 context.act(Drop(instance.key, found.number))
         context.machine.timers.cancel_all((Timer.ABSENT, Timer.PATIENCE), instance.key)

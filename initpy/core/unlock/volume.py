@@ -6,6 +6,7 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
+from initpy.core.state.current_event import Lookout
 from initpy.core.unlock.fetched import Fetchings
 from initpy.core.unlock.source import Attempt, Keyring
 from initpy.core.volumes import KeySpec, VolumeSpec
@@ -41,7 +42,9 @@ class Unlock:
 
     keyring: Keyring = field(default_factory=Keyring)
     fetchings: Fetchings = field(default_factory=Fetchings)
+    lookout: Lookout = field(default_factory=Lookout)  # for volumes that are to be asked for first
     _volumes: dict[str, Volume] = field(default_factory=dict)
+    _answered: dict[str, Instance] = field(default_factory=dict)  # by the user, some time
     # Secrets of commands that still run although their volume is gone: (instance, run).
     _in_flight: dict[tuple[str, int], Attempt] = field(default_factory=dict)
 
@@ -51,6 +54,22 @@ class Unlock:
         if found is None:
             found = self._volumes[instance.key] = Volume(NO_SPEC)
         return found
+
+    def answer(self, instance: Instance, secret: Secret) -> None:
+        """The user has typed this for the volume."""
+        self.of(instance).typed = secret
+        self._answered[instance.key] = instance
+
+    def any_answer(self) -> bool:
+        """True while what the user typed for a volume is tried, or about to be."""
+        for instance in tuple(self._answered.values()):
+            volume = self.of(instance)
+            theirs = volume.attempt is not None and volume.attempt.source.person
+            if instance.pending and (volume.typed is not None or (theirs and instance.busy)):
+                return True
+            if volume.typed is None and not theirs:
+                del self._answered[instance.key]
+        return False
 
     def forget(self, instance: Instance, running: bool) -> None:
         """The volume is gone, or starts afresh; `running`: its command still uses the secret."""
@@ -86,7 +105,7 @@ def own(context: Context) -> Unlock:
 def specification(context: Context, instance: Instance) -> VolumeSpec:
     """What the user said about this volume; `luks-UUID` and the defaults when nothing."""
     device, settings = context.device(instance), context.settings
-    volume = settings.volume(device) if device is not None else None
+    volume = context.volumes.first(device) if device is not None else None
     if volume is None:
         name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}" if device else "luks"
         volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node if device else ""), name)

@@ -81,6 +81,8 @@ def first(context: Context, deadline: Deadline, takers: Takers) -> tuple[str, st
     """Owner and reason of the first hold; NOBODY when nothing holds the deadline."""
     if context.breakpoints.open:
         return "break=", "a shell is open"
+    if not takers.by_kind and not deadline.rank:
+        return NOBODY
     instance = next(_holding(context, deadline, takers), None)
     return NOBODY if instance is None else (instance.key, _reason(instance))
 

@@ -216,7 +216,7 @@ def exchange(one: Path, other: Path) -> None:
 def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
     """Return an open, locked, empty file at `temporary`."""
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    told = False
+    reported = False
     while True:
         handle = os.open(temporary, flags, 0o600)
         try:
@@ -226,9 +226,9 @@ def _take(output: Path, temporary: Path, waiting: Waiting | None) -> int:
             except BlockingIOError:
                 if waiting is None:
                     raise BusyError(output) from None
-                if not told:
+                if not reported:
                     waiting(f"waiting for another run that is writing {output}")
-                    told = True
+                    reported = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in UNLOCKABLE:

@@ -72,7 +72,7 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
 def checked(request: BuildRequest) -> KernelConfig | None:
     """Check a request; return the kernel's configuration, None if unknown.
 
-    Raises InputError for values that are wrong without further work.
+    Raises InputError for a value that no build could use.
     """
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):

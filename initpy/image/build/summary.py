@@ -46,8 +46,8 @@ def warning_lines(assembled: Assembled, *, verbose: bool) -> list[str]:
 
 def _absent_drivers(assembled: Assembled, *, verbose: bool) -> Iterator[str]:
     """Yield the drivers that the kernel lacks, by source; optional ones only if `verbose`."""
-    told = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
-    for need in sorted(told, key=lambda each: each.name, reverse=True):
+    shown = {Need.TECHNOLOGY, Need.OPTIONAL} if verbose else {Need.TECHNOLOGY}
+    for need in sorted(shown, key=lambda each: each.name, reverse=True):
         by: dict[str, list[str]] = {}
         for want in assembled.absent_drivers:
             if want.need is need:

@@ -258,7 +258,7 @@ class _Placing:
         for member in members:
             path = self._path(member.name)
             if path is None:
-                self._warn(f"{member.name}: its folder is not there: the kernel leaves it out")
+                self._warn(f"{member.name}: its folder is absent: the kernel skips it")
             elif self._makes_way(path, member.entry):
                 self._put(path, member)
 

@@ -178,7 +178,7 @@ def _data(reader: Reader, size: int, name: str) -> bytes:
     at = reader.offset
     data = reader.take(size)
     if len(data) < size:
-        expected = f"{size} bytes of {name}, of which {len(data)} are there"
+        expected = f"{size} bytes of {name}; the archive has {len(data)}"
         raise DamagedArchiveError(at, "the end of the data", expected)
     _skip_padding(reader, at)
     return data

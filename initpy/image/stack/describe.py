@@ -237,9 +237,9 @@ class _Description:
         """Yield all devices of a file system: from sysfs for btrfs, else by udev's properties."""
         mine = self._blocks.properties(name)
         uuid, part = mine.get("ID_FS_UUID", ""), mine.get("ID_FS_UUID_SUB", "")
-        told = self._system.names(f"/sys/fs/{mine.get('ID_FS_TYPE', '')}/{uuid}/devices")
-        if uuid and told:
-            yield from told
+        found = self._system.names(f"/sys/fs/{mine.get('ID_FS_TYPE', '')}/{uuid}/devices")
+        if uuid and found:
+            yield from found
         elif uuid and part:
             for other in self._system.names(CLASS):
                 theirs = self._blocks.properties(other)

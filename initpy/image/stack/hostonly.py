@@ -44,12 +44,12 @@ def is_for(file: JobFile, stack: Stack) -> bool:
 
 def _fits(match: Match, properties: Mapping[str, str]) -> bool:
     """Return whether a device matches, ignoring marks, which the engine sets at boot."""
-    told = [
+    visible = [
         (key, pattern)
         for key, pattern in match.patterns
         if not (key.startswith(MARK) and key not in properties)
     ]
-    return bool(told) and all(pattern.accepts(properties.get(key)) for key, pattern in told)
+    return bool(visible) and all(pattern.accepts(properties.get(key)) for key, pattern in visible)
 
 
 def drivers(stack: Stack, index: ModuleIndex) -> Drivers:

@@ -1,7 +1,7 @@
-"""A /lib/modules/VERSION made up for a test, its indexes written by the real depmod(8).
+"""A fake /lib/modules/VERSION with indexes by the real depmod(8).
 
-The modules are ELF files with what depmod and modinfo read of one: the names it exports, those it
-wants of others, and what it says of itself.
+The modules are ELF files with the parts that depmod and modinfo read: exported symbols, undefined
+symbols, and `.modinfo`.
 """
 
 import struct
@@ -20,7 +20,7 @@ GLOBAL = 0x10
 
 @dataclass(frozen=True)
 class Module:
-    """One module: where it lies, what it needs, how it is asked for."""
+    """One module: its path, its dependencies, its aliases."""
 
     path: str
     needs: tuple[str, ...] = ()  # names of modules
@@ -34,7 +34,7 @@ class Module:
         return Path(self.path).stem.replace("-", "_")
 
     def content(self) -> bytes:
-        """The ELF file."""
+        """Return the ELF file."""
         fields = [f"name={self.name}", f"vermagic={self.made_for} SMP mod_unload ", "license=GPL"]
         fields += [f"depends={','.join(self.needs)}", *(f"alias={each}" for each in self.alias)]
         fields += [f"softdep={self.soft}"] if self.soft else []
@@ -46,7 +46,7 @@ class Module:
 def make_kernel(
     base: Path, modules: Iterable[Module], *, builtin: str = "", modinfo: str = ""
 ) -> Path:
-    """The folder of the kernel's modules below `base`, indexed. `modinfo`: MODULE.alias=NAME …"""
+    """Write and index modules below `base`; return their folder. `modinfo`: MODULE.alias=NAME …"""
     folder = base / "lib/modules" / VERSION
     for module in modules:
         file = folder / module.path
@@ -61,7 +61,7 @@ def make_kernel(
 
 
 def depmod(base: Path) -> None:
-    """Write the indexes again."""
+    """Run depmod."""
     command = ["/sbin/depmod", "-b", str(base), VERSION]
     subprocess.run(command, check=True, capture_output=True)
 
@@ -71,7 +71,7 @@ def _texts(lines: Iterable[str]) -> bytes:
 
 
 def _elf(modinfo: bytes, exports: bytes, imports: list[str]) -> bytes:
-    """A 64-bit relocatable file (elf(5)) with `.modinfo`, exported and wanted symbols."""
+    """Return a 64-bit relocatable file (elf(5)) with `.modinfo`, exported and undefined symbols."""
     names = b"\0" + _texts([".modinfo", "__ksymtab_strings", ".symtab", ".strtab", ".shstrtab"])
     strings = b"\0" + _texts(imports)
     symbols = [SYMBOL.pack(0, 0, 0, 0, 0, 0)]

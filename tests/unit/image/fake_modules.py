@@ -1,4 +1,4 @@
-"""A folder of kernel modules made up for a test: real ELF files, real depmod, no kernel."""
+"""Fake kernel modules: real ELF files, indexed by the real depmod, without a kernel."""
 
 import struct
 import subprocess
@@ -17,7 +17,7 @@ def make_modules(
     alias: str = "",
     modinfo: bytes = b"",
 ) -> Path:
-    """A /lib/modules/VERSION under `base` with (path, names it depends on) modules."""
+    """Write a /lib/modules/VERSION below `base`; `modules` are (path, names of dependencies)."""
     folder = base / "lib/modules" / VERSION
     folder.mkdir(parents=True)
     found = dict(modules)
@@ -39,7 +39,7 @@ def make_modules(
 
 
 def relocatable(modinfo: str) -> bytes:
-    """The smallest 64-bit ELF file that depmod takes for a module (elf(5))."""
+    """Return the smallest 64-bit ELF file that depmod accepts as a module (elf(5))."""
     names = b"\0.modinfo\0.shstrtab\0"
     info = modinfo.encode()
     start = 64
@@ -58,6 +58,6 @@ def relocatable(modinfo: str) -> bytes:
 
 
 def modinfo_reads(path: Path) -> str:
-    """What the real modinfo says of a file: the check on this file itself."""
+    """Return the output of the real modinfo, to test this file itself."""
     done = subprocess.run(["/sbin/modinfo", path], capture_output=True, text=True, check=True)
     return done.stdout

@@ -1,4 +1,4 @@
-"""A system made up for a test: the files and links of sysfs that matter, and nothing else."""
+"""A fake system: only the files and links of sysfs that the description reads."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from initpy.image.stack.system import System
 
 
 class FakeSystem:
-    """Answers from what a test has put there; folders follow from the paths."""
+    """Answers from the files and links that a test adds; folders follow from the paths."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -41,19 +41,19 @@ class FakeSystem:
         return "x86_64"
 
     def _followed(self, path: str) -> str:
-        """The path with every link on it followed."""
+        """Return the path with all links resolved."""
         here = ""
         for part in path.strip("/").split("/"):
             here = self.links.get(f"{here}/{part}", f"{here}/{part}")
         return here
 
     def mount(self, point: str, kind: str, source: str, numbers: str, options: str = "rw") -> None:
-        """One more line of mountinfo."""
+        """Add a line to mountinfo."""
         self._mounts.append(f"30 1 {numbers} / {point} rw - {kind} {source} {options}")
         self.texts["/proc/self/mountinfo"] = "\n".join(self._mounts) + "\n"
 
     def bus(self, path: str, bus: str, driver: str, module: str, modalias: str) -> str:
-        """A node of a bus with its driver; no module: built in. Returns its path."""
+        """Add a node of a bus with its driver, built in without a module; return its path."""
         place = f"/sys/bus/{bus}/drivers/{driver}"
         self.texts[f"{path}/modalias"] = modalias + "\n"
         self.texts[f"{place}/bind"] = ""
@@ -64,11 +64,11 @@ class FakeSystem:
         return path
 
     def load(self, module: str) -> None:
-        """A module that is loaded."""
+        """Add a loaded module."""
         self.texts[f"/sys/module/{module}/initstate"] = "live\n"
 
     def block(self, name: str, path: str, numbers: str, **properties: str) -> None:
-        """A block device at a sysfs path, and udev's record of it."""
+        """Add a block device at a sysfs path, with its udev record."""
         self.texts[f"{path}/dev"] = numbers + "\n"
         self.links[f"/sys/class/block/{name}"] = path
         self.links[f"/sys/dev/block/{numbers}"] = path
@@ -80,7 +80,7 @@ class FakeSystem:
         self, name: str, numbers: str, label: str, uuid: str, table: str, on: Sequence[str],
         **properties: str,
     ) -> None:  # fmt: skip
-        """A device-mapper device with its table."""
+        """Add a device-mapper device with its table."""
         path = f"/sys/devices/virtual/block/{name}"
         self.block(name, path, numbers, **properties)
         self.texts[f"{path}/dm/name"] = label + "\n"
@@ -90,7 +90,7 @@ class FakeSystem:
         self.stand(name, on)
 
     def array(self, name: str, numbers: str, level: str, on: Sequence[str], **props: str) -> None:
-        """An md array."""
+        """Add an md array."""
         path = f"/sys/devices/virtual/block/{name}"
         self.block(name, path, numbers, **props)
         self.texts[f"{path}/md/level"] = level + "\n"
@@ -98,7 +98,7 @@ class FakeSystem:
         self.stand(name, on)
 
     def stand(self, name: str, on: Sequence[str]) -> None:
-        """The kernel's word for what a device stands on."""
+        """Link a device to its slaves in sysfs."""
         path = self.links[f"/sys/class/block/{name}"]
         for below in on:
             self.links[f"{path}/slaves/{below}"] = self.links[f"/sys/class/block/{below}"]
@@ -107,7 +107,7 @@ class FakeSystem:
 
 
 def virtio_disk(system: FakeSystem, name: str, slot: int, **properties: str) -> None:
-    """A disk of a virtual machine, its driver a module, the PCI bus's too."""
+    """Add a virtio disk; its driver and the driver of the PCI bus are modules."""
     pci = f"/sys/devices/pci0000:00/0000:00:0{slot}.0"
     system.bus(pci, "pci", "virtio-pci", "virtio_pci", "pci:v00001AF4d00001042bc01sc00i00")
     node = f"{pci}/virtio{slot}"
@@ -116,7 +116,7 @@ def virtio_disk(system: FakeSystem, name: str, slot: int, **properties: str) -> 
 
 
 def nested() -> FakeSystem:
-    """ext4 on LVM on LUKS2 on RAID1 on two virtio disks."""
+    """Return a system with ext4 on LVM on LUKS2 on RAID1 on two virtio disks."""
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb"), 1):
         virtio_disk(system, name, slot, ID_FS_TYPE="linux_raid_member")
@@ -138,7 +138,7 @@ def nested() -> FakeSystem:
 
 
 def card(system: FakeSystem) -> None:
-    """A network card, eth0, by which the servers of 10.0.2.0/24 are reached."""
+    """Add a network card, eth0, with a route to 10.0.2.0/24."""
     pci = system.bus("/sys/devices/pci0000:00/0000:00:03.0", "pci", "e1000", "e1000", "pci:v8086")
     system.texts[f"{pci}/net/eth0/ifindex"] = "2\n"
     system.links["/sys/class/net/eth0"] = f"{pci}/net/eth0"
@@ -149,7 +149,7 @@ def card(system: FakeSystem) -> None:
 
 
 def iscsi() -> FakeSystem:
-    """An iSCSI disk: no hardware above its host but the card that reaches the portal."""
+    """Add an iSCSI disk; its only hardware is the card with the route to the portal."""
     system = FakeSystem()
     host = "/sys/devices/platform/host2"
     disk = f"{host}/session1/target2:0:0/2:0:0:1"

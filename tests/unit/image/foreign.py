@@ -1,9 +1,9 @@
-"""Images as other generators make them, by the real tools."""
+"""Images in the formats of other generators, made by the real tools."""
 
 import subprocess
 from pathlib import Path
 
-# How each compression that the kernel knows is made; lz4's must be the legacy format.
+# A command for each compression of the kernel, which reads only the legacy format of lz4.
 TOOLS = {
     "gzip": ("gzip", "-n", "-c"),
     "bzip2": ("bzip2", "-c"),
@@ -16,7 +16,7 @@ TOOLS = {
 
 
 def real_cpio(folder: Path, form: str = "newc") -> bytes:
-    """The folder as the real cpio archives it."""
+    """Return the folder's archive by the real cpio."""
     names = subprocess.run(["find", "."], cwd=folder, capture_output=True, check=True).stdout
     command = ["cpio", "-o", "-H", form, "--quiet", "-R", "+0:+0"]
     return subprocess.run(command, cwd=folder, input=names, capture_output=True, check=True).stdout
@@ -27,7 +27,7 @@ def compressed(data: bytes, compression: str) -> bytes:
 
 
 def folder(base: Path, content: dict[str, bytes]) -> Path:
-    """Files below a new folder."""
+    """Write files below a new folder and return it."""
     for name, data in content.items():
         path = base / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def folder(base: Path, content: dict[str, bytes]) -> Path:
 
 
 def member(name: bytes, data: bytes = b"", mode: int = 0o100644, **fields: int) -> bytes:
-    """One entry written by hand, for what no tool would write."""
+    """Return one entry that no tool would write."""
     magic = fields.get("magic", 0x070701)
     numbers = [
         fields.get("inode", 0), mode, 0, 0, fields.get("links", 1), 0,

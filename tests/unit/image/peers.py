@@ -1,4 +1,4 @@
-"""Small images laid out and packed as the generators do it, by the real tools."""
+"""Small images with the layout of other generators, packed by the real tools."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ ALIASES = {
 
 
 def add_program(base: Path, program: str) -> None:
-    """A program of this machine with its libraries, links kept, below a folder."""
+    """Copy a program of this machine with its libraries and links below a folder."""
     source = Path(program).resolve()
     closure = Libraries(configured_folders()).closure([source])
     target = base / program.lstrip("/")
@@ -38,7 +38,7 @@ def add_program(base: Path, program: str) -> None:
 
 
 def merged(base: Path) -> Path:
-    """A folder whose /bin, /sbin and /lib* are links into /usr."""
+    """Make a folder whose /bin, /sbin and /lib* are links into /usr."""
     for name in ("bin", "sbin", "lib", "lib64"):
         (base / "usr" / name).mkdir(parents=True)
         (base / name).symlink_to(f"usr/{name}")
@@ -48,7 +48,7 @@ def merged(base: Path) -> Path:
 def add_modules(
     base: Path, modules: tuple[tuple[str, str], ...] = MODULES, *, builtin: str = ""
 ) -> None:
-    """Modules with depmod's tables; `modules` are (path, names it depends on)."""
+    """Write modules with depmod's tables; `modules` are (path, names of dependencies)."""
     folder = base / "usr/lib/modules" / VERSION
     paths = {Path(path).stem: path for path, _ in modules}
     lines = []
@@ -63,7 +63,7 @@ def add_modules(
     (folder / "modules.order").write_text("".join(f"{path}\n" for path in paths.values()))
     (folder / "modules.builtin").write_text(builtin)
     subprocess.run(["depmod", "-b", str(base), VERSION], check=True)
-    # depmod goes by symbols, of which these modules have none.
+    # depmod finds dependencies by symbols, which these modules lack.
     (folder / "modules.dep").write_text("".join(lines))
     (folder / "modules.dep.bin").unlink()
 
@@ -76,7 +76,7 @@ def write(base: Path, text: str, path: str, mode: int = 0o644) -> None:
 
 
 def dracut(base: Path) -> Path:
-    """The content of an image by dracut: systemd's place for /init, hooks, its version."""
+    """Write the content of a dracut image: systemd's /init, hooks, version."""
     merged(base)
     add_program(base, "/usr/bin/cat")
     write(base, "#!/bin/sh\nexec cat /proc/cmdline\n", "/usr/lib/systemd/systemd", 0o755)
@@ -89,7 +89,7 @@ def dracut(base: Path) -> Path:
 
 
 def initramfs_tools(base: Path) -> Path:
-    """The content of an image by initramfs-tools: scripts, and its configuration."""
+    """Write the content of an initramfs-tools image: scripts, configuration."""
     merged(base)
     add_program(base, "/usr/bin/cat")
     write(base, "#!/bin/sh\n. /scripts/functions\n", "/init", 0o755)

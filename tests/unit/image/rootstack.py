@@ -1,4 +1,4 @@
-"""What a machine's root stands on, for systems that cannot see one; and a quick configuration."""
+"""A description of a root for systems without a visible root; and a fast configuration."""
 
 from initpy.image.stack.layers import Ask, Kind, Layer, Stack
 
@@ -27,5 +27,5 @@ EXT4_ON_VIRTIO = Stack(
     ),
 ).to_json()
 
-# The content is of no interest here, the time is.
+# Short builds: the content of the image does not matter.
 QUICK = "level = 1\n"

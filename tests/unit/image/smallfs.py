@@ -1,4 +1,4 @@
-"""A file system with little room."""
+"""A small file system."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def mounted_tmpfs(folder: Path, size: int) -> Iterator[None]:
-    """A small file system of its own."""
+    """Mount a small tmpfs and yield its folder."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system to fill")
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "x", str(folder)], check=True)

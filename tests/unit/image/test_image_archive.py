@@ -1,4 +1,4 @@
-"""Images of any maker are read as the kernel would, and damage is one clear error (R30)."""
+"""Images of any generator are read as the kernel unpacks them; damage is one clear error (R30)."""
 
 import os
 import stat
@@ -30,7 +30,7 @@ def content(archive: Archive) -> dict[str, bytes]:
 
 @pytest.fixture
 def main(tmp_path: Path) -> bytes:
-    """What a generator would archive: programs, links, a device is not among them."""
+    """Write the content of a generator's image: programs and links, no device."""
     base = folder(tmp_path / "main", {"usr/bin/tool": b"#!/bin/sh\n" * 1000, "etc/odd": b"abc"})
     (base / "bin").symlink_to("usr/bin")
     (base / "usr/bin/tool").chmod(0o755)
@@ -59,7 +59,7 @@ def test_every_compression_of_the_kernel_is_read(
 def test_an_early_segment_and_an_appended_one(
     tmp_path: Path, main: bytes, early: bytes, compression: str
 ) -> None:
-    """A stream's end is where the next archive begins, padding or not."""
+    """The next archive begins at the end of a stream, with or without padding."""
     packed = compressed(main, compression)
     appended = cpio.segment({"/etc/crypttab": b"root UUID=1 none luks\n"})
     archive = read(tmp_path, early + packed + b"\0" * (-len(early + packed) % 4) + appended)
@@ -83,7 +83,7 @@ def test_several_archives_in_one_stream(tmp_path: Path, main: bytes, early: byte
     assert {f"/{MICROCODE}", "/etc/odd"} <= set(archive.entries)
 
 
-def test_what_our_own_writer_wrote_comes_back(tmp_path: Path) -> None:
+def test_an_archive_of_our_own_writer_is_read(tmp_path: Path) -> None:
     written: dict[str, bytes | Entry] = {
         "/etc/key": File(b"secret", 0o600),
         "/dev/console": Node(stat.S_IFCHR | 0o600, 5, 1),
@@ -104,13 +104,13 @@ def test_the_checksum_format_is_read_and_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["odc", "bin"])
-def test_formats_that_the_kernel_does_not_take_are_named(tmp_path: Path, form: str) -> None:
+def test_formats_that_the_kernel_does_not_read_are_named(tmp_path: Path, form: str) -> None:
     data = real_cpio(folder(tmp_path / "base", {"file": b"content"}), form)
     with pytest.raises(InputError, match="cpio archive"):
         read(tmp_path, data)
 
 
-def test_hard_links_share_the_data_wherever_it_is(tmp_path: Path) -> None:
+def test_hard_links_share_the_data_of_any_entry(tmp_path: Path) -> None:
     base = folder(tmp_path / "base", {"one": b"shared"})
     (base / "two").hardlink_to(base / "one")
     archive = read(tmp_path, real_cpio(base))
@@ -126,7 +126,7 @@ def test_inodes_count_within_one_archive_only(tmp_path: Path) -> None:
 
 
 def test_entries_below_a_link_lie_where_it_points(tmp_path: Path) -> None:
-    """As segments of /lib/modules do that are appended to an image with a merged /usr."""
+    """Such as an appended segment with /lib/modules, for an image with a merged /usr."""
     data = b"".join(
         [
             member(b"usr", mode=0o40755),
@@ -143,7 +143,7 @@ def test_entries_below_a_link_lie_where_it_points(tmp_path: Path) -> None:
     assert archive.resolve("/lib", last=False) == "/lib"
 
 
-def test_links_cannot_leave_the_image_nor_run_in_circles(tmp_path: Path) -> None:
+def test_links_cannot_leave_the_image_nor_form_a_loop(tmp_path: Path) -> None:
     data = b"".join(
         [
             member(b"out", b"../../../etc/passwd", mode=0o120777),
@@ -160,7 +160,7 @@ def test_links_cannot_leave_the_image_nor_run_in_circles(tmp_path: Path) -> None
         archive.read("/out")
 
 
-def test_later_entries_take_the_place_of_earlier_ones_as_in_the_kernel(tmp_path: Path) -> None:
+def test_later_entries_replace_earlier_ones_as_in_the_kernel(tmp_path: Path) -> None:
     data = b"".join(
         [
             member(b"file", b"old"),
@@ -186,7 +186,7 @@ def test_later_entries_take_the_place_of_earlier_ones_as_in_the_kernel(tmp_path:
     ]
 
 
-def test_the_folders_that_the_kernel_has_need_not_be_there(tmp_path: Path) -> None:
+def test_an_image_may_lack_the_folders_of_the_kernels_default_rootfs(tmp_path: Path) -> None:
     archive = read(tmp_path, member(b"dev/null", mode=0o20666) + TRAILER)
     assert "/dev/null" in archive and not archive.warnings
 
@@ -198,7 +198,7 @@ DAMAGE = {
     "no trailer": (member(b"a", b"x"), "byte 116: 'the end of the data': .*TRAILER"),
     "cut header": (member(b"a", b"x")[:50], "a header of 110 bytes"),
     "cut name": (member(b"a" * 300)[:200], "a name of 301 bytes"),
-    "cut data": (member(b"a", b"x" * 100)[:150], "100 bytes of a, of which"),
+    "cut data": (member(b"a", b"x" * 100)[:150], "100 bytes of a; the archive has"),
     "no digits": (member(b"a").replace(b"00000001", b"0000-001"), "hexadecimal digits"),
     "spaces for digits": (member(b"a").replace(b"00000001", b"       1"), "hexadecimal digits"),
     "a name without end": (member(b"a" * 20).replace(b"a\0", b"aa"), "ends in a zero byte"),
@@ -235,7 +235,7 @@ def test_a_stream_cut_anywhere_or_damaged_is_one_clear_error(
         read(tmp_path, damaged)
 
 
-def test_an_image_that_is_not_there(tmp_path: Path) -> None:
+def test_an_absent_image(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_archive(tmp_path / "none")
     with pytest.raises(InputError, match="Is a directory"):
@@ -243,15 +243,15 @@ def test_an_image_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "bzip2", "xz", "lz4", "lzo", "zstd"])
-def test_a_bomb_is_not_unpacked(tmp_path: Path, compression: str) -> None:
-    """200 MB of zeros in some kilobytes; the reader stops soon after its limit."""
+def test_a_decompression_bomb_is_not_unpacked(tmp_path: Path, compression: str) -> None:
+    """200 MB of zeros in a few kilobytes; the reader stops soon after its limit."""
     zeros = member(b"zeros", b"\0" * 200_000_000) + TRAILER
     limits = Limits(file=300_000_000, total=10_000_000)
     with pytest.raises(InputError, match="at most 10000000 bytes in all"):
         read(tmp_path, compressed(zeros, compression), limits)
 
 
-def test_limits_hold_over_all_segments(tmp_path: Path) -> None:
+def test_limits_apply_to_the_sum_of_all_segments(tmp_path: Path) -> None:
     many = b"".join(member(b"%d" % number) for number in range(10)) + TRAILER
     assert len(read(tmp_path, many * 2, Limits(entries=20))) == 11
     with pytest.raises(InputError, match="at most 9 entries"):
@@ -262,15 +262,15 @@ def test_limits_hold_over_all_segments(tmp_path: Path) -> None:
         read(tmp_path, many, Limits(image=100))
 
 
-def test_a_size_that_is_a_lie_takes_no_memory(tmp_path: Path) -> None:
+def test_a_false_size_takes_no_memory(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at most 1073741824 bytes in a"):
         read(tmp_path, member(b"a", b"x", size=0xFFFF_FFFF) + TRAILER)
-    with pytest.raises(InputError, match=r"of which \d+ are there"):
+    with pytest.raises(InputError, match=r"the archive has \d+"):
         read(tmp_path, member(b"a", b"x", size=1 << 30) + TRAILER)
 
 
 def uki(parts: dict[bytes, bytes]) -> bytes:
-    """A PE file with sections and nothing else in it."""
+    """Return a PE file that consists of sections only."""
     start, header = 64, 24
     table = start + header
     offset = table + 40 * len(parts)
@@ -317,8 +317,8 @@ def test_unpacking_writes_the_content(tmp_path: Path, main: bytes) -> None:
     assert stat.S_IMODE((tmp_path / "out/usr/bin/tool").stat().st_mode) == 0o755
 
 
-def test_unpacking_never_writes_outside(tmp_path: Path) -> None:
-    """A link that points out, and files written through it, from one archive or two."""
+def test_unpacking_never_writes_outside_its_folder(tmp_path: Path) -> None:
+    """A link points outside, and an entry of the same or a later archive lies below it."""
     outside = tmp_path / "outside"
     outside.mkdir()
     target = os.fsencode(outside)
@@ -332,13 +332,13 @@ def test_unpacking_never_writes_outside(tmp_path: Path) -> None:
         assert sorted(path.name for path in out.iterdir()) == ["link"]
 
 
-def test_absolute_names_lie_in_the_folder(tmp_path: Path) -> None:
+def test_absolute_names_are_unpacked_into_the_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     unpack(read(tmp_path, member(b"/file", b"x") + TRAILER), out)
     assert (out / "file").read_bytes() == b"x"
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_content_is_not_unpacked_into(tmp_path: Path) -> None:
     archive = read(tmp_path, member(b"file", b"x") + TRAILER)
     (tmp_path / "full/inside").mkdir(parents=True)
     with pytest.raises(InputError, match="new or empty"):
@@ -350,7 +350,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert not list((tmp_path / "empty").iterdir())
 
 
-def test_devices_are_made_only_if_asked_for(tmp_path: Path) -> None:
+def test_devices_are_made_only_on_request(tmp_path: Path) -> None:
     data = member(b"pipe", mode=0o10644) + member(b"setuid", b"", mode=0o104755) + TRAILER
     archive = read(tmp_path, data)
     unpack(archive, tmp_path / "without")
@@ -360,7 +360,7 @@ def test_devices_are_made_only_if_asked_for(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "with/setuid").stat().st_mode) == 0o755
 
 
-def test_what_is_unpacked_is_what_the_real_cpio_unpacks(tmp_path: Path, main: bytes) -> None:
+def test_unpacking_agrees_with_the_real_cpio(tmp_path: Path, main: bytes) -> None:
     unpack(read(tmp_path, main), tmp_path / "ours")
     (tmp_path / "theirs").mkdir()
     subprocess.run(["cpio", "-i", "-d", "--quiet"], input=main, cwd=tmp_path / "theirs", check=True)

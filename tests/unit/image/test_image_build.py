@@ -1,4 +1,4 @@
-"""Whole builds, without a kernel of this machine and without a virtual machine."""
+"""Complete builds, without this machine's kernel and without a virtual machine."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ MODULES = [("kernel/drivers/md/md-mod.ko", ""), ("kernel/drivers/md/raid1.ko", "
 
 @pytest.fixture
 def request_without_python(tmp_path: Path) -> BuildRequest:
-    """What a lab's helper machine boots: a script of its own, busybox, a driver."""
+    """Return the request for a lab helper's image: its own script, busybox, a driver."""
     return BuildRequest(
         kernel=VERSION,
         modules=make_modules(tmp_path / "kernel", MODULES),
@@ -69,7 +69,7 @@ def request_with_python(request_without_python: BuildRequest, tmp_path: Path) ->
     return replace(request_without_python, python=True, init=None, jobs=(job,))
 
 
-def test_what_was_kept_gives_the_same_bytes(
+def test_a_cached_build_gives_the_same_bytes(
     request_with_python: BuildRequest, tmp_path: Path
 ) -> None:
     images = []
@@ -80,12 +80,14 @@ def test_what_was_kept_gives_the_same_bytes(
     assert (tmp_path / "cache").stat().st_size > 1_000_000
 
 
-def test_collecting_alone_keeps_nothing(request_with_python: BuildRequest, tmp_path: Path) -> None:
+def test_collecting_alone_writes_no_cache(
+    request_with_python: BuildRequest, tmp_path: Path
+) -> None:
     assemble(replace(request_with_python, cache=tmp_path / "cache"))
     assert not (tmp_path / "cache").exists()
 
 
-def test_everything_missing_is_listed_and_the_old_image_stays(
+def test_all_missing_items_are_listed_and_the_old_image_stays(
     request_without_python: BuildRequest, tmp_path: Path
 ) -> None:
     job = tmp_path / "mine.toml"
@@ -106,7 +108,7 @@ def test_everything_missing_is_listed_and_the_old_image_stays(
     assert request_without_python.output.read_bytes() == b"old"
 
 
-def test_a_trial_that_fails_while_the_image_is_written_leaves_the_old_one(
+def test_a_trial_that_fails_during_the_write_leaves_the_old_image(
     request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(root: Path) -> bytes:
@@ -114,7 +116,7 @@ def test_a_trial_that_fails_while_the_image_is_written_leaves_the_old_one(
 
     request_without_python.output.write_bytes(b"old")
     monkeypatch.setattr(stage, "library_cache", full)
-    # It is the temporary folder that is full, not the image's: NoSpaceError would tell of that.
+    # The temporary folder is full, not the image's folder: that would be a NoSpaceError.
     with pytest.raises(OSError, match="initpy-check-") as caught:
         build(request_without_python)
     assert caught.type is OSError
@@ -153,7 +155,9 @@ def test_a_job_file_replaces_its_namesake(
     assert isinstance(entry, File) and b"mine" in entry.read()
 
 
-def test_what_the_request_places_wins(request_without_python: BuildRequest, tmp_path: Path) -> None:
+def test_files_of_the_request_override_others(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"k")
     key.chmod(0o400)
@@ -172,7 +176,7 @@ def test_a_damaged_program_fails_the_build(
         build(replace(request_without_python, files=((tmp_path / "ls", "/usr/bin/broken"),)))
 
 
-def test_a_program_that_cannot_be_loaded_in_the_image_is_found_by_loading_it(
+def test_the_trial_loads_programs_and_finds_one_that_cannot_be_loaded(
     tmp_path: Path,
 ) -> None:
     if not stage.may_change_root():
@@ -187,7 +191,7 @@ def test_a_program_that_cannot_be_loaded_in_the_image_is_found_by_loading_it(
     assert "libc.so.6" in problem or "libselinux" in problem
 
 
-def test_busybox_fills_in_for_programs_that_are_not_there(
+def test_busybox_replaces_absent_programs(
     request_without_python: BuildRequest,
 ) -> None:
     tree = assemble(replace(request_without_python, programs=("busybox", "/bin/ls"))).tree
@@ -196,7 +200,7 @@ def test_busybox_fills_in_for_programs_that_are_not_there(
     assert "/sbin/init" not in tree
 
 
-def test_a_crypttab_is_read_at_the_build(
+def test_a_crypttab_is_checked_at_build_time(
     request_without_python: BuildRequest, tmp_path: Path
 ) -> None:
     crypttab = tmp_path / "crypttab"
@@ -240,7 +244,7 @@ def test_the_runtime_is_imported_inside_the_image(request_with_python: BuildRequ
     assert isinstance(entry, File) and entry.read().startswith(first)
 
 
-def test_the_command_builds_and_tells(
+def test_the_command_builds_and_reports(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
@@ -265,7 +269,7 @@ def test_the_projects_own_job_files_validate() -> None:
 
     needs = gather(load_jobs([project_folder("jobs")]))
     assert needs.programs and needs.modules and needs.rules
-    # udev must not start arrays or groups behind the engine's back.
+    # udev must not start arrays or groups without the engine.
     rules = {each.name for each in needs.rules}
     assert not rules & {"64-md-raid-assembly.rules", "69-lvm.rules", "64-btrfs.rules"}
 
@@ -280,10 +284,10 @@ def test_a_script_may_name_its_interpreter_without_a_path(
     assert "/usr/bin/find" in assemble(request).tree
 
 
-def test_a_generic_image_goes_without_what_the_kernel_lacks(
+def test_a_generic_image_skips_modules_that_the_kernel_lacks(
     request_without_python: BuildRequest, tmp_path: Path
 ) -> None:
-    """linear and multipath left with 6.8, aes_generic with 7.0; others are of one architecture."""
+    """Linux 6.8 removed linear and multipath, 7.0 aes_generic; others exist on one architecture."""
     jobs = tuple(project_folder("jobs") / f"{name}.toml" for name in ("luks", "md", "root"))
     request = replace(
         request_without_python, jobs=jobs, recipe_drivers=("nvme", "drivers/ata/", "arch/x86/")
@@ -301,7 +305,7 @@ def test_a_generic_image_goes_without_what_the_kernel_lacks(
     assert "raid10" in more and "raid1," not in more
 
 
-def test_an_image_for_one_machine_has_the_modules_of_its_technologies(
+def test_a_host_only_image_has_the_modules_of_its_technologies(
     request_without_python: BuildRequest,
 ) -> None:
     encrypted = Layer("vda2", Kind.PARTITION, "vda2", properties=(("ID_FS_TYPE", "crypto_LUKS"),))

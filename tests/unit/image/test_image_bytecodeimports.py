@@ -1,4 +1,4 @@
-"""What bytecode imports is looked for where the interpreter cannot be run (R28)."""
+"""The check reads imports from bytecode if the interpreter cannot run (R28)."""
 
 import importlib.util
 import marshal
@@ -13,7 +13,7 @@ LIBRARY = "/usr/lib/python3"
 
 
 def absent(**sources: str) -> list[tuple[str, str]]:
-    """Of initpy.here what is not there; a source's name has two underscores for a slash."""
+    """Return the absent imports of initpy.here; `__` in a source's name stands for a slash."""
     tree = Tree()
     for name, source in sources.items():
         path = f"{LIBRARY}/{name.replace('__', '/').replace('/init/', '/__init__')}.pyc"
@@ -23,13 +23,13 @@ def absent(**sources: str) -> list[tuple[str, str]]:
     return absent_imports(archive_of(tree, Path("test.img")), LIBRARY, ["initpy.here"])
 
 
-def test_an_import_that_leads_nowhere_is_absent() -> None:
+def test_an_import_without_a_file_is_absent() -> None:
     found = absent(initpy__init__="", initpy__here="import kit, gone\n", kit="import sys\n")
     assert found == [("gone", "initpy.here")]
 
 
 def test_a_name_that_a_package_registers_itself_needs_no_file() -> None:
-    """As collections does with collections.abc, of which 3.13 has no file."""
+    """Such as collections.abc, which has no file in Python 3.13."""
     kit = "import sys as _sys\n_sys.modules['kit.abc'] = _sys\nother = {}\nother['kit.gone'] = 1\n"
     here = "import kit.abc\nfrom kit.gone import x\n"
     found = absent(initpy__init__="", initpy__here=here, kit__init__=kit)

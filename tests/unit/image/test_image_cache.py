@@ -1,4 +1,4 @@
-"""What builds make of Python's sources is made once."""
+"""Builds cache what they derive from Python sources."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from initpy.image.process import ToolError
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file with two things in it, which a build has left."""
+    """Return the cache file of a build, with two values."""
     found = tmp_path / "cache" / "python"
     first = Cache(found)
     first.put("a", b"1")
@@ -24,14 +24,14 @@ def path(tmp_path: Path) -> Path:
     return found
 
 
-def test_what_one_build_files_the_next_one_finds(path: Path) -> None:
+def test_the_next_build_finds_the_values_of_a_build(path: Path) -> None:
     again = Cache(path)
     assert (again.get("a"), again.get("b"), again.get("c")) == (b"1", b"2", None)
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in path.parent.iterdir()] == ["python"]
 
 
-def test_a_build_that_makes_something_leaves_only_what_it_took(path: Path) -> None:
+def test_a_build_with_new_values_writes_only_the_values_it_used(path: Path) -> None:
     upgraded = Cache(path)
     upgraded.get("a")
     upgraded.put("c", b"3")
@@ -40,7 +40,7 @@ def test_a_build_that_makes_something_leaves_only_what_it_took(path: Path) -> No
     assert (after.get("a"), after.get("b"), after.get("c")) == (b"1", None, b"3")
 
 
-def test_a_build_that_makes_nothing_writes_nothing(path: Path) -> None:
+def test_a_build_without_new_values_writes_nothing(path: Path) -> None:
     before = path.stat()
     smaller = Cache(path)
     smaller.get("a")
@@ -48,7 +48,7 @@ def test_a_build_that_makes_nothing_writes_nothing(path: Path) -> None:
     assert path.stat().st_ino == before.st_ino
 
 
-def test_a_damaged_file_counts_for_nothing(path: Path) -> None:
+def test_a_damaged_file_is_ignored(path: Path) -> None:
     whole = path.read_bytes()
     damaged = [whole[:place] for place in range(len(whole))]
     damaged += [
@@ -61,18 +61,18 @@ def test_a_damaged_file_counts_for_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o664, 0o646])
-def test_a_file_that_others_may_write_counts_for_nothing(path: Path, mode: int) -> None:
+def test_a_file_that_other_users_may_write_is_ignored(path: Path, mode: int) -> None:
     path.chmod(mode)
     assert Cache(path).get("a") is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_file_of_somebody_else_counts_for_nothing(path: Path) -> None:
+def test_a_file_of_another_user_is_ignored(path: Path) -> None:
     os.chown(path, 65534, 65534)
     assert Cache(path).get("a") is None
 
 
-def test_what_is_no_file_counts_for_nothing(path: Path, tmp_path: Path) -> None:
+def test_anything_but_a_file_is_ignored(path: Path, tmp_path: Path) -> None:
     link, fifo = tmp_path / "link", tmp_path / "fifo"
     link.symlink_to(path)
     os.mkfifo(fifo)
@@ -80,7 +80,7 @@ def test_what_is_no_file_counts_for_nothing(path: Path, tmp_path: Path) -> None:
         assert Cache(each).get("a") is None
 
 
-def test_where_nothing_can_be_kept_builds_go_on(tmp_path: Path) -> None:
+def test_builds_go_on_without_a_writable_cache(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     nowhere = Cache(tmp_path / "file" / "python")
     nowhere.put("a", b"1")
@@ -88,12 +88,14 @@ def test_where_nothing_can_be_kept_builds_go_on(tmp_path: Path) -> None:
     assert nowhere.get("a") is None
 
 
-def test_a_key_tells_its_parts_apart() -> None:
+def test_a_key_separates_its_parts() -> None:
     keys = [key_of(b"ab", b"c"), key_of(b"a", b"bc"), key_of(b"abc"), key_of(b"abc", b"")]
     assert len(set(keys)) == 4
 
 
-def test_root_keeps_it_for_the_system_and_others_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_uses_the_systems_cache_and_other_users_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     name = f"initpy/python-{sys.version_info.major}.{sys.version_info.minor}"
     monkeypatch.setenv("XDG_CACHE_HOME", "/home/ann/cache")
     monkeypatch.setenv("HOME", "/home/ann")
@@ -105,7 +107,7 @@ def test_root_keeps_it_for_the_system_and_others_at_home(monkeypatch: pytest.Mon
     assert cache_path() == Path("/home/ann/.cache", name)
 
 
-def test_who_has_no_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -129,7 +131,7 @@ def compiled(folder: Path, interpreter: Interpreter, *modules: Module) -> dict[s
     return made
 
 
-def test_bytecode_is_made_once_and_again_when_its_source_changes(
+def test_bytecode_is_compiled_once_for_each_state_of_its_source(
     tmp_path: Path, module: Module
 ) -> None:
     interpreter = python.find_interpreter()
@@ -143,7 +145,7 @@ def test_bytecode_is_made_once_and_again_when_its_source_changes(
     assert compiled(tmp_path / "cache", interpreter, module) != first
 
 
-def test_bytecode_of_a_source_that_changes_meanwhile_is_not_kept(
+def test_bytecode_of_a_source_that_changes_meanwhile_is_not_cached(
     tmp_path: Path, module: Module
 ) -> None:
     interpreter = python.find_interpreter()
@@ -159,16 +161,14 @@ def test_bytecode_of_a_source_that_changes_meanwhile_is_not_kept(
     assert compiled(tmp_path / "cache", interpreter, module) != changed
 
 
-def test_the_same_source_elsewhere_in_the_image_is_other_bytecode(
-    tmp_path: Path, module: Module
-) -> None:
+def test_the_same_source_at_another_path_has_other_bytecode(tmp_path: Path, module: Module) -> None:
     interpreter = python.find_interpreter()
     compiled(tmp_path / "cache", interpreter, module)
     other = replace(module, name="package.m")
     assert compiled(tmp_path / "cache", interpreter, other) == python.compiled(interpreter, [other])
 
 
-def test_what_is_asked_of_the_interpreter_is_the_same_from_what_was_kept(tmp_path: Path) -> None:
+def test_the_probe_gets_the_same_input_with_a_cache(tmp_path: Path) -> None:
     path = tmp_path / "cache"
     runs = []
     for _ in range(2):
@@ -178,7 +178,7 @@ def test_what_is_asked_of_the_interpreter_is_the_same_from_what_was_kept(tmp_pat
     assert runs[0] == runs[1] == python.probe_input(["pyudev"])
 
 
-def test_no_path_keeps_nothing() -> None:
+def test_without_a_path_nothing_is_cached() -> None:
     nowhere = Cache()
     nowhere.put("a", b"1")
     nowhere.save()

@@ -1,4 +1,4 @@
-"""Character sets that drivers of file systems load by name: in the image, or told to be missing."""
+"""Character sets that file system drivers load by name: in the image, or reported missing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ STACK = Stack("/", VERSION, "x86_64", (ROOT.identity,), (ROOT,))
 
 @pytest.fixture
 def request_of(tmp_path: Path) -> BuildRequest:
-    """A kernel whose FAT loads character sets, and an image for a machine with a root on it."""
+    """Return a request for a kernel whose FAT driver loads character sets, with a root on FAT."""
     found = [("kernel/fs/fat/fat.ko", "")]
     found += [(f"kernel/fs/nls/{name}.ko", "") for name in SETS]
     modules = make_modules(tmp_path, found)
@@ -52,7 +52,7 @@ def test_an_image_has_the_defaults_of_its_drivers(request_of: BuildRequest) -> N
     assert sets(read_archive(request_of.output)) == {"nls_cp437.ko", "nls_iso8859-1.ko"}
 
 
-def test_an_image_has_the_usual_and_what_is_in_use_where_nobody_knows_the_defaults(
+def test_without_known_defaults_an_image_has_the_usual_and_the_loaded_sets(
     request_of: BuildRequest,
 ) -> None:
     (request_of.modules / "config").unlink()
@@ -60,8 +60,8 @@ def test_an_image_has_the_usual_and_what_is_in_use_where_nobody_knows_the_defaul
     assert sets(read_archive(request_of.output)) == {f"{name}.ko" for name in SETS}
 
 
-def test_external_drivers_of_file_systems_get_theirs(request_of: BuildRequest) -> None:
-    """Wherever DKMS has put them."""
+def test_external_file_system_drivers_get_their_sets(request_of: BuildRequest) -> None:
+    """In any folder that DKMS uses."""
     fat = request_of.modules / "kernel/fs/fat/fat.ko"
     other = request_of.modules / "updates/dkms/fat.ko"
     other.parent.mkdir(parents=True)
@@ -85,7 +85,7 @@ def verdicts(request: BuildRequest) -> dict[str, Verdict]:
     return {row.module: row.verdict for row in proof.rows if row.module.startswith("nls_")}
 
 
-def test_the_check_tells_which_are_missing(request_of: BuildRequest) -> None:
+def test_the_check_names_the_missing_sets(request_of: BuildRequest) -> None:
     build(request_of)
     assert verdicts(request_of) == {"nls_cp437": Verdict.OK, "nls_iso8859_1": Verdict.OK}
     (request_of.modules / "config").write_text(BARE)
@@ -94,7 +94,7 @@ def test_the_check_tells_which_are_missing(request_of: BuildRequest) -> None:
     assert verdicts(request_of) == {"nls_cp437": Verdict.MISSING, "nls_iso8859_1": Verdict.MISSING}
 
 
-def test_a_set_that_drivers_may_know_themselves_is_worth_a_warning(
+def test_a_set_that_drivers_may_contain_is_a_warning(
     request_of: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("initpy.image.kernel.charsets.OWN", "nls_cp850")
@@ -102,13 +102,13 @@ def test_a_set_that_drivers_may_know_themselves_is_worth_a_warning(
     build(request_of)
     for other, verdicts_of in (
         ("cp850", {"nls_cp437": Verdict.MISSING, "nls_cp850": Verdict.WARNING}),
-        ("utf8", {"nls_cp437": Verdict.MISSING}),  # this kernel has none: nothing can be said
+        ("utf8", {"nls_cp437": Verdict.MISSING}),  # this kernel has none: no row
     ):
         (request_of.modules / "config").write_text(CONFIG.replace("iso8859-1", other))
         assert verdicts(request_of) == verdicts_of
 
 
-def test_defaults_are_by_driver() -> None:
+def test_each_driver_has_its_own_defaults() -> None:
     texts = {"FAT_DEFAULT_CODEPAGE": "437", "EXFAT_DEFAULT_IOCHARSET": "utf8"}
     config = KernelConfig(Path("config"), frozenset(), texts)
     assert defaults("fat", config) == ("nls_cp437",)

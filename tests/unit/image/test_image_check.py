@@ -1,4 +1,4 @@
-"""A real generic image against the stacks of real machines, whole and with parts left out (R28).
+"""A real generic image against the stacks of real machines, complete and with missing parts (R28).
 
 The stacks were recorded in virtual machines, see tests/record_stacks.py.
 """
@@ -47,7 +47,7 @@ def kernel() -> Kernel:
 
 @pytest.fixture(scope="module")
 def tree(kernel: Kernel) -> Tree:
-    """What `initpy build` collects, multipath included."""
+    """Return the tree that `initpy build` collects, including multipath."""
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
@@ -63,7 +63,7 @@ def image(tree: Tree) -> Archive:
 
 
 def without(tree: Tree, kernel: Kernel, left_out: Iterable[str]) -> Archive:
-    """The image as it would have been built without these modules."""
+    """Return the image without these modules."""
     folder = f"/usr/lib/modules/{kernel.version}/"
     kept = Tree()
     for path, entry in tree.items():
@@ -89,10 +89,10 @@ def bad(found: Proof) -> set[str]:
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
-def test_the_generic_image_boots_what_was_recorded_as_booting(
+def test_the_generic_image_boots_each_recorded_machine(
     path: Path, image: Archive, kernel: Kernel
 ) -> None:
-    """These machines did boot, from an image like this one with the scenario's files."""
+    """These machines booted from such an image with the scenario's files."""
     stack = recorded(path.stem)
     assert stack.unknown == ()
     scenario = load_scenario(PROJECT / f"tests/scenarios/{path.stem}.toml")
@@ -121,7 +121,7 @@ def test_the_generic_image_boots_what_was_recorded_as_booting(
         ("partlabel-usb-luks1", "", Kind.BUS, "usb_storage"),
     ],
 )
-def test_a_module_left_out_is_named_and_the_status_is_77(
+def test_a_missing_module_is_named_and_the_status_is_77(
     name: str, layer: str, kind: Kind, module: str, tree: Tree, kernel: Kernel
 ) -> None:
     stack = recorded(name)
@@ -135,7 +135,7 @@ def test_a_module_left_out_is_named_and_the_status_is_77(
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "f2fs", "squashfs", "vfat", "tomorrowfs"])
-def test_any_file_system_is_proved_by_what_the_kernel_says(
+def test_the_kernels_indexes_prove_any_file_system(
     kind: str, tree: Tree, image: Archive, kernel: Kernel
 ) -> None:
     system = FakeSystem()
@@ -154,10 +154,10 @@ def test_any_file_system_is_proved_by_what_the_kernel_says(
     assert {row.module for row in lacking.of(Verdict.MISSING)} == {kind}
 
 
-def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
+def test_a_kernel_without_the_roots_file_system(
     tmp_path: Path, tree: Tree, kernel: Kernel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It runs here, on both disks that it names, and the image's kernel does not have it."""
+    """The running kernel has it, and the image's kernel lacks it."""
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb"), 1):
         virtio_disk(system, name, slot, ID_FS_TYPE="tomorrowfs")
@@ -176,14 +176,16 @@ def test_a_kernel_that_has_not_heard_of_the_roots_file_system(
 
 
 @pytest.mark.parametrize("program", ["mdadm", "cryptsetup", "lvm", "udevadm"])
-def test_a_program_left_out_is_named(program: str, image: Archive, kernel: Kernel) -> None:
+def test_a_missing_program_is_named(program: str, image: Archive, kernel: Kernel) -> None:
     entries = {k: v for k, v in image.entries.items() if k.rpartition("/")[2] != program}
     lacking = Archive(image.path, 0, entries=entries)
     found = proof(lacking, recorded("lvm-on-luks-on-raid1"), kernel)
     assert any(row.need == f"program {program}" for row in found.of(Verdict.MISSING))
 
 
-def test_python_of_the_image_imports_all_that_it_runs(image: Archive, kernel: Kernel) -> None:
+def test_the_images_python_imports_all_modules_of_the_runtime(
+    image: Archive, kernel: Kernel
+) -> None:
     found = prove(image, describe("/", nested()), kernel.version, modules=kernel.modules)
     (row,) = (row for row in found.rows if row.need == "Python")
     assert row.verdict is Verdict.OK
@@ -193,7 +195,7 @@ def test_python_of_the_image_imports_all_that_it_runs(image: Archive, kernel: Ke
 @pytest.mark.parametrize(
     "gone", ["asyncio/base_events.pyc", "initpy/core/boot.pyc", "pyudev/core.pyc"]
 )
-def test_a_python_module_left_out_is_named(gone: str, image: Archive, kernel: Kernel) -> None:
+def test_a_missing_python_module_is_named(gone: str, image: Archive, kernel: Kernel) -> None:
     entries = {k: v for k, v in image.entries.items() if not k.endswith(f"/{gone}")}
     lacking = Archive(image.path, 0, entries=entries)
     found = prove(lacking, describe("/", nested()), kernel.version, modules=kernel.modules)
@@ -202,9 +204,7 @@ def test_a_python_module_left_out_is_named(gone: str, image: Archive, kernel: Ke
     assert gone.removesuffix(".pyc").replace("/", ".") in row.reason
 
 
-def test_python_that_cannot_be_run_here_is_said_to_be_untried(
-    image: Archive, kernel: Kernel
-) -> None:
+def test_python_that_cannot_run_here_is_reported_as_untried(image: Archive, kernel: Kernel) -> None:
     system = nested()
     elsewhere = describe("/", system)
     stack = Stack(**{**{name: getattr(elsewhere, name) for name in elsewhere.__slots__},
@@ -218,7 +218,7 @@ def test_python_that_cannot_be_run_here_is_said_to_be_untried(
 @pytest.mark.parametrize(
     "gone", ["asyncio/base_events.pyc", "initpy/core/boot.pyc", "pyudev/core.pyc"]
 )
-def test_a_python_module_left_out_is_found_without_running_python(
+def test_a_missing_python_module_is_found_without_running_python(
     gone: str, image: Archive, kernel: Kernel
 ) -> None:
     entries = {k: v for k, v in image.entries.items() if f"/{gone}" not in k}
@@ -231,7 +231,7 @@ def test_a_python_module_left_out_is_found_without_running_python(
     assert gone.removesuffix(".pyc").replace("/", ".") in row.reason
 
 
-def test_bytecode_of_another_python_is_said_to_be_unreadable(
+def test_bytecode_of_another_python_is_reported_as_unreadable(
     image: Archive, kernel: Kernel
 ) -> None:
     entries = dict(image.entries)
@@ -328,6 +328,6 @@ def test_a_root_that_cannot_be_described_ends_with_3(
     assert "no device of that name" in capsys.readouterr().err
 
 
-def test_the_json_of_a_proof_says_what_it_is_of(image: Archive, kernel: Kernel) -> None:
+def test_the_json_of_a_proof_names_image_and_root(image: Archive, kernel: Kernel) -> None:
     content = as_json(proof(image, recorded("lvm-on-luks-on-raid1"), kernel))
     assert (content["image"], content["kernel"]) == ("generic.img", kernel.version)

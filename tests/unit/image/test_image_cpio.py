@@ -1,4 +1,4 @@
-"""Archives are the format the real cpio reads, and the same bytes each time (R27)."""
+"""The real cpio reads our archives, and they are reproducible (R27)."""
 
 import stat
 import subprocess
@@ -42,7 +42,7 @@ def listing(data: bytes) -> dict[str, list[str]]:
     return {words[8] if words[0][0] != "c" else words[9]: words for words in lines}
 
 
-def test_the_real_cpio_lists_what_was_written() -> None:
+def test_the_real_cpio_lists_our_archive() -> None:
     listed = listing(archive(CONTENT))
     assert listed["etc/odd"][0] == "-rw-r--r--" and listed["etc/odd"][4] == "3"
     assert listed["etc/key"][0] == "-rw-------"
@@ -54,7 +54,7 @@ def test_the_real_cpio_lists_what_was_written() -> None:
     assert {words[2] + words[3] for words in listed.values()} == {"00"}
 
 
-def test_the_real_cpio_unpacks_what_was_written(tmp_path: Path) -> None:
+def test_the_real_cpio_unpacks_our_archive(tmp_path: Path) -> None:
     unprivileged = {path: entry for path, entry in CONTENT.items() if not isinstance(entry, Node)}
     subprocess.run(
         ["cpio", "-i", "-d", "--quiet"], input=archive(unprivileged), cwd=tmp_path, check=True
@@ -64,7 +64,7 @@ def test_the_real_cpio_unpacks_what_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "etc/empty").stat().st_size == 0
 
 
-def test_parents_come_before_what_they_hold() -> None:
+def test_folders_come_before_their_content() -> None:
     names = list(listing(archive({"/a/b/c": File(b""), "/a-b": File(b"")})))
     assert names.index("a") < names.index("a/b") < names.index("a/b/c")
 
@@ -74,7 +74,7 @@ def test_order_of_adding_does_not_matter() -> None:
     assert archive(CONTENT) == archive(backwards)
 
 
-def test_the_time_is_the_one_asked_for() -> None:
+def test_file_times_are_those_requested() -> None:
     assert archive(CONTENT, 0x5F000000)[46:54] == b"5F000000"
 
 

@@ -1,4 +1,4 @@
-"""What a root stands on: described from sysfs, udev's records and tables alone (R28)."""
+"""The layers below a root, from sysfs, udev's records and device-mapper tables alone (R28)."""
 
 import json
 
@@ -16,7 +16,7 @@ def asked(stack: Stack, identity: str) -> set[str]:
 
 
 def below(stack: Stack, layer: Layer) -> list[Kind]:
-    """The kinds on the way down, the first branch each."""
+    """Return the kinds of the layers on the first branch, from the root down."""
     found = [layer.kind]
     while layer.on:
         layer = stack.layer(layer.on[0])
@@ -24,7 +24,7 @@ def below(stack: Stack, layer: Layer) -> list[Kind]:
     return found
 
 
-def test_every_layer_of_a_nested_root_is_there_down_to_the_bus() -> None:
+def test_a_nested_root_has_every_layer_down_to_the_bus() -> None:
     stack = describe("/", nested())
     assert below(stack, stack.layer("fs:/")) == [
         Kind.FILESYSTEM, Kind.LVM, Kind.LUKS, Kind.MD, Kind.DISK, Kind.BUS, Kind.BUS,
@@ -34,7 +34,7 @@ def test_every_layer_of_a_nested_root_is_there_down_to_the_bus() -> None:
     assert stack.unknown == ()
 
 
-def test_layers_ask_for_their_drivers_as_the_kernel_does() -> None:
+def test_layers_request_their_drivers_as_the_kernel_does() -> None:
     stack = describe("/", nested())
     assert asked(stack, "fs:/") == {"fs-ext4"}
     assert asked(stack, "block:dm-0") == {"dm-mod", "dm-crypt", "crypto-aes", "crypto-xts"}
@@ -51,7 +51,7 @@ def test_the_header_tells_version_and_key_derivation() -> None:
     assert luks.fact("derivation") == "argon2id"
 
 
-def test_without_the_header_the_table_still_tells_the_cipher() -> None:
+def test_without_the_header_the_table_tells_the_cipher() -> None:
     system = nested()
     system.headers.clear()
     stack = describe("/", system)
@@ -60,7 +60,7 @@ def test_without_the_header_the_table_still_tells_the_cipher() -> None:
     assert "crypto-xts" in asked(stack, "block:dm-0")
 
 
-def test_a_table_that_cannot_be_read_is_said_to_be_unknown() -> None:
+def test_an_unreadable_table_is_unknown() -> None:
     system = nested()
     del system.outputs["dmsetup table crypt"]
     system.headers.clear()
@@ -78,12 +78,12 @@ def test_a_root_that_is_not_mounted_is_described_by_its_name(spec: str) -> None:
     assert below(stack, stack.layer("fs:/"))[:3] == [Kind.FILESYSTEM, Kind.LVM, Kind.LUKS]
 
 
-def test_a_name_that_no_device_has_is_an_error() -> None:
+def test_a_name_without_a_device_is_an_error() -> None:
     with pytest.raises(StackError, match="UUID=0000: no device"):
         describe("UUID=0000", nested())
 
 
-def test_json_there_and_back_is_the_same_stack() -> None:
+def test_a_stack_survives_json() -> None:
     stack = describe("/", nested())
     assert Stack.from_json(stack.to_json(), "x") == stack
 
@@ -96,25 +96,25 @@ def test_json_there_and_back_is_the_same_stack() -> None:
         ('{"initpy-stack": 1}', "whole stack"),
     ],
 )
-def test_a_file_that_is_no_stack_is_refused(text: str, expected: str) -> None:
+def test_a_file_without_a_stack_is_rejected(text: str, expected: str) -> None:
     with pytest.raises(InputError, match=f"stack.json.*{expected}"):
         Stack.from_json(text, "stack.json")
 
 
-def test_a_layer_that_stands_on_nothing_known_is_refused() -> None:
+def test_a_layer_with_an_unknown_slave_is_rejected() -> None:
     content = json.loads(describe("/", nested()).to_json())
     content["layers"][0]["on"] = ["block:gone"]
     with pytest.raises(InputError, match="block:gone"):
         Stack.from_json(json.dumps(content), "stack.json")
 
 
-def test_a_recorded_system_is_described_as_the_system_was() -> None:
+def test_a_recording_gives_the_same_description_as_its_system() -> None:
     recording = Recording(nested())
     stack = describe("/", recording)
     assert describe("/", Recorded(recording.to_json(), "x")) == stack
 
 
-def test_all_devices_of_a_btrfs_are_below_it() -> None:
+def test_a_btrfs_stands_on_all_its_devices() -> None:
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb"), 1):
         virtio_disk(system, name, slot, ID_FS_TYPE="btrfs", ID_FS_UUID="b7", ID_FS_UUID_SUB=name)
@@ -127,8 +127,8 @@ def test_all_devices_of_a_btrfs_are_below_it() -> None:
     assert [ask.names[0] for ask in top.asks] == ["fs-btrfs", "crypto-xxhash64"]
 
 
-def test_a_disk_need_not_lie_in_a_folder_named_block() -> None:
-    """As those of NVMe, whose namespaces lie below their controller."""
+def test_a_disk_is_found_outside_a_folder_named_block() -> None:
+    """NVMe namespaces lie below their controller."""
     system = FakeSystem()
     pci = system.bus("/sys/devices/pci0000:00/0000:00:04.0", "pci", "nvme", "nvme", "pci:vd")
     system.block("nvme0n1", f"{pci}/nvme/nvme0/nvme0n1", "259:0", ID_FS_TYPE="xfs")
@@ -152,7 +152,7 @@ def test_an_nvme_disk_with_several_controllers_stands_on_all_of_them() -> None:
     assert stack.unknown == ()
 
 
-def test_devices_of_a_file_system_nobody_knows_are_found_by_its_uuid() -> None:
+def test_devices_of_an_unknown_file_system_are_found_by_its_uuid() -> None:
     system = FakeSystem()
     for slot, name in enumerate(("vda", "vdb", "vdc"), 1):
         uuid = "other" if name == "vdc" else "same"
@@ -163,8 +163,8 @@ def test_devices_of_a_file_system_nobody_knows_are_found_by_its_uuid() -> None:
     assert top.asks[0].names == ("fs-newfs", "newfs")
 
 
-def test_members_of_a_pool_are_found_by_what_udev_knows() -> None:
-    """As ZFS: the source of the mount is no device, its members say the pool's name."""
+def test_members_of_a_pool_are_found_by_udevs_records() -> None:
+    """Such as ZFS: the mount's source is no device, and the members have the pool's name."""
     system = FakeSystem()
     virtio_disk(system, "vda", 1, ID_FS_TYPE="zfs_member", ID_FS_LABEL="tank")
     virtio_disk(system, "vdb", 2, ID_FS_TYPE="zfs_member", ID_FS_LABEL="other")
@@ -172,14 +172,14 @@ def test_members_of_a_pool_are_found_by_what_udev_knows() -> None:
     assert describe("/", system).layer("fs:/").on == ("block:vda",)
 
 
-def test_a_separate_usr_is_part_of_the_boot() -> None:
+def test_a_separate_usr_is_part_of_the_stack() -> None:
     system = nested()
     virtio_disk(system, "vdc", 3, ID_FS_TYPE="xfs", ID_FS_UUID_ENC="u5")
     system.texts["/etc/fstab"] = "UUID=u5 /usr xfs defaults 0 0\n"
     assert describe("/", system).tops == ("fs:/", "fs:/usr")
 
 
-def test_volumes_that_crypttab_leaves_to_the_initramfs_are_part_of_the_boot() -> None:
+def test_volumes_that_crypttab_leaves_to_the_initramfs_are_part_of_the_stack() -> None:
     system = nested()
     virtio_disk(system, "vdc", 3, ID_FS_TYPE="crypto_LUKS")
     table = "0 1 crypt serpent-cbc-essiv:sha256 :0 0 254:48 0"
@@ -195,7 +195,7 @@ def test_volumes_that_crypttab_leaves_to_the_initramfs_are_part_of_the_boot() ->
 @pytest.mark.parametrize(
     ("kind", "source"), [("overlay", "overlay"), ("rootfs", "rootfs"), ("9p", "root")]
 )
-def test_the_root_of_a_container_is_said_to_be_beyond_proof(kind: str, source: str) -> None:
+def test_the_root_of_a_container_cannot_be_described(kind: str, source: str) -> None:
     system = FakeSystem()
     system.mount("/", kind, source, "0:50", "rw,lowerdir=/l/a:/l/b,upperdir=/u")
     with pytest.raises(StackError, match=rf"/ is {kind}.*cannot be proved.*--root UUID="):
@@ -237,7 +237,7 @@ def test_the_root_in_a_file_stands_on_the_file_system_that_holds_it() -> None:
     assert stack.layer("file:/run/host/root.img").on == ("fs:/run/host",)
 
 
-def test_a_file_that_nothing_is_seen_to_hold_is_said_to_be_unknown() -> None:
+def test_a_file_without_a_visible_file_system_is_unknown() -> None:
     system = FakeSystem()
     system.block("loop0", "/sys/devices/virtual/block/loop0", "7:0", ID_FS_TYPE="ext4")
     system.texts["/sys/devices/virtual/block/loop0/loop/backing_file"] = "/run/host/root.img\n"
@@ -246,7 +246,7 @@ def test_a_file_that_nothing_is_seen_to_hold_is_said_to_be_unknown() -> None:
     assert "/run/host/root.img" in describe("/", system).unknown[0]
 
 
-def test_an_iscsi_disk_asks_for_the_initiator_and_the_card() -> None:
+def test_an_iscsi_disk_needs_the_initiator_and_the_card() -> None:
     stack = describe("/", iscsi())
     assert asked(stack, "block:sda") == {"iscsi_tcp"}
     assert "net:eth0" in stack.layer("block:sda").on
@@ -263,7 +263,7 @@ def test_an_nfs_root_stands_on_the_card_that_reaches_the_server() -> None:
     assert asked(stack, "fs:/") == {"fs-nfs4", "nfsv4"}
 
 
-def test_what_a_device_tree_says_a_controller_needs_is_needed() -> None:
+def test_suppliers_of_a_controller_in_the_device_tree_are_needed() -> None:
     system = FakeSystem()
     soc = "/sys/devices/platform/soc"
     node = system.bus(f"{soc}/mmc", "platform", "mmc-chip", "mmc_chip", "of:NmmcT(null)Cmmc")

@@ -1,4 +1,4 @@
-"""What changed between two images, and what that means for a boot (R30)."""
+"""The changes between two images, and their meaning for a boot (R30)."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ MODULES = f"usr/lib/modules/{VERSION}"
 
 
 class Pair:
-    """Two images that are the same until the content of the second is changed."""
+    """Two equal images; a test changes the content of the second."""
 
     def __init__(self, tmp_path: Path) -> None:
         self._base = tmp_path
@@ -46,7 +46,7 @@ class Pair:
         return [(each.weight, each.text) for each in meanings(sides, compare(first, second))]
 
     def without(self, *modules: str, builtin: str = "") -> None:
-        """The second image lacks modules, as depmod's tables of it say as well."""
+        """Remove modules from the second image, and run depmod in it."""
         kept = tuple(each for each in peers.MODULES if Path(each[0]).stem not in modules)
         shutil.rmtree(self.second / "usr/lib/modules")
         peers.add_modules(self.second, kept, builtin=builtin)
@@ -67,7 +67,7 @@ def test_another_compression_is_no_difference(
     assert "the content is the same" in capsys.readouterr().out
 
 
-def test_a_driver_that_is_gone_says_which_root_does_not_boot(pair: Pair) -> None:
+def test_a_removed_driver_names_the_root_that_does_not_boot(pair: Pair) -> None:
     pair.without("virtio_blk")
     assert pair.difference().modules_gone == ("virtio_blk",)
     assert (
@@ -76,7 +76,7 @@ def test_a_driver_that_is_gone_says_which_root_does_not_boot(pair: Pair) -> None
     ) in pair.meanings()
 
 
-def test_a_file_system_that_is_gone(pair: Pair) -> None:
+def test_a_removed_file_system(pair: Pair) -> None:
     pair.without("ext4")
     assert (
         Weight.BREAKS,
@@ -84,14 +84,14 @@ def test_a_file_system_that_is_gone(pair: Pair) -> None:
     ) in pair.meanings()
 
 
-def test_what_is_built_in_now_is_no_loss(pair: Pair) -> None:
+def test_a_driver_that_is_now_built_in_is_no_loss(pair: Pair) -> None:
     pair.without("virtio_blk", builtin="kernel/drivers/block/virtio_blk.ko\n")
     found = pair.meanings()
     assert (Weight.NOTE, "built into the second image's kernel: virtio_blk") in found
     assert not any(weight is Weight.BREAKS for weight, _ in found)
 
 
-def test_what_another_module_answers_to_is_no_loss(pair: Pair) -> None:
+def test_a_module_whose_aliases_another_one_has_is_no_loss(pair: Pair) -> None:
     pair.without("virtio_blk")
     table = pair.second / MODULES / "modules.alias"
     table.write_text(table.read_text() + "alias virtio:d00000002v* virtio_blk_new\n")
@@ -100,26 +100,26 @@ def test_what_another_module_answers_to_is_no_loss(pair: Pair) -> None:
     assert (Weight.NOTE, note) in pair.meanings()
 
 
-def test_a_dependency_that_is_gone_is_named_with_what_needs_it(pair: Pair) -> None:
+def test_a_removed_dependency_is_named_with_its_dependents(pair: Pair) -> None:
     (pair.second / MODULES / "kernel/drivers/ata/libata.ko").unlink()
     found = pair.meanings()
     assert (Weight.BREAKS, "ahci cannot be loaded: libata.ko is missing") in found
 
 
-def test_an_empty_modules_dep_is_the_end_of_all_drivers(pair: Pair) -> None:
+def test_an_empty_modules_dep_breaks_all_drivers(pair: Pair) -> None:
     (pair.second / MODULES / "modules.dep").write_text("")
     text = f"modules.dep of {VERSION} is empty or gone: no module can be loaded"
     assert (Weight.BREAKS, text) in pair.meanings()
 
 
-def test_a_library_that_is_gone_stops_its_programs(pair: Pair) -> None:
+def test_a_removed_library_breaks_its_programs(pair: Pair) -> None:
     library = next(path for path in pair.second.rglob("libc.so.6"))
     library.unlink()
     text = "/usr/bin/cat cannot be started: libc.so.6, which it links with, is gone"
     assert (Weight.BREAKS, text) in pair.meanings()
 
 
-def test_a_program_that_is_gone_is_told_with_who_calls_it(pair: Pair) -> None:
+def test_a_removed_program_is_named_with_its_callers(pair: Pair) -> None:
     (pair.second / "usr/bin/cat").unlink()
     texts = [text for weight, text in pair.meanings() if weight is Weight.WARNS]
     assert any(
@@ -134,13 +134,13 @@ def test_no_init_is_no_boot(pair: Pair) -> None:
     assert pair.meanings()[0] == (Weight.BREAKS, text)
 
 
-def test_a_key_that_everyone_may_read_now(pair: Pair) -> None:
+def test_a_key_that_every_user_may_read_now(pair: Pair) -> None:
     for base, mode in ((pair.first, 0o600), (pair.second, 0o644)):
         peers.write(base, "secret", "/etc/key", mode)
     assert (Weight.WARNS, "/etc/key is now world-readable") in pair.meanings()
 
 
-def test_texts_are_shown_but_no_secrets(pair: Pair) -> None:
+def test_changed_texts_are_shown_and_secrets_are_not(pair: Pair) -> None:
     for base, word in ((pair.first, "old"), (pair.second, "new")):
         peers.write(base, f"first\nis {word}\nlast\n", "/etc/some.conf")
         peers.write(base, f"secret {word}\n", "/etc/key", 0o600)
@@ -169,7 +169,7 @@ def test_images_of_two_kernels_are_compared_module_by_module(pair: Pair) -> None
     assert (Weight.WARNS, text) in pair.meanings()
 
 
-def test_by_another_generator_without_a_merged_usr(tmp_path: Path) -> None:
+def test_images_of_another_generator_without_a_merged_usr(tmp_path: Path) -> None:
     first = peers.dracut(tmp_path / "one")
     second = peers.initramfs_tools(tmp_path / "two")
     (second / "sbin").unlink()
@@ -200,11 +200,11 @@ def test_by_another_generator_without_a_merged_usr(tmp_path: Path) -> None:
         ("updates/dkms/zfs.ko", "other modules"),
     ],
 )
-def test_modules_have_roles_by_where_they_lie(path: str, what: str) -> None:
+def test_a_modules_folder_tells_its_role(path: str, what: str) -> None:
     assert role_of(path).what == what
 
 
-def test_names_are_those_that_the_kernel_asks_by() -> None:
+def test_names_are_those_that_the_kernel_requests() -> None:
     assert answers_to("raid1", ["md-raid1", "md-level-1", "md-personality-3"]) == ["raid1"]
     assert answers_to("ext4", ["fs-ext3", "ext3", "fs-ext4"]) == ["ext3", "ext4"]
     assert answers_to("ahci", ["pci:v*", "acpi*:X:*"]) == ["PCI"]

@@ -1,4 +1,4 @@
-"""Libraries opened by name come along and are missed, though no header names them (R27, R28)."""
+"""Libraries for dlopen(3) are included and checked, though no ELF header names them (R27, R28)."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def opened(tmp_path: Path, *notes: bytes) -> tuple[Opened, ...]:
     return elf.opened
 
 
-def test_notes_tell_what_is_opened_but_for_what_is_suggested(tmp_path: Path) -> None:
+def test_notes_declare_all_libraries_but_the_suggested_ones(tmp_path: Path) -> None:
     found = opened(tmp_path, opens(KMOD), opens(CRYPT, IDN))
     assert found == (
         Opened(("libkmod.so.2",), "kmod", Priority.RECOMMENDED, "loads modules"),
@@ -58,11 +58,11 @@ def test_without_a_priority_a_library_is_recommended_and_a_single_name_will_do(
         note(b""),
     ],
 )
-def test_other_notes_and_broken_ones_tell_nothing(tmp_path: Path, data: bytes) -> None:
+def test_other_and_malformed_notes_are_ignored(tmp_path: Path, data: bytes) -> None:
     assert opened(tmp_path, data) == ()
 
 
-def test_the_first_name_that_is_there_is_opened(tmp_path: Path) -> None:
+def test_the_first_name_that_exists_is_opened(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(with_notes([opens(CRYPT, KMOD)]))
     libraries = Libraries([str(tmp_path)])
@@ -77,7 +77,7 @@ def test_the_first_name_that_is_there_is_opened(tmp_path: Path) -> None:
 
 
 def imported_by_sections(path: Path) -> set[str]:
-    """The same by the section headers, as readelf --dyn-syms does."""
+    """Return the imported symbols by section headers, as readelf --dyn-syms does."""
     with path.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".dynsym")
         assert isinstance(table, SymbolTableSection)
@@ -88,7 +88,7 @@ def imported_by_sections(path: Path) -> set[str]:
     "program",
     ["/usr/bin/mksquashfs", "/usr/sbin/cryptsetup", "/usr/bin/kmod", "/usr/bin/udevadm", "/bin/sh"],
 )
-def test_symbols_tell_what_the_functions_open(program: str) -> None:
+def test_symbols_imply_the_libraries_that_functions_open(program: str) -> None:
     libraries = Libraries(configured_folders())
     closure = libraries.closure([Path(program)])
     for path in (Path(program), *closure.paths):
@@ -99,7 +99,7 @@ def test_symbols_tell_what_the_functions_open(program: str) -> None:
         assert told == wanted, path
 
 
-def test_a_program_that_ends_threads_brings_libgcc_s() -> None:
+def test_a_program_that_ends_threads_needs_libgcc_s() -> None:
     """mksquashfs aborts without it when it cancels its threads."""
     program = Path("/usr/bin/mksquashfs")
     assert imported_by_sections(program) & ENDS_THREADS
@@ -110,7 +110,7 @@ def test_a_program_that_ends_threads_brings_libgcc_s() -> None:
     }
 
 
-def test_the_check_misses_what_a_program_opens() -> None:
+def test_the_check_reports_a_missing_library_for_dlopen() -> None:
     assembly = Assembly()
     assembly.add_programs([Named("mksquashfs", "the test")])
     assembly.close()
@@ -125,7 +125,7 @@ def test_the_check_misses_what_a_program_opens() -> None:
 
 
 def image(*, modules: bool, library: bool) -> ImagePrograms:
-    """A udevd that opens libkmod and a program that opens what it does without."""
+    """Return an image with a udevd that opens libkmod, and a program with an optional library."""
     tree = Tree()
     foo = {"soname": ["libfoo.so.1"], "description": "foos"}
     tree.add("/usr/bin/udevadm", File(with_notes([opens(KMOD)]), 0o755))
@@ -148,13 +148,13 @@ def test_udevd_that_cannot_open_libkmod_loads_no_driver() -> None:
         assert found.problem.startswith("libkmod.so.2, which /usr/bin/udevadm opens") is problem
 
 
-def test_what_a_program_does_without_is_a_warning() -> None:
+def test_a_missing_optional_library_is_a_warning() -> None:
     found = image(modules=True, library=False).check("kmod")
     assert found is not None and found.problem == ""
     assert found.warnings == ("libfoo.so.1, which /usr/bin/kmod opens, is missing: foos",)
 
 
-def test_a_build_warns_of_a_recommended_library_that_is_not_here(tmp_path: Path) -> None:
+def test_a_build_warns_of_a_missing_recommended_library(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_bytes(with_notes([opens({"soname": "libfoo.so.1", "description": "foos"})]))
     program.chmod(0o755)

@@ -1,7 +1,7 @@
-"""Drivers of a layer: in the image, with all they need, findable by its own indexes (R28).
+"""Drivers of a layer: in the image with all dependencies, and found by its own indexes (R28).
 
-Kernels are made up: real ELF modules, real depmod, one for the installed tree and one for what the
-image has of it.
+The kernels are fake: real ELF modules and real depmod, once for the installed kernel and once for
+the image's part of it.
 """
 
 import subprocess
@@ -40,14 +40,14 @@ def asks(*names: str, using: tuple[str, ...] = (), works: bool = False) -> Ask:
 
 
 def stack(*wanted: Ask, kernel: str = VERSION, in_use: tuple[str, ...] = ()) -> Stack:
-    """A file system that asks for these, on nothing else."""
+    """Return a stack of one file system that requests these drivers."""
     layer = Layer("block:vda", Kind.DISK, "/dev/vda", asks=wanted)
     top = Layer("fs:/", Kind.FILESYSTEM, "root", on=("block:vda",))
     return Stack("/", kernel, "x86_64", ("fs:/",), (top, layer), in_use)
 
 
 class Bench:
-    """An installed kernel, and the image that has some of its modules."""
+    """An installed kernel, and an image with some of its modules."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -58,14 +58,14 @@ class Bench:
     def image(self, modules: Iterable[Module]) -> Path:
         return make_kernel(self._base / "image", modules)
 
-    def archive(self, folder: Path, **further: bytes) -> Archive:
-        """An image with this tree, and further files by path."""
+    def archive(self, folder: Path, **extra: bytes) -> Archive:
+        """Return an image with this tree and with more files by path."""
         tree = Tree()
         for path in folder.rglob("*"):
             if path.is_file() and not path.name.startswith("modules.builtin"):
                 place = f"/usr/lib/modules/{VERSION}/{path.relative_to(folder)}"
                 tree.add(place, File(path))
-        for name, content in further.items():
+        for name, content in extra.items():
             tree.add(name, File(content))
         tree.add("/lib", Link("usr/lib"))
         return archive_of(tree, Path("test.img"))
@@ -76,7 +76,7 @@ class Bench:
                      host_firmware=self.firmware)  # fmt: skip
 
     def rows(self, modules: Iterable[Module] | Path, stack: Stack) -> list[Row]:
-        """Those of the disk, which asks."""
+        """Return the rows of the layer that requests the drivers."""
         proof = self.prove(modules, stack)
         return [row for row in proof.rows if row.layer.startswith("/dev/vda")]
 
@@ -90,26 +90,26 @@ def verdicts(rows: Iterable[Row]) -> list[Verdict]:
     return [row.verdict for row in rows]
 
 
-def test_a_driver_with_all_that_it_depends_on_is_fine(bench: Bench) -> None:
+def test_a_driver_with_all_dependencies_is_ok(bench: Bench) -> None:
     (row,) = bench.rows((BLK, VIRTIO), stack(ON_DISK))
     assert row.verdict is Verdict.OK
     assert row.reason == "kernel/drivers/block/virtio_blk.ko, with virtio"
 
 
-def test_a_driver_that_is_left_out_is_named_with_its_file(bench: Bench) -> None:
+def test_a_missing_driver_is_named_with_its_file(bench: Bench) -> None:
     (row,) = bench.rows((VIRTIO,), stack(ON_DISK))
     assert row.verdict is Verdict.MISSING
     assert row.module == "virtio_blk"
     assert "kernel/drivers/block/virtio_blk.ko" in row.reason
 
 
-def test_a_built_in_driver_need_not_be_there(bench: Bench) -> None:
+def test_a_built_in_driver_needs_no_module(bench: Bench) -> None:
     (row,) = bench.rows((BLK, VIRTIO), stack(asks("fs-xfs", "xfs")))
     assert (row.verdict, row.reason) == (Verdict.OK, "xfs is built into the kernel")
 
 
-def test_an_external_module_that_was_not_taken_is_missing(bench: Bench) -> None:
-    """As with DKMS: there, in updates/, and an image that was built without it."""
+def test_an_external_module_that_the_image_lacks_is_missing(bench: Bench) -> None:
+    """DKMS installed it in updates/, and the image was built without it."""
     proof = bench.prove((BLK, VIRTIO), stack(asks("fs-zfs", "zfs", using=("zfs",)), ON_DISK))
     (row,) = (row for row in proof.of(Verdict.MISSING) if row.module)
     assert row.module == "zfs"
@@ -117,13 +117,13 @@ def test_an_external_module_that_was_not_taken_is_missing(bench: Bench) -> None:
     assert proof.status == 77
 
 
-def test_an_external_module_with_what_it_depends_on_is_fine(bench: Bench) -> None:
+def test_an_external_module_with_all_dependencies_is_ok(bench: Bench) -> None:
     (row,) = bench.rows((ZFS, SPL), stack(asks("fs-zfs", "zfs", using=("zfs",))))
     assert (row.verdict, row.module) == (Verdict.OK, "zfs")
 
 
 def test_an_external_module_that_is_not_built_for_this_kernel_yet(bench: Bench) -> None:
-    """The field case: the root's driver runs on the old kernel, and the new one has none."""
+    """A frequent case: the old kernel runs the root's driver, and the new one lacks it."""
     used = asks("fs-newfs", "newfs", using=("newfs",))
     (row,) = bench.rows((BLK, VIRTIO), stack(used, kernel="6.0.9-before"))
     assert row.verdict is Verdict.MISSING
@@ -131,7 +131,7 @@ def test_an_external_module_that_is_not_built_for_this_kernel_yet(bench: Bench) 
     assert "may not have been built" in row.reason
 
 
-def test_a_dependency_that_is_left_out_is_missing(bench: Bench) -> None:
+def test_an_absent_dependency_is_missing(bench: Bench) -> None:
     folder = bench.image((ZFS, SPL))
     (folder / "updates/dkms/spl.ko").unlink()
     (row,) = bench.rows(folder, stack(asks("fs-zfs", "zfs")))
@@ -139,8 +139,8 @@ def test_a_dependency_that_is_left_out_is_missing(bench: Bench) -> None:
     assert "updates/dkms/spl.ko" in row.reason
 
 
-def test_a_dependency_that_only_the_image_forgets_is_missing(bench: Bench) -> None:
-    """Its depmod ran before the other module was there."""
+def test_a_dependency_that_only_the_images_index_lacks_is_missing(bench: Bench) -> None:
+    """depmod ran before the other module was in the image."""
     folder = bench.image((ZFS,))
     (row,) = bench.rows(folder, stack(asks("fs-zfs", "zfs")))
     assert row.verdict is Verdict.MISSING
@@ -149,7 +149,7 @@ def test_a_dependency_that_only_the_image_forgets_is_missing(bench: Bench) -> No
 
 @pytest.mark.parametrize("tables", ["modules.dep", "modules.dep.bin"])
 def test_an_empty_modules_dep_makes_everything_missing(bench: Bench, tables: str) -> None:
-    """The field case: 12 modules where 816 belonged, because the index was empty."""
+    """A real case: an image with 12 modules instead of 816, because the index was empty."""
     folder = bench.image((BLK, VIRTIO))
     (folder / "modules.dep").write_text("")
     if tables.endswith(".bin"):
@@ -169,7 +169,7 @@ def test_an_empty_modules_dep_of_the_installed_kernel_is_named(bench: Bench) -> 
     assert any("run `depmod 6.1.0-test`" in row.reason for row in proof.of(Verdict.MISSING))
 
 
-def test_without_aliases_udev_would_load_nothing(bench: Bench) -> None:
+def test_without_modules_alias_drivers_are_missing(bench: Bench) -> None:
     folder = bench.image((BLK, VIRTIO))
     (folder / "modules.alias").write_text("")
     (folder / "modules.alias.bin").write_bytes(bytes.fromhex("b007f457 00020001 00000000"))
@@ -179,7 +179,7 @@ def test_without_aliases_udev_would_load_nothing(bench: Bench) -> None:
     assert any("lacks virtio:d00000002v00001AF4" in each for each in reasons)
 
 
-def test_a_damaged_index_is_an_error_that_names_it(bench: Bench) -> None:
+def test_a_damaged_index_is_named(bench: Bench) -> None:
     folder = bench.image((BLK, VIRTIO))
     (folder / "modules.dep.bin").write_bytes(b"no index")
     with pytest.raises(ValueError, match=r"test\.img: /usr/lib/modules/.*/modules\.dep\.bin"):
@@ -193,7 +193,7 @@ def test_a_module_of_another_kernel_is_missing(bench: Bench) -> None:
     assert "virtio_blk was built for kernel 6.1.0-other, not for 6.1.0-test" in row.reason
 
 
-def test_half_a_module_is_missing(bench: Bench) -> None:
+def test_a_truncated_module_is_missing(bench: Bench) -> None:
     folder = bench.image((BLK, VIRTIO))
     file = folder / BLK.path
     file.write_bytes(file.read_bytes()[:70])
@@ -202,37 +202,37 @@ def test_half_a_module_is_missing(bench: Bench) -> None:
     assert "ELF" in row.reason
 
 
-def test_a_soft_dependency_that_is_in_use_here_is_missing(bench: Bench) -> None:
-    """ext4 does not mount without crc32c, which it only mentions as a soft dependency."""
+def test_an_absent_soft_dependency_that_is_loaded_here_is_missing(bench: Bench) -> None:
+    """ext4 does not mount without crc32c, which is only its soft dependency."""
     modules = (EXT4, JBD2)
     rows = bench.rows(modules, stack(asks("fs-ext4"), in_use=("crc32c_intel",)))
     assert verdicts(rows) == [Verdict.OK, Verdict.MISSING]
     assert rows[1].module == "crc32c_intel"
 
 
-def test_another_soft_dependency_is_worth_a_warning(bench: Bench) -> None:
+def test_another_absent_soft_dependency_is_a_warning(bench: Bench) -> None:
     rows = bench.rows((EXT4, JBD2), stack(asks("fs-ext4")))
     assert verdicts(rows) == [Verdict.OK, Verdict.WARNING]
 
 
-def test_any_module_that_serves_a_soft_dependency_will_do(bench: Bench) -> None:
+def test_any_module_with_the_alias_meets_a_soft_dependency(bench: Bench) -> None:
     found = bench.rows((EXT4, JBD2, CRC), stack(asks("fs-ext4"), in_use=("crc32c_intel",)))
     assert verdicts(found) == [Verdict.OK]
 
 
-def test_one_of_several_drivers_will_do_unless_one_is_known_to_be_used(bench: Bench) -> None:
+def test_one_of_several_drivers_suffices_unless_one_is_in_use(bench: Bench) -> None:
     wanted = asks("crypto-crc32c")
     assert verdicts(bench.rows((CRC,), stack(wanted))) == [Verdict.OK]
     used = asks("crypto-crc32c", using=("crc32c_intel",))
     assert verdicts(bench.rows((CRC,), stack(used))) == [Verdict.MISSING]
 
 
-def test_the_first_name_that_the_kernel_knows_counts(bench: Bench) -> None:
+def test_the_first_name_that_the_kernel_has_counts(bench: Bench) -> None:
     (row,) = bench.rows((BLK, VIRTIO), stack(asks("dm-thin", "dm-thin-pool", "virtio")))
     assert (row.verdict, row.module) == (Verdict.OK, "virtio")
 
 
-def test_firmware_that_is_only_on_this_system_is_missing(bench: Bench) -> None:
+def test_firmware_that_only_this_system_has_is_missing(bench: Bench) -> None:
     (bench.firmware / "hba").mkdir(parents=True)
     (bench.firmware / "hba/fw-1.bin").write_bytes(b"")
     rows = bench.rows((HBA,), stack(asks("pci:v0000ABCDd00000001")))
@@ -240,38 +240,38 @@ def test_firmware_that_is_only_on_this_system_is_missing(bench: Bench) -> None:
     assert "hba/fw-1.bin" in rows[1].reason
 
 
-def test_firmware_that_is_nowhere_is_worth_a_warning(bench: Bench) -> None:
+def test_firmware_that_this_system_lacks_is_a_warning(bench: Bench) -> None:
     rows = bench.rows((HBA,), stack(asks("pci:v0000ABCDd00000001")))
     assert verdicts(rows) == [Verdict.OK, Verdict.WARNING]
 
 
 @pytest.mark.parametrize("name", ["hba/fw-1.bin", "hba/fw-1.bin.xz", "updates/hba/fw-1.bin"])
-def test_firmware_in_the_image_is_fine(bench: Bench, name: str) -> None:
+def test_firmware_in_the_image_is_ok(bench: Bench, name: str) -> None:
     archive = bench.archive(bench.image((HBA,)), **{f"/usr/lib/firmware/{name}": b""})
     proof = prove(archive, stack(asks("pci:v0000ABCDd00000001")), VERSION,
                   modules=bench.installed, host_firmware=bench.firmware)  # fmt: skip
     assert verdicts(r for r in proof.rows if r.layer.startswith("/dev/vda")) == [Verdict.OK]
 
 
-def test_what_works_here_without_a_module_is_built_in(bench: Bench) -> None:
+def test_a_driver_in_use_without_a_module_is_built_in(bench: Bench) -> None:
     (row,) = bench.rows((BLK,), stack(asks("pci:v00008086d00007010", "piix", works=True)))
     assert row.verdict is Verdict.OK
     assert "built in" in row.reason
 
 
-def test_what_works_on_another_kernel_without_a_module_is_nearly_certain(bench: Bench) -> None:
+def test_a_driver_in_use_without_a_module_is_a_warning_for_another_kernel(bench: Bench) -> None:
     wanted = asks("pci:v00008086d00007010", "piix", works=True)
     (row,) = bench.rows((BLK,), stack(wanted, kernel="6.0.9-before"))
     assert row.verdict is Verdict.WARNING
 
 
-def test_a_file_system_that_the_kernel_does_not_have_is_missing(bench: Bench) -> None:
+def test_a_file_system_that_the_kernel_lacks_is_missing(bench: Bench) -> None:
     (row,) = bench.rows((BLK,), stack(asks("fs-bcachefs", "bcachefs")))
     assert row.verdict is Verdict.MISSING
     assert "has no driver for fs-bcachefs" in row.reason
 
 
-def test_without_the_installed_kernel_little_is_certain(bench: Bench, tmp_path: Path) -> None:
+def test_without_the_installed_kernel_rows_are_unknown(bench: Bench, tmp_path: Path) -> None:
     archive = bench.archive(bench.image((BLK, VIRTIO)))
     wanted = stack(ON_DISK, asks("fs-ext4", "ext4"))
     proof = prove(archive, wanted, VERSION, modules=tmp_path / "gone")
@@ -280,7 +280,7 @@ def test_without_the_installed_kernel_little_is_certain(bench: Bench, tmp_path: 
     assert not proof.certain
 
 
-def test_a_blacklisted_driver_is_worth_a_warning(bench: Bench) -> None:
+def test_a_blacklisted_driver_is_a_warning(bench: Bench) -> None:
     conf = {"/etc/modprobe.d/mine.conf": b"blacklist virtio_blk\n"}
     archive = bench.archive(bench.image((BLK, VIRTIO)), **conf)
     proof = prove(archive, stack(ON_DISK), VERSION, modules=bench.installed)
@@ -289,7 +289,7 @@ def test_a_blacklisted_driver_is_worth_a_warning(bench: Bench) -> None:
 
 
 def test_the_indexes_are_read_as_modprobe_reads_them(bench: Bench) -> None:
-    """The same answers as those of the real modprobe, for each alias of the tree."""
+    """Our answers equal those of the real modprobe for each alias of the tree."""
     tree = installed(bench.installed)
     assert tree is not None
     names = ["fs-ext4", "fs-zfs", "virtio:d00000002v00001AF4", "pci:v0000ABCDd00000001", "none"]

@@ -1,4 +1,4 @@
-"""Libraries are found as ld.so finds them; checked against the loader of this machine."""
+"""Libraries are found as ld.so finds them; tested against this machine's ld.so."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ SYSTEM = (PYTHON, "/usr/bin/udevadm", "/usr/sbin/lvm", "/usr/sbin/cryptsetup")
 
 
 @pytest.mark.parametrize("program", SYSTEM)
-def test_the_closure_holds_all_that_the_loader_loads(program: str) -> None:
+def test_the_closure_has_all_libraries_that_ld_so_loads(program: str) -> None:
     if not Path(program).exists():
         pytest.skip(f"{program} is not installed")
     done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
@@ -27,8 +27,8 @@ def test_the_closure_holds_all_that_the_loader_loads(program: str) -> None:
     assert closure.missing == ()
 
 
-def test_what_is_opened_by_name_is_in_the_closure() -> None:
-    """argon2's threads abort without libgcc_s, be they of libargon2 or of OpenSSL."""
+def test_the_closure_has_the_libraries_for_dlopen() -> None:
+    """The threads of libargon2 and of OpenSSL's argon2 abort without libgcc_s."""
     program = Path("/usr/sbin/cryptsetup")
     if not program.exists():
         pytest.skip("cryptsetup is not installed")
@@ -36,7 +36,7 @@ def test_what_is_opened_by_name_is_in_the_closure() -> None:
     assert {"libgcc_s.so.1", "legacy.so"} <= names
 
 
-def test_a_script_is_no_elf_and_half_an_elf_file_is_reported(tmp_path: Path) -> None:
+def test_a_script_is_no_elf_and_a_truncated_elf_file_is_reported(tmp_path: Path) -> None:
     script, broken = tmp_path / "script", tmp_path / "broken"
     script.write_text("#!/bin/sh\n")
     whole = Path(SYSTEM[0]).read_bytes()
@@ -51,7 +51,7 @@ def test_a_script_is_no_elf_and_half_an_elf_file_is_reported(tmp_path: Path) -> 
 
 
 class Described(Libraries):
-    """ELF files given by what they say, so that every search rule can be tried."""
+    """ELF files described by their headers, to test each search rule."""
 
     def __init__(self, files: dict[Path, Elf], configured: tuple[str, ...] = ()) -> None:
         super().__init__(configured)
@@ -67,7 +67,7 @@ def described(
     return Elf(("EM_X86_64", size), None, needed, rpath, runpath)
 
 
-def test_runpath_counts_for_direct_needs_only(tmp_path: Path) -> None:
+def test_runpath_applies_to_direct_dependencies_only(tmp_path: Path) -> None:
     program, first, second = tmp_path / "p", tmp_path / "lib/one.so", tmp_path / "lib/two.so"
     files = {
         program: described("one.so", runpath=("$ORIGIN/lib",)),
@@ -79,7 +79,7 @@ def test_runpath_counts_for_direct_needs_only(tmp_path: Path) -> None:
     assert [(item.name, item.wanted_by) for item in closure.missing] == [("two.so", str(first))]
 
 
-def test_rpath_counts_for_what_is_loaded_in_turn(tmp_path: Path) -> None:
+def test_rpath_applies_to_indirect_dependencies(tmp_path: Path) -> None:
     program, first, second = tmp_path / "p", tmp_path / "lib/one.so", tmp_path / "lib/two.so"
     files = {
         program: described("one.so", rpath=("${ORIGIN}/lib",)),
@@ -89,14 +89,14 @@ def test_rpath_counts_for_what_is_loaded_in_turn(tmp_path: Path) -> None:
     assert Described(files).closure([program]).paths == (first, second)
 
 
-def test_a_library_of_another_word_size_is_passed_over(tmp_path: Path) -> None:
+def test_a_library_of_another_word_size_is_skipped(tmp_path: Path) -> None:
     program, wrong, right = tmp_path / "p", tmp_path / "32/x.so", tmp_path / "64/x.so"
     files = {program: described("x.so"), wrong: described(size=32), right: described()}
     configured = (str(wrong.parent), str(right.parent))
     assert Described(files, configured).closure([program]).paths == (right,)
 
 
-def test_libraries_that_need_each_other_end(tmp_path: Path) -> None:
+def test_libraries_that_need_each_other_are_found_once(tmp_path: Path) -> None:
     first, second = tmp_path / "a.so", tmp_path / "b.so"
     files = {first: described("b.so"), second: described("a.so")}
     assert Described(files, (str(tmp_path),)).closure([first]).paths == (second,)
@@ -113,7 +113,7 @@ def test_ld_so_conf_follows_includes_in_order(tmp_path: Path) -> None:
     assert configured_folders(main) == ("/a",)
 
 
-def test_a_missing_library_names_who_wants_it(tmp_path: Path) -> None:
+def test_a_missing_library_is_named_with_its_user(tmp_path: Path) -> None:
     if shutil.which("true") is None:
         pytest.skip("no true(1)")
     program = tmp_path / "p"
@@ -123,8 +123,8 @@ def test_a_missing_library_names_who_wants_it(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_loaded_already_need_not_be_found_again(tmp_path: Path) -> None:
-    """As systemd: the program's RUNPATH leads to both libraries, the first of which has none."""
+def test_a_loaded_library_is_not_searched_again(tmp_path: Path) -> None:
+    """As in systemd: the program's RUNPATH finds both libraries, and the first has no RUNPATH."""
     kind = ("EM_X86_64", 64)
     inner = tmp_path / "inner"
     files = {

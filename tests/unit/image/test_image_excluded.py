@@ -1,4 +1,4 @@
-"""The failure screen's table of modules that the image leaves out (R23)."""
+"""The table of excluded modules for the failure screen (R23)."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from initpy.image.kernel.excluded import table
 from initpy.image.kernel.kmod import read_index
 
 
-def test_aliases_of_storage_drivers_that_are_left_out(tmp_path: Path) -> None:
+def test_the_table_has_the_aliases_of_excluded_storage_drivers(tmp_path: Path) -> None:
     (tmp_path / "modules.dep").write_text(
         "kernel/drivers/scsi/megaraid/megaraid_sas.ko.xz:\n"
         "kernel/drivers/nvme/host/nvme.ko:\n"

@@ -1,4 +1,4 @@
-"""Whatever bytes an image or a table of modules consists of: a clean error or a clean result."""
+"""Any bytes of an image or a module index give a result or one clean error."""
 
 import bz2
 import gzip
@@ -28,7 +28,7 @@ HEADS = (
 )
 LIMITS = Limits(entries=100, file=1 << 20, total=1 << 20, image=1 << 20)
 MODES = st.sampled_from([0o100644, 0o40755, 0o120777, 0o20600, 0o10600, 0o104755])
-# Few names, so that entries meet: files below links, links over folders.
+# Few names, so that entries collide: files below links, links over folders.
 PARTS = st.sampled_from([b"a", b"b", b"c", b"\xff"])
 NAMES = st.lists(PARTS, min_size=1, max_size=4).map(b"/".join)
 STARTS = st.sampled_from([b"", b"./", b"/", b"//", b"a//./"])
@@ -54,7 +54,7 @@ PACKED = st.one_of(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A row of archives of which some bytes are others, or gone, or come twice."""
+    """Draw archives with changed, missing or repeated bytes."""
     data = bytearray(b"".join(draw(st.lists(PACKED, min_size=1, max_size=3))))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
@@ -72,7 +72,7 @@ def parse(data: bytes) -> Archive | None:
     for path, entry in archive.items():
         parts = path.split("/")
         assert path.startswith("/") and ".." not in parts and "." not in parts
-        # Every entry lies in real folders, so that nothing is written through a link.
+        # Each entry has real folders as parents: no write goes through a link.
         assert path == "/" or archive.resolve(path, last=False) == path
         assert not isinstance(entry, File) or archive.resolve(path) == path
     return archive
@@ -84,7 +84,7 @@ def test_any_bytes(data: bytes) -> None:
 
 
 @given(st.binary(max_size=100), st.sampled_from(HEADS))
-def test_any_bytes_behind_a_magic(data: bytes, magic: bytes) -> None:
+def test_any_bytes_after_a_magic_number(data: bytes, magic: bytes) -> None:
     parse(magic + data)
 
 
@@ -94,7 +94,7 @@ def test_damaged_archives(data: bytes) -> None:
 
 
 @given(ARCHIVES, PACKED)
-def test_whole_archives_of_odd_content(first: bytes, second: bytes) -> None:
+def test_intact_archives_of_odd_content(first: bytes, second: bytes) -> None:
     parse(first + second)
 
 
@@ -130,7 +130,7 @@ CONTENTS = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(TABLES), CONTENTS))
 def test_tables_of_modules(files: dict[str, bytes]) -> None:
-    """In an image: a look-up gives an answer, or an error that names the file."""
+    """A look-up in an image's index gives an answer, or an error that names the file."""
     tree = ModuleTree("6.1", "image: /lib/modules/6.1", files, files.__getitem__)
 
     def look() -> None:
@@ -162,8 +162,8 @@ def test_tables_of_an_installed_kernel(files: dict[str, bytes]) -> None:
         kmod.select(index, [kmod.Want("a", "test"), kmod.Want("block/", "test")])
 
 
-def test_an_index_that_runs_in_circles_ends() -> None:
-    """Two children that are their own parents: 2 to the power of its depth ways through it."""
+def test_a_lookup_in_an_index_with_loops_ends() -> None:
+    """Two children are their own parents: the number of paths is 2 to the power of the depth."""
     children = struct.pack(">BBII", ord("a"), ord("b"), 0x2000000C, 0x2000000C)
     data = INDEX_HEAD + struct.pack(">I", 0x2000000C) + children
     index = Index(data, "modules.alias.bin")
@@ -172,8 +172,8 @@ def test_an_index_that_runs_in_circles_ends() -> None:
     assert index.find("ab" * 50) == ()
 
 
-def test_an_index_that_shares_its_nodes_ends() -> None:
-    """Sixty levels of two children that are one: again too many ways, in half a kilobyte."""
+def test_a_lookup_in_an_index_with_shared_nodes_ends() -> None:
+    """Sixty levels with two equal children: too many paths, in half a kilobyte."""
     flag, start, size = 0x20000000, 12, 10
     nodes = b""
     for level in range(60):

@@ -1,4 +1,4 @@
-"""An image for one machine has what its root stands on, and refuses what it cannot have (R27)."""
+"""A host-only image has the drivers of its root; a build without one of them fails (R27)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -62,20 +62,20 @@ def files(stack: Stack) -> set[str]:
     return {Path(file.source).stem for file in hostonly.chosen(jobs, stack, ())}
 
 
-def test_drivers_of_exactly_the_layers_with_their_dependencies(tmp_path: Path) -> None:
+def test_the_drivers_of_the_layers_are_included_with_dependencies(tmp_path: Path) -> None:
     assert names(kernel(tmp_path), describe("/", nested())) == {
         "ext4", "dm-mod", "dm-crypt", "md-mod", "raid1", "aes_generic", "aesni-intel",
         "virtio_blk", "virtio_pci",
     }  # fmt: skip
 
 
-def test_a_controller_is_found_by_what_its_bus_calls_it(tmp_path: Path) -> None:
+def test_a_controllers_driver_is_found_by_its_modalias(tmp_path: Path) -> None:
     index = kernel(tmp_path)
     assert index.resolve("pci:v0000144Dd0000A808sv0000144Dsd0000A801bc01sc08i02") == ("nvme",)
     assert index.resolve("pci:v0000144Dd0000A808sv0000144Dsd0000A801bc02sc00i00") is None
 
 
-def test_a_driver_in_the_kernel_itself_needs_no_module(tmp_path: Path) -> None:
+def test_a_built_in_driver_needs_no_module(tmp_path: Path) -> None:
     index = kernel(tmp_path, without="virtio_blk", builtin=b"virtio_blk.alias=virtio:d00000002v*\0")
     found = hostonly.drivers(describe("/", nested()), index)
     assert found.missing == ()
@@ -90,25 +90,25 @@ def test_a_layer_without_a_driver_is_missing_by_name(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_built_in_there_may_have_no_name_here(tmp_path: Path) -> None:
+def test_a_driver_built_in_on_the_machine_may_lack_a_name_here(tmp_path: Path) -> None:
     odd = Layer("bus:x", Kind.BUS, "odd", asks=(Ask(("acpi:ODD0001",), "odd", works=True),))
     stack = Stack("/", "6", "x86_64", ("bus:x",), (odd,))
     assert hostonly.drivers(stack, kernel(tmp_path)) == hostonly.Drivers((), ())
 
 
-def test_modules_that_were_renamed_are_found_by_their_names(tmp_path: Path) -> None:
+def test_renamed_modules_are_found_by_their_aliases(tmp_path: Path) -> None:
     ask = Ask(("fs-ext4",), "file system", using=("ext4_of_another_kernel",))
     top = Layer("fs:/", Kind.FILESYSTEM, "ext4", asks=(ask,))
     found = hostonly.drivers(Stack("/", "6", "x86_64", ("fs:/",), (top,)), kernel(tmp_path))
     assert found.wanted == (Want("ext4", "ext4"),)
 
 
-def test_of_several_for_one_algorithm_those_in_use_are_taken(tmp_path: Path) -> None:
+def test_of_several_drivers_for_an_algorithm_the_loaded_ones_are_included(tmp_path: Path) -> None:
     stack = replace(describe("/", nested()), in_use=("aesni_intel", "ext4"))
     assert {"aesni-intel"} == {name for name in names(kernel(tmp_path), stack) if "aes" in name}
 
 
-def test_drivers_beside_others_are_for_machines_with_those() -> None:
+def test_a_group_with_beside_needs_a_loaded_module() -> None:
     recipe = load_recipe(find_recipe("host"))
     taken = [name for group in recipe.drivers for name in group.take]
     beside = {name: group.beside for group in recipe.drivers for name in group.take if group.beside}
@@ -120,15 +120,15 @@ def test_drivers_beside_others_are_for_machines_with_those() -> None:
     assert {"atkbd", "xhci-pci"} <= chosen("ext4") and not chosen("ext4") & set(beside)
     assert chosen("ehci_hcd") - chosen("ext4") == {"ehci-pci", "ohci-pci", "uhci-hcd"}
     assert chosen("hv_vmbus") - chosen("ext4") == {"hyperv-keyboard"}
-    assert chosen() == set(taken)  # nobody could tell
+    assert chosen() == set(taken)  # no way to know
 
 
-def test_programs_of_file_systems_are_for_machines_that_have_one() -> None:
+def test_fsck_programs_are_included_if_the_machine_has_the_file_system() -> None:
     has = files(describe("/", nested()))
     assert "fsck" in has and "fsck-other" not in has
 
 
-def test_job_files_for_the_layers_that_are_there() -> None:
+def test_job_files_of_the_machines_layers_are_included() -> None:
     has = files(describe("/", nested()))
     assert {"luks", "lvm", "md", "root", "system"} <= has
     assert not has & {"btrfs", "bcache", "loop"}
@@ -152,7 +152,7 @@ def test_job_files_of_a_plain_disk() -> None:
     assert not has & {"luks", "lvm", "md"}
 
 
-def test_a_mark_of_the_engine_counts_as_met_when_the_rest_fits() -> None:
+def test_marks_of_the_engine_count_as_matched() -> None:
     file = parse_job_file(
         "mine.toml",
         'summary = "mine"\n[[job]]\nname = "mine"\ndoes = "it"\nrun = ["it"]\n'
@@ -180,12 +180,12 @@ def test_recipes_are_found_by_name(name: str, host: bool) -> None:
     assert load_recipe(find_recipe(name)).host is host
 
 
-def test_an_unknown_recipe_is_an_error_that_names_the_known() -> None:
+def test_an_unknown_recipe_is_an_error_that_names_the_recipes() -> None:
     with pytest.raises(InputError, match="generic, host, minimal"):
         find_recipe("hots")
 
 
-def test_a_stack_takes_a_recipe_for_one_machine(
+def test_a_stack_needs_a_host_only_recipe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "stack.json"

@@ -1,4 +1,4 @@
-"""`initpy install`: what it refuses, and the exit status that says why (R28, R29)."""
+"""`initpy install`: its failures and their exit statuses (R28, R29)."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ VIRTIO_BLK = Module("kernel/drivers/block/virtio_blk.ko", alias=("virtio:d000000
 
 @pytest.fixture
 def call(tmp_path: Path) -> list[str]:
-    """The parameters of an installation for one machine, which has all its drivers."""
+    """Return the parameters of a host-only installation for a machine with all drivers."""
     modules = make_kernel(tmp_path / "kernel", [EXT4, VIRTIO_BLK])
     (tmp_path / "boot").mkdir()
     (tmp_path / "etc").mkdir()
@@ -51,7 +51,7 @@ def test_an_image_that_boots_is_installed(
     assert list((tmp_path / "boot").iterdir()) == []
 
 
-def test_what_cannot_boot_is_not_installed(
+def test_an_image_that_cannot_boot_is_not_installed(
     call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image(tmp_path).write_bytes(b"old")
@@ -64,19 +64,17 @@ def test_what_cannot_boot_is_not_installed(
     assert len(list((tmp_path / "boot").iterdir())) == 1
 
 
-def test_one_who_knows_better_can_do_without_the_proof(
-    call: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_user_can_skip_the_proof(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*call, "--no-check"]) == Status.OK
     assert "it is not checked whether the image boots" in capsys.readouterr().err
 
 
-def test_another_run_is_at_it(call: list[str], tmp_path: Path) -> None:
+def test_another_run_holds_the_lock(call: list[str], tmp_path: Path) -> None:
     with claim(image(tmp_path)):
         assert main([*call, "--no-wait"]) == Status.BUSY
 
 
-def test_there_is_no_room(
+def test_too_little_room(
     call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with mounted_tmpfs(tmp_path / "boot", 1_000_000):
@@ -115,7 +113,7 @@ def test_a_tool_is_not_installed(
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_interrupted(call: list[str], tmp_path: Path, number: int, status: int) -> None:
+def test_an_interrupted_run(call: list[str], tmp_path: Path, number: int, status: int) -> None:
     image(tmp_path).write_bytes(b"old")
     with subprocess.Popen(
         [sys.executable, "-m", "initpy", *call], stderr=subprocess.PIPE, text=True
@@ -142,7 +140,7 @@ def test_a_run_that_waits_can_be_interrupted(call: list[str], tmp_path: Path) ->
     assert running.returncode == 130
 
 
-def test_kernels_are_those_with_modules_and_something_to_boot(tmp_path: Path) -> None:
+def test_installed_kernels_have_modules_and_a_kernel_file(tmp_path: Path) -> None:
     for version in ("6.10.2-1", "6.9.1-1", "5.10-leftover", "6.1-bare"):
         (tmp_path / "modules" / version).mkdir(parents=True)
         if version != "6.1-bare":
@@ -160,8 +158,8 @@ def test_kernels_are_those_with_modules_and_something_to_boot(tmp_path: Path) ->
     ]
 
 
-def test_the_modules_may_be_in_either_folder(tmp_path: Path) -> None:
-    """Debian 13's kernels have /usr/lib/modules only; elsewhere /usr is not merged."""
+def test_modules_are_found_in_either_folder(tmp_path: Path) -> None:
+    """Debian 13's kernels have only /usr/lib/modules; some systems have no merged /usr."""
     usr, root = tmp_path / "usr/lib/modules", tmp_path / "lib/modules"
     (root / "6.1").mkdir(parents=True)
     assert modules_folder("6.1", [usr, root]) == root / "6.1"
@@ -172,7 +170,7 @@ def test_the_modules_may_be_in_either_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["usr/lib/modules/6.12/vmlinuz", "boot/vmlinuz-6.12"])
 @pytest.mark.parametrize("library", ["lib", "usr/lib"])
-def test_a_kernel_is_in_boot_or_beside_its_modules(
+def test_a_kernel_is_in_boot_or_next_to_its_modules(
     tmp_path: Path, place: str, library: str
 ) -> None:
     modules = tmp_path / library / "modules/6.12"
@@ -193,19 +191,19 @@ def unseen(_: str) -> Stack:
     raise StackError("no device that / stands on can be seen")
 
 
-def test_the_root_to_boot_is_this_machines() -> None:
+def test_the_image_must_boot_this_machines_root() -> None:
     own = stack(Kind.DISK)
     assert find_target(place=lambda: None, described=lambda _: own).stack is own
     with pytest.raises(StackError):
         find_target(place=lambda: None, described=unseen)
 
 
-def test_an_installers_chroot_stands_on_the_disks_that_will_boot() -> None:
+def test_an_installers_chroot_shows_the_root() -> None:
     own = stack(Kind.DISK)
     assert find_target(place=lambda: "a chroot", described=lambda _: own).stack is own
 
 
-def test_where_disk_images_are_made_no_root_is_to_be_booted() -> None:
+def test_a_chroot_on_a_disk_image_shows_no_root() -> None:
     on_file = stack(Kind.LOOP, Kind.DISK)
     for place, described in (
         ("a chroot", unseen),
@@ -216,13 +214,13 @@ def test_where_disk_images_are_made_no_root_is_to_be_booted() -> None:
         assert found.stack is None and place in found.reason
 
 
-def test_a_named_root_counts_everywhere() -> None:
+def test_a_named_root_applies_everywhere() -> None:
     own = stack(Kind.DISK)
     found = find_target("UUID=1", place=lambda: "a container", described=lambda _: own)
     assert found.stack is own
 
 
-def test_containers_are_known_by_what_their_makers_leave(tmp_path: Path) -> None:
+def test_containers_are_detected_by_the_files_of_their_makers(tmp_path: Path) -> None:
     (tmp_path / "proc/1").mkdir(parents=True)
     (tmp_path / "proc/1/root").symlink_to(tmp_path)
     assert elsewhere(tmp_path) is None
@@ -236,7 +234,7 @@ def test_containers_are_known_by_what_their_makers_leave(tmp_path: Path) -> None
     assert elsewhere(tmp_path) == "a container"
 
 
-def test_what_a_disk_has_left_of_a_container_does_not_spare_it_the_proof() -> None:
+def test_files_of_a_container_on_a_real_disk_do_not_skip_the_proof() -> None:
     own = stack(Kind.DISK)
     assert find_target(place=lambda: "perhaps a container", described=lambda _: own).stack is own
     assert find_target(place=lambda: "perhaps a container", described=unseen).stack is None

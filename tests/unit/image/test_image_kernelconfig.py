@@ -1,4 +1,4 @@
-"""What a kernel's configuration says of images: how they may be compressed, what /init may be."""
+"""A kernel's configuration limits images: their compression, and the kind of /init."""
 
 import lzma
 from dataclasses import replace
@@ -21,7 +21,7 @@ from initpy.image.tree import File, Tree
 
 USUAL = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_SCRIPT=y\nCONFIG_RD_ZSTD=y\nCONFIG_RD_XZ=y\n"
 BRANCHES = "CONFIG_X86=y\nCONFIG_XZ_DEC_X86=y\n"
-# Code that calls one function again and again: what xz's filter is for.
+# Code that calls one function many times, for which xz's filter exists.
 CALLS = b"".join(b"\xe8" + (0x7000 - 5 * at).to_bytes(4, "little") for at in range(4000))
 
 
@@ -31,7 +31,7 @@ def modules(tmp_path: Path) -> Path:
 
 
 def configure(modules: Path, text: str) -> Path:
-    """The configuration where Debian has it."""
+    """Write the configuration to Debian's path."""
     path = modules.parents[2] / f"boot/config-{VERSION}"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -40,7 +40,9 @@ def configure(modules: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("place", ["lib/modules/1/config", "boot/config-1", "usr/boot/config-1"])
 @pytest.mark.parametrize("modules", ["lib/modules/1", "usr/lib/modules/1"])
-def test_where_distributions_leave_it(tmp_path: Path, place: str, modules: str) -> None:
+def test_the_configuration_is_found_at_the_paths_of_distributions(
+    tmp_path: Path, place: str, modules: str
+) -> None:
     (tmp_path / modules).mkdir(parents=True)
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def test_where_distributions_leave_it(tmp_path: Path, place: str, modules: str) 
         assert found.built_in == {"A"}
 
 
-def test_a_file_that_says_nothing_is_none(modules: Path) -> None:
+def test_a_file_without_settings_is_no_configuration(modules: Path) -> None:
     (modules / "config").write_bytes(b"\x1f\x8b\0\xff")
     assert read_kernel_config(VERSION, modules) is None
     path = configure(modules, USUAL)
@@ -75,7 +77,7 @@ def request_of(tmp_path: Path, modules: Path) -> BuildRequest:
     )
 
 
-def test_what_the_kernel_does_not_unpack_is_not_built(
+def test_a_compression_that_the_kernel_lacks_is_rejected(
     request_of: BuildRequest, modules: Path
 ) -> None:
     path = configure(modules, USUAL)
@@ -87,7 +89,7 @@ def test_what_the_kernel_does_not_unpack_is_not_built(
 
 
 @pytest.mark.parametrize("level", [None, 3])
-def test_xz_makes_branches_alike_where_the_kernel_takes_that(
+def test_xz_uses_its_branch_filter_if_the_kernel_has_it(
     request_of: BuildRequest, modules: Path, tmp_path: Path, level: int | None
 ) -> None:
     (tmp_path / "calls").write_bytes(CALLS)
@@ -109,7 +111,9 @@ def test_the_filter_is_part_of_the_stream(tmp_path: Path) -> None:
             sink.finish()
         data = (tmp_path / "image").read_bytes()
         assert lzma.decompress(data) == CALLS
-        assert data[13] & 3 == branches  # how many filters besides LZMA2 (xz-file-format, 3.1.2)
+        assert (
+            data[13] & 3 == branches
+        )  # the number of filters besides LZMA2 (xz-file-format, 3.1.2)
 
 
 def kernel_rows(image: Archive, modules: Path) -> list[Row]:
@@ -118,10 +122,10 @@ def kernel_rows(image: Archive, modules: Path) -> list[Row]:
     return [row for row in found.rows if row.need == "kernel"]
 
 
-def test_the_check_asks_the_kernel(request_of: BuildRequest, modules: Path) -> None:
+def test_the_check_reads_the_configuration(request_of: BuildRequest, modules: Path) -> None:
     build(replace(request_of, files=()))
     image = read_archive(request_of.output)
-    assert kernel_rows(image, modules) == []  # nobody knows
+    assert kernel_rows(image, modules) == []  # unknown
     path = configure(modules, USUAL)
     (row,) = kernel_rows(image, modules)
     assert (row.verdict, row.reason) == (Verdict.OK, f"unpacks zstd, by {path}")
@@ -134,7 +138,7 @@ def test_the_check_asks_the_kernel(request_of: BuildRequest, modules: Path) -> N
     ]
 
 
-def test_what_is_no_script_and_not_compressed_takes_less(modules: Path, tmp_path: Path) -> None:
+def test_an_uncompressed_image_with_a_binary_init_needs_less(modules: Path, tmp_path: Path) -> None:
     path = configure(modules, "CONFIG_BLK_DEV_INITRD=y\n")
     tree = Tree()
     tree.add("/init", File(b"\x7fELF", 0o755))

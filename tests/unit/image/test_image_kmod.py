@@ -1,4 +1,4 @@
-"""Modules come with all they depend on, firmly and softly; built-in ones satisfy (R27)."""
+"""Modules are selected with all dependencies, hard and soft; built-in ones count (R27)."""
 
 from pathlib import Path
 
@@ -61,11 +61,11 @@ def test_dashes_and_underscores_mean_the_same(index: ModuleIndex) -> None:
     assert chosen(index, "dm-mod") == chosen(index, "dm_mod")
 
 
-def test_dependencies_come_along(index: ModuleIndex) -> None:
+def test_dependencies_are_included(index: ModuleIndex) -> None:
     assert names(chosen(index, "raid1")) == {"raid1", "md-mod"}
 
 
-def test_soft_dependencies_come_along_by_alias(index: ModuleIndex) -> None:
+def test_soft_dependencies_are_included_by_alias(index: ModuleIndex) -> None:
     assert names(chosen(index, "btrfs")) == {
         "btrfs",
         "libcrc32c",
@@ -74,13 +74,13 @@ def test_soft_dependencies_come_along_by_alias(index: ModuleIndex) -> None:
     }
 
 
-def test_soft_dependencies_afterwards_count_and_absent_ones_do_not(index: ModuleIndex) -> None:
+def test_post_soft_dependencies_count_and_absent_ones_do_not(index: ModuleIndex) -> None:
     selection = chosen(index, "dm_crypt")
     assert names(selection) == {"dm-crypt", "dm-mod", "raid1", "md-mod"}
     assert selection.missing == ()
 
 
-def test_modprobes_own_files_count(index: ModuleIndex, tmp_path: Path) -> None:
+def test_softdep_lines_of_modprobe_d_count(index: ModuleIndex, tmp_path: Path) -> None:
     for folder, text in (("etc", "softdep raid1 pre: sd_mod\n"), ("usr", "blacklist raid1\n")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.conf").write_text(text)
@@ -91,7 +91,7 @@ def test_modprobes_own_files_count(index: ModuleIndex, tmp_path: Path) -> None:
     assert "crc32c_generic" in names(chosen(again, "btrfs"))
 
 
-def test_what_is_built_in_is_there(index: ModuleIndex) -> None:
+def test_built_in_modules_are_not_missing(index: ModuleIndex) -> None:
     assert chosen(index, "i8042", "simplefb", "platform-keyboard", "drivers/input/") == Selection(
         (), ()
     )
@@ -101,16 +101,16 @@ def test_a_name_may_be_an_alias_with_wildcards(index: ModuleIndex) -> None:
     assert "btrfs" in names(chosen(index, "fs-btrfs"))
 
 
-def test_a_folder_without_what_is_left_out(index: ModuleIndex) -> None:
+def test_a_folder_without_its_excluded_modules(index: ModuleIndex) -> None:
     assert names(chosen(index, "drivers/scsi/", without=("scsi-debug",))) == {"sd_mod"}
     assert names(chosen(index, "drivers/scsi/", without=("drivers/scsi/",))) == set()
 
 
-def test_a_dependency_comes_in_even_if_left_out(index: ModuleIndex) -> None:
+def test_an_excluded_dependency_is_included(index: ModuleIndex) -> None:
     assert "dm-mod" in names(chosen(index, "dm_crypt", "drivers/md/", without=("dm_mod",)))
 
 
-def test_a_name_asked_for_by_itself_is_taken_though_a_folder_leaves_it(index: ModuleIndex) -> None:
+def test_a_module_by_name_overrides_the_exclusion_from_a_folder(index: ModuleIndex) -> None:
     assert "scsi_debug" in names(chosen(index, "scsi_debug", without=("scsi_debug",)))
 
 
@@ -122,7 +122,7 @@ def test_unknown_names_and_folders_are_all_reported(index: ModuleIndex) -> None:
     ]
 
 
-def test_what_is_not_required_is_told_apart(index: ModuleIndex) -> None:
+def test_optional_modules_are_reported_separately(index: ModuleIndex) -> None:
     wanted = [
         Want("linear", "jobs", Need.OPTIONAL),
         Want("bcache", "jobs", Need.TECHNOLOGY),
@@ -135,8 +135,8 @@ def test_what_is_not_required_is_told_apart(index: ModuleIndex) -> None:
     assert [item.name for item in selection.missing] == ["zfs"]
 
 
-def test_of_an_alias_the_drivers_of_chips_stay_out(tmp_path: Path) -> None:
-    """`modprobe aes` fails where padlock_aes finds no VIA processor."""
+def test_an_alias_excludes_hardware_accelerators(tmp_path: Path) -> None:
+    """`modprobe aes` fails if padlock_aes finds no VIA processor."""
     modules = [("kernel/arch/x86/crypto/aesni-intel.ko", ""),
                ("kernel/drivers/crypto/padlock-aes.ko", "")]  # fmt: skip
     alias = "alias aes aesni_intel\nalias aes padlock_aes\nalias rng padlock_aes\n"
@@ -145,26 +145,26 @@ def test_of_an_alias_the_drivers_of_chips_stay_out(tmp_path: Path) -> None:
     assert names(chosen(index, "rng")) == {"padlock-aes"}
 
 
-def test_a_folder_without_modules_dep_says_how_to_get_one(tmp_path: Path) -> None:
+def test_a_folder_without_modules_dep_is_an_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(IncompleteError, match=r"depmod 5\.0"):
         read_index(tmp_path / "5.0")
 
 
-def test_the_indexes_hold_the_chosen_modules_only(index: ModuleIndex) -> None:
+def test_the_images_indexes_have_only_its_modules(index: ModuleIndex) -> None:
     tables = module_tables(index, chosen(index, "raid1").paths, VERSION)
     assert b"raid1" in tables["modules.dep.bin"]
     assert b"btrfs" not in tables["modules.dep.bin"]
     assert b"8042" in tables["modules.builtin.bin"]
 
 
-def test_a_module_that_is_listed_and_gone_is_reported(index: ModuleIndex) -> None:
+def test_a_listed_module_without_a_file_is_reported(index: ModuleIndex) -> None:
     (index.folder / "kernel/drivers/md/md-mod.ko").unlink()
     (missing,) = chosen(index, "raid1").missing
     assert missing.name == "kernel/drivers/md/md-mod.ko"
     assert f"depmod {VERSION}" in missing.hint
 
 
-def test_made_up_modules_are_modules(index: ModuleIndex) -> None:
+def test_fake_modules_are_modules_for_modinfo(index: ModuleIndex) -> None:
     assert "depends:        md_mod" in modinfo_reads(index.folder / "kernel/drivers/md/raid1.ko")
 
 

@@ -1,4 +1,4 @@
-"""The binary indexes of kmod: what the real depmod writes is read back, damage is named (R28)."""
+"""kmod's binary indexes: we read those of the real depmod, and name damaged ones (R28)."""
 
 import subprocess
 from contextlib import suppress
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_trie_and_the_text_give_the_same(folder: Path, key: str) -> None:
+def test_index_and_text_file_agree(folder: Path, key: str) -> None:
     lines = (line.split() for line in (folder / "modules.alias").read_text().splitlines())
     table = Table((words[1], words[2]) for words in lines if words[0] == "alias")
     index = Index((folder / "modules.alias.bin").read_bytes(), "x")
@@ -42,7 +42,7 @@ def test_the_trie_and_the_text_give_the_same(folder: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key])
-def test_and_the_same_as_modprobe(folder: Path, key: str) -> None:
+def test_index_and_modprobe_agree(folder: Path, key: str) -> None:
     base = str(folder.parents[2])
     command = ["/sbin/modprobe", "-d", base, "-S", VERSION, "-R", key]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -70,7 +70,7 @@ def test_damage_is_an_error_that_names_the_file_or_a_smaller_index(data: st.Data
 
 
 def _sample() -> bytes:
-    """A small index by hand: a node with a prefix, two children, one of which is a pattern."""
+    """Return a small index: a node with a prefix and two children, one of them a pattern."""
     leaf = b"ext4\0"
     values = (1).to_bytes(4, "big") + (0).to_bytes(4, "big")
     first = 12
@@ -84,7 +84,7 @@ def _sample() -> bytes:
     return head + one + two + node
 
 
-def test_the_sample_by_hand_is_whole() -> None:
+def test_the_sample_is_valid() -> None:
     index = Index(_sample(), "x")
     assert set(index.items()) == {("fs_*", "ext4"), ("fs_+tail", "other")}
     assert index.find("fs-ext4") == ("ext4",)
@@ -100,7 +100,7 @@ def test_a_damaged_module_is_an_error_or_another_module(place: int, value: int) 
             read_module(damaged)
 
 
-def test_what_a_module_says_of_itself_is_what_modinfo_says(folder: Path) -> None:
+def test_our_reader_and_modinfo_agree(folder: Path) -> None:
     path = folder / "kernel/b.ko"
     info = read_module(path.read_bytes())
     for field, values in (("alias", info.alias), ("depends", info.depends)):

@@ -1,4 +1,4 @@
-"""LUKS headers as the real cryptsetup writes them (R28)."""
+"""LUKS headers of the real cryptsetup (R28)."""
 
 import subprocess
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_the_names_in_a_luks2_header(tmp_path: Path) -> None:
     found = read_luks(tmp_path / "v")
     assert found is not None
     assert found["version"] == "2"
-    # Key slots keep their own, see --keyslot-cipher in cryptsetup-luksFormat(8).
+    # Key slots have their own cipher: --keyslot-cipher in cryptsetup-luksFormat(8).
     assert found["ciphers"].split()[0] == "aes-cbc-plain64"
     assert (found["derivation"], found["hashes"], found["tokens"]) == ("pbkdf2", "sha512", "")
 
@@ -41,7 +41,7 @@ def test_the_names_in_a_luks1_header(tmp_path: Path) -> None:
     "content",
     [b"", b"LUKS\xba\xbe", b"LUKS\xba\xbe\0\2" + bytes(9000), b"LUKS\xba\xbe\0\2" + b"\xff" * 9000],
 )
-def test_what_is_no_whole_header_tells_nothing(tmp_path: Path, content: bytes) -> None:
+def test_an_incomplete_header_gives_no_names(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v").write_bytes(content)
     assert read_luks(tmp_path / "v") is None
     assert read_luks(tmp_path / "gone") is None

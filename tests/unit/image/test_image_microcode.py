@@ -1,4 +1,4 @@
-"""Microcode lies where the kernel looks for it before it looks at anything else (R27)."""
+"""The image begins with microcode, where the kernel looks first (R27)."""
 
 import argparse
 import lzma
@@ -17,7 +17,7 @@ from initpy.image.tree import File, Tree
 
 
 def intel(name: bytes, content: int = 976) -> bytes:
-    """An update with its header of 48 bytes; with no content one of the first kind, 2048 long."""
+    """Return an update with a header of 48 bytes; without content, the old format of 2048 bytes."""
     whole = content + 48 if content else 0
     header = struct.pack("<7I2I", 1, 1, 0x01022025, 0, 0, 1, 0, content, whole)
     return (header + name).ljust(whole or 2048, b"\0")
@@ -38,7 +38,7 @@ vendor_id\t: other
 
 @pytest.fixture
 def firmware(tmp_path: Path) -> Path:
-    """A folder as the vendors' packages fill it, one file being packed as some have them."""
+    """Write the vendors' files to a folder, one of them compressed."""
     folder = tmp_path / "firmware"
     for path, data in {
         "intel-ucode/06-8f-05": intel(b"8f-05") + intel(b"both"),
@@ -62,7 +62,7 @@ def content(tmp_path: Path, data: bytes) -> dict[str, bytes]:
     return {path: entry.read() for path, entry in items if isinstance(entry, File)}
 
 
-def test_for_any_processor_all_of_it(tmp_path: Path, firmware: Path) -> None:
+def test_a_generic_image_has_all_microcode(tmp_path: Path, firmware: Path) -> None:
     data = segment(Microcode(firmware))
     assert content(tmp_path, data) == {
         f"{FOLDER}/AuthenticAMD.bin": AMD + b"old" + AMD + b"17h",
@@ -81,7 +81,7 @@ def test_for_any_processor_all_of_it(tmp_path: Path, firmware: Path) -> None:
         (Processor("AuthenticAMD", 0x12, 1, 1), {"AuthenticAMD": AMD + b"old"}),
     ],
 )
-def test_for_one_processor_its_own(
+def test_a_host_only_image_has_its_processors_microcode(
     tmp_path: Path, firmware: Path, processor: Processor, expected: dict[str, bytes]
 ) -> None:
     data = segment(Microcode(firmware, processor))
@@ -93,7 +93,7 @@ def test_no_microcode_is_no_archive(tmp_path: Path, firmware: Path) -> None:
     assert segment(Microcode(firmware, Processor("AuthenticAMD", 0x19, 1, 1))) == b""
 
 
-def test_what_is_no_microcode_is_refused(firmware: Path) -> None:
+def test_a_file_without_microcode_is_rejected(firmware: Path) -> None:
     (firmware / "intel-ucode/06-8f-05").write_bytes(b"<html>")
     with pytest.raises(InputError, match=r"06-8f-05: b'<htm': expected microcode of GenuineIntel"):
         segment(Microcode(firmware))
@@ -103,7 +103,7 @@ def test_what_is_no_microcode_is_refused(firmware: Path) -> None:
         segment(Microcode(firmware))
 
 
-def test_half_an_update_is_refused(firmware: Path) -> None:
+def test_a_truncated_update_is_rejected(firmware: Path) -> None:
     path = firmware / "intel-ucode/06-8f-05"
     for length in (5, 40, 1023, 1024 + 500):
         path.write_bytes((intel(b"8f-05") + intel(b"both"))[:length])
@@ -111,14 +111,14 @@ def test_half_an_update_is_refused(firmware: Path) -> None:
             segment(Microcode(firmware))
 
 
-def test_updates_lie_as_processors_want_them(firmware: Path) -> None:
-    """The kernel gives the processor the place in the image; so does iucode_tool lay it."""
+def test_updates_are_aligned(firmware: Path) -> None:
+    """The kernel passes the address in the image to the processor; iucode_tool aligns it too."""
     for odd in range(1, 17):
         (firmware / "amd-ucode/microcode_amd.bin").write_bytes(AMD + b"o" * odd)
         assert segment(Microcode(firmware)).index(intel(b"8f-05")) % 16 == 0
 
 
-def test_the_processor_is_read_as_the_kernel_tells_it(tmp_path: Path) -> None:
+def test_the_processor_is_read_from_cpuinfo(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(CPUINFO.format(vendor="GenuineIntel", family=6, model=143, stepping=5))
     found = this_processor(cpuinfo)
@@ -130,7 +130,7 @@ def test_the_processor_is_read_as_the_kernel_tells_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "lz4", "none"])
-def test_an_image_begins_with_it_whatever_the_compression(
+def test_an_image_of_any_compression_begins_with_microcode(
     tmp_path: Path, firmware: Path, compression: str
 ) -> None:
     early = segment(Microcode(firmware), 7)
@@ -159,8 +159,8 @@ def test_tools_that_look_for_the_second_archive_find_it(tmp_path: Path, firmware
     assert b"etc/data" in second.stdout
 
 
-def test_the_parameter_says_which_microcode(firmware: Path) -> None:
-    """A generic image has that of all processors (R27)."""
+def test_the_option_selects_the_microcode(firmware: Path) -> None:
+    """A generic image has the microcode of all processors (R27)."""
     parser = argparse.ArgumentParser()
     configure_content(parser)
 

@@ -1,4 +1,4 @@
-"""The archive's order is for the compressor, and the kernel still finds each folder first (R27)."""
+"""The archive's order helps the compressor, and each folder still precedes its content (R27)."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def names(content: dict[str, Entry]) -> list[str]:
     return [path for path, _ in arranged(tree.items())]
 
 
-def test_a_folder_comes_before_what_is_in_it() -> None:
+def test_a_folder_comes_before_its_content() -> None:
     found = names(CONTENT)
     for number, path in enumerate(found):
         assert all(str(parent) in found[:number] for parent in Path(path).parents if path != "/")
@@ -47,7 +47,7 @@ def test_the_order_of_adding_does_not_matter() -> None:
     assert names(CONTENT) == names(dict(reversed(CONTENT.items())))
 
 
-def test_nothing_is_left_out() -> None:
+def test_the_order_has_every_entry() -> None:
     tree = Tree()
     tree.add("/etc/x", File(b""))
     assert dict(arranged(tree.items())) == {

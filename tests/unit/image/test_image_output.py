@@ -1,4 +1,4 @@
-"""The image file: whole or not at all, compressed so that it repeats itself."""
+"""The image file is complete or absent, and its compression is reproducible."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def tree(mode: int = 0o644) -> Tree:
 
 
 @pytest.mark.parametrize("compression", [*METHODS, "none"])
-def test_each_compression_gives_an_archive_back(tmp_path: Path, compression: str) -> None:
+def test_each_compression_can_be_unpacked(tmp_path: Path, compression: str) -> None:
     output = tmp_path / "image"
     size = write_image(tree(), output, compression, None, 0)
     assert size == output.stat().st_size
@@ -53,7 +53,9 @@ def test_the_number_of_processors_does_not_matter(tmp_path: Path, compression: s
     assert (tmp_path / "many").read_bytes() == (tmp_path / "one").read_bytes()
 
 
-def test_little_content_is_searched_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_archive_uses_a_lower_level(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commands: list[tuple[str, ...]] = []
 
     def started(command: tuple[str, ...], _: int, *, hint: str) -> None:
@@ -67,18 +69,18 @@ def test_little_content_is_searched_less(tmp_path: Path, monkeypatch: pytest.Mon
             open_sink(output, Packing("gzip"), size)
     small, large = commands[:3], commands[3:]
     assert "slog=4" in small[0][-2] and "slog=5" in large[0][-2]
-    assert small[1][:-1] == large[1][:-1]  # who names a level has it
+    assert small[1][:-1] == large[1][:-1]  # an explicit level applies
     assert small[2] == large[2]
 
 
-def test_an_image_with_a_key_is_for_root_alone(tmp_path: Path) -> None:
+def test_only_root_may_read_an_image_with_a_key(tmp_path: Path) -> None:
     write_image(tree(), tmp_path / "open", "none", None, 0)
     write_image(tree(0o600), tmp_path / "closed", "none", None, 0)
     assert (tmp_path / "open").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failure_midway_leaves_the_old_image_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_only_the_old_image(tmp_path: Path) -> None:
     output = tmp_path / "image"
     output.write_bytes(b"old")
     broken = tree()
@@ -99,8 +101,8 @@ def test_a_compressor_that_fails_is_reported(
 
 
 @pytest.mark.parametrize("compression", [*METHODS, "none"])
-def test_a_disk_that_runs_full_is_said_to_be_full(tmp_path: Path, compression: str) -> None:
-    """Whether we or a compressor's process runs into it (R29)."""
+def test_a_full_disk_is_reported_as_full(tmp_path: Path, compression: str) -> None:
+    """Both for our own write and for the compressor's (R29)."""
     full = tmp_path / "full"
     full.mkdir()
     data = random.Random(1).randbytes(3_000_000)
@@ -114,7 +116,7 @@ def test_a_disk_that_runs_full_is_said_to_be_full(tmp_path: Path, compression: s
         assert (full / "image").read_bytes() == b"old"
 
 
-def test_a_disk_with_too_little_room_is_known_before(tmp_path: Path) -> None:
+def test_too_little_room_is_detected_before_the_write(tmp_path: Path) -> None:
     with mounted_tmpfs(tmp_path, 4096):
         with pytest.raises(NoSpaceError, match=r"room for the image, at least 1\.0 MB"):
             write_image(tree(), tmp_path / "image", "zstd", None, 0)
@@ -124,6 +126,6 @@ def test_a_disk_with_too_little_room_is_known_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("compression", "level"), [("rar", None), ("zstd", 20), ("gzip", 0), ("none", 1)]
 )
-def test_methods_and_levels_that_do_not_exist(compression: str, level: int | None) -> None:
+def test_unknown_methods_and_levels_are_rejected(compression: str, level: int | None) -> None:
     with pytest.raises(InputError):
         check_method(compression, level)

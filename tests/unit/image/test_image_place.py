@@ -1,4 +1,4 @@
-"""Taking an image's place: one step, one at a time, nothing left behind (R29)."""
+"""Replacing an image: atomic, one run at a time, no files left behind (R29)."""
 
 import errno
 import fcntl
@@ -28,16 +28,14 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
+def test_an_absent_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="output"), claim(tmp_path / "no/image"):
         pass
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/full")])
-def test_what_is_no_file_is_not_replaced_by_one(
-    tmp_path: Path, make: Callable[[Path], None]
-) -> None:
-    """Root's `--output /dev/null` took the device away."""
+def test_only_a_file_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """As root, `--output /dev/null` replaced the device."""
     output = tmp_path / "image"
     make(output)
     with pytest.raises(InputError, match=r"output: .*: expected a regular file"):
@@ -46,7 +44,7 @@ def test_what_is_no_file_is_not_replaced_by_one(
     assert not output.is_file()
 
 
-def test_what_is_not_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+def test_a_discarded_image_leaves_no_files(tmp_path: Path) -> None:
     put(tmp_path / "image", b"old")
     with claim(tmp_path / "image") as here:
         here.file.write(b"new")
@@ -54,7 +52,7 @@ def test_what_is_not_put_in_place_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "image").read_bytes() == b"old"
 
 
-def test_previous_images_are_kept_and_pass_on(tmp_path: Path) -> None:
+def test_previous_images_are_kept_and_renumbered(tmp_path: Path) -> None:
     output = tmp_path / "image"
     for content in (b"1", b"2", b"3", b"4"):
         put(output, content, keep=2)
@@ -62,14 +60,14 @@ def test_previous_images_are_kept_and_pass_on(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (output, *previous(output))] == [b"4", b"3", b"2"]
 
 
-def test_an_image_that_did_not_change_pushes_no_previous_one_out(tmp_path: Path) -> None:
+def test_an_unchanged_image_pushes_out_no_previous_one(tmp_path: Path) -> None:
     output = tmp_path / "image"
     for content in (b"good", b"new", b"new"):
         put(output, content, keep=1)
     assert (tmp_path / "image.old").read_bytes() == b"good"
 
 
-def test_fewer_are_kept_from_the_next_time_on(tmp_path: Path) -> None:
+def test_a_lower_number_applies_at_the_next_run(tmp_path: Path) -> None:
     output = tmp_path / "image"
     for content in (b"1", b"2", b"3", b"4"):
         put(output, content, keep=3)
@@ -78,7 +76,7 @@ def test_fewer_are_kept_from_the_next_time_on(tmp_path: Path) -> None:
     assert (tmp_path / "image.old").read_bytes() == b"4"
 
 
-def test_other_files_of_similar_names_are_let_be(tmp_path: Path) -> None:
+def test_other_files_with_similar_names_stay(tmp_path: Path) -> None:
     others = ["image.older", "image.old.x", "image.old-mine", "image2.old", ".image"]
     for name in others:
         (tmp_path / name).touch()
@@ -88,10 +86,10 @@ def test_other_files_of_similar_names_are_let_be(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted(others)
 
 
-def test_a_file_system_without_links_keeps_the_previous_image_too(
+def test_a_file_system_without_hard_links_keeps_the_previous_image_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An EFI system partition is one: link(2) gives EPERM there."""
+    """Such as an EFI system partition: link(2) fails with EPERM."""
 
     def none(*_: object) -> None:
         raise PermissionError(errno.EPERM, "no links here")
@@ -103,7 +101,7 @@ def test_a_file_system_without_links_keeps_the_previous_image_too(
     assert names(tmp_path) == ["image", "image.old", "image.old.2"]
 
 
-def test_where_nothing_can_be_kept_it_is_said(
+def test_a_previous_image_that_cannot_be_kept_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*_: object) -> None:
@@ -117,7 +115,7 @@ def test_where_nothing_can_be_kept_it_is_said(
     assert (tmp_path / "image").read_bytes() == b"2"
 
 
-def test_two_names_swap_in_one_step(tmp_path: Path) -> None:
+def test_two_names_are_exchanged_atomically(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "b").write_bytes(b"b")
     exchange(tmp_path / "a", tmp_path / "b")
@@ -126,7 +124,7 @@ def test_two_names_swap_in_one_step(tmp_path: Path) -> None:
         exchange(tmp_path / "a", tmp_path / "c")
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
+def test_one_run_at_a_time(tmp_path: Path) -> None:
     output = tmp_path / "image"
     with claim(output), pytest.raises(BusyError), claim(output):
         pass
@@ -160,7 +158,7 @@ def test_the_second_run_waits_and_says_so(tmp_path: Path) -> None:
     assert names(tmp_path) == ["image"]
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not(
+def test_files_of_a_killed_run_are_removed_and_those_of_a_running_one_stay(
     tmp_path: Path,
 ) -> None:
     left = tmp_path / ".other.initpy-new"
@@ -178,7 +176,7 @@ def test_an_unfinished_file_of_a_killed_run_is_not_added_to(tmp_path: Path) -> N
     assert (tmp_path / "image").read_bytes() == b"new"
 
 
-def test_many_at_once_each_put_a_whole_image_there(tmp_path: Path) -> None:
+def test_parallel_runs_each_install_a_complete_image(tmp_path: Path) -> None:
     output = tmp_path / "image"
     runs = [multiprocessing.Process(target=_writer, args=(output, n)) for n in range(4)]
     for run in runs:
@@ -198,8 +196,8 @@ def _writer(output: Path, number: int) -> None:
             here.put_in_place(0o644, keep=1)
 
 
-def test_the_lock_lasts_as_long_as_a_compressor_that_still_writes(tmp_path: Path) -> None:
-    """The killed run's compressor goes on for a moment; nobody must write into its file."""
+def test_the_lock_lasts_until_the_compressor_ends(tmp_path: Path) -> None:
+    """A killed run's compressor goes on for a moment; no other run may write into its file."""
     output = tmp_path / "image"
     script = f"""
 import os, signal, subprocess
@@ -220,10 +218,10 @@ with claim(Path({str(output)!r})) as here:
     assert names(tmp_path) == []
 
 
-def test_a_link_that_someone_put_in_the_way_is_not_followed(
+def test_a_link_of_another_user_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder like /tmp others cannot be kept from making files, nor can theirs be removed."""
+    """In a folder like /tmp other users may create files, which cannot be removed."""
     monkeypatch.setattr(place, "sweep", lambda _: None)
     precious = tmp_path / "precious"
     precious.write_bytes(b"mine")
@@ -238,7 +236,7 @@ def test_a_link_that_someone_put_in_the_way_is_not_followed(
     assert precious.read_bytes() == b"mine"
 
 
-def test_removing_takes_what_was_kept_along(tmp_path: Path) -> None:
+def test_remove_also_removes_previous_images(tmp_path: Path) -> None:
     output = tmp_path / "image"
     for content in (b"1", b"2"):
         put(output, content, keep=1)
@@ -246,14 +244,14 @@ def test_removing_takes_what_was_kept_along(tmp_path: Path) -> None:
     assert remove(output) == []
 
 
-def test_a_name_with_letters_that_mean_something_to_a_shell(tmp_path: Path) -> None:
+def test_a_name_with_special_characters_of_the_shell(tmp_path: Path) -> None:
     output = tmp_path / "image[1]*"
     put(output, b"1", keep=1)
     put(output, b"2", keep=1)
     assert [path.name for path in previous(output)] == ["image[1]*.old"]
 
 
-def test_vfat_decides_about_modes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vfat_has_its_own_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError(errno.EPERM, "not here")
 
@@ -262,9 +260,7 @@ def test_vfat_decides_about_modes_itself(tmp_path: Path, monkeypatch: pytest.Mon
     assert subprocess.run(["cat", tmp_path / "image"], capture_output=True).stdout == b"1"
 
 
-def test_a_file_system_without_locks_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_without_locks_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object) -> None:
         raise OSError(errno.ENOSYS, "no locks here")
 
@@ -273,7 +269,7 @@ def test_a_file_system_without_locks_will_do(
     assert names(tmp_path) == ["image"]
 
 
-def test_a_file_of_someone_else_is_not_taken_for_ours(
+def test_a_file_of_another_user_is_not_taken_for_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place, "sweep", lambda _: None)

@@ -1,4 +1,4 @@
-"""Killed at any moment, an installation leaves the old image or the new one, whole (R29)."""
+"""An installation killed at any moment leaves the complete old or new image (R29)."""
 
 import multiprocessing
 import os
@@ -19,12 +19,12 @@ from initpy.image.build.build import build
 from initpy.image.build.place import UNFINISHED, claim, previous
 from initpy.image.build.request import BuildRequest
 
-# A child that has all modules loaded is killed in the work, not on the way to it.
+# A fork has all modules loaded, so the kill hits the work and not the imports.
 FORK = multiprocessing.get_context("fork")
 
 
 def requests(folder: Path) -> list[BuildRequest]:
-    """Two builds of one image whose contents differ."""
+    """Return two requests for the same image with different content."""
     modules = make_modules(folder / "kernel", [("kernel/drivers/md/raid1.ko", "")])
     found = []
     for name in ("first", "second"):
@@ -49,7 +49,7 @@ def requests(folder: Path) -> list[BuildRequest]:
 
 
 def finished(folder: Path, builds: list[BuildRequest]) -> list[bytes]:
-    """What the builds give when nobody disturbs them: the same bytes each time."""
+    """Return the bytes of undisturbed builds, which are reproducible."""
     found = []
     for number, each in enumerate(builds):
         quiet = replace(each, output=folder / f"undisturbed-{number}")
@@ -65,7 +65,7 @@ def keep_installing(builds: list[BuildRequest]) -> None:
 
 
 def test_killed_at_fifty_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is killed leaves its folders behind; they go with the test's.
+    # Killed builds leave their folders in the test's folder.
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)
@@ -87,11 +87,11 @@ def test_killed_at_fifty_random_moments(tmp_path: Path, monkeypatch: pytest.Monk
         unfinished += (output.parent / f".{output.name}{UNFINISHED}").exists()
         assert output.read_bytes() in whole
         assert all(path.read_bytes() in whole for path in previous(output))
-    # Or else the moments were badly chosen.
+    # Otherwise the moments test nothing.
     assert unfinished > 5
     build(builds[0], keep=2)
     build(builds[1], keep=2)
-    # Nothing that lasts; how many previous ones there are depends on what the last kill undid.
+    # No file stays; the number of previous images depends on the last kill.
     names = {path.name for path in output.parent.iterdir()}
     assert {"image", "image.old"} <= names <= {"image", "image.old", "image.old.2"}
 
@@ -100,7 +100,7 @@ STEPS = [(Path, "replace"), (Path, "hardlink_to"), (Path, "unlink"), (os, "fsync
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["ext4", "vfat"])
-def test_killed_before_each_step_of_putting_an_image_in_place(tmp_path: Path, links: bool) -> None:
+def test_killed_before_each_step_of_replacing_an_image(tmp_path: Path, links: bool) -> None:
     output = tmp_path / "image"
     for number in count():
         for path in tmp_path.iterdir():
@@ -121,7 +121,7 @@ def test_killed_before_each_step_of_putting_an_image_in_place(tmp_path: Path, li
 
 
 def put_and_die(output: Path, number: int, links: bool) -> None:
-    """Install an image and be killed before one of the steps that change the folder."""
+    """Install an image, and die before one of the steps that change the folder."""
     taken = count()
 
     def fatal(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from initpy.image.missing import IncompleteError, Missing
 from initpy.image.process import ToolError
 
 
-def test_programs_bring_their_other_names() -> None:
+def test_programs_have_their_other_names() -> None:
     found, missing = find_programs((Named("kmod", "test"),))
     assert missing == ()
     assert {program.path.name for program in found} >= {"kmod", "modprobe"}
@@ -25,7 +25,7 @@ def test_all_missing_programs_are_listed_at_once_with_their_packages() -> None:
     assert text.endswith("to get them: apt install mdadm")
 
 
-def test_packages_come_from_plain_hints_only() -> None:
+def test_packages_follow_only_from_plain_hints() -> None:
     text = str(IncompleteError([Missing("file", "x", "y", "apt install a, or run `b`")]))
     assert "to get them" not in text
 
@@ -41,13 +41,15 @@ def test_packages_come_from_plain_hints_only() -> None:
         ("", None),
     ],
 )
-def test_what_runs_a_script(tmp_path: Path, first: str, interpreter: str | None) -> None:
+def test_the_interpreter_of_a_script_is_found(
+    tmp_path: Path, first: str, interpreter: str | None
+) -> None:
     script = tmp_path / "script"
     script.write_text(first)
     assert script_interpreter(script) == interpreter
 
 
-def test_busybox_never_stands_in_for_init() -> None:
+def test_busybox_never_replaces_init() -> None:
     assert applets(b"linuxrc\nsbin/init\nbin/sh\nusr/bin/[\n") == ("/bin/sh", "/usr/bin/[")
 
 
@@ -61,7 +63,7 @@ def test_a_failure_names_command_output_and_hint() -> None:
     assert "call a plumber" in text
 
 
-def test_a_tool_that_is_not_there_says_so() -> None:
+def test_an_absent_tool_is_named() -> None:
     with pytest.raises(ToolError, match="could not be started: No such file"):
         process.run(["/nowhere/tool"])
 

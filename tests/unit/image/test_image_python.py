@@ -1,4 +1,4 @@
-"""The image's Python: what is imported and nothing else, as the same bytes each time (R27)."""
+"""The image's Python: only imported modules, and reproducible bytecode (R27)."""
 
 import marshal
 import sysconfig
@@ -25,7 +25,7 @@ def imports(tmp_path: Path, text: str) -> set[Import]:
     return set(named_imports(source))
 
 
-def test_imports_inside_functions_are_seen(tmp_path: Path) -> None:
+def test_imports_inside_functions_are_found(tmp_path: Path) -> None:
     text = "def f():\n    import shutil\n    from os import path\n"
     assert imports(tmp_path, text) == {
         Import("shutil", False),
@@ -45,12 +45,12 @@ def test_imports_whose_failure_is_caught_are_optional(tmp_path: Path, caught: st
     assert imports(tmp_path, text) == {Import("fast", True), Import("slow", False)}
 
 
-def test_imports_in_other_try_statements_are_firm(tmp_path: Path) -> None:
+def test_imports_in_other_try_statements_are_required(tmp_path: Path) -> None:
     text = "try:\n    import firm\nexcept OSError:\n    pass\n"
     assert imports(tmp_path, text) == {Import("firm", False)}
 
 
-def test_the_runtime_is_in_and_the_desk_is_not(interpreter: Interpreter) -> None:
+def test_the_image_has_the_runtime_and_no_desk_commands(interpreter: Interpreter) -> None:
     modules = python.collect(interpreter, python.probe_input(["pyudev"]))
     names = {module.name for module in modules.found}
     assert modules.missing == ()
@@ -68,7 +68,7 @@ def test_a_module_that_cannot_be_imported_is_reported(interpreter: Interpreter) 
     ]
 
 
-def test_where_modules_lie_in_the_image(interpreter: Interpreter) -> None:
+def test_the_paths_of_modules_in_the_image(interpreter: Interpreter) -> None:
     library = f"/usr/lib/python{interpreter.version}"
     dynamic = interpreter.library / f"lib-dynload/_x{sysconfig.get_config_var('EXT_SUFFIX')}"
     cases = {
@@ -81,13 +81,13 @@ def test_where_modules_lie_in_the_image(interpreter: Interpreter) -> None:
         assert python.in_image(module, interpreter) == path
 
 
-def test_bytecode_is_the_same_whatever_else_is_compiled(
+def test_bytecode_does_not_depend_on_other_modules(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
     modules = []
     for number in range(5):
         source = tmp_path / f"m{number}.py"
-        # Names shared between modules are what makes marshal's bytes differ.
+        # marshal's bytes differ if modules share names.
         source.write_text(f"shared = 'common_{number % 2}'\ndef f(x): return x in {{'a', 'b'}}\n")
         modules.append(Module(f"m{number}", False, source, False))
     together = python.compiled(interpreter, modules)
@@ -97,7 +97,7 @@ def test_bytecode_is_the_same_whatever_else_is_compiled(
     assert alone.items() <= together.items()
 
 
-def test_bytecode_names_the_file_in_the_image_and_is_never_checked(
+def test_bytecode_has_the_path_in_the_image_and_is_never_checked(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
     source = tmp_path / "m.py"
@@ -113,7 +113,7 @@ def test_bytecode_names_the_file_in_the_image_and_is_never_checked(
     exec(code, {})  # noqa: S102 an assert that was kept would fail here
 
 
-def test_of_the_library_a_traceback_names_functions_and_of_ours_lines(
+def test_a_traceback_has_function_names_of_the_library_and_lines_of_ours(
     interpreter: Interpreter, tmp_path: Path
 ) -> None:
     source = tmp_path / "m.py"
@@ -138,7 +138,7 @@ def test_a_module_that_does_not_compile_is_named(interpreter: Interpreter, tmp_p
         python.compiled(interpreter, [Module("broken", False, source, False)])
 
 
-def test_what_draws_in_colour_stays_on_the_desk() -> None:
+def test_the_image_has_no_module_for_colours() -> None:
     found = python.runtime_modules(PROJECT / "initpy")
     assert "initpy.report.tree" in found
     assert "initpy.report.terminal" not in found

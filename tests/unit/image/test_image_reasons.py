@@ -40,22 +40,22 @@ def chain(why: Why, name: str) -> list[str]:
     return [reason.text() for reason in why.answer(name).chain]
 
 
-def test_a_library_is_there_for_the_program_that_links_with_it(foreign: Why) -> None:
+def test_a_librarys_reason_is_the_program_that_links_with_it(foreign: Why) -> None:
     assert "/usr/bin/cat links with it" in texts(foreign, "libc.so.6")
 
 
-def test_a_module_is_there_for_what_depends_on_it(foreign: Why) -> None:
+def test_a_modules_reason_is_its_dependent(foreign: Why) -> None:
     assert texts(foreign, "libata") == [f"{KERNEL}/drivers/ata/ahci.ko depends on it"]
     assert texts(foreign, f"/lib/modules/{VERSION}/kernel/lib/crc16.ko") == [
         f"{KERNEL}/fs/ext4/ext4.ko depends on it"
     ]
 
 
-def test_a_program_is_there_for_the_script_that_calls_it(foreign: Why) -> None:
+def test_a_programs_reason_is_the_script_that_calls_it(foreign: Why) -> None:
     assert "/usr/lib/dracut/hooks/mount/99-mount.sh names it" in texts(foreign, "cat")
 
 
-def test_what_init_leads_to(foreign: Why) -> None:
+def test_init_is_the_reason_of_its_interpreter(foreign: Why) -> None:
     assert texts(foreign, "/init") == ["the kernel starts it"]
     assert chain(foreign, "/usr/lib/systemd/systemd") == [
         "/init is a link to it",
@@ -63,11 +63,11 @@ def test_what_init_leads_to(foreign: Why) -> None:
     ]
 
 
-def test_a_folder_tells_what_it_holds(foreign: Why) -> None:
+def test_a_folder_is_explained_by_its_content(foreign: Why) -> None:
     assert foreign.answer(f"{KERNEL}/drivers").inside == 5
 
 
-def test_names_that_mean_nothing_or_too_much(foreign: Why) -> None:
+def test_unknown_and_ambiguous_names_are_rejected(foreign: Why) -> None:
     with pytest.raises(InputError, match="a path or a file's name in"):
         foreign.answer("nothing")
     twice = Why(archive({"/a/x": b"", "/b/x": b""}))
@@ -98,7 +98,7 @@ def test_soft_dependencies_firmware_rules_and_python(tmp_path: Path) -> None:
     assert texts(why, "two.py") == ["/usr/lib/python3.11/three.py probably imports it"]
 
 
-def test_wishes_are_packed_the_same_and_come_back() -> None:
+def test_the_manifest_is_reproducible_and_read_back() -> None:
     wishes = [
         Wish("program", "lvm", "jobs/lvm.toml"),
         Wish("module", "drivers/usb/host/", "the recipe (USB)"),
@@ -112,11 +112,11 @@ def test_wishes_are_packed_the_same_and_come_back() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b'{"a": 1}', b'{"a": {"b": 2}}', b"[" * 9999]
 )
-def test_a_damaged_manifest_tells_nothing(content: bytes) -> None:
+def test_a_damaged_manifest_is_ignored(content: bytes) -> None:
     assert manifest.read(archive({manifest.PATH: content})) == ()
 
 
-def test_a_build_tells_all_who_wanted_something() -> None:
+def test_a_build_records_every_source() -> None:
     needs = Needs(
         programs=(Named("lvm", "jobs/lvm.toml"),),
         modules=(),
@@ -137,7 +137,7 @@ def test_a_build_tells_all_who_wanted_something() -> None:
     }
 
 
-def test_a_wish_is_a_reason(tmp_path: Path) -> None:
+def test_a_source_in_the_manifest_is_a_reason(tmp_path: Path) -> None:
     base = peers.initramfs_tools(tmp_path / "content")
     wishes = [
         Wish("program", "cat", "jobs/a.toml"),
@@ -161,7 +161,7 @@ def test_a_wish_is_a_reason(tmp_path: Path) -> None:
     assert "jobs/b.toml wants the rule 60-x.rules" in texts(why, "60-x.rules")
 
 
-def test_circles_of_links_and_libraries_end() -> None:
+def test_loops_of_links_and_libraries_end() -> None:
     files: dict[str, bytes | Entry] = {"/a": Link("b"), "/b": Link("a"), "/x": File(b"")}
     why = Why(archive(files))
     assert why.answer("/a").reasons and chain(why, "/x") == []

@@ -1,4 +1,4 @@
-"""A recipe that cannot be used says where, what, and what would be right."""
+"""An invalid recipe gives an error with the place, the value and what was expected."""
 
 from pathlib import Path
 
@@ -55,12 +55,12 @@ def test_a_mistake_is_named(tmp_path: Path, before: str, after: str, named: str)
     assert "mine.toml" in str(caught.value) or named == "rar" or named == "level"
 
 
-def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_absent_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         load_recipe(tmp_path / "nowhere.toml")
 
 
-def test_every_group_of_the_generic_recipe_says_why() -> None:
+def test_every_group_of_the_generic_recipe_has_a_reason() -> None:
     generic = load_recipe(project_folder("build") / "generic.toml")
     for group in (*generic.drivers, *generic.programs):
         assert group.why and group.take

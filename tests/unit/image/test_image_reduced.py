@@ -1,4 +1,4 @@
-"""Configuration of this machine goes into an image only as far as the image is for it (R27)."""
+"""An image has only the lines of this machine's configuration that concern it (R27)."""
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.image.content.reduced import crypttab, lvm_conf, mdadm_conf, modprobe_conf
@@ -21,14 +21,14 @@ global/event_activation = 1
 """
 
 
-def test_an_image_for_any_machine_has_no_disks_and_volumes_of_this_one() -> None:
+def test_a_generic_image_has_no_disks_and_volumes_of_this_machine() -> None:
     assert lvm_conf(LVM, own=False) == (
         'config {\nchecks = 1\n}\ndevices {\ndir = "/dev"\nuse_devicesfile = 1\n}\n'
         "global/event_activation = 1\n"
     )
 
 
-def test_an_image_for_this_machine_keeps_all_but_comments() -> None:
+def test_a_host_only_image_has_all_lines_but_comments() -> None:
     kept = lvm_conf(LVM, own=True)
     assert '"r|.*|" ]' in kept
     assert "volume_list" in kept
@@ -47,18 +47,18 @@ array <ignore> UUID=00000000:00000000:00000000:00000002
 """
 
 
-def test_arrays_of_this_machine_stay_out_of_a_generic_image_and_policies_stay_in() -> None:
+def test_a_generic_image_has_policies_and_no_arrays() -> None:
     assert mdadm_conf(MDADM, None) == "HOMEHOST <system>\nPOLICY action=spare\n"
 
 
-def test_an_image_for_one_machine_has_the_arrays_of_its_root() -> None:
+def test_a_host_only_image_has_the_arrays_of_its_root() -> None:
     kept = mdadm_conf(MDADM, ["d37be5c5-04c2-c8b0-a5b3-3f560c1b0d2e"])
     assert kept.splitlines()[2:] == [
         "ARRAY /dev/md/0 metadata=1.2 UUID=d37be5c5:04c2c8b0:a5b33f56:0c1b0d2e name=here:0"
     ]
 
 
-def test_settings_of_modules_follow_the_modules() -> None:
+def test_modprobe_lines_follow_the_images_modules() -> None:
     text = (
         "# a comment\noptions scsi-mod scan=async\noptions kvm nested=1\nblacklist nouveau\n"
         "softdep raid1 pre: \\\n  md_mod\ninstall scsi_mod /bin/false\nalias net-pf-3 raid1\n"

@@ -1,4 +1,4 @@
-"""Where builds work for a moment: in memory if there is room, and nothing is left there."""
+"""Temporary folders of builds: in memory if there is room, and removed afterwards."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ FORK = multiprocessing.get_context("fork")
 
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder in the place of /dev/shm, where nobody has said anything else."""
+    """Use a folder in place of /dev/shm, without TMPDIR."""
     for name in scratch.CHOSEN:
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "memory"
@@ -27,7 +27,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-def test_scratch_is_in_memory_where_there_is_room(memory: Path) -> None:
+def test_scratch_is_in_memory_if_there_is_room(memory: Path) -> None:
     with scratch_folder("test") as folder:
         assert folder.parent == memory
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -37,7 +37,7 @@ def test_scratch_is_in_memory_where_there_is_room(memory: Path) -> None:
         assert folder.parent != memory
 
 
-def test_scratch_is_where_the_user_says(
+def test_scratch_is_in_tmpdir_if_set(
     memory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -47,7 +47,7 @@ def test_scratch_is_where_the_user_says(
     assert list(memory.iterdir()) == []
 
 
-def test_scratch_is_not_where_no_program_may_run(
+def test_scratch_is_not_on_a_noexec_mount(
     monkeypatch: pytest.MonkeyPatch, memory: Path, tmp_path: Path
 ) -> None:
     for each in (tmp_path / "absent", Path("/proc")):  # /proc is mounted noexec, and full
@@ -65,11 +65,11 @@ def work_for_ever() -> None:
 
 
 def aged(folder: Path) -> None:
-    """As if it had been made a while ago."""
+    """Make a folder look old."""
     os.utime(folder, (time.time() - 3600,) * 2)
 
 
-def test_what_a_killed_build_left_goes_with_the_next_one(memory: Path) -> None:
+def test_the_next_build_removes_the_folder_of_a_killed_one(memory: Path) -> None:
     child = FORK.Process(target=work_for_ever)
     child.start()
     while not list(memory.glob("*/inside/file")):
@@ -85,8 +85,8 @@ def test_what_a_killed_build_left_goes_with_the_next_one(memory: Path) -> None:
         assert not left.exists()
 
 
-def test_what_may_be_somebody_elses_stays(memory: Path, tmp_path: Path) -> None:
-    (memory / "initpy-new").mkdir()  # about to be locked, perhaps
+def test_a_folder_that_may_be_in_use_stays(memory: Path, tmp_path: Path) -> None:
+    (memory / "initpy-new").mkdir()  # perhaps not locked yet
     (memory / "other").mkdir()
     (memory / "initpy-file").touch()
     (tmp_path / "elsewhere").mkdir()

@@ -1,4 +1,4 @@
-"""In the rescue shell the image's programs run, not busybox's applets of the same name (R24)."""
+"""The rescue shell runs the image's programs, not busybox's applets of the same name (R24)."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ BUSYBOX = Path("/usr/bin/busybox")
 
 
 def typed(line: str, environment: dict[str, str]) -> str:
-    """What the interactive shell answers."""
+    """Return the output of the interactive shell."""
     done = subprocess.run(
         [BUSYBOX, "sh", "-i"], input=line, env=environment, capture_output=True, text=True
     )
@@ -31,7 +31,7 @@ def aliases_of(*names: str) -> str:
     return entry.read().decode()
 
 
-def test_every_program_that_is_an_applet_too_has_an_alias() -> None:
+def test_every_program_with_the_name_of_an_applet_has_an_alias() -> None:
     lines = aliases_of("busybox", "kmod", "losetup", "dmsetup").splitlines()
     assert "alias modprobe=/usr/sbin/modprobe" in lines
     assert "alias losetup=/usr/sbin/losetup" in lines

@@ -1,4 +1,4 @@
-"""Whoever made an image: what it consists of, and its files (R30)."""
+"""Content and files of images of any generator (R30)."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,14 @@ from initpy.image.inspect.survey import kind_of, survey
 
 @pytest.fixture(params=["gzip", "zstd", "xz", "lz4"])
 def image(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """An image laid out as dracut's, behind an archive of microcode."""
+    """Return an image with dracut's layout after an archive of microcode."""
     early = tmp_path / "early"
     peers.write(early, "microcode" * 50, "/kernel/x86/microcode/GenuineIntel.bin")
     content = peers.dracut(tmp_path / "content")
     return peers.pack(content, tmp_path / "image", request.param, real_cpio(early))
 
 
-def test_an_image_by_dracut_at_a_glance(image: Path) -> None:
+def test_an_image_by_dracut(image: Path) -> None:
     found = survey(read_archive(image))
     assert found.generator == "dracut 059-4"
     assert found.init == "/init, which is /usr/lib/systemd/systemd, a script for /bin/sh"
@@ -35,7 +35,7 @@ def test_an_image_by_dracut_at_a_glance(image: Path) -> None:
     assert found.python == ""
 
 
-def test_sizes_in_the_image_add_up(image: Path) -> None:
+def test_sizes_add_up(image: Path) -> None:
     archive = read_archive(image)
     packed = sum(kind.packed for kind in survey(archive).kinds)
     assert sum(each.size for each in archive.segments) - 1000 < packed <= archive.size
@@ -48,7 +48,7 @@ def test_an_image_by_initramfs_tools(tmp_path: Path) -> None:
     assert found.init == "/init, a script for /bin/sh"
 
 
-def test_links_that_lead_nowhere_and_secrets_are_told(tmp_path: Path) -> None:
+def test_dangling_links_and_secrets_are_reported(tmp_path: Path) -> None:
     data = b"".join(
         [
             member(b"dead", b"nothing", mode=0o120777),
@@ -80,7 +80,7 @@ def test_content_is_sorted_whether_usr_is_merged_or_not(path: str, kind: str) ->
     assert kind_of(path.replace("/lib/", "/usr/lib/").replace("/sbin/", "/usr/sbin/")) == kind
 
 
-def test_inspect_shows_it(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_shows_the_survey(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(image)]) == 0
     shown = capsys.readouterr().out
     assert "dracut 059-4" in shown and VERSION in shown and "kernel modules" in shown
@@ -100,7 +100,7 @@ def test_inspect_unpacks(image: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "new or empty" in capsys.readouterr().err
 
 
-def test_ls_lists_what_matches(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ls_lists_matching_files(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def listed(*words: str) -> list[str]:
         assert main(["ls", *words]) == 0
         return capsys.readouterr().out.splitlines()
@@ -121,7 +121,9 @@ def test_ls_lists_what_matches(image: Path, capsys: pytest.CaptureFixture[str]) 
     assert listed("-l", given, "/init")[0].endswith("/init -> usr/lib/systemd/systemd")
 
 
-def test_ls_says_when_nothing_matches(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ls_reports_a_pattern_without_matches(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["ls", str(image), "nothing-like-it"]) == 1
     assert "nothing in" in capsys.readouterr().err
     assert main(["ls", "--segment", "2", str(image)]) == 2
@@ -156,7 +158,7 @@ def test_damage_is_one_line_and_status_2(
     assert error.count("\n") == 1 and str(cut) in error
 
 
-def test_names_that_could_fool_a_terminal_do_not(
+def test_control_characters_in_names_are_escaped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "image").write_bytes(member(b"\x1b[31m[red]\xff", b"") + TRAILER)

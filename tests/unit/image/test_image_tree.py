@@ -1,4 +1,4 @@
-"""Paths in the image: the merged /usr, links kept as they are, nothing taken twice."""
+"""Paths in the image: the merged /usr, preserved links, no conflicts."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_paths_lie_below_usr(here: str, there: str) -> None:
     assert image_path(here) == there
 
 
-def test_parents_appear_by_themselves() -> None:
+def test_parents_are_added() -> None:
     tree = Tree()
     tree.add("/a/b/c", File(b""))
     assert tree.get("/a/b") == Folder()
@@ -39,7 +39,7 @@ def test_two_things_at_one_path_are_a_conflict() -> None:
         tree.add("/a/b", File(b""))
 
 
-def test_every_link_on_the_way_is_kept(tmp_path: Path) -> None:
+def test_every_link_on_a_path_is_preserved(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real/lib.so.1.2").write_bytes(b"x")
     (tmp_path / "real/lib.so.1").symlink_to("lib.so.1.2")
@@ -53,14 +53,14 @@ def test_every_link_on_the_way_is_kept(tmp_path: Path) -> None:
     assert tree.get(str(tmp_path / "real/lib.so.1")) == Link("lib.so.1.2")
 
 
-def test_links_in_a_circle_end(tmp_path: Path) -> None:
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(Conflict, match="too many links"):
         Tree().add_host(tmp_path / "a")
 
 
-def test_folders_are_taken_whole(tmp_path: Path) -> None:
+def test_folders_are_added_with_their_content(tmp_path: Path) -> None:
     (tmp_path / "rules/deep").mkdir(parents=True)
     (tmp_path / "rules/deep/x").write_text("x")
     tree = Tree()
@@ -68,7 +68,7 @@ def test_folders_are_taken_whole(tmp_path: Path) -> None:
     assert f"{tmp_path}/rules/deep/x" in tree
 
 
-def test_set_uid_and_group_write_bits_do_not_travel(tmp_path: Path) -> None:
+def test_set_uid_and_group_write_bits_are_dropped(tmp_path: Path) -> None:
     program = tmp_path / "su"
     program.write_bytes(b"")
     program.chmod(0o4775)

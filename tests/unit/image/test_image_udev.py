@@ -1,4 +1,4 @@
-"""Rules come with the programs they call and the groups they name."""
+"""Rules are included with the programs they call and the groups they name."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Kernel, image and command line in one PE file, as the real tools read it (R27)."""
+"""Kernel, image and command line in one PE file that the real tools read (R27)."""
 
 import argparse
 import struct
@@ -24,7 +24,7 @@ STUB = uki.find_stub("x86_64")
 
 
 def kernel(release: str = RELEASE) -> bytes:
-    """The start of a kernel for x86 with its version (Documentation/arch/x86/boot.rst)."""
+    """Return the start of an x86 kernel with its version (Documentation/arch/x86/boot.rst)."""
     data = bytearray(0x400)
     data[:2] = b"MZ"
     data[0x202:0x206] = b"HdrS"
@@ -41,7 +41,7 @@ def wanted(tmp_path: Path) -> uki.Uki:
     return uki.Uki(STUB, linux, RELEASE, "root=LABEL=x quiet", b"ID=debian\nPRETTY_NAME=Debian\n")
 
 
-def test_the_file_has_all_and_is_read_back(wanted: uki.Uki, tmp_path: Path) -> None:
+def test_the_file_has_all_sections_and_is_read_back(wanted: uki.Uki, tmp_path: Path) -> None:
     initrd = segment({"/etc/x": b"content"})
     image = tmp_path / "image.efi"
     image.write_bytes(uki.compose(wanted, initrd))
@@ -80,7 +80,7 @@ def test_without_a_command_line_there_is_no_such_section(wanted: uki.Uki) -> Non
     assert ".cmdline" not in pe.sections(memoryview(data))
 
 
-def test_the_kernel_must_be_the_modules_own(wanted: uki.Uki) -> None:
+def test_kernel_and_modules_must_have_the_same_release(wanted: uki.Uki) -> None:
     wanted.linux.write_bytes(kernel("6.2.0-other"))
     with pytest.raises(InputError, match=r"'6\.2\.0-other': expected kernel 6\.1\.0-test"):
         uki.compose(wanted, b"")
@@ -98,7 +98,7 @@ def test_a_command_line_is_one_line(wanted: uki.Uki, cmdline: str) -> None:
         uki.compose(replace(wanted, cmdline=cmdline), b"")
 
 
-def test_a_stub_that_is_none(wanted: uki.Uki, tmp_path: Path) -> None:
+def test_a_file_that_is_no_stub_is_rejected(wanted: uki.Uki, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="apt install systemd-boot-efi"):
         uki.compose(replace(wanted, stub=tmp_path / "none"), b"")
     for length in (2, 64, 200, 500):
@@ -108,7 +108,7 @@ def test_a_stub_that_is_none(wanted: uki.Uki, tmp_path: Path) -> None:
             uki.compose(replace(wanted, stub=stub), b"")
 
 
-def test_sections_are_not_put_in_twice_nor_without_room() -> None:
+def test_sections_are_not_added_twice_or_without_room() -> None:
     stub = STUB.read_bytes()
     with pytest.raises(pe.DamagedPeError, match="a new section"):
         pe.append(stub, {".sbat": b"x"})
@@ -116,7 +116,7 @@ def test_sections_are_not_put_in_twice_nor_without_room() -> None:
         pe.append(stub, {f".x{number}": b"x" for number in range(40)})
 
 
-def test_a_kernel_is_found_beside_its_modules(tmp_path: Path) -> None:
+def test_a_kernel_is_found_next_to_its_modules(tmp_path: Path) -> None:
     modules = tmp_path / "lib/modules" / RELEASE
     modules.mkdir(parents=True)
     with pytest.raises(InputError, match="or --linux FILE"):
@@ -135,7 +135,7 @@ def test_the_command_line_of_kernel_install(tmp_path: Path) -> None:
     assert uki.default_cmdline((path,)) == "root=LABEL=x quiet"
 
 
-def test_parameters_win_over_the_configuration_and_that_over_kernel_install(
+def test_options_override_the_configuration_and_that_overrides_kernel_install(
     wanted: uki.Uki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "kernel-install").write_text("from=kernel-install\n")
@@ -161,10 +161,10 @@ def test_parameters_win_over_the_configuration_and_that_over_kernel_install(
     (folder / "image.toml").write_text('cmdline = "from=configuration"\n')
     assert cmdline() == "from=configuration"
     assert cmdline("--cmdline", "from=parameter") == "from=parameter"
-    assert cmdline("--cmdline", "") == ""  # none: the boot loader's holds
+    assert cmdline("--cmdline", "") == ""  # none: the boot loader's applies
 
 
-def test_keys_that_cannot_be_used_are_an_error(wanted: uki.Uki, tmp_path: Path) -> None:
+def test_unusable_keys_are_an_error(wanted: uki.Uki, tmp_path: Path) -> None:
     public = tmp_path / "public"
     signing = uki.Signing(tmp_path / "private", public)
     with pytest.raises(InputError, match=r"a public key \(PEM\)"):
@@ -174,7 +174,7 @@ def test_keys_that_cannot_be_used_are_an_error(wanted: uki.Uki, tmp_path: Path) 
         uki.compose(replace(wanted, signing=signing), b"")
 
 
-def test_a_build_writes_one(tmp_path: Path, wanted: uki.Uki) -> None:
+def test_a_build_writes_a_uki(tmp_path: Path, wanted: uki.Uki) -> None:
     request = BuildRequest(
         kernel=VERSION,
         modules=make_modules(tmp_path / "kernel", [("kernel/drivers/md/raid1.ko", "")]),

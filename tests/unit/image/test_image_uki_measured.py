@@ -1,6 +1,6 @@
-"""Signatures of what a TPM will measure, made by the real tool with a TPM of software (R27).
+"""Signatures of the expected PCR values, made by the real tool with a software TPM (R27).
 
-What register 11 takes is computed here once more, from systemd-stub(7) and the TPM's own rules.
+The test computes register 11 itself, from systemd-stub(7) and the TPM's specification.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from initpy.image.build import uki
 from initpy.image.formats import pe
 from initpy.image.process import ToolError
 
-# In the order in which systemd-stub measures them.
+# In systemd-stub's order of measurement.
 MEASURED = (".linux", ".osrel", ".cmdline", ".initrd", ".splash", ".dtb", ".pcrpkey")
-# What systemd-pcrphase(8) adds on the way; systemd-measure(1) signs for each of these.
+# Phases that systemd-pcrphase(8) measures; systemd-measure(1) signs a value for each.
 PHASES = ("enter-initrd", "leave-initrd", "sysinit", "ready")
 SECONDS = 20
 
 
 @pytest.fixture
 def tpm() -> Iterator[str]:
-    """A TPM of software for one test, as systemd-measure names it."""
-    with TemporaryDirectory(prefix="tpm-") as folder:  # pytest's are too long for a socket's name
+    """Start a software TPM for one test; yield its name for systemd-measure."""
+    with TemporaryDirectory(prefix="tpm-") as folder:  # pytest's paths are too long for a socket
         path = Path(folder, "tpm")
         command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}"]
         command += ["--server", f"type=unixio,path={path}"]
@@ -72,13 +72,13 @@ def extended(register: bytes, data: bytes) -> bytes:
 
 
 def policy(register: bytes) -> str:
-    """The digest of a policy that wants register 11 so (TPM 2.0 part 3, TPM2_PolicyPCR)."""
+    """Return the policy's digest for this value of register 11 (TPM 2.0 part 3, TPM2_PolicyPCR)."""
     selection = bytes.fromhex("00000001 000b 03 000800")  # one bank, SHA-256, bit 11
     digest = hashlib.sha256(register).digest()
     return hashlib.sha256(bytes(32) + bytes.fromhex("0000017f") + selection + digest).hexdigest()
 
 
-def test_the_image_has_signatures_of_what_the_tpm_will_measure(
+def test_the_image_has_signatures_of_the_expected_pcr_values(
     tmp_path: Path, tpm: str, keys: tuple[Path, Path]
 ) -> None:
     public = keys[1]
@@ -107,10 +107,10 @@ def test_the_image_has_signatures_of_what_the_tpm_will_measure(
         openssl("dgst", "-sha256", *check)  # fails for another signature
 
 
-def test_a_tpm_that_is_not_there_ends_it_with_what_to_do(
+def test_an_absent_tpm_is_an_error_with_a_hint(
     tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """systemd 252 asks one to compute; 257 computes itself."""
+    """systemd 252 needs a TPM for its computations; 257 does not."""
     measure = tmp_path / "systemd-measure"
     measure.write_text("#!/bin/sh\necho no TPM at $0 >&2\nexit 1\n")
     measure.chmod(0o755)
@@ -120,7 +120,7 @@ def test_a_tpm_that_is_not_there_ends_it_with_what_to_do(
         uki.compose(wanted(tmp_path, signing), b"")
 
 
-def test_the_parameters_say_which_tpm(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+def test_the_options_select_the_tpm(tmp_path: Path, keys: tuple[Path, Path]) -> None:
     parser = argparse.ArgumentParser()
     configure_content(parser)
     (tmp_path / "vmlinuz").write_bytes(b"MZ")

@@ -1,4 +1,4 @@
-"""Programs, rules, job files and /init of an image (R28); images of real and made-up files."""
+"""Programs, rules, job files and /init of an image (R28), with real and fake files."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Link, Tree
 
 JOB = {
-    "summary": "a technology nobody has heard of",
+    "summary": "an unknown technology",
     "job": [
         {
             "name": "newtech-open",
@@ -34,8 +34,8 @@ JOB = {
 }
 
 
-def image(leave: Iterable[str] = (), further: Mapping[str, File] | None = None) -> Archive:
-    """A small image with the job file above and real programs; `leave` takes paths out."""
+def image(leave: Iterable[str] = (), extra: Mapping[str, File] | None = None) -> Archive:
+    """Return a small image with the job file above and real programs, without paths in `leave`."""
     tree = Tree()
     tree.add("/usr/lib/initpy/jobs/newtech.json", File(json.dumps(JOB).encode()))
     tree.add("/usr/lib/udev/rules.d/69-newtech.rules", File(b""))
@@ -45,7 +45,7 @@ def image(leave: Iterable[str] = (), further: Mapping[str, File] | None = None) 
     tree.add("/init", File(b"#!/bin/sh\n", 0o755))
     for merged in ("bin", "sbin", "lib", "lib64"):
         tree.add(f"/{merged}", Link(f"usr/{merged}"))
-    for path, entry in (further or {}).items():
+    for path, entry in (extra or {}).items():
         tree.add(path, entry, replace=True)
     archive = archive_of(tree, Path("test.img"))
     for path in leave:
@@ -54,7 +54,7 @@ def image(leave: Iterable[str] = (), further: Mapping[str, File] | None = None) 
 
 
 def stack(content: str = "newtech_member") -> Stack:
-    """The file system stands on a mapping that somebody's program makes of a disk."""
+    """Return a stack of a file system on a mapping that a program makes of a disk."""
     system = nested()
     system.mapped("dm-9", "253:9", "new", "NEW-1", "0 1 newtech 9:127 0", ["md127"],
                   ID_FS_TYPE="ext4")  # fmt: skip
@@ -71,7 +71,7 @@ def missing(proof: Proof, layer: str) -> list[str]:
     return [f"{r.need}: {r.reason}" for r in proof.of(Verdict.MISSING) if r.layer.startswith(layer)]
 
 
-def test_a_layer_is_provided_for_by_whatever_job_file_matches_what_is_below() -> None:
+def test_any_job_file_that_matches_the_device_below_sets_up_a_layer() -> None:
     proof = proof_of(image(), stack())
     rows = {row.need: row for row in proof.rows if row.layer.startswith("/dev/mapper/new ")}
     assert rows["job"].reason == "newtech-open on /dev/md127"
@@ -79,32 +79,32 @@ def test_a_layer_is_provided_for_by_whatever_job_file_matches_what_is_below() ->
     assert rows["udev rules"].reason == "69-newtech.rules"
 
 
-def test_a_layer_that_no_job_file_acts_on_is_missing() -> None:
+def test_a_layer_without_a_job_file_is_missing() -> None:
     proof = proof_of(image(), stack("othertech_member"))
     reason = "job: no job file of the image handles /dev/md127, which is othertech_member"
     assert reason in missing(proof, "/dev/mapper/new ")
 
 
-def test_a_program_that_a_job_runs_is_missing() -> None:
+def test_a_missing_program_of_a_job_is_missing() -> None:
     proof = proof_of(image(leave=["/usr/bin/newtech"]), stack())
     assert "program newtech: is not in the image" in missing(proof, "/dev/mapper/new ")
 
 
-def test_udev_rules_of_a_job_file_are_missing() -> None:
+def test_missing_udev_rules_of_a_job_file_are_missing() -> None:
     proof = proof_of(image(leave=["/usr/lib/udev/rules.d/69-newtech.rules"]), stack())
     assert "udev rules 69-newtech.rules: are not in the image" in missing(proof, "/dev/mapper/new ")
 
 
 def test_a_job_file_that_does_not_validate_is_reported() -> None:
     broken = File(b'{"summary": 1}')
-    proof = proof_of(image(further={"/etc/initpy/jobs/mine.json": broken}), stack())
+    proof = proof_of(image(extra={"/etc/initpy/jobs/mine.json": broken}), stack())
     assert [row.need for row in proof.of(Verdict.WARNING) if "job file" in row.need] == [
         "job file /etc/initpy/jobs/mine.json"
     ]
 
 
 def programs() -> Archive:
-    """cryptsetup with all its libraries, as a build collects them."""
+    """Return cryptsetup with all libraries that a build collects."""
     assembly = Assembly()
     assembly.add_programs([Named("cryptsetup", "the test")])
     assembly.close()
@@ -113,7 +113,7 @@ def programs() -> Archive:
     return archive_of(assembly.tree, Path("test.img"))
 
 
-def test_a_program_with_all_its_libraries_is_fine() -> None:
+def test_a_program_with_all_its_libraries_is_ok() -> None:
     found = ImagePrograms(programs()).check("cryptsetup")
     assert found is not None
     assert found.problem == ""
@@ -121,7 +121,7 @@ def test_a_program_with_all_its_libraries_is_fine() -> None:
 
 
 @pytest.mark.parametrize("name", ["libcryptsetup.so.12", "libcrypto.so.3", "libc.so.6"])
-def test_a_library_that_is_not_there_is_named_with_who_needs_it(name: str) -> None:
+def test_a_missing_library_is_named_with_its_user(name: str) -> None:
     archive = programs()
     path = next(each for each in archive.entries if each.endswith(f"/{name}"))
     del archive.entries[path]
@@ -130,7 +130,7 @@ def test_a_library_that_is_not_there_is_named_with_who_needs_it(name: str) -> No
     assert name in found.problem
 
 
-def test_the_loader_that_is_not_there_is_named() -> None:
+def test_a_missing_loader_is_named() -> None:
     archive = programs()
     path = next(each for each in archive.entries if "/ld-linux" in each)
     archive.entries = {k: v for k, v in archive.entries.items() if "/ld-linux" not in k}
@@ -139,7 +139,7 @@ def test_the_loader_that_is_not_there_is_named() -> None:
     assert path.rpartition("/")[2] in found.problem
 
 
-def test_half_a_library_is_named() -> None:
+def test_a_truncated_library_is_named() -> None:
     archive = programs()
     path = archive.resolve("/lib/x86_64-linux-gnu/libcryptsetup.so.12")
     assert path is not None
@@ -160,8 +160,8 @@ def test_half_a_library_is_named() -> None:
         (File(b"#!/init\n", 0o755), "too many levels deep"),
     ],
 )
-def test_an_init_that_would_not_run(entry: File, reason: str) -> None:
-    proof = proof_of(image(further={"/init": entry}), stack())
+def test_an_init_that_cannot_run(entry: File, reason: str) -> None:
+    proof = proof_of(image(extra={"/init": entry}), stack())
     (found,) = (row.reason for row in proof.of(Verdict.MISSING) if row.need == "init")
     assert reason in found
 
@@ -171,7 +171,7 @@ def test_no_init_at_all() -> None:
     assert "init: there is no /init" in missing(proof, "the image")
 
 
-def test_an_image_of_another_maker_is_judged_as_far_as_that_goes() -> None:
+def test_an_image_of_another_generator_is_judged_in_part() -> None:
     other = image(leave=["/usr/lib/initpy/jobs/newtech.json"])
     assert not Userland(other).ours
     proof = proof_of(other, describe("/", nested()))
@@ -181,7 +181,7 @@ def test_an_image_of_another_maker_is_judged_as_far_as_that_goes() -> None:
     assert not any(row.need == "job" for row in proof.rows)
 
 
-def test_a_root_from_a_server_takes_a_job_that_initpy_does_not_have() -> None:
+def test_a_network_root_needs_a_job_that_initpy_lacks() -> None:
     system = nested()
     system.texts["/proc/net/route"] = ""
     system.mount("/mnt", "nfs4", "10.0.2.2:/srv", "0:40", "rw,vers=4.2,addr=10.0.2.2")
@@ -189,8 +189,8 @@ def test_a_root_from_a_server_takes_a_job_that_initpy_does_not_have() -> None:
     assert any("no job file" in each for each in missing(proof, "nfs4 on"))
 
 
-def test_a_disk_from_a_server_takes_a_job_for_the_network() -> None:
-    """Drivers alone bring no disk from over there."""
+def test_a_network_disk_needs_a_job_for_the_network() -> None:
+    """Drivers alone do not make the disk appear."""
     proof = proof_of(image(), describe("/", iscsi()))
     assert missing(proof, "/dev/sda (disk)")[-1] == (
         "job: no job file of the image handles interface eth0, which is network"

@@ -1,4 +1,4 @@
-"""How encrypted volumes of the root are opened, as the image's crypttab says (R10, R28)."""
+"""The image can unlock the root's encrypted volumes as its crypttab says (R10, R28)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ CRYPT = "/dev/mapper/crypt (LUKS)"
 
 
 def image(crypttab: str, files: Mapping[str, File] | None = None) -> Archive:
-    """An image of initpy's with a crypttab."""
+    """Return an initpy image with a crypttab."""
     tree = Tree()
     tree.add("/usr/lib/initpy/jobs/some.json", JOB)
     tree.add("/etc/crypttab", File(crypttab.encode()))
@@ -34,7 +34,7 @@ def proved(archive: Archive, stack: Stack) -> Proof:
 
 
 def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
-    """The rows about key, header and key script."""
+    """Return the rows about key, header and key script."""
     needs = ("key", "header")
     return [r for r in proved(archive, stack).rows if r.layer == layer and r.need.startswith(needs)]
 
@@ -66,11 +66,11 @@ def opening(archive: Archive, stack: Stack, layer: str = CRYPT) -> list[Row]:
             Verdict.MISSING,
             "the volume without: --add /h",
         ),
-        # By what it is on, whatever the line calls it.
+        # By the device, not by the name in the line.
         ("other /dev/md127 /k headless", "", Verdict.MISSING, "/k is not in the image"),
     ],
 )
-def test_what_opens_a_volume(line: str, file: str, verdict: Verdict, words: str) -> None:
+def test_each_way_to_open_a_volume(line: str, file: str, verdict: Verdict, words: str) -> None:
     files = {file: File(b"\x7fELF" if file != "/s" else b"#!/s2\n", 0o755)} if file else {}
     if file == "/s":
         files["/s2"] = File(Path("/bin/busybox").read_bytes(), 0o755)
@@ -79,27 +79,27 @@ def test_what_opens_a_volume(line: str, file: str, verdict: Verdict, words: str)
     assert words in rows[0].reason
 
 
-def test_a_key_file_that_is_found_by_its_name() -> None:
+def test_a_key_file_is_found_by_its_name() -> None:
     files = {"/etc/cryptsetup-keys.d/crypt.key": File(b"k", 0o600)}
     (row,) = opening(image("crypt UUID=x none headless\n", files), describe("/", nested()))
     assert (row.verdict, row.reason) == (Verdict.OK, "/etc/cryptsetup-keys.d/crypt.key")
 
 
-def test_a_key_script_that_cannot_run_is_as_good_as_none() -> None:
+def test_a_key_script_that_cannot_run_is_missing() -> None:
     line = "crypt UUID=x a keyscript=/s,headless\n"
     (row,) = opening(image(line, {"/s": File(b"#!/gone\n", 0o755)}), describe("/", nested()))
     assert row.verdict is Verdict.MISSING
     assert "cannot run (/s is a script for /gone, which is missing)" in row.reason
 
 
-def test_the_status_is_77_where_nobody_can_be_asked() -> None:
+def test_the_status_is_77_for_a_headless_volume_without_a_key() -> None:
     proof = proved(image("crypt UUID=x /k headless\n"), describe("/", nested()))
     assert proof.status == 77
     assert any(row.need == "key file" for row in proof.of(Verdict.MISSING))
 
 
 def unmarked(kind: str) -> FakeSystem:
-    """A root on a volume that shows nothing of what it is."""
+    """Return a root on a volume without a header."""
     system = FakeSystem()
     virtio_disk(system, "vda", 1)
     table = "0 160000 crypt aes-xts-plain64 :64:logon:cryptsetup:0 0 254:16 0"
@@ -110,7 +110,7 @@ def unmarked(kind: str) -> FakeSystem:
 
 
 @pytest.mark.parametrize("kind", ["PLAIN", "LUKS2-3b1f"])
-def test_without_a_header_the_crypttab_alone_says_that_there_is_something(kind: str) -> None:
+def test_only_crypttab_names_a_volume_without_a_header(kind: str) -> None:
     stack = describe("/", unmarked(kind))
     (layer,) = (each.name for each in stack.layers if each.name == "/dev/mapper/crypt")
     kinds = {"PLAIN": "dm-crypt", "LUKS2-3b1f": "LUKS"}
@@ -119,8 +119,8 @@ def test_without_a_header_the_crypttab_alone_says_that_there_is_something(kind: 
     assert "the option `initramfs`" in row.reason
 
 
-def test_a_command_line_says_it_as_well() -> None:
-    """That of a unified kernel image before the one that this system was booted with."""
+def test_the_command_line_names_a_volume_too() -> None:
+    """The command line of a unified kernel image precedes that of the running system."""
     system = unmarked("PLAIN")
     system.texts["/proc/cmdline"] = "cryptopts=target=crypt,source=/dev/vda,plain,header=/h quiet"
     stack = describe("/", system)
@@ -135,7 +135,7 @@ def test_a_command_line_says_it_as_well() -> None:
 
 
 def stick(*, there: bool, options: str) -> FakeSystem:
-    """The nested root's key is on a stick."""
+    """Return the nested root with its key on a USB stick."""
     system = nested()
     if there:
         virtio_disk(system, "vdk", 7, ID_FS_TYPE="exfat", ID_FS_LABEL_ENC="STICK")
@@ -143,7 +143,7 @@ def stick(*, there: bool, options: str) -> FakeSystem:
     return system
 
 
-def test_what_the_key_is_on_is_a_part_of_the_stack() -> None:
+def test_the_device_with_the_key_is_part_of_the_stack() -> None:
     stack = describe("/", stick(there=True, options="luks"))
     (top,) = (layer for layer in stack.layers if layer.fact(KEY))
     assert (top.fact(KEY), top.fact("type"), top.on) == ("crypt", "exfat", ("block:vdk",))
@@ -154,7 +154,7 @@ def test_what_the_key_is_on_is_a_part_of_the_stack() -> None:
 @pytest.mark.parametrize(
     ("options", "verdict"), [("luks", Verdict.WARNING), ("headless", Verdict.MISSING)]
 )
-def test_drivers_of_the_stick_are_needed_where_nobody_can_be_asked(
+def test_a_headless_volume_needs_the_drivers_of_the_stick(
     options: str, verdict: Verdict, tmp_path: Path
 ) -> None:
     system = stick(there=True, options=options)
@@ -176,7 +176,7 @@ def test_drivers_of_the_stick_are_needed_where_nobody_can_be_asked(
 @pytest.mark.parametrize(
     ("options", "verdict"), [("luks", Verdict.WARNING), ("headless", Verdict.UNKNOWN)]
 )
-def test_a_stick_that_is_not_there_cannot_be_looked_at(options: str, verdict: Verdict) -> None:
+def test_an_absent_stick_cannot_be_checked(options: str, verdict: Verdict) -> None:
     system = stick(there=False, options=options)
     (row,) = opening(image(system.texts["/etc/crypttab"]), describe("/", system))
     assert row.verdict is verdict

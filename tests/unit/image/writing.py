@@ -1,4 +1,4 @@
-"""An image written as a build does when all is collected, or as it will be read."""
+"""Write images, or read them, as builds do after they have collected the content."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from initpy.image.tree import Tree
 def write_image(
     tree: Tree, output: Path, method: str, level: int | None, mtime: int, early: bytes = b""
 ) -> int:
-    """Write the tree to `output`; returns the size."""
+    """Write the tree to `output` and return the size."""
     with claim(output) as place:
         write_content(place, tree, Packing(method, level), mtime, early)
         place.put_in_place(image_mode(tree))
@@ -20,5 +20,5 @@ def write_image(
 
 
 def archive_of(tree: Tree, path: Path) -> Archive:
-    """A collected image that is not written, as it would be read."""
+    """Return the archive of a collected image without writing it."""
     return Archive(path, 0, entries=dict(tree.items()))

@@ -1,4 +1,4 @@
-"""Hard boots: what each contender meets, and the words for what came of it."""
+"""Adverse boots: the scenario of each contender, and the text for each outcome."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def scenario_named(name: str) -> Scenario:
 
 
 @pytest.mark.parametrize("course", ADVERSE, ids=lambda course: course.key)
-def test_people_take_as_long_as_the_scenario_says_whoever_asks(course: Course) -> None:
+def test_the_delay_of_the_user_is_the_same_for_each_contender(course: Course) -> None:
     scenario = load_scenario(course.file)
     meant = [person.cue.after for person in scenario.people]
 
@@ -30,7 +30,7 @@ def test_people_take_as_long_as_the_scenario_says_whoever_asks(course: Course) -
     assert {person.cue.after for person in theirs.people} == set(meant)
 
 
-def test_who_asks_for_each_volume_is_answered_for_each() -> None:
+def test_each_prompt_for_a_volume_gets_an_answer() -> None:
     scenario = adverse_scenario(scenario_named("raid1-over-luks"), INITRAMFS_TOOLS, TIME)
 
     assert len(scenario.people) == 2
@@ -38,7 +38,7 @@ def test_who_asks_for_each_volume_is_answered_for_each() -> None:
     assert crypttab.count("UUID=3b1f4c52") == 2
 
 
-def test_arrays_are_judged_for_everybody() -> None:
+def test_arrays_are_judged_for_each_contender() -> None:
     kept = dict(adverse_scenario(scenario_named("raid1-member-late"), DRACUT, TIME).expect.facts)
 
     assert kept["md.md127.degraded"].fullmatch("0")

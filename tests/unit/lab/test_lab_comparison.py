@@ -1,4 +1,4 @@
-"""The comparison: each contender is told what it needs, and figures are made of what was seen."""
+"""The comparison: each contender gets the parameters that it needs, and figures are computed."""
 
 import json
 from dataclasses import replace
@@ -69,13 +69,13 @@ def comparison(*measured: Boot, memory: Memory | str | None = MEMORY) -> Compari
     return Comparison("6.1", "emulated", (0.1, 0.2), COURSES, CONTENDERS, measured, memory)
 
 
-# What each contender is told
+# Parameters of each contender
 
 
 @pytest.mark.parametrize(
     "peer", [None, INITRAMFS_TOOLS, DRACUT], ids=lambda peer: peer.name if peer else INITPY
 )
-def test_a_person_types_a_second_after_each_contenders_own_prompt(peer: Peer | None) -> None:
+def test_the_user_types_a_second_after_each_contenders_own_prompt(peer: Peer | None) -> None:
     prompts = {
         INITPY: "Passphrase for crypt (/dev/md127): ",
         INITRAMFS_TOOLS.name: "Please unlock disk crypt: ",
@@ -87,13 +87,13 @@ def test_a_person_types_a_second_after_each_contenders_own_prompt(peer: Peer | N
     assert (person.cue.after, person.text) == (1.0, "correct horse\n")
 
 
-def test_initramfs_tools_learns_of_the_volume_from_a_crypttab_in_its_image() -> None:
+def test_initramfs_tools_has_the_volume_in_the_crypttab_of_its_image() -> None:
     files = dict(scenario_for(load_scenario(NESTED.file), INITRAMFS_TOOLS).files)
     uuid = next(x.uuid for x in load_scenario(NESTED.file).layers if x.kind == "luks2")
     assert files == {"/cryptroot/crypttab": f"crypt UUID={uuid} none luks\n"}
 
 
-def test_dracut_is_told_to_assemble_all_only_where_there_are_layers() -> None:
+def test_dracut_gets_rd_auto_only_if_there_are_layers() -> None:
     assert scenario_for(load_scenario(NESTED.file), DRACUT).cmdline.endswith(" rd.auto=1")
     assert scenario_for(load_scenario(PLAIN.file), DRACUT).cmdline == "root=LABEL=initpy-root"
 
@@ -104,19 +104,19 @@ def test_every_contender_boots_the_same_disks(course: Course) -> None:
     assert {scenario_for(scenario, peer).recipe() for peer in PEERS} == {scenario.recipe()}
 
 
-def test_a_peer_need_not_say_what_initpy_says() -> None:
+def test_texts_of_initpys_console_are_not_expected_of_peers() -> None:
     expect = scenario_for(load_scenario(NESTED.file), DRACUT).expect
     assert (expect.console, expect.never) == ((), ())
     assert [key for key, _ in expect.facts] == ["root.fstype"]
 
 
-def test_a_peer_without_the_programs_for_layers_starts_on_plain_disks_only() -> None:
+def test_a_peer_without_programs_for_layers_boots_plain_disks_only() -> None:
     starts = [(course.key, each.name) for course, each, _ in pairs(CONTENDERS, COURSES)]
     assert [course for course, name in starts if name == BARE_INITRAMFS_TOOLS.name] == ["plain"]
     assert [course for course, name in starts if name == INITPY] == ["plain", "nested"]
 
 
-def test_making_a_peer_anew_removes_its_older_copies_and_no_other_peers(tmp_path: Path) -> None:
+def test_a_new_copy_of_a_peer_replaces_only_its_older_copies(tmp_path: Path) -> None:
     names = [
         f"{name}-{key * 16}" for name in ("initramfs-tools", "initramfs-tools-bare") for key in "ab"
     ]
@@ -126,14 +126,14 @@ def test_making_a_peer_anew_removes_its_older_copies_and_no_other_peers(tmp_path
     assert [path.name for path in found] == [names[1]]
 
 
-def test_a_peer_that_only_root_could_make_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_requires_root_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     kernel = Kernel("6.1", Path("vmlinuz"), Path("modules"))
     with pytest.raises(LabError, match=r"dracut: only root .*\n  try: sudo make bench"):
         peer_system(DRACUT, kernel, lambda _: None)
 
 
-def test_peers_are_given_the_drivers_of_the_machine_that_they_cannot_look_at() -> None:
+def test_peers_get_the_drivers_of_the_machine_by_name() -> None:
     for peer, words in ((INITRAMFS_TOOLS, "MODULES=list"), (DRACUT, "--hostonly")):
         command = " ".join(peer.own).format(kernel="6.1", modules="ext4 raid1")
         assert words in command and "ext4 raid1" in command and "6.1" in command
@@ -143,7 +143,7 @@ def test_peers_are_given_the_drivers_of_the_machine_that_they_cannot_look_at() -
 # Figures
 
 
-def test_a_ratio_is_of_medians_and_a_boot_that_failed_does_not_count() -> None:
+def test_a_ratio_is_of_medians_and_failed_boots_do_not_count() -> None:
     assert ratio(MEASURED, PLAIN.key, INITRAMFS_TOOLS.name) == 0.5
     assert ratio(MEASURED, PLAIN.key, DRACUT.name) == 0.25
     assert ratio(MEASURED, NESTED.key, DRACUT.name) is None
@@ -171,7 +171,7 @@ def test_the_targets_are_those_of_the_project() -> None:
     ]
 
 
-def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
+def test_a_target_without_a_measurement_is_neither_met_nor_missed() -> None:
     assert {each.met for each in targets((), (), "no prompt")} == {None}
 
 
@@ -187,7 +187,7 @@ def test_memory_is_read_from_the_agents_facts_in_kib() -> None:
     assert memory.resident == 30_720_000
 
 
-def test_a_guest_that_reports_no_memory_is_no_zero() -> None:
+def test_a_guest_without_a_memory_report_does_not_count_as_zero() -> None:
     assert "initpy.init.rss" in str(read_memory({}))
 
 
@@ -195,13 +195,15 @@ def test_a_guest_that_reports_no_memory_is_no_zero() -> None:
     ("start", "name"),
     [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x1f\x8b\x08", "gzip"), (b"070701", "no compression")],
 )
-def test_a_compression_is_known_by_its_first_bytes(tmp_path: Path, start: bytes, name: str) -> None:
+def test_a_compression_is_detected_by_its_first_bytes(
+    tmp_path: Path, start: bytes, name: str
+) -> None:
     image = tmp_path / "image"
     image.write_bytes(start + bytes(16))
     assert compression_of(image) == name
 
 
-# Where the time goes
+# Phases
 
 
 def test_phases_add_up_to_the_time_from_init_to_the_real_init() -> None:
@@ -210,8 +212,8 @@ def test_phases_add_up_to_the_time_from_init_to_the_real_init() -> None:
     assert (found[0].name, found[-1].name) == (FIRST, LAST)
 
 
-def test_the_journals_clock_is_brought_to_the_kernels() -> None:
-    # The real init read 6.80 from the clock that printk shows as 6.75.
+def test_the_journals_clock_is_converted_to_the_kernels() -> None:
+    # The real init read 6.80 from its clock when printk showed 6.75.
     assert phases(CONSOLE, JOURNAL)[0].seconds == pytest.approx(0.5)
 
 
@@ -232,7 +234,7 @@ def test_the_kernels_own_time_ends_with_the_start_of_init() -> None:
     assert kernel_seconds("") is None
 
 
-def test_a_typical_phase_is_the_median_over_boots_alike() -> None:
+def test_a_typical_phase_is_the_median_of_equal_boots() -> None:
     runs = [
         Boot("plain", INITPY, 1.0, phases=(Phase("a", seconds), Phase("b", 1.0)))
         for seconds in (1.0, 2.0, 9.0)
@@ -250,7 +252,7 @@ def test_a_missed_target_is_marked() -> None:
     assert [line.split(",")[1].split("'")[0] for line in missed] == [" time to dracut"]
 
 
-def test_times_by_another_clock_are_not_judged() -> None:
+def test_times_from_another_clock_are_not_judged() -> None:
     text = render(replace(comparison(*MEASURED), judged=False))
     assert "MISSED" not in text
 
@@ -262,7 +264,7 @@ def test_a_peer_that_does_not_boot_is_shown_with_the_reason() -> None:
     assert "dracut, plain: outcome: nothing" in text
 
 
-def test_a_peer_that_boots_at_times_says_how_often() -> None:
+def test_a_peer_that_sometimes_boots_says_how_often() -> None:
     assert "8.00 (8.00-8.00) 2 of 3 booted" in render(comparison(*MEASURED))
 
 

@@ -1,4 +1,4 @@
-"""Damage lands where the file says, and what was written to a disk is noticed."""
+"""Damage hits the place in the file, and writes to a disk are detected."""
 
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_noise_is_the_same_each_time() -> None:
     assert pattern_bytes("zero", 4) == bytes(4)
 
 
-def test_a_disk_that_must_stay_as_it_is_and_does_not() -> None:
+def test_a_write_to_an_unchanged_disk_is_detected() -> None:
     expect = Expectation(Outcome.NOTHING, 60, unchanged=("a",))
     nothing = Observation("", written=("b",))
     written = Observation("", written=("a",))

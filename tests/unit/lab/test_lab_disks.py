@@ -1,4 +1,4 @@
-"""Disks are made once for each recipe, and what a killed process left is swept."""
+"""Disks are created once per recipe, and folders of killed processes are removed."""
 
 import fcntl
 import shutil
@@ -29,7 +29,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_tools
-def test_a_plain_disk_is_made_without_a_machine_and_only_once(tmp_path: Path) -> None:
+def test_a_plain_disk_is_created_without_a_machine_and_only_once(tmp_path: Path) -> None:
     said: list[str] = []
     prepare_disks([PLAIN, PLAIN], said.append)
     prepare_disks([PLAIN], said.append)
@@ -45,7 +45,7 @@ def test_a_plain_disk_is_made_without_a_machine_and_only_once(tmp_path: Path) ->
 
 
 @needs_tools
-def test_a_disk_that_cannot_be_made_is_no_trouble_of_the_others(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_created_does_not_affect_others(tmp_path: Path) -> None:
     too_small = Recipe((("a", 4096),), PLAIN.layers, ())
     said: list[str] = []
     prepare_disks([too_small, PLAIN], said.append)
@@ -57,11 +57,11 @@ def test_a_disk_that_cannot_be_made_is_no_trouble_of_the_others(tmp_path: Path) 
     assert not disk_folder(too_small).exists()
 
 
-def test_parts_of_a_hash_do_not_run_together() -> None:
+def test_the_parts_of_a_hash_are_separated() -> None:
     assert digest([b"ab", b"c"]) != digest([b"a", b"bc"])
 
 
-def test_byte_code_does_not_count_as_a_change(tmp_path: Path) -> None:
+def test_bytecode_does_not_count_as_a_change(tmp_path: Path) -> None:
     room = tmp_path / "room"
     (room / "__pycache__").mkdir(parents=True)
     (room / "a.py").write_text("1")
@@ -76,7 +76,7 @@ def test_the_cache_follows_the_base_directory_specification(tmp_path: Path) -> N
     assert cache.cache_folder("x") == tmp_path / "initpy" / "x"
 
 
-def test_the_folder_of_a_killed_process_is_swept(
+def test_the_folder_of_a_killed_process_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -93,7 +93,7 @@ def test_the_folder_of_a_killed_process_is_swept(
     assert not own.exists()
 
 
-def test_folders_made_at_the_same_time_do_not_sweep_each_other(
+def test_parallel_processes_do_not_remove_each_others_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

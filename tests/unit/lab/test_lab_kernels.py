@@ -1,4 +1,4 @@
-"""The lab unpacks its kernel from one package or several, and installs none of them."""
+"""The lab unpacks its kernel from one or several packages, and installs none."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from initpy.lab.errors import LabError
 from initpy.lab.kernels import merge_usr, packages_of, prepare_kernel
 
 VERSION = "9.9-amd64"
-# What `apt-cache depends --recurse` prints, shortened.
+# Shortened output of `apt-cache depends --recurse`.
 LISTING = """\
 linux-image-amd64
   Depends: linux-image-7.0.1-amd64
@@ -28,7 +28,7 @@ initramfs-tools
 
 
 def package(folder: Path, name: str, *files: str) -> None:
-    """A package with these files, where a download leaves it."""
+    """Write a package with these files to the download folder."""
     tree = folder / "trees" / name
     for each in (*files, "DEBIAN/control"):
         (tree / each).parent.mkdir(parents=True, exist_ok=True)
@@ -43,10 +43,10 @@ def package(folder: Path, name: str, *files: str) -> None:
 
 
 @pytest.mark.parametrize("library", ["lib", "usr/lib"])
-def test_modules_are_found_where_either_debian_has_them(
+def test_modules_are_found_in_the_folders_of_both_debians(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
-    """Debian 12's kernel packages have lib/modules, those of Debian 13 have usr/lib/modules."""
+    """Debian 12's kernel packages have lib/modules, Debian 13's have usr/lib/modules."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("INITPY_LAB_KERNEL", raising=False)
     names = ("modules.order", "modules.builtin", "modules.builtin.modinfo")

@@ -1,4 +1,4 @@
-"""User Mode Linux is taken unless a scenario needs what it lacks."""
+"""A scenario runs in User Mode Linux unless it needs hardware that only QEMU has."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_scenario_of_virtio_disks_needs_no_qemu(plain: Scenario) -> None:
     assert kind_for(plain) is MachineKind.UML
 
 
-def test_what_user_mode_linux_lacks_is_booted_in_qemu(plain: Scenario) -> None:
+def test_a_scenario_with_other_hardware_boots_in_qemu(plain: Scenario) -> None:
     lacking = {
         "nvme": replace(plain, disks=(Disk("a", 1 << 26, bus="nvme"),)),
         "firmware": replace(plain, uefi=True),
@@ -48,37 +48,39 @@ def test_what_user_mode_linux_lacks_is_booted_in_qemu(plain: Scenario) -> None:
         assert word in need
 
 
-def test_network_cards_are_qemus() -> None:
+def test_network_cards_need_qemu() -> None:
     assert needs_of_qemu(load_scenario(SCENARIOS / "nbd-root-server-late.toml"))[-1].startswith(
         "a network card"
     )
 
 
-def test_a_disk_that_is_a_file_of_the_image_is_on_no_bus(plain: Scenario) -> None:
+def test_a_disk_in_a_file_of_the_image_is_on_no_bus(plain: Scenario) -> None:
     disk = Disk("hdr", 1 << 26, bus="scsi", image="/etc/header")
     assert needs_of_qemu(replace(plain, disks=(*plain.disks, disk))) == []
 
 
-def test_a_file_may_say_the_kind_and_the_command_line_goes_before_it(plain: Scenario) -> None:
+def test_the_option_overrides_the_machine_in_the_file(plain: Scenario) -> None:
     told = replace(plain, machine=MachineKind.QEMU)
     assert kind_for(told) is MachineKind.QEMU
     assert kind_for(told, MachineKind.UML) is MachineKind.UML
 
 
-def test_a_machine_that_lacks_something_is_refused_with_what_it_is(plain: Scenario) -> None:
+def test_a_machine_without_the_hardware_is_rejected_with_its_name(plain: Scenario) -> None:
     with pytest.raises(LabError, match=r"have firmware\n  try: initpy boot --machine qemu"):
         kind_for(replace(plain, uefi=True), MachineKind.UML)
 
 
-def test_a_host_without_user_mode_linux_has_qemu(
+def test_a_host_without_user_mode_linux_uses_qemu(
     plain: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds, "LINUX_UML", Path("/nonexistent"))
     assert kind_for(plain) is MachineKind.QEMU
-    assert kind_for(plain, MachineKind.UML) is MachineKind.UML  # and starting it says what to do
+    assert (
+        kind_for(plain, MachineKind.UML) is MachineKind.UML
+    )  # and the start of it says what to install
 
 
-def test_a_layer_that_the_kernel_has_dropped_is_named(plain: Scenario, tmp_path: Path) -> None:
+def test_a_layer_that_the_kernel_removed_is_named(plain: Scenario, tmp_path: Path) -> None:
     (tmp_path / "modules.dep").write_text("kernel/drivers/md/raid1.ko:\n")
     kernel = Kernel("9.9", tmp_path / "linux", tmp_path)
     old = load_scenario(SCENARIOS / "linear-old-on-raid0.toml").recipe()

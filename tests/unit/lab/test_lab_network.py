@@ -1,4 +1,4 @@
-"""The lab's network: QEMU's words, the monitor's commands, and the relay between two sockets."""
+"""The lab's network: QEMU's options, monitor commands, and the relay between two sockets."""
 
 import socket
 import subprocess
@@ -44,7 +44,7 @@ def test_a_server_that_is_up_offers_each_disk_by_name_and_the_first_without() ->
     assert names == [("node-a", "a"), ("node-a", ""), ("node-b", "b")]
 
 
-def test_what_comes_late_is_not_there_at_power_on() -> None:
+def test_late_cables_and_servers_are_absent_at_power_on() -> None:
     late = Times(5.0)
     server = Server("store", "nbd", ("a",), "eth0", "10.0.2.100", 10809, late)
     assert commands(Network((Nic("eth0", late, 0.0),), (server,))) == [
@@ -61,7 +61,7 @@ def test_what_comes_late_is_not_there_at_power_on() -> None:
         ('kind = "nbd"', 'kind = "nbd"\naddress = "192.0.2.1"', "10.0.2.0/24"),
     ],
 )
-def test_what_only_the_simulator_has_is_said(
+def test_keys_for_the_simulator_only_are_named(
     old: str, new: str, words: str, tmp_path: Path
 ) -> None:
     text = (SCENARIOS / "raid1-nbd-cable-late.toml").read_text()
@@ -74,7 +74,7 @@ def test_what_only_the_simulator_has_is_said(
 
 
 def started(path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """A relay as QEMU starts it, and the guest's end of its connection."""
+    """Start a relay as QEMU does; yield it with the guest's end of the connection."""
     guest, given = socket.socketpair()
     guest.settimeout(PATIENCE)
     words = [sys.executable, "-I", "-S", str(relay.__file__), str(path)]
@@ -82,7 +82,7 @@ def started(path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
         return subprocess.Popen(words, stdin=given.fileno(), stdout=given.fileno()), guest
 
 
-def test_the_relay_passes_on_what_both_sides_say(tmp_path: Path) -> None:
+def test_the_relay_passes_data_in_both_directions(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.settimeout(PATIENCE)
         listener.bind(str(tmp_path / "s"))
@@ -101,7 +101,7 @@ def test_the_relay_passes_on_what_both_sides_say(tmp_path: Path) -> None:
             assert process.wait(PATIENCE) == 0  # it ends with the machine
 
 
-def test_nobody_listens_and_the_connection_ends(tmp_path: Path) -> None:
+def test_without_a_listener_the_connection_ends(tmp_path: Path) -> None:
     process, guest = started(tmp_path / "nobody")
     with process, guest:
         assert guest.recv(1) == b""

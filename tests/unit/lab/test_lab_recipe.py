@@ -1,4 +1,4 @@
-"""Recipes become scripts for the real tools; what may hold blanks or quotes is quoted."""
+"""Recipes become scripts for the real tools; values with blanks or quotes are quoted."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ NESTED = recipe(
 )
 
 
-def test_layers_are_made_upwards_and_taken_apart_downwards() -> None:
+def test_layers_are_created_upwards_and_stopped_downwards() -> None:
     words = [line.split()[0:3] for line in script(NESTED, "0-").splitlines()]
     order = [" ".join(each) for each in words if each[0] in ("mdadm", "lvm", "cryptsetup")]
     assert order == [
@@ -46,7 +46,7 @@ def test_disks_are_found_by_serial_number() -> None:
     assert '"$(disk 3-a)" "$(disk 3-b)"' in script(NESTED, "3-")
 
 
-def test_secrets_never_stand_in_an_argument() -> None:
+def test_secrets_are_never_arguments() -> None:
     assert "mine" not in script(NESTED, "")
 
 
@@ -58,7 +58,7 @@ def test_partitions_have_their_names_and_sizes() -> None:
 
 
 @pytest.mark.skipif(shutil.which("busybox") is None, reason="needs busybox")
-def test_the_script_is_one_that_busybox_reads() -> None:
+def test_busybox_accepts_the_script() -> None:
     done = subprocess.run(
         ["busybox", "sh", "-n"], input=script(NESTED, "").encode(), check=False, capture_output=True
     )
@@ -76,12 +76,12 @@ def test_the_script_is_one_that_busybox_reads() -> None:
         ("cachepool", '--type cache-pool -L 16m -n fast vg0 "$(disk b)"'),
     ],
 )
-def test_a_logical_volume_is_made_as_its_type_asks(kind: str, line: str) -> None:
+def test_each_type_of_logical_volume_has_its_command(kind: str, line: str) -> None:
     layer = Layer("lvm", "root", ("a", "b"), group="vg0", size=8 << 20, type=kind)
     assert line in script(recipe(layer), "")
 
 
-def test_a_cached_disk_is_taken_apart_again() -> None:
+def test_a_cached_disk_is_stopped_again() -> None:
     text = script(recipe(Layer("bcache", "joint", ("a", "b")), Layer("ext4", "", ("joint",))), "")
     lines = text.splitlines()
     assert lines[0] == 'cached "$(disk a)" "$(disk b)"'
@@ -89,7 +89,7 @@ def test_a_cached_disk_is_taken_apart_again() -> None:
     assert lines[-1] == "uncached"
 
 
-def test_a_detached_header_is_made_in_memory_and_put_where_it_belongs() -> None:
+def test_a_detached_header_is_created_in_memory_and_copied_to_its_place() -> None:
     layer = Layer("luks2", "crypt", ("a",), passphrase="p", header="b")
     text = script(recipe(layer), "")
     assert "--header /run/crypt.header" in text
@@ -102,7 +102,7 @@ def test_a_header_may_be_a_file_on_a_file_system() -> None:
     assert "cp /run/crypt.header /mnt/h" in script(recipe(stick, layer), "")
 
 
-def test_the_cost_of_key_derivation_is_nothing_unless_a_scenario_wants_it() -> None:
+def test_key_derivation_is_cheap_unless_a_scenario_sets_its_cost() -> None:
     layer = Layer("luks2", "crypt", ("a",), passphrase="p", argon2=(262144, 4))
     words = "--pbkdf argon2id --pbkdf-parallel 1 --pbkdf-memory 262144 --pbkdf-force-iterations 4"
     assert words in script(recipe(layer), "")
@@ -111,7 +111,7 @@ def test_the_cost_of_key_derivation_is_nothing_unless_a_scenario_wants_it() -> N
 
 @pytest.mark.skipif(shutil.which("debugfs") is None, reason="debugfs is not installed")
 @pytest.mark.parametrize(("left", "preened"), [("errors", 1), ("spoilt", 4)])
-def test_r19_a_file_system_is_left_with_errors_of_the_kind_that_is_asked_for(
+def test_r19_a_file_system_has_the_requested_kind_of_errors(
     tmp_path: Path, left: str, preened: int
 ) -> None:
     disk = tmp_path / "disk"

@@ -1,4 +1,4 @@
-"""What the lab puts over an image's files: failing tools, shorter limits, the agent."""
+"""Files that the lab adds to an image: failing tools, shorter time limits, the agent."""
 
 import json
 import subprocess
@@ -28,11 +28,11 @@ def scenario(tmp_path: Path, text: str) -> Scenario:
     return load_scenario(path)
 
 
-def test_no_trouble_no_files(tmp_path: Path) -> None:
+def test_a_scenario_without_faults_adds_no_files(tmp_path: Path) -> None:
     assert sabotage(scenario(tmp_path, "")) == {}
 
 
-def test_a_tool_is_wrapped_and_kept_beside(tmp_path: Path) -> None:
+def test_a_tool_is_wrapped_and_stays_next_to_its_wrapper(tmp_path: Path) -> None:
     text = '[[tool]]\nprogram = "mke2fs"\nwith = "-F"\nfails = 2\n'
     text += '[[tool]]\nprogram = "mke2fs"\nkilled = 1\n'
     read = scenario(tmp_path, text)
@@ -56,7 +56,7 @@ def test_a_limit_changes_one_job_of_its_file(tmp_path: Path) -> None:
         sabotage(scenario(tmp_path, '[limits]\n"no-such-job" = 4\n'))
 
 
-def test_an_agent_comes_along_when_there_are_orders_for_it(tmp_path: Path) -> None:
+def test_the_agent_is_added_if_a_fault_needs_it(tmp_path: Path) -> None:
     text = '[[fault]]\nat = 1\ndo = "storm a"\n[[fault]]\nat = 1\ndo = "unplug a"\n'
     files = sabotage(scenario(tmp_path, text))
     agent = files[AGENT_PATH]
@@ -84,5 +84,5 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize("script", [AGENT, WRAPPER], ids=lambda path: path.name)
-def test_the_scripts_are_well_formed(script: Path) -> None:
+def test_the_shell_accepts_the_scripts(script: Path) -> None:
     subprocess.run(["sh", "-n", script], check=True)

@@ -1,4 +1,4 @@
-"""User Mode Linux: its command line, and how it is told to do something."""
+"""User Mode Linux: its command line and its management console."""
 
 import socket
 import struct
@@ -22,7 +22,7 @@ SPEC = MachineSpec(
 )
 
 
-def test_each_disk_has_a_place_for_each_time_that_it_is_plugged_in() -> None:
+def test_each_disk_has_a_slot_for_each_time_that_it_is_plugged_in() -> None:
     words = command_line(SPEC, Path("/f"), 1)
     assert [word for word in words if word.startswith("virtio_uml")] == [
         "virtio_uml.device=/f/a.0:2:0",
@@ -40,7 +40,7 @@ def test_the_machine_runs_on_one_processor_and_ends_with_its_namespace() -> None
 
 
 def _kernel(path: Path, answers: list[tuple[int, int, str]]) -> list[bytes]:
-    """A management console that gives these answers, and what it was told."""
+    """Yield a management console with these answers, and the list of its requests."""
     told: list[bytes] = []
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listening.bind(str(path))
@@ -64,7 +64,7 @@ def test_a_command_is_one_datagram_and_its_answer_may_be_several(tmp_path: Path)
     assert (magic, version, told[0][12 : 12 + length]) == (0xCAFEBABE, 2, b"sysrq t")
 
 
-def test_a_command_that_the_kernel_refuses_is_an_error(tmp_path: Path) -> None:
+def test_a_command_that_the_kernel_rejects_is_an_error(tmp_path: Path) -> None:
     _kernel(tmp_path / "mconsole", [(1, 0, "Unknown command")])
     with pytest.raises(LabError, match="nonsense: Unknown command"):
         tell(tmp_path / "mconsole", "nonsense")

@@ -1,4 +1,4 @@
-"""The disk server, spoken to as a kernel's driver does."""
+"""The disk server, tested with the protocol of the kernel's driver."""
 
 import mmap
 import os
@@ -15,11 +15,11 @@ from initpy.lab.vhostuser import DiskServer
 ENTRIES = 8
 DESCRIPTORS, AVAILABLE, USED, REQUEST, STATUS, DATA = 0, 1024, 2048, 3072, 3200, 4096
 MEMORY = 1 << 16
-GUEST, FRONT = 0x6000_0000, 0x7000_0000  # where the guest and its driver see the memory
+GUEST, FRONT = 0x6000_0000, 0x7000_0000  # address of the memory for guest and driver
 
 
 class Driver:
-    """The other end: memory shared with the server, and one queue in it."""
+    """The driver's end: memory shared with the server, and one queue in it."""
 
     def __init__(self, path: Path) -> None:
         self.channel = socket.socket(socket.AF_UNIX)
@@ -63,7 +63,7 @@ class Driver:
         return self.channel.recv(size)
 
     def do(self, kind: int, sector: int, data: bytes, writes: bool) -> tuple[int, bytes]:
-        """One request of a header, a part of data and a status."""
+        """Send one request with header, data and status."""
         self.memory[DATA : DATA + len(data)] = data
         self.memory[REQUEST : REQUEST + 16] = struct.pack("<IIQ", kind, 0, sector)
         parts = [(REQUEST, 16, 1, 1), (DATA, len(data), 3 if writes else 1, 2), (STATUS, 1, 2, 0)]
@@ -99,7 +99,7 @@ def driver(server: DiskServer, disk: Path, tmp_path: Path) -> Iterator[Driver]:
         yield driver
 
 
-def test_a_disk_tells_its_size_and_its_own_serial_number(driver: Driver) -> None:
+def test_a_disk_reports_its_size_and_serial_number(driver: Driver) -> None:
     features = struct.unpack("<Q", driver.ask(1))[0]
     assert features & 1 << 32  # version 1: little-endian
     config = driver.ask(24, struct.pack("<III", 0, 8, 0) + bytes(8))
@@ -115,15 +115,15 @@ def test_sectors_are_read_and_written(driver: Driver, disk: Path) -> None:
     assert disk.read_bytes()[4 * 512 : 7 * 512] == b"\4" * 512 + b"x" * 512 + b"\6" * 512
 
 
-def test_what_cannot_be_done_is_refused(driver: Driver) -> None:
+def test_impossible_requests_are_refused(driver: Driver) -> None:
     assert driver.do(0, 15, bytes(1024), writes=True)[0] == 1  # beyond the end
     assert driver.do(11, 0, bytes(16), writes=False)[0] == 2  # discarding was not negotiated
 
 
-def test_a_disk_that_is_pulled_out_breaks_its_connection(
+def test_an_unplugged_disk_closes_its_connection(
     server: DiskServer, driver: Driver, tmp_path: Path
 ) -> None:
-    driver.do(4, 0, b"", writes=False)  # all it was told it has read: else this end sees a reset
+    driver.do(4, 0, b"", writes=False)  # it has read all requests, else this end gets a reset
     server.pull(tmp_path / "socket")
     assert driver.channel.recv(1) == b""
     assert driver.backend.recv(1) == b""

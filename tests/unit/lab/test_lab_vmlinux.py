@@ -1,4 +1,4 @@
-"""QEMU starts the kernel that is in a bzImage, if it has an entry for that."""
+"""QEMU starts the kernel from a bzImage if that has a PVH entry."""
 
 import lzma
 import struct
@@ -17,7 +17,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bzimage(content: bytes) -> bytes:
-    """One sector of set-up, the payload right behind it."""
+    """Return one sector of set-up, followed by the payload."""
     payload = lzma.compress(content)
     head = bytearray(1024)
     head[0x1F1] = 1
@@ -34,12 +34,12 @@ def bzimage(content: bytes) -> bytes:
         (b"MZ no bzImage", None),
     ],
 )
-def test_a_kernel_is_unpacked_where_it_can_start_so(
+def test_a_kernel_with_the_entry_is_unpacked(
     image: bytes, unpacked: bytes | None, tmp_path: Path
 ) -> None:
     kernel = tmp_path / "vmlinuz"
     kernel.write_bytes(image)
-    for _ in range(2):  # made, and found
+    for _ in range(2):  # unpacked, and then found in the cache
         found = uncompressed(kernel)
         assert (found == kernel) is (unpacked is None)
         assert found.read_bytes() == (unpacked or image)

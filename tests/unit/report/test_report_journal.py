@@ -1,4 +1,4 @@
-"""The journal as lines for people."""
+"""The journal as lines for the reader."""
 
 import pytest
 

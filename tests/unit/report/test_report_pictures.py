@@ -53,10 +53,10 @@ NESTED = [
 ]  # fmt: skip
 
 
-def test_jobs_people_clocks_and_devices_have_tracks_of_their_own() -> None:
+def test_jobs_user_clocks_and_devices_have_tracks_of_their_own() -> None:
     found = {each.name: each for each in picture(NESTED).tracks}
     assert [each.group for each in found.values()] == [
-        "initpy", "initpy", "people", "arrays (md)", "encryption (LUKS)", "devices", "clocks",
+        "initpy", "initpy", "user", "arrays (md)", "encryption (LUKS)", "devices", "clocks",
     ]  # fmt: skip
     assert found["luks-open@md0"].spans == [
         Span(Kind.WAITS, 2.9, 8.0, "waits for a passphrase"),
@@ -67,7 +67,7 @@ def test_jobs_people_clocks_and_devices_have_tracks_of_their_own() -> None:
     assert ("command", "mdadm --run /dev/md0") in found["md-start@md0"].spans[1].details
 
 
-def test_a_clock_counts_or_is_held_by_somebody() -> None:
+def test_a_clock_counts_or_is_held() -> None:
     """R6."""
     clock = picture(NESTED).tracks[-1]
     assert [(each.kind, each.text) for each in clock.spans] == [
@@ -101,7 +101,7 @@ def test_a_second_engine_ends_what_the_first_did() -> None:
         ("engine 2 starts", 2.9, 7.0),
         ("engine 2", 7.0, 8.0),
     ]
-    prompt = next(each for each in picture(again).tracks if each.group == "people")
+    prompt = next(each for each in picture(again).tracks if each.group == "user")
     assert prompt.spans[0].end == 2.9
 
 

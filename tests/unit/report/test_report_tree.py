@@ -1,4 +1,4 @@
-"""The tree and the failure screen: 76 columns, and what people copy stays in one piece (R23)."""
+"""The tree and the failure screen: 76 columns, and what users copy stays in one piece (R23)."""
 
 import json
 

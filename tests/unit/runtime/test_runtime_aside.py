@@ -24,7 +24,7 @@ def play(scene: Callable[[Aside], Awaitable[None]]) -> None:
 
 
 def read(path: Path) -> Callable[[], str]:
-    """Read a file. A FIFO that nobody writes to hangs, as a disk that does not answer does."""
+    """Read a file. Opening a FIFO without a writer hangs, like a read from a dead disk."""
     return lambda: path.read_text()
 
 
@@ -98,7 +98,7 @@ def test_many_are_asked_at_the_same_time() -> None:
     play(scene)
 
 
-def test_who_asks_again_shares_the_answer_and_no_child_is_added(silent: Path) -> None:
+def test_a_second_caller_shares_the_answer_and_no_child_is_added(silent: Path) -> None:
     """A user who types `initpy status` again and again must not fill the machine."""
 
     async def scene(aside: Aside) -> None:

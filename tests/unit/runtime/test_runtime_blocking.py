@@ -34,8 +34,8 @@ CALLS = {
 }  # fmt: skip
 
 # Why a function may wait for what it asks the kernel for.
-MEMORY = "what is there is in memory: sysfs, procfs, /run, or a file of the initramfs"
-READY = "a descriptor that is ready, or that never makes anybody wait (O_NONBLOCK)"
+MEMORY = "the file system is in memory: sysfs, procfs, /run, the initramfs"
+READY = "a descriptor that is ready, or never blocks (O_NONBLOCK)"
 BOUNDED = "not for longer than a moment"
 BEFORE = "before the loop runs, or after it"
 CHILD = "in a child process, see aside.py"

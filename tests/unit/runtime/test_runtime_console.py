@@ -1,4 +1,4 @@
-"""The consoles, on real pseudo terminals: the test is the person on the other side."""
+"""The consoles, on real pseudo terminals: the test is the user on the other side."""
 
 import asyncio
 import os
@@ -344,7 +344,7 @@ def test_a_stuck_console_stops_nothing_and_shows_later_what_it_missed(play: Play
 def test_closing_does_not_wait_for_a_stuck_console(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody reads the second port of a virtual machine: the handover must not wait for it."""
+    """No process reads the second port of a virtual machine: the handover must not wait for it."""
     monkeypatch.setattr(consoles_module, "DRAIN_SECONDS", 0.05)
 
     async def scene(room: Room) -> None:
@@ -375,9 +375,9 @@ def test_without_a_console_the_boot_goes_on_unseen(
 
     async def run() -> None:
         consoles = Consoles(lambda _: None)
-        consoles.say("nobody hears this")
+        consoles.say("no console shows this")
         consoles.ask("Passphrase: ")
-        consoles.withdraw("nobody was asked")
+        consoles.withdraw("no prompt was up")
         consoles.close()
         assert consoles.preferred is None
 
@@ -391,8 +391,8 @@ def test_a_kernel_that_names_no_console_has_dev_console(
     assert consoles_module.console_paths() == ["/dev/console"]
 
 
-def test_a_prompt_gives_way_where_nobody_types(play: Play) -> None:
-    """R12: and to nobody who has begun, whatever console it is on and however little was read."""
+def test_a_prompt_gives_way_where_no_key_was_pressed(play: Play) -> None:
+    """R12: it stays for a user who has begun, on any console, however little was read."""
 
     async def scene(room: Room) -> None:
         room.consoles.ask("Passphrase for a: ")

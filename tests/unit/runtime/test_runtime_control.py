@@ -1,10 +1,12 @@
-"""`initpy status` asks the engine through its socket; nobody who asks can harm it."""
+"""`initpy status` asks the engine through its socket; no request can harm it."""
 
 import asyncio
 import io
 import json
 import socket
 import stat
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ Complaints = list[dict[str, object]]
 
 
 class Engine:
-    """Stands for the engine: keeps what people ask for."""
+    """Stands for the engine: keeps the requests."""
 
     def __init__(self, tree: str = "tree", verdict: tuple[bool, str] = (True, "done")) -> None:
         self.tree, self.verdict = tree, verdict
@@ -35,7 +37,7 @@ class Engine:
 def serve(
     path: Path, engine: Engine, *asks: bytes, command: tuple[str, ...] = ()
 ) -> tuple[int, Complaints]:
-    """Serve, send each of `asks` by people who hang up at once, then run the command."""
+    """Serve, send each of `asks` and hang up at once, then run the command."""
     complaints: Complaints = []
 
     def hang_up(ask: bytes) -> None:
@@ -84,7 +86,7 @@ def test_a_tree_with_bytes_that_are_no_text_can_be_printed(
     "ask",
     [b"", b"status\n", b"stat", b"x" * 100_000, b"\xff\n", b"unlock 9 a\nshort", b"wait nan\n"],
 )
-def test_people_who_hang_up_do_not_end_the_engine(path: Path, ask: bytes) -> None:
+def test_a_user_who_hangs_up_does_not_end_the_engine(path: Path, ask: bytes) -> None:
     """Ctrl-C on `initpy status`: an exception here would end the engine."""
     assert serve(path, Engine("tree\n" * 100_000), ask, ask) == (0, [])
 
@@ -130,7 +132,7 @@ def test_without_an_engine_the_command_says_where_it_works(
         (("wait", "forever"), "WaitAsked(request=1, seconds=None)"),
     ],
 )
-def test_what_people_ask_for_becomes_an_event(
+def test_a_request_becomes_an_event(
     path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], asked: str
 ) -> None:
     """R24: the core decides."""
@@ -163,6 +165,161 @@ def test_a_passphrase_may_come_through_a_pipe(path: Path, monkeypatch: pytest.Mo
     [event] = engine.events
     assert isinstance(event, KeyGiven)
     assert (event.volume, bytes(event.secret.reveal())) == ("", "pass wörd ".encode())
+
+
+class Slow(Engine):
+    """An engine whose core answers each request after a while, or never."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.cancelled = seconds, 0
+
+    async def ask(self, make: Callable[[int], Event]) -> tuple[bool, str]:
+        self.events.append(make(1))
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return True, "done at last"
+
+
+@pytest.fixture
+def pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten all limits."""
+    monkeypatch.setattr(control, "PROGRESS_SECONDS", 0.2)
+    monkeypatch.setattr(asking, "PATIENCE", 1.0)
+    monkeypatch.setattr(asking, "REPORT_EVERY", 1)
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"hush\n")))
+
+
+def test_what_takes_long_is_waited_for_and_the_user_is_told(
+    path: Path, pace: None, key: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Deriving a key may take minutes: longer than an engine that hangs is waited for."""
+    assert serve(path, Slow(2.2), command=("unlock", "crypt")) == (0, [])
+    said = capsys.readouterr()
+    assert said.out == "done at last\n"
+    assert "initpy: not answered after 1 s; `initpy status` shows what goes on, Ctrl-C" in said.err
+    assert "hush" not in said.err + said.out
+
+
+@pytest.mark.parametrize("command", [("retry",), ("wait", "5"), ("unlock", "crypt")])
+def test_an_answer_that_never_comes_is_not_waited_for_for_ever(
+    path: Path,
+    pace: None,
+    key: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    """Fault 10, whatever the core does."""
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(control, "UNLOCK_SECONDS", 0.5)
+    engine = Slow(60)
+    assert serve(path, engine, command=command) == (1, [])
+    assert "initpy: the request was made, but has no result after 0 s" in capsys.readouterr().err
+    assert engine.cancelled == 1
+
+
+@pytest.mark.parametrize("command", [("status",), ("retry",), ("wait", "5"), ("unlock", "crypt")])
+def test_an_engine_that_hangs_is_not_waited_for(
+    path: Path,
+    pace: None,
+    key: None,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+) -> None:
+    """Its socket is there, and gives no answer."""
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(path))
+        hung.listen()
+        started = time.monotonic()
+        assert main(list(command)) == 1
+    assert time.monotonic() - started < 5
+    said = capsys.readouterr().err
+    assert "the engine has not answered for 1 s: it hangs. Process 1 starts another one" in said
+
+
+def test_an_engine_that_ends_meanwhile_is_told(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        connection.recv(100)
+        connection.close()
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        thread = threading.Thread(target=end, args=(listening,))
+        thread.start()
+        assert main(["retry"]) == 1
+        thread.join()
+    assert capsys.readouterr().err == "initpy: the engine has ended; try again\n"
+
+
+def test_hanging_up_cancels_the_wait_for_the_answer(path: Path, pace: None) -> None:
+    """Ctrl-C: nothing piles up in the engine."""
+    engine = Slow(60)
+
+    async def run() -> None:
+        server = await control.serve(engine.status, engine.ask, str(path))
+        for _ in range(3):
+            _, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(b"retry\n")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.close()
+        while engine.cancelled < 3:
+            await asyncio.sleep(0.01)
+        server.close()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_two_that_ask_at_once_both_get_an_answer(path: Path, pace: None) -> None:
+    """Fault 10."""
+    engine = Slow(0.5)
+
+    async def ask(word: bytes) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(word)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def run() -> tuple[bytes, bytes]:
+        server = await control.serve(engine.status, engine.ask, str(path))
+        try:
+            return await asyncio.gather(ask(b"unlock 4 a\nhush"), ask(b"unlock 4 a\nhush"))
+        finally:
+            server.close()
+
+    answers = asyncio.run(asyncio.wait_for(run(), 10))
+    assert [each.splitlines()[-2:] for each in answers] == [[b"ok", b"done at last"]] * 2
+
+
+def test_half_a_request_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "REQUEST_SECONDS", 0.1)
+    engine = Engine()
+
+    async def ask(word: bytes) -> bytes:
+        server = await control.serve(engine.status, engine.ask, str(path))
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(word)
+        answer = await reader.read()
+        writer.close()
+        server.close()
+        return answer
+
+    for word in (b"unlock 9 a\nhush", b"stat"):
+        assert asyncio.run(asyncio.wait_for(ask(word), 10)).startswith(b"no\nnot understood")
+    assert engine.events == []
 
 
 @pytest.mark.parametrize("time", ["0", "-5", "soon", "1.5"])

@@ -327,7 +327,7 @@ def test_a_root_without_an_init_is_a_failure_with_screen_and_shell(world: World)
     assert play(then=lambda engine: engine._spawn(look(engine)))[-1] == "end\0halt"
 
 
-def test_a_root_that_does_not_come_ends_as_people_asked(world: World) -> None:
+def test_a_root_that_does_not_come_ends_as_the_command_line_asks(world: World) -> None:
     """R24, R25: panic=."""
     settings = ROOT._replace(
         root_wait=0.05, grace=0.0, shell=False, emergency=Emergency.REBOOT, emergency_delay=0.05
@@ -344,7 +344,7 @@ def test_a_full_run_costs_the_status_command_and_nothing_else(world: World) -> N
     assert any("No space left on device" in each for each in world.said)
 
 
-def test_a_quiet_boot_says_only_what_people_must_know(world: World) -> None:
+def test_a_quiet_boot_says_only_what_a_user_must_know(world: World) -> None:
     world.devices = [file_system("sda")]
     play(ROOT._replace(quiet=True))
     assert [each for each in world.said if "control socket" not in each] == []
@@ -365,7 +365,7 @@ def test_status_is_the_tree_as_it_is_now(world: World) -> None:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A device that does not answer: open(2) of a FIFO hangs while nobody writes to it."""
+    """A device that does not answer: open(2) of a FIFO hangs without a writer."""
     monkeypatch.setattr(findings, "SOON", 0.3)
     folder = Path(tempfile.mkdtemp(prefix="initpy-", dir="/dev/shm"))
     os.mkfifo(folder / "silent")
@@ -424,7 +424,7 @@ def test_what_is_found_out_after_the_screen_is_told(world: World, silent: Path) 
 
 
 def test_what_comes_after_the_screen_is_shown_after_it(world: World, silent: Path) -> None:
-    """R25: nobody could read why the machine restarts."""
+    """R25: the user must be able to read why the machine restarts."""
     world.devices = [disk("sda", DEVNAME=str(silent))]
     settings = NO_ROOT._replace(shell=False, emergency=Emergency.REBOOT, emergency_delay=0.05)
     assert play(settings) == ["end\0reboot"]

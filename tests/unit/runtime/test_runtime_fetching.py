@@ -76,7 +76,7 @@ def test_a_program_that_gives_no_key_is_said(program: tuple[str, ...], error: st
 
 def test_a_program_that_is_not_needed_any_more_is_ended(tmp_path: Path) -> None:
     async def work() -> None:
-        fetcher = Fetcher(Aside(), lambda _: pytest.fail("nobody asked for an answer"))
+        fetcher = Fetcher(Aside(), lambda _: pytest.fail("a dropped fetch has no answer"))
         marker = tmp_path / "pid"
         fetcher.start(Fetch("j", 1, program=("/bin/sh", "-c", f"echo $$ >{marker}; exec sleep 99")))
         while not (marker.exists() and marker.read_text().strip()):

@@ -111,7 +111,7 @@ def test_the_limit_is_longer_than_the_patience() -> None:
 
 
 def test_a_suspended_mapping_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A read would hang until somebody types `dmsetup resume`."""
+    """A read would hang until the user types `dmsetup resume`."""
     monkeypatch.undo()
     monkeypatch.setattr(damaged_metadata, "suspended", lambda name: name == "dm-0")
     with pytest.raises(OSError, match="it is suspended: `dmsetup resume` ends that"):

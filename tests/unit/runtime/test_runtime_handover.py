@@ -130,10 +130,8 @@ def test_files_in_memory_are_deleted(tmp_path: Path) -> None:
         subprocess.run(["rm", "-rf", tree], check=True)
 
 
-def test_files_on_a_disk_are_nobodys_to_delete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the old root is no ramfs, deleting it would delete somebody's system."""
+def test_files_on_a_disk_are_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the old root is no ramfs, deleting it would delete an installed system."""
     precious = program(tmp_path, "/precious")
     monkeypatch.setattr(syscalls, "file_system_type", lambda _: 0xEF53)  # ext4
     real = os.stat

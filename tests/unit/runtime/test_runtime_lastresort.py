@@ -1,4 +1,4 @@
-"""When the engine cannot be kept alive: what people asked for happens, and nothing else."""
+"""When the engine cannot be kept alive, the machine ends as the command line asks."""
 
 import io
 import os
@@ -55,7 +55,7 @@ def give_up(command_line: str, monkeypatch: pytest.MonkeyPatch) -> int:
         ("rd.shell=1 rd.shell=Off", []),
     ],
 )
-def test_there_is_no_shell_where_people_ruled_it_out(
+def test_there_is_no_shell_where_it_is_ruled_out(
     world: World, monkeypatch: pytest.MonkeyPatch, command_line: str, done: list[str]
 ) -> None:
     """R24, R25: `panic=`, `rd.emergency=`, `rd.shell=0`."""

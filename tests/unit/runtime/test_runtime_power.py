@@ -1,4 +1,4 @@
-"""PID 1's very last screen: the machine ends as people asked, or stays (R24, R26)."""
+"""PID 1's very last screen: the machine ends as the command line asks, or stays (R24, R26)."""
 
 import time
 

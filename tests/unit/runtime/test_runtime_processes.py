@@ -152,6 +152,47 @@ def test_a_program_that_ignores_the_request_is_killed(monkeypatch: pytest.Monkey
     assert ended.status == -9
 
 
+def test_what_a_stopped_program_has_started_ends_with_it_though_deaf_to_sigterm(
+    tmp_path: Path,
+) -> None:
+    """A shell ends at SIGTERM; what it waits for may not. The next try must not meet it."""
+    note = tmp_path / "pid"
+    deaf = tmp_path / "deaf"
+    deaf.write_text(f"trap '' TERM; echo $$ >{note}; for _ in $(seq 100); do sleep 0.1; done\n")
+
+    def started(processes: Processes) -> None:
+        while not (note.exists() and note.read_text().strip()):
+            time.sleep(0.01)
+        processes.stop(Stop("job@sda", 1))
+
+    ((ended, _),) = play(
+        lambda each: each.start(shell(f"sh {deaf} & trap 'exit 1' TERM; wait; exit 1")), started
+    )
+    assert ended.status == 1
+    limit = time.monotonic() + 2
+    while _runs(int(note.read_text())) and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert not _runs(int(note.read_text()))
+
+
+def test_a_program_is_stopped_that_has_not_begun_yet() -> None:
+    """Its device goes in the moment in which it is started."""
+
+    def at_once(processes: Processes) -> None:
+        processes.start(shell("sleep 60"))
+        processes.stop(Stop("job@sda", 1))
+
+    ((ended, _),) = play(at_once)
+    assert ended.status == -15
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_stopping_what_does_not_run_does_nothing() -> None:
     ((ended, _),) = play(
         lambda each: each.start(shell("sleep 0.2")),

@@ -36,7 +36,7 @@ def play(scene: Callable[[Told], Awaitable[None]]) -> None:
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Path:
-    """A disk that does not answer: open(2) of a FIFO hangs until somebody opens the other end."""
+    """A disk that does not answer: open(2) of a FIFO hangs until a writer opens it."""
     os.mkfifo(tmp_path / "silent")
     return tmp_path / "silent"
 

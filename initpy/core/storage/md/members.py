@@ -88,12 +88,12 @@ def _too_late(context: Context, instance: Instance, event: JobEnded, member: Dev
 
 def disputed(context: Context, array: Device) -> list[Device]:
     """The members that mdadm refuses for good, because of a member that is in the array."""
-    known, found = uuids(context, array), []
-    for each in context.machine.failed():
+    md, known, found = own(context), uuids(context, array), []
+    for each in [context.machine[key] for key in sorted(md.mismatched)]:
         device = context.device(each)
-        if device is None or not _offered(each) or each.failures < each.definition.tries:
+        if device is None or each.failures < each.definition.tries:
             continue
-        if own(context).is_mismatched(each) and _may_be_of(known, device):
+        if md.is_mismatched(each) and _may_be_of(known, device):
             found.append(device)
     return found
 
@@ -113,7 +113,7 @@ def _may_be_of(known: set[str | None], member: Device) -> bool:
 def array_gone(context: Context, array: Device) -> None:
     """Members that came too late for the array are offered again: it may be made anew."""
     known = uuids(context, array)
-    for each in context.machine.failed():
+    for each in context.machine.all_failed():
         device = context.device(each)
         if device is None or not _offered(each):
             continue

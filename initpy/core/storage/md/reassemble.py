@@ -118,7 +118,7 @@ def look(context: Context, name: str) -> list[str]:
     What waited for mdadm's last word may have died: the engine before this one, or mdadm itself.
     While a command of ours is at work on an array it is `unsettled`: look again when it has ended.
     """
-    device = context.devices.get(name)
+    device, unsettled = context.devices.get(name), own(context).unsettled
     if device is None:
         return []
     found: tuple[Device, ...] = (device,)
@@ -126,7 +126,9 @@ def look(context: Context, name: str) -> list[str]:
         found += context.devices.holders(name)
         if context.machine.any_failed:
             found += tuple(disputing(context, device))
-    marked, unsettled = [], own(context).unsettled
+    elif "md/array_state" not in device.properties and name not in unsettled:
+        return []
+    marked = []
     for each in found:
         unsettled.discard(each.name)
         external = each.properties.get("md/metadata_version", "").startswith("external")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.state.context import Context
+from initpy.core.state.current_event import Lookout
 
 
 @dataclass(slots=True)
@@ -13,16 +14,17 @@ class Md:
     start_refused: set[str] = field(default_factory=set)  # arrays that the kernel would not start
     unsettled: set[str] = field(default_factory=set)  # arrays that a command of ours is at work on
     _foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
-    _mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time
+    mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time
+    lookout: Lookout = field(default_factory=Lookout)  # for what was at work on unsettled arrays
     _offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
 
     def note_mismatch(self, instance: Instance, mismatched: bool) -> None:
         """Note whether mdadm has refused a member for the superblock of another member."""
-        (self._mismatched.add if mismatched else self._mismatched.discard)(instance.key)
+        (self.mismatched.add if mismatched else self.mismatched.discard)(instance.key)
 
     def is_mismatched(self, instance: Instance) -> bool:
         """True for an offer that has failed so the last time."""
-        return instance.state is JobState.FAILED and instance.key in self._mismatched
+        return instance.state is JobState.FAILED and instance.key in self.mismatched
 
     def is_foreign(self, array: str) -> bool:
         """True if the array was recorded as another host's."""

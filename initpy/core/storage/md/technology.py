@@ -66,10 +66,10 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
 
 
 def _unsettled(context: Context) -> Iterable[str]:
-    unsettled = own(context).unsettled
-    if not unsettled:
+    md = own(context)
+    if not md.unsettled or not md.lookout.news(context.current):
         return ()
-    return [each for name in sorted(unsettled) for each in reassemble.look(context, name)]
+    return [each for name in sorted(md.unsettled) for each in reassemble.look(context, name)]
 
 
 def _incoming(context: Context, name: str) -> bool:
