@@ -123,13 +123,13 @@ def boot(
         scenario,
         seed=fate.seed if arguments.seed is None else arguments.seed,
         crash_after=fate.crash_after if arguments.crash_after is None else arguments.crash_after,
-        mischief=fate.mischief,
+        random_faults=fate.random_faults,
         watch=watch,
     )
     if arguments.judge:
         from initpy.simulation.oracle.judge import judge
 
-        violations = judge(booted, fate.mischief)
+        violations = judge(booted, fate.random_faults)
         booted.reasons = tuple(f"violation: {violation}" for violation in violations)
     return booted
 

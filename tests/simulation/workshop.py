@@ -12,7 +12,7 @@ from initpy.simulation.kernel.udev import Told, Udev
 from initpy.simulation.machine.prepared import prepare
 from initpy.simulation.tools import table as tools
 from initpy.simulation.world.network import Network
-from initpy.simulation.world.random_faults import Chance, Mischief
+from initpy.simulation.world.random_faults import Chance, RandomFaults
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import Block, World
 
@@ -27,7 +27,7 @@ class Workshop:
         file.write_text(f'{HEAD}{text}\n[machine]\ncmdline = "{cmdline}"\n')
         scenario = load_scenario(file)
         prepared = prepare(scenario)
-        self.world = World(scenario, prepared.disks, Chance(None, Mischief()), False,
+        self.world = World(scenario, prepared.disks, Chance(None, RandomFaults()), False,
                            prepared.without)  # fmt: skip
         self.udev = Udev(self.world)
         self.udev.alive = True

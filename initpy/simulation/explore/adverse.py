@@ -1,4 +1,4 @@
-"""Random adversity: what hangs for ever, fails in process 1, or comes in an order nobody expects.
+"""Random adversity: what hangs for ever, fails in process 1, or comes in an unexpected order.
 
 Each kind is a function that adds its trouble to a world, where the world has what it takes. Drawn
 from a generator of its own, so that worlds without adversity stay what they are.

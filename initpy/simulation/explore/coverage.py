@@ -1,4 +1,4 @@
-"""What an exploration has seen, as tables for people."""
+"""What an exploration has seen, as tables."""
 
 from rich.box import SIMPLE
 from rich.console import Console

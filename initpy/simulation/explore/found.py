@@ -8,7 +8,7 @@ from initpy.scenario.write import write_scenario
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.search import judge_trial
 from initpy.simulation.explore.shrink import shrink
-from initpy.simulation.world.random_faults import Mischief, fate_of
+from initpy.simulation.world.random_faults import RandomFaults, fate_of
 
 
 def keep(number: int, invariant: str, folder: Path) -> Path:
@@ -33,12 +33,12 @@ def keep(number: int, invariant: str, folder: Path) -> Path:
 
 
 def scenario_of(trial: Trial) -> Scenario:
-    """The scenario with the trial's seed and mischief in it."""
+    """The scenario with the trial's seed and random faults in it."""
     chance = [] if trial.seed is None else [("seed", float(trial.seed))]
     chance += [
         (name.replace("_", "-"), value)
-        for name in (each.name for each in fields(Mischief))
-        if (value := getattr(trial.mischief, name))
+        for name in (each.name for each in fields(RandomFaults))
+        if (value := getattr(trial.random_faults, name))
     ]
     return replace(trial.scenario, chance=tuple(chance))
 
@@ -46,4 +46,4 @@ def scenario_of(trial: Trial) -> Scenario:
 def trial_of(scenario: Scenario) -> Trial:
     """What `scenario_of` has put into a scenario, taken out again."""
     fate = fate_of(scenario)
-    return Trial(scenario, fate.mischief, fate.seed)
+    return Trial(scenario, fate.random_faults, fate.seed)

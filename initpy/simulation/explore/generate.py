@@ -27,8 +27,8 @@ from initpy.scenario.model import (
 )
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
-from initpy.simulation.oracle.expected import PARITY, Sure, root_reach, truth_of
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.oracle.expected import PARITY, Sure, expected_of, root_reach
+from initpy.simulation.world.random_faults import RandomFaults
 
 # What a world may have of storage; each is in about half of the worlds.
 KINDS = (
@@ -44,7 +44,7 @@ FEATURES = (
     "reordered", "no shell", "unreliable tools", "dying engine", "dying udevd", "root never",
     "dirty", "ask",
 )  # fmt: skip
-# Those that leave little to see of the others: in fewer worlds.
+# Features that hide most of the others: in fewer worlds.
 RARE = ("two missing", "never", "not degraded", "unreliable tools", "root never", "wrong", "ask")
 TIMES = (0.5, 2.0, 5.0, 12.0, 20.0, 33.0, 45.0, 70.0, 100.0)
 TOOLS = (
@@ -67,7 +67,7 @@ class Trial(NamedTuple):
     """One world to be simulated; `seed` is the simulation's."""
 
     scenario: Scenario
-    mischief: Mischief = Mischief()
+    random_faults: RandomFaults = RandomFaults()
     seed: int | None = None
 
 
@@ -105,12 +105,12 @@ def draw(number: int) -> Trial:
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
     scenario = expecting(with_network(number, scenario))
-    return Trial(scenario, _mischief(chance, on), number)
+    return Trial(scenario, _random_faults(chance, on), number)
 
 
 def expecting(scenario: Scenario) -> Scenario:
     """The scenario with what can come of it: it ends with the failure screen where nothing can."""
-    fails = root_reach(truth_of(scenario)) is Sure.NO
+    fails = root_reach(expected_of(scenario)) is Sure.NO
     outcome = Outcome.FAILED if fails else Outcome.BOOTED
     return replace(scenario, expect=Expectation(outcome, WITHIN))
 
@@ -230,7 +230,7 @@ def _people(
     layers: tuple[Layer, ...],
     names: tuple[tuple[str, str], ...],
 ) -> tuple[Person, ...]:
-    """Each volume has somebody who answers when it is asked for, or not."""
+    """Each volume has a user who answers when it is asked for, or not."""
     people: list[Person] = []
     if "ask" in on:
         question = re.compile("Start it without the others", re.MULTILINE)
@@ -291,9 +291,9 @@ def _tools(chance: random.Random, on: set[str]) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def _mischief(chance: random.Random, on: set[str]) -> Mischief:
+def _random_faults(chance: random.Random, on: set[str]) -> RandomFaults:
     unreliable = "unreliable tools" in on
-    return Mischief(
+    return RandomFaults(
         late=chance.choice((0.05, 0.3)) if "delayed" in on else 0.0,
         doubled=chance.choice((0.1, 0.5)) if "doubled" in on else 0.0,
         reordered=chance.choice((0.1, 0.5)) if "reordered" in on else 0.0,

@@ -60,7 +60,7 @@ def _times(chance: random.Random) -> Times:
 
 
 def job_file(server: Server, lease_tries: int, login_tries: int, *, by_device: bool = False) -> str:
-    """What people write who have such a server.
+    """What a user with such a server writes.
 
     `by_device`: a login to an NBD server is the job of each device that is not connected.
     """

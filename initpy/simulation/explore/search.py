@@ -64,7 +64,7 @@ class Tally:
 
 def run_trial(trial: Trial) -> Simulated:
     """Simulate one world."""
-    return simulate(trial.scenario, seed=trial.seed, mischief=trial.mischief)
+    return simulate(trial.scenario, seed=trial.seed, random_faults=trial.random_faults)
 
 
 def judge_trial(trial: Trial) -> tuple[Violation, ...]:
@@ -75,7 +75,7 @@ def judge_trial(trial: Trial) -> tuple[Violation, ...]:
 def _judged(trial: Trial) -> tuple[Simulated | None, tuple[Violation, ...]]:
     try:
         simulated = run_trial(trial)
-        return simulated, judge(simulated, trial.mischief)
+        return simulated, judge(simulated, trial.random_faults)
     except Exception as error:  # noqa: BLE001  whatever it is, the world that shows it is wanted
         last: Any = error.__traceback__
         while last is not None and last.tb_next is not None:

@@ -16,11 +16,11 @@ from initpy.scenario.model import Cue, Disk, Layer, Person, Scenario, Times
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
 from initpy.simulation.explore.generate import Trial
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.world.random_faults import RandomFaults
 
 # So many worlds are tried at most: a shrunk world that is not the smallest is good enough.
 MOST = 3000
-# Times that people find easy to read.
+# Times that are easy to read.
 ROUND = (0.0, 1.0, 5.0, 10.0, 20.0, 60.0)
 
 
@@ -57,19 +57,19 @@ def is_valid(scenario: Scenario, path: Path) -> bool:
 
 def smaller(trial: Trial) -> Iterator[Trial]:
     """Worlds that are a little simpler, the larger cuts first."""
-    yield from _less_mischief(trial)
+    yield from _fewer_random_faults(trial)
     for scenario in _less(trial.scenario):
         yield trial._replace(scenario=scenario)
 
 
-def _less_mischief(trial: Trial) -> Iterator[Trial]:
-    if trial.mischief != Mischief():
-        yield trial._replace(mischief=Mischief())
+def _fewer_random_faults(trial: Trial) -> Iterator[Trial]:
+    if trial.random_faults != RandomFaults():
+        yield trial._replace(random_faults=RandomFaults())
     elif trial.seed is not None:
         yield trial._replace(seed=None)
-    for field in fields(Mischief):
-        if getattr(trial.mischief, field.name):
-            yield trial._replace(mischief=replace(trial.mischief, **{field.name: 0.0}))
+    for field in fields(RandomFaults):
+        if getattr(trial.random_faults, field.name):
+            yield trial._replace(random_faults=replace(trial.random_faults, **{field.name: 0.0}))
 
 
 def _with(scenario: Scenario, **changes: Any) -> Scenario:

@@ -116,7 +116,7 @@ class Stack:
 
 
 def luks_uuid(name: str) -> str:
-    """A UUID that people recognise in a prompt."""
+    """A UUID that is recognised in a prompt."""
     return f"3b1f4c52-6f0e-4c56-8f55-{int(name[1:]):012x}"
 
 

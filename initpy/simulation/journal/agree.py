@@ -34,7 +34,7 @@ OF_GROUPS = ("lvm-activate", "lvm-start")
 # Whose failure is about this very device: a wrong key, a file system that cannot be mounted.
 OF_VOLUMES = ("luks-open", "mount-root")
 WHOLE = "the boot"
-ASKED = "people are asked"
+ASKED = "the user is asked"
 OPENED = "luks-open done"
 READ = "has its key or header"
 
@@ -66,7 +66,7 @@ class Course:
     def related(self, one: Decision, other: Decision) -> bool:
         """True when the order of the two means something."""
         if one.subject == other.subject:
-            # A volume's header or key is read beside asking people for its passphrase.
+            # A volume's header or key is read while the user is asked for its passphrase.
             words = one.what, other.what
             return not (ASKED in words and any(each.endswith(READ) for each in words))
         if WHOLE in (one.subject, other.subject):
@@ -97,7 +97,7 @@ def compare(scenario: Scenario, outcome: Outcome, journal: Sequence[Record]) -> 
 def pace(scenario: Scenario, journal: Sequence[Record]) -> dict[str, float]:
     """How many seconds after the engine's start it was told of each disk first.
 
-    Only of those that are there from the start: who plugs others in does so when the scenario says.
+    Only disks that are present from the start: the others are plugged in when the scenario says.
     """
     starts = [each["t"] for each in journal if each["kind"] == "EngineStarted"]
     names = {each.name for each in scenario.disks if each.present and not each.path_of}
@@ -137,7 +137,7 @@ def disagreements(real: Course, simulated: Course) -> tuple[str, ...]:
     """Where the courses differ, in words; () when they agree."""
     mine, its = real.decisions, simulated.decisions
     if max(real.engines, simulated.engines) > 1:
-        # One that is killed leaves to the next what it cannot see to be done: how often is chance.
+        # A killed engine leaves to the next what it cannot see to be done: how often is chance.
         # And a tool refuses what is done already.
         mine, its = (
             tuple(each for each in dict.fromkeys(course) if not _of_a_tool(each))
@@ -279,7 +279,7 @@ class _Reading:
             self.found.append((self._about(job), ""))
 
     def _cut_off(self) -> None:
-        """The engine has ended: how the jobs that were at work end nobody will tell."""
+        """The engine has ended: the journal does not tell how its running jobs end."""
         for (job, _), place in self.running.items():
             self.cut.append((self.found[place][0], job.partition("@")[0]))
         self.running.clear()

@@ -1,4 +1,4 @@
-"""A boot told line by line: who did what when, from its journal and from what people did.
+"""A boot told line by line: who did what when, from its journal and from what users did.
 
 For the terminal; the pictures are drawn from `tracks`.
 """
@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from initpy.simulation.machine.people import A_KEY
+from initpy.simulation.machine.users import A_KEY
 
 NBD = "43"  # the number of network block devices, admin-guide/devices.txt
 Record = Mapping[str, Any]
@@ -22,9 +22,9 @@ class Line(NamedTuple):
 
 
 def chronicle(journal: Iterable[Record], acts: Sequence[tuple[float, str]] = ()) -> list[Line]:
-    """The lines in order; `acts` is what people and faults did, and when."""
+    """The lines in order; `acts` is what users and faults did, and when."""
     told: dict[str, str] = {}
-    # What somebody does comes before what is done about it at the same time.
+    # An act comes before the reaction to it at the same time.
     lines = [Line(time, "person" if text.startswith("type ") else "machine", text)
              for time, text in together(acts)]  # fmt: skip
     lines += [line for record in journal for line in _lines(record, told)]

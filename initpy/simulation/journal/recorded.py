@@ -40,7 +40,7 @@ EVENTS: dict[str, type[Event]] = {
         Answered, Fetched, HandOverRefused, ShellEnded, RetryAsked, WaitAsked, KeyGiven, TimePassed,
     )
 }  # fmt: skip
-# Lines that the runtime writes for people, neither events nor decisions.
+# Lines that the runtime writes for users: neither events nor decisions.
 NOTES = frozenset({"EngineStarted", "HandedOver", "Unclaimed", "Lost"})
 # What was typed is in no journal. The core only asks whether it is empty, or yes or no.
 UNKNOWN = b"\xffunknown"

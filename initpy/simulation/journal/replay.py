@@ -2,7 +2,7 @@
 
 A journal tells all that decides a boot: in its first line, and in that of every engine that was
 started again, the command line and the like, then each event with its time and the decisions that
-followed. What people typed is not in it; the core never looks at it either, except for the answer
+followed. What users typed is not in it; the core never looks at it either, except for the answer
 to a question, which shows in what was decided then.
 """
 
@@ -106,7 +106,7 @@ def lives(journal: Sequence[Record]) -> list[Life]:
         elif record["kind"] == "Lost":
             lost += record.get("lines", 1)
         elif lost:
-            continue  # nobody knows what the core was told meanwhile
+            continue  # the journal does not say what the core was told meanwhile
         elif is_event(record):
             close()
             turns.append(Turn(record, ()))
@@ -137,16 +137,16 @@ def settings_of(basis: Record) -> Settings:
 def jobs_of(
     basis: Record, known: Mapping[str, str], note: Callable[[str], None]
 ) -> tuple[JobDefinition, ...]:
-    """The jobs of the boot: those built in by name (`known`: name -> text), people's own whole.
+    """The jobs of the boot: built-in ones by name (`known`: name -> text), the user's own whole.
 
-    `note` is told which of them are not what they were. Raises InputError for one that is missing.
+    `note` is told which of them are not what they were. Raises InputError if one is missing.
     """
     files: dict[str, JobFile] = {}
     other = []
     own = _own_jobs(basis.get("own_jobs", {}), note)
     for name, checksum in basis.get("jobs", {}).items():
         if name not in known and name.rpartition(".")[0] in own:
-            # People's own, built in as well: it keeps its place among the others.
+            # The user's own, built in as well: it keeps its place among the others.
             files[name.rpartition(".")[0]] = own[name.rpartition(".")[0]]
             continue
         if name not in known:
@@ -162,7 +162,7 @@ def jobs_of(
 
 
 def _own_jobs(texts: Mapping[str, str], note: Callable[[str], None]) -> dict[str, JobFile]:
-    """People's own job files by name; a mistake in one: the boot went on without it as well."""
+    """The user's own job files by name; a mistake in one: the boot went on without it as well."""
     files = {}
     for path, text in texts.items():
         try:

@@ -34,7 +34,7 @@ MARKS = {
     Kind.COUNTS: (">", "yellow"),
     Kind.HELD: ("|", "dim yellow"),
 }
-LEGEND = "# runs  - effect to show  . waits  ! failed  ? people are asked  > clock counts  | held"
+LEGEND = "# runs  - effect to show  . waits  ! failed  ? the user is asked  > clock counts  | held"
 LEAST_BAR, MOST_BAR = 20, 60
 
 

@@ -1,7 +1,7 @@
-"""btrfs over several devices: the kernel counts those that were scanned (BTRFS_IOC_DEVICES_READY).
+"""btrfs over several devices: the kernel counts scanned devices (BTRFS_IOC_DEVICES_READY).
 
-Whoever asks is told of all that were seen by then; the devices before the last one hear nothing of
-it (63-initpy-btrfs.rules). Mounted with `degraded`, as many may lack as the profile can lose.
+udev asks once a device; when the last one comes, udev does not ask again for the others
+(63-initpy-btrfs.rules). Mounted with `degraded`, it may lack as many as the profile can lose.
 """
 
 from initpy.simulation.world.plans import FileSystem, Place

@@ -128,7 +128,7 @@ class Slots:
         world.drop(block)
         world.thaw(name)
         self._udev.uevent("remove", block)
-        if not held:  # while somebody has it open, its name is not given to another
+        if not held:  # the kernel gives a name to another disk only when nothing has it open
             prefix, number = self._taken.pop(found)
             self._numbers[prefix].discard(number)
         return True

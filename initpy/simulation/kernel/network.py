@@ -4,14 +4,14 @@ What becomes of a disk whose server or cable goes is the driver's doing, with it
 
 - nbd: a connection that the server ends is not made again (nbd-client(8), -persist): the device
   stays, with its size, and every request fails (drivers/block/nbd.c: nbd_handle_cmd() without a
-  dead connection's time-out). What it is connected to it stays until somebody disconnects it.
+  dead connection's time-out). It stays connected until `nbd-client -d`.
 - iSCSI: requests wait for the replacement time-out, 120 s (iscsi_settings.h), and fail then; after
-  iscsistart nobody logs in again (open-iscsi's README: that is iscsid's work).
+  iscsistart there is no new login (open-iscsi's README: that is iscsid's work).
 - NFS: mounted "hard" (nfs(5)), requests wait until the server is back.
 - A cable that is pulled out ends no connection: requests wait, and go on when it is back.
 
-What waits or fails are the tools that are started and the mounts; one that is at work already
-ends as if it had read all that it needs.
+Tools that are started and mounts wait or fail; a tool that is at work already ends as if it had
+read all that it needs.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def loaded(world: World, udev: Udev, network: Network, words: Sequence[str]) -> 
 
 
 def carrier(world: World, network: Network, name: str, on: bool) -> None:
-    """Somebody plugs a cable in, or pulls it out."""
+    """A cable is plugged in, or pulled out."""
     link = network.links[name]
     link.carrier = on
     _ready(world, link)

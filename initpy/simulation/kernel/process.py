@@ -57,7 +57,7 @@ KILL_AFTER = 3.0  # between SIGTERM and SIGKILL, as the runtime does it
 
 
 class Process:
-    """One process; `ended` is called with its answer once, unless nobody listens any more."""
+    """One process; `ended` is called with its answer once."""
 
     __slots__ = (
         "_asleep", "_deaf", "_ended", "_entry", "_pending", "_progressed", "_work", "_world",

@@ -54,7 +54,7 @@ class Udev:
     def uevent(
         self, action: str, block: Block, cookie: Cookie | None = None, synthetic: bool = False
     ) -> None:
-        """The kernel announces something; without a daemon nobody hears it."""
+        """The kernel announces something; without a daemon it is lost."""
         if cookie is not None:
             cookie.count += 1
             self.cookies.append(cookie)
@@ -68,13 +68,13 @@ class Udev:
         queue.append(event)
         if block.name not in self._working:
             self._next(block.name)
-        if world.chance.happens(world.chance.mischief.udevd_dies):
+        if world.chance.happens(world.chance.random_faults.udevd_dies):
             self.die("killed by signal 9")
 
     def _next(self, name: str) -> None:
         chance = self._world.chance
         seconds = chance.jitter(LOOK_SECONDS)
-        if chance.happens(chance.mischief.late):
+        if chance.happens(chance.random_faults.late):
             seconds += chance.below(LATE_SECONDS)
         if self._world.shown and (told := self._shown(self._queues[name][0].block)) is not None:
             seconds = max(0.0, told - self._world.now)
@@ -158,18 +158,18 @@ class Udev:
         self._tell(DeviceChanged(as_device(world, block)))
 
     def _tell(self, event: Told) -> None:
-        """Everybody who listens gets it, unless something goes wrong on the way."""
+        """The engine's monitor gets it, unless something goes wrong on the way."""
         listener, chance = self.listener, self._world.chance
         if listener is None:
             return
         if chance.seeded:
-            mischief = chance.mischief
-            if chance.happens(mischief.lost):
+            random_faults = chance.random_faults
+            if chance.happens(random_faults.lost):
                 return
-            if chance.happens(mischief.reordered):
+            if chance.happens(random_faults.reordered):
                 self._world.agenda.after(chance.below(2.0), self._late, listener, event)
                 return
-            if chance.happens(mischief.doubled):
+            if chance.happens(random_faults.doubled):
                 self._world.agenda.after(chance.below(1.0), self._late, listener, event)
         listener(event)
 
@@ -230,16 +230,16 @@ class Udev:
         bare = as_device(self._world, block)
         block.known, block.told = None, None
         if self.listener is None:
-            return  # whoever looks again finds a device that udev does not know
+            return  # the next engine finds a device that udev does not know
         self._tell(DeviceChanged(bare))
-        # The engine has whoever waits for it go on, and the device announced again.
+        # The engine releases waiting tools and re-triggers the device.
         if event.cookie is not None:
             event.cookie.complete()
         if again:
             self.announce(block)
 
     def release(self) -> None:
-        """`dmsetup udevcomplete_all`: nobody waits for what a dead daemon would have told."""
+        """`dmsetup udevcomplete_all`: release tools that wait for a dead daemon."""
         cookies, self.cookies = self.cookies, []
         for each in cookies:
             each.complete(whole=True)

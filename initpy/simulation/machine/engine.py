@@ -360,7 +360,7 @@ class Engine:
             if block.present:
                 udev.announce(block)
 
-    # People
+    # Users
 
     def _listen(self) -> None:
         if self.alive and not self.frozen:

@@ -1,4 +1,4 @@
-"""The failure screen of the simulated machine, made when somebody looks at it."""
+"""The failure screen of the simulated machine, made when the console is read."""
 
 from collections.abc import Callable, Iterator
 

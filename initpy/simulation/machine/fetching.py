@@ -1,4 +1,4 @@
-"""Reading keys and headers from where people keep them, as the runtime's threads do it."""
+"""Reading keys and headers from where users keep them, as the runtime's children do it."""
 
 import os
 from collections.abc import Generator
@@ -63,7 +63,7 @@ def fetch(world: World, action: Fetch) -> Generator[Wait, None, Read]:
 
 
 def _checked(world: World, action: Fetch, damages: list[str]) -> Read:
-    """The LUKS2 header and its copy; one that is whole becomes a file."""
+    """The LUKS2 header and its copy; an intact one becomes a file."""
     broken = {"header", "second-header"} & {*damages}
     if len(broken) == 2:
         return Read(error="both copies of it are damaged")
@@ -76,7 +76,7 @@ def _checked(world: World, action: Fetch, damages: list[str]) -> Read:
 
 
 def _script(world: World, program: tuple[str, ...]) -> Generator[Wait, None, Read]:
-    """A key script of the image; the simulator knows those that print a file."""
+    """A key script of the image; the simulator knows scripts that print a file."""
     yield SCRIPT_SECONDS
     files = dict(world.scenario.files)
     script = files.get(program[0])

@@ -21,7 +21,7 @@ class Memory:
     def __init__(self, engine: int, noted: list[Held]) -> None:
         self._engine = engine
         self._noted = noted
-        self._held: list[Held] = []  # those that are not wiped yet
+        self._held: list[Held] = []  # not wiped yet
 
     def takes(self, event: Event, now: float) -> Event:
         """An event is about to be handled; what is kept of it."""

@@ -146,7 +146,7 @@ class Machine:
         """The actions are carried out: the engine may die now."""
         if not engine.alive:
             return
-        chance, dies = self._chance, self._chance.mischief.engine_dies
+        chance, dies = self._chance, self._chance.random_faults.engine_dies
         if self._events == self._crash_after:
             self.deaths += 1
             self.kill_engine()
@@ -168,7 +168,7 @@ class Machine:
         return True
 
     def stop_engine(self) -> None:
-        """SIGSTOP: it answers nobody, and PID 1 waits for a while."""
+        """SIGSTOP: it answers no more, and PID 1 waits for a while."""
         engine = self.engine
         if engine is None or not engine.alive:
             return

@@ -73,7 +73,7 @@ def _key_files(files: dict[str, str]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=1)
 def _shipped() -> dict[str, JobFile]:
-    """The job files of this project, those that only some images carry among them ("extra/")."""
+    """The job files of this project, with those of "extra/", which only some images carry."""
     return {
         name: parse_job_file(str(path), path.read_text(encoding="utf-8"))
         for name, path in shipped_paths().items()
@@ -87,7 +87,7 @@ def _programs(files: Sequence[JobFile]) -> frozenset[str]:
 
 
 def _job_files(scenario: Scenario, problems: list[InputError]) -> list[JobFile]:
-    """The job files of the image; one that people dropped in replaces one of the same name."""
+    """The job files of the image; the user's own replaces a built-in one of the same name."""
     files = {name: each for name, each in _shipped().items() if not name.startswith("extra/")}
     for name in scenario.variant.jobs:
         files[name] = _shipped()[f"extra/{name}"]

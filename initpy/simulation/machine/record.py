@@ -62,8 +62,8 @@ class Simulated:
     world: World  # ground truth at the end
     handed_over: bool
     end: str | None  # how the machine ended, in QEMU's words
-    undone: tuple[str, ...] = ()  # what people and faults were still to do
-    acts: tuple[tuple[float, str], ...] = ()  # what people and faults did, and when
+    undone: tuple[str, ...] = ()  # what users and faults were still to do
+    acts: tuple[tuple[float, str], ...] = ()  # what users and faults did, and when
     before: int = 0  # so many of the steps were those of boots before a restart
     secrets: tuple[Held, ...] = ()
     deaths: tuple[float, ...] = ()  # when each engine but the last has died
@@ -72,12 +72,12 @@ class Simulated:
 
     @property
     def console(self) -> str:
-        """What people saw on the first console."""
+        """What users saw on the first console."""
         return self.world.terminals.first.text
 
     @property
     def second(self) -> str:
-        """What people saw on the second console."""
+        """What users saw on the second console."""
         terminal = self.world.terminals.second
         return terminal.text if terminal is not None else ""
 
@@ -103,7 +103,7 @@ class Simulated:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The expectations that were not met; () = it holds. Facts nobody can know are left out."""
+        """The expectations that were not met, () if none; without facts of a real kernel."""
         if self._reasons is None:
             expect = self.scenario.expect
             left = tuple(pair for pair in expect.facts if not self._unknown(pair[0]))

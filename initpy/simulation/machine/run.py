@@ -6,15 +6,15 @@ from initpy.core.boot import Boot
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import reached
-from initpy.simulation.machine.people import Stage
 from initpy.simulation.machine.pid1 import RESTARTED, Machine
 from initpy.simulation.machine.prepared import prepare, with_jobs
 from initpy.simulation.machine.record import Simulated, Step
-from initpy.simulation.world.random_faults import Chance, Mischief
+from initpy.simulation.machine.users import Stage
+from initpy.simulation.world.random_faults import Chance, RandomFaults
 from initpy.simulation.world.world import ENGINE_SECONDS, World, started_again
 
 SETTLING = 3.0  # seconds that a machine in the expected state is watched for what must never appear
-NONE = Mischief()
+NONE = RandomFaults()
 # So many events without time passing, and some for each disk: the core turns in circles.
 MOST_AT_ONCE, MOST_OF_A_DISK = 20_000, 20
 
@@ -29,7 +29,7 @@ def simulate(
     seed: int | None = None,
     crash_after: int | None = None,
     crash_loses: bool = False,
-    mischief: Mischief = NONE,
+    random_faults: RandomFaults = NONE,
     jobs: Sequence[JobDefinition] | None = None,
     watch: Callable[[Step, Boot], None] | None = None,
     shown: Mapping[str, float] | None = None,
@@ -43,7 +43,7 @@ def simulate(
     Raises StandsStillError when time does.
     """
     prepared = prepare(scenario)
-    chance = Chance(seed, mischief)
+    chance = Chance(seed, random_faults)
     quiet = "quiet" in scenario.cmdline.split()
     world = World(scenario, prepared.disks, chance, quiet, prepared.without)
     world.shown.update((name, ENGINE_SECONDS + at) for name, at in (shown or {}).items())

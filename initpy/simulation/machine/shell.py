@@ -1,4 +1,4 @@
-"""The rescue shell and the few commands that people of scenarios type in it."""
+"""The rescue shell and the few commands that users of scenarios type in it."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ class Shell:
         self._machine.shown = True
         self._show(f"\n\n{PROMPT}")
         ahead, self._terminal.unread = self._terminal.unread, ""
-        if ahead:  # typed while nobody read
+        if ahead:  # typed before the shell was open
             self._machine.world.agenda.after(0.0, self._typed, ahead)
 
     def _show(self, text: str) -> None:
@@ -130,7 +130,7 @@ class Shell:
             known = KNOWN | self._machine.prepared.programs
             if words[0] in known or SYNTAX.intersection(words[0]):
                 world.cannot(f"the shell command {words[0]}")
-            # Else nothing is called so: a passphrase that somebody has typed, for instance.
+            # Else nothing is called so: a passphrase typed into the shell, for instance.
             done(127, f"sh: {words[0]}: not found\n")
             return
 

@@ -9,22 +9,22 @@ from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 
 
-def no_prompt_for_what_nobody_wants(case: Case) -> Found:
+def no_prompt_for_an_unwanted_volume(case: Case) -> Found:
     """R1: where volumes are named, no others are asked for, nor opened."""
-    volumes = {layer.on[0]: layer for layer in case.truth.scenario.layers
+    volumes = {layer.on[0]: layer for layer in case.expected.scenario.layers
                if layer.kind in ("luks1", "luks2")}  # fmt: skip
     for each, locked in case.touched():
         if isinstance(each, Prompt) and not each.for_a_volume:
             continue
         layer = volumes.get(locked)
-        if layer is not None and not case.truth.wanted_volume(layer):
+        if layer is not None and not case.expected.wanted_volume(layer):
             yield each.start, f"{layer.name} is touched although other volumes are named"
 
 
 def no_prompt_once_root_is_there(case: Case) -> Found:
     """R1: when root is mounted only named volumes are still asked for."""
     mounted = case.mounted
-    if mounted is None or case.truth.wishes.volumes:
+    if mounted is None or case.expected.wishes.volumes:
         return
     for prompt, _ in case.questions():
         if prompt.start > mounted[0] + SLACK:
@@ -47,25 +47,25 @@ def one_prompt_at_a_time(case: Case) -> Found:
                 up = ""
 
 
-def never_failed_while_somebody_types(case: Case) -> Found:
+def never_failed_while_a_user_types(case: Case) -> Found:
     """R6: the failure screen does not come while a volume is asked for or opened."""
     for time, order, failure in given_up(case):
         engine = case.engine_at(order)
-        for span in case.people_spans(engine=engine):
+        for span in case.user_spans(engine=engine):
             if span.start < time < span.end:
                 yield time, f"{failure.reason}, while a volume is asked for or opened"
 
 
 def never_failed_before_the_time(case: Case) -> Found:
     """R6: root is waited for as long as was asked, not counting holds; then 10 s after each."""
-    wishes = case.truth.wishes
+    wishes = case.expected.wishes
     for time, order, failure in given_up(case):
         engine = case.engine_at(order)
         begun = case.story.engines[engine]
         unheld = case.unheld("", Span(begun, time))
         if wishes.root_wait is None or unheld < wishes.root_wait - SLACK:
             yield time, f"{failure.reason} after {unheld:.1f} s of {wishes.root_wait} s"
-        spans = case.people_spans(engine=engine)
+        spans = case.user_spans(engine=engine)
         # What comes at the same time comes after it.
         ends = [span.end for span in spans if span.start < time and span.end <= time]
         if ends and time - max(ends) < GRACE - SLACK:
@@ -102,7 +102,7 @@ def every_request_is_answered(case: Case) -> Found:
             yield end, f"{request.kind} of {request.start:.1f} s is not answered"
 
 
-# An attempt that needs nobody takes seconds; one that takes longer keeps no prompt away.
+# An attempt without a user takes seconds; a longer one keeps no prompt away.
 ATTEMPT_SECONDS = 30.0
 
 
@@ -112,7 +112,9 @@ def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
         due = work.start + ATTEMPT_SECONDS
         if min(work.end, case.engine_ends(work.engine)) <= due or _typed(case, work):
             continue
-        volume = next((each for each in case.truth.wishes.volumes if each.name in work.words), None)
+        volume = next(
+            (each for each in case.expected.wishes.volumes if each.name in work.words), None
+        )
         if volume is not None and (volume.headless or volume.odd):
             continue
         up = any(
@@ -124,7 +126,7 @@ def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
             for other in case.story.works
         )
         if not up and wrong < (volume.tries if volume is not None else 3):
-            yield due, f"{work.job} ({locked}) is at work, and nobody can type a passphrase"
+            yield due, f"{work.job} ({locked}) is at work, and the user cannot type a passphrase"
 
 
 def _typed(case: Case, work: Work) -> bool:

@@ -28,9 +28,9 @@ DEATH = 30.0
 def idle(case: Case) -> float:
     """Seconds in which a boot stood idle although all that root needs had come."""
     handed = case.story.handovers[-1][0] if case.story.handovers else case.ended
-    last = case.truth.items[case.truth.root].comes
+    last = case.expected.items[case.expected.root].comes
     span = Span(min(last, handed), handed)
-    busy = [*case.work_spans(), *case.people_spans(), *case.login_spans()]
+    busy = [*case.work_spans(), *case.user_spans(), *case.login_spans()]
     return span.end - span.start - total(busy, span)
 
 
@@ -38,83 +38,88 @@ def allowed(case: Case) -> float:
     """Seconds that it may: the timers that run in this world, and what went wrong."""
     failures = sum(work.failed for work in case.story.works)
     holds = len(case.story.prompts)
-    once = SETTLE + PER_LAYER * len(case.truth.items) + timers(case) + LEAVING
+    once = SETTLE + PER_LAYER * len(case.expected.items) + timers(case) + LEAVING
     deaths = len(case.story.engines) - 1
     return once * (1 + deaths) + GRACE * holds + (EFFECT + 1.0) * failures + trouble(case)
 
 
 def timers(case: Case) -> float:
     """The timers of all that is incomplete in this world, one after the other."""
-    wishes = case.truth.wishes
+    wishes = case.expected.wishes
     seconds = 0.0
     groups = set()
-    for item in case.truth.items.values():
+    for item in case.expected.items.values():
         waits = item.whole is not Sure.YES or item.comes > 0.0 or _on_others(case, item)
         if item.layer is None or not waits:
             continue
         if item.kind in RAID:
-            factor = 2 if case.truth.foreign(item.layer) else 1
+            factor = 2 if case.expected.foreign(item.layer) else 1
             seconds += wishes.md_timeout * factor + GRACE
         elif item.kind == "lvm":
             groups.add(item.layer.group)
-    all_groups = {each.group for each in case.truth.scenario.layers if each.group}
+    all_groups = {each.group for each in case.expected.scenario.layers if each.group}
     seconds += (wishes.lvm_timeout + GRACE) * len(groups)
     return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 
 
 def _on_others(case: Case, item: Item) -> bool:
     """Whether a part of it is on a group that root= does not name: that one comes last."""
-    hinted = case.truth.wishes.hinted
-    below = (case.truth.items[name].layer for name in case.truth.cone(item.name) - {item.name})
+    hinted = case.expected.wishes.hinted
+    below = (
+        case.expected.items[name].layer for name in case.expected.cone(item.name) - {item.name}
+    )
     return bool(hinted) and any(
         each is not None and each.kind == "lvm" and each.group not in hinted for each in below
     )
 
 
 def trouble(case: Case) -> float:
-    """What may be lost to udev by the scenario's faults and by mischief."""
-    mischief = case.mischief
-    steps = len(case.truth.items) + 2  # each layer shows by an event of its own
+    """What may be lost to udev by the scenario's faults and by random_faults."""
+    random_faults = case.random_faults
+    steps = len(case.expected.items) + 2  # each layer shows by an event of its own
     seconds = 0.0
-    if mischief.lost or mischief.udevd_dies:
+    if random_faults.lost or random_faults.udevd_dies:
         seconds += LOOK_AGAIN * 2 * steps
-    if mischief.late or mischief.reordered:
+    if random_faults.late or random_faults.reordered:
         seconds += LATE_SECONDS * steps
-    if mischief.udevd_dies:
+    if random_faults.udevd_dies:
         seconds += DEATH * steps
-    deeds = [fault.deed for fault in case.truth.scenario.faults]
+    deeds = [fault.deed for fault in case.expected.scenario.faults]
     harm = (Deed.KILL_ENGINE, Deed.KILL_UDEVD, Deed.KILL_UDEV_WORKERS, Deed.STOP_ENGINE)
     seconds += DEATH * sum(deed in harm for deed in deeds)
+    # A call of process 1 is tried again after 1, 2, 4... seconds at most, and never later than 30.
+    for each in case.expected.scenario.syscalls:
+        seconds += LOOK_AGAIN + sum(min(2.0**number, 30.0) for number in range(each.fails))
     return seconds + LOOK_AGAIN * deeds.count(Deed.STORM)
 
 
 def failure_late(case: Case) -> float | None:
     """When the failure screen was overdue, None if it was not."""
-    wishes = case.truth.wishes
+    wishes = case.expected.wishes
     if wishes.root_wait is None:
         return None
     shown = [time for time, _, failure in case.story.failures]
     begun = case.story.engines[-1]
     end = min((time for time in shown if time >= begun), default=case.ended)
     span = Span(begun, end)
-    unheld = span.end - span.start - total((*case.work_spans(), *case.people_spans()), span)
+    unheld = span.end - span.start - total((*case.work_spans(), *case.user_spans()), span)
     return end if unheld > wishes.root_wait + allowed(case) else None
 
 
 def reasons(case: Case, order: int) -> Iterator[tuple[str, ...]]:
     """For each thing that keeps root from coming, the words of which one must be on the screen."""
-    root = case.truth.wishes.root
+    root = case.expected.wishes.root
     yield (str(root), root.value)
-    if not case.truth.root:
+    if not case.expected.root:
         return
     nodes = {case.item(each, order): each for each in case.story.known(order)}
-    for name in case.truth.cone(case.truth.root):
-        item = case.truth.items[name]
-        # The lowest that does not come is what people have to look at.
+    for name in case.expected.cone(case.expected.root):
+        item = case.expected.items[name]
+        # The lowest layer that does not come is what the user has to look at.
         if item.usable is not Sure.NO:
             continue
         found = (nodes[each] for each in item.below if each in nodes)
-        # What udev could not read is nothing that anybody could tell more of.
+        # Of what udev could not read there is no more to tell.
         seen = [each for each in found if each.ready and "ID_FS_TYPE" in each.properties]
         if item.kind in RAID and name in nodes:
             yield (nodes[name].node, nodes[name].name)

@@ -1,20 +1,27 @@
-"""A simulated boot as the oracle looks at it: its story, the truth, and who is who."""
+"""A simulated boot as the oracle looks at it: its story, and what the scenario implies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import Deed, Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
-from initpy.simulation.oracle.expected import Item, Sure, Truth, expected_with, root_reach, truth_of
+from initpy.simulation.oracle.expected import (
+    Expected,
+    Item,
+    Sure,
+    expected_of,
+    expected_with,
+    root_reach,
+)
 from initpy.simulation.oracle.identity import Identities
 from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
 from initpy.simulation.oracle.logins import Login
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.world.random_faults import RandomFaults
 
 # What an invariant yields: when, and in words.
 Found = Iterator[tuple[float, str]]
-NONE = Mischief()
+NONE = RandomFaults()
 SLACK = 0.01  # seconds, for sums of floats
 # Jobs without which a boot goes on.
 HELPERS = ("luks-modules", "luks-ciphers", "md-examine")
@@ -28,12 +35,12 @@ USUAL_LIMIT = 60.0  # docs/jobs.md
 class Case:
     """One boot to be judged."""
 
-    truth: Truth
+    expected: Expected
     entries: list[Entry]
     story: Story
     ended: float
     outcome: Outcome
-    mischief: Mischief = field(default_factory=Mischief)
+    random_faults: RandomFaults = field(default_factory=RandomFaults)
     leftover: str = ""  # processes that the real system finds
     screens: tuple[float, ...] = ()  # when failure screens were shown
     secrets: tuple[Held, ...] = ()
@@ -41,13 +48,13 @@ class Case:
     who: Identities = field(init=False)
 
     def __post_init__(self) -> None:
-        self.who = Identities(self.truth, self.story)
+        self.who = Identities(self.expected, self.story)
         for work in self.story.works:
             gone = next(self.story.removals(work), FOREVER)
             work.over = min(work.end, self._left_behind(work), gone)
 
     @classmethod
-    def of(cls, simulated: Simulated, mischief: Mischief) -> "Case":
+    def of(cls, simulated: Simulated, random_faults: RandomFaults) -> "Case":
         """The case of a simulated boot."""
         booted = simulated.outcome is Outcome.BOOTED
         return cls.told(
@@ -55,7 +62,7 @@ class Case:
             simulated.entries(),
             simulated.ended,
             simulated.outcome,
-            mischief=mischief,
+            random_faults=random_faults,
             leftover=simulated.facts.get("leftover", "") if booted else "",
             screens=tuple(simulated.world.terminals.screens),
             secrets=simulated.secrets,
@@ -69,21 +76,30 @@ class Case:
         entries: list[Entry],
         ended: float,
         outcome: Outcome,
-        mischief: Mischief = NONE,
+        random_faults: RandomFaults = NONE,
         leftover: str = "",
         screens: tuple[float, ...] = (),
         secrets: tuple[Held, ...] = (),
         deaths: tuple[float, ...] = (),
     ) -> "Case":
         """The case of a boot that is told."""
-        truth, story = truth_of(scenario), tell(entries)
+        expected, story = expected_of(scenario), tell(entries)
         return cls(
-            truth, entries, story, ended, outcome, mischief, leftover, screens, secrets, deaths
+            expected,
+            entries,
+            story,
+            ended,
+            outcome,
+            random_faults,
+            leftover,
+            screens,
+            secrets,
+            deaths,
         )
 
     def job(self, key: str) -> Job | None:
         """What the job files say of the job of an instance."""
-        return job_of(self.truth.scenario, key)
+        return job_of(self.expected.scenario, key)
 
     def limit(self, work: Work) -> float:
         """How long a command may take; 0: as long as it gets on."""
@@ -123,7 +139,7 @@ class Case:
                 device = self.story.by_node(words[-1], work.order)
                 name = self.item(device, work.order)
                 if device is not None and name:
-                    yield work, device, self.truth.items[name]
+                    yield work, device, self.expected.items[name]
 
     def degraded_mounts(self) -> Iterator[tuple[Work, Device]]:
         """The mounts of what lacks devices."""
@@ -140,7 +156,7 @@ class Case:
                 yield work, self.subject(work.job, work.order)
 
     def questions(self) -> Iterator[tuple[Prompt, str]]:
-        """The prompts, with the item that is locked (or the array that people are asked about)."""
+        """The prompts, with the item that is locked (or the array that the user is asked about)."""
         for prompt in self.story.prompts:
             yield prompt, self.subject(prompt.job, self._order(prompt.start))
 
@@ -160,26 +176,26 @@ class Case:
                 high = middle
         return low - 1
 
-    def people_spans(self, array: str = "", engine: int | None = None) -> list[Span]:
-        """When volumes were asked for or opened; of `array`, those that do not stand on it.
+    def user_spans(self, array: str = "", engine: int | None = None) -> list[Span]:
+        """When volumes were asked for or opened; of `array`, only volumes that do not stand on it.
 
         And when the boot stood still for a shell.
         """
         found = []
         for each, locked in self.touched():
             mine = engine is None or each.engine == engine
-            if mine and not (array and locked and array in self.truth.cone(locked)):
+            if mine and not (array and locked and array in self.expected.cone(locked)):
                 found.append(Span(each.start, min(held_until(each), self.ended)))
         return found + [each._replace(end=min(each.end, self.ended)) for each in self.story.pauses]
 
     def login_spans(self, engine: int | None = None) -> list[Span]:
         """When a network disk might still come: a login to its server was made, or would be."""
-        if not self.truth.logins:
+        if not self.expected.logins:
             return []
         ends = [*self.story.engines[1:], self.ended]
         spans = []
         for number, last in enumerate(ends):
-            for login in self.truth.logins if engine in (None, number) else ():
+            for login in self.expected.logins if engine in (None, number) else ():
                 begin = self._login_begins(login, number)
                 spans.append(Span(begin, max(begin, min(last, self._login_ends(login, number)))))
         return spans
@@ -204,7 +220,7 @@ class Case:
                     end = work.end
                     break
         # What shows one disk of a job has it done.
-        disks = [each.disk for each in self.truth.logins if each.job is login.job]
+        disks = [each.disk for each in self.expected.logins if each.job is login.job]
         for states in self.story.devices.values():
             for time, order, device in states:
                 if begun <= time < end and self._shows(device, order, disks):
@@ -213,17 +229,17 @@ class Case:
 
     def _shows(self, device: Device | None, order: int, disks: list[str]) -> bool:
         """Whether it is one of the disks, or a partition of one: then the disk has come, too."""
-        item = self.truth.items.get(self.item(device, order))
+        item = self.expected.items.get(self.item(device, order))
         if item is None:
             return False
         return item.name in disks or (item.kind == "part" and item.below[0] in disks)
 
     def unheld(self, array: str, span: Span, logins: int | None = None) -> float:
-        """How long of a span nobody was asked for, and no volume was opened, beside the array.
+        """How long of a span no volume was asked for or opened, beside the array.
 
         `logins`: the engine whose logins to servers hold it as well.
         """
-        held = self.people_spans(array)
+        held = self.user_spans(array)
         if logins is not None:
             held += self.login_spans(logins)
         return span.end - span.start - total(held, span)
@@ -254,18 +270,18 @@ class Case:
 
     def reach(self) -> Sure:
         """Whether root can be reached, given also what went wrong by chance."""
-        sure = root_reach(self.truth)
+        sure = root_reach(self.expected)
         if sure is Sure.UNSURE and (unused := self._pulled_unused()):
-            sure = root_reach(expected_with(self.truth.scenario, unused))
-        if sure is Sure.NO and self.mischief.engine_dies and len(self.story.engines) > 1:
-            return Sure.UNSURE  # people who see an engine die do more than the scenario says
+            sure = root_reach(expected_with(self.expected.scenario, unused))
+        if sure is Sure.NO and self.random_faults.engine_dies and len(self.story.engines) > 1:
+            return Sure.UNSURE  # users who see an engine die do more than the scenario says
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
 
     def _pulled_unused(self) -> frozenset[str]:
         """The disks that were plugged in again and on which nothing stood when they were pulled."""
-        faults = self.truth.scenario.faults
+        faults = self.expected.scenario.faults
         pulled = {each.argument for each in faults if each.deed is Deed.UNPLUG}
-        plugs = self.truth.plugs
+        plugs = self.expected.plugs
         return frozenset(
             name
             for name in pulled & plugs.keys()
@@ -290,9 +306,17 @@ class Case:
         return seen
 
     def _used(self, device: str, time: float, order: int) -> bool:
-        above = any(device in each.slaves for each in self.story.known(order - 1))
+        """Whether anything but its partitions stood on a disk, or a command may have changed it."""
+        parts = {device}
+        for name, states in self.story.devices.items():
+            for _, number, state in states:
+                if state is not None and number < order and device in state.slaves:
+                    if state.properties.get("DEVTYPE") != "partition":
+                        return True
+                    parts.add(name)
+        above = any(parts & {*each.slaves} - {device} for each in self.story.known(order - 1))
         return above or any(
-            work.job.endswith(f"@{device}") and work.order < order
+            work.job.partition("@")[2] in parts and work.order < order
             and (work.worked or (work.over > time and "pvscan" not in work.words))
             for work in self.story.works
         )  # fmt: skip
@@ -303,23 +327,23 @@ class Case:
             return out_of_tries
         for work, device, item in self.starts():
             if self._lost(item, work.start):
-                return f"{device.name} was started when a member of it was lost, which nobody saw"
-        if self.story.shells and self.truth.scenario.people:
+                return f"{device.name} was started when a member of it was lost, unnoticed"
+        if self.story.shells and self.expected.scenario.people:
             return "a shell has the console, and gets what is typed"
-        for layer in self.truth.scenario.layers:
+        for layer in self.expected.scenario.layers:
             if layer.kind.startswith("luks"):
                 asked = [
                     p for p, item in self.questions() if item == layer.on[0] and p.for_a_volume
                 ]
                 unanswered = [p for p in asked if not p.answered and p.end == FOREVER]
                 if unanswered:
-                    return f"nobody had patience for one more prompt for {layer.name}"
+                    return f"no user had patience for one more prompt for {layer.name}"
         return ""
 
     def _lost(self, item: Item, time: float) -> bool:
         """Whether the server of a disk below had gone by then."""
-        cone = self.truth.cone(item.name)
-        downs = (each.server.times.down for each in self.truth.logins if each.disk in cone)
+        cone = self.expected.cone(item.name)
+        downs = (each.server.times.down for each in self.expected.logins if each.disk in cone)
         return any(down is not None and down <= time for down in downs)
 
     def _gone_since(self, work: Work) -> bool:
@@ -332,12 +356,12 @@ class Case:
 
     def _counts_on_servers(self) -> bool:
         """Whether a disk of a server may come: then the jobs of the network matter."""
-        disks = (self.truth.items[login.disk] for login in self.truth.logins)
+        disks = (self.expected.items[login.disk] for login in self.expected.logins)
         return any(disk.usable is not Sure.NO for disk in disks)
 
     def _out_of_tries(self) -> str:
         failed: dict[tuple[str, int], int] = {}
-        shipped = shipped_jobs(self.truth.scenario)
+        shipped = shipped_jobs(self.expected.scenario)
         for work in self.story.works:
             if work.over < work.end and not self.limit(work):
                 return f"{work.job} may take as long as it likes, and hangs"

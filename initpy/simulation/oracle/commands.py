@@ -105,7 +105,7 @@ def a_command_is_stopped_when_its_time_is_over(case: Case) -> Found:
         orphaned = (gone + ORPHAN for gone in case.story.removals(work))
         due = max([work.start + limit + LATE, *orphaned])
         if limit and _unheeded(case, work, due):
-            yield due, f"{work.job} has run for more than {limit:.0f} s, and nobody stops it"
+            yield due, f"{work.job} has run for more than {limit:.0f} s, and is not stopped"
 
 
 def no_process_outlives_its_instance(case: Case) -> Found:
@@ -134,7 +134,7 @@ def a_job_runs_after_those_it_names(case: Case) -> Found:
 
 def _engine_stands_still(case: Case) -> bool:
     """Whether the engine could not do anything for some time."""
-    return any(fault.deed is Deed.STOP_ENGINE for fault in case.truth.scenario.faults)
+    return any(fault.deed is Deed.STOP_ENGINE for fault in case.expected.scenario.faults)
 
 
 def _unheeded(case: Case, work: Work, due: float) -> bool:

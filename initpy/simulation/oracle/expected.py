@@ -13,7 +13,7 @@ from enum import IntEnum
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
-from initpy.simulation.oracle.users import answers, anybody
+from initpy.simulation.oracle.users import answers, types_elsewhere
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
@@ -43,13 +43,13 @@ class Item:
     usable: Sure = Sure.NO  # it comes in the end, perhaps without some of its members
     whole: Sure = Sure.NO  # with all of them
     hangs: bool = False  # what reads it may wait for a server, a cable or a disk that is silent
-    comes: float = 0.0  # when the last disk below it is plugged in, of those that come at all
-    why: str = ""  # not, for people
+    comes: float = 0.0  # when the last disk below it is plugged in, if it comes at all
+    why: str = ""  # why not, in words
 
 
 @dataclass(slots=True)
-class Truth:
-    """All items of a scenario, by name; file systems are called `fs:` and what they stand on."""
+class Expected:
+    """What a scenario implies: all its items by name, file systems as `fs:` and what is below."""
 
     scenario: Scenario
     wishes: Wishes
@@ -57,7 +57,7 @@ class Truth:
     items: dict[str, Item] = field(default_factory=dict)
     root: str = ""  # the item with the test system
     logins: tuple[Login, ...] = ()  # to the servers that have disks
-    silent: list[str] = field(default_factory=list)  # volumes that may be asked for, and nobody is
+    silent: list[str] = field(default_factory=list)  # volumes that are asked for in vain
 
     def cone(self, name: str) -> set[str]:
         """The names of everything that this one stands on, itself included."""
@@ -75,11 +75,11 @@ class Truth:
         return self.wishes.volume(layer.uuid)
 
     def wanted_volume(self, layer: Layer) -> bool:
-        """Whether the volume is to be touched: all are, unless people named some (R1)."""
+        """Whether the volume is to be touched: all are, unless the user named some (R1)."""
         return not self.wishes.volumes or self.volume(layer) is not None
 
     def foreign(self, layer: Layer) -> bool:
-        """Whether another host has made the array, and nobody has named it (R9)."""
+        """Whether another host has made the array, and the user has not named it (R9)."""
         return layer.homehost != "any" and "md" not in self.wishes.named
 
     @property
@@ -97,42 +97,44 @@ class Truth:
         return found
 
 
-@functools.lru_cache(maxsize=4)  # who draws a world asks for it, and who judges it
-def truth_of(scenario: Scenario) -> Truth:
-    """Work out the truth, which nobody changes; layers come after what they stand on."""
+@functools.lru_cache(maxsize=4)  # the explorer asks for it to draw a world, and to judge it
+def expected_of(scenario: Scenario) -> Expected:
+    """Work out what a scenario implies; layers come after what they stand on."""
     return expected_with(scenario, frozenset())
 
 
-def expected_with(scenario: Scenario, unused: frozenset[str]) -> Truth:
+def expected_with(scenario: Scenario, unused: frozenset[str]) -> Expected:
     """The same, where these disks were pulled before anything stood on them: they come later."""
-    truth = Truth(scenario, wishes_of(scenario), unused)
+    expected = Expected(scenario, wishes_of(scenario), unused)
     for disk in scenario.disks:
-        truth.items[disk.name] = _disk(truth, disk)
+        expected.items[disk.name] = _disk(expected, disk)
     if scenario.servers:
-        _served(truth)
+        _served(expected)
     volumes = [each for each in scenario.layers if each.kind.startswith("luks")]
     for layer in scenario.layers:
-        for item in _made(truth, layer):
-            truth.items[item.name] = item
+        for item in _made(expected, layer):
+            expected.items[item.name] = item
             if layer.holds == "root":
-                truth.root = item.name
+                expected.root = item.name
     for layer in volumes:
-        item = truth.items[layer.name]
-        if item.why == NOBODY and truth.items[layer.on[0]].usable is not Sure.NO:
-            truth.silent.append(layer.name)
-    # Prompts come one at a time: one that nobody answers may keep the others from coming.
-    if truth.silent:
-        _doubt(truth, volumes)
-    return truth
+        item = expected.items[layer.name]
+        if item.why == UNANSWERED and expected.items[layer.on[0]].usable is not Sure.NO:
+            expected.silent.append(layer.name)
+    # Prompts come one at a time: an unanswered one may keep the others from coming.
+    if expected.silent:
+        _doubt(expected, volumes)
+    return expected
 
 
-NOBODY = "nobody types its passphrase"
+UNANSWERED = "no user types its passphrase"
 
 
-def _disk(truth: Truth, disk: Disk) -> Item:
+def _disk(expected: Expected, disk: Disk) -> Item:
     item = Item(disk.name, "disk", usable=Sure.YES, whole=Sure.YES)
-    plugs = truth.plugs.get(disk.name, [])
-    pulled = [f for f in truth.scenario.faults if (f.deed, f.argument) == (Deed.UNPLUG, disk.name)]
+    plugs = expected.plugs.get(disk.name, [])
+    pulled = [
+        f for f in expected.scenario.faults if (f.deed, f.argument) == (Deed.UNPLUG, disk.name)
+    ]
     if disk.arrives is not None:
         item.comes = disk.arrives
     elif not disk.present and not plugs:
@@ -142,45 +144,47 @@ def _disk(truth: Truth, disk: Disk) -> Item:
         if any(at is None for at in plugs):
             item.usable = item.whole = Sure.UNSURE
         item.comes = max((at for at in plugs if at is not None), default=0.0)
-    if pulled and disk.name in truth.unused:
+    if pulled and disk.name in expected.unused:
         item.comes = max((at for at in plugs if at is not None), default=0.0)
     elif pulled:
         item.usable = item.whole = Sure.UNSURE
-    if disk.name in truth.silent_disks:
+    if disk.name in expected.silent_disks:
         item.usable = item.whole = min(item.usable, Sure.UNSURE)
         item.hangs = True
     item.comes += disk.announced
     unknown = disk.copy_of or disk.path_of or disk.image
-    if unknown or any(damage.disk == disk.name for damage in truth.scenario.damages):
+    if unknown or any(damage.disk == disk.name for damage in expected.scenario.damages):
         item.usable = item.whole = Sure.UNSURE
     return item
 
 
-def _served(truth: Truth) -> None:
+def _served(expected: Expected) -> None:
     """Disks of servers come with a login, if a job makes one and the network lets it."""
-    truth.logins = logins(truth.scenario)
-    known = {each.disk: each for each in truth.logins}
-    nics = {each.name: each for each in truth.scenario.nics}
-    faults = any(fault.deed in NETWORK_DEEDS for fault in truth.scenario.faults)
-    for server, name in ((each, name) for each in truth.scenario.servers for name in each.serves):
-        item = truth.items[name]
+    expected.logins = logins(expected.scenario)
+    known = {each.disk: each for each in expected.logins}
+    nics = {each.name: each for each in expected.scenario.nics}
+    faults = any(fault.deed in NETWORK_DEEDS for fault in expected.scenario.faults)
+    for server, name in (
+        (each, name) for each in expected.scenario.servers for name in each.serves
+    ):
+        item = expected.items[name]
         item.usable = item.whole = Sure.UNSURE
         pulled = faults or nics[server.nic].carrier.down is not None
-        # A disk that is lost is one thing, one that does not answer is another.
+        # A lost disk is one thing, a silent disk another.
         item.hangs = pulled or (server.kind != "nbd" and server.times.down is not None)
         if name in known:
-            at, sure = comes(truth.scenario, known[name])
+            at, sure = comes(expected.scenario, known[name])
             item.comes = at or 0.0
             if sure:
                 item.usable = item.whole = Sure.NO if at is None else Sure.YES
                 item.why = "its server cannot be reached" if at is None else ""
 
 
-def _made(truth: Truth, layer: Layer) -> list[Item]:
-    below = [truth.items[name] for name in layer.on]
+def _made(expected: Expected, layer: Layer) -> list[Item]:
+    below = [expected.items[name] for name in layer.on]
     if not below:
-        first = next(each for each in truth.scenario.layers if each.group == layer.group)
-        below = [truth.items[name] for name in first.on]
+        first = next(each for each in expected.scenario.layers if each.group == layer.group)
+        below = [expected.items[name] for name in first.on]
     names, hangs = tuple(each.name for each in below), any(each.hangs for each in below)
     if layer.kind == "partitions":
         usable, whole, at = below[0].usable, below[0].whole, below[0].comes
@@ -191,21 +195,25 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
     item = Item(layer.name or f"fs:{names[0]}", layer.kind, names, layer, hangs=hangs)
     item.comes = max((each.comes for each in below if each.usable is not Sure.NO), default=0.0)
     if layer.kind in RAID:
-        _array(truth, layer, below, item)
+        _array(expected, layer, below, item)
     elif layer.kind in ("luks1", "luks2"):
-        _volume(truth, layer, below[0], item)
+        _volume(expected, layer, below[0], item)
     elif layer.kind == "lvm":
-        _logical(truth, layer, below, item)
+        _logical(expected, layer, below, item)
     elif layer.kind == "btrfs" and len(below) > 1:
         item.whole = min(each.usable for each in below)
-        flags = truth.wishes.flags
+        flags = expected.wishes.flags
         item.usable = Sure.UNSURE if "degraded" in flags and item.whole is Sure.NO else item.whole
         item.why = "lacks devices"
     elif layer.kind in ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap"):
         # With a second device for its journal.
         item.usable = min(each.usable for each in below)
         item.whole = min(each.whole for each in below)
-        if layer.holds == "root" and truth.wishes.types and layer.kind not in truth.wishes.types:
+        if (
+            layer.holds == "root"
+            and expected.wishes.types
+            and layer.kind not in expected.wishes.types
+        ):
             item.usable = item.whole = Sure.NO
             item.why = "it is mounted as another type"
     else:
@@ -213,7 +221,7 @@ def _made(truth: Truth, layer: Layer) -> list[Item]:
     return [item]
 
 
-def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
+def _array(expected: Expected, layer: Layer, below: list[Item], item: Item) -> None:
     known_lost = 1 if layer.left == "degraded" else 0
     # The member that the metadata has written off is not waited for, and no use.
     members = below[: len(below) - known_lost]
@@ -226,10 +234,10 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
         # Left alone, the member that was written off takes itself for the only good one.
         item.usable = Sure.UNSURE
         return
-    if "md" in truth.wishes.named | truth.wishes.off:
+    if "md" in expected.wishes.named | expected.wishes.off:
         item.usable = Sure.UNSURE
         return
-    forced = "md_mod.start_dirty_degraded=1" in truth.scenario.cmdline.split()
+    forced = "md_mod.start_dirty_degraded=1" in expected.scenario.cmdline.split()
     if layer.left == "dirty" and layer.kind in PARITY and not forced:
         item.usable = item.whole  # the kernel does not start it without a member
         item.why = "is dirty, and members are missing"
@@ -245,90 +253,92 @@ def _array(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
         startable = min(alive)
     else:
         startable = Sure.YES if sure >= needed else Sure.UNSURE if possible >= needed else Sure.NO
-    item.usable = max(item.whole, min(startable, policy(truth, layer)))
+    item.usable = max(item.whole, min(startable, policy(expected, layer)))
     if item.hangs:
-        item.usable = min(item.usable, Sure.UNSURE)  # whoever reads it may wait for that member
+        item.usable = min(item.usable, Sure.UNSURE)  # a reader may wait for that member
     item.why = "members are missing"
 
 
-def policy(truth: Truth, layer: Layer) -> Sure:
+def policy(expected: Expected, layer: Layer) -> Sure:
     """Whether an array that lacks members may start (R8, R9)."""
-    wishes = truth.wishes
-    if wishes.md_degraded == "no" or (truth.foreign(layer) and not wishes.root.unique):
+    wishes = expected.wishes
+    if wishes.md_degraded == "no" or (expected.foreign(layer) and not wishes.root.unique):
         return Sure.NO
     return Sure.UNSURE if wishes.md_degraded == "ask" else Sure.YES
 
 
-def _volume(truth: Truth, layer: Layer, below: Item, item: Item) -> None:
-    if layer.header or layer.argon2 or "luks" in truth.wishes.off:
+def _volume(expected: Expected, layer: Layer, below: Item, item: Item) -> None:
+    if layer.header or layer.argon2 or "luks" in expected.wishes.off:
         item.usable = item.whole = min(Sure.UNSURE, below.usable)
         return
-    opened = _opened(truth, layer, item)
+    opened = _opened(expected, layer, item)
     item.usable, item.whole = min(below.usable, opened), min(below.whole, opened)
 
 
-def _opened(truth: Truth, layer: Layer, item: Item) -> Sure:
-    if not truth.wanted_volume(layer):
-        item.why = "nobody wants it"
+def _opened(expected: Expected, layer: Layer, item: Item) -> Sure:
+    if not expected.wanted_volume(layer):
+        item.why = "it is not wanted"
         return Sure.NO
-    named = truth.volume(layer)
-    if truth.wishes.unclear or (named is not None and named.odd):
+    named = expected.volume(layer)
+    if expected.wishes.unclear or (named is not None and named.odd):
         return Sure.UNSURE
     if named is not None and named.key is not None:
-        return _keyed(truth, layer, named.key, item)
-    return typed(truth, layer, item)
+        return _keyed(expected, layer, named.key, item)
+    return typed(expected, layer, item)
 
 
-def _keyed(truth: Truth, layer: Layer, key: Key, item: Item) -> Sure:
-    """The key opens it where it is to be had; else people may."""
+def _keyed(expected: Expected, layer: Layer, key: Key, item: Item) -> Sure:
+    """The key opens it where it is to be had; else a user may."""
     if key.path != layer.keyfile or key.odd:
         return Sure.UNSURE
     if key.device is None:
         return Sure.YES
-    for other in truth.scenario.layers:
+    for other in expected.scenario.layers:
         label = other.label if key.device.how == "LABEL" else ""
         if label and label == key.device.value and layer.keyfile in dict(other.files):
-            stick = truth.items[other.name or f"fs:{other.on[0]}"]
+            stick = expected.items[other.name or f"fs:{other.on[0]}"]
             if stick.usable is Sure.YES:
                 item.comes = max(item.comes, stick.comes)
                 return Sure.YES
-    return typed(truth, layer, item)
+            if stick.usable is Sure.UNSURE:
+                return max(Sure.UNSURE, typed(expected, layer, item))
+    return typed(expected, layer, item)
 
 
-def typed(truth: Truth, layer: Layer, item: Item) -> Sure:
-    """Whether people type the passphrase of a volume when they are asked for it."""
-    named = truth.volume(layer)
+def typed(expected: Expected, layer: Layer, item: Item) -> Sure:
+    """Whether users type the passphrase of a volume when they are asked for it."""
+    named = expected.volume(layer)
     mapping = named.name if named is not None else f"luks-{layer.uuid}"
-    words = answers(truth.scenario, mapping)
+    words = answers(expected.scenario, mapping)
     right = f"{layer.passphrase}\n"
     same = [
         each
-        for each in truth.scenario.layers
+        for each in expected.scenario.layers
         if each.passphrase == layer.passphrase and each.name != layer.name
     ]
     if not words:
-        item.why = NOBODY
-        return Sure.UNSURE if same or anybody(truth.scenario) else Sure.NO
+        item.why = UNANSWERED
+        return Sure.UNSURE if same or types_elsewhere(expected.scenario) else Sure.NO
     tries = named.tries if named is not None else 3
     wrong = words.index(right) if right in words else len(words)
-    strangers = sum(1 for each in truth.scenario.layers if each.kind.startswith("luks")) - 1
+    strangers = sum(1 for each in expected.scenario.layers if each.kind.startswith("luks")) - 1
     if wrong < tries:
-        # What somebody types late for a volume that has been opened meanwhile lands here.
+        # What a user types late for a volume that has been opened meanwhile lands here.
         return Sure.YES if wrong + strangers < tries else Sure.UNSURE
     item.why = f"{tries} wrong passphrases"
     return Sure.UNSURE if same or wrong < len(words) else Sure.NO
 
 
-def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
+def _logical(expected: Expected, layer: Layer, below: list[Item], item: Item) -> None:
     item.whole = min(each.usable for each in below)
     item.usable = item.whole
-    # lvm reads every disk there is: one that does not answer keeps all its commands.
-    if "lvm" in truth.wishes.named | truth.wishes.off or truth.silent_disks:
+    # lvm reads every disk there is: a silent one keeps all its commands.
+    if "lvm" in expected.wishes.named | expected.wishes.off or expected.silent_disks:
         item.usable = Sure.UNSURE
         return
     item.why = "physical volumes are missing"
     sure = sum(each.usable is Sure.YES for each in below)
-    others = sum(each.group == layer.group for each in truth.scenario.layers) > 1
+    others = sum(each.group == layer.group for each in expected.scenario.layers) > 1
     if item.whole is not Sure.YES and (layer.size is not None or others):
         item.usable = Sure.UNSURE  # which physical volumes it lies on is LVM's choice
     elif item.hangs:
@@ -340,43 +350,45 @@ def _logical(truth: Truth, layer: Layer, below: list[Item], item: Item) -> None:
         item.usable = Sure.UNSURE
 
 
-def _doubt(truth: Truth, volumes: list[Layer]) -> None:
+def _doubt(expected: Expected, volumes: list[Layer]) -> None:
     """What depends on a prompt is not sure any more while another one may stay up for ever."""
-    for layer in truth.scenario.layers:
-        for item in truth.items.values():
+    for layer in expected.scenario.layers:
+        for item in expected.items.values():
             if item.layer is not layer:
                 continue
-            doubtful = layer in volumes and layer.name not in truth.silent
-            # What starts without its members waits as long as somebody is asked.
+            doubtful = layer in volumes and layer.name not in expected.silent
+            # What starts without its members waits as long as the user is asked.
             doubtful = doubtful or (len(item.below) > 1 and item.whole is not Sure.YES)
-            if doubtful or any(truth.items[name].usable is Sure.UNSURE for name in item.below):
+            if doubtful or any(expected.items[name].usable is Sure.UNSURE for name in item.below):
                 item.usable = min(item.usable, Sure.UNSURE)
                 item.whole = min(item.whole, Sure.UNSURE)
 
 
-def root_reach(truth: Truth) -> Sure:
+def root_reach(expected: Expected) -> Sure:
     """Whether root can be mounted in this world."""
-    if not truth.root or truth.wishes.unclear:
+    if not expected.root or expected.wishes.unclear:
         return Sure.UNSURE
-    item = truth.items[truth.root]
-    named = _names_root(truth, item)
-    wishes = truth.wishes
+    item = expected.items[expected.root]
+    named = _names_root(expected, item)
+    wishes = expected.wishes
     late = wishes.root_wait is not None and item.comes + SOON > wishes.root_wait
     if late and wishes.end_after is not None:
         return min(named, item.usable, Sure.UNSURE)  # the machine may have ended before
     return min(named, item.usable)
 
 
-def _names_root(truth: Truth, item: Item) -> Sure:
-    root, layer = truth.wishes.root, item.layer
+def _names_root(expected: Expected, item: Item) -> Sure:
+    root, layer = expected.wishes.root, item.layer
     if layer is None:
         return Sure.NO
     if root.how == "LABEL":
-        meant = [each for each in truth.scenario.layers if each.label == root.value]
+        meant = [each for each in expected.scenario.layers if each.label == root.value]
     elif root.how == "UUID":
-        meant = [each for each in truth.scenario.layers if each.uuid.lower() == root.value.lower()]
+        meant = [
+            each for each in expected.scenario.layers if each.uuid.lower() == root.value.lower()
+        ]
     elif root.how == "PATH":
-        below = truth.items[item.below[0]].layer
+        below = expected.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":
             return Sure.YES
         return Sure.UNSURE

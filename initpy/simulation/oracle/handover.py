@@ -32,14 +32,14 @@ def a_mounted_root_is_handed_over(case: Case) -> Found:
 
     What more is to be mounted below it counts as well, and no world of the explorer has any.
     """
-    if case.truth.wishes.unclear or case.truth.scenario.layers == ():
+    if case.expected.wishes.unclear or case.expected.scenario.layers == ():
         return
     if any(entry.event["kind"] == "HandOverRefused" for entry in case.entries):
         return
     for work in case.story.works:
         if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
             span = Span(work.end, case.engine_ends(work.engine))
-            busy = [*case.work_spans(), *case.people_spans()]
+            busy = [*case.work_spans(), *case.user_spans()]
             idle = span.end - span.start - total(busy, span)
             if idle > LEAVING_SECONDS:
                 yield span.end, f"root is mounted, and for {idle:.0f} s nothing else is waited for"
@@ -76,10 +76,10 @@ def _below_root(case: Case, order: int) -> set[str]:
 
 def the_right_root_is_mounted(case: Case) -> Found:
     """What is mounted as root is the test system, through the top of its stack."""
-    if not case.truth.root:
+    if not case.expected.root:
         return
-    right = case.truth.items[case.truth.root].below
-    members = {name for item in case.truth.items.values() if item.kind in RAID
+    right = case.expected.items[case.expected.root].below
+    members = {name for item in case.expected.items.values() if item.kind in RAID
                for name in item.below}  # fmt: skip
     for work in case.story.works:
         if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
@@ -102,8 +102,8 @@ def _member_below(case: Case, device: Device | None, members: set[str], order: i
 
 def named_volumes_are_open_before_the_handover(case: Case) -> Found:
     """R1: a volume that users have named and that is there is open, or out of tries."""
-    wishes = case.truth.wishes
-    if wishes.unclear or "luks" in wishes.off or case.truth.scenario.damages:
+    wishes = case.expected.wishes
+    if wishes.unclear or "luks" in wishes.off or case.expected.scenario.damages:
         return
     for time, order in case.story.handovers:
         for volume in wishes.volumes:

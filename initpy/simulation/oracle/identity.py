@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import RAID
-from initpy.simulation.oracle.expected import Truth
+from initpy.simulation.oracle.expected import Expected
 from initpy.simulation.oracle.story import Device, Story
 
 _SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
@@ -13,7 +13,7 @@ _SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL", "ID_SCSI_SERIAL")
 class Identities:
     """Who is who in a story."""
 
-    truth: Truth
+    expected: Expected
     story: Story
     _whose: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -28,16 +28,16 @@ class Identities:
 
     def _identify(self, device: Device, before: int) -> str:
         known = device.properties
-        for login in self.truth.logins:
-            # Before the login such a device is nobody's.
+        for login in self.expected.logins:
+            # Before the login such a device is no disk.
             if device.name == login.node and known.get("size") != "0":
                 return login.disk
         for serial in (known.get(key, "") for key in _SERIALS):
-            if known.get("DEVTYPE") != "partition" and serial in self.truth.items:
+            if known.get("DEVTYPE") != "partition" and serial in self.expected.items:
                 return serial
         if known.get("DEVTYPE") == "partition":
             # It carries its disk's serial number where the disk had shown before.
-            named = [known[key] for key in _SERIALS if known.get(key) in self.truth.items][:1]
+            named = [known[key] for key in _SERIALS if known.get(key) in self.expected.items][:1]
             wholes = [self.story.state(name, before) for name in device.slaves]
             below = named or [self.item(each, before) for each in wholes]
             return self._partition(known.get("PARTN") or known.get("ID_PART_ENTRY_NUMBER"), below)
@@ -46,7 +46,7 @@ class Identities:
 
     def _layer(self, device: Device, below: list[str]) -> str:
         volume = device.properties.get("DM_NAME", "")
-        for name, item in self.truth.items.items():
+        for name, item in self.expected.items.items():
             layer = item.layer
             if layer is None or item.kind == "part" or name.startswith("fs:"):
                 continue
@@ -62,7 +62,7 @@ class Identities:
         return ""
 
     def _partition(self, number: str | None, below: list[str]) -> str:
-        for name, item in self.truth.items.items():
+        for name, item in self.expected.items.items():
             if item.kind == "part" and item.layer is not None and list(item.below) == below:
                 names = [part.name for part in item.layer.parts]
                 if number is not None and names.index(name) + 1 == int(number):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.oracle import asking, commands, handover, liveness, screen, secrets, starts
 from initpy.simulation.oracle.case import Case, Found
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.world.random_faults import RandomFaults
 
 
 class Violation(NamedTuple):
@@ -35,14 +35,14 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     starts.never_degraded_against_the_policy,
     starts.a_degraded_start_comes_in_time,
     starts.degraded_starts_are_announced,
-    asking.no_prompt_for_what_nobody_wants,
+    asking.no_prompt_for_an_unwanted_volume,
     asking.no_prompt_once_root_is_there,
     asking.one_prompt_at_a_time,
     asking.every_request_is_answered,
     asking.no_attempt_keeps_the_prompt_away,
     secrets.no_secret_is_readable,
     secrets.every_secret_is_wiped,
-    asking.never_failed_while_somebody_types,
+    asking.never_failed_while_a_user_types,
     asking.never_failed_before_the_time,
     commands.no_command_twice_at_a_time,
     commands.no_two_tools_change_an_array,
@@ -66,9 +66,9 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
 )
 
 
-def judge(simulated: Simulated, mischief: Mischief | None = None) -> tuple[Violation, ...]:
+def judge(simulated: Simulated, random_faults: RandomFaults | None = None) -> tuple[Violation, ...]:
     """Every invariant that does not hold in this boot, the first violation of each."""
-    case = Case.of(simulated, mischief or Mischief())
+    case = Case.of(simulated, random_faults or RandomFaults())
     found = []
     for invariant in INVARIANTS:
         first = next(invariant(case), None)

@@ -1,4 +1,4 @@
-"""Invariants of how a boot ends: root is mounted if it can be, else people are told why (R23)."""
+"""Invariants of how a boot ends: root is mounted if it can be, else the user is told why (R23)."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def an_unreachable_root_is_not_mounted(case: Case) -> Found:
 
 
 def an_unreachable_root_fails_in_time(case: Case) -> Found:
-    """If root cannot be reached the failure screen comes, unless somebody is still asked."""
+    """If root cannot be reached the failure screen comes, unless the user is still asked."""
     if case.reach() is Sure.NO and (late := bounds.failure_late(case)) is not None:
         yield late, "root cannot be reached, and there is no failure screen"
 

@@ -1,6 +1,6 @@
 """What the job files of a scenario do to bring a network's disks in, as the oracle reads them.
 
-It knows only jobs of the usual shape: one that asks for a lease, one for each login. Where it does
+It knows only jobs of the usual shape: one for the lease, one for each login. Where it does
 not understand a file it is not sure, and what hangs on it is not judged.
 """
 
@@ -64,7 +64,7 @@ def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
         return None, True
     at = max(nic.carrier.up + nic.lease, server.times.up)
     sure = nic.carrier.down is None and server.times.down is None and nic.lease < LEASE_SECONDS
-    # Each try of the lease takes its time; a login to nobody fails at once.
+    # Each try of the lease takes its time; a login without a server fails at once.
     asked = (lease.tries - 1) * (LEASE_SECONDS + lease.retry_after)
     tried = login.job.timeout if server.kind == "iscsi" else 0.0
     tried += (login.job.tries - 1) * (login.job.retry_after + tried)

@@ -11,8 +11,8 @@ LATE = 5.0  # of a screen: devices that it is about are looked at first
 
 def something_is_on_the_screen_in_time(case: Case) -> Found:
     """By root's deadline there is a prompt, a notice or a failure screen, whatever hangs."""
-    wait = case.truth.wishes.root_wait
-    if wait is None or any(each.deed is Deed.STOP_ENGINE for each in case.truth.scenario.faults):
+    wait = case.expected.wishes.root_wait
+    if wait is None or any(each.deed is Deed.STOP_ENGINE for each in case.expected.scenario.faults):
         return
     for engine, begun in enumerate(case.story.engines):
         due = begun + max(wait, NOTICE_SECONDS) + LATE
@@ -36,7 +36,7 @@ def a_failure_screen_that_is_due_is_shown(case: Case) -> Found:
 
 def a_failed_boot_ends_in_time(case: Case) -> Found:
     """R25: panic= and rd.emergency= count from the first failure screen."""
-    delay = case.truth.wishes.end_after
+    delay = case.expected.wishes.end_after
     if delay is None:
         return
     for engine, _ in enumerate(case.story.engines):
@@ -48,7 +48,7 @@ def a_failed_boot_ends_in_time(case: Case) -> Found:
         ends = (time for time, order in case.story.ends if case.engine_at(order) == engine)
         end = next(ends, case.engine_ends(engine))
         span = Span(failed, end)
-        held = total(case.people_spans(engine=engine), span)
+        held = total(case.user_spans(engine=engine), span)
         holds = sum(failed < each.start < end for each, _ in case.touched())
         if end - failed - held > delay + GRACE * (1 + holds):
             yield end, f"failed at {failed:.1f} s, and still here {end - failed:.0f} s later"

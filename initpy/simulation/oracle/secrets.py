@@ -16,7 +16,7 @@ READABLE = ("Run", "Report", "Record", "Ask", "ShowFailure", "JobEnded", "Answer
 
 def no_secret_is_readable(case: Case) -> Found:
     """R14: passphrases and keys are in no command line, report, record or journal."""
-    secrets = case.truth.scenario.secrets
+    secrets = case.expected.scenario.secrets
     if not secrets:
         return
     for entry in case.entries:

@@ -21,18 +21,18 @@ def never_degraded_while_a_volume_is_locked(case: Case) -> Found:
 def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
     """What had begun before this step: in one moment there may be several."""
     for each, locked in case.touched():
-        if each.order <= order and not (locked and array in case.truth.cone(locked)):
+        if each.order <= order and not (locked and array in case.expected.cone(locked)):
             yield Span(each.start, held_until(each)), locked or "a volume"
 
 
 def never_degraded_before_its_time(case: Case) -> Found:
     """R7: an array waits its own time, not counting what holds it, or until root's is over."""
-    wishes = case.truth.wishes
+    wishes = case.expected.wishes
     for work, device, item in case.starts():
         if item.layer is None or _asked_about(case, work):
             continue
         seen = _incomplete_since(case, device.name, work)
-        wanted = wishes.md_timeout * (2 if case.truth.foreign(item.layer) else 1)
+        wanted = wishes.md_timeout * (2 if case.expected.foreign(item.layer) else 1)
         waited = case.unheld(item.name, Span(seen, work.start), work.engine)
         begun = case.story.engines[work.engine]
         for_root = case.unheld("", Span(begun, work.start))
@@ -49,7 +49,7 @@ def never_degraded_before_its_time(case: Case) -> Found:
 
 def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
     """R7: no array starts without members while a login to a server is made or will be."""
-    root_wait = case.truth.wishes.root_wait
+    root_wait = case.expected.wishes.root_wait
     for work, device, item in case.starts():
         if _asked_about(case, work):
             continue
@@ -62,7 +62,7 @@ def never_degraded_while_a_network_disk_may_come(case: Case) -> Found:
 
 
 def _asked_about(case: Case, work: Work) -> bool:
-    """Whether people were asked, or it is another try, whose time has passed before."""
+    """Whether the user was asked, or it is another try, whose time has passed before."""
     job = work.job
     asked = any(each.job == job and each.start <= work.start for each in case.story.prompts)
     return asked or any(
@@ -88,8 +88,8 @@ def _incomplete_since(case: Case, name: str, work: Work) -> float:
 
 def never_degraded_with_its_members_there(case: Case) -> Found:
     """R7: a member that has come is added before the array is started without it."""
-    pulled = any(fault.deed == "unplug" for fault in case.truth.scenario.faults)
-    if pulled or case.truth.scenario.damages:
+    pulled = any(fault.deed == "unplug" for fault in case.expected.scenario.faults)
+    if pulled or case.expected.scenario.damages:
         return
     for work, device, item in case.starts():
         assert item.layer is not None
@@ -143,11 +143,11 @@ def _failed_on(case: Case, name: str, before: Work) -> bool:
 
 def never_degraded_against_the_policy(case: Case) -> Found:
     """R8, R9: rd.md.degraded=no means no; another host's array only for a root by UUID."""
-    wishes = case.truth.wishes
+    wishes = case.expected.wishes
     for work, device, item in case.starts():
         if wishes.md_degraded == "no":
             yield work.start, f"{device.name} ({item.name}) started although rd.md.degraded=no"
-        foreign = item.layer is not None and case.truth.foreign(item.layer)
+        foreign = item.layer is not None and case.expected.foreign(item.layer)
         if foreign and not wishes.root.unique:
             yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
 
@@ -161,11 +161,11 @@ def a_degraded_start_comes_in_time(case: Case) -> Found:
     starts = [(work, device, case.item(device, work.order)) for work, device, _ in case.starts()]
     starts += [(work, device, "") for work, device in case.degraded_mounts()]
     for work, device, name in starts:
-        layer = case.truth.items[name].layer if name else None
-        foreign = layer is not None and case.truth.foreign(layer)
-        wanted = case.truth.wishes.md_timeout * (2 if foreign else 1)
+        layer = case.expected.items[name].layer if name else None
+        foreign = layer is not None and case.expected.foreign(layer)
+        wanted = case.expected.wishes.md_timeout * (2 if foreign else 1)
         span = Span(_incomplete_since(case, device.name, work), work.start)
-        busy = [*case.work_spans(), *case.people_spans(), *case.login_spans(), *case.story.pauses]
+        busy = [*case.work_spans(), *case.user_spans(), *case.login_spans(), *case.story.pauses]
         waited = span.end - span.start - total(busy, span)
         holds = sum(span.start <= each.start < span.end for each in case.story.works)
         holds += len(case.story.prompts) + len(starts)
@@ -174,11 +174,11 @@ def a_degraded_start_comes_in_time(case: Case) -> Found:
 
 
 def degraded_starts_are_announced(case: Case) -> Found:
-    """R8: people are told of each."""
+    """R8: the user is told of each."""
     for work, device, item in case.starts():
         told = any(
             order <= work.order and device.name in text and "degraded" in text
             for _, order, text in case.story.reports
         )
         if not told:
-            yield work.start, f"{device.name} ({item.name}) was started and nobody was told"
+            yield work.start, f"{device.name} ({item.name}) was started and the user was not told"

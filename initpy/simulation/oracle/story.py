@@ -60,7 +60,7 @@ class Work:
     start: float
     order: int  # number of the step
     end: float = FOREVER
-    status: int | None = None  # None: nobody heard of its end
+    status: int | None = None  # None: the core was not told of its end
     stopped: float | None = None  # when the core wanted it stopped
     got_on: float = 0.0  # when it told last of how far it is
     # When it holds nothing any more: it has ended, it had its time and is left behind, or its
@@ -245,8 +245,9 @@ def _asked(story: Story, entry: Entry, order: int) -> None:
         story.requests.append(request)
     for action in entry.actions:
         if action["kind"] == "Reply":
-            for request in story.requests:
-                if request.number == action["request"] and request.answered is None:
+            for request in story.requests:  # each shell counts them anew
+                asked = request.number, request.engine
+                if asked == (action["request"], entry.engine) and request.answered is None:
                     request.answered = entry.time
 
 
@@ -259,7 +260,7 @@ def _begun(action: Line, entry: Entry, order: int) -> Work:
 
 
 def _cut(works: Iterable[Work], now: float) -> None:
-    """The engine that waited for them is gone; nobody hears how they end."""
+    """The engine that waited for them is gone; no engine hears how they end."""
     for work in works:
         work.end = now
 

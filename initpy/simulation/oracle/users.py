@@ -6,7 +6,7 @@ from initpy.scenario.model import Cue, Scenario
 
 
 def answers(scenario: Scenario, mapping: str) -> list[str]:
-    """What people type at the prompt for this mapping, in order."""
+    """What users type at the prompt for this mapping, in order."""
     text = f"Passphrase for {mapping} (/dev/x): "
     return [
         each.text
@@ -19,8 +19,8 @@ def _about(cue: Cue, text: str) -> bool:
     return cue.when is not None and bool(re.search(cue.when.pattern, text, re.MULTILINE))
 
 
-def anybody(scenario: Scenario) -> bool:
-    """Whether somebody types at a cue that the oracle does not understand."""
+def types_elsewhere(scenario: Scenario) -> bool:
+    """Whether a user types at a cue that the oracle does not understand."""
     return any(
         each.cue.when is None or not each.cue.when.pattern.startswith("Passphrase for ")
         for each in scenario.people

@@ -1,4 +1,4 @@
-"""The tools that bring a network up and log in to servers, as job files of people call them.
+"""The tools that bring a network up and log in to servers, as users' job files call them.
 
 Sources: ip-link(8), ip-address(8); busybox 1.35, networking/udhcp/dhcpc.c; nbd-client(8) 3.24;
 iscsistart(8), open-iscsi's usr/iscsistart.c and initiator.c; mount.nfs of nfs-utils, stropts.c.
@@ -104,10 +104,10 @@ def _udhcpc(world: World, network: Network, words: list[str]) -> Work:
         for number in range(count):
             said.append("udhcpc: broadcasting discover")
             left = (count - number) * pause
-            if link.plan.lease is None or not (link.up and link.carrier):  # nobody hears it
+            if link.plan.lease is None or not (link.up and link.carrier):  # no server hears it
                 yield Exactly(pause)
                 continue
-            # An answer that comes after the pause is as good, as long as somebody listens.
+            # An answer that comes after the pause is as good, as long as udhcpc listens.
             yield Exactly(min(link.plan.lease, left))
             answered = link.plan.lease < left and link.carrier
             break

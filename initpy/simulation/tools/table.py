@@ -119,7 +119,7 @@ def start(
 
 
 def _misbehaving(world: World, way: Way, work: Work, ended: Callable[[Answer], None]) -> Process:
-    """By chance (`Mischief`): it may have done its work, all of it or a part."""
+    """By chance (`RandomFaults`): it may have done its work, all of it or a part."""
     if way is Way.HANGS:
         return Process(world, _hang(), ended, deaf=True)
     if way is Way.FAILS:

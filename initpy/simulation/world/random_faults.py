@@ -8,7 +8,7 @@ from initpy.scenario.model import Scenario, Way
 
 
 @dataclass(frozen=True, slots=True)
-class Mischief:
+class RandomFaults:
     """Probabilities; all off by default. Chance is the seed's: the same seed, the same story."""
 
     late: float = 0.0  # per uevent: it comes late, by up to LATE_SECONDS
@@ -27,7 +27,7 @@ class Fate(NamedTuple):
 
     seed: int | None
     crash_after: int | None
-    mischief: Mischief
+    random_faults: RandomFaults
 
 
 def fate_of(scenario: Scenario) -> Fate:
@@ -35,7 +35,9 @@ def fate_of(scenario: Scenario) -> Fate:
     said = {name.replace("-", "_"): value for name, value in scenario.chance}
     seed, crash = said.pop("seed", None), said.pop("crash_after", None)
     return Fate(
-        None if seed is None else int(seed), None if crash is None else int(crash), Mischief(**said)
+        None if seed is None else int(seed),
+        None if crash is None else int(crash),
+        RandomFaults(**said),
     )
 
 
@@ -46,12 +48,12 @@ MOST_DEATHS = 3  # of the engine by chance: PID 1 gives up after five within a m
 class Chance:
     """The dice of one run. Without a seed everything takes its usual time and nothing happens."""
 
-    __slots__ = ("_random", "_spoiled", "deaths", "mischief", "seeded")
+    __slots__ = ("_random", "_spoiled", "deaths", "random_faults", "seeded")
 
-    def __init__(self, seed: int | None, mischief: Mischief) -> None:
+    def __init__(self, seed: int | None, random_faults: RandomFaults) -> None:
         self.seeded = seed is not None
         self._random = random.Random(seed if seed is not None else 0)
-        self.mischief = mischief
+        self.random_faults = random_faults
         self.deaths = 0
         self._spoiled: set[str] = set()  # jobs whose tool has misbehaved: once is enough
 
@@ -75,11 +77,11 @@ class Chance:
         """How this run of a job's tool goes wrong; once for each job, or it would give up."""
         if job in self._spoiled:
             return None
-        mischief = self.mischief
+        random_faults = self.random_faults
         for probability, way in (
-            (mischief.tool_fails, Way.FAILS),
-            (mischief.tool_hangs, Way.HANGS),
-            (mischief.tool_killed, Way.KILLED),
+            (random_faults.tool_fails, Way.FAILS),
+            (random_faults.tool_hangs, Way.HANGS),
+            (random_faults.tool_killed, Way.KILLED),
         ):
             if self.happens(probability):
                 self._spoiled.add(job)

@@ -1,6 +1,6 @@
-"""The consoles as people see them, and what they type: a model of the runtime's consoles.
+"""The consoles as users see them, and what they type: a model of the runtime's consoles.
 
-What nobody asks for yet waits in the terminal; nothing is echoed but to a shell (R12).
+Keys that are not asked for yet wait in the terminal; only a shell echoes (R12).
 """
 
 from collections.abc import Callable
@@ -113,7 +113,7 @@ class Terminals:
                 self.show(each, f"\ninitpy: {reason}\n")
 
     def give_way(self, reason: str) -> bool:
-        """Take the prompt away unless somebody has begun to type; True when it is gone."""
+        """Take the prompt away unless the user has begun to type; True when it is gone."""
         if self.prompt is None:
             return False
         if any(each.line or each.unread or each.ahead for each in self._all if each.shell is None):
@@ -123,7 +123,7 @@ class Terminals:
         return True
 
     def read(self) -> None:
-        """Take in what was typed, if somebody asks for it; the first complete line answers."""
+        """Take in what was typed while a prompt is up; the first complete line answers."""
         if self.prompt is None:
             return
         for each in self._all:
@@ -142,7 +142,7 @@ class Terminals:
                 return
 
     def type(self, text: str, second: bool = False) -> None:
-        """A person types."""
+        """The user types."""
         terminal = self.second if second and self.second is not None else self.first
         if terminal.shell is not None:
             terminal.shell(text)

@@ -6,7 +6,7 @@ from initpy.simulation.world.agenda import Agenda
 
 
 class Lock:
-    """What one tool at a time has; those who wait get it in their order."""
+    """Held by one tool at a time; the others get it in the order they asked."""
 
     __slots__ = ("_agenda", "_waiting", "held")
 
@@ -16,7 +16,7 @@ class Lock:
         self._waiting: list[Callable[[], None]] = []
 
     def wait(self, waiter: Callable[[], None]) -> bool:
-        """Whether somebody has it; then the waiter is called when it is free, to look again."""
+        """Whether a tool holds it; then the waiter is called when it is free, to look again."""
         if self.held:
             self._waiting.append(waiter)
         return self.held
@@ -25,7 +25,7 @@ class Lock:
         """Let the next one have it.
 
         Not from here: a tool that is cut off as the machine is garbage lets go of it too, and
-        then there is nobody left to be woken.
+        then no tool is left to be woken.
         """
         self.held = False
         for waiter in self._waiting:
@@ -34,7 +34,7 @@ class Lock:
 
 
 class Silence:
-    """A disk answers no request; those that wait for an answer do so in the kernel."""
+    """A disk answers no request; a process that waits for an answer waits in the kernel."""
 
     __slots__ = ("_agenda", "_waiting")
 

@@ -1,6 +1,6 @@
 """The machine at one moment: what the kernel has, what is mounted, what the tools have noted.
 
-Ground truth for whoever judges a run. Each technology has a module of its own that changes it.
+Ground truth for the oracle. Each technology has a module of its own that changes it.
 """
 
 from collections.abc import Mapping
@@ -184,7 +184,7 @@ class World:
         return next((each for each in self.blocks.values() if each.place is place), None)
 
     def used(self, block: Block) -> bool:
-        """Whether somebody has it exclusively: a layer above, or a mount."""
+        """Whether a layer above or a mount has it exclusively."""
         above = self.holders.get(block.name)
         if above and any(self.blocks[each].part is None for each in above if each in self.blocks):
             return True

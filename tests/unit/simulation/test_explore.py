@@ -30,7 +30,7 @@ from initpy.simulation.explore.search import (
 from initpy.simulation.explore.shrink import shrink
 from initpy.simulation.oracle.judge import Violation
 from initpy.simulation.oracle.logins import logins
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.world.random_faults import RandomFaults
 
 PROJECT = Path(__file__).parents[3]
 FEW = range(40)
@@ -103,7 +103,7 @@ def test_a_failing_world_is_shrunk_to_what_it_takes() -> None:
     kinds = sorted(layer.kind for layer in small.scenario.layers)
     assert len(kinds) == 3
     assert kinds[0] in ("btrfs", "ext4")
-    assert small.mischief == Mischief()
+    assert small.random_faults == RandomFaults()
     assert small.seed is None
     assert not (small.scenario.people or small.scenario.faults or small.scenario.tools)
     assert len(small.scenario.disks) <= 3  # an array of one is none

@@ -5,7 +5,7 @@ from pathlib import Path
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.run import simulate
-from initpy.simulation.world.random_faults import Mischief
+from initpy.simulation.world.random_faults import RandomFaults
 
 BTRFS = """
 title = "one device of a btrfs is encrypted and comes last"
@@ -70,7 +70,7 @@ def test_two_lvm_commands_at_once_make_a_volume_once(tmp_path: Path) -> None:
     path.write_text(THIN)
     scenario = load_scenario(path)
     for number in range(1, 12):
-        late = Mischief(late=0.5)
-        simulated = simulate(scenario, seed=0, crash_after=number, mischief=late)
+        late = RandomFaults(late=0.5)
+        simulated = simulate(scenario, seed=0, crash_after=number, random_faults=late)
         names = [each.mapping.name for each in simulated.world.blocks.values() if each.mapping]
         assert len(names) == len(set(names)), number

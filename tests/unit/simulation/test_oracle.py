@@ -185,7 +185,7 @@ def test_a_named_volume_that_is_locked_at_the_handover_is_found(world: World) ->
     ("devices", "table"),
     [
         ((ROOT, LOCKED, OPEN), TABLE),  # open
-        ((ROOT,), TABLE),  # not there: nobody waits for it
+        ((ROOT,), TABLE),  # not there: not waited for
         ((ROOT, LOCKED), ""),  # not named
         ((ROOT, LOCKED), TABLE.replace("luks", "luks,nofail")),
         ((ROOT, LOCKED._replace(properties={**LOCKED.properties, "SYSTEMD_READY": "0"})), TABLE),
@@ -303,7 +303,7 @@ def test_a_passphrase_that_fits_is_kept_for_others_and_a_key_is_not(world: World
 MEMBER = Run("md-member@vdb", 1, ("mdadm", "--incremental", "/dev/vdb"), "vdb")
 
 
-def test_a_command_whose_device_has_gone_and_that_nobody_stops_is_found(world: World) -> None:
+def test_a_command_whose_device_has_gone_and_that_is_not_stopped_is_found(world: World) -> None:
     gone = step(3.0, DeviceRemoved("vdb"))
     left = world.case(seen(LOCKED), step(2.0, TimePassed(), MEMBER), gone)
     assert [*commands.no_process_outlives_its_instance(left)] == [
@@ -316,7 +316,7 @@ def test_a_command_whose_device_has_gone_and_that_nobody_stops_is_found(world: W
         assert [*commands.no_process_outlives_its_instance(case)] == []
 
 
-def test_a_command_that_nobody_stops_in_time_is_found(world: World) -> None:
+def test_a_command_that_is_not_stopped_in_time_is_found(world: World) -> None:
     begun = step(2.0, TimePassed(), MEMBER)
     assert len([*commands.a_command_is_stopped_when_its_time_is_over(world.case(begun))]) == 1
     stopped = step(62.0, TimePassed(), Stop("md-member@vdb", 1))

@@ -1,4 +1,4 @@
-"""People, arrivals and faults: what the director has them do, done to the machine."""
+"""Users, arrivals and faults: what the director asks for, done to the machine."""
 
 import re
 
@@ -9,11 +9,11 @@ from initpy.simulation.machine.pid1 import Machine
 
 STORM_EVENTS = 300
 A_KEY = "a key"
-ATTENTION_SECONDS = 4.0  # until somebody answers again after the engine has died
+ATTENTION_SECONDS = 4.0  # until a user answers again after the engine has died
 
 
 def in_words(act: Act) -> str:
-    """What somebody does; of what is typed, only that it is (R14)."""
+    """An act in words; of what is typed, only that it is (R14)."""
     if isinstance(act, Type):
         keys = A_KEY if len(act.text) == 1 else f"{len(act.text)} keys"
         return f"type {keys}" + (" at the second console" if act.second else "")
@@ -27,18 +27,18 @@ class Stage:
         self._machine = machine
         self.director = Director(machine.world.scenario)
         self._seen = -1
-        self._idle = False  # nobody has anything left to do
+        self._idle = False  # nothing is left to do
         self._due: float | None = None
         self.acts: list[tuple[float, str]] = []  # what was done, and when
         self._commands: list[str] = []  # what was typed in shells
-        self._answering = ""  # the prompt that somebody is about to answer again
+        self._answering = ""  # the prompt that a user is about to answer again
 
     def go_on(self, machine: Machine) -> None:
         """The machine has been restarted."""
         self._machine, self._seen, self._due = machine, -1, None
 
     def look(self) -> None:
-        """Let people and faults act on what there is to see now."""
+        """Let users and faults act on what there is to see now."""
         world = self._machine.world
         if self._machine.deaths:
             self._attend()
@@ -105,7 +105,7 @@ class Stage:
     # After an engine has died that no scenario wanted dead
 
     def _attend(self) -> None:
-        """People answer again what they have answered to a dead engine, if nobody else does."""
+        """Users answer again what they have answered to a dead engine, if the scenario does not."""
         terminals = self._machine.world.terminals
         shell = terminals.first.shell is not None
         if terminals.prompt is None and not shell:
