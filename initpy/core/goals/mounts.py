@@ -180,8 +180,8 @@ def _extra_missing(context: Context) -> str:
     return ", ".join(f"{each.target}, {each.source}" for each in context.goals.unmounted())
 
 
-ROOT = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
-EXTRA = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
+ROOT: Goal = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
+EXTRA: Goal = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
 
 
 def failed(context: Context) -> Iterable[Instance]:
