@@ -126,6 +126,7 @@ class Boot:
             case DeviceChanged(device):
                 self._subjects.changed(device)
             case Enumerated(devices):
+                context.goals.enumerated = True
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
                 self._subjects.removed(name)

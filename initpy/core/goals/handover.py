@@ -16,6 +16,10 @@ def when_ready(context: Context) -> bool:
     goals = context.goals
     if not goals.complete or goals.handed_over or goals.refused:
         return False
+    if not (goals.enumerated or len(context.devices)):
+        return (
+            False  # an engine that is started again finds root mounted before it has seen a device
+        )
     if named_pending(context) or _tools_at_work(context):
         return False
     if context.breakpoints.stop(BreakPoint.HAND_OVER):

@@ -19,6 +19,7 @@ class Goals:
     extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
     complete: bool = False  # every goal is reached
     handed_over: bool = False
+    enumerated: bool = False  # all devices have been told once
     refused: str = ""  # why the mounted root could not be handed over to
     sole_candidate: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
     _candidates: set[str] = field(default_factory=set)  # devices that root= names

@@ -1,10 +1,31 @@
 """Faults of the world that once hung a boot, ended it too soon, or left something behind."""
 
-from desk import Desk, array, block, filesystem, luks, mapping, member, settings
+from desk import JOBS, Desk, array, block, filesystem, luks, mapping, member, settings
 
-from initpy.core.actions import EndBoot, HandOver, Mount, Reply, Run, ShowFailure, Stop, Withdraw
+from initpy.config.jobs import load_job_file
+from initpy.core.actions import (
+    Ask,
+    EndBoot,
+    HandOver,
+    Mount,
+    Reply,
+    Run,
+    ShowFailure,
+    Stop,
+    Withdraw,
+)
+from initpy.core.boot import Boot
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import Fetched, JobEnded, KeyGiven, ShellEnded, TimePassed
+from initpy.core.events import (
+    BootStarted,
+    Enumerated,
+    Fetched,
+    JobEnded,
+    KeyGiven,
+    Mounted,
+    ShellEnded,
+    TimePassed,
+)
 from initpy.core.machine.rules import KILL_SECONDS, ORPHAN_SECONDS, STALL_SECONDS
 from initpy.core.secret import Secret
 from initpy.core.settings import BreakPoint, Emergency, Overlay, RootMount
@@ -14,6 +35,7 @@ from initpy.core.volumes import KeySpec, VolumeSpec
 SOURCE = DeviceSpec(Naming.UUID, "u-1")
 IN_IMAGE = VolumeSpec(SOURCE, "crypt", KeySpec("/etc/key"))
 OPEN = "luks-open@vda"
+JOBS_OF_LUKS = load_job_file(JOBS / "luks.toml").jobs
 
 
 def stops(desk: Desk, job: str) -> list[int]:
@@ -265,6 +287,18 @@ def test_unlock_says_what_is_missing_where_the_header_is_elsewhere() -> None:
     desk.give(KeyGiven(7, "", Secret(b"sesame")))
     [reply] = replies(desk)
     assert "its header /header on LABEL=stick: its device is not there" in reply.text
+
+
+# An engine that is started again
+
+
+def test_an_engine_that_finds_root_mounted_still_waits_for_named_volumes() -> None:
+    boot = Boot(settings(volumes=(VolumeSpec(SOURCE, "crypt"),)), JOBS_OF_LUKS)
+    assert not any(isinstance(each, HandOver) for each in boot.handle(Mounted("/sysroot", "x"), 1))
+    assert not any(isinstance(each, HandOver) for each in boot.handle(BootStarted(), 1))
+    actions = boot.handle(Enumerated((luks("vda"),)), 1)
+    assert not any(isinstance(each, HandOver) for each in actions)
+    assert any(isinstance(each, Ask) for each in actions)
 
 
 # Parents in any order

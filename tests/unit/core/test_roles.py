@@ -7,7 +7,7 @@ from initpy.config.devicespec import parse_root
 from initpy.core.actions import HandOver, Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import JobEnded, Mounted
+from initpy.core.events import Enumerated, JobEnded, Mounted
 from initpy.core.settings import ExtraMount, Overlay, RootMount, Settings
 
 TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
@@ -170,6 +170,7 @@ def test_an_engine_that_starts_again_finds_what_is_mounted_already() -> None:
     desk = Desk()
     desk.give(Mounted("/sysroot", "/dev/vda", (USR,)))
     desk.give(Mounted("/sysroot/usr", "/dev/vdb"))
+    desk.give(Enumerated((filesystem("vda"),)))
     assert len(desk.actions(HandOver)) == 1
 
 
