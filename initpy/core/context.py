@@ -1,15 +1,13 @@
 """What every handler is given: the settings, the time, the subjects, the owners of state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.names import SpecTable
 from initpy.core.failure.outcome import Outcome
 from initpy.core.goals.goals import Goals
 from initpy.core.machine.handler import Handlers
-from initpy.core.machine.instance import Instance, Stimulus
+from initpy.core.machine.instance import Instance
 from initpy.core.machine.machine import Machine
 from initpy.core.machine.present import Present
 from initpy.core.people.breakpoints import BreakPoints
@@ -39,20 +37,16 @@ class Context:
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
     volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
-    # What is called most often, without a detour: `Present.act` and `Machine.move`.
-    act: Callable[[Action], None] = field(init=False, repr=False)
-    move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.machine = Machine(self.present, self.handlers.manners.kinds)
-        self.deadlines = Deadlines(self.present)
+        self.machine = Machine(self.present)
+        self.deadlines = Deadlines(self.present, self.machine.timers)
         self.assemblies = Assemblies(self.present)
         self.prompts = Prompts(self.present)
         self.breakpoints = BreakPoints(self.present, self.settings)
         self.goals = Goals(self.present)
         self.outcome = Outcome(self.present, self.settings)
         self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
-        self.act, self.move = self.present.act, self.machine.move
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""

@@ -61,7 +61,7 @@ def _act(context: Context) -> None:
                 fail(context, _not_come(context))
     if end is not None and end.over(context.now):
         context.deadlines.drop(end.name)
-        context.act(EndBoot(context.outcome.ending, context.outcome.reason))
+        context.present.act(EndBoot(context.outcome.ending, context.outcome.reason))
 
 
 def _assembling(context: Context) -> list[Instance]:
@@ -114,14 +114,14 @@ def fail(context: Context, reason: str) -> None:
     from initpy.core.failure.advice import advise  # a boot that succeeds needs neither
     from initpy.core.failure.explain import explain
 
-    context.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
+    context.present.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
     settings = context.settings
     if settings.emergency is not Emergency.WAIT:
         delay = f" in {settings.emergency_delay:.0f} s" if settings.emergency_delay else ""
         context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
         countdown.start(context, settings.emergency_delay)
     elif settings.shell:
-        context.act(OpenShell())
+        context.present.act(OpenShell())
     else:
         context.report("no shell (rd.shell=0); the boot goes on if the root turns up")
 
@@ -139,7 +139,7 @@ def try_again(context: Context, why: str) -> None:
     for instance in context.machine.all_failed():
         instance.failures = instance.revivals = 0
         context.handlers.of(instance).afresh(context, instance)
-        context.move(instance, Stimulus.RETRY, f"tried again: {why}")
+        context.machine.move(instance, Stimulus.RETRY, f"tried again: {why}")
     if not context.goals.complete:
         context.report(f"{why}: waiting again for {mounts.missing(context)}")
         start_clock(context)

@@ -1,18 +1,29 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
 from initpy.core.machine.definitions import Strategy
-from initpy.core.machine.instance import BUSY, PENDING, Instance, JobState, Stimulus
+from initpy.core.machine.instance import (
+    AWAITING,
+    BUSY,
+    DONE,
+    FAILED,
+    PENDING,
+    RUNNING,
+    WITHDRAWN,
+    Instance,
+    JobState,
+    Stimulus,
+)
 from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
 from initpy.core.waiting.kinds import HoldKind
 
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
-SETTLED = (JobState.DONE, JobState.WITHDRAWN)
+SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
@@ -24,7 +35,6 @@ class Machine:
     """Instances by name, by subject, by what they wait for."""
 
     present: Present
-    kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
@@ -152,28 +162,27 @@ class Machine:
             self._pend(instance, before)
         elif before in PENDING:
             self._not_pending(instance)
-        if after is JobState.RUNNING:
+        if after is RUNNING:
             self._running.add(key)
             return
-        if before is JobState.RUNNING:
+        if before is RUNNING:
             self._running.discard(key)
-        elif before is JobState.AWAITING:
+        elif before is AWAITING:
             self.timers.cancel(Timer.EFFECT, key)
-        elif before is JobState.FAILED:
+        elif before is FAILED:
             self._recovered(instance)
-        if after is JobState.FAILED:
-            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
-        elif after is JobState.DONE:
+        if after is FAILED:
+            self._failed.setdefault(instance.strategy, {})[key] = instance
+        elif after is DONE:
             instance.failures = 0
         if after not in SETTLED:
             self.dirty[key] = None
 
     def _pend(self, instance: Instance, before: JobState) -> None:
-        strategy, new = instance.definition.strategy, before not in PENDING
-        kind = self.kinds[strategy]
+        kind, new = instance.hold, before not in PENDING
         self.present.stir(kind)
         if new:
-            self._pending[strategy][instance.key] = instance
+            self._pending[instance.strategy][instance.key] = instance
         # Work holds something while a command is at it.
         holds = kind is not HoldKind.WORK or instance.state in BUSY
         if holds and (new or before not in BUSY):
@@ -187,22 +196,20 @@ class Machine:
 
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
-        strategy = instance.definition.strategy
-        kind = self.kinds[strategy]
-        self.present.stir(kind)
-        del self._pending[strategy][instance.key]
-        self._release(kind, instance.key)
+        self.present.stir(instance.hold)
+        del self._pending[instance.strategy][instance.key]
+        self._release(instance.hold, instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
 
     def _recovered(self, instance: Instance) -> None:
-        strategy = instance.definition.strategy
+        strategy = instance.strategy
         del self._failed[strategy][instance.key]
         if not self._failed[strategy]:
             del self._failed[strategy]
-        self.present.stir(self.kinds[strategy])  # it may have held something, to be tried again
+        self.present.stir(instance.hold)  # it may have held something, to be tried again
 
     # Commands that run, and the capacity for them
 

@@ -6,7 +6,7 @@ from initpy.core.context import Context
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
 from initpy.core.machine import rules
-from initpy.core.machine.instance import Instance, JobState
+from initpy.core.machine.instance import READY, RUNNING, Instance
 from initpy.core.machine.subjects import Subjects
 from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
@@ -25,7 +25,7 @@ class Steps:
         """Look at the instances that were touched, until none is left."""
         context, machine = self.context, self.context.machine
         for instance in machine.touched():
-            if not rules.settle(context, instance) and instance.state is JobState.READY:
+            if not rules.settle(context, instance) and instance.state is READY:
                 self._go_on(instance)
             if machine.left:
                 self.release()
@@ -41,7 +41,7 @@ class Steps:
         reason, idle = instance.reason, instance.idle
         context.handlers.of(instance).ready(context, instance)
         if instance.reason != reason or instance.idle is not idle:
-            context.present.stir(manner.hold)
+            context.present.stir(instance.hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
@@ -72,7 +72,7 @@ class Steps:
         if machine.bury(event.job, event.run):
             self._buried(instance, event)
             return
-        if instance.run != event.run or instance.state is not JobState.RUNNING:
+        if instance.run != event.run or instance.state is not RUNNING:
             return  # withdrawn or abandoned meanwhile
         machine.timers.cancel_all(OF_RUNS, instance.key)
         context.handlers.of(instance).ended(context, instance, event)

@@ -130,5 +130,7 @@ class Subjects:
         """
         context = self.context
         subject = None if job.once else subject
-        instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
+        hold = context.handlers.manners.of[job.strategy].hold
+        seen = context.devices.get(subject)
+        instance = Instance(job, subject, hold, since=context.now, seen=seen)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())

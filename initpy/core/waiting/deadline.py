@@ -1,11 +1,11 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
-import heapq
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
 from initpy.core.machine.present import Present
+from initpy.core.machine.timers import Timer, Timers
 from initpy.core.waiting.kinds import SELECTIVE, DeadlineKind
 
 NOBODY = ("", "")  # neither owner nor reason of a hold
@@ -83,6 +83,7 @@ class Deadlines:
     """
 
     present: Present
+    timers: Timers
     _all: dict[str, Deadline] = field(default_factory=dict)
     _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
     _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
@@ -91,7 +92,6 @@ class Deadlines:
     _work: int = -1
     _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
     _over: set[str] = field(default_factory=set)
-    _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
     _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
     _untold: dict[str, Deadline] = field(default_factory=dict)
     _ended: dict[str, Deadline] = field(default_factory=dict)  # and not told of yet
@@ -141,6 +141,7 @@ class Deadlines:
         self._fresh.pop(name, None)
         self._selective.pop(name, None)
         self._over.discard(name)
+        self.timers.cancel(Timer.DEADLINE, name)
         if deadline.rank:
             del self._ranked[deadline.rank][name]
         self._concern_others(deadline)
@@ -168,8 +169,10 @@ class Deadlines:
         name, due = deadline.name, deadline.due()
         self._untold[name] = deadline
         self._over.discard(name)
-        if due is not None:
-            heapq.heappush(self._dues, (due, name))
+        if due is None:
+            self.timers.cancel(Timer.DEADLINE, name)
+        else:
+            self.timers.start(Timer.DEADLINE, name, due)
 
     def to_look_at(self) -> Collection[Deadline]:
         """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
@@ -182,27 +185,18 @@ class Deadlines:
             self._holds, self._work, self._fresh = present.holds, present.work, {}
         return found.values()
 
+    def expire(self, name: str) -> None:
+        """The time of this deadline is over, and nothing has held it until now."""
+        self._over.add(name)
+
+    @property
     def any_over(self) -> bool:
-        """True if a deadline that nothing holds is over."""
-        if self._dues and self._dues[0][0] <= self.present.now:
-            self.next()
-        return bool(self._over)
+        """True if a deadline that nothing holds is over.
 
-    def next(self) -> float | None:
-        """When the next deadline will be over.
-
-        A deadline that is over was acted on: the next event may use it, the time alone cannot
-        (once root is mounted, no array is started for it any more).
+        It was acted on: the next event may use it, the time alone cannot (once root is mounted,
+        no array is started for it any more).
         """
-        while self._dues:
-            due, name = self._dues[0]
-            deadline = self._all.get(name)
-            if deadline is not None and deadline.due() == due:
-                if due > self.present.now:
-                    return due
-                self._over.add(name)
-            heapq.heappop(self._dues)
-        return None
+        return bool(self._over)
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""

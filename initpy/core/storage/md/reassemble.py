@@ -101,8 +101,7 @@ def to_be_stopped(context: Context, array: Device) -> bool:
     """True while the array is about to be stopped for this."""
     jobs = context.machine.on(array.name)
     return any(
-        each.definition.strategy is Strategy.REASSEMBLE
-        and (each.expected or each.state is JobState.WAITING)
+        each.strategy is Strategy.REASSEMBLE and (each.expected or each.state is JobState.WAITING)
         for each in jobs
     )
 
