@@ -125,14 +125,16 @@ class SpecTable(Generic[_What]):
 
     def of(self, device: Device) -> list[_What]:
         """What belongs to names of this device, in the order in which it was added."""
+        if not self._by_name:
+            return []
         found: dict[int, _What] = {}
-        for name in _names_of(device) if self._by_name else ():
+        for name in _names_of(device):
             found |= self._by_name.get(name, {})
         return [found[order] for order in sorted(found)]
 
     def first(self, device: Device) -> _What | None:
         """The first of these, if any."""
-        return next(iter(self.of(device)), None)
+        return next(iter(self.of(device)), None) if self._by_name else None
 
 
 def _key(naming: Naming, value: str) -> tuple[Naming, str]:

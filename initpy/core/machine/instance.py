@@ -115,7 +115,8 @@ class Instance:
 
     definition: JobDefinition
     subject: str | None
-    hold: HoldKind = HoldKind.NONE  # what its strategy takes
+    hold: HoldKind = HoldKind.NONE  # what its strategy takes, and whether it waits for capacity
+    queues: bool = False
     strategy: Strategy = field(init=False)  # the definition's: asked for more often than the rest
     key: str = field(init=False)  # its name in events, actions and the journal
     state: JobState = JobState.WAITING

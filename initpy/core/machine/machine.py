@@ -237,15 +237,15 @@ class Machine:
         del self._orphans[key]
         return True
 
-    def must_wait(self, instance: Instance, queues: bool) -> bool:
+    def must_wait(self, instance: Instance) -> bool:
         """True while a command of the instance's former life runs, or there is no room for another.
 
-        `queues`: the instance waits for room; it is looked at when there is some.
+        The instance is looked at when there is some.
         """
         if instance.key in self._orphans:
             instance.reason = "waits for the command of its former life to end"
             return True
-        if not queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
+        if not instance.queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
             return False
         self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"

@@ -226,7 +226,8 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     instance.status = event.status
     if event.status == 0:
         instance.succeeded = True
-        publish(context, instance, event.output)
+        if instance.definition.publishes:
+            publish(context, instance, event.output)
         timers.start(Timer.EFFECT, instance.key, context.now + EFFECT_SECONDS)
         context.machine.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:

@@ -33,14 +33,11 @@ class Steps:
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
         context = self.context
-        if not self.may_start():
-            return
-        manner = context.handlers.manner(instance)
-        if context.machine.must_wait(instance, manner.queues):
+        if not self.may_start() or context.machine.must_wait(instance):
             return
         reason, idle = instance.reason, instance.idle
         context.handlers.of(instance).ready(context, instance)
-        if instance.reason != reason or instance.idle is not idle:
+        if instance.state is READY and (instance.reason != reason or instance.idle is not idle):
             context.present.stir(instance.hold)
 
     def release(self) -> None:

@@ -130,7 +130,6 @@ class Subjects:
         """
         context = self.context
         subject = None if job.once else subject
-        hold = context.handlers.manners.of[job.strategy].hold
-        seen = context.devices.get(subject)
-        instance = Instance(job, subject, hold, since=context.now, seen=seen)
+        manner, seen = context.handlers.manners.of[job.strategy], context.devices.get(subject)
+        instance = Instance(job, subject, manner.hold, manner.queues, since=context.now, seen=seen)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())

@@ -38,19 +38,21 @@ class Timers:
     _due: dict[tuple[Timer, str], float] = field(default_factory=dict)
     _heap: list[tuple[float, int, Timer, str]] = field(default_factory=list)
     _order: int = 0
+    _most: int = FEW  # so many are in the heap before it is tidied up
 
     def start(self, timer: Timer, key: str, due: float) -> None:
         """Arm or re-arm."""
         self._due[timer, key] = due
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, timer, key))
-        if len(self._heap) > FEW + 2 * len(self._due):
+        if len(self._heap) > self._most:
             self._tidy()
 
     def _tidy(self) -> None:
         """Drop what was cancelled, or armed anew: its time may be long to come."""
         self._heap = [each for each in self._heap if self._due.get(each[2:]) == each[0]]
         heapq.heapify(self._heap)
+        self._most = FEW + 2 * len(self._heap)
 
     def cancel(self, timer: Timer, key: str) -> None:
         """Disarm; fine when it is not armed."""

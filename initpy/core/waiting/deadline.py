@@ -200,13 +200,15 @@ class Deadlines:
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
+        if not (self._untold or self._ended):
+            return
         present, told = self.present, self._told
-        for deadline in _in_order(self._untold) if self._untold else ():
+        for deadline in _in_order(self._untold):
             now = deadline.due(), deadline.holder
             if told.get(deadline.name) != now:
                 told[deadline.name] = now
                 present.act(Clock(deadline.name, deadline.left(present.now), *deadline.holder))
-        for deadline in _in_order(self._ended) if self._ended else ():
+        for deadline in _in_order(self._ended):
             if told.pop(deadline.name, None) is not None:
                 present.act(Clock(deadline.name, None))
 
