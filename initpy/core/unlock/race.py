@@ -61,6 +61,7 @@ def technology() -> Technology:
 
 def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
     own(context).fetchings.device_removed(context, name)
+    own(context).specs.pop(name, None)
     return ()
 
 

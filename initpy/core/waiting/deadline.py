@@ -91,7 +91,9 @@ class Deadlines:
     _holds: int = -1
     _work: int = -1
     _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
-    _over: set[str] = field(default_factory=set)
+    # Names of those that are over and that nothing holds. They were acted on: the next event may
+    # use them, the time alone cannot (once root is mounted, no array is started for it any more).
+    over: set[str] = field(default_factory=set)
     _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
     _untold: dict[str, Deadline] = field(default_factory=dict)
     _ended: dict[str, Deadline] = field(default_factory=dict)  # and not told of yet
@@ -140,7 +142,7 @@ class Deadlines:
             return
         self._fresh.pop(name, None)
         self._selective.pop(name, None)
-        self._over.discard(name)
+        self.over.discard(name)
         self.timers.cancel(Timer.DEADLINE, name)
         if deadline.rank:
             del self._ranked[deadline.rank][name]
@@ -168,7 +170,7 @@ class Deadlines:
         """Its time or its hold is another one."""
         name, due = deadline.name, deadline.due()
         self._untold[name] = deadline
-        self._over.discard(name)
+        self.over.discard(name)
         if due is None:
             self.timers.cancel(Timer.DEADLINE, name)
         else:
@@ -187,16 +189,7 @@ class Deadlines:
 
     def expire(self, name: str) -> None:
         """The time of this deadline is over, and nothing has held it until now."""
-        self._over.add(name)
-
-    @property
-    def any_over(self) -> bool:
-        """True if a deadline that nothing holds is over.
-
-        It was acted on: the next event may use it, the time alone cannot (once root is mounted,
-        no array is started for it any more).
-        """
-        return bool(self._over)
+        self.over.add(name)
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""

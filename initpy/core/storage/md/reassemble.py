@@ -130,8 +130,9 @@ def look(context: Context, name: str) -> list[str]:
     marked = []
     for each in found:
         unsettled.discard(each.name)
-        external = each.properties.get("md/metadata_version", "").startswith("external")
-        if not lies_idle(each) or external:
+        if not lies_idle(each):
+            continue
+        if each.properties.get("md/metadata_version", "").startswith("external"):
             continue
         if at_work(context, each) or busy(context, each):
             unsettled.add(each.name)
