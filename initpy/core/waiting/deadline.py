@@ -1,6 +1,6 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
@@ -29,8 +29,9 @@ class Deadline:
     rank: int = 0  # it waits for pending starts of a lower rank
     kind: DeadlineKind = DeadlineKind.ASSEMBLY
     order: int = 0  # of its beginning among others
+    due: float | None = field(init=False, default=None)  # when it will be over; None while held
     _left: float = field(init=False)
-    _counting_since: float | None = field(init=False, default=None)
+    _counting_since: float = field(init=False, default=0.0)  # unless it is held, or new
     held: bool = field(init=False, default=False)
     holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for people
 
@@ -39,39 +40,36 @@ class Deadline:
 
     def hold(self, holder: tuple[str, str], now: float) -> bool:
         """Count up to `now`, then stand still if held, or go on; True if anything has changed."""
-        held, counting = holder != NOBODY, self._counting_since is not None
-        if holder == self.holder and held != counting:
+        held, due = holder != NOBODY, self.due
+        if holder == self.holder and held == (due is None):
             return False
-        if held and counting:
-            self._left = self.left(now)
-            self._counting_since = None
-        elif not held and not counting:
+        if held and due is not None:
+            self._left, self.due = self.left(now), None
+        elif not held and due is None:
             if self.held:
                 self._left = max(self._left, self.grace)
-            self._counting_since = now
+            self._count(now)
         self.held, self.holder = held, holder
         return True
+
+    def _count(self, now: float) -> None:
+        self._counting_since, self.due = now, now + self._left
 
     def extend(self, seconds: float, now: float) -> None:
         """Leave at least `seconds` from now."""
         self._left = max(self.left(now), seconds)
-        if self._counting_since is not None:
-            self._counting_since = now
+        if self.due is not None:
+            self._count(now)
 
     def left(self, now: float) -> float:
         """Seconds left, excluding time on hold; 0 when it is over."""
-        if self._counting_since is None:
+        if self.due is None:
             return max(0.0, self._left)
         return max(0.0, self._left - (now - self._counting_since))
 
-    def due(self) -> float | None:
-        """When it will be over if nothing holds it; None while held."""
-        return None if self._counting_since is None else self._counting_since + self._left
-
     def over(self, now: float) -> bool:
         """True when all its time has passed unheld."""
-        due = self.due()
-        return due is not None and now >= due
+        return self.due is not None and now >= self.due
 
 
 @dataclass(slots=True)
@@ -168,7 +166,7 @@ class Deadlines:
 
     def _note(self, deadline: Deadline) -> None:
         """Its time or its hold is another one."""
-        name, due = deadline.name, deadline.due()
+        name, due = deadline.name, deadline.due
         self._untold[name] = deadline
         self.over.discard(name)
         if due is None:
@@ -193,23 +191,24 @@ class Deadlines:
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
-        if not (self._untold or self._ended):
-            return
         present, told = self.present, self._told
-        for deadline in _in_order(self._untold):
-            now = deadline.due(), deadline.holder
-            if told.get(deadline.name) != now:
-                told[deadline.name] = now
-                present.act(Clock(deadline.name, deadline.left(present.now), *deadline.holder))
-        for deadline in _in_order(self._ended):
-            if told.pop(deadline.name, None) is not None:
-                present.act(Clock(deadline.name, None))
+        if self._untold:
+            changed, self._untold = self._untold, {}
+            for deadline in _in_order(changed):
+                now = deadline.due, deadline.holder
+                if told.get(deadline.name) != now:
+                    told[deadline.name] = now
+                    left = deadline.left(present.now)
+                    present.act(Clock(deadline.name, left, *deadline.holder))
+        if self._ended:
+            ended, self._ended = self._ended, {}
+            for deadline in _in_order(ended):
+                if told.pop(deadline.name, None) is not None:
+                    present.act(Clock(deadline.name, None))
 
 
-def _in_order(deadlines: dict[str, Deadline]) -> Sequence[Deadline]:
-    """Take all of them, the first to begin first."""
-    found = list(deadlines.values())
-    if len(found) > 1:
-        found.sort(key=lambda each: each.order)
-    deadlines.clear()
-    return found
+def _in_order(deadlines: dict[str, Deadline]) -> Iterable[Deadline]:
+    """The first to begin first."""
+    if len(deadlines) < 2:
+        return deadlines.values()
+    return sorted(deadlines.values(), key=lambda each: each.order)
