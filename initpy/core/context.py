@@ -43,7 +43,7 @@ class Context:
         self.deadlines = Deadlines(self.present, self.machine.timers)
         self.assemblies = Assemblies(self.present)
         self.prompts = Prompts(self.present)
-        self.breakpoints = BreakPoints(self.present, self.settings)
+        self.breakpoints = BreakPoints(self.present, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.present)
         self.outcome = Outcome(self.present, self.settings)
         self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)

@@ -187,7 +187,7 @@ def failed(context: Context) -> Iterable[Instance]:
 
 def revive(context: Context, name: str) -> None:
     """A new device has turned up: what has failed for want of one is tried again, a few times."""
-    for instance in tuple(failed(context)) if context.machine.any_failed else ():
+    for instance in tuple(failed(context)):
         if instance.subject != name and instance.revivals < REVIVALS:
             instance.revivals += 1
             instance.failures = 0

@@ -44,7 +44,7 @@ class Machine:
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
     dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
-    _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
     # Commands that still run although their instance was withdrawn: key -> run.
     _orphans: dict[str, int] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Machine:
         if instance.subject is not None:
             self._on.setdefault(instance.subject, []).append(instance)
         for pair in awaited:
-            self._awaiting.setdefault(pair, set()).add(instance.key)
+            self.awaiting.setdefault(pair, set()).add(instance.key)
         self.touch(instance)
 
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
@@ -130,14 +130,9 @@ class Machine:
             if instance.state not in SETTLED or instance.definition.success.mounted is not None:
                 self.dirty[key] = None
 
-    @property
-    def any_awaiting(self) -> bool:
-        """True if the success of an instance is any device's property."""
-        return bool(self._awaiting)
-
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
-        for name in sorted(self._awaiting.get((key, value), ())):
+        for name in sorted(self.awaiting.get((key, value), ())):
             self.dirty[name] = None
 
     def touched(self) -> Iterator[Instance]:

@@ -56,7 +56,7 @@ class Steps:
         context = self.context
         if context.goals.handed_over:
             return False
-        if context.settings.breaks and context.breakpoints.stop(BreakPoint.START):
+        if context.breakpoints.wanted and context.breakpoints.stop(BreakPoint.START):
             return False
         return not context.goals.complete or handover.named_pending(context)
 

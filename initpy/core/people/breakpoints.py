@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from initpy.core.actions import OpenShell
 from initpy.core.machine.present import Present
-from initpy.core.settings import BreakPoint, Settings
+from initpy.core.settings import BreakPoint
 
 MEANING = {
     BreakPoint.START: "before anything is done with a device",
@@ -22,7 +22,8 @@ class BreakPoints:
     """Where the boot stands while a shell is open, and which stops were made."""
 
     present: Present
-    settings: Settings
+    wanted: frozenset[BreakPoint]
+    shell: bool  # there may be one
     _open: BreakPoint | None = None
     _passed: set[BreakPoint] = field(default_factory=set)
 
@@ -33,11 +34,11 @@ class BreakPoints:
 
     def stop(self, point: BreakPoint) -> bool:
         """Stop at this point if the user asks for that; True while the boot stands there."""
-        wanted = point in self.settings.breaks and point not in self._passed
+        wanted = point in self.wanted and point not in self._passed
         if self._open is None and wanted:
             self._passed.add(point)
             where = f"the boot stops here, {MEANING[point]}, as break= asks for"
-            if self.settings.shell:
+            if self.shell:
                 self._open = point
                 self.present.stir()
                 self.present.act(OpenShell(f"{where}; `exit` goes on"))
