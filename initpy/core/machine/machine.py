@@ -27,7 +27,6 @@ SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
-STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; more is a bug of ours
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Machine:
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     # The instances that may take a hold now, by its kind; kinds that none takes are left out.
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
-    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
+    dirty: dict[str, Instance] = field(default_factory=dict)  # those to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
     awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
@@ -106,44 +105,39 @@ class Machine:
 
     def touch(self, instance: Instance) -> None:
         """Have the instance looked at before this event is finished with."""
-        self.dirty[instance.key] = None
+        self.dirty[instance.key] = instance
 
     def touch_all(self, instances: Iterable[Instance]) -> None:
         """`touch` each."""
         for instance in instances:
-            self.dirty[instance.key] = None
+            self.dirty[instance.key] = instance
 
     def touch_on(self, subject: str | None) -> None:
         """`touch` the instances on this subject."""
         for instance in self._on.get(subject or "", ()):
-            self.dirty[instance.key] = None
+            self.dirty[instance.key] = instance
 
     def touch_below(self, subject: str) -> None:
         """`touch` the instances on this subject that what stands on it may concern."""
         for instance in self._on.get(subject, ()):
             if instance.state not in SETTLED or instance.definition.success.holder is not None:
-                self.dirty[instance.key] = None
+                self.dirty[instance.key] = instance
 
     def touch_unsettled(self) -> None:
         """`touch` all instances but those that have come to their end, whatever is mounted."""
         for key, instance in self._instances.items():
             if instance.state not in SETTLED or instance.definition.success.mounted is not None:
-                self.dirty[key] = None
+                self.dirty[key] = instance
 
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
         for name in sorted(self.awaiting.get((key, value), ())):
-            self.dirty[name] = None
+            self.dirty[name] = self._instances[name]
 
-    def touched(self) -> Iterator[Instance]:
-        """Take the instances to look at one by one, those too that are touched meanwhile."""
-        dirty, instances = self.dirty, self._instances
-        for _ in range(STEP_LIMIT * (1 + len(instances))):
-            if not dirty:
-                return
-            key = next(iter(dirty))
-            del dirty[key]
-            yield instances[key]
+    def take_dirty(self) -> Iterable[Instance]:
+        """Take the instances to look at now; what is touched meanwhile is looked at later."""
+        dirty, self.dirty = self.dirty, {}
+        return dirty.values()
 
     def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
         """Move an instance, tell the journal and, if it may go on, look at it again.
@@ -171,7 +165,7 @@ class Machine:
         elif after is DONE:
             instance.failures = 0
         if after not in SETTLED:
-            self.dirty[key] = None
+            self.dirty[key] = instance
 
     def _pend(self, instance: Instance, before: JobState) -> None:
         kind, new = instance.hold, before not in PENDING
@@ -252,4 +246,4 @@ class Machine:
         for _ in range(min(len(self.queued), room)):
             key = next(iter(self.queued))
             del self.queued[key]
-            self.dirty[key] = None
+            self.dirty[key] = self._instances[key]

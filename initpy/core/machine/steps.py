@@ -11,6 +11,7 @@ from initpy.core.machine.subjects import Subjects
 from initpy.core.machine.timers import Timer
 from initpy.core.settings import BreakPoint
 
+STEP_LIMIT = 10_000  # rounds until the rules come to rest; more is a bug of ours
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
 
@@ -24,11 +25,14 @@ class Steps:
     def settle(self) -> None:
         """Look at the instances that were touched, until none is left."""
         context, machine = self.context, self.context.machine
-        for instance in machine.touched():
-            if not rules.settle(context, instance) and instance.state is READY:
-                self._go_on(instance)
-            if machine.left:
-                self.release()
+        for _ in range(STEP_LIMIT):
+            if not machine.dirty:
+                return
+            for instance in machine.take_dirty():
+                if not rules.settle(context, instance) and instance.state is READY:
+                    self._go_on(instance)
+                if machine.left:
+                    self.release()
 
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
