@@ -22,6 +22,7 @@ from initpy.core.machine.present import Present
 from initpy.core.machine.timers import Timer, Timers
 from initpy.core.waiting.kinds import HoldKind
 
+WORK = HoldKind.WORK
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
 SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
@@ -173,7 +174,7 @@ class Machine:
         if new:
             self._pending[instance.strategy][instance.key] = instance
         # Work holds something while a command is at it.
-        holds = kind is not HoldKind.WORK or instance.state in BUSY
+        holds = kind is not WORK or instance.state in BUSY
         if holds and (new or before not in BUSY):
             self.holding.setdefault(kind, {})[instance.key] = instance
         elif not holds and before in BUSY:

@@ -222,9 +222,9 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of how a command ended: with status 0 its effect is awaited."""
-    timers = context.machine.timers
-    instance.status = event.status
-    if event.status == 0:
+    timers, status = context.machine.timers, event.status
+    instance.status = status
+    if status == 0:
         instance.succeeded = True
         if instance.definition.publishes:
             publish(context, instance, event.output)

@@ -67,15 +67,16 @@ class Steps:
     def ended(self, event: JobEnded) -> None:
         """A command or mount has ended, or is given up."""
         context, machine = self.context, self.context.machine
-        instance = machine.find(event.job)
+        key, run = event.job, event.run
+        instance = machine.find(key)
         if instance is None:
             return
-        if machine.bury(event.job, event.run):
+        if machine.bury(key, run):
             self._buried(instance, event)
             return
-        if instance.run != event.run or instance.state is not RUNNING:
+        if instance.run != run or instance.state is not RUNNING:
             return  # withdrawn or abandoned meanwhile
-        machine.timers.cancel_all(OF_RUNS, instance.key)
+        machine.timers.cancel_all(OF_RUNS, key)
         context.handlers.of(instance).ended(context, instance, event)
         if machine.left:
             self.release()
