@@ -101,7 +101,7 @@ class Boot:
         self._settle()
         context.deadlines.tell()
         actions = context.current.take_actions()
-        armed = self._next_time()
+        armed = None if context.goals.handed_over else context.machine.timers.next()
         if armed != self._armed:
             self._armed = armed
             actions += (Arm(armed),)
@@ -121,17 +121,17 @@ class Boot:
     def _take(self, event: Event) -> None:
         context = self._context
         match event:
+            case DeviceChanged():  # the most frequent first
+                self._subjects.changed(event.device)
+            case JobEnded():
+                self._steps.ended(event)
             case BootStarted():
                 self._start()
-            case DeviceChanged(device):
-                self._subjects.changed(device)
             case Enumerated(devices):
                 context.goals.enumerated = True
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
                 self._subjects.removed(name)
-            case JobEnded():
-                self._steps.ended(event)
             case Progressed():
                 from initpy.core.goals import fsck  # not every file system is checked
 
@@ -250,6 +250,8 @@ class Boot:
     def _timer(self, timer: Timer, key: str) -> None:
         context = self._context
         match timer:
+            case Timer.DEADLINE:
+                context.deadlines.expire(key)
             case Timer.NOTICE:
                 notice.notice(context)
             case Timer.ALONE:
@@ -273,12 +275,3 @@ class Boot:
         for handler in context.handlers.every():
             handler.handover(context)
         handover.switch_root(context)
-
-    def _next_time(self) -> float | None:
-        context = self._context
-        if context.goals.handed_over:
-            return None
-        timer, deadline = context.machine.timers.next(), context.deadlines.next()
-        if timer is None or (deadline is not None and deadline < timer):
-            return deadline
-        return timer

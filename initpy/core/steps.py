@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
-from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.jobs.instance import READY, RUNNING, Instance
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
 from initpy.core.settings import BreakPoint
 from initpy.core.state.context import Context
 from initpy.core.subjects import Subjects
 
+STEP_LIMIT = 10_000  # rounds until the rules come to rest; more is a bug of ours
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
 
@@ -28,24 +29,24 @@ class Steps:
     def settle(self) -> None:
         """Look at the instances that were touched, until none is left."""
         context, machine = self.context, self.context.machine
-        for instance in machine.touched():
-            if not rules.settle(context, instance) and instance.state is JobState.READY:
-                self._go_on(instance)
-            if machine.left:
-                self.release()
+        for _ in range(STEP_LIMIT):
+            if not machine.dirty:
+                return
+            for instance in machine.take_dirty():
+                if not rules.settle(context, instance) and instance.state is READY:
+                    self._go_on(instance)
+                if machine.left:
+                    self.release()
 
     def _go_on(self, instance: Instance) -> None:
         """Have its handler take an instance further that is ready."""
         context = self.context
-        if not self.may_start():
-            return
-        manner = context.handlers.manner(instance)
-        if context.machine.must_wait(instance, manner.queues):
+        if not self.may_start() or context.machine.must_wait(instance):
             return
         reason, idle = instance.reason, instance.idle
         context.handlers.of(instance).ready(context, instance)
-        if instance.reason != reason or instance.idle is not idle:
-            context.current.stir(manner.hold)
+        if instance.state is READY and (instance.reason != reason or instance.idle is not idle):
+            context.current.stir(instance.hold)
 
     def release(self) -> None:
         """Have instances let go of everything that are not pending any more."""
@@ -63,22 +64,23 @@ class Steps:
         context = self.context
         if context.goals.handed_over:
             return False
-        if context.settings.breaks and context.breakpoints.stop(BreakPoint.START):
+        if context.breakpoints.wanted and context.breakpoints.stop(BreakPoint.START):
             return False
         return not context.goals.complete or handover.named_pending(context)
 
     def ended(self, event: JobEnded) -> None:
         """A command or mount has ended, or is given up."""
         context, machine = self.context, self.context.machine
-        instance = machine.find(event.job)
+        key, run = event.job, event.run
+        instance = machine.find(key)
         if instance is None:
             return
-        if machine.bury(event.job, event.run):
+        if machine.bury(key, run):
             self._buried(instance, event)
             return
-        if instance.run != event.run or instance.state is not JobState.RUNNING:
+        if instance.run != run or instance.state is not RUNNING:
             return  # withdrawn or abandoned meanwhile
-        machine.timers.cancel_all(OF_RUNS, instance.key)
+        machine.timers.cancel_all(OF_RUNS, key)
         context.handlers.of(instance).ended(context, instance, event)
         if machine.left:
             self.release()

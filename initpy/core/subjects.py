@@ -43,14 +43,16 @@ class Subjects:
                 marked += naming.refresh(context, each.name)
         if present is not None:
             context.technologies.meet(present)  # with its marks
-        self.look_at_all(marked)
+        if marked:
+            self.look_at_all(marked)
         for hook in context.technologies.changed:
             if names := hook(context, name):
                 self.look_at_all(names)
         self.look_at(name, before)
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
-            mounts.revive(context, name)
+            if context.machine.any_failed:
+                mounts.revive(context, name)
         mounts.look(context)
         for hook in context.technologies.looked:
             if names := hook(context, name):
@@ -107,7 +109,7 @@ class Subjects:
         lower = device.slaves if before is None else device.slaves | before.slaves
         for each in sorted(lower) if lower else ():
             machine.touch_below(each)
-        if machine.any_awaiting:
+        if machine.awaiting:
             self._wake_awaiting(before, device)
 
     def look_above(self, name: str) -> None:
@@ -131,5 +133,6 @@ class Subjects:
         """
         context = self.context
         subject = None if job.once else subject
-        instance = Instance(job, subject, since=context.now, seen=context.devices.get(subject))
+        manner, seen = context.handlers.manners.of[job.strategy], context.devices.get(subject)
+        instance = Instance(job, subject, manner.hold, manner.queues, since=context.now, seen=seen)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())

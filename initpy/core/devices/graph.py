@@ -7,6 +7,7 @@ from typing import NamedTuple
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"
 LAYERS = (CRYPTO, RAID)
+NOTHING: frozenset[str] = frozenset()
 
 
 class Kind(NamedTuple):
@@ -103,22 +104,21 @@ class DeviceGraph:
 
         What was published about the device stays.
         """
-        before = self._devices.get(device.name)
-        moved = before is None or before.slaves != device.slaves
-        if moved:
-            for lower in () if before is None else before.slaves:
-                self._holders[lower].discard(device.name)
-            for lower in device.slaves:
-                self._holders.setdefault(lower, set()).add(device.name)
-        published = self._published.get(device.name)
-        if published:
-            merged = {**device.properties, **published}
-            device = device._replace(properties=merged)
-        self._index(before, device)
-        self._devices[device.name] = device
-        if not moved:
-            return False
-        return bool(self._holders.get(device.name) or (before and (before.slaves or device.slaves)))
+        name = device.name
+        before = self._devices.get(name)
+        if published := self._published.get(name):
+            device = device._replace(properties={**device.properties, **published})
+        if self.indexed:
+            self._index(before, device)
+        self._devices[name] = device
+        old, new = before.slaves if before is not None else NOTHING, device.slaves
+        if old == new:
+            return before is None and bool(self._holders.get(name))
+        for lower in old:
+            self._holders[lower].discard(name)
+        for lower in new:
+            self._holders.setdefault(lower, set()).add(name)
+        return before is not None or bool(self._holders.get(name))
 
     def _index(self, before: Device | None, after: Device | None) -> None:
         for key in self.indexed:

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from initpy.core.devices.graph import Device
@@ -100,10 +100,10 @@ class DeviceSpec(NamedTuple):
 class SpecTable(Generic[_What]):
     """What belongs to names of devices; the cost to find it does not grow with their number."""
 
-    __slots__ = ("_added", "_by_name")
+    __slots__ = ("_added", "_by_naming")
 
     def __init__(self, pairs: Iterable[tuple[DeviceSpec, _What]] = ()) -> None:
-        self._by_name: dict[tuple[Naming, str], dict[int, _What]] = {}
+        self._by_naming: dict[Naming, dict[str, dict[int, _What]]] = {}
         self._added = 0
         for spec, what in pairs:
             self.add(spec, what)
@@ -112,40 +112,45 @@ class SpecTable(Generic[_What]):
         """Have it found by the device that the name is of; a relative name is of none."""
         self._added += 1
         if not spec.relative:
-            self._by_name.setdefault(_key(spec.naming, spec.value), {})[self._added] = what
+            named = self._by_naming.setdefault(spec.naming, {})
+            named.setdefault(_comparable(spec), {})[self._added] = what
 
     def remove(self, spec: DeviceSpec, what: _What) -> None:
         """Have it found no more."""
-        name = _key(spec.naming, spec.value)
-        left = {order: each for order, each in self._by_name.get(name, {}).items() if each != what}
+        named, value = self._by_naming.get(spec.naming, {}), _comparable(spec)
+        left = {order: each for order, each in named.get(value, {}).items() if each != what}
         if left:
-            self._by_name[name] = left
+            named[value] = left
         else:
-            self._by_name.pop(name, None)
+            named.pop(value, None)
 
     def of(self, device: Device) -> list[_What]:
         """What belongs to names of this device, in the order in which it was added."""
         found: dict[int, _What] = {}
-        for name in _names_of(device) if self._by_name else ():
-            found |= self._by_name.get(name, {})
-        return [found[order] for order in sorted(found)]
+        for naming, named in self._by_naming.items():
+            for value in _values(device, naming):
+                if value in named:
+                    found |= named[value]
+        return [found[order] for order in sorted(found)] if found else []
 
     def first(self, device: Device) -> _What | None:
         """The first of these, if any."""
-        return next(iter(self.of(device)), None)
+        found = self.of(device)
+        return found[0] if found else None
 
 
-def _key(naming: Naming, value: str) -> tuple[Naming, str]:
-    return naming, value.lower() if naming in IN_ANY_CASE else value
+def _comparable(spec: DeviceSpec) -> str:
+    return spec.value.lower() if spec.naming in IN_ANY_CASE else spec.value
 
 
-def _names_of(device: Device) -> Iterator[tuple[Naming, str]]:
-    """Whatever a `DeviceSpec` could call the device."""
+def _values(device: Device, naming: Naming) -> Iterable[str]:
+    """What the device is called in this way, comparable with a `DeviceSpec`."""
     known = device.properties
-    yield Naming.PATH, device.node
-    for link in device.links:
-        yield Naming.PATH, link
-    yield Naming.NUMBER, f"{known.get('MAJOR')}:{known.get('MINOR')}"
-    for naming, name in PROPERTY.items():
-        if (value := known.get(name)) is not None:
-            yield _key(naming, value if naming in IN_ANY_CASE else unescape(value))
+    if naming is Naming.PATH:
+        return (device.node, *device.links)
+    if naming is Naming.NUMBER:
+        return (f"{known.get('MAJOR')}:{known.get('MINOR')}",)
+    value = known.get(PROPERTY[naming])
+    if value is None:
+        return ()
+    return (value.lower() if naming in IN_ANY_CASE else unescape(value),)

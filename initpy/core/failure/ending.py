@@ -62,7 +62,7 @@ def _act(context: Context) -> None:
     end = context.deadlines.end  # which may have begun just now, with no time at all
     if end is not None and end.over(context.now):
         context.deadlines.drop(end.name)
-        context.act(EndBoot(context.outcome.ending, context.outcome.reason))
+        context.current.act(EndBoot(context.outcome.ending, context.outcome.reason))
 
 
 def _assembling(context: Context) -> list[Instance]:
@@ -115,7 +115,7 @@ def fail(context: Context, reason: str) -> None:
     from initpy.core.failure.advice import advise  # a boot that succeeds needs neither
     from initpy.core.failure.explain import explain
 
-    context.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
+    context.current.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
     settings = context.settings
     if settings.emergency is not Emergency.WAIT:
         seconds = context.outcome.time_to_end(settings.emergency_delay)
@@ -123,7 +123,7 @@ def fail(context: Context, reason: str) -> None:
         context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
         countdown.start(context, seconds)
     elif settings.shell:
-        context.act(OpenShell())
+        context.current.act(OpenShell())
     else:
         context.report("no shell (rd.shell=0); the boot goes on if the root turns up")
 
@@ -141,7 +141,7 @@ def try_again(context: Context, why: str) -> None:
     for instance in context.machine.all_failed():
         instance.failures = instance.revivals = 0
         context.handlers.of(instance).afresh(context, instance)
-        context.move(instance, Stimulus.RETRY, f"tried again: {why}")
+        context.machine.move(instance, Stimulus.RETRY, f"tried again: {why}")
     if not context.goals.complete:
         context.report(f"{why}: waiting again for {mounts.missing(context)}")
         start_clock(context)

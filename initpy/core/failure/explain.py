@@ -214,18 +214,18 @@ class _Explainer:
     def _job(self, instance: Instance) -> Node:
         context = self.context
         parts = [instance.reason]
-        if instance.definition.strategy is Strategy.UNLOCK and instance.pending:
+        if instance.strategy is Strategy.UNLOCK and instance.pending:
             if instance.key == context.prompts.asking:
                 parts.append("the prompt is up")
             elif instance.key in context.prompts.queued:
                 parts.append("asked for after the others (an empty line at a prompt goes on)")
             if not context.settings.volumes:
                 parts.append("a candidate, since no volume was named")
-        if instance.definition.strategy is Strategy.CHECK:
+        if instance.strategy is Strategy.CHECK:
             from initpy.core.goals.fsck import standstill
 
             parts.append(standstill(context, instance))
-        if instance.failures and instance.definition.strategy is not Strategy.UNLOCK:
+        if instance.failures and instance.strategy is not Strategy.UNLOCK:
             parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
         clock = context.deadlines.get(deadline_name(instance))
         left = None

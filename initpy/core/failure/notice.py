@@ -21,7 +21,7 @@ def notice(context: Context) -> None:
     if goals.handed_over or goals.complete:
         return
     context.machine.timers.start(Timer.NOTICE, "", context.now + NOTICE_SECONDS)
-    context.act(LookAgain())
+    context.current.act(LookAgain())
     if outcome.failed:
         return
     clock = context.deadlines.root
@@ -53,7 +53,7 @@ def _clocks(context: Context) -> str:
 def _standstill(context: Context, owner: str) -> str:
     """What there is to say of a check that does not get on."""
     instance = context.machine.find(owner)
-    if instance is None or instance.definition.strategy is not Strategy.CHECK:
+    if instance is None or instance.strategy is not Strategy.CHECK:
         return ""
     from initpy.core.goals.fsck import standstill
 

@@ -78,7 +78,7 @@ def step(context: Context, instance: Instance) -> None:
         return
     place = device.properties.get(CHECK, "")
     if place in context.goals.mounted:
-        context.move(instance, Stimulus.NOT_WANTED, f"{place} is mounted already")
+        context.machine.move(instance, Stimulus.NOT_WANTED, f"{place} is mounted already")
     elif (other := _before(context, instance, place)) is not None:
         instance.reason = f"{other} has the same name and goes first"
     else:
@@ -93,7 +93,7 @@ def _before(context: Context, instance: Instance, place: str) -> str | None:
         if device is None or name == instance.subject or device.properties.get(CHECK) != place:
             continue
         for other in context.machine.on(name):
-            checks = other.definition.strategy is Strategy.CHECK
+            checks = other.strategy is Strategy.CHECK
             if checks and (other.busy or (other.succeeded and _to_be_mounted(context, name))):
                 return device.node
     return None
@@ -103,7 +103,7 @@ def _to_be_mounted(context: Context, name: str) -> bool:
     """True unless its mount was tried in vain."""
     mounts = (Strategy.MOUNT_ROOT, Strategy.MOUNT_EXTRA)
     return any(
-        each.definition.strategy in mounts and (each.expected or each.state is JobState.WAITING)
+        each.strategy in mounts and (each.expected or each.state is JobState.WAITING)
         for each in context.machine.on(name)
     )
 
@@ -138,7 +138,7 @@ def _judge(context: Context, instance: Instance, event: JobEnded) -> None:
     if status in (0, CORRECTED) and device is not None:
         stamp = STAMPS.get(device.properties.get(CHECK, ""))
         if stamp is not None:
-            context.act(Record(stamp, "", FOLDER))
+            context.current.act(Record(stamp, "", FOLDER))
     ended_well(context, instance, event._replace(status=0))
 
 

@@ -32,7 +32,7 @@ def when_ready(context: Context) -> bool:
 
 def switch_root(context: Context) -> None:
     """Have PID 1 run the real init."""
-    context.act(HandOver(SYSROOT, context.settings.init))
+    context.current.act(HandOver(SYSROOT, context.settings.init))
 
 
 def named_pending(context: Context) -> bool:

@@ -43,7 +43,7 @@ def step(context: Context, instance: Instance) -> None:
     marked = root is not None and root.naming is Naming.GPT_AUTO and gpt_auto.read_only(device)
     options = ("rw" if wanted.writable and not marked else "ro", *wanted.flags)
     begin(context, instance)
-    context.act(
+    context.current.act(
         Mount(
             instance.key,
             instance.run,
@@ -96,7 +96,7 @@ def _unchecked(context: Context, instance: Instance) -> bool:
     """True while the file system is still to be checked, or has errors that are left."""
     for each in context.machine.on(instance.subject):
         if (
-            each.definition.strategy is Strategy.CHECK
+            each.strategy is Strategy.CHECK
             and not each.succeeded
             and each.state not in (JobState.SKIPPED, JobState.WITHDRAWN)
             and unwanted(context, each) is None
@@ -130,7 +130,7 @@ def step_host(context: Context, instance: Instance) -> None:
     options = ("rw" if image.mount.writable else "ro", *image.mount.flags)
     types = _types(device, image.mount.types)
     begin(context, instance)
-    context.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
+    context.current.act(Mount(instance.key, instance.run, device.node, HOST, types, options))
 
 
 def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
@@ -157,7 +157,9 @@ def step_extra(context: Context, instance: Instance) -> None:
             options = (*as_root, *each.flags)
             types = _types(device, each.types)
             begin(context, instance)
-            context.act(Mount(instance.key, instance.run, device.node, target, types, options))
+            context.current.act(
+                Mount(instance.key, instance.run, device.node, target, types, options)
+            )
             return
 
 
@@ -208,11 +210,11 @@ def look(context: Context) -> None:
 
 def revive(context: Context, name: str) -> None:
     """A new device has turned up: what has failed for want of one is tried again, a few times."""
-    for instance in tuple(failed(context)) if context.machine.any_failed else ():
+    for instance in tuple(failed(context)):
         if instance.subject != name and instance.revivals < REVIVALS:
             instance.revivals += 1
             instance.failures = 0
-            context.move(instance, Stimulus.RETRY, f"{name} has turned up")
+            context.machine.move(instance, Stimulus.RETRY, f"{name} has turned up")
 
 
 def _advice(context: Context, instance: Instance) -> Iterator[Advice]:

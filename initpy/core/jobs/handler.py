@@ -83,7 +83,6 @@ class Manners:
     """What all strategies declare, and where to look for some of it; made once for all boots."""
 
     of: Mapping[Strategy, Manner]
-    kinds: Mapping[Strategy, HoldKind] = field(init=False)
     assembling: tuple[Strategy, ...] = field(init=False)
     last_resorts: tuple[Strategy, ...] = field(init=False)
     keeping: tuple[Callable[["Context"], bool], ...] = field(init=False)
@@ -93,7 +92,6 @@ class Manners:
         def those(declared: Callable[[Manner], object]) -> tuple[Strategy, ...]:
             return tuple(strategy for strategy, each in self.of.items() if declared(each))
 
-        object.__setattr__(self, "kinds", {key: each.hold for key, each in self.of.items()})
         object.__setattr__(self, "assembling", those(lambda each: each.assembly))
         object.__setattr__(self, "last_resorts", those(lambda each: each.last_resort))
         keeping = tuple(each.keeps for each in self.of.values() if each.keeps is not None)
@@ -116,7 +114,7 @@ class Handlers:
 
     def of(self, instance: Instance) -> Handler:
         """The handler of the instance's strategy."""
-        strategy = instance.definition.strategy
+        strategy = instance.strategy
         found = self._loaded.get(strategy)
         if found is None:
             found = self._loaded[strategy] = self.manners.handler(strategy)
@@ -128,8 +126,8 @@ class Handlers:
 
     def used(self, instance: Instance) -> Handler | None:
         """The handler of the instance's strategy, None as long as nothing was ready for it."""
-        return self._loaded.get(instance.definition.strategy)
+        return self._loaded.get(instance.strategy)
 
     def manner(self, instance: Instance) -> Manner:
         """What the instance's strategy declares."""
-        return self.manners.of[instance.definition.strategy]
+        return self.manners.of[instance.strategy]

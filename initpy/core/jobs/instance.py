@@ -17,7 +17,8 @@ import enum
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.jobs.definitions import JobDefinition
+from initpy.core.jobs.definitions import JobDefinition, Strategy
+from initpy.core.jobs.hold_table import HoldKind
 
 
 class JobState(enum.Enum):
@@ -36,6 +37,9 @@ class JobState(enum.Enum):
         self.word = word  # the value: Enum's own `value` is a property, and asked for at each move
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
+
+WAITING, READY, RUNNING, AWAITING, DONE, FAILED, SKIPPED, WITHDRAWN = JobState
 
 
 class Stimulus(enum.Enum):
@@ -62,8 +66,8 @@ class Stimulus(enum.Enum):
 # lacked; more often than this it lacks something else.
 REVIVALS = 8
 
-BUSY = (JobState.RUNNING, JobState.AWAITING)
-PENDING = (JobState.READY, *BUSY)
+BUSY = (RUNNING, AWAITING)
+PENDING = (READY, *BUSY)
 
 _S, _T = JobState, Stimulus
 
@@ -111,6 +115,9 @@ class Instance:
 
     definition: JobDefinition
     subject: str | None
+    hold: HoldKind = HoldKind.NONE  # what its strategy takes, and whether it waits for capacity
+    queues: bool = False
+    strategy: Strategy = field(init=False)  # the definition's: asked for more often than the rest
     key: str = field(init=False)  # its name in events, actions and the journal
     state: JobState = JobState.WAITING
     since: float = 0.0
@@ -129,6 +136,7 @@ class Instance:
     stalled: bool = False  # its command has no limit and does not get on: holds no clock
 
     def __post_init__(self) -> None:
+        self.strategy = self.definition.strategy
         self.key = name_of(self.definition, self.subject)
 
     @property

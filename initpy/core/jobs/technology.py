@@ -127,21 +127,19 @@ class Technologies:
     """The technologies that this boot has met: for each hook the functions that are not null."""
 
     entries: Sequence[Entry]
-    changed: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
-    looked: list[Callable[["Context", str], Iterable[str]]] = field(default_factory=list)
-    gone: list[Callable[["Context", Device | None, str], Iterable[str]]] = field(
-        default_factory=list
-    )
-    blocks: list[Callable[["Context", Instance], str]] = field(default_factory=list)
-    judge: list[Callable[["Context", Instance, JobEnded], JobEnded]] = field(default_factory=list)
-    ended: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
-    left: list[Callable[["Context", Instance], Iterable[str]]] = field(default_factory=list)
-    unsettled: list[Callable[["Context"], Iterable[str]]] = field(default_factory=list)
-    incoming: list[Callable[["Context", str], bool]] = field(default_factory=list)
-    handover: list[Callable[["Context"], None]] = field(default_factory=list)
-    part_of: list[Callable[["Context", Device], str]] = field(default_factory=list)
-    name_of: list[Callable[[Device], str]] = field(default_factory=list)
-    condition: list[Callable[[Device], tuple[str, str]]] = field(default_factory=list)
+    changed: tuple[Callable[["Context", str], Iterable[str]], ...] = ()
+    looked: tuple[Callable[["Context", str], Iterable[str]], ...] = ()
+    gone: tuple[Callable[["Context", Device | None, str], Iterable[str]], ...] = ()
+    blocks: tuple[Callable[["Context", Instance], str], ...] = ()
+    judge: tuple[Callable[["Context", Instance, JobEnded], JobEnded], ...] = ()
+    ended: tuple[Callable[["Context", Instance], Iterable[str]], ...] = ()
+    left: tuple[Callable[["Context", Instance], Iterable[str]], ...] = ()
+    unsettled: tuple[Callable[["Context"], Iterable[str]], ...] = ()
+    incoming: tuple[Callable[["Context", str], bool], ...] = ()
+    handover: tuple[Callable[["Context"], None], ...] = ()
+    part_of: tuple[Callable[["Context", Device], str], ...] = ()
+    name_of: tuple[Callable[[Device], str], ...] = ()
+    condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
     _waiting: list[Entry] = field(init=False)
     # The owner of what only one module knows, made when it is first asked for: asked for so often
     # that it is the dictionary's own.
@@ -156,5 +154,5 @@ class Technologies:
         for entry in self._waiting:
             if entry.claims(device):
                 for name, hook in _hooks(entry):
-                    getattr(self, name).append(hook)
+                    setattr(self, name, (*getattr(self, name), hook))
                 self._waiting = [each for each in self._waiting if each is not entry]

@@ -16,6 +16,7 @@ class Timer(enum.Enum):
     ATTEMPT = "attempt"  # to unlock with what needs no user, before the user is asked beside it
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
+    DEADLINE = "deadline"  # that nothing holds, by name
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     ALONE = "another root partition"  # see roles.py
     PATIENCE = "patience"  # with a key that is being read, before the user is asked
@@ -27,6 +28,9 @@ class Timer(enum.Enum):
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
+FEW = 64  # due times that are out of date and do no harm
+
+
 @dataclass(slots=True)
 class Timers:
     """Due times by purpose and job; the cost of each call is logarithmic at most."""
@@ -34,12 +38,21 @@ class Timers:
     _due: dict[tuple[Timer, str], float] = field(default_factory=dict)
     _heap: list[tuple[float, int, Timer, str]] = field(default_factory=list)
     _order: int = 0
+    _most: int = FEW  # so many are in the heap before it is tidied up
 
     def start(self, timer: Timer, key: str, due: float) -> None:
         """Arm or re-arm."""
         self._due[timer, key] = due
         self._order += 1
         heapq.heappush(self._heap, (due, self._order, timer, key))
+        if len(self._heap) > self._most:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Drop what was cancelled, or armed anew: its time may be long to come."""
+        self._heap = [each for each in self._heap if self._due.get(each[2:]) == each[0]]
+        heapq.heapify(self._heap)
+        self._most = FEW + 2 * len(self._heap)
 
     def cancel(self, timer: Timer, key: str) -> None:
         """Disarm; fine when it is not armed."""

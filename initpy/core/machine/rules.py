@@ -3,7 +3,17 @@
 from initpy.core.actions import Run, Stop
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
-from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.jobs.instance import (
+    AWAITING,
+    DONE,
+    FAILED,
+    READY,
+    RUNNING,
+    SKIPPED,
+    WAITING,
+    Instance,
+    Stimulus,
+)
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe, holds_true
@@ -27,44 +37,44 @@ def matches(instance: Instance, device: Device | None) -> bool:
 
 # Where a fact that shows by itself makes the job unnecessary, and a subject that no longer
 # matches makes it pointless.
-IDLE = (JobState.WAITING, JobState.READY, JobState.FAILED, JobState.SKIPPED)
+IDLE = (WAITING, READY, FAILED, SKIPPED)
 
 
 def settle(context: Context, instance: Instance) -> bool:
     """Apply the first rule of the present state that applies; False when none does."""
     stands = instance.state
-    if stands is JobState.RUNNING:  # its end is an event
+    if stands is RUNNING:  # its end is an event
         return False
     device = context.devices.get(instance.subject)
     fact = holds_true(context, instance, device)
     if stands in IDLE:
         if fact:
-            context.move(instance, Stimulus.FACT, "already so")
+            context.machine.move(instance, Stimulus.FACT, "already so")
         elif not matches(instance, device):
-            context.move(instance, Stimulus.GONE, "no longer applies")
-        elif stands is JobState.READY:
+            context.machine.move(instance, Stimulus.GONE, "no longer applies")
+        elif stands is READY:
             if _usable(context, instance, device):
                 return False
-            context.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
-        elif stands is JobState.WAITING:
+            context.machine.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
+        elif stands is WAITING:
             return _wait(context, instance, device)
-        elif stands is JobState.FAILED:
+        elif stands is FAILED:
             return _retry(context, instance)
         else:
             return False
-    elif stands is JobState.AWAITING:
+    elif stands is AWAITING:
         if fact:
-            context.move(instance, Stimulus.FACT, "its effect is there")
+            context.machine.move(instance, Stimulus.FACT, "its effect is there")
         elif not context.machine.timers.armed(Timer.EFFECT, instance.key):
             fail(context, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
         else:
             return False
     elif fact or not matches(instance, device):  # done or withdrawn, as it should be
         return False
-    elif stands is JobState.DONE:
-        context.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
+    elif stands is DONE:
+        context.machine.move(instance, Stimulus.FACT_GONE, "what it had done is gone")
     else:
-        context.move(instance, Stimulus.BACK, "matches again")
+        context.machine.move(instance, Stimulus.BACK, "matches again")
     return True
 
 
@@ -80,7 +90,7 @@ def _unready(instance: Instance) -> str:
 
 def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
     if why := unwanted(context, instance):
-        context.move(instance, Stimulus.NOT_WANTED, why)
+        context.machine.move(instance, Stimulus.NOT_WANTED, why)
     elif (partition := partition_instead(context, instance)) is not None:
         return _yield(context, instance, partition)
     elif (due := instance.since + instance.definition.delay) > context.now:
@@ -88,7 +98,7 @@ def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
             context.machine.timers.start(Timer.RETRY, instance.key, due)
         return False
     elif _usable(context, instance, device):
-        context.move(instance, Stimulus.SUBJECT_READY, "")
+        context.machine.move(instance, Stimulus.SUBJECT_READY, "")
     else:
         instance.reason = _unready(instance)
         return False
@@ -102,7 +112,7 @@ def _yield(context: Context, instance: Instance, partition: str) -> bool:
         return False
     why = f"its partition {partition} is a member too: the disk's own superblock is taken for old"
     context.report(f"{instance.subject} is not added to its array: {why}")
-    context.move(instance, Stimulus.NOT_WANTED, why)
+    context.machine.move(instance, Stimulus.NOT_WANTED, why)
     return True
 
 
@@ -110,7 +120,7 @@ def _retry(context: Context, instance: Instance) -> bool:
     exhausted = instance.failures >= instance.definition.tries
     if exhausted or context.machine.timers.armed(Timer.RETRY, instance.key):
         return False
-    context.move(instance, Stimulus.RETRY, "tried again")
+    context.machine.move(instance, Stimulus.RETRY, "tried again")
     return True
 
 
@@ -138,7 +148,7 @@ def start(
     if command is None:
         command = filled(context, instance)
     environment = instance.definition.environment
-    context.act(
+    context.current.act(
         Run(instance.key, instance.run, command, instance.subject, secret, environment, watched)
     )
 
@@ -148,7 +158,7 @@ def begin(context: Context, instance: Instance) -> None:
     timers, limit = context.machine.timers, instance.definition.timeout
     instance.run += 1
     instance.succeeded = instance.stalled = False
-    context.move(instance, Stimulus.STARTED, describe(context, instance))
+    context.machine.move(instance, Stimulus.STARTED, describe(context, instance))
     if limit:
         timers.start(Timer.LIMIT, instance.key, context.now + limit)
     else:
@@ -169,20 +179,20 @@ ORPHAN_SECONDS = 15.0
 
 def stop(context: Context, instance: Instance) -> None:
     """End the instance's command; its end is reported as usual, or it is left behind."""
-    context.act(Stop(instance.key, instance.run))
+    context.current.act(Stop(instance.key, instance.run))
     context.machine.timers.start(Timer.KILLED, instance.key, context.now + KILL_SECONDS)
 
 
 def stop_overdue(context: Context, instance: Instance) -> None:
     """End a command that takes longer than its job allows."""
-    if instance.state is JobState.RUNNING:
+    if instance.state is RUNNING:
         context.report(f"{describe(context, instance)}: took too long, stopped")
         stop(context, instance)
 
 
 def stall(context: Context, instance: Instance) -> None:
     """Hold nothing any more for a command without a limit that does not get on."""
-    if instance.state is JobState.RUNNING:
+    if instance.state is RUNNING:
         instance.stalled = True
         context.current.stir()
 
@@ -201,8 +211,8 @@ def left_behind(instance: Instance) -> JobEnded:
 
 def withdraw(context: Context, instance: Instance, reason: str) -> None:
     """The subject is gone; a command that still works on it has a little time, then is stopped."""
-    running = instance.state is JobState.RUNNING
-    context.move(instance, Stimulus.GONE, reason)
+    running = instance.state is RUNNING
+    context.machine.move(instance, Stimulus.GONE, reason)
     if running:
         context.machine.orphan(instance)
         timers = context.machine.timers
@@ -212,13 +222,14 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of how a command ended: with status 0 its effect is awaited."""
-    timers = context.machine.timers
-    instance.status = event.status
-    if event.status == 0:
+    timers, status = context.machine.timers, event.status
+    instance.status = status
+    if status == 0:
         instance.succeeded = True
-        publish(context, instance, event.output)
+        if instance.definition.publishes:
+            publish(context, instance, event.output)
         timers.start(Timer.EFFECT, instance.key, context.now + EFFECT_SECONDS)
-        context.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
+        context.machine.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
         for judge in context.technologies.judge:
             event = judge(context, instance, event)
@@ -230,7 +241,7 @@ def fail(context: Context, instance: Instance, stimulus: Stimulus, reason: str) 
     instance.failures += 1
     again = instance.failures < instance.definition.tries
     context.report(f"{describe(context, instance)}: {reason}", detail=again)
-    context.move(instance, stimulus, reason)
+    context.machine.move(instance, stimulus, reason)
     if again:
         due = context.now + instance.definition.retry_after
         context.machine.timers.start(Timer.RETRY, instance.key, due)
@@ -239,7 +250,7 @@ def fail(context: Context, instance: Instance, stimulus: Stimulus, reason: str) 
 def give_up(context: Context, instance: Instance, reason: str) -> None:
     """Fail for good: no further try would end differently."""
     instance.failures = instance.definition.tries
-    context.move(instance, Stimulus.GIVEN_UP, reason)
+    context.machine.move(instance, Stimulus.GIVEN_UP, reason)
 
 
 def complaint(event: JobEnded) -> str:

@@ -56,16 +56,16 @@ def describe(context: Context, instance: Instance) -> str:
 
 def holds_true(context: Context, instance: Instance, device: Device | None) -> bool:
     """True when the world shows what the job is to achieve; `device`: its subject, as it is now."""
-    success = instance.definition.success
-    if (success.exit and not instance.succeeded) or (success.published and not instance.published):
+    holder, subject, awaited, mounted, published, succeeded = instance.definition.success
+    if (succeeded and not instance.succeeded) or (published and not instance.published):
         return False
-    if success.mounted and fill(context, success.mounted, instance) not in context.goals.mounted:
+    if mounted and fill(context, mounted, instance) not in context.goals.mounted:
         return False
-    if success.subject is not None and not (device and success.subject.accepts(device.properties)):
+    if subject is not None and not (device is not None and subject.accepts(device.properties)):
         return False
-    if success.holder is not None and not _has_holder(context, instance.subject, success.holder):
+    if holder is not None and not _has_holder(context, instance.subject, holder):
         return False
-    return not success.device or _has_device(context, instance)
+    return not awaited or _has_device(context, instance)
 
 
 def _has_holder(context: Context, subject: str | None, match: Match) -> bool:

@@ -29,7 +29,7 @@ def settle(context: Context) -> None:
     if context.prompts.asking is None and not context.prompts.queued and waiting:
         assembly = next(iter(waiting.values()))
         context.prompts.put(assembly.key)
-        context.act(Ask(assembly.key, _text(context, assembly)))
+        context.current.act(Ask(assembly.key, _text(context, assembly)))
 
 
 def _text(context: Context, assembly: Assembly) -> str:
@@ -54,6 +54,6 @@ def answered(context: Context, instance: Instance, event: Answered) -> None:
     elif word in NO:
         context.assemblies.step(assembly, Step.NOT_ALLOWED)
         why = "the user does not want it without its members"
-        context.move(instance, Stimulus.NOT_WANTED, why)
+        context.machine.move(instance, Stimulus.NOT_WANTED, why)
     else:
         context.report("please answer yes or no")

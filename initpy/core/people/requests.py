@@ -30,7 +30,7 @@ def handle(context: Context, event: Request) -> None:
 
 
 def _reply(context: Context, event: Request, done: bool, text: str) -> None:
-    context.act(Reply(event.request, done, text))
+    context.current.act(Reply(event.request, done, text))
 
 
 def _retry(context: Context, event: RetryAsked) -> None:
@@ -57,7 +57,7 @@ def _unlock(context: Context, event: KeyGiven) -> None:
     volumes = [
         each
         for each in context.machine.every()
-        if each.definition.strategy is Strategy.UNLOCK
+        if each.strategy is Strategy.UNLOCK
         and each.state not in (JobState.DONE, JobState.WITHDRAWN)
     ]
     wanted: list[Instance] = [

@@ -7,7 +7,7 @@ by each engine: an engine that is started again while the shell is open opens it
 from dataclasses import dataclass, field
 
 from initpy.core.actions import OpenShell
-from initpy.core.settings import BreakPoint, Settings
+from initpy.core.settings import BreakPoint
 from initpy.core.state.current_event import CurrentEvent
 
 MEANING = {
@@ -22,7 +22,8 @@ class BreakPoints:
     """Where the boot stands while a shell is open, and which stops were made."""
 
     current: CurrentEvent
-    settings: Settings
+    wanted: frozenset[BreakPoint]
+    shell: bool  # there may be one
     _open: BreakPoint | None = None
     _passed: set[BreakPoint] = field(default_factory=set)
 
@@ -33,11 +34,11 @@ class BreakPoints:
 
     def stop(self, point: BreakPoint) -> bool:
         """Stop at this point if the user asks for that; True while the boot stands there."""
-        wanted = point in self.settings.breaks and point not in self._passed
+        wanted = point in self.wanted and point not in self._passed
         if self._open is None and wanted:
             self._passed.add(point)
             where = f"the boot stops here, {MEANING[point]}, as break= asks for"
-            if self.settings.shell:
+            if self.shell:
                 self._open = point
                 self.current.stir()
                 self.current.act(OpenShell(f"{where}; `exit` goes on"))

@@ -1,14 +1,12 @@
 """What every handler is given: the settings, the time, the subjects, the owners of state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from initpy.core.actions import Action
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.names import SpecTable
 from initpy.core.jobs.goal import Goal
 from initpy.core.jobs.handler import Handlers
-from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technologies
 from initpy.core.settings import Settings
 from initpy.core.state.assemblies import Assemblies
@@ -41,20 +39,16 @@ class Context:
     goals: Goals = field(init=False)
     outcome: Outcome = field(init=False)
     volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
-    # What is called most often, without a detour: `CurrentEvent.act` and `Machine.move`.
-    act: Callable[[Action], None] = field(init=False, repr=False)
-    move: Callable[[Instance, Stimulus, str], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.machine = Machine(self.current, self.handlers.manners.kinds)
-        self.deadlines = Deadlines(self.current)
+        self.machine = Machine(self.current)
+        self.deadlines = Deadlines(self.current, self.machine.timers)
         self.assemblies = Assemblies(self.current)
         self.prompts = Prompts(self.current)
-        self.breakpoints = BreakPoints(self.current, self.settings)
+        self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.current)
         self.outcome = Outcome(self.current, self.settings)
         self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
-        self.act, self.move = self.current.act, self.machine.move
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""

@@ -1,6 +1,5 @@
 """The event at hand: its time, and the actions that answer it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Action, Report
@@ -34,15 +33,14 @@ class CurrentEvent:
     holds: int = 0
     work: int = 0
     _actions: list[Action] = field(default_factory=list)
-    # Have the runtime do something: the list's own `append`, for most of what is called here.
-    act: Callable[[Action], None] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self.act = self._actions.append
+    def act(self, action: Action) -> None:
+        """Have the runtime do something."""
+        self._actions.append(action)
 
     def report(self, text: str, detail: bool = False) -> None:
         """Tell the user something."""
-        self.act(Report(text, detail))
+        self._actions.append(Report(text, detail))
 
     def stir(self, kind: HoldKind | None = None) -> None:
         """Note that a hold may have begun, ended or got another reason; of this kind, if given."""
@@ -53,6 +51,5 @@ class CurrentEvent:
 
     def take_actions(self) -> tuple[Action, ...]:
         """Return the actions of this event and forget them."""
-        actions = tuple(self._actions)
-        self._actions.clear()
+        actions, self._actions = tuple(self._actions), []
         return actions

@@ -1,11 +1,11 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
-import heapq
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
 from initpy.core.jobs.hold_table import SELECTIVE, DeadlineKind
+from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
 NOBODY = ("", "")  # neither owner nor reason of a hold
@@ -29,8 +29,9 @@ class Deadline:
     rank: int = 0  # it waits for pending starts of a lower rank
     kind: DeadlineKind = DeadlineKind.ASSEMBLY
     order: int = 0  # of its beginning among others
+    due: float | None = field(init=False, default=None)  # when it will be over; None while held
     _left: float = field(init=False)
-    _counting_since: float | None = field(init=False, default=None)
+    _counting_since: float = field(init=False, default=0.0)  # unless it is held, or new
     held: bool = field(init=False, default=False)
     holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for the user
 
@@ -39,39 +40,36 @@ class Deadline:
 
     def hold(self, holder: tuple[str, str], now: float) -> bool:
         """Count up to `now`, then stand still if held, or go on; True if anything has changed."""
-        held, counting = holder != NOBODY, self._counting_since is not None
-        if holder == self.holder and held != counting:
+        held, due = holder != NOBODY, self.due
+        if holder == self.holder and held == (due is None):
             return False
-        if held and counting:
-            self._left = self.left(now)
-            self._counting_since = None
-        elif not held and not counting:
+        if held and due is not None:
+            self._left, self.due = self.left(now), None
+        elif not held and due is None:
             if self.held:
                 self._left = max(self._left, self.grace)
-            self._counting_since = now
+            self._count(now)
         self.held, self.holder = held, holder
         return True
+
+    def _count(self, now: float) -> None:
+        self._counting_since, self.due = now, now + self._left
 
     def extend(self, seconds: float, now: float) -> None:
         """Leave at least `seconds` from now."""
         self._left = max(self.left(now), seconds)
-        if self._counting_since is not None:
-            self._counting_since = now
+        if self.due is not None:
+            self._count(now)
 
     def left(self, now: float) -> float:
         """Seconds left, excluding time on hold; 0 when it is over."""
-        if self._counting_since is None:
+        if self.due is None:
             return max(0.0, self._left)
         return max(0.0, self._left - (now - self._counting_since))
 
-    def due(self) -> float | None:
-        """When it will be over if nothing holds it; None while held."""
-        return None if self._counting_since is None else self._counting_since + self._left
-
     def over(self, now: float) -> bool:
         """True when all its time has passed unheld."""
-        due = self.due()
-        return due is not None and now >= due
+        return self.due is not None and now >= self.due
 
 
 @dataclass(slots=True)
@@ -83,6 +81,7 @@ class Deadlines:
     """
 
     current: CurrentEvent
+    timers: Timers
     _all: dict[str, Deadline] = field(default_factory=dict)
     _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
     _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
@@ -90,8 +89,9 @@ class Deadlines:
     _holds: int = -1
     _work: int = -1
     _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
-    _over: set[str] = field(default_factory=set)
-    _dues: list[tuple[float, str]] = field(default_factory=list)  # a heap; some are out of date
+    # Names of those that are over and that nothing holds. They were acted on: the next event may
+    # use them, the time alone cannot (once root is mounted, no array is started for it any more).
+    over: set[str] = field(default_factory=set)
     _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
     _untold: dict[str, Deadline] = field(default_factory=dict)
     _ended: dict[str, Deadline] = field(default_factory=dict)  # and not told of yet
@@ -140,7 +140,8 @@ class Deadlines:
             return
         self._fresh.pop(name, None)
         self._selective.pop(name, None)
-        self._over.discard(name)
+        self.over.discard(name)
+        self.timers.cancel(Timer.DEADLINE, name)
         if deadline.rank:
             del self._ranked[deadline.rank][name]
         self._concern_others(deadline)
@@ -165,11 +166,13 @@ class Deadlines:
 
     def _note(self, deadline: Deadline) -> None:
         """Its time or its hold is another one."""
-        name, due = deadline.name, deadline.due()
+        name, due = deadline.name, deadline.due
         self._untold[name] = deadline
-        self._over.discard(name)
-        if due is not None:
-            heapq.heappush(self._dues, (due, name))
+        self.over.discard(name)
+        if due is None:
+            self.timers.cancel(Timer.DEADLINE, name)
+        else:
+            self.timers.start(Timer.DEADLINE, name, due)
 
     def to_look_at(self) -> Collection[Deadline]:
         """The deadlines whose holds may not be known any more; the caller tells them to `hold`."""
@@ -182,45 +185,30 @@ class Deadlines:
             self._holds, self._work, self._fresh = present.holds, present.work, {}
         return found.values()
 
-    def any_over(self) -> bool:
-        """True if a deadline that nothing holds is over."""
-        if self._dues and self._dues[0][0] <= self.current.now:
-            self.next()
-        return bool(self._over)
-
-    def next(self) -> float | None:
-        """When the next deadline will be over.
-
-        A deadline that is over was acted on: the next event may use it, the time alone cannot
-        (once root is mounted, no array is started for it any more).
-        """
-        while self._dues:
-            due, name = self._dues[0]
-            deadline = self._all.get(name)
-            if deadline is not None and deadline.due() == due:
-                if due > self.current.now:
-                    return due
-                self._over.add(name)
-            heapq.heappop(self._dues)
-        return None
+    def expire(self, name: str) -> None:
+        """The time of this deadline is over, and nothing has held it until now."""
+        self.over.add(name)
 
     def tell(self) -> None:
         """Tell the journal which deadlines have begun, changed their holder, or ended."""
         current, told = self.current, self._told
-        for deadline in _in_order(self._untold) if self._untold else ():
-            now = deadline.due(), deadline.holder
-            if told.get(deadline.name) != now:
-                told[deadline.name] = now
-                current.act(Clock(deadline.name, deadline.left(current.now), *deadline.holder))
-        for deadline in _in_order(self._ended) if self._ended else ():
-            if told.pop(deadline.name, None) is not None:
-                current.act(Clock(deadline.name, None))
+        if self._untold:
+            changed, self._untold = self._untold, {}
+            for deadline in _in_order(changed):
+                now = deadline.due, deadline.holder
+                if told.get(deadline.name) != now:
+                    told[deadline.name] = now
+                    left = deadline.left(current.now)
+                    current.act(Clock(deadline.name, left, *deadline.holder))
+        if self._ended:
+            ended, self._ended = self._ended, {}
+            for deadline in _in_order(ended):
+                if told.pop(deadline.name, None) is not None:
+                    current.act(Clock(deadline.name, None))
 
 
-def _in_order(deadlines: dict[str, Deadline]) -> Sequence[Deadline]:
-    """Take all of them, the first to begin first."""
-    found = list(deadlines.values())
-    if len(found) > 1:
-        found.sort(key=lambda each: each.order)
-    deadlines.clear()
-    return found
+def _in_order(deadlines: dict[str, Deadline]) -> Iterable[Deadline]:
+    """The first to begin first."""
+    if len(deadlines) < 2:
+        return deadlines.values()
+    return sorted(deadlines.values(), key=lambda each: each.order)

@@ -1,22 +1,33 @@
 """The owner of all instances: their indexes, which of them to look at, the commands that run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.hold_table import HoldKind
-from initpy.core.jobs.instance import BUSY, PENDING, Instance, JobState, Stimulus
+from initpy.core.jobs.instance import (
+    AWAITING,
+    BUSY,
+    DONE,
+    FAILED,
+    PENDING,
+    RUNNING,
+    WITHDRAWN,
+    Instance,
+    JobState,
+    Stimulus,
+)
 from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
+WORK = HoldKind.WORK
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
-SETTLED = (JobState.DONE, JobState.WITHDRAWN)
+SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
-STEP_LIMIT = 10_000  # looks at each instance before the rules come to rest; more is a bug of ours
 
 
 @dataclass(slots=True)
@@ -24,7 +35,6 @@ class Machine:
     """Instances by name, by subject, by what they wait for."""
 
     current: CurrentEvent
-    kinds: Mapping[Strategy, HoldKind]  # of hold, that the instances of a strategy take
     timers: Timers = field(default_factory=Timers)
     _instances: dict[str, Instance] = field(default_factory=dict)
     _on: dict[str, list[Instance]] = field(default_factory=dict)
@@ -32,9 +42,9 @@ class Machine:
     _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
     # The instances that may take a hold now, by its kind; kinds that none takes are left out.
     holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
-    dirty: dict[str, None] = field(default_factory=dict)  # instances to look at, in order
+    dirty: dict[str, Instance] = field(default_factory=dict)  # those to look at, in order
     # Instances whose success is any device's property: by the (key, value) awaited.
-    _awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)  # instances whose command runs
     # Commands that still run although their instance was withdrawn: key -> run.
     _orphans: dict[str, int] = field(default_factory=dict)
@@ -68,7 +78,7 @@ class Machine:
         if instance.subject is not None:
             self._on.setdefault(instance.subject, []).append(instance)
         for pair in awaited:
-            self._awaiting.setdefault(pair, set()).add(instance.key)
+            self.awaiting.setdefault(pair, set()).add(instance.key)
         self.touch(instance)
 
     def pending(self, strategy: Strategy) -> Iterable[Instance]:
@@ -96,49 +106,39 @@ class Machine:
 
     def touch(self, instance: Instance) -> None:
         """Have the instance looked at before this event is finished with."""
-        self.dirty[instance.key] = None
+        self.dirty[instance.key] = instance
 
     def touch_all(self, instances: Iterable[Instance]) -> None:
         """`touch` each."""
         for instance in instances:
-            self.dirty[instance.key] = None
+            self.dirty[instance.key] = instance
 
     def touch_on(self, subject: str | None) -> None:
         """`touch` the instances on this subject."""
         for instance in self._on.get(subject or "", ()):
-            self.dirty[instance.key] = None
+            self.dirty[instance.key] = instance
 
     def touch_below(self, subject: str) -> None:
         """`touch` the instances on this subject that what stands on it may concern."""
         for instance in self._on.get(subject, ()):
             if instance.state not in SETTLED or instance.definition.success.holder is not None:
-                self.dirty[instance.key] = None
+                self.dirty[instance.key] = instance
 
     def touch_unsettled(self) -> None:
         """`touch` all instances but those that have come to their end, whatever is mounted."""
         for key, instance in self._instances.items():
             if instance.state not in SETTLED or instance.definition.success.mounted is not None:
-                self.dirty[key] = None
-
-    @property
-    def any_awaiting(self) -> bool:
-        """True if the success of an instance is any device's property."""
-        return bool(self._awaiting)
+                self.dirty[key] = instance
 
     def touch_awaiting(self, key: str, value: str) -> None:
         """Have the instances looked at that wait for a device with this property."""
-        for name in sorted(self._awaiting.get((key, value), ())):
-            self.dirty[name] = None
+        for name in sorted(self.awaiting.get((key, value), ())):
+            self.dirty[name] = self._instances[name]
 
-    def touched(self) -> Iterator[Instance]:
-        """Take the instances to look at one by one, those too that are touched meanwhile."""
-        dirty, instances = self.dirty, self._instances
-        for _ in range(STEP_LIMIT * (1 + len(instances))):
-            if not dirty:
-                return
-            key = next(iter(dirty))
-            del dirty[key]
-            yield instances[key]
+    def take_dirty(self) -> Iterable[Instance]:
+        """Take the instances to look at now; what is touched meanwhile is looked at later."""
+        dirty, self.dirty = self.dirty, {}
+        return dirty.values()
 
     def move(self, instance: Instance, stimulus: Stimulus, reason: str) -> None:
         """Move an instance, tell the journal and, if it may go on, look at it again.
@@ -152,30 +152,29 @@ class Machine:
             self._pend(instance, before)
         elif before in PENDING:
             self._not_pending(instance)
-        if after is JobState.RUNNING:
+        if after is RUNNING:
             self._running.add(key)
             return
-        if before is JobState.RUNNING:
+        if before is RUNNING:
             self._running.discard(key)
-        elif before is JobState.AWAITING:
+        elif before is AWAITING:
             self.timers.cancel(Timer.EFFECT, key)
-        elif before is JobState.FAILED:
+        elif before is FAILED:
             self._recovered(instance)
-        if after is JobState.FAILED:
-            self._failed.setdefault(instance.definition.strategy, {})[key] = instance
-        elif after is JobState.DONE:
+        if after is FAILED:
+            self._failed.setdefault(instance.strategy, {})[key] = instance
+        elif after is DONE:
             instance.failures = 0
         if after not in SETTLED:
-            self.dirty[key] = None
+            self.dirty[key] = instance
 
     def _pend(self, instance: Instance, before: JobState) -> None:
-        strategy, new = instance.definition.strategy, before not in PENDING
-        kind = self.kinds[strategy]
+        kind, new = instance.hold, before not in PENDING
         self.current.stir(kind)
         if new:
-            self._pending[strategy][instance.key] = instance
+            self._pending[instance.strategy][instance.key] = instance
         # Work holds something while a command is at it.
-        holds = kind is not HoldKind.WORK or instance.state in BUSY
+        holds = kind is not WORK or instance.state in BUSY
         if holds and (new or before not in BUSY):
             self.holding.setdefault(kind, {})[instance.key] = instance
         elif not holds and before in BUSY:
@@ -187,22 +186,20 @@ class Machine:
 
     def _not_pending(self, instance: Instance) -> None:
         """Instances that wait for a job to end may go on."""
-        strategy = instance.definition.strategy
-        kind = self.kinds[strategy]
-        self.current.stir(kind)
-        del self._pending[strategy][instance.key]
-        self._release(kind, instance.key)
+        self.current.stir(instance.hold)
+        del self._pending[instance.strategy][instance.key]
+        self._release(instance.hold, instance.key)
         self.left.append(instance)
         if instance.definition.once:
             for others in self._pending.values():
                 self.touch_all(each for each in others.values() if each.definition.after)
 
     def _recovered(self, instance: Instance) -> None:
-        strategy = instance.definition.strategy
+        strategy = instance.strategy
         del self._failed[strategy][instance.key]
         if not self._failed[strategy]:
             del self._failed[strategy]
-        self.current.stir(self.kinds[strategy])  # it may have held something, to be tried again
+        self.current.stir(instance.hold)  # it may have held something, to be tried again
 
     # Commands that run, and the capacity for them
 
@@ -230,15 +227,15 @@ class Machine:
         del self._orphans[key]
         return True
 
-    def must_wait(self, instance: Instance, queues: bool) -> bool:
+    def must_wait(self, instance: Instance) -> bool:
         """True while a command of the instance's former life runs, or there is no room for another.
 
-        `queues`: the instance waits for room; it is looked at when there is some.
+        The instance is looked at when there is some.
         """
         if instance.key in self._orphans:
             instance.reason = "waits for the command of its former life to end"
             return True
-        if not queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
+        if not instance.queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
             return False
         self.queued[instance.key] = None
         instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
@@ -250,4 +247,4 @@ class Machine:
         for _ in range(min(len(self.queued), room)):
             key = next(iter(self.queued))
             del self.queued[key]
-            self.dirty[key] = None
+            self.dirty[key] = self._instances[key]

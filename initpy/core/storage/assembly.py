@@ -67,7 +67,7 @@ def is_due(context: Context, instance: Instance, plan: Plan) -> bool:
         node = device.name if (device := context.device(instance)) else instance.subject
         context.report(f"{node}: {plan.has}; not started: {plan.forbidden}")
         context.assemblies.step(assembly, Step.NOT_ALLOWED)
-        context.move(instance, Stimulus.NOT_WANTED, plan.forbidden)
+        context.machine.move(instance, Stimulus.NOT_WANTED, plan.forbidden)
         return False
     if plan.confirm and not assembly.agreed:
         context.assemblies.step(assembly, Step.ASKED)

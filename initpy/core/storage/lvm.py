@@ -104,7 +104,7 @@ def _pending(context: Context, group: str, strategy: Strategy) -> Iterator[Insta
     """The pending instances of a strategy for this group."""
     for name in _own(context).volumes(group):
         for each in context.machine.on(name):
-            if each.definition.strategy is strategy and each.pending:
+            if each.strategy is strategy and each.pending:
                 yield each
 
 
@@ -133,7 +133,7 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:
-    if instance.definition.strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
+    if instance.strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
         _wake(context, _groups(context.device(instance)))
     return ()
 
@@ -160,7 +160,7 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
     last = instance.failures + 1 >= instance.definition.tries
     if (event.status == 0 and not found) or (event.status and last):
         silent[instance.key] = instance.run + 1
-        context.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
+        context.machine.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
         return
     ended(context, instance, event)
     groups = _groups(context.device(instance))
@@ -171,9 +171,9 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
 
 def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
     why = "; ".join(_remarks(f"{event.complaints}\n{event.output}")) or "no reason given"
-    context.move(instance, Stimulus.RETRY, why)
+    context.machine.move(instance, Stimulus.RETRY, why)
     if event.status == 0:
-        context.move(instance, Stimulus.NOT_WANTED, f"left alone by LVM: {why}")
+        context.machine.move(instance, Stimulus.NOT_WANTED, f"left alone by LVM: {why}")
     else:
         context.report(f"{describe(context, instance)}: {why}")
         give_up(context, instance, why)
@@ -215,7 +215,7 @@ def _start(context: Context, instance: Instance) -> None:
     elif group in lvm.refused:
         give_up(context, instance, lvm.refused[group])
     elif not _wanted(context, group):
-        context.move(instance, Stimulus.NOT_WANTED, "root= names another group")
+        context.machine.move(instance, Stimulus.NOT_WANTED, "root= names another group")
     elif other := _other(context, instance, group):
         instance.reason = other
         wait_afresh(context, instance)
@@ -242,7 +242,7 @@ def _other(context: Context, instance: Instance, group: str) -> str:
 
 def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     """LVM has done what it could; its complaints name the volumes that are missing."""
-    lvm, incomplete = _own(context), instance.definition.strategy is Strategy.GROUP_START
+    lvm, incomplete = _own(context), instance.strategy is Strategy.GROUP_START
     group = _group(context, instance, INCOMPLETE if incomplete else COMPLETE)
     remarks = _remarks(event.complaints)
     missing = [each for each in remarks if "is missing PV" in each]

@@ -27,7 +27,7 @@ def next_prompt(context: Context) -> None:
     prompts.put(instance.key)
     volume.gave_way = False
     node = device.node if device else instance.subject
-    context.act(Ask(instance.key, f"Passphrase for {spec.name} ({node}{again}): "))
+    context.current.act(Ask(instance.key, f"Passphrase for {spec.name} ({node}{again}): "))
     if spec.timeout:
         due = context.now + spec.timeout
         context.machine.timers.start(Timer.ANSWER, instance.key, due)
@@ -70,7 +70,7 @@ def _give_way(context: Context, unlock: Unlock) -> None:
         if each is not asked and each.state is JobState.READY and not _lacks_key(unlock, each):
             unlock.of(asked).gave_way = True
             holds, locked = (specification(context, one).name for one in (each, asked))
-            context.act(
+            context.current.act(
                 GiveWay(asked.key, f"{holds} is locked, too, and may hold the key of {locked}")
             )
             return

@@ -61,6 +61,7 @@ def technology() -> Technology:
 
 def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
     own(context).fetchings.device_removed(context, name)
+    own(context).specs.pop(name, None)
     return ()
 
 
@@ -193,7 +194,7 @@ def _revive(context: Context, instance: Instance) -> None:
     """A volume that the user gave up may still be opened by a key (R11)."""
     if instance.state is JobState.FAILED and instance.failures >= instance.definition.tries:
         instance.failures = 0
-        context.move(instance, Stimulus.RETRY, "a key has turned up")
+        context.machine.move(instance, Stimulus.RETRY, "a key has turned up")
 
 
 def looked(context: Context, name: str) -> tuple[str, ...]:
@@ -283,7 +284,7 @@ def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobE
         detail = event.error or f"status {event.status}"
         context.report(f"{spec.name}: {how} does not open it ({detail})")
     attempt.source.refused(context, instance, volume)
-    context.move(instance, Stimulus.RETRY, f"{how} was refused")
+    context.machine.move(instance, Stimulus.RETRY, f"{how} was refused")
 
 
 def _release(context: Context, instance: Instance) -> None:
@@ -333,7 +334,7 @@ def _landed(context: Context, instance: Instance, event: JobEnded) -> None:
 def _handover(context: Context) -> None:
     """No secret is needed any more (R14)."""
     for instance in context.machine.every():
-        if instance.definition.strategy is Strategy.UNLOCK:
+        if instance.strategy is Strategy.UNLOCK:
             own(context).fetchings.drop(context, instance)
     own(context).wipe()
 

@@ -181,7 +181,7 @@ class Fetchings:
         if not (fetch.keep or fetch.check):
             due = context.now + PATIENCE_SECONDS
             context.machine.timers.start(Timer.PATIENCE, instance.key, due)
-        context.act(fetch._replace(job=instance.key, number=found.number))
+        context.current.act(fetch._replace(job=instance.key, number=found.number))
 
     def concerned(self, context: Context, device: Device) -> list[Instance]:
         """The volumes that this device may have a key or header for."""
@@ -265,7 +265,7 @@ class Fetchings:
             for device in found.tried:
                 self._tried.get(device, {}).pop(place, None)
             if found.number:
-                context.act(Drop(instance.key, found.number))
+                context.current.act(Drop(instance.key, found.number))
         context.machine.timers.cancel_all((Timer.ABSENT, Timer.PATIENCE), instance.key)
 
 

@@ -30,10 +30,10 @@ def give(context: Context, instance: Instance, event: KeyGiven) -> None:
     if instance.state is JobState.FAILED:
         instance.failures = 0
         race.afresh(context, instance)
-        context.move(instance, Stimulus.RETRY, why)
+        context.machine.move(instance, Stimulus.RETRY, why)
     if (reason := _not_now(context, instance)) is not None:
         event.secret.wipe()
-        context.act(Reply(event.request, False, f"{instance.subject}: not now: {reason}"))
+        context.current.act(Reply(event.request, False, f"{instance.subject}: not now: {reason}"))
         return
     context.prompts.drop(instance.key, why)
     context.prompts.promise(instance.key, event.request)

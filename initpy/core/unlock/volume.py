@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
@@ -12,6 +13,7 @@ from initpy.core.unlock.source import Attempt, Keyring
 from initpy.core.volumes import KeySpec, VolumeSpec
 
 NO_SPEC = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
+UNKNOWN = NO_SPEC._replace(name="luks")  # of a volume that is gone
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Unlock:
     lookout: Lookout = field(default_factory=Lookout)  # for volumes that are to be asked for first
     _volumes: dict[str, Volume] = field(default_factory=dict)
     _answered: dict[str, Instance] = field(default_factory=dict)  # by the user, some time
+    # What the user said of the volumes, by device: as the device was then, and is compared.
+    specs: dict[str, tuple[Device, VolumeSpec]] = field(default_factory=dict)
     # Secrets of commands that still run although their volume is gone: (instance, run).
     _in_flight: dict[tuple[str, int], Attempt] = field(default_factory=dict)
 
@@ -104,11 +108,22 @@ def own(context: Context) -> Unlock:
 
 def specification(context: Context, instance: Instance) -> VolumeSpec:
     """What the user said about this volume; `luks-UUID` and the defaults when nothing."""
-    device, settings = context.device(instance), context.settings
-    volume = context.volumes.first(device) if device is not None else None
+    device = context.device(instance)
+    if device is None:
+        return UNKNOWN
+    specs = own(context).specs
+    seen, spec = specs.get(device.name, (None, UNKNOWN))
+    if seen is not device:  # a device that has changed is another value
+        spec = _specification(context, device)
+        specs[device.name] = device, spec
+    return spec
+
+
+def _specification(context: Context, device: Device) -> VolumeSpec:
+    volume = context.volumes.first(device)
     if volume is None:
-        name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}" if device else "luks"
-        volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node if device else ""), name)
-    path = settings.key_files.get(volume.name)
+        name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}"
+        volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node), name)
+    path = context.settings.key_files.get(volume.name)
     # systemd's rule, crypttab(5): for volumes that no key is named for.
     return volume._replace(key=KeySpec(path)) if path and volume.key is None else volume

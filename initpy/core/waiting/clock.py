@@ -15,7 +15,7 @@ def update(context: Context) -> bool:
         takers = Takers(context)
         for deadline in doubtful:
             deadlines.hold(deadline, first(context, deadline, takers))
-    return deadlines.any_over()
+    return bool(deadlines.over)
 
 
 def wait_for_root(context: Context, seconds: float | None) -> None:

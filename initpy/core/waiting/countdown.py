@@ -27,7 +27,7 @@ def restart(context: Context, reason: str, seconds: float) -> None:
     context.report(f"{reason}: reboot in {seconds:.0f} s")
     start(context, seconds)
     if context.settings.shell:
-        context.act(OpenShell())
+        context.current.act(OpenShell())
 
 
 def _arm(context: Context, end: Deadline) -> None:

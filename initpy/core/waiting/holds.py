@@ -50,9 +50,9 @@ class Takers:
             self._starts = [
                 (other.rank, each)
                 for strategy in context.handlers.manners.assembling
-                if context.handlers.manners.kinds[strategy] is HoldKind.WORK
                 for each in context.machine.pending(strategy)
-                if not each.busy
+                if each.hold is HoldKind.WORK
+                and not each.busy
                 and (other := context.deadlines.get(deadline_name(each))) is not None
             ]
         for rank, each in self._starts:

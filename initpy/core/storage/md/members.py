@@ -119,7 +119,7 @@ def array_gone(context: Context, array: Device) -> None:
             continue
         if _may_be_of(known, device):
             each.failures = 0
-            context.move(each, Stimulus.RETRY, f"{array.name} is gone")
+            context.machine.move(each, Stimulus.RETRY, f"{array.name} is gone")
 
 
 def refused_without(context: Context, instance: Instance) -> str | None:
@@ -134,4 +134,4 @@ def refused_without(context: Context, instance: Instance) -> str | None:
 def being_started(context: Context, instance: Instance) -> bool:
     """True while another job starts, or stops, the array that this instance is about."""
     others = context.machine.on(instance.subject)
-    return any(each.busy and each.definition.strategy in STARTS for each in others)
+    return any(each.busy and each.strategy in STARTS for each in others)

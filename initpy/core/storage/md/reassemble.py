@@ -101,8 +101,7 @@ def to_be_stopped(context: Context, array: Device) -> bool:
     """True while the array is about to be stopped for this."""
     jobs = context.machine.on(array.name)
     return any(
-        each.definition.strategy is Strategy.REASSEMBLE
-        and (each.expected or each.state is JobState.WAITING)
+        each.strategy is Strategy.REASSEMBLE and (each.expected or each.state is JobState.WAITING)
         for each in jobs
     )
 
@@ -131,8 +130,9 @@ def look(context: Context, name: str) -> list[str]:
     marked = []
     for each in found:
         unsettled.discard(each.name)
-        external = each.properties.get("md/metadata_version", "").startswith("external")
-        if not lies_idle(each) or external:
+        if not lies_idle(each):
+            continue
+        if each.properties.get("md/metadata_version", "").startswith("external"):
             continue
         if at_work(context, each) or busy(context, each):
             unsettled.add(each.name)

@@ -12,7 +12,7 @@ def record(context: Context) -> None:
     """Leave word of the arrays that run degraded to the real system (R8)."""
     lines = [_line(context, each) for each in context.devices if missing(each)]
     if lines:
-        context.act(Record("degraded", "".join(f"{line}\n" for line in sorted(lines))))
+        context.current.act(Record("degraded", "".join(f"{line}\n" for line in sorted(lines))))
 
 
 def _too_late_for(context: Context, array: Device) -> list[str]:

@@ -90,7 +90,7 @@ def _being_stopped(context: Context, instance: Instance, device: Device) -> str:
     """What for, while another command is at work on the array or about to be."""
     others = context.machine.on(instance.subject)
     if LATE_MEMBER in device.properties and any(
-        each.pending and each.definition.strategy is Strategy.RUN for each in others
+        each.pending and each.strategy is Strategy.RUN for each in others
     ):
         return "a member can join it"
     if reassemble.MARK in device.properties and reassemble.to_be_stopped(context, device):
@@ -146,7 +146,7 @@ def note_foreign(context: Context, array: str, uuid: str) -> None:
     """Another host has made the array: known from now on, also to an engine after this one."""
     if not own(context).is_foreign(array):
         own(context).note_foreign(array)
-        context.act(Record(f"foreign.{array}", f"{uuid}\n"))
+        context.current.act(Record(f"foreign.{array}", f"{uuid}\n"))
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:

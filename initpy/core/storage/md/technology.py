@@ -50,7 +50,7 @@ def _blocks(context: Context, instance: Instance) -> str:
 
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
-    strategy, machine = instance.definition.strategy, context.machine
+    strategy, machine = instance.strategy, context.machine
     if instance.definition.layer is not LAYER or instance.subject is None:
         return ()
     marked: list[str] = []
