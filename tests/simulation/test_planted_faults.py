@@ -39,8 +39,7 @@ from initpy.core.failure import ending
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
 from initpy.core.unlock import attempts
-from initpy.simulation.explore.adverse import with_adversity
-from initpy.simulation.explore.generate import Trial, draw, expecting
+from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.search import judge_trial
 from initpy.simulation.machine.pid1 import Machine
 
@@ -294,10 +293,9 @@ ROWS = (
 def worlds(trouble: tuple[str, ...]) -> Iterator[Trial]:
     """The explorer's worlds with this trouble, as far as they have room for it."""
     for number in range(FIRST, FIRST + MOST):
-        trial = draw(number)
-        adverse = with_adversity(number, trial.scenario, *trouble)
-        if adverse is not trial.scenario:
-            yield trial._replace(scenario=expecting(adverse))
+        trial = draw(number, trouble)
+        if trial != draw(number, ()):
+            yield trial
 
 
 def found(row: Row, trial: Trial) -> bool:

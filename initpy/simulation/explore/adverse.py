@@ -26,6 +26,7 @@ from initpy.scenario.model import (
 )
 from initpy.scenario.places import PLACES
 
+SHARE = 0.3  # of the worlds
 TIMES = (0.5, 2.0, 5.0, 12.0, 33.0, 70.0)
 MEBI = 1 << 20
 NAMED = "3b1f4c52-6f0e-4c56-8f55-0000000000ff"  # of a volume that only its name makes wanted
@@ -38,6 +39,14 @@ PROMPT = r"Passphrase for {} "
 SHELL = re.compile(r"\(initramfs\) # ", re.MULTILINE)
 
 Kind = Callable[[random.Random, Scenario], Scenario | None]
+
+
+def troubles_of(number: int) -> tuple[str, ...]:
+    """The kinds of trouble that the world of that number has; most have none."""
+    chance = random.Random(f"trouble {number}")
+    if chance.random() >= SHARE:
+        return ()
+    return tuple(chance.sample(sorted(KINDS), chance.choice((1, 1, 2))))
 
 
 def with_adversity(number: int, scenario: Scenario, *kinds: str) -> Scenario:

@@ -25,6 +25,7 @@ from initpy.scenario.model import (
     Tool,
     Way,
 )
+from initpy.simulation.explore.adverse import troubles_of, with_adversity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
 from initpy.simulation.oracle.expected import PARITY, Sure, expected_of, root_reach
@@ -71,8 +72,11 @@ class Trial(NamedTuple):
     seed: int | None = None
 
 
-def draw(number: int) -> Trial:
-    """The world of that number: always the same one."""
+def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
+    """The world of that number: always the same one.
+
+    `troubles`: the kinds of adversity that it is to have, instead of those of its number.
+    """
     chance = random.Random(number)
     on = {each for each in FEATURES if chance.random() < (0.12 if each in RARE else 0.35)}
     kinds = frozenset(each for each in KINDS if chance.random() < 0.5)
@@ -104,7 +108,9 @@ def draw(number: int) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
-    scenario = expecting(with_network(number, scenario))
+    scenario = with_network(number, scenario)
+    trouble = troubles_of(number) if troubles is None else troubles
+    scenario = expecting(with_adversity(number, scenario, *trouble))
     return Trial(scenario, _random_faults(chance, on), number)
 
 

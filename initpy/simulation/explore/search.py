@@ -14,6 +14,7 @@ from typing import Any
 
 from initpy.core.actions import Moved
 from initpy.core.jobs.instance import TRANSITIONS
+from initpy.simulation.explore.adverse import troubles_of
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.machine.run import simulate
@@ -95,6 +96,7 @@ def explore_chunk(numbers: Sequence[int]) -> Tally:
         tally.violations += [(number, each) for each in violations]
         tally.kinds.update({layer.kind for layer in trial.scenario.layers})
         tally.kinds.update({f"{each.kind} server" for each in trial.scenario.servers})
+        tally.kinds.update({f"trouble: {each}" for each in troubles_of(number)})
         if simulated is None:
             continue
         tally.events += len(simulated.steps)

@@ -8,7 +8,7 @@ import pytest
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
-from initpy.simulation.explore.adverse import KINDS, with_adversity
+from initpy.simulation.explore.adverse import KINDS, troubles_of
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.shrink import shrink
 
@@ -17,9 +17,8 @@ WORLDS = 150
 
 def adverse(number: int, *kinds: str) -> Scenario | None:
     """The world of that number with such trouble; None where it has no room for it."""
-    plain = draw(number).scenario
-    found = with_adversity(number, plain, *kinds)
-    return None if found is plain else found
+    found = draw(number, kinds).scenario
+    return None if found == draw(number, ()).scenario else found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,3 +63,11 @@ def test_a_shrunk_world_keeps_what_it_takes_and_nothing_else() -> None:
         assert not (small.tools or small.faults or small.people or small.files)
         assert not any(each.skip for each in small.syscalls)
         assert max(each.announced for each in small.disks) == (5.0 if kind == "raw mirror" else 0.0)
+
+
+def test_some_worlds_have_trouble_and_the_others_are_as_without() -> None:
+    """Three in ten; each kind turns up."""
+    numbers = [number for number in range(300) if troubles_of(number)]
+    assert 60 < len(numbers) < 120
+    assert {kind for number in numbers for kind in troubles_of(number)} == {*KINDS}
+    assert all(draw(number) == draw(number, ()) for number in range(300) if number not in numbers)
