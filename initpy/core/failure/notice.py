@@ -4,6 +4,7 @@ from initpy.core.actions import LookAgain
 from initpy.core.goals import mounts
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.timers import Timer
+from initpy.core.machine.templates import describe
 from initpy.core.state.context import Context
 from initpy.core.waiting.clock import NOTICE_SECONDS
 from initpy.core.waiting.holds import holds
@@ -18,7 +19,10 @@ def notice(context: Context) -> None:
     Never into a prompt.
     """
     goals, outcome = context.goals, context.outcome
-    if goals.handed_over or goals.complete:
+    if goals.handed_over:
+        return
+    if goals.complete:
+        _handover_waits(context)
         return
     context.machine.timers.start(Timer.NOTICE, "", context.now + NOTICE_SECONDS)
     context.current.act(LookAgain())
@@ -31,6 +35,14 @@ def notice(context: Context) -> None:
     free = context.prompts.asking is None and context.settings.root is not None
     if told and free and not over:
         context.report(f"still waiting for {mounts.missing(context)}{_clocks(context)}")
+
+
+def _handover_waits(context: Context) -> None:
+    """Root is mounted, and the real system waits for tools that root may stand on."""
+    running = ", ".join(describe(context, each) for each in context.machine.running())
+    if running and context.prompts.asking is None:
+        context.machine.timers.start(Timer.NOTICE, "", context.now + NOTICE_SECONDS)
+        context.report(f"root is mounted; the real system waits for this to end: {running}")
 
 
 def _clocks(context: Context) -> str:

@@ -191,8 +191,8 @@ def stop_overdue(context: Context, instance: Instance) -> None:
 
 
 def stall(context: Context, instance: Instance) -> None:
-    """Hold nothing any more for a command without a limit that does not get on."""
-    if instance.state is RUNNING:
+    """Hold nothing any more for what does not get on: a command, or a read of its device."""
+    if instance.state in (RUNNING, READY):
         instance.stalled = True
         context.current.stir()
 

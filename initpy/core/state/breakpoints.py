@@ -32,6 +32,10 @@ class BreakPoints:
         """True while the shell of a stop is open."""
         return self._open is not None
 
+    def at(self, point: BreakPoint) -> bool:
+        """True while the boot stands at this point."""
+        return self._open is point
+
     def stop(self, point: BreakPoint) -> bool:
         """Stop at this point if the user asks for that; True while the boot stands there."""
         wanted = point in self.wanted and point not in self._passed

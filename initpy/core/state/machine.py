@@ -161,6 +161,8 @@ class Machine:
             self.timers.cancel(Timer.EFFECT, key)
         elif before is FAILED:
             self._recovered(instance)
+            if after not in PENDING:
+                self.left.append(instance)  # its prompt may have stayed up for another try
         if after is FAILED:
             self._failed.setdefault(instance.strategy, {})[key] = instance
         elif after is DONE:

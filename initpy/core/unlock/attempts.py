@@ -143,7 +143,7 @@ def _try(
     attempt.overdue = attempt.stopped = False
     start(context, instance, tuple(command), attempt.secret)
     instance.reason = f"being unlocked with {attempt.source.words(spec)}"
-    if not attempt.source.person and not spec.headless:
+    if attempt.source.person or not spec.headless:
         due = context.now + ATTEMPT_SECONDS
         context.machine.timers.start(Timer.ATTEMPT, instance.key, due)
 
@@ -175,6 +175,8 @@ def fetched(context: Context, event: Fetched) -> None:
     instance = context.machine.find(event.job)
     if found is None or instance is None:
         return
+    instance.stalled = False
+    context.machine.timers.cancel(Timer.STALL, instance.key)
     spec = specification(context, instance)
     node = device.node if (device := context.device(instance)) else instance.subject
     if event.error:
@@ -212,17 +214,27 @@ def timer(context: Context, instance: Instance, which: Timer) -> None:
     if which is Timer.ABSENT and unlock.fetchings.give_up_key(instance):
         context.report(f"{spec.name}: {spec.key} has not come within its time")
     elif which is Timer.ATTEMPT and instance.state is JobState.RUNNING:
-        volume = unlock.of(instance)
-        out_of_tries = spec.tries and volume.wrong >= spec.tries
-        if volume.attempt is not None and not out_of_tries:
-            volume.attempt.overdue = True
-            context.prompts.queue(instance.key)
-            what = volume.attempt.source.words(spec)
-            context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
+        _overdue(context, instance, spec)
     elif which is Timer.ANSWER and instance.state is JobState.READY:
         drop_prompt(context, instance, f"no passphrase for {spec.name} in time")
         why = f"no passphrase was typed within {spec.timeout:.0f} s (timeout=)"
         give_up(context, instance, why)
+
+
+def _overdue(context: Context, instance: Instance, spec: VolumeSpec) -> None:
+    """An attempt takes long: it keeps no prompt away any more, nor that of its own volume.
+
+    What the user has typed for this volume is tried on: only the prompts of others come up.
+    """
+    volume = own(context).of(instance)
+    out_of_tries = spec.tries and volume.wrong >= spec.tries
+    if volume.attempt is None or (out_of_tries and not volume.attempt.source.person):
+        return
+    volume.attempt.overdue = True
+    if not volume.attempt.source.person:
+        context.prompts.queue(instance.key)
+        what = volume.attempt.source.words(spec)
+        context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:

@@ -3,6 +3,7 @@
 from initpy.core.actions import Reply
 from initpy.core.events import Answered, KeyGiven
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
+from initpy.core.settings import BreakPoint
 from initpy.core.state.context import Context
 from initpy.core.unlock import attempts as race
 from initpy.core.unlock import header
@@ -44,6 +45,8 @@ def _not_now(context: Context, instance: Instance) -> str | None:
     """Why no key can be tried on the volume at this moment."""
     if instance.state is not JobState.READY:
         return instance.reason or instance.state.value
+    if context.breakpoints.at(BreakPoint.START):
+        return "the boot stands at break=; `exit` goes on with it"
     if own(context).of(instance).typed is not None:
         return "another passphrase for it is about to be tried"
     return header.why_absent(context, instance, specification(context, instance))

@@ -30,4 +30,4 @@ def any_waited_for(context: Context) -> bool:
 def _is_waited_for(context: Context, instance: Instance) -> bool:
     device = context.device(instance)
     named = context.volumes.first(device) if device is not None else None
-    return named is not None and not named.optional and not instance.idle
+    return named is not None and not named.optional and not (instance.idle or instance.stalled)

@@ -65,11 +65,17 @@ class Unlock:
         self._answered[instance.key] = instance
 
     def any_answer(self) -> bool:
-        """True while what the user typed for a volume is tried, or about to be."""
+        """True while what the user typed for a volume is tried, or about to be.
+
+        An attempt that takes long counts no more: its disk may not answer.
+        """
         for instance in tuple(self._answered.values()):
             volume = self.of(instance)
             theirs = volume.attempt is not None and volume.attempt.source.person
-            if instance.pending and (volume.typed is not None or (theirs and instance.busy)):
+            late = volume.attempt is not None and volume.attempt.overdue
+            trying = theirs and instance.busy and not late
+            waiting = volume.typed is not None and not instance.stalled
+            if instance.pending and (waiting or trying):
                 return True
             if volume.typed is None and not theirs:
                 del self._answered[instance.key]

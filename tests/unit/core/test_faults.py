@@ -80,6 +80,38 @@ def test_a_key_that_opens_it_late_withdraws_the_prompt() -> None:
     assert isinstance(gone, Withdraw) and "/etc/key fits" in gone.reason
 
 
+def test_a_typed_attempt_that_hangs_keeps_no_other_prompt_away() -> None:
+    desk = Desk()
+    desk.see(luks("vda"), luks("vdb", "u-2"))
+    desk.answer("sesame")
+    assert len(desk.asked()) == 1
+    desk.wait(ATTEMPT_SECONDS + 1)
+    assert [each.job for each in desk.asked()] == [OPEN, "luks-open@vdb"]
+
+
+def test_a_prompt_goes_when_a_killed_attempt_has_opened_the_volume_after_all() -> None:
+    desk = Desk(settings(volumes=(IN_IMAGE,)))
+    desk.see(luks("vda"))
+    desk.wait(20)
+    assert len(desk.asked()) == 1
+    desk.end(OPEN, status=-9)
+    desk.see(mapping("dm-0", "vda", "CRYPT-LUKS2-u1-crypt"))
+    assert len(desk.actions(Withdraw)) == 1
+
+
+def test_a_header_check_that_never_returns_holds_no_deadline_and_no_other_prompt() -> None:
+    volume = luks("vda")
+    desk = Desk(settings(root_wait=20.0))
+    desk.see(volume._replace(properties={**volume.properties, "ID_FS_VERSION": "2"}))
+    desk.answer("sesame")  # tried once the header is known to be whole
+    desk.see(luks("vdb", "u-2"))
+    desk.wait(35)
+    assert desk.asked()[-1].job == "luks-open@vdb"
+    desk.lose("vdb")
+    desk.wait(100)
+    assert len(desk.actions(ShowFailure)) == 1
+
+
 # A job that runs once
 
 
@@ -299,6 +331,23 @@ def test_an_engine_that_finds_root_mounted_still_waits_for_named_volumes() -> No
     actions = boot.handle(Enumerated((luks("vda"),)), 1)
     assert not any(isinstance(each, HandOver) for each in actions)
     assert any(isinstance(each, Ask) for each in actions)
+
+
+def test_unlock_is_answered_while_the_boot_stands_at_its_start() -> None:
+    desk = Desk(settings(breaks=frozenset({BreakPoint.START})))
+    desk.see(luks("vda"))
+    desk.give(KeyGiven(7, "", Secret(b"sesame")))
+    [reply] = replies(desk)
+    assert not reply.done and "break=" in reply.text
+
+
+def test_the_user_is_told_what_the_handover_waits_for() -> None:
+    desk = Desk(settings(md_timeout=5.0, check=None))
+    desk.see(member("vda"))
+    desk.see(filesystem("md0", on=("vda",), md__array_state="clean"))
+    desk.mount("/dev/md0")
+    desk.wait(30)
+    assert "the real system waits for this to end: add /dev/vda to its array" in desk.reports()
 
 
 # Parents in any order
