@@ -37,7 +37,7 @@ def test_what_a_crashed_emulator_booted_is_booted_once_more(
 
     scenario = load_scenario(PLAIN)
     bench = prepare([scenario], None, lambda _: None, MachineKind.QEMU).of(scenario)
-    with pytest.warns(MachineStalled, match="booted once more"):
+    with pytest.warns(MachineStalled, match="booting again"):
         verdict = run_scenario(scenario, bench, Manner(show=crash_once))
     assert crashed
     assert verdict.holds, verdict.reasons
