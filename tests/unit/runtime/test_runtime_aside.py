@@ -37,9 +37,15 @@ def silent(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def reaped() -> Iterator[None]:
-    """The loop of a scene may end before its children: the next scene counts its own."""
+    """The loop of a scene may end before its children: the next scene counts its own.
+
+    Children of earlier tests are none of this one's: the tracker of a pool of processes lives as
+    long as the tests do.
+    """
+    before = set(children())
     yield
-    for pid in children():
+    for pid in set(children()) - before:
+        os.kill(int(pid), signal.SIGKILL)
         os.waitpid(int(pid), 0)
 
 
@@ -117,8 +123,9 @@ def test_a_second_caller_shares_the_answer_and_no_child_is_added(silent: Path) -
 
 def test_children_that_have_ended_are_reaped() -> None:
     async def scene(aside: Aside) -> None:
+        before = set(children())
         await aside.ask("key", lambda: 1)
-        while children():
+        while set(children()) - before:
             await asyncio.sleep(0.01)
 
     play(scene)
