@@ -209,11 +209,6 @@ class Machine:
         """The instances whose command runs, by name."""
         return [self._instances[key] for key in sorted(self._running)]
 
-    @property
-    def any_running(self) -> bool:
-        """True while a command of an instance runs."""
-        return bool(self._running)
-
     def orphan(self, instance: Instance) -> None:
         """Note that the instance's command still runs though the instance was withdrawn."""
         self._orphans[instance.key] = instance.run

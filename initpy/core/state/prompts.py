@@ -47,10 +47,6 @@ class Prompts:
         """Reply to this request of the shell when the instance's attempt has come to an end."""
         self._requests.setdefault(key, []).append(request)
 
-    def promised(self, key: str) -> bool:
-        """True while a request waits for this instance."""
-        return key in self._requests
-
     def reply(self, key: str, done: bool, text: str) -> None:
         """Answer all requests that wait for this instance."""
         for request in self._requests.pop(key, ()):
