@@ -141,9 +141,9 @@ class Boot:
             case Answered(asked):
                 self._answered(asked, event)
             case Fetched():
-                from initpy.core.unlock import attempts as race
+                from initpy.core.unlock import attempts
 
-                race.fetched(context, event)
+                attempts.fetched(context, event)
             case HandOverRefused(reason):
                 context.goals.refuse(reason)
                 ending.fail(context, reason)

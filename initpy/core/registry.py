@@ -15,7 +15,7 @@ from initpy.core.jobs.handler import Handler, Manner, Manners
 from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.technology import Entry, Technology
 from initpy.core.machine import rules
-from initpy.core.unlock import named_volumes as named
+from initpy.core.unlock import named_volumes
 from initpy.core.unlock.source import Source
 
 Sources = Sequence[Callable[[], Source]]
@@ -23,11 +23,15 @@ Sources = Sequence[Callable[[], Source]]
 
 def sources() -> Sources:
     """Where secrets come from, the first to be tried first."""
-    from initpy.core.unlock import empty_passphrase as empty
-    from initpy.core.unlock import keyfile, keyscript, person
-    from initpy.core.unlock import known_passphrase as known
+    from initpy.core.unlock import empty_passphrase, keyfile, keyscript, known_passphrase, person
 
-    return (keyfile.source, keyscript.source, person.source, known.source, empty.source)
+    return (
+        keyfile.source,
+        keyscript.source,
+        person.source,
+        known_passphrase.source,
+        empty_passphrase.source,
+    )
 
 
 def _plain() -> Handler:
@@ -35,9 +39,9 @@ def _plain() -> Handler:
 
 
 def _md_start() -> Handler:
-    from initpy.core.storage.md import start_degraded as start
+    from initpy.core.storage.md import start_degraded
 
-    return start.handler()
+    return start_degraded.handler()
 
 
 def _reassemble() -> Handler:
@@ -63,8 +67,6 @@ def _check() -> Handler:
 
 def _mount(strategy: Strategy) -> Callable[[], Handler]:
     def load() -> Handler:
-        from initpy.core.goals import mounts
-
         return mounts.handlers()[strategy]
 
     return load
@@ -78,9 +80,9 @@ def _btrfs_mount() -> Handler:
 
 def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     def load() -> Handler:
-        from initpy.core.unlock import attempts as race
+        from initpy.core.unlock import attempts
 
-        return race.handler(made())
+        return attempts.handler(made())
 
     return load
 
@@ -95,8 +97,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.UNLOCK: Manner(
             _unlock(made),
             HoldKind.PERSON,
-            keeps=named.any_waited_for,
-            named=named.why_unnamed,
+            keeps=named_volumes.any_waited_for,
+            named=named_volumes.why_unnamed,
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
@@ -149,9 +151,9 @@ def _is_encrypted(device: Device) -> bool:
 
 
 def _load_unlock() -> Technology:
-    from initpy.core.unlock import attempts as race
+    from initpy.core.unlock import attempts
 
-    return race.technology()
+    return attempts.technology()
 
 
 TECHNOLOGIES = (

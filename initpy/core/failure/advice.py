@@ -6,10 +6,10 @@ from initpy.core.devices.graph import BLOCK
 from initpy.core.devices.suggestions import nearest
 from initpy.core.explanation import Advice
 from initpy.core.jobs.instance import Instance, JobState
+from initpy.core.machine.rules import NOT_THERE
 from initpy.core.settings import Emergency
 from initpy.core.state.context import Context
 
-NOT_THERE = 127  # the status of a program that is not there, as a shell says it
 ALWAYS = Advice(
     "At any time:",
     (

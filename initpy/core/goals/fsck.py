@@ -11,7 +11,7 @@ from initpy.core.goals.mounts import left
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import REVIVALS, Instance, JobState, Stimulus
-from initpy.core.machine.rules import complaint, fail, got_on, start
+from initpy.core.machine.rules import NOT_THERE, complaint, fail, got_on, start
 from initpy.core.machine.rules import ended as ended_well
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe
@@ -21,7 +21,6 @@ from initpy.core.waiting import countdown
 
 # Exit statuses of fsck(8); they may be added up. 8 and more: the check could not be made.
 CORRECTED, REBOOT, UNCORRECTED = 1, 2, 4
-NOT_THERE = 127  # as a shell says it
 # Time to read why, and to call it off. Nothing outlives a restart that could tell how often this
 # was so: a machine that restarts each time is stopped here, or with fsck.mode=skip.
 REBOOT_SECONDS = 10.0

@@ -172,6 +172,7 @@ STALL_SECONDS = 600.0
 # long after, it waits in the kernel, for a disk that does not answer, and may do so for ever.
 KILL_SECONDS = 10.0
 SIGKILL = 9  # signal(7)
+NOT_THERE = 127  # the status of a program that is not there, as a shell says it
 # A command whose subject has gone may be half done: mdadm that is killed while it adds a member
 # leaves the array half made. It gets so long to find out by itself.
 ORPHAN_SECONDS = 15.0

@@ -53,11 +53,6 @@ def technology() -> Technology:
     return Technology("btrfs", changed=changed)
 
 
-def claims(device: Device) -> bool:
-    """True for a device of a btrfs."""
-    return READY in device.properties
-
-
 def handler() -> Handler:
     """The handler of mounts without missing devices."""
     return Handler(step, rules.ended, left)

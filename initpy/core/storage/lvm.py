@@ -82,11 +82,6 @@ def technology() -> Technology:
     return Technology("lvm", changed=_changed, gone=_gone, left=_left, part_of=part_of)
 
 
-def claims(device: Device) -> bool:
-    """True for a physical volume."""
-    return device.properties.get("ID_FS_TYPE") == "LVM2_member"
-
-
 def handlers() -> dict[Strategy, Handler]:
     """The handlers of the LVM jobs."""
     return {

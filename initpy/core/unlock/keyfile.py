@@ -16,7 +16,7 @@ NAME = "key file"
 
 def source() -> Source:
     """A key file, or a device whose bytes are the key."""
-    return Source(NAME, _offer, _take, _words, _begin, _refused, dispensable=True)
+    return Source(NAME, _offer, _take, words, _begin, _refused, dispensable=True)
 
 
 def _begin(context: Context, instance: Instance, volume: Volume) -> None:
@@ -64,7 +64,8 @@ def fetched(context: Context, instance: Instance, spec: VolumeSpec, by: Source) 
     return Attempt(by, secret, ("--key-file", "-", *raw))
 
 
-def _words(spec: VolumeSpec) -> str:
+def words(spec: VolumeSpec) -> str:
+    """Say which key it is."""
     return str(spec.key)
 
 

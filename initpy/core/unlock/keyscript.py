@@ -12,7 +12,7 @@ NAME = "key script"
 
 def source() -> Source:
     """A key script."""
-    return Source(NAME, _offer, _take, _words, _begin, _refused, dispensable=True)
+    return Source(NAME, _offer, _take, keyfile.words, _begin, _refused, dispensable=True)
 
 
 def _wanted(spec: VolumeSpec) -> bool:
@@ -33,10 +33,6 @@ def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:
 
 def _take(context: Context, instance: Instance, volume: Volume) -> Attempt:
     return keyfile.fetched(context, instance, volume.spec, source())
-
-
-def _words(spec: VolumeSpec) -> str:
-    return str(spec.key)
 
 
 def _refused(context: Context, instance: Instance, volume: Volume) -> None:

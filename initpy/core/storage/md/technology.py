@@ -7,8 +7,7 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.state.context import Context
-from initpy.core.storage.md import facts, reassemble
-from initpy.core.storage.md import start_degraded as start
+from initpy.core.storage.md import facts, reassemble, start_degraded
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
 from initpy.core.storage.md.report import record
@@ -19,7 +18,7 @@ def technology() -> Technology:
     """The hooks of md."""
     return Technology(
         "md",
-        changed=start.changed,
+        changed=start_degraded.changed,
         looked=reassemble.look,
         gone=_gone,
         blocks=_blocks,
@@ -55,13 +54,13 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         return ()
     marked: list[str] = []
     if strategy is Strategy.DEGRADED_START:
-        marked += start.changed(context, instance.subject)
+        marked += start_degraded.changed(context, instance.subject)
     marked += reassemble.look(context, instance.subject)
     machine.touch_all(machine.pending(Strategy.REASSEMBLE))
     if strategy is Strategy.REASSEMBLE:  # where it failed, the array is left as it is
         machine.touch_on(instance.subject)
     if instance.published:
-        start.published(context, instance)
+        start_degraded.published(context, instance)
     return marked
 
 
