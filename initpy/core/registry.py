@@ -5,7 +5,6 @@ Handlers are imported when their strategy is first used: start-up time is a feat
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
 from initpy.core.goals import mounts
@@ -167,10 +166,15 @@ TECHNOLOGIES = (
 GOALS = (mounts.ROOT, mounts.EXTRA)
 
 
-@dataclass(frozen=True, slots=True)
 class Registry:
     """The parts of a boot; a test may add its own."""
 
-    manners: Manners = field(default_factory=manners)
-    technologies: Sequence[Entry] = TECHNOLOGIES
-    goals: tuple[Goal, ...] = GOALS
+    def __init__(
+        self,
+        of: Manners | None = None,
+        technologies: Sequence[Entry] = TECHNOLOGIES,
+        goals: tuple[Goal, ...] = GOALS,
+    ) -> None:
+        self.manners = of or manners()
+        self.technologies = technologies
+        self.goals = goals

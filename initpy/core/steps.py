@@ -4,8 +4,6 @@ A command that ends (`JobEnded`) goes to the handler of its strategy (registry.p
 `machine/rules.py`; a technology may judge a failure first (`Technology.judge`).
 """
 
-from dataclasses import dataclass
-
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
 from initpy.core.jobs.instance import READY, RUNNING, Instance
@@ -19,12 +17,12 @@ STEP_LIMIT = 10_000  # rounds until the rules come to rest; more is a bug of our
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
 
-@dataclass(slots=True)
 class Steps:
     """Moves instances on."""
 
-    context: Context
-    subjects: Subjects
+    def __init__(self, context: Context, subjects: Subjects) -> None:
+        self.context = context
+        self.subjects = subjects
 
     def settle(self) -> None:
         """Look at the instances that were touched, until none is left."""

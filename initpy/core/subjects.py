@@ -1,7 +1,6 @@
 """Takes changes of subjects in: finds the jobs that match, and the instances to look at again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import RAID, Device, partitions
 from initpy.core.goals import mounts, naming
@@ -12,16 +11,13 @@ from initpy.core.machine.templates import awaited
 from initpy.core.state.context import Context
 
 
-@dataclass(slots=True)
 class Subjects:
     """Takes changes of subjects in, and makes the instances that they call for."""
 
-    context: Context
-    index: Index
-    _awaited: tuple[str, ...] = field(init=False)  # properties by which instances await devices
-    _told: dict[str, Device] = field(default_factory=dict)  # as the events told them
-
-    def __post_init__(self) -> None:
+    def __init__(self, context: Context, index: Index) -> None:
+        self.context = context
+        self.index = index
+        self._told: dict[str, Device] = {}  # as the events told them
         # What happens in which order must not hang on the hashes of this interpreter (R34).
         self._awaited = tuple(sorted(self.index.awaited))
 
@@ -133,6 +129,7 @@ class Subjects:
         """
         context = self.context
         subject = None if job.once else subject
-        manner, seen = context.handlers.manners.of[job.strategy], context.devices.get(subject)
-        instance = Instance(job, subject, manner.hold, manner.queues, since=context.now, seen=seen)
+        manner = context.handlers.manners.of[job.strategy]
+        instance = Instance(job, subject, manner.hold, manner.queues)
+        instance.since, instance.seen = context.now, context.devices.get(subject)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())

@@ -1,7 +1,6 @@
 """Subjects of jobs, block devices above all, and what stands on what."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
@@ -77,21 +76,18 @@ class Device(NamedTuple):
         return self.properties.get("ID_FS_USAGE") in LAYERS
 
 
-@dataclass(slots=True)
 class DeviceGraph:
     """The devices by name, by link and by what stands on them."""
 
-    indexed: frozenset[str] = frozenset()  # property names that `having` answers for
-    _devices: dict[str | None, Device] = field(default_factory=dict)
-    _having: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    _published: dict[str, dict[str, str]] = field(default_factory=dict)
-    _holders: dict[str, set[str]] = field(default_factory=dict)
-    # The device of that kernel name, with what jobs have published about it; None has none. The
-    # dictionary's own: this is asked for more often than anything else.
-    get: Callable[[str | None], Device | None] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.get = self._devices.get
+    def __init__(self, indexed: frozenset[str] = frozenset()) -> None:
+        self.indexed = indexed  # property names that `having` answers for
+        self._devices: dict[str | None, Device] = {}
+        self._having: dict[tuple[str, str], set[str]] = {}
+        self._published: dict[str, dict[str, str]] = {}
+        self._holders: dict[str, set[str]] = {}
+        # The device of that kernel name, with what jobs have published about it; None has none. The
+        # dictionary's own: this is asked for more often than anything else.
+        self.get: Callable[[str | None], Device | None] = self._devices.get
 
     def __iter__(self) -> Iterator[Device]:
         return iter(self._devices.values())

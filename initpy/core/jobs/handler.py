@@ -5,7 +5,6 @@ boots need few of them. What it declares is known before.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.events import Answered, JobEnded
@@ -78,24 +77,18 @@ class Manner(NamedTuple):
     named: Callable[["Context", Instance], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Manners:
     """What all strategies declare, and where to look for some of it; made once for all boots."""
 
-    of: Mapping[Strategy, Manner]
-    assembling: tuple[Strategy, ...] = field(init=False)
-    last_resorts: tuple[Strategy, ...] = field(init=False)
-    keeping: tuple[Callable[["Context"], bool], ...] = field(init=False)
-    _loaded: dict[Strategy, Handler] = field(default_factory=dict)
+    def __init__(self, of: Mapping[Strategy, Manner]) -> None:
+        self.of = of
+        self._loaded: dict[Strategy, Handler] = {}
+        self.assembling = self._those(lambda each: each.assembly)
+        self.last_resorts = self._those(lambda each: each.last_resort)
+        self.keeping = tuple(each.keeps for each in of.values() if each.keeps is not None)
 
-    def __post_init__(self) -> None:
-        def those(declared: Callable[[Manner], object]) -> tuple[Strategy, ...]:
-            return tuple(strategy for strategy, each in self.of.items() if declared(each))
-
-        object.__setattr__(self, "assembling", those(lambda each: each.assembly))
-        object.__setattr__(self, "last_resorts", those(lambda each: each.last_resort))
-        keeping = tuple(each.keeps for each in self.of.values() if each.keeps is not None)
-        object.__setattr__(self, "keeping", keeping)
+    def _those(self, declared: Callable[[Manner], object]) -> tuple[Strategy, ...]:
+        return tuple(strategy for strategy, each in self.of.items() if declared(each))
 
     def handler(self, strategy: Strategy) -> Handler:
         """The handler of a strategy: it keeps nothing, so that all boots share it."""
@@ -105,12 +98,12 @@ class Manners:
         return found
 
 
-@dataclass(slots=True)
 class Handlers:
     """The handlers that one boot has used, by strategy."""
 
-    manners: Manners
-    _loaded: dict[Strategy, Handler] = field(default_factory=dict)
+    def __init__(self, manners: Manners) -> None:
+        self.manners = manners
+        self._loaded: dict[Strategy, Handler] = {}
 
     def of(self, instance: Instance) -> Handler:
         """The handler of the instance's strategy."""

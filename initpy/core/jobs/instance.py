@@ -14,10 +14,9 @@ world shows what it did: success is a fact of the world, not an exit status.
 """
 
 import enum
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.jobs.definitions import JobDefinition, Strategy
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.jobs.hold_table import HoldKind
 
 
@@ -109,35 +108,36 @@ def name_of(job: JobDefinition, subject: str | None) -> str:
     return job.name if job.once or subject is None else f"{job.name}@{subject}"
 
 
-@dataclass(slots=True)
 class Instance:
     """One job on one subject (`subject` None: on the boot itself)."""
 
-    definition: JobDefinition
-    subject: str | None
-    hold: HoldKind = HoldKind.NONE  # what its strategy takes, and whether it waits for capacity
-    queues: bool = False
-    strategy: Strategy = field(init=False)  # the definition's: asked for more often than the rest
-    key: str = field(init=False)  # its name in events, actions and the journal
-    state: JobState = JobState.WAITING
-    since: float = 0.0
-    reason: str = ""
-    run: int = 0  # number of the present or last run
-    status: int = 0  # exit status of the last run, negative for a signal
-    failures: int = 0
-    revivals: int = 0  # how often it was tried again because something new had turned up
-    succeeded: bool = False  # the last run ended with status 0
-    published: bool = False
-    # The subject when it was last compared with the job's match, and what came of it: the caller
-    # has compared them.
-    seen: Device | None = None
-    fits: bool = True
-    idle: bool = False  # ready, but waits for a device that may never come: holds no clock
-    stalled: bool = False  # its command has no limit and does not get on: holds no clock
-
-    def __post_init__(self) -> None:
-        self.strategy = self.definition.strategy
-        self.key = name_of(self.definition, self.subject)
+    def __init__(
+        self,
+        definition: JobDefinition,
+        subject: str | None,
+        hold: HoldKind = HoldKind.NONE,
+        queues: bool = False,
+    ) -> None:
+        self.definition, self.subject = definition, subject
+        self.hold = hold  # what its strategy takes, and whether it waits for capacity
+        self.queues = queues
+        self.strategy = definition.strategy  # asked for more often than the rest
+        self.key = name_of(definition, subject)  # its name in events, actions and the journal
+        self.state = JobState.WAITING
+        self.since = 0.0
+        self.reason = ""
+        self.run = 0  # number of the present or last run
+        self.status = 0  # exit status of the last run, negative for a signal
+        self.failures = 0
+        self.revivals = 0  # how often it was tried again because something new had turned up
+        self.succeeded = False  # the last run ended with status 0
+        self.published = False
+        # The subject when it was last compared with the job's match, and what came of it: the
+        # caller has compared them.
+        self.seen: Device | None = None
+        self.fits = True
+        self.idle = False  # ready, but waits for a device that may never come: holds no clock
+        self.stalled = False  # its command has no limit and does not get on: holds no clock
 
     @property
     def busy(self) -> bool:

@@ -6,7 +6,6 @@ stands in its own module, never in a caller of these hooks.
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from initpy.core.devices.graph import Device
@@ -122,32 +121,28 @@ class _Own(Protocol):
     def __call__(self, kind: type[_Owner], /) -> _Owner: ...
 
 
-@dataclass(slots=True)
 class Technologies:
     """The technologies that this boot has met: for each hook the functions that are not null."""
 
-    entries: Sequence[Entry]
-    changed: tuple[Callable[["Context", str], Iterable[str]], ...] = ()
-    looked: tuple[Callable[["Context", str], Iterable[str]], ...] = ()
-    gone: tuple[Callable[["Context", Device | None, str], Iterable[str]], ...] = ()
-    blocks: tuple[Callable[["Context", Instance], str], ...] = ()
-    judge: tuple[Callable[["Context", Instance, JobEnded], JobEnded], ...] = ()
-    ended: tuple[Callable[["Context", Instance], Iterable[str]], ...] = ()
-    left: tuple[Callable[["Context", Instance], Iterable[str]], ...] = ()
-    unsettled: tuple[Callable[["Context"], Iterable[str]], ...] = ()
-    incoming: tuple[Callable[["Context", str], bool], ...] = ()
-    handover: tuple[Callable[["Context"], None], ...] = ()
-    part_of: tuple[Callable[["Context", Device], str], ...] = ()
-    name_of: tuple[Callable[[Device], str], ...] = ()
-    condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
-    _waiting: list[Entry] = field(init=False)
-    # The owner of what only one module knows, made when it is first asked for: asked for so often
-    # that it is the dictionary's own.
-    own: _Own = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self.changed: tuple[Callable[[Context, str], Iterable[str]], ...] = ()
+        self.looked: tuple[Callable[[Context, str], Iterable[str]], ...] = ()
+        self.gone: tuple[Callable[[Context, Device | None, str], Iterable[str]], ...] = ()
+        self.blocks: tuple[Callable[[Context, Instance], str], ...] = ()
+        self.judge: tuple[Callable[[Context, Instance, JobEnded], JobEnded], ...] = ()
+        self.ended: tuple[Callable[[Context, Instance], Iterable[str]], ...] = ()
+        self.left: tuple[Callable[[Context, Instance], Iterable[str]], ...] = ()
+        self.unsettled: tuple[Callable[[Context], Iterable[str]], ...] = ()
+        self.incoming: tuple[Callable[[Context, str], bool], ...] = ()
+        self.handover: tuple[Callable[[Context], None], ...] = ()
+        self.part_of: tuple[Callable[[Context, Device], str], ...] = ()
+        self.name_of: tuple[Callable[[Device], str], ...] = ()
+        self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
         self._waiting = list(self.entries)
-        self.own = _Owners().__getitem__  # type: ignore[assignment]  # what was made of this kind
+        # The owner of what only one module knows, made when it is first asked for: asked for so
+        # often that it is the dictionary's own.
+        self.own: _Own = _Owners().__getitem__  # type: ignore[assignment]  # of this kind
 
     def meet(self, device: Device) -> None:
         """Load the technologies whose first subject this is."""

@@ -3,7 +3,6 @@
 import enum
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 
 class Timer(enum.Enum):
@@ -31,14 +30,14 @@ class Timer(enum.Enum):
 FEW = 64  # due times that are out of date and do no harm
 
 
-@dataclass(slots=True)
 class Timers:
     """Due times by purpose and job; the cost of each call is logarithmic at most."""
 
-    _due: dict[tuple[Timer, str], float] = field(default_factory=dict)
-    _heap: list[tuple[float, int, Timer, str]] = field(default_factory=list)
-    _order: int = 0
-    _most: int = FEW  # so many are in the heap before it is tidied up
+    def __init__(self) -> None:
+        self._due: dict[tuple[Timer, str], float] = {}
+        self._heap: list[tuple[float, int, Timer, str]] = []
+        self._order = 0
+        self._most = FEW  # so many are in the heap before it is tidied up
 
     def start(self, timer: Timer, key: str, due: float) -> None:
         """Arm or re-arm."""

@@ -9,7 +9,6 @@ for its missing parts until its own deadline, then starts without them, or is re
 """
 
 import enum
-from dataclasses import dataclass, field
 
 from initpy.core.jobs.instance import Instance
 from initpy.core.state.current_event import CurrentEvent, Lookout
@@ -68,16 +67,16 @@ class IllegalStepError(Exception):
     """A step that the present phase has no transition for: a bug of ours."""
 
 
-@dataclass(slots=True)
 class Assembly:
     """One assembly; its key is the name of the instance that would start it."""
 
-    key: str
-    phase: Phase = Phase.INCOMPLETE
-    forced: bool = False  # it may start although its own time is not over
-    agreed: bool = False  # the user has said that it may start
-    asked: Deadline | None = None  # what was over when the user was asked
-    has: str = ""  # what is there, in words
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.phase: Phase = Phase.INCOMPLETE
+        self.forced = False  # it may start although its own time is not over
+        self.agreed = False  # the user has said that it may start
+        self.asked: Deadline | None = None  # what was over when the user was asked
+        self.has = ""  # what is there, in words
 
 
 def deadline_name(instance: Instance) -> str:
@@ -85,15 +84,15 @@ def deadline_name(instance: Instance) -> str:
     return f"timer of {instance.key}"
 
 
-@dataclass(slots=True)
 class Assemblies:
     """The assemblies that were looked at."""
 
-    current: CurrentEvent
-    _all: dict[str, Assembly] = field(default_factory=dict)
-    # Those that the user is asked about, or is to be asked about.
-    confirming: dict[str, Assembly] = field(default_factory=dict)
-    lookout: Lookout = field(default_factory=Lookout)  # for what must not be answered any more
+    def __init__(self, current: CurrentEvent) -> None:
+        self.current = current
+        self._all: dict[str, Assembly] = {}
+        # Those that the user is asked about, or is to be asked about.
+        self.confirming: dict[str, Assembly] = {}
+        self.lookout = Lookout()  # for what must not be answered any more
 
     def of(self, instance: Instance) -> Assembly:
         """The assembly that the instance would start."""

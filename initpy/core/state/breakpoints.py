@@ -4,8 +4,6 @@ The shell is gated as any other. While it is open no clock counts. What is asked
 by each engine: an engine that is started again while the shell is open opens it anew.
 """
 
-from dataclasses import dataclass, field
-
 from initpy.core.actions import OpenShell
 from initpy.core.settings import BreakPoint
 from initpy.core.state.current_event import CurrentEvent
@@ -17,15 +15,15 @@ MEANING = {
 }
 
 
-@dataclass(slots=True)
 class BreakPoints:
     """Where the boot stands while a shell is open, and which stops were made."""
 
-    current: CurrentEvent
-    wanted: frozenset[BreakPoint]
-    shell: bool  # there may be one
-    _open: BreakPoint | None = None
-    _passed: set[BreakPoint] = field(default_factory=set)
+    def __init__(self, current: CurrentEvent, wanted: frozenset[BreakPoint], shell: bool) -> None:
+        self.current = current
+        self.wanted = wanted
+        self.shell = shell  # there may be one
+        self._open: BreakPoint | None = None
+        self._passed: set[BreakPoint] = set()
 
     @property
     def open(self) -> bool:

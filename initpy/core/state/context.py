@@ -1,7 +1,5 @@
 """What every handler is given: the settings, the time, the subjects, the owners of state."""
 
-from dataclasses import dataclass, field
-
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.names import SpecTable
 from initpy.core.jobs.goal import Goal
@@ -20,27 +18,24 @@ from initpy.core.state.prompts import Prompts
 from initpy.core.volumes import VolumeSpec
 
 
-@dataclass(slots=True)
 class Context:
     """One boot. `Boot` makes it; each owner changes its own state, by its methods only."""
 
-    settings: Settings
-    devices: DeviceGraph
-    handlers: Handlers
-    technologies: Technologies
-    wanted: tuple[Goal, ...] = ()  # all that must be reached before the handover, in its order
-    now: float = 0.0  # the time of the present event, in seconds
-    current: CurrentEvent = field(default_factory=CurrentEvent)
-    machine: Machine = field(init=False)
-    deadlines: Deadlines = field(init=False)
-    assemblies: Assemblies = field(init=False)
-    prompts: Prompts = field(init=False)
-    breakpoints: BreakPoints = field(init=False)
-    goals: Goals = field(init=False)
-    outcome: Outcome = field(init=False)
-    volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        devices: DeviceGraph,
+        handlers: Handlers,
+        technologies: Technologies,
+        wanted: tuple[Goal, ...] = (),
+    ) -> None:
+        self.settings = settings
+        self.devices = devices
+        self.handlers = handlers
+        self.technologies = technologies
+        self.wanted = wanted  # all that must be reached before the handover, in its order
+        self.now = 0.0  # the time of the present event, in seconds
+        self.current = CurrentEvent()
         self.machine = Machine(self.current)
         self.deadlines = Deadlines(self.current, self.machine.timers)
         self.assemblies = Assemblies(self.current)
@@ -48,7 +43,10 @@ class Context:
         self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.current)
         self.outcome = Outcome(self.current, self.settings)
-        self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
+        # What the user said of volumes, by device.
+        self.volumes: SpecTable[VolumeSpec] = SpecTable(
+            (each.source, each) for each in self.settings.volumes
+        )
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""

@@ -1,17 +1,15 @@
 """The event at hand: its time, and the actions that answer it."""
 
-from dataclasses import dataclass, field
-
 from initpy.core.actions import Action, Report
 from initpy.core.jobs.hold_table import WORKING, HoldKind
 
 
-@dataclass(slots=True)
 class Lookout:
     """Tells whether a hold may have begun or ended since it was last asked."""
 
-    _holds: int = -1
-    _work: int = -1
+    def __init__(self) -> None:
+        self._holds = -1
+        self._work = -1
 
     def news(self, present: "CurrentEvent") -> bool:
         """True if a hold may have begun, ended or got another reason since the last call."""
@@ -22,17 +20,17 @@ class Lookout:
         return True
 
 
-@dataclass(slots=True)
 class CurrentEvent:
     """Collects the actions of the present event; every owner of state writes to this one."""
 
-    now: float = 0.0  # seconds, never going back
-    began: float = 0.0  # when this engine began
-    # They grow with each change that may begin or end a hold, or a hold of work that stops
-    # deadlines of assemblies alone: waiting/deadline.py compares them.
-    holds: int = 0
-    work: int = 0
-    _actions: list[Action] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.now = 0.0  # seconds, never going back
+        self.began = 0.0  # when this engine began
+        # They grow with each change that may begin or end a hold, or a hold of work that stops
+        # deadlines of assemblies alone: waiting/deadline.py compares them.
+        self.holds = 0
+        self.work = 0
+        self._actions: list[Action] = []
 
     def act(self, action: Action) -> None:
         """Have the runtime do something."""

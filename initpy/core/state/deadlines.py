@@ -1,7 +1,6 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.actions import Clock
 from initpy.core.jobs.hold_table import SELECTIVE, DeadlineKind
@@ -14,7 +13,6 @@ NOBODY = ("", "")  # neither owner nor reason of a hold
 ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value  # Enum's own `value` is a property
 
 
-@dataclass(slots=True)
 class Deadline:
     """Something happens when `duration` seconds have passed unheld.
 
@@ -22,21 +20,28 @@ class Deadline:
     for (an unlocked volume, say) needs time to show.
     """
 
-    name: str
-    duration: float
-    grace: float = 0.0
-    subject: str = ""  # the device it is about, if any
-    rank: int = 0  # it waits for pending starts of a lower rank
-    kind: DeadlineKind = DeadlineKind.ASSEMBLY
-    order: int = 0  # of its beginning among others
-    due: float | None = field(init=False, default=None)  # when it will be over; None while held
-    _left: float = field(init=False)
-    _counting_since: float = field(init=False, default=0.0)  # unless it is held, or new
-    held: bool = field(init=False, default=False)
-    holder: tuple[str, str] = field(init=False, default=NOBODY)  # owner and reason, for the user
-
-    def __post_init__(self) -> None:
-        self._left = self.duration
+    def __init__(
+        self,
+        name: str,
+        duration: float,
+        grace: float = 0.0,
+        subject: str = "",
+        rank: int = 0,
+        kind: DeadlineKind = DeadlineKind.ASSEMBLY,
+        order: int = 0,
+    ) -> None:
+        self.name = name
+        self.duration = duration
+        self.grace = grace
+        self.subject = subject  # the device it is about, if any
+        self.rank = rank  # it waits for pending starts of a lower rank
+        self.kind = kind
+        self.order = order  # of its beginning among others
+        self.due: float | None = None  # when it will be over; None while held
+        self._left = duration
+        self._counting_since = 0.0  # unless it is held, or new
+        self.held = False
+        self.holder = NOBODY  # owner and reason, for the user
 
     def hold(self, holder: tuple[str, str], now: float) -> bool:
         """Count up to `now`, then stand still if held, or go on; True if anything has changed."""
@@ -72,7 +77,6 @@ class Deadline:
         return self.due is not None and now >= self.due
 
 
-@dataclass(slots=True)
 class Deadlines:
     """The owner of all deadlines, and of what the journal was told of them.
 
@@ -80,22 +84,23 @@ class Deadlines:
     hold may have begun or ended, and else only those that are new or over.
     """
 
-    current: CurrentEvent
-    timers: Timers
-    _all: dict[str, Deadline] = field(default_factory=dict)
-    _ranked: dict[int, dict[str, Deadline]] = field(default_factory=dict)  # of a rank above 0
-    _selective: dict[str, Deadline] = field(default_factory=dict)  # see `SELECTIVE`
-    # The versions whose holds all deadlines have, and the selective.
-    _holds: int = -1
-    _work: int = -1
-    _fresh: dict[str, Deadline] = field(default_factory=dict)  # not looked at as they are now
-    # Names of those that are over and that nothing holds. They were acted on: the next event may
-    # use them, the time alone cannot (once root is mounted, no array is started for it any more).
-    over: set[str] = field(default_factory=set)
-    _told: dict[str, tuple[float | None, tuple[str, str]]] = field(default_factory=dict)
-    _untold: dict[str, Deadline] = field(default_factory=dict)
-    _ended: dict[str, Deadline] = field(default_factory=dict)  # and not told of yet
-    _begun: int = 0
+    def __init__(self, current: CurrentEvent, timers: Timers) -> None:
+        self.current = current
+        self.timers = timers
+        self._all: dict[str, Deadline] = {}
+        self._ranked: dict[int, dict[str, Deadline]] = {}  # of a rank above 0
+        self._selective: dict[str, Deadline] = {}  # see `SELECTIVE`
+        # The versions whose holds all deadlines have, and the selective.
+        self._holds = -1
+        self._work = -1
+        self._fresh: dict[str, Deadline] = {}  # not looked at as they are now
+        # Names of those that are over and that nothing holds. They were acted on: the next event
+        # may use them, the time alone cannot (once root is mounted, no array is started for it).
+        self.over: set[str] = set()
+        self._told: dict[str, tuple[float | None, tuple[str, str]]] = {}
+        self._untold: dict[str, Deadline] = {}
+        self._ended: dict[str, Deadline] = {}  # and not told of yet
+        self._begun = 0
 
     def get(self, name: str) -> Deadline | None:
         """Return the deadline of that name, if it exists."""

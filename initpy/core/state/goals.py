@@ -1,7 +1,6 @@
 """The owner of what the boot is to reach: which devices are root, what is mounted, the handover."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.settings import ExtraMount
 from initpy.core.state.current_event import CurrentEvent
@@ -10,23 +9,25 @@ SYSROOT = "/sysroot"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
 
 
-@dataclass(slots=True)
 class Goals:
     """Candidates and matches for root and extra mounts, and what was reached."""
 
-    current: CurrentEvent
-    mounted: dict[str, str] = field(default_factory=dict)  # target -> source
-    extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
-    complete: bool = False  # every goal is reached
-    handed_over: bool = False
-    enumerated: bool = False  # all devices have been told once
-    refused: str = ""  # why the mounted root could not be handed over to
-    sole_candidate: bool = False  # no other disk has shown a root partition for a while (gpt-auto)
-    _candidates: set[str] = field(default_factory=set)  # devices that root= names
-    _matches: set[str] = field(default_factory=set)  # candidates that may be mounted
-    _overlay_devices: set[str] = field(default_factory=set)  # for the changes to root
-    _targets: dict[str, set[str]] = field(default_factory=dict)  # where -> the devices marked so
-    _leaving: bool = False  # only tools that root does not stand on are waited for
+    def __init__(self, current: CurrentEvent) -> None:
+        self.current = current
+        self.mounted: dict[str, str] = {}  # target -> source
+        self.extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
+        self.complete = False  # every goal is reached
+        self.handed_over = False
+        self.enumerated = False  # all devices have been told once
+        self.refused = ""  # why the mounted root could not be handed over to
+        self.sole_candidate = (
+            False  # no other disk has shown a root partition for a while (gpt-auto)
+        )
+        self._candidates: set[str] = set()  # devices that root= names
+        self._matches: set[str] = set()  # candidates that may be mounted
+        self._overlay_devices: set[str] = set()  # for the changes to root
+        self._targets: dict[str, set[str]] = {}  # where -> the devices marked so
+        self._leaving = False  # only tools that root does not stand on are waited for
 
     @property
     def root_mounted(self) -> bool:

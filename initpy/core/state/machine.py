@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from initpy.core.actions import Moved
 from initpy.core.jobs.definitions import Strategy
@@ -30,28 +29,28 @@ SETTLED = (DONE, WITHDRAWN)
 TOOLS_AT_ONCE = 32
 
 
-@dataclass(slots=True)
 class Machine:
     """Instances by name, by subject, by what they wait for."""
 
-    current: CurrentEvent
-    timers: Timers = field(default_factory=Timers)
-    _instances: dict[str, Instance] = field(default_factory=dict)
-    _on: dict[str, list[Instance]] = field(default_factory=dict)
-    revealing: list[Instance] = field(default_factory=list)  # of jobs that make disks appear
-    _pending: dict[Strategy, dict[str, Instance]] = field(default_factory=lambda: defaultdict(dict))
-    # The instances that may take a hold now, by its kind; kinds that none takes are left out.
-    holding: dict[HoldKind, dict[str, Instance]] = field(default_factory=dict)
-    dirty: dict[str, Instance] = field(default_factory=dict)  # those to look at, in order
-    # Instances whose success is any device's property: by the (key, value) awaited.
-    awaiting: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    _running: set[str] = field(default_factory=set)  # instances whose command runs
-    # Commands that still run although their instance was withdrawn: key -> run.
-    _orphans: dict[str, int] = field(default_factory=dict)
-    # Instances that are not pending any more and are still to let go of everything.
-    left: list[Instance] = field(default_factory=list)
-    queued: dict[str, None] = field(default_factory=dict)  # instances that wait for capacity
-    _failed: dict[Strategy, dict[str, Instance]] = field(default_factory=dict)  # or for good
+    def __init__(self, current: CurrentEvent) -> None:
+        self.current = current
+        self.timers = Timers()
+        self._instances: dict[str, Instance] = {}
+        self._on: dict[str, list[Instance]] = {}
+        self.revealing: list[Instance] = []  # of jobs that make disks appear
+        self._pending: dict[Strategy, dict[str, Instance]] = defaultdict(dict)
+        # The instances that may take a hold now, by its kind; kinds that none takes are left out.
+        self.holding: dict[HoldKind, dict[str, Instance]] = {}
+        self.dirty: dict[str, Instance] = {}  # those to look at, in order
+        # Instances whose success is any device's property: by the (key, value) awaited.
+        self.awaiting: dict[tuple[str, str], set[str]] = {}
+        self._running: set[str] = set()  # instances whose command runs
+        # Commands that still run although their instance was withdrawn: key -> run.
+        self._orphans: dict[str, int] = {}
+        # Instances that are not pending any more and are still to let go of everything.
+        self.left: list[Instance] = []
+        self.queued: dict[str, None] = {}  # instances that wait for capacity
+        self._failed: dict[Strategy, dict[str, Instance]] = {}  # or for good
 
     # Instances
 

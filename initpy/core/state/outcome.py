@@ -1,24 +1,24 @@
 """The owner of how the boot stands: failed, overdue, about to end; and of what was said of it."""
 
-from dataclasses import dataclass
-
 from initpy.core.settings import Emergency, Settings
 from initpy.core.state.current_event import CurrentEvent
 
 
-@dataclass(slots=True)
 class Outcome:
     """What is known of an end without root."""
 
-    current: CurrentEvent
-    settings: Settings
-    failed: bool = False  # the failure screen has been shown
-    overdue: bool = False  # root's time is over: no server is waited for any more (R16)
-    waiting_since: float = 0.0  # for root
-    # When a check or mount that root needs was first given up, since root is waited for.
-    _first_failure: float | None = None
-    _reboot: str = ""  # why the machine is to be restarted, whatever the user wants of a failure
-    _notices: int = 0  # how often the user was told that the boot still waits
+    def __init__(self, current: CurrentEvent, settings: Settings) -> None:
+        self.current = current
+        self.settings = settings
+        self.failed = False  # the failure screen has been shown
+        self.overdue = False  # root's time is over: no server is waited for any more (R16)
+        self.waiting_since = 0.0  # for root
+        # When a check or mount that root needs was first given up, since root is waited for.
+        self._first_failure: float | None = None
+        self._reboot = (
+            ""  # why the machine is to be restarted, whatever the user wants of a failure
+        )
+        self._notices = 0  # how often the user was told that the boot still waits
 
     @property
     def ending(self) -> Emergency:

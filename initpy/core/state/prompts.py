@@ -1,19 +1,17 @@
 """The owner of prompts: who wants to ask the user, what is asked now, who waits for an answer."""
 
-from dataclasses import dataclass, field
-
 from initpy.core.actions import Reply, Withdraw
 from initpy.core.state.current_event import CurrentEvent
 
 
-@dataclass(slots=True)
 class Prompts:
     """One prompt is up at a time; the others queue in the order in which they came."""
 
-    current: CurrentEvent
-    asking: str | None = None  # the instance whose prompt is up
-    queued: dict[str, None] = field(default_factory=dict)  # those that want to ask, in their order
-    _requests: dict[str, list[int]] = field(default_factory=dict)  # of the shell, by instance
+    def __init__(self, current: CurrentEvent) -> None:
+        self.current = current
+        self.asking: str | None = None  # the instance whose prompt is up
+        self.queued: dict[str, None] = {}  # those that want to ask, in their order
+        self._requests: dict[str, list[int]] = {}  # of the shell, by instance
 
     def queue(self, key: str) -> None:
         """Have the user asked for this instance when its turn comes."""

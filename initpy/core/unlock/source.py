@@ -8,7 +8,6 @@ opens the volume ends the race. A new source is one module and one line in `SOUR
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.jobs.instance import Instance
@@ -52,15 +51,20 @@ class Source(NamedTuple):
     dispensable: bool = False
 
 
-@dataclass(slots=True)
 class Attempt:
     """One secret that is being tried; kept where the tool failed, not the secret."""
 
-    source: Source
-    secret: Secret | None = None  # None: cryptsetup reads a file of the image
-    words: tuple[str, ...] = ("--key-file", "-")  # cryptsetup's arguments that say where it is
-    overdue: bool = False  # it takes so long that the user is asked beside it
-    stopped: bool = False  # what the user has typed meanwhile is to be tried instead
+    def __init__(
+        self,
+        source: Source,
+        secret: Secret | None = None,
+        words: tuple[str, ...] = ("--key-file", "-"),
+    ) -> None:
+        self.source = source
+        self.secret = secret  # None: cryptsetup reads a file of the image
+        self.words = words  # cryptsetup's arguments that say where it is
+        self.overdue = False  # it takes so long that the user is asked beside it
+        self.stopped = False  # what the user has typed meanwhile is to be tried instead
 
     def wipe(self) -> None:
         """Forget the secret."""
@@ -68,11 +72,11 @@ class Attempt:
             self.secret.wipe()
 
 
-@dataclass(slots=True)
 class Keyring:
     """Passphrases that opened a volume: others may have the same (R12)."""
 
-    _secrets: list[Secret] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._secrets: list[Secret] = []
 
     def __len__(self) -> int:
         return len(self._secrets)
