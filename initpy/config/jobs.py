@@ -31,8 +31,9 @@ IMAGE_KEYS = (
 LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# These act by themselves.
-MOUNTS = (
+# What the engine has the kernel do itself.
+NATIVE = (
+    Strategy.RESUME,
     Strategy.MOUNT_ROOT,
     Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
@@ -228,7 +229,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
     if needs not in ("ready", "present"):
         raise InputError(f"{table.where}: needs", needs, "'ready' or 'present'")
     run = table.words("run")
-    if not run and strategy not in MOUNTS:
+    if not run and strategy not in NATIVE:
         raise InputError(f"{table.where}: run", None, "a command as a list of strings")
     once = table.get("once", bool, "true or false", False)
     match = table.matches("match")

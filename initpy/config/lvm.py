@@ -36,7 +36,6 @@ class Names:
 
     groups: set[str] = field(default_factory=set)
     volumes: set[str] = field(default_factory=set)  # VG/LV
-    resume: str = ""  # a path below /dev
     given: GroupPolicy = field(default_factory=GroupPolicy)  # timer, mode, configuration
 
     def take_group(self, parameter: Parameter) -> None:
@@ -50,11 +49,6 @@ class Names:
         if not (group and volume) or "/" in volume:
             raise parameter.error("VG/LV")
         self.volumes.add(text)
-
-    def take_resume(self, parameter: Parameter) -> None:
-        """`resume=`, of which only the volume group is of interest here."""
-        path = parameter.value or ""
-        self.resume = path if path.startswith("/dev/") else ""
 
     def take_timeout(self, parameter: Parameter) -> None:
         """`rd.lvm.timeout=`"""
@@ -75,7 +69,12 @@ class Names:
         strict = {*self.groups, *(_group(each) for each in self.volumes)}
         return {*hinted, *strict} if strict else set()
 
-    def policy(self, root: DeviceSpec | None, mappings: Sequence[VolumeSpec]) -> GroupPolicy:
+    def policy(
+        self,
+        root: DeviceSpec | None,
+        mappings: Sequence[VolumeSpec],
+        resume: DeviceSpec | None = None,
+    ) -> GroupPolicy:
         """Add the groups that paths mean. That of an encrypted volume may look like LVM's.
 
         Unless root is named by a path, down to its volume, any group may lead to it.
@@ -85,8 +84,9 @@ class Names:
             root = encrypted.pop(root).source
         hinted: list[tuple[str, str]] = []
         if root is not None and root.naming is Naming.PATH:
-            paths = [each.source.value for each in mappings if each.source.naming is Naming.PATH]
-            found = [volume_of(each) for each in (root.value, self.resume, *paths)]
+            named = (root, resume, *(each.source for each in mappings))
+            paths = [each.value for each in named if each and each.naming is Naming.PATH]
+            found = [volume_of(each) for each in paths]
             names = {each.name for each in mappings}
             hinted = [each for each in found if each is not None and "-".join(each) not in names]
         narrowed = {_group(each) for each in self.volumes} - self.groups
@@ -102,7 +102,6 @@ def _group(volume: str) -> str:
 
 
 PARAMETERS: dict[str, Callable[[Names, Parameter], None]] = {
-    "resume": Names.take_resume,
     "rd.lvm.vg": Names.take_group,
     "rd.lvm.lv": Names.take_volume,
     "rd.lvm.timeout": Names.take_timeout,

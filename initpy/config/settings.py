@@ -13,6 +13,8 @@ from typing import Any
 from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
+from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
+from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
@@ -28,6 +30,7 @@ class _Draft:
     problems: list[InputError] = field(default_factory=list)
     volumes: Volumes = field(default_factory=Volumes)
     groups: lvm.Names = field(default_factory=lvm.Names)
+    resume: Wish = field(default_factory=Wish)
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
@@ -66,6 +69,8 @@ def read_settings(
                 refine(draft.volumes, parameter)
             elif (take := lvm.PARAMETERS.get(key)) is not None:
                 take(draft.groups, parameter)
+            elif (wish := RESUME_PARAMETERS.get(key)) is not None:
+                wish(draft.resume, parameter)
             elif _is_unknown(parameter.key):
                 raise parameter.error("a parameter that initpy knows; it is ignored")
         except InputError as error:
@@ -74,7 +79,7 @@ def read_settings(
     _finish_waits(draft)
     _finish_check(draft)
     _finish_emergency(draft)
-    draft.set(volumes=draft.volumes.finish())
+    draft.set(volumes=draft.volumes.finish(), resume=draft.resume.finish())
     draft.problems.extend(draft.volumes.problems)
     _finish_layers(draft)
     return draft.settings, tuple(draft.problems)
@@ -243,7 +248,8 @@ def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
     names, chosen = draft.groups, draft.settings
     below = chosen.image.host if chosen.image is not None else chosen.root
-    draft.set(lvm=names.policy(below, chosen.volumes))
+    hibernated = chosen.resume.source if chosen.resume is not None else None
+    draft.set(lvm=names.policy(below, chosen.volumes, hibernated))
     draft.named[Layer.LVM] = names.named(draft.settings.lvm.hinted)
     policies = {}
     for layer, parameter in parameters.items():

@@ -44,6 +44,19 @@ class Mount(NamedTuple):
     overlay: tuple[str, str] | None = None
 
 
+class Resume(NamedTuple):
+    """Have the kernel resume the hibernated system on this device.
+
+    Answered by `JobEnded` only if there is none, or the kernel refuses it: otherwise this system
+    ends here. `number`: MAJOR:MINOR, `offset`: pages to the header, 0 for a swap partition.
+    """
+
+    job: str
+    run: int
+    number: str
+    offset: int
+
+
 class Fetch(NamedTuple):
     """Read a key, or a volume's header, from where the user keeps it; answered by `Fetched`.
 
@@ -191,6 +204,7 @@ Action = (
     Run
     | Stop
     | Mount
+    | Resume
     | Fetch
     | Drop
     | Ask

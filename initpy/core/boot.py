@@ -125,8 +125,8 @@ class Boot:
                 self._subjects.changed(event.device)
             case JobEnded():
                 self._steps.ended(event)
-            case BootStarted():
-                self._start()
+            case BootStarted(resume_over):
+                self._start(resume_over)
             case Enumerated(devices):
                 context.goals.enumerated = True
                 self._subjects.enumerated(devices)
@@ -156,8 +156,10 @@ class Boot:
             case TimePassed():
                 self._armed = None  # it has gone off, whether it was the one meant or an older one
 
-    def _start(self) -> None:
+    def _start(self, resume_over: bool) -> None:
         """The engine runs (again)."""
+        if resume_over:
+            self._context.goals.rule_out_resume()
         self._context.current.began = self._context.now
         ending.start_clock(self._context)
         for job in self._index.on_boot:
@@ -169,6 +171,8 @@ class Boot:
         context, goals = self._context, self._context.goals
         image = context.settings.image
         goals.mount(event.target, event.source)
+        if goals.resuming:  # an engine before this one has mounted it: it is too late (R5)
+            goals.rule_out_resume()
         if event.target == HOST and image is not None:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
@@ -224,6 +228,10 @@ class Boot:
                 self._steps.may_start()  # a stop is made where nothing is to be done, too
             if context.prompts.queued or context.assemblies.confirming:
                 self._ask()
+            if context.goals.resuming:
+                from initpy.core.goals import resume  # most boots have nothing to resume
+
+                resume.wait(context)
             if self._reached() and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)

@@ -13,7 +13,12 @@ from initpy.core.settings import ExtraMount
 
 
 class BootStarted(NamedTuple):
-    """The engine runs (again): the clocks start, jobs without a subject may run."""
+    """The engine runs (again): the clocks start, jobs without a subject may run.
+
+    `resume_over`: an engine before this one has settled that no hibernated system is resumed.
+    """
+
+    resume_over: bool = False
 
 
 class DeviceChanged(NamedTuple):

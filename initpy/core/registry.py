@@ -14,6 +14,8 @@ from initpy.core.jobs.handler import Handler, Manner, Manners
 from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.technology import Entry, Technology
 from initpy.core.machine import rules
+from initpy.core.state.context import Context
+from initpy.core.state.deadlines import RESUME
 from initpy.core.unlock import named_volumes
 from initpy.core.unlock.source import Source
 
@@ -56,6 +58,12 @@ def _lvm(strategy: Strategy) -> Callable[[], Handler]:
         return lvm.handlers()[strategy]
 
     return load
+
+
+def _resume() -> Handler:
+    from initpy.core.goals import resume
+
+    return resume.handler()
 
 
 def _check() -> Handler:
@@ -101,14 +109,17 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
-        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, mounts=True, assembly=True),
+        Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, writes=True, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
-        Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
-        Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
-        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),
-        Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra),
+        Strategy.RESUME: Manner(_resume, HoldKind.RESUME),
+        Strategy.CHECK: Manner(_check, HoldKind.CHECK, writes=True, mounts=True),
+        Strategy.MOUNT_ROOT: Manner(
+            _mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, writes=True, mounts=True
+        ),
+        Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, writes=True, mounts=True),
+        Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)
 
@@ -163,7 +174,17 @@ TECHNOLOGIES = (
 )
 
 
-GOALS = (mounts.ROOT, mounts.EXTRA)
+def _resume_settled(context: Context) -> bool:
+    """True unless root is there and waits for a hibernated system."""
+    return not context.goals.resuming or context.deadlines.get(RESUME) is None
+
+
+def _resume_missing(context: Context) -> str:
+    wanted = context.settings.resume
+    return f"a hibernated system on {wanted.source} ({wanted.by})" if wanted is not None else ""
+
+
+GOALS = (Goal("resume", _resume_settled, _resume_missing), mounts.ROOT, mounts.EXTRA)
 
 
 class Registry:

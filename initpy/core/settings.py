@@ -91,6 +91,18 @@ class ImageFile(NamedTuple):
     mount: RootMount  # of the host file system
 
 
+RESUME_SECONDS = 10.0
+
+
+class Resume(NamedTuple):
+    """Where a hibernated system may be (R20): swap, or a swap file on a file system."""
+
+    source: DeviceSpec
+    offset: int = 0  # pages from the device's start to the swap file's header; 0: all of it is swap
+    by: str = "resume="  # what names it, for messages
+    seconds: float | None = RESUME_SECONDS  # that root waits for the device; None: for ever
+
+
 class Settings(NamedTuple):
     """Everything that decides a boot besides the events."""
 
@@ -99,6 +111,7 @@ class Settings(NamedTuple):
     image: ImageFile | None = None
     usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
+    resume: Resume | None = None
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)
     boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)

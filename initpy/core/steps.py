@@ -41,6 +41,9 @@ class Steps:
         context = self.context
         if not self.may_start() or context.machine.must_wait(instance):
             return
+        if context.goals.resuming and context.handlers.manner(instance).writes:
+            instance.reason = "waits until it is known whether a hibernated system is resumed"
+            return
         reason, idle = instance.reason, instance.idle
         context.handlers.of(instance).ready(context, instance)
         if instance.state is READY and (instance.reason != reason or instance.idle is not idle):

@@ -24,6 +24,7 @@ from initpy.core.actions import (
     Record,
     Reply,
     Report,
+    Resume,
     Run,
     ShowFailure,
     Stop,
@@ -43,7 +44,7 @@ from initpy.core.events import (
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
-from initpy.core.state.goals import HOST, SYSROOT
+from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.runtime import control
 from initpy.runtime.aside import Aside
 from initpy.runtime.console import Consoles
@@ -109,7 +110,7 @@ class Engine:
             if complaint:
                 self._say(f"initpy: {complaint}")
             self._mounted(target, source, fstab)
-        self.take(BootStarted())
+        self.take(BootStarted(os.path.exists(f"/run/initpy/{RESUME_OVER}")))
         self.take(self._udev.present())
         server = None
         try:
@@ -191,6 +192,8 @@ class Engine:
             case Mount():
                 self._tell("mounting")
                 self._spawn(self._mount(action))
+            case Resume():
+                self._spawn(self._resume(action))
             case Fetch():
                 self._fetcher.start(action)
             case Drop():
@@ -279,6 +282,12 @@ class Engine:
         self.take(JobEnded(action.job, action.run, mounted.status, error=mounted.error))
         if (source := mounted_at(action.target)) is not None:
             self._mounted(action.target, source, mounted.fstab)
+
+    async def _resume(self, action: Resume) -> None:
+        from initpy.runtime.resume import attempt  # most boots have nothing to resume
+
+        status, error = await attempt(self._aside, action)
+        self.take(JobEnded(action.job, action.run, status, error=error))
 
     def _mounted(self, target: str, source: str, fstab: str | None) -> None:
         """Tell the core of a mount, and what the root's fstab wants below it."""

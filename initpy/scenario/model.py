@@ -322,6 +322,8 @@ class Scenario:
     servers: tuple[Server, ...] = ()
     restarts: bool = False  # a restart does not end the boot; the disks keep their content
     machine: MachineKind = MachineKind.AUTO
+    # Once booted, the real system hibernates to this swap device; the machine then restarts.
+    hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.scenario.feasible import Room
+from initpy.scenario.hibernation import hibernating
 from initpy.scenario.model import (
     CONTAINERS,
     ESP_TYPE,
@@ -66,7 +67,10 @@ def load_scenario(path: Path) -> Scenario:
         raise machine.wrong("memory", f"{LEAST_MEMORY} (MiB) or more")
     cmdline = machine.string("cmdline", "")
     second = machine.boolean("second-console", False)
-    restarts = machine.boolean("restarts", False)
+    hibernates = machine.string("hibernates", "")
+    if hibernates and not hibernates.startswith("/dev/"):
+        raise machine.wrong("hibernates", "the path of a swap device below /dev")
+    restarts = machine.boolean("restarts", False) or bool(hibernates)
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
     kind = MachineKind(machine.choice("machine", list(MachineKind), MachineKind.AUTO))
     machine.end()
@@ -90,6 +94,8 @@ def load_scenario(path: Path) -> Scenario:
         if not file_path.startswith("/") or file_path.endswith("/"):
             raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
     layers = _layers(top, disks, files)
+    if hibernates:
+        layers = tuple(hibernating(each, hibernates) for each in layers)
     parts = (part.type.upper() for layer in layers for part in layer.parts)
     if uefi and ESP_TYPE not in parts:
         raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
@@ -111,7 +117,7 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind, syscalls,
+        chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files

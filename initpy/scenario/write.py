@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from initpy.scenario.hibernation import awake
 from initpy.scenario.model import (
     Cue,
     Damage,
@@ -54,12 +55,13 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("cmdline", scenario.cmdline, ""),
         *_pair("second-console", scenario.second, False),
         *_pair("restarts", scenario.restarts, False),
+        *_pair("hibernates", scenario.hibernates, ""),
         *_pair("machine", scenario.machine.value, "auto"),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
     )
     yield from (_disk(disk) for disk in scenario.disks)
     for layer in scenario.layers:
-        yield from _layer(layer)
+        yield from _layer(awake(layer, scenario.hibernates))
     yield _table(
         "[image]",
         *_pair("without", scenario.variant.without, ()),

@@ -8,7 +8,7 @@ from initpy.core.machine.templates import describe
 from initpy.core.settings import Emergency
 from initpy.core.state.assemblies import deadline_name
 from initpy.core.state.context import Context
-from initpy.core.state.deadlines import END, Deadline
+from initpy.core.state.deadlines import END, RESUME, Deadline
 from initpy.core.waiting import countdown
 from initpy.core.waiting.clock import NOTICE_SECONDS, give_time, update, wait_for_root
 from initpy.core.waiting.holds import held
@@ -52,6 +52,11 @@ def _act(context: Context) -> None:
             context.machine.touch(instance)
             # One at a time: what it reveals may be what the others wait for.
             return
+    resume = context.deadlines.get(RESUME)
+    if resume is not None and resume.over(context.now):
+        from initpy.core.goals.resume import give_up  # most boots have nothing to resume
+
+        give_up(context)
     root = context.deadlines.root
     if root is not None and root.over(context.now):
         context.outcome.late()

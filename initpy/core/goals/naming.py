@@ -5,7 +5,7 @@ carries a mark, which the job files match.
 """
 
 from initpy.core.devices.graph import BLOCK, Device, inside_member
-from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, ROLE, TARGET
+from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, RESUME, ROLE, TARGET
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
 from initpy.core.settings import ImageFile
@@ -18,6 +18,12 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
     changed, settings = _mark_root(context, name, before), context.settings
     if settings.image is not None and _mark_host(context, settings.image, name):
         changed.append(name)
+    if context.goals.resuming and settings.resume is not None:
+        device = context.devices.get(name)
+        named = device is not None and settings.resume.source.names(device)
+        if device is not None and named and not device.is_layer and RESUME not in device.properties:
+            context.devices.mark(name, RESUME, settings.resume.by.rstrip("="))
+            changed.append(name)
     if settings.volumes and _mark_volume(context, name):
         changed.append(name)
     if context.goals.extra_mounts and _mark_target(context, name):

@@ -68,6 +68,7 @@ class Manner(NamedTuple):
     load: Callable[[], Handler]
     hold: HoldKind = HoldKind.NONE
     queues: bool = False  # waits for capacity; what root or a user needs at once does not
+    writes: bool = False  # to a file system: waits until nothing can be resumed any more (R20)
     mounts: bool = False  # its failure keeps a file system that is wanted from being mounted
     assembly: bool = False  # starts something without its missing parts after a deadline
     last_resort: bool = False  # is forced before anything starts without its missing parts

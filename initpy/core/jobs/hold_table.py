@@ -9,6 +9,7 @@ class DeadlineKind(enum.Enum):
     ROOT = "root wait"
     ASSEMBLY = "assembly"  # something is started, or mounted, without its missing parts
     LAST_RESORT = "last resort"  # something is tried because nothing else has led to root
+    RESUME = "resume"  # root is there, and a hibernated system may still turn up (R20)
     END = "end of the boot"
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -22,6 +23,7 @@ class HoldKind(enum.Enum):
     QUESTION = "question"  # a user is asked whether an array may start degraded
     SERVER = "server"  # a login that makes disks appear
     WORK = "work"  # a command that may reveal a member
+    RESUME = "resume"  # the kernel looks for a hibernated system
     CHECK = "check"
     MOUNT = "mount"  # of root
     EXTRA_MOUNT = "extra mount"  # of what root's file is on, or of what belongs below root
@@ -32,15 +34,17 @@ class HoldKind(enum.Enum):
 
 _ROOT, _ASSEMBLY = DeadlineKind.ROOT, DeadlineKind.ASSEMBLY
 _LAST, _END = DeadlineKind.LAST_RESORT, DeadlineKind.END
+_RESUME = DeadlineKind.RESUME
 
 # For each kind of hold, in the order in which they are looked for, the deadlines that it stops.
 # Deadlines of assemblies are stopped only by what may reveal one of the parts.
 STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
-    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _END),
+    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
     HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _END),
     HoldKind.QUESTION: (_ROOT, _ASSEMBLY, _END),
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
-    HoldKind.WORK: (_ASSEMBLY, _LAST),
+    HoldKind.WORK: (_ASSEMBLY, _LAST, _RESUME),
+    HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
@@ -54,6 +58,6 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
 }
 
 # Deadlines that are stopped only by what may reveal what they wait for.
-SELECTIVE = (_ASSEMBLY, _LAST)
+SELECTIVE = (_ASSEMBLY, _LAST, _RESUME)
 # The kinds of hold that stop these alone.
 WORKING = tuple(kind for kind, stops in STOPS.items() if set(stops) <= set(SELECTIVE))

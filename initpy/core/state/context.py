@@ -41,7 +41,7 @@ class Context:
         self.assemblies = Assemblies(self.current)
         self.prompts = Prompts(self.current)
         self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
-        self.goals = Goals(self.current)
+        self.goals = Goals(self.current, settings.resume is not None)
         self.outcome = Outcome(self.current, self.settings)
         # What the user said of volumes, by device.
         self.volumes: SpecTable[VolumeSpec] = SpecTable(

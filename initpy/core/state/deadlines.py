@@ -10,7 +10,9 @@ from initpy.core.state.current_event import CurrentEvent
 NOBODY = ("", "")  # neither owner nor reason of a hold
 
 
-ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value  # Enum's own `value` is a property
+# Enum's own `value` is a property.
+ROOT, END = DeadlineKind.ROOT.value, DeadlineKind.END.value
+RESUME = DeadlineKind.RESUME.value
 
 
 class Deadline:

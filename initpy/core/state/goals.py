@@ -6,14 +6,16 @@ from initpy.core.settings import ExtraMount
 from initpy.core.state.current_event import CurrentEvent
 
 SYSROOT = "/sysroot"
+RESUME_OVER = "resume-over"  # the record that tells a later engine that nothing is resumed (R5)
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
 
 
 class Goals:
     """Candidates and matches for root and extra mounts, and what was reached."""
 
-    def __init__(self, current: CurrentEvent) -> None:
+    def __init__(self, current: CurrentEvent, resuming: bool) -> None:
         self.current = current
+        self.resuming = resuming  # a hibernated system may be resumed: nothing may be written yet
         self.mounted: dict[str, str] = {}  # target -> source
         self.extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
         self.complete = False  # every goal is reached
@@ -33,6 +35,11 @@ class Goals:
     def root_mounted(self) -> bool:
         """True once root is mounted."""
         return SYSROOT in self.mounted
+
+    def rule_out_resume(self) -> None:
+        """No hibernated system is resumed any more: file systems may be written to."""
+        self.resuming = False
+        self.current.stir()
 
     def mount(self, target: str, source: str) -> None:
         """Something is mounted there."""

@@ -9,6 +9,7 @@ from initpy.config.fstab import parse_fstab
 from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
+from initpy.simulation.kernel.hibernation import disturb
 from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.plans import FileSystem
@@ -83,6 +84,8 @@ def _mount_first(
         number = _errno(world, source, kind, options)
         if not number:
             _mounted(world, source, target, kind, options)
+            if (block := world.at(source)) is not None:
+                disturb(world, block)
             return 0, ""
         message = f"{kind}: {_explained(number, kind)}"
     return number, message

@@ -45,6 +45,14 @@ def content(place: Place) -> Found:
     return place.probed
 
 
+def _seen(world: World, place: Place) -> Found:
+    """The same; swap that holds a hibernated system has another signature."""
+    found, links = content(place)
+    if world.hibernated is not None and place.content is world.hibernated:
+        found = {**found, "ID_FS_TYPE": "swsuspend"}
+    return found, links
+
+
 def _probe(place: Place) -> Found:
     if place.stale is not None:
         return _member(place.stale)
@@ -170,7 +178,7 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
     if block.place is not None:
         if unreadable(world, block):
             return known, links
-        found, named = content(block.place)
+        found, named = _seen(world, block.place)
         known.update(found)
         links |= named
         if found.get("ID_FS_TYPE") == "btrfs":
@@ -202,7 +210,7 @@ def _mapping(
     if block.part is not None:
         known |= _entry(block)
     if block.place is not None and not mapping.partial:
-        found, named = content(block.place)
+        found, named = _seen(world, block.place)
         known.update(found)
         links |= named
         if found.get("ID_FS_TYPE") == "btrfs":

@@ -22,6 +22,7 @@ from initpy.core.actions import (
     Record,
     Reply,
     Report,
+    Resume,
     Run,
     ShowFailure,
     Stop,
@@ -43,8 +44,8 @@ from initpy.core.events import (
 )
 from initpy.core.events import DeviceChanged as Changed
 from initpy.core.secret import Secret
-from initpy.core.state.goals import HOST, SYSROOT
-from initpy.simulation.kernel import mounts
+from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
+from initpy.simulation.kernel import hibernation, mounts
 from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process
 from initpy.simulation.kernel.udev import Told
@@ -96,7 +97,7 @@ class Engine:
         for target in sorted(self.world.mounts):
             if target.startswith((HOST, SYSROOT)):
                 self._mounted(target)
-        self.take(BootStarted())
+        self.take(BootStarted(RESUME_OVER in self.world.records))
         self.take(self._present())
 
     def _present(self) -> Enumerated:
@@ -198,6 +199,8 @@ class Engine:
                     self.world.agenda.after(SOON, self._show_failure, action)
                 else:
                     self._show_failure(action)
+            case Resume():
+                self.world.agenda.after(hibernation.LOOK_SECONDS, self._resume, action)
             case OpenShell(stop):
                 self.machine.open_shell(self, stop)
             case EndBoot(how, reason):
@@ -320,6 +323,14 @@ class Engine:
         process = Process(self.world, work, ended)
         if process.running:
             self._running[key] = process
+
+    def _resume(self, action: Resume) -> None:
+        if not self.alive:
+            return
+        if not action.offset and hibernation.is_on(self.world, action.number):
+            self.machine.resume(self)
+        else:
+            self.take(JobEnded(action.job, action.run, 0))
 
     def _mounted(self, target: str) -> None:
         wanted, problems = (

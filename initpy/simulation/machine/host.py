@@ -51,5 +51,8 @@ class Host(Protocol):
     def end(self, how: str) -> None:
         """Restart or switch off."""
 
+    def resume(self, engine: Inmate) -> None:
+        """The hibernated system goes on."""
+
     def hand_over(self, engine: Inmate, root: str, init: str) -> None:
         """Run the real init."""

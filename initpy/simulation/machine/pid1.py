@@ -10,6 +10,7 @@ from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import SystemCall
 from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
+from initpy.simulation.kernel.hibernation import hibernate
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.machine.engine import Engine
 from initpy.simulation.machine.host import Inmate
@@ -202,11 +203,24 @@ class Machine:
 
     def hand_over(self, engine: Inmate, root: str, init: str) -> None:
         """Everything ends but storage daemons; the real init runs."""
+        world = self.world
+        now = world.now + self._chance.jitter(REAL_INIT_SECONDS)
+        self._leave(engine, f"INITPY-LAB real init started uptime={now:.2f}\n")
+        if (swap := world.scenario.hibernates) and hibernate(world, swap):
+            self.handed_over, self.ended = False, RESTARTED
+            world.terminals.show(world.terminals.first, "INITPY-LAB hibernates\n")
+
+    def resume(self, engine: Inmate) -> None:
+        """The hibernated system goes on where it was, if nobody has touched its file systems."""
+        self._leave(engine, "INITPY-LAB resumed\n")
+        if self.world.disturbed:
+            self.handed_over, self.ended = False, f"destroyed: {', '.join(self.world.disturbed)}"
+
+    def _leave(self, engine: Inmate, text: str) -> None:
         self.handed_over = True
         engine.alive = False
         terminals = self.world.terminals
         terminals.first.shell = None
         self.world.agenda.cancel(engine.alarm)
         self.udev.listener = None
-        now = self.world.now + self._chance.jitter(REAL_INIT_SECONDS)
-        terminals.show(terminals.first, f"INITPY-LAB real init started uptime={now:.2f}\n")
+        terminals.show(terminals.first, text)

@@ -1,5 +1,6 @@
 """Checking file systems: e2fsck(8) and its kin, with the exit statuses of fsck(8)."""
 
+from initpy.simulation.kernel.hibernation import disturb
 from initpy.simulation.kernel.process import Answer, Call, Share, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import FileSystem
@@ -22,6 +23,7 @@ def check(world: World, _: Udev, call: Call) -> Work:
                       f"to open {node}")  # fmt: skip
     if world.used(block):
         return Answer(FAILED, complaints=f"{node} is in use.\ne2fsck: Cannot continue, aborting.")
+    disturb(world, block)
     name = system.label or node
     if system.journal is not None and world.of(system.journal) is None:
         still = f"{name}: ********** WARNING: Filesystem still has errors **********"

@@ -130,6 +130,8 @@ class World:
         self.records: dict[str, str] = {}  # files below /run/initpy
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.run_full = False
+        self.hibernated: FileSystem | None = None  # the swap that holds a hibernated system
+        self.disturbed: list[str] = []  # devices whose file systems it has, mounted or checked
         self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
         # Most machines boot without one.
@@ -233,4 +235,5 @@ def started_again(world: World) -> World:
     fresh.terminals.hang_up()
     fresh.superblocks, fresh.repaired = world.superblocks, world.repaired
     fresh.unsupported = world.unsupported
+    fresh.hibernated = world.hibernated
     return fresh

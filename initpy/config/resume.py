@@ -1,0 +1,86 @@
+"""Where a hibernated system may be: `resume=` and what goes with it.
+
+kernel-parameters.txt and swsusp-and-swap-files.rst of the kernel, systemd-hibernate-resume(8)
+and initramfs-tools(7) say the same of them.
+"""
+
+from dataclasses import dataclass
+
+from initpy.config.commandline import Parameter
+from initpy.config.devicespec import EXPECTED, parse_root
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import RESUME_SECONDS, Resume
+
+LIMIT = "x-systemd.device-timeout"
+OFF = ("none", "0", "no", "auto")  # "auto" is initramfs-tools' word for what it decides itself
+
+
+@dataclass(slots=True)
+class Wish:
+    """What the parameters say, one after another."""
+
+    source: DeviceSpec | None = None
+    offset: int = 0
+    seconds: float | None = RESUME_SECONDS
+    off: str = ""  # the parameter that forbids it
+
+    def take_device(self, parameter: Parameter) -> None:
+        """`resume=`; the last one counts, and one without a device means none."""
+        text = parameter.value or ""
+        if text in ("", *OFF):
+            self.source = None
+            return
+        source = parse_root(text)
+        if source is None or source.naming is Naming.GPT_AUTO:
+            raise parameter.error(f"{EXPECTED}, or none")
+        self.source = source
+
+    def take_offset(self, parameter: Parameter) -> None:
+        """`resume_offset=`: pages from the device's start to the header of the swap file."""
+        offset = parameter.integer()
+        if offset < 0:
+            raise parameter.error("a number of pages, 0 or more")
+        self.offset = offset
+
+    def take_delay(self, parameter: Parameter) -> None:
+        """`resumedelay=`: seconds that the device may take."""
+        self.seconds = max(parameter.seconds(), RESUME_SECONDS)
+
+    def take_wait(self, parameter: Parameter) -> None:
+        """`resumewait`: however long it takes."""
+        if parameter.flag():
+            self.seconds = None
+
+    def take_flags(self, parameter: Parameter) -> None:
+        """`resumeflags=`: only the time that the device may take means anything here."""
+        for flag in (parameter.value or "").split(","):
+            option, _, value = flag.partition("=")
+            if option == LIMIT:
+                self.seconds = Parameter(f"resumeflags={LIMIT}", value).seconds() or None
+
+    def take_off(self, parameter: Parameter) -> None:
+        """`noresume`"""
+        if parameter.flag():
+            self.off = "noresume"
+
+    def take_mode(self, parameter: Parameter) -> None:
+        """`hibernate=`: two of the kernel's words forbid it."""
+        if parameter.value in ("no", "noresume"):
+            self.off = f"hibernate={parameter.value}"
+
+    def finish(self) -> Resume | None:
+        """What is to be resumed, None if nothing is."""
+        if self.source is None or self.off:
+            return None
+        return Resume(self.source, self.offset, seconds=self.seconds)
+
+
+PARAMETERS = {
+    "resume": Wish.take_device,
+    "resume-offset": Wish.take_offset,
+    "resumedelay": Wish.take_delay,
+    "resumewait": Wish.take_wait,
+    "resumeflags": Wish.take_flags,
+    "noresume": Wish.take_off,
+    "hibernate": Wish.take_mode,
+}
