@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from initpy.core.actions import Record
 from initpy.core.actions import Resume as Act
 from initpy.core.devices.graph import Device
-from initpy.core.devices.marks import RESUME as MARK
 from initpy.core.events import JobEnded
 from initpy.core.goals.handover import named_pending
 from initpy.core.jobs.definitions import Strategy
@@ -95,7 +94,8 @@ def wait(context: Context) -> None:
     wanted, deadlines = context.settings.resume, context.deadlines
     if wanted is None or wanted.seconds is None or not context.goals.resuming:
         return
-    waits = any(_blocked(context)) and not (named_pending(context) or _under_way(context))
+    busy = context.machine.at_work(Strategy.RESUME) or named_pending(context)
+    waits = any(_blocked(context)) and not busy
     if not waits:
         deadlines.drop(RESUME)
     elif deadlines.get(RESUME) is None:
@@ -105,14 +105,6 @@ def wait(context: Context) -> None:
         )
         grace = min(context.settings.grace, wanted.seconds)
         deadlines.begin(Deadline(RESUME, wanted.seconds, grace, kind=DeadlineKind.RESUME))
-
-
-def _under_way(context: Context) -> bool:
-    """True while the kernel looks at a device."""
-    machine = context.machine
-    marked = (each.name for each in context.devices if MARK in each.properties)
-    known = [each for name in marked for each in machine.on(name)]
-    return any(each.busy or machine.orphaned(each) for each in known)
 
 
 def _blocked(context: Context) -> Iterator[Instance]:

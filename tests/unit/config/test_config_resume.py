@@ -1,0 +1,68 @@
+"""Where the command line says that a hibernated system may be (R20)."""
+
+import pytest
+
+from initpy.config.settings import read_settings
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.settings import RESUME_SECONDS, Resume
+
+SWAP = DeviceSpec(Naming.UUID, "abcd")
+
+
+def understood(words: str) -> Resume | None:
+    """The settings, which have no problems."""
+    settings, problems = read_settings(f"root=LABEL=root {words}")
+    assert not problems
+    return settings.resume
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", None),
+        ("resume=UUID=abcd", Resume(SWAP)),
+        ("resume=/dev/disk/by-uuid/abcd", Resume(SWAP)),
+        ("resume=LABEL=sleep", Resume(DeviceSpec(Naming.LABEL, "sleep"))),
+        ("resume=PARTUUID=AB-02", Resume(DeviceSpec(Naming.PARTUUID, "AB-02"))),
+        ("resume=/dev/mapper/vg-swap", Resume(DeviceSpec(Naming.PATH, "/dev/mapper/vg-swap"))),
+        ("resume=8:3", Resume(DeviceSpec(Naming.NUMBER, "8:3"))),
+        ("resume=UUID=abcd resume_offset=34816", Resume(SWAP, 34816)),
+        ("resume=LABEL=old resume=UUID=abcd", Resume(SWAP)),
+        ("resume=UUID=abcd resume=none", None),
+        ("resume=UUID=abcd resume=", None),
+        ("resume=UUID=abcd noresume", None),
+        ("noresume resume=UUID=abcd", None),
+        ("resume=UUID=abcd hibernate=no", None),
+        ("resume=UUID=abcd hibernate=noresume", None),
+        ("resume=UUID=abcd hibernate=nocompress", Resume(SWAP)),
+        ("resume=UUID=abcd resumewait", Resume(SWAP, seconds=None)),
+        ("resume=UUID=abcd resumedelay=25", Resume(SWAP, seconds=25.0)),
+        ("resume=UUID=abcd resumedelay=2", Resume(SWAP, seconds=RESUME_SECONDS)),
+        ("resume=UUID=abcd resumeflags=x-systemd.device-timeout=3s", Resume(SWAP, seconds=3.0)),
+        ("resume=UUID=abcd resumeflags=noatime", Resume(SWAP)),
+    ],
+)
+def test_what_users_write(words: str, expected: Resume | None) -> None:
+    assert understood(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("resume=swap", "command line: resume: 'swap': expected UUID=…"),
+        ("resume=gpt-auto", "command line: resume: 'gpt-auto': expected UUID=…"),
+        ("resume_offset=-1", "command line: resume_offset: '-1': expected a number of pages"),
+        ("resume_offset=x", "command line: resume_offset: 'x': expected a whole number"),
+        ("resumedelay=soon", "command line: resumedelay: 'soon': expected a number of seconds"),
+        (
+            "resumeflags=x-systemd.device-timeout=soon",
+            "command line: resumeflags=x-systemd.device-timeout: 'soon': expected a number of",
+        ),
+    ],
+)
+def test_a_malformed_value_is_one_line_and_the_boot_goes_on(words: str, complaint: str) -> None:
+    settings, problems = read_settings(f"root=LABEL=root {words}")
+    assert settings.root is not None
+    assert settings.resume is None
+    [problem] = problems
+    assert str(problem).startswith(complaint)
