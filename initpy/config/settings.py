@@ -79,7 +79,11 @@ def read_settings(
     _finish_waits(draft)
     _finish_check(draft)
     _finish_emergency(draft)
-    draft.set(volumes=draft.volumes.finish(), resume=draft.resume.finish())
+    draft.set(
+        volumes=draft.volumes.finish(),
+        resume=draft.resume.finish(),
+        may_resume=not draft.resume.off,
+    )
     draft.problems.extend(draft.volumes.problems)
     _finish_layers(draft)
     return draft.settings, tuple(draft.problems)

@@ -9,7 +9,7 @@ from initpy.core.devices.names import Naming
 from initpy.core.events import Event
 from initpy.core.explanation import Node
 from initpy.core.secret import Secret
-from initpy.core.settings import Settings
+from initpy.core.settings import LOCATION, Resume, Settings
 
 
 def plain(what: Event | Action | Device | Node) -> dict[str, object]:
@@ -47,10 +47,18 @@ def basis(
         "key_files": dict(settings.key_files),
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,
+        "hibernated": _from_firmware(settings.resume),
         "jobs": dict(jobs),
         "own_jobs": dict(own_jobs),
         "problems": [str(each) for each in problems],
     }
+
+
+def _from_firmware(resume: Resume | None) -> list[object] | None:
+    """The UUID and offset that the command line does not tell."""
+    if resume is None or resume.by != LOCATION:
+        return None
+    return [resume.source.value, resume.offset]
 
 
 def _plain(value: object) -> object:

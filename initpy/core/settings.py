@@ -92,6 +92,7 @@ class ImageFile(NamedTuple):
 
 
 RESUME_SECONDS = 10.0
+LOCATION = "HibernateLocation"  # the variable of the firmware that systemd writes
 
 
 class Resume(NamedTuple):
@@ -112,6 +113,7 @@ class Settings(NamedTuple):
     usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
     overlay: Overlay | None = None
     resume: Resume | None = None
+    may_resume: bool = True  # False: the user forbids what the firmware's variable may ask for
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)
     boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)

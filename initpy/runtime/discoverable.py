@@ -8,8 +8,8 @@ import os
 
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Settings
-from initpy.runtime import syscalls
 from initpy.runtime.aside import Aside, answered_within
+from initpy.runtime.firmware import FIRMWARE_SECONDS, FOLDER, read_variable
 
 ROOT_TYPES = {
     "aarch64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
@@ -21,8 +21,6 @@ ROOT_TYPES = {
     "s390x": "5eead9a9-fe09-4a1e-a1d7-520d00531306",
     "x86_64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
 }
-FIRMWARE_SECONDS = 5.0
-VARIABLES = "/sys/firmware/efi/efivars"
 # Written by the boot loader; the UUID behind the name is that of the interface.
 BOOTED = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -39,18 +37,6 @@ async def complete(settings: Settings, aside: Aside) -> Settings:
     return settings._replace(root=root, boot_partition=partition)
 
 
-def booted_partition(folder: str = VARIABLES) -> str | None:
-    """Return the UUID of the partition that holds the boot loader, None if it is unknown.
-
-    The firmware may not answer, so a child process calls this.
-    """
-    try:
-        if not os.listdir(folder):
-            syscalls.mount("efivarfs", folder, "efivarfs", syscalls.MS_NOSUID | syscalls.MS_NOEXEC)
-        with open(f"{folder}/{BOOTED}", "rb") as file:
-            content = file.read()
-    except OSError:
-        return None  # no such firmware, no such variable
-    # Four bytes of attributes, then UTF-16 with a final NUL, all of it ASCII: each second byte is
-    # enough, and the image has no codec for UTF-16.
-    return content[4::2].decode("ascii", "replace").rstrip("\0").lower() or None
+def booted_partition(folder: str = FOLDER) -> str | None:
+    """Return the UUID of the partition that holds the boot loader, None if it is unknown."""
+    return (read_variable(BOOTED, folder) or "").lower() or None

@@ -110,7 +110,7 @@ class Engine:
             if complaint:
                 self._say(f"initpy: {complaint}")
             self._mounted(target, source, fstab)
-        self.take(BootStarted(os.path.exists(f"/run/initpy/{RESUME_OVER}")))
+        self.take(BootStarted(_resume_over()))
         self.take(self._udev.present())
         server = None
         try:
@@ -362,3 +362,8 @@ class Engine:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._over.done():
             self._over.set_exception(error)  # a bug: PID 1 starts another engine
+
+
+def _resume_over() -> bool:
+    """True if an engine before this one has settled that nothing is resumed."""
+    return os.path.exists(f"/run/initpy/{RESUME_OVER}")

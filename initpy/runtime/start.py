@@ -14,6 +14,7 @@ from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import basis
 
 CRYPTTAB = "/etc/crypttab"
+FIRMWARE = "/sys/firmware/efi/efivars"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 
 
@@ -45,6 +46,12 @@ def main(orders: int, started: float) -> int:
             from initpy.runtime import discoverable  # seldom needed
 
             known = await discoverable.complete(settings, aside)
+        if settings.resume is None and os.path.isdir(FIRMWARE):
+            from initpy.runtime import resume
+
+            known, problem = await resume.complete(known, aside)
+            if problem is not None:
+                problems.append(problem)
         facts = basis(known, command_line, table, texts, problems)
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 

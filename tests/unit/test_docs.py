@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initpy.config import breakpoints, jobs, lvm, settings, volumes
+from initpy.config import breakpoints, jobs, lvm, resume, settings, volumes
 from initpy.config.image import ImageConfig
 from initpy.core.jobs.definitions import JobDefinition, Strategy
 from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
@@ -51,7 +51,8 @@ def keys(text: str) -> list[str]:
 
 def test_each_parameter_is_documented_once() -> None:
     code = {
-        *settings.HANDLERS, *volumes.HANDLERS, *lvm.PARAMETERS, *settings.UNDERSTOOD_ELSEWHERE,
+        *settings.HANDLERS, *volumes.HANDLERS, *lvm.PARAMETERS,
+        *resume.PARAMETERS, *settings.UNDERSTOOD_ELSEWHERE,
         *(f"{prefix}*" for prefix in settings.OTHERS),
     }  # fmt: skip
     assert sorted(keys(read("parameters.md"))) == sorted(code)

@@ -22,7 +22,7 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
         device = context.devices.get(name)
         named = device is not None and settings.resume.source.names(device)
         if device is not None and named and not device.is_layer and RESUME not in device.properties:
-            context.devices.mark(name, RESUME, settings.resume.by.rstrip("="))
+            context.devices.mark(name, RESUME, "yes")
             changed.append(name)
     if settings.volumes and _mark_volume(context, name):
         changed.append(name)

@@ -19,7 +19,7 @@ from initpy.config.settings import read_settings
 from initpy.core.boot import Boot
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.core.settings import Settings
+from initpy.core.settings import LOCATION, Resume, Settings
 from initpy.simulation.journal.recorded import (
     UNKNOWN,
     Record,
@@ -124,6 +124,9 @@ def settings_of(basis: Record) -> Settings:
         older = "a journal that begins with what decides a boot (of a real one, and a newer initpy)"
         raise InputError("journal", "no 'cmdline' in its first line", older)
     settings, _ = read_settings(basis["cmdline"], basis.get("crypttab"), CRYPTTAB)
+    if found := basis.get("hibernated"):
+        source = DeviceSpec(Naming.UUID, found[0])
+        settings = settings._replace(resume=Resume(source, found[1], LOCATION))
     root = settings.root
     if root is not None and root.naming is Naming.GPT_AUTO and basis.get("root_type"):
         root = DeviceSpec(Naming.GPT_AUTO, basis["root_type"])

@@ -46,6 +46,12 @@ def test_what_users_write(words: str, expected: Resume | None) -> None:
     assert understood(words) == expected
 
 
+def test_who_forbids_it_forbids_what_the_firmware_says_too() -> None:
+    assert read_settings("root=LABEL=root")[0].may_resume
+    assert not read_settings("root=LABEL=root noresume")[0].may_resume
+    assert not read_settings("root=LABEL=root hibernate=no")[0].may_resume
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

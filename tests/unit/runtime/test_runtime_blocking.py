@@ -63,13 +63,16 @@ MAY_WAIT = {
     "damaged_metadata.look": CHILD,
     "damaged_metadata._remnant": CHILD,
     "detached.open_file": CHILD,
-    "discoverable.booted_partition": CHILD,
+    "firmware.read_variable": CHILD,
+    "firmware.remove_variable": CHILD,
+    "resume._resume": CHILD,
     "driverless._read": CHILD,
     "driverless._without_driver": CHILD,
     "driverless._resolve": CHILD,
     "driverless._text": CHILD,
     "driverless._names": CHILD,
     "engine.Engine._record": MEMORY,
+    "engine._resume_over": MEMORY,
     "engine.Engine._tell": READY,
     "fetching.Fetcher.drop": MEMORY,
     "fetching.fetch": CHILD,
@@ -121,7 +124,8 @@ MAY_WAIT = {
 }
 # They wait in no call of their own, but call what does.
 CALLED_IN_CHILDREN = {
-    "aside._make", "detached.mount", "driverless.look", "driverless._describe", "fetching._read",
+    "aside._make", "detached.mount", "discoverable.booted_partition", "driverless.look",
+    "driverless._describe", "fetching._read",
     "fetching.open_on_device", "findings._drivers", "findings._remnant", "mounting._find_init",
     "mounting._mount", "superblocks._btrfs", "superblocks._old_member",
 }  # fmt: skip

@@ -132,7 +132,8 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     assert read(path) == [{
         "t": 1.0, "kind": "EngineStarted", "cmdline": "root=gpt-auto quiet",
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
-        "root_type": "4f68", "boot_partition": "b-1", "jobs": {"md.json": "a3a6bf43"},
+        "root_type": "4f68", "boot_partition": "b-1", "hibernated": None,
+        "jobs": {"md.json": "a3a6bf43"},
         "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},
         "problems": ["command line: rd.x: 'x': expected nothing"],
     }]  # fmt: skip
