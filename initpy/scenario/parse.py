@@ -52,6 +52,7 @@ EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # hostname(7), HOST_NAME_MAX
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 
 
@@ -85,6 +86,9 @@ def load_scenario(path: Path) -> Scenario:
     minimal = image.boolean("minimal", False)
     if minimal and not host:
         raise image.wrong("minimal", "`host` beside it: a minimal image is host-only")
+    hostname = image.string("hostname", "")
+    if hostname and not _HOST_NAME.fullmatch(hostname):
+        raise image.wrong("hostname", "a host name of letters, digits, '-', '_' and '.'")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -110,8 +114,8 @@ def load_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind, syscalls,
+        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname),
+        second, chance, uefi, nics, servers, restarts, kind, syscalls,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files

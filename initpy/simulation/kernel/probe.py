@@ -99,7 +99,7 @@ def _member(member: Member) -> Found:
         return {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}, frozenset()
     digits = array.uuid
     uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-    label = "" if array.metadata == "0.90" else f"{array.homehost}:{array.name}"
+    label = "" if array.metadata == "0.90" else array.set_name
     known = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", **_named(uuid, label)}
     version = "0.90.0" if array.metadata == "0.90" else array.metadata
     return {**known, "ID_FS_VERSION": version}, frozenset()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
+from initpy.simulation.oracle.homehost import is_own
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
 from initpy.simulation.oracle.users import answers, types_elsewhere
@@ -80,7 +81,7 @@ class Expected:
 
     def foreign(self, layer: Layer) -> bool:
         """Whether another host has made the array, and the user has not named it (R9)."""
-        return layer.homehost != "any" and "md" not in self.wishes.named
+        return "md" not in self.wishes.named and not is_own(self.scenario, layer)
 
     @property
     def silent_disks(self) -> set[str]:
