@@ -63,6 +63,11 @@ from initpy.image.tree import Entry, File, Folder, Link, Node
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     configure_content(parser)
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="leave out what makes the image this machine's: host name, arrays, LVM system ID",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--root",

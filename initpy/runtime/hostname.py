@@ -1,4 +1,4 @@
-"""Name the machine before its first mdadm runs: PID 1 does this, so it imports nothing.
+"""Name the machine before its first mdadm runs. PID 1 does this, so it imports next to nothing.
 
 mdadm compares an array's homehost with all of gethostname(2) (mdadm.c, match_home1 in super1.c).
 As in systemd's hostname-setup.c, `systemd.hostname=` goes before /etc/hostname. Without both the
@@ -7,27 +7,11 @@ name stays the kernel's: "(none)", or what its parameter `hostname=` says.
 
 from collections.abc import Callable
 
-IN_IMAGE = "/etc/hostname"
+from initpy.config.hostname import EXPECTED, IN_IMAGE, is_valid, of_file
+
 COMMAND_LINE = "/proc/cmdline"
 IN_KERNEL = "/proc/sys/kernel/hostname"
 PARAMETER = "systemd.hostname"
-LONGEST = 64  # HOST_NAME_MAX
-
-
-def is_valid(name: str) -> bool:
-    """Return whether this can be the name of a host (hostname(7); the kernel takes `_` too)."""
-    return (
-        0 < len(name) <= LONGEST
-        and name.isascii()
-        and name[0].isalnum()
-        and all(each.isalnum() or each in "-_." for each in name)
-    )
-
-
-def of_file(text: str) -> str:
-    """Return the name in the text of an /etc/hostname: its first line without a comment."""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line and not line.startswith("#")), "")
 
 
 def of_command_line(text: str) -> str | None:
@@ -42,26 +26,34 @@ def of_command_line(text: str) -> str | None:
     return found
 
 
-def take_name(say: Callable[[str], object]) -> None:
+def take_name(
+    say: Callable[[str], object], read: Callable[[str], str], write: Callable[[str, str], object]
+) -> None:
     """Set the machine's name; say what is no name, or cannot be set."""
-    given = of_command_line(_read(COMMAND_LINE))
+    given = of_command_line(read(COMMAND_LINE))
     if given is not None and not is_valid(given):
-        say(f"command line: {PARAMETER}: got {given!r}, expected a host name; it is ignored")
+        say(f"command line: {PARAMETER}: {given!r}: expected {EXPECTED}; it is ignored")
         given = None
-    name = given or of_file(_read(IN_IMAGE))
+    name = given or of_file(read(IN_IMAGE))
     if name and not is_valid(name):
-        say(f"{IN_IMAGE}: got {name!r}, expected a host name; it is ignored")
+        say(f"{IN_IMAGE}: {name!r}: expected {EXPECTED}; it is ignored")
     elif name:
         try:
-            with open(IN_KERNEL, "w", encoding="ascii") as file:
-                file.write(name)
+            write(IN_KERNEL, name)
         except OSError as error:
             say(f"cannot set the host name: {error.strerror}")
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """Return the beginning of a file; "" if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(65536)
     except OSError:
         return ""
+
+
+def write(path: str, text: str) -> None:
+    """Write a file of procfs. Raises OSError."""
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)

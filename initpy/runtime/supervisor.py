@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, hostname, syscalls
+from initpy.runtime import api, children, syscalls
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -21,10 +21,13 @@ def main() -> None:
     try:
         for problem in api.mount_api():
             say(f"cannot mount {problem}")
-        hostname.take_name(say)
         ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
+
+        from initpy.runtime import hostname  # the engine starts mdadm, which asks for the name
+
+        hostname.take_name(say, hostname.read, hostname.write)
         engine, orders = start_engine(started)
 
         from initpy.runtime.pid1 import Supervisor
