@@ -42,6 +42,8 @@ def is_own(scenario: Scenario, layer: Layer) -> bool:
         here, hosts = "", ["<ignore>"]
     if _made_by(layer, here) or _made_by(layer, "any"):
         return True
+    if layer.homehost == "<none>" and layer.metadata != "0.90":
+        return True  # its name tells no host
     taken = {_short(word) for words in lines if _is("ARRAY", words) for word in _called(words)}
     return len(hosts) > len(given) and _short(_name(layer, minor)) not in taken
 
