@@ -21,6 +21,15 @@ def properties(array: Array, known: dict[str, str]) -> tuple[frozenset[str], boo
     return frozenset(links), plan.level != "container"
 
 
+def array_links(array: Array, number: int) -> frozenset[str]:
+    """The links of a partition of the array."""
+    found = [f"/dev/disk/by-id/md-uuid-{array.plan.spread}-part{number}"]
+    if not array.name.startswith("/"):
+        joint = "p" if array.name[-1].isdigit() else ""
+        found.append(f"/dev/md/{array.name}{joint}{number}")
+    return frozenset(found)
+
+
 def attributes(array: Array) -> dict[str, str]:
     """What sysfs says below md/; level and number are empty until the superblocks were read."""
     plan = array.plan
