@@ -388,6 +388,10 @@ def _names_root(expected: Expected, item: Item) -> Sure:
         meant = [
             each for each in expected.scenario.layers if each.uuid.lower() == root.value.lower()
         ]
+    elif root.how == "PARTUUID":
+        tables = [each for each in expected.scenario.layers if each.parts]
+        named = [part.name for each in tables for part in each.parts if part.uuid == root.value]
+        meant = [each for each in expected.scenario.layers if {*named} & {*each.on}]
     elif root.how == "PATH":
         below = expected.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":

@@ -38,14 +38,15 @@ def is_own(scenario: Scenario, layer: Layer) -> bool:
     hosts = [word for words in lines if _is("HOMEHOST", words) for word in words[1:]]
     given = [word for word in hosts if word.lower() != "<ignore>"][:1]
     here = given[0] if given and given[0].lower() != "<system>" else machine_name(scenario)
+    anybody = len(hosts) > len([word for word in hosts if word.lower() != "<ignore>"])
     if here.lower() == "<none>":
-        here, hosts = "", ["<ignore>"]
+        here, anybody = "", True
     if _made_by(layer, here) or _made_by(layer, "any"):
         return True
     if layer.homehost == "<none>" and layer.metadata != "0.90":
         return True  # its name tells no host
     taken = {_short(word) for words in lines if _is("ARRAY", words) for word in _called(words)}
-    return len(hosts) > len(given) and _short(_name(layer, minor)) not in taken
+    return anybody and _short(_name(layer, minor)) not in taken
 
 
 def _arrays(scenario: Scenario) -> list[Layer]:

@@ -25,22 +25,15 @@ METADATA = ("0.90", "1.x", "ddf", "imsm")
 
 def hostname_of(scenario: Scenario) -> str:
     """The machine's name in the initramfs, as PID 1 sets it (runtime/hostname.py)."""
-    given = [word.partition("=") for word in scenario.cmdline.split()]
-    for parameter in ("systemd.hostname", "hostname"):
-        names = [
-            value for key, _, value in given if key == parameter and HOST_NAME.fullmatch(value)
-        ]
-        if parameter == "systemd.hostname":
-            names = [*_of_image(scenario), *names]
-        if names:
-            return names[-1]
-    return UNNAMED
+    given = dict(word.split("=", 1) for word in scenario.cmdline.split() if "=" in word)
+    names = given.get("systemd.hostname", ""), _of_image(scenario), given.get("hostname", "")
+    return next((name for name in names if HOST_NAME.fullmatch(name)), UNNAMED)
 
 
-def _of_image(scenario: Scenario) -> list[str]:
+def _of_image(scenario: Scenario) -> str:
     text = dict(scenario.files).get("/etc/hostname", scenario.variant.hostname)
     lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")][:1]
+    return next((line for line in lines if line and not line.startswith("#")), "")
 
 
 class Trust(Enum):
