@@ -28,6 +28,10 @@ Examples:
   initpy build --list
       list the content of the image without writing it
 
+The image carries what makes arrays and volume groups this machine's own: the
+host name, mdadm.conf, and what LVM's system ID comes from. --portable leaves it
+out, for an image that boots several machines.
+
 The settings in /etc/initpy/*.toml apply to every image (docs/image.md).
 Parameters override them, and both override the recipe. A host-only image gets
 the crypttab lines of its root's volumes, a generic one gets the lines with the
