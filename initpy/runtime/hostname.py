@@ -7,7 +7,7 @@ name stays the kernel's: "(none)", or what its parameter `hostname=` says.
 
 from collections.abc import Callable
 
-from initpy.config.hostname import EXPECTED, IN_IMAGE, is_valid, of_file
+from initpy.config.hostname import IN_IMAGE, is_valid, of_file
 
 COMMAND_LINE = "/proc/cmdline"
 IN_KERNEL = "/proc/sys/kernel/hostname"
@@ -32,11 +32,11 @@ def take_name(
     """Set the machine's name; say what is no name, or cannot be set."""
     given = of_command_line(read(COMMAND_LINE))
     if given is not None and not is_valid(given):
-        say(f"command line: {PARAMETER}: {given!r}: expected {EXPECTED}; it is ignored")
+        say(f"command line: {PARAMETER}: {given!r}: expected a host name; ignored")
         given = None
     name = given or of_file(read(IN_IMAGE))
     if name and not is_valid(name):
-        say(f"{IN_IMAGE}: {name!r}: expected {EXPECTED}; it is ignored")
+        say(f"{IN_IMAGE}: {name!r}: expected a host name; ignored")
     elif name:
         try:
             write(IN_KERNEL, name)
