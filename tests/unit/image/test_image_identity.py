@@ -1,14 +1,21 @@
 """An image carries the names of the machine that it is for, unless it is portable (R36)."""
 
+import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_modules import VERSION, make_modules
+from fake_system import nested
 
-from initpy.cli import main
+from initpy.cli import build, main
+from initpy.cli.content import requested
 from initpy.image.build.build import assemble
 from initpy.image.build.request import BuildRequest
+from initpy.image.content import mdadmconf
 from initpy.image.content.identity import Identity, identity_of, lvm_files, read_hostname
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Stack
 from initpy.image.tree import File, Tree
 
 
@@ -88,3 +95,55 @@ def test_the_files_that_lvms_system_id_comes_from(lvm: str, local: str, files: l
 def test_a_host_only_image_is_not_portable(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "--host", "--portable", "--dry-run"]) == 2
     assert "--portable" in capsys.readouterr().err
+
+
+def asked(*words: str) -> Identity | None:
+    """Return the identity that `initpy build` with these words gives its image."""
+    parser = argparse.ArgumentParser()
+    build.configure(parser)
+    return requested(parser.parse_args([*words, "--kernel", VERSION])).identity
+
+
+def test_a_build_is_for_the_machine_that_it_runs_on_or_for_none() -> None:
+    assert asked("--portable") is None
+    found = asked()
+    assert found is not None
+    assert found.here
+
+
+def test_the_image_of_another_system_has_that_systems_name(tmp_path: Path) -> None:
+    system = nested()
+    system.texts["/etc/hostname"] = "there\n"
+    stack = describe("/", system)
+    assert stack.hostname == "there"
+    file = tmp_path / "stack.json"
+    file.write_text(stack.to_json())
+    assert Stack.from_json(file.read_text(), "stack.json") == stack
+    assert asked("--host", "--stack", str(file)) == Identity("there", here=False)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_text("mounted\n")
+    assert asked("--root", str(tmp_path)) == Identity("mounted", here=False)
+
+
+@pytest.mark.parametrize(("here", "arrays"), [(True, 2), (False, 0)])
+def test_arrays_are_named_as_on_the_real_system(
+    tmp_path: Path, here: bool, arrays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R36: all ARRAY lines of the machine itself, and none of another one."""
+    conf = tmp_path / "mdadm.conf"
+    conf.write_text("ARRAY /dev/md/0 UUID=0:0:0:1\nARRAY /dev/md/1 UUID=0:0:0:2\nMAILADDR root\n")
+    wish = replace(
+        request(tmp_path, Identity("deb", here=here)),
+        jobs=(_job(tmp_path, str(conf)),),
+    )
+    monkeypatch.setattr(mdadmconf, "PATHS", (str(conf),))
+    kept = text(assemble(wish).tree, str(conf))
+    assert kept is not None
+    assert kept.count("ARRAY") == arrays
+    assert "MAILADDR" not in kept
+
+
+def _job(folder: Path, optional: str) -> Path:
+    file = folder / "mine.toml"
+    file.write_text(f'summary = "mine"\n[image]\noptional = ["{optional}"]\n')
+    return file
