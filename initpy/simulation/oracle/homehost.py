@@ -36,9 +36,9 @@ def is_own(scenario: Scenario, layer: Layer) -> bool:
     if any(_names(words, layer, minor) for words in lines if _is("ARRAY", words)):
         return True
     hosts = [word for words in lines if _is("HOMEHOST", words) for word in words[1:]]
-    given = [word for word in hosts if word.lower() != "<ignore>"][:1]
+    given = [word for word in hosts if word.lower() != "<ignore>"]
     here = given[0] if given and given[0].lower() != "<system>" else machine_name(scenario)
-    anybody = len(hosts) > len([word for word in hosts if word.lower() != "<ignore>"])
+    anybody = len(hosts) > len(given)
     if here.lower() == "<none>":
         here, anybody = "", True
     if _made_by(layer, here) or _made_by(layer, "any"):

@@ -243,4 +243,6 @@ def _unused(world: World, name: str, trust: Trust) -> str:
 def skipped(world: World, call: Call) -> frozenset[str]:
     """find_free_devnm() takes no number that an ARRAY line names."""
     conf = configuration(world, call)
+    if not conf.entries:
+        return frozenset()
     return frozenset(f"md{number}" for number in range(128) if not conf.free(f"md{number}"))
