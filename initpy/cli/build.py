@@ -28,6 +28,10 @@ Examples:
   initpy build --list
       list the content of the image without writing it
 
+The image carries what makes arrays and volume groups this machine's own: the
+host name, mdadm.conf, and what LVM's system ID comes from. --portable leaves it
+out, for an image that boots several machines.
+
 The settings in /etc/initpy/*.toml apply to every image (docs/image.md).
 Parameters override them, and both override the recipe. A host-only image gets
 the crypttab lines of its root's volumes, a generic one gets the lines with the
@@ -63,6 +67,11 @@ from initpy.image.tree import Entry, File, Folder, Link, Node
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parameters."""
     configure_content(parser)
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="leave out what makes the image this machine's: host name, arrays, LVM system ID",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--root",

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
+from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
 from initpy.image.build.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
 from initpy.image.content.cache import cache_path
+from initpy.image.content.identity import Identity, identity_of, read_hostname
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE
 from initpy.image.formats.microcode import Microcode, this_processor
@@ -27,7 +29,7 @@ DEFAULT_UKI = f"/boot/initpy-{KERNEL}.efi"
 def configure_content(parser: argparse.ArgumentParser) -> None:
     """Add the parameters for an image's content."""
     # Whether the command also uses --stack for a proof.
-    parser.set_defaults(proves=False)
+    parser.set_defaults(proves=False, portable=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
     _say_uki(parser.add_argument_group("a unified kernel image"))
@@ -190,6 +192,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
             stack=_stack(arguments, config) if recipe.host else None,
+            identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
             microcode=_microcode(
@@ -244,6 +247,23 @@ def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
     except StackError as error:
         expected = "a root that can be described, or --stack FILE, or a generic image"
         raise InputError("--root", root, f"{expected} ({error})") from None
+
+
+def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool) -> Identity | None:
+    """Return the machine that the image is for; None for a portable image."""
+    if arguments.portable:
+        if host:
+            raise InputError(
+                "--portable", None, "a generic image: a host-only one is for a machine"
+            )
+        return None
+    if stack := described_stack(arguments, config):
+        here = stack.hostname == of_file(read_hostname() or "")
+        return identity_of(stack.hostname, here=here)
+    root = arguments.root or config.root or ""
+    if root.startswith("/") and not root.startswith("/dev/") and root != "/":
+        return identity_of(read_hostname(root.rstrip("/")), here=False)
+    return identity_of(read_hostname())
 
 
 def _own_crypttab(config: ImageConfig) -> Path | None:

@@ -102,6 +102,8 @@ ARRAY_UUID = "[0-9a-fA-F]{32}"
 UNDERSTOOD_ELSEWHERE = {
     "rd.auto",
     "rd.multipath",  # of udev's rule
+    "hostname",  # of the kernel
+    "systemd.hostname",  # of PID 1, see runtime/hostname.py
 }
 
 

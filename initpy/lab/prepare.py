@@ -106,13 +106,19 @@ def _bench(
     kernel = kernel_of(kind)
     options = accelerator(kernel, progress) if emulated else ()
     built = image or image_under_test(kernel, progress, _uncompressed(GENERIC))
+    variants = {built_variant(each) for each in scenarios} - {GENERIC}
     others = {
-        each.variant: image_under_test(kernel, progress, _uncompressed(each.variant))
-        for each in scenarios
-        if each.variant != GENERIC and image is None
+        each: image_under_test(kernel, progress, _uncompressed(each))
+        for each in variants
+        if image is None
     }
     unpacked = uncompressed(kernel.image) if emulated else kernel.image
     return Bench(kernel, built, options, others, kind, unpacked)
+
+
+def built_variant(scenario: Scenario) -> Variant:
+    """Return the variant to build; the host name is a file that the lab adds to any image."""
+    return replace(scenario.variant, hostname="")
 
 
 def _uncompressed(variant: Variant) -> Variant:

@@ -85,8 +85,10 @@ def _container(writer: _Writer, layer: Layer) -> str:
     writer.containers[layer.name] = layer.on
     writer.down.append(f"mdadm --quiet --stop {node}")
     count, devices = len(layer.on), " ".join(writer.below(layer))
+    # DDF records the host; IMSM has no place for it.
+    host = f"{_words('--homehost', layer.homehost)} " if layer.kind == "ddf" else ""
     return (
-        f"mdadm --quiet --create {node} --metadata {layer.kind} "
+        f"mdadm --quiet --create {node} --metadata {layer.kind} {host}"
         f"--raid-devices {count} --run {devices}"
     )
 

@@ -14,14 +14,17 @@ from initpy.lab.errors import LabError
 from initpy.lab.kinds import spared
 from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
-from initpy.lab.prepare import Bench
+from initpy.lab.prepare import Bench, built_variant
 from initpy.lab.sabotage import AGENT_PATH, sabotage
 from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
 
 
 def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     """Return the machine of a scenario, with copies of the disks in the folder."""
-    files: dict[str, bytes | Entry] = {
+    files: dict[str, bytes | Entry] = {}
+    if scenario.variant.hostname:
+        files["/etc/hostname"] = f"{scenario.variant.hostname}\n".encode()
+    files |= {
         # Readable by root only, as some may be keys.
         path: File(content.encode(), 0o700 if content.startswith("#!") else 0o600)
         for path, content in scenario.files
@@ -54,7 +57,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         plugged = plugs[disk.name]
         drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared, plugged)
         drives.append(drive)
-    image = initrd = bench.others.get(scenario.variant, bench.image)
+    image = initrd = bench.others.get(built_variant(scenario), bench.image)
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)

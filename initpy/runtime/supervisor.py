@@ -24,6 +24,10 @@ def main() -> None:
         ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
+
+        from initpy.runtime import hostname  # the engine starts mdadm, which asks for the name
+
+        hostname.take_name(say, hostname.read, hostname.write)
         engine, orders = start_engine(started)
 
         from initpy.runtime.pid1 import Supervisor

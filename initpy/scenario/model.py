@@ -185,7 +185,7 @@ class Layer:
     size: int | None = None
     type: str = ""  # of a logical volume, as in LVM_TYPES of the recipe
     metadata: str = ""
-    homehost: str = "any"
+    homehost: str = "any"  # "<none>": the array's name has no host in it
     # The state of an array: "degraded", "dirty", "stale" (its disks are reused); of a file system:
     # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck.
     left: str = ""
@@ -282,6 +282,7 @@ class Variant:
     host: str = ""  # host-only: the scenario with the recorded stack to build it for
     minimal: bool = False  # host-only by the recipe `minimal`, without keyboards
     own: tuple[tuple[str, str], ...] = ()  # job files of the scenario with an [image] table
+    hostname: str = ""  # of the machine; "": a portable image
 
 
 @dataclass(frozen=True, slots=True)

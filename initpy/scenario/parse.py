@@ -53,7 +53,9 @@ EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # hostname(7), HOST_NAME_MAX
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
+_NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -89,6 +91,9 @@ def load_scenario(path: Path) -> Scenario:
     minimal = image.boolean("minimal", False)
     if minimal and not host:
         raise image.wrong("minimal", "`host` beside it: a minimal image is host-only")
+    hostname = image.string("hostname", "")
+    if hostname and not _HOST_NAME.fullmatch(hostname):
+        raise image.wrong("hostname", "a host name of letters, digits, '-', '_' and '.'")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -116,8 +121,8 @@ def load_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
+        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname),
+        second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
@@ -132,9 +137,9 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
     return tuple((path, text) for path, text in mine if _IMAGE_TABLE.search(text))
 
 
-def _name(table: Table, taken: set[str]) -> str:
+def _name(table: Table, taken: set[str], kind: str = "") -> str:
     name = table.string("name")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) and not (kind in RAID and _NUMBER.fullmatch(name)):
         raise table.wrong("name", "a short name of lower-case letters, digits and -")
     if name in taken:
         raise table.wrong("name", "a unique name among disks and layers")
@@ -197,7 +202,7 @@ def _layers(
         parts = _partitions(table, taken) if kind == "partitions" else ()
         # Partition tables and most file systems need no name, as no layer is on them.
         nameless = kind == "partitions" or kind in FILESYSTEMS
-        name = "" if nameless and not table.has("name") else _name(table, taken)
+        name = "" if nameless and not table.has("name") else _name(table, taken, kind)
         layer = Layer(
             kind=kind,
             name=name,

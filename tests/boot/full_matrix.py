@@ -25,6 +25,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "uki": "QEMU: uki-gpt-auto starts such an image",
     "imsm-disk-missing": "QEMU: imsm-raid1 has firmware RAID, many others lack a disk",
     "ddf-raid1": "QEMU: imsm-raid1 has firmware RAID with external metadata",
+    "ddf-other-host": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "raid1-nbd-cable-late": "QEMU: nbd-root-server-late has the network",
     "raid1-nbd-server-lost": "QEMU: nbd-root-server-late has the network",
     "root-never-halt": "QEMU: root-never-panic ends the machine in the same place",

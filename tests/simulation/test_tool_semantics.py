@@ -126,6 +126,100 @@ def test_an_array_of_another_host_has_its_name_in_its_own(tmp_path: Path) -> Non
     assert "MD_FOREIGN=yes" in output
 
 
+def identity(hostname: str = "", conf: str = "") -> str:
+    name = f'hostname = "{hostname}"\n' if hostname else ""
+    return f"[image]\n{name}[image.files]\n" + (
+        f'"/etc/mdadm/mdadm.conf" = """\n{conf}"""\n' if conf else ""
+    )
+
+
+OWN_UUID = "11111111:22222222:33333333:44444444"
+NAMED = f"ARRAY /dev/md/0 metadata=1.2 UUID={OWN_UUID} name=deb:0\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "image", "conf", "cmdline", "foreign", "name", "node"),
+    [
+        ("deb", "deb", "", "", "no", "data", "md127"),
+        ("deb", "", "", "", "yes", "deb:data", "md127"),
+        ("deb", "other", "", "", "yes", "deb:data", "md127"),
+        ("deb", "", "", "systemd.hostname=deb", "no", "data", "md127"),
+        ("deb", "deb", "", "systemd.hostname=other", "yes", "deb:data", "md127"),
+        ("deb", "", "", "hostname=deb", "no", "data", "md127"),  # of the kernel
+        ("deb", "deb.example.org", "", "", "yes", "deb:data", "md127"),
+        ("deb.example.org", "deb.example.org", "", "", "no", "data", "md127"),
+        ("(none)", "", "", "", "no", "data", "md127"),  # made in such an initramfs
+        ("localhost", "localhost", "", "", "no", "data", "md127"),
+        ("any", "deb", "", "", "no", "data", "md127"),
+        ("<none>", "deb", "", "", "yes", "data_0", "md127"),
+        ("<none>", "deb", "HOMEHOST <ignore>\n", "", "no", "data", "md127"),
+        ("deb", "other", "HOMEHOST deb\n", "", "no", "data", "md127"),
+        ("deb", "other", "HOMEHOST <system>\n", "", "yes", "deb:data", "md127"),
+        ("deb", "", "HOMEHOST <ignore>\n", "", "no", "data", "md127"),
+        ("deb", "deb", "HOMEHOST <none>\n", "", "no", "data", "md127"),
+        ("deb", "other", "homehost other <ignore>\n", "", "no", "data", "md127"),
+        ("deb", "other", "AUTO +1.x -all\n", "", "yes", "deb:data", "md127"),
+        ("deb", "other", NAMED.replace("deb:0", "deb:data"), "", "no", "0", "md0"),
+        ("deb", "other", NAMED, "", "yes", "deb:data", "md127"),  # the name differs
+        ("deb", "other", f"ARRAY /dev/md5 UUID={OWN_UUID}\n", "", "no", "/dev/md5", "md5"),
+        ("deb", "other", f"ARRAY pool UUID={OWN_UUID}\n", "", "no", "pool", "md127"),
+        ("deb", "", "HOMEHOST <ignore>\nARRAY deb:data UUID=0:0:0:1\n", "", "yes", "deb:data",
+         "md127"),
+        ("any", "", "ARRAY /dev/md127 UUID=0:0:0:1\n", "", "no", "data", "md126"),
+    ],
+)  # fmt: skip
+def test_whose_array_it_is_and_what_it_is_called(
+    tmp_path: Path, host: str, image: str, conf: str, cmdline: str, foreign: str, name: str,
+    node: str,
+) -> None:  # fmt: skip
+    """mdadm.conf(5); main() of mdadm.c, Incremental.c step 3, create_mddev() of mdopen.c."""
+    more = f'homehost = "{host}"\nuuid = "{OWN_UUID}"'
+    text = array("raid1", "a", "b", more=more) + identity(image, conf)
+    desk = Workshop(tmp_path, text, cmdline)
+    desk.plug("a")
+    said = dict(line.split("=", 1) for line in desk.add("vda").output.splitlines())
+    assert (said["MD_FOREIGN"], said["MD_DEVNAME"], said["MD_DEVICE"]) == (foreign, name, node)
+
+
+@pytest.mark.parametrize(
+    ("conf", "image", "refused"),
+    [
+        ("AUTO -all\n", "other", True),
+        ("AUTO homehost -all\n", "other", True),
+        ("AUTO homehost -all\n", "deb", False),
+        ("AUTO -1.x\n", "deb", True),
+        ("AUTO -0.90 +all\n", "other", False),
+        ("AUTO -all\n" + NAMED.replace("deb:0", "deb:data"), "other", False),
+    ],
+)
+def test_auto_may_forbid_arrays_of_others(
+    tmp_path: Path, conf: str, image: str, refused: bool
+) -> None:
+    more = f'homehost = "deb"\nuuid = "{OWN_UUID}"'
+    desk = Workshop(tmp_path, array("raid1", "a", "b", more=more) + identity(image, conf))
+    desk.plug("a")
+    assert ("auto-assembly is disabled" in desk.add("vda").complaints) is refused
+
+
+@pytest.mark.parametrize(
+    ("host", "image", "uuid", "foreign", "name", "node"),
+    [
+        ("deb", "deb", "", "no", "100", "md100"),
+        ("deb", "other", "", "yes", "100_0", "md127"),
+        ("any", "", "", "no", "100", "md100"),
+        ("deb", "deb", OWN_UUID, "yes", "100_0", "md127"),  # the host is in the UUID
+    ],
+)
+def test_an_old_array_has_its_host_in_its_uuid(
+    tmp_path: Path, host: str, image: str, uuid: str, foreign: str, name: str, node: str
+) -> None:
+    more = f'homehost = "{host}"\nuuid = "{uuid}"\nmetadata = "0.90"'
+    desk = Workshop(tmp_path, array("raid1", "a", "b", more=more) + identity(image))
+    desk.plug("a")
+    said = dict(line.split("=", 1) for line in desk.add("vda").output.splitlines())
+    assert (said["MD_FOREIGN"], said["MD_DEVNAME"], said["MD_DEVICE"]) == (foreign, name, node)
+
+
 def test_mdadm_conf_may_say_that_an_array_is_ignored(tmp_path: Path) -> None:
     uuid = "11111111:22222222:33333333:44444444"
     conf = f'[image.files]\n"/etc/mdadm/mdadm.conf" = "ARRAY <ignore> UUID={uuid}\\n"\n'

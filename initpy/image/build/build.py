@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.output import image_mode, write_content, write_unified
@@ -13,10 +14,11 @@ from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, python, reduced
+from initpy.image.content import layout, manifest, mdadmconf, python, reduced
 from initpy.image.content.cache import Cache
+from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
-from initpy.image.content.needs import Needs, gather, load_jobs
+from initpy.image.content.needs import Needs, Wanted, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
@@ -260,20 +262,22 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     _reduce(assembly, request)
 
 
-# The paths of the distributions (mdadm.conf(5)).
-MDADM_CONF = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
 # Debian's and systemd's options for volumes to unlock in the initramfs (crypttab(5)).
 MARKS = ("initramfs", "x-initrd.attach")
 
 
 def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     """Reduce the machine's configuration files to what the image needs."""
-    stack = request.stack
-    own = stack is not None
-    arrays = hostonly.arrays(stack) if stack is not None else None
-    assembly.rewrite("/etc/lvm/lvm.conf", lambda text: reduced.lvm_conf(text, own=own))
-    for path in MDADM_CONF:
-        assembly.rewrite(path, lambda text: reduced.mdadm_conf(text, arrays))
+    stack, identity = request.stack, request.identity
+    own, here = stack is not None, identity is not None and identity.here
+    arrays = hostonly.arrays(stack) if stack is not None else ()
+    if identity is not None:
+        _identify(assembly, identity)
+    for path in LVM_CONF:
+        assembly.rewrite(path, lambda text: reduced.lvm_conf(text, own=own, portable=not here))
+    configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
+    for path in configurations:
+        assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
     if request.crypttab is not None:
         text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
         names = hostonly.volumes(stack) if stack is not None else ()
@@ -281,6 +285,24 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
         check_crypttab(str(request.crypttab), kept)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
+
+
+def _is_of_mdadm(path: str) -> bool:
+    return path in mdadmconf.PATHS or path.rpartition("/")[0] in mdadmconf.FOLDERS
+
+
+def _identify(assembly: Assembly, identity: Identity) -> None:
+    """Add the machine's name, and the files that LVM's system ID comes from."""
+    if identity.hostname:
+        assembly.tree.add(IN_IMAGE, File(f"{identity.hostname}\n".encode()))
+    else:
+        assembly.warnings.append(f"{identity.problem}: arrays with a host's name are not its own")
+    if identity.here:
+        found = {path: assembly.tree.get(path) for path in LVM_CONF}
+        texts = {
+            p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
+        }
+        assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
 
 
 def _collect_modules(

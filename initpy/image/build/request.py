@@ -6,6 +6,7 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image.build.uki import Uki
+from initpy.image.content.identity import Identity
 from initpy.image.content.recipe import Recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE, check_method
 from initpy.image.formats.microcode import Microcode
@@ -34,6 +35,7 @@ class BuildRequest:
     init: bytes | None = None  # replaces initpy's /init
     python: bool = True  # include the interpreter and initpy itself
     stack: Stack | None = None  # host-only: the stack of the machine's root
+    identity: Identity | None = None  # of the machine; None: a portable image
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     compression: str = "zstd"
     level: int | None = None

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from initpy.config.errors import InputError
 from initpy.image.check import interpreter
+from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
-from initpy.image.check.volumes import Volumes
+from initpy.image.check.volumes import Volumes, cmdline_of
 from initpy.image.formats.archive import PLAIN, Archive
 from initpy.image.kernel import firmware
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
@@ -51,12 +52,13 @@ def prove(
     rows.extend(_tables(image, known))
     made = [*userland.rows(stack)]
     volumes = Volumes(archive, stack, userland.programs)
+    arrays = Arrays(archive, stack, cmdline_of(archive, stack))
     for layer in stack.layers:
         title = f"{layer.name} ({layer.kind.value})"
         found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
-            rows.extend(volumes.rows(layer))
+            rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))

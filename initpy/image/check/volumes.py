@@ -25,6 +25,12 @@ from initpy.image.tree import File
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
 
 
+def cmdline_of(archive: Archive, stack: Stack) -> str:
+    """Return the command line of the boot: a unified image's, or the one that booted this root."""
+    own = archive.sections.get(".cmdline")
+    return stack.cmdline if own is None else own.rstrip(b"\0\n").decode("utf-8", "replace")
+
+
 class Volumes:
     """The encrypted layers of a stack, each with its entry in the image's crypttab."""
 
@@ -34,9 +40,7 @@ class Volumes:
         self._programs = programs
         entry = archive.get(CRYPTTAB)
         text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
-        own = archive.sections.get(".cmdline")
-        cmdline = stack.cmdline if own is None else own.rstrip(b"\0\n").decode("utf-8", "replace")
-        self._named = read_settings(cmdline, text)[0].volumes
+        self._named = read_settings(cmdline_of(archive, stack), text)[0].volumes
         self._found = {
             layer.identity: self._of(layer)
             for layer in stack.layers

@@ -1,11 +1,11 @@
 """Reduces this machine's configuration files for an image.
 
-A generic image must not contain settings that hold for one machine only, such as LVM's device
-filter or mdadm's ARRAY lines. A host-only image keeps the settings that concern its root.
+A portable image must not contain settings that hold for one machine only, such as LVM's system ID,
+and a generic one no device filter. A host-only image keeps the settings that concern its root.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from initpy.image.kernel.kmod import canonical
 
@@ -14,16 +14,19 @@ OF_ONE_MACHINE = (
     "filter", "global_filter", "devicesfile", "volume_list", "auto_activation_volume_list",
     "read_only_volume_list", "host_id",
 )  # fmt: skip
+# lvmsystemid(7): settings that make volume groups one machine's.
+OF_ONE_IDENTITY = ("system_id", "extra_system_ids", "system_id_source", "system_id_file")
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
-# mdadm.conf(5): settings of `mdadm --monitor`, which does not run in an initramfs.
-MONITORING = ("MAILADDR", "MAILFROM", "PROGRAM", "MONITORDELAY")
-SHORTEST = 3  # letters: mdadm accepts keywords abbreviated to this length
 # modprobe.d(5): command -> position of its module among the words.
 OF_MODULE = {"options": 1, "blacklist": 1, "softdep": 1, "install": 1, "remove": 1, "alias": 2}
 
 
-def lvm_conf(text: str, *, own: bool) -> str:
-    """Return lvm.conf without comments; unless `own` (host-only), without OF_ONE_MACHINE."""
+def lvm_conf(text: str, *, own: bool, portable: bool = False) -> str:
+    """Return lvm.conf or lvmlocal.conf without comments.
+
+    Unless `own` (host-only), drop OF_ONE_MACHINE; if `portable`, OF_ONE_IDENTITY too.
+    """
+    dropped = (*(() if own else OF_ONE_MACHINE), *(OF_ONE_IDENTITY if portable else ()))
     kept: list[str] = []
     depth = 0  # of brackets in an excluded value
     for line in text.splitlines():
@@ -31,7 +34,7 @@ def lvm_conf(text: str, *, own: bool) -> str:
         if not bare or bare.startswith("#"):
             continue
         setting = SETTING.match(line)
-        if depth or (not own and setting and setting[1] in OF_ONE_MACHINE):
+        if depth or (setting and setting[1] in dropped):
             value = _unquoted(setting[2] if setting and not depth else line)
             depth += value.count("[") - value.count("]")
         else:
@@ -42,45 +45,6 @@ def lvm_conf(text: str, *, own: bool) -> str:
 def _unquoted(text: str) -> str:
     """Return a line without strings and comment."""
     return re.sub(r'"(?:\\.|[^"\\])*"', "", text).partition("#")[0]
-
-
-def mdadm_conf(text: str, arrays: Collection[str] | None) -> str:
-    """Return mdadm.conf with ARRAY lines for these UUIDs only (None: without any).
-
-    POLICY lines stay; settings of the monitor are dropped.
-    """
-    wanted = {_digits(uuid) for uuid in arrays or ()}
-    kept: list[str] = []
-    for words in _mdadm_lines(text):
-        keyword = words[0].upper()
-        if len(keyword) >= SHORTEST and "ARRAY".startswith(keyword):
-            uuid = next((word[5:] for word in words if word.lower().startswith("uuid=")), "")
-            if arrays is None or (uuid and _digits(uuid) not in wanted):
-                continue
-        elif len(keyword) >= SHORTEST and any(each.startswith(keyword) for each in MONITORING):
-            continue
-        kept.append(" ".join(words))
-    return "".join(f"{line}\n" for line in kept)
-
-
-def _mdadm_lines(text: str) -> Iterator[list[str]]:
-    """Yield the words of each line; a line that starts with a blank continues the one before."""
-    words: list[str] = []
-    for line in text.splitlines():
-        content = line.partition("#")[0]
-        if line[:1] in (" ", "\t"):
-            words += content.split()
-            continue
-        if words:
-            yield words
-        words = content.split()
-    if words:
-        yield words
-
-
-def _digits(uuid: str) -> str:
-    """Return only the digits of a UUID: separators may be colons, dashes or dots anywhere."""
-    return re.sub("[^0-9a-f]", "", uuid.lower())
 
 
 def modprobe_conf(text: str, modules: Collection[str]) -> str:

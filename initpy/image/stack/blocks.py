@@ -137,6 +137,9 @@ class Blocks:
         level = (self._system.text(f"{path}/md/level") or "").strip()
         version = (self._system.text(f"{path}/md/metadata_version") or "").strip()
         members = self._system.names(f"{path}/slaves")
+        lost = (self._system.text(f"{path}/md/degraded") or "").strip()
+        facts = [("level", level), ("metadata", version), ("members", str(len(members)))]
+        facts += [("degraded", lost)] if lost not in ("", "0") else []
         asks = [Ask(("md-mod",), "software RAID")]
         if level and level != "container":
             asks.append(Ask((f"md-{level}",), f"RAID level {level}"))
@@ -149,7 +152,7 @@ class Blocks:
             kind=Kind.CONTAINER if version.startswith("external:") and not container else Kind.MD,
             on=tuple(on),
             asks=tuple(self._in_use(ask) for ask in asks),
-            facts=(("level", level), ("metadata", version), ("members", str(len(members)))),
+            facts=tuple(facts),
         )
         for member in (*members, *([container[1]] if container else ())):
             yield from self.down(member)

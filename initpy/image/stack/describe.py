@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
 from initpy.config.fstab import parse_fstab
+from initpy.config.hostname import of_file
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.image.stack import buses, network
@@ -62,6 +63,7 @@ class _Description:
         booted = self._base == "" and self._is_folder()
         self._cmdline = (system.text("/proc/cmdline") or "").strip() if booted else ""
         named, _ = parse_crypttab("/etc/crypttab", crypttab)
+        self._hostname = of_file(system.text(f"{self._base}/etc/hostname") or "")
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
         self._attached = tuple(_attached(crypttab))
         self._blocks = Blocks(system, {})
@@ -87,6 +89,7 @@ class _Description:
             in_use=_in_use(self._system.text("/proc/modules") or ""),
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
             cmdline=self._cmdline,
+            hostname=self._hostname,
         )
 
     def _headers(self) -> Iterator[tuple[str, str]]:

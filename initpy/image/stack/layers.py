@@ -98,6 +98,7 @@ class Stack:
     in_use: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     cmdline: str = ""  # of the running kernel, if it booted this root
+    hostname: str = ""  # of the described system, by its /etc/hostname
 
     def layer(self, identity: str) -> Layer:
         """Return the layer of this identity. Raises KeyError."""
@@ -167,6 +168,7 @@ def _stack(content: dict[str, Any]) -> Stack:
         in_use=_texts(content.get("in_use", ())),
         unknown=_texts(content.get("unknown", ())),
         cmdline=_text(content.get("cmdline", "")),
+        hostname=_text(content.get("hostname", "")),
     )
 
 

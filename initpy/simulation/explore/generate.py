@@ -26,6 +26,7 @@ from initpy.scenario.model import (
     Way,
 )
 from initpy.simulation.explore.adverse import troubles_of, with_adversity
+from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
 from initpy.simulation.oracle.expected import PARITY, Sure, expected_of, root_reach
@@ -108,7 +109,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
-    scenario = with_network(number, scenario)
+    scenario = with_network(number, with_identity(number, scenario))
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = expecting(with_adversity(number, scenario, *trouble))
     return Trial(scenario, _random_faults(chance, on), number)

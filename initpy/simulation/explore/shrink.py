@@ -86,6 +86,8 @@ def _less(scenario: Scenario) -> Iterator[Scenario]:
     for person in {each.name for each in scenario.people}:
         others = tuple(each for each in scenario.people if each.name != person)
         yield replace(scenario, people=others)
+    if scenario.variant.hostname:
+        yield replace(scenario, variant=replace(scenario.variant, hostname=""))
     yield from _less_network(scenario)
     yield from _fewer_layers(scenario)
     yield from _fewer_disks(scenario)
@@ -198,6 +200,7 @@ def _simpler_layers(scenario: Scenario) -> Iterator[Scenario]:
 def _simpler_layer(layer: Layer) -> Iterator[Layer]:
     usual: dict[str, Any] = {
         "left": "", "homehost": "any", "type": "", "keyfile": "", "profile": "", "files": (),
+        "metadata": "",
     }  # fmt: skip
     for name, value in usual.items():
         if getattr(layer, name) != value:

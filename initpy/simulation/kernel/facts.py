@@ -2,7 +2,6 @@
 
 import re
 
-from initpy.simulation.kernel.md_sysfs import display
 from initpy.simulation.world.world import World
 
 # Of the real kernel, or of what a scenario has the real system run.
@@ -59,4 +58,4 @@ def _array(found: dict[str, str], world: World, node: str) -> None:
     for key, value in facts.items():
         found[f"md.{node}.{key}"] = value
         if running:
-            found[f"array.{display(plan)}.{key}"] = value
+            found[f"array.{array.name}.{key}"] = value

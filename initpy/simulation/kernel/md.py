@@ -1,5 +1,7 @@
 """md arrays in the kernel: drivers/md/md.c (md_run, analyze_sbs, do_md_stop)."""
 
+from collections.abc import Container
+
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import ArrayPlan, Table
 from initpy.simulation.world.redundancy import enough
@@ -27,12 +29,20 @@ def of_uuid(world: World, uuid: str) -> Array | None:
     return None
 
 
-def create(world: World, udev: Udev, plan: ArrayPlan) -> Block:
-    """A new array without members; names count down from md127 (find_free_devnm())."""
-    number = plan.minor if plan.metadata == "0.90" else 127
-    while f"md{number}" in world.blocks:
-        number -= 1
-    array = Array(plan, f"md{number}")
+def create(
+    world: World,
+    udev: Udev,
+    plan: ArrayPlan,
+    name: str,
+    number: int | None,
+    skipped: Container[str],
+) -> Block:
+    """A new array without members; numbers count down from md127 (find_free_devnm())."""
+    if number is None:
+        number = 127
+        while f"md{number}" in world.blocks or f"md{number}" in skipped:
+            number -= 1
+    array = Array(plan, f"md{number}", name)
     block = Block(array.node, plan.inside, MAJOR, number, array=array)
     world.add(block)
     udev.uevent("add", block)

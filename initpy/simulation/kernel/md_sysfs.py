@@ -1,18 +1,6 @@
 """What sysfs and udev's rules say of an md array."""
 
-from initpy.simulation.world.plans import ArrayPlan
 from initpy.simulation.world.world import Array
-
-
-def display(array: ArrayPlan) -> str:
-    """The name below /dev/md; a foreign one keeps its host's name in it."""
-    if array.metadata == "0.90":
-        return str(array.minor)
-    if array.level == "container":
-        return f"{array.metadata}0"
-    if array.container is not None:
-        return f"{array.name}_0"
-    return f"{array.homehost}:{array.name}" if array.foreign else array.name
 
 
 def properties(array: Array, known: dict[str, str]) -> tuple[frozenset[str], bool]:
@@ -22,12 +10,24 @@ def properties(array: Array, known: dict[str, str]) -> tuple[frozenset[str], boo
         known["SYSTEMD_READY"] = "0"
         return frozenset(), False
     known |= {"MD_LEVEL": plan.level, "MD_DEVICES": str(len(plan.on)), "MD_METADATA": plan.metadata,
-              "MD_UUID": plan.spread, "MD_DEVNAME": display(plan)}  # fmt: skip
-    links = {f"/dev/disk/by-id/md-uuid-{plan.spread}", f"/dev/md/{display(plan)}"}
+              "MD_UUID": plan.spread}  # fmt: skip
+    links = {f"/dev/disk/by-id/md-uuid-{plan.spread}"}
+    if not array.name.startswith("/"):  # Detail.c tells names below /dev/md only
+        known["MD_DEVNAME"] = array.name
+        links.add(f"/dev/md/{array.name}")
     if plan.metadata != "0.90" and plan.container is None and plan.level != "container":
-        known["MD_NAME"] = f"{plan.homehost}:{plan.name}"
-        links.add(f"/dev/disk/by-id/md-name-{plan.homehost}:{plan.name}")
+        known["MD_NAME"] = plan.set_name
+        links.add(f"/dev/disk/by-id/md-name-{plan.set_name}")
     return frozenset(links), plan.level != "container"
+
+
+def array_links(array: Array, number: int) -> frozenset[str]:
+    """The links of a partition of the array."""
+    found = [f"/dev/disk/by-id/md-uuid-{array.plan.spread}-part{number}"]
+    if not array.name.startswith("/"):
+        joint = "p" if array.name[-1].isdigit() else ""
+        found.append(f"/dev/md/{array.name}{joint}{number}")
+    return frozenset(found)
 
 
 def attributes(array: Array) -> dict[str, str]:

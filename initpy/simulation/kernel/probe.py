@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from initpy.core.devices.graph import Device
 from initpy.simulation.kernel.btrfs import numbers, readiness
-from initpy.simulation.kernel.md_sysfs import attributes, properties
+from initpy.simulation.kernel.md_sysfs import array_links, attributes, properties
 from initpy.simulation.kernel.reading import unreadable
 from initpy.simulation.world.plans import (
     DiskPlan,
@@ -17,6 +17,7 @@ from initpy.simulation.world.plans import (
     Joined,
     JournalPlan,
     Member,
+    PartPlan,
     PhysicalPlan,
     Place,
     Table,
@@ -107,7 +108,7 @@ def _member(member: Member) -> Found:
         return {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}, frozenset()
     digits = array.uuid
     uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-    label = "" if array.metadata == "0.90" else f"{array.homehost}:{array.name}"
+    label = "" if array.metadata == "0.90" else array.set_name
     known = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", **_named(uuid, label)}
     version = "0.90.0" if array.metadata == "0.90" else array.metadata
     return {**known, "ID_FS_VERSION": version}, frozenset()
@@ -175,6 +176,8 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             for key, value in block.facts.items()
             if key == "CACHED_UUID"
         )
+        if block.part is not None:
+            links |= _part_of_array(world, block, known)
     if block.place is not None:
         if unreadable(world, block):
             return known, links
@@ -245,8 +248,21 @@ def _disk(world: World, block: Block, disk: DiskPlan, known: dict[str, str]) -> 
     known.update(described)
     known.update(_entry(block))
     known["ID_PART_ENTRY_DISK"] = f"{block.major}:{block.minor - number}"
-    found = [f"{link}-part{number}" for link in links]
-    found.append(f"/dev/disk/by-partuuid/{plan.uuid}")
+    return _part_links(plan) | {f"{link}-part{number}" for link in links}
+
+
+def _part_of_array(world: World, block: Block, known: dict[str, str]) -> frozenset[str]:
+    """63-md-raid-arrays.rules: a partition has the array's names, and its number."""
+    assert block.part is not None
+    known.update(_entry(block))
+    whole, number, plan = block.part
+    array = world.blocks[whole].array
+    links = array_links(array, number) if array is not None else frozenset()
+    return links | _part_links(plan)
+
+
+def _part_links(plan: PartPlan) -> frozenset[str]:
+    found = [f"/dev/disk/by-partuuid/{plan.uuid}"]
     if plan.label:
         found.append(f"/dev/disk/by-partlabel/{encode(plan.label)}")
     return frozenset(found)

@@ -49,8 +49,7 @@ def _remnants(world: World, nodes: Iterator[str]) -> Iterator[tuple[str, str]]:
             continue
         match place.content:
             case Member(array=array) if "superblock" in place.damages:
-                name = f"{array.homehost}:{array.name}"
-                of = f" of the array {name}" if array.metadata != "0.90" else ""
+                of = f" of the array {array.set_name}" if array.metadata != "0.90" else ""
                 yield node, f"a damaged md superblock{of}; nothing is written to it"
             case Header():
                 yield node, "a damaged LUKS header; nothing is written to it"

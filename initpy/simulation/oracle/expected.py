@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
+from initpy.simulation.oracle.homehost import is_own
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
 from initpy.simulation.oracle.users import answers, types_elsewhere
@@ -80,7 +81,7 @@ class Expected:
 
     def foreign(self, layer: Layer) -> bool:
         """Whether another host has made the array, and the user has not named it (R9)."""
-        return layer.homehost != "any" and "md" not in self.wishes.named
+        return "md" not in self.wishes.named and not is_own(self.scenario, layer)
 
     @property
     def silent_disks(self) -> set[str]:
@@ -387,6 +388,10 @@ def _names_root(expected: Expected, item: Item) -> Sure:
         meant = [
             each for each in expected.scenario.layers if each.uuid.lower() == root.value.lower()
         ]
+    elif root.how == "PARTUUID":
+        tables = [each for each in expected.scenario.layers if each.parts]
+        named = [part.name for each in tables for part in each.parts if part.uuid == root.value]
+        meant = [each for each in expected.scenario.layers if {*named} & {*each.on}]
     elif root.how == "PATH":
         below = expected.items[item.below[0]].layer
         if below is not None and root.value == f"/dev/{below.group}/{below.name}":

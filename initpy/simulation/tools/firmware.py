@@ -5,18 +5,25 @@ is started for it and lives on in the real system (mdmon(8)).
 """
 
 from initpy.simulation.kernel import md
-from initpy.simulation.kernel.md_sysfs import display
-from initpy.simulation.kernel.process import Answer, Work
+from initpy.simulation.kernel.process import Answer, Call, Work
 from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools import homehost
 from initpy.simulation.world.plans import Member
 from initpy.simulation.world.world import Array, Block, World
 
 
-def join(world: World, udev: Udev, device: Block, member: Member) -> Work:
+def join(world: World, udev: Udev, call: Call, device: Block, member: Member) -> Work:
     """`mdadm --incremental DISK`."""
     plan = member.array
     array = md.of_uuid(world, plan.uuid)
-    block = world.blocks[array.node] if array is not None else md.create(world, udev, plan)
+    verdict = homehost.judge(world, call, plan)
+    if verdict.refusal:
+        return homehost.refused(plan, verdict, device.node)
+    if array is not None:
+        block = world.blocks[array.node]
+    else:
+        number, name = homehost.place_for(world, call, plan, verdict)
+        block = md.create(world, udev, plan, name, number, homehost.skipped(world, call))
     array = block.array
     assert array is not None
     md.bind(world, block, device, member.slot)
@@ -24,32 +31,34 @@ def join(world: World, udev: Udev, device: Block, member: Member) -> Work:
     yield md.ASSEMBLE_SECONDS
     started = "no" if plan.metadata == "imsm" else "unsafe"
     if len(array.members) == len(plan.on):
-        _volumes(world, udev, array)
+        _volumes(world, udev, call, array)
         started = "yes"
-    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": display(plan), "MD_FOREIGN": "no",
+    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": array.name, "MD_FOREIGN": "no",
              "MD_STARTED": started}  # fmt: skip
     return Answer(0, "".join(f"{key}={value}\n" for key, value in lines.items()))
 
 
-def start_container(world: World, udev: Udev, node: str) -> Work:
+def start_container(world: World, udev: Udev, call: Call, node: str) -> Work:
     """`mdadm --incremental --run --export CONTAINER`."""
     yield md.START_SECONDS
     block = world.at(node)
     if block is None or block.array is None or block.array.plan.level != "container":
         return Answer(1, complaints=f"mdadm: {node} is not a container")
-    made = _volumes(world, udev, block.array)
+    made = _volumes(world, udev, call, block.array)
     started = "yes" if made else "no"
     return Answer(0 if made else 1, f"MD_DEVNAME={node}\nMD_STARTED={started}\n")
 
 
-def _volumes(world: World, udev: Udev, box: Array) -> bool:
+def _volumes(world: World, udev: Udev, call: Call, box: Array) -> bool:
     """Make and start the volumes that are not there yet, as far as their disks go."""
     started = False
     for plan in box.plan.volumes:
         if md.of_uuid(world, plan.uuid) is not None:
             started = True
             continue
-        block = md.create(world, udev, plan)
+        verdict = homehost.judge_volume(world, call, plan)
+        number, name = homehost.place_for(world, call, plan, verdict)
+        block = md.create(world, udev, plan, name, number, homehost.skipped(world, call))
         assert block.array is not None
         block.array.container = box.node
         for name, slot in box.members:

@@ -3,11 +3,11 @@
 from collections.abc import Generator
 
 from initpy.simulation.kernel import md, reading
-from initpy.simulation.kernel.md_sysfs import display
 from initpy.simulation.kernel.process import Answer, Call, Wait, Work
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools import firmware
-from initpy.simulation.world.plans import ArrayPlan, Member, Place
+from initpy.simulation.tools import firmware, homehost
+from initpy.simulation.tools.homehost import Verdict
+from initpy.simulation.world.plans import Member, Place
 from initpy.simulation.world.redundancy import enough
 from initpy.simulation.world.world import Array, Block, World
 
@@ -20,7 +20,7 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
     words = call.words
     node = words[-1]
     if "--incremental" in words and "--run" in words:
-        return (yield from firmware.start_container(world, udev, node))
+        return (yield from firmware.start_container(world, udev, call, node))
     if "--incremental" in words:
         return (yield from _incremental(world, udev, call, node))
     if "--examine" in words:
@@ -41,18 +41,6 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
     return None
 
 
-def _ignored(world: World, call: Call, plan: ArrayPlan) -> bool:
-    """mdadm.conf(5): ARRAY <ignore> UUID=…"""
-    if "--config=none" in call.words:
-        return False
-    text = dict(world.scenario.files).get("/etc/mdadm/mdadm.conf", "")
-    for line in text.splitlines():
-        words = line.split()
-        if words[:2] == ["ARRAY", "<ignore>"] and f"UUID={plan.spread}" in words:
-            return True
-    return False
-
-
 def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     yield EXAMINE_SECONDS
     device = world.at(node)
@@ -61,20 +49,20 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     if world.used(device):
         return Answer(1, complaints=f"mdadm: cannot reopen {node}: Device or resource busy.")
     place = device.place
-    member = place.stale or place.content if place is not None else None
-    if not isinstance(member, Member) or place is None or "magic" in place.damages:
+    member = _superblock(place)
+    if member is None or place is None or "magic" in place.damages:
         return Answer(1, complaints=f"mdadm: no RAID superblock on {node}.")
     plan = member.array
     if plan.level == "container":
-        return (yield from firmware.join(world, udev, device, member))
-    if _ignored(world, call, plan):
-        what = f"mdadm: array containing {node} is explicitly ignored by mdadm.conf"
-        return Answer(1, complaints=what)
+        return (yield from firmware.join(world, udev, call, device, member))
+    verdict = homehost.judge(world, call, plan)
+    if verdict.refusal:
+        return homehost.refused(plan, verdict, node)
     while world.array_map.held:  # map_lock(): one member at a time
         yield world.array_map
     world.array_map.held = True
     try:
-        answer = yield from _add(world, udev, device, place, member)
+        answer = yield from _add(world, udev, call, device, verdict)
     finally:
         world.array_map.release()
     if answer is not None and YES in answer.output:
@@ -82,12 +70,30 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     return answer
 
 
-def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) -> Work:
+def _superblock(place: Place | None) -> Member | None:
+    found = place.stale or place.content if place is not None else None
+    return found if isinstance(found, Member) else None
+
+
+def _path(name: str) -> str:
+    return name if name.startswith("/") else f"/dev/md/{name}"
+
+
+def _add(world: World, udev: Udev, call: Call, device: Block, verdict: Verdict) -> Work:
     """Steps 4 to 7 of Incremental(), under its lock."""
-    plan, node = member.array, device.node
-    if not device.present:
+    place, node = device.place, device.node
+    member = _superblock(place)
+    if not device.present or place is None or member is None:
         return Answer(1, complaints=f"mdadm: {node} has vanished")
-    array, name = md.of_uuid(world, plan.uuid), f"/dev/md/{display(plan)}"
+    plan = member.array
+    array, number = md.of_uuid(world, plan.uuid), None
+    if array is None:
+        number, called = homehost.place_for(world, call, plan, verdict)
+        if number is not None and f"md{number}" in world.blocks:
+            return Answer(1, complaints=f"mdadm: {called} is already in use.")
+    else:
+        called = array.name
+    name = _path(called)
     if "superblock" in place.damages:
         # The kernel finds a wrong checksum (super_1_load in md.c).
         kind = "existing" if array is not None else "new"
@@ -96,7 +102,10 @@ def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) 
     if array is not None and array.state != "inactive":
         what = f"mdadm: not adding {node} to active array (without --run) {name}"
         return Answer(2, complaints=what)
-    block = md.create(world, udev, plan) if array is None else world.blocks[array.node]
+    if array is None:
+        block = md.create(world, udev, plan, called, number, homehost.skipped(world, call))
+    else:
+        block = world.blocks[array.node]
     array = block.array
     assert array is not None
     if array.read or any(slot == member.slot for _, slot in array.members):
@@ -124,8 +133,8 @@ def _add(world: World, udev: Udev, device: Block, place: Place, member: Member) 
         complaint = f"mdadm: {node} attached to {name}, but failed to start: Input/output error."
     lines = {
         "MD_DEVICE": array.node,
-        "MD_DEVNAME": display(plan),
-        "MD_FOREIGN": "yes" if plan.foreign else "no",
+        "MD_DEVNAME": called,
+        "MD_FOREIGN": "yes" if verdict.foreign else "no",
         "MD_STARTED": started,
     }
     text = "".join(f"{key}={value}\n" for key, value in lines.items() if value)
@@ -149,14 +158,13 @@ def _readable(world: World, array: Array) -> list[tuple[str, int]]:
 def _examine(world: World, node: str) -> Work:
     yield EXAMINE_SECONDS
     device = world.at(node)
-    place = device.place if device is not None else None
-    member = place.stale or place.content if place is not None else None
-    if not isinstance(member, Member):
+    member = _superblock(device.place if device is not None else None)
+    if member is None:
         return Answer(1, complaints=f"mdadm: No md superblock detected on {node}.")
     plan = member.array
     lines = [f"MD_LEVEL={plan.level}", f"MD_DEVICES={len(plan.on)}"]
     if plan.metadata != "0.90":
-        lines.append(f"MD_NAME={plan.homehost}:{plan.name}")
+        lines.append(f"MD_NAME={plan.set_name}")
     lines.append(f"MD_UUID={plan.spread}")
     lines.append(f"MD_EVENTS={world.superblock(plan, member.slot).events}")
     return Answer(0, "".join(f"{line}\n" for line in lines))
@@ -167,7 +175,7 @@ def _run(world: World, udev: Udev, node: str) -> Work:
     block = world.at(node)
     if block is None or block.array is None:
         return Answer(1, complaints=f"mdadm: error opening {node}: No such file or directory")
-    name = f"/dev/md/{display(block.array.plan)}"
+    name = _path(block.array.name)
     if block.array.state != "inactive":
         return Answer(0, complaints=f"mdadm: {name} is already active")
     if not md.begin(world, udev, block):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from initpy.scenario.model import CONTAINERS, RAID, Layer, Scenario, Server, world_wide_name
 from initpy.simulation.world.plans import (
+    NO_HOST,
     ArrayPlan,
     DiskPlan,
     FileSystem,
@@ -23,6 +24,7 @@ from initpy.simulation.world.plans import (
     Place,
     Table,
     VolumePlan,
+    homehost_digits,
 )
 
 LINUX_TYPE = "0fc63daf-8483-4772-8e79-3d69d8477de4"  # sfdisk(8), "Linux filesystem"
@@ -135,12 +137,17 @@ class _Maker:
         count = len(members)
         data = {"raid0": count, "linear": count, "raid4": count - 1, "raid5": count - 1,
                 "raid6": count - 2, "raid10": count // 2}.get(layer.kind, 1)  # fmt: skip
-        uuid = layer.uuid.replace(":", "").replace("-", "") or self._digits(f"md {layer.name}")
+        metadata = container.metadata if container else layer.metadata or "1.2"
+        uuid = layer.uuid.replace(":", "").replace("-", "")
+        if not uuid:
+            uuid = self._digits(f"md {layer.name}")
+            if metadata == "0.90" and layer.homehost != NO_HOST:
+                uuid = uuid[:16] + homehost_digits(layer.homehost)
         array = ArrayPlan(
             name=layer.name,
             level=layer.kind,
             uuid=uuid,
-            metadata=container.metadata if container else layer.metadata or "1.2",
+            metadata=metadata,
             homehost=layer.homehost,
             on=members,
             inside=self._inside(layer, max(size * data, 1 << 20)),
@@ -163,7 +170,7 @@ class _Maker:
     def _container(self, layer: Layer, on: tuple[Place, ...]) -> None:
         uuid = self._digits(f"container {layer.name}")
         inside = Place(layer.name, 0)
-        box = ArrayPlan(layer.name, "container", uuid, layer.kind, "any", on, inside)
+        box = ArrayPlan(layer.name, "container", uuid, layer.kind, layer.homehost, on, inside)
         self._arrays += 1
         self._places[layer.name] = inside
         inside.content = Member(box, -1)  # what stands on it finds the disks through this

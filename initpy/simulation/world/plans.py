@@ -5,8 +5,17 @@ A `Place` is room for bytes: a disk, a partition, the inside of an array or of a
 runs; what a run changes on the disks is kept in its world.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+NO_HOST = "<none>"  # an array whose name has no host in it (HOMEHOST in mdadm.conf(5))
+
+
+def homehost_digits(host: str) -> str:
+    """The second half of a 0.90 array's UUID: a hash of its host (init_super0, match_home0)."""
+    digest = hashlib.sha1(host.encode(), usedforsecurity=False).digest()
+    return digest[3::-1].hex() + digest[7:3:-1].hex()
 
 
 @dataclass(slots=True, eq=False)
@@ -74,9 +83,12 @@ class ArrayPlan:
     volumes: list["ArrayPlan"] = field(default_factory=list)  # of a container
 
     @property
-    def foreign(self) -> bool:
-        """Of another host; the image's is "any"."""
-        return self.homehost != "any" and self.metadata != "0.90" and self.container is None
+    def set_name(self) -> str:
+        """The name in the superblock, with the host's; 0.90 has its number instead."""
+        if self.metadata == "0.90":
+            return str(self.minor)
+        plain = self.homehost == NO_HOST or self.container is not None or self.level == "container"
+        return self.name if plain else f"{self.homehost}:{self.name}"
 
     @property
     def spread(self) -> str:

@@ -34,6 +34,7 @@ class Array:
 
     plan: ArrayPlan
     node: str  # md127
+    name: str  # below /dev/md, or a path, as /run/mdadm/map has it
     members: list[tuple[str, int]] = field(default_factory=list)  # names and slots
     state: str = "inactive"
     read: bool = False  # the kernel has read the superblocks (at a start, successful or not)

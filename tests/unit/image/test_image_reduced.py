@@ -1,7 +1,10 @@
 """An image has only the lines of this machine's configuration that concern it (R27)."""
 
+import pytest
+
 from initpy.config.crypttab import parse_crypttab
-from initpy.image.content.reduced import crypttab, lvm_conf, mdadm_conf, modprobe_conf
+from initpy.image.content import mdadmconf
+from initpy.image.content.reduced import crypttab, lvm_conf, modprobe_conf
 
 LVM = """\
 # This is an example
@@ -35,6 +38,16 @@ def test_a_host_only_image_has_all_lines_but_comments() -> None:
     assert "an example" not in kept
 
 
+def test_a_portable_image_has_no_system_id() -> None:
+    """lvmsystemid(7)"""
+    text = (
+        'global {\nsystem_id_source = "lvmlocal"\n}\n'
+        'local {\nsystem_id = "a"\nextra_system_ids = [ "b",\n"c" ]\n}\n'
+    )
+    assert lvm_conf(text, own=False, portable=True) == "global {\n}\nlocal {\n}\n"
+    assert lvm_conf(text, own=False) == text
+
+
 MDADM = """\
 HOMEHOST <system>
 MAILADDR root
@@ -47,15 +60,55 @@ array <ignore> UUID=00000000:00000000:00000000:00000002
 """
 
 
-def test_a_generic_image_has_policies_and_no_arrays() -> None:
-    assert mdadm_conf(MDADM, None) == "HOMEHOST <system>\nPOLICY action=spare\n"
+def test_a_portable_image_has_policies_and_nothing_of_one_machine() -> None:
+    assert mdadmconf.reduced(MDADM, own=False) == "HOMEHOST <system>\nPOLICY action=spare\n"
+    named = (
+        "HOMEHOST here\nHOMEHOST <ignore>\nDEVICE /dev/sd*\nDEV partitions\nauto -all\nCREATE a\n"
+    )
+    kept = "HOMEHOST <ignore>\nDEV partitions\nauto -all\nCREATE a\n"
+    assert mdadmconf.reduced(named, own=False) == kept
 
 
-def test_a_host_only_image_has_the_arrays_of_its_root() -> None:
-    kept = mdadm_conf(MDADM, ["d37be5c5-04c2-c8b0-a5b3-3f560c1b0d2e"])
+def test_the_image_of_a_described_machine_has_the_arrays_of_its_root() -> None:
+    kept = mdadmconf.reduced(MDADM, own=False, arrays=["d37be5c5-04c2-c8b0-a5b3-3f560c1b0d2e"])
     assert kept.splitlines()[2:] == [
         "ARRAY /dev/md/0 metadata=1.2 UUID=d37be5c5:04c2c8b0:a5b33f56:0c1b0d2e name=here:0"
     ]
+
+
+def test_the_machines_own_image_has_all_but_the_monitors_settings() -> None:
+    """R36: an array that ARRAY lines leave out would get another name than on the real system."""
+    kept = mdadmconf.reduced(f"{MDADM}DEVICE /dev/sd*\n", own=True).splitlines()
+    assert [line.split()[0] for line in kept] == [
+        "HOMEHOST", "POLICY", "ARRAY", "ARRAY", "array", "DEVICE",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "required"),
+    [
+        ("", None, True),
+        ("HOMEHOST <system>\n", None, True),
+        ("homehost here\nHOMEHOST there\n", "here", True),
+        ("HOMEHOST <ignore> <system>\n", None, False),
+        ("HOMEHOST here\n <ignore>\n", "here", False),
+        ("HOMEHOST <none>\n", "", False),
+    ],
+)
+def test_whose_host_the_configuration_names(text: str, host: str | None, required: bool) -> None:
+    found = mdadmconf.read([text])
+    assert (found.host, found.required) == (host, required)
+
+
+def test_an_array_line_matches_by_all_that_it_says() -> None:
+    found = mdadmconf.read([MDADM])
+    line = found.line_of("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "here:0")
+    assert line is not None
+    assert line.device == "/dev/md/0"
+    assert found.line_of("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "there:0") is None
+    ignored = found.line_of("00000000000000000000000000000002", "")
+    assert ignored is not None
+    assert ignored.ignores
 
 
 def test_modprobe_lines_follow_the_images_modules() -> None:

@@ -15,7 +15,7 @@ from initpy import runtime
 
 ROOM = Path(runtime.__path__[0])
 # Of process 1 alone, which has no loop to keep free but the one in pid1.py.
-PID_1 = {"supervisor", "pid1", "children", "power", "lastresort", "api"}
+PID_1 = {"supervisor", "pid1", "children", "power", "lastresort", "api", "hostname"}
 
 BUILT_IN = {"open"}
 CALLS = {

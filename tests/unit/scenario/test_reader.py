@@ -95,6 +95,8 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ('"Passphrase"', '"("', ":20: person[1].when: '(': expected a regular expression"),
         ("arrives = 12", "arrives = true", ":10: disk[2].arrives: True: expected a number"),
         ("[[person]]", "[image]\nminimal = true\n[[person]]", ": True: expected `host` beside it"),
+        ("[[person]]", '[image]\nhostname = "a b"\n[[person]]', ": 'a b': expected a host name"),
+        ('name = "b"', 'name = "0"', ":8: disk[2].name: '0': expected a short name"),
         ('outcome = "booted"', 'outcome = "fine"', ":27: expect.outcome: 'fine': expected one of"),
         ('holds = "root"', 'holds = "var"', ":18: layer[2].holds: 'var': expected one of"),
         ("[[fault]]", "[[fault]", ":23: '[[fault]': expected TOML"),

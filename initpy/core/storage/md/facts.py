@@ -99,6 +99,19 @@ def name_of(device: Device) -> str:
     return known.get("MD_DEVNAME") or known.get("MD_NAME", "")
 
 
+def tells_no_host(members: Iterable[Device]) -> bool:
+    """True for an array whose name has no host in it: it is this machine's (R9).
+
+    Metadata 1.x has HOST:NAME, unless that was too long or HOMEHOST <none> (write_init_super1 in
+    super1.c); mdadm trusts such a name only with HOMEHOST <ignore>.
+    """
+    known = [each.properties for each in members if each.properties.get("ID_FS_LABEL")]
+    return bool(known) and all(
+        each.get("ID_FS_VERSION", "").startswith("1.") and ":" not in each["ID_FS_LABEL"]
+        for each in known
+    )
+
+
 def condition(device: Device) -> tuple[str, str]:
     """A word for an array that does not run, and what a running array lacks."""
     word = "incomplete" if device.properties.get("md/array_state") in ("inactive", "clear") else ""

@@ -105,7 +105,7 @@ def is_foreign(context: Context, device: Device, members: tuple[Device, ...]) ->
     again later finds the word that this one leaves (R5). An array of unknown
     origin is treated as foreign: that costs time, and no data.
     """
-    if context.settings.layer(facts.LAYER).named:
+    if context.settings.layer(facts.LAYER).named or facts.tells_no_host(members):
         return False
     uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
     # The word is about another array of this name, unless a member says nothing any more.
@@ -134,11 +134,12 @@ def published(context: Context, instance: Instance) -> None:
     It says so only once: an engine that is started again finds the word that this one leaves,
     whether the array has shown by now or not (R5, R9).
     """
-    known = device.properties if (device := context.device(instance)) is not None else {}
+    device = context.device(instance)
+    known = device.properties if device is not None else {}
     array = known.get("MD_DEVICE")
-    if not array or known.get("MD_FOREIGN") != "yes":
+    if device is None or not array or known.get("MD_FOREIGN") != "yes":
         return
-    if not context.settings.layer(Layer.MD).named:
+    if not context.settings.layer(Layer.MD).named and not facts.tells_no_host((device,)):
         note_foreign(context, array, known.get("ID_FS_UUID", ""))
 
 

@@ -1,0 +1,69 @@
+"""What makes arrays and volume groups this machine's own: its names, in the image (R36).
+
+mdadm compares an array's homehost with the host name; LVM compares a group's system ID with one of
+lvmsystemid(7)'s sources. An image without an identity is portable.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from initpy.config.hostname import EXPECTED, is_valid, of_file
+from initpy.image.content.reduced import SETTING
+
+MACHINE_ID = "/etc/machine-id"
+LVM_CONF = ("/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf")  # a later one overrides (lvm.conf(5))
+BY_MACHINE_ID = ("machineid", "appmachineid")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The machine that an image is for."""
+
+    hostname: str = ""  # "": it has none
+    here: bool = True  # it is this machine, and its configuration applies in full
+    problem: str = ""  # why it has no name
+
+
+def identity_of(text: str | None, *, here: bool = True) -> Identity:
+    """Return the identity by the text of the machine's /etc/hostname.
+
+    The name that the machine has now does not count: DHCP, a container or an installer may have
+    given it, and the next boot may give another.
+    """
+    name = of_file(text or "")
+    if name and not is_valid(name):
+        return Identity("", here, f"/etc/hostname: {name!r}: expected {EXPECTED}")
+    problem = "" if name else "no /etc/hostname names the machine"
+    return Identity(name, here, problem)
+
+
+def lvm_files(texts: dict[str, str]) -> Iterator[str]:
+    """Yield the files from which LVM learns the machine's system ID, given its configuration."""
+    settings: dict[str, str] = {}
+    for path in LVM_CONF:
+        for line in texts.get(path, "").splitlines():
+            if (setting := SETTING.match(line)) and not line.lstrip().startswith("#"):
+                settings[setting[1]] = re.sub(r'^"(.*?)".*$', r"\1", setting[2].strip())
+    source = settings.get("system_id_source", "none")
+    if source in BY_MACHINE_ID:
+        yield MACHINE_ID
+    elif source == "file" and (path := settings.get("system_id_file", "")):
+        yield path
+
+
+def read_hostname(folder: str = "", mounts: str = "/proc/self/mountinfo") -> str | None:
+    """Return the text of a system's /etc/hostname; None without one.
+
+    Docker and podman mount a file there that names the container, not the machine.
+    """
+    try:
+        if f" {folder}/etc/hostname " in Path(mounts).read_text(errors="replace"):
+            return None
+    except OSError:
+        pass  # without /proc there are no mounts to see
+    try:
+        return Path(f"{folder}/etc/hostname").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None

@@ -1,0 +1,149 @@
+"""An image carries the names of the machine that it is for, unless it is portable (R36)."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_modules import VERSION, make_modules
+from fake_system import nested
+
+from initpy.cli import build, main
+from initpy.cli.content import requested
+from initpy.image.build.build import assemble
+from initpy.image.build.request import BuildRequest
+from initpy.image.content import mdadmconf
+from initpy.image.content.identity import Identity, identity_of, lvm_files, read_hostname
+from initpy.image.stack.describe import describe
+from initpy.image.stack.layers import Stack
+from initpy.image.tree import File, Tree
+
+
+def request(folder: Path, identity: Identity | None) -> BuildRequest:
+    return BuildRequest(
+        kernel=VERSION,
+        modules=make_modules(folder / "kernel", []),
+        output=folder / "image",
+        jobs=(),
+        programs=("kmod",),
+        init=b"#!/bin/sh\n",
+        python=False,
+        identity=identity,
+    )
+
+
+def text(tree: Tree, path: str) -> str | None:
+    entry = tree.get(path)
+    return entry.read().decode() if isinstance(entry, File) else None
+
+
+def test_the_image_has_the_machines_name(tmp_path: Path) -> None:
+    assembled = assemble(request(tmp_path, Identity("deb")))
+    assert text(assembled.tree, "/etc/hostname") == "deb\n"
+    assert assembled.warnings == ()
+
+
+def test_a_portable_image_has_none(tmp_path: Path) -> None:
+    assembled = assemble(request(tmp_path, None))
+    assert "/etc/hostname" not in assembled.tree
+    assert assembled.warnings == ()
+
+
+def test_a_machine_without_a_name_is_a_warning(tmp_path: Path) -> None:
+    assembled = assemble(request(tmp_path, identity_of(None)))
+    assert "/etc/hostname" not in assembled.tree
+    assert "no /etc/hostname names the machine" in assembled.warnings[0]
+
+
+def test_a_name_that_is_none_is_a_problem() -> None:
+    assert identity_of("# mine\ndeb\n") == Identity("deb")
+    assert "'two words': expected a host name" in identity_of("two words\n").problem
+
+
+def test_the_name_of_a_container_is_not_the_machines(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_text("3f9c0a\n")
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("1 0 0:2 / / rw - overlay overlay rw\n")
+    assert read_hostname(str(tmp_path), str(mounts)) == "3f9c0a\n"
+    mounts.write_text(f"7 1 8:1 /c/hostname {tmp_path}/etc/hostname rw - ext4 /dev/sda1 rw\n")
+    assert read_hostname(str(tmp_path), str(mounts)) is None
+
+
+@pytest.mark.parametrize(
+    ("lvm", "local", "files"),
+    [
+        ('global {\n\t# system_id_source = "machineid"\n}', "", []),
+        ('global {\n\tsystem_id_source = "none"\n}', "", []),
+        ('global {\n\tsystem_id_source = "uname"\n}', "", []),
+        ('global {\n\tsystem_id_source = "machineid"  # mine\n}', "", ["/etc/machine-id"]),
+        ('global/system_id_source="appmachineid"', "", ["/etc/machine-id"]),
+        (
+            'global {\nsystem_id_source = "file"\nsystem_id_file = "/etc/lvm/id"\n}',
+            "",
+            ["/etc/lvm/id"],
+        ),
+        ('global/system_id_source="machineid"', 'global/system_id_source="lvmlocal"', []),
+    ],
+)
+def test_the_files_that_lvms_system_id_comes_from(lvm: str, local: str, files: list[str]) -> None:
+    """lvmsystemid(7); lvmlocal.conf overrides lvm.conf."""
+    texts = {"/etc/lvm/lvm.conf": lvm, "/etc/lvm/lvmlocal.conf": local}
+    assert [*lvm_files(texts)] == files
+
+
+def test_a_host_only_image_is_not_portable(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--host", "--portable", "--dry-run"]) == 2
+    assert "--portable" in capsys.readouterr().err
+
+
+def asked(*words: str) -> Identity | None:
+    """Return the identity that `initpy build` with these words gives its image."""
+    parser = argparse.ArgumentParser()
+    build.configure(parser)
+    return requested(parser.parse_args([*words, "--kernel", VERSION])).identity
+
+
+def test_a_build_is_for_the_machine_that_it_runs_on_or_for_none() -> None:
+    assert asked("--portable") is None
+    found = asked()
+    assert found is not None
+    assert found.here
+
+
+def test_the_image_of_another_system_has_that_systems_name(tmp_path: Path) -> None:
+    system = nested()
+    system.texts["/etc/hostname"] = "there\n"
+    stack = describe("/", system)
+    assert stack.hostname == "there"
+    file = tmp_path / "stack.json"
+    file.write_text(stack.to_json())
+    assert Stack.from_json(file.read_text(), "stack.json") == stack
+    assert asked("--host", "--stack", str(file)) == Identity("there", here=False)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_text("mounted\n")
+    assert asked("--root", str(tmp_path)) == Identity("mounted", here=False)
+
+
+@pytest.mark.parametrize(("here", "arrays"), [(True, 2), (False, 0)])
+def test_arrays_are_named_as_on_the_real_system(
+    tmp_path: Path, here: bool, arrays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R36: all ARRAY lines of the machine itself, and none of another one."""
+    conf = tmp_path / "mdadm.conf"
+    conf.write_text("ARRAY /dev/md/0 UUID=0:0:0:1\nARRAY /dev/md/1 UUID=0:0:0:2\nMAILADDR root\n")
+    wish = replace(
+        request(tmp_path, Identity("deb", here=here)),
+        jobs=(_job(tmp_path, str(conf)),),
+    )
+    monkeypatch.setattr(mdadmconf, "PATHS", (str(conf),))
+    kept = text(assemble(wish).tree, str(conf))
+    assert kept is not None
+    assert kept.count("ARRAY") == arrays
+    assert "MAILADDR" not in kept
+
+
+def _job(folder: Path, optional: str) -> Path:
+    file = folder / "mine.toml"
+    file.write_text(f'summary = "mine"\n[image]\noptional = ["{optional}"]\n')
+    return file
