@@ -22,6 +22,7 @@ class HoldKind(enum.Enum):
     QUESTION = "question"  # a user is asked whether an array may start degraded
     SERVER = "server"  # a login that makes disks appear
     WORK = "work"  # a command that may reveal a member
+    LOOK = "look"  # a device is there whose job may reveal a member, and cannot run yet
     CHECK = "check"
     MOUNT = "mount"  # of root
     EXTRA_MOUNT = "extra mount"  # of what root's file is on, or of what belongs below root
@@ -41,11 +42,16 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.QUESTION: (_ROOT, _ASSEMBLY, _END),
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
     HoldKind.WORK: (_ASSEMBLY, _LAST),
+    HoldKind.LOOK: (_ASSEMBLY, _LAST),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
     HoldKind.NONE: (),
 }
+
+# What an assembly has left at least after its last hold: something that might have revealed a
+# member has ended, and its events are to arrive. The member's own job holds the deadline again.
+GRACE_SECONDS = 5.0
 
 # The same by deadline.
 STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
@@ -55,5 +61,7 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
 
 # Deadlines that are stopped only by what may reveal what they wait for.
 SELECTIVE = (_ASSEMBLY, _LAST)
+# The kinds of hold by which a job stops assemblies while its command runs: it may reveal a part.
+REVEALING = tuple(kind for kind, stops in STOPS.items() if _ASSEMBLY in stops)
 # The kinds of hold that stop these alone.
 WORKING = tuple(kind for kind, stops in STOPS.items() if set(stops) <= set(SELECTIVE))

@@ -134,6 +134,7 @@ class Instance:
     fits: bool = True
     idle: bool = False  # ready, but waits for a device that may never come: holds no clock
     stalled: bool = False  # its command has no limit and does not get on: holds no clock
+    look_ends: float | None = None  # when its wait for its device holds nothing any more
 
     def __post_init__(self) -> None:
         self.strategy = self.definition.strategy

@@ -188,7 +188,6 @@ def test_a_named_volume_that_is_locked_at_the_handover_is_found(world: World) ->
         ((ROOT,), TABLE),  # not there: not waited for
         ((ROOT, LOCKED), ""),  # not named
         ((ROOT, LOCKED), TABLE.replace("luks", "luks,nofail")),
-        ((ROOT, LOCKED._replace(properties={**LOCKED.properties, "SYSTEMD_READY": "0"})), TABLE),
     ],
 )
 def test_any_other_volume_may_stay_as_it_is(
@@ -196,6 +195,55 @@ def test_any_other_volume_may_stay_as_it_is(
 ) -> None:
     case = world.case(seen(*devices), *mounted(2.0), table=table)
     assert [*handover.named_volumes_are_open_before_the_handover(case)] == []
+
+
+UNREADY = LOCKED._replace(properties={**LOCKED.properties, "SYSTEMD_READY": "0"})
+PART = LOCKED._replace(
+    name="vdb1", properties={**LOCKED.properties, "DEVTYPE": "partition"}, slaves=frozenset({"vdb"})
+)
+
+
+@pytest.mark.parametrize(("time", "found"), [(10.0, 1), (22.0, 0)])
+@pytest.mark.parametrize("volume", [UNREADY, PART])
+def test_a_named_volume_that_is_not_ready_is_waited_for_a_while(
+    world: World, volume: Device, time: float, found: int
+) -> None:
+    case = world.case(seen(ROOT, volume), *mounted(time), table=TABLE)
+    assert len([*handover.named_volumes_are_open_before_the_handover(case)]) == found
+
+
+HALF = Device("vda", {"ID_SERIAL": "a", "ID_FS_TYPE": "linux_raid_member"})
+OTHER = Device("vdb", {"ID_SERIAL": "b", "ID_FS_TYPE": "linux_raid_member", "partitions": "vdb1"})
+INCOMPLETE = Device(
+    "md127", {"md/array_state": "inactive", "DEVNAME": "/dev/md127"}, slaves=frozenset({"vda"})
+)
+START = Run("md-start@md127", 1, ("mdadm", "--run", "/dev/md127"), "md127")
+
+
+@pytest.mark.parametrize(
+    ("came", "known", "found"),
+    [
+        (30.0, False, ["looked at"]),
+        (5.0, False, []),  # it has stayed so for as long as it is waited for
+        (30.0, True, []),  # it could be used; it has just come
+        (5.0, True, ["there"]),
+    ],
+)
+def test_a_start_without_a_member_that_is_there_is_found(
+    world: World, came: float, known: bool, found: list[str]
+) -> None:
+    parts = (Device("vdb1", {"DEVTYPE": "partition"}, slaves=frozenset({"vdb"})),) if known else ()
+    told = [step(came, DeviceChanged(each)) for each in (OTHER, *parts)]
+    case = world.case(seen(HALF, INCOMPLETE), *told, step(32.0, TimePassed(), START), text=MIRROR)
+    names = [
+        each
+        for each, invariant in (
+            ("there", starts.never_degraded_with_its_members_there),
+            ("looked at", starts.never_degraded_while_a_member_is_looked_at),
+        )
+        if [*invariant(case)]
+    ]
+    assert names == found
 
 
 @pytest.mark.parametrize(
