@@ -492,6 +492,7 @@ def test_a_disk_that_nothing_stood_on_is_as_good_when_it_is_back(world: World, u
     told = (seen(ROOT, *above), step(12.0, DeviceRemoved("vda")), step(20.0, DeviceChanged(ROOT)))
     case = world.case(*told, text=REPLUGGED)
     assert case.reach() is (Sure.UNSURE if used else Sure.YES)
+    assert case.complete_at() == (0.0 if used else 20.0)  # while it is away, the boot may be idle
 
 
 # The right root
