@@ -109,8 +109,8 @@ ATTEMPT_SECONDS = 30.0
 def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
     """R10: a key that hangs, is absent or refuses does not keep users from typing."""
     for work, locked in case.unlocks():
-        due = work.start + ATTEMPT_SECONDS
-        if min(work.end, case.engine_ends(work.engine)) <= due or _typed(case, work):
+        due = _undisturbed(case, work.start + ATTEMPT_SECONDS)
+        if min(work.over, case.engine_ends(work.engine)) <= due or _typed(case, work):
             continue
         volume = next(
             (each for each in case.expected.wishes.volumes if each.name in work.words), None
@@ -127,6 +127,17 @@ def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
         )
         if not up and wrong < (volume.tries if volume is not None else 3):
             yield due, f"{work.job} ({locked}) is at work, and the user cannot type a passphrase"
+
+
+def _undisturbed(case: Case, due: float) -> float:
+    """When users can type at that time, or next: what was typed for one volume is tried first.
+
+    It may open the others (R12); if it takes long, it keeps their prompts away no longer.
+    """
+    for work, _ in case.unlocks():
+        if work.start <= due < min(work.end, work.start + ATTEMPT_SECONDS) and _typed(case, work):
+            due = min(work.end, work.start + ATTEMPT_SECONDS)
+    return due
 
 
 def _typed(case: Case, work: Work) -> bool:

@@ -303,6 +303,24 @@ def test_a_prompt_beside_it_or_what_a_user_has_typed_is_right(world: World) -> N
     assert [*asking.no_attempt_keeps_the_prompt_away(typed)] == []
 
 
+def test_a_volume_that_has_gone_needs_no_prompt(world: World) -> None:
+    case = world.case(seen(LOCKED), unlock(1, 2.0), step(9.0, DeviceRemoved("vdb")))
+    assert [*asking.no_attempt_keeps_the_prompt_away(case)] == []
+
+
+@pytest.mark.parametrize(("asks", "found"), [(61.0, 1), (33.0, 0)])
+def test_what_was_typed_for_another_volume_may_be_tried_first(
+    world: World, asks: float, found: int
+) -> None:
+    """R12: it may open this one, too."""
+    other = LOCKED._replace(name="vdc", properties={**LOCKED.properties, "ID_SERIAL": "c"})
+    tries = Run("luks-open@vdc", 1, ("cryptsetup", "open", "/dev/vdc", "x"), "vdc")
+    answered = step(20.0, Answered("luks-open@vdc", Secret(b"x")), tries)
+    prompt = step(asks, TimePassed(), Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): "))
+    case = world.case(seen(LOCKED, other), unlock(1, 2.0), answered, prompt)
+    assert len([*asking.no_attempt_keeps_the_prompt_away(case)]) == found
+
+
 # Secrets
 
 
@@ -435,6 +453,32 @@ def test_a_prompt_holds_the_countdown(world: World) -> None:
     ended = step(205.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed"))
     case = world.case(seen(LOCKED), failed, asked, gone, ended, words="panic=60", ended=205.0)
     assert [*screen.a_failed_boot_ends_in_time(case)] == []
+
+
+def test_a_passphrase_that_waits_for_a_module_holds_the_countdown(world: World) -> None:
+    failed = step(31.0, TimePassed(), ShowFailure("not turned up", TREE))
+    asks = Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): ")
+    told = (
+        step(40.0, DeviceChanged(LOCKED), MODPROBE, asks),
+        step(45.0, Answered("luks-open@vdb", Secret(b"x"))),
+        step(80.0, JobEnded("luks-modules", 1, -9)),
+        step(145.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed")),
+    )
+    case = world.case(failed, *told, words="panic=60", ended=145.0)
+    assert [*screen.a_failed_boot_ends_in_time(case)] == []
+
+
+@pytest.mark.parametrize(("checked", "found"), [(0.5, 1), (12.0, 0)])
+def test_a_check_of_a_root_that_comes_late_holds_the_countdown(
+    world: World, checked: float, found: int
+) -> None:
+    failed = step(31.0, TimePassed(), ShowFailure("not turned up", TREE))
+    check = Run("fsck-ext@vda", 1, ("e2fsck", "-a", "/dev/vda"), "vda")
+    begun = step(90.0, DeviceChanged(ROOT), check)
+    ended = step(90.0 + checked, JobEnded("fsck-ext@vda", 1, 0))
+    over = step(121.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed"))
+    case = world.case(failed, begun, ended, over, words="panic=60", ended=121.0)
+    assert len([*screen.a_failed_boot_ends_in_time(case)]) == found
 
 
 def test_a_root_that_is_mounted_and_not_handed_over_is_found(world: World) -> None:
