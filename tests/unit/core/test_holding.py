@@ -1,5 +1,7 @@
 """What holds the timers of arrays besides people (R7)."""
 
+from typing import Any
+
 from desk import Desk, array, block, filesystem, luks, member, settings
 
 from initpy.core.actions import HandOver, ShowFailure
@@ -117,7 +119,11 @@ def test_a_job_on_the_boot_that_reveals_no_disk_holds_nothing() -> None:
 
 # A member that is there but is still being looked at (R7)
 
-RAID = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", "ID_FS_UUID": "a:a:a:a"}
+RAID: dict[str, Any] = {
+    "ID_FS_TYPE": "linux_raid_member",
+    "ID_FS_USAGE": "raid",
+    "ID_FS_UUID": "a:a:a:a",
+}
 
 
 def incomplete(seconds: float = 8.0, *also: JobDefinition) -> Desk:
@@ -174,7 +180,7 @@ def test_a_member_whose_disk_is_announced_after_it_holds_the_timer() -> None:
     assert not desk.runs("md-start@md127")
 
 
-SUSPENDED = {"DM_NAME": "x", "DM_UUID": "LVM-x", "DM_SUSPENDED": "1"}
+SUSPENDED: dict[str, Any] = {"DM_NAME": "x", "DM_UUID": "LVM-x", "DM_SUSPENDED": "1"}
 
 
 def test_a_suspended_member_holds_the_timer_for_a_while() -> None:
@@ -188,9 +194,13 @@ def test_a_suspended_member_holds_the_timer_for_a_while() -> None:
 
 def test_a_member_that_is_suspended_again_and_again_holds_the_timer_no_longer_for_it() -> None:
     desk = incomplete()
-    plain = {key: value for key, value in SUSPENDED.items() if key != "DM_SUSPENDED"}
+    plain: dict[str, Any] = {
+        key: value for key, value in SUSPENDED.items() if key != "DM_SUSPENDED"
+    }
     for second in range(7, 40):
-        unready = {"DM_UDEV_DISABLE_OTHER_RULES_FLAG": "1"} if second % 2 else {"DM_SUSPENDED": "1"}
+        unready: dict[str, Any] = (
+            {"DM_UDEV_DISABLE_OTHER_RULES_FLAG": "1"} if second % 2 else {"DM_SUSPENDED": "1"}
+        )
         desk.see(block("dm-0", **plain, **unready, **RAID), at=second)
         desk.wait(second + 1)
     assert len(desk.runs("md-start@md127")) == 1
