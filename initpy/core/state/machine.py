@@ -106,6 +106,10 @@ class Machine:
         """True if an instance has failed, for now or for good."""
         return bool(self._failed)
 
+    def any_failed_on(self, subject: str) -> bool:
+        """True if an instance on this subject has failed, for now or for good."""
+        return bool(self._failed) and any(each.state is FAILED for each in self.on(subject))
+
     # What is to be looked at
 
     def touch(self, instance: Instance) -> None:
