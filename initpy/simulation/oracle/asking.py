@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.looks import unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
 
@@ -49,7 +50,7 @@ def one_prompt_at_a_time(case: Case) -> Found:
 
 def never_failed_while_a_user_types(case: Case) -> Found:
     """R6: the failure screen does not come while a volume is asked for or opened."""
-    for time, order, failure in given_up(case):
+    for time, order, failure in () if unsure_prompts(case) else given_up(case):
         engine = case.engine_at(order)
         for span in case.user_spans(engine=engine):
             if span.start < time < span.end:
@@ -59,7 +60,7 @@ def never_failed_while_a_user_types(case: Case) -> Found:
 def never_failed_before_the_time(case: Case) -> Found:
     """R6: root is waited for as long as was asked, not counting holds; then 10 s after each."""
     wishes = case.expected.wishes
-    for time, order, failure in given_up(case):
+    for time, order, failure in () if unsure_prompts(case) else given_up(case):
         engine = case.engine_at(order)
         begun = case.story.engines[engine]
         unheld = case.unheld("", Span(begun, time))

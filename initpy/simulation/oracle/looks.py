@@ -5,6 +5,7 @@ from initpy.simulation.oracle.story import FOREVER, Device
 
 # docs/boot.md: so long assemblies wait for such a device. It may stay so for ever.
 LOOK_SECONDS = 20.0
+CHECK_SECONDS = 30.0  # of the check of a header, after which it holds nothing any more
 
 
 def missing_relatives(case: Case, device: Device, order: int) -> bool:
@@ -42,3 +43,18 @@ def being_looked_at(case: Case, device: Device, order: int) -> bool:
     """Whether it cannot be used, and that has not lasted as long as it is waited for."""
     since = looked_at_since(case, device, order)
     return since != FOREVER and case.entries[order].time < since + LOOK_SECONDS - SLACK
+
+
+def unsure_prompts(case: Case) -> set[str]:
+    """The volumes whose prompt was up for long although their disk may not answer.
+
+    What is typed is tried once the header is read: the prompt holds nothing where that takes
+    longer. Whether it was read before the disk fell silent is not for the oracle.
+    """
+    silent = case.expected.silent_disks
+    return {
+        locked
+        for prompt, locked in (case.questions() if silent else ())
+        if min(prompt.end, case.ended) > prompt.start + CHECK_SECONDS
+        and (not locked or silent & case.expected.cone(locked))
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
-from initpy.simulation.oracle.looks import being_looked_at, missing_relatives
+from initpy.simulation.oracle.looks import being_looked_at, missing_relatives, unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Device, Span, Work, total
 
@@ -13,9 +13,10 @@ AT_ONCE = 3.0
 
 def never_degraded_while_a_volume_is_locked(case: Case) -> Found:
     """R7: no array starts without members while a volume is asked for or opened beside it."""
+    unsure = unsure_prompts(case)
     for work, device, item in case.starts():
         for span, locked in _locked(case, item.name, work.order):
-            if span.start <= work.start < span.end:
+            if locked not in unsure and span.start <= work.start < span.end:
                 yield work.start, f"{device.name} ({item.name}) started while {locked} is locked"
 
 
@@ -28,9 +29,9 @@ def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
 
 def never_degraded_before_its_time(case: Case) -> Found:
     """R7: an array waits its own time, not counting what holds it, or until root's is over."""
-    wishes = case.expected.wishes
+    wishes, unsure = case.expected.wishes, unsure_prompts(case)
     for work, device, item in case.starts():
-        if item.layer is None or _asked_about(case, work):
+        if item.layer is None or unsure or _asked_about(case, work):
             continue
         seen = _incomplete_since(case, device.name, work)
         wanted = wishes.md_timeout * (2 if case.expected.foreign(item.layer) else 1)

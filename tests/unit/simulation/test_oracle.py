@@ -287,6 +287,17 @@ def test_one_that_dies_with_its_engine_is_nothing_to_the_next(world: World) -> N
 # Prompts
 
 
+@pytest.mark.parametrize(("fault", "found"), [("", 1), ("[[fault]]\nat = 5\ndo = 'freeze b'\n", 0)])
+def test_a_prompt_holds_root_unless_its_volume_may_not_answer(
+    world: World, fault: str, found: int
+) -> None:
+    asks = Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): ")
+    failed = step(95.0, TimePassed(), ShowFailure("not turned up", TREE))
+    text = WORLD.replace("[expect]", f"{fault}[expect]")
+    case = world.case(seen(LOCKED), step(2.0, TimePassed(), asks), failed, text=text)
+    assert len([*asking.never_failed_while_a_user_types(case)]) == found
+
+
 def test_a_key_that_hangs_without_a_prompt_is_found(world: World) -> None:
     case = world.case(seen(LOCKED), unlock(1, 2.0))
     assert len([*asking.no_attempt_keeps_the_prompt_away(case)]) == 1
