@@ -114,6 +114,8 @@ class Boot:
         """
         if not self._subjects.is_known(event.device):
             return False
+        if self._context.machine.any_failed_on(event.device.name):
+            return False  # it may have been away, and can be read again
         return self._armed is None or self._armed > now
 
     # Taking events in

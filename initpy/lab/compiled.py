@@ -24,7 +24,7 @@ NOT_OF_THE_CORE = ("__init__", "instance", "secret")
 OF_THE_SIMULATION = (
     "kernel/disks", "kernel/dm", "kernel/md", "kernel/md_sysfs", "kernel/probe", "kernel/process",
     "kernel/udev",
-    "machine/engine", "machine/users", "machine/pid1",
+    "machine/engine", "machine/monitor", "machine/users", "machine/pid1",
     "tools/luks", "tools/lvm", "tools/mdadm", "tools/table",
     "world/agenda", "world/random_faults", "world/redundancy", "world/terminals", "world/waits",
     "world/world",

@@ -16,10 +16,12 @@ from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import CurrentEvent
+from initpy.core.state.deadlines import Deadline
+from initpy.core.state.machine import Machine
 from initpy.core.storage import assembly
 from initpy.core.storage.assembly import Plan
-from initpy.core.storage.md import start_degraded as start
-from initpy.core.unlock import attempts as race
+from initpy.core.storage.md import start_degraded
+from initpy.core.unlock import attempts
 from initpy.core.unlock.source import Attempt
 from initpy.core.waiting import clock, holds
 from initpy.scenario.model import Server
@@ -103,6 +105,43 @@ holds = "root"
 [expect]
 outcome = "{outcome}"
 """
+PART_FIRST = """
+title = "a mirror of a disk and a partition that is announced before its disk"
+[machine]
+cmdline = "root=LABEL=r rd.md.timeout=5"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "64M"
+announced = 15
+[[layer]]
+kind = "partitions"
+on = ["b"]
+[[layer.part]]
+name = "p"
+[[layer]]
+kind = "raid1"
+name = "r1"
+on = ["a", "p"]
+[[layer]]
+kind = "luks2"
+name = "c1"
+on = ["r1"]
+passphrase = "correct horse"
+[[layer]]
+kind = "ext4"
+on = ["c1"]
+label = "r"
+holds = "root"
+[[person]]
+when = "Passphrase for "
+after = 20
+type = "correct horse\\n"
+[expect]
+outcome = "booted"
+"""
 VOLUME = """
 title = "LVM on LUKS"
 [machine]
@@ -183,7 +222,7 @@ def nobody_holds(patch: pytest.MonkeyPatch) -> None:
 
 def impatient(patch: pytest.MonkeyPatch) -> None:
     """Timers of arrays run out at once."""
-    whole = start._plan
+    whole = start_degraded._plan
 
     def plan(context: Context, instance: Instance, *rest: Any) -> Plan:
         usual = context.settings
@@ -193,12 +232,12 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
         finally:
             context.settings = usual
 
-    patch.setattr(start, "_plan", plan)
+    patch.setattr(start_degraded, "_plan", plan)
     patch.setattr(assembly, "GRACE_SECONDS", 0.0)
 
 
 def anything_goes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(start, "_forbidden", lambda context, foreign: "")
+    patch.setattr(start_degraded, "_forbidden", lambda context, foreign: "")
 
 
 def silent(patch: pytest.MonkeyPatch) -> None:
@@ -219,14 +258,14 @@ def curious(patch: pytest.MonkeyPatch) -> None:
 
 def talkative(patch: pytest.MonkeyPatch) -> None:
     """The passphrase is on the command line of the tool."""
-    whole = race._try
+    whole = attempts._try
 
     def attempt(context: Context, instance: Instance, spec: Any, now: Attempt, *rest: Any) -> None:
         word = bytes(now.secret.reveal()).decode() if now.secret else ""
         now.words = (*now.words, word)
         whole(context, instance, spec, now, *rest)
 
-    patch.setattr(race, "_try", attempt)
+    patch.setattr(attempts, "_try", attempt)
 
 
 def discouraged(patch: pytest.MonkeyPatch) -> None:
@@ -322,6 +361,21 @@ def far(kind: str, up: str) -> str:
     )
 
 
+def blind(patch: pytest.MonkeyPatch) -> None:
+    """What is there and cannot be used yet holds nothing."""
+    patch.setattr(Machine, "look", lambda self, instance, reason: None)
+
+
+def merciless(patch: pytest.MonkeyPatch) -> None:
+    """Root's deadline starts arrays whose members may come at any moment."""
+    patch.setattr(Deadline, "in_grace", lambda self, now: False)
+
+
+def found(name: str) -> str:
+    """A world that exploring has found."""
+    return (Path(__file__).parent / "found" / f"{name}.toml").read_text()
+
+
 LOST = "[simulation]\nseed = 7\nlost = 0.9\n[expect]"
 FAILS = '[[tool]]\nprogram = "mdadm"\nwith = "--incremental"\nfails = 2\n[expect]'
 PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
@@ -347,6 +401,12 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (nobody_holds, far("nbd", "30"), "never-degraded-while-a-network-disk-may-come"),
     (endless, far("iscsi", "'never'"), "a-reachable-root-is-mounted"),
     (rushed, PLAIN.format(words="", disk=GONE), "never-failed-before-the-time"),
+    (blind, PART_FIRST,
+     "never-degraded-while-a-member-is-looked-at"),
+    (blind, found("named-volume-announced-before-its-disk"),
+     "named-volumes-are-open-before-the-handover"),
+    (merciless, found("member-tried-again-at-the-root-deadline"),
+     "never-degraded-with-its-members-there"),
 ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Exploring finds each fault that was found by reading before: planted again, within few worlds.
 
+Those that only tests of the runtime show are in `tests/unit/test_unexplored_faults.py`.
+
 Each row plants one fault of the core, or of process 1 as the simulator has it. Where that can be
 said at the core's boundary, a wrapper around `Boot.handle` changes events or actions; else one
 named thing is patched. Worlds are those of the explorer with the trouble that brings it out; the

@@ -97,7 +97,9 @@ def _force_next(context: Context, root: Deadline) -> bool:
     context.deadlines.extend(root, context.settings.grace)
     for _, instance in waiting:
         deadline = context.deadlines.get(deadline_name(instance))
-        if deadline is not None and not held(context, deadline):
+        if deadline is None or deadline.in_grace(context.now):
+            continue  # a member whose command has just ended may come, or be tried again
+        if not held(context, deadline):
             context.assemblies.of(instance).forced = True
             context.machine.touch(instance)
             break

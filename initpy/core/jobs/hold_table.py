@@ -24,6 +24,7 @@ class HoldKind(enum.Enum):
     SERVER = "server"  # a login that makes disks appear
     WORK = "work"  # a command that may reveal a member
     RESUME = "resume"  # the kernel looks for a hibernated system
+    LOOK = "look"  # a device is there whose job may reveal a member, and cannot run yet
     CHECK = "check"
     MOUNT = "mount"  # of root
     EXTRA_MOUNT = "extra mount"  # of what root's file is on, or of what belongs below root
@@ -45,11 +46,16 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
     HoldKind.WORK: (_ASSEMBLY, _LAST, _RESUME),
     HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
+    HoldKind.LOOK: (_ASSEMBLY, _LAST, _RESUME),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
     HoldKind.NONE: (),
 }
+
+# What an assembly has left at least after its last hold: something that might have revealed a
+# member has ended, and its events are to arrive. The member's own job holds the deadline again.
+GRACE_SECONDS = 5.0
 
 # The same by deadline.
 STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
@@ -59,5 +65,7 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
 
 # Deadlines that are stopped only by what may reveal what they wait for.
 SELECTIVE = (_ASSEMBLY, _LAST, _RESUME)
+# The kinds of hold by which a job stops assemblies while its command runs: it may reveal a part.
+REVEALING = tuple(kind for kind, stops in STOPS.items() if _ASSEMBLY in stops)
 # The kinds of hold that stop these alone.
 WORKING = tuple(kind for kind, stops in STOPS.items() if set(stops) <= set(SELECTIVE))

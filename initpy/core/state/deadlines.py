@@ -1,5 +1,6 @@
 """Deadlines that count only the time in which nothing holds them (R6)."""
 
+import math
 from collections.abc import Collection, Iterable
 
 from initpy.core.actions import Clock
@@ -43,6 +44,7 @@ class Deadline:
         self._left = duration
         self._counting_since = 0.0  # unless it is held, or new
         self.held = False
+        self.released = -math.inf  # when its last hold ended
         self.holder = NOBODY  # owner and reason, for the user
 
     def hold(self, holder: tuple[str, str], now: float) -> bool:
@@ -54,7 +56,7 @@ class Deadline:
             self._left, self.due = self.left(now), None
         elif not held and due is None:
             if self.held:
-                self._left = max(self._left, self.grace)
+                self._left, self.released = max(self._left, self.grace), now
             self._count(now)
         self.held, self.holder = held, holder
         return True
@@ -73,6 +75,10 @@ class Deadline:
         if self.due is None:
             return max(0.0, self._left)
         return max(0.0, self._left - (now - self._counting_since))
+
+    def in_grace(self, now: float) -> bool:
+        """True while what its last hold was for may still show."""
+        return now < self.released + self.grace
 
     def over(self, now: float) -> bool:
         """True when all its time has passed unheld."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from initpy.core.actions import Moved
 from initpy.core.jobs.definitions import Strategy
-from initpy.core.jobs.hold_table import HoldKind
+from initpy.core.jobs.hold_table import REVEALING, HoldKind
 from initpy.core.jobs.instance import (
     AWAITING,
     BUSY,
@@ -21,12 +21,16 @@ from initpy.core.jobs.instance import (
 from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
-WORK = HoldKind.WORK
+WORK, LOOK = HoldKind.WORK, HoldKind.LOOK
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
 SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
 # of them at once.
 TOOLS_AT_ONCE = 32
+# A device that is there may be a member, whose job cannot run yet: its disk or its partitions are
+# not announced, it is suspended, a command of its former life has to end. So long assemblies wait
+# for it (R7), and the handover for a named volume (R1). It may stay so for ever.
+LOOK_SECONDS = 20.0
 
 
 class Machine:
@@ -101,6 +105,10 @@ class Machine:
         """True if an instance has failed, for now or for good."""
         return bool(self._failed)
 
+    def any_failed_on(self, subject: str) -> bool:
+        """True if an instance on this subject has failed, for now or for good."""
+        return bool(self._failed) and any(each.state is FAILED for each in self.on(subject))
+
     # What is to be looked at
 
     def touch(self, instance: Instance) -> None:
@@ -147,6 +155,8 @@ class Machine:
         key, before = instance.key, instance.move(stimulus, self.current.now, reason)
         after = instance.state
         self.current.act(Moved(key, before.word, after.word, reason))
+        if LOOK in self.holding:
+            self.stop_looking(instance)
         if after in PENDING:
             self._pend(instance, before)
         elif before in PENDING:
@@ -202,6 +212,41 @@ class Machine:
             del self._failed[strategy]
         self.current.stir(instance.hold)  # it may have held something, to be tried again
 
+    # Devices that are there, whose jobs cannot run yet
+
+    def look(self, instance: Instance, reason: str) -> None:
+        """Note why the instance cannot run on its device yet; for some time that is a hold.
+
+        The time begins anew once it has run, or its device was gone.
+        """
+        stirs, instance.reason = instance.reason != reason, reason
+        if instance.hold not in REVEALING:
+            return
+        if instance.look_ends is None:
+            instance.look_ends = self.current.now + LOOK_SECONDS
+        if instance.look_ends <= self.current.now:
+            return
+        looking = self.holding.setdefault(LOOK, {})
+        if instance.key not in looking:
+            looking[instance.key] = instance
+            self.timers.start(Timer.LOOK, instance.key, instance.look_ends)
+            stirs = True
+        if stirs:
+            self.current.stir(LOOK)
+
+    def looking(self, strategy: Strategy) -> Iterator[Instance]:
+        """The instances of a strategy whose devices are there, and that cannot run yet."""
+        for instance in self.holding[LOOK].values() if LOOK in self.holding else ():
+            if instance.strategy is strategy:
+                yield instance
+
+    def stop_looking(self, instance: Instance) -> None:
+        """The instance has moved on, or its device stays as it is: it holds nothing for that."""
+        if instance.key in self.holding.get(LOOK, ()):
+            self._release(LOOK, instance.key)
+            self.timers.cancel(Timer.LOOK, instance.key)
+            self.current.stir(LOOK)
+
     # Commands that run, and the capacity for them
 
     def running(self) -> list[Instance]:
@@ -234,12 +279,12 @@ class Machine:
         The instance is looked at when there is some.
         """
         if instance.key in self._orphans:
-            instance.reason = "waits for the command of its former life to end"
+            self.look(instance, "waits for the command of its former life to end")
             return True
         if not instance.queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
             return False
         self.queued[instance.key] = None
-        instance.reason = f"waits until fewer than {TOOLS_AT_ONCE} commands run"
+        self.look(instance, f"waits until fewer than {TOOLS_AT_ONCE} commands run")
         return True
 
     def take_from_queue(self) -> None:

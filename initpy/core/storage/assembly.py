@@ -6,16 +6,12 @@ parts have had their time, and the user agrees where that is asked for, it start
 
 from typing import NamedTuple
 
-from initpy.core.jobs.hold_table import DeadlineKind
+from initpy.core.jobs.hold_table import GRACE_SECONDS, DeadlineKind
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.state.assemblies import Assembly, Phase, Step, deadline_name
 from initpy.core.state.context import Context
 from initpy.core.state.deadlines import Deadline
 from initpy.core.waiting.clock import give_time
-
-# After something that might have revealed a member has ended: time for its
-# events to arrive. The member's own job holds the deadline again.
-GRACE_SECONDS = 5.0
 
 
 class Plan(NamedTuple):

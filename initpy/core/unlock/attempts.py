@@ -181,7 +181,8 @@ def fetched(context: Context, event: Fetched) -> None:
     node = device.node if (device := context.device(instance)) else instance.subject
     if event.error:
         what = f"its header {spec.header or f'on {node}'}" if found[1] else spec.key
-        context.report(f"{spec.name}: {what} cannot be read: {event.error}")
+        again = instance.revivals > 0
+        context.report(f"{spec.name}: {what} cannot be read: {event.error}", detail=again)
     elif event.path and spec.header is None:
         context.report(
             f"{spec.name}: one of the two LUKS2 headers on {node} is damaged; the other one "
@@ -205,7 +206,19 @@ def looked(context: Context, name: str) -> tuple[str, ...]:
     for instance in own(context).fetchings.concerned(context, device) if device else ():
         _revive(context, instance)
         context.machine.touch(instance)
+    for instance in context.machine.on(name):
+        if instance.strategy is Strategy.UNLOCK and instance.state is JobState.FAILED:
+            _check_again(context, instance)
     return ()
+
+
+def _check_again(context: Context, instance: Instance) -> None:
+    """udev tells of a volume again whose header could not be read: it may have been away."""
+    if instance.revivals >= instance.definition.tries:
+        return
+    if own(context).fetchings.check_again(instance):
+        instance.revivals += 1
+        _revive(context, instance)
 
 
 def timer(context: Context, instance: Instance, which: Timer) -> None:

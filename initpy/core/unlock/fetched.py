@@ -249,6 +249,14 @@ class Fetchings:
             event.secret.wipe()
         return None
 
+    def check_again(self, instance: Instance) -> bool:
+        """Have the volume's own header checked once more if that has failed; True if so."""
+        found = self._all.get((instance.key, True))
+        if found is None or found.device is not None or found.stage is not Stage.SPENT:
+            return False
+        found.stage = Stage.ABSENT
+        return True
+
     def missing(self, instance: Instance) -> Iterator[Fetching]:
         """What is not there yet for this volume."""
         for header in (True, False):

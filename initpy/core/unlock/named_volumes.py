@@ -16,15 +16,19 @@ def why_unnamed(context: Context, instance: Instance) -> str | None:
 def any_waited_for(context: Context) -> bool:
     """True while there is a locked volume that the user named and that is not optional (R1).
 
-    An attempt that has failed is not the last while there is a try left. Asked for each job that
-    might start: without named volumes no instance is looked at.
+    An attempt that has failed is not the last while there is a try left; a volume that is there
+    may be ready soon. Asked for each job that might start: without named volumes no instance is
+    looked at.
     """
     if not context.settings.volumes:
         return False
     machine = context.machine
-    return any(_is_waited_for(context, each) for each in machine.pending(Strategy.UNLOCK)) or any(
-        each.expected and _is_waited_for(context, each) for each in machine.failed(Strategy.UNLOCK)
+    unlocks = (
+        *machine.pending(Strategy.UNLOCK),
+        *machine.looking(Strategy.UNLOCK),
+        *(each for each in machine.failed(Strategy.UNLOCK) if each.expected),
     )
+    return any(_is_waited_for(context, each) for each in unlocks)
 
 
 def _is_waited_for(context: Context, instance: Instance) -> bool:

@@ -32,8 +32,6 @@ from initpy.core.boot import Boot
 from initpy.core.events import (
     Answered,
     BootStarted,
-    DeviceRemoved,
-    Enumerated,
     Event,
     HandOverRefused,
     JobEnded,
@@ -42,21 +40,17 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
-from initpy.core.events import DeviceChanged as Changed
 from initpy.core.secret import Secret
 from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.simulation.kernel import hibernation, mounts
-from initpy.simulation.kernel.probe import as_device
 from initpy.simulation.kernel.process import Answer, Call, Process
-from initpy.simulation.kernel.udev import Told
 from initpy.simulation.machine.host import Host
 from initpy.simulation.machine.memory import Memory
+from initpy.simulation.machine.monitor import Monitor
 from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
-from initpy.simulation.world.world import Block
 
 RUN = "/run/initpy"
-QUIET_UDEV_PATIENCE = 120.0
 # What is shown after a failure screen, and waits for it.
 AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
 
@@ -81,29 +75,23 @@ class Engine:
         self._fetching: dict[tuple[str, int], Process] = {}
         self._requests: dict[int, Callable[[bool, str], None]] = {}
         self._waiting: list[Event] = []  # while it is stopped
-        self._looked, self._looks = -QUIET_UDEV_PATIENCE, 0
-        self._known: dict[str, object] = {}
+        self._monitor = Monitor(self.world, machine.udev, self.take)
         self._memory = Memory(number, machine.secrets)
         self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
 
     def begin(self) -> None:
         """Take in what is there."""
-        terminals, udev = self.world.terminals, self.machine.udev
+        terminals = self.world.terminals
         terminals.answer, terminals.listened = self._typed, self._listen
-        udev.listener = self._told
+        self._monitor.listen()
         for problem in self.machine.prepared.problems:
             terminals.say(f"initpy: {problem}")
         for target in sorted(self.world.mounts):
             if target.startswith((HOST, SYSROOT)):
                 self._mounted(target)
         self.take(BootStarted(RESUME_OVER in self.world.records))
-        self.take(self._present())
-
-    def _present(self) -> Enumerated:
-        devices = self.machine.udev.present()
-        self._known = {each.name: each for each in devices}
-        return Enumerated(devices)
+        self.take(self._monitor.present())
 
     def take(self, event: Event) -> None:
         """Give the core an event and do what it says."""
@@ -133,7 +121,7 @@ class Engine:
     def die(self) -> None:
         """Killed: its processes but the watched go on, what they answer is lost."""
         self.alive = False
-        self.machine.udev.listener = None
+        self._monitor.close()
         self.world.agenda.cancel(self.alarm)
         self.world.terminals.hang_up()
         for key, process in tuple(self._running.items()):
@@ -183,7 +171,7 @@ class Engine:
                     process.stop()
             case LookAgain():
                 # Once all that was asked for is done: the runtime spawns a task for it.
-                self.world.agenda.after(0.0, self._look_again)
+                self.world.agenda.after(0.0, self._monitor.look_again)
             case Record():
                 self._record(action)
             case _:
@@ -275,30 +263,11 @@ class Engine:
         if not self.alive:
             return
         if subject is not None:
-            for event in self._look_at(subject):
+            for event in self._monitor.look_at(subject):
                 self.take(event)
         complaints = answer.complaints.strip()
         complaint = complaints.rpartition("\n")[2]
         self.take(JobEnded(*key, answer.status, answer.output, complaint, complaints))
-
-    def _look_at(self, name: str) -> list[Told]:
-        """A device and what stands on it, as they are now."""
-        block = self.world.blocks.get(name)
-        if block is None:
-            self._known.pop(name, None)
-            return [DeviceRemoved(name)]
-        names = [name, *self.world.holders.get(name, ())]
-        found = (self.world.blocks.get(each) for each in names)
-        return [
-            self._note(each)
-            for each in found
-            if each is not None and each.known is not None and (each is block or each.part is None)
-        ]
-
-    def _note(self, block: Block) -> Changed:
-        device = as_device(self.world, block)
-        self._known[device.name] = device
-        return Changed(device)
 
     def _mount(self, action: Mount) -> None:
         machine = self.machine
@@ -339,37 +308,6 @@ class Engine:
         for problem in problems:
             self._say(f"initpy: {problem}")
         self.take(Mounted(target, self.world.mounts[target].source, wanted))
-
-    # Udev
-
-    def _told(self, event: Told) -> None:
-        if isinstance(event, DeviceRemoved):
-            self._known.pop(event.name, None)
-        else:
-            self._known[event.device.name] = event.device
-        self.take(event)
-
-    def _look_again(self) -> None:
-        """What has changed without an event having told; what udev does not know is announced."""
-        udev, world = self.machine.udev, self.world
-        if not self.alive:
-            return
-        if udev.busy and world.now < self._looked + QUIET_UDEV_PATIENCE:
-            return
-        self._looked = world.now
-        self._looks += 1
-        unknown = []
-        for block in tuple(world.blocks.values()):
-            if block.known is None:
-                unknown.append(block)
-            elif as_device(world, block) != self._known.get(block.name):
-                self.take(self._note(block))
-        for name in [each for each in self._known if each not in world.blocks]:
-            self._known.pop(name, None)
-            self.take(DeviceRemoved(name))
-        for block in unknown:
-            if block.present:
-                udev.announce(block)
 
     # Users
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.looks import unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
 
@@ -49,7 +50,7 @@ def one_prompt_at_a_time(case: Case) -> Found:
 
 def never_failed_while_a_user_types(case: Case) -> Found:
     """R6: the failure screen does not come while a volume is asked for or opened."""
-    for time, order, failure in given_up(case):
+    for time, order, failure in () if unsure_prompts(case) else given_up(case):
         engine = case.engine_at(order)
         for span in case.user_spans(engine=engine):
             if span.start < time < span.end:
@@ -59,7 +60,7 @@ def never_failed_while_a_user_types(case: Case) -> Found:
 def never_failed_before_the_time(case: Case) -> Found:
     """R6: root is waited for as long as was asked, not counting holds; then 10 s after each."""
     wishes = case.expected.wishes
-    for time, order, failure in given_up(case):
+    for time, order, failure in () if unsure_prompts(case) else given_up(case):
         engine = case.engine_at(order)
         begun = case.story.engines[engine]
         unheld = case.unheld("", Span(begun, time))
@@ -109,8 +110,8 @@ ATTEMPT_SECONDS = 30.0
 def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
     """R10: a key that hangs, is absent or refuses does not keep users from typing."""
     for work, locked in case.unlocks():
-        due = work.start + ATTEMPT_SECONDS
-        if min(work.end, case.engine_ends(work.engine)) <= due or _typed(case, work):
+        due = _undisturbed(case, work.start + ATTEMPT_SECONDS)
+        if min(work.over, case.engine_ends(work.engine)) <= due or _typed(case, work):
             continue
         volume = next(
             (each for each in case.expected.wishes.volumes if each.name in work.words), None
@@ -127,6 +128,17 @@ def no_attempt_keeps_the_prompt_away(case: Case) -> Found:
         )
         if not up and wrong < (volume.tries if volume is not None else 3):
             yield due, f"{work.job} ({locked}) is at work, and the user cannot type a passphrase"
+
+
+def _undisturbed(case: Case, due: float) -> float:
+    """When users can type at that time, or next: what was typed for one volume is tried first.
+
+    It may open the others (R12); if it takes long, it keeps their prompts away no longer.
+    """
+    for work, _ in case.unlocks():
+        if work.start <= due < min(work.end, work.start + ATTEMPT_SECONDS) and _typed(case, work):
+            due = min(work.end, work.start + ATTEMPT_SECONDS)
+    return due
 
 
 def _typed(case: Case, work: Work) -> bool:

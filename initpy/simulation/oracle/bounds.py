@@ -28,8 +28,7 @@ DEATH = 30.0
 def idle(case: Case) -> float:
     """Seconds in which a boot stood idle although all that root needs had come."""
     handed = case.story.handovers[-1][0] if case.story.handovers else case.ended
-    last = case.expected.items[case.expected.root].comes
-    span = Span(min(last, handed), handed)
+    span = Span(min(case.complete_at(), handed), handed)
     busy = [*case.work_spans(), *case.user_spans(), *case.login_spans()]
     return span.end - span.start - total(busy, span)
 

@@ -277,6 +277,13 @@ class Case:
             return Sure.UNSURE  # users who see an engine die do more than the scenario says
         return Sure.UNSURE if sure is Sure.YES and self.excused() else sure
 
+    def complete_at(self) -> float:
+        """When the last disk that root needs has come, for good."""
+        expected = self.expected
+        if unused := self._pulled_unused():
+            expected = expected_with(expected.scenario, unused)
+        return expected.items[expected.root].comes
+
     def _pulled_unused(self) -> frozenset[str]:
         """The disks that were plugged in again and on which nothing stood when they were pulled."""
         faults = self.expected.scenario.faults

@@ -3,6 +3,7 @@
 from initpy.scenario.model import RAID, Outcome
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.commands import gone_between
+from initpy.simulation.oracle.looks import being_looked_at, missing_relatives
 from initpy.simulation.oracle.parameters import Volume
 from initpy.simulation.oracle.story import Device, Span, Work, total
 
@@ -116,9 +117,18 @@ def named_volumes_are_open_before_the_handover(case: Case) -> Found:
                 and each.properties.get("ID_FS_UUID", "").lower() == volume.source.value.lower()
             ]
             # Of two with one UUID one is a copy: which of them is meant is not for the oracle.
-            shut = [each for each in locked if each.ready and not _is_open(case, each, order)]
+            shut = [
+                each
+                for each in locked
+                if not _is_open(case, each, order)
+                and (_usable(case, each, order) or being_looked_at(case, each, order))
+            ]
             if len(locked) == 1 and shut and not _out_of_tries(case, shut[0], volume, order):
                 yield time, f"the named volume {volume.name} is locked"
+
+
+def _usable(case: Case, locked: Device, order: int) -> bool:
+    return locked.ready and not missing_relatives(case, locked, order)
 
 
 def _is_open(case: Case, locked: Device, order: int) -> bool:

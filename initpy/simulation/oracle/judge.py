@@ -32,6 +32,7 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     starts.never_degraded_while_a_network_disk_may_come,
     starts.never_degraded_before_its_time,
     starts.never_degraded_with_its_members_there,
+    starts.never_degraded_while_a_member_is_looked_at,
     starts.never_degraded_against_the_policy,
     starts.a_degraded_start_comes_in_time,
     starts.degraded_starts_are_announced,

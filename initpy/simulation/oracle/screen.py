@@ -34,8 +34,19 @@ def a_failure_screen_that_is_due_is_shown(case: Case) -> Found:
             yield due, f"the failure screen is not shown: {failure.reason}"
 
 
+def _typed_ahead(case: Case, engine: int) -> list[Span]:
+    """When what a user had typed had to wait for a job, say for one that loads a module."""
+    answered = {each.job for each in case.story.prompts if each.answered and each.engine == engine}
+    jobs = [job for each in answered if (job := case.job(each)) is not None]
+    names = {name for job in jobs for name in job.after}
+    return [Span(each.start, each.over) for each in case.story.works if each.job in names]
+
+
 def a_failed_boot_ends_in_time(case: Case) -> Found:
-    """R25: panic= and rd.emergency= count from the first failure screen."""
+    """R25: panic= and rd.emergency= count from the first failure screen.
+
+    Users, and a check of a root that has come after all, have their time.
+    """
     delay = case.expected.wishes.end_after
     if delay is None:
         return
@@ -48,7 +59,10 @@ def a_failed_boot_ends_in_time(case: Case) -> Found:
         ends = (time for time, order in case.story.ends if case.engine_at(order) == engine)
         end = next(ends, case.engine_ends(engine))
         span = Span(failed, end)
-        held = total(case.user_spans(engine=engine), span)
-        holds = sum(failed < each.start < end for each, _ in case.touched())
+        checks = [Span(each.start, each.over) for each in case.story.works if each.checks]
+        waits = _typed_ahead(case, engine)
+        held = total((*case.user_spans(engine=engine), *checks, *waits), span)
+        began = [each.start for each, _ in case.touched()] + [each.start for each in checks]
+        holds = sum(failed < each < end for each in began)
         if end - failed - held > delay + GRACE * (1 + holds):
             yield end, f"failed at {failed:.1f} s, and still here {end - failed:.0f} s later"

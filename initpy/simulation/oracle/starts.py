@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
+from initpy.simulation.oracle.looks import being_looked_at, missing_relatives, unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
-from initpy.simulation.oracle.story import Span, Work, total
+from initpy.simulation.oracle.story import Device, Span, Work, total
 
 # After a device has come its job is started in the same event; more is a bug.
 AT_ONCE = 3.0
@@ -12,9 +13,10 @@ AT_ONCE = 3.0
 
 def never_degraded_while_a_volume_is_locked(case: Case) -> Found:
     """R7: no array starts without members while a volume is asked for or opened beside it."""
+    unsure = unsure_prompts(case)
     for work, device, item in case.starts():
         for span, locked in _locked(case, item.name, work.order):
-            if span.start <= work.start < span.end:
+            if locked not in unsure and span.start <= work.start < span.end:
                 yield work.start, f"{device.name} ({item.name}) started while {locked} is locked"
 
 
@@ -27,9 +29,9 @@ def _locked(case: Case, array: str, order: int) -> Iterator[tuple[Span, str]]:
 
 def never_degraded_before_its_time(case: Case) -> Found:
     """R7: an array waits its own time, not counting what holds it, or until root's is over."""
-    wishes = case.expected.wishes
+    wishes, unsure = case.expected.wishes, unsure_prompts(case)
     for work, device, item in case.starts():
-        if item.layer is None or _asked_about(case, work):
+        if item.layer is None or unsure or _asked_about(case, work):
             continue
         seen = _incomplete_since(case, device.name, work)
         wanted = wishes.md_timeout * (2 if case.expected.foreign(item.layer) else 1)
@@ -88,6 +90,25 @@ def _incomplete_since(case: Case, name: str, work: Work) -> float:
 
 def never_degraded_with_its_members_there(case: Case) -> Found:
     """R7: a member that has come is added before the array is started without it."""
+    for work, device, other, name in _left_out(case):
+        if other.ready and not missing_relatives(case, other, work.order):
+            parts = (other.name, *other.slaves, *other.properties.get("partitions", "").split())
+            since = max(_known_since(case, each, work.order) for each in parts)
+            since = max(since, _ready_since(case, other.name, work.order))
+            if work.start - since > AT_ONCE:
+                yield work.start, f"{device.name} started without {other.name} ({name})"
+
+
+def never_degraded_while_a_member_is_looked_at(case: Case) -> Found:
+    """R7: a member that is there and cannot be used yet holds the timer, for a while."""
+    for work, device, other, name in _left_out(case):
+        # Udev says of an array that has not started nothing of what is on it.
+        if "ID_FS_TYPE" in other.properties and being_looked_at(case, other, work.order):
+            yield work.start, f"{device.name} started although {other.name} ({name}) was not ready"
+
+
+def _left_out(case: Case) -> Iterator[tuple[Work, Device, Device, str]]:
+    """The members that were there when an array was started without them: start, array, member."""
     pulled = any(fault.deed == "unplug" for fault in case.expected.scenario.faults)
     if pulled or case.expected.scenario.damages:
         return
@@ -97,13 +118,9 @@ def never_degraded_with_its_members_there(case: Case) -> Found:
         for other in case.story.known(work.order):
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
-            if name in item.below and name not in there and not lost and other.ready:
-                # While the disk of a partition is unknown it may itself be what is below.
-                parts = (other.name, *other.slaves)
-                since = max(_known_since(case, each, work.order) for each in parts)
-                since = max(since, _ready_since(case, other.name, work.order))
-                if work.start - since > AT_ONCE and not _failed_on(case, other.name, work):
-                    yield work.start, f"{device.name} started without {other.name} ({name})"
+            left_out = name in item.below and name not in there and not lost
+            if left_out and not _failed_on(case, other.name, work):
+                yield work, device, other, name
 
 
 def _known_since(case: Case, name: str, order: int) -> float:

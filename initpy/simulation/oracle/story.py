@@ -73,6 +73,11 @@ class Work:
         return self.status is not None and self.status != 0
 
     @property
+    def checks(self) -> bool:
+        """True for the check of a file system: fsck(8)."""
+        return self.words[0].startswith(("e2fsck", "fsck"))
+
+    @property
     def worked(self) -> bool:
         """True when it is known to have ended well."""
         return self.status == 0

@@ -350,6 +350,24 @@ def luks2(name: str) -> Any:
     return luks(name)._replace(properties={**luks(name).properties, "ID_FS_VERSION": "2"})
 
 
+def test_a_header_that_could_not_be_read_is_checked_again_when_udev_tells_of_its_volume() -> None:
+    """R2: the disk was away, and the events of that were lost."""
+    desk = Desk()
+    for time in range(1, 8):
+        desk.see(luks2("vda"), at=time)
+        check = fetches(desk)[-1]
+        desk.give(Fetched(check.job, check.number, error="No such file or directory"))
+    assert len(fetches(desk)) == 4  # not for ever
+
+    desk = Desk()
+    desk.see(luks2("vda"))
+    desk.give(Fetched("luks-open@vda", fetches(desk)[0].number, error="No such device"))
+    desk.see(luks2("vda"), at=9)
+    desk.give(Fetched("luks-open@vda", fetches(desk)[1].number))
+    desk.answer("sesame")
+    assert len(desk.runs("luks-open@vda")) == 1
+
+
 def test_a_luks2_header_is_checked_while_people_are_asked() -> None:
     desk = Desk()
     desk.see(luks2("vda"))

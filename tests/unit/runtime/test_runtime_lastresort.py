@@ -93,3 +93,23 @@ def test_it_needs_nothing_that_the_engine_does() -> None:
     names = subprocess.check_output([sys.executable, "-c", script], text=True).split()
     assert "asyncio" not in names
     assert not [each for each in names if each.startswith(("initpy.core", "initpy.config"))]
+
+
+ALONE = """
+import io, os, sys
+from initpy.runtime import lastresort
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("initpy"):
+            raise ImportError(f"{name} is what has failed")
+sys.meta_path.insert(0, Broken())
+lastresort.open = lambda *_, **__: io.StringIO("quiet root=LABEL=r")
+os.posix_spawn = lambda *_: 4711
+sys.exit(0 if lastresort.give_up() == 4711 else 1)
+"""
+
+
+def test_there_is_a_shell_though_no_other_module_can_be_imported() -> None:
+    """Fault 14: the parser of the command line was needed, and may be what has failed."""
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr

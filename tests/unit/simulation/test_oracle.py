@@ -188,7 +188,6 @@ def test_a_named_volume_that_is_locked_at_the_handover_is_found(world: World) ->
         ((ROOT,), TABLE),  # not there: not waited for
         ((ROOT, LOCKED), ""),  # not named
         ((ROOT, LOCKED), TABLE.replace("luks", "luks,nofail")),
-        ((ROOT, LOCKED._replace(properties={**LOCKED.properties, "SYSTEMD_READY": "0"})), TABLE),
     ],
 )
 def test_any_other_volume_may_stay_as_it_is(
@@ -196,6 +195,55 @@ def test_any_other_volume_may_stay_as_it_is(
 ) -> None:
     case = world.case(seen(*devices), *mounted(2.0), table=table)
     assert [*handover.named_volumes_are_open_before_the_handover(case)] == []
+
+
+UNREADY = LOCKED._replace(properties={**LOCKED.properties, "SYSTEMD_READY": "0"})
+PART = LOCKED._replace(
+    name="vdb1", properties={**LOCKED.properties, "DEVTYPE": "partition"}, slaves=frozenset({"vdb"})
+)
+
+
+@pytest.mark.parametrize(("time", "found"), [(10.0, 1), (22.0, 0)])
+@pytest.mark.parametrize("volume", [UNREADY, PART])
+def test_a_named_volume_that_is_not_ready_is_waited_for_a_while(
+    world: World, volume: Device, time: float, found: int
+) -> None:
+    case = world.case(seen(ROOT, volume), *mounted(time), table=TABLE)
+    assert len([*handover.named_volumes_are_open_before_the_handover(case)]) == found
+
+
+HALF = Device("vda", {"ID_SERIAL": "a", "ID_FS_TYPE": "linux_raid_member"})
+OTHER = Device("vdb", {"ID_SERIAL": "b", "ID_FS_TYPE": "linux_raid_member", "partitions": "vdb1"})
+INCOMPLETE = Device(
+    "md127", {"md/array_state": "inactive", "DEVNAME": "/dev/md127"}, slaves=frozenset({"vda"})
+)
+START = Run("md-start@md127", 1, ("mdadm", "--run", "/dev/md127"), "md127")
+
+
+@pytest.mark.parametrize(
+    ("came", "known", "found"),
+    [
+        (30.0, False, ["looked at"]),
+        (5.0, False, []),  # it has stayed so for as long as it is waited for
+        (30.0, True, []),  # it could be used; it has just come
+        (5.0, True, ["there"]),
+    ],
+)
+def test_a_start_without_a_member_that_is_there_is_found(
+    world: World, came: float, known: bool, found: list[str]
+) -> None:
+    parts = (Device("vdb1", {"DEVTYPE": "partition"}, slaves=frozenset({"vdb"})),) if known else ()
+    told = [step(came, DeviceChanged(each)) for each in (OTHER, *parts)]
+    case = world.case(seen(HALF, INCOMPLETE), *told, step(32.0, TimePassed(), START), text=MIRROR)
+    names = [
+        each
+        for each, invariant in (
+            ("there", starts.never_degraded_with_its_members_there),
+            ("looked at", starts.never_degraded_while_a_member_is_looked_at),
+        )
+        if [*invariant(case)]
+    ]
+    assert names == found
 
 
 @pytest.mark.parametrize(
@@ -239,6 +287,17 @@ def test_one_that_dies_with_its_engine_is_nothing_to_the_next(world: World) -> N
 # Prompts
 
 
+@pytest.mark.parametrize(("fault", "found"), [("", 1), ("[[fault]]\nat = 5\ndo = 'freeze b'\n", 0)])
+def test_a_prompt_holds_root_unless_its_volume_may_not_answer(
+    world: World, fault: str, found: int
+) -> None:
+    asks = Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): ")
+    failed = step(95.0, TimePassed(), ShowFailure("not turned up", TREE))
+    text = WORLD.replace("[expect]", f"{fault}[expect]")
+    case = world.case(seen(LOCKED), step(2.0, TimePassed(), asks), failed, text=text)
+    assert len([*asking.never_failed_while_a_user_types(case)]) == found
+
+
 def test_a_key_that_hangs_without_a_prompt_is_found(world: World) -> None:
     case = world.case(seen(LOCKED), unlock(1, 2.0))
     assert len([*asking.no_attempt_keeps_the_prompt_away(case)]) == 1
@@ -253,6 +312,24 @@ def test_a_prompt_beside_it_or_what_a_user_has_typed_is_right(world: World) -> N
         seen(LOCKED), step(2.0, answer, Run("luks-open@vdb", 1, UNLOCK, "vdb", Secret(b"x")))
     )
     assert [*asking.no_attempt_keeps_the_prompt_away(typed)] == []
+
+
+def test_a_volume_that_has_gone_needs_no_prompt(world: World) -> None:
+    case = world.case(seen(LOCKED), unlock(1, 2.0), step(9.0, DeviceRemoved("vdb")))
+    assert [*asking.no_attempt_keeps_the_prompt_away(case)] == []
+
+
+@pytest.mark.parametrize(("asks", "found"), [(61.0, 1), (33.0, 0)])
+def test_what_was_typed_for_another_volume_may_be_tried_first(
+    world: World, asks: float, found: int
+) -> None:
+    """R12: it may open this one, too."""
+    other = LOCKED._replace(name="vdc", properties={**LOCKED.properties, "ID_SERIAL": "c"})
+    tries = Run("luks-open@vdc", 1, ("cryptsetup", "open", "/dev/vdc", "x"), "vdc")
+    answered = step(20.0, Answered("luks-open@vdc", Secret(b"x")), tries)
+    prompt = step(asks, TimePassed(), Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): "))
+    case = world.case(seen(LOCKED, other), unlock(1, 2.0), answered, prompt)
+    assert len([*asking.no_attempt_keeps_the_prompt_away(case)]) == found
 
 
 # Secrets
@@ -389,6 +466,32 @@ def test_a_prompt_holds_the_countdown(world: World) -> None:
     assert [*screen.a_failed_boot_ends_in_time(case)] == []
 
 
+def test_a_passphrase_that_waits_for_a_module_holds_the_countdown(world: World) -> None:
+    failed = step(31.0, TimePassed(), ShowFailure("not turned up", TREE))
+    asks = Ask("luks-open@vdb", "Passphrase for data (/dev/vdb): ")
+    told = (
+        step(40.0, DeviceChanged(LOCKED), MODPROBE, asks),
+        step(45.0, Answered("luks-open@vdb", Secret(b"x"))),
+        step(80.0, JobEnded("luks-modules", 1, -9)),
+        step(145.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed")),
+    )
+    case = world.case(failed, *told, words="panic=60", ended=145.0)
+    assert [*screen.a_failed_boot_ends_in_time(case)] == []
+
+
+@pytest.mark.parametrize(("checked", "found"), [(0.5, 1), (12.0, 0)])
+def test_a_check_of_a_root_that_comes_late_holds_the_countdown(
+    world: World, checked: float, found: int
+) -> None:
+    failed = step(31.0, TimePassed(), ShowFailure("not turned up", TREE))
+    check = Run("fsck-ext@vda", 1, ("e2fsck", "-a", "/dev/vda"), "vda")
+    begun = step(90.0, DeviceChanged(ROOT), check)
+    ended = step(90.0 + checked, JobEnded("fsck-ext@vda", 1, 0))
+    over = step(121.0, TimePassed(), EndBoot(Emergency.REBOOT, "failed"))
+    case = world.case(failed, begun, ended, over, words="panic=60", ended=121.0)
+    assert len([*screen.a_failed_boot_ends_in_time(case)]) == found
+
+
 def test_a_root_that_is_mounted_and_not_handed_over_is_found(world: World) -> None:
     told = (seen(ROOT), step(2.0, TimePassed(), MOUNT), step(2.1, JobEnded(MOUNT.job, 1, 0)))
     assert len([*handover.a_mounted_root_is_handed_over(world.case(*told))]) == 1
@@ -444,6 +547,7 @@ def test_a_disk_that_nothing_stood_on_is_as_good_when_it_is_back(world: World, u
     told = (seen(ROOT, *above), step(12.0, DeviceRemoved("vda")), step(20.0, DeviceChanged(ROOT)))
     case = world.case(*told, text=REPLUGGED)
     assert case.reach() is (Sure.UNSURE if used else Sure.YES)
+    assert case.complete_at() == (0.0 if used else 20.0)  # while it is away, the boot may be idle
 
 
 # The right root

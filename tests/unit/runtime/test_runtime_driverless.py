@@ -7,7 +7,7 @@ import pytest
 
 from initpy.core.explanation import Node
 from initpy.core.failure.driverless import Unclaimed, advice_for, with_unclaimed
-from initpy.runtime import driverless as unclaimed
+from initpy.runtime import driverless
 
 
 def device(sysfs: Path, bus: str, name: str, **attributes: str) -> None:
@@ -42,7 +42,7 @@ def test_the_module_that_would_drive_it_is_named(tmp_path: Path, table: str) -> 
     device(sysfs, "platform", "pcspkr", modalias="platform:pcspkr")
     device(sysfs, "usb", "1-1:1.0", modalias="usb:v0421p0042d0103dc00dsc00dp00ic08isc06ip50in00",
            bInterfaceClass="08")  # fmt: skip
-    assert unclaimed.look(str(sysfs), table) == (
+    assert driverless.look(str(sysfs), table) == (
         Unclaimed("pci device 0000:00:04.0", "RAID controller 1000:0060", ("megaraid_sas",)),
         Unclaimed("usb device 1-1:1.0", "USB disk", ("ums_odd",)),
         Unclaimed("virtio device virtio0", "virtio disk", ("virtio_blk",)),
@@ -54,7 +54,7 @@ def test_a_network_adapter_is_named_last_and_not_advised(tmp_path: Path, table: 
     device(sysfs, "pci", "0000:00:03.0", **{"class": "0x020000"},
            modalias="pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00")  # fmt: skip
     device(sysfs, "virtio", "virtio0", modalias="virtio:d00000002v00001AF4", device="0x0002")
-    found = unclaimed.look(str(sysfs), table)
+    found = driverless.look(str(sysfs), table)
     assert [each.absent for each in found] == [("virtio_blk",), ("e1000",)]
     [advice] = advice_for(found)
     assert advice.commands[0][0] == "initpy build --driver virtio_blk"
@@ -87,7 +87,7 @@ def controller(tmp_path: Path, table: str, search: str) -> tuple[Unclaimed, ...]
     """What is found where an NVMe disk has no driver."""
     sysfs = tmp_path / "sys"
     device(sysfs, "pci", "0000:00:04.0", modalias="pci:v1d1", **{"class": "0x010802"})
-    return unclaimed.look(str(sysfs), table, str(tmp_path), search)
+    return driverless.look(str(sysfs), table, str(tmp_path), search)
 
 
 def reason(found: tuple[Unclaimed, ...]) -> tuple[str, str]:
@@ -128,9 +128,9 @@ def test_modprobe_is_found_without_a_path_of_our_own(
     monkeypatch.delenv("PATH")
     sysfs = tmp_path / "sys"
     device(sysfs, "pci", "0000:00:04.0", modalias="pci:v1d1", **{"class": "0x010802"})
-    [found] = unclaimed.look(str(sysfs), table)
+    [found] = driverless.look(str(sysfs), table)
     assert "No such file" not in found.unknown
 
 
 def test_without_sysfs_nothing_is_found(tmp_path: Path) -> None:
-    assert unclaimed.look(str(tmp_path / "none"), str(tmp_path / "none")) == ()
+    assert driverless.look(str(tmp_path / "none"), str(tmp_path / "none")) == ()
