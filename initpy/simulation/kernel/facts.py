@@ -30,6 +30,8 @@ def facts_of(world: World) -> dict[str, str]:
             found[f"dm.{block.mapping.name}.uuid"] = block.mapping.uuid
             found[f"dm.{block.mapping.name}.suspended"] = "0"
     found["md.count"] = str(count)
+    if world.scenario.hibernates:
+        found["resumed"] = "yes" if world.resumed else "no"
     found["leftover"] = " ".join(sorted(world.daemons))
     if "mdmon" in world.daemons:
         found["root.written"] = "yes"

@@ -213,6 +213,7 @@ class Machine:
     def resume(self, engine: Inmate) -> None:
         """The hibernated system goes on where it was, if nobody has touched its file systems."""
         self._leave(engine, "INITPY-LAB resumed\n")
+        self.world.resumed = True
         if self.world.disturbed:
             self.handed_over, self.ended = False, f"destroyed: {', '.join(self.world.disturbed)}"
 

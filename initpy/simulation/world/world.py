@@ -132,6 +132,7 @@ class World:
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.run_full = False
         self.hibernated: FileSystem | None = None  # the swap that holds a hibernated system
+        self.resumed = False
         self.disturbed: list[str] = []  # devices whose file systems it has, mounted or checked
         self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
         self.unsupported: list[str] = []
