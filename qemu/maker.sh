@@ -151,6 +151,14 @@ program() {
     done </run/needed
 }
 
+# installed SERIAL: mount the disk with an installed system below /run
+installed() {
+    [ ! -d "/run/$1" ] || return 0
+    node=$(disk "$1")
+    mkdir "/run/$1"
+    mount -t ext4 -o ro "$node" "/run/$1"
+}
+
 # fill TYPE DEVICE FROM SUBVOLUME: copy a folder (or nothing) and the extra files to a file system
 fill() {
     mkdir -p /run/extra

@@ -21,12 +21,13 @@ from initpy.image.process import ToolError, run
 from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import EmulatorCrashed, LabError, Progress
+from initpy.lab.installed import serial, system_drive, system_key, system_names
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import kernel_of, quickest, spared, start
+from initpy.lab.kinds import kernel_named, kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import needs_own_serials, script
-from initpy.lab.system import REAL_INIT, place, system_tree
+from initpy.lab.system import FACTS, REAL_INIT, place, system_tree
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import Layer, MachineKind, Recipe
 
@@ -45,6 +46,8 @@ def disk_folder(recipe: Recipe) -> Path:
             script(recipe, "").encode(),
             MAKER_INIT.read_bytes(),
             REAL_INIT.read_bytes(),
+            FACTS.read_bytes(),
+            system_key(recipe).encode(),
             tool_versions().encode(),
         ]
     )
@@ -158,7 +161,7 @@ def _is_plain(recipe: Recipe) -> bool:
         layer.kind == "ext4"
         and len(layer.on) == 1
         and layer.on[0] in names
-        and not (layer.files or layer.left)
+        and not (layer.files or layer.left or layer.system)
         for layer in recipe.layers
     )
 
@@ -248,6 +251,8 @@ def _make_in_machine(
                 Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw", bus=bus)
                 for name in _used(recipe)
             ]
+        for name, release in system_names(batch.values()):
+            drives.append(system_drive(name, kernel_named(release), progress))
         cpio.append(image, [cpio.segment(files)], making / "initrd")
         emulated = kind is MachineKind.QEMU
         layers = [layer for recipe in batch.values() for layer in recipe.layers]

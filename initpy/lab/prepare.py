@@ -12,6 +12,7 @@ from initpy.lab.acceleration import accelerator
 from initpy.lab.disks import prepare_disks
 from initpy.lab.errors import GoneError, LabError, Progress
 from initpy.lab.images import GENERIC, image_under_test
+from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
@@ -93,7 +94,9 @@ def prepare(
         mine = [each for each in scenarios if kinds[each.path] is kind]
         benches[kind] = _bench(kind, mine, image, progress)
     kernels = [kernel_of(quickest()), *(bench.kernel for bench in benches.values())]
-    recipes = [scenario.recipe() for scenario in scenarios]
+    recipes = [
+        recipe_for(scenario, benches[kinds[scenario.path]].kernel) for scenario in scenarios
+    ]
     possible = [each for each in recipes if not any(gone_from(one, each) for one in kernels)]
     prepare_disks(possible, progress)
     return Benches(wanted, benches)

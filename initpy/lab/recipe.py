@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from initpy.lab import encryption
+from initpy.lab.installed import serial
 from initpy.scenario.model import Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
@@ -20,6 +21,7 @@ class _Writer:
 
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
+        self.kernel = recipe.kernel
         # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
@@ -247,6 +249,10 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
+        if layer.system:
+            name = serial(layer.system, writer.kernel)
+            yield f"installed {name}"
+            source = f"/run/{name}"
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"

@@ -11,6 +11,7 @@ from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
 from initpy.lab.disks import copy_disk
 from initpy.lab.errors import LabError
+from initpy.lab.installed import recipe_for
 from initpy.lab.kinds import spared
 from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
@@ -37,13 +38,14 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     # A benchmark (without `unpacked`) starts the kernel as users do.
     words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
     drives = []
+    recipe = recipe_for(scenario, bench.kernel)
     served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
     for disk in scenario.disks:
         serial = disk.path_of or disk.name
         file = folder / f"{serial}.raw"
         if not disk.path_of:
-            copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
+            copy_disk(recipe, disk.copy_of or disk.name, file)
         for each in scenario.damages:
             if each.disk == disk.name:
                 damage.apply(each, file)

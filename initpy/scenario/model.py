@@ -12,6 +12,8 @@ from zlib import crc32
 # Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
+# Installed systems for roots, made by qemu/debian.sh.
+SYSTEMS = ("debian-12", "debian-13")
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -191,6 +193,7 @@ class Layer:
     left: str = ""
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
+    system: str = ""  # an installed system in place of the test system, as in SYSTEMS
     files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
     programs: tuple[str, ...] = ()  # extra programs there, with their libraries
     profile: str = ""  # of a btrfs on several devices
@@ -291,6 +294,7 @@ class Recipe:
     disks: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
     keys: tuple[tuple[str, str], ...]  # key files of encrypted layers, with their content
+    kernel: str = ""  # release of the kernel whose modules an installed system has
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +327,12 @@ class Scenario:
     restarts: bool = False  # a restart does not end the boot; the disks keep their content
     machine: MachineKind = MachineKind.AUTO
     syscalls: tuple[Syscall, ...] = ()
+    boots: int = 1  # how many times it boots, each after a clean power-off
+
+    @property
+    def system(self) -> str:
+        """Return the installed system of the root; "" for the test system."""
+        return next((layer.system for layer in self.layers if layer.system), "")
 
     @property
     def name(self) -> str:

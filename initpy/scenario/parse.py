@@ -10,6 +10,7 @@ from initpy.scenario.model import (
     ESP_TYPE,
     OWN_JOBS,
     RAID,
+    SYSTEMS,
     Disk,
     Expectation,
     Layer,
@@ -47,6 +48,7 @@ COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 LEAST_MEMORY = 64  # MiB, far too little to boot
+MOST_BOOTS = 9
 MOST_DISKS = 250  # per table; the number of targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
@@ -69,6 +71,9 @@ def load_scenario(path: Path) -> Scenario:
     restarts = machine.boolean("restarts", False)
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
     kind = MachineKind(machine.choice("machine", list(MachineKind), MachineKind.AUTO))
+    boots = machine.integer("boots") if machine.has("boots") else 1
+    if not 1 <= boots <= MOST_BOOTS:
+        raise machine.wrong("boots", f"a number from 1 to {MOST_BOOTS}")
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -111,7 +116,7 @@ def load_scenario(path: Path) -> Scenario:
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
         Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
-        chance, uefi, nics, servers, restarts, kind, syscalls,
+        chance, uefi, nics, servers, restarts, kind, syscalls, boots,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
@@ -208,6 +213,7 @@ def _layers(
             left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
+            system=table.choice("system", ("", *SYSTEMS), ""),
             files=table.table("files").pairs(),
             programs=table.strings("programs"),
             profile=table.choice("profile", PROFILES, ""),
@@ -297,6 +303,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("keyfile", "a path in [image.files] or in files of an earlier layer")
     if (layer.holds or layer.files) and layer.kind not in FILESYSTEMS:
         raise table.wrong("holds", "root, usr or files on a file system only")
+    if layer.system and layer.holds != "root":
+        raise table.wrong("system", '`holds = "root"` beside it')
     if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.default and not layer.subvolume:

@@ -55,6 +55,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("second-console", scenario.second, False),
         *_pair("restarts", scenario.restarts, False),
         *_pair("machine", scenario.machine.value, "auto"),
+        *_pair("boots", float(scenario.boots), 1.0),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
     )
     yield from (_disk(disk) for disk in scenario.disks)
@@ -137,6 +138,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("subvolume", layer.subvolume, ""),
         *_pair("default", layer.default, False),
         *_pair("holds", layer.holds, ""),
+        *_pair("system", layer.system, ""),
         *_pair("programs", layer.programs, ()),
     ]
     yield _table("[layer.files]", *_pairs(layer.files))
