@@ -179,6 +179,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     if arguments.stack is not None and not recipe.host and not arguments.proves:
         raise InputError("--stack", str(arguments.stack), "--host, or a recipe with host = true")
     kernel = str(arguments.kernel)
+    stack = _stack(arguments, config) if recipe.host else None
+    portable = bool(getattr(arguments, "portable", False))
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
@@ -189,7 +191,9 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
-            stack=_stack(arguments, config) if recipe.host else None,
+            stack=stack,
+            root=stack or (None if portable else _root_of(arguments, config)),
+            portable=portable,
             mtime=_source_date(),
             # The processor of a described machine is unknown.
             microcode=_microcode(
@@ -244,6 +248,23 @@ def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
     except StackError as error:
         expected = "a root that can be described, or --stack FILE, or a generic image"
         raise InputError("--root", root, f"{expected} ({error})") from None
+
+
+def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
+    """Return the stack of the root that a generic image is for; None if it cannot be described.
+
+    Without a crypttab there is nothing to choose by it.
+    """
+    if arguments.crypttab is not None or _own_crypttab(config) is None:
+        return None
+    from initpy.image.stack.ownroot import StackError, find_target
+
+    try:
+        return (
+            described_stack(arguments, config) or find_target(arguments.root or config.root).stack
+        )
+    except StackError:
+        return None
 
 
 def _own_crypttab(config: ImageConfig) -> Path | None:

@@ -21,8 +21,8 @@ from initpy.image.process import ToolError, run
 from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import EmulatorCrashed, LabError, Progress
-from initpy.lab.installed import serial, system_drive, system_key, system_names
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
+from initpy.lab.installed import system_drive, system_key, system_names
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import kernel_named, kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder

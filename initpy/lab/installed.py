@@ -85,7 +85,9 @@ def system_key(recipe: Recipe) -> str:
 
 
 def _own_key() -> str:
-    return digest([INIT.read_bytes(), FACTS.read_bytes(), repr((_UNITS, _WITHOUT, _MACHINE_ID)).encode()])
+    return digest(
+        [INIT.read_bytes(), FACTS.read_bytes(), repr((_UNITS, _WITHOUT, _MACHINE_ID)).encode()]
+    )
 
 
 def _folder(name: str) -> Path:

@@ -28,8 +28,7 @@ def off_facts(layers: Iterable[Layer], disks: Mapping[str, Path]) -> str:
             path = disks[layer.on[0]]
             starts = _starts(path)
             places |= {
-                part.name: (path, start)
-                for part, start in zip(layer.parts, starts, strict=False)
+                part.name: (path, start) for part, start in zip(layer.parts, starts, strict=False)
             }
         elif layer.kind in RAID and layer.metadata in ("", "1.2"):
             members = {name: _counts(*places[name]) for name in layer.on if name in places}

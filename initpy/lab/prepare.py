@@ -11,12 +11,15 @@ from initpy.lab import esp
 from initpy.lab.acceleration import accelerator
 from initpy.lab.disks import prepare_disks
 from initpy.lab.errors import GoneError, LabError, Progress
+from initpy.lab.hooked import hook_image
 from initpy.lab.images import GENERIC, image_under_test
 from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import MachineKind, Scenario, Variant
+
+HOOK = Variant(made="hook")
 
 _Number = TypeVar("_Number", int, float)
 
@@ -32,6 +35,14 @@ class Bench:
     others: Mapping[Variant, Path] = field(default_factory=dict)
     kind: MachineKind = MachineKind.QEMU
     unpacked: Path | None = None  # the uncompressed kernel; the boot then skips self-tests too
+    # Images that the hook made in the scenario's system, by its file.
+    hooked: dict[Path, Path] = field(default_factory=dict)
+
+    def image_for(self, scenario: Scenario) -> Path:
+        """Return the image that a scenario boots."""
+        if scenario.path in self.hooked:
+            return self.hooked[scenario.path]
+        return self.others.get(scenario.variant, self.image)
 
     @property
     def patience(self) -> float:
@@ -94,11 +105,14 @@ def prepare(
         mine = [each for each in scenarios if kinds[each.path] is kind]
         benches[kind] = _bench(kind, mine, image, progress)
     kernels = [kernel_of(quickest()), *(bench.kernel for bench in benches.values())]
-    recipes = [
-        recipe_for(scenario, benches[kinds[scenario.path]].kernel) for scenario in scenarios
-    ]
+    recipes = [recipe_for(scenario, benches[kinds[scenario.path]].kernel) for scenario in scenarios]
     possible = [each for each in recipes if not any(gone_from(one, each) for one in kernels)]
     prepare_disks(possible, progress)
+    if image is None:
+        for each in scenarios:
+            if each.variant.made:
+                bench = benches[kinds[each.path]]
+                bench.hooked[each.path] = hook_image(each, bench.kind, bench.kernel, progress)
     return Benches(wanted, benches)
 
 
@@ -112,7 +126,7 @@ def _bench(
     others = {
         each.variant: image_under_test(kernel, progress, _uncompressed(each.variant))
         for each in scenarios
-        if each.variant != GENERIC and image is None
+        if each.variant not in (GENERIC, HOOK) and image is None
     }
     unpacked = uncompressed(kernel.image) if emulated else kernel.image
     return Bench(kernel, built, options, others, kind, unpacked)

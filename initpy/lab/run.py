@@ -127,9 +127,7 @@ class _Once:
     reasons: tuple[str, ...] = ()  # besides the expectations of the file
 
 
-def _once(
-    scenario: Scenario, spec: MachineSpec, bench: Bench, manner: Manner, logs: Path
-) -> _Once:
+def _once(scenario: Scenario, spec: MachineSpec, bench: Bench, manner: Manner, logs: Path) -> _Once:
     """Start the machine, follow it to its end, and look at its disks if it has powered off."""
     logs.mkdir(exist_ok=True)
     director = Director(scenario, people=manner.people)

@@ -56,7 +56,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         plugged = plugs[disk.name]
         drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared, plugged)
         drives.append(drive)
-    image = initrd = bench.others.get(scenario.variant, bench.image)
+    image = initrd = bench.image_for(scenario)
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)

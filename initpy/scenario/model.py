@@ -285,6 +285,7 @@ class Variant:
     host: str = ""  # host-only: the scenario with the recorded stack to build it for
     minimal: bool = False  # host-only by the recipe `minimal`, without keyboards
     own: tuple[tuple[str, str], ...] = ()  # job files of the scenario with an [image] table
+    made: str = ""  # "hook": by the kernel hook in the scenario's installed system
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,14}")
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -90,11 +90,14 @@ def load_scenario(path: Path) -> Scenario:
     minimal = image.boolean("minimal", False)
     if minimal and not host:
         raise image.wrong("minimal", "`host` beside it: a minimal image is host-only")
+    made = image.choice("made", ("", "hook"), "")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
             raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
     layers = _layers(top, disks, files)
+    if made and not any(layer.system for layer in layers):
+        raise image.wrong("made", "a layer with `system`, in which the hook makes the image")
     parts = (part.type.upper() for layer in layers for part in layer.parts)
     if uefi and ESP_TYPE not in parts:
         raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
@@ -115,7 +118,7 @@ def load_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files)), second,
+        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), made), second,
         chance, uefi, nics, servers, restarts, kind, syscalls, boots,
     )  # fmt: skip
     if limits:
@@ -134,7 +137,7 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 def _name(table: Table, taken: set[str]) -> str:
     name = table.string("name")
     if not _NAME.fullmatch(name):
-        raise table.wrong("name", "a short name of lower-case letters, digits and -")
+        raise table.wrong("name", "a short name of lower-case letters, digits, - and _")
     if name in taken:
         raise table.wrong("name", "a unique name among disks and layers")
     taken.add(name)

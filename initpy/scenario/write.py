@@ -69,6 +69,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("microcode", scenario.variant.microcode, False),
         *_pair("host", scenario.variant.host, ""),
         *_pair("minimal", scenario.variant.minimal, False),
+        *_pair("made", scenario.variant.made, ""),
     )
     yield _table("[image.files]", *_pairs(scenario.files))
     yield from (_nic(nic) for nic in scenario.nics)

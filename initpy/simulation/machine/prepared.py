@@ -47,7 +47,9 @@ def prepare(scenario: Scenario) -> Prepared:
     settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB)
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
-    settings = settings._replace(key_files=_key_files(files))
+    settings = settings._replace(
+        key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
+    )
     problems = list(wrong)
     carried = _job_files(scenario, problems)
     jobs = tuple(job for file in carried for job in file.jobs)
@@ -69,6 +71,12 @@ def _key_files(files: dict[str, str]) -> dict[str, str]:
             if path.startswith(f"{folder}/") and path.endswith(".key"):
                 found[path.removeprefix(f"{folder}/").removesuffix(".key")] = path
     return found
+
+
+def _absent_keys(settings: Settings, files: dict[str, str]) -> frozenset[str]:
+    keys = (volume.key for volume in settings.volumes)
+    paths = {key.path for key in keys if key and key.device is None and not key.program}
+    return frozenset(paths - files.keys())
 
 
 @functools.lru_cache(maxsize=1)

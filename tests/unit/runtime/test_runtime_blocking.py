@@ -110,6 +110,7 @@ MAY_WAIT = {
     "start.read": BEFORE,
     "start.main": BEFORE,
     "start._escalate": BEFORE,
+    "start.absent_keys": BEFORE,
     "start.key_files": BEFORE,
     "superblocks.suspended": CHILD,
     "udev.Udev.missed": MEMORY,
