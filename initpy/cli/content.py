@@ -257,12 +257,13 @@ def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None
     """
     if arguments.crypttab is not None or _own_crypttab(config) is None:
         return None
-    from initpy.image.stack.ownroot import StackError, find_target
+    if found := described_stack(arguments, config):
+        return found
+    from initpy.image.stack.layers import StackError
+    from initpy.image.stack.ownroot import find_target
 
     try:
-        return (
-            described_stack(arguments, config) or find_target(arguments.root or config.root).stack
-        )
+        return find_target(arguments.root or config.root).stack
     except StackError:
         return None
 

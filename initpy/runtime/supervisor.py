@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, syscalls
+from initpy.runtime import api, children, syscalls, terminals
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -24,11 +24,12 @@ def main() -> None:
         ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
+        modes = terminals.saved_modes()
         engine, orders = start_engine(started)
 
         from initpy.runtime.pid1 import Supervisor
 
-        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders).run()
+        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders, modes).run()
     except BaseException as error:  # noqa: BLE001 PID 1 has no caller to pass this on to
         stay(error)
 

@@ -118,8 +118,8 @@ def load_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), made), second,
-        chance, uefi, nics, servers, restarts, kind, syscalls, boots,
+        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), made),
+        second, chance, uefi, nics, servers, restarts, kind, syscalls, boots,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
