@@ -2,12 +2,12 @@
 # Create a Debian system in a folder of the cache. It stays unchanged afterwards: users mount an
 # overlay over it.
 #
-#   debian.sh hooks         a small Debian 12 for the tests of kernel packages' hooks (a minute)
 #   debian.sh other         the Debian release that this machine does not run, with all of
 #                           qemu/packages, a virtual environment and a kernel, for
 #                           qemu/other-debian.sh (some minutes)
-#   debian.sh debian-12     Debian 12 as its installer leaves it, for scenarios with `system` (a minute);
-#   debian.sh debian-13     Debian 13
+#   debian.sh debian-12     Debian 12 as its installer leaves it, for scenarios with `system` and the
+#                           tests of kernel packages' hooks (a minute)
+#   debian.sh debian-13     Debian 13, the same
 #   debian.sh --print KIND  print the folder, whether it exists or not
 set -eu
 
@@ -26,22 +26,13 @@ other_suite() {
 installed() {
     echo systemd-sysv udev dbus libpam-systemd kmod cron ifupdown procps iproute2 \
         lvm2 mdadm cryptsetup e2fsprogs xfsprogs btrfs-progs dosfstools util-linux console-setup \
-        busybox-static zstd python3 python3-pyudev python3-pyelftools python3-zstandard
+        busybox-static zstd python3 python3-pyudev python3-pyelftools python3-rich python3-zstandard
 }
 
 # describe KIND: set what, suite, include, and the target folder, whose name depends on the recipe
 describe() {
     variant=apt excluded=""
     case "$1" in
-    hooks)
-        what="a small Debian for the tests of hooks"
-        suite=bookworm
-        # The packages that `initpy install` needs: kernel-install, udev, the content of the generic
-        # image.
-        include="systemd udev kmod zstd busybox-static cryptsetup-bin lvm2 mdadm python3 python3-pyudev
-            python3-pyelftools python3-rich python3-zstandard python3-lz4"
-        recipe="$include"
-        ;;
     other)
         what="the other Debian"
         suite="$(other_suite)"
@@ -63,7 +54,7 @@ describe() {
         recipe="$variant $include $excluded $(sed -n '/^finish_installed/,/^}/p' qemu/debian.sh)"
         ;;
     *) fail "qemu/debian.sh: unknown kind: $1
-  try: hooks, other, debian-12, debian-13" ;;
+  try: other, debian-12, debian-13" ;;
     esac
     target="$cache/debian/$1-$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"
 }

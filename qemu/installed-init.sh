@@ -32,7 +32,8 @@ systemd_facts() {
         fact "unit.$unit" "$(systemctl show --property=ActiveState,SubState,Result --value "$unit" |
             words)"
     done
-    for unit in $(listed --type=device | grep -E '^dev-(mapper-|md|disk-by.x2duuid-)'); do
+    # With --all: units of links follow that of the device, and are not listed otherwise.
+    for unit in $(listed --all --type=device --state=plugged | grep -E '^dev-(mapper-|md)'); do
         fact "unit.$unit" plugged
     done
     # What it said itself from warnings on, without the kernel.

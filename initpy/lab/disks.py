@@ -70,6 +70,10 @@ def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
                 except ToolError as error:
                     _note_failure(folder, recipe, str(error), progress)
                 del lacking[folder]
+        for folder, recipe in list(lacking.items()):
+            if problem := _lacks_system(recipe, progress):
+                _note_failure(folder, recipe, problem, progress)
+                del lacking[folder]
         machines = _Machines(progress)
         # If a batch's machine ended early, create its recipes one by one to find the culprit.
         failed = machines.make(list(_batches(lacking)))
@@ -84,6 +88,16 @@ def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -
     note = f"cannot create the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
     progress(note)
     _failure(folder).write_text(text or "the machine that made them ended\n")
+
+
+def _lacks_system(recipe: Recipe, progress: Progress) -> str:
+    """Make the installed systems of a recipe; return why one could not be made, "" if all are."""
+    try:
+        for name, release in system_names([recipe]):
+            system_drive(name, kernel_named(release), progress)
+    except (LabError, ToolError) as error:
+        return str(error)
+    return ""
 
 
 def _failure(folder: Path) -> Path:

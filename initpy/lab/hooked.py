@@ -8,11 +8,14 @@ the system's crypttab, fstab, mdadm.conf, programs and interpreter.
 import re
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.formats import cpio
+from initpy.image.formats.archive import read_archive
 from initpy.image.process import run
+from initpy.image.tree import File
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest
 from initpy.lab.disks import copy_disk, disk_folder
 from initpy.lab.errors import LabError, Progress
@@ -23,7 +26,7 @@ from initpy.lab.kinds import spared, start
 from initpy.lab.machine import Drive, MachineSpec, machine_folder
 from initpy.lab.recipe import opening
 from initpy.lab.vmlinux import uncompressed
-from initpy.scenario.model import MachineKind, Scenario
+from initpy.scenario.model import CRYPTTAB, MachineKind, Scenario
 
 _PATIENCE = 600.0
 _ROOM = 256 << 20  # bytes for an image
@@ -46,6 +49,13 @@ def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: 
             _make(scenario, kind, kernel, image, progress)
             _prune(image.parent)
     return image
+
+
+def as_carried(scenario: Scenario, image: Path) -> Scenario:
+    """Return the scenario with the crypttab of the image that the hook made, for the simulator."""
+    entry = read_archive(image).get(CRYPTTAB)
+    text = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
+    return replace(scenario, files=(*scenario.files, (CRYPTTAB, text)))
 
 
 def _make(

@@ -37,6 +37,7 @@ class Bench:
     unpacked: Path | None = None  # the uncompressed kernel; the boot then skips self-tests too
     # Images that the hook made in the scenario's system, by its file.
     hooked: dict[Path, Path] = field(default_factory=dict)
+    unmade: dict[Path, str] = field(default_factory=dict)  # why the hook could not make one
 
     def image_for(self, scenario: Scenario) -> Path:
         """Return the image that a scenario boots."""
@@ -76,9 +77,12 @@ class Benches:
     def of(self, scenario: Scenario) -> Bench:
         """Return the bench for a scenario.
 
-        Raises GoneError for layers that the kernels here do not support any more.
+        Raises LabError if its image could not be made, and GoneError for layers that the kernels
+        here do not support any more.
         """
         bench = self.by_kind[kind_for(scenario, self.wanted)]
+        if problem := bench.unmade.get(scenario.path):
+            raise LabError(problem)
         for kernel in (bench.kernel, kernel_of(quickest())):
             if gone := gone_from(kernel, scenario.recipe()):
                 raise GoneError(f"{scenario.path}: kernel {kernel.version} has no {gone}")
@@ -112,7 +116,10 @@ def prepare(
         for each in scenarios:
             if each.variant.made:
                 bench = benches[kinds[each.path]]
-                bench.hooked[each.path] = hook_image(each, bench.kind, bench.kernel, progress)
+                try:
+                    bench.hooked[each.path] = hook_image(each, bench.kind, bench.kernel, progress)
+                except LabError as error:  # the others boot all the same
+                    bench.unmade[each.path] = str(error)
     return Benches(wanted, benches)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from initpy.lab import damage
 from initpy.lab.cache import cache_folder
 from initpy.lab.errors import LabError, MachineStalled
+from initpy.lab.hooked import as_carried
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.kinds import start
 from initpy.lab.machine import Machine, MachineSpec, machine_folder
@@ -99,7 +100,10 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     wall = time.monotonic() - began
     reasons = (*reasons, *leaks(scenario.secrets, seen))
     if manner.also is not None and not reasons:  # a failed boot differs in any case
-        reasons += manner.also(scenario, outcome_of(seen), journal_of(seen))
+        known = scenario
+        if scenario.path in bench.hooked:
+            known = as_carried(scenario, bench.hooked[scenario.path])
+        reasons += manner.also(known, outcome_of(seen), journal_of(seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
         shutil.rmtree(logs, ignore_errors=True)

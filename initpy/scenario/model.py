@@ -14,6 +14,7 @@ RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
 # Installed systems for roots, made by qemu/debian.sh.
 SYSTEMS = ("debian-12", "debian-13")
+CRYPTTAB = "/etc/crypttab"
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -345,6 +346,18 @@ class Scenario:
         """Return the passphrases and keys, which must not be readable anywhere."""
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
+
+    @property
+    def carried(self) -> tuple[tuple[str, str], ...]:
+        """Return the files of the image: those of the scenario, and what the hook takes from root.
+
+        Without a visible root the hook takes all lines of crypttab; root's lines open the same
+        volumes by the same names.
+        """
+        if self.variant.made and CRYPTTAB not in dict(self.files):
+            own = (each for layer in self.layers if layer.system for each in layer.files)
+            return (*self.files, *(each for each in own if each[0] == CRYPTTAB))
+        return self.files
 
     def server_of(self, disk: str) -> Server | None:
         """Return the server that has the disk; None for a disk of the machine."""

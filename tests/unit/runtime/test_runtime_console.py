@@ -12,6 +12,7 @@ import pytest
 
 from initpy.core.secret import Secret
 from initpy.runtime import console as consoles_module
+from initpy.runtime import terminals
 from initpy.runtime.console import Consoles
 
 
