@@ -2,10 +2,12 @@
 # Create a Debian system in a folder of the cache. It stays unchanged afterwards: users mount an
 # overlay over it.
 #
-#   debian.sh hooks         a small Debian 12 for the tests of kernel packages' hooks (a minute)
 #   debian.sh other         the Debian release that this machine does not run, with all of
 #                           qemu/packages, a virtual environment and a kernel, for
 #                           qemu/other-debian.sh (some minutes)
+#   debian.sh debian-12     Debian 12 as its installer leaves it, for scenarios with `system` and the
+#                           tests of kernel packages' hooks (a minute)
+#   debian.sh debian-13     Debian 13, the same
 #   debian.sh --print KIND  print the folder, whether it exists or not
 set -eu
 
@@ -19,26 +21,40 @@ other_suite() {
     esac
 }
 
+# installed: print the packages that Debian's installer adds to those of priority `important` for a
+# machine with these layers, and what docs/install.md demands
+installed() {
+    echo systemd-sysv udev dbus libpam-systemd kmod cron ifupdown procps iproute2 \
+        lvm2 mdadm cryptsetup e2fsprogs xfsprogs btrfs-progs dosfstools util-linux console-setup \
+        busybox-static zstd python3 python3-pyudev python3-pyelftools python3-rich python3-zstandard
+}
+
 # describe KIND: set what, suite, include, and the target folder, whose name depends on the recipe
 describe() {
+    variant=apt excluded=""
     case "$1" in
-    hooks)
-        what="a small Debian for the tests of hooks"
-        suite=bookworm
-        # The packages that `initpy install` needs: kernel-install, udev, the content of the generic
-        # image.
-        include="systemd udev kmod zstd busybox-static cryptsetup-bin lvm2 mdadm python3 python3-pyudev
-            python3-pyelftools python3-rich python3-zstandard python3-lz4"
-        recipe="$include"
-        ;;
     other)
         what="the other Debian"
         suite="$(other_suite)"
         include="$(packages)"
         recipe="$include $(sed '/^\[tool/,$d' pyproject.toml) $(cat qemu/debian.sh)"
         ;;
+    debian-12 | debian-13)
+        what="a Debian ${1#debian-} as installed"
+        suite=bookworm
+        include="$(installed)"
+        if [ "$1" = debian-13 ]; then
+            suite=trixie
+            # A package of its own since Debian 13: without it crypttab is not read.
+            include="$include systemd-cryptsetup"
+        fi
+        variant=important
+        excluded='path-exclude=/usr/share/doc/* path-exclude=/usr/share/info/* path-exclude=/usr/share/man/*
+            path-exclude=/usr/share/locale/*'
+        recipe="$variant $include $excluded $(sed -n '/^finish_installed/,/^}/p' qemu/debian.sh)"
+        ;;
     *) fail "qemu/debian.sh: unknown kind: $1
-  try: hooks, other" ;;
+  try: other, debian-12, debian-13" ;;
     esac
     target="$cache/debian/$1-$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"
 }
@@ -104,6 +120,16 @@ finish_other() {
         rm /root/.cache/initpy/*.deb'
 }
 
+# finish_installed FOLDER: mmdebstrap's hook: what the installer's own steps leave
+finish_installed() {
+    printf 'debian\n' >"$1/etc/hostname"
+    printf '127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n' >"$1/etc/hosts"
+    printf 'source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n' \
+        >"$1/etc/network/interfaces"
+    rm -rf "$1/var/cache/apt" "$1/var/lib/apt/lists"
+    mkdir -p "$1/var/cache/apt/archives/partial" "$1/var/lib/apt/lists/partial"
+}
+
 make_system() {
     find_mirror
     need_keys
@@ -113,15 +139,23 @@ make_system() {
     work="$(mktemp -d "$cache/debian/.new.XXXXXX")"
     trap 'rm -rf --one-file-system "$work"' EXIT
     apt_settings >"$work/apt"
+    dpkg_options=""
+    # No globbing: the patterns are dpkg's.
+    set -f
+    for each in $excluded; do
+        dpkg_options="$dpkg_options --dpkgopt=$each"
+    done
     script="$PWD/qemu/debian.sh"
     export script kind
     # mmdebstrap ends with this script, and its mounts with it.
+    # shellcheck disable=SC2086  # several options on purpose
     setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child mmdebstrap --mode=root \
-        --variant=apt --aptopt="$work/apt" --include="$include" \
+        --variant="$variant" --aptopt="$work/apt" --include="$include" $dpkg_options \
         --customize-hook='"$script" --finish "$kind" "$1"' "$suite" "$work/root" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
         >"$log" 2>&1 &
     maker=$!
+    set +f
     trap 'kill -KILL "$maker"; wait "$maker" || exit 130' INT TERM
     wait "$maker" || {
         tail -n 10 "$log" >&2
@@ -136,7 +170,10 @@ make_system() {
 
 case "${1:-}" in
 --finish)
-    [ "$2" != other ] || finish_other "$3"
+    case "$2" in
+    other) finish_other "$3" ;;
+    debian-*) finish_installed "$3" ;;
+    esac
     exit
     ;;
 --print)

@@ -135,10 +135,11 @@ no_file() {
     umount /run/host
 }
 
-# extra_file PATH CONTENT: add a file (base64) to the next file system to fill
+# extra_file PATH CONTENT [MODE]: add a file (base64) to the next file system to fill
 extra_file() {
     mkdir -p "/run/extra${1%/*}"
     echo "$2" | base64 -d >"/run/extra$1"
+    [ -z "${3:-}" ] || chmod "$3" "/run/extra$1"
 }
 
 # program PATH: add a program and its libraries (by ld.so(8)) like `extra_file`
@@ -149,6 +150,14 @@ program() {
         mkdir -p "/run/extra${file%/*}"
         cp -L "$file" "/run/extra$file"
     done </run/needed
+}
+
+# installed SERIAL: mount the disk with an installed system below /run
+installed() {
+    [ ! -d "/run/$1" ] || return 0
+    node=$(disk "$1")
+    mkdir "/run/$1"
+    mount -t ext4 -o ro "$node" "/run/$1"
 }
 
 # fill TYPE DEVICE FROM SUBVOLUME: copy a folder (or nothing) and the extra files to a file system
@@ -167,6 +176,24 @@ fill() {
         umount /mnt
     fi
     rm -rf /run/extra
+}
+
+# install_by_hook VERSION: install initpy into the system at /target, run its kernel hook there, and
+# copy the image to a disk
+install_by_hook() {
+    mkdir /run/initpy
+    mount -t ext4 -o ro "$(disk lab-initpy)" /run/initpy
+    cp -a /run/initpy/. /target/
+    for each in dev proc sys; do
+        mount --rbind "/$each" "/target/$each"
+    done
+    mount -t tmpfs tmpfs /target/run
+    # As an installer does: what fstab names is mounted.
+    chroot /target mount --all --no-mtab || echo "some file systems of fstab are not mounted"
+    chroot /target /etc/kernel/postinst.d/initpy "$1" "/boot/vmlinuz-$1"
+    made="/target/boot/initpy-$1.img"
+    dd if="$made" of="$(disk lab-result)" bs=1M conv=notrunc,fsync 2>/dev/null
+    echo "INITPY-LAB image of $(stat -c %s "$made") bytes"
 }
 
 # Use the path: busybox prefers its own modprobe, which does not read binary indexes.

@@ -33,7 +33,7 @@ inputs() {
 up_to_date() {
     [ -f "$stamp" ] && [ -x .venv/bin/python ] && [ -z "$(missing_packages)" ] &&
         [ "$(inputs; pwd)" = "$(cat "$stamp")" ] && ls "$cache"/kernels/*/boot/vmlinuz-* >/dev/null 2>&1 &&
-        { [ "$(id -u)" != 0 ] || [ -d "$(qemu/debian.sh --print hooks)" ]; }
+        { [ "$(id -u)" != 0 ] || [ -d "$(qemu/debian.sh --print debian-12)" ]; }
 }
 
 install_packages() {
@@ -78,10 +78,10 @@ mkdir -p "$cache"
 rm -f "$stamp"
 install_packages
 # In parallel, as both mostly wait for the network.
-qemu/debian.sh hooks &
-hooks=$!
+qemu/debian.sh debian-12 &
+debian=$!
 make_venv
 .venv/bin/python qemu/prepare_kernel.py
-wait "$hooks"
+wait "$debian"
 (inputs; pwd) >"$stamp"
 say "done"

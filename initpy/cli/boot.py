@@ -49,6 +49,7 @@ from initpy.image.process import ToolError
 from initpy.lab.errors import LabError
 from initpy.lab.prepare import Benches, prepare
 from initpy.lab.run import Manner, run_scenario
+from initpy.report.facts import SYSTEM, facts_table
 from initpy.scenario.model import MachineKind, Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.verdict import Verdict
@@ -167,7 +168,9 @@ def _report(verdict: Verdict, *, timeline: bool, tail: bool) -> None:
         lines.append(f"  logs: {verdict.logs}")
     if not verdict.holds and tail:
         lines += [f"  | {line}" for line in verdict.tail.splitlines()]
-    if not tail:
+    if SYSTEM in verdict.facts:
+        lines += [f"  {line}" for line in facts_table(verdict.facts)]
+    elif not tail:
         lines += _handed_over(verdict)
     _say("\n".join(lines))
     if timeline:

@@ -181,6 +181,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     if arguments.stack is not None and not recipe.host and not arguments.proves:
         raise InputError("--stack", str(arguments.stack), "--host, or a recipe with host = true")
     kernel = str(arguments.kernel)
+    stack = _stack(arguments, config) if recipe.host else None
+    portable = bool(getattr(arguments, "portable", False))
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
@@ -191,7 +193,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
-            stack=_stack(arguments, config) if recipe.host else None,
+            stack=stack,
+            root=stack or (None if portable else _root_of(arguments, config)),
             identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
@@ -264,6 +267,24 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
     if root.startswith("/") and not root.startswith("/dev/") and root != "/":
         return identity_of(read_hostname(root.rstrip("/")), here=False)
     return identity_of(read_hostname())
+
+
+def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
+    """Return the stack of the root that a generic image is for; None if it cannot be described.
+
+    Without a crypttab there is nothing to choose by it.
+    """
+    if arguments.crypttab is not None or _own_crypttab(config) is None:
+        return None
+    if found := described_stack(arguments, config):
+        return found
+    from initpy.image.stack.layers import StackError
+    from initpy.image.stack.ownroot import find_target
+
+    try:
+        return find_target(arguments.root or config.root).stack
+    except StackError:
+        return None
 
 
 def _own_crypttab(config: ImageConfig) -> Path | None:

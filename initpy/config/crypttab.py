@@ -39,9 +39,11 @@ PLAIN = {
 }
 # Right to have, nothing to do about: defaults, or matters of the real system.
 ACCEPTED = {
-    "luks", "initramfs", "auto", "noearly", "quiet", "loud", "check", "checkargs", "_netdev",
+    "luks", "auto", "noearly", "quiet", "loud", "check", "checkargs", "_netdev",
     "none", "verify", "password-echo", "password-cache", "lvm", "rootdev", "resumedev",
 }  # fmt: skip
+# The volume is for the initramfs, in Debian's and in systemd's words (crypttab(5)).
+MARKS = ("initramfs", "x-initrd.attach")
 COMMENTS = ("x-", "X-")  # x-initrd.attach, x-systemd.device-timeout: fstab(5)
 # Made anew by the real system, with a random key: nothing to open in the initramfs.
 REMADE = ("swap", "tmp")
@@ -78,6 +80,7 @@ class Options(NamedTuple):
     empty: bool = False
     headless: bool = False
     timeout: float = 0.0
+    marked: bool = False  # one of MARKS
 
     def volume(self, source: DeviceSpec, name: str, key: KeySpec | None) -> VolumeSpec:
         """The volume with these options."""
@@ -156,6 +159,8 @@ class _Options:
             self.argue(ARGUMENTS[key])
         elif key == "nofail":
             self.set(optional=True)
+        elif key in MARKS:
+            self.set(marked=True)
         elif key == "noauto" or key in REMADE:
             self.set(skipped=True)
         else:
@@ -243,7 +248,8 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
         elif not mapping_name(name):
             problems.append(InputError(f"{where}: name", name, "a name without a slash"))
         else:
-            volumes.append(understood.volume(device, name, _key(where, key, understood, problems)))
+            volume = understood.volume(device, name, _key(where, key, understood, problems))
+            volumes.append(volume._replace(listed=not understood.marked))
     return tuple(volumes), tuple(problems)
 
 

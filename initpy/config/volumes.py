@@ -64,7 +64,7 @@ class Volumes:
     ) -> VolumeSpec:
         """The volume of a UUID on the command line."""
         entry = next((each for each in table if _same(each.source, source)), None)
-        volume = entry or VolumeSpec(source, f"luks-{uuid}")
+        volume = entry._replace(listed=False) if entry else VolumeSpec(source, f"luks-{uuid}")
         everyone = self.options.get("") if entry is None else None
         options = self.options.get(uuid, everyone)
         key = self.keys.get(uuid, self.keys.get("")) or volume.key

@@ -45,6 +45,7 @@ def basis(
         "cmdline": command_line.strip(),
         "crypttab": table,
         "key_files": dict(settings.key_files),
+        "absent_keys": sorted(settings.absent_keys),
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,
         "hibernated": _from_firmware(settings.resume),

@@ -125,6 +125,8 @@ class Settings(NamedTuple):
     volumes: tuple[VolumeSpec, ...] = ()
     # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
     key_files: Mapping[str, str] = MappingProxyType({})
+    # Paths of key files that the user named in the image and that are not there.
+    absent_keys: frozenset[str] = frozenset()
     lvm: GroupPolicy = GroupPolicy()
     md_timeout: float = 30.0
     md_degraded: Degraded = Degraded.YES

@@ -50,6 +50,8 @@ class VolumeSpec(NamedTuple):
     empty: bool = False  # the empty passphrase is tried before the user is asked
     headless: bool = False  # the user is never asked
     timeout: float = 0.0  # seconds for the user to answer; 0: for ever
+    # From a line of crypttab that does not say that the initramfs needs the volume.
+    listed: bool = False
 
     @property
     def unmarked(self) -> bool:

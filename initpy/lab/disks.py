@@ -22,11 +22,12 @@ from initpy.image.tree import Entry, File
 from initpy.lab.cache import cache_folder, digest, locked
 from initpy.lab.errors import EmulatorCrashed, LabError, Progress
 from initpy.lab.images import MAKER_INIT, maker_image, tool_versions
+from initpy.lab.installed import system_drive, system_key, system_names
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import kernel_of, quickest, spared, start
+from initpy.lab.kinds import kernel_named, kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import needs_own_serials, script
-from initpy.lab.system import REAL_INIT, place, system_tree
+from initpy.lab.system import FACTS, REAL_INIT, place, system_tree
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import Layer, MachineKind, Recipe
 
@@ -45,6 +46,8 @@ def disk_folder(recipe: Recipe) -> Path:
             script(recipe, "").encode(),
             MAKER_INIT.read_bytes(),
             REAL_INIT.read_bytes(),
+            FACTS.read_bytes(),
+            system_key(recipe).encode(),
             tool_versions().encode(),
         ]
     )
@@ -67,6 +70,10 @@ def prepare_disks(recipes: Iterable[Recipe], progress: Progress) -> None:
                 except ToolError as error:
                     _note_failure(folder, recipe, str(error), progress)
                 del lacking[folder]
+        for folder, recipe in list(lacking.items()):
+            if problem := _lacks_system(recipe, progress):
+                _note_failure(folder, recipe, problem, progress)
+                del lacking[folder]
         machines = _Machines(progress)
         # If a batch's machine ended early, create its recipes one by one to find the culprit.
         failed = machines.make(list(_batches(lacking)))
@@ -81,6 +88,16 @@ def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -
     note = f"cannot create the disks of {_summary(recipe)}\n  log: {_failure(folder)}\n{tail}"
     progress(note)
     _failure(folder).write_text(text or "the machine that made them ended\n")
+
+
+def _lacks_system(recipe: Recipe, progress: Progress) -> str:
+    """Make the installed systems of a recipe; return why one could not be made, "" if all are."""
+    try:
+        for name, release in system_names([recipe]):
+            system_drive(name, kernel_named(release), progress)
+    except (LabError, ToolError) as error:
+        return str(error)
+    return ""
 
 
 def _failure(folder: Path) -> Path:
@@ -158,7 +175,7 @@ def _is_plain(recipe: Recipe) -> bool:
         layer.kind == "ext4"
         and len(layer.on) == 1
         and layer.on[0] in names
-        and not (layer.files or layer.left)
+        and not (layer.files or layer.left or layer.system)
         for layer in recipe.layers
     )
 
@@ -248,6 +265,8 @@ def _make_in_machine(
                 Drive(f"{prefix}{name}", making / f"{prefix}{name}.raw", bus=bus)
                 for name in _used(recipe)
             ]
+        for name, release in system_names(batch.values()):
+            drives.append(system_drive(name, kernel_named(release), progress))
         cpio.append(image, [cpio.segment(files)], making / "initrd")
         emulated = kind is MachineKind.QEMU
         layers = [layer for recipe in batch.values() for layer in recipe.layers]

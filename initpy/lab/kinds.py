@@ -61,6 +61,12 @@ def kernel_of(kind: MachineKind) -> Kernel:
     return uml_kernel() if kind is MachineKind.UML else lab_kernel()
 
 
+def kernel_named(release: str) -> Kernel:
+    """Return the kernel of a release among those of both kinds of machine."""
+    kernels = [lab_kernel()] + ([uml_kernel()] if LINUX_UML.exists() else [])
+    return next(each for each in kernels if each.version == release)
+
+
 def spared(kind: MachineKind, layers: Iterable[Layer]) -> str:
     """Return kernel parameters that skip self-tests and benchmarks these layers do not need."""
     if kind is MachineKind.QEMU:

@@ -11,7 +11,9 @@ from initpy.lab import esp
 from initpy.lab.acceleration import accelerator
 from initpy.lab.disks import prepare_disks
 from initpy.lab.errors import GoneError, LabError, Progress
+from initpy.lab.hooked import hook_image
 from initpy.lab.images import GENERIC, image_under_test
+from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
@@ -31,6 +33,15 @@ class Bench:
     others: Mapping[Variant, Path] = field(default_factory=dict)
     kind: MachineKind = MachineKind.QEMU
     unpacked: Path | None = None  # the uncompressed kernel; the boot then skips self-tests too
+    # Images that the hook made in the scenario's system, by its file.
+    hooked: dict[Path, Path] = field(default_factory=dict)
+    unmade: dict[Path, str] = field(default_factory=dict)  # why the hook could not make one
+
+    def image_for(self, scenario: Scenario) -> Path:
+        """Return the image that a scenario boots."""
+        if scenario.path in self.hooked:
+            return self.hooked[scenario.path]
+        return self.others.get(built_variant(scenario), self.image)
 
     @property
     def patience(self) -> float:
@@ -64,9 +75,12 @@ class Benches:
     def of(self, scenario: Scenario) -> Bench:
         """Return the bench for a scenario.
 
-        Raises GoneError for layers that the kernels here do not support any more.
+        Raises LabError if its image could not be made, and GoneError for layers that the kernels
+        here do not support any more.
         """
         bench = self.by_kind[kind_for(scenario, self.wanted)]
+        if problem := bench.unmade.get(scenario.path):
+            raise LabError(problem)
         for kernel in (bench.kernel, kernel_of(quickest())):
             if gone := gone_from(kernel, scenario.recipe()):
                 raise GoneError(f"{scenario.path}: kernel {kernel.version} has no {gone}")
@@ -93,9 +107,17 @@ def prepare(
         mine = [each for each in scenarios if kinds[each.path] is kind]
         benches[kind] = _bench(kind, mine, image, progress)
     kernels = [kernel_of(quickest()), *(bench.kernel for bench in benches.values())]
-    recipes = [scenario.recipe() for scenario in scenarios]
+    recipes = [recipe_for(scenario, benches[kinds[scenario.path]].kernel) for scenario in scenarios]
     possible = [each for each in recipes if not any(gone_from(one, each) for one in kernels)]
     prepare_disks(possible, progress)
+    if image is None:
+        for each in scenarios:
+            if each.variant.made:
+                bench = benches[kinds[each.path]]
+                try:
+                    bench.hooked[each.path] = hook_image(each, bench.kind, bench.kernel, progress)
+                except LabError as error:  # the others boot all the same
+                    bench.unmade[each.path] = str(error)
     return Benches(wanted, benches)
 
 
@@ -117,8 +139,8 @@ def _bench(
 
 
 def built_variant(scenario: Scenario) -> Variant:
-    """Return the variant to build; the host name is a file that the lab adds to any image."""
-    return replace(scenario.variant, hostname="")
+    """Return the variant to build: the lab adds a host name, and the hook makes its own."""
+    return replace(scenario.variant, hostname="", made="")
 
 
 def _uncompressed(variant: Variant) -> Variant:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from initpy.lab import encryption
+from initpy.lab.installed import serial
 from initpy.scenario.model import Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
@@ -20,6 +21,7 @@ class _Writer:
 
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
+        self.kernel = recipe.kernel
         # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
@@ -50,6 +52,30 @@ def script(recipe: Recipe, serial_prefix: str) -> str:
     return "\n".join([*writer.up, *reversed(writer.down), ""])
 
 
+def opening(recipe: Recipe) -> str:
+    """Return the script that sets up the layers again and mounts the root at /target.
+
+    The disks have their own serial numbers. Only layers of `_OPEN`, file systems and partitions.
+    """
+    writer = _Writer(recipe, "")
+    lines = ["set -eu"]
+    for layer in recipe.layers:
+        created = list(_lines(writer, layer))  # which also names the devices
+        if layer.kind in _LEVELS:
+            lines.append(
+                f"mdadm --quiet --assemble {writer.devices[layer.name]} "
+                f"{' '.join(writer.below(layer))}"
+            )
+        elif layer.kind in ("luks1", "luks2"):
+            lines += [each for each in created if each.startswith(("echo ", "cryptsetup open"))]
+        elif layer.kind == "lvm" and layer.on:
+            lines.append(f"lvm vgchange -q -ay {_words(layer.group)}")
+        elif layer.holds == "root":
+            lines.append(f"mount {writer.below(layer)[0]} /target")
+    # A group is complete only with its last device.
+    return "\n".join(["mkdir -p /target", *lines, ""])
+
+
 def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.kind in _LEVELS:
         yield from _array(writer, layer)
@@ -74,7 +100,8 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
 
 
 def _new_array(writer: _Writer, layer: Layer) -> str:
-    node = f"/dev/md{100 + writer.arrays}"
+    # An installer numbers its arrays: debian:0 is /dev/md0.
+    node = f"/dev/md{layer.name if layer.name.isdigit() else 100 + writer.arrays}"
     writer.arrays += 1
     writer.devices[layer.name] = node
     return node
@@ -244,11 +271,16 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
-        yield f"extra_file {_words(path)} {encryption.coded(content)}"
+        mode = "0600" if path in writer.keys else ""
+        yield f"extra_file {_words(path)} {encryption.coded(content)} {mode}".rstrip()
     for program in layer.programs:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
+        if layer.system:
+            name = serial(layer.system, writer.kernel)
+            yield f"installed {name}"
+            source = f"/run/{name}"
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"

@@ -13,9 +13,11 @@ from pathlib import Path
 from initpy.lab import damage
 from initpy.lab.cache import cache_folder
 from initpy.lab.errors import LabError, MachineStalled
+from initpy.lab.hooked import as_carried
 from initpy.lab.keyboard import ESCAPE, raw_terminal, typed
 from initpy.lab.kinds import start
-from initpy.lab.machine import Machine, machine_folder
+from initpy.lab.machine import Machine, MachineSpec, machine_folder
+from initpy.lab.off import off_facts
 from initpy.lab.prepare import Bench
 from initpy.lab.specification import machine_spec
 from initpy.scenario.director import Act, Director, Type
@@ -37,6 +39,7 @@ from initpy.scenario.verdict import (
 _TICK = 0.2
 # Seconds to watch a machine in the expected state for output that must never appear.
 _SETTLING = 3.0
+_POWER_OFF = 60.0  # an installed system's
 _PANIC_TAIL = 1.0
 # SysRq: backtraces of the processors, blocked tasks, all tasks.
 _SYSRQ = "lwt"
@@ -85,27 +88,22 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
     began = time.monotonic()
     with machine_folder() as folder:
         spec = machine_spec(scenario, bench, folder)
-        watched = {name: folder / f"{name}.raw" for name in scenario.expect.unchanged}
-        before = {name: damage.fingerprint(file) for name, file in watched.items()}
-        director = Director(scenario, people=manner.people)
-        with start(spec, folder) as machine:
-            try:
-                seen = _watch(machine, scenario, director, bench.patience, manner)
-                late = outcome_of(seen) is Outcome.NOTHING and seen.ended is None
-                # For the logs only: the verdict is about what the machine did before.
-                examined = late and not manner.cancelled.is_set()
-                answer = _examine(machine) if examined else ""
-                if outcome_of(seen) is Outcome.SHELL and not manner.interactive:
-                    seen = replace(seen, channel=_shell_journal(machine))
-                stalled = machine.console.crashed or (examined and not answer)
-            finally:
-                _write_logs(logs, machine)
-        written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
-        seen = replace(seen, written=tuple(written))
+        for turn in range(1, scenario.boots + 1):
+            last = turn == scenario.boots
+            done = _once(scenario, spec, bench, manner, logs if last else logs / f"boot-{turn}")
+            reasons = (*reasons_against(scenario.expect, done.seen), *done.reasons)
+            if reasons and not last:
+                reasons = (f"boot {turn} of {scenario.boots}", *reasons)
+            if reasons:
+                break
+    seen, answer, stalled = done.seen, done.answer, done.stalled
     wall = time.monotonic() - began
-    reasons = (*reasons_against(scenario.expect, seen), *leaks(scenario.secrets, seen))
+    reasons = (*reasons, *leaks(scenario.secrets, seen))
     if manner.also is not None and not reasons:  # a failed boot differs in any case
-        reasons += manner.also(scenario, outcome_of(seen), journal_of(seen))
+        known = scenario
+        if scenario.path in bench.hooked:
+            known = as_carried(scenario, bench.hooked[scenario.path])
+        reasons += manner.also(known, outcome_of(seen), journal_of(seen))
     (logs / "verdict").write_text("".join(f"{each}\n" for each in reasons or ("holds",)))
     if not reasons and not manner.keep_logs:
         shutil.rmtree(logs, ignore_errors=True)
@@ -121,6 +119,46 @@ def _boot(scenario: Scenario, bench: Bench, manner: Manner) -> Verdict:
         tail=f"{tail_of(seen.text)}\n{stuck_tasks(answer)}".strip(),
         stalled=stalled,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """One boot of a scenario."""
+
+    seen: Observation
+    answer: str = ""  # of a hung machine's kernel
+    stalled: bool = False
+    reasons: tuple[str, ...] = ()  # besides the expectations of the file
+
+
+def _once(scenario: Scenario, spec: MachineSpec, bench: Bench, manner: Manner, logs: Path) -> _Once:
+    """Start the machine, follow it to its end, and look at its disks if it has powered off."""
+    logs.mkdir(exist_ok=True)
+    director = Director(scenario, people=manner.people)
+    files = {drive.name: drive.file for drive in spec.drives}
+    watched = {name: files[name] for name in scenario.expect.unchanged}
+    before = {name: damage.fingerprint(file) for name, file in watched.items()}
+    with machine_folder() as sockets, start(spec, sockets) as machine:
+        try:
+            seen = _watch(machine, scenario, director, bench.patience, manner)
+            late = outcome_of(seen) is Outcome.NOTHING and seen.ended is None
+            # For the logs only: the verdict is about what the machine did before.
+            examined = late and not manner.cancelled.is_set()
+            answer = _examine(machine) if examined else ""
+            if outcome_of(seen) is Outcome.SHELL and not manner.interactive:
+                seen = replace(seen, channel=_shell_journal(machine))
+            stalled = machine.console.crashed or (examined and not answer)
+        finally:
+            _write_logs(logs, machine)
+    written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
+    seen = replace(seen, written=tuple(written))
+    reasons: tuple[str, ...] = ()
+    if scenario.system and outcome_of(seen) is Outcome.BOOTED:
+        if seen.ended is None:
+            reasons = (f"the machine did not power off within {_POWER_OFF:.0f} s",)
+        else:
+            seen = replace(seen, channel=seen.channel + off_facts(scenario.layers, files))
+    return _Once(seen, answer, stalled, reasons)
 
 
 def _watch(
@@ -160,9 +198,12 @@ def _watch(
 def _settling(machine: Machine, scenario: Scenario) -> float:
     """Return how long to watch a machine in the expected state.
 
-    In that time the real init powers off, which proves that it can. User Mode Linux skips it, as
+    In that time the real init powers off, which proves that it can; an installed system takes its
+    time for it. User Mode Linux skips it, as
     its power-off takes more than a second, unless the disks are examined afterwards.
     """
+    if scenario.system:
+        return _POWER_OFF
     booted = scenario.expect.outcome is Outcome.BOOTED and not scenario.expect.unchanged
     return 0.0 if booted and machine.spec.kind is MachineKind.UML else _SETTLING
 

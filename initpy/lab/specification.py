@@ -11,10 +11,11 @@ from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp
 from initpy.lab.disks import copy_disk
 from initpy.lab.errors import LabError
+from initpy.lab.installed import recipe_for
 from initpy.lab.kinds import spared
 from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
-from initpy.lab.prepare import Bench, built_variant
+from initpy.lab.prepare import Bench
 from initpy.lab.sabotage import AGENT_PATH, sabotage
 from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
 
@@ -40,13 +41,14 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     # A benchmark (without `unpacked`) starts the kernel as users do.
     words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
     drives = []
+    recipe = recipe_for(scenario, bench.kernel)
     served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
     for disk in scenario.disks:
         serial = disk.path_of or disk.name
         file = folder / f"{serial}.raw"
         if not disk.path_of:
-            copy_disk(scenario.recipe(), disk.copy_of or disk.name, file)
+            copy_disk(recipe, disk.copy_of or disk.name, file)
         for each in scenario.damages:
             if each.disk == disk.name:
                 damage.apply(each, file)
@@ -57,7 +59,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         plugged = plugs[disk.name]
         drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared, plugged)
         drives.append(drive)
-    image = initrd = bench.others.get(built_variant(scenario), bench.image)
+    image = initrd = bench.image_for(scenario)
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)

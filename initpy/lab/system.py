@@ -10,6 +10,7 @@ from initpy.lab.errors import LabError
 
 BUSYBOX = Path("/usr/bin/busybox")
 REAL_INIT = PROJECT / "qemu" / "system-init.sh"
+FACTS = PROJECT / "qemu" / "facts.sh"
 
 # dracut's switch_root and systemd need an os-release; every initramfs needs the mount points.
 _OS_RELEASE = b'ID=initpy-lab\nNAME="initpy test system"\nVERSION_ID=1\n'
@@ -24,6 +25,7 @@ def system_tree() -> dict[str, Entry]:
     tree["/bin/busybox"] = File(BUSYBOX, 0o755)
     tree["/bin/sh"] = Link("busybox")
     tree["/sbin/init"] = File(REAL_INIT, 0o755)
+    tree["/lab/facts.sh"] = File(FACTS, 0o644)
     tree["/etc/os-release"] = File(_OS_RELEASE)
     tree["/usr/lib/os-release"] = File(_OS_RELEASE)
     return tree

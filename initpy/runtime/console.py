@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 
 from initpy.core.secret import Secret
 from initpy.runtime.lineeditor import LineEditor
+from initpy.runtime.terminals import FLAGS, console_paths
 
-FLAGS = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
-ACTIVE = "/sys/class/tty/console/active"
 BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that takes none
 DRAIN_SECONDS = 0.5  # for the backlog at the end
 
@@ -32,16 +31,6 @@ class Console:
     ahead: list[Secret] = field(default_factory=list)  # lines typed before a prompt asked
     modes: list[object] | None = None  # before echo was switched off
     lent: bool = False  # to the rescue shell: not read here
-
-
-def console_paths() -> list[str]:
-    """Return the devices behind /dev/console, the preferred one last (Documentation/ABI, tty)."""
-    try:
-        with open(ACTIVE, encoding="ascii") as file:
-            names = file.read().split()
-    except OSError:
-        names = []
-    return [f"/dev/{name}" for name in names] or ["/dev/console"]
 
 
 class Consoles:

@@ -219,6 +219,25 @@ def _delete_below(folder: int, device: int) -> None:
             continue  # memory that stays in use, not a reason to fail the boot
 
 
+def words_for(init: str, started: float) -> list[str]:
+    """Return the first arguments of the real init, given when /init started (CLOCK_MONOTONIC).
+
+    systemd takes over the state of a systemd in the initramfs from a file (main() in its main.c,
+    manager_deserialize()). The file holds only when the initramfs began, as InitRDTimestamp, which
+    `systemd-analyze` shows.
+    """
+    if os.path.basename(os.path.realpath(init)) != "systemd":
+        return []
+    now = time.time() - (time.monotonic() - started)
+    try:
+        state = os.memfd_create("initpy-handover", 0)  # stays open across execve(2)
+        os.write(state, f"initrd-timestamp={int(now * 1e6)} {int(started * 1e6)}\n".encode())
+        os.lseek(state, 0, os.SEEK_SET)
+    except OSError:
+        return []  # a time stamp is no reason to fail the boot
+    return ["--switched-root", "--system", "--deserialize", str(state)]
+
+
 def execute(init: str, arguments: list[str]) -> None:
     """Replace this process by the real init, with a fresh console. Raises OSError."""
     for number in range(1, signal.NSIG):

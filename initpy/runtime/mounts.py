@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from initpy.config.errors import InputError
 from initpy.config.secretfields import mount_options
@@ -44,6 +45,7 @@ IGNORED = (
 COMMENTS = ("x-", "X-", "comment=")
 
 
+MAPPER = "/dev/mapper"
 # where the parts of a root with an overlay are mounted
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 
@@ -69,13 +71,32 @@ def mount_first(
     number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
     for kind in filter(None, types):
         try:
-            _mount(source, target, kind, flags, data)
+            _mount(name_of(source), target, kind, flags, data)
         except OSError as error:
             number = error.errno or errno.EIO
             message = f"{kind}: {explain_failure(number, kind, data)}"
         else:
             return 0, ""
     return number, message
+
+
+def name_of(node: str) -> str:
+    """Return the path by which users know a device: /dev/mapper/NAME instead of /dev/dm-0.
+
+    The mount table shows it, and programs of the real system compare it with fstab.
+    """
+    if node.startswith("/dev/dm-"):
+        with suppress(OSError):
+            for each in os.scandir(MAPPER):
+                if each.is_symlink() and os.path.realpath(each.path) == node:
+                    return each.path
+    return node
+
+
+def _node_of(source: str) -> str:
+    """Return the device's own path for a source in mountinfo (proc(5))."""
+    path = source.replace("\\134", "\\").replace("\\040", " ")
+    return os.path.realpath(path) if path.startswith(f"{MAPPER}/") else source
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
@@ -137,7 +158,7 @@ def mounted_below(root: str) -> list[tuple[str, str]]:
             before, _, after = line.partition(" - ")
             target = before.split()[4]
             if target == root or target.startswith(f"{root}/"):
-                found[target] = after.split()[1]
+                found[target] = _node_of(after.split()[1])
     return sorted(found.items())
 
 

@@ -16,6 +16,7 @@ import time
 from initpy.runtime import coldplug, handover, syscalls
 from initpy.runtime.children import say, start_engine, start_udevd
 from initpy.runtime.power import end
+from initpy.runtime.terminals import Modes, restore_modes
 
 PID_FILE = "/run/initpy/engine.pid"
 UDEV_QUEUE = "/run/udev/queue"  # exists while udevd has events
@@ -44,7 +45,14 @@ class Supervisor:
     """The state of PID 1: its two children, and the orders of the engine."""
 
     def __init__(
-        self, arguments: list[str], started: float, ready: int, udevd: int, engine: int, orders: int
+        self,
+        arguments: list[str],
+        started: float,
+        ready: int,
+        udevd: int,
+        engine: int,
+        orders: int,
+        modes: dict[str, Modes] | None = None,
     ) -> None:
         self._arguments = arguments  # of /init: the kernel passes the arguments for the real init
         self._started = started
@@ -65,6 +73,7 @@ class Supervisor:
         self._mounting = False
         self._udevd_died = False
         self._watch = -1  # readable when udevd has emptied its queue
+        self._modes = modes or {}  # of the consoles before initpy changed them
         self._wakeup, self._wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -298,9 +307,11 @@ class Supervisor:
             self._start_udevd()
             self._restart_engine()
             return
+        restore_modes(self._modes)
         for path in (init, *handover.INITS):
             try:
-                handover.execute(path, self._arguments)
+                words = handover.words_for(path, self._started)
+                handover.execute(path, [*words, *self._arguments])
             except OSError as error:
                 say(f"cannot run {path}: {error.strerror}")
         raise NoInitError("no init could be run on the root file system")

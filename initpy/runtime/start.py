@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import Naming
+from initpy.core.settings import Settings
 from initpy.runtime.aside import Aside
 from initpy.runtime.engine import Engine
 from initpy.runtime.jobfiles import load_jobs
@@ -35,7 +36,7 @@ def main(orders: int, started: float) -> int:
         signal.signal(number, signal.SIG_DFL)  # a restarted engine inherits the handlers of PID 1
     command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
     settings, wrong = read_settings(command_line, table, CRYPTTAB)
-    settings = settings._replace(key_files=key_files())
+    settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
     problems = list(wrong)
     texts: dict[str, str] = {}
     jobs = load_jobs(problems.append, texts=texts)
@@ -59,6 +60,13 @@ def main(orders: int, started: float) -> int:
     gc.enable()
     run_alone(engine())
     return 0
+
+
+def absent_keys(settings: Settings) -> frozenset[str]:
+    """Return the paths of key files that volumes have in the image and that are not there."""
+    keys = (volume.key for volume in settings.volumes)
+    paths = (key.path for key in keys if key and key.device is None and not key.program)
+    return frozenset(path for path in paths if not os.path.exists(path))
 
 
 def run_alone(work: Coroutine[object, object, None]) -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, syscalls
+from initpy.runtime import api, children, syscalls, terminals
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -28,11 +28,12 @@ def main() -> None:
         from initpy.runtime import hostname  # the engine starts mdadm, which asks for the name
 
         hostname.take_name(say, hostname.read, hostname.write)
+        modes = terminals.saved_modes()
         engine, orders = start_engine(started)
 
         from initpy.runtime.pid1 import Supervisor
 
-        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders).run()
+        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders, modes).run()
     except BaseException as error:  # noqa: BLE001 PID 1 has no caller to pass this on to
         stay(error)
 

@@ -12,6 +12,9 @@ from zlib import crc32
 # Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
+# Installed systems for roots, made by qemu/debian.sh.
+SYSTEMS = ("debian-12", "debian-13")
+CRYPTTAB = "/etc/crypttab"
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -191,6 +194,7 @@ class Layer:
     left: str = ""
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
+    system: str = ""  # an installed system in place of the test system, as in SYSTEMS
     files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
     programs: tuple[str, ...] = ()  # extra programs there, with their libraries
     profile: str = ""  # of a btrfs on several devices
@@ -283,6 +287,7 @@ class Variant:
     minimal: bool = False  # host-only by the recipe `minimal`, without keyboards
     own: tuple[tuple[str, str], ...] = ()  # job files of the scenario with an [image] table
     hostname: str = ""  # of the machine; "": a portable image
+    made: str = ""  # "hook": by the kernel hook in the scenario's installed system
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +297,7 @@ class Recipe:
     disks: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
     keys: tuple[tuple[str, str], ...]  # key files of encrypted layers, with their content
+    kernel: str = ""  # release of the kernel whose modules an installed system has
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +332,12 @@ class Scenario:
     # Once booted, the real system hibernates to this swap device; the machine then restarts.
     hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
+    boots: int = 1  # how many times it boots, each after a clean power-off
+
+    @property
+    def system(self) -> str:
+        """Return the installed system of the root; "" for the test system."""
+        return next((layer.system for layer in self.layers if layer.system), "")
 
     @property
     def name(self) -> str:
@@ -337,6 +349,18 @@ class Scenario:
         """Return the passphrases and keys, which must not be readable anywhere."""
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
+
+    @property
+    def carried(self) -> tuple[tuple[str, str], ...]:
+        """Return the files of the image: those of the scenario, and what the hook takes from root.
+
+        Without a visible root the hook takes all lines of crypttab; root's lines open the same
+        volumes by the same names.
+        """
+        if self.variant.made and CRYPTTAB not in dict(self.files):
+            own = (each for layer in self.layers if layer.system for each in layer.files)
+            return (*self.files, *(each for each in own if each[0] == CRYPTTAB))
+        return self.files
 
     def server_of(self, disk: str) -> Server | None:
         """Return the server that has the disk; None for a disk of the machine."""

@@ -11,6 +11,7 @@ from initpy.scenario.model import (
     ESP_TYPE,
     OWN_JOBS,
     RAID,
+    SYSTEMS,
     Disk,
     Expectation,
     Layer,
@@ -48,13 +49,14 @@ COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 LEAST_MEMORY = 64  # MiB, far too little to boot
+MOST_BOOTS = 9
 MOST_DISKS = 250  # per table; the number of targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # hostname(7), HOST_NAME_MAX
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,14}")
 _NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
 
 
@@ -75,6 +77,9 @@ def load_scenario(path: Path) -> Scenario:
     restarts = machine.boolean("restarts", False) or bool(hibernates)
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
     kind = MachineKind(machine.choice("machine", list(MachineKind), MachineKind.AUTO))
+    boots = machine.integer("boots") if machine.has("boots") else 1
+    if not 1 <= boots <= MOST_BOOTS:
+        raise machine.wrong("boots", f"a number from 1 to {MOST_BOOTS}")
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -94,6 +99,7 @@ def load_scenario(path: Path) -> Scenario:
     hostname = image.string("hostname", "")
     if hostname and not _HOST_NAME.fullmatch(hostname):
         raise image.wrong("hostname", "a host name of letters, digits, '-', '_' and '.'")
+    made = image.choice("made", ("", "hook"), "")
     image.end()
     for file_path, _ in files:
         if not file_path.startswith("/") or file_path.endswith("/"):
@@ -101,6 +107,8 @@ def load_scenario(path: Path) -> Scenario:
     layers = _layers(top, disks, files)
     if hibernates:
         layers = tuple(hibernating(each, hibernates) for each in layers)
+    if made and not any(layer.system for layer in layers):
+        raise image.wrong("made", "a layer with `system`, in which the hook makes the image")
     parts = (part.type.upper() for layer in layers for part in layer.parts)
     if uefi and ESP_TYPE not in parts:
         raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
@@ -121,8 +129,10 @@ def load_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         path, title, requirements, memory, cmdline, disks, layers, files, people, faults, expect,
         slow, damages, tools, limits,
-        Variant(without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname),
-        second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
+        Variant(
+            without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname, made
+        ),
+        second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls, boots,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
@@ -139,8 +149,8 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 
 def _name(table: Table, taken: set[str], kind: str = "") -> str:
     name = table.string("name")
-    if not _NAME.fullmatch(name) and not (kind in RAID and _NUMBER.fullmatch(name)):
-        raise table.wrong("name", "a short name of lower-case letters, digits and -")
+    if not _NAME.fullmatch(name):
+        raise table.wrong("name", "a short name of lower-case letters, digits, - and _")
     if name in taken:
         raise table.wrong("name", "a unique name among disks and layers")
     taken.add(name)
@@ -219,6 +229,7 @@ def _layers(
             left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
+            system=table.choice("system", ("", *SYSTEMS), ""),
             files=table.table("files").pairs(),
             programs=table.strings("programs"),
             profile=table.choice("profile", PROFILES, ""),
@@ -308,6 +319,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("keyfile", "a path in [image.files] or in files of an earlier layer")
     if (layer.holds or layer.files) and layer.kind not in FILESYSTEMS:
         raise table.wrong("holds", "root, usr or files on a file system only")
+    if layer.system and layer.holds != "root":
+        raise table.wrong("system", '`holds = "root"` beside it')
     if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.default and not layer.subvolume:

@@ -57,6 +57,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("restarts", scenario.restarts, False),
         *_pair("hibernates", scenario.hibernates, ""),
         *_pair("machine", scenario.machine.value, "auto"),
+        *_pair("boots", float(scenario.boots), 1.0),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
     )
     yield from (_disk(disk) for disk in scenario.disks)
@@ -71,6 +72,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("host", scenario.variant.host, ""),
         *_pair("minimal", scenario.variant.minimal, False),
         *_pair("hostname", scenario.variant.hostname, ""),
+        *_pair("made", scenario.variant.made, ""),
     )
     yield _table("[image.files]", *_pairs(scenario.files))
     yield from (_nic(nic) for nic in scenario.nics)
@@ -140,6 +142,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("subvolume", layer.subvolume, ""),
         *_pair("default", layer.default, False),
         *_pair("holds", layer.holds, ""),
+        *_pair("system", layer.system, ""),
         *_pair("programs", layer.programs, ()),
     ]
     yield _table("[layer.files]", *_pairs(layer.files))

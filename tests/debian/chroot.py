@@ -83,7 +83,7 @@ class Done:
 def debian() -> Path:
     """Return the directory of the cached Debian, which need not exist."""
     script = PROJECT / "qemu/debian.sh"
-    return Path(subprocess.check_output([script, "--print", "hooks"], text=True).strip())
+    return Path(subprocess.check_output([script, "--print", "debian-12"], text=True).strip())
 
 
 def for_one_test(work: Path) -> Iterator[Chroot]:

@@ -124,7 +124,7 @@ esac"""
 
 def test_a_debian_comes_from_the_mirror_that_apt_uses(machine: Machine) -> None:
     machine.tool("apt-get", APT)
-    source = build(machine, "hooks")[-1]
+    source = build(machine, "debian-12")[-1]
     assert source.endswith("] http://mirror.example/debian/ bookworm main")
 
 
@@ -133,7 +133,7 @@ def test_a_list_of_mirrors_is_read(machine: Machine) -> None:
     mirrors = machine.tools / "debian.list"
     mirrors.write_text("# near\nhttps://mirror.example/debian\tpriority:1\nhttps://b.example/\n")
     machine.tool("apt-get", f"echo mirror+file://{mirrors}/")
-    assert build(machine, "hooks")[-1].endswith("] https://mirror.example/debian bookworm main")
+    assert build(machine, "debian-12")[-1].endswith("] https://mirror.example/debian bookworm main")
 
 
 def test_lists_are_fetched_where_apt_has_none(machine: Machine) -> None:
@@ -142,12 +142,12 @@ def test_lists_are_fetched_where_apt_has_none(machine: Machine) -> None:
     machine.tool(
         "apt-get", f'case "$*" in *update) touch {lists} ;; esac\n[ -e {lists} ] || exit 0\n{APT}'
     )
-    assert "http://mirror.example/debian/" in build(machine, "hooks")[-1]
+    assert "http://mirror.example/debian/" in build(machine, "debian-12")[-1]
 
 
 def test_a_user_names_another_mirror(machine: Machine) -> None:
     machine.tool("apt-get", APT)
-    words = build(machine, "hooks", INITPY_DEBIAN_MIRROR="http://near.example/debian")
+    words = build(machine, "debian-12", INITPY_DEBIAN_MIRROR="http://near.example/debian")
     assert words[-1].endswith("] http://near.example/debian bookworm main")
 
 

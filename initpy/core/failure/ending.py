@@ -60,7 +60,7 @@ def _act(context: Context) -> None:
     root = context.deadlines.root
     if root is not None and root.over(context.now):
         context.outcome.late()
-        if not _force_next(context, root):
+        if not _force_next(context, root) and not _try_last(context, root):
             context.deadlines.drop(root.name)
             if not context.outcome.failed:
                 fail(context, _not_come(context))
@@ -104,6 +104,14 @@ def _force_next(context: Context, root: Deadline) -> bool:
             context.machine.touch(instance)
             break
     return True
+
+
+def _try_last(context: Context, root: Deadline) -> bool:
+    """Have technologies try what they keep for the end; the wait goes on for what that reveals."""
+    trying = [hook(context) for hook in context.technologies.overdue]
+    if any(trying):
+        context.deadlines.extend(root, context.settings.grace)
+    return any(trying)
 
 
 def _not_come(context: Context) -> str:

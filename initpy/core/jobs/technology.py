@@ -46,6 +46,10 @@ def _never(context: "Context", name: str) -> bool:
     return False
 
 
+def _nothing_to_do(context: "Context") -> bool:
+    return False
+
+
 def _no_names_to_look_at(context: "Context") -> Iterable[str]:
     return ()
 
@@ -71,7 +75,8 @@ class Technology(NamedTuple):
     command has ended, and its handler has seen that. `left`: an instance is not pending any more.
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
     this device is still to come, and the handover should leave it to the real system. `handover`:
-    leave records. `part_of`: what the device is a part of, in words, if parts are missing.
+    leave records. `overdue`: root's deadline is over; True if something else is tried now.
+    `part_of`: what the device is a part of, in words, if parts are missing.
     `name_of`: what the user calls the device. `condition`: a word
     for what it is like and why, each "" if there is none but the usual.
     """
@@ -87,6 +92,7 @@ class Technology(NamedTuple):
     unsettled: Callable[["Context"], Iterable[str]] = _no_names_to_look_at
     incoming: Callable[["Context", str], bool] = _never
     handover: Callable[["Context"], None] = _nothing
+    overdue: Callable[["Context"], bool] = _nothing_to_do
     part_of: Callable[["Context", Device], str] = _no_words
     name_of: Callable[[Device], str] = _no_name
     condition: Callable[[Device], tuple[str, str]] = _no_condition
@@ -136,6 +142,7 @@ class Technologies:
         self.unsettled: tuple[Callable[[Context], Iterable[str]], ...] = ()
         self.incoming: tuple[Callable[[Context, str], bool], ...] = ()
         self.handover: tuple[Callable[[Context], None], ...] = ()
+        self.overdue: tuple[Callable[[Context], bool], ...] = ()
         self.part_of: tuple[Callable[[Context, Device], str], ...] = ()
         self.name_of: tuple[Callable[[Device], str], ...] = ()
         self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()

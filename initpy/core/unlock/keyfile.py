@@ -19,6 +19,14 @@ def source() -> Source:
     return Source(NAME, _offer, _take, words, _begin, _refused, dispensable=True)
 
 
+def is_absent(context: Context, spec: VolumeSpec) -> bool:
+    """True where the key is a file of the image that is not there."""
+    key = spec.key
+    if key is None or key.program or key.device is not None:
+        return False
+    return key.path in context.settings.absent_keys
+
+
 def _begin(context: Context, instance: Instance, volume: Volume) -> None:
     key = volume.spec.key
     if key is not None and key.device is not None:
@@ -30,7 +38,8 @@ def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:
     if key is None or key.program:
         return Offer.NOTHING
     if key.device is None:  # cryptsetup reads it itself
-        return Offer.SPENT if NAME in volume.spent else Offer.READY
+        spent = NAME in volume.spent or is_absent(context, volume.spec)
+        return Offer.SPENT if spent else Offer.READY
     return offer_fetched(own(context).fetchings.stage(instance))
 
 

@@ -45,6 +45,8 @@ class Unlock:
     keyring: Keyring = field(default_factory=Keyring)
     fetchings: Fetchings = field(default_factory=Fetchings)
     lookout: Lookout = field(default_factory=Lookout)  # for volumes that are to be asked for first
+    # Root has not come in time: volumes whose key file is missing are asked for too.
+    asks_for_all: bool = False
     _volumes: dict[str, Volume] = field(default_factory=dict)
     _answered: dict[str, Instance] = field(default_factory=dict)  # by the user, some time
     # What the user said of the volumes, by device: as the device was then, and is compared.

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from initpy.config.crypttab import parse_crypttab
 from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
 from initpy.image.build.assembly import Assembly
@@ -29,6 +30,7 @@ from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
+from initpy.image.stack.entries import names_of
 from initpy.image.tree import Entry, File, Tree
 
 # The programs that a build runs besides the compressor.
@@ -262,10 +264,6 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     _reduce(assembly, request)
 
 
-# Debian's and systemd's options for volumes to unlock in the initramfs (crypttab(5)).
-MARKS = ("initramfs", "x-initrd.attach")
-
-
 def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     """Reduce the machine's configuration files to what the image needs."""
     stack, identity = request.stack, request.identity
@@ -279,10 +277,7 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     for path in configurations:
         assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
     if request.crypttab is not None:
-        text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
-        names = hostonly.volumes(stack) if stack is not None else ()
-        kept = reduced.crypttab(text, names, MARKS)
-        check_crypttab(str(request.crypttab), kept)
+        kept = _crypttab(request.crypttab, request)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
 
@@ -303,6 +298,24 @@ def _identify(assembly: Assembly, identity: Identity) -> None:
             p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
         }
         assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
+
+
+def _crypttab(path: Path, request: BuildRequest) -> str:
+    """Return the image's crypttab; check the lines of which the user said that they belong there.
+
+    The root's lines of a generic image only cause warnings: a volume opens without an option too.
+    """
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    entries, _ = parse_crypttab(str(path), text)
+    stack, needed = request.stack, frozenset[str]()
+    if stack is not None:
+        needed = names_of(stack, entries) | hostonly.volumes(stack)
+    check_crypttab(str(path), reduced.crypttab(text, needed))
+    if request.root is not None:
+        needed |= names_of(request.root, entries)
+    return reduced.crypttab(
+        text, needed, others=request.root is None and request.identity is not None
+    )
 
 
 def _collect_modules(

@@ -36,6 +36,9 @@ class BuildRequest:
     python: bool = True  # include the interpreter and initpy itself
     stack: Stack | None = None  # host-only: the stack of the machine's root
     identity: Identity | None = None  # of the machine; None: a portable image
+    # The stack of the root that the image is for, also of a generic one: crypttab's lines for it
+    # come along. None: unknown, so that all lines do, unless the image is portable.
+    root: Stack | None = None
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     compression: str = "zstd"
     level: int | None = None

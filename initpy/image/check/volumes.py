@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from initpy.config.settings import read_settings
-from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.core.volumes import KeySpec, VolumeSpec
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
+from initpy.image.stack.entries import entry_of
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
 from initpy.image.tree import File
 
@@ -82,11 +82,7 @@ class Volumes:
 
     def _of(self, layer: Layer) -> VolumeSpec | None:
         """Return the crypttab entry of a layer, by its name or by the device below it."""
-        name = layer.property("DM_NAME")
-        on = [below for below in self._stack.layers if below.identity in layer.on]
-        by_name = [each for each in self._named if each.name == name]
-        by_source = [each for each in self._named if any(_is(each.source, one) for one in on)]
-        return next(iter([*by_name, *by_source]), None)
+        return entry_of(layer, self._stack, self._named)
 
     def _unnamed(self, title: str, layer: Layer) -> Row:
         if layer.kind is Kind.LUKS and layer.on and self._shows_itself(layer):
@@ -174,12 +170,3 @@ def _below(stack: Stack, tops: Iterable[str]) -> set[str]:
             found.add(identity)
             waiting.extend(known[identity].on)
     return found
-
-
-def _is(source: DeviceSpec, layer: Layer) -> bool:
-    """Return whether a crypttab source names a layer, by its udev properties."""
-    if source.naming is Naming.PATH:
-        links = layer.property("DEVLINKS").split()
-        return source.value == layer.name or source.value in links
-    key = PROPERTY.get(source.naming, "")
-    return bool(key) and layer.property(key).lower() == source.value.lower()

@@ -22,6 +22,8 @@ def crypttab_warnings(tree: Tree) -> list[str]:
     volumes, problems = parse_crypttab(CRYPTTAB, entry.read().decode(errors="replace"))
     warnings = [f"{problem}; the boot goes on without it" for problem in problems]
     for volume in volumes:
+        if volume.listed and volume.key is not None:
+            continue  # without its key it is left to the real system
         for what, path, consequence in _files(volume):
             if path not in tree:
                 warnings.append(

@@ -7,6 +7,7 @@ and a generic one no device filter. A host-only image keeps the settings that co
 import re
 from collections.abc import Collection
 
+from initpy.config.crypttab import MARKS
 from initpy.image.kernel.kmod import canonical
 
 # lvm.conf(5): settings that name devices or volumes of one machine.
@@ -17,6 +18,7 @@ OF_ONE_MACHINE = (
 # lvmsystemid(7): settings that make volume groups one machine's.
 OF_ONE_IDENTITY = ("system_id", "extra_system_ids", "system_id_source", "system_id_file")
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
+ATTACH = MARKS[1]
 # modprobe.d(5): command -> position of its module among the words.
 OF_MODULE = {"options": 1, "blacklist": 1, "softdep": 1, "install": 1, "remove": 1, "alias": 2}
 
@@ -58,16 +60,23 @@ def modprobe_conf(text: str, modules: Collection[str]) -> str:
     return "".join(f"{line}\n" for line in kept)
 
 
-def crypttab(text: str, names: Collection[str], marks: Collection[str]) -> str:
-    """Return the crypttab lines of these volumes, and lines whose options contain a mark.
+def crypttab(text: str, needed: Collection[str], *, others: bool = False) -> str:
+    """Return the crypttab lines that the initramfs needs, and with `others` the other lines too.
 
-    Other lines become empty, so that line numbers in messages match the user's file.
+    Needed are the volumes of these names, and lines with a mark. The former get systemd's mark.
+    Excluded lines become empty, so that line numbers in messages match the user's file.
     """
-    kept: list[str] = []
-    for line in text.split("\n"):
-        fields = line.split()
-        options = fields[3].split(",") if len(fields) > 3 else []
-        named = len(fields) > 1 and fields[0] in names
-        wanted = named or any(mark in options for mark in marks)
-        kept.append(line if wanted and not line.lstrip().startswith("#") else "")
-    return "\n".join(kept)
+    return "\n".join(_crypttab_line(line, needed, others) for line in text.split("\n"))
+
+
+def _crypttab_line(line: str, needed: Collection[str], others: bool) -> str:
+    fields = line.split()
+    if not fields or fields[0].startswith("#"):
+        return ""
+    options = fields[3].split(",") if len(fields) > 3 else []
+    if any(mark in options for mark in MARKS):
+        return line
+    if len(fields) < 2 or fields[0] not in needed:
+        return line if others else ""
+    fields += ["none", ""][len(fields) - 2 :]
+    return " ".join((*fields[:3], ",".join(filter(None, (fields[3], ATTACH))), *fields[4:]))

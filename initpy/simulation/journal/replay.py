@@ -134,6 +134,7 @@ def settings_of(basis: Record) -> Settings:
         root=root,
         boot_partition=basis.get("boot_partition"),
         key_files=basis.get("key_files") or {},
+        absent_keys=frozenset(basis.get("absent_keys") or ()),
     )
 
 

@@ -18,7 +18,7 @@ def facts_of(world: World) -> dict[str, str]:
     found: dict[str, str] = {}
     for target, prefix in (("/sysroot", "root"), ("/sysroot/usr", "mount.usr")):
         if (place := world.mounts.get(target)) is not None:
-            found[f"{prefix}.source"] = place.source
+            found[f"{prefix}.source"] = _name_of(world, place.source)
             found[f"{prefix}.fstype"] = place.type
             found[f"{prefix}.options"] = place.options
     count = 0
@@ -40,6 +40,12 @@ def facts_of(world: World) -> dict[str, str]:
         found["degraded"] = degraded.partition("\n")[0]
         found["left.degraded"] = str(len(degraded))
     return found
+
+
+def _name_of(world: World, node: str) -> str:
+    """The name by which the mount table shows a device: that of its mapping, if it is one."""
+    block = world.blocks.get(node.removeprefix("/dev/"))
+    return f"/dev/mapper/{block.mapping.name}" if block is not None and block.mapping else node
 
 
 def _array(found: dict[str, str], world: World, node: str) -> None:

@@ -43,11 +43,13 @@ class Prepared:
 @functools.lru_cache(maxsize=32)
 def prepare(scenario: Scenario) -> Prepared:
     """Read what the image of this scenario holds, as the engine does when it starts."""
-    files = dict(scenario.files)
+    files = dict(scenario.carried)
     settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB)
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
-    settings = settings._replace(key_files=_key_files(files))
+    settings = settings._replace(
+        key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
+    )
     problems = list(wrong)
     carried = _job_files(scenario, problems)
     jobs = tuple(job for file in carried for job in file.jobs)
@@ -69,6 +71,12 @@ def _key_files(files: dict[str, str]) -> dict[str, str]:
             if path.startswith(f"{folder}/") and path.endswith(".key"):
                 found[path.removeprefix(f"{folder}/").removesuffix(".key")] = path
     return found
+
+
+def _absent_keys(settings: Settings, files: dict[str, str]) -> frozenset[str]:
+    keys = (volume.key for volume in settings.volumes)
+    paths = {key.path for key in keys if key and key.device is None and not key.program}
+    return frozenset(paths - files.keys())
 
 
 @functools.lru_cache(maxsize=1)
@@ -123,7 +131,7 @@ def _parse(path: str, text: str) -> JobFile:
 
 def basis_of(scenario: Scenario) -> dict[str, object]:
     """What decides this boot besides the events, as the runtime's journal has it (R34)."""
-    prepared, files = prepare(scenario), dict(scenario.files)
+    prepared, files = prepare(scenario), dict(scenario.carried)
     own = {path: text for path, text in sorted(files.items())
            if path.startswith(OWN_JOBS) and path.endswith((".toml", ".json"))}  # fmt: skip
     sums = {name: f"{crc32(text.encode()):08x}" for name, text in texts_of(scenario).items()}

@@ -117,7 +117,8 @@ class Simulated:
 
     def _unknown(self, fact: str) -> bool:
         """Of the real kernel, or of what the scenario has the real system do first."""
-        runs = any(path == "/lab/run" for layer in self.scenario.layers for path, _ in layer.files)
+        ran = any(path == "/lab/run" for layer in self.scenario.layers for path, _ in layer.files)
+        runs = ran or bool(self.scenario.system)
         return unknown(fact) or (runs and self.handed_over and fact not in self.facts)
 
     @property

@@ -293,7 +293,7 @@ def _keyed(expected: Expected, layer: Layer, key: Key, item: Item) -> Sure:
     if key.path != layer.keyfile or key.odd:
         return Sure.UNSURE
     if key.device is None:
-        return Sure.YES
+        return Sure.YES if key.path in dict(expected.scenario.files) else Sure.UNSURE
     for other in expected.scenario.layers:
         label = other.label if key.device.how == "LABEL" else ""
         if label and label == key.device.value and layer.keyfile in dict(other.files):

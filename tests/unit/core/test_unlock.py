@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from desk import Desk, block, filesystem, luks, mapping, settings
 
 from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Withdraw
@@ -268,6 +269,46 @@ def test_nobody_is_asked_for_a_headless_volume_and_the_clock_runs() -> None:
     desk.wait(40)
     assert desk.asked() == []
     assert len(desk.actions(ShowFailure)) == 1
+
+
+HOME = VolumeSpec(DeviceSpec(Naming.UUID, "u-2"), "home", KeySpec("/etc/keys/home"), listed=True)
+ABSENT = frozenset({"/etc/keys/home"})
+
+
+def test_a_key_that_is_on_root_itself_is_neither_tried_nor_replaced_by_a_prompt() -> None:
+    """R1: no word of crypttab says that the initramfs needs the volume."""
+    desk = desk_with(volume(key=None), HOME, absent_keys=ABSENT)
+    desk.see(luks("vdb", "u-2"), luks("vda"))
+    desk.wait(60)
+    assert [each.job for each in desk.asked()] == ["luks-open@vda"]
+    assert desk.runs("luks-open@vdb") == []
+
+
+def test_such_a_volume_does_not_keep_the_real_system_waiting() -> None:
+    desk = desk_with(HOME, absent_keys=ABSENT, root_wait=30.0)
+    desk.see(luks("vdb", "u-2"), filesystem("sda", "r-1"))
+    desk.wait(20)
+    assert desk.asked() == []
+
+
+def test_it_is_asked_for_when_root_has_not_come_in_time() -> None:
+    """R9: nothing else can lead to root any more."""
+    desk = desk_with(HOME, absent_keys=ABSENT, root_wait=30.0)
+    desk.see(luks("vdb", "u-2"))
+    desk.wait(29)
+    assert desk.asked() == []
+    desk.wait(45)
+    assert [each.job for each in desk.asked()] == ["luks-open@vdb"]
+    assert desk.actions(ShowFailure) == []
+
+
+@pytest.mark.parametrize("change", [{"listed": False}, {"key": KeySpec("/etc/keys/there")}])
+def test_a_volume_that_root_needs_or_whose_key_is_there_is_opened_as_before(
+    change: dict[str, Any],
+) -> None:
+    desk = desk_with(HOME._replace(**change), absent_keys=ABSENT)
+    desk.see(luks("vdb", "u-2"))
+    assert desk.asked() or desk.runs("luks-open@vdb")
 
 
 def test_people_have_the_time_that_crypttab_gives_them() -> None:

@@ -134,13 +134,22 @@ root2 UUID=6 none luks
 
 
 def test_volumes_of_the_root_and_marked_ones_are_kept_with_their_line_numbers() -> None:
-    kept = crypttab(TABLE, {"root"}, ("initramfs", "x-initrd.attach"))
+    kept = crypttab(TABLE, {"root"})
     volumes, _ = parse_crypttab("crypttab", kept)
     assert [volume.name for volume in volumes] == ["root", "data", "old"]
-    assert kept.split("\n")[1] == "root UUID=1 none luks"
+    assert kept.split("\n")[1] == "root UUID=1 none luks,x-initrd.attach"
     assert kept.count("\n") == TABLE.count("\n")
 
 
 def test_without_names_only_marked_volumes_are_kept() -> None:
-    volumes, _ = parse_crypttab("crypttab", crypttab(TABLE, (), ("initramfs",)))
-    assert [volume.name for volume in volumes] == ["old"]
+    kept = crypttab("a UUID=1 none luks\nb UUID=2 none luks,initramfs\n", ())
+    assert kept == "\nb UUID=2 none luks,initramfs\n"
+
+
+def test_without_a_visible_root_all_lines_are_kept_as_they_are() -> None:
+    table = "a UUID=1 none luks,discard\nb UUID=2 /k luks\n# c\n"
+    assert crypttab(table, (), others=True) == table.replace("# c", "")
+
+
+def test_a_line_without_key_and_options_gets_the_mark() -> None:
+    assert crypttab("root UUID=1", {"root"}) == "root UUID=1 none x-initrd.attach"

@@ -52,7 +52,7 @@ MAY_WAIT = {
     "coldplug._names": MEMORY,
     "coldplug._without_driver": MEMORY,
     "coldplug._carries_disks": MEMORY,
-    "console.console_paths": MEMORY,
+    "terminals.console_paths": MEMORY,
     "console.Consoles.give_way": BOUNDED,  # select(2) that only looks
     "console.Consoles._open_again": READY,
     "console.Consoles._typed": READY,
@@ -113,6 +113,7 @@ MAY_WAIT = {
     "start.read": BEFORE,
     "start.main": BEFORE,
     "start._escalate": BEFORE,
+    "start.absent_keys": BEFORE,
     "start.key_files": BEFORE,
     "superblocks.suspended": CHILD,
     "udev.Udev.missed": MEMORY,

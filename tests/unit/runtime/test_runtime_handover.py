@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,24 @@ def test_what_udevd_has_begun_is_finished(tmp_path: Path) -> None:
         pytest.skip("no namespaces here")
     assert "RESULT []" in done.stdout, done.stderr
     assert said.exists()
+
+
+def test_systemd_learns_when_the_initramfs_began(tmp_path: Path) -> None:
+    """R21: `systemd-analyze` shows the time in the initramfs."""
+    program(tmp_path, "/usr/lib/systemd/systemd")
+    (tmp_path / "init").symlink_to("usr/lib/systemd/systemd")
+    started = time.monotonic() - 5.0
+    *words, number = handover.words_for(str(tmp_path / "init"), started)
+    assert words == ["--switched-root", "--system", "--deserialize"]
+    assert os.get_inheritable(int(number))
+    with os.fdopen(int(number), encoding="ascii") as state:
+        name, _, stamps = state.read().strip().partition("=")
+    realtime, monotonic = map(int, stamps.split())
+    assert (name, monotonic) == ("initrd-timestamp", int(started * 1e6))
+    assert abs(time.time() - 5.0 - realtime / 1e6) < 1.0
+
+
+@pytest.mark.parametrize("path", ["/sbin/init", "/bin/sh", "/usr/lib/systemd/systemd-nspawn"])
+def test_other_inits_get_the_kernels_arguments_alone(tmp_path: Path, path: str) -> None:
+    file = program(tmp_path, path)
+    assert handover.words_for(str(file), time.monotonic()) == []

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Run in an installed Debian of the lab by the units that initpy/lab/installed.py adds: report the
+# start of the real init, and, once the boot has settled, facts of the running system; power off.
+#
+#   installed-init.sh begin | facts
+lab=/usr/lib/initpy-lab
+# The longest wait for a boot to settle, in seconds of the machine.
+limit=150
+
+if [ "$1" = begin ]; then
+    read -r uptime _ </proc/uptime
+    echo "<1>INITPY-LAB real init started uptime=$uptime" >/dev/kmsg
+    exit 0
+fi
+
+# words: join lines with blanks
+words() { tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
+
+# listed KIND...: print the names of units, one a line
+listed() { systemctl list-units --plain --no-legend --full "$@" | cut -d ' ' -f 1; }
+
+systemd_facts() {
+    fact system.state "$(timeout "$limit" systemctl is-system-running --wait)"
+    fact system.failed "$(listed --state=failed | words)"
+    fact system.jobs "$(systemctl list-jobs --plain --no-legend --full | words)"
+    fact system.times "$(systemd-analyze time 2>&1 | head -n 1)"
+    for stamp in InitRD Userspace Finish; do
+        fact "system.stamp.$stamp" "$(systemctl show --property="${stamp}TimestampMonotonic" --value)"
+    done
+    for unit in $(listed --all --type=service 'systemd-cryptsetup@*' 'systemd-fsck*' 'mdmonitor*' \
+        'lvm*' 'systemd-remount-fs*' 'systemd-hibernate*'); do
+        fact "unit.$unit" "$(systemctl show --property=ActiveState,SubState,Result --value "$unit" |
+            words)"
+    done
+    # With --all: units of links follow that of the device, and are not listed otherwise.
+    for unit in $(listed --all --type=device --state=plugged | grep -E '^dev-(mapper-|md)'); do
+        fact "unit.$unit" plugged
+    done
+    # What it said itself from warnings on, without the kernel.
+    fact journal.warnings "$(journalctl --boot --priority=warning --output=cat --quiet \
+        _TRANSPORT=syslog + _TRANSPORT=journal + _TRANSPORT=stdout | tr '\n' '|')"
+    journalctl --boot --output=short-monotonic --no-hostname --quiet | sed 's/^/INITPY-LAB line /' >&3
+}
+
+name_facts() {
+    findmnt --real --raw --noheadings --output TARGET,SOURCE,FSTYPE,OPTIONS |
+        while read -r target source type options; do
+            fact "mount.$target" "$source $type $options"
+        done
+    lsblk --raw --noheadings --output NAME,TYPE,MOUNTPOINTS | while read -r name type mounted; do
+        fact "block.$name" "$type${mounted:+ $mounted}"
+    done
+    fact swap "$(swapon --noheadings --raw --show=NAME | words)"
+    for node in $(findmnt --real --raw --noheadings --types ext4 --output SOURCE); do
+        fact "ext4.$node" "$(tune2fs -l "$node" |
+            sed -n 's/^Filesystem state: *//p; s/^Mount count: */mounts /p' | words)"
+    done
+}
+
+# shellcheck source=qemu/facts.sh
+. "$lab/facts.sh"
+
+fact init.arguments "$(tr '\0' ' ' </proc/1/cmdline)"
+fact init.environment "$(tr '\0' ' ' </proc/1/environ)"
+[ ! -d /run/systemd/system ] || systemd_facts
+mount_facts
+name_facts
+array_facts
+mapping_facts
+memory_facts
+report_end
+sync
+exec poweroff
