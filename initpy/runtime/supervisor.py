@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, syscalls, terminals
+from initpy.runtime import api, children, syscalls
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -24,7 +24,10 @@ def main() -> None:
         ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
-        modes = terminals.saved_modes()
+
+        from initpy.runtime import terminals
+
+        modes = terminals.saved_modes()  # before the engine changes them
         engine, orders = start_engine(started)
 
         from initpy.runtime.pid1 import Supervisor
