@@ -13,7 +13,9 @@ from zlib import crc32
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
 # Installed systems for roots, made by qemu/debian.sh.
-SYSTEMS = ("debian-12", "debian-13")
+SYSTEMS = (
+    "debian-12", "debian-13", "debian-12-sysvinit", "debian-12-openrc", "debian-12-runit",
+)  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
