@@ -8,6 +8,7 @@
 #   debian.sh debian-12     Debian 12 as its installer leaves it, for scenarios with `system` and the
 #                           tests of kernel packages' hooks (a minute)
 #   debian.sh debian-13     Debian 13, the same
+#   debian.sh debian-12-sysvinit    Debian 12 with another init; also debian-12-openrc, debian-12-runit
 #   debian.sh --print KIND  print the folder, whether it exists or not
 set -eu
 
@@ -39,7 +40,7 @@ describe() {
         include="$(packages)"
         recipe="$include $(sed '/^\[tool/,$d' pyproject.toml) $(cat qemu/debian.sh)"
         ;;
-    debian-12 | debian-13)
+    debian-12 | debian-13 | debian-12-sysvinit | debian-12-openrc | debian-12-runit)
         what="a Debian ${1#debian-} as installed"
         suite=bookworm
         include="$(installed)"
@@ -48,13 +49,24 @@ describe() {
             # A package of its own since Debian 13: without it crypttab is not read.
             include="$include systemd-cryptsetup"
         fi
+        # Other inits, and with them what replaces or needs systemd's.
+        other=""
+        case "$1" in
+        *-sysvinit) other="sysvinit-core sysv-rc" ;;
+        *-openrc) other="sysvinit-core openrc" ;;
+        *-runit) other="runit-init runit initscripts sysv-rc" ;;
+        esac
         variant=important
+        if [ -n "$other" ]; then
+            include="$(echo "$include" | sed "s/systemd-sysv/$other/; s/libpam-systemd//")"
+            variant=required # systemd-sysv is important
+        fi
         excluded='path-exclude=/usr/share/doc/* path-exclude=/usr/share/info/* path-exclude=/usr/share/man/*
             path-exclude=/usr/share/locale/*'
         recipe="$variant $include $excluded $(sed -n '/^finish_installed/,/^}/p' qemu/debian.sh)"
         ;;
     *) fail "qemu/debian.sh: unknown kind: $1
-  try: other, debian-12, debian-13" ;;
+  try: other, debian-12, debian-13, debian-12-sysvinit, debian-12-openrc, debian-12-runit" ;;
     esac
     target="$cache/debian/$1-$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"
 }
@@ -165,7 +177,7 @@ make_system() {
     mv "$work/root" "$target"
     # Keep the previous one, which another checkout may use.
     # shellcheck disable=SC2012  # this script chose the names
-    ls -dt "$cache/debian/$kind"-* | tail -n +3 | xargs -r rm -rf --one-file-system
+    ls -dt "$cache/debian/$kind-$suite"-* | tail -n +3 | xargs -r rm -rf --one-file-system
 }
 
 case "${1:-}" in

@@ -52,6 +52,7 @@ StandardOutput=journal+console
 """,
 }
 _TARGETS = ("sysinit.target", "rescue.target", "emergency.target")
+_RUNIT = f"#!/bin/sh\n{_LAB}/init begin\nexec {_LAB}/init facts\n"
 _MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
 _MOST = 6  # cached images, each some 400 MB
 
@@ -74,8 +75,11 @@ def system_names(recipes: Iterable[Recipe]) -> list[tuple[str, str]]:
 
 
 def serial(name: str, kernel: str) -> str:
-    """Return the serial number of a system's disk in the machine that creates disks."""
-    return f"{name}-{digest([kernel.encode()])[:6]}"
+    """Return the serial number of a system's disk in the machine that creates disks.
+
+    virtio's are at most 20 bytes long.
+    """
+    return f"system-{digest([name.encode(), kernel.encode()])[:8]}"
 
 
 def system_key(recipe: Recipe) -> str:
@@ -85,9 +89,8 @@ def system_key(recipe: Recipe) -> str:
 
 
 def _own_key() -> str:
-    return digest(
-        [INIT.read_bytes(), FACTS.read_bytes(), repr((_UNITS, _WITHOUT, _MACHINE_ID)).encode()]
-    )
+    texts = repr((_UNITS, _WITHOUT, _MACHINE_ID, _RUNIT))
+    return digest([INIT.read_bytes(), FACTS.read_bytes(), texts.encode()])
 
 
 def _folder(name: str) -> Path:
@@ -153,6 +156,13 @@ def _add_lab(root: Path) -> None:
     # cached system's.
     (root / "etc/machine-id").unlink(missing_ok=True)
     (root / "etc/machine-id").write_text(_MACHINE_ID)
+    _add_to_inittab(root / "etc/inittab")
+    if (root / "etc/runit/runsvdir/default").is_dir():
+        service = root / "etc/sv/initpy-lab"
+        service.mkdir()
+        (service / "run").write_text(_RUNIT)
+        (service / "run").chmod(0o755)
+        (root / "etc/runit/runsvdir/default/initpy-lab").symlink_to("/etc/sv/initpy-lab")
     units = root / "etc/systemd/system"
     for name, text in _UNITS.items() if units.is_dir() else ():
         (units / name).write_text(text)
@@ -160,6 +170,15 @@ def _add_lab(root: Path) -> None:
             wants = units / f"{target}.wants"
             wants.mkdir(exist_ok=True)
             (wants / name).symlink_to(f"../{name}")
+
+
+def _add_to_inittab(file: Path) -> None:
+    """Have init of sysvinit report its start, and facts after the services (inittab(5))."""
+    if file.is_file():
+        text = file.read_text()
+        file.unlink()  # a link to the cached system's
+        begin, facts = f"lab1::sysinit:{_LAB}/init begin", f"lab2:2345:once:{_LAB}/init facts"
+        file.write_text(f"{begin}\n{text.rstrip()}\n{facts}\n")
 
 
 def _prune(folder: Path) -> None:

@@ -11,7 +11,7 @@ _GROUPS = (
     ("off", ("off.",)),
 )
 _WIDEST = 44
-SYSTEM = "system.state"  # a fact that only an installed system reports
+SYSTEM = "init.environment"  # a fact that only an installed system reports
 
 
 def facts_table(facts: Mapping[str, str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, syscalls, terminals
+from initpy.runtime import api, children, syscalls
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -25,8 +25,9 @@ def main() -> None:
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
 
-        from initpy.runtime import hostname  # the engine starts mdadm, which asks for the name
+        from initpy.runtime import hostname, terminals
 
+        # The engine starts mdadm, which asks for the name, and changes the consoles' modes.
         hostname.take_name(say, hostname.read, hostname.write)
         modes = terminals.saved_modes()
         engine, orders = start_engine(started)

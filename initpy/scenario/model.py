@@ -4,7 +4,7 @@ They describe the world and not QEMU, so that the simulator can run the same fil
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from zlib import crc32
@@ -13,8 +13,13 @@ from zlib import crc32
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
 # Installed systems for roots, made by qemu/debian.sh.
-SYSTEMS = ("debian-12", "debian-13")
+SYSTEMS = (
+    "debian-12", "debian-13", "debian-12-sysvinit", "debian-12-openrc", "debian-12-runit",
+)  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
+# What the kernel hook takes into an image from the configuration of its system.
+OF_MACHINE = (CRYPTTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
+HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -350,18 +355,6 @@ class Scenario:
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
 
-    @property
-    def carried(self) -> tuple[tuple[str, str], ...]:
-        """Return the files of the image: those of the scenario, and what the hook takes from root.
-
-        Without a visible root the hook takes all lines of crypttab; root's lines open the same
-        volumes by the same names.
-        """
-        if self.variant.made and CRYPTTAB not in dict(self.files):
-            own = (each for layer in self.layers if layer.system for each in layer.files)
-            return (*self.files, *(each for each in own if each[0] == CRYPTTAB))
-        return self.files
-
     def server_of(self, disk: str) -> Server | None:
         """Return the server that has the disk; None for a disk of the machine."""
         return next((each for each in self.servers if disk in each.serves), None)
@@ -375,3 +368,16 @@ class Scenario:
             self.layers,
             tuple((path, content) for path, content in files if path in named),
         )
+
+
+def as_carried(scenario: Scenario) -> Scenario:
+    """Return the scenario with all files of its image: the hook takes some from the real system.
+
+    Without a visible root the hook takes all lines of crypttab; root's lines open the same volumes
+    by the same names.
+    """
+    if not scenario.variant.made:
+        return scenario
+    own = (file for layer in scenario.layers if layer.system for file in layer.files)
+    taken = {path: text for path, text in (HOST_NAME, *own) if path in OF_MACHINE}
+    return replace(scenario, files=tuple((taken | dict(scenario.files)).items()))

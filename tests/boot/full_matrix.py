@@ -4,6 +4,7 @@ Those that wait for minutes are marked `slow` in their files.
 """
 
 _BUS = "QEMU: one more way to the same disk; {} has this bus"
+_INSTALLED = "another installed system or way into it; debian-12-installer is in the test command"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -31,5 +32,11 @@ ONLY_IN_THE_FULL_MATRIX = {
     "root-never-halt": "QEMU: root-never-panic ends the machine in the same place",
     "root-never-poweroff": "QEMU: root-never-panic ends the machine in the same place",
     "mount-modprobe-hangs": "QEMU: tools that hang are in other scenarios, with User Mode Linux",
+    "debian-12-plain": _INSTALLED,
+    "debian-12-rescue": _INSTALLED,
+    "debian-12-sysvinit": _INSTALLED,
+    "debian-12-openrc": _INSTALLED,
+    "debian-12-runit": _INSTALLED,
+    "debian-13-installer": _INSTALLED,
     "udev-workers-killed": "QEMU: udevd-killed ends them as well",
 }

@@ -12,11 +12,14 @@ FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 NOT_SIMULATED = {
     "mapping-silent": "mappings that a person makes with dmsetup",
     "image-microcode": "what is in the image, as the shell's programs show it",
+    "debian-12-emergency": "what the real system shows in its emergency mode",
+    "debian-12-init-bash": "what a user types in the real system",
+    "debian-12-rescue": "what the real system shows in its rescue mode",
     "uki": "what firmware says before the kernel starts",
     "uki-gpt-auto": "the disk that firmware has booted from",
 }
 # Files in which something is asked that only a real kernel can answer; the rest of each is judged.
-MOST_UNSUPPORTED = 36
+MOST_UNSUPPORTED = 48
 SEEDS = 8
 
 

@@ -22,8 +22,6 @@ def crypttab_warnings(tree: Tree) -> list[str]:
     volumes, problems = parse_crypttab(CRYPTTAB, entry.read().decode(errors="replace"))
     warnings = [f"{problem}; the boot goes on without it" for problem in problems]
     for volume in volumes:
-        if volume.listed and volume.key is not None:
-            continue  # without its key it is left to the real system
         for what, path, consequence in _files(volume):
             if path not in tree:
                 warnings.append(
@@ -50,6 +48,7 @@ def _files(volume: VolumeSpec) -> Iterator[tuple[str, str, str]]:
     if key is not None and key.program:
         yield "key script", key.program, "asks for a passphrase"
     elif key is not None and key.device is None:
-        yield "key file", key.path, "asks for a passphrase"
+        left = "leaves the volume to the real system unless root does not come"
+        yield "key file", key.path, left if volume.listed else "asks for a passphrase"
     if header is not None and header.device is None:
         yield "header", header.path, "cannot open it"

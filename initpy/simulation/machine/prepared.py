@@ -43,7 +43,7 @@ class Prepared:
 @functools.lru_cache(maxsize=32)
 def prepare(scenario: Scenario) -> Prepared:
     """Read what the image of this scenario holds, as the engine does when it starts."""
-    files = dict(scenario.carried)
+    files = dict(scenario.files)
     settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB)
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
@@ -131,7 +131,7 @@ def _parse(path: str, text: str) -> JobFile:
 
 def basis_of(scenario: Scenario) -> dict[str, object]:
     """What decides this boot besides the events, as the runtime's journal has it (R34)."""
-    prepared, files = prepare(scenario), dict(scenario.carried)
+    prepared, files = prepare(scenario), dict(scenario.files)
     own = {path: text for path, text in sorted(files.items())
            if path.startswith(OWN_JOBS) and path.endswith((".toml", ".json"))}  # fmt: skip
     sums = {name: f"{crc32(text.encode()):08x}" for name, text in texts_of(scenario).items()}

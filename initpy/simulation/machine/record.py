@@ -127,7 +127,8 @@ class Simulated:
         from initpy.simulation.world.limits import beyond
 
         facts = (f"the fact {key}" for key, _ in self.scenario.expect.facts if self._unknown(key))
-        return (*facts, *beyond(self.scenario), *self.world.unsupported)
+        system = (f"what {self.scenario.system} does",) if self.scenario.system else ()
+        return (*facts, *system, *beyond(self.scenario), *self.world.unsupported)
 
     def entries(self) -> list[Entry]:
         """The steps for readers that know nothing of the core's classes, thoughts left out."""

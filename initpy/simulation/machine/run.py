@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from initpy.core.boot import Boot
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.scenario.model import Outcome, Scenario
+from initpy.scenario.model import Outcome, Scenario, as_carried
 from initpy.scenario.verdict import reached
 from initpy.simulation.machine.pid1 import RESTARTED, Machine
 from initpy.simulation.machine.prepared import prepare, with_jobs
@@ -42,6 +42,7 @@ def simulate(
     a disk that is there from the start, in seconds after the engine's own; else the usual.
     Raises StandsStillError when time does.
     """
+    scenario = as_carried(scenario)
     prepared = prepare(scenario)
     chance = Chance(seed, random_faults)
     quiet = "quiet" in scenario.cmdline.split()

@@ -99,7 +99,7 @@ def wishes_of(scenario: Scenario) -> Wishes:
             read(reader, key, value)
         elif key in UNFOLLOWED:
             reader.wishes.unclear.append(key)
-    return reader.finished(dict(scenario.carried).get("/etc/crypttab", ""))
+    return reader.finished(dict(scenario.files).get("/etc/crypttab", ""))
 
 
 def name_of(text: str) -> Name:

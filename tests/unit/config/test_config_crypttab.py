@@ -46,7 +46,13 @@ def complaints(text: str) -> list[str]:
     ],
 )
 def test_a_line_names_a_volume(line: str, volume: VolumeSpec) -> None:
-    assert volumes(line) == (volume,)
+    assert volumes(line) == (volume._replace(listed=True),)
+
+
+@pytest.mark.parametrize("mark", ["initramfs", "x-initrd.attach"])
+def test_a_line_may_say_that_the_initramfs_needs_the_volume(mark: str) -> None:
+    (volume,) = volumes(f"home UUID=1 /etc/keys/home luks,{mark}")
+    assert not volume.listed
 
 
 STICK = DeviceSpec(Naming.UUID, "1234-ABCD")
@@ -78,7 +84,7 @@ BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.
 def test_a_key_is_a_file_a_device_or_what_a_program_prints(
     fields: str, key: KeySpec | None
 ) -> None:
-    assert volumes(f"c UUID={UUID} {fields}") == (VolumeSpec(SOURCE, "c", key),)
+    assert volumes(f"c UUID={UUID} {fields}") == (VolumeSpec(SOURCE, "c", key, listed=True),)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +210,7 @@ def test_an_error_names_the_line_it_is_on_and_the_others_are_used() -> None:
 
 def test_an_option_that_is_not_understood_does_not_cost_the_volume() -> None:
     found, problems = parse_crypttab("t", f"c UUID={UUID} none luks,frobnicate,discard")
-    assert found == (VolumeSpec(SOURCE, "c", None, ("--allow-discards",)),)
+    assert found == (VolumeSpec(SOURCE, "c", None, ("--allow-discards",), listed=True),)
     assert [each.value for each in problems] == ["frobnicate"]
 
 

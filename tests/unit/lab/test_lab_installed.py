@@ -10,7 +10,7 @@ from initpy.lab import installed, off
 from initpy.lab.recipe import opening, script
 from initpy.lab.system import FACTS
 from initpy.report.facts import facts_table
-from initpy.scenario.model import Layer
+from initpy.scenario.model import Layer, as_carried
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import scenario_text
 
@@ -42,7 +42,7 @@ def test_mistakes_are_told(tmp_path: Path, old: str, new: str, said: str) -> Non
 
 def test_the_image_of_the_hook_carries_crypttab_as_without_a_visible_root() -> None:
     scenario = load_scenario(INSTALLER)
-    assert "home_crypt" in dict(scenario.carried)["/etc/crypttab"]
+    assert "home_crypt" in dict(as_carried(scenario).files)["/etc/crypttab"]
     assert scenario.files == ()
 
 

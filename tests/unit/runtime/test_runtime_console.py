@@ -12,7 +12,7 @@ import pytest
 
 from initpy.core.secret import Secret
 from initpy.runtime import console as consoles_module
-from initpy.runtime import terminals
+from initpy.runtime import terminals as terminals_module
 from initpy.runtime.console import Consoles
 
 
@@ -91,7 +91,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         terminals = [Terminal() for _ in range(number)]
         active = tmp_path / "active"
         active.write_text(" ".join(each.path.removeprefix("/dev/") for each in terminals) + "\n")
-        monkeypatch.setattr(terminals, "ACTIVE", str(active))
+        monkeypatch.setattr(terminals_module, "ACTIVE", str(active))
 
         async def run() -> None:
             room = Room(*terminals)
@@ -132,12 +132,12 @@ def test_a_console_that_comes_late_has_the_prompt_too(play: Play, asked_before: 
 
     async def scene(room: Room) -> None:
         late, first = room.terminals
-        names = Path(terminals.ACTIVE).read_text()
-        Path(terminals.ACTIVE).write_text(first.path.removeprefix("/dev/"))
+        names = Path(terminals_module.ACTIVE).read_text()
+        Path(terminals_module.ACTIVE).write_text(first.path.removeprefix("/dev/"))
         room.consoles = Consoles(room._answered)
         if asked_before:
             room.consoles.ask("Passphrase: ")
-        Path(terminals.ACTIVE).write_text(names)
+        Path(terminals_module.ACTIVE).write_text(names)
         if asked_before:
             room.consoles.look_again()
         else:
@@ -372,7 +372,7 @@ def test_without_a_console_the_boot_goes_on_unseen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "active").write_text("no-such-console\n")
-    monkeypatch.setattr(terminals, "ACTIVE", str(tmp_path / "active"))
+    monkeypatch.setattr(terminals_module, "ACTIVE", str(tmp_path / "active"))
 
     async def run() -> None:
         consoles = Consoles(lambda _: None)
@@ -388,8 +388,8 @@ def test_without_a_console_the_boot_goes_on_unseen(
 def test_a_kernel_that_names_no_console_has_dev_console(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminals, "ACTIVE", str(tmp_path / "missing"))
-    assert terminals.console_paths() == ["/dev/console"]
+    monkeypatch.setattr(terminals_module, "ACTIVE", str(tmp_path / "missing"))
+    assert terminals_module.console_paths() == ["/dev/console"]
 
 
 def test_a_prompt_gives_way_where_no_key_was_pressed(play: Play) -> None:

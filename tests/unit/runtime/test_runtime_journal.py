@@ -123,7 +123,10 @@ def test_a_line_that_fits_only_in_part_does_not_spoil_the_journal(tmp_path: Path
 def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     """R34: without it the journal cannot be replayed."""
     root = DeviceSpec(Naming.GPT_AUTO, "4f68")
-    settings = Settings(root=root, boot_partition="b-1", key_files={"home": "/etc/k/home.key"})
+    settings = Settings(
+        root=root, boot_partition="b-1", key_files={"home": "/etc/k/home.key"},
+        absent_keys=frozenset({"/k", "/j"}),
+    )  # fmt: skip
     texts = {"/usr/lib/initpy/jobs/md.json": "{}", "/etc/initpy/jobs/mine.toml": "summary = 's'"}
     problems = [InputError("command line: rd.x", "x", "nothing")]
     told = basis(settings, "root=gpt-auto quiet\n", "home UUID=u none luks\n", texts, problems)
@@ -132,7 +135,8 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     assert read(path) == [{
         "t": 1.0, "kind": "EngineStarted", "cmdline": "root=gpt-auto quiet",
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
-        "root_type": "4f68", "boot_partition": "b-1", "hibernated": None,
+        "absent_keys": ["/j", "/k"], "root_type": "4f68", "boot_partition": "b-1",
+        "hibernated": None,
         "jobs": {"md.json": "a3a6bf43"},
         "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},
         "problems": ["command line: rd.x: 'x': expected nothing"],

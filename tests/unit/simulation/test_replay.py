@@ -100,12 +100,14 @@ def test_alarms_are_no_decisions_and_new_fields_are_no_difference() -> None:
 
 def test_the_settings_are_those_of_the_boot() -> None:
     basis = {**BASIS, "cmdline": "quiet", "crypttab": "home UUID=u none luks",
-             "key_files": {"home": "/k"}, "root_type": "4f68", "boot_partition": "b"}  # fmt: skip
+             "key_files": {"home": "/k"}, "absent_keys": ["/j"],
+             "root_type": "4f68", "boot_partition": "b"}  # fmt: skip
     settings = settings_of(basis)
     assert settings.root == DeviceSpec(Naming.GPT_AUTO, "4f68")
     assert settings.boot_partition == "b"
     assert [each.name for each in settings.volumes] == ["home"]
     assert settings.key_files == {"home": "/k"}
+    assert settings.absent_keys == {"/j"}
 
 
 def test_the_same_decisions_are_the_same() -> None:
