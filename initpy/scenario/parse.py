@@ -56,7 +56,7 @@ EXTRA_JOBS = PROJECT / "jobs" / "extra"
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # hostname(7), HOST_NAME_MAX
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,14}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,14}")
 _NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
 
 
@@ -149,7 +149,7 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
 
 def _name(table: Table, taken: set[str], kind: str = "") -> str:
     name = table.string("name")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) and not (kind in RAID and _NUMBER.fullmatch(name)):
         raise table.wrong("name", "a short name of lower-case letters, digits, - and _")
     if name in taken:
         raise table.wrong("name", "a unique name among disks and layers")
