@@ -19,7 +19,7 @@ PARTITION = {"DEVTYPE": "partition", "ID_FS_TYPE": "linux_raid_member", "ID_FS_U
 
 
 def steps(call: Callable[[], object]) -> int:
-    """How many lines of the core, and of this test, the call executes, each turn of a loop counted; not time."""
+    """How many lines of the core and this test are executed; a loop counts each turn, not time."""
     taken = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
