@@ -197,7 +197,8 @@ def _simpler_layers(scenario: Scenario) -> Iterator[Scenario]:
 
 def _simpler_layer(layer: Layer) -> Iterator[Layer]:
     usual: dict[str, Any] = {
-        "left": "", "homehost": "any", "type": "", "keyfile": "", "profile": "", "files": (),
+        "left": "", "homehost": "any", "system_id": "", "type": "", "keyfile": "", "profile": "",
+        "files": (), "renamed": "",
     }  # fmt: skip
     for name, value in usual.items():
         if getattr(layer, name) != value:
