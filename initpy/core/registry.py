@@ -59,6 +59,12 @@ def _lvm(strategy: Strategy) -> Callable[[], Handler]:
     return load
 
 
+def _group_command() -> Handler:
+    from initpy.core.storage import foreign_groups
+
+    return foreign_groups.handler()
+
+
 def _check() -> Handler:
     from initpy.core.goals import fsck
 
@@ -106,6 +112,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
+        Strategy.GROUP_COMMAND: Manner(_group_command, work, queues=True),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, mounts=True),
         Strategy.MOUNT_ROOT: Manner(_mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, mounts=True),
         Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, mounts=True),

@@ -16,7 +16,7 @@ from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import CurrentEvent
-from initpy.core.storage import assembly
+from initpy.core.storage import assembly, foreign_groups
 from initpy.core.storage.assembly import Plan
 from initpy.core.storage.md import start_degraded as start
 from initpy.core.unlock import attempts as race
@@ -37,6 +37,36 @@ cmdline = "root=LABEL=r {words}"
 name = "a"
 size = "64M"
 {disk}
+[[layer]]
+kind = "ext4"
+on = ["a"]
+label = "r"
+holds = "root"
+[expect]
+outcome = "booted"
+"""
+# Beside a root that comes late, a volume group of another system.
+GUEST = """
+title = "a guest's group"
+[machine]
+cmdline = "root=LABEL=r"
+[[disk]]
+name = "a"
+size = "64M"
+arrives = 30
+[[disk]]
+name = "b"
+size = "64M"
+[[layer]]
+kind = "lvm"
+group = "g"
+name = "v"
+on = ["b"]
+system-id = "elsewhere"
+[[layer]]
+kind = "ext4"
+on = ["v"]
+label = "guest"
 [[layer]]
 kind = "ext4"
 on = ["a"]
@@ -201,6 +231,24 @@ def anything_goes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start, "_forbidden", lambda context, foreign: "")
 
 
+def grabbing(patch: pytest.MonkeyPatch) -> None:
+    """Groups of other systems are activated as if the user named them."""
+    patch.setattr(foreign_groups, "named", lambda *_: True)
+
+
+def grasping(patch: pytest.MonkeyPatch) -> None:
+    """Any volume of another system's group that was looked at becomes writable."""
+    whole = foreign_groups.changed
+
+    def changed(context: Context, name: str) -> None:
+        whole(context, name)
+        device = context.devices.get(name)
+        if device is not None and device.properties.get("INITPY_LOOK") == "yes":
+            context.devices.mark(name, "INITPY_LOOK", "keep")
+
+    patch.setattr(foreign_groups, "changed", changed)
+
+
 def silent(patch: pytest.MonkeyPatch) -> None:
     whole = CurrentEvent.report
 
@@ -347,6 +395,8 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (nobody_holds, far("nbd", "30"), "never-degraded-while-a-network-disk-may-come"),
     (endless, far("iscsi", "'never'"), "a-reachable-root-is-mounted"),
     (rushed, PLAIN.format(words="", disk=GONE), "never-failed-before-the-time"),
+    (grabbing, GUEST, "a-foreign-group-is-not-written"),
+    (grasping, GUEST, "a-foreign-group-is-not-written"),
 ]  # fmt: skip
 
 
