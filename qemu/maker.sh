@@ -90,6 +90,39 @@ stop_dirty() {
     done
 }
 
+# group_as NEW OLD GROUP: replace OLD by NEW in the group's metadata; LVM sets neither of both
+# without the daemons of a cluster
+group_as() {
+    lvm vgcfgbackup -q -f /run/group "$3" >/dev/null
+    busybox sed -i "s/$2/$1/" /run/group
+    lvm vgcfgrestore -q -y -f /run/group "$3"
+}
+
+# renamed OLD NEW SYSTEM-ID DEVICE...: rename a group, even if another one has that name already
+renamed() {
+    old=$1 new=$2 owner=$3 filter=""
+    shift 3
+    for device; do
+        filter="$filter\"a|^$device\$|\", "
+    done
+    system=${owner:+"global/system_id_source=\"lvmlocal\" local/system_id=\"$owner\""}
+    lvm vgrename -q --config "devices/filter=[$filter\"r|.*|\"] $system" "$old" "$new" >/dev/null
+}
+
+left_exported() {
+    lvm vgexport -q "$1"
+}
+
+# shared GROUP: as of a cluster with lvmlockd (lvmlockd(8))
+left_shared() {
+    group_as 'lock_type = "sanlock"\nlock_args = "1.0.0:lvmlock"\n\tseqno =' 'seqno =' "$1"
+}
+
+# clustered GROUP: as of a cluster with clvmd, of LVM before 2.03
+left_clustered() {
+    group_as 'status = ["RESIZEABLE", "READ", "WRITE", "CLUSTERED"]' 'status = \["RESIZEABLE", "READ", "WRITE"\]' "$1"
+}
+
 # waiting_for TEST...: wait some seconds until a test(1) succeeds
 waiting_for() {
     for turn in 1 2 3 4 5 6 7 8 9 10; do

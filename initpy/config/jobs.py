@@ -43,9 +43,10 @@ NATIVE = (
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},
     Strategy.CHECK: {"how"},
-    Strategy.GROUP_SCAN: {"lvm"},
-    Strategy.GROUP_ACTIVATE: {"lvm", "how", "volumes"},
-    Strategy.GROUP_START: {"lvm", "how", "mode", "volumes"},
+    Strategy.GROUP_SCAN: {"lvm", "owner"},
+    Strategy.GROUP_ACTIVATE: {"lvm", "owner", "how", "volumes"},
+    Strategy.GROUP_START: {"lvm", "owner", "how", "mode", "volumes"},
+    Strategy.GROUP_COMMAND: {"lvm", "owner"},
 }
 
 

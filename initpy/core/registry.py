@@ -66,6 +66,12 @@ def _resume() -> Handler:
     return resume.handler()
 
 
+def _group_command() -> Handler:
+    from initpy.core.storage import foreign_groups
+
+    return foreign_groups.handler()
+
+
 def _check() -> Handler:
     from initpy.core.goals import fsck
 
@@ -113,6 +119,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
+        Strategy.GROUP_COMMAND: Manner(_group_command, work, queues=True),
         Strategy.RESUME: Manner(_resume, HoldKind.RESUME),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, writes=True, mounts=True),
         Strategy.MOUNT_ROOT: Manner(

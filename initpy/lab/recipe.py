@@ -161,11 +161,25 @@ def _volume(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.group not in writer.groups:
         yield f"lvm vgcreate -q -y {group} {devices}"
         writer.groups.add(layer.group)
-        writer.down.append(f"lvm vgchange -q -an {group}")
+        writer.down.append(_closed(layer, group))
+        if layer.renamed:  # last of all: LVM can tell two groups of one name apart no more
+            words = _words(layer.group, layer.renamed, layer.system_id)
+            writer.down.insert(0, f"renamed {words} {devices}")
     elif devices:
         yield f"lvm vgextend -q -y {group} {devices}"
     yield from LVM_TYPES[layer.type or "linear"](layer, group, _extent(layer), writer.below(layer))
     writer.devices[layer.name] = _words(f"/dev/{layer.group}/{layer.name}")
+
+
+def _closed(layer: Layer, group: str) -> str:
+    """Return the lines that deactivate a group and leave it as the scenario says."""
+    lines = [f"lvm vgchange -q -an {group}"]
+    if layer.system_id:
+        # -y: yes, it becomes foreign to the machine that makes disks, which has no system ID.
+        lines.append(f"lvm vgchange -q -y --systemid {_words(layer.system_id)} {group}")
+    if layer.left:
+        lines.append(f"left_{layer.left} {group}")
+    return "\n".join(lines)
 
 
 def _extent(layer: Layer) -> str:

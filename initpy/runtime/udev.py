@@ -163,7 +163,7 @@ def as_device(found: "pyudev.Device") -> Device:
                 properties[name] = attribute.read().strip()
         except OSError:
             continue  # the device lacks the attribute or is gone
-    if properties.get("ID_FS_USAGE") == "filesystem":
+    if properties.get("ID_FS_USAGE") == "filesystem" or "DM_VG_NAME" in properties:
         with contextlib.suppress(OSError), open(f"{path}/ro", encoding="ascii") as read_only:
             properties["ro"] = read_only.read().strip()
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):

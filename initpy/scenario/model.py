@@ -194,8 +194,11 @@ class Layer:
     type: str = ""  # of a logical volume, as in LVM_TYPES of the recipe
     metadata: str = ""
     homehost: str = "any"  # "<none>": the array's name has no host in it
+    renamed: str = ""  # LVM: the group's name in the end, which another group may have
+    system_id: str = ""  # LVM: the system that owns the group, as its first volume says
     # The state of an array: "degraded", "dirty", "stale" (its disks are reused); of a file system:
-    # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck.
+    # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck; of a volume group,
+    # as its first volume says: "exported", "shared", "clustered".
     left: str = ""
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr

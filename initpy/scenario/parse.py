@@ -39,6 +39,7 @@ LUKS = ("luks1", "luks2")
 LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
     **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
+    "lvm": ("exported", "shared", "clustered"),
 }
 # File systems whose journal (the log of an xfs) may be on a device of its own.
 WITH_JOURNAL = ("ext3", "ext4", "xfs")
@@ -58,6 +59,7 @@ _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # hostname(7), HOST_NAME_MAX
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,14}")
 _NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
+_SYSTEM_ID = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,127}")
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -226,6 +228,8 @@ def _layers(
             type=table.choice("type", ("", *LVM_TYPES), ""),
             metadata=table.string("metadata", ""),
             homehost=table.string("homehost", "any"),
+            renamed=table.string("renamed", ""),
+            system_id=table.string("system-id", ""),
             left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
@@ -315,6 +319,15 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("metadata", "1.1 or 1.2 for an array that is left dirty")
     if layer.kind == "lvm" and not layer.group:
         raise table.wrong("group", "the name of the volume group")
+    if layer.renamed and not (layer.kind == "lvm" and _SYSTEM_ID.fullmatch(layer.renamed)):
+        raise table.wrong("renamed", "the name of a volume group, for lvm only")
+    said = {"system-id": layer.system_id, "renamed": layer.renamed, "left": layer.left}
+    for key, value in said.items() if layer.kind == "lvm" and not layer.on else ():
+        if value:
+            raise table.wrong(key, "nothing, since the group's first volume says so")
+    if layer.system_id and not (layer.kind == "lvm" and _SYSTEM_ID.fullmatch(layer.system_id)):
+        expected = "the name of another system, of the letters that lvmsystemid(7) allows"
+        raise table.wrong("system-id", f"{expected}, for lvm only")
     if layer.keyfile and layer.keyfile not in dict(files):
         raise table.wrong("keyfile", "a path in [image.files] or in files of an earlier layer")
     if (layer.holds or layer.files) and layer.kind not in FILESYSTEMS:

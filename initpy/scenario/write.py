@@ -133,6 +133,8 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("label", layer.label, ""),
         *_pair("metadata", layer.metadata, ""),
         *_pair("homehost", layer.homehost, "any"),
+        *_pair("renamed", layer.renamed, ""),
+        *_pair("system-id", layer.system_id, ""),
         *_pair("left", layer.left, ""),
         *_pair("passphrase", layer.passphrase, ""),
         *_pair("keyfile", layer.keyfile, ""),

@@ -18,7 +18,7 @@ from initpy.core.state.context import Context
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.state.deadlines import Deadline
 from initpy.core.state.machine import Machine
-from initpy.core.storage import assembly
+from initpy.core.storage import assembly, foreign_groups
 from initpy.core.storage.assembly import Plan
 from initpy.core.storage.md import start_degraded
 from initpy.core.unlock import attempts
@@ -39,6 +39,36 @@ cmdline = "root=LABEL=r {words}"
 name = "a"
 size = "64M"
 {disk}
+[[layer]]
+kind = "ext4"
+on = ["a"]
+label = "r"
+holds = "root"
+[expect]
+outcome = "booted"
+"""
+# Beside a root that comes late, a volume group of another system.
+GUEST = """
+title = "a guest's group"
+[machine]
+cmdline = "root=LABEL=r"
+[[disk]]
+name = "a"
+size = "64M"
+arrives = 30
+[[disk]]
+name = "b"
+size = "64M"
+[[layer]]
+kind = "lvm"
+group = "g"
+name = "v"
+on = ["b"]
+system-id = "elsewhere"
+[[layer]]
+kind = "ext4"
+on = ["v"]
+label = "guest"
 [[layer]]
 kind = "ext4"
 on = ["a"]
@@ -240,6 +270,24 @@ def anything_goes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start_degraded, "_forbidden", lambda context, foreign: "")
 
 
+def grabbing(patch: pytest.MonkeyPatch) -> None:
+    """Groups of other systems are activated as if the user named them."""
+    patch.setattr(foreign_groups, "named", lambda *_: True)
+
+
+def grasping(patch: pytest.MonkeyPatch) -> None:
+    """Any volume of another system's group that was looked at becomes writable."""
+    whole = foreign_groups.changed
+
+    def changed(context: Context, name: str) -> None:
+        whole(context, name)
+        device = context.devices.get(name)
+        if device is not None and device.properties.get("INITPY_LOOK") == "yes":
+            context.devices.mark(name, "INITPY_LOOK", "keep")
+
+    patch.setattr(foreign_groups, "changed", changed)
+
+
 def silent(patch: pytest.MonkeyPatch) -> None:
     whole = CurrentEvent.report
 
@@ -407,6 +455,8 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "named-volumes-are-open-before-the-handover"),
     (merciless, found("member-tried-again-at-the-root-deadline"),
      "never-degraded-with-its-members-there"),
+    (grabbing, GUEST, "a-foreign-group-is-not-written"),
+    (grasping, GUEST, "a-foreign-group-is-not-written"),
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Strategy(enum.Enum):
     GROUP_SCAN = "group-scan"  # show a physical volume to LVM
     GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
     GROUP_START = "group-start"  # an incomplete one, after its own timer
+    GROUP_COMMAND = "group-command"  # on a volume group that may be another system's
     RESUME = "resume"  # the hibernated system on the device, before anything is written (R20)
     CHECK = "check"  # a file system, before it is mounted (R19)
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)

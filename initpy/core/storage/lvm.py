@@ -22,17 +22,21 @@ from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.hold_table import DeadlineKind
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.technology import Technology
-from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.machine.templates import command, describe
 from initpy.core.state.context import Context
+from initpy.core.storage import foreign_groups
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
 
 COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.
 OTHERS = Plan(5.0, rank=2, kind=DeadlineKind.LAST_RESORT)
+# A group of another system comes after those.
+LOOK = Plan(5.0, rank=3, kind=DeadlineKind.LAST_RESORT)
 # An incomplete group waits for arrays that are still to start.
 GROUP_RANK = 1
+# What LVM adds to a message: of no use here.
+_HINTS = ("See ", "Use --select ")
 # pvscan(8): nothing but facts, for udev; without it, what it thinks of the device.
 FACTS_ONLY = "--udevoutput"
 
@@ -79,7 +83,16 @@ class Lvm:
 
 def technology() -> Technology:
     """The hooks of LVM."""
-    return Technology("lvm", changed=_changed, gone=_gone, left=_left, part_of=part_of)
+    return Technology(
+        "lvm",
+        changed=_changed,
+        looked=foreign_groups.looked,
+        gone=_gone,
+        ended=_ended,
+        left=_left,
+        part_of=part_of,
+        condition=foreign_groups.condition,
+    )
 
 
 def handlers() -> dict[Strategy, Handler]:
@@ -93,6 +106,12 @@ def handlers() -> dict[Strategy, Handler]:
 
 def _own(context: Context) -> Lvm:
     return context.technologies.own(Lvm)
+
+
+def _reopen(context: Context, groups: Iterable[str]) -> None:
+    _own(context).reopen(groups)
+    for group in groups:
+        foreign_groups.forget(context, group)
 
 
 def _pending(context: Context, group: str, strategy: Strategy) -> Iterator[Instance]:
@@ -112,6 +131,7 @@ def _wake(context: Context, groups: Iterable[str]) -> None:
 
 def _changed(context: Context, name: str) -> tuple[str, ...]:
     """Note which groups a physical volume tells of."""
+    foreign_groups.changed(context, name)
     lvm, groups = _own(context), _groups(context.devices.get(name))
     if groups or lvm.knows(name):
         lvm.take(name, groups)
@@ -122,9 +142,15 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
     lvm = _own(context)
     if lvm.knows(name):
         groups = lvm.take(name, ())
-        lvm.reopen(groups)
+        _reopen(context, groups)
         _wake(context, groups)
     return ()
+
+
+def _ended(context: Context, instance: Instance) -> Iterable[str]:
+    if instance.strategy is Strategy.GROUP_COMMAND:
+        _wake(context, _groups(context.device(instance)))
+    return foreign_groups.marked(context, instance)
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:
@@ -160,7 +186,7 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
     ended(context, instance, event)
     groups = _groups(context.device(instance))
     _own(context).take(str(instance.subject), groups)
-    _own(context).reopen(groups)
+    _reopen(context, groups)
     _wake(context, groups)
 
 
@@ -168,6 +194,7 @@ def _explained(context: Context, instance: Instance, event: JobEnded) -> None:
     why = "; ".join(_remarks(f"{event.complaints}\n{event.output}")) or "no reason given"
     context.machine.move(instance, Stimulus.RETRY, why)
     if event.status == 0:
+        foreign_groups.left_alone(context, instance, why)
         context.machine.move(instance, Stimulus.NOT_WANTED, f"left alone by LVM: {why}")
     else:
         context.report(f"{describe(context, instance)}: {why}")
@@ -182,19 +209,26 @@ def _activate(context: Context, instance: Instance) -> None:
     group = _group(context, instance, COMPLETE)
     if group is None:
         return
+    owner = foreign_groups.owner(context, context.device(instance), group)
     # An incomplete group waits no more once a volume has shown that it is complete.
     context.machine.touch_all(_pending(context, group, Strategy.GROUP_START))
     if group in _own(context).active:
         wait_afresh(context, instance)
         instance.succeeded = True
         context.machine.touch(instance)
-    elif not _wanted(context, group) and not is_due(context, instance, OTHERS):
+    elif foreign_groups.awaited(context, group):
+        instance.reason = f"LVM is asked which system {group} belongs to"
+    elif foreign_groups.twin(context, context.device(instance), _own(context).volumes(group)):
+        context.machine.move(instance, Stimulus.NOT_WANTED, f"{group} is another one here")
+    elif (plan := _last_resort(context, group, owner)) and not is_due(context, instance, plan):
         instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
     elif other := _at_work(context, group):
         # Volumes that come at once are each told to be the last.
         instance.reason = f"{group} is being activated, as {other.subject} has shown"
     else:
         starting(context, instance)
+        if owner:
+            foreign_groups.announce(context, group, owner)
         start(context, instance, _command(context, instance, group))
 
 
@@ -203,12 +237,16 @@ def _start(context: Context, instance: Instance) -> None:
     group, lvm = _group(context, instance, INCOMPLETE), _own(context)
     if group is None:
         return
-    plan = Plan(context.settings.lvm.timeout, rank=GROUP_RANK, again=True)
+    owner = foreign_groups.owner(context, context.device(instance), group)
+    rank = LOOK.rank if _last_resort(context, group, owner) else GROUP_RANK
+    plan = Plan(context.settings.lvm.timeout, rank=rank, again=True)
     if group in lvm.active:
         instance.succeeded = True
         context.machine.touch(instance)
     elif group in lvm.refused:
         give_up(context, instance, lvm.refused[group])
+    elif foreign_groups.awaited(context, group):
+        instance.reason = f"LVM is asked which system {group} belongs to"
     elif not _wanted(context, group):
         context.machine.move(instance, Stimulus.NOT_WANTED, "root= names another group")
     elif other := _other(context, instance, group):
@@ -217,6 +255,8 @@ def _start(context: Context, instance: Instance) -> None:
     elif is_due(context, instance, plan):
         starting(context, instance)
         context.report(f"{group}: activating it without its missing physical volumes")
+        if owner:
+            foreign_groups.announce(context, group, owner)
         start(context, instance, _command(context, instance, group))
     else:
         instance.reason = f"{group} is incomplete: waits for its other physical volumes"
@@ -240,6 +280,11 @@ def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     lvm, incomplete = _own(context), instance.strategy is Strategy.GROUP_START
     group = _group(context, instance, INCOMPLETE if incomplete else COMPLETE)
     remarks = _remarks(event.complaints)
+    foreign_groups.complain(context, remarks)
+    if event.status and group and foreign_groups.refused(context, instance, event, group):
+        context.assemblies.forget(instance)  # it has not started
+        context.machine.move(instance, Stimulus.RETRY, f"{group} belongs to another system")
+        return
     missing = [each for each in remarks if "is missing PV" in each]
     if event.status:
         why = "; ".join(dict.fromkeys((*missing, *remarks[-1:])))
@@ -277,17 +322,24 @@ def _group(context: Context, instance: Instance, key: str) -> str | None:
 
 
 def _wanted(context: Context, group: str) -> bool:
-    hinted = context.settings.lvm.hinted
-    return not hinted or group in hinted or group in context.settings.layer(Layer.LVM).named
+    return not context.settings.lvm.hinted or foreign_groups.named(context, group)
+
+
+def _last_resort(context: Context, group: str, owner: str) -> Plan | None:
+    """When to activate a group only if nothing else can lead to root."""
+    if owner:
+        return None if foreign_groups.named(context, group) else LOOK
+    return None if _wanted(context, group) else OTHERS
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
     """The command with what the user asked for filled in."""
     policy = context.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
-    named = group in policy.hinted or group in context.settings.layer(Layer.LVM).named
+    named = foreign_groups.named(context, group)
     several = {
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
+        "{owner}": foreign_groups.options(context, instance, group),
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
         # "ay" leaves alone what the user has excluded from automatic activation.
@@ -301,7 +353,8 @@ def _remarks(text: str) -> list[str]:
     """What LVM said, each remark once, without what only its own log needs."""
     lines = [line.strip().removeprefix("WARNING: ") for line in text.splitlines()]
     bare = [line.partition("] ")[2] if line.startswith("pvscan[") else line for line in lines]
-    return list(dict.fromkeys(line.rstrip(".") for line in bare if line))
+    said = (line.rstrip(".") for line in bare if line and not line.startswith(_HINTS))
+    return list(dict.fromkeys(said))
 
 
 def _our_parameter(text: str) -> str:

@@ -29,7 +29,8 @@ from initpy.simulation.explore.adverse import troubles_of, with_adversity
 from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
-from initpy.simulation.oracle.expected import PARITY, Sure, expected_of, root_reach
+from initpy.simulation.oracle.expected import PARITY, expected_of, root_reach
+from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.random_faults import RandomFaults
 
 # What a world may have of storage; each is in about half of the worlds.
@@ -136,6 +137,9 @@ def _refined(
         foreign = "foreign" in on and layer.kind.startswith("raid") and layer.name in wanted
         if foreign and chance.random() < 0.5:
             layer = _changed(layer, homehost="elsewhere")
+        owned = "foreign" in on and layer.kind == "lvm" and layer.name in wanted
+        if owned and chance.random() < 0.5:
+            layer = _changed(layer, system_id="elsewhere")
         refined.append(layer)
     return tuple(refined)
 

@@ -199,8 +199,8 @@ def _simpler_layers(scenario: Scenario) -> Iterator[Scenario]:
 
 def _simpler_layer(layer: Layer) -> Iterator[Layer]:
     usual: dict[str, Any] = {
-        "left": "", "homehost": "any", "type": "", "keyfile": "", "profile": "", "files": (),
-        "metadata": "",
+        "left": "", "homehost": "any", "system_id": "", "type": "", "keyfile": "", "profile": "",
+        "files": (), "metadata": "", "renamed": "",
     }  # fmt: skip
     for name, value in usual.items():
         if getattr(layer, name) != value:

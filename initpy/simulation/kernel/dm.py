@@ -24,6 +24,17 @@ def named(world: World, name: str) -> Block | None:
     return None
 
 
+def reload(udev: Udev, block: Block, cookie: Cookie) -> None:
+    """A new table is made live."""
+    udev.uevent("change", block, cookie)
+
+
+def remove(world: World, udev: Udev, block: Block) -> None:
+    """The mapping is gone."""
+    world.drop(block)
+    udev.uevent("remove", block)
+
+
 def create(
     world: World,
     udev: Udev,

@@ -292,8 +292,9 @@ def as_device(world: World, block: Block) -> Device:
         known["size"] = str(size)
         if known.get("ID_BTRFS_READY") == "0" and block.place is not None:
             known.update(numbers(block.place))
-        if known.get("ID_FS_USAGE") == "filesystem":
-            known["ro"] = "0"
+        if known.get("ID_FS_USAGE") == "filesystem" or "DM_VG_NAME" in known:
+            read_only = block.mapping is not None and block.mapping.read_only
+            known["ro"] = "1" if read_only else "0"
         if known.get("ID_FS_USAGE") == "raid" and block.part is None:
             above = world.holders.get(block.name, ())
             parts = [each for each in above if world.blocks[each].part is not None]

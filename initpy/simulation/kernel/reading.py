@@ -111,7 +111,8 @@ def _volume_reads_without(world: World, block: Block, names: set[str]) -> bool:
     if block.mapping is None or block.mapping.logical is None:
         return False
     group, name, _ = block.mapping.logical
-    volumes = (each for each in world.disks.groups[group].volumes if each.name == name)
+    groups = (each for each in world.disks.groups.values() if each.name == group)
+    volumes = (each for plan in groups for each in plan.volumes if each.name == name)
     mappings = (world.blocks[each].mapping for each in names)
     lost = sum(each is not None and "_rimage_" in each.name for each in mappings)
     return any(spare(each, lost) for each in volumes)

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from initpy.scenario.model import RAID, Deed
 from initpy.simulation.oracle.case import Case
-from initpy.simulation.oracle.expected import Item, Sure
+from initpy.simulation.oracle.expected import Item
+from initpy.simulation.oracle.owners import looks
 from initpy.simulation.oracle.story import Span, total
+from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.random_faults import LATE_SECONDS
 
 # udev, the kernel and the engine take a moment for each layer.
@@ -58,6 +60,7 @@ def timers(case: Case) -> float:
             groups.add(item.layer.group)
     all_groups = {each.group for each in case.expected.scenario.layers if each.group}
     seconds += (wishes.lvm_timeout + GRACE) * len(groups)
+    seconds += looks(case.expected.scenario, wishes.hinted)
     return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 
 

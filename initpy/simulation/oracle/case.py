@@ -5,18 +5,12 @@ from dataclasses import dataclass, field
 
 from initpy.scenario.model import Deed, Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
-from initpy.simulation.oracle.expected import (
-    Expected,
-    Item,
-    Sure,
-    expected_of,
-    expected_with,
-    root_reach,
-)
+from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with, root_reach
 from initpy.simulation.oracle.identity import Identities
 from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
 from initpy.simulation.oracle.logins import Login
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
+from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.random_faults import RandomFaults
 
 # What an invariant yields: when, and in words.

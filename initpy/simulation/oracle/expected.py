@@ -8,12 +8,13 @@ does not judge what hangs on it.
 
 import functools
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
 from initpy.simulation.oracle.homehost import is_own
 from initpy.simulation.oracle.logins import Login, comes, logins
+from initpy.simulation.oracle.owners import owned
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.oracle.users import answers, types_elsewhere
 
 # How many members each level can do without; md(4).
@@ -23,14 +24,6 @@ PARITY = ("raid4", "raid5", "raid6")
 
 # What the layers above the last disk take, timers of missing members aside.
 SOON = 20.0
-
-
-class Sure(IntEnum):
-    """An answer; the smallest of several is that to all of them together."""
-
-    NO = 0
-    UNSURE = 1
-    YES = 2
 
 
 @dataclass(slots=True)
@@ -349,6 +342,9 @@ def _logical(expected: Expected, layer: Layer, below: list[Item], item: Item) ->
         item.usable = Sure.YES if sure else max(each.usable for each in below)
     elif item.whole is not Sure.YES and layer.type not in ("", "linear", "striped", "thin"):
         item.usable = Sure.UNSURE
+    allowed, why = owned(expected.scenario, expected.wishes.hinted, layer, item.whole)
+    if allowed is not Sure.YES:
+        item.usable, item.why = min(item.usable, allowed), why
 
 
 def _doubt(expected: Expected, volumes: list[Layer]) -> None:

@@ -11,7 +11,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from initpy.simulation.machine.record import Simulated
-from initpy.simulation.oracle import asking, commands, handover, liveness, screen, secrets, starts
+from initpy.simulation.oracle import (
+    asking,
+    commands,
+    groups,
+    handover,
+    liveness,
+    screen,
+    secrets,
+    starts,
+)
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.world.random_faults import RandomFaults
 
@@ -50,6 +59,7 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     commands.no_command_twice_without_reason,
     commands.a_command_is_stopped_when_its_time_is_over,
     commands.no_process_outlives_its_instance,
+    groups.a_foreign_group_is_not_written,
     commands.a_job_runs_after_those_it_names,
     handover.handed_over_once,
     handover.a_mounted_root_is_handed_over,

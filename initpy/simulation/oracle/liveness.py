@@ -6,8 +6,8 @@ from initpy.scenario.model import Outcome
 from initpy.simulation.oracle import bounds
 from initpy.simulation.oracle.asking import given_up
 from initpy.simulation.oracle.case import Case, Found
-from initpy.simulation.oracle.expected import Sure
 from initpy.simulation.oracle.story import Line
+from initpy.simulation.oracle.sure import Sure
 
 
 def a_reachable_root_is_mounted(case: Case) -> Found:

@@ -1,14 +1,15 @@
 """Containers of firmware RAID (imsm, ddf): disks join the container, volumes are made in it.
 
-Complete, mdadm makes its volumes at once; else `mdadm --incremental --run` makes what can be. mdmon
-is started for it and lives on in the real system (mdmon(8)).
+Complete, mdadm makes its volumes at once and starts them. Of an incomplete imsm it makes them when
+it is told to (`mdadm --incremental --run`), of a ddf at once, inactive: `mdadm --run` starts them.
+mdmon is started for it and lives on in the real system (mdmon(8)).
 """
 
 from initpy.simulation.kernel import md
 from initpy.simulation.kernel.process import Answer, Call, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools import homehost
-from initpy.simulation.world.plans import Member
+from initpy.simulation.world.plans import ArrayPlan, Member
 from initpy.simulation.world.world import Array, Block, World
 
 
@@ -33,6 +34,8 @@ def join(world: World, udev: Udev, call: Call, device: Block, member: Member) ->
     if len(array.members) == len(plan.on):
         _volumes(world, udev, call, array)
         started = "yes"
+    elif plan.metadata == "ddf":
+        _inactive(world, udev, call, array)
     lines = {"MD_DEVICE": array.node, "MD_DEVNAME": array.name, "MD_FOREIGN": "no",
              "MD_STARTED": started}  # fmt: skip
     return Answer(0, "".join(f"{key}={value}\n" for key, value in lines.items()))
@@ -49,20 +52,43 @@ def start_container(world: World, udev: Udev, call: Call, node: str) -> Work:
     return Answer(0 if made else 1, f"MD_DEVNAME={node}\nMD_STARTED={started}\n")
 
 
+def _inactive(world: World, udev: Udev, call: Call, box: Array) -> None:
+    """Make the volumes of a ddf with the disks that are there."""
+    for plan in box.plan.volumes:
+        block = _block_of(world, udev, call, plan)
+        assert block.array is not None
+        block.array.container = box.node
+        present = {name for name, _ in block.array.members}
+        for name, slot in box.members:
+            if name not in present:
+                md.bind(world, block, world.blocks[name], slot)
+        udev.uevent("change", block)
+
+
+def _block_of(world: World, udev: Udev, call: Call, plan: ArrayPlan) -> Block:
+    """The device of a volume, made if there is none yet."""
+    if (found := md.of_uuid(world, plan.uuid)) is not None:
+        return world.blocks[found.node]
+    verdict = homehost.judge_volume(world, call, plan)
+    number, name = homehost.place_for(world, call, plan, verdict)
+    return md.create(world, udev, plan, name, number, homehost.skipped(world, call))
+
+
 def _volumes(world: World, udev: Udev, call: Call, box: Array) -> bool:
     """Make and start the volumes that are not there yet, as far as their disks go."""
     started = False
     for plan in box.plan.volumes:
-        if md.of_uuid(world, plan.uuid) is not None:
+        found = md.of_uuid(world, plan.uuid)
+        if found is not None and found.state != "inactive":
             started = True
             continue
-        verdict = homehost.judge_volume(world, call, plan)
-        number, name = homehost.place_for(world, call, plan, verdict)
-        block = md.create(world, udev, plan, name, number, homehost.skipped(world, call))
+        block = _block_of(world, udev, call, plan)
         assert block.array is not None
         block.array.container = box.node
+        present = {name for name, _ in block.array.members}
         for name, slot in box.members:
-            md.bind(world, block, world.blocks[name], slot)
+            if name not in present:
+                md.bind(world, block, world.blocks[name], slot)
         if md.begin(world, udev, block):
             started = True
             world.daemons.add("mdmon")

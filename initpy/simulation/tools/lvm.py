@@ -11,6 +11,7 @@ from collections.abc import Generator
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Wait, Work
 from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools.lvm_access import System, chosen, ignored, owner, system_of
 from initpy.simulation.world.plans import GroupPlan, LogicalPlan, PhysicalPlan, Place
 from initpy.simulation.world.redundancy import spare
 from initpy.simulation.world.waits import Cookie
@@ -27,10 +28,17 @@ def lvm(world: World, udev: Udev, call: Call) -> Work:
     at = words.index("lvm") if "lvm" in words else 0
     configured = not any(word == "LVM_SYSTEM_DIR=" for word in words[:at])
     command = words[at + 1] if len(words) > at + 1 else ""
+    system = system_of(world, words, configured)
     if command == "pvscan":
-        return (yield from _pvscan(world, words, configured))
+        return (yield from _pvscan(world, words, configured, system))
+    if command == "pvs":
+        return (yield from _pvs(world, words[-1]))
+    if command == "vgimport":
+        return (yield from _import(world, words[-1]))
     if command in ("lvchange", "vgchange"):
-        return (yield from _change(world, udev, words))
+        if "--refresh" in words or "n" in words:
+            return (yield from _reload(world, udev, words, system))
+        return (yield from _change(world, udev, words, system))
     return None
 
 
@@ -41,7 +49,46 @@ def _excluded(world: World, configured: bool) -> bool:
     return configured and used and DEVICES_FILE in files
 
 
-def _pvscan(world: World, words: tuple[str, ...], configured: bool) -> Work:
+def _pvs(world: World, node: str) -> Work:
+    yield SCAN_SECONDS
+    block = world.at(node)
+    physical = block.place.content if block is not None and block.place is not None else None
+    if not isinstance(physical, PhysicalPlan):
+        return Answer(5, complaints=f"  Failed to find physical volume {node}.")
+    return Answer(0, owner(physical.group))
+
+
+def _import(world: World, name: str) -> Work:
+    yield ACTIVATE_SECONDS
+    for group in world.disks.groups.values():
+        if group.name == name and group.left == "exported" and name not in world.imported:
+            world.imported.add(name)
+            return Answer(0, f'  Volume group "{name}" successfully imported\n')
+    return Answer(5, complaints=f'  Volume group "{name}" is not exported')
+
+
+def _reload(world: World, udev: Udev, words: tuple[str, ...], system: System) -> Work:
+    """lvchange --refresh, which makes a volume writable, and --activate n."""
+    yield ACTIVATE_SECONDS
+    name, _, volume = words[-1].partition("/")
+    groups = [each for each in world.disks.groups.values() if each.name == name]
+    group, why = chosen(groups, system) if groups else (None, "")
+    block = dm.named(world, f"{_doubled(name)}-{_doubled(volume)}")
+    if group is None or block is None or block.mapping is None:
+        return Answer(5, complaints=why or f"  Failed to find logical volume {words[-1]}")
+    if "--refresh" in words:
+        cookie = Cookie()
+        block.mapping.read_only = False
+        dm.reload(udev, block, cookie)
+        yield cookie
+    elif world.used(block):
+        return Answer(5, complaints=f"  Logical volume {words[-1]} in use.")
+    else:
+        dm.remove(world, udev, block)
+    return Answer(0)
+
+
+def _pvscan(world: World, words: tuple[str, ...], configured: bool, system: System) -> Work:
     yield SCAN_SECONDS
     node = words[-1]
     block = world.at(node)
@@ -68,6 +115,8 @@ def _pvscan(world: World, words: tuple[str, ...], configured: bool) -> Work:
             f"  WARNING: scan failed to get metadata summary from {node} PVID {bare}\n"
             f"  pvscan[1] PV {node} has no VG metadata."
         )
+    if why := ignored(physical.group, system):
+        return silent(f"  pvscan[1] PV {node} ignore {why} VG.")
     noted = world.online.get(physical.uuid)
     if noted is not None and noted[0] != block.number:
         bare = physical.uuid.replace("-", "")
@@ -104,18 +153,25 @@ def _present(world: World, group: GroupPlan) -> dict[str, list[Block]]:
     return found
 
 
-def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
+def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) -> Work:
     yield ACTIVATE_SECONDS
     partial = "partial" in words
-    complaints: list[str] = []
+    complaints: list[str] = [*system.complaints]
     status, active = 0, 0
-    for word in words[words.index("--sysinit") + 1 :]:
+    first = words.index("--sysinit") + 1 if "--sysinit" in words else len(words) - 1
+    for word in words[first:]:
         if word.startswith("--") or word in ("partial", "complete", "degraded"):
             continue
-        name, _, chosen = word.partition("/")
-        group = world.disks.groups.get(name)
+        name, _, wanted = word.partition("/")
+        found = [each for each in world.disks.groups.values() if each.name == name]
+        groups = [each for each in found if _present(world, each)]
+        group, why = chosen(groups, system) if groups else (None, "")
+        if groups and group is None:
+            complaints.append(why)
+            status = 5
+            continue
         present = _present(world, group) if group is not None else {}
-        if group is None or not present:
+        if group is None:
             complaints.append(f'  Volume group "{name}" not found')
             status = 5
             continue
@@ -132,7 +188,9 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
                 f"  WARNING: VG {name} is missing PV {each.uuid} (last written to {each.device})."
             )
         for volume in group.volumes:
-            if chosen and volume.name != chosen:
+            if wanted and volume.name != wanted:
+                continue
+            if system.plain and volume.type not in ("linear", "striped"):
                 continue
             lacks = [each for each in volume.needs if each in missing]
             if lacks and not partial and not spare(volume, len(lacks)):
@@ -143,7 +201,8 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
                 status = 5
                 continue
             holes = bool(lacks) and not spare(volume, len(lacks))
-            yield from _activate(world, udev, group, volume, present, holes)
+            read_only = system.read_only == name
+            yield from _activate(world, udev, group, volume, present, holes, read_only)
             active += 1
     return Answer(status, "", "\n".join(complaints).strip())
 
@@ -155,6 +214,7 @@ def _activate(
     volume: LogicalPlan,
     present: dict[str, list[Block]],
     partial: bool,
+    read_only: bool,
 ) -> Generator[Wait, None, None]:
     """Its mappings, the inner ones first; what is there already is left as it is."""
     name = f"{_doubled(group.name)}-{_doubled(volume.name)}"
@@ -200,6 +260,7 @@ def _activate(
         yield cookie
         cookie = Cookie()
     mapping = Mapped(name, f"LVM-{bare}", logical=(group.name, volume.name, ""), partial=partial)
+    mapping.read_only = read_only
     place: Place = volume.inside
     if dm.named(world, name) is not None:
         return  # another lvm was quicker; the real ones wait for the lock of the group

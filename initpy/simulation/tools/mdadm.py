@@ -181,4 +181,6 @@ def _run(world: World, udev: Udev, node: str) -> Work:
     if not md.begin(world, udev, block):
         what = f"mdadm: failed to start array {name}: Input/output error"
         return Answer(1, complaints=what)
+    if block.array.container:
+        world.daemons.add("mdmon")
     return Answer(0, complaints=f"mdadm: started array {name}")

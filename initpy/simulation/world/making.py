@@ -216,7 +216,9 @@ class _Maker:
     def _logical(self, layer: Layer, on: tuple[Place, ...]) -> None:
         group = self.made.groups.get(layer.group)
         if group is None:
-            group = GroupPlan(layer.group, self._lvm_uuid(f"vg {layer.group}"))
+            uuid = self._lvm_uuid(f"vg {layer.group}")
+            group = GroupPlan(layer.renamed or layer.group, uuid)
+            group.system_id, group.left = layer.system_id, layer.left
             self.made.groups[layer.group] = group
         for place in on:
             number = len(group.physical)

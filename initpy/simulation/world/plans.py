@@ -157,6 +157,8 @@ class GroupPlan:
     uuid: str
     physical: list[PhysicalPlan] = field(default_factory=list)
     volumes: list[LogicalPlan] = field(default_factory=list)
+    system_id: str = ""  # of the system that owns it
+    left: str = ""  # exported, shared, clustered
 
 
 @dataclass(slots=True, eq=False)

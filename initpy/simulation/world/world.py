@@ -52,6 +52,7 @@ class Mapped:
     hidden: bool = False  # the inner parts of a logical volume: not looked at
     volume: VolumePlan | None = None
     logical: tuple[str, str, str] | None = None  # group, volume, layer
+    read_only: bool = False
     partial: bool = False  # parts of it cannot be read: libblkid, which reads its end, says nothing
 
 
@@ -123,6 +124,7 @@ class World:
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
         self.modules: set[str] = set()
         self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
+        self.imported: set[str] = set()  # volume groups that were exported
         self.registered: list[str] = []  # with bcache
         self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
         self.repaired: set[str] = set()  # UUIDs of file systems that a check has mended

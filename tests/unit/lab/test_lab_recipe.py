@@ -133,3 +133,17 @@ def test_r19_a_file_system_has_the_requested_kind_of_errors(
 def test_a_default_subvolume_is_made_the_default() -> None:
     layer = Layer("btrfs", "", ("a",), holds="root", subvolume="current", default=True)
     assert "btrfs subvolume set-default /mnt/current" in script(recipe(layer), "")
+
+
+def test_a_group_gets_its_owner_when_it_is_inactive_and_its_last_name_last_of_all() -> None:
+    layers = (
+        Layer("lvm", "root", ("a",), group="vg0", system_id="other", left="exported"),
+        Layer("lvm", "guest", ("b",), group="vg1", renamed="vg0"),
+    )
+    lines = script(recipe(*layers), "").splitlines()
+    assert lines[-4:] == [
+        "lvm vgchange -q -an vg0",
+        "lvm vgchange -q -y --systemid other vg0",
+        "left_exported vg0",
+        """renamed vg1 vg0 '' "$(disk b)\"""",
+    ]

@@ -9,6 +9,7 @@ from initpy.scenario.model import Deed, Outcome
 from initpy.scenario.parse import load_scenario
 
 SPARE = '[[disk]]\nname = "c"\nsize = "64M"\n'
+SECOND = '[[layer]]\nkind = "lvm"\ngroup = "g"\nname = "w"\nsize = "1M"\n'
 VOLUME = SPARE + '[[layer]]\nkind = "lvm"\ngroup = "g"\nname = "v"\non = ["c"]\nsize = "2G"\n'
 PART = '[[layer.part]]\nname = "{}"\nsize = "60M"\n'
 PARTS = f'{SPARE}[[layer]]\nkind = "partitions"\non = ["c"]\n{PART.format("p")}{PART.format("q")}'
@@ -108,6 +109,22 @@ def test_a_good_file_becomes_values(tmp_path: Path) -> None:
         ("[expect]", f'{DAMAGE}at = -2\nzero = "3"\n[expect]', ": '3': expected between 1 and 2"),
         ("[expect]", f'{DAMAGE}at = 0\nbytes = "xx"\n[expect]', ": 'xx': expected hexadecimal"),
         ("[expect]", '[expect]\nunchanged = ["c"]', ":27: expect.unchanged: ['c']: expected some"),
+        (
+            "[[fault]]",
+            VOLUME + 'system-id = "a b"\n[[fault]]',
+            ": 'a b': expected the name of another",
+        ),
+        ("[[fault]]", VOLUME + 'left = "dirty"\n[[fault]]', ": 'dirty': expected one of"),
+        (
+            "[[fault]]",
+            VOLUME + 'renamed = "/x"\n[[fault]]',
+            ": '/x': expected the name of a volume",
+        ),
+        (
+            "[[fault]]",
+            f'{VOLUME.replace("2G", "20M")}{SECOND}system-id = "x"\n[[fault]]',
+            ": 'x': expected nothing, since the group's first volume says so",
+        ),
         ('size = "64M"', "size = 64", ":6: disk[1].size: 64: expected a size"),
         ('kind = "raid1"', "", ":11: layer[1].kind: nothing: expected one of raid0"),
         ('on = ["md"]', 'on = ["a"]', "(md); a is a path, or has another layer on it"),

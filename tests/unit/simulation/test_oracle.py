@@ -41,8 +41,8 @@ from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined
 from initpy.simulation.oracle import asking, commands, handover, screen, secrets, starts
 from initpy.simulation.oracle.case import Case
-from initpy.simulation.oracle.expected import Sure
 from initpy.simulation.oracle.judge import INVARIANTS
+from initpy.simulation.oracle.sure import Sure
 
 DATA = "3b1f4c52-6f0e-4c56-8f55-000000000001"
 WORLD = """
