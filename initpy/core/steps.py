@@ -108,8 +108,8 @@ class Steps:
             case Timer.STALL:
                 rules.stall(context, instance)
                 machine.touch_all(machine.on(instance.subject))
-            case Timer.LOOK:
-                machine.stop_looking(instance)
+            case Timer.UNREADY:
+                machine.forget_unready(instance)
             case Timer.ORPHAN:
                 if machine.orphaned(instance):
                     rules.stop(context, instance)

@@ -78,7 +78,7 @@ class Subjects:
             if (handler := context.handlers.used(instance)) is not None:
                 handler.gone(context, instance)
             instance.failures = instance.revivals = 0
-            instance.look_ends = None
+            instance.unready_until = None
             instance.published = instance.succeeded = False
             if instance.state is not JobState.WITHDRAWN:
                 withdraw(context, instance, f"{name} is gone")

@@ -282,8 +282,8 @@ def grasping(patch: pytest.MonkeyPatch) -> None:
     def changed(context: Context, name: str) -> None:
         whole(context, name)
         device = context.devices.get(name)
-        if device is not None and device.properties.get("INITPY_LOOK") == "yes":
-            context.devices.mark(name, "INITPY_LOOK", "keep")
+        if device is not None and device.properties.get("INITPY_FOREIGN") == "yes":
+            context.devices.mark(name, "INITPY_FOREIGN", "keep")
 
     patch.setattr(foreign_groups, "changed", changed)
 
@@ -411,7 +411,7 @@ def far(kind: str, up: str) -> str:
 
 def blind(patch: pytest.MonkeyPatch) -> None:
     """What is there and cannot be used yet holds nothing."""
-    patch.setattr(Machine, "look", lambda self, instance, reason: None)
+    patch.setattr(Machine, "await_ready", lambda self, instance, reason: None)
 
 
 def merciless(patch: pytest.MonkeyPatch) -> None:

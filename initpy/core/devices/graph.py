@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from initpy.core.devices.marks import LOOK
+from initpy.core.devices.marks import FOREIGN
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"
@@ -37,7 +37,7 @@ def _block_ready(device: "Device") -> bool:
         and known.get("md/array_state") not in ("inactive", "clear")
         # A mapping exists before its table does; udev sees the name with the table.
         and not (device.name.startswith("dm-") and "DM_NAME" not in known)
-        and LOOK not in known
+        and FOREIGN not in known
     )
 
 

@@ -5,5 +5,5 @@ CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from rand
 IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
 CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
 RESUME = "INITPY_RESUME"  # a hibernated system may be on this device
-LOOK = "INITPY_LOOK"  # activated read-only to see what is on it: nothing may use it yet
+FOREIGN = "INITPY_FOREIGN"  # activated read-only to see what is on it: nothing may use it yet
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted

@@ -24,7 +24,7 @@ class HoldKind(enum.Enum):
     SERVER = "server"  # a login that makes disks appear
     WORK = "work"  # a command that may reveal a member
     RESUME = "resume"  # the kernel looks for a hibernated system
-    LOOK = "look"  # a device is there whose job may reveal a member, and cannot run yet
+    UNREADY = "unready"  # a device is there whose job may reveal a member, and cannot run yet
     CHECK = "check"
     MOUNT = "mount"  # of root
     EXTRA_MOUNT = "extra mount"  # of what root's file is on, or of what belongs below root
@@ -46,7 +46,7 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
     HoldKind.WORK: (_ASSEMBLY, _LAST, _RESUME),
     HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
-    HoldKind.LOOK: (_ASSEMBLY, _LAST, _RESUME),
+    HoldKind.UNREADY: (_ASSEMBLY, _LAST, _RESUME),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),

@@ -138,7 +138,7 @@ class Instance:
         self.fits = True
         self.idle = False  # ready, but waits for a device that may never come: holds no clock
         self.stalled = False  # its command has no limit and does not get on: holds no clock
-        self.look_ends: float | None = None  # when its wait for its device holds nothing any more
+        self.unready_until: float | None = None  # its wait for its device holds nothing then
 
     @property
     def busy(self) -> bool:

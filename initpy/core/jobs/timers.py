@@ -15,7 +15,7 @@ class Timer(enum.Enum):
     ATTEMPT = "attempt"  # to unlock with what needs no user, before the user is asked beside it
     EFFECT = "effect"  # of a command that ended well, to show
     RETRY = "retry"  # of a job that failed
-    LOOK = "look"  # at a device that is there; then its job holds nothing until it runs
+    UNREADY = "unready"  # a device that is there has had its time, and its job holds nothing
     DEADLINE = "deadline"  # that nothing holds, by name
     HAND_OVER = "hand over"  # although tools that root does not stand on are still at work
     ALONE = "another root partition"  # see roles.py

@@ -97,12 +97,14 @@ def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
     elif (due := instance.since + instance.definition.delay) > context.now:
         if not context.machine.timers.armed(Timer.RETRY, instance.key):
             context.machine.timers.start(Timer.RETRY, instance.key, due)
-        context.machine.look(instance, f"waits {instance.definition.delay:.0f} s before it acts")
+        context.machine.await_ready(
+            instance, f"waits {instance.definition.delay:.0f} s before it acts"
+        )
         return False
     elif _usable(context, instance, device):
         context.machine.move(instance, Stimulus.SUBJECT_READY, "")
     else:
-        context.machine.look(instance, _unready(instance))
+        context.machine.await_ready(instance, _unready(instance))
         return False
     return True
 
@@ -110,7 +112,7 @@ def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
 def _yield(context: Context, instance: Instance, partition: str) -> bool:
     """The disk looks like a member, and so does a partition on it, or may yet."""
     if not partition:
-        context.machine.look(instance, "waits until its partitions are known")
+        context.machine.await_ready(instance, "waits until its partitions are known")
         return False
     why = f"its partition {partition} is a member too: the disk's own superblock is taken for old"
     context.report(f"{instance.subject} is not added to its array: {why}")
@@ -160,7 +162,7 @@ def begin(context: Context, instance: Instance) -> None:
     timers, limit = context.machine.timers, instance.definition.timeout
     instance.run += 1
     instance.succeeded = instance.stalled = False
-    instance.look_ends = None
+    instance.unready_until = None
     context.machine.move(instance, Stimulus.STARTED, describe(context, instance))
     if limit:
         timers.start(Timer.LIMIT, instance.key, context.now + limit)
@@ -250,7 +252,7 @@ def fail(context: Context, instance: Instance, stimulus: Stimulus, reason: str) 
         due = context.now + instance.definition.retry_after
         context.machine.timers.start(Timer.RETRY, instance.key, due)
         if instance.definition.retry_after > GRACE_SECONDS:  # which assemblies wait anyway
-            context.machine.look(instance, reason)
+            context.machine.await_ready(instance, reason)
 
 
 def give_up(context: Context, instance: Instance, reason: str) -> None:

@@ -21,7 +21,7 @@ from initpy.core.jobs.instance import (
 from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
-WORK, LOOK = HoldKind.WORK, HoldKind.LOOK
+WORK, UNREADY = HoldKind.WORK, HoldKind.UNREADY
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
 SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
@@ -30,7 +30,7 @@ TOOLS_AT_ONCE = 32
 # A device that is there may be a member, whose job cannot run yet: its disk or its partitions are
 # not announced, it is suspended, a command of its former life has to end. So long assemblies wait
 # for it (R7), and the handover for a named volume (R1). It may stay so for ever.
-LOOK_SECONDS = 20.0
+UNREADY_SECONDS = 20.0
 
 
 class Machine:
@@ -155,8 +155,8 @@ class Machine:
         key, before = instance.key, instance.move(stimulus, self.current.now, reason)
         after = instance.state
         self.current.act(Moved(key, before.word, after.word, reason))
-        if LOOK in self.holding:
-            self.stop_looking(instance)
+        if UNREADY in self.holding:
+            self.forget_unready(instance)
         if after in PENDING:
             self._pend(instance, before)
         elif before in PENDING:
@@ -214,7 +214,7 @@ class Machine:
 
     # Devices that are there, whose jobs cannot run yet
 
-    def look(self, instance: Instance, reason: str) -> None:
+    def await_ready(self, instance: Instance, reason: str) -> None:
         """Note why the instance cannot run on its device yet; for some time that is a hold.
 
         The time begins anew once it has run, or its device was gone.
@@ -222,30 +222,30 @@ class Machine:
         stirs, instance.reason = instance.reason != reason, reason
         if instance.hold not in REVEALING:
             return
-        if instance.look_ends is None:
-            instance.look_ends = self.current.now + LOOK_SECONDS
-        if instance.look_ends <= self.current.now:
+        if instance.unready_until is None:
+            instance.unready_until = self.current.now + UNREADY_SECONDS
+        if instance.unready_until <= self.current.now:
             return
-        looking = self.holding.setdefault(LOOK, {})
-        if instance.key not in looking:
-            looking[instance.key] = instance
-            self.timers.start(Timer.LOOK, instance.key, instance.look_ends)
+        unready = self.holding.setdefault(UNREADY, {})
+        if instance.key not in unready:
+            unready[instance.key] = instance
+            self.timers.start(Timer.UNREADY, instance.key, instance.unready_until)
             stirs = True
         if stirs:
-            self.current.stir(LOOK)
+            self.current.stir(UNREADY)
 
-    def looking(self, strategy: Strategy) -> Iterator[Instance]:
+    def unready(self, strategy: Strategy) -> Iterator[Instance]:
         """The instances of a strategy whose devices are there, and that cannot run yet."""
-        for instance in self.holding[LOOK].values() if LOOK in self.holding else ():
+        for instance in self.holding[UNREADY].values() if UNREADY in self.holding else ():
             if instance.strategy is strategy:
                 yield instance
 
-    def stop_looking(self, instance: Instance) -> None:
+    def forget_unready(self, instance: Instance) -> None:
         """The instance has moved on, or its device stays as it is: it holds nothing for that."""
-        if instance.key in self.holding.get(LOOK, ()):
-            self._release(LOOK, instance.key)
-            self.timers.cancel(Timer.LOOK, instance.key)
-            self.current.stir(LOOK)
+        if instance.key in self.holding.get(UNREADY, ()):
+            self._release(UNREADY, instance.key)
+            self.timers.cancel(Timer.UNREADY, instance.key)
+            self.current.stir(UNREADY)
 
     # Commands that run, and the capacity for them
 
@@ -279,12 +279,12 @@ class Machine:
         The instance is looked at when there is some.
         """
         if instance.key in self._orphans:
-            self.look(instance, "waits for the command of its former life to end")
+            self.await_ready(instance, "waits for the command of its former life to end")
             return True
         if not instance.queues or len(self._running) + len(self._orphans) < TOOLS_AT_ONCE:
             return False
         self.queued[instance.key] = None
-        self.look(instance, f"waits until fewer than {TOOLS_AT_ONCE} commands run")
+        self.await_ready(instance, f"waits until fewer than {TOOLS_AT_ONCE} commands run")
         return True
 
     def take_from_queue(self) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.devices.marks import CRYPT, LOOK, ROLE, TARGET
+from initpy.core.devices.marks import CRYPT, FOREIGN, ROLE, TARGET
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -254,22 +254,22 @@ def changed(context: Context, name: str) -> None:
         return
     looks = known.get("ro") == "1" and not named(context, group)
     if looks and _owner_of_volume(context, device):
-        if LOOK not in known:
-            context.devices.mark(name, LOOK, "yes")
-    elif LOOK in known:
-        context.devices.mark(name, LOOK, None)
+        if FOREIGN not in known:
+            context.devices.mark(name, FOREIGN, "yes")
+    elif FOREIGN in known:
+        context.devices.mark(name, FOREIGN, None)
 
 
 def looked(context: Context, name: str) -> Iterable[str]:
     """Keep a volume that may lead to root, and give back any other."""
     device = context.devices.get(name)
-    if device is None or device.properties.get(LOOK) != "yes" or not _probed(device):
+    if device is None or device.properties.get(FOREIGN) != "yes" or not _probed(device):
         return ()
     wanted = any(mark in device.properties for mark in (ROLE, TARGET, CRYPT)) or any(
         each.strategy is Strategy.UNLOCK and unwanted(context, each) is None
         for each in context.machine.on(name)
     )
-    context.devices.mark(name, LOOK, "keep" if wanted else "return")
+    context.devices.mark(name, FOREIGN, "keep" if wanted else "return")
     return (name,)
 
 
@@ -281,7 +281,7 @@ def _probed(device: Device) -> bool:
 
 def condition(device: Device) -> tuple[str, str]:
     """A word for a volume that is looked at."""
-    if LOOK in device.properties:
+    if FOREIGN in device.properties:
         return "read-only", "activated to be looked at, since another system owns its group"
     return "", ""
 

@@ -25,7 +25,7 @@ def any_waited_for(context: Context) -> bool:
     machine = context.machine
     unlocks = (
         *machine.pending(Strategy.UNLOCK),
-        *machine.looking(Strategy.UNLOCK),
+        *machine.unready(Strategy.UNLOCK),
         *(each for each in machine.failed(Strategy.UNLOCK) if each.expected),
     )
     return any(_is_waited_for(context, each) for each in unlocks)

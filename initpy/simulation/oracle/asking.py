@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.looks import unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Failure, Prompt, Span, Work, total
+from initpy.simulation.oracle.unready import unsure_prompts
 
 WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
-from initpy.simulation.oracle.looks import being_looked_at, missing_relatives, unsure_prompts
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Device, Span, Work, total
+from initpy.simulation.oracle.unready import being_looked_at, missing_relatives, unsure_prompts
 
 # After a device has come its job is started in the same event; more is a bug.
 AT_ONCE = 3.0

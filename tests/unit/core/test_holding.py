@@ -11,7 +11,7 @@ from initpy.core.events import WaitAsked
 from initpy.core.jobs.definitions import JobDefinition, Success
 from initpy.core.jobs.matching import Match
 from initpy.core.settings import Degraded
-from initpy.core.state.machine import LOOK_SECONDS
+from initpy.core.state.machine import UNREADY_SECONDS
 from initpy.core.volumes import VolumeSpec
 
 LOGIN = JobDefinition(
@@ -154,7 +154,7 @@ def test_a_disk_whose_partitions_are_not_announced_holds_the_timer_of_its_array(
 def test_a_partition_that_is_never_announced_holds_the_timer_for_a_while_only() -> None:
     desk = incomplete()
     desk.see(whole_disk(), at=7)
-    desk.wait(7 + LOOK_SECONDS + 6)
+    desk.wait(7 + UNREADY_SECONDS + 6)
     assert len(desk.runs("md-start@md127")) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_suspended_member_holds_the_timer_for_a_while() -> None:
     desk.see(block("dm-0", **SUSPENDED, **RAID), at=7)
     desk.wait(20)
     assert not desk.runs("md-start@md127")
-    desk.wait(7 + LOOK_SECONDS + 6)
+    desk.wait(7 + UNREADY_SECONDS + 6)
     assert len(desk.runs("md-start@md127")) == 1
 
 
@@ -324,7 +324,7 @@ def test_a_named_volume_whose_disk_is_announced_after_it_is_opened_before_the_ha
 def test_a_named_volume_that_stays_suspended_keeps_the_real_system_waiting_for_a_while() -> None:
     locked = luks("dm-0", "u-1")
     desk = mounted_beside(locked._replace(properties={**locked.properties, **SUSPENDED}))
-    desk.wait(LOOK_SECONDS - 1)
+    desk.wait(UNREADY_SECONDS - 1)
     assert not desk.actions(HandOver)
-    desk.wait(LOOK_SECONDS + 1)
+    desk.wait(UNREADY_SECONDS + 1)
     assert desk.actions(HandOver)

@@ -4,7 +4,7 @@ from initpy.simulation.oracle.case import SLACK, Case
 from initpy.simulation.oracle.story import FOREVER, Device
 
 # docs/boot.md: so long assemblies wait for such a device. It may stay so for ever.
-LOOK_SECONDS = 20.0
+UNREADY_SECONDS = 20.0
 CHECK_SECONDS = 30.0  # of the check of a header, after which it holds nothing any more
 
 
@@ -42,7 +42,7 @@ def _changes(case: Case, device: Device, order: int) -> list[tuple[float, int]]:
 def being_looked_at(case: Case, device: Device, order: int) -> bool:
     """Whether it cannot be used, and that has not lasted as long as it is waited for."""
     since = looked_at_since(case, device, order)
-    return since != FOREVER and case.entries[order].time < since + LOOK_SECONDS - SLACK
+    return since != FOREVER and case.entries[order].time < since + UNREADY_SECONDS - SLACK
 
 
 def unsure_prompts(case: Case) -> set[str]:
