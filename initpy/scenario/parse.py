@@ -54,7 +54,8 @@ EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
 STACKS = PROJECT / "tests" / "unit" / "image" / "stacks"
 _IMAGE_TABLE = re.compile(r"^\[image\]", re.MULTILINE)
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,14}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,14}")
+_NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -134,9 +135,9 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
     return tuple((path, text) for path, text in mine if _IMAGE_TABLE.search(text))
 
 
-def _name(table: Table, taken: set[str]) -> str:
+def _name(table: Table, taken: set[str], kind: str = "") -> str:
     name = table.string("name")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) and not (kind in RAID and _NUMBER.fullmatch(name)):
         raise table.wrong("name", "a short name of lower-case letters, digits, - and _")
     if name in taken:
         raise table.wrong("name", "a unique name among disks and layers")
@@ -199,7 +200,7 @@ def _layers(
         parts = _partitions(table, taken) if kind == "partitions" else ()
         # Partition tables and most file systems need no name, as no layer is on them.
         nameless = kind == "partitions" or kind in FILESYSTEMS
-        name = "" if nameless and not table.has("name") else _name(table, taken)
+        name = "" if nameless and not table.has("name") else _name(table, taken, kind)
         layer = Layer(
             kind=kind,
             name=name,
