@@ -222,7 +222,8 @@ install_by_hook() {
     done
     mount -t tmpfs tmpfs /target/run
     # As an installer does: what fstab names is mounted.
-    chroot /target mount --all --no-mtab || echo "some file systems of fstab are not mounted"
+    # By path: busybox would run its own.
+    chroot /target /usr/bin/mount --all || echo "some file systems of fstab are not mounted"
     chroot /target /etc/kernel/postinst.d/initpy "$1" "/boot/vmlinuz-$1"
     made="/target/boot/initpy-$1.img"
     dd if="$made" of="$(disk lab-result)" bs=1M conv=notrunc,fsync 2>/dev/null
