@@ -4,4 +4,5 @@ ROLE = "INITPY_ROLE"  # root
 CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
 IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
 CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
+LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to be taken down
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted

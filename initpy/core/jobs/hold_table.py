@@ -9,6 +9,8 @@ class DeadlineKind(enum.Enum):
     ROOT = "root wait"
     ASSEMBLY = "assembly"  # something is started, or mounted, without its missing parts
     LAST_RESORT = "last resort"  # something is tried because nothing else has led to root
+    LOOK = "look"  # all that can be read on what is looked into was read
+    LOOK_LIMIT = "limit of a look"
     END = "end of the boot"
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -31,16 +33,17 @@ class HoldKind(enum.Enum):
 
 
 _ROOT, _ASSEMBLY = DeadlineKind.ROOT, DeadlineKind.ASSEMBLY
+_LOOK, _LIMIT = DeadlineKind.LOOK, DeadlineKind.LOOK_LIMIT
 _LAST, _END = DeadlineKind.LAST_RESORT, DeadlineKind.END
 
 # For each kind of hold, in the order in which they are looked for, the deadlines that it stops.
 # Deadlines of assemblies are stopped only by what may reveal one of the parts.
 STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
-    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _END),
-    HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _END),
+    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _END),
+    HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _END),
     HoldKind.QUESTION: (_ROOT, _ASSEMBLY, _END),
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
-    HoldKind.WORK: (_ASSEMBLY, _LAST),
+    HoldKind.WORK: (_ASSEMBLY, _LAST, _LOOK),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
@@ -54,6 +57,6 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
 }
 
 # Deadlines that are stopped only by what may reveal what they wait for.
-SELECTIVE = (_ASSEMBLY, _LAST)
+SELECTIVE = (_ASSEMBLY, _LAST, _LOOK)
 # The kinds of hold that stop these alone.
 WORKING = tuple(kind for kind, stops in STOPS.items() if set(stops) <= set(SELECTIVE))

@@ -73,6 +73,7 @@ class Technology(NamedTuple):
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
     this device is still to come, and the handover should leave it to the real system. `handover`:
     leave records. `part_of`: what the device is a part of, in words, if parts are missing.
+    `named`: the name by which the user asks for the device, in words, "" for none.
     `name_of`: what the user calls the device. `condition`: a word
     for what it is like and why, each "" if there is none but the usual.
     """
@@ -89,6 +90,7 @@ class Technology(NamedTuple):
     incoming: Callable[["Context", str], bool] = _never
     handover: Callable[["Context"], None] = _nothing
     part_of: Callable[["Context", Device], str] = _no_words
+    named: Callable[["Context", Device], str] = _no_words
     name_of: Callable[[Device], str] = _no_name
     condition: Callable[[Device], tuple[str, str]] = _no_condition
 
@@ -138,6 +140,7 @@ class Technologies:
     incoming: tuple[Callable[["Context", str], bool], ...] = ()
     handover: tuple[Callable[["Context"], None], ...] = ()
     part_of: tuple[Callable[["Context", Device], str], ...] = ()
+    named: tuple[Callable[["Context", Device], str], ...] = ()
     name_of: tuple[Callable[[Device], str], ...] = ()
     condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
     _waiting: list[Entry] = field(init=False)

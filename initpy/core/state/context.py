@@ -14,6 +14,7 @@ from initpy.core.state.breakpoints import BreakPoints
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.state.deadlines import Deadlines
 from initpy.core.state.goals import Goals
+from initpy.core.state.looks import Looks
 from initpy.core.state.machine import Machine
 from initpy.core.state.outcome import Outcome
 from initpy.core.state.prompts import Prompts
@@ -37,6 +38,7 @@ class Context:
     prompts: Prompts = field(init=False)
     breakpoints: BreakPoints = field(init=False)
     goals: Goals = field(init=False)
+    looks: Looks = field(init=False)
     outcome: Outcome = field(init=False)
     volumes: SpecTable[VolumeSpec] = field(init=False)  # what the user said of them, by device
 
@@ -47,6 +49,7 @@ class Context:
         self.prompts = Prompts(self.current)
         self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.current)
+        self.looks = Looks(self.current)
         self.outcome = Outcome(self.current, self.settings)
         self.volumes = SpecTable((each.source, each) for each in self.settings.volumes)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -79,7 +80,9 @@ class Lvm:
 
 def technology() -> Technology:
     """The hooks of LVM."""
-    return Technology("lvm", changed=_changed, gone=_gone, left=_left, part_of=part_of)
+    return Technology(
+        "lvm", changed=_changed, gone=_gone, left=_left, part_of=part_of, named=_named
+    )
 
 
 def handlers() -> dict[Strategy, Handler]:
@@ -188,7 +191,9 @@ def _activate(context: Context, instance: Instance) -> None:
         wait_afresh(context, instance)
         instance.succeeded = True
         context.machine.touch(instance)
-    elif not _wanted(context, group) and not is_due(context, instance, OTHERS):
+    elif why := _beside_a_look(context, group):
+        instance.reason = why
+    elif not _to_be_tried(context, group) and not is_due(context, instance, OTHERS):
         instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
     elif other := _at_work(context, group):
         # Volumes that come at once are each told to be the last.
@@ -279,6 +284,43 @@ def _group(context: Context, instance: Instance, key: str) -> str | None:
 def _wanted(context: Context, group: str) -> bool:
     hinted = context.settings.lvm.hinted
     return not hinted or group in hinted or group in context.settings.layer(Layer.LVM).named
+
+
+def _to_be_tried(context: Context, group: str) -> bool:
+    """Whether to activate the group without waiting; on what is looked into, any may lead on."""
+    return _wanted(context, group) or any(_looked_into(context, group))
+
+
+def _looked_into(context: Context, group: str) -> list[bool]:
+    """For each physical volume of the group whether it stands on what is only looked into."""
+    found = (context.devices.get(each) for each in _own(context).volumes(group))
+    return [LOOK in each.properties for each in found if each is not None]
+
+
+def _beside_a_look(context: Context, group: str) -> str:
+    """Why the group must not be activated while a part of it is only looked into, "" if it may.
+
+    The kernel refuses writes to what is looked into, but not to the other physical volumes, and a
+    volume with redundancy writes there that it has lost a leg (dm-raid's superblocks).
+    """
+    looked = _looked_into(context, group)
+    if any(looked) and not all(looked):
+        return f"{group} is on other disks, too, and would write to them: it is not looked into"
+    return ""
+
+
+def _named(context: Context, device: Device) -> str:
+    """The logical volume or the group that the user named."""
+    policy, known = context.settings.lvm, device.properties
+    volume = f"{known.get('DM_VG_NAME')}/{known.get('DM_LV_NAME')}"
+    if volume in policy.volumes and not known.get("DM_LV_LAYER"):
+        return f"the logical volume {volume}"
+    group = known.get(COMPLETE, "")
+    of_it = any(each.partition("/")[0] == group for each in policy.volumes)
+    named = {*policy.hinted, *context.settings.layer(Layer.LVM).named}
+    if group in named and (_beside_a_look(context, group) or not (of_it or group in policy.hinted)):
+        return f"the volume group {group}"
+    return ""
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
