@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
+from initpy.core import subjects
 from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
 from initpy.core.failure import ending, notice
-from initpy.core.goals import handover
+from initpy.core.goals import handover, naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.storage import assembly
 from initpy.core.storage.assembly import Plan
+from initpy.core.storage.md import foreign, look, look_inside
 from initpy.core.storage.md import start_degraded as start
 from initpy.core.unlock import attempts as race
 from initpy.core.unlock.source import Attempt
@@ -175,6 +177,7 @@ def mirror(**parts: str) -> str:
 
 
 GONE = "present = false"
+THEIRS = 'homehost = "elsewhere"'
 
 
 def nobody_holds(patch: pytest.MonkeyPatch) -> None:
@@ -198,7 +201,36 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
 
 
 def anything_goes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(start, "_forbidden", lambda context, foreign: "")
+    patch.setattr(start, "_forbidden", lambda context, device, members: "")
+
+
+def rash(patch: pytest.MonkeyPatch) -> None:
+    """Root is mounted from what is only looked into."""
+    patch.setattr(naming, "_mountable", lambda context, names: set(names))
+    patch.setattr(look_inside, "_called_off", lambda context: "")
+    patch.setattr(look_inside, "_asked_for", lambda context: iter(()))
+    patch.setattr(rules, "may_look", lambda job, device: True)
+    patch.setattr(subjects, "may_look", lambda job, device: True)
+
+
+def trusting(patch: pytest.MonkeyPatch) -> None:
+    """All arrays are this host's."""
+    patch.setattr(foreign, "is_foreign", lambda context, device, members: False)
+
+
+def hurried(patch: pytest.MonkeyPatch) -> None:
+    """Arrays are looked into at once."""
+    whole = look._wait
+
+    def wait(context: Context, *rest: Any) -> None:
+        usual = context.settings
+        context.settings = usual._replace(md_timeout=0.5)
+        try:
+            whole(context, *rest)
+        finally:
+            context.settings = usual
+
+    patch.setattr(look, "_wait", wait)
 
 
 def silent(patch: pytest.MonkeyPatch) -> None:
@@ -331,6 +363,9 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (impatient, mirror(second=GONE), "never-degraded-before-its-time"),
     (anything_goes, mirror(second=GONE, words="rd.md.degraded=no", outcome="shell"),
      "never-degraded-against-the-policy"),
+    (rash, mirror(second=GONE, array=THEIRS), "nothing-is-written-to-what-is-only-looked-into"),
+    (trusting, mirror(second=GONE, array=THEIRS), "another-hosts-array-is-looked-into-first"),
+    (hurried, mirror(second=GONE, array=THEIRS), "no-look-comes-before-its-time"),
     (silent, mirror(second=GONE), "degraded-starts-are-announced"),
     (curious, STRANGER, "no-prompt-for-an-unwanted-volume"),
     (talkative, VOLUME, "no-secret-is-readable"),

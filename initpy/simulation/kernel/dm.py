@@ -41,3 +41,9 @@ def create(
     udev.uevent("add", block)
     udev.uevent("change", block, cookie)
     return block
+
+
+def remove(world: World, udev: Udev, block: Block) -> None:
+    """A mapping is no more."""
+    world.drop(block)
+    udev.uevent("remove", block)

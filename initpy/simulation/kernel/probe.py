@@ -17,6 +17,7 @@ from initpy.simulation.world.plans import (
     Joined,
     JournalPlan,
     Member,
+    PartPlan,
     PhysicalPlan,
     Place,
     Table,
@@ -167,6 +168,9 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             for key, value in block.facts.items()
             if key == "CACHED_UUID"
         )
+        if block.part is not None:
+            known |= _entry(block)
+            links |= _entry_links(block.part[2])
     if block.place is not None:
         if unreadable(world, block):
             return known, links
@@ -237,8 +241,11 @@ def _disk(world: World, block: Block, disk: DiskPlan, known: dict[str, str]) -> 
     known.update(described)
     known.update(_entry(block))
     known["ID_PART_ENTRY_DISK"] = f"{block.major}:{block.minor - number}"
-    found = [f"{link}-part{number}" for link in links]
-    found.append(f"/dev/disk/by-partuuid/{plan.uuid}")
+    return frozenset(f"{link}-part{number}" for link in links) | _entry_links(plan)
+
+
+def _entry_links(plan: PartPlan) -> frozenset[str]:
+    found = [f"/dev/disk/by-partuuid/{plan.uuid}"]
     if plan.label:
         found.append(f"/dev/disk/by-partlabel/{encode(plan.label)}")
     return frozenset(found)
@@ -269,7 +276,7 @@ def as_device(world: World, block: Block) -> Device:
         if known.get("ID_BTRFS_READY") == "0" and block.place is not None:
             known.update(numbers(block.place))
         if known.get("ID_FS_USAGE") == "filesystem":
-            known["ro"] = "0"
+            known["ro"] = "1" if world.read_only(block) else "0"
         if known.get("ID_FS_USAGE") == "raid" and block.part is None:
             above = world.holders.get(block.name, ())
             parts = [each for each in above if world.blocks[each].part is not None]
@@ -277,6 +284,11 @@ def as_device(world: World, block: Block) -> Device:
                 known["partitions"] = " ".join(sorted(parts))
         if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):
             known["foreign"] = record.strip()
+        if block.array is not None and (record := world.records.get(f"look.{block.name}")):
+            known["look"] = record.strip()
+        is_member = known.get("ID_FS_TYPE") == "linux_raid_member"
+        if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
+            known["looked"] = record.strip()
         slaves = frozenset(block.slaves)
         block.told = Device(block.name, known, block.links, slaves)
     return block.told

@@ -9,6 +9,7 @@ may cost.
 from collections.abc import Iterator
 
 from initpy.scenario.model import RAID, Deed
+from initpy.simulation.oracle import looks
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.expected import Item, Sure
 from initpy.simulation.oracle.story import Span, total
@@ -53,8 +54,9 @@ def timers(case: Case) -> float:
         if item.layer is None or not waits:
             continue
         if item.kind in RAID:
-            factor = 2 if case.expected.foreign(item.layer) else 1
-            seconds += wishes.md_timeout * factor + GRACE
+            foreign = case.expected.foreign(item.layer)
+            seconds += looks.seconds(wishes.md_timeout) if foreign else wishes.md_timeout
+            seconds += GRACE
         elif item.kind == "lvm":
             groups.add(item.layer.group)
     all_groups = {each.group for each in case.expected.scenario.layers if each.group}

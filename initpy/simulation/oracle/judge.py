@@ -11,7 +11,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from initpy.simulation.machine.record import Simulated
-from initpy.simulation.oracle import asking, commands, handover, liveness, screen, secrets, starts
+from initpy.simulation.oracle import (
+    asking,
+    commands,
+    handover,
+    liveness,
+    looks,
+    screen,
+    secrets,
+    starts,
+)
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.world.random_faults import RandomFaults
 
@@ -33,6 +42,12 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     starts.never_degraded_before_its_time,
     starts.never_degraded_with_its_members_there,
     starts.never_degraded_against_the_policy,
+    looks.another_hosts_array_is_looked_into_first,
+    looks.nothing_is_looked_into_against_the_policy,
+    looks.no_look_comes_before_its_time,
+    looks.nothing_is_written_to_what_is_only_looked_into,
+    looks.a_look_is_announced,
+    looks.a_look_ends,
     starts.a_degraded_start_comes_in_time,
     starts.degraded_starts_are_announced,
     asking.no_prompt_for_an_unwanted_volume,

@@ -22,6 +22,7 @@ def check(world: World, _: Udev, call: Call) -> Work:
                       f"to open {node}")  # fmt: skip
     if world.used(block):
         return Answer(FAILED, complaints=f"{node} is in use.\ne2fsck: Cannot continue, aborting.")
+    world.write(block, "its file system was checked")
     name = system.label or node
     if system.journal is not None and world.of(system.journal) is None:
         still = f"{name}: ********** WARNING: Filesystem still has errors **********"

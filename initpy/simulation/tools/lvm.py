@@ -109,8 +109,13 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
     partial = "partial" in words
     complaints: list[str] = []
     status, active = 0, 0
-    for word in words[words.index("--sysinit") + 1 :]:
-        if word.startswith("--") or word in ("partial", "complete", "degraded"):
+    given = words[words.index("--sysinit") + 1 :]
+    for before, word in zip(("", *given), given, strict=False):
+        if (
+            before == "--config"
+            or word.startswith("--")
+            or word in ("partial", "complete", "degraded")
+        ):
             continue
         name, _, chosen = word.partition("/")
         group = world.disks.groups.get(name)
@@ -143,7 +148,7 @@ def _change(world: World, udev: Udev, words: tuple[str, ...]) -> Work:
                 status = 5
                 continue
             holes = bool(lacks) and not spare(volume, len(lacks))
-            yield from _activate(world, udev, group, volume, present, holes)
+            yield from _activate(world, udev, group, volume, present, holes, not chosen)
             active += 1
     return Answer(status, "", "\n".join(complaints).strip())
 
@@ -155,8 +160,12 @@ def _activate(
     volume: LogicalPlan,
     present: dict[str, list[Block]],
     partial: bool,
+    whole: bool,
 ) -> Generator[Wait, None, None]:
-    """Its mappings, the inner ones first; what is there already is left as it is."""
+    """Its mappings, the inner ones first; what is there already is left as it is.
+
+    `whole`: the group is activated, a pool with a mapping of its own included.
+    """
     name = f"{_doubled(group.name)}-{_doubled(volume.name)}"
     if dm.named(world, name) is not None:
         return
@@ -173,6 +182,10 @@ def _activate(
         mapping = Mapped(whole, uuid, hidden=True, logical=(group.name, part, layer))
         return dm.create(world, udev, mapping, None, on, cookie).name
 
+    if volume.type not in ("", "linear", "striped"):  # superblocks of dm-raid, metadata of dm-thin
+        for name_below in below:
+            if not _read_only(world, world.blocks[name_below]):
+                world.write(world.blocks[name_below], f"activation of {group.name}/{volume.name}")
     cookie = Cookie()
     own = _doubled(volume.name)
     slaves = below
@@ -189,6 +202,8 @@ def _activate(
         case "thin":
             data = [inner(f"pool_{each}", "", below) for each in ("tmeta", "tdata")]
             slaves = [inner("pool", "tpool", data)]
+            if whole:
+                inner("pool", "", slaves, "pool")
         case "cachevol":
             fast = inner("fast_cvol", "", below[-1:], "cvol")
             slaves = [inner("fast_cvol", each, [fast]) for each in ("cdata", "cmeta")]
@@ -205,6 +220,14 @@ def _activate(
         return  # another lvm was quicker; the real ones wait for the lock of the group
     dm.create(world, udev, mapping, place, list(slaves), cookie)
     yield cookie
+
+
+def _read_only(world: World, block: Block) -> bool:
+    """Whether the device, or what it stands on, refuses writes."""
+    below = (world.blocks.get(each) for each in block.slaves)
+    return world.read_only(block) or any(
+        each is not None and _read_only(world, each) for each in below
+    )
 
 
 def _doubled(name: str) -> str:

@@ -76,7 +76,7 @@ class ArrayPlan:
     @property
     def foreign(self) -> bool:
         """Of another host; the image's is "any"."""
-        return self.homehost != "any" and self.metadata != "0.90" and self.container is None
+        return self.homehost != "any" and self.container is None
 
     @property
     def spread(self) -> str:
