@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
     "identity", "switch", "without", "environment", "yields", "delay", "reveals", "publishes",
-    "timeout", "tries", "retry_after",
+    "timeout", "tries", "retry_after", "write", "looking",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = (
@@ -30,6 +30,7 @@ IMAGE_KEYS = (
 
 LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ATTRIBUTE = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # What the engine has the kernel do itself.
 NATIVE = (
@@ -230,8 +231,10 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
     if needs not in ("ready", "present"):
         raise InputError(f"{table.where}: needs", needs, "'ready' or 'present'")
     run = table.words("run")
-    if not run and strategy not in NATIVE:
-        raise InputError(f"{table.where}: run", None, "a command as a list of strings")
+    write = _write(table)
+    if bool(run) is bool(write) and (run or strategy not in NATIVE):
+        expected = "a command as a list of strings, or 'write' with attributes of the device"
+        raise InputError(f"{table.where}: run", job_value("run", list(run)) or None, expected)
     once = table.get("once", bool, "true or false", False)
     match = table.matches("match")
     if not match.patterns and not once:
@@ -244,6 +247,8 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         success=_success(table),
         strategy=strategy,
         run=run,
+        write=write,
+        looking=table.words("looking") if "looking" in table.content else None,
         needs_ready=needs == "ready",
         once=once,
         after=table.words("after"),
@@ -319,10 +324,29 @@ def _without(job: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((parameter, table.words(parameter)) for parameter in table.content)
 
 
+def _write(table: _Table) -> tuple[tuple[str, str], ...]:
+    """The attributes of sysfs that the job writes: below the device's own folder only."""
+    given = table.get("write", dict, "a table of attributes", {})
+    for name, text in given.items():
+        if not isinstance(text, str):
+            raise InputError(f"{table.where}: write.{name}", text, "a text")
+        if not ATTRIBUTE.fullmatch(name):
+            expected = "an attribute below the device's folder in sysfs, like 'md/array_state'"
+            raise InputError(f"{table.where}: write", name, expected)
+    return tuple(given.items())
+
+
 def _check_templates(where: str, job: JobDefinition) -> None:
     known = STRATEGY_VARIABLES.get(job.strategy, set()) | ({"without"} if job.without else set())
-    known = known | {"below"}
-    for text in (*job.run, *job.identity, *(job.success.device or {}).values()):
+    known = known | {"below"} | ({"looking"} if job.looking is not None else set())
+    if job.looking and "{looking}" not in job.run:
+        raise InputError(f"{where}: looking", list(job.looking), "'{looking}' in 'run'")
+    for text in (
+        *job.run,
+        *(job.looking or ()),
+        *job.identity,
+        *(job.success.device or {}).values(),
+    ):
         for variable in PLACEHOLDER.findall(text):
             # Property names of udev are upper case; sysfs attributes are not usable in argv.
             if job.once and variable not in known:

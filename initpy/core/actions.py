@@ -21,6 +21,15 @@ class Run(NamedTuple):
     watched: bool = False
 
 
+class Write(NamedTuple):
+    """Write attributes of the subject in sysfs, in this order; answered by `JobEnded`."""
+
+    job: str
+    run: int
+    subject: str
+    attributes: tuple[tuple[str, str], ...]  # path below the device, text
+
+
 class Stop(NamedTuple):
     """End the process of this run: it took too long. Answered by its `JobEnded`."""
 
@@ -202,6 +211,7 @@ class EndBoot(NamedTuple):
 
 Action = (
     Run
+    | Write
     | Stop
     | Mount
     | Resume

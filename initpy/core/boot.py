@@ -228,7 +228,7 @@ class Boot:
                 machine.take_from_queue()
             if context.settings.breaks:
                 self._steps.may_start()  # a stop is made where nothing is to be done, too
-            if context.prompts.queued or context.assemblies.confirming:
+            if (context.prompts.queued or context.assemblies.confirming) and not machine.dirty:
                 self._ask()
             if context.goals.resuming:
                 from initpy.core.goals import resume  # most boots have nothing to resume

@@ -45,6 +45,22 @@ def _md_start() -> Handler:
     return start_degraded.handler()
 
 
+def _look() -> Handler:
+    from initpy.core.storage.md import look
+
+    return look.handler()
+
+
+def _looking(context: Context) -> bool:
+    return context.looks.on
+
+
+def _take_down() -> Handler:
+    from initpy.core.storage import take_down
+
+    return take_down.handler()
+
+
 def _reassemble() -> Handler:
     from initpy.core.storage.md import reassemble
 
@@ -115,6 +131,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
+        Strategy.LOOK: Manner(_look, work, assembly=True, keeps=_looking),
+        Strategy.TAKE_DOWN: Manner(_take_down, work),
         Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, writes=True, mounts=True, assembly=True),
         Strategy.GROUP_SCAN: Manner(_lvm(Strategy.GROUP_SCAN), work, queues=True),
         start: Manner(_lvm(start), work, assembly=True),

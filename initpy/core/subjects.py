@@ -6,7 +6,7 @@ from initpy.core.devices.graph import RAID, Device, partitions
 from initpy.core.goals import mounts, naming
 from initpy.core.jobs.definitions import Index, JobDefinition
 from initpy.core.jobs.instance import Instance, JobState, name_of
-from initpy.core.machine.rules import withdraw
+from initpy.core.machine.rules import may_look, withdraw
 from initpy.core.machine.templates import awaited
 from initpy.core.state.context import Context
 
@@ -32,7 +32,10 @@ class Subjects:
         before = context.devices.get(name)
         if context.devices.update(device):
             context.current.stir()
+        looked = context.looks.mark(context.devices, name)
         marked, present = naming.refresh(context, name, before), context.devices.get(name)
+        if looked:
+            marked.append(name)
         if RAID in (present and present.usage, before and before.usage):
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
@@ -100,7 +103,9 @@ class Subjects:
         for key in filter(index.__contains__, properties):
             for_value, for_any = index[key]
             for job in (*for_value.get(properties[key], ()), *for_any):
-                if machine.find(name_of(job, name)) is None and job.match.accepts(properties):
+                if machine.find(name_of(job, name)) is not None:
+                    continue
+                if job.match.accepts(properties) and may_look(job, device):
                     self.add(job, name)
         machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves

@@ -197,7 +197,7 @@ class _Drawing:
                 self.moment(DEVICES, "devices", Kind.FAILED, f"{get('name')} is gone")
             case "Moved":
                 self._moved(str(get("job")), str(get("after")), str(get("reason") or ""))
-            case "Run" | "Mount" | "JobEnded":
+            case "Run" | "Mount" | "Write" | "JobEnded":
                 self._command(record)
             case "Ask":
                 job, text = str(get("job")), str(get("text") or "").strip()
@@ -295,6 +295,9 @@ class _Drawing:
             return
         if record["kind"] == "Run":
             found.details.append(("command", " ".join(map(str, listed(record.get("argv"))))))
+        elif record["kind"] == "Write":
+            pairs = (map(str, listed(each)) for each in listed(record.get("attributes")))
+            found.details.append(("writes", ", ".join(" = ".join(pair) for pair in pairs)))
         elif record["kind"] == "Mount":
             plain = " on ".join(str(record.get(each)) for each in ("source", "target"))
             found.details.append(("mounts", plain))

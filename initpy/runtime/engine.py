@@ -29,6 +29,7 @@ from initpy.core.actions import (
     ShowFailure,
     Stop,
     Withdraw,
+    Write,
 )
 from initpy.core.boot import Boot
 from initpy.core.events import (
@@ -56,6 +57,7 @@ from initpy.runtime.mounts import mounted_at, mounted_below
 from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
+from initpy.runtime.writing import Writer
 
 ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
@@ -84,6 +86,7 @@ class Engine:
         self._processes = Processes(self._job_ended, self.take)
         self._fetcher = Fetcher(aside, self.take)
         self._mounter = Mounter(aside)
+        self._writer = Writer(aside)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._looking, self._looked = False, self._loop.time()
@@ -189,6 +192,9 @@ class Engine:
             case Stop():
                 self._processes.stop(action)
                 self._mounter.stop(action)
+                self._writer.stop(action)
+            case Write():
+                self._spawn(self._write(action))
             case Mount():
                 self._tell("mounting")
                 self._spawn(self._mount(action))
@@ -276,6 +282,11 @@ class Engine:
         for event in self._udev.look_again(subject) if subject is not None else ():
             self.take(event)
         self.take(ended)
+
+    async def _write(self, action: Write) -> None:
+        status, error = await self._writer.write(action)
+        ended = JobEnded(action.job, action.run, status, error=error)
+        self._job_ended(ended, action.subject)
 
     async def _mount(self, action: Mount) -> None:
         mounted = await self._mounter.mount(action)

@@ -24,9 +24,14 @@ sys.modules.setdefault("ctypes.util", SimpleNamespace(find_library=_SONAMES.get)
 
 import pyudev  # noqa: E402
 
+# The kernel numbers all disks that have ever been, in the order in which they came (diskseq in
+# Documentation/ABI/stable/sysfs-block).
+SEQUENCE = "DISKSEQ"
 # sysfs attributes that rules and jobs match, besides udev's properties
 ATTRIBUTES = ("size", "dm/suspended")
-FOREIGN = "/run/initpy/foreign."  # and the array's name; the core records the host there
+# What the core leaves for an engine after this one, by the name of the array or the UUID of its
+# members: whose it is, that it is looked into, what was found on it.
+FOREIGN, LOOK, LOOKED = "/run/initpy/foreign.", "/run/initpy/look.", "/run/initpy/looked."
 ARRAY_ATTRIBUTES = (
     "md/array_state", "md/metadata_version", "md/level", "md/raid_disks", "md/degraded",
     "md/resync_start",
@@ -68,6 +73,8 @@ class Udev:
             found = self._monitor.poll(timeout=0)
             if found is None:
                 return
+            if self._is_old(found):
+                continue
             if found.action == "remove":
                 self._receive(self._devices.gone(found.sys_name))
                 continue
@@ -75,6 +82,18 @@ class Udev:
                 self._receive(event)
             if found.properties.get("UDEV_WORKER_FAILED") == "1":
                 self._look_failed(found)
+
+    def _is_old(self, found: "pyudev.Device") -> bool:
+        """Return whether the event is about an earlier device of this name.
+
+        An array that is stopped and assembled again may be known before its removal is told.
+        """
+        known = self._devices.known(found.sys_name)
+        number, told = (
+            each.get(SEQUENCE, "") if each is not None else ""
+            for each in (known.properties if known is not None else None, found.properties)
+        )
+        return number.isdecimal() and told.isdecimal() and int(told) < int(number)
 
     def silent(self) -> dict[str, float]:
         """Return the devices whose superblock is being read, and for how many seconds."""
@@ -171,12 +190,22 @@ def as_device(found: "pyudev.Device") -> Device:
         properties["partitions"] = parts
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
-        with contextlib.suppress(OSError), open(f"{FOREIGN}{found.sys_name}") as file:
-            properties["foreign"] = file.read().strip()
+        _recorded(properties, SEQUENCE, f"{path}/diskseq")  # udev may still tell of the one before
+        _recorded(properties, "foreign", f"{FOREIGN}{found.sys_name}")
+        _recorded(properties, "look", f"{LOOK}{found.sys_name}")
+    if properties.get("ID_FS_TYPE") == "linux_raid_member":
+        _recorded(properties, "looked", f"{LOOKED}{properties.get('ID_FS_UUID')}")
     slaves = {_name(each) for each in _names(f"{path}/slaves")}
     if found.device_type == "partition":
         slaves.add(_name(os.path.basename(os.path.dirname(path))))
     return Device(found.sys_name, properties, frozenset(found.device_links), frozenset(slaves))
+
+
+def _recorded(properties: dict[str, str], name: str, path: str) -> None:
+    """Add what a file says, if it is there and says anything."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
+        if text := file.read().strip():
+            properties[name] = text
 
 
 def _partitions(path: str) -> str:

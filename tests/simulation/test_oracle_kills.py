@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from initpy.core import subjects
 from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
 from initpy.core.failure import ending, notice
-from initpy.core.goals import handover
+from initpy.core.goals import handover, naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
@@ -20,7 +21,7 @@ from initpy.core.state.deadlines import Deadline
 from initpy.core.state.machine import Machine
 from initpy.core.storage import assembly, foreign_groups
 from initpy.core.storage.assembly import Plan
-from initpy.core.storage.md import start_degraded
+from initpy.core.storage.md import foreign, look, look_inside, start_degraded
 from initpy.core.unlock import attempts
 from initpy.core.unlock.source import Attempt
 from initpy.core.waiting import clock, holds
@@ -244,6 +245,7 @@ def mirror(**parts: str) -> str:
 
 
 GONE = "present = false"
+THEIRS = 'homehost = "elsewhere"'
 
 
 def nobody_holds(patch: pytest.MonkeyPatch) -> None:
@@ -267,7 +269,7 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
 
 
 def anything_goes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(start_degraded, "_forbidden", lambda context, foreign: "")
+    patch.setattr(start_degraded, "_forbidden", lambda context, device, members: "")
 
 
 def grabbing(patch: pytest.MonkeyPatch) -> None:
@@ -286,6 +288,35 @@ def grasping(patch: pytest.MonkeyPatch) -> None:
             context.devices.mark(name, "INITPY_FOREIGN", "keep")
 
     patch.setattr(foreign_groups, "changed", changed)
+
+
+def rash(patch: pytest.MonkeyPatch) -> None:
+    """Root is mounted from what is only looked into."""
+    patch.setattr(naming, "_mountable", lambda context, names: set(names))
+    patch.setattr(look_inside, "_called_off", lambda context: "")
+    patch.setattr(look_inside, "_asked_for", lambda context: iter(()))
+    patch.setattr(rules, "may_look", lambda job, device: True)
+    patch.setattr(subjects, "may_look", lambda job, device: True)
+
+
+def trusting(patch: pytest.MonkeyPatch) -> None:
+    """All arrays are this host's."""
+    patch.setattr(foreign, "is_foreign", lambda context, device, members: False)
+
+
+def hurried(patch: pytest.MonkeyPatch) -> None:
+    """Arrays are looked into at once."""
+    whole = look._wait
+
+    def wait(context: Context, *rest: Any) -> None:
+        usual = context.settings
+        context.settings = usual._replace(md_timeout=0.5)
+        try:
+            whole(context, *rest)
+        finally:
+            context.settings = usual
+
+    patch.setattr(look, "_wait", wait)
 
 
 def silent(patch: pytest.MonkeyPatch) -> None:
@@ -433,6 +464,9 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
     (impatient, mirror(second=GONE), "never-degraded-before-its-time"),
     (anything_goes, mirror(second=GONE, words="rd.md.degraded=no", outcome="shell"),
      "never-degraded-against-the-policy"),
+    (rash, mirror(second=GONE, array=THEIRS), "nothing-is-written-to-what-is-only-looked-into"),
+    (trusting, mirror(second=GONE, array=THEIRS), "another-hosts-array-is-looked-into-first"),
+    (hurried, mirror(second=GONE, array=THEIRS), "no-look-comes-before-its-time"),
     (silent, mirror(second=GONE), "degraded-starts-are-announced"),
     (curious, STRANGER, "no-prompt-for-an-unwanted-volume"),
     (talkative, VOLUME, "no-secret-is-readable"),

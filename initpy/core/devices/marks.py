@@ -6,4 +6,5 @@ IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "
 CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
 RESUME = "INITPY_RESUME"  # a hibernated system may be on this device
 FOREIGN = "INITPY_FOREIGN"  # activated read-only to see what is on it: nothing may use it yet
+LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to be taken down
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted

@@ -83,7 +83,7 @@ def _force_next(context: Context, root: Deadline) -> bool:
     """On root's deadline degraded starts come first, and the wait goes on (R7)."""
     assembling = _assembling(context)
     waiting = [
-        (deadline.duration, each)
+        ((deadline.rank, deadline.duration), each)
         for each in assembling
         if each.state is JobState.READY
         and (deadline := context.deadlines.get(deadline_name(each))) is not None
@@ -92,7 +92,7 @@ def _force_next(context: Context, root: Deadline) -> bool:
         if under_way := any(each.busy for each in assembling):
             context.deadlines.extend(root, context.settings.grace)
         return under_way
-    # Arrays of another host have the longest time and come last (R9).
+    # Volume groups wait for arrays, and looks into arrays of another host come last (R9).
     waiting.sort(key=lambda each: each[0])
     context.deadlines.extend(root, context.settings.grace)
     for _, instance in waiting:

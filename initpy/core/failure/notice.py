@@ -42,6 +42,7 @@ def _handover_waits(context: Context) -> None:
     running = ", ".join(describe(context, each) for each in context.machine.running())
     if running and context.prompts.asking is None:
         context.machine.timers.start(Timer.NOTICE, "", context.now + NOTICE_SECONDS)
+        context.current.act(LookAgain())
         context.report(f"root is mounted; the real system waits for this to end: {running}")
 
 

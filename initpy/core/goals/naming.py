@@ -4,8 +4,10 @@ Most names are shown by the device itself; for the others see `gpt_auto`. Whatev
 carries a mark, which the job files match.
 """
 
+from collections.abc import Iterable
+
 from initpy.core.devices.graph import BLOCK, Device, inside_member
-from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, RESUME, ROLE, TARGET
+from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, LOOK, RESUME, ROLE, TARGET
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
 from initpy.core.settings import ImageFile
@@ -58,6 +60,8 @@ def _mark_host(context: Context, image: ImageFile, name: str) -> bool:
     device = context.devices.get(name)
     if device is None or not image.host.names(device) or device.is_layer:
         return False
+    if LOOK in device.properties:
+        return False
     mark = f"{HOST}{image.path}" if HOST in context.goals.mounted else "no"
     if device.properties.get(IMAGE) == mark:
         return False
@@ -77,15 +81,23 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
             goals.name_all(gpt_auto.meant(context, root))
     else:
         named = device is not None and root.names(device) and _may_be_root(context, device)
-        if not goals.name(name, named) and context.settings.overlay is None:
+        news = goals.name(name, named) or context.looks.on
+        if not news and context.settings.overlay is None:
             return []
-    matches = set(goals.root_candidates) if _overlay_is_there(context, name) else set()
+    found = _mountable(context, goals.root_candidates)
+    matches = found if _overlay_is_there(context, name) else set()
     changed = goals.match(matches)
     for each in changed:
         context.devices.mark(each, ROLE, "root" if each in matches else None)
         if (marked := context.devices.get(each)) is not None and _checks_root(context, marked):
             context.devices.mark(each, CHECK, SYSROOT if each in matches else None)
     return changed
+
+
+def _mountable(context: Context, names: Iterable[str]) -> set[str]:
+    """Those that are not just looked into."""
+    devices = ((name, context.devices.get(name)) for name in names)
+    return {name for name, each in devices if each is None or LOOK not in each.properties}
 
 
 def _may_be_root(context: Context, device: Device) -> bool:
@@ -126,6 +138,8 @@ def _mark_target(context: Context, name: str) -> bool:
     missing = goals.unmounted() if goals.root_mounted else []
     for each in missing:
         above = any(each.target.startswith(f"{other.target}/") for other in missing)
+        if LOOK in device.properties:
+            break
         if not above and not device.is_layer and each.source.names(device):
             target, checked = SYSROOT + each.target, each.checked
             break
@@ -138,6 +152,21 @@ def _mark_target(context: Context, name: str) -> bool:
         wanted = checked and context.settings.check is not None
         context.devices.mark(name, CHECK, target if wanted else None)
     return True
+
+
+def asked_for(context: Context, device: Device) -> str:
+    """What of that which is still to be mounted this device is, in words; "" if it is nothing."""
+    settings, goals = context.settings, context.goals
+    if not goals.root_mounted:
+        if device.name in goals.root_candidates:
+            return f"root, {settings.root},"
+        if settings.image is not None and settings.image.host.names(device) and not device.is_layer:
+            return f"the file system with root in a file, {settings.image.host},"
+    below = goals.unmounted() if goals.root_mounted else filter(None, (settings.usr,))
+    for each in below:
+        if each.source.names(device) and not device.is_layer:
+            return f"{each.target}, {each.source},"
+    return ""
 
 
 def why_not(context: Context) -> str | None:

@@ -13,6 +13,8 @@ class Strategy(enum.Enum):
 
     RUN = "run"  # run the command when the subject is ready
     UNLOCK = "unlock"  # one secret from whichever source answers first (R10)
+    LOOK = "look"  # into what must not be started for good: read-only, as a last resort (R9)
+    TAKE_DOWN = "take-down"  # what was looked into, once nothing stands on it
     DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
     REASSEMBLE = "reassemble"  # an array that mdadm was not done with (R5, R9)
     GROUP_SCAN = "group-scan"  # show a physical volume to LVM
@@ -58,6 +60,10 @@ class JobDefinition(NamedTuple):
     success: Success
     strategy: Strategy = Strategy.RUN
     run: tuple[str, ...] = ()  # argv template, never a shell
+    write: tuple[tuple[str, str], ...] = ()  # instead: attributes of the subject in sysfs
+    # Words in the place of `{looking}` on what is only looked into, so that the command writes
+    # nothing; None: the job is not for such a subject.
+    looking: tuple[str, ...] | None = None
     needs_ready: bool = True  # False: an unready subject (inactive array) is what it acts on
     once: bool = False  # one instance per boot, on whichever subject comes first
     after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs

@@ -10,6 +10,8 @@ class DeadlineKind(enum.Enum):
     ASSEMBLY = "assembly"  # something is started, or mounted, without its missing parts
     LAST_RESORT = "last resort"  # something is tried because nothing else has led to root
     RESUME = "resume"  # root is there, and a hibernated system may still turn up (R20)
+    LOOK = "look"  # all that can be read on what is looked into was read
+    LOOK_LIMIT = "limit of a look"
     END = "end of the boot"
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -34,19 +36,20 @@ class HoldKind(enum.Enum):
 
 
 _ROOT, _ASSEMBLY = DeadlineKind.ROOT, DeadlineKind.ASSEMBLY
+_LOOK, _LIMIT = DeadlineKind.LOOK, DeadlineKind.LOOK_LIMIT
 _LAST, _END = DeadlineKind.LAST_RESORT, DeadlineKind.END
 _RESUME = DeadlineKind.RESUME
 
 # For each kind of hold, in the order in which they are looked for, the deadlines that it stops.
 # Deadlines of assemblies are stopped only by what may reveal one of the parts.
 STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
-    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
-    HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _END),
+    HoldKind.SHELL: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _RESUME, _END),
+    HoldKind.PERSON: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _END),
     HoldKind.QUESTION: (_ROOT, _ASSEMBLY, _END),
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
-    HoldKind.WORK: (_ASSEMBLY, _LAST, _RESUME),
-    HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _RESUME, _END),
-    HoldKind.UNREADY: (_ASSEMBLY, _LAST, _RESUME),
+    HoldKind.WORK: (_ASSEMBLY, _LAST, _LOOK, _RESUME),
+    HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _RESUME, _END),
+    HoldKind.UNREADY: (_ASSEMBLY, _LAST, _LOOK, _RESUME),
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
@@ -64,7 +67,7 @@ STOPPED_BY: dict[DeadlineKind, tuple[HoldKind, ...]] = {
 }
 
 # Deadlines that are stopped only by what may reveal what they wait for.
-SELECTIVE = (_ASSEMBLY, _LAST, _RESUME)
+SELECTIVE = (_ASSEMBLY, _LAST, _LOOK, _RESUME)
 # The kinds of hold by which a job stops assemblies while its command runs: it may reveal a part.
 REVEALING = tuple(kind for kind, stops in STOPS.items() if _ASSEMBLY in stops)
 # The kinds of hold that stop these alone.

@@ -77,6 +77,7 @@ class Technology(NamedTuple):
     this device is still to come, and the handover should leave it to the real system. `handover`:
     leave records. `overdue`: root's deadline is over; True if something else is tried now.
     `part_of`: what the device is a part of, in words, if parts are missing.
+    `named`: the name by which the user asks for the device, in words, "" for none.
     `name_of`: what the user calls the device. `condition`: a word
     for what it is like and why, each "" if there is none but the usual.
     """
@@ -94,6 +95,7 @@ class Technology(NamedTuple):
     handover: Callable[["Context"], None] = _nothing
     overdue: Callable[["Context"], bool] = _nothing_to_do
     part_of: Callable[["Context", Device], str] = _no_words
+    named: Callable[["Context", Device], str] = _no_words
     name_of: Callable[[Device], str] = _no_name
     condition: Callable[[Device], tuple[str, str]] = _no_condition
 
@@ -144,6 +146,7 @@ class Technologies:
         self.handover: tuple[Callable[[Context], None], ...] = ()
         self.overdue: tuple[Callable[[Context], bool], ...] = ()
         self.part_of: tuple[Callable[[Context, Device], str], ...] = ()
+        self.named: tuple[Callable[[Context, Device], str], ...] = ()
         self.name_of: tuple[Callable[[Device], str], ...] = ()
         self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
         self._waiting = list(self.entries)

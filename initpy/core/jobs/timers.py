@@ -23,6 +23,7 @@ class Timer(enum.Enum):
     ABSENT = "absent"  # the device that a key is on
     ANSWER = "answer"  # of a user who is asked
     NOTICE = "notice"  # tell the user that the boot still waits
+    LOOK = "look"  # what was looked into, to be taken down
     COUNTDOWN = "countdown"  # tell the user how soon the machine restarts
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time

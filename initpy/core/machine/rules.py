@@ -1,8 +1,10 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
-from initpy.core.actions import Run, Stop
+from initpy.core.actions import Run, Stop, Write
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
+from initpy.core.jobs.definitions import JobDefinition, Strategy
 from initpy.core.jobs.hold_table import GRACE_SECONDS
 from initpy.core.jobs.instance import (
     AWAITING,
@@ -21,6 +23,7 @@ from initpy.core.machine.templates import describe, holds_true
 from initpy.core.machine.wanted import awaits_job, partition_instead, unwanted
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
+from initpy.core.state.looks import is_open, is_over
 
 # How long the effect of a command that ended well may take to show: udev runs
 # its rules on a loaded machine. Not a delay: nothing waits for it.
@@ -32,8 +35,17 @@ def matches(instance: Instance, device: Device | None) -> bool:
     if device is not instance.seen:  # a device that has changed is another value
         instance.seen = device
         found = device is not None and instance.definition.match.accepts(device.properties)
-        instance.fits = found
+        instance.fits = found and (device is None or may_look(instance.definition, device))
     return instance.fits
+
+
+def may_look(job: JobDefinition, device: Device) -> bool:
+    """True unless the device is only looked into, and the job is not for that."""
+    if LOOK not in device.properties or job.once:  # the subject of which is the boot
+        return True
+    if job.looking is None:
+        return False
+    return is_over(device) if job.strategy is Strategy.TAKE_DOWN else is_open(device)
 
 
 # Where a fact that shows by itself makes the job unnecessary, and a subject that no longer
@@ -149,6 +161,10 @@ def start(
 ) -> None:
     """Run the instance's command (or `command`, filled in by a strategy)."""
     begin(context, instance)
+    if instance.definition.write and instance.subject is not None:
+        what = (instance.key, instance.run, instance.subject, instance.definition.write)
+        context.current.act(Write(*what))
+        return
     if command is None:
         command = filled(context, instance)
     environment = instance.definition.environment

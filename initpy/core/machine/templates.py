@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import LOOK
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.matching import Match
 from initpy.core.state.context import Context
@@ -40,6 +41,8 @@ def command(
             words.append(word)
         elif several is not None and word in several:
             words += several[word]
+        elif word == "{looking}":
+            words += looking(context, instance)
         elif word == "{without}":
             off = context.settings.switched_off
             for switch, given in instance.definition.without:
@@ -47,6 +50,14 @@ def command(
         else:
             words.append(fill(context, word, instance))
     return tuple(words)
+
+
+def looking(context: Context, instance: Instance) -> tuple[str, ...]:
+    """What `{looking}` stands for: nothing, unless the subject is only looked into."""
+    device, given = context.device(instance), instance.definition.looking
+    if device is None or given is None or LOOK not in device.properties:
+        return ()
+    return tuple(fill(context, word, instance) for word in given)
 
 
 def describe(context: Context, instance: Instance) -> str:

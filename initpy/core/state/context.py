@@ -12,6 +12,7 @@ from initpy.core.state.breakpoints import BreakPoints
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.state.deadlines import Deadlines
 from initpy.core.state.goals import Goals
+from initpy.core.state.looks import Looks
 from initpy.core.state.machine import Machine
 from initpy.core.state.outcome import Outcome
 from initpy.core.state.prompts import Prompts
@@ -42,6 +43,7 @@ class Context:
         self.prompts = Prompts(self.current)
         self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.current, settings.resume is not None)
+        self.looks = Looks(self.current)
         self.outcome = Outcome(self.current, self.settings)
         # What the user said of volumes, by device.
         self.volumes: SpecTable[VolumeSpec] = SpecTable(

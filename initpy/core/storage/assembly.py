@@ -19,6 +19,7 @@ class Plan(NamedTuple):
 
     `seconds`: how long the parts have. `again`: a start that has failed is tried again at once.
     `forbidden`: why it must not be started, "" if it may. `confirm`: the user is asked first.
+    `grace`: the least that they have after what might have revealed one.
     """
 
     seconds: float
@@ -29,6 +30,7 @@ class Plan(NamedTuple):
     again: bool = False
     forbidden: str = ""
     confirm: bool = False
+    grace: float = GRACE_SECONDS
 
 
 def begin(context: Context, instance: Instance, plan: Plan) -> Deadline:
@@ -36,7 +38,7 @@ def begin(context: Context, instance: Instance, plan: Plan) -> Deadline:
     name = deadline_name(instance)
     deadline = context.deadlines.get(name)
     if deadline is None:
-        deadline = Deadline(name, plan.seconds, GRACE_SECONDS, plan.subject, plan.rank, plan.kind)
+        deadline = Deadline(name, plan.seconds, plan.grace, plan.subject, plan.rank, plan.kind)
         context.deadlines.begin(deadline)
     return deadline
 

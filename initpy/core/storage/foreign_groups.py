@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.devices.marks import CRYPT, FOREIGN, ROLE, TARGET
+from initpy.core.devices.marks import CRYPT, FOREIGN, LOOK, ROLE, TARGET
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -139,19 +139,21 @@ def options(context: Context, instance: Instance, group: str) -> list[str]:
     found = owner(context, device, group or known.get(NAME, ""))
     if group and found and not named(context, group):
         return _looking(found, group)
-    return _acting_as(found)
+    return _acting_as(found, read_only=LOOK in known)
 
 
-def _acting_as(found: str) -> list[str]:
+def _acting_as(found: str, *, read_only: bool = False) -> list[str]:
     """The options of an LVM command that acts for this system, for this one call.
 
     Not local/extra_system_ids, which counts only where the machine has a system ID itself.
+    `read_only`: on an array that is only looked into; LVM takes one --config (lvm(8)).
     """
     if not found:
         return []
     # lvm.conf may turn event activation off, for the real system; a scan needs it.
-    setting = 'global { event_activation=1 system_id_source="lvmlocal" }'
-    return ["--config", f'{setting} local/system_id="{found}"']
+    words = 'event_activation=1 system_id_source="lvmlocal"'
+    words += " metadata_read_only=1" if read_only else ""
+    return ["--config", f'global {{ {words} }} local/system_id="{found}"']
 
 
 def _looking(found: str, group: str) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -22,6 +23,7 @@ from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.hold_table import DeadlineKind
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.technology import Technology
+from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.machine.templates import command, describe
 from initpy.core.state.context import Context
@@ -32,7 +34,7 @@ COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.
 OTHERS = Plan(5.0, rank=2, kind=DeadlineKind.LAST_RESORT)
 # A group of another system comes after those.
-LOOK = Plan(5.0, rank=3, kind=DeadlineKind.LAST_RESORT)
+FOREIGN = Plan(5.0, rank=3, kind=DeadlineKind.LAST_RESORT)
 # An incomplete group waits for arrays that are still to start.
 GROUP_RANK = 1
 # What LVM adds to a message: of no use here.
@@ -91,6 +93,7 @@ def technology() -> Technology:
         ended=_ended,
         left=_left,
         part_of=part_of,
+        named=_named,
         condition=foreign_groups.condition,
     )
 
@@ -220,7 +223,13 @@ def _activate(context: Context, instance: Instance) -> None:
         instance.reason = f"LVM is asked which system {group} belongs to"
     elif foreign_groups.twin(context, context.device(instance), _own(context).volumes(group)):
         context.machine.move(instance, Stimulus.NOT_WANTED, f"{group} is another one here")
-    elif (plan := _last_resort(context, group, owner)) and not is_due(context, instance, plan):
+    elif why := _beside_a_look(context, group):
+        instance.reason = why
+    elif (
+        (plan := _last_resort(context, group, owner))
+        and not any(_looked_into(context, group))
+        and not is_due(context, instance, plan)
+    ):
         instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
     elif other := _at_work(context, group):
         # Volumes that come at once are each told to be the last.
@@ -238,7 +247,7 @@ def _start(context: Context, instance: Instance) -> None:
     if group is None:
         return
     owner = foreign_groups.owner(context, context.device(instance), group)
-    rank = LOOK.rank if _last_resort(context, group, owner) else GROUP_RANK
+    rank = FOREIGN.rank if _last_resort(context, group, owner) else GROUP_RANK
     plan = Plan(context.settings.lvm.timeout, rank=rank, again=True)
     if group in lvm.active:
         instance.succeeded = True
@@ -328,8 +337,45 @@ def _wanted(context: Context, group: str) -> bool:
 def _last_resort(context: Context, group: str, owner: str) -> Plan | None:
     """When to activate a group only if nothing else can lead to root."""
     if owner:
-        return None if foreign_groups.named(context, group) else LOOK
+        return None if foreign_groups.named(context, group) else FOREIGN
     return None if _wanted(context, group) else OTHERS
+
+
+def _to_be_tried(context: Context, group: str) -> bool:
+    """Whether to activate the group without waiting; on what is looked into, any may lead on."""
+    return _wanted(context, group) or any(_looked_into(context, group))
+
+
+def _looked_into(context: Context, group: str) -> list[bool]:
+    """For each physical volume of the group whether it stands on what is only looked into."""
+    found = (context.devices.get(each) for each in _own(context).volumes(group))
+    return [LOOK in each.properties for each in found if each is not None]
+
+
+def _beside_a_look(context: Context, group: str) -> str:
+    """Why the group must not be activated while a part of it is only looked into, "" if it may.
+
+    The kernel refuses writes to what is looked into, but not to the other physical volumes, and a
+    volume with redundancy writes there that it has lost a leg (dm-raid's superblocks).
+    """
+    looked = _looked_into(context, group)
+    if any(looked) and not all(looked):
+        return f"{group} is on other disks, too, and would write to them: it is not looked into"
+    return ""
+
+
+def _named(context: Context, device: Device) -> str:
+    """The logical volume or the group that the user named."""
+    policy, known = context.settings.lvm, device.properties
+    volume = f"{known.get('DM_VG_NAME')}/{known.get('DM_LV_NAME')}"
+    if volume in policy.volumes and not known.get("DM_LV_LAYER"):
+        return f"the logical volume {volume}"
+    group = known.get(COMPLETE, "")
+    of_it = any(each.partition("/")[0] == group for each in policy.volumes)
+    named = {*policy.hinted, *context.settings.layer(Layer.LVM).named}
+    if group in named and (_beside_a_look(context, group) or not (of_it or group in policy.hinted)):
+        return f"the volume group {group}"
+    return ""
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
@@ -337,9 +383,11 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
     policy = context.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
     named = foreign_groups.named(context, group)
+    owner = foreign_groups.options(context, instance, group)
     several = {
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
-        "{owner}": foreign_groups.options(context, instance, group),
+        "{owner}": owner,
+        **({"{looking}": []} if owner else {}),  # they say it already
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
         # "ay" leaves alone what the user has excluded from automatic activation.

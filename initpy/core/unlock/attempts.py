@@ -23,11 +23,12 @@ from initpy.core.jobs.technology import Technology
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.machine.rules import give_up, start, stop
-from initpy.core.machine.templates import fill
+from initpy.core.machine.templates import fill, looking
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.state.context import Context
+from initpy.core.state.looks import is_over
 from initpy.core.unlock import header as headers
-from initpy.core.unlock import keyfile
+from initpy.core.unlock import keyfile, named_volumes
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.volume import Volume, own, specification
@@ -57,7 +58,13 @@ def handler(sources: Sequence[Callable[[], Source]]) -> Handler:
 
 def technology() -> Technology:
     """The hooks of unlocking: a device may be the one that a key or header is on."""
-    return Technology("luks", looked=looked, gone=_device_gone, overdue=_ask_for_all)
+    return Technology(
+        "luks",
+        looked=looked,
+        gone=_device_gone,
+        overdue=_ask_for_all,
+        named=named_volumes.named,
+    )
 
 
 def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
@@ -114,6 +121,9 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
     elif _is_for_later(context, spec):
         instance.idle = True
         instance.reason = f"is left to the real system: {spec.key} is not in the image"
+    elif others := named_volumes.beside(context, instance):
+        instance.idle = True
+        instance.reason = f"only looked into, as {others} is: name the volume to be asked for it"
     else:
         context.prompts.queue(instance.key)
         instance.reason = "waits for a passphrase"
@@ -153,7 +163,11 @@ def _try(
         options = tuple(each for each in options if not each.startswith("--hash="))
     if header is not None and header.path:
         options = (f"--header={header.path}", *options)
-    words = {"{options}": options, "{key}": attempt.words}
+    words = {
+        "{options}": options,
+        "{key}": attempt.words,
+        "{looking}": looking(context, instance),
+    }
     command: list[str] = []
     for word in instance.definition.run:
         if word in words:
@@ -262,6 +276,9 @@ def _overdue(context: Context, instance: Instance, spec: VolumeSpec) -> None:
     """
     volume = own(context).of(instance)
     out_of_tries = spec.tries and volume.wrong >= spec.tries
+    device = context.device(instance)
+    if is_over(device):
+        return  # it was only looked into, and that is over
     if volume.attempt is None or (out_of_tries and not volume.attempt.source.person):
         return
     volume.attempt.overdue = True

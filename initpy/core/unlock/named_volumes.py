@@ -1,5 +1,7 @@
 """What naming a volume means: only named volumes are opened, and the handover waits for them."""
 
+from initpy.core.devices.graph import CRYPTO, Device
+from initpy.core.devices.marks import LOOK
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.state.context import Context
@@ -35,3 +37,27 @@ def _is_waited_for(context: Context, instance: Instance) -> bool:
     device = context.device(instance)
     named = context.volumes.first(device) if device is not None else None
     return named is not None and not named.optional and not (instance.idle or instance.stalled)
+
+
+def named(context: Context, device: Device) -> str:
+    """The name by which the user asks for an encrypted volume, in words."""
+    volume = context.volumes.first(device)
+    if volume is None or not (volume.unmarked or device.usage == CRYPTO):
+        return ""
+    return f"the volume {volume.name}"
+
+
+def beside(context: Context, instance: Instance) -> str:
+    """The other volumes that stand on what is only looked into, as this one does (R9).
+
+    Where nothing tells which of them is meant, no user is asked for any.
+    """
+    device = context.device(instance)
+    if device is None or LOOK not in device.properties or named(context, device):
+        return ""
+    others = []
+    for each in context.machine.pending(Strategy.UNLOCK):
+        other = context.device(each)
+        if each is not instance and other is not None and LOOK in other.properties:
+            others.append(other.name)
+    return ", ".join(sorted(others))

@@ -8,6 +8,8 @@ volume may hide the missing member. `kinds.STOPS` is the table.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from initpy.core.devices.marks import LOOK
+from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.hold_table import SELECTIVE, STOPPED_BY, DeadlineKind, HoldKind
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.state.assemblies import deadline_name
@@ -122,9 +124,19 @@ def _holds_assembly(
 ) -> bool:
     if kind is HoldKind.MOUNT:
         return True
+    if deadline.kind is DeadlineKind.LOOK:
+        return _may_show(context, instance)
     # What the user is asked about an assembly does not hold its own deadline.
     own = kind is HoldKind.QUESTION and instance.subject == deadline.subject
     return not own and _may_reveal(context, instance, deadline.subject)
+
+
+def _may_show(context: Context, instance: Instance) -> bool:
+    """True when the job could show more of what is looked into: it acts on what stands there."""
+    device = context.device(instance)
+    return (
+        device is not None and LOOK in device.properties and instance.strategy is not Strategy.LOOK
+    )
 
 
 def _may_reveal(context: Context, instance: Instance, subject: str) -> bool:

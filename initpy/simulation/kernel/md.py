@@ -56,8 +56,11 @@ def bind(world: World, block: Block, member: Block, slot: int) -> None:
     world.stand_on(block, member.name)
 
 
-def begin(world: World, udev: Udev, block: Block) -> bool:
-    """The kernel starts the array, or refuses to; it knows the superblocks afterwards."""
+def begin(world: World, udev: Udev, block: Block, read_only: bool = False) -> bool:
+    """The kernel starts the array, or refuses to; it knows the superblocks afterwards.
+
+    With a member that is read-only it starts it read-only, whatever it was asked for (md_run).
+    """
     array = block.array
     assert array is not None
     plan = array.plan
@@ -82,6 +85,12 @@ def begin(world: World, udev: Udev, block: Block) -> bool:
     expected = {*range(len(plan.on))} - world.superblock(plan, min(fresh)).gone
     array.forced = bool(expected - fresh)
     array.state = "clean" if plan.level in ("raid0", "linear") else "read-auto"
+    below = [world.blocks[name] for name, _ in array.members if name in world.blocks]
+    if read_only or any(map(world.read_only, below)):
+        array.state = "readonly"
+    elif array.forced:
+        for each in below:
+            world.write(each, f"the superblock, as {array.node} was started without a member")
     whole = len(plan.on)
     what = {"raid1": "mirrors", "raid10": "devices"}.get(plan.level)
     if what:
@@ -112,6 +121,11 @@ def _partitions(world: World, udev: Udev, block: Block) -> None:
 
 
 def stop(world: World, udev: Udev, block: Block) -> None:
-    """The array is gone, its members are free."""
+    """The array is gone, its partitions with it, its members are free."""
+    for name in tuple(world.holders.get(block.name, ())):
+        part = world.blocks.get(name)
+        if part is not None and part.part is not None and part.mapping is None:
+            world.drop(part)
+            udev.uevent("remove", part)
     world.drop(block)
     udev.uevent("remove", block)

@@ -83,6 +83,10 @@ def _mount_first(
             break
         number = _errno(world, source, kind, options)
         if not number:
+            block = world.at(source)
+            # A mount that is read-only writes at most what a journal holds; none does here.
+            if block is not None and ("ro" not in options or world.read_only(block)):
+                world.write(block, f"mounted on {target}")
             _mounted(world, source, target, kind, options)
             if (block := world.at(source)) is not None:
                 disturb(world, block)

@@ -293,8 +293,7 @@ def as_device(world: World, block: Block) -> Device:
         if known.get("ID_BTRFS_READY") == "0" and block.place is not None:
             known.update(numbers(block.place))
         if known.get("ID_FS_USAGE") == "filesystem" or "DM_VG_NAME" in known:
-            read_only = block.mapping is not None and block.mapping.read_only
-            known["ro"] = "1" if read_only else "0"
+            known["ro"] = "1" if world.read_only(block) else "0"
         if known.get("ID_FS_USAGE") == "raid" and block.part is None:
             above = world.holders.get(block.name, ())
             parts = [each for each in above if world.blocks[each].part is not None]
@@ -302,6 +301,11 @@ def as_device(world: World, block: Block) -> Device:
                 known["partitions"] = " ".join(sorted(parts))
         if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):
             known["foreign"] = record.strip()
+        if block.array is not None and (record := world.records.get(f"look.{block.name}")):
+            known["look"] = record.strip()
+        is_member = known.get("ID_FS_TYPE") == "linux_raid_member"
+        if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
+            known["looked"] = record.strip()
         slaves = frozenset(block.slaves)
         block.told = Device(block.name, known, block.links, slaves)
     return block.told

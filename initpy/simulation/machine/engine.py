@@ -27,6 +27,7 @@ from initpy.core.actions import (
     ShowFailure,
     Stop,
     Withdraw,
+    Write,
 )
 from initpy.core.boot import Boot
 from initpy.core.events import (
@@ -148,6 +149,9 @@ class Engine:
                     self.alarm = self.world.agenda.at(at, self.take, TimePassed())
             case Run():
                 self._run(action)
+            case Write(job, run, subject, attributes):
+                words = ("write", subject, *(each for pair in attributes for each in pair))
+                self._run(Run(job, run, words, subject))
             case Report(text, detail):
                 if not (detail and self._quiet):
                     self._say(f"initpy: {text}")
@@ -228,8 +232,10 @@ class Engine:
             self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return
         self.world.records[name if folder == RUN else f"{folder}/{name}"] = text
-        if (block := self.world.blocks.get(name.removeprefix("foreign."))) is not None:
-            block.told = None
+        about = name.partition(".")[2]  # an array, or the UUID of its members
+        for block in self.world.blocks.values():
+            if about and about in (block.name, (block.known or {}).get("ID_FS_UUID")):
+                block.told = None
 
     def _say(self, text: str) -> None:
         self.world.terminals.say(text)

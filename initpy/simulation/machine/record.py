@@ -99,7 +99,14 @@ class Simulated:
         if self.handed_over:
             lines = [f"INITPY-LAB fact {key}={value}" for key, value in self.facts.items()]
             channel = "\n".join([*lines, "INITPY-LAB done", ""])
-        return Observation(self.console, channel, self.end, self.undone, second=self.second)
+        return Observation(
+            self.console,
+            channel,
+            self.end,
+            self.undone,
+            written=tuple(sorted(self.world.written)),
+            second=self.second,
+        )
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ may cost.
 from collections.abc import Iterator
 
 from initpy.scenario.model import RAID, Deed
+from initpy.simulation.oracle import looks
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.expected import Item
-from initpy.simulation.oracle.owners import looks
+from initpy.simulation.oracle.owners import looks as group_looks
 from initpy.simulation.oracle.story import Span, total
 from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.random_faults import LATE_SECONDS
@@ -54,13 +55,14 @@ def timers(case: Case) -> float:
         if item.layer is None or not waits:
             continue
         if item.kind in RAID:
-            factor = 2 if case.expected.foreign(item.layer) else 1
-            seconds += wishes.md_timeout * factor + GRACE
+            foreign = case.expected.foreign(item.layer)
+            seconds += looks.seconds(wishes.md_timeout) if foreign else wishes.md_timeout
+            seconds += GRACE
         elif item.kind == "lvm":
             groups.add(item.layer.group)
     all_groups = {each.group for each in case.expected.scenario.layers if each.group}
     seconds += (wishes.lvm_timeout + GRACE) * len(groups)
-    seconds += looks(case.expected.scenario, wishes.hinted)
+    seconds += group_looks(case.expected.scenario, wishes.hinted)
     return seconds + (OTHERS * len(all_groups) if wishes.hinted else 0.0)
 
 

@@ -1,14 +1,15 @@
 """A simulated boot as the oracle looks at it: its story, and what the scenario implies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import Deed, Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
-from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with, root_reach
+from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with
 from initpy.simulation.oracle.identity import Identities
 from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
 from initpy.simulation.oracle.logins import Login
+from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
 from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.world.random_faults import RandomFaults
@@ -39,6 +40,8 @@ class Case:
     screens: tuple[float, ...] = ()  # when failure screens were shown
     secrets: tuple[Held, ...] = ()
     deaths: tuple[float, ...] = ()  # of each engine but the last
+    written: Mapping[str, tuple[float, str]] = field(default_factory=dict)  # disk -> first write
+    refused: tuple[tuple[float, str, str], ...] = ()  # writes to what is read-only
     who: Identities = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,18 +53,20 @@ class Case:
     @classmethod
     def of(cls, simulated: Simulated, random_faults: RandomFaults) -> "Case":
         """The case of a simulated boot."""
-        booted = simulated.outcome is Outcome.BOOTED
-        return cls.told(
+        booted, world = simulated.outcome is Outcome.BOOTED, simulated.world
+        case = cls.told(
             simulated.scenario,
             simulated.entries(),
             simulated.ended,
             simulated.outcome,
             random_faults=random_faults,
             leftover=simulated.facts.get("leftover", "") if booted else "",
-            screens=tuple(simulated.world.terminals.screens),
+            screens=tuple(world.terminals.screens),
             secrets=simulated.secrets,
             deaths=simulated.deaths,
         )
+        case.written, case.refused = world.written, tuple(world.refused)
+        return case
 
     @classmethod
     def told(
@@ -115,6 +120,10 @@ class Case:
         """The name of the scenario's item that a device is; empty if the oracle cannot tell."""
         return self.who.item(device, before)
 
+    def item_of(self, work: Work) -> str:
+        """The item that a command works on."""
+        return self.item(self.story.latest(work.subject or "", work.order), work.order)
+
     def subject(self, job: str, before: int) -> str:
         """The item that a job (`name@device`) is about."""
         return self.item(self.story.latest(job.partition("@")[2], before), before)
@@ -146,7 +155,7 @@ class Case:
     def unlocks(self) -> Iterator[tuple[Work, str]]:
         """The commands that open encrypted volumes, with the item that is locked."""
         for work in self.story.works:
-            if work.words[0] == "cryptsetup":
+            if work.words[:2] == ("cryptsetup", "open"):
                 yield work, self.subject(work.job, work.order)
 
     def questions(self) -> Iterator[tuple[Prompt, str]]:
@@ -329,6 +338,12 @@ class Case:
         for work, device, item in self.starts():
             if self._lost(item, work.start):
                 return f"{device.name} was started when a member of it was lost, unnoticed"
+        faults = self.random_faults
+        if faults.late or faults.lost or faults.udevd_dies:
+            cone = self.expected.cone(self.expected.root) if self.expected.root else set()
+            looked = {self.item_of(each) for each in self.story.works if each.words[0] == "write"}
+            if looked & cone or "" in looked:
+                return "what is on the array may have shown only after the look into it"
         if self.story.shells and self.expected.scenario.people:
             return "a shell has the console, and gets what is typed"
         for layer in self.expected.scenario.layers:

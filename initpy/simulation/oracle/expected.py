@@ -14,16 +14,13 @@ from initpy.simulation.oracle.homehost import is_own
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.owners import owned
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
+from initpy.simulation.oracle.seen import can_be_seen, leads_to_root
 from initpy.simulation.oracle.sure import Sure
 from initpy.simulation.oracle.users import answers, types_elsewhere
 
 # How many members each level can do without; md(4).
 SPARE = {"raid0": 0, "linear": 0, "raid4": 1, "raid5": 1, "raid6": 2}
 PARITY = ("raid4", "raid5", "raid6")
-
-
-# What the layers above the last disk take, timers of missing members aside.
-SOON = 20.0
 
 
 @dataclass(slots=True)
@@ -254,10 +251,19 @@ def _array(expected: Expected, layer: Layer, below: list[Item], item: Item) -> N
 
 
 def policy(expected: Expected, layer: Layer) -> Sure:
-    """Whether an array that lacks members may start (R8, R9)."""
+    """Whether an array that lacks members may start (R8, R9).
+
+    One of another host does if a look into it finds root.
+    """
     wishes = expected.wishes
-    if wishes.md_degraded == "no" or (expected.foreign(layer) and not wishes.root.unique):
+    if wishes.md_degraded == "no":
         return Sure.NO
+    if expected.foreign(layer):
+        if not leads_to_root(expected.scenario, layer):
+            return Sure.UNSURE if wishes.volumes or wishes.hinted or wishes.unclear else Sure.NO
+        named = frozenset(each.source.value.lower() for each in wishes.volumes)
+        if not can_be_seen(expected.scenario, layer, named):
+            return Sure.UNSURE
     return Sure.UNSURE if wishes.md_degraded == "ask" else Sure.YES
 
 
@@ -359,42 +365,3 @@ def _doubt(expected: Expected, volumes: list[Layer]) -> None:
             if doubtful or any(expected.items[name].usable is Sure.UNSURE for name in item.below):
                 item.usable = min(item.usable, Sure.UNSURE)
                 item.whole = min(item.whole, Sure.UNSURE)
-
-
-def root_reach(expected: Expected) -> Sure:
-    """Whether root can be mounted in this world."""
-    if not expected.root or expected.wishes.unclear:
-        return Sure.UNSURE
-    item = expected.items[expected.root]
-    named = _names_root(expected, item)
-    wishes = expected.wishes
-    late = wishes.root_wait is not None and item.comes + SOON > wishes.root_wait
-    if late and wishes.end_after is not None:
-        return min(named, item.usable, Sure.UNSURE)  # the machine may have ended before
-    return min(named, item.usable)
-
-
-def _names_root(expected: Expected, item: Item) -> Sure:
-    root, layer = expected.wishes.root, item.layer
-    if layer is None:
-        return Sure.NO
-    if root.how == "LABEL":
-        meant = [each for each in expected.scenario.layers if each.label == root.value]
-    elif root.how == "UUID":
-        meant = [
-            each for each in expected.scenario.layers if each.uuid.lower() == root.value.lower()
-        ]
-    elif root.how == "PARTUUID":
-        tables = [each for each in expected.scenario.layers if each.parts]
-        named = [part.name for each in tables for part in each.parts if part.uuid == root.value]
-        meant = [each for each in expected.scenario.layers if {*named} & {*each.on}]
-    elif root.how == "PATH":
-        below = expected.items[item.below[0]].layer
-        if below is not None and root.value == f"/dev/{below.group}/{below.name}":
-            return Sure.YES
-        return Sure.UNSURE
-    else:
-        return Sure.UNSURE
-    if not meant:
-        return Sure.NO
-    return Sure.YES if meant == [layer] else Sure.UNSURE

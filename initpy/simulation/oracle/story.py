@@ -199,7 +199,7 @@ def tell(entries: Iterable[Entry]) -> Story:
             prompt.end, prompt.answered, prompt = entry.time, True, None
         for action in entry.actions:
             match action["kind"]:
-                case "Run" | "Mount":
+                case "Run" | "Mount" | "Write":
                     work = _begun(action, entry, order)
                     running[work.job, work.run] = work
                     story.works.append(work)
@@ -259,6 +259,9 @@ def _asked(story: Story, entry: Entry, order: int) -> None:
 def _begun(action: Line, entry: Entry, order: int) -> Work:
     if action["kind"] == "Run":
         words, subject = tuple(action["argv"]), action["subject"]
+    elif action["kind"] == "Write":
+        subject = action["subject"]
+        words = ("write", subject, *(each for pair in action["attributes"] for each in pair))
     else:
         words, subject = ("mount", action["source"], action["target"]), None
     return Work(action["job"], action["run"], words, subject, entry.engine, entry.time, order)

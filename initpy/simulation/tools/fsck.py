@@ -24,6 +24,7 @@ def check(world: World, _: Udev, call: Call) -> Work:
     if world.used(block):
         return Answer(FAILED, complaints=f"{node} is in use.\ne2fsck: Cannot continue, aborting.")
     disturb(world, block)
+    world.write(block, "its file system was checked")
     name = system.label or node
     if system.journal is not None and world.of(system.journal) is None:
         still = f"{name}: ********** WARNING: Filesystem still has errors **********"

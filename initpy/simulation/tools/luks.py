@@ -3,6 +3,7 @@
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Work
 from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools import mapper
 from initpy.simulation.world.plans import Header, Place, VolumePlan
 from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Mapped, World
@@ -13,7 +14,9 @@ WITH_VALUE = ("--type", "--tries", "--key-file", "--hash", "--keyfile-offset", "
 
 
 def cryptsetup(world: World, udev: Udev, call: Call) -> Work:
-    """`cryptsetup open … DEVICE NAME`."""
+    """`cryptsetup open … DEVICE NAME`, `cryptsetup close NAME`."""
+    if call.words[1:2] == ("close",):
+        return (yield from mapper.take_down(world, udev, call.words[-1]))
     if call.words[1:2] != ("open",):
         return None
     options, (node, name) = _split(call.words[2:])
@@ -50,11 +53,12 @@ def cryptsetup(world: World, udev: Udev, call: Call) -> Work:
     kind, cookie = {"luks1": "LUKS1", "luks2": "LUKS2", "plain": "PLAIN"}[volume.kind], Cookie()
     uuid = f"-{volume.uuid.replace('-', '')}" if volume.kind != "plain" else ""
     mapping = Mapped(name, f"CRYPT-{kind}{uuid}-{name}", volume=volume)
+    mapping.read_only = "--readonly" in options or world.read_only(block)
     # What is inside a plain volume is noise unless its secret is right.
     right = secret in volume.secrets
     inside = volume.inside if right else Place(name, volume.inside.size)
     dm.create(world, udev, mapping, inside, [block.name], cookie)
-    if volume.kind == "luks2":
+    if volume.kind == "luks2" and not mapping.read_only:
         udev.uevent("change", block, None, True)  # it was open for writing: udev's watch
     yield cookie
     return Answer(0)

@@ -159,8 +159,13 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
     complaints: list[str] = [*system.complaints]
     status, active = 0, 0
     first = words.index("--sysinit") + 1 if "--sysinit" in words else len(words) - 1
-    for word in words[first:]:
-        if word.startswith("--") or word in ("partial", "complete", "degraded"):
+    given = words[first:]
+    for before, word in zip(("", *given), given, strict=False):
+        if (
+            before == "--config"
+            or word.startswith("--")
+            or word in ("partial", "complete", "degraded")
+        ):
             continue
         name, _, wanted = word.partition("/")
         found = [each for each in world.disks.groups.values() if each.name == name]
@@ -202,7 +207,8 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
                 continue
             holes = bool(lacks) and not spare(volume, len(lacks))
             read_only = system.read_only == name
-            yield from _activate(world, udev, group, volume, present, holes, read_only)
+            whole = not wanted
+            yield from _activate(world, udev, group, volume, present, holes, whole, read_only)
             active += 1
     return Answer(status, "", "\n".join(complaints).strip())
 
@@ -214,9 +220,13 @@ def _activate(
     volume: LogicalPlan,
     present: dict[str, list[Block]],
     partial: bool,
+    whole: bool,
     read_only: bool,
 ) -> Generator[Wait, None, None]:
-    """Its mappings, the inner ones first; what is there already is left as it is."""
+    """Its mappings, the inner ones first; what is there already is left as it is.
+
+    `whole`: the group is activated, a pool with a mapping of its own included.
+    """
     name = f"{_doubled(group.name)}-{_doubled(volume.name)}"
     if dm.named(world, name) is not None:
         return
@@ -233,6 +243,10 @@ def _activate(
         mapping = Mapped(whole, uuid, hidden=True, logical=(group.name, part, layer))
         return dm.create(world, udev, mapping, None, on, cookie).name
 
+    if volume.type not in ("", "linear", "striped"):  # superblocks of dm-raid, metadata of dm-thin
+        for name_below in below:
+            if not _read_only(world, world.blocks[name_below]):
+                world.write(world.blocks[name_below], f"activation of {group.name}/{volume.name}")
     cookie = Cookie()
     own = _doubled(volume.name)
     slaves = below
@@ -249,6 +263,8 @@ def _activate(
         case "thin":
             data = [inner(f"pool_{each}", "", below) for each in ("tmeta", "tdata")]
             slaves = [inner("pool", "tpool", data)]
+            if whole:
+                inner("pool", "", slaves, "pool")
         case "cachevol":
             fast = inner("fast_cvol", "", below[-1:], "cvol")
             slaves = [inner("fast_cvol", each, [fast]) for each in ("cdata", "cmeta")]
@@ -266,6 +282,14 @@ def _activate(
         return  # another lvm was quicker; the real ones wait for the lock of the group
     dm.create(world, udev, mapping, place, list(slaves), cookie)
     yield cookie
+
+
+def _read_only(world: World, block: Block) -> bool:
+    """Whether the device, or what it stands on, refuses writes."""
+    below = (world.blocks.get(each) for each in block.slaves)
+    return world.read_only(block) or any(
+        each is not None and _read_only(world, each) for each in below
+    )
 
 
 def _doubled(name: str) -> str:

@@ -32,7 +32,8 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
         block = world.at(node)
         if block is None or block.array is None:
             return Answer(1, complaints=f"mdadm: error opening {node}: No such file or directory")
-        if world.used(block):
+        above = (world.blocks.get(each) for each in world.holders.get(block.name, ()))
+        if world.used(block) or any(each is not None and world.used(each) for each in above):
             return Answer(1, complaints=f"mdadm: Cannot get exclusive access to {node}:Perhaps a "
                           "running process, mounted filesystem or active volume group?",
                           )  # fmt: skip
@@ -165,7 +166,7 @@ def _examine(world: World, node: str) -> Work:
     lines = [f"MD_LEVEL={plan.level}", f"MD_DEVICES={len(plan.on)}"]
     if plan.metadata != "0.90":
         lines.append(f"MD_NAME={plan.set_name}")
-    lines.append(f"MD_UUID={plan.spread}")
+    lines += [f"MD_UUID={plan.spread}", "MD_UPDATE_TIME=1700000000"]
     lines.append(f"MD_EVENTS={world.superblock(plan, member.slot).events}")
     return Answer(0, "".join(f"{line}\n" for line in lines))
 

@@ -18,13 +18,24 @@ from initpy.simulation.kernel.process import (
 )
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools import bcache, fsck, loop, luks, lvm, mdadm, multipath, nettools
+from initpy.simulation.tools import (
+    bcache,
+    fsck,
+    loop,
+    luks,
+    lvm,
+    mapper,
+    mdadm,
+    multipath,
+    nettools,
+    sysfs,
+)
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import World
 
 Model = Callable[[World, Udev, Call], Work]
 # What does not read the device it is given: the program, or one of its words.
-NOT_READING = {"udevadm", "nbd-client", "--stop", "--run"}
+NOT_READING = {"udevadm", "nbd-client", "--stop", "--run", "write", "dmsetup", "close"}
 # lvm reads the labels of all devices but for this command, which is told of one (pvscan(8)).
 WITHOUT_SCAN = {"pvscan"}
 MODPROBE_SECONDS = 0.5
@@ -66,6 +77,8 @@ def _true(_: World, __: Udev, ___: Call) -> Work:
 MODELS: dict[str, Model] = {
     "mdadm": mdadm.mdadm,
     "cryptsetup": luks.cryptsetup,
+    "dmsetup": mapper.dmsetup,
+    "write": sysfs.write,  # no program: what a job writes to sysfs
     "lvm": lvm.lvm,
     "modprobe": _modprobe,
     "udevadm": _udevadm,

@@ -36,7 +36,7 @@ class Array:
     node: str  # md127
     name: str  # below /dev/md, or a path, as /run/mdadm/map has it
     members: list[tuple[str, int]] = field(default_factory=list)  # names and slots
-    state: str = "inactive"
+    state: str = "inactive"  # "readonly": nothing is written to its members
     read: bool = False  # the kernel has read the superblocks (at a start, successful or not)
     degraded: int = 0
     container: str = ""  # the node of the container that it is in
@@ -132,6 +132,8 @@ class World:
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
+        self.written: dict[str, tuple[float, str]] = {}  # disk -> its first write, and what it was
+        self.refused: list[tuple[float, str, str]] = []  # writes to what is read-only
         self.run_full = False
         self.hibernated: FileSystem | None = None  # the swap that holds a hibernated system
         self.resumed = False
@@ -196,6 +198,26 @@ class World:
             return True
         return any(each.source == block.node for each in self.mounts.values())
 
+    def read_only(self, block: Block) -> bool:
+        """Whether the kernel refuses writes to the device: `ro` in its folder of sysfs."""
+        if block.array is not None:
+            return block.array.state == "readonly"
+        if block.mapping is not None and block.mapping.read_only:
+            return True
+        disk = self.blocks.get(block.part[0]) if block.part is not None else None
+        return disk is not None and self.read_only(disk)
+
+    def write(self, block: Block, what: str) -> None:
+        """Something is written to the device, or is refused by what it stands on."""
+        if self.read_only(block):
+            self.refused.append((self.now, block.name, what))
+        elif block.disk is not None:
+            self.written.setdefault(block.disk.name, (self.now, what))
+        else:
+            for name in block.slaves:
+                if (lower := self.blocks.get(name)) is not None:
+                    self.write(lower, what)
+
     def free_name(self, prefix: str) -> int:
         """The lowest number that is free behind a prefix."""
         number = 0
@@ -240,4 +262,5 @@ def started_again(world: World) -> World:
     fresh.superblocks, fresh.repaired = world.superblocks, world.repaired
     fresh.unsupported = world.unsupported
     fresh.hibernated = world.hibernated
+    fresh.written, fresh.refused = world.written, world.refused
     return fresh

@@ -210,3 +210,23 @@ success = {{ exit = true }}
     assert job.match.accepts({"INITPY_CRYPT": "named"})
     assert not job.match.accepts({"ID_FS_TYPE": "b"})
     assert job.match.index_keys() == (("ID_FS_TYPE", "a"), ("INITPY_CRYPT", None))
+
+
+def test_a_job_may_write_attributes_of_its_device_instead() -> None:
+    """R9: how an array is started read-only."""
+    written = 'write = { "md/array_state" = "readonly" }\n'
+    found = job(GOOD.replace('run = ["true", "{DEVNAME}"]\n', written))
+    assert (found.run, found.write) == ((), (("md/array_state", "readonly"),))
+    assert "'write'" in complaint(GOOD + written)  # one of the two
+    outside = GOOD.replace('run = ["true", "{DEVNAME}"]\n', 'write = { "../vda/x" = "1" }\n')
+    assert "an attribute below the device's folder" in complaint(outside)
+
+
+def test_a_job_says_how_it_acts_on_what_is_only_looked_into() -> None:
+    """R9: without a word on that it does not."""
+    assert job(GOOD).looking is None
+    assert job(GOOD + "looking = []\n").looking == ()
+    assert "'{looking}' in 'run'" in complaint(GOOD + 'looking = ["--readonly"]\n')
+    filled = GOOD.replace('"{DEVNAME}"]', '"{looking}", "{DEVNAME}"]')
+    assert job(filled + 'looking = ["--readonly"]\n').looking == ("--readonly",)
+    assert "placeholder" in complaint(filled)

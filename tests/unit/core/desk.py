@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.jobs import load_job_file
-from initpy.core.actions import Action, Ask, Mount, Report, Run
+from initpy.core.actions import Action, Ask, Mount, Report, Run, Write
 from initpy.core.boot import Boot
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
@@ -122,7 +122,8 @@ class Desk:
 
     def end(self, job: str, status: int = 0, output: str = "", error: str = "") -> None:
         """The last run of a job ends."""
-        self.give(JobEnded(job, self.runs(job)[-1].run, status, output, error))
+        run = (self.runs(job) or self.writes(job))[-1].run
+        self.give(JobEnded(job, run, status, output, error))
 
     def answer(self, text: str, at: float | None = None) -> None:
         """A person answers the prompt that is up."""
@@ -138,6 +139,10 @@ class Desk:
     def runs(self, job: str) -> list[Run]:
         """The commands started for a job."""
         return [each for _, each in self.log if isinstance(each, Run) and each.job == job]
+
+    def writes(self, job: str) -> list[Write]:
+        """What a job has had written to sysfs."""
+        return [each for _, each in self.log if isinstance(each, Write) and each.job == job]
 
     def asked(self) -> list[Ask]:
         """The prompts so far."""

@@ -91,14 +91,6 @@ def test_r7_a_locked_volume_takes_the_question_back_until_it_is_open() -> None:
     assert desk.runs("md-start@md127") == []
 
 
-def test_r9_a_foreign_array_is_the_last_way_to_a_root_asked_for_by_uuid() -> None:
-    desk = incomplete(BY_UUID, "MD_FOREIGN=yes\nMD_STARTED=unsafe\n")
-    desk.wait(15)
-    assert desk.runs("md-start@md127") == []
-    desk.wait(17)
-    assert len(desk.runs("md-start@md127")) == 1
-
-
 def test_r9_on_the_root_deadline_the_arrays_of_this_host_come_first() -> None:
     desk = incomplete(BY_UUID._replace(root_wait=5.0), "MD_FOREIGN=yes\n")
     desk.see(member("vdb", "b:b:b:b"), array("md126", ("vdb",), "inactive"))

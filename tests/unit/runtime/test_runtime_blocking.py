@@ -125,8 +125,10 @@ MAY_WAIT = {
     "udev.Udev.busy": MEMORY,
     "udev.as_device": MEMORY,
     "udev._partitions": MEMORY,
+    "udev._recorded": MEMORY,
     "udev._slots": MEMORY,
     "udev._names": MEMORY,
+    "writing._write": BEGINS,
 }
 # They wait in no call of their own, but call what does.
 CALLED_IN_CHILDREN = {

@@ -181,3 +181,18 @@ def test_a_disk_that_looks_like_a_member_tells_its_partitions(tmp_path: Path) ->
     assert (
         "partitions" not in read(Found(str(disk), "sda", {"ID_FS_USAGE": "filesystem"})).properties
     )
+
+
+def test_r2_an_event_of_a_device_that_has_come_again_since_is_not_told() -> None:
+    """A stopped array may be known anew, under its old name, before its removal is told."""
+    udev = watcher([], [read(Found("", "md127", {"DISKSEQ": "12"}))])
+    told: list[object] = []
+    udev._receive = told.append
+    events = [
+        SimpleNamespace(action="remove", sys_name="md127", properties={"DISKSEQ": "11"}),
+        SimpleNamespace(action="remove", sys_name="md127", properties={"DISKSEQ": "12"}),
+    ]
+    udev._monitor = SimpleNamespace(poll=lambda timeout: events.pop(0) if events else None)
+    udev.pending()
+    assert told == [DeviceRemoved("md127")]
+    assert events == []

@@ -36,6 +36,11 @@ def total(array: Device) -> int | None:
     return _number(known.get("md/raid_disks", "")) or _number(known.get("MD_DEVICES", ""))
 
 
+def updated(array: Device) -> int:
+    """When a member was last written to, in seconds; 0 while that has not been read."""
+    return _number(array.properties.get("MD_UPDATE_TIME", "")) or 0
+
+
 def counted(array: Device, members: Iterable[Device]) -> str:
     """`with 1 of 2 members (raid1)`, as far as it is known."""
     present, whole, kind = len(tuple(members)), total(array), level(array)

@@ -1,35 +1,37 @@
-"""Starts an incomplete array without its missing members after its own deadline (R7, R8, R9).
+"""Starts an incomplete array without its missing members after its own deadline (R7, R8).
 
-An array that another host made is started without its missing members only as
-the last way to a root that is asked for by a UUID, which no other host's file
-system has: what is on an array is not known before it is started. It waits
-twice as long, so that the arrays of this host, and what they reveal, come
-first. An array that the user named (rd.md.uuid=, mdadm.conf) is not foreign.
+An array of another host is looked into first (`look`).
 """
 
 from collections.abc import Iterator
 
-from initpy.core.actions import Record
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.hold_table import GRACE_SECONDS
 from initpy.core.jobs.instance import Instance, JobState
-from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.machine.rules import start
 from initpy.core.people.confirmations import answered
 from initpy.core.settings import Degraded
 from initpy.core.state.assemblies import deadline_name
 from initpy.core.state.context import Context
-from initpy.core.storage.assembly import Plan, gone, is_due, left, starting, wait_afresh
-from initpy.core.storage.md import facts, reassemble
+from initpy.core.storage.assembly import (
+    Plan,
+    gone,
+    is_due,
+    left,
+    starting,
+    wait_afresh,
+)
+from initpy.core.storage.md import facts, foreign, reassemble
 from initpy.core.storage.md.busy import at_work
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
 from initpy.core.storage.md.state import own
 
-FOREIGN_FACTOR = 2.0
+REJOIN_SECONDS = 1.0
 
 
 def handler() -> Handler:
@@ -48,7 +50,7 @@ def step(context: Context, instance: Instance) -> None:
         instance.reason = "has no member yet"
         wait_afresh(context, instance)
         return
-    if why := _being_stopped(context, instance, device):
+    if why := being_stopped(context, instance, device):
         instance.reason = f"is being stopped, so that {why}"
         wait_afresh(context, instance)
         return
@@ -64,90 +66,55 @@ def step(context: Context, instance: Instance) -> None:
 def _plan(
     context: Context, instance: Instance, device: Device, members: tuple[Device, ...]
 ) -> Plan:
-    """The rules for the array; its deadline grows if it turns out to be another host's.
+    """The rules for the array.
 
     A start that failed is tried again at once, its time is over; but not while something that has
-    turned up meanwhile holds it.
+    turned up meanwhile holds it. The time of an array that was looked into has passed before: it
+    starts once all the members are there again that it had then.
     """
-    settings = context.settings
-    foreign = is_foreign(context, device, members)
-    seconds = settings.md_timeout * (FOREIGN_FACTOR if foreign else 1.0)
-    plan = Plan(
-        0.0 if instance.failures else seconds,
+    settings, known = context.settings, foreign.finding(context, members)
+    looked_into = known is not None and known.root and len(members) >= known.members
+    name = deadline_name(instance)
+    if looked_into and (deadline := context.deadlines.get(name)) and deadline.duration:
+        context.deadlines.drop(name)  # all its members are there again that were there before
+    return Plan(
+        0.0 if instance.failures or looked_into else settings.md_timeout,
         facts.has(device, members),
         device.name,
-        forbidden=_forbidden(context, foreign),
+        forbidden=_forbidden(context, device, members),
         confirm=settings.md_degraded is Degraded.ASK,
+        # Its members were free for a moment: all that there are come at once.
+        grace=REJOIN_SECONDS if looked_into else GRACE_SECONDS,
     )
-    deadline = context.deadlines.get(deadline_name(instance))
-    if deadline is not None and deadline.duration < seconds and not instance.failures:
-        more, deadline.duration = seconds - deadline.duration, seconds
-        context.deadlines.extend(deadline, deadline.left(context.now) + more)
-    return plan
 
 
-def _being_stopped(context: Context, instance: Instance, device: Device) -> str:
+def being_stopped(context: Context, instance: Instance, device: Device) -> str:
     """What for, while another command is at work on the array or about to be."""
     others = context.machine.on(instance.subject)
     if LATE_MEMBER in device.properties and any(
         each.pending and each.strategy is Strategy.RUN for each in others
     ):
         return "a member can join it"
+    if any(each.strategy is Strategy.TAKE_DOWN and each.busy for each in others):
+        return "it is as it was before the look into it"
     if reassemble.MARK in device.properties and reassemble.to_be_stopped(context, device):
         return "mdadm says whose it is"
     return ""
 
 
-def is_foreign(context: Context, device: Device, members: tuple[Device, ...]) -> bool:
-    """True for an array of another host that the user has not named.
+def _forbidden(context: Context, device: Device, members: tuple[Device, ...]) -> str:
+    """Why the array must not be started without its missing members; empty when it may.
 
-    mdadm says so only when it takes a member in; an engine that is started
-    again later finds the word that this one leaves (R5). An array of unknown
-    origin is treated as foreign: that costs time, and no data.
+    Arrays of another host are looked into instead; a container cannot be: mdadm creates the
+    volumes of one that is incomplete only when it starts them.
     """
-    if context.settings.layer(facts.LAYER).named or facts.tells_no_host(members):
-        return False
-    uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
-    # The word is about another array of this name, unless a member says nothing any more.
-    if (noted := device.properties.get("foreign")) and not uuids.isdisjoint((noted, "")):
-        return True
-    said = {each.properties.get("MD_FOREIGN") for each in members}
-    if "yes" not in said:
-        return "no" not in said and reassemble.MARK in device.properties
-    note_foreign(context, device.name, max(uuids))
-    return True
-
-
-def _forbidden(context: Context, foreign: bool) -> str:
-    """Why the array must not be started without its missing members; empty when it may."""
     if context.settings.md_degraded is Degraded.NO:
         return "rd.md.degraded=no: members are missing"
     root = context.settings.root
-    if foreign and not (root is not None and root.is_unique):
-        return "belongs to another host, and root= is no UUID (name it with rd.md.uuid=)"
+    unique = root is not None and root.is_unique
+    if not unique and foreign.is_foreign(context, device, members):
+        return "belongs to another host, and root= is no UUID"
     return ""
-
-
-def published(context: Context, instance: Instance) -> None:
-    """mdadm has said of which array a member is, and whether another host made that array.
-
-    It says so only once: an engine that is started again finds the word that this one leaves,
-    whether the array has shown by now or not (R5, R9).
-    """
-    device = context.device(instance)
-    known = device.properties if device is not None else {}
-    array = known.get("MD_DEVICE")
-    if device is None or not array or known.get("MD_FOREIGN") != "yes":
-        return
-    if not context.settings.layer(Layer.MD).named and not facts.tells_no_host((device,)):
-        note_foreign(context, array, known.get("ID_FS_UUID", ""))
-
-
-def note_foreign(context: Context, array: str, uuid: str) -> None:
-    """Another host has made the array: known from now on, also to an engine after this one."""
-    if not own(context).is_foreign(array):
-        own(context).note_foreign(array)
-        context.current.act(Record(f"foreign.{array}", f"{uuid}\n"))
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:

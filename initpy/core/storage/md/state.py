@@ -1,10 +1,32 @@
 """What only md knows: starts that the kernel refused, arrays of other hosts, repeated offers."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.state.context import Context
 from initpy.core.state.current_event import Lookout
+
+
+class Finding(NamedTuple):
+    """What a look into an array has found."""
+
+    root: bool  # what root=, or the name of a volume, asks for
+    words: str  # what is on it, for the user
+    part: bool = False  # a part of something that lacks other parts
+    members: int = 0  # so many the array had then
+
+
+@dataclass(slots=True)
+class Look:
+    """The look that is on: what is known of it besides `Looks`."""
+
+    joint: bool = False  # into several arrays that may be parts of one thing
+    resumed: bool = False  # an engine before this one has begun it
+    opened: set[str] = field(default_factory=set)  # the arrays that run
+    compared: bool = False  # what is there was compared with what was told
+    members: set[str] = field(default_factory=set)  # of the arrays, when they were started
+    seen: set[str] = field(default_factory=set)  # what has appeared on it, and as what
 
 
 @dataclass(slots=True)
@@ -12,6 +34,10 @@ class Md:
     """What was found out about arrays, by kernel name or UUID."""
 
     start_refused: set[str] = field(default_factory=set)  # arrays that the kernel would not start
+    findings: dict[str, Finding] = field(default_factory=dict)  # by the UUID of the members
+    look: Look = field(default_factory=Look)
+    taken_down: set[str] = field(default_factory=set)  # arrays, by this engine after a look
+    joined: frozenset[str] = frozenset()  # the arrays that were looked into together
     unsettled: set[str] = field(default_factory=set)  # arrays that a command of ours is at work on
     _foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time

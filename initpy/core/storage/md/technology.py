@@ -7,7 +7,14 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.state.context import Context
-from initpy.core.storage.md import facts, reassemble, start_degraded
+from initpy.core.storage.md import (
+    facts,
+    foreign,
+    look_begin,
+    look_inside,
+    reassemble,
+    start_degraded,
+)
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
 from initpy.core.storage.md.report import record
@@ -18,8 +25,8 @@ def technology() -> Technology:
     """The hooks of md."""
     return Technology(
         "md",
-        changed=start_degraded.changed,
-        looked=reassemble.look,
+        changed=_changed,
+        looked=_reassembled,
         gone=_gone,
         blocks=_blocks,
         judge=judge,
@@ -32,9 +39,23 @@ def technology() -> Technology:
     )
 
 
-def _gone(context: Context, device: Device | None, _: str) -> tuple[str, ...]:
+def _changed(context: Context, name: str) -> list[str]:
+    look_begin.changed(context, name)
+    return [*foreign.mark(context, name), *start_degraded.changed(context, name)]
+
+
+def _reassembled(context: Context, name: str) -> list[str]:
+    """Whose an array is, is not known where mdadm was not done with it."""
+    marked = reassemble.look(context, name)
+    return marked + [each for array in marked for each in foreign.mark(context, array)]
+
+
+def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
     if device is not None and "md/array_state" in device.properties:
         array_gone(context, device)
+    context.looks.left.discard(name)
+    if context.looks.on or context.looks.left:  # what it stood on may be taken down now
+        context.machine.touch_all(context.machine.pending(Strategy.TAKE_DOWN))
     return ()
 
 
@@ -42,6 +63,11 @@ def _blocks(context: Context, instance: Instance) -> str:
     refused = own(context).start_refused
     if refused and (name := refused_without(context, instance)) is not None:
         return f"waits until {name}, which could not start without it, is stopped"
+    device = context.device(instance)
+    if context.looks.on and device is not None:
+        array = look_inside.missing_member(context, device)
+        if array is not None and instance.definition.layer is LAYER:
+            return f"waits until {array}, which is looked into without it, is stopped"
     # It would stop an array that is being started at this moment.
     if instance.subject in refused and being_started(context, instance):
         return "waits for the start of the array to end"
@@ -50,25 +76,31 @@ def _blocks(context: Context, instance: Instance) -> str:
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
     strategy, machine = instance.strategy, context.machine
+    if context.looks.on or context.looks.left:
+        machine.touch_all(machine.pending(Strategy.TAKE_DOWN))
     if instance.definition.layer is not LAYER or instance.subject is None:
         return ()
     marked: list[str] = []
-    if strategy is Strategy.DEGRADED_START:
+    if strategy is Strategy.LOOK:
+        marked += look_inside.mark(context)
+    if strategy in (Strategy.DEGRADED_START, Strategy.LOOK):
         marked += start_degraded.changed(context, instance.subject)
-    marked += reassemble.look(context, instance.subject)
+    marked += _reassembled(context, instance.subject)
     machine.touch_all(machine.pending(Strategy.REASSEMBLE))
     if strategy is Strategy.REASSEMBLE:  # where it failed, the array is left as it is
         machine.touch_on(instance.subject)
     if instance.published:
-        start_degraded.published(context, instance)
+        marked += foreign.published(context, instance)
     return marked
 
 
 def _unsettled(context: Context) -> Iterable[str]:
-    md = own(context)
+    md, marked = own(context), look_inside.go_on(context)
     if not md.unsettled or not md.lookout.news(context.current):
-        return ()
-    return [each for name in sorted(md.unsettled) for each in reassemble.look(context, name)]
+        return marked
+    return marked + [
+        each for name in sorted(md.unsettled) for each in reassemble.look(context, name)
+    ]
 
 
 def _incoming(context: Context, name: str) -> bool:

@@ -1,0 +1,69 @@
+"""Which arrays of another host may be looked into, and in which order (R9)."""
+
+from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance
+from initpy.core.state.assemblies import Phase, deadline_name
+from initpy.core.state.context import Context
+from initpy.core.storage.md import facts, foreign
+from initpy.core.storage.md.members import uuids
+from initpy.core.storage.md.state import own
+
+# Arrays that came together are looked into in their order, whichever of them came first.
+TOGETHER_SECONDS = 5.0
+
+
+def not_needed(context: Context) -> str:
+    """Why no look is needed, "" if one may lead on."""
+    goals = context.goals
+    if goals.root_mounted:
+        return "" if goals.unmounted() else "root is mounted"
+    return "root was found elsewhere" if goals.root_matches else ""
+
+
+def pending(context: Context) -> list[Instance]:
+    """The arrays that may be looked into, the most complete and the most recent first."""
+    found = [each for each in context.machine.pending(Strategy.LOOK) if not each.busy]
+    return sorted(found, key=lambda each: _order(context, each))
+
+
+def _order(context: Context, instance: Instance) -> tuple[float, int, str]:
+    device = context.device(instance)
+    if device is None:
+        return 0.0, 0, instance.key
+    whole = facts.total(device)
+    share = len(device.slaves) / whole if whole else 0.0
+    return -share, -facts.updated(device), identity(context, instance)
+
+
+def identity(context: Context, instance: Instance) -> str:
+    """The UUID of the array by which a member knows it."""
+    device = context.device(instance)
+    known = uuids(context, device) if device is not None else set()
+    return max((each for each in known if each), default=instance.key)
+
+
+def first_due(context: Context) -> Instance:
+    """Of the arrays whose time is over, or nearly so, the one to look into first."""
+    due = []
+    for each in pending(context):
+        deadline = context.deadlines.get(deadline_name(each))
+        soon = deadline is not None and not deadline.held
+        soon = soon and deadline is not None and deadline.left(context.now) <= TOGETHER_SECONDS
+        if soon or context.assemblies.of(each).phase is Phase.DUE:
+            due.append(each)
+    return due[0]
+
+
+def parts_to_join(context: Context) -> list[Instance]:
+    """The arrays to look into together: each held a part of something, and all were looked into."""
+    parts = []
+    for each in pending(context):
+        device = context.device(each)
+        members = context.devices.slaves(device.name) if device is not None else ()
+        known = foreign.finding(context, members)
+        if known is None:
+            return []
+        if known.part:
+            parts.append(each)
+    names = {identity(context, each) for each in parts}
+    return parts if len(parts) > 1 and not names <= own(context).joined else []

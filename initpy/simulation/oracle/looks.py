@@ -1,0 +1,213 @@
+"""Looks into incomplete arrays of other hosts (R9): what they can find, and what they must not do.
+
+The oracle's own account: which arrays may be looked into, when, and what a look can see.
+"""
+
+from collections.abc import Iterator
+
+from initpy.scenario.model import Layer
+from initpy.simulation.oracle.case import SLACK, Case, Found
+from initpy.simulation.oracle.expected import Item
+from initpy.simulation.oracle.parameters import GRACE
+from initpy.simulation.oracle.story import FOREVER, Device, Span, Work
+
+
+def looks(case: Case) -> Iterator[tuple[Work, Device, Item]]:
+    """The starts of arrays read-only, with the array."""
+    for work in case.story.works:
+        if work.words[0] == "write" and work.words[2:] == ("md/array_state", "readonly"):
+            device = case.story.latest(work.words[1], work.order)
+            name = case.item(device, work.order)
+            if device is not None and name:
+                yield work, device, case.expected.items[name]
+
+
+def _nodes(case: Case) -> set[tuple[int, str]]:
+    """The steps and kernel names of all looks, also of arrays with a member that is gone."""
+    return {
+        (work.order, work.words[1])
+        for work in case.story.works
+        if work.words[0] == "write" and work.words[2:] == ("md/array_state", "readonly")
+    }
+
+
+def until(case: Case, look: Work) -> float:
+    """When the array that was started read-only was stopped again."""
+    for time, order, device in case.story.devices.get(look.words[1], ()):
+        if order > look.order and device is None:
+            return time
+    return FOREVER
+
+
+def holds_what_is_asked_for(case: Case, item: Item) -> bool:
+    """Whether root, or a volume that the user named, stands on this item."""
+    expected = case.expected
+    if expected.root and item.name in expected.cone(expected.root):
+        return True
+    if expected.wishes.hinted or "lvm" in expected.wishes.named or expected.wishes.unclear:
+        return True
+    for each in expected.items.values():
+        named = each.layer is not None and "luks" in each.kind and expected.volume(each.layer)
+        if named and item.name in expected.cone(each.name):
+            return True
+    # A name that several things have.
+    root = expected.wishes.root
+    return any(
+        each.layer is not None
+        and root.value in _names(each.layer)
+        and item.name in expected.cone(each.name)
+        for each in expected.items.values()
+    )
+
+
+def _names(layer: Layer) -> set[str]:
+    parts = (name for part in layer.parts for name in (part.label, part.uuid))
+    return {layer.label, layer.uuid, *parts} - {""}
+
+
+def another_hosts_array_is_looked_into_first(case: Case) -> Found:
+    """R9: it is started for good only if what is asked for is on it, and that was seen before."""
+    seen = [(work, item.name) for work, _, item in looks(case)]
+    for work, device, item in case.starts():
+        if item.layer is None or not case.expected.foreign(item.layer):
+            continue
+        if not holds_what_is_asked_for(case, item):
+            yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
+        elif not any(look.order < work.order and name == item.name for look, name in seen):
+            # What stands on an array that was looked into may have been started by the kernel.
+            below = case.expected.cone(item.name)
+            unsure = any(n < work.order and name == device.name for n, name in _nodes(case))
+            if not unsure and not any(
+                look.order < work.order and name in below for look, name in seen
+            ):
+                yield work.start, f"{device.name} ({item.name}) was not looked into before"
+
+
+def nothing_is_looked_into_against_the_policy(case: Case) -> Found:
+    """R8, R9: rd.md.degraded=no means no."""
+    for work, device, item in looks(case):
+        if case.expected.wishes.md_degraded == "no":
+            yield work.start, f"{device.name} ({item.name}) looked into, and rd.md.degraded=no"
+
+
+def no_look_comes_before_its_time(case: Case) -> Found:
+    """R9: an array waits its own time first, or root's, and no other look is on beside it."""
+    wishes = case.expected.wishes
+    known: set[str] = set()
+    for work, device, item in looks(case):
+        others = [
+            other
+            for other, _, name in ((w, d, i.name) for w, d, i in looks(case))
+            if other.engine == work.engine
+            and other.order < work.order
+            and until(case, other) > work.start
+            and other.status in (0, None)
+            and not (name in known and item.name in known)
+        ]
+        nested = any(case.item_of(each) in case.expected.cone(item.name) for each in others)
+        if others and not nested:
+            yield work.start, f"{device.name} looked into while {others[-1].words[1]} is"
+        first = item.name not in known and not nested
+        known.add(item.name)
+        if not first or len(case.story.engines) > 1:
+            continue
+        seen = _inactive_since(case, device.name, work)
+        waited = case.unheld(item.name, Span(seen, work.start), work.engine)
+        for_root = case.unheld("", Span(case.story.engines[work.engine], work.start))
+        root_wait = wishes.root_wait if wishes.root_wait is not None else float("inf")
+        if waited < wishes.md_timeout - SLACK and for_root < root_wait - SLACK:
+            yield (
+                work.start,
+                f"{device.name} looked into after {waited:.1f} s of {wishes.md_timeout:.0f} s",
+            )
+
+
+def _inactive_since(case: Case, name: str, work: Work) -> float:
+    since: float | None = None
+    for time, order, device in case.story.devices.get(name, ()):
+        if order > work.order:
+            break
+        idle = device is not None and device.properties.get("md/array_state") == "inactive"
+        idle = idle and device is not None and bool(device.slaves)
+        since = (time if since is None else since) if idle else None
+    return since if since is not None else work.start
+
+
+def nothing_is_written_to_what_is_only_looked_into(case: Case) -> Found:
+    """R9: not one write to a disk of an array that was looked into and not started for good."""
+    for time, name, what in case.refused:
+        yield time, f"a write to {name}, which is read-only: {what}"
+    started = {item.name for _, _, item in case.starts()}
+    for work, _, item in looks(case):
+        below = (case.expected.items[each].kind for each in case.expected.cone(item.name))
+        if work.failed or "lvm" in below:  # a group below it is no matter of the look
+            continue
+        if started & {item.name, *_above(case, item.name)} or _was_complete(case, item, work):
+            continue
+        others = {each for name in started for each in case.expected.cone(name)} | {
+            each
+            for other in case.expected.items.values()
+            if item.name not in case.expected.cone(other.name)
+            and other.name not in case.expected.cone(item.name)
+            for each in case.expected.cone(other.name)
+        }
+        for disk in case.expected.cone(item.name) - others:
+            if disk in case.written and case.written[disk][0] >= work.start - SLACK:
+                time, what = case.written[disk]
+                yield time, f"{disk} of {item.name}, which was only looked into: {what}"
+
+
+def _above(case: Case, name: str) -> set[str]:
+    items = case.expected.items
+    return {each for each in items if name in case.expected.cone(each)}
+
+
+def _was_complete(case: Case, item: Item, look: Work) -> bool:
+    """Whether the array ran, and could be written to, at any time."""
+    for name, states in case.story.devices.items():
+        for _, order, device in states:
+            same = name == look.words[1] and order > look.order
+            state = device.properties.get("md/array_state") if device is not None else None
+            idle = (None, "inactive", "clear", "readonly")
+            if state not in idle and (same or case.item(device, order) == item.name):
+                return True
+    return False
+
+
+def a_look_is_announced(case: Case) -> Found:
+    """R9: the user is told of each."""
+    for work, device, item in looks(case):
+        told = any(
+            order <= work.order and device.name in text and "read-only" in text
+            for _, order, text in case.story.reports
+        )
+        if not told:
+            yield work.start, f"{device.name} ({item.name}) is looked into, the user was not told"
+
+
+def a_look_ends(case: Case) -> Found:
+    """R9: what was looked into is stopped again before the real system comes."""
+    chance = case.random_faults
+    if chance.doubled or chance.lost or chance.reordered or chance.late:
+        return  # what is to be taken down may not be known
+    last = len(case.story.engines) - 1
+    for work, device, item in looks(case):
+        if work.engine != last or work.status or not case.story.handovers:
+            continue
+        failed = any(
+            each.order > work.order
+            and (("take-down" in each.job and each.failed) or each.end > each.start + HANGS)
+            for each in case.story.works
+        )
+        if until(case, work) == FOREVER and not failed:
+            yield case.ended, f"{device.name} ({item.name}) is left read-only"
+
+
+HANGS = 15.0  # seconds: a tool that takes longer keeps the array from being stopped
+# How long a look may take besides what users and tools take: it waits for nothing new to appear.
+QUIET = 3.0
+
+
+def seconds(md_timeout: float) -> float:
+    """How long an array of another host may keep a boot idle: alone, and with others."""
+    return md_timeout + 2 * (QUIET + GRACE)
