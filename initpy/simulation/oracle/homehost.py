@@ -28,7 +28,9 @@ def machine_name(scenario: Scenario) -> str:
 
 
 def is_own(scenario: Scenario, layer: Layer) -> bool:
-    """Whether mdadm takes the array for this machine's."""
+    """Whether mdadm takes the array for this machine's; true for what is no array."""
+    if layer not in _arrays(scenario):
+        return True
     if any(each.kind in CONTAINERS and each.name in layer.on for each in scenario.layers):
         return True  # mdadm says so of the container, which has no host's name
     minor = 100 + [each.name for each in _arrays(scenario)].index(layer.name)
