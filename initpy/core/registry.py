@@ -69,9 +69,9 @@ def _reassemble() -> Handler:
 
 def _lvm(strategy: Strategy) -> Callable[[], Handler]:
     def load() -> Handler:
-        from initpy.core.storage import lvm
+        from initpy.core.storage.lvm import groups
 
-        return lvm.handlers()[strategy]
+        return groups.handlers()[strategy]
 
     return load
 
@@ -83,7 +83,7 @@ def _resume() -> Handler:
 
 
 def _group_command() -> Handler:
-    from initpy.core.storage import foreign_groups
+    from initpy.core.storage.lvm import foreign_groups
 
     return foreign_groups.handler()
 
@@ -165,9 +165,9 @@ def _is_lvm(device: Device) -> bool:
 
 
 def _load_lvm() -> Technology:
-    from initpy.core.storage import lvm
+    from initpy.core.storage.lvm import groups
 
-    return lvm.technology()
+    return groups.technology()
 
 
 def _is_btrfs(device: Device) -> bool:

@@ -19,8 +19,9 @@ from initpy.core.state.context import Context
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.state.deadlines import Deadline
 from initpy.core.state.machine import Machine
-from initpy.core.storage import assembly, foreign_groups
+from initpy.core.storage import assembly
 from initpy.core.storage.assembly import Plan
+from initpy.core.storage.lvm import foreign_groups
 from initpy.core.storage.md import foreign, look, look_inside, start_degraded
 from initpy.core.unlock import attempts
 from initpy.core.unlock.source import Attempt

@@ -27,8 +27,8 @@ from initpy.core.machine.templates import fill, looking
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.state.context import Context
 from initpy.core.state.looks import is_over
+from initpy.core.unlock import for_later, named_volumes
 from initpy.core.unlock import header as headers
-from initpy.core.unlock import keyfile, named_volumes
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.volume import Volume, own, specification
@@ -62,7 +62,7 @@ def technology() -> Technology:
         "luks",
         looked=looked,
         gone=_device_gone,
-        overdue=_ask_for_all,
+        overdue=for_later.ask_for_all,
         named=named_volumes.named,
     )
 
@@ -118,7 +118,7 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
     elif spec.headless:
         instance.idle = True
         instance.reason = f"waits for {spec.key or 'a key'}; no user is asked (headless)"
-    elif _is_for_later(context, spec):
+    elif for_later.is_for_later(context, spec):
         instance.idle = True
         instance.reason = f"is left to the real system: {spec.key} is not in the image"
     elif others := named_volumes.beside(context, instance):
@@ -132,23 +132,6 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
             if not volume.told:
                 context.report(f"{spec.name}: {spec.key} is used as soon as it is there")
                 volume.told = True
-
-
-def _is_for_later(context: Context, spec: VolumeSpec) -> bool:
-    """True where the key is most likely on root, which therefore cannot need the volume."""
-    absent = spec.listed and keyfile.is_absent(context, spec)
-    return absent and not own(context).asks_for_all
-
-
-def _ask_for_all(context: Context) -> bool:
-    """Root has not come in time: ask for volumes that are left to the real system too."""
-    if own(context).asks_for_all:
-        return False
-    pending = context.machine.pending(Strategy.UNLOCK)
-    late = [each for each in pending if _is_for_later(context, specification(context, each))]
-    own(context).asks_for_all = True
-    context.machine.touch_all(late)
-    return bool(late)
 
 
 def _try(

@@ -12,10 +12,8 @@ nothing else is left that could. Without any name all complete groups are.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device
-from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
@@ -23,14 +21,14 @@ from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.hold_table import DeadlineKind
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.technology import Technology
-from initpy.core.layer import Layer
 from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.machine.templates import command, describe
 from initpy.core.state.context import Context
-from initpy.core.storage import foreign_groups
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
+from initpy.core.storage.lvm import foreign_groups
+from initpy.core.storage.lvm.looked_into import beside_a_look, looked_into, named
+from initpy.core.storage.lvm.state import COMPLETE, INCOMPLETE, groups_of, own
 
-COMPLETE, INCOMPLETE = "LVM_VG_NAME_COMPLETE", "LVM_VG_NAME_INCOMPLETE"
 # How long nothing may be at work before a group that root= does not name is tried.
 OTHERS = Plan(5.0, rank=2, kind=DeadlineKind.LAST_RESORT)
 # A group of another system comes after those.
@@ -43,46 +41,6 @@ _HINTS = ("See ", "Use --select ")
 FACTS_ONLY = "--udevoutput"
 
 
-@dataclass(slots=True)
-class Lvm:
-    """What need not be done twice."""
-
-    active: set[str] = field(default_factory=set)
-    refused: dict[str, str] = field(default_factory=dict)  # group -> why it is not activated
-    speakers: dict[str, str] = field(default_factory=dict)  # incomplete group -> job that waits
-    # Scans that said nothing -> the run in which LVM is asked why. Another run is another life of
-    # the device, which came back while LVM was still to answer.
-    silent: dict[str, int] = field(default_factory=dict)
-    _volumes: dict[str, dict[str, None]] = field(default_factory=dict)  # group -> physical volumes
-    _groups_of: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the other way round
-
-    def reopen(self, groups: Iterable[str]) -> None:
-        """A physical volume has come or gone: what its groups need is open again."""
-        for group in groups:
-            self.active.discard(group)
-            self.refused.pop(group, None)
-
-    def take(self, name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
-        """The physical volume tells of these groups now; the groups that it told of before."""
-        before = self._groups_of.pop(name, ())
-        if before != groups:
-            for group in before:
-                self._volumes[group].pop(name, None)
-            for group in groups:
-                self._volumes.setdefault(group, {})[name] = None
-        if groups:
-            self._groups_of[name] = groups
-        return before
-
-    def knows(self, name: str) -> bool:
-        """True for a physical volume that tells of a group."""
-        return name in self._groups_of
-
-    def volumes(self, group: str) -> Iterable[str]:
-        """The physical volumes that tell of this group."""
-        return self._volumes.get(group, ())
-
-
 def technology() -> Technology:
     """The hooks of LVM."""
     return Technology(
@@ -93,7 +51,7 @@ def technology() -> Technology:
         ended=_ended,
         left=_left,
         part_of=part_of,
-        named=_named,
+        named=named,
         condition=foreign_groups.condition,
     )
 
@@ -107,19 +65,15 @@ def handlers() -> dict[Strategy, Handler]:
     }
 
 
-def _own(context: Context) -> Lvm:
-    return context.technologies.own(Lvm)
-
-
 def _reopen(context: Context, groups: Iterable[str]) -> None:
-    _own(context).reopen(groups)
+    own(context).reopen(groups)
     for group in groups:
         foreign_groups.forget(context, group)
 
 
 def _pending(context: Context, group: str, strategy: Strategy) -> Iterator[Instance]:
     """The pending instances of a strategy for this group."""
-    for name in _own(context).volumes(group):
+    for name in own(context).volumes(group):
         for each in context.machine.on(name):
             if each.strategy is strategy and each.pending:
                 yield each
@@ -135,14 +89,14 @@ def _wake(context: Context, groups: Iterable[str]) -> None:
 def _changed(context: Context, name: str) -> tuple[str, ...]:
     """Note which groups a physical volume tells of."""
     foreign_groups.changed(context, name)
-    lvm, groups = _own(context), _groups(context.devices.get(name))
+    lvm, groups = own(context), groups_of(context.devices.get(name))
     if groups or lvm.knows(name):
         lvm.take(name, groups)
     return ()
 
 
 def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
-    lvm = _own(context)
+    lvm = own(context)
     if lvm.knows(name):
         groups = lvm.take(name, ())
         _reopen(context, groups)
@@ -152,13 +106,13 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
     if instance.strategy is Strategy.GROUP_COMMAND:
-        _wake(context, _groups(context.device(instance)))
+        _wake(context, groups_of(context.device(instance)))
     return foreign_groups.marked(context, instance)
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:
     if instance.strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START):
-        _wake(context, _groups(context.device(instance)))
+        _wake(context, groups_of(context.device(instance)))
     return ()
 
 
@@ -168,14 +122,14 @@ def _left(context: Context, instance: Instance) -> tuple[str, ...]:
 def _scan(context: Context, instance: Instance) -> None:
     """Show the volume to LVM."""
     words = _command(context, instance)
-    if _own(context).silent.get(instance.key) == instance.run + 1:
+    if own(context).silent.get(instance.key) == instance.run + 1:
         words = tuple(word for word in words if word != FACTS_ONLY)
     start(context, instance, words)
 
 
 def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
     """LVM has said which group it is of, or has nothing to say: then it is asked why."""
-    silent = _own(context).silent
+    silent = own(context).silent
     if silent.pop(instance.key, None) == instance.run:
         _explained(context, instance, event)
         return
@@ -187,8 +141,8 @@ def _scanned(context: Context, instance: Instance, event: JobEnded) -> None:
         context.machine.move(instance, Stimulus.RETRY, "LVM is asked why it leaves it alone")
         return
     ended(context, instance, event)
-    groups = _groups(context.device(instance))
-    _own(context).take(str(instance.subject), groups)
+    groups = groups_of(context.device(instance))
+    own(context).take(str(instance.subject), groups)
     _reopen(context, groups)
     _wake(context, groups)
 
@@ -215,19 +169,19 @@ def _activate(context: Context, instance: Instance) -> None:
     owner = foreign_groups.owner(context, context.device(instance), group)
     # An incomplete group waits no more once a volume has shown that it is complete.
     context.machine.touch_all(_pending(context, group, Strategy.GROUP_START))
-    if group in _own(context).active:
+    if group in own(context).active:
         wait_afresh(context, instance)
         instance.succeeded = True
         context.machine.touch(instance)
     elif foreign_groups.awaited(context, group):
         instance.reason = f"LVM is asked which system {group} belongs to"
-    elif foreign_groups.twin(context, context.device(instance), _own(context).volumes(group)):
+    elif foreign_groups.twin(context, context.device(instance), own(context).volumes(group)):
         context.machine.move(instance, Stimulus.NOT_WANTED, f"{group} is another one here")
-    elif why := _beside_a_look(context, group):
+    elif why := beside_a_look(context, group):
         instance.reason = why
     elif (
         (plan := _last_resort(context, group, owner))
-        and not any(_looked_into(context, group))
+        and not any(looked_into(context, group))
         and not is_due(context, instance, plan)
     ):
         instance.reason = f"{group} is not named: activated when nothing else can lead to the root"
@@ -243,7 +197,7 @@ def _activate(context: Context, instance: Instance) -> None:
 
 def _start(context: Context, instance: Instance) -> None:
     """A group is incomplete: wait for the rest, then activate what can be."""
-    group, lvm = _group(context, instance, INCOMPLETE), _own(context)
+    group, lvm = _group(context, instance, INCOMPLETE), own(context)
     if group is None:
         return
     owner = foreign_groups.owner(context, context.device(instance), group)
@@ -273,7 +227,7 @@ def _start(context: Context, instance: Instance) -> None:
 
 def _other(context: Context, instance: Instance, group: str) -> str:
     """Why another instance acts for this group; empty when this one does."""
-    speakers = _own(context).speakers
+    speakers = own(context).speakers
     for each in _pending(context, group, Strategy.GROUP_ACTIVATE):
         if _group(context, each, COMPLETE) == group:
             return f"{group} is complete by now"
@@ -286,7 +240,7 @@ def _other(context: Context, instance: Instance, group: str) -> str:
 
 def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     """LVM has done what it could; its complaints name the volumes that are missing."""
-    lvm, incomplete = _own(context), instance.strategy is Strategy.GROUP_START
+    lvm, incomplete = own(context), instance.strategy is Strategy.GROUP_START
     group = _group(context, instance, INCOMPLETE if incomplete else COMPLETE)
     remarks = _remarks(event.complaints)
     foreign_groups.complain(context, remarks)
@@ -320,11 +274,6 @@ def _at_work(context: Context, group: str) -> Instance | None:
     )
 
 
-def _groups(device: Device | None) -> tuple[str, ...]:
-    known = device.properties if device else {}
-    return tuple(known[key] for key in (COMPLETE, INCOMPLETE) if key in known)
-
-
 def _group(context: Context, instance: Instance, key: str) -> str | None:
     device = context.device(instance)
     return device.properties.get(key) if device else None
@@ -343,46 +292,14 @@ def _last_resort(context: Context, group: str, owner: str) -> Plan | None:
 
 def _to_be_tried(context: Context, group: str) -> bool:
     """Whether to activate the group without waiting; on what is looked into, any may lead on."""
-    return _wanted(context, group) or any(_looked_into(context, group))
-
-
-def _looked_into(context: Context, group: str) -> list[bool]:
-    """For each physical volume of the group whether it stands on what is only looked into."""
-    found = (context.devices.get(each) for each in _own(context).volumes(group))
-    return [LOOK in each.properties for each in found if each is not None]
-
-
-def _beside_a_look(context: Context, group: str) -> str:
-    """Why the group must not be activated while a part of it is only looked into, "" if it may.
-
-    The kernel refuses writes to what is looked into, but not to the other physical volumes, and a
-    volume with redundancy writes there that it has lost a leg (dm-raid's superblocks).
-    """
-    looked = _looked_into(context, group)
-    if any(looked) and not all(looked):
-        return f"{group} is on other disks, too, and would write to them: it is not looked into"
-    return ""
-
-
-def _named(context: Context, device: Device) -> str:
-    """The logical volume or the group that the user named."""
-    policy, known = context.settings.lvm, device.properties
-    volume = f"{known.get('DM_VG_NAME')}/{known.get('DM_LV_NAME')}"
-    if volume in policy.volumes and not known.get("DM_LV_LAYER"):
-        return f"the logical volume {volume}"
-    group = known.get(COMPLETE, "")
-    of_it = any(each.partition("/")[0] == group for each in policy.volumes)
-    named = {*policy.hinted, *context.settings.layer(Layer.LVM).named}
-    if group in named and (_beside_a_look(context, group) or not (of_it or group in policy.hinted)):
-        return f"the volume group {group}"
-    return ""
+    return _wanted(context, group) or any(looked_into(context, group))
 
 
 def _command(context: Context, instance: Instance, group: str = "") -> tuple[str, ...]:
     """The command with what the user asked for filled in."""
     policy = context.settings.lvm
     chosen = sorted(each for each in policy.volumes if each.partition("/")[0] == group)
-    named = foreign_groups.named(context, group)
+    wanted = foreign_groups.named(context, group)
     owner = foreign_groups.options(context, instance, group)
     several = {
         # lvm(8): an empty LVM_SYSTEM_DIR means no configuration.
@@ -391,7 +308,7 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{volumes}": chosen or [group],
         # "ay" leaves alone what the user has excluded from automatic activation.
-        "{how}": ["y" if named else "ay"],
+        "{how}": ["y" if wanted else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }
     return command(context, instance, several)
