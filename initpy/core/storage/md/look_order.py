@@ -17,7 +17,10 @@ def not_needed(context: Context) -> str:
     goals = context.goals
     if goals.root_mounted:
         return "" if goals.unmounted() else "root is mounted"
-    return "root was found elsewhere" if goals.root_matches else ""
+    found = [context.devices.get(each) for each in goals.root_matches]
+    # root= may name the array itself, by its path: there is nothing on it before it runs.
+    elsewhere = any(each is None or not facts.lies_idle(each) for each in found)
+    return "root was found elsewhere" if elsewhere else ""
 
 
 def pending(context: Context) -> list[Instance]:
