@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from initpy.simulation.oracle import looks
+from initpy.simulation.oracle import looks, owners
 from initpy.simulation.oracle.case import SLACK, Case, Found, held_until
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Device, Span, Work, total
@@ -128,8 +128,15 @@ def _left_out(case: Case) -> Iterator[tuple[Work, Device, Device, str]]:
             name = case.item(other, work.order)
             lost = item.layer.left == "degraded" and name == item.below[-1]
             left_out = name in item.below and name not in there and not lost
-            if left_out and not _failed_on(case, other.name, work):
+            if left_out and not _failed_on(case, other.name, work) and not _borrowed(case, name):
                 yield work, device, other, name
+
+
+def _borrowed(case: Case, name: str) -> bool:
+    """Whether it is on a group of another system, which is only looked at."""
+    items = (case.expected.items[each] for each in case.expected.cone(name))
+    layers = (each.layer for each in items if each.kind == "lvm" and each.layer is not None)
+    return any(owners.foreign(case.expected.scenario, each) for each in layers)
 
 
 def _known_since(case: Case, name: str, order: int) -> float:

@@ -28,6 +28,7 @@ from initpy.core.machine.rules import ended, start
 from initpy.core.machine.templates import command
 from initpy.core.machine.wanted import unwanted
 from initpy.core.state.context import Context
+from initpy.core.storage.lvm import state
 
 # What `lvm pvs --nameprefixes` says of a physical volume's group.
 NAME, SYSTEM_ID = "LVM2_VG_NAME", "LVM2_VG_SYSTEMID"
@@ -47,6 +48,7 @@ OF_GROUPS = (
     Strategy.GROUP_START,
     Strategy.GROUP_COMMAND,
 )
+UNKNOWN = "unknown"  # of a read-only volume: whose it is
 _PLAIN = "lv_layout=[linear] || lv_layout=[striped]"
 
 
@@ -256,10 +258,25 @@ def changed(context: Context, name: str) -> None:
         return
     looks = known.get("ro") == "1" and not named(context, group)
     if looks and _owner_of_volume(context, device):
-        if FOREIGN not in known:
+        if known.get(FOREIGN, UNKNOWN) == UNKNOWN:
             context.devices.mark(name, FOREIGN, "yes")
+    elif looks and group not in state.own(context).active:
+        # An engine before this one may have activated it only to look at it (R5).
+        context.devices.mark(name, FOREIGN, UNKNOWN)
     elif FOREIGN in known:
         context.devices.mark(name, FOREIGN, None)
+
+
+def changed_group(context: Context, group: str) -> list[str]:
+    """LVM has said whose group it is, or has activated it: its volumes that were in doubt."""
+    doubtful = [
+        each.name
+        for each in context.devices
+        if each.properties.get(FOREIGN) == UNKNOWN and each.properties.get("DM_VG_NAME") == group
+    ]
+    for name in doubtful:
+        changed(context, name)
+    return doubtful
 
 
 def looked(context: Context, name: str) -> Iterable[str]:
@@ -283,6 +300,8 @@ def _probed(device: Device) -> bool:
 
 def condition(device: Device) -> tuple[str, str]:
     """A word for a volume that is looked at."""
+    if device.properties.get(FOREIGN) == UNKNOWN:
+        return "read-only", "LVM has not said yet whose group it is"
     if FOREIGN in device.properties:
         return "read-only", "activated to be looked at, since another system owns its group"
     return "", ""

@@ -105,9 +105,15 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
 
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
+    groups = groups_of(context.device(instance))
     if instance.strategy is Strategy.GROUP_COMMAND:
-        _wake(context, groups_of(context.device(instance)))
-    return foreign_groups.marked(context, instance)
+        _wake(context, groups)
+    doubtful = [
+        name
+        for group in (groups if instance.strategy in foreign_groups.OF_GROUPS else ())
+        for name in foreign_groups.changed_group(context, group)
+    ]
+    return (*foreign_groups.marked(context, instance), *doubtful)
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:
