@@ -166,17 +166,20 @@ def _below_runs(context: Context, name: str) -> bool:
 
 
 def _following(context: Context) -> Instance | None:
-    """The next array to look into as well: it stands on those, or may be another part."""
-    look, devices = own(context).look, context.devices
+    """The next array to look into as well: another part, else one that stands on those.
+
+    What stands on several parts may need all of them: the kernel takes no member any more once it
+    has refused a start.
+    """
+    look, devices, nested = own(context).look, context.devices, []
     for each in pending(context):
         if each.state is not JobState.READY or each.subject is None:
             continue
-        nested = context.looks.covers(devices, each.subject)
-        known = _finding_of(context, each.subject)
-        part = look.joint and known is not None and known.part
-        if nested or part:
+        if context.looks.covers(devices, each.subject):
+            nested.append(each)
+        elif look.joint and (known := _finding_of(context, each.subject)) and known.part:
             return each
-    return None
+    return next(iter(nested), None)
 
 
 def _bases(context: Context) -> list[Device]:
