@@ -126,6 +126,8 @@ class Looks:
         if device is None or not (self.on or self.left or doubtful):
             return False
         mark = self._mark_of(devices, name)
+        if mark is None and LOOK in known and not device.slaves:
+            return False  # it is being stopped: sysfs has nothing of it any more, udev still has
         if known.get(LOOK) == mark:
             return False
         devices.mark(name, LOOK, mark)

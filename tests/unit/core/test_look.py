@@ -269,6 +269,20 @@ def test_an_array_on_the_array_is_looked_into_as_well() -> None:
     assert {each.name for each in found} == {"looked.vda:0:0:0", "looked.u:u:u:u"}
 
 
+def test_what_is_being_stopped_is_not_mistaken_for_root() -> None:
+    """Sysfs has nothing of the array any more, udev's database still has what was on it."""
+    desk = half()
+    desk.wait(9)
+    opened(desk, ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid", ID_FS_UUID="u:u:u:u")
+    desk.see(array("md126", ("md127",), "inactive"))
+    desk.end("md-member@md127", output=THEIRS.format("md126"))
+    desk.see(array("md126", ("md127",), "readonly", **ROOT))  # complete: the kernel starts it so
+    assert len(desk.runs("md-take-down@md126")) == 1
+    desk.see(block("md126", (), **ROOT))
+    assert desk.runs("fsck-ext@md126") == []
+    assert desk.actions(Mount) == []
+
+
 def test_parts_of_one_thing_on_two_arrays_are_looked_into_together() -> None:
     desk = half(disk="vdb", name="md126", desk=half(QUICK._replace(root_wait=None)))
     for name, disk in (("md127", "vda"), ("md126", "vdb")):
