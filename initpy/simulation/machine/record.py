@@ -154,14 +154,19 @@ class Simulated:
         return list(self._lines(0))
 
     def last_journal(self) -> list[dict[str, Any]]:
-        """The same of the last boot alone: a restart leaves nothing of a real one's."""
+        """The same of the last boot alone: a restart leaves nothing of a real one's.
+
+        A system that was resumed still has that of the boot before it hibernated.
+        """
+        if self.world.resumed:
+            return list(self._lines(0, self.before))
         return list(self._lines(self.before))
 
-    def _lines(self, begin: int) -> Iterator[dict[str, Any]]:
+    def _lines(self, begin: int, end: int | None = None) -> Iterator[dict[str, Any]]:
         from initpy.simulation.machine.prepared import basis_of
 
         engine = -1
-        for step in self.steps[begin:]:
+        for step in self.steps[begin:end]:
             at = step.time  # not rounded: a replay is to count as the core has counted
             if step.engine != engine:
                 engine = step.engine
