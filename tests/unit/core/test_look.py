@@ -283,6 +283,15 @@ def test_what_is_being_stopped_is_not_mistaken_for_root() -> None:
     assert desk.actions(Mount) == []
 
 
+def test_an_array_that_has_no_state_any_more_is_not_root() -> None:
+    """`mdadm --stop` makes the kernel tell of it once more, when it has nothing of the array."""
+    desk = Desk(settings(root=DeviceSpec(Naming.PATH, "/dev/md127")))
+    desk.see(block("md127", (), DEVTYPE="disk"))
+    assert desk.actions(Mount) == []
+    desk.see(array("md127", ("vda",), "clean", DEVTYPE="disk", **ROOT))
+    assert len(desk.actions(Mount)) == 1
+
+
 def test_parts_of_one_thing_on_two_arrays_are_looked_into_together() -> None:
     desk = half(disk="vdb", name="md126", desk=half(QUICK._replace(root_wait=None)))
     for name, disk in (("md127", "vda"), ("md126", "vdb")):
