@@ -283,6 +283,17 @@ def test_what_is_being_stopped_is_not_mistaken_for_root() -> None:
     assert desk.actions(Mount) == []
 
 
+def test_late_news_of_the_array_before_its_start_does_not_end_the_look() -> None:
+    desk = half()
+    desk.wait(9)
+    desk.see(running())
+    desk.end("md-look@md127")
+    desk.see(array("md127", ("vda",), "inactive"))
+    desk.see(running(**ROOT))
+    assert desk.actions(Mount) == []
+    assert len(desk.runs("md-take-down@md127")) == 1
+
+
 def test_an_array_that_has_no_state_any_more_is_not_root() -> None:
     """`mdadm --stop` makes the kernel tell of it once more, when it has nothing of the array."""
     desk = Desk(settings(root=DeviceSpec(Naming.PATH, "/dev/md127")))

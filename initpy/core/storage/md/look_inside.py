@@ -54,10 +54,14 @@ def mark(context: Context) -> list[str]:
 
 
 def _drop_stopped(context: Context) -> None:
-    """Arrays that are stopped, or that somebody has made writable, are not looked into any more."""
+    """Arrays that are stopped, or that somebody has made writable, are not looked into any more.
+
+    That one is inactive is late news: an array that runs is gone before it is assembled anew.
+    """
     for name in own(context).look.opened & context.looks.bases.keys():
         device = context.devices.get(name)
-        if device is None or device.properties.get("md/array_state") != "readonly":
+        state = device.properties.get("md/array_state") if device is not None else None
+        if state not in ("readonly", "inactive"):
             context.current.act(Record(f"{NOTED}.{name}", ""))
             own(context).taken_down.add(name)
             context.looks.drop(name)
