@@ -120,7 +120,7 @@ def test_a_locked_volume_becomes_writable_before_the_prompt() -> None:
     desk = Desk()
     looked(desk)
     locked = {"ID_FS_TYPE": "crypto_LUKS", "ID_FS_USAGE": "crypto", "ID_FS_UUID": "u-1"}
-    desk.see(logical(**locked))
+    desk.see(logical(True, **locked))
     assert desk.runs("lvm-writable@dm-0")
     assert not desk.asked()
     desk.see(logical(False, **locked))

@@ -1,5 +1,7 @@
 """A hibernated system is resumed before anything is written, or ruled out in a short time (R20)."""
 
+from typing import Any
+
 from desk import Desk, block, filesystem, luks, mapping, settings
 
 from initpy.core.actions import Mount, Record, Run
@@ -14,7 +16,7 @@ from initpy.core.volumes import VolumeSpec
 SWAP = DeviceSpec(Naming.UUID, "s-1")
 
 
-def asked(**changes: object) -> Settings:
+def asked(**changes: Any) -> Settings:
     return settings(resume=Resume(SWAP)._replace(**changes))
 
 
