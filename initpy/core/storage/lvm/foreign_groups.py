@@ -127,8 +127,7 @@ def awaited(context: Context, group: str) -> bool:
     if group not in foreign.asked or group in foreign.owners:
         return False
     return any(
-        (each.expected or each.state is JobState.WAITING)
-        and _group_of(context, each) in ("", group)
+        (each.expected or each.state is JobState.WAITING) and group_of(context, each) in ("", group)
         for each in context.machine.every()
         if each.strategy is Strategy.GROUP_COMMAND and each.definition.publishes
     )
@@ -199,7 +198,8 @@ def _step(context: Context, instance: Instance) -> None:
     start(context, instance, command(context, instance, several))
 
 
-def _group_of(context: Context, instance: Instance) -> str:
+def group_of(context: Context, instance: Instance) -> str:
+    """The group of the volume or physical volume that the instance is about; "" if unknown."""
     device = context.device(instance)
     known = device.properties if device is not None else {}
     return known.get("DM_VG_NAME", known.get(NAME, ""))
@@ -276,6 +276,7 @@ def changed_group(context: Context, group: str) -> list[str]:
     ]
     for name in doubtful:
         changed(context, name)
+        looked(context, name)
     return doubtful
 
 

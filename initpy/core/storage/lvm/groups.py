@@ -110,7 +110,8 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         _wake(context, groups)
     doubtful = [
         name
-        for group in (groups if instance.strategy in foreign_groups.OF_GROUPS else ())
+        for group in dict.fromkeys((*groups, foreign_groups.group_of(context, instance)))
+        if group and instance.strategy in foreign_groups.OF_GROUPS
         for name in foreign_groups.changed_group(context, group)
     ]
     return (*foreign_groups.marked(context, instance), *doubtful)
