@@ -73,10 +73,9 @@ class Udev:
             found = self._monitor.poll(timeout=0)
             if found is None:
                 return
-            if self._is_old(found):
-                continue
             if found.action == "remove":
-                self._receive(self._devices.gone(found.sys_name))
+                if not self._is_old(found):
+                    self._receive(self._devices.gone(found.sys_name))
                 continue
             if (event := self._devices.seen(as_device(found), anew=True)) is not None:
                 self._receive(event)
@@ -84,9 +83,12 @@ class Udev:
                 self._look_failed(found)
 
     def _is_old(self, found: "pyudev.Device") -> bool:
-        """Return whether the event is about an earlier device of this name.
+        """Return whether the removal is that of an earlier device of this name.
 
-        An array that is stopped and assembled again may be known before its removal is told.
+        An array that is stopped and assembled again may be known before its removal is told. Only
+        removals can be told apart so: the kernel counts on while it is at work on an array, since
+        the first program that opens it finds another medium (md_check_events in drivers/md/md.c),
+        and says so in no event.
         """
         known = self._devices.known(found.sys_name)
         number, told = (

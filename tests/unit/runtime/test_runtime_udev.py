@@ -196,3 +196,16 @@ def test_r2_an_event_of_a_device_that_has_come_again_since_is_not_told() -> None
     udev.pending()
     assert told == [DeviceRemoved("md127")]
     assert events == []
+
+
+def test_r2_news_of_a_device_with_a_number_that_sysfs_has_passed_is_told() -> None:
+    """The number of a started array grows when udev opens it, and no event follows (md.c)."""
+    udev = watcher([], [read(Found("", "md127", {"DISKSEQ": "13"}))])
+    told: list[Any] = []
+    udev._receive = told.append
+    changed: Any = Found("", "md127", {"DISKSEQ": "12", "ID_FS_TYPE": "crypto_LUKS"})
+    changed.action = "change"
+    events = [changed]
+    udev._monitor = SimpleNamespace(poll=lambda timeout: events.pop(0) if events else None)
+    udev.pending()
+    assert [each.device.properties["ID_FS_TYPE"] for each in told] == ["crypto_LUKS"]
