@@ -10,7 +10,6 @@ import os
 import select
 import termios
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from initpy.core.secret import Secret
 from initpy.runtime.lineeditor import LineEditor
@@ -20,17 +19,16 @@ BACKLOG_LIMIT = 1 << 16  # bytes kept for a console that takes none
 DRAIN_SECONDS = 0.5  # for the backlog at the end
 
 
-@dataclass(slots=True)
 class Console:
     """One terminal, opened without becoming the controlling terminal."""
 
-    path: str
-    descriptor: int
-    editor: LineEditor = field(default_factory=LineEditor)
-    backlog: bytearray = field(default_factory=bytearray)
-    ahead: list[Secret] = field(default_factory=list)  # lines typed before a prompt asked
-    modes: list[object] | None = None  # before echo was switched off
-    lent: bool = False  # to the rescue shell: not read here
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path, self.descriptor = path, descriptor
+        self.editor = LineEditor()
+        self.backlog = bytearray()
+        self.ahead: list[Secret] = []  # lines typed before a prompt asked
+        self.modes: list[object] | None = None  # before echo was switched off
+        self.lent = False  # to the rescue shell: not read here
 
 
 class Consoles:

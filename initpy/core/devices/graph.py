@@ -34,17 +34,17 @@ def _block_ready(device: "Device") -> bool:
         known.get("SYSTEMD_READY") != "0"
         and known.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") != "1"
         and known.get("DM_SUSPENDED") != "1"
-        and known.get("md/array_state", _array_state(device)) not in ("inactive", "clear")
+        and known.get("md/array_state") not in ("inactive", "clear")
         # A mapping exists before its table does; udev sees the name with the table.
         and not (device.name.startswith("dm-") and "DM_NAME" not in known)
+        # md takes its folder in sysfs away before the array.
+        and not (
+            device.name.startswith("md")
+            and "md/array_state" not in known
+            and known.get("DEVTYPE") == "disk"
+        )
         and FOREIGN not in known
     )
-
-
-def _array_state(device: "Device") -> str:
-    """What an array's state is of which sysfs says none: md takes its folder away first."""
-    whole = device.name.startswith("md") and device.properties.get("DEVTYPE") == "disk"
-    return "clear" if whole else ""
 
 
 BLOCK = Kind("block", _block_ready)

@@ -20,12 +20,8 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
     changed, settings = _mark_root(context, name, before), context.settings
     if settings.image is not None and _mark_host(context, settings.image, name):
         changed.append(name)
-    if context.goals.resuming and settings.resume is not None:
-        device = context.devices.get(name)
-        named = device is not None and settings.resume.source.names(device)
-        if device is not None and named and not device.is_layer and RESUME not in device.properties:
-            context.devices.mark(name, RESUME, "yes")
-            changed.append(name)
+    if context.goals.resuming and _mark_resume(context, name):
+        changed.append(name)
     if settings.volumes and _mark_volume(context, name):
         changed.append(name)
     if context.goals.extra_mounts and _mark_target(context, name):
@@ -40,6 +36,17 @@ def _mark_volume(context: Context, name: str) -> bool:
     if device is None or volume is None or not volume.unmarked or CRYPT in device.properties:
         return False
     context.devices.mark(name, CRYPT, "named")
+    return True
+
+
+def _mark_resume(context: Context, name: str) -> bool:
+    """Mark the device that may have a hibernated system."""
+    device, wanted = context.devices.get(name), context.settings.resume
+    if device is None or wanted is None or RESUME in device.properties:
+        return False
+    if device.is_layer or not wanted.source.names(device):
+        return False
+    context.devices.mark(name, RESUME, "yes")
     return True
 
 
@@ -58,9 +65,9 @@ def refresh_host(context: Context, image: ImageFile) -> list[str]:
 def _mark_host(context: Context, image: ImageFile, name: str) -> bool:
     """Mark the file system that has the root in a file, with the file once that is to be seen."""
     device = context.devices.get(name)
-    if device is None or not image.host.names(device) or device.is_layer:
+    if device is None or device.is_layer or LOOK in device.properties:
         return False
-    if LOOK in device.properties:
+    if not image.host.names(device):
         return False
     mark = f"{HOST}{image.path}" if HOST in context.goals.mounted else "no"
     if device.properties.get(IMAGE) == mark:
@@ -135,11 +142,10 @@ def _mark_target(context: Context, name: str) -> bool:
         goals.forget(name)
         return False
     target, checked = None, False
-    missing = goals.unmounted() if goals.root_mounted else []
+    usable = goals.root_mounted and LOOK not in device.properties
+    missing = goals.unmounted() if usable else []
     for each in missing:
         above = any(each.target.startswith(f"{other.target}/") for other in missing)
-        if LOOK in device.properties:
-            break
         if not above and not device.is_layer and each.source.names(device):
             target, checked = SYSROOT + each.target, each.checked
             break

@@ -126,8 +126,7 @@ def rule_out(context: Context, why: str, detail: bool = False) -> None:
         return
     context.goals.rule_out_resume()
     context.deadlines.drop(RESUME)
-    if why:
-        context.report(why, detail=detail)
+    context.report(why, detail=detail)
     context.current.act(Record(RESUME_OVER, f"{why}\n"))
     for strategy, manner in context.handlers.manners.of.items():
         if manner.writes or strategy is Strategy.RESUME:

@@ -10,7 +10,6 @@ written; then it is all taken down again, whatever was found.
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from initpy.core.devices.graph import Device, DeviceGraph
 from initpy.core.devices.marks import LOOK
@@ -42,14 +41,14 @@ def is_over(device: Device | None) -> bool:
     return device is not None and device.properties.get(LOOK) == Stage.OVER.value
 
 
-@dataclass(slots=True)
 class Looks:
     """Which devices are looked into, and how far that is."""
 
-    current: CurrentEvent
-    stage: Stage = Stage.NONE
-    bases: dict[str, None] = field(default_factory=dict)  # in the order in which they were started
-    left: set[str] = field(default_factory=set)  # could not be taken down: still not to be used
+    def __init__(self, current: CurrentEvent) -> None:
+        self.current = current
+        self.stage = Stage.NONE
+        self.bases: dict[str, None] = {}  # in the order in which they were started
+        self.left: set[str] = set()  # could not be taken down: still not to be used
 
     @property
     def on(self) -> bool:

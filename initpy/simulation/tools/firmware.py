@@ -55,23 +55,24 @@ def start_container(world: World, udev: Udev, call: Call, node: str) -> Work:
 def _inactive(world: World, udev: Udev, call: Call, box: Array) -> None:
     """Make the volumes of a ddf with the disks that are there."""
     for plan in box.plan.volumes:
-        block = _block_of(world, udev, call, plan)
-        assert block.array is not None
-        block.array.container = box.node
-        present = {name for name, _ in block.array.members}
-        for name, slot in box.members:
-            if name not in present:
-                md.bind(world, block, world.blocks[name], slot)
-        udev.uevent("change", block)
+        udev.uevent("change", _volume(world, udev, call, box, plan))
 
 
-def _block_of(world: World, udev: Udev, call: Call, plan: ArrayPlan) -> Block:
-    """The device of a volume, made if there is none yet."""
+def _volume(world: World, udev: Udev, call: Call, box: Array, plan: ArrayPlan) -> Block:
+    """A volume with all disks of its container, made if there is none yet; it is not started."""
     if (found := md.of_uuid(world, plan.uuid)) is not None:
-        return world.blocks[found.node]
-    verdict = homehost.judge_volume(world, call, plan)
-    number, name = homehost.place_for(world, call, plan, verdict)
-    return md.create(world, udev, plan, name, number, homehost.skipped(world, call))
+        block = world.blocks[found.node]
+    else:
+        verdict = homehost.judge_volume(world, call, plan)
+        number, name = homehost.place_for(world, call, plan, verdict)
+        block = md.create(world, udev, plan, name, number, homehost.skipped(world, call))
+    assert block.array is not None
+    block.array.container = box.node
+    present = {name for name, _ in block.array.members}
+    for name, slot in box.members:
+        if name not in present:
+            md.bind(world, block, world.blocks[name], slot)
+    return block
 
 
 def _volumes(world: World, udev: Udev, call: Call, box: Array) -> bool:
@@ -82,14 +83,7 @@ def _volumes(world: World, udev: Udev, call: Call, box: Array) -> bool:
         if found is not None and found.state != "inactive":
             started = True
             continue
-        block = _block_of(world, udev, call, plan)
-        assert block.array is not None
-        block.array.container = box.node
-        present = {name for name, _ in block.array.members}
-        for name, slot in box.members:
-            if name not in present:
-                md.bind(world, block, world.blocks[name], slot)
-        if md.begin(world, udev, block):
+        if md.begin(world, udev, _volume(world, udev, call, box, plan)):
             started = True
             world.daemons.add("mdmon")
     return started
