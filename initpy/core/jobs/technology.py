@@ -108,11 +108,14 @@ class Entry(NamedTuple):
 
 
 @functools.cache
-def _hooks(entry: Entry) -> tuple[tuple[str, object], ...]:
-    """The hooks of a technology that are not null, by name; they are the same for all boots."""
-    null = Technology._field_defaults
-    hooks = entry.load()._asdict().items()
-    return tuple((name, each) for name, each in hooks if name in null and each is not null[name])
+def _hooks(entries: tuple[Entry, ...]) -> dict[str, tuple[object, ...]]:
+    """The hooks of these technologies that are not null, by name: the same for all boots."""
+    null, found = Technology._field_defaults, dict[str, tuple[object, ...]]()
+    for entry in entries:
+        for name, each in entry.load()._asdict().items():
+            if name in null and each is not null[name]:
+                found[name] = (*found.get(name, ()), each)
+    return found
 
 
 class _Owners(dict[type, object]):
@@ -149,6 +152,7 @@ class Technologies:
         self.named: tuple[Callable[[Context, Device], str], ...] = ()
         self.name_of: tuple[Callable[[Device], str], ...] = ()
         self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
+        self._met: tuple[Entry, ...] = ()
         self._waiting = list(self.entries)
         # The owner of what only one module knows, made when it is first asked for: asked for so
         # often that it is the dictionary's own.
@@ -158,6 +162,6 @@ class Technologies:
         """Load the technologies whose first subject this is."""
         for entry in self._waiting:
             if entry.claims(device):
-                for name, hook in _hooks(entry):
-                    setattr(self, name, (*getattr(self, name), hook))
+                self._met += (entry,)
+                vars(self).update(_hooks(self._met))
                 self._waiting = [each for each in self._waiting if each is not entry]

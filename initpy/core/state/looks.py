@@ -47,13 +47,9 @@ class Looks:
     def __init__(self, current: CurrentEvent) -> None:
         self.current = current
         self.stage = Stage.NONE
+        self.on = False  # anything is looked into, or is being taken down
         self.bases: dict[str, None] = {}  # in the order in which they were started
         self.left: set[str] = set()  # could not be taken down: still not to be used
-
-    @property
-    def on(self) -> bool:
-        """True while anything is looked into, or is being taken down."""
-        return self.stage is not Stage.NONE
 
     def begin(self, base: str) -> None:
         """This device is being started read-only, first of all or beside others."""
@@ -81,7 +77,7 @@ class Looks:
         self._enter(Stage.NONE)
 
     def _enter(self, stage: Stage) -> None:
-        self.stage = stage
+        self.stage, self.on = stage, stage is not Stage.NONE
         self.current.stir()
 
     def covers(self, devices: DeviceGraph, name: str) -> bool:

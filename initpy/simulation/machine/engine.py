@@ -70,6 +70,8 @@ class Engine:
         self.boot = Boot(settings, machine.jobs, index)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
+        # These, the most frequent, are for the journal alone.
+        self._for_journal = (Clock,) if settings.debug else (Moved, Clock)
         self._asking: str | None = None
         self.alarm: Entry | None = None
         self._running: dict[tuple[str, int], Process] = {}
@@ -109,7 +111,8 @@ class Engine:
         if lost:
             return
         for action in actions:
-            self._act(action)
+            if type(action) not in self._for_journal:
+                self._act(action)
         self.machine.after_event(self)
 
     def thaw(self) -> None:
@@ -136,12 +139,9 @@ class Engine:
             return
         match action:
             case Moved():
-                if self._debug:
-                    self._say(
-                        f"initpy: {action.job}: {action.before} -> {action.after} ({action.reason})"
-                    )
-            case Clock():
-                pass  # for the journal alone
+                self._say(
+                    f"initpy: {action.job}: {action.before} -> {action.after} ({action.reason})"
+                )
             case Arm(at):
                 self.world.agenda.cancel(self.alarm)
                 self.alarm = None

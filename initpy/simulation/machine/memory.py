@@ -35,15 +35,20 @@ class Memory:
 
     def decided(self, actions: tuple[Action, ...], now: float) -> tuple[Action, ...]:
         """The event is handled; what is kept of the actions."""
-        for action in actions:
-            if isinstance(action, Run) and action.secret is not None:
-                self._given(action, action.secret, now)
-        for each in tuple(self._held):
-            if not each.secret.reveal():
-                each.wiped = now
-                self._held.remove(each)
-        return tuple(_without_its_secret(each) if isinstance(each, Run) else each
-                     for each in actions)  # fmt: skip
+        runs = [each for each in actions if isinstance(each, Run)]
+        for run in runs:
+            if run.secret is not None:
+                self._given(run, run.secret, now)
+        if self._held:
+            for held in tuple(self._held):
+                if not held.secret.reveal():
+                    held.wiped = now
+                    self._held.remove(held)
+        if not runs:
+            return actions
+        return tuple(
+            _without_its_secret(each) if isinstance(each, Run) else each for each in actions
+        )
 
     def _hold(self, held: Held) -> None:
         self._held.append(held)

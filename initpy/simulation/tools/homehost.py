@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from initpy.scenario.model import Scenario
 from initpy.simulation.kernel.process import Answer, Call
@@ -118,8 +119,13 @@ def configuration(world: World, call: Call) -> Configuration:
     """The mdadm.conf of the image, unless the command line of mdadm forbids it."""
     files = dict(world.scenario.files)
     text = next((files[path] for path in CONFIGURATIONS if path in files), "")
+    return _read(text if "--config=none" not in call.words else "")
+
+
+@lru_cache(maxsize=64)  # a scenario is simulated thousands of times
+def _read(text: str) -> Configuration:
     read = Configuration()
-    for words in _lines(text if "--config=none" not in call.words else ""):
+    for words in _lines(text):
         keyword = words[0].upper()
         if len(keyword) < LEAST_KEYWORD:
             continue

@@ -25,9 +25,8 @@ class System:
 def system_of(world: World, words: Sequence[str], configured: bool) -> System:
     """The system that --config or the configuration names."""
     imported = frozenset(world.imported)
-    given = " ".join(word for word in words if "system_id=" in word)
-    found = re.search(r'local/system_id="([^"]*)"', given)
-    if found is not None:
+    given = next((word for word in words if "local/system_id=" in word), "")
+    if found := given and re.search(r'local/system_id="([^"]*)"', given):
         listed = re.search(r'read_only_volume_list=\["([^"]*)"\]', given)
         return System(found[1], (), listed[1] if listed else "", "-S" in words, imported)
     files = dict(world.scenario.files) if configured else {}

@@ -239,13 +239,6 @@ def _learn(context: Context, name: str) -> None:
         context.devices.mark(name, OTHER, "yes")
 
 
-def marked(context: Context, instance: Instance) -> Iterable[str]:
-    """The physical volume to look at again when a command has ended."""
-    if instance.strategy in OF_GROUPS and instance.subject is not None:
-        return (instance.subject,)
-    return ()
-
-
 # Volumes that are looked at
 
 

@@ -105,16 +105,18 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
 
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
+    if instance.strategy not in foreign_groups.OF_GROUPS or instance.subject is None:
+        return ()
     groups = groups_of(context.device(instance))
     if instance.strategy is Strategy.GROUP_COMMAND:
         _wake(context, groups)
     doubtful = [
         name
         for group in dict.fromkeys((*groups, foreign_groups.group_of(context, instance)))
-        if group and instance.strategy in foreign_groups.OF_GROUPS
+        if group
         for name in foreign_groups.changed_group(context, group)
     ]
-    return (*foreign_groups.marked(context, instance), *doubtful)
+    return (instance.subject, *doubtful)
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:

@@ -95,9 +95,9 @@ def changed(context: Context, name: str) -> None:
     if device is None:
         return
     known = device.properties
-    md = own(context)
     of_another = known.get("md/array_state") == "readonly" and bool(known.get(NOTED))
-    if of_another and name not in looks.bases and name not in md.taken_down:  # else told late
+    if of_another and name not in looks.bases and name not in own(context).taken_down:  # else late
+        md = own(context)
         if not looks.on:
             md.look = Look(resumed=True)
         if md.look.resumed:

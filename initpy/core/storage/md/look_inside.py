@@ -31,10 +31,7 @@ TAKE_DOWN_SECONDS = 20.0
 
 def go_on(context: Context) -> list[str]:
     """Find what was asked for, or end the look; the devices whose marks have changed."""
-    looks = context.looks
-    if not looks.on:
-        return []
-    marked = mark(context)
+    looks, marked = context.looks, mark(context)
     if looks.stage is not Stage.STARTING:
         _drop_stopped(context)
     if looks.stage is Stage.OPEN:

@@ -95,7 +95,8 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
 
 
 def _unsettled(context: Context) -> Iterable[str]:
-    md, marked = own(context), look_inside.go_on(context)
+    marked = look_inside.go_on(context) if context.looks.on else []
+    md = own(context)
     if not md.unsettled or not md.lookout.news(context.current):
         return marked
     return marked + [
