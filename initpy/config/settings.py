@@ -205,6 +205,13 @@ def _finish_emergency(draft: _Draft) -> None:
         draft.set(emergency=how, emergency_delay=delay, shell=False)
 
 
+def _tries(draft: _Draft, parameter: Parameter) -> None:
+    from initpy.config.counting import tries  # rare
+
+    counting = tries(parameter)
+    draft.set(counting=counting, may_count=not parameter.value)
+
+
 def _break(draft: _Draft, parameter: Parameter) -> None:
     from initpy.config.breakpoints import break_points  # rare
 
@@ -297,6 +304,7 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.timeout": _wait,
     "panic": _panic,
     "rd.emergency": _emergency,
+    "initpy.tries": _tries,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
     "break": _break,
     "rd.break": _break,

@@ -13,12 +13,17 @@ ROUNDING = 1e-3  # of sums of times
 COUNTDOWN = (60, 30, 20, 10, 5, 4, 3, 2, 1)
 
 
-def start(context: Context, seconds: float) -> None:
-    """Have the boot end after these seconds, unless root turns up."""
-    end = Deadline(END, seconds, context.settings.grace, kind=DeadlineKind.END)
+def start(context: Context, seconds: float, grace: float | None = None) -> Deadline:
+    """Have the boot end after these seconds, unless root turns up.
+
+    `grace`: seconds that are left at least when a hold has ended; by default the usual.
+    """
+    grace = context.settings.grace if grace is None else grace
+    end = Deadline(END, seconds, grace, kind=DeadlineKind.END)
     context.deadlines.begin(end)
     context.deadlines.hold(end, NOBODY)
     _arm(context, end)
+    return end
 
 
 def restart(context: Context, reason: str, seconds: float) -> None:

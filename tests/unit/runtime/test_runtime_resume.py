@@ -9,7 +9,7 @@ from initpy.config.errors import InputError
 from initpy.core import actions
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Resume, Settings
-from initpy.runtime import firmware, resume
+from initpy.runtime import firmware, resume, start
 from initpy.runtime.aside import Aside
 
 
@@ -31,12 +31,12 @@ def test_what_cannot_be_understood_is_one_line(text: str) -> None:
 
 
 def test_a_user_who_forbids_it_is_not_overruled() -> None:
-    settings = Settings(may_resume=False)
+    settings = Settings(may_resume=False, may_count=False)
 
     async def run() -> object:
-        return await resume.complete(settings, Aside())
+        return await start.variables(settings, Aside())
 
-    assert asyncio.run(run()) == (settings, None)
+    assert asyncio.run(run()) == {}
 
 
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
