@@ -74,6 +74,9 @@ def refused(case: Case, engine: int, time: float) -> Iterator[str]:
                  if each.job == job and each.engine == engine and each.end <= time]  # fmt: skip
         last = tried[-1] if tried else None
         name = job.partition("@")[2]
-        there = case.story.latest(name, len(case.entries)) is not None
-        if last is not None and last.status == WRONG_PASSPHRASE and there:
+        if last is None or last.status != WRONG_PASSPHRASE:
+            continue
+        before, now = (case.story.latest(name, at) for at in (last.order, len(case.entries)))
+        key = "ID_FS_TYPE"  # without it the disk has gone, and with it the volume
+        if now and (not before or now.properties.get(key) == before.properties.get(key)):
             yield name
