@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from initpy.runtime import syscalls
@@ -26,10 +27,14 @@ async def told(aside: "Aside", names: Sequence[str]) -> dict[str, str]:
     """
     from initpy.runtime.aside import answered_within
 
-    answer = aside.ask("variables", lambda: [read_variable(each) for each in names])
+    answer = aside.ask("variables", partial(_texts, names))
     await answered_within(FIRMWARE_SECONDS, answer)
     texts = (answer.result().value if answer.done() else None) or ()
     return {name: text for name, text in zip(names, texts, strict=False) if text is not None}
+
+
+def _texts(names: Sequence[str]) -> list[str | None]:
+    return [read_variable(each) for each in names]
 
 
 def read_variable(name: str, folder: str = FOLDER) -> str | None:

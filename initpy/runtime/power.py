@@ -1,9 +1,13 @@
-"""End the machine: at once, or as `panic=` and `rd.emergency=` ask for. Standard library only.
+"""End the machine: at once, or as `panic=`, `rd.emergency=` or the boot loader ask for.
+
+Standard library only.
 
 This parses the command line once more: the full parser may be the module that has failed.
 """
 
 import os
+import select
+import signal
 import time
 
 from initpy.runtime import syscalls
@@ -15,6 +19,7 @@ ENDS = {
     "halt": syscalls.RB_HALT_SYSTEM,
 }
 END_DELAY = 10  # seconds to read what has failed
+COUNTED_DELAY = 60  # the same for a boot that the loader counts, and to press a key
 
 
 def end(how: str) -> None:
@@ -41,6 +46,48 @@ def asked_end(command_line: str) -> tuple[str, int] | None:
     return how or "reboot", max(delay, 0) if delay else END_DELAY
 
 
+def counted(command_line: str) -> bool:
+    """Return whether the boot loader counts this boot; the command line goes before the firmware.
+
+    See `counting.tries` and `firmware.COUNTED`.
+    """
+    words = command_line.partition(" -- ")[0].split()
+    said = [value for key, _, value in (word.partition("=") for word in words)
+            if key == "initpy.tries" and value]  # fmt: skip
+    if "initpy.recovery" in words:
+        return False
+    if said:
+        return said[-1].isdecimal()
+    try:
+        from initpy.runtime import firmware
+    except ImportError:
+        return False  # the module that has failed, perhaps
+    return _has_variable(firmware.COUNTED, firmware.FOLDER)
+
+
+def _has_variable(name: str, folder: str) -> bool:
+    """Return whether the firmware has the variable; False if it does not answer."""
+    from initpy.runtime.firmware import FIRMWARE_SECONDS, read_variable
+
+    if not os.path.isdir(folder):
+        return False
+    try:
+        child = os.fork()
+    except OSError:
+        return False  # memory is short
+    if not child:
+        os._exit(0 if read_variable(name, folder) is not None else 1)
+    end = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    ended = poll.poll(FIRMWARE_SECONDS * 1000)
+    os.close(end)
+    if not ended:
+        os.kill(child, signal.SIGKILL)  # process 1 reaps it if it ever ends
+        return False
+    return os.waitpid(child, 0)[1] == 0
+
+
 def shell_forbidden(command_line: str) -> bool:
     """Return whether `rd.shell=` forbids a shell; its last value counts."""
     words = command_line.partition(" -- ")[0].split()
@@ -56,15 +103,37 @@ def count_down(how: str, seconds: int) -> None:
         time.sleep(1)
 
 
+def no_key(seconds: int) -> bool:
+    """Count down to a restart; return False as soon as a key is pressed at the console."""
+    poll = select.poll()
+    if os.isatty(0):
+        poll.register(0, select.POLLIN)
+    for left in range(seconds, 0, -1):
+        if left <= 5 or left % 10 == 0:
+            say(f"reboot in {left} s, since the boot loader counts this boot; Enter stops it")
+        if any(found & select.POLLIN for _, found in poll.poll(1000)):
+            try:
+                os.read(0, 4096)
+            except OSError:
+                pass
+            return False
+    return True
+
+
 def end_as_asked() -> None:
-    """End the machine if the command line asks for that, counting down; else return."""
+    """End the machine if the command line or the boot loader ask for that, counting down.
+
+    Return if they do not, or a user is there.
+    """
     try:
         with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
-            asked = asked_end(file.read())
+            command_line = file.read()
     except OSError:
         return
-    if asked is None:
-        return
-    how, delay = asked
-    count_down(how, delay)
-    end(how)
+    asked = asked_end(command_line)
+    if asked is not None:
+        how, delay = asked
+        count_down(how, delay)
+        end(how)
+    elif counted(command_line) and no_key(COUNTED_DELAY):
+        end("reboot")
