@@ -10,8 +10,18 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
+from initpy.image.build import counters
 from initpy.image.build.request import BuildRequest, with_recipe
-from initpy.image.build.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
+from initpy.image.build.uki import (
+    RECOVERY_WORD,
+    Signing,
+    Uki,
+    default_cmdline,
+    find_kernel,
+    find_stub,
+    os_release,
+    recovery_release,
+)
 from initpy.image.content.cache import cache_path
 from initpy.image.content.identity import Identity, identity_of, read_hostname
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
@@ -24,6 +34,8 @@ from initpy.image.stack.layers import Stack
 # The name differs from those of other generators, whose images stay.
 DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
 DEFAULT_UKI = f"/boot/initpy-{KERNEL}.efi"
+RECOVERY_NAME = "initpy-recovery-"
+RECOVERY_JOBS = Path("extra/recovery.toml")  # of initpy's job files
 
 
 def configure_content(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +132,12 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
         help="a kernel module, or a folder such as drivers/net/wireless/",
     )
     more.add_argument(
+        "--recovery",
+        action="store_true",
+        help="an image to repair the machine from: more tools; with --uki a boot entry that ends "
+        "in a shell and comes last",
+    )
+    more.add_argument(
         "--program",
         metavar="NAME",
         action="append",
@@ -144,6 +162,13 @@ def _say_uki(single: argparse._ArgumentGroup) -> None:
         "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
     )
     single.add_argument(
+        "--tries",
+        metavar="N",
+        type=int,
+        help="boots that the loader grants it until one is good, in EFI/Linux (default: "
+        f"{counters.TRIES}; 0: it does not count them)",
+    )
+    single.add_argument(
         "--pcr-key",
         metavar="PRIVATE:PUBLIC",
         help="keys (PEM) for systemd-measure, to sign the expected values of PCR 11",
@@ -165,6 +190,10 @@ def configuration(arguments: argparse.Namespace) -> ImageConfig:
 def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
     """Return the path of a kernel's image."""
     usual = DEFAULT_UKI if getattr(arguments, "uki", False) else DEFAULT_OUTPUT
+    if getattr(arguments, "recovery", False):
+        usual = usual.replace("initpy-", RECOVERY_NAME)
+        if arguments.output is None:  # the configuration names the image that it is beside
+            return Path(usual.replace(KERNEL, kernel))
     if arguments.output == "":
         raise InputError("--output", "", "a path for the image")
     return Path(str(arguments.output or config.output or usual).replace(KERNEL, kernel))
@@ -188,7 +217,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             kernel=kernel,
             modules=arguments.modules_dir or modules_folder(kernel),
             output=output_path(arguments, config, kernel),
-            jobs=(project_folder("jobs"), *config.jobs, *arguments.job),
+            jobs=(project_folder("jobs"), *_recovery_jobs(arguments), *config.jobs, *arguments.job),
             programs=(*config.programs, *arguments.program),
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
@@ -204,6 +233,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             ),
             cache=cache_path(),
             uki=_uki(arguments, config, kernel),
+            tries=_tries(arguments, output_path(arguments, config, kernel)),
         ),
         recipe,
     )
@@ -322,20 +352,46 @@ def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
 
 def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:
     if not arguments.uki:
-        for name in ("cmdline", "linux", "pcr_key", "pcr_tpm"):
+        for name in ("cmdline", "linux", "pcr_key", "pcr_tpm", "tries"):
             if getattr(arguments, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
         return None
     modules = arguments.modules_dir or modules_folder(kernel)
     said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
+    cmdline, release = default_cmdline() if said is None else said, os_release()
+    if arguments.recovery:
+        cmdline, release = f"{cmdline} {RECOVERY_WORD}".lstrip(), recovery_release(release)
     return Uki(
         stub=find_stub(platform.machine()),
         linux=arguments.linux or find_kernel(kernel, modules),
         release=kernel,
-        cmdline=default_cmdline() if said is None else said,
-        os_release=os_release(),
+        cmdline=cmdline,
+        os_release=release,
         signing=_signing(arguments.pcr_key, arguments.pcr_tpm),
     )
+
+
+def _tries(arguments: argparse.Namespace, output: Path) -> int | None:
+    """Return the tries of the boot entry; None if the file is none."""
+    said = arguments.tries
+    entry = arguments.uki and counters.is_entry(output)
+    if said is not None:
+        if not 0 <= said <= counters.MOST:
+            raise InputError("--tries", said, f"a number from 0 to {counters.MOST}")
+        if not entry:
+            raise InputError(
+                "--tries", said, f"an entry EFI/Linux/NAME.efi as output, not {output}"
+            )
+        if said and arguments.recovery:
+            raise InputError("--tries", said, "0 for --recovery: the loader falls back to it")
+        return int(said)
+    if not entry:
+        return None
+    return 0 if arguments.recovery else counters.configured()
+
+
+def _recovery_jobs(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    return (project_folder("jobs") / RECOVERY_JOBS,) if arguments.recovery else ()
 
 
 def _signing(text: str | None, tpm: str | None) -> Signing | None:

@@ -14,6 +14,10 @@ CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 NEEDED = ((CODE, "ovmf"), (LOADER, "systemd-boot-efi"), (Path("/usr/bin/mcopy"), "mtools"))
+GRUB = (
+    (Path("/usr/lib/grub/x86_64-efi/moddep.lst"), "grub-efi-amd64-bin"),
+    (Path("/usr/bin/grub-editenv"), "grub-common"),
+)
 BOOTED = "EFI/BOOT/BOOTX64.EFI"  # what the firmware starts
 SECTOR = 512
 # The offsets of the type names of FAT16 and FAT32.
@@ -27,9 +31,10 @@ class Place(NamedTuple):
     size: int
 
 
-def needs() -> None:
+def needs(grub: bool = False) -> None:
     """Raise LabError with the packages for UEFI boots that are not installed."""
-    lacking = [package for path, package in NEEDED if not path.exists()]
+    needed = (*NEEDED, *(GRUB if grub else ()))
+    lacking = [package for path, package in needed if not path.exists()]
     if lacking:
         raise LabError(f"{', '.join(lacking)} not installed\n  try: make setup")
 
