@@ -7,21 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from initpy.cli.unified import say_unified, tries_of, unified
 from initpy.config.errors import InputError
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
-from initpy.image.build import counters
 from initpy.image.build.request import BuildRequest, with_recipe
-from initpy.image.build.uki import (
-    RECOVERY_WORD,
-    Signing,
-    Uki,
-    default_cmdline,
-    find_kernel,
-    find_stub,
-    os_release,
-    recovery_release,
-)
 from initpy.image.content.cache import cache_path
 from initpy.image.content.identity import Identity, identity_of, read_hostname
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
@@ -44,7 +34,7 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(proves=False, portable=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
-    _say_uki(parser.add_argument_group("a unified kernel image"))
+    say_unified(parser.add_argument_group("a unified kernel image"))
 
 
 def _say_what(what: argparse._ArgumentGroup) -> None:
@@ -146,41 +136,6 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
     )
 
 
-def _say_uki(single: argparse._ArgumentGroup) -> None:
-    single.add_argument(
-        "--uki",
-        action="store_true",
-        help="build one EFI program of systemd's stub, kernel, image and command line; "
-        "it belongs in EFI/Linux of the ESP (default output: /boot/initpy-{kernel}.efi)",
-    )
-    single.add_argument(
-        "--cmdline",
-        metavar="TEXT",
-        help="its command line (default: the configuration's, or /etc/kernel/cmdline)",
-    )
-    single.add_argument(
-        "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
-    )
-    single.add_argument(
-        "--tries",
-        metavar="N",
-        type=int,
-        help="boots that the loader grants it until one is good, in EFI/Linux (default: "
-        f"{counters.TRIES}; 0: it does not count them)",
-    )
-    single.add_argument(
-        "--pcr-key",
-        metavar="PRIVATE:PUBLIC",
-        help="keys (PEM) for systemd-measure, to sign the expected values of PCR 11",
-    )
-    single.add_argument(
-        "--pcr-tpm",
-        metavar="DEVICE",
-        help="TPM that systemd-measure uses for its computations (default: this machine's), such "
-        "as swtpm:path=SOCKET; its content does not matter",
-    )
-
-
 def configuration(arguments: argparse.Namespace) -> ImageConfig:
     """Read the administrator's configuration of images. Raises InputError."""
     given = arguments.config
@@ -232,8 +187,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
                 this_machine=recipe.host and described_stack(arguments, config) is None,
             ),
             cache=cache_path(),
-            uki=_uki(arguments, config, kernel),
-            tries=_tries(arguments, output_path(arguments, config, kernel)),
+            uki=unified(arguments, config, kernel),
+            tries=tries_of(arguments, output_path(arguments, config, kernel)),
         ),
         recipe,
     )
@@ -350,60 +305,8 @@ def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
     return Microcode(Path(text), processor)
 
 
-def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:
-    if not arguments.uki:
-        for name in ("cmdline", "linux", "pcr_key", "pcr_tpm", "tries"):
-            if getattr(arguments, name) is not None:
-                raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
-        return None
-    modules = arguments.modules_dir or modules_folder(kernel)
-    said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
-    cmdline, release = default_cmdline() if said is None else said, os_release()
-    if arguments.recovery:
-        cmdline, release = f"{cmdline} {RECOVERY_WORD}".lstrip(), recovery_release(release)
-    return Uki(
-        stub=find_stub(platform.machine()),
-        linux=arguments.linux or find_kernel(kernel, modules),
-        release=kernel,
-        cmdline=cmdline,
-        os_release=release,
-        signing=_signing(arguments.pcr_key, arguments.pcr_tpm),
-    )
-
-
-def _tries(arguments: argparse.Namespace, output: Path) -> int | None:
-    """Return the tries of the boot entry; None if the file is none."""
-    said = arguments.tries
-    entry = arguments.uki and counters.is_entry(output)
-    if said is not None:
-        if not 0 <= said <= counters.MOST:
-            raise InputError("--tries", said, f"a number from 0 to {counters.MOST}")
-        if not entry:
-            raise InputError(
-                "--tries", said, f"an entry EFI/Linux/NAME.efi as output, not {output}"
-            )
-        if said and arguments.recovery:
-            raise InputError("--tries", said, "0 for --recovery: the loader falls back to it")
-        return int(said)
-    if not entry:
-        return None
-    return 0 if arguments.recovery else counters.configured()
-
-
 def _recovery_jobs(arguments: argparse.Namespace) -> tuple[Path, ...]:
     return (project_folder("jobs") / RECOVERY_JOBS,) if arguments.recovery else ()
-
-
-def _signing(text: str | None, tpm: str | None) -> Signing | None:
-    if text is None:
-        if tpm is not None:
-            raise InputError("--pcr-tpm", tpm, "--pcr-key, with keys to sign with")
-        return None
-    private, _, public = text.partition(":")
-    for path in (private, public):
-        if not path or not Path(path).is_file():
-            raise InputError("--pcr-key", text, "PRIVATE:PUBLIC, two files")
-    return Signing(Path(private), Path(public), tpm=tpm or "")
 
 
 def _source_date() -> int:

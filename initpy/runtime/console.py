@@ -91,10 +91,18 @@ class Consoles:
                 self._show_prompt(console, prompt)
 
     def await_key(self, pressed: Callable[[], None] | None) -> None:
-        """Call this once for the next key at a console without prompt or shell; None: do not."""
+        """Call this once for the next key at a console without prompt or shell; None: do not.
+
+        What was typed before stays for a prompt (R12): on serial lines it may be what a terminal
+        has answered to firmware or boot loader.
+        """
         self._pressed = pressed
         if self._prompt is None:
             for console in self._consoles:
+                if pressed is not None and not console.lent:
+                    with contextlib.suppress(OSError):
+                        typed = os.read(console.descriptor, BACKLOG_LIMIT)
+                        console.ahead += console.editor.feed(typed)
                 self._heed_keys(console)
 
     def _heed_keys(self, console: Console) -> None:

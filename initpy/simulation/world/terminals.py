@@ -152,17 +152,17 @@ class Terminals:
         terminal.unread += text
         if self.prompt is not None and self.listened is not None:
             self.listened()
-        elif self.pressed is not None:
-            self.await_key(self.pressed)
+        elif self.prompt is None and self.pressed is not None:
+            pressed, self.pressed = self.pressed, None
+            self.user_at, terminal.unread = terminal, ""
+            pressed()
 
     def await_key(self, pressed: Callable[[], None] | None) -> None:
-        """Call this once for the next key, typed before or later, without a prompt."""
+        """Call this once for the next key without a prompt; what was typed before stays."""
         self.pressed = pressed
         for each in self._all:
-            if pressed is not None and self.prompt is None and each.shell is None and each.unread:
-                self.pressed, self.user_at, each.unread = None, each, ""
-                pressed()
-                return
+            if pressed is not None and self.prompt is None and each.shell is None:
+                each.feed()
 
     def hang_up(self) -> None:
         """The engine is gone: what it had read is lost, what it had not is still there."""

@@ -1,12 +1,15 @@
 """Boot entries with counters in their names: new ones get tries, unchanged ones keep theirs."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
+from initpy.cli.content import configure_content, requested
 from initpy.config.errors import InputError
 from initpy.image.build import counters
 from initpy.image.build.place import claim, remove
+from initpy.image.build.request import BuildRequest
 from initpy.image.build.uki import recovery_release
 
 
@@ -95,3 +98,43 @@ def test_the_recovery_entry_comes_last_and_says_so() -> None:
         b"IMAGE_ID=zz-recovery",
         b'PRETTY_NAME="Debian 12 (recovery)"',
     ]
+
+
+def request(*words: str) -> BuildRequest:
+    parser = argparse.ArgumentParser()
+    configure_content(parser)
+    arguments = parser.parse_args(["--linux", "/vmlinuz", "--cmdline", "ro", "--uki", *words])
+    return requested(argparse.Namespace(**{**vars(arguments), "portable": True, "root": None}))
+
+
+@pytest.mark.parametrize(
+    ("words", "tries"),
+    [(("--output", "/efi/EFI/Linux/a.efi"), 3), (("--output", "/boot/a.efi"), None),
+     (("--output", "/efi/EFI/Linux/a.efi", "--tries", "5"), 5),
+     (("--output", "/efi/EFI/Linux/a.efi", "--tries", "0"), 0),
+     (("--output", "/efi/EFI/Linux/a.efi", "--recovery"), 0)],
+)  # fmt: skip
+def test_an_entry_gets_the_tries_of_the_machine(
+    words: tuple[str, ...], tries: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "configured", lambda: 3)
+    assert request(*words).tries == tries
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--tries", "3"), ("--output", "/efi/EFI/Linux/a.efi", "--tries", "-1"),
+     ("--output", "/efi/EFI/Linux/a.efi", "--tries", "2", "--recovery")],
+)  # fmt: skip
+def test_tries_that_make_no_sense_are_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="--tries"):
+        request(*words)
+
+
+def test_a_recovery_entry_ends_in_a_shell_and_has_tools() -> None:
+    made = request("--recovery", "--kernel", "6.1.0-1")
+    assert made.output == Path("/boot/initpy-recovery-6.1.0-1.efi")
+    assert made.uki is not None
+    assert made.uki.cmdline == "ro initpy.recovery"
+    assert b"(recovery)" in made.uki.os_release
+    assert any(path.name == "recovery.toml" for path in made.jobs)

@@ -56,6 +56,7 @@ MAY_WAIT = {
     "console.Consoles._open_again": READY,
     "console.Consoles._typed": READY,
     "console.Consoles._key": READY,
+    "console.Consoles.await_key": READY,
     "console.Consoles._flush": READY,
     "console.Consoles._drain": BOUNDED,  # DRAIN_SECONDS
     "console._open": READY,
