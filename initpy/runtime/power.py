@@ -18,6 +18,7 @@ ENDS = {
     "poweroff": syscalls.RB_POWER_OFF,
     "halt": syscalls.RB_HALT_SYSTEM,
 }
+FALSE = ("0", "no", "false", "off", "n")
 END_DELAY = 10  # seconds to read what has failed
 COUNTED_DELAY = 60  # the same for a boot that the loader counts, and to press a key
 
@@ -34,16 +35,23 @@ def end(how: str) -> None:
 def asked_end(command_line: str) -> tuple[str, int] | None:
     """Return how to end, and after how many seconds; None if the command line does not ask."""
     how, delay = "", 0
-    for word in command_line.partition(" -- ")[0].split():
-        key, _, value = word.partition("=")
+    said = _said(command_line)
+    for key, value in said:
         if key == "panic":
             with_sign = value.removeprefix("-")
             delay = int(value) if with_sign.isascii() and with_sign.isdecimal() else delay
         elif key == "rd.emergency" and value in ENDS:
             how = value
-    if not how and not delay:
+    if _repairs(said) or not (how or delay):
         return None
     return how or "reboot", max(delay, 0) if delay else END_DELAY
+
+
+def shell_forbidden(command_line: str) -> bool:
+    """Return whether `rd.shell=` forbids a shell; its last value counts."""
+    said = _said(command_line)
+    values = [value for key, value in said if key == "rd.shell"]
+    return bool(values) and values[-1].lower() in FALSE and not _repairs(said)
 
 
 def counted(command_line: str) -> bool:
@@ -51,18 +59,28 @@ def counted(command_line: str) -> bool:
 
     See `counting.tries` and `firmware.COUNTED`.
     """
-    words = command_line.partition(" -- ")[0].split()
-    said = [value for key, _, value in (word.partition("=") for word in words)
-            if key == "initpy.tries" and value]  # fmt: skip
-    if "initpy.recovery" in words:
+    said = _said(command_line)
+    tries = [value for key, value in said if key == "initpy.tries" and value]
+    if _repairs(said):
         return False
-    if said:
-        return said[-1].isdecimal()
+    if tries:
+        return tries[-1].isdecimal()
     try:
         from initpy.runtime import firmware
     except ImportError:
         return False  # the module that has failed, perhaps
     return _has_variable(firmware.COUNTED, firmware.FOLDER)
+
+
+def _said(command_line: str) -> list[tuple[str, str]]:
+    words = command_line.partition(" -- ")[0].split()
+    return [(key, value) for key, _, value in (word.partition("=") for word in words)]
+
+
+def _repairs(said: list[tuple[str, str]]) -> bool:
+    """Return whether the boot is to end in a shell (initpy.recovery), whatever else is said."""
+    values = [value for key, value in said if key == "initpy.recovery"]
+    return bool(values) and values[-1].lower() not in FALSE
 
 
 def _has_variable(name: str, folder: str) -> bool:
@@ -86,13 +104,6 @@ def _has_variable(name: str, folder: str) -> bool:
         os.kill(child, signal.SIGKILL)  # process 1 reaps it if it ever ends
         return False
     return os.waitpid(child, 0)[1] == 0
-
-
-def shell_forbidden(command_line: str) -> bool:
-    """Return whether `rd.shell=` forbids a shell; its last value counts."""
-    words = command_line.partition(" -- ")[0].split()
-    said = [value for key, _, value in (word.partition("=") for word in words) if key == "rd.shell"]
-    return bool(said) and said[-1].lower() in ("0", "no", "false", "off", "n")
 
 
 def count_down(how: str, seconds: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 from initpy.config.counting import counted
 from initpy.config.errors import InputError
 from initpy.config.settings import read_settings
-from initpy.core.settings import Counting
+from initpy.core.settings import BreakPoint, Counting, Emergency
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,14 @@ def test_a_word_that_is_no_number_is_reported() -> None:
     settings, (problem,) = read_settings("root=LABEL=r initpy.tries=many")
     assert "initpy.tries" in str(problem)
     assert settings.counting is None
+
+
+def test_an_entry_for_repairs_ends_in_a_shell_whatever_else_is_said() -> None:
+    words = "panic=5 rd.emergency=halt rd.shell=0 initpy.tries=2 fsck.mode=force"
+    settings, problems = read_settings(f"root=LABEL=r initpy.recovery {words}")
+    assert problems == ()
+    assert settings.breaks == {BreakPoint.MOUNT}
+    assert (settings.shell, settings.emergency) == (True, Emergency.WAIT)
+    assert (settings.counting, settings.may_count, settings.check) == (None, False, None)
+    plain, _ = read_settings(f"root=LABEL=r initpy.recovery=0 {words}")
+    assert (plain.shell, plain.emergency, plain.breaks) == (False, Emergency.HALT, frozenset())

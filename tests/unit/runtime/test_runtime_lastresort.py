@@ -67,8 +67,8 @@ def test_there_is_no_shell_where_it_is_ruled_out(
     ("words", "key", "done", "shell"),
     [("initpy.tries=1", False, ["reboot"], 4711), ("initpy.tries=1", True, [], 4711),
      ("initpy.tries=0 rd.shell=0", False, ["reboot"], 0), ("initpy.tries=no", False, [], 4711),
-     ("initpy.tries=1 initpy.recovery", False, [], 4711), ("initpy.tries=1 panic=1", True,
-     ["sleep 1", "reboot"], 0)],
+     ("initpy.tries=1 initpy.recovery panic=1 rd.shell=0", False, [], 4711),
+     ("initpy.tries=1 panic=1", True, ["sleep 1", "reboot"], 0)],
 )  # fmt: skip
 def test_a_counted_boot_restarts_unless_a_key_is_pressed(
     world: World,

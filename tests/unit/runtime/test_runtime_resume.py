@@ -68,3 +68,19 @@ def test_a_kernel_without_hibernation_is_said(
 
 def test_a_variable_that_is_not_there_is_removed_already(tmp_path: Path) -> None:
     firmware.remove_variable("HibernateLocation-x", str(tmp_path))
+
+
+def test_the_firmware_s_variables_complete_the_settings() -> None:
+    problems: list[InputError] = []
+    told = {firmware.HIBERNATED: '{"uuid":"ab"}', firmware.COUNTED: "\\EFI\\Linux\\i+2-1.efi"}
+    settings = start.with_variables(Settings(), told, problems.append)
+    assert settings.resume is not None and settings.counting is not None
+    assert (settings.counting.left, settings.counting.done) == (2, 1)
+    assert problems == []
+
+
+def test_a_boot_is_counted_though_its_variable_cannot_be_understood() -> None:
+    problems: list[InputError] = []
+    settings = start.with_variables(Settings(), {firmware.COUNTED: "x"}, problems.append)
+    assert settings.counting is not None and settings.counting.left is None
+    assert len(problems) == 1
