@@ -43,6 +43,8 @@ def check(context: Context) -> None:
         return
     if update(context):
         _act(context)
+    if context.settings.counting is not None:
+        countdown.go_on(context)
 
 
 def _act(context: Context) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from initpy.core.actions import AwaitKey, EndBoot, HandOver, OpenShell, ShowFailure
+from initpy.core.actions import AwaitKey, EndBoot, HandOver, OpenShell, Report, ShowFailure
 from initpy.core.events import KeyPressed, RetryAsked, ShellEnded
 from initpy.core.settings import Counting, Emergency
 from tests.unit.core.desk import Desk, filesystem, luks, mapping, settings
@@ -123,7 +123,7 @@ def test_a_wrong_passphrase_without_counting_ends_the_boot_as_panic_says() -> No
 def test_a_user_who_leaves_the_prompt_never_ends_the_boot() -> None:
     desk = counted()
     desk.see(luks("vda"))
-    desk.wait(100_000)
+    desk.wait(10_000)
     assert desk.actions(ShowFailure) == ends(desk) == []
 
 
@@ -138,6 +138,21 @@ def test_a_user_who_was_asked_has_the_whole_time_again() -> None:
     assert ends(desk) == []
     desk.wait(400)
     assert len(ends(desk)) == 1
+
+
+def test_a_held_countdown_wakes_nobody_and_goes_on_aloud() -> None:
+    desk = counted()
+    desk.wait(20)
+    desk.see(luks("vda"))
+    before = len(desk.actions(Report))
+    desk.wait(5000)
+    assert "reboot" not in "".join(desk.reports().splitlines()[before:])
+    desk.lose("vda")
+    assert desk.reports().endswith("reboot in 60 s")
+    desk.wait(5059)
+    assert ends(desk) == []
+    desk.wait(5060)
+    assert ends(desk) == [5060]
 
 
 def test_another_end_that_is_asked_for_stays() -> None:
