@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from initpy.cli.unified import say_unified, tries_of, unified
 from initpy.config.errors import InputError
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
-from initpy.image.build.uki import Signing, Uki, default_cmdline, find_kernel, find_stub, os_release
 from initpy.image.content.cache import cache_path
 from initpy.image.content.identity import Identity, identity_of, read_hostname
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
@@ -24,6 +24,8 @@ from initpy.image.stack.layers import Stack
 # The name differs from those of other generators, whose images stay.
 DEFAULT_OUTPUT = f"/boot/initpy-{KERNEL}.img"
 DEFAULT_UKI = f"/boot/initpy-{KERNEL}.efi"
+RECOVERY_NAME = "initpy-recovery-"
+RECOVERY_JOBS = Path("extra/recovery.toml")  # of initpy's job files
 
 
 def configure_content(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,7 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(proves=False, portable=False)
     _say_what(parser.add_argument_group("what to build"))
     _say_more(parser.add_argument_group("what to add (each may be given several times)"))
-    _say_uki(parser.add_argument_group("a unified kernel image"))
+    say_unified(parser.add_argument_group("a unified kernel image"))
 
 
 def _say_what(what: argparse._ArgumentGroup) -> None:
@@ -120,39 +122,17 @@ def _say_more(more: argparse._ArgumentGroup) -> None:
         help="a kernel module, or a folder such as drivers/net/wireless/",
     )
     more.add_argument(
+        "--recovery",
+        action="store_true",
+        help="an image to repair the machine from: more tools; with --uki a boot entry that ends "
+        "in a shell and comes last",
+    )
+    more.add_argument(
         "--program",
         metavar="NAME",
         action="append",
         default=[],
         help="a program by name or path, with its libraries",
-    )
-
-
-def _say_uki(single: argparse._ArgumentGroup) -> None:
-    single.add_argument(
-        "--uki",
-        action="store_true",
-        help="build one EFI program of systemd's stub, kernel, image and command line; "
-        "it belongs in EFI/Linux of the ESP (default output: /boot/initpy-{kernel}.efi)",
-    )
-    single.add_argument(
-        "--cmdline",
-        metavar="TEXT",
-        help="its command line (default: the configuration's, or /etc/kernel/cmdline)",
-    )
-    single.add_argument(
-        "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
-    )
-    single.add_argument(
-        "--pcr-key",
-        metavar="PRIVATE:PUBLIC",
-        help="keys (PEM) for systemd-measure, to sign the expected values of PCR 11",
-    )
-    single.add_argument(
-        "--pcr-tpm",
-        metavar="DEVICE",
-        help="TPM that systemd-measure uses for its computations (default: this machine's), such "
-        "as swtpm:path=SOCKET; its content does not matter",
     )
 
 
@@ -165,6 +145,10 @@ def configuration(arguments: argparse.Namespace) -> ImageConfig:
 def output_path(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Path:
     """Return the path of a kernel's image."""
     usual = DEFAULT_UKI if getattr(arguments, "uki", False) else DEFAULT_OUTPUT
+    if getattr(arguments, "recovery", False):
+        usual = usual.replace("initpy-", RECOVERY_NAME)
+        if arguments.output is None:  # the configuration names the image that it is beside
+            return Path(usual.replace(KERNEL, kernel))
     if arguments.output == "":
         raise InputError("--output", "", "a path for the image")
     return Path(str(arguments.output or config.output or usual).replace(KERNEL, kernel))
@@ -188,7 +172,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             kernel=kernel,
             modules=arguments.modules_dir or modules_folder(kernel),
             output=output_path(arguments, config, kernel),
-            jobs=(project_folder("jobs"), *config.jobs, *arguments.job),
+            jobs=(project_folder("jobs"), *_recovery_jobs(arguments), *config.jobs, *arguments.job),
             programs=(*config.programs, *arguments.program),
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
@@ -203,7 +187,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
                 this_machine=recipe.host and described_stack(arguments, config) is None,
             ),
             cache=cache_path(),
-            uki=_uki(arguments, config, kernel),
+            uki=unified(arguments, config, kernel),
+            tries=tries_of(arguments, output_path(arguments, config, kernel)),
         ),
         recipe,
     )
@@ -320,34 +305,8 @@ def _microcode(text: str, *, this_machine: bool) -> Microcode | None:
     return Microcode(Path(text), processor)
 
 
-def _uki(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> Uki | None:
-    if not arguments.uki:
-        for name in ("cmdline", "linux", "pcr_key", "pcr_tpm"):
-            if getattr(arguments, name) is not None:
-                raise InputError(f"--{name.replace('_', '-')}", getattr(arguments, name), "--uki")
-        return None
-    modules = arguments.modules_dir or modules_folder(kernel)
-    said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
-    return Uki(
-        stub=find_stub(platform.machine()),
-        linux=arguments.linux or find_kernel(kernel, modules),
-        release=kernel,
-        cmdline=default_cmdline() if said is None else said,
-        os_release=os_release(),
-        signing=_signing(arguments.pcr_key, arguments.pcr_tpm),
-    )
-
-
-def _signing(text: str | None, tpm: str | None) -> Signing | None:
-    if text is None:
-        if tpm is not None:
-            raise InputError("--pcr-tpm", tpm, "--pcr-key, with keys to sign with")
-        return None
-    private, _, public = text.partition(":")
-    for path in (private, public):
-        if not path or not Path(path).is_file():
-            raise InputError("--pcr-key", text, "PRIVATE:PUBLIC, two files")
-    return Signing(Path(private), Path(public), tpm=tpm or "")
+def _recovery_jobs(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    return (project_folder("jobs") / RECOVERY_JOBS,) if arguments.recovery else ()
 
 
 def _source_date() -> int:

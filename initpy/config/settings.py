@@ -19,7 +19,7 @@ from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.layer import Layer
-from initpy.core.settings import Degraded, Emergency, LayerPolicy, Settings
+from initpy.core.settings import BreakPoint, Degraded, Emergency, LayerPolicy, Settings
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class _Draft:
     panic: int = 0
     check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
     emergency: Emergency | None = None
+    recovery: bool = False
 
     def set(self, **changes: Any) -> None:
         self.settings = self.settings._replace(**changes)
@@ -79,6 +80,8 @@ def read_settings(
     _finish_waits(draft)
     _finish_check(draft)
     _finish_emergency(draft)
+    if draft.recovery:
+        _finish_recovery(draft)
     draft.set(
         volumes=draft.volumes.finish(),
         resume=draft.resume.finish(),
@@ -205,6 +208,27 @@ def _finish_emergency(draft: _Draft) -> None:
         draft.set(emergency=how, emergency_delay=delay, shell=False)
 
 
+def _recovery(draft: _Draft, parameter: Parameter) -> None:
+    draft.recovery = parameter.flag()
+
+
+def _finish_recovery(draft: _Draft) -> None:
+    """The boot ends in a shell, whatever the rest of the command line says: other entries share it.
+
+    Nothing is checked, mounted or restarted by itself.
+    """
+    breaks = draft.settings.breaks | {BreakPoint.MOUNT}
+    draft.set(breaks=breaks, check=None, shell=True, counting=None, may_count=False)
+    draft.set(emergency=Emergency.WAIT, emergency_delay=0.0)
+
+
+def _tries(draft: _Draft, parameter: Parameter) -> None:
+    from initpy.config.counting import tries  # rare
+
+    counting = tries(parameter)
+    draft.set(counting=counting, may_count=not parameter.value)
+
+
 def _break(draft: _Draft, parameter: Parameter) -> None:
     from initpy.config.breakpoints import break_points  # rare
 
@@ -297,6 +321,8 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.timeout": _wait,
     "panic": _panic,
     "rd.emergency": _emergency,
+    "initpy.tries": _tries,
+    "initpy.recovery": _recovery,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
     "break": _break,
     "rd.break": _break,

@@ -194,6 +194,15 @@ class OpenShell(NamedTuple):
     stop: str = ""
 
 
+class AwaitKey(NamedTuple):
+    """Tell the user's next key, of any console without a prompt or shell, with `KeyPressed`.
+
+    Until then or until `wanted` is false. The keys themselves are forgotten.
+    """
+
+    wanted: bool
+
+
 class Reply(NamedTuple):
     """Answer a person's request; `done` tells whether it was done."""
 
@@ -229,6 +238,7 @@ Action = (
     | ShowFailure
     | LookAgain
     | OpenShell
+    | AwaitKey
     | Reply
     | EndBoot
 )

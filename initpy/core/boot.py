@@ -27,6 +27,7 @@ from initpy.core.events import (
     HandOverRefused,
     JobEnded,
     KeyGiven,
+    KeyPressed,
     Mounted,
     Progressed,
     RetryAsked,
@@ -151,6 +152,8 @@ class Boot:
                 ending.fail(context, reason)
             case ShellEnded():
                 self._shell_ended()
+            case KeyPressed():
+                ending.key_pressed(self._context)
             case RetryAsked() | WaitAsked() | KeyGiven():
                 from initpy.core.people import requests  # only where a user has a shell
 
@@ -210,7 +213,7 @@ class Boot:
             context.breakpoints.go_on()
             context.machine.touch_unsettled()
         else:
-            ending.try_again(context, "the shell has ended")
+            ending.shell_ended(context)
 
     # Applying the rules to a fixed point
 

@@ -101,6 +101,10 @@ class ShellEnded(NamedTuple):
     """The rescue shell has ended."""
 
 
+class KeyPressed(NamedTuple):
+    """A person has pressed a key that `AwaitKey` waits for: somebody is there."""
+
+
 class RetryAsked(NamedTuple):
     """A person wants what has failed to be tried again; answered by `Reply`, as all requests."""
 
@@ -138,6 +142,7 @@ Event = (
     | Fetched
     | HandOverRefused
     | ShellEnded
+    | KeyPressed
     | RetryAsked
     | WaitAsked
     | KeyGiven

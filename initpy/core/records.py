@@ -49,6 +49,7 @@ def basis(
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,
         "hibernated": _from_firmware(settings.resume),
+        "counting": None if settings.counting is None else list(settings.counting),
         "jobs": dict(jobs),
         "own_jobs": dict(own_jobs),
         "problems": [str(each) for each in problems],

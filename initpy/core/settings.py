@@ -27,6 +27,14 @@ class Emergency(enum.Enum):
     HALT = "halt"
 
 
+class Counting(NamedTuple):
+    """The boot loader counts the boots of its entry until one is called good (R25)."""
+
+    left: int | None  # tries that the entry has after this boot; None: it is not known
+    done: int | None = None  # boots of the entry, this one included; None: it is not known
+    by: str = ""  # what says so, for messages
+
+
 class BreakPoint(enum.Enum):
     """Where a boot can be stopped for a shell; the value is for the journal."""
 
@@ -133,6 +141,8 @@ class Settings(NamedTuple):
     shell: bool = True
     emergency: Emergency = Emergency.WAIT
     emergency_delay: float = 0.0
+    counting: Counting | None = None
+    may_count: bool = True  # False: what the firmware's variable says of it does not matter
     quiet: bool = False
     breaks: frozenset[BreakPoint] = frozenset()
     debug: bool = False

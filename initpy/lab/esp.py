@@ -1,9 +1,7 @@
-"""Prepares a disk for UEFI firmware: systemd-boot and a unified kernel image on its ESP.
-
-The image of `initpy build --uki` gets its place by the Boot Loader Specification.
-"""
+"""Prepares a disk for UEFI firmware: a boot loader on its ESP, and what it boots."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -16,6 +14,11 @@ CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 NEEDED = ((CODE, "ovmf"), (LOADER, "systemd-boot-efi"), (Path("/usr/bin/mcopy"), "mtools"))
+GRUB = (
+    (Path("/usr/lib/grub/x86_64-efi/moddep.lst"), "grub-efi-amd64-bin"),
+    (Path("/usr/bin/grub-editenv"), "grub-common"),
+)
+BOOTED = "EFI/BOOT/BOOTX64.EFI"  # what the firmware starts
 SECTOR = 512
 # The offsets of the type names of FAT16 and FAT32.
 KINDS = ((54, b"FAT"), (82, b"FAT"))
@@ -28,9 +31,10 @@ class Place(NamedTuple):
     size: int
 
 
-def needs() -> None:
+def needs(grub: bool = False) -> None:
     """Raise LabError with the packages for UEFI boots that are not installed."""
-    lacking = [package for path, package in NEEDED if not path.exists()]
+    needed = (*NEEDED, *(GRUB if grub else ()))
+    lacking = [package for path, package in needed if not path.exists()]
     if lacking:
         raise LabError(f"{', '.join(lacking)} not installed\n  try: make setup")
 
@@ -49,20 +53,23 @@ def find(disks: list[Path]) -> tuple[Path, Place] | None:
     return None
 
 
-def furnish(disk: Path, place: Place, image: bytes) -> None:
-    """Copy boot loader and image to a partition; create a FAT file system if there is none."""
+def furnish(disk: Path, place: Place, files: Mapping[str, bytes]) -> None:
+    """Copy these files, by their paths, to a partition; create a FAT file system if there is none.
+
+    systemd-boot is the boot loader unless they have one.
+    """
     if not _has_fat(disk, place):
         offset, blocks = place.offset // SECTOR, place.size // 1024
         run(["mkfs.vfat", f"--offset={offset}", "-n", "ESP", str(disk), str(blocks)])
     at = f"{disk}@@{place.offset}"
     with TemporaryDirectory(prefix="initpy-esp-") as folder:
-        content = Path(folder, "EFI")
-        for path, data in (("BOOT/BOOTX64.EFI", LOADER.read_bytes()), ("Linux/initpy.efi", image)):
-            file = content / path
-            file.parent.mkdir(parents=True)
+        for path, data in {BOOTED: LOADER.read_bytes(), **files}.items():
+            file = Path(folder, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+        content = sorted(str(each) for each in Path(folder).iterdir())
         # -s: recursively; -o: overwrite.
-        run(["mcopy", "-i", at, "-s", "-o", str(content), "::/"], hint="apt install mtools")
+        run(["mcopy", "-i", at, "-s", "-o", *content, "::/"], hint="apt install mtools")
 
 
 def _has_fat(disk: Path, place: Place) -> bool:

@@ -17,7 +17,7 @@ from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import gone_from, kernel_of, kind_for, quickest
 from initpy.lab.vmlinux import uncompressed
-from initpy.scenario.model import MachineKind, Scenario, Variant
+from initpy.scenario.model import Loader, MachineKind, Scenario, Variant
 
 _Number = TypeVar("_Number", int, float)
 
@@ -100,7 +100,7 @@ def prepare(
     if image is not None and not image.is_file():
         raise LabError(f"{image}: no such image")
     if any(each.uefi for each in scenarios):
-        esp.needs()
+        esp.needs(grub=any(each.entries and each.loader is Loader.GRUB for each in scenarios))
     kinds = {each.path: kind_for(each, wanted) for each in scenarios}
     benches = {}
     for kind in sorted(set(kinds.values())):

@@ -8,7 +8,7 @@ from initpy.config.image import load_image_config
 from initpy.image.build import uki
 from initpy.image.formats import cpio
 from initpy.image.tree import Entry, File
-from initpy.lab import damage, esp
+from initpy.lab import damage, esp, loaders
 from initpy.lab.disks import copy_disk
 from initpy.lab.errors import LabError
 from initpy.lab.installed import recipe_for
@@ -70,7 +70,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         initrd=initrd,
         cmdline=cmdline,
         kind=bench.kind,
-        firmware=_firmware(bench, initrd, cmdline, disks) if scenario.uefi else None,
+        firmware=_firmware(scenario, bench, initrd, cmdline, disks) if scenario.uefi else None,
         memory=scenario.memory,
         processors=bench.processors,
         drives=tuple(drives),
@@ -88,20 +88,31 @@ def _plugs(scenario: Scenario, disk: Disk) -> int:
     return deeds.count((Deed.PLUG, disk.name)) + (disk.arrives is not None)
 
 
-def _firmware(bench: Bench, initrd: Path, cmdline: str, disks: list[Path]) -> tuple[Path, Path]:
-    """Put a unified kernel image onto the first ESP; return firmware code and variables."""
-    kernel = bench.kernel
+def _firmware(
+    scenario: Scenario, bench: Bench, initrd: Path, cmdline: str, disks: list[Path]
+) -> tuple[Path, Path]:
+    """Put boot loader, kernel and image onto the first ESP; return firmware code and variables."""
     found = esp.find(disks)
     if found is None:
         raise LabError("no disk has an EFI system partition to boot from")
-    stub = uki.find_stub("x86_64")
-    # Pass it through the configuration, as an administrator does.
-    configured = disks[0].with_name("etc-initpy")
-    configured.mkdir()
-    (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")
-    cmdline = load_image_config(configured).cmdline or ""
-    image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
-    esp.furnish(*found, uki.compose(image, initrd.read_bytes()))
+    if scenario.entries:
+        files = loaders.files(scenario, bench.kernel.image, initrd, cmdline)
+    else:
+        files = {"EFI/Linux/initpy.efi": _unified(bench, initrd, cmdline, disks[0].parent)}
+    esp.furnish(*found, files)
     variables = disks[0].with_name("variables")
     shutil.copyfile(esp.VARIABLES, variables)
     return esp.CODE, variables
+
+
+def _unified(bench: Bench, initrd: Path, cmdline: str, folder: Path) -> bytes:
+    """Compose a unified kernel image."""
+    kernel = bench.kernel
+    # Pass it through the configuration, as an administrator does.
+    configured = folder / "etc-initpy"
+    configured.mkdir()
+    (configured / "cmdline.toml").write_text(f"cmdline = {json.dumps(cmdline)}\n")
+    cmdline = load_image_config(configured).cmdline or ""
+    stub = uki.find_stub("x86_64")
+    image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
+    return uki.compose(image, initrd.read_bytes())

@@ -81,7 +81,8 @@ SCRIPT = """
 # Groups of lines for the filter; other kinds are decisions.
 EVENTS = (
     "BootStarted", "DeviceChanged", "Enumerated", "DeviceRemoved", "JobEnded", "Mounted",
-    "Answered", "Fetched", "HandOverRefused", "ShellEnded", "RetryAsked", "WaitAsked", "KeyGiven",
+    "Answered", "Fetched", "HandOverRefused", "ShellEnded", "KeyPressed", "RetryAsked", "WaitAsked",
+    "KeyGiven",
     "EngineStarted",
 )  # fmt: skip
 USER = ("Ask", "Answered", "Withdraw", "GiveWay", "Report", "ShowFailure", "OpenShell",

@@ -37,6 +37,8 @@ class Consoles:
     def __init__(self, answer: Callable[[Secret], None]) -> None:
         self._answer = answer
         self._prompt: str | None = None
+        self._pressed: Callable[[], None] | None = None  # is told of the next key
+        self._user_at: Console | None = None  # where a user has pressed the awaited key
         self._loop = asyncio.get_running_loop()
         self._consoles = [each for path in console_paths() if (each := _open(path))]
 
@@ -45,6 +47,11 @@ class Consoles:
         """Return the console that /dev/console stands for."""
         return self._consoles[-1] if self._consoles else None
 
+    @property
+    def for_shell(self) -> Console | None:
+        """Return the console of the user who is known to be there, else the preferred one."""
+        return self._user_at or self.preferred
+
     def look_again(self) -> None:
         """Open new consoles: drivers of some are modules (hvc0 on virtio)."""
         known = {each.path for each in self._consoles}
@@ -52,9 +59,11 @@ class Consoles:
         # The preferred one stays the last.
         found = [console for path in new if (console := _open(path))]
         self._consoles[:0] = found
-        if self._prompt is not None:
-            for console in found:
+        for console in found:
+            if self._prompt is not None:
                 self._show_prompt(console, self._prompt)
+            elif self._pressed is not None:
+                self._loop.add_reader(console.descriptor, self._key, console)
 
     def _show_prompt(self, console: Console, prompt: str) -> None:
         self._write(console, prompt)
@@ -81,13 +90,51 @@ class Consoles:
             else:
                 self._show_prompt(console, prompt)
 
+    def await_key(self, pressed: Callable[[], None] | None) -> None:
+        """Call this once for the next key at a console without prompt or shell; None: do not.
+
+        What was typed before stays for a prompt (R12): on serial lines it may be what a terminal
+        has answered to firmware or boot loader.
+        """
+        self._pressed = pressed
+        if self._prompt is None:
+            for console in self._consoles:
+                if pressed is not None and not console.lent:
+                    with contextlib.suppress(OSError):
+                        typed = os.read(console.descriptor, BACKLOG_LIMIT)
+                        console.ahead += console.editor.feed(typed)
+                self._heed_keys(console)
+
+    def _heed_keys(self, console: Console) -> None:
+        """Read a console without a prompt only while a key is awaited."""
+        if self._pressed is not None and not console.lent:
+            self._loop.add_reader(console.descriptor, self._key, console)
+        else:
+            self._loop.remove_reader(console.descriptor)
+
+    def _key(self, console: Console) -> None:
+        """A key was pressed, or several: the user is there, and what it was does not matter."""
+        try:
+            data = os.read(console.descriptor, BACKLOG_LIMIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # hung up
+            self._loop.remove_reader(console.descriptor)
+            return
+        pressed, self._user_at = self._pressed, console
+        self.await_key(None)
+        if pressed is not None:
+            pressed()
+
     def withdraw(self, reason: str) -> None:
         """Withdraw the prompt and say why; forget the line that was begun."""
         if self._prompt is None:
             return
         self._prompt = None
         for console in self._consoles:
-            self._loop.remove_reader(console.descriptor)
+            self._heed_keys(console)
             console.editor.clear()
             _forget(console)
             if not console.lent:
@@ -123,6 +170,8 @@ class Consoles:
         console.modes = _silence(console.descriptor) or console.modes
         if self._prompt is not None:
             self.ask(self._prompt)
+        else:
+            self._heed_keys(console)
 
     def close(self) -> None:
         """Write the backlog and restore the modes of the terminals."""
@@ -160,7 +209,7 @@ class Consoles:
             return
         self._prompt = None
         for each in self._consoles:
-            self._loop.remove_reader(each.descriptor)
+            self._heed_keys(each)
             if not each.lent:
                 self._write(each, "\n")
         self._answer(console.ahead.pop(0))

@@ -12,6 +12,7 @@ from initpy.core.actions import (
     Action,
     Arm,
     Ask,
+    AwaitKey,
     Drop,
     EndBoot,
     Fetch,
@@ -38,6 +39,7 @@ from initpy.core.events import (
     Event,
     HandOverRefused,
     JobEnded,
+    KeyPressed,
     Mounted,
     ShellEnded,
     TimePassed,
@@ -62,7 +64,9 @@ from initpy.runtime.writing import Writer
 ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
 # These wait until the failure screen is shown: the core decided them after it.
-AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
+AFTER_SCREEN = (
+    Report, Ask, Withdraw, GiveWay, OpenShell, AwaitKey, EndBoot, HandOver, ShowFailure,
+)  # fmt: skip
 
 
 class Engine:
@@ -225,6 +229,8 @@ class Engine:
                 self._spawn(self._look_again())
             case OpenShell(stop):
                 self._shell.open(stop)
+            case AwaitKey(wanted):
+                self._consoles.await_key((lambda: self.take(KeyPressed())) if wanted else None)
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
                 self._order("end", how.value)

@@ -7,7 +7,15 @@ of them is used here.
 import os
 
 from initpy.runtime.children import say
-from initpy.runtime.power import asked_end, count_down, end, shell_forbidden
+from initpy.runtime.power import (
+    COUNTED_DELAY,
+    asked_end,
+    count_down,
+    counted,
+    end,
+    no_key,
+    shell_forbidden,
+)
 from initpy.runtime.rescue import COMMAND, ENVIRONMENT
 
 SLOW_RESTART = 10.0  # seconds between tries when there can be no shell
@@ -21,7 +29,7 @@ Nothing was written to any disk that a tool had not finished writing.
 
 
 def give_up() -> int:
-    """Show the screen, then end the machine if the command line asks for that.
+    """Show the screen, then end the machine if the command line or the boot loader ask for that.
 
     Otherwise open a shell and return its process number, 0 if there is none.
     """
@@ -37,6 +45,8 @@ def give_up() -> int:
         how, delay = asked
         count_down(how, delay)
         end(how)
+    elif counted(command_line) and no_key(COUNTED_DELAY):
+        end("reboot")
     if asked is not None or shell_forbidden(command_line):
         return 0
     say("a shell; leave it with `exit` to have the engine started again")

@@ -1,9 +1,13 @@
-"""End the machine: at once, or as `panic=` and `rd.emergency=` ask for. Standard library only.
+"""End the machine: at once, or as `panic=`, `rd.emergency=` or the boot loader ask for.
+
+Standard library only.
 
 This parses the command line once more: the full parser may be the module that has failed.
 """
 
 import os
+import select
+import signal
 import time
 
 from initpy.runtime import syscalls
@@ -14,7 +18,9 @@ ENDS = {
     "poweroff": syscalls.RB_POWER_OFF,
     "halt": syscalls.RB_HALT_SYSTEM,
 }
+FALSE = ("0", "no", "false", "off", "n")
 END_DELAY = 10  # seconds to read what has failed
+COUNTED_DELAY = 60  # the same for a boot that the loader counts, and to press a key
 
 
 def end(how: str) -> None:
@@ -29,23 +35,75 @@ def end(how: str) -> None:
 def asked_end(command_line: str) -> tuple[str, int] | None:
     """Return how to end, and after how many seconds; None if the command line does not ask."""
     how, delay = "", 0
-    for word in command_line.partition(" -- ")[0].split():
-        key, _, value = word.partition("=")
+    said = _said(command_line)
+    for key, value in said:
         if key == "panic":
             with_sign = value.removeprefix("-")
             delay = int(value) if with_sign.isascii() and with_sign.isdecimal() else delay
         elif key == "rd.emergency" and value in ENDS:
             how = value
-    if not how and not delay:
+    if _repairs(said) or not (how or delay):
         return None
     return how or "reboot", max(delay, 0) if delay else END_DELAY
 
 
 def shell_forbidden(command_line: str) -> bool:
     """Return whether `rd.shell=` forbids a shell; its last value counts."""
+    said = _said(command_line)
+    values = [value for key, value in said if key == "rd.shell"]
+    return bool(values) and values[-1].lower() in FALSE and not _repairs(said)
+
+
+def counted(command_line: str) -> bool:
+    """Return whether the boot loader counts this boot; the command line goes before the firmware.
+
+    See `counting.tries` and `firmware.COUNTED`.
+    """
+    said = _said(command_line)
+    tries = [value for key, value in said if key == "initpy.tries" and value]
+    if _repairs(said):
+        return False
+    if tries:
+        return tries[-1].isdecimal()
+    try:
+        from initpy.runtime import firmware
+    except ImportError:
+        return False  # the module that has failed, perhaps
+    return _has_variable(firmware.COUNTED, firmware.FOLDER)
+
+
+def _said(command_line: str) -> list[tuple[str, str]]:
     words = command_line.partition(" -- ")[0].split()
-    said = [value for key, _, value in (word.partition("=") for word in words) if key == "rd.shell"]
-    return bool(said) and said[-1].lower() in ("0", "no", "false", "off", "n")
+    return [(key, value) for key, _, value in (word.partition("=") for word in words)]
+
+
+def _repairs(said: list[tuple[str, str]]) -> bool:
+    """Return whether the boot is to end in a shell (initpy.recovery), whatever else is said."""
+    values = [value for key, value in said if key == "initpy.recovery"]
+    return bool(values) and values[-1].lower() not in FALSE
+
+
+def _has_variable(name: str, folder: str) -> bool:
+    """Return whether the firmware has the variable; False if it does not answer."""
+    from initpy.runtime.firmware import FIRMWARE_SECONDS, read_variable
+
+    if not os.path.isdir(folder):
+        return False
+    try:
+        child = os.fork()
+    except OSError:
+        return False  # memory is short
+    if not child:
+        os._exit(0 if read_variable(name, folder) is not None else 1)
+    end = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    ended = poll.poll(FIRMWARE_SECONDS * 1000)
+    os.close(end)
+    if not ended:
+        os.kill(child, signal.SIGKILL)  # process 1 reaps it if it ever ends
+        return False
+    return os.waitpid(child, 0)[1] == 0
 
 
 def count_down(how: str, seconds: int) -> None:
@@ -56,15 +114,37 @@ def count_down(how: str, seconds: int) -> None:
         time.sleep(1)
 
 
+def no_key(seconds: int) -> bool:
+    """Count down to a restart; return False as soon as a key is pressed at the console."""
+    poll = select.poll()
+    if os.isatty(0):
+        poll.register(0, select.POLLIN)
+    for left in range(seconds, 0, -1):
+        if left <= 5 or left % 10 == 0:
+            say(f"reboot in {left} s, since the boot loader counts this boot; Enter stops it")
+        if any(found & select.POLLIN for _, found in poll.poll(1000)):
+            try:
+                os.read(0, 4096)
+            except OSError:
+                pass
+            return False
+    return True
+
+
 def end_as_asked() -> None:
-    """End the machine if the command line asks for that, counting down; else return."""
+    """End the machine if the command line or the boot loader ask for that, counting down.
+
+    Return if they do not, or a user is there.
+    """
     try:
         with open("/proc/cmdline", encoding="utf-8", errors="surrogateescape") as file:
-            asked = asked_end(file.read())
+            command_line = file.read()
     except OSError:
         return
-    if asked is None:
-        return
-    how, delay = asked
-    count_down(how, delay)
-    end(how)
+    asked = asked_end(command_line)
+    if asked is not None:
+        how, delay = asked
+        count_down(how, delay)
+        end(how)
+    elif counted(command_line) and no_key(COUNTED_DELAY):
+        end("reboot")

@@ -8,28 +8,11 @@ from functools import partial
 from initpy.config.errors import InputError
 from initpy.core import actions
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import LOCATION, Resume, Settings
-from initpy.runtime.aside import Aside, answered_within
-from initpy.runtime.firmware import FIRMWARE_SECONDS, read_variable, remove_variable
+from initpy.core.settings import LOCATION, Resume
+from initpy.runtime.aside import Aside
+from initpy.runtime.firmware import HIBERNATED, remove_variable
 
 POWER = "/sys/power"
-# Written by systemd-sleep(8); the UUID behind the name is systemd's.
-VARIABLE = f"{LOCATION}-8cf2644b-4b0b-428f-9387-6d876050dc67"
-
-
-async def complete(settings: Settings, aside: Aside) -> tuple[Settings, InputError | None]:
-    """Add what the firmware's variable tells, unless the command line says or forbids it."""
-    if settings.resume is not None or not settings.may_resume:
-        return settings, None
-    answer = aside.ask("hibernated", partial(read_variable, VARIABLE), FIRMWARE_SECONDS)
-    await answered_within(FIRMWARE_SECONDS, answer)
-    text = answer.result().value if answer.done() else None
-    if text is None:
-        return settings, None
-    try:
-        return settings._replace(resume=location(text)), None
-    except InputError as error:
-        return settings, error
 
 
 def location(text: str) -> Resume:
@@ -61,7 +44,7 @@ async def attempt(aside: Aside, action: actions.Resume) -> tuple[int, str]:
 
 def _resume(number: str, offset: int) -> tuple[int, str]:
     with contextlib.suppress(OSError):  # it holds for one boot, whatever comes of it
-        remove_variable(VARIABLE)
+        remove_variable(HIBERNATED)
     for name, text in (("resume_offset", str(offset)), ("resume", number)):
         try:
             with open(f"{POWER}/{name}", "w", encoding="ascii") as file:

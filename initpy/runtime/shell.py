@@ -1,4 +1,4 @@
-"""Run the rescue shell on the preferred console, beside the boot (R24)."""
+"""Run the rescue shell on the console of the user, or the preferred one, beside the boot (R24)."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ class Shell:
 
     def open(self, stop: str = "") -> None:
         """Open the shell unless it is open. With `stop`, its message, the boot waits for it."""
-        console, loop = self._consoles.preferred, asyncio.get_running_loop()
+        console, loop = self._consoles.for_shell, asyncio.get_running_loop()
         if self._task is None and console is not None:
             self._task = loop.create_task(self._run(console, stop))
         elif console is None and stop:

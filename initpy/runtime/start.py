@@ -4,8 +4,9 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 
+from initpy.config.errors import InputError
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import Naming
 from initpy.core.settings import Settings
@@ -47,12 +48,8 @@ def main(orders: int, started: float) -> int:
             from initpy.runtime import discoverable  # seldom needed
 
             known = await discoverable.complete(settings, aside)
-        if settings.resume is None and os.path.isdir(FIRMWARE):
-            from initpy.runtime import resume
-
-            known, problem = await resume.complete(known, aside)
-            if problem is not None:
-                problems.append(problem)
+        if os.path.isdir(FIRMWARE):
+            known = with_variables(known, await variables(known, aside), problems.append)
         facts = basis(known, command_line, table, texts, problems)
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 
@@ -60,6 +57,43 @@ def main(orders: int, started: float) -> int:
     gc.enable()
     run_alone(engine())
     return 0
+
+
+async def variables(settings: Settings, aside: Aside) -> dict[str, str]:
+    """Return the firmware's variables that the command line leaves room for, by name."""
+    from initpy.runtime import firmware
+
+    wanted = {
+        firmware.HIBERNATED: settings.resume is None and settings.may_resume,
+        firmware.COUNTED: settings.counting is None and settings.may_count,
+    }
+    names = [name for name, may_tell in wanted.items() if may_tell]
+    return await firmware.told(aside, names) if names else {}
+
+
+def with_variables(
+    settings: Settings, told: Mapping[str, str], complain: Callable[[InputError], None]
+) -> Settings:
+    """Add what the firmware's variables tell to the settings; most boots have none."""
+    from initpy.runtime import firmware
+
+    if (text := told.get(firmware.HIBERNATED)) is not None:
+        from initpy.runtime import resume
+
+        try:
+            settings = settings._replace(resume=resume.location(text))
+        except InputError as error:
+            complain(error)
+    if (text := told.get(firmware.COUNTED)) is not None:
+        from initpy.config import counting
+
+        try:
+            counted = counting.counted(text)
+        except InputError as error:
+            complain(error)
+            counted = counting.uncertain()
+        settings = settings._replace(counting=counted)
+    return settings
 
 
 def absent_keys(settings: Settings) -> frozenset[str]:

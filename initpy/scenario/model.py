@@ -144,6 +144,22 @@ class Times:
         return tuple(found if self.back is None else [*found, (self.back, True)])
 
 
+class Loader(StrEnum):
+    """The boot loader of a machine with several entries."""
+
+    SYSTEMD_BOOT = "systemd-boot"  # counters in the names of its entries
+    GRUB = "grub"  # counters in its environment block
+
+
+@dataclass(frozen=True, slots=True)
+class BootEntry:
+    """An entry of the boot loader; the first with tries left is booted."""
+
+    name: str
+    cmdline: str  # these words follow the machine's
+    tries: int | None = None  # None: the loader does not count its boots
+
+
 @dataclass(frozen=True, slots=True)
 class Nic:
     """A network card; `carrier` says when its cable is plugged in."""
@@ -340,6 +356,8 @@ class Scenario:
     # Once booted, the real system hibernates to this swap device; the machine then restarts.
     hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
+    entries: tuple[BootEntry, ...] = ()
+    loader: Loader = Loader.SYSTEMD_BOOT
     boots: int = 1  # how many times it boots, each after a clean power-off
 
     @property

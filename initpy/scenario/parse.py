@@ -12,9 +12,11 @@ from initpy.scenario.model import (
     OWN_JOBS,
     RAID,
     SYSTEMS,
+    BootEntry,
     Disk,
     Expectation,
     Layer,
+    Loader,
     MachineKind,
     Outcome,
     Partition,
@@ -50,7 +52,7 @@ COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
 KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
 LEAST_MEMORY = 64  # MiB, far too little to boot
-MOST_BOOTS = 9
+MOST_BOOTS = MOST_TRIES = 9
 MOST_DISKS = 250  # per table; the number of targets of a SCSI host
 EXTRA_JOBS = PROJECT / "jobs" / "extra"
 # Recorded systems of some scenarios, from their machines.
@@ -77,7 +79,12 @@ def load_scenario(path: Path) -> Scenario:
     if hibernates and not hibernates.startswith("/dev/"):
         raise machine.wrong("hibernates", "the path of a swap device below /dev")
     restarts = machine.boolean("restarts", False) or bool(hibernates)
+    restarts = restarts or top.has("entry")
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
+    loader = Loader(machine.choice("loader", list(Loader), Loader.SYSTEMD_BOOT))
+    entries = tuple(_entry(table) for table in top.tables("entry"))
+    if entries and not uefi:
+        raise machine.wrong("firmware", "uefi, since there are tables [[entry]]")
     kind = MachineKind(machine.choice("machine", list(MachineKind), MachineKind.AUTO))
     boots = machine.integer("boots") if machine.has("boots") else 1
     if not 1 <= boots <= MOST_BOOTS:
@@ -134,7 +141,8 @@ def load_scenario(path: Path) -> Scenario:
         Variant(
             without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname, made
         ),
-        second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls, boots,
+        second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
+        entries, loader, boots,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files
@@ -147,6 +155,19 @@ def _own_jobs(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
     """Return the scenario's job files with an [image] table, which the build must include."""
     mine = ((path, text) for path, text in files if path.startswith(OWN_JOBS))
     return tuple((path, text) for path, text in mine if _IMAGE_TABLE.search(text))
+
+
+def _entry(table: Table) -> BootEntry:
+    """Read an entry of the boot loader."""
+    name = table.string("name")
+    if not _NAME.fullmatch(name):
+        raise table.wrong("name", "a short name of lower-case letters, digits, - and _")
+    tries = table.integer("tries") if table.has("tries") else None
+    if tries is not None and not 0 < tries <= MOST_TRIES:
+        raise table.wrong("tries", f"a number from 1 to {MOST_TRIES}, or no key")
+    entry = BootEntry(name, table.string("cmdline", ""), tries)
+    table.end()
+    return entry
 
 
 def _name(table: Table, taken: set[str], kind: str = "") -> str:

@@ -59,7 +59,15 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("machine", scenario.machine.value, "auto"),
         *_pair("boots", float(scenario.boots), 1.0),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
+        *_pair("loader", scenario.loader.value, "systemd-boot"),
     )
+    for entry in scenario.entries:
+        yield _table(
+            "[[entry]]",
+            *_pair("name", entry.name, None),
+            *_pair("cmdline", entry.cmdline, ""),
+            *_pair("tries", float(entry.tries or 0), 0.0),
+        )
     yield from (_disk(disk) for disk in scenario.disks)
     for layer in scenario.layers:
         yield from _layer(awake(layer, scenario.hibernates))

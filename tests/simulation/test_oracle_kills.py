@@ -11,8 +11,9 @@ from initpy.core.actions import HandOver, Run
 from initpy.core.boot import Boot
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
-from initpy.core.failure import ending, notice
+from initpy.core.failure import assessment, ending, notice
 from initpy.core.goals import handover, naming
+from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
@@ -451,6 +452,33 @@ def merciless(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deadline, "in_grace", lambda self, now: False)
 
 
+def deserted(patch: pytest.MonkeyPatch) -> None:
+    """A shell holds nothing."""
+    patch.setattr(holds, "_shell", lambda context, deadline: None)
+
+
+def severe(patch: pytest.MonkeyPatch) -> None:
+    """Wrong passphrases hold nothing."""
+    kinds = holds.STOPPED_BY[DeadlineKind.END]
+    others = tuple(each for each in kinds if each is not HoldKind.UNANSWERED)
+    patch.setitem(holds.STOPPED_BY, DeadlineKind.END, others)
+
+
+def idle(patch: pytest.MonkeyPatch) -> None:
+    """A boot that the loader counts stays at its failure screen."""
+    patch.setattr(assessment, "begin", lambda context: None)
+
+
+def counted(text: str, *inputs: tuple[str, str]) -> str:
+    """The same world, counted, with users who type something after a text."""
+    typed = "".join(
+        f"[[person]]\nwhen = '{when}'\nafter = 1\ntype = '{keys}'\n" for when, keys in inputs
+    )
+    words = "root=LABEL=r rd.timeout=8 initpy.tries=1"
+    text = text.replace("root=LABEL=r", words)
+    return text.replace("[expect]", f"{typed}[expect]\nwithin = 600")
+
+
 def found(name: str) -> str:
     """A world that exploring has found."""
     return (Path(__file__).parent / "found" / f"{name}.toml").read_text()
@@ -490,6 +518,11 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "named-volumes-are-open-before-the-handover"),
     (merciless, found("member-tried-again-at-the-root-deadline"),
      "never-degraded-with-its-members-there"),
+    (deserted, counted(PLAIN.format(words="", disk=GONE), ("a key opens", "x")),
+     "a-counted-boot-never-ends-beside-a-user"),
+    (severe, counted(VOLUME.replace("correct horse\\n\"\n[expect]", 'no\\nno\\nno\\n"\n[expect]')),
+     "a-counted-boot-never-ends-beside-a-user"),
+    (idle, counted(PLAIN.format(words="", disk=GONE)), "a-failed-boot-ends-in-time"),
     (grabbing, GUEST, "a-foreign-group-is-not-written"),
     (grasping, GUEST, "a-foreign-group-is-not-written"),
 ]  # fmt: skip

@@ -29,6 +29,10 @@ NO_SHELL = Advice(
 def advise(context: Context) -> tuple[Advice, ...]:
     """What to do, the most likely help first; commands only where there is a shell."""
     found = tuple(dict.fromkeys(_from_state(context)))
+    if (counting := context.settings.counting) is not None:
+        from initpy.core.failure import assessment  # few boots are counted
+
+        found = (*found, assessment.advice(counting))
     if context.settings.shell and context.settings.emergency is Emergency.WAIT:
         return (*found, ALWAYS)
     # Without their commands, which a colon announces.

@@ -43,6 +43,8 @@ def check(context: Context) -> None:
         return
     if update(context):
         _act(context)
+    if context.settings.counting is not None:
+        countdown.go_on(context)
 
 
 def _act(context: Context) -> None:
@@ -132,7 +134,11 @@ def fail(context: Context, reason: str) -> None:
 
     context.current.act(ShowFailure(reason, explain(context, SCREEN_STACKS), advise(context)))
     settings = context.settings
-    if settings.emergency is not Emergency.WAIT:
+    if settings.counting is not None:
+        from initpy.core.failure import assessment  # few boots are counted
+
+        assessment.begin(context)
+    elif settings.emergency is not Emergency.WAIT:
         seconds = context.outcome.time_to_end(settings.emergency_delay)
         delay = f" in {seconds:.0f} s" if seconds else ""
         context.report(f"{settings.emergency.value}{delay}, unless the root turns up")
@@ -141,6 +147,25 @@ def fail(context: Context, reason: str) -> None:
         context.current.act(OpenShell())
     else:
         context.report("no shell (rd.shell=0); the boot goes on if the root turns up")
+
+
+def key_pressed(context: Context) -> None:
+    """Somebody is there: the end of a counted boot waits for them."""
+    if not context.outcome.awaits_key:
+        return
+    context.outcome.await_key(False)
+    if context.settings.shell:
+        from initpy.core.failure import assessment
+
+        assessment.open_shell(context)
+    else:
+        try_again(context, "a key was pressed")
+
+
+def shell_ended(context: Context) -> None:
+    """The user has left the rescue shell."""
+    context.outcome.attend(False)
+    try_again(context, "the shell has ended")
 
 
 def call_off(context: Context) -> None:

@@ -69,6 +69,10 @@ class _Explainer:
             for each in context.deadlines.every()
             if each.name not in self.told and each.kind is not DeadlineKind.ROOT
         ]
+        if context.settings.counting is not None:
+            from initpy.core.failure import assessment  # few boots are counted
+
+            children.insert(0, assessment.node(context.settings.counting))
         word, reason = self._root_state()
         return Node(
             f"root {root or '(not given)'}",

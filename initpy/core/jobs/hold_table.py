@@ -20,7 +20,7 @@ class DeadlineKind(enum.Enum):
 class HoldKind(enum.Enum):
     """Why a deadline does not count: a row of the table. Handlers declare theirs."""
 
-    SHELL = "shell"  # a break point is open
+    SHELL = "shell"  # a break point is open; or a user is in the shell of a counted boot (END only)
     PERSON = "person"  # a user is asked, or a key is tried
     QUESTION = "question"  # a user is asked whether an array may start degraded
     SERVER = "server"  # a login that makes disks appear
@@ -30,6 +30,7 @@ class HoldKind(enum.Enum):
     CHECK = "check"
     MOUNT = "mount"  # of root
     EXTRA_MOUNT = "extra mount"  # of what root's file is on, or of what belongs below root
+    UNANSWERED = "unanswered"  # the boot is counted, and a user was asked in vain
     NONE = "none"
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -53,6 +54,7 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.CHECK: (_ROOT, _END),
     HoldKind.MOUNT: (_ROOT, _LAST),
     HoldKind.EXTRA_MOUNT: (_ROOT,),
+    HoldKind.UNANSWERED: (_END,),
     HoldKind.NONE: (),
 }
 

@@ -137,6 +137,7 @@ class Instance:
         self.seen: Device | None = None
         self.fits = True
         self.idle = False  # ready, but waits for a device that may never come: holds no clock
+        self.unanswered = False  # a user was asked, and gave no right answer
         self.stalled = False  # its command has no limit and does not get on: holds no clock
         self.unready_until: float | None = None  # its wait for its device holds nothing then
 

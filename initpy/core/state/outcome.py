@@ -1,5 +1,6 @@
 """The owner of how the boot stands: failed, overdue, about to end; and of what was said of it."""
 
+from initpy.core.actions import AwaitKey
 from initpy.core.settings import Emergency, Settings
 from initpy.core.state.current_event import CurrentEvent
 
@@ -18,12 +19,17 @@ class Outcome:
         self._reboot = (
             ""  # why the machine is to be restarted, whatever the user wants of a failure
         )
+        # A user has opened a shell of a counted boot: the machine does not end until they leave it.
+        self.attended = False
+        self.awaits_key = False  # a key holds the end of a counted boot
         self._notices = 0  # how often the user was told that the boot still waits
 
     @property
     def ending(self) -> Emergency:
-        """How the boot ends when it ends without root."""
-        return Emergency.REBOOT if self._reboot else self.settings.emergency
+        """How the boot ends when it ends without root; a counted boot never waits for ever."""
+        asked, counted = self.settings.emergency, self.settings.counting is not None
+        restarts = self._reboot or (counted and asked is Emergency.WAIT)
+        return Emergency.REBOOT if restarts else asked
 
     @property
     def reason(self) -> str:
@@ -74,4 +80,17 @@ class Outcome:
     def call_off(self) -> None:
         """The boot goes on: it neither has failed nor ends."""
         self.failed, self._reboot = False, ""
+        self.await_key(False)
         self.in_time()
+
+    def await_key(self, wanted: bool = True) -> None:
+        """Let a key hold the end, or do not any more."""
+        if self.awaits_key is not wanted:
+            self.awaits_key = wanted
+            self.current.act(AwaitKey(wanted))
+
+    def attend(self, present: bool) -> None:
+        """A user of a counted boot has a shell, or has left it."""
+        if self.attended is not present:
+            self.attended = present
+            self.current.stir()

@@ -114,6 +114,7 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
         instance.reason = f"{spec.key} {'may come yet' if absent else 'is being read'}"
     elif spec.tries and volume.wrong >= spec.tries:
         plural = "s" if volume.wrong > 1 else ""
+        instance.unanswered = True
         give_up(context, instance, f"{volume.wrong} wrong passphrase{plural}")
     elif spec.headless:
         instance.idle = True
@@ -249,6 +250,7 @@ def timer(context: Context, instance: Instance, which: Timer) -> None:
     elif which is Timer.ANSWER and instance.state is JobState.READY:
         drop_prompt(context, instance, f"no passphrase for {spec.name} in time")
         why = f"no passphrase was typed within {spec.timeout:.0f} s (timeout=)"
+        instance.unanswered = True
         give_up(context, instance, why)
 
 
@@ -370,6 +372,7 @@ def afresh(context: Context, instance: Instance) -> None:
 def _forget(context: Context, instance: Instance) -> None:
     own(context).fetchings.drop(context, instance)
     own(context).forget(instance, instance.state is JobState.RUNNING)
+    instance.unanswered = False
     context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
 
 

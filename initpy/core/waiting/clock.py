@@ -30,6 +30,7 @@ def stop(context: Context) -> None:
     """Root is mounted: neither the wait nor the end of the boot is due any more."""
     context.deadlines.drop(ROOT)
     context.deadlines.drop(END)
+    context.outcome.await_key(False)
 
 
 def give_time(context: Context) -> None:

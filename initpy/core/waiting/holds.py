@@ -39,7 +39,8 @@ class Takers:
         self._starts: list[tuple[int, Instance]] | None = None
         machine, prompts = context.machine, context.prompts
         self.by_kind: Mapping[HoldKind, Mapping[str, Instance]] = machine.holding
-        if machine.revealing or prompts.asking is not None or context.assemblies.confirming:
+        others = machine.revealing or prompts.asking is not None or context.assemblies.confirming
+        if others or context.settings.counting is not None:
             self.by_kind = _with_others(context)
 
     def starts_before(self, deadline: Deadline) -> Iterator[Instance]:
@@ -71,6 +72,9 @@ def _with_others(context: Context) -> Mapping[HoldKind, Mapping[str, Instance]]:
         found[HoldKind.PERSON] = {**found.get(HoldKind.PERSON, {}), asked.key: asked}
     found[HoldKind.QUESTION] = {key: machine[key] for key in context.assemblies.confirming}
     found[HoldKind.SERVER] = {each.key: each for each in machine.revealing if each.expected}
+    if context.settings.counting is not None:
+        asked_in_vain = (each for each in machine.failed(Strategy.UNLOCK) if each.unanswered)
+        found[HoldKind.UNANSWERED] = {each.key: each for each in asked_in_vain}
     return found
 
 
@@ -81,12 +85,21 @@ def held(context: Context, deadline: Deadline) -> bool:
 
 def first(context: Context, deadline: Deadline, takers: Takers) -> tuple[str, str]:
     """Owner and reason of the first hold; NOBODY when nothing holds the deadline."""
-    if context.breakpoints.open:
-        return "break=", "a shell is open"
+    if (shell := _shell(context, deadline)) is not None:
+        return shell
     if not takers.by_kind and not deadline.rank:
         return NOBODY
     instance = next(_holding(context, deadline, takers), None)
     return NOBODY if instance is None else (instance.key, _reason(instance))
+
+
+def _shell(context: Context, deadline: Deadline) -> tuple[str, str] | None:
+    """Owner and reason of the hold that a shell takes, if it takes one."""
+    if context.breakpoints.open:
+        return "break=", "a shell is open"
+    if context.outcome.attended and deadline.kind is DeadlineKind.END:
+        return "shell", "a user has opened it"
+    return None
 
 
 def _reason(instance: Instance) -> str:
@@ -95,8 +108,8 @@ def _reason(instance: Instance) -> str:
 
 def holds(context: Context, deadline: Deadline) -> Iterator[Hold]:
     """What holds the deadline now, users and keys first."""
-    if context.breakpoints.open:
-        yield Hold("break=", None, "a shell is open")
+    if (shell := _shell(context, deadline)) is not None:
+        yield Hold(shell[0], None, shell[1])
     for instance in _holding(context, deadline, Takers(context)):
         yield Hold(instance.key, instance.subject, _reason(instance))
 

@@ -114,15 +114,19 @@ def build(
         with clock.step("checking the image"):
             accept(place.temporary)
         with clock.step("putting it in place"):
-            notes = place.put_in_place(image_mode(assembled.tree), keep)
+            mode, output = image_mode(assembled.tree), request.output
+            if request.tries is None:
+                notes = place.put_in_place(mode, keep)
+            else:
+                notes, output = place.put_entry_in_place(mode, keep, request.tries)
         assembled = replace(
             assembled,
             steps=(*assembled.steps, *clock.steps),
             warnings=(*assembled.warnings, *notes),
         )
         seconds = time.monotonic() - started
-    size = request.output.stat().st_size
-    return BuildReport(request.output, size, seconds, assembled, len(early))
+    size = output.stat().st_size
+    return BuildReport(output, size, seconds, assembled, len(early))
 
 
 def _write(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from initpy.config.errors import InputError
+from initpy.image.build import counters
 
 # An unfinished image is called `.NAME.initpy-new`. Boot loaders and kernel-install skip hidden
 # names.
@@ -96,6 +97,26 @@ class Claim:
             path.unlink(missing_ok=True)
         _sync_folder(self.output.parent)
         return tuple(notes)
+
+    def put_entry_in_place(self, mode: int, keep: int, tries: int) -> tuple[tuple[str, ...], Path]:
+        """Do the same for a boot entry that gets these tries; return warnings and its path.
+
+        The old entry may have counters in its name. An unchanged entry keeps its own.
+        """
+        old = counters.present(self.output)
+        if old and old[0] != self.output:
+            _renamed(old[0], self.output)
+        self.file.flush()
+        same = bool(old) and not self._differs()
+        notes = self.put_in_place(mode, keep)
+        final = old[0] if same else counters.with_tries(self.output, tries)
+        for path in old:
+            if path not in (final, self.output):
+                path.unlink(missing_ok=True)
+        if final != self.output:
+            _renamed(self.output, final)
+        _sync_folder(self.output.parent)
+        return notes, final
 
     def room(self) -> int:
         """Return the maximum size of the new image in bytes."""
@@ -187,7 +208,8 @@ def previous(output: Path) -> list[Path]:
 
 def remove(output: Path) -> list[Path]:
     """Remove an image and its previous images; return the removed paths."""
-    gone = [path for path in (*reversed(previous(output)), output) if path.exists()]
+    entries = counters.present(output) if counters.is_entry(output) else [output]
+    gone = [path for path in (*reversed(previous(output)), *entries) if path.exists()]
     for path in gone:
         path.unlink(missing_ok=True)
     if gone:

@@ -52,6 +52,7 @@ class BuildRequest:
     microcode: Microcode | None = None  # for a separate archive at the image's start
     cache: Path | None = None  # cache of compiled Python modules; None for no cache
     uki: Uki | None = None  # build a unified kernel image
+    tries: int | None = None  # of a boot entry, see counters.py; None: the output is no entry
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:

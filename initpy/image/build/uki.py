@@ -20,6 +20,7 @@ STUBS = Path("/usr/lib/systemd/boot/efi")
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "i686": "ia32", "riscv64": "riscv64"}
 RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
 COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
+RECOVERY_WORD = "initpy.recovery"  # on the command line of the entry to fall back to
 MEASURE = Path("/usr/lib/systemd/systemd-measure")
 
 # Documentation/arch/x86/boot.rst: the header's magic, and the offset of the version string.
@@ -74,6 +75,20 @@ def os_release(places: Iterable[Path] = RELEASES) -> bytes:
     """Return os-release(5), from which boot loaders take the entry's title."""
     found = next((place for place in places if place.is_file()), None)
     return found.read_bytes() if found is not None else b"ID=linux\nPRETTY_NAME=Linux\n"
+
+
+def recovery_release(text: bytes) -> bytes:
+    """Return os-release(5) for the entry to fall back to: its title says so, and it sorts last.
+
+    systemd-boot takes the sort key from IMAGE_ID, and else from ID.
+    """
+    kept = [
+        line for line in text.splitlines() if not line.startswith((b"IMAGE_ID=", b"PRETTY_NAME="))
+    ]
+    title = next((line for line in text.splitlines() if line.startswith(b"PRETTY_NAME=")), b"")
+    name = title.partition(b"=")[2].strip(b"\"'") or b"Linux"
+    lines = [*kept, b"IMAGE_ID=zz-recovery", b'PRETTY_NAME="' + name + b' (recovery)"', b""]
+    return b"\n".join(lines)
 
 
 def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:

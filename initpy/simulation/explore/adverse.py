@@ -37,6 +37,7 @@ COMMANDS = (
 )  # fmt: skip
 PROMPT = r"Passphrase for {} "
 SHELL = re.compile(r"\(initramfs\) # ", re.MULTILINE)
+AWAITED = re.compile("a key (opens|tries)", re.MULTILINE)
 
 Kind = Callable[[random.Random, Scenario], Scenario | None]
 
@@ -280,6 +281,26 @@ def _ending(chance: random.Random, scenario: Scenario) -> Scenario:
     return _words(scenario, word, f"rd.timeout={chance.choice((20, 60))}")
 
 
+def _counted(chance: random.Random, scenario: Scenario) -> Scenario:
+    """The boot loader counts the boot; a user may press a key, and leave the shell later."""
+    words = [f"initpy.tries={chance.choice((0, 2))}", f"rd.timeout={chance.choice((8, 20, 60))}"]
+    words += chance.choice(((), (), (), ("panic=30",), ("rd.shell=0",)))
+    people: list[Person] = []
+    if chance.random() < 0.5:
+        cue = Cue(when=AWAITED, after=chance.choice((1.0, 50.0)))
+        people.append(Person(cue, "x", name="key"))
+    if chance.random() < 0.5:
+        cue = Cue(when=SHELL, after=chance.choice(EXIT_AFTER))
+        people.append(Person(cue, "exit\n", name="key"))
+    if volumes := _layers(scenario, "luks1", "luks2"):
+        asked = re.compile(PROMPT.format(r"\S+"), re.MULTILINE)
+        cue = Cue(when=asked, after=chance.choice((1.0, 40.0)))
+        times = chance.choice((0, 1, 3 * len(volumes)))
+        people += [Person(cue, "no idea\n", name="wrong")] * times
+    scenario = replace(scenario, people=(*scenario.people, *people))
+    return _words(scenario, *words)
+
+
 def _break(chance: random.Random, scenario: Scenario) -> Scenario:
     """The boot stops for a shell, which a user leaves after a while."""
     point = chance.choice(("mount", "mount", "top", "premount"))
@@ -342,4 +363,5 @@ KINDS: dict[str, Kind] = {
     "break": _break,
     "shell": _shell,
     "header damaged": _header_damaged,
+    "counted": _counted,
 }

@@ -122,8 +122,11 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
 
 def expecting(scenario: Scenario) -> Scenario:
     """The scenario with what can come of it: it ends with the failure screen where nothing can."""
-    fails = root_reach(expected_of(scenario)) is Sure.NO
+    expected = expected_of(scenario)
+    fails = root_reach(expected) is Sure.NO
     outcome = Outcome.FAILED if fails else Outcome.BOOTED
+    if fails and expected.wishes.end_after is not None:
+        outcome = Outcome.REBOOTED  # the world goes on behind the failure screen
     return replace(scenario, expect=Expectation(outcome, WITHIN))
 
 

@@ -20,6 +20,7 @@ from initpy.core.events import (
     HandOverRefused,
     JobEnded,
     KeyGiven,
+    KeyPressed,
     Mounted,
     Progressed,
     RetryAsked,
@@ -37,7 +38,8 @@ EVENTS: dict[str, type[Event]] = {
     each.__name__: each
     for each in (
         BootStarted, DeviceChanged, Enumerated, DeviceRemoved, JobEnded, Progressed, Mounted,
-        Answered, Fetched, HandOverRefused, ShellEnded, RetryAsked, WaitAsked, KeyGiven, TimePassed,
+        Answered, Fetched, HandOverRefused, ShellEnded, KeyPressed, RetryAsked, WaitAsked, KeyGiven,
+        TimePassed,
     )
 }  # fmt: skip
 # Lines that the runtime writes for users: neither events nor decisions.

@@ -19,7 +19,7 @@ from initpy.config.settings import read_settings
 from initpy.core.boot import Boot
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.core.settings import LOCATION, Resume, Settings
+from initpy.core.settings import LOCATION, Counting, Resume, Settings
 from initpy.simulation.journal.recorded import (
     UNKNOWN,
     Record,
@@ -127,6 +127,8 @@ def settings_of(basis: Record) -> Settings:
     if found := basis.get("hibernated"):
         source = DeviceSpec(Naming.UUID, found[0])
         settings = settings._replace(resume=Resume(source, found[1], LOCATION))
+    if counting := basis.get("counting"):
+        settings = settings._replace(counting=Counting(*counting))
     root = settings.root
     if root is not None and root.naming is Naming.GPT_AUTO and basis.get("root_type"):
         root = DeviceSpec(Naming.GPT_AUTO, basis["root_type"])

@@ -9,6 +9,7 @@ from initpy.core.actions import (
     Action,
     Arm,
     Ask,
+    AwaitKey,
     Clock,
     Drop,
     EndBoot,
@@ -36,6 +37,7 @@ from initpy.core.events import (
     Event,
     HandOverRefused,
     JobEnded,
+    KeyPressed,
     Mounted,
     Progressed,
     ShellEnded,
@@ -53,7 +55,9 @@ from initpy.simulation.world.agenda import Entry
 
 RUN = "/run/initpy"
 # What is shown after a failure screen, and waits for it.
-AFTER_SCREEN = (Report, Ask, Withdraw, GiveWay, OpenShell, EndBoot, HandOver, ShowFailure)
+AFTER_SCREEN = (
+    Report, Ask, Withdraw, GiveWay, OpenShell, AwaitKey, EndBoot, HandOver, ShowFailure,
+)  # fmt: skip
 
 
 class Engine:
@@ -195,6 +199,8 @@ class Engine:
                 self.world.agenda.after(hibernation.LOOK_SECONDS, self._resume, action)
             case OpenShell(stop):
                 self.machine.open_shell(self, stop)
+            case AwaitKey(wanted):
+                self.world.agenda.after(0.0, self._await_key, wanted)
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
                 self.machine.end(how.value)
@@ -327,6 +333,11 @@ class Engine:
             secret.wipe()
         else:
             self.take(Answered(job, secret))
+
+    def _await_key(self, wanted: bool) -> None:
+        if self.alive and not self.frozen:
+            pressed = (lambda: self.take(KeyPressed())) if wanted else None
+            self.world.terminals.await_key(pressed)
 
     def _gave_way(self, job: str) -> None:
         if self._asking == job:

@@ -183,10 +183,11 @@ class Machine:
             self.kill_engine()
 
     def open_shell(self, engine: Engine, stop: str) -> None:
-        """A shell on the preferred console."""
+        """A shell on the user's console, or the preferred one."""
         from initpy.simulation.machine.shell import Shell
 
-        if self.world.terminals.first.shell is None:
+        terminals = self.world.terminals
+        if terminals.first.shell is None and terminals.user_at.shell is None:
             Shell(self, engine, stop).open()
 
     def journal(self) -> list[dict[str, Any]]:

@@ -6,8 +6,9 @@ from initpy.core.boot import Boot
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.scenario.model import Outcome, Scenario, as_carried
 from initpy.scenario.verdict import reached
+from initpy.simulation.machine.loader import BootLoader
 from initpy.simulation.machine.pid1 import RESTARTED, Machine
-from initpy.simulation.machine.prepared import prepare, with_jobs
+from initpy.simulation.machine.prepared import with_jobs
 from initpy.simulation.machine.record import Simulated, Step
 from initpy.simulation.machine.users import Stage
 from initpy.simulation.world.random_faults import Chance, RandomFaults
@@ -43,7 +44,8 @@ def simulate(
     Raises StandsStillError when time does.
     """
     scenario = as_carried(scenario)
-    prepared = prepare(scenario)
+    loader = BootLoader(scenario)
+    prepared = loader.boot()
     chance = Chance(seed, random_faults)
     quiet = "quiet" in scenario.cmdline.split()
     world = World(scenario, prepared.disks, chance, quiet, prepared.without)
@@ -56,6 +58,7 @@ def simulate(
     before = 0
     while machine.ended == RESTARTED and scenario.restarts:
         world, before = started_again(world), len(machine.steps)
+        prepared = loader.boot()
         machine = Machine(
             world, prepared, machine.jobs, chance, None, crash_loses, watch, machine.steps
         )

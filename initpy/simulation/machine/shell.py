@@ -27,7 +27,7 @@ class Shell:
         self._machine = machine
         self._engine = engine
         self._stop = stop
-        self._terminal = machine.world.terminals.first
+        self._terminal = machine.world.terminals.user_at
         self._line = ""
         self._silent: Callable[[str], None] | None = None  # who reads a line without echo
         self._queue: list[tuple[str, str]] = []  # what goes before it (; or &&), command

@@ -14,6 +14,7 @@ from initpy.simulation.machine.record import Simulated
 from initpy.simulation.oracle import (
     asking,
     commands,
+    counted,
     groups,
     handover,
     liveness,
@@ -76,6 +77,7 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     screen.something_is_on_the_screen_in_time,
     screen.a_failure_screen_that_is_due_is_shown,
     screen.a_failed_boot_ends_in_time,
+    counted.a_counted_boot_never_ends_beside_a_user,
     liveness.a_reachable_root_is_mounted,
     liveness.a_reachable_root_is_mounted_in_time,
     liveness.an_unreachable_root_is_not_mounted,

@@ -16,6 +16,7 @@ UNIQUE_LINKS = ("/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GRACE = 10.0  # seconds after each hold, R6
 EMERGENCY_SECONDS = 10.0  # to read the screen, where panic= does not say
+COUNTED_SECONDS = 60.0  # the same of a boot that the loader counts, to press a key
 FALSE = ("0", "no", "false", "off", "n")
 NO_KEY = ("", "none", "-")
 # Parameters that decide what root is, or what is opened, in ways that the oracle does not follow.
@@ -81,6 +82,7 @@ class Wishes:
     named: set[str] = field(default_factory=set)  # of md, lvm: only what is named counts
     volumes: list[Volume] = field(default_factory=list)
     end_after: float | None = None  # the boot ends so long after a failure; None: it goes on
+    counted: bool = False  # the boot loader counts the boot
     unclear: list[str] = field(default_factory=list)  # words that may decide, and how is not known
 
     def volume(self, uuid: str) -> Volume | None:
@@ -146,6 +148,8 @@ class _Reader:
         wishes = self.wishes
         if self.panic or self.emergency:
             wishes.end_after = abs(self.panic) if self.panic > 0 else EMERGENCY_SECONDS
+        elif wishes.counted:
+            wishes.end_after = COUNTED_SECONDS
         if self.waits:
             waits = self.waits.values()
             wishes.root_wait = None if 0.0 in waits else max(waits)
@@ -340,6 +344,7 @@ READERS: dict[str, Read] = {
     "rootflags": _set("flags", lambda value: tuple((value or "").split(","))),
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout"), _wait),
     "panic": _panic,
+    "initpy.tries": _set("counted", lambda value: (value or "").isdecimal()),
     "rd.emergency": _emergency,
     "rd.md.timeout": _set("md_timeout", _seconds),
     "rd.md.degraded": _set("md_degraded", _policy),

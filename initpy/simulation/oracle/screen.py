@@ -1,6 +1,7 @@
 """Invariants of what users see: something in time, and the end they have asked for (R23, R25)."""
 
 from initpy.scenario.model import Deed
+from initpy.simulation.oracle import counted
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import Span, total
@@ -42,19 +43,29 @@ def _typed_ahead(case: Case, engine: int) -> list[Span]:
     return [Span(each.start, each.over) for each in case.story.works if each.job in names]
 
 
+def _user_was_there(case: Case, engine: int) -> bool:
+    """Whether a user has kept a counted boot from its end: by a key, or with wrong passphrases."""
+    acts = {kind for _, kind in counted.acts(case, engine)}
+    return bool(acts - {"Answered"}) or any(counted.refused(case, engine, case.ended))
+
+
 def a_failed_boot_ends_in_time(case: Case) -> Found:
     """R25: panic= and rd.emergency= count from the first failure screen.
 
     Users, and a check of a root that has come after all, have their time.
     """
-    delay = case.expected.wishes.end_after
+    wishes = case.expected.wishes
+    delay = wishes.end_after
     if delay is None:
         return
+    grace = max(GRACE, delay) if wishes.counted else GRACE
     for engine, _ in enumerate(case.story.engines):
         failures = (time for time, order, _ in case.story.failures
                     if case.engine_at(order) == engine)  # fmt: skip
         failed = next(failures, None)
         if failed is None or any(each.engine == engine for each in case.story.requests):
+            continue
+        if wishes.counted and _user_was_there(case, engine):
             continue
         ends = (time for time, order in case.story.ends if case.engine_at(order) == engine)
         end = next(ends, case.engine_ends(engine))
@@ -64,5 +75,5 @@ def a_failed_boot_ends_in_time(case: Case) -> Found:
         held = total((*case.user_spans(engine=engine), *checks, *waits), span)
         began = [each.start for each, _ in case.touched()] + [each.start for each in checks]
         holds = sum(failed < each < end for each in began)
-        if end - failed - held > delay + GRACE * (1 + holds):
+        if end - failed - held > delay + grace * (1 + holds):
             yield end, f"failed at {failed:.1f} s, and still here {end - failed:.0f} s later"

@@ -228,7 +228,7 @@ def tell(entries: Iterable[Entry]) -> Story:
                     story.handovers.append((entry.time, order))
                 case "OpenShell":
                     story.shells.append(entry.time)
-                    if action["stop"]:
+                    if action["stop"] and not _of_failure(entry):
                         story.pauses.append(Span(entry.time, FOREVER))
                 case "EndBoot":
                     story.ends.append((entry.time, order))
@@ -240,6 +240,12 @@ def tell(entries: Iterable[Entry]) -> Story:
 def _go_on(story: Story, now: float) -> None:
     """A shell for which the boot stood still has ended."""
     story.pauses = [each._replace(end=min(each.end, now)) for each in story.pauses]
+
+
+def _of_failure(entry: Entry) -> bool:
+    """Whether a shell is that of a failed boot, which goes on beside it; break= stops the boot."""
+    kinds = {action["kind"] for action in entry.actions}
+    return entry.event["kind"] == "KeyPressed" or "ShowFailure" in kinds
 
 
 def _asked(story: Story, entry: Entry, order: int) -> None:

@@ -63,6 +63,8 @@ class Terminals:
         self.version = 0  # grows with each text
         self.screens: list[float] = []  # when failure screens were shown
         self.listened: Callable[[], None] | None = None  # is told of keys at an open prompt
+        self.pressed: Callable[[], None] | None = None  # is told of the next key without a prompt
+        self.user_at = self.first  # where a shell opens
 
     def show(self, terminal: Terminal, part: Part) -> None:
         """Put something on one console."""
@@ -150,10 +152,22 @@ class Terminals:
         terminal.unread += text
         if self.prompt is not None and self.listened is not None:
             self.listened()
+        elif self.prompt is None and self.pressed is not None:
+            pressed, self.pressed = self.pressed, None
+            self.user_at, terminal.unread = terminal, ""
+            pressed()
+
+    def await_key(self, pressed: Callable[[], None] | None) -> None:
+        """Call this once for the next key without a prompt; what was typed before stays."""
+        self.pressed = pressed
+        for each in self._all:
+            if pressed is not None and self.prompt is None and each.shell is None:
+                each.feed()
 
     def hang_up(self) -> None:
         """The engine is gone: what it had read is lost, what it had not is still there."""
-        self.prompt, self.answer, self.listened = None, None, None
+        self.prompt, self.answer, self.listened, self.pressed = None, None, None, None
+        self.user_at = self.first
         for each in self._all:
             each.line, each.shell = "", None
             each.ahead.clear()

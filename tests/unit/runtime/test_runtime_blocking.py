@@ -55,6 +55,8 @@ MAY_WAIT = {
     "console.Consoles.give_way": BOUNDED,  # select(2) that only looks
     "console.Consoles._open_again": READY,
     "console.Consoles._typed": READY,
+    "console.Consoles._key": READY,
+    "console.Consoles.await_key": READY,
     "console.Consoles._flush": READY,
     "console.Consoles._drain": BOUNDED,  # DRAIN_SECONDS
     "console._open": READY,
@@ -134,7 +136,8 @@ MAY_WAIT = {
 CALLED_IN_CHILDREN = {
     "aside._make", "detached.mount", "discoverable.booted_partition", "driverless.look",
     "driverless._describe", "fetching._read",
-    "fetching.open_on_device", "findings._drivers", "findings._remnant", "mounting._find_init",
+    "fetching.open_on_device", "findings._drivers", "findings._remnant", "firmware._texts",
+    "mounting._find_init",
     "mounting._mount", "superblocks._btrfs", "superblocks._old_member",
 }  # fmt: skip
 

@@ -411,3 +411,62 @@ def test_a_prompt_gives_way_where_no_key_was_pressed(play: Play) -> None:
         await room.answered("half")
 
     play(scene, 2)
+
+
+def test_a_key_is_told_once_and_never_shown(play: Play) -> None:
+    """R25: the shell opens where the user is."""
+
+    async def scene(room: Room) -> None:
+        first, preferred = room.terminals
+        pressed: list[str] = []
+        assert room.consoles.for_shell is room.consoles.preferred
+        room.consoles.await_key(lambda: pressed.append("key"))
+        first.type("abc")
+        await room.until(lambda: pressed == ["key"])
+        assert room.consoles.for_shell is not room.consoles.preferred
+        preferred.type("d")
+        await asyncio.sleep(0.02)
+        assert pressed == ["key"]
+        assert first.screen() == preferred.screen() == ""
+        assert room.answers == []
+
+    play(scene, 2)
+
+
+def test_what_was_typed_before_is_no_key_and_answers_a_later_prompt(play: Play) -> None:
+    """Terminals answer to firmware on their own."""
+
+    async def scene(room: Room) -> None:
+        pressed: list[str] = []
+        room.terminal.type("correct ")
+        await asyncio.sleep(0.02)
+        room.consoles.await_key(lambda: pressed.append("key"))
+        await asyncio.sleep(0.02)
+        assert pressed == []
+        room.consoles.ask("Passphrase: ")
+        room.terminal.type("horse\r")
+        await room.answered("correct horse")
+        assert pressed == []
+        room.terminal.type("x")
+        await room.until(lambda: pressed == ["key"])
+
+    play(scene, 1)
+
+
+def test_no_key_is_awaited_at_a_shell_or_any_more(play: Play) -> None:
+    async def scene(room: Room) -> None:
+        other, preferred = room.terminals
+        pressed: list[str] = []
+        console = room.consoles.preferred
+        assert console is not None
+        room.consoles.lend(console)
+        room.consoles.await_key(lambda: pressed.append("key"))
+        preferred.type("ls\n")
+        await asyncio.sleep(0.02)
+        assert pressed == []
+        room.consoles.await_key(None)
+        other.type("x")
+        await asyncio.sleep(0.02)
+        assert pressed == []
+
+    play(scene, 2)

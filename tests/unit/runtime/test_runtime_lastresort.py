@@ -63,6 +63,27 @@ def test_there_is_no_shell_where_it_is_ruled_out(
     assert world.done == done
 
 
+@pytest.mark.parametrize(
+    ("words", "key", "done", "shell"),
+    [("initpy.tries=1", False, ["reboot"], 4711), ("initpy.tries=1", True, [], 4711),
+     ("initpy.tries=0 rd.shell=0", False, ["reboot"], 0), ("initpy.tries=no", False, [], 4711),
+     ("initpy.tries=1 initpy.recovery panic=1 rd.shell=0", False, [], 4711),
+     ("initpy.tries=1 panic=1", True, ["sleep 1", "reboot"], 0)],
+)  # fmt: skip
+def test_a_counted_boot_restarts_unless_a_key_is_pressed(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    key: bool,
+    done: list[str],
+    shell: int,
+) -> None:
+    """The end of the machine returns here, as the real one does if it fails."""
+    monkeypatch.setattr(lastresort, "no_key", lambda seconds: not key)
+    assert give_up(words, monkeypatch) == shell
+    assert [each for each in world.done if "busybox" not in each] == done
+
+
 def test_otherwise_a_shell_with_sane_terminal_settings(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,9 @@
 """PID 1's very last screen: the machine ends as the command line asks, or stays (R24, R26)."""
 
+import os
 import time
+import tty
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +51,26 @@ def test_the_restart_is_counted_down(
     assert (slept, ended) == ([1] * 12, [syscalls.RB_POWER_OFF])
     told = [line.split()[3] for line in capfd.readouterr().err.splitlines()]
     assert told == ["12", "10", "5", "4", "3", "2", "1"]
+
+
+def test_a_key_at_the_console_stops_the_countdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, console = os.openpty()
+    before = os.dup(0)
+    try:
+        tty.setraw(console)
+        os.dup2(console, 0)
+        assert power.no_key(1)
+        os.write(user, b"x")
+        assert not power.no_key(60)
+        assert power.no_key(1)
+    finally:
+        os.dup2(before, 0)
+        for each in (before, user, console):
+            os.close(each)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_firmware_says_whether_the_boot_is_counted(tmp_path: Path, there: bool) -> None:
+    (tmp_path / ("counted" if there else "other")).write_bytes(b"\6\0\0\0+\0\0\0")
+    assert power._has_variable("counted", str(tmp_path)) is there
+    assert not power._has_variable("counted", str(tmp_path / "none"))

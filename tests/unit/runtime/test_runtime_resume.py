@@ -9,7 +9,7 @@ from initpy.config.errors import InputError
 from initpy.core import actions
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Resume, Settings
-from initpy.runtime import firmware, resume
+from initpy.runtime import firmware, resume, start
 from initpy.runtime.aside import Aside
 
 
@@ -31,12 +31,12 @@ def test_what_cannot_be_understood_is_one_line(text: str) -> None:
 
 
 def test_a_user_who_forbids_it_is_not_overruled() -> None:
-    settings = Settings(may_resume=False)
+    settings = Settings(may_resume=False, may_count=False)
 
     async def run() -> object:
-        return await resume.complete(settings, Aside())
+        return await start.variables(settings, Aside())
 
-    assert asyncio.run(run()) == (settings, None)
+    assert asyncio.run(run()) == {}
 
 
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
@@ -68,3 +68,19 @@ def test_a_kernel_without_hibernation_is_said(
 
 def test_a_variable_that_is_not_there_is_removed_already(tmp_path: Path) -> None:
     firmware.remove_variable("HibernateLocation-x", str(tmp_path))
+
+
+def test_the_firmware_s_variables_complete_the_settings() -> None:
+    problems: list[InputError] = []
+    told = {firmware.HIBERNATED: '{"uuid":"ab"}', firmware.COUNTED: "\\EFI\\Linux\\i+2-1.efi"}
+    settings = start.with_variables(Settings(), told, problems.append)
+    assert settings.resume is not None and settings.counting is not None
+    assert (settings.counting.left, settings.counting.done) == (2, 1)
+    assert problems == []
+
+
+def test_a_boot_is_counted_though_its_variable_cannot_be_understood() -> None:
+    problems: list[InputError] = []
+    settings = start.with_variables(Settings(), {firmware.COUNTED: "x"}, problems.append)
+    assert settings.counting is not None and settings.counting.left is None
+    assert len(problems) == 1
