@@ -59,6 +59,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--stack", metavar="FILE", type=Path, help="the output of --describe, from any machine"
     )
     what.add_argument(
+        "--cmdline",
+        metavar="TEXT",
+        help="the kernel command line of the boot (default: that of the boot loader's entry, of "
+        "/etc/kernel/cmdline, or of the running system)",
+    )
+    what.add_argument(
         "--kernel", metavar="VERSION", help="kernel of the image (default: as the image shows)"
     )
     what.add_argument(
@@ -99,7 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         archive = read_archive(arguments.image)
         kernel = arguments.kernel or kernel_of(archive, stack)
         proof = prove(
-            archive, stack, kernel, modules=arguments.modules_dir, run=not arguments.no_run
+            archive,
+            stack,
+            kernel,
+            modules=arguments.modules_dir,
+            run=not arguments.no_run,
+            cmdline=arguments.cmdline,
         )
     if arguments.json:
         print(json.dumps(as_json(proof), indent=1))

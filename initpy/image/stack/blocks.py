@@ -42,7 +42,8 @@ class Blocks:
         numbers = (self._system.text(f"{CLASS}/{name}/dev") or "").strip()
         record = self._system.text(f"/run/udev/data/b{numbers}") or ""
         lines = [line[2:] for line in record.splitlines() if line.startswith("E:")]
-        found = _kept(lines)
+        links = sorted(f"/dev/{line[2:]}" for line in record.splitlines() if line[:2] == "S:")
+        found = _kept(lines) | ({"DEVLINKS": " ".join(links)} if links else {})
         if "ID_FS_TYPE" not in found:
             probe = self._system.output(["blkid", "-p", "-o", "udev", f"/dev/{name}"])
             found |= _kept((probe or "").splitlines())

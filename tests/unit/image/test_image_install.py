@@ -46,7 +46,9 @@ def test_an_image_that_boots_is_installed(
     assert main(call) == Status.OK
     said = capsys.readouterr()
     assert "it boots /" in said.out
-    assert main(["check", str(image(tmp_path)), *call[1:5], *call[9:11]]) == Status.OK
+    proof = ["check", str(image(tmp_path)), *call[1:5], *call[9:11]]
+    assert main([*proof, "--cmdline", "root=UUID=7a0c"]) == Status.OK
+    assert main([*proof, "--cmdline", "root=UUID=stale"]) == Status.CANNOT_BOOT
     assert main([*call, "--remove", "--quiet"]) == Status.OK
     assert list((tmp_path / "boot").iterdir()) == []
 
