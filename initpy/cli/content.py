@@ -269,12 +269,7 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
-    """Return the stack of the root that a generic image is for; None if it cannot be described.
-
-    Without a crypttab there is nothing to choose by it.
-    """
-    if arguments.crypttab is not None or _own_crypttab(arguments, config) is None:
-        return None
+    """Return the stack of the root that a generic image is for; None if it cannot be described."""
     if found := described_stack(arguments, config):
         return found
     from initpy.image.stack.layers import StackError

@@ -222,7 +222,8 @@ class Boot:
             return f"{policy.by} switches it off"
         if layer.kind in ENCRYPTED:
             return self._unnamed(layer)
-        wanted = self._wanted_by_fstab(layer)
+        # What the root's own fstab wants counts as named (core/goals/below_root.py).
+        wanted = not self._root_needs(layer)
         if policy.named and job.identity and not wanted:
             names = {normalised(_filled(each, below, layer)) for each in job.identity}
             if not names & {normalised(each) for each in policy.named}:
@@ -234,12 +235,22 @@ class Boot:
     def _unnamed(self, layer: Layer) -> str:
         if not self.volumes or volume_of(layer, self._stack, self.volumes) is not None:
             return ""
+        if not self._root_needs(layer) and self._is_named_by_fstab(layer):
+            return ""
         names = ", ".join(sorted(each.name for each in self.volumes))
         return (
             f"the image's crypttab and the command line name other volumes ({names}), and only "
             "those are opened. Add the option `initramfs` (or x-initrd.attach) to its line in "
             "/etc/crypttab, or rd.luks.uuid= to the command line"
         )
+
+    def _is_named_by_fstab(self, layer: Layer) -> bool:
+        """Return whether fstab names a volume as the image's crypttab or its UUID does."""
+        tops = (self._stack.layer(each) for each in self._stack.tops)
+        sources = {each.fact(SOURCE) for each in tops} - {""}
+        lines = volume_of(layer, self._stack, self.settings.left_out)
+        name = lines.name if lines else mapping_of(layer, self._stack, ())
+        return f"/dev/mapper/{name}" in sources
 
     def _left_out(self, layer: Layer) -> str:
         """Return why rd.lvm.lv= leaves a logical volume out; a part of another goes with it."""
@@ -249,10 +260,6 @@ class Boot:
         if not chosen_ones or not volume or part or f"{group}/{volume}" in chosen_ones:
             return ""
         return f"rd.lvm.lv= names other volumes of {group}: {', '.join(sorted(chosen_ones))}"
-
-    def _wanted_by_fstab(self, layer: Layer) -> bool:
-        """Return whether the root's own fstab wants what stands on a layer: it counts as named."""
-        return not self._root_needs(layer)
 
     def _root_needs(self, layer: Layer) -> bool:
         roots = [

@@ -136,8 +136,18 @@ class Userland:
                    if not any(f"{folder}/{name}" in self._archive for folder in RULES)]  # fmt: skip
         for name in lacking:
             yield Row(title, f"udev rules {name}", Verdict.MISSING, "are not in the image")
-        if names and not lacking:
+        hidden = [name for name in names if name not in lacking and self._is_hidden(name)]
+        for name in hidden:
+            reason = "are hidden by an empty file or a link to /dev/null; what they do is not done"
+            yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
+        if names and not lacking and not hidden:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
+
+    def _is_hidden(self, name: str) -> bool:
+        """Return whether the first file of a name has no rules: it hides the others (udev(7))."""
+        found = (self._archive.get(f"{folder}/{name}") for folder in reversed(RULES))
+        first = next((each for each in found if each is not None), None)
+        return not isinstance(first, File) or not first.size()
 
     def _job_files(self) -> Iterator[JobFile]:
         """Read the job files as the runtime does: a later folder's file replaces its namesake."""
