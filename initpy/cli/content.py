@@ -37,6 +37,7 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
 
 def _say_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
+        "-k",
         "--kernel",
         metavar="VERSION",
         default=platform.release(),
@@ -49,6 +50,7 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         help="folder of that kernel's modules (default: /lib/modules/VERSION)",
     )
     what.add_argument(
+        "-o",
         "--output",
         metavar="FILE",
         help="path of the image; {kernel} stands for the version (default: the configuration's, "

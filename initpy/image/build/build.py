@@ -326,7 +326,7 @@ def _crypttab(path: Path, request: BuildRequest) -> str:
         needed = names_of(stack, entries) | hostonly.volumes(stack)
     check_crypttab(str(path), reduced.crypttab(text, needed))
     if request.root is not None:
-        needed |= names_of(request.root, entries)
+        needed |= names_of(request.root, entries) | hostonly.volumes(request.root)
     return reduced.crypttab(
         text, needed, others=request.root is None and request.identity is not None
     )
@@ -340,6 +340,9 @@ def _collect_modules(
         index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
         return _Part({}, error.missing)
+    none: tuple[str, ...] = ()
+    if index.monolithic:
+        none = (f"kernel {request.kernel} has no modules here: all of its drivers are built in",)
     taken = request.recipe_drivers
     own = hostonly.Drivers((), ())
     if request.stack is not None:
@@ -371,7 +374,7 @@ def _collect_modules(
     if request.root is not None:
         known = hostonly.drivers(request.root, index).wanted
         needed = frozenset(name for each in known for name in index.resolve(each.what) or ())
-    warnings: list[str] = []
+    warnings: list[str] = [*none]
     for path in kmod.configuration():
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if kept := reduced.modprobe_conf(text, names, needed):

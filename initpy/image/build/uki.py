@@ -65,8 +65,8 @@ def find_kernel(release: str, modules: Path) -> Path:
     """
     found = kernel_file(release, modules)
     if found is None:
-        places = " or ".join(map(str, kernel_places(release, modules)))
-        expected = f"a kernel at {places}, or --linux FILE"
+        places = ", ".join(map(str, kernel_places(release, modules)))
+        expected = f"a kernel (one of {places}), or --linux FILE"
         raise InputError("--uki", release, expected)
     return found
 

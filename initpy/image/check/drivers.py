@@ -98,12 +98,14 @@ class Drivers:
             reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
         # If the kernel is not installed, only a running kernel without modules is evidence.
-        known = self._installed or self._image.knows_built_in
+        listed = bool(self._kernel.modules) or self._kernel.knows_built_in
+        known = (self._installed and listed) or self._image.knows_built_in
         if ask.works and same and (known or not self._stack.in_use):
             reason = f"built in: it works on this kernel, which has no module {name}"
             return Row(layer, ask.why, Verdict.OK, reason)
         if not known:
-            reason = f"{name}: kernel {release} is not installed here, so its drivers are unknown"
+            lacks = "has no modules here" if self._installed else "is not installed here"
+            reason = f"{name}: kernel {release} {lacks}, so its drivers are unknown"
             return Row(layer, ask.why, Verdict.UNKNOWN, reason)
         # No index lists the devices of built-in drivers.
         if name.startswith(TENTATIVE) or (ask.works and BUS.match(name)):

@@ -48,7 +48,7 @@ def reopen(context: Context, before: Settings) -> None:
     lvm.reopen(groups)
     for instance in tuple(context.machine.every()):
         activates = instance.strategy in (Strategy.GROUP_ACTIVATE, Strategy.GROUP_START)
-        names = {group for group in groups if instance.subject in lvm.volumes(group)}
+        names = [group for group in groups if str(instance.subject) in lvm.volumes(group)]
         if activates and names:
             instance.succeeded = False  # what it has activated is not all by now
             context.machine.touch(instance)
