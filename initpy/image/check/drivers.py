@@ -98,7 +98,8 @@ class Drivers:
             reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
         # If the kernel is not installed, only a running kernel without modules is evidence.
-        listed = bool(self._kernel.modules) or self._kernel.knows_built_in
+        tree = self._kernel
+        listed = bool(tree.modules or tree.dependencies) or tree.knows_built_in
         known = (self._installed and listed) or self._image.knows_built_in
         if ask.works and same and (known or not self._stack.in_use):
             reason = f"built in: it works on this kernel, which has no module {name}"

@@ -23,7 +23,7 @@ from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.commandlines import CommandLine, chosen
 from initpy.image.stack.layers import SOURCE, Kind, Layer, Stack
-from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, volume_of
+from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
 from initpy.image.tree import File
 
 TITLE = "the command line"
@@ -172,8 +172,8 @@ class Boot:
 
     def _misnamed(self, spec: DeviceSpec, layer: Layer, name: str | None) -> str:
         """Return why a mapping will have another name, and how to give it this one."""
-        below = [self._stack.layer(each) for each in layer.on]
-        uuid = next((each.property("ID_FS_UUID") for each in below), "") or "UUID"
+        found = sources(layer, self._stack)
+        uuid = next((each.property("ID_FS_UUID") for each in found), "") or "UUID"
         wanted = spec.value.rpartition("/")[2]
         return (
             f"the boot opens the volume as {name}, so that there will be no {spec}. Add the option "

@@ -16,7 +16,7 @@ from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
-from initpy.image.stack.names import volume_of
+from initpy.image.stack.names import sources, volume_of
 from initpy.image.tree import File
 
 # The default place of key files (systemd's crypttab(5)).
@@ -87,8 +87,8 @@ class Volumes:
 
     def _shows_itself(self, layer: Layer) -> bool:
         """Return whether a device below has a LUKS header; with a detached one it has none."""
-        on = [below for below in self._stack.layers if below.identity in layer.on]
-        return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in on)
+        found = sources(layer, self._stack)
+        return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in found)
 
     def _header(self, title: str, volume: VolumeSpec, path: str) -> Row:
         if isinstance(self._archive.get(path), File):

@@ -7,9 +7,10 @@ crypttab line, the command line or nothing says. So a name that is right now may
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import Device
-from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import VolumeSpec
 from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.mapper import SUBDEVICE
 
 ENCRYPTED = (Kind.LUKS, Kind.CRYPT)
 # Links of udev to a mapping; 60-persistent-storage-dm.rules makes more of them from its name.
@@ -46,9 +47,18 @@ def _mapped(properties: dict[str, str]) -> Iterable[str]:
         yield f"/dev/{group}/{volume}"
 
 
+def sources(layer: Layer, stack: Stack) -> list[Layer]:
+    """Return the devices that an encrypted layer is opened from, through dm-integrity."""
+    found: list[Layer] = []
+    for each in map(stack.layer, layer.on):
+        part = each.property("DM_UUID").startswith(SUBDEVICE)
+        found += sources(each, stack) if part else [each]
+    return found
+
+
 def volume_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> VolumeSpec | None:
     """Return what names an encrypted layer at boot: the engine goes by the device below only."""
-    below = [stack.layer(each) for each in layer.on]
+    below = sources(layer, stack)
     known = tuple(volumes)
     for each in known:
         for device in below:
@@ -64,13 +74,5 @@ def mapping_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> str
     found = volume_of(layer, stack, volumes)
     if found is not None:
         return found.name
-    uuids = (stack.layer(each).property("ID_FS_UUID") for each in layer.on)
+    uuids = (each.property("ID_FS_UUID") for each in sources(layer, stack))
     return f"luks-{next(filter(None, uuids), '')}"
-
-
-def shown(names: Iterable[str]) -> str:
-    """Return names for a message."""
-    return " and ".join(sorted(names)) or "nothing"
-
-
-__all__ = ["Naming", "as_device", "is_named", "mapping_of", "shown", "volume_of"]

@@ -14,6 +14,7 @@ from initpy.image.check.proof import Proof, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
+from initpy.image.stack.mapper import asks, parse_table
 from initpy.image.tree import File, Tree
 
 LUKS = "3b1f0000-0000-4000-8000-000000000001"
@@ -239,3 +240,65 @@ def test_usr_that_nothing_names_is_missing() -> None:
     assert found["the name of /usr"][0] is Verdict.MISSING
     found = about(proved(image(), with_usr(""), "root=UUID=7a0c mount.usr=UUID=8b1d"))
     assert found["mount.usr="][0] is Verdict.OK
+
+
+def authenticated(table: str, kind: str) -> FakeSystem:
+    """Return a root on LUKS2 with integrity: dm-crypt on a part, which is dm-integrity."""
+    system = FakeSystem()
+    virtio_disk(system, "vda", 1, ID_FS_TYPE="crypto_LUKS", ID_FS_UUID=LUKS)
+    plain = LUKS.replace("-", "")
+    part = "0 100 integrity 254:16 32768 32 J 6 journal_sectors:8 buffer_sectors:128"
+    system.mapped("dm-0", "253:0", "c_dif", f"CRYPT-SUBDEV-{plain}-c_dif", part, ["vda"])
+    system.mapped("dm-1", "253:1", "c", f"CRYPT-LUKS2-{plain}-c", table, ["dm-0"],
+                  ID_FS_TYPE="ext4", ID_FS_UUID="7a0c")  # fmt: skip
+    system.headers["/dev/vda"] = {
+        "version": "2", "ciphers": "aes-xts-plain64", "derivation": "argon2id",
+        "hashes": "sha256", "tokens": "", "integrity": kind,
+    }  # fmt: skip
+    system.mount("/", "ext4", "/dev/mapper/c", "253:1")
+    return system
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "names"),
+    [
+        ("0 99 crypt aegis128-random :96:logon:c 0 253:0 0 1 integrity:16:aead", "aead",
+         {"dm-integrity", "dm-crypt", "crypto-aegis128"}),
+        ("0 99 crypt capi:authenc(hmac(sha256),xts(aes))-plain64 :96:logon:c 0 253:0 0 1 "
+         "integrity:32:aead", "hmac(sha256)",
+         {"dm-integrity", "crypto-authenc", "crypto-hmac", "crypto-sha256", "crypto-xts",
+          "crypto-ecb", "crypto-aes"}),
+        # The table is for root only; the header tells the same.
+        ("", "hmac(sha256)", {"dm-integrity", "crypto-authenc", "crypto-hmac", "crypto-sha256"}),
+    ],
+)  # fmt: skip
+def test_authenticated_encryption_and_its_names_at_run_time(
+    table: str, kind: str, names: set[str]
+) -> None:
+    system = authenticated(table, kind)
+    stack = describe("/", system)
+    asked = {name for layer in stack.layers for ask in layer.asks for name in ask.names}
+    assert names <= asked
+    assert not {"crypto-aead", "crypto-random", "crypto-plain64"} & asked
+    # dm-integrity's device is a part of the volume, not a volume of its own.
+    proof = proved(image(f"c UUID={LUKS} none luks\n"), system, "root=/dev/mapper/c")
+    assert about(proof)["root="][0] is Verdict.OK
+    assert not [row for row in proof.rows if row.need == "key" and row.verdict is not Verdict.OK]
+    assert about(proved(image(), system, "root=/dev/mapper/c"))["root="][0] is Verdict.MISSING
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ("0 9 integrity 8:1 0 4 J 1 internal_hash:crc32c", {"crypto-crc32c"}),
+        ("0 9 integrity 8:1 0 4 J 2 internal_hash:hmac(sha256):00ff journal_crypt:ctr(aes):00",
+         {"crypto-hmac", "crypto-sha256", "crypto-ctr", "crypto-aes"}),
+        ("0 9 verity 1 8:1 8:2 4096 4096 9 1 sha256 a1b2c3d4 e5f6", {"crypto-sha256"}),
+        ("0 9 crypt xchacha20,aes-adiantum-plain64 0 0 8:1 0",
+         {"crypto-xchacha20", "crypto-aes", "crypto-adiantum", "crypto-nhpoly1305"}),
+        ("0 9 crypt aes-cbc-lmk 0 0 8:1 0", {"crypto-aes", "crypto-cbc", "crypto-md5"}),
+    ],
+)  # fmt: skip
+def test_algorithms_in_tables(table: str, names: set[str]) -> None:
+    found = {name for ask in asks(parse_table(table)) for name in ask.names}
+    assert {each for each in found if each.startswith("crypto-")} == names
