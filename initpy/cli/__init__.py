@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
+from initpy import __version__
 from initpy.config.errors import InputError
 
 # Name -> summary. The module of the same name has `configure(parser)` and `run(arguments) -> int`.
@@ -38,12 +40,16 @@ READER_GONE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit status, or 2 for wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # Names of files, and what machines have in /etc, may be in any encoding.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
     parser = argparse.ArgumentParser(
         prog="initpy",
         description="An event-driven init for the initramfs.",
         epilog="`initpy COMMAND --help` explains each command.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"initpy {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     chosen = next((word for word in words if not word.startswith("-")), None)
     modules = {}
     for name, summary in SUBCOMMANDS.items():
@@ -62,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             modules[name].configure(sub)
     arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     try:
         status = int(modules[arguments.command].run(arguments))
         sys.stdout.flush()

@@ -86,8 +86,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def configure_talk(how: argparse._ArgumentGroup) -> None:
     """Add --verbose and --quiet."""
     talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--verbose", action="store_true", help="show step durations, all warnings")
-    talk.add_argument("--quiet", action="store_true", help="show only warnings and errors")
+    talk.add_argument(
+        "-v", "--verbose", action="store_true", help="show step durations, all warnings"
+    )
+    talk.add_argument("-q", "--quiet", action="store_true", help="show only warnings and errors")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -59,7 +59,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--stack", metavar="FILE", type=Path, help="the output of --describe, from any machine"
     )
     what.add_argument(
-        "--kernel", metavar="VERSION", help="kernel of the image (default: as the image shows)"
+        "--cmdline",
+        metavar="TEXT",
+        help="the kernel command line of the boot (default: that of the boot loader's entry, of "
+        "/etc/kernel/cmdline, or of the running system)",
+    )
+    what.add_argument(
+        "-k",
+        "--kernel",
+        metavar="VERSION",
+        help="kernel of the image (default: as the image shows)",
     )
     what.add_argument(
         "--modules-dir",
@@ -76,6 +85,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write all facts read from the system, for a bug report: names and numbers, no keys",
     )
     how.add_argument("--json", action="store_true", help="print JSON")
+    talk = how.add_mutually_exclusive_group()
+    talk.add_argument("-q", "--quiet", action="store_true", help="show only what is not ok")
+    talk.add_argument("-v", "--verbose", action="store_true", help="show all rows (the default)")
     how.add_argument("--no-run", action="store_true", help="do not run the image's interpreter")
 
 
@@ -99,12 +111,17 @@ def run(arguments: argparse.Namespace) -> int:
         archive = read_archive(arguments.image)
         kernel = arguments.kernel or kernel_of(archive, stack)
         proof = prove(
-            archive, stack, kernel, modules=arguments.modules_dir, run=not arguments.no_run
+            archive,
+            stack,
+            kernel,
+            modules=arguments.modules_dir,
+            run=not arguments.no_run,
+            cmdline=arguments.cmdline,
         )
     if arguments.json:
         print(json.dumps(as_json(proof), indent=1))
     else:
-        print_table(proof)
+        print_table(proof, quiet=arguments.quiet)
     return proof.status
 
 
@@ -134,8 +151,8 @@ def as_json(proof: Proof) -> dict[str, object]:
     }
 
 
-def print_table(proof: Proof) -> None:
-    """Print the rows, each layer's name once, and the closing line."""
+def print_table(proof: Proof, *, quiet: bool = False) -> None:
+    """Print the rows, each layer's name once, and the closing line; if `quiet`, no ok rows."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -143,12 +160,15 @@ def print_table(proof: Proof) -> None:
     table = Table("layer", "need", "", "reason", box=None, pad_edge=False)
     before = ""
     for row in proof.rows:
+        if quiet and row.verdict is Verdict.OK:
+            continue
         layer = "" if row.layer == before else row.layer
         before = row.layer
         verdict = Text(row.verdict.value, style=COLOURS[row.verdict])
         table.add_row(Text(layer), Text(row.need), verdict, Text(row.reason))
     console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     style = "green" if proof.status is Status.OK else "bold red"
     console.print(Text(f"\n{proof.summary()}", style=style), soft_wrap=True)
 

@@ -39,6 +39,7 @@ def configure_content(parser: argparse.ArgumentParser) -> None:
 
 def _say_what(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
+        "-k",
         "--kernel",
         metavar="VERSION",
         default=platform.release(),
@@ -51,6 +52,7 @@ def _say_what(what: argparse._ArgumentGroup) -> None:
         help="folder of that kernel's modules (default: /lib/modules/VERSION)",
     )
     what.add_argument(
+        "-o",
         "--output",
         metavar="FILE",
         help="path of the image; {kernel} stands for the version (default: the configuration's, "
@@ -176,7 +178,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             programs=(*config.programs, *arguments.program),
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
-            crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
+            crypttab=_own_crypttab(arguments, config) if arguments.crypttab is None else None,
             stack=stack,
             root=stack or (None if portable else _root_of(arguments, config)),
             identity=_identity(arguments, config, host=recipe.host),
@@ -248,19 +250,13 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
     if stack := described_stack(arguments, config):
         here = stack.hostname == of_file(read_hostname() or "")
         return identity_of(stack.hostname, here=here)
-    root = arguments.root or config.root or ""
-    if root.startswith("/") and not root.startswith("/dev/") and root != "/":
-        return identity_of(read_hostname(root.rstrip("/")), here=False)
+    if folder := _folder(arguments, config):
+        return identity_of(read_hostname(folder), here=False)
     return identity_of(read_hostname())
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
-    """Return the stack of the root that a generic image is for; None if it cannot be described.
-
-    Without a crypttab there is nothing to choose by it.
-    """
-    if arguments.crypttab is not None or _own_crypttab(config) is None:
-        return None
+    """Return the stack of the root that a generic image is for; None if it cannot be described."""
     if found := described_stack(arguments, config):
         return found
     from initpy.image.stack.layers import StackError
@@ -272,9 +268,17 @@ def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None
         return None
 
 
-def _own_crypttab(config: ImageConfig) -> Path | None:
-    path = config.crypttab or Path("/etc/crypttab")
+def _own_crypttab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
+    """Return the crypttab of the system that the image is for, which may be mounted elsewhere."""
+    path = config.crypttab or Path(f"{_folder(arguments, config)}/etc/crypttab")
     return path if path.is_file() else None
+
+
+def _folder(arguments: argparse.Namespace, config: ImageConfig) -> str:
+    """Return where the root that the image is for is mounted; "" for this system's."""
+    root = arguments.root or config.root or ""
+    mounted = root.startswith("/") and not root.startswith("/dev/")
+    return root.rstrip("/") if mounted else ""
 
 
 def _whole_crypttab(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ...]:

@@ -40,7 +40,8 @@ PLAIN = {
 # Right to have, nothing to do about: defaults, or matters of the real system.
 ACCEPTED = {
     "luks", "auto", "noearly", "quiet", "loud", "check", "checkargs", "_netdev",
-    "none", "verify", "password-echo", "password-cache", "lvm", "rootdev", "resumedev",
+    "none", "-", "verify", "precheck", "password-echo", "password-cache", "lvm",
+    "rootdev", "resumedev",
 }  # fmt: skip
 # The volume is for the initramfs, in Debian's and in systemd's words (crypttab(5)).
 MARKS = ("initramfs", "x-initrd.attach")
@@ -57,13 +58,24 @@ FOREIGN = (
 TOKENS = ("pkcs11-", "fido2-", "tpm2-", "token-timeout", "fixate-volume-key", "link-volume-key")
 NO_KEY = ("", "none", "-")
 NUMBER = "[0-9]{1,9}"
-# systemd.time(7), as far as it is used for such options.
-SPAN = re.compile(r"([0-9]{1,9})(s|sec|m|min|h|ms)?")
-UNITS = {None: 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "ms": 0.001}
+# A part of a time span of systemd.time(7), `1min30s`; without a unit it is seconds.
+SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([a-zA-Zµμ]*)")
+UNITS = {
+    each: seconds
+    for names, seconds in (
+        ("s sec second seconds", 1.0), ("m min minute minutes", 60.0),
+        ("h hr hour hours", 3600.0), ("d day days", 86400.0), ("w week weeks", 604800.0),
+        ("M month months", 2629800.0), ("y year years", 31557600.0),
+        ("ms msec", 1e-3), ("us usec µs μs", 1e-6), ("ns nsec", 1e-9),
+    )
+    for each in names.split()
+} | {"": 1.0}  # fmt: skip
+FOR_EVER = "infinity"
 BLANKS = " \t\r"
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
 PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
+SCRIPTS = "/lib/cryptsetup/scripts"  # where a key script without a path is
 
 
 class Options(NamedTuple):
@@ -114,6 +126,7 @@ class _Options:
         self.where = where
         self.found = Options()
         self.plain: list[str] = []
+        self.noauto = False
         self.problems: list[InputError] = []
 
     def set(self, **changes: object) -> None:
@@ -161,7 +174,9 @@ class _Options:
             self.set(optional=True)
         elif key in MARKS:
             self.set(marked=True)
-        elif key == "noauto" or key in REMADE:
+        elif key == "noauto":
+            self.noauto = True
+        elif key in REMADE:
             self.set(skipped=True)
         else:
             return None
@@ -182,10 +197,9 @@ class _Options:
         return ""
 
     def _span(self, key: str, value: str) -> str:
-        span = SPAN.fullmatch(value)
-        if span is None:
-            return f"{key}=SECONDS"
-        seconds = int(span[1]) * UNITS[span[2]]
+        seconds = seconds_of(value)
+        if seconds is None:
+            return f"{key}=SECONDS, or a time span such as 1min30s"
         if key == "timeout":
             self.set(timeout=seconds)
         else:
@@ -204,10 +218,23 @@ class _Options:
         name = value.rpartition("/")[2]
         if name in (PASSDEV, KEYCTL):
             return ""  # the key field alone says it; passphrases are tried on all volumes
-        if not value.startswith("/"):
+        if not value or ("/" in value and not value.startswith("/")):
             return "keyscript=/PATH of a program in the image"
-        self.set(key=self.found.key._replace(program=value))
+        path = value if value.startswith("/") else f"{SCRIPTS}/{value}"
+        self.set(key=self.found.key._replace(program=path))
         return ""
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a time span, 0 for `infinity`; None if it is none."""
+    if text == FOR_EVER:
+        return 0.0
+    parts = SPAN.findall(text)
+    if not parts or "".join(map("".join, parts)) != text.replace(" ", ""):
+        return None
+    if any(unit not in UNITS for _, unit in parts):
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def parse_options(where: str, text: str) -> Options:
@@ -218,6 +245,9 @@ def parse_options(where: str, text: str) -> Options:
         expected = options.take(option)
         if expected:
             options.problems.append(InputError(f"{where}: option", crypt_option(option), expected))
+    # Debian's initramfs opens what root needs whatever `noauto` says, and so does a mark here.
+    if options.noauto and not options.found.marked:
+        options.set(skipped=True)
     if options.found.kind == "plain":
         for argument in options.plain:
             options.argue(argument)

@@ -1,7 +1,7 @@
 """The root's own /etc/fstab: what of it is to be mounted before the real system starts.
 
-That is /usr, and what is marked x-initrd.mount (systemd.mount(5)); see
-fstab(5) for the six fields.
+That is /usr, and what is marked x-initrd.mount (systemd.mount(5)); see fstab(5) for the six fields.
+The real system cannot start without /usr: `nofail` and `noauto` do not count there.
 """
 
 import re
@@ -13,6 +13,7 @@ from initpy.core.settings import ExtraMount
 
 PATH = "/etc/fstab"
 MARK = "x-initrd.mount"
+USR = "/usr"
 NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
 
 
@@ -26,7 +27,13 @@ def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ..
             continue
         source, target = _octal(fields[0]), "/" + _octal(fields[1]).strip("/")
         options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
-        if not (target == "/usr" or MARK in options) or target == "/" or {*options} & {*NOT_HERE}:
+        if not (target == USR or MARK in options) or target == "/":
+            continue
+        left = [each for each in options if each in NOT_HERE and target != USR]
+        if left:
+            where = f"{PATH} of the root: line {number}: {target}"
+            expected = "no such option, to mount it here; it is left to the real system"
+            problems.append(InputError(where, left[0], expected))
             continue
         device = parse_device(source)
         if device is None:

@@ -84,6 +84,7 @@ def read_settings(
         _finish_recovery(draft)
     draft.set(
         volumes=draft.volumes.finish(),
+        left_out=draft.volumes.left_out(),
         resume=draft.resume.finish(),
         may_resume=not draft.resume.off,
     )

@@ -59,6 +59,14 @@ class Volumes:
         self._report_unused("rd.luks.allow-discards", self.discards, named)
         return tuple(self._refined(each) for each in volumes)
 
+    def left_out(self) -> tuple[VolumeSpec, ...]:
+        """The lines of crypttab that are not for this boot, as UUIDs name other volumes."""
+        if not self.use_table or not (self.names or self.partitions):
+            return ()
+        uuids = {*self.names, *self.partitions}
+        left = [each for each in self.table if each.source.value.lower() not in uuids]
+        return tuple(self._refined(each) for each in left)
+
     def _volume(
         self, table: Iterable[VolumeSpec], uuid: str, name: str | None, source: DeviceSpec
     ) -> VolumeSpec:

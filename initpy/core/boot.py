@@ -182,6 +182,10 @@ class Boot:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
             goals.want(mounts.extra_mounts(context, event.extra_mounts))
+            if goals.extra_mounts:
+                from initpy.core.goals import below_root  # most roots are all there is
+
+                below_root.widen(context, goals.extra_mounts)
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
             context.machine.touch_unsettled()

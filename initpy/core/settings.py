@@ -131,6 +131,8 @@ class Settings(NamedTuple):
     layers: Mapping[Layer, LayerPolicy] = MappingProxyType({})
     switched_off: frozenset[str] = frozenset()  # parameters that a job file names as `switch`
     volumes: tuple[VolumeSpec, ...] = ()
+    # Lines of crypttab that parameters leave out, because they name other volumes.
+    left_out: tuple[VolumeSpec, ...] = ()
     # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.
     key_files: Mapping[str, str] = MappingProxyType({})
     # Paths of key files that the user named in the image and that are not there.

@@ -47,6 +47,7 @@ class Stimulus(enum.Enum):
     SUBJECT_READY = "subject ready"
     SUBJECT_UNREADY = "subject no longer ready"
     NOT_WANTED = "not wanted"
+    WANTED = "wanted after all"
     STARTED = "started"
     ENDED_WELL = "ended well"
     ENDED_BADLY = "ended badly"
@@ -95,6 +96,7 @@ TRANSITIONS: dict[tuple[JobState, Stimulus], JobState] = {
     (_S.DONE, _T.GONE): _S.WITHDRAWN,
     (_S.SKIPPED, _T.FACT): _S.DONE,
     (_S.SKIPPED, _T.GONE): _S.WITHDRAWN,
+    (_S.SKIPPED, _T.WANTED): _S.WAITING,
     (_S.WITHDRAWN, _T.BACK): _S.WAITING,
 }
 

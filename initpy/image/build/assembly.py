@@ -51,12 +51,15 @@ class Assembly:
         rules = udev.find_rules([(each.name, each.by) for each in wanted], own)
         self.missing.extend(rules.missing)
         for path in rules.files:
-            self.tree.add(f"/usr/lib/udev/rules.d/{path.name}", File(path))
+            if udev.is_hidden(path):
+                self.warnings.append(f"{path} hides udev's rules of that name in the image, too")
+            entry = File(b"") if udev.is_hidden(path) else File(path)
+            self.tree.add(f"/usr/lib/udev/rules.d/{path.name}", entry)
         called = udev.mentions(rules.files)
         for program in called.programs:
             self._add_called(program, "udev rules")
         for table, names in (("/etc/passwd", called.owners), ("/etc/group", called.groups)):
-            self.tree.add(table, File(udev.account_lines(Path(table), names).encode()))
+            self.tree.add(table, File(_encoded(udev.account_lines(Path(table), names))))
 
     def add_files(self, wanted: Iterable[Wanted], optional: Iterable[Wanted]) -> None:
         """Add files of this machine at the same path in the image."""
@@ -70,13 +73,16 @@ class Assembly:
             if Path(each.name).exists():
                 self.tree.add_host(Path(each.name))
 
-    def rewrite(self, path: str, change: Callable[[str], str]) -> None:
-        """Change the text of a file in the tree, if it is there."""
+    def rewrite(self, path: str, change: Callable[[str], str]) -> tuple[str, str]:
+        """Change the text of a file in the tree; return it before and after, "" without one."""
         entry = self.tree.get(path)
-        if isinstance(entry, File):
-            text = entry.read().decode(errors="surrogateescape")
-            changed = change(text).encode(errors="surrogateescape")
-            self.tree.add(path, replace(entry, source=changed), replace=True)
+        if not isinstance(entry, File):
+            return "", ""
+        text = entry.read().decode(errors="surrogateescape")
+        changed = change(text)
+        source = changed.encode(errors="surrogateescape")
+        self.tree.add(path, replace(entry, source=source), replace=True)
+        return text, changed
 
     def add_placed(self, files: Iterable[tuple[Path, str]]) -> None:
         """Add files and folders of this machine at given paths, replacing entries there."""
@@ -169,6 +175,11 @@ class Assembly:
         here = programs.find_program(BUSYBOX)
         if here is not None and (text := aliases.text(self._applets, real, here)):
             self.tree.add(aliases.PATH, File(text.encode()))
+
+
+def _encoded(text: str) -> bytes:
+    """Return the bytes of a file of this machine, in whatever encoding it is."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _needs_search(place: str) -> bool:

@@ -72,6 +72,7 @@ class _Part:
     absent_firmware: tuple[tuple[str, str], ...] = ()
     absent_drivers: tuple[kmod.Want, ...] = ()
     wanted: tuple[kmod.Want, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ def _collect(
         for part in parts:
             assembly.add_entries(part.entries)
             assembly.missing.extend(part.missing)
+            assembly.warnings.extend(part.warnings)
         # The request's files come last and replace all others.
         assembly.add_placed(request.files)
         if request.init is not None:
@@ -272,18 +274,30 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     """Reduce the machine's configuration files to what the image needs."""
     stack, identity = request.stack, request.identity
     own, here = stack is not None, identity is not None and identity.here
-    arrays = hostonly.arrays(stack) if stack is not None else ()
+    arrays = hostonly.arrays(request.root) if request.root is not None else ()
     if identity is not None:
         _identify(assembly, identity)
     for path in LVM_CONF:
-        assembly.rewrite(path, lambda text: reduced.lvm_conf(text, own=own, portable=not here))
+        before, after = assembly.rewrite(
+            path, lambda text: reduced.lvm_conf(text, own=own, portable=not here)
+        )
+        if here and (names := reduced.lvm_settings(before, after)):
+            assembly.warnings.append(_left_out(path, ", ".join(names), "any disk"))
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
-        assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
+        before, after = assembly.rewrite(
+            path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays, whole=own)
+        )
+        for line in mdadmconf.left_out(before, after) if here else ():
+            assembly.warnings.append(_left_out(path, line, "any disk"))
     if request.crypttab is not None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
+
+
+def _left_out(path: str, what: str, why: str) -> str:
+    return f"{path}: left out of the image, which is to boot from {why}: {what}"
 
 
 def _is_of_mdadm(path: str) -> bool:
@@ -316,7 +330,7 @@ def _crypttab(path: Path, request: BuildRequest) -> str:
         needed = names_of(stack, entries) | hostonly.volumes(stack)
     check_crypttab(str(path), reduced.crypttab(text, needed))
     if request.root is not None:
-        needed |= names_of(request.root, entries)
+        needed |= names_of(request.root, entries) | hostonly.volumes(request.root)
     return reduced.crypttab(
         text, needed, others=request.root is None and request.identity is not None
     )
@@ -330,6 +344,9 @@ def _collect_modules(
         index = kmod.read_index(request.modules, kmod.configuration())
     except IncompleteError as error:
         return _Part({}, error.missing)
+    none: tuple[str, ...] = ()
+    if index.monolithic:
+        none = (f"kernel {request.kernel} has no modules here: all of its drivers are built in",)
     taken = request.recipe_drivers
     own = hostonly.Drivers((), ())
     if request.stack is not None:
@@ -357,16 +374,24 @@ def _collect_modules(
     entries[excluded.PATH] = File(excluded.table(index, selection.paths))
     # Options and blacklists also apply to modprobe and udev in the image.
     names = {kmod.module_name(path) for path in selection.paths}
+    needed = frozenset[str]()
+    if request.root is not None:
+        known = hostonly.drivers(request.root, index).wanted
+        needed = frozenset(name for each in known for name in index.resolve(each.what) or ())
+    warnings: list[str] = [*none]
     for path in kmod.configuration():
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        if kept := reduced.modprobe_conf(text, names):
+        if kept := reduced.modprobe_conf(text, names, needed):
             entries[str(path)] = File(kept.encode(errors="surrogateescape"))
+        for line in reduced.modprobe_forbidden(text, needed):
+            warnings.append(f"{path}: left out of the image, as root needs the module: {line}")
     return _Part(
         entries,
         missing,
         absent_firmware=found.absent,
         absent_drivers=selection.absent,
         wanted=tuple(wanted),
+        warnings=tuple(warnings),
     )
 
 

@@ -1,7 +1,7 @@
 """Installs an image: builds it, proves that it boots this root, replaces the old one atomically."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.image.build.build import BuildReport, build
@@ -67,7 +67,9 @@ def install(
             return
         progress("proving that the image boots this root")
         stack = target.stack or Stack("", request.kernel, platform.machine(), (), ())
-        proof = prove(read_archive(image), stack, request.kernel, modules=request.modules)
+        # Boot loaders get their entry after the image: that none is there yet is no doubt.
+        archive = replace(read_archive(image), path=request.output)
+        proof = prove(archive, stack, request.kernel, modules=request.modules, configured=False)
         proofs.append(proof)
         unknown = proof.status is Status.UNKNOWN and not allow_unknown
         if unknown or not proof.bootable:

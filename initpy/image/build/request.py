@@ -11,6 +11,7 @@ from initpy.image.content.recipe import Recipe, project_folder
 from initpy.image.formats.compress import METHODS, NONE, check_method
 from initpy.image.formats.microcode import Microcode
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config
+from initpy.image.kernel.kernels import installed_kernels, is_installed
 from initpy.image.stack.layers import Stack
 
 # The form of a kernel release that depmod(8) accepts.
@@ -83,6 +84,8 @@ def checked(request: BuildRequest) -> KernelConfig | None:
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
         raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
+    if not is_installed(request.kernel, request.modules):
+        raise InputError("--kernel", request.kernel, _installed())
     if request.init is None and not request.python:
         raise InputError("init", None, "an /init of your own for an image without Python")
     config = read_kernel_config(request.kernel, request.modules)
@@ -91,3 +94,10 @@ def checked(request: BuildRequest) -> KernelConfig | None:
         expected = f"a method that the kernel supports: {known} ({config.path})"
         raise InputError("compression", request.compression, expected)
     return config
+
+
+def _installed() -> str:
+    """Return which kernels --kernel may name: that of a container's host is none of them."""
+    found = installed_kernels()
+    names = f" (-k VERSION): {', '.join(reversed(found))}" if found else ", of which there is none"
+    return f"a kernel that is installed here{names}"

@@ -14,6 +14,7 @@ from initpy.config.errors import InputError
 from initpy.image import process
 from initpy.image.formats import pe
 from initpy.image.kernel.kernels import kernel_file, kernel_places
+from initpy.image.stack.commandlines import without_comments
 
 STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> systemd's name of the EFI architecture
@@ -65,8 +66,8 @@ def find_kernel(release: str, modules: Path) -> Path:
     """
     found = kernel_file(release, modules)
     if found is None:
-        places = " or ".join(map(str, kernel_places(release, modules)))
-        expected = f"a kernel at {places}, or --linux FILE"
+        places = ", ".join(map(str, kernel_places(release, modules)))
+        expected = f"a kernel (one of {places}), or --linux FILE"
         raise InputError("--uki", release, expected)
     return found
 
@@ -94,7 +95,9 @@ def recovery_release(text: bytes) -> bytes:
 def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:
     """Return the command line that kernel-install(8) uses; "" if it is not configured."""
     found = next((place for place in places if place.is_file()), None)
-    return "" if found is None else " ".join(found.read_text(errors="surrogateescape").split())
+    if found is None:
+        return ""
+    return without_comments(found.read_text("utf-8", errors="surrogateescape"))
 
 
 def compose(uki: Uki, initrd: bytes) -> bytes:

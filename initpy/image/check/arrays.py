@@ -58,6 +58,23 @@ class Arrays:
         verdict = Verdict.OK if owner.own else Verdict.WARNING
         yield Row(title, "whose array", verdict, owner.reason)
         yield Row(title, "a missing member", Verdict.OK, self._without_member(layer, owner))
+        if why := self._refused(layer, owner):
+            yield Row(title, "mdadm.conf", Verdict.MISSING, why)
+
+    def _refused(self, layer: Layer, owner: Owner) -> str:
+        """Return why the image's mdadm.conf keeps mdadm from the array; "" if it does not."""
+        line = self._conf.line_of(layer.property("MD_UUID"), self._set_name(layer))
+        if line is not None and line.ignores:
+            return "its ARRAY line says <ignore>"
+        members = [self._stack.layer(each) for each in layer.on]
+        for each in members:
+            if not self._conf.permits(each.name):
+                patterns = " ".join(self._conf.devices)
+                return f"DEVICE {patterns} leaves out the member {each.name}"
+        metadata = layer.fact("metadata").removeprefix("external:")
+        if line is None and not self._conf.assembles(metadata, own=owner.own):
+            return f"AUTO {' '.join(self._conf.auto)} leaves it alone: {ARRAY_LINE}"
+        return ""
 
     def _host_name(self, cmdline: str) -> str:
         """Return the machine's name at boot (runtime/hostname.py)."""

@@ -11,9 +11,10 @@ from initpy.config.errors import InputError
 from initpy.image.check import interpreter
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
+from initpy.image.check.parameters import Boot, command_line_of
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
-from initpy.image.check.volumes import Volumes, cmdline_of
+from initpy.image.check.volumes import Volumes
 from initpy.image.formats.archive import PLAIN, Archive
 from initpy.image.kernel import firmware
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
@@ -31,11 +32,14 @@ def prove(
     modules: Path | None = None,
     host_firmware: Path = firmware.ROOT,
     run: bool = True,
+    cmdline: str | None = None,
+    configured: bool = True,
 ) -> Proof:
     """Check everything that the boot of this root needs.
 
     `kernel` is the release that the image is for, `modules` its installed folder (default: the
-    system's). `run` allows to run a copy of the image's interpreter.
+    system's). `run` allows to run a copy of the image's interpreter. `cmdline` is judged in place
+    of the one in the boot loader's configuration. `configured`: there should be one by now.
     Raises InputError for an image with unreadable module indexes.
     """
     image = packed(archive, kernel)
@@ -50,9 +54,12 @@ def prove(
     if userland.ours:
         rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
     rows.extend(_tables(image, known))
-    made = [*userland.rows(stack)]
-    volumes = Volumes(archive, stack, userland.programs)
-    arrays = Arrays(archive, stack, cmdline_of(archive, stack))
+    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline))
+    if userland.ours and stack.tops:
+        rows.extend(boot.rows(required=configured))
+    made = [*userland.rows(stack, boot)]
+    volumes = Volumes(archive, stack, userland.programs, boot)
+    arrays = Arrays(archive, stack, boot.text)
     for layer in stack.layers:
         title = f"{layer.name} ({layer.kind.value})"
         found = (*drivers.rows(layer), *(row for row in made if row.layer == title))

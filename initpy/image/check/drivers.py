@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.content.reduced import FORBIDDING
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
 from initpy.image.kernel import charsets, firmware
@@ -77,6 +78,9 @@ class Drivers:
             reason = f"{good} is in the image, but the image's modules.alias lacks {name}"
             yield Row(layer, ask.why, Verdict.MISSING, reason, good)
             return
+        if why := self._forbidden(good, by_alias=plain != good):
+            yield Row(layer, ask.why, Verdict.MISSING, why, good)
+            return
         path, *below = self._image.dependencies[good]
         depends = f", with {_names(below)}" if below else ""
         yield Row(layer, ask.why, Verdict.OK, f"{path}{depends}", good)
@@ -94,12 +98,15 @@ class Drivers:
             reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
         # If the kernel is not installed, only a running kernel without modules is evidence.
-        known = self._installed or self._image.knows_built_in
+        tree = self._kernel
+        listed = bool(tree.modules or tree.dependencies) or tree.knows_built_in
+        known = (self._installed and listed) or self._image.knows_built_in
         if ask.works and same and (known or not self._stack.in_use):
             reason = f"built in: it works on this kernel, which has no module {name}"
             return Row(layer, ask.why, Verdict.OK, reason)
         if not known:
-            reason = f"{name}: kernel {release} is not installed here, so its drivers are unknown"
+            lacks = "has no modules here" if self._installed else "is not installed here"
+            reason = f"{name}: kernel {release} {lacks}, so its drivers are unknown"
             return Row(layer, ask.why, Verdict.UNKNOWN, reason)
         # No index lists the devices of built-in drivers.
         if name.startswith(TENTATIVE) or (ask.works and BUS.match(name)):
@@ -151,6 +158,19 @@ class Drivers:
         if made_for and made_for != self._image.release:
             yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
 
+    def _forbidden(self, module: str, *, by_alias: bool) -> str:
+        """Return why modprobe and udev of the image do not load a module that is there.
+
+        A blacklist counts for aliases, by which udev and the kernel ask; a module that another
+        one depends on is loaded all the same (modprobe.d(5)).
+        """
+        command, path = self._blocked.get(module, ("", ""))
+        if command == "install":
+            return f"{path} of the image has a command instead of {module} (install)"
+        if command and by_alias:
+            return f"{path} of the image blacklists {module}, which its alias asks for"
+        return ""
+
     def _where(self, module: str) -> str:
         """Return a module with its path in the installed kernel."""
         listed = self._kernel.dependencies.get(module)
@@ -164,9 +184,6 @@ class Drivers:
             yield from self._soft(layer, name, info)
             yield from self._charsets(layer, name, info)
             yield from self._firmware(layer, name, info)
-            if name in self._blocked:
-                reason = f"{self._blocked[name]} of the image blacklists {name}"
-                yield Row(layer, f"loading {name}", Verdict.WARNING, reason, name)
 
     def _soft(self, layer: str, module: str, info: ModuleInfo) -> Iterator[Row]:
         for wanted in info.soft:
@@ -238,12 +255,12 @@ def _names(paths: list[str]) -> str:
     return ", ".join(map(module_name, paths))
 
 
-def _blocked(archive: Archive) -> Iterator[tuple[str, str]]:
-    """Yield (module, file) for each module that the image's modprobe.d(5) blacklists."""
+def _blocked(archive: Archive) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield (module, (command, file)) for what the image's modprobe.d(5) forbids."""
     for path in sorted(archive.entries):
         folder, _, name = path.rpartition("/")
         if folder.endswith("/modprobe.d") and name.endswith(".conf") and path in archive:
             for line in archive.read(path).decode("utf-8", "replace").splitlines():
                 words = line.split()
-                if len(words) >= 2 and words[0] == "blacklist":
-                    yield canonical(words[1]), path
+                if len(words) >= 2 and words[0] in FORBIDDING:
+                    yield canonical(words[1]), (words[0], path)

@@ -139,5 +139,5 @@ def _search(archive: Archive) -> Iterator[str]:
             yield line.strip()
     if isinstance(archive.get("/etc/ld.so.cache"), File):
         found = CACHED.findall(archive.read("/etc/ld.so.cache"))
-        yield from (folder.decode() for folder in found)
+        yield from (folder.decode("utf-8", "replace") for folder in found)
     yield from (path for path in sorted(archive.entries) if MULTIARCH.fullmatch(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.jobs.definitions import JobDefinition
+from initpy.image.check.parameters import Boot
 from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder
@@ -38,7 +39,7 @@ class Userland:
         # Another generator sets up layers in its own way, but needs the same programs.
         self.jobs = found or tuple(_project_jobs())
 
-    def rows(self, stack: Stack) -> Iterator[Row]:
+    def rows(self, stack: Stack, boot: Boot) -> Iterator[Row]:
         """Yield the rows for each layer that the kernel does not set up by itself."""
         yield from self.unusable
         for layer in stack.layers:
@@ -47,9 +48,9 @@ class Userland:
             for below in layer.on:
                 found = stack.layer(below)
                 if _needs_a_job(found, layer):
-                    yield from self._set_up(found, layer)
+                    yield from self._set_up(found, layer, boot)
             if not layer.on and layer.identity in stack.tops and layer.kind is Kind.FILESYSTEM:
-                yield from self._set_up(layer, layer)
+                yield from self._set_up(layer, layer, boot)
 
     def general(self) -> Iterator[Row]:
         """Yield the rows for what every boot needs, which job files without jobs name.
@@ -66,7 +67,7 @@ class Userland:
                 there = filter(self.programs.find, file.image.programs)
                 yield from self._foreign_programs(IMAGE, there)
 
-    def _set_up(self, below: Layer, layer: Layer) -> Iterator[Row]:
+    def _set_up(self, below: Layer, layer: Layer, boot: Boot) -> Iterator[Row]:
         title = f"{layer.name} ({layer.kind.value})"
         properties = _as_at_boot(below, layer)
         matching = [
@@ -84,6 +85,9 @@ class Userland:
         if self.ours:
             jobs = ", ".join(dict.fromkeys(job.name for _, job in matching))
             yield Row(title, "job", Verdict.OK, f"{jobs} on {below.name}")
+            why = next(filter(None, (boot.forbids(below, layer, job) for _, job in matching)), "")
+            if why:
+                yield Row(title, "the command line", Verdict.MISSING, why)
             yield from self._programs(title, filter(None, (*names, *wanted)))
             yield from self._rules(title, files)
         else:
@@ -132,8 +136,18 @@ class Userland:
                    if not any(f"{folder}/{name}" in self._archive for folder in RULES)]  # fmt: skip
         for name in lacking:
             yield Row(title, f"udev rules {name}", Verdict.MISSING, "are not in the image")
-        if names and not lacking:
+        hidden = [name for name in names if name not in lacking and self._is_hidden(name)]
+        for name in hidden:
+            reason = "are hidden by an empty file or a link to /dev/null; what they do is not done"
+            yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
+        if names and not lacking and not hidden:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
+
+    def _is_hidden(self, name: str) -> bool:
+        """Return whether the first file of a name has no rules: it hides the others (udev(7))."""
+        found = (self._archive.get(f"{folder}/{name}") for folder in reversed(RULES))
+        first = next((each for each in found if each is not None), None)
+        return not isinstance(first, File) or not first.size()
 
     def _job_files(self) -> Iterator[JobFile]:
         """Read the job files as the runtime does: a later folder's file replaces its namesake."""
@@ -208,6 +222,8 @@ def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
         properties["ID_FS_TYPE"] = CONTENT[layer.kind]
     if layer.kind in (Kind.LUKS, Kind.CRYPT):
         properties.setdefault("INITPY_CRYPT", "named")
+    if layer.kind is Kind.LVM and (group := layer.property("DM_VG_NAME")):
+        properties.setdefault("LVM_VG_NAME_COMPLETE", group)
     if layer.kind is Kind.FILESYSTEM:
         properties |= dict(layer.properties)
         if len(layer.on) > 1:

@@ -1,7 +1,6 @@
 """Checks that the image can unlock the root's encrypted volumes: key files, headers, key scripts.
 
-The image's crypttab and the command line name the volumes, as at boot. The command line is that of
-a unified kernel image, or the one that booted this system.
+The image's crypttab and the command line name the volumes, as at boot (see `parameters`).
 
 A missing key file is a warning as long as the boot can ask for a passphrase. It is an error for a
 `headless` volume, and for plain dm-crypt with a key file, which no passphrase opens. A LUKS header
@@ -11,42 +10,33 @@ does not tell whether a key slot holds a passphrase or a key file's content.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from initpy.config.settings import read_settings
 from initpy.core.volumes import KeySpec, VolumeSpec
+from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
-from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.entries import entry_of
 from initpy.image.stack.layers import KEY, Kind, Layer, Stack
+from initpy.image.stack.names import sources, volume_of
 from initpy.image.tree import File
 
 # The default place of key files (systemd's crypttab(5)).
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
 
 
-def cmdline_of(archive: Archive, stack: Stack) -> str:
-    """Return the command line of the boot: a unified image's, or the one that booted this root."""
-    own = archive.sections.get(".cmdline")
-    return stack.cmdline if own is None else own.rstrip(b"\0\n").decode("utf-8", "replace")
-
-
 class Volumes:
     """The encrypted layers of a stack, each with its entry in the image's crypttab."""
 
-    def __init__(self, archive: Archive, stack: Stack, programs: ImagePrograms) -> None:
+    def __init__(self, archive: Archive, stack: Stack, programs: ImagePrograms, boot: Boot) -> None:
         self._archive = archive
         self._stack = stack
         self._programs = programs
-        entry = archive.get(CRYPTTAB)
-        text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
-        self._named = read_settings(cmdline_of(archive, stack), text)[0].volumes
+        self._named = boot.volumes
         self._found = {
             layer.identity: self._of(layer)
             for layer in stack.layers
             if layer.kind in (Kind.LUKS, Kind.CRYPT)
         }
-        self._needed = frozenset(_below(stack, stack.tops))
+        self._needed = frozenset(below(stack, stack.tops))
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows for unlocking a layer; none for an unencrypted one."""
@@ -81,11 +71,11 @@ class Volumes:
                 yield row
 
     def _of(self, layer: Layer) -> VolumeSpec | None:
-        """Return the crypttab entry of a layer, by its name or by the device below it."""
-        return entry_of(layer, self._stack, self._named)
+        """Return the crypttab entry of a layer, by the device below it, as the boot does."""
+        return volume_of(layer, self._stack, self._named)
 
     def _unnamed(self, title: str, layer: Layer) -> Row:
-        if layer.kind is Kind.LUKS and layer.on and self._shows_itself(layer):
+        if layer.kind is Kind.LUKS and layer.on and self._shows_itself(layer) and not self._named:
             reason = "the image's crypttab does not name it: the boot asks for a passphrase"
             return Row(title, "key", Verdict.OK, reason)
         reason = (
@@ -97,8 +87,8 @@ class Volumes:
 
     def _shows_itself(self, layer: Layer) -> bool:
         """Return whether a device below has a LUKS header; with a detached one it has none."""
-        on = [below for below in self._stack.layers if below.identity in layer.on]
-        return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in on)
+        found = sources(layer, self._stack)
+        return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in found)
 
     def _header(self, title: str, volume: VolumeSpec, path: str) -> Row:
         if isinstance(self._archive.get(path), File):
@@ -156,17 +146,4 @@ class Volumes:
     def _leads_to(self, name: str, layer: Layer) -> bool:
         """Return whether a volume's key file is on a layer or on a layer above it."""
         tops = [each.identity for each in self._stack.layers if each.fact(KEY) == name]
-        return layer.identity in _below(self._stack, tops)
-
-
-def _below(stack: Stack, tops: Iterable[str]) -> set[str]:
-    """Return the identities of some layers and of all layers below them."""
-    known = {layer.identity: layer for layer in stack.layers}
-    found: set[str] = set()
-    waiting = [*tops]
-    while waiting:
-        identity = waiting.pop()
-        if identity not in found:
-            found.add(identity)
-            waiting.extend(known[identity].on)
-    return found
+        return layer.identity in below(self._stack, tops)

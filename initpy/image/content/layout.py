@@ -70,9 +70,11 @@ def entry_points(version: str) -> dict[str, Entry]:
 
 def release(system: Path = Path("/etc/os-release")) -> bytes:
     """Return /etc/initrd-release, by which programs recognise an initramfs (os-release(5))."""
-    text = system.read_text() if system.is_file() else "ID=linux\nNAME=Linux\n"
+    text = "ID=linux\nNAME=Linux\n"
+    if system.is_file():
+        text = system.read_text("utf-8", "surrogateescape")
     kept = [line for line in text.splitlines() if not line.startswith(("VARIANT", "PRETTY_NAME"))]
     pretty = next((line for line in text.splitlines() if line.startswith("PRETTY_NAME=")), "")
     name = pretty.partition("=")[2].strip("\"'") or "Linux"
     kept += [f'PRETTY_NAME="{name} (initpy initramfs)"', "VARIANT_ID=initpy"]
-    return ("\n".join(kept) + "\n").encode()
+    return ("\n".join(kept) + "\n").encode(errors="surrogateescape")

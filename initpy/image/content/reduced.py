@@ -5,7 +5,7 @@ and a generic one no device filter. A host-only image keeps the settings that co
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from initpy.config.crypttab import MARKS
 from initpy.image.kernel.kmod import canonical
@@ -49,14 +49,44 @@ def _unquoted(text: str) -> str:
     return re.sub(r'"(?:\\.|[^"\\])*"', "", text).partition("#")[0]
 
 
-def modprobe_conf(text: str, modules: Collection[str]) -> str:
-    """Return modprobe's settings for these modules (names as the kernel spells them)."""
+def lvm_settings(before: str, after: str) -> tuple[str, ...]:
+    """Return the names of the settings that a reduced lvm.conf has no more."""
+    names = (set(_settings(text)) for text in (before, after))
+    return tuple(sorted(set.difference(*names)))
+
+
+def _settings(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if (found := SETTING.match(line)) and not line.lstrip().startswith("#"):
+            yield found[1]
+
+
+# modprobe.d(5): commands that keep a module from being loaded.
+FORBIDDING = ("blacklist", "install")
+
+
+def modprobe_forbidden(text: str, needed: Collection[str]) -> tuple[str, ...]:
+    """Return the lines that keep these modules from being loaded."""
+    lines = (line.split() for line in text.replace("\\\n", " ").splitlines())
+    return tuple(
+        " ".join(words)
+        for words in lines
+        if len(words) > 1 and words[0] in FORBIDDING and canonical(words[1]) in needed
+    )
+
+
+def modprobe_conf(text: str, modules: Collection[str], needed: Collection[str] = ()) -> str:
+    """Return modprobe's settings for these modules (names as the kernel spells them).
+
+    Those that the root needs are loaded whatever the machine's configuration forbids.
+    """
+    forbidden = modprobe_forbidden(text, needed)
     kept: list[str] = []
-    for line in text.replace("\\\n", " ").splitlines():
-        words = line.split()
+    for words in map(str.split, text.replace("\\\n", " ").splitlines()):
         place = OF_MODULE.get(words[0]) if words else None
-        if place is not None and len(words) > place and canonical(words[place]) in modules:
-            kept.append(" ".join(words))
+        concerns = place is not None and len(words) > place and canonical(words[place]) in modules
+        if concerns and (line := " ".join(words)) not in forbidden:
+            kept.append(line)
     return "".join(f"{line}\n" for line in kept)
 
 

@@ -9,7 +9,15 @@ from initpy.image.missing import Missing
 
 # udev(7): the folder of programs that a rule names without a path.
 HELPERS = Path("/usr/lib/udev")
-SYSTEM_RULES = (Path("/usr/lib/udev/rules.d"), Path("/etc/udev/rules.d"))
+# Of files with one name udev reads the first folder's; a link to /dev/null hides the others, too
+# (udev(7)).
+SYSTEM_RULES = (
+    Path("/etc/udev/rules.d"),
+    Path("/run/udev/rules.d"),
+    Path("/usr/local/lib/udev/rules.d"),
+    Path("/usr/lib/udev/rules.d"),
+    Path("/lib/udev/rules.d"),
+)
 
 CALL = re.compile(r'(?:PROGRAM|IMPORT\{program\}|RUN(?:\{program\})?)\s*[=+:!]+\s*"([^"\s]+)')
 OWNER = re.compile(r'OWNER\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
@@ -33,18 +41,29 @@ class Mentions:
     groups: tuple[str, ...]
 
 
-def find_rules(wanted: Iterable[tuple[str, str]], own: Path) -> Rules:
-    """Find rules by (file name, source that wants it), the project's before the system's."""
+def find_rules(
+    wanted: Iterable[tuple[str, str]], own: Path, folders: Iterable[Path] = SYSTEM_RULES
+) -> Rules:
+    """Find rules by (file name, source that wants it), the project's before the system's.
+
+    A hidden file is a path to /dev/null.
+    """
+    places = (own, *folders)
     found: dict[str, Path] = {}
     missing: list[Missing] = []
     for name, by in wanted:
-        paths = (folder / name for folder in (own, *SYSTEM_RULES))
-        path = next((path for path in paths if path.is_file()), None)
+        paths = (folder / name for folder in places)
+        path = next((path for path in paths if path.is_file() or is_hidden(path)), None)
         if path is None:
-            missing.append(Missing("udev rule", name, by, f"not in {own} nor {SYSTEM_RULES[0]}"))
+            missing.append(Missing("udev rule", name, by, f"not in {own} nor {HELPERS}/rules.d"))
         else:
             found[name] = path
     return Rules(tuple(path for _, path in sorted(found.items())), tuple(missing))
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether a file hides its namesakes in later folders."""
+    return path.is_symlink() and path.resolve() == Path("/dev/null")
 
 
 def mentions(rules: Iterable[Path]) -> Mentions:
@@ -55,9 +74,9 @@ def mentions(rules: Iterable[Path]) -> Mentions:
     programs: set[str] = set()
     owners: set[str] = set()
     groups: set[str] = set()
-    for path in rules:
-        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-        text = "\n".join(lines)
+    for path in filter(Path.is_file, rules):
+        lines = path.read_text("utf-8", "replace").splitlines()
+        text = "\n".join(line for line in lines if not line.startswith("#"))
         called = (name for name in CALL.findall(text) if "$" not in name and "%" not in name)
         programs.update(name if "/" in name else str(HELPERS / name) for name in called)
         owners.update(OWNER.findall(text))
@@ -72,7 +91,7 @@ def account_lines(table: Path, names: Iterable[str]) -> str:
     """
     wanted = {"root", *names}
     lines: list[str] = []
-    for line in table.read_text().splitlines():
+    for line in table.read_text("utf-8", "surrogateescape").split("\n"):
         fields = line.split(":")
         if fields[0] in wanted and len(fields) >= 4:
             if len(fields) >= 7:

@@ -125,21 +125,28 @@ def _parse(elf: ELFFile) -> Elf:
     )
 
 
-def configured_folders(configuration: Path = Path("/etc/ld.so.conf")) -> tuple[str, ...]:
-    """Return the folders in ld.so.conf, includes followed, in their order (ldconfig(8))."""
+def configured_folders(
+    configuration: Path = Path("/etc/ld.so.conf"), including: frozenset[Path] = frozenset()
+) -> tuple[str, ...]:
+    """Return the folders in ld.so.conf, includes followed, in their order (ldconfig(8)).
+
+    `including` are the files that lead to this one: one that includes itself ends there.
+    """
     try:
-        text = configuration.read_text()
-    except FileNotFoundError:
+        text = configuration.read_text("utf-8", "surrogateescape")
+    except OSError:
         return ()
+    seen = including | {configuration}
     found: list[str] = []
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
         if line.startswith("include "):
-            for pattern in line.split()[1:]:
+            for pattern in filter(lambda each: each.strip("/"), line.split()[1:]):
                 # A pattern may be absolute or relative to the file that includes.
                 start = Path("/") if pattern.startswith("/") else configuration.parent
                 for name in sorted(start.glob(pattern.lstrip("/"))):
-                    found.extend(configured_folders(name))
+                    if name not in seen:
+                        found.extend(configured_folders(name, seen))
         elif line and not line.startswith("hwcap "):
             found.append(line)
     return tuple(found)

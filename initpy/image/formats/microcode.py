@@ -83,7 +83,7 @@ class Microcode:
 def this_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor | None:
     """Return this machine's processor; None if it is neither Intel's nor AMD's."""
     try:
-        text = cpuinfo.read_text()
+        text = cpuinfo.read_text("utf-8", "replace")
     except OSError:
         return None
     first = text.partition("\n\n")[0]

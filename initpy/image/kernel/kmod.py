@@ -57,12 +57,16 @@ class ModuleIndex:
     # Device aliases such as `pci:v00008086d*`, by bus (the text before the colon): (pattern, name);
     # an empty name means built in.
     buses: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    # A kernel without modules (CONFIG_MODULES=n): all that it has is built in.
+    monolithic: bool = False
 
     def resolve(self, name: str) -> tuple[str, ...] | None:
         """Return the modules for a name, an alias or a device's modalias.
 
         () if it is built into the kernel, None if unknown.
         """
+        if self.monolithic:
+            return ()
         if ":" in name:
             return self._serving(name)
         plain = canonical(name)
@@ -104,6 +108,8 @@ class ModuleIndex:
 
     def below(self, folder: str) -> tuple[str, ...] | None:
         """Return the modules in a folder below kernel/; None if there is no such folder."""
+        if self.monolithic:
+            return ()
         prefix = f"kernel/{folder}"
         found = tuple(name for name, path in self.paths.items() if path.startswith(prefix))
         if found or (self.folder / prefix).is_dir():
@@ -135,10 +141,15 @@ def configuration(folders: Iterable[Path] = MODPROBE_FOLDERS) -> tuple[Path, ...
 
 
 def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
-    """Read a /lib/modules/VERSION folder, and softdeps from modprobe's `configured` files."""
+    """Read a /lib/modules/VERSION folder, and softdeps from modprobe's `configured` files.
+
+    Without any module, all that the kernel has is built in.
+    """
     table = folder / "modules.dep"
     if not table.is_file():
-        hint = f"apt install linux-image-{folder.name}, or run `depmod {folder.name}`"
+        if not any(SUFFIXES.search(path.name) for path in folder.rglob("*.ko*")):
+            return _without_modules(folder)
+        hint = f"run `depmod {folder.name}`, and build again"
         raise IncompleteError([Missing("file", str(table), "the kernel modules", hint)])
     lines = [
         line.split(":", 1)
@@ -164,6 +175,11 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
         builtin_aliases=builtin,
         buses=_by_bus(devices),
     )
+
+
+def _without_modules(folder: Path) -> ModuleIndex:
+    empty = frozenset[str]()
+    return ModuleIndex(folder, {}, {}, {}, empty, {}, {}, empty, monolithic=True)
 
 
 def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = ()) -> Selection:

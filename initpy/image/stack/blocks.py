@@ -42,7 +42,8 @@ class Blocks:
         numbers = (self._system.text(f"{CLASS}/{name}/dev") or "").strip()
         record = self._system.text(f"/run/udev/data/b{numbers}") or ""
         lines = [line[2:] for line in record.splitlines() if line.startswith("E:")]
-        found = _kept(lines)
+        links = sorted(f"/dev/{line[2:]}" for line in record.splitlines() if line[:2] == "S:")
+        found = _kept(lines) | ({"DEVLINKS": " ".join(links)} if links else {})
         if "ID_FS_TYPE" not in found:
             probe = self._system.output(["blkid", "-p", "-o", "udev", f"/dev/{name}"])
             found |= _kept((probe or "").splitlines())
@@ -102,7 +103,7 @@ class Blocks:
         if not targets and kind in (Kind.LUKS, Kind.CRYPT):
             asks.append(Ask(("dm-crypt",), "target crypt"))
         if kind is Kind.LUKS:
-            header = self._headers.get(name) or (f"/dev/{slaves[0]}" if slaves else "")
+            header = self._headers.get(name) or self._with_header(slaves)
             facts |= self._luks(header, uuid, asks, bool(targets))
         elif kind is Kind.CRYPT:
             facts["ciphers"] = " ".join(t.words[0] for t in targets if t.kind == "crypt")
@@ -121,6 +122,17 @@ class Blocks:
         for slave in slaves:
             yield from self.down(slave)
 
+    def _with_header(self, slaves: tuple[str, ...]) -> str:
+        """Return the device with the LUKS header, which dm-integrity may be between."""
+        for _ in range(2):
+            if not slaves:
+                return ""
+            path = f"{CLASS}/{slaves[0]}"
+            if not (self._system.text(f"{path}/dm/uuid") or "").startswith(mapper.SUBDEVICE):
+                break
+            slaves = self._system.names(f"{path}/slaves")
+        return f"/dev/{slaves[0]}" if slaves else ""
+
     def _luks(self, header: str, uuid: str, asks: list[Ask], known: bool) -> dict[str, str]:
         """Return the header's facts (key derivation, key slots), and add its ciphers to `asks`."""
         found = self._system.luks(header)
@@ -131,6 +143,8 @@ class Blocks:
         # A key slot has its own cipher, most often the same as the volume's.
         for specification in found.get("ciphers", "").split():
             asks.extend(mapper.cipher_asks(specification))
+        for kind in found.get("integrity", "").split():
+            asks.extend(mapper.integrity_asks(kind))
         return {key: found[key] for key in sorted(found)}
 
     def _array(self, layer: Layer, path: str) -> Iterator[Layer]:

@@ -9,18 +9,28 @@ two require root; unreadable facts are listed in `Stack.unknown`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
-from initpy.config.fstab import parse_fstab
+from initpy.config.fstab import USR, parse_fstab
 from initpy.config.hostname import of_file
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.image.stack import buses, network
 from initpy.image.stack.blocks import CLASS, Blocks
-from initpy.image.stack.layers import KEY, Ask, Kind, Layer, Stack, StackError, combined
+from initpy.image.stack.commandlines import RUNNING, command_lines
+from initpy.image.stack.layers import (
+    KEY,
+    SOURCE,
+    Ask,
+    Kind,
+    Layer,
+    Stack,
+    StackError,
+    combined,
+)
 from initpy.image.stack.system import Running, System
 
 __all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
@@ -61,7 +71,8 @@ class _Description:
         crypttab = system.text(f"{self._base}/etc/crypttab") or ""
         # This command line applies only to the running system's root.
         booted = self._base == "" and self._is_folder()
-        self._cmdline = (system.text("/proc/cmdline") or "").strip() if booted else ""
+        self._cmdline = (system.text(RUNNING) or "").strip() if booted else ""
+        self._lines = command_lines(system, self._base) if self._is_folder() else ()
         named, _ = parse_crypttab("/etc/crypttab", crypttab)
         self._hostname = of_file(system.text(f"{self._base}/etc/hostname") or "")
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
@@ -90,6 +101,7 @@ class _Description:
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
             cmdline=self._cmdline,
             hostname=self._hostname,
+            command_lines=self._lines,
         )
 
     def _headers(self) -> Iterator[tuple[str, str]]:
@@ -143,16 +155,24 @@ class _Description:
         wanted, _ = parse_fstab(self._system.text(f"{self._base}/etc/fstab") or "")
         for each in wanted:
             if found := self._mount(self._base + each.target):
-                yield [*self._mounted(found, each.target)]
+                yield _named(self._mounted(found, each.target), each.source)
             elif name := self._device(each.source):
-                yield [*self._on_device(name, each.target, "")]
+                yield _named(self._on_device(name, each.target, ""), each.source)
             else:
                 text = f"the device of {each.target}, which /etc/fstab assigns to the initramfs"
                 self._blocks.unknown.append(text)
 
+        if USR not in {each.target for each in wanted} and (usr := self._own_usr()):
+            yield [*self._mounted(usr, USR)]
+
         for name in self._attached:
             if device := self._blocks.named(f"/dev/mapper/{name}"):
                 yield [*self._blocks.down(device)]
+
+    def _own_usr(self) -> Mount | None:
+        """Return the mount of /usr; no overlay, which the real system puts there (sysext)."""
+        found = self._mount(f"{self._base}{USR}")
+        return found if found and found.kind not in ("overlay", *IN_MEMORY) else None
 
     def _mount(self, point: str) -> Mount | None:
         """Return the topmost mount at a mount point."""
@@ -316,6 +336,12 @@ class _Description:
         # device without holders: the array.
         unheld = [each for each in found if not self._system.names(f"{CLASS}/{each}/holders")]
         return next(iter(unheld or found), None)
+
+
+def _named(layers: Iterable[Layer], source: DeviceSpec) -> list[Layer]:
+    """Return the layers of a mount, the first with the name that fstab gives its device."""
+    top, *rest = layers
+    return [replace(top, facts=(*top.facts, (SOURCE, str(source)))), *rest]
 
 
 def _role(point: str) -> tuple[tuple[str, str], ...]:

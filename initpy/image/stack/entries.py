@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.core.volumes import VolumeSpec
 from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.names import is_named, sources
 
 
 def entry_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> VolumeSpec | None:
@@ -15,9 +15,9 @@ def entry_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> Volum
     """
     entries = tuple(volumes)
     name = layer.property("DM_NAME")
-    on = [below for below in stack.layers if below.identity in layer.on]
+    on = sources(layer, stack)
     by_name = [each for each in entries if each.name == name]
-    by_source = [each for each in entries if any(is_source(each.source, one) for one in on)]
+    by_source = [each for each in entries if any(is_named(each.source, one) for one in on)]
     return next(iter([*by_name, *by_source]), None)
 
 
@@ -27,12 +27,3 @@ def names_of(stack: Stack, volumes: Iterable[VolumeSpec]) -> frozenset[str]:
     encrypted = (each for each in stack.layers if each.kind in (Kind.LUKS, Kind.CRYPT))
     found = (entry_of(layer, stack, entries) for layer in encrypted)
     return frozenset(each.name for each in found if each is not None)
-
-
-def is_source(source: DeviceSpec, layer: Layer) -> bool:
-    """Return whether a crypttab source names a layer, by its udev properties."""
-    if source.naming is Naming.PATH:
-        links = layer.property("DEVLINKS").split()
-        return source.value == layer.name or source.value in links
-    key = PROPERTY.get(source.naming, "")
-    return bool(key) and layer.property(key).lower() == source.value.lower()

@@ -12,10 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 from initpy.config.errors import InputError
+from initpy.image.stack.commandlines import CommandLine
 
 FORMAT = 1
 # The fact of a layer that holds a key file: the name of the volume that the key opens.
 KEY = "key"
+# The fact of a file system besides the root: its device, as the root's fstab names it.
+SOURCE = "source"
 
 
 class StackError(ValueError):
@@ -99,6 +102,8 @@ class Stack:
     unknown: tuple[str, ...] = ()
     cmdline: str = ""  # of the running kernel, if it booted this root
     hostname: str = ""  # of the described system, by its /etc/hostname
+    # Of the boot loaders' configuration, see `commandlines`.
+    command_lines: tuple[CommandLine, ...] = ()
 
     def layer(self, identity: str) -> Layer:
         """Return the layer of this identity. Raises KeyError."""
@@ -169,6 +174,16 @@ def _stack(content: dict[str, Any]) -> Stack:
         unknown=_texts(content.get("unknown", ())),
         cmdline=_text(content.get("cmdline", "")),
         hostname=_text(content.get("hostname", "")),
+        command_lines=tuple(_command_line(each) for each in content.get("command_lines", ())),
+    )
+
+
+def _command_line(content: dict[str, Any]) -> CommandLine:
+    return CommandLine(
+        _text(content["text"]),
+        _text(content["origin"]),
+        _text(content.get("kernel", "")),
+        _texts(content.get("images", ())),
     )
 
 

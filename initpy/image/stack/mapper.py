@@ -14,8 +14,20 @@ SERVED_BY = {"thin": "dm-thin-pool"}
 # (Documentation/admin-guide/device-mapper/dm-crypt.rst).
 NO_ALGORITHMS = frozenset({
     "capi", "plain", "plain64", "plain64be", "null", "benbi", "random", "lmk", "tcw", "eboiv",
-    "elephant", "multikey",
+    "elephant", "multikey", "aead", "none",
 })  # fmt: skip
+# What a mode or IV generator asks the kernel for by itself, when it is set up (crypto/*.c,
+# drivers/md/dm-crypt.c).
+IMPLIED = {
+    "adiantum": ("nhpoly1305",), "ccm": ("ctr", "cbcmac"), "eboiv": ("ecb",), "elephant": ("ecb",),
+    "gcm": ("ctr", "ghash"), "hctr2": ("xctr", "polyval"), "lmk": ("md5",), "lrw": ("ecb",),
+    "tcw": ("crc32",), "xts": ("ecb",),
+}  # fmt: skip
+# Parameters of dm-integrity that name an algorithm, `internal_hash:hmac(sha256):KEY`.
+OF_INTEGRITY = re.compile(r"(?:internal_hash|journal_crypt|journal_mac):([^:]+)")
+# Parts of a volume, and what is no encrypted volume although cryptsetup's tools made it.
+PARTS = ("CRYPT-SUBDEV", "CRYPT-INTEGRITY", "CRYPT-VERITY")
+SUBDEVICE = PARTS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ def parse_table(text: str) -> tuple[Target, ...]:
 def kind_of(uuid: str, targets: tuple[Target, ...]) -> Kind:
     """Return the kind of a device: tools mark theirs in the first part of the UUID."""
     prefix = uuid.partition("-")[0]
+    if uuid.startswith(PARTS):
+        return Kind.MAPPER
     if uuid.startswith("CRYPT-LUKS"):
         return Kind.LUKS
     if prefix == "CRYPT":
@@ -75,10 +89,13 @@ def _in_parameters(target: Target) -> Iterator[Ask]:
         yield Ask((f"dm-log-{words[0]}", "dm-log", "dm-mod"), f"log type {words[0]}")
     elif target.kind == "cache":
         yield from _cache(words)
-    elif target.kind in ("verity", "integrity"):
-        for word in words:
-            if re.fullmatch(r"[a-z]+\d[a-z0-9-]*", word):
-                yield Ask((f"crypto-{word}",), f"hash {word}")
+    elif target.kind == "verity":
+        # VERSION DEVICE DEVICE SIZE SIZE BLOCKS START ALGORITHM … (verity.rst)
+        for word in words[7:8]:
+            yield Ask((f"crypto-{word}",), f"hash {word}")
+    elif target.kind == "integrity":
+        for found in filter(None, map(OF_INTEGRITY.match, words)):
+            yield from cipher_asks(found[1])
 
 
 def _multipath(words: tuple[str, ...]) -> Iterator[Ask]:
@@ -113,6 +130,19 @@ def cipher_asks(specification: str) -> Iterator[Ask]:
 
     The kernel requests `crypto-NAME` for each algorithm and mode (crypto/api.c).
     """
-    for word in dict.fromkeys(re.findall(r"[a-z0-9_]+", specification)):
+    named = re.findall(r"[a-z0-9_]+", specification)
+    implied = (each for word in named for each in IMPLIED.get(word, ()))
+    for word in dict.fromkeys((*named, *implied)):
         if word not in NO_ALGORITHMS and not word.isdigit():
             yield Ask((f"crypto-{word}",), f"{word} of cipher {specification}")
+
+
+def integrity_asks(kind: str) -> Iterator[Ask]:
+    """Yield what authenticated encryption needs, by its type in the LUKS2 header.
+
+    `aead`: the cipher does it; otherwise, as `hmac(sha256)`, dm-crypt joins both by `authenc`.
+    """
+    yield Ask(("dm-integrity",), f"integrity {kind}")
+    if kind not in ("aead", "none"):
+        yield Ask(("crypto-authenc",), f"authenc of integrity {kind}")
+        yield from cipher_asks(kind)

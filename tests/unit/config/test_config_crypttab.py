@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
+from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options, seconds_of
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
@@ -75,6 +75,10 @@ BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.
         ("/dev/sdb luks,keyfile-offset=512,keyfile-size=64",
          KeySpec("", DeviceSpec(Naming.PATH, "/dev/sdb"), (), 512, 64)),
         ("/k luks,keyfile-offset=4,keyfile-size=8", KeySpec("/k", None, (), 4, 8)),
+        ("- -", None),
+        ("none -", None),
+        ("x keyscript=decrypt_derived",
+         KeySpec("x", program="/lib/cryptsetup/scripts/decrypt_derived")),
         ("/k:LABEL=stick keyfile-timeout=1min",
          KeySpec("/k", DeviceSpec(Naming.LABEL, "stick"), timeout=60)),
         ("sesame keyscript=/bin/open", KeySpec("sesame", program="/bin/open")),
@@ -114,6 +118,25 @@ def test_how_people_are_asked() -> None:
     assert options.problems == ()
     assert (options.empty, options.headless, options.timeout) == (True, True, 120)
     assert options.kind == "plain"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90), ("1min30s", 90), ("1min 30s", 90), ("2h", 7200), ("1.5min", 90), ("0", 0),
+        ("infinity", 0), ("500ms", 0.5), ("1day", 86400), ("3M", 7889400), ("10seconds", 10),
+        ("", None), ("soon", None), ("1min30x", None), ("-5", None), ("1__0", None),
+        ("min", None),
+    ],
+)  # fmt: skip
+def test_a_time_span(text: str, seconds: float | None) -> None:
+    """systemd.time(7)"""
+    assert seconds_of(text) == seconds
+
+
+def test_a_mark_goes_before_noauto() -> None:
+    found = volumes(f"c UUID={UUID} none luks,noauto,initramfs\nd UUID={UUID} none noauto\n")
+    assert [each.name for each in found] == ["c"]
 
 
 def test_comments_blank_lines_and_noauto_name_nothing() -> None:
@@ -190,10 +213,10 @@ def test_options_of_either_dialect_become_arguments_of_cryptsetup(
             "option: 'tcrypt': expected luks or plain; the volume is left to the real system",
         ),
         (
-            f"crypt UUID={UUID} none keyscript=y",
-            "'keyscript=y': expected keyscript=/PATH of a prog",
+            f"crypt UUID={UUID} none keyscript=a/y",
+            "'keyscript=a/y': expected keyscript=/PATH of a prog",
         ),
-        (f"crypt UUID={UUID} none timeout=soon", "'timeout=soon': expected timeout=SECONDS"),
+        (f"crypt UUID={UUID} none timeout=soon", "'timeout=soon': expected timeout=SECONDS, or"),
     ],
 )
 def test_a_mistake_names_file_line_value_and_expectation(line: str, complaint: str) -> None:

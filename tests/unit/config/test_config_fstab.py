@@ -1,5 +1,6 @@
 """What of the root's own fstab is mounted before the handover (R1, R18)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,16 @@ def test_usr_and_what_is_marked_is_wanted() -> None:
         ExtraMount("/usr", usr, ("ext4", "xfs"), ("ro", "noatime"), checked=True),
         ExtraMount("/opt/a b", opt, (), ("defaults", "x-initrd.mount")),
     )
-    assert problems == ()
+    assert [str(each).partition(": expected")[0] for each in problems] == [
+        "/etc/fstab of the root: line 7: /var: 'noauto'",
+        "/etc/fstab of the root: line 8: /srv: 'nofail'",
+    ]
+
+
+@pytest.mark.parametrize("option", ["nofail", "noauto", "nofail,x-initrd.mount", "noauto,nofail"])
+def test_usr_is_wanted_whatever_its_options_allow(option: str) -> None:
+    (found,), problems = parse_fstab(f"UUID=aaaa /usr ext4 defaults,{option} 0 2\n")
+    assert (found.target, problems) == ("/usr", ())
 
 
 def test_what_cannot_be_mounted_here_is_named_with_its_line() -> None:

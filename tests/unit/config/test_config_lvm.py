@@ -2,10 +2,10 @@
 
 import pytest
 
-from initpy.config.lvm import volume_of
 from initpy.config.settings import read_settings
 from initpy.core.layer import Layer
 from initpy.core.settings import GroupPolicy, LayerPolicy
+from initpy.core.storage.lvm.names import volume_of
 
 
 def understood(command_line: str, table: str | None = None) -> tuple[GroupPolicy, LayerPolicy]:

@@ -122,7 +122,9 @@ def nested() -> FakeSystem:
         virtio_disk(system, name, slot, ID_FS_TYPE="linux_raid_member")
     for module in ("md_mod", "raid1", "dm_mod", "dm_crypt", "ext4"):
         system.load(module)
-    system.array("md127", "9:127", "raid1", ["vda", "vdb"], ID_FS_TYPE="crypto_LUKS")
+    system.array(
+        "md127", "9:127", "raid1", ["vda", "vdb"], ID_FS_TYPE="crypto_LUKS", ID_FS_UUID="x"
+    )
     table = "0 160000 crypt aes-xts-plain64 :64:logon:cryptsetup:0 0 9:127 32768"
     system.mapped("dm-0", "253:0", "crypt", "CRYPT-LUKS2-3b1f-crypt", table, ["md127"],
                   ID_FS_TYPE="LVM2_member")  # fmt: skip
@@ -134,6 +136,7 @@ def nested() -> FakeSystem:
         "hashes": "sha256", "tokens": "",
     }  # fmt: skip
     system.mount("/", "ext4", "/dev/mapper/vg0-root", "253:1")
+    system.texts["/proc/cmdline"] = "root=UUID=7a0c ro quiet\n"
     return system
 
 

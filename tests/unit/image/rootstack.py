@@ -17,7 +17,13 @@ EXT4_ON_VIRTIO = Stack(
             facts=(("type", "ext4"), ("mounted", "/")),
             properties=(("INITPY_ROLE", "root"),),
         ),
-        Layer("block:vda", Kind.DISK, "/dev/vda", on=("bus:virtio0",)),
+        Layer(
+            "block:vda",
+            Kind.DISK,
+            "/dev/vda",
+            on=("bus:virtio0",),
+            properties=(("ID_FS_UUID", "7a0c"),),
+        ),
         Layer(
             "bus:virtio0",
             Kind.BUS,

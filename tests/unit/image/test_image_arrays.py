@@ -156,3 +156,22 @@ def test_an_array_that_lacks_a_member_now_starts_at_once() -> None:
 
 def test_a_stack_without_arrays_has_no_rows() -> None:
     assert rows(image(), recorded("btrfs-nvme")) == []
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ("AUTO -all", "AUTO -all leaves it alone"),
+        ("AUTO +0.90 -all", "leaves it alone"),
+        (f"AUTO -all\nARRAY UUID={MD_UUID}", ""),
+        ("DEVICE /dev/sd*", "DEVICE /dev/sd* leaves out the member /dev/vda"),
+        ("DEVICE /dev/vd*", ""),
+        (f"ARRAY <ignore> UUID={MD_UUID}", "its ARRAY line says <ignore>"),
+        (f"DEVICE /dev/sd*\nARRAY UUID={MD_UUID}", "leaves out the member"),
+    ],
+)
+def test_a_policy_that_keeps_mdadm_from_the_array(conf: str, words: str) -> None:
+    found = rows(image("deb", conf), made_by(recorded("lvm-on-luks-on-raid1"), "deb:"))
+    refused = [row for row in found if row.need == "mdadm.conf"]
+    assert [row.verdict for row in refused] == ([Verdict.MISSING] if words else [])
+    assert all(words in row.reason for row in refused)

@@ -255,6 +255,8 @@ def test_the_command_builds_and_reports(
     assert main(["build", "--add", "/no/such:/x"]) == 2
     assert "--add: '/no/such:/x'" in capsys.readouterr().err
     words = ["build", "--kernel", VERSION, "--modules-dir", str(tmp_path / "none")]
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/a.ko").touch()  # depmod has not run
     output = tmp_path / "image"
     output.write_bytes(b"old")
     assert main([*words, "--output", str(output), "--program", "no-such-program"]) == 1

@@ -276,7 +276,9 @@ def stack_file(tmp_path: Path) -> Path:
 
 
 def words(kernel: Kernel, *more: object) -> list[str]:
-    return ["check", "--modules-dir", str(kernel.modules), "--no-run", *map(str, more)]
+    cmdline = load_scenario(PROJECT / "tests/scenarios/lvm-on-luks-on-raid1.toml").cmdline
+    given = ["--cmdline", cmdline, "--modules-dir", str(kernel.modules), "--no-run"]
+    return ["check", *given, *map(str, more)]
 
 
 def test_a_table_and_a_closing_line(

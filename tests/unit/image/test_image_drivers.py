@@ -280,12 +280,21 @@ def test_without_the_installed_kernel_rows_are_unknown(bench: Bench, tmp_path: P
     assert not proof.certain
 
 
-def test_a_blacklisted_driver_is_a_warning(bench: Bench) -> None:
-    conf = {"/etc/modprobe.d/mine.conf": b"blacklist virtio_blk\n"}
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("blacklist virtio_blk", "blacklists virtio_blk, which its alias asks for"),
+        ("install virtio-blk /bin/false", "has a command instead of virtio_blk (install)"),
+        ("blacklist virtio", ""),  # a dependency is loaded all the same
+        ("blacklist other", ""),
+    ],
+)
+def test_a_forbidden_driver_is_missing(bench: Bench, line: str, words: str) -> None:
+    conf = {"/etc/modprobe.d/mine.conf": f"{line}\n".encode()}
     archive = bench.archive(bench.image((BLK, VIRTIO)), **conf)
     proof = prove(archive, stack(ON_DISK), VERSION, modules=bench.installed)
-    warnings = [row.reason for row in proof.of(Verdict.WARNING)]
-    assert warnings == ["/etc/modprobe.d/mine.conf of the image blacklists virtio_blk"]
+    missing = [row.reason for row in proof.of(Verdict.MISSING) if row.need != "init"]
+    assert missing == ([f"/etc/modprobe.d/mine.conf of the image {words}"] if words else [])
 
 
 def test_the_indexes_are_read_as_modprobe_reads_them(bench: Bench) -> None:

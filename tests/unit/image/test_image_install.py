@@ -11,6 +11,7 @@ from rootstack import EXT4_ON_VIRTIO
 from smallfs import mounted_tmpfs
 
 from initpy.cli import main
+from initpy.image.build import request
 from initpy.image.build.place import claim
 from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
 from initpy.image.stack.describe import StackError
@@ -46,7 +47,9 @@ def test_an_image_that_boots_is_installed(
     assert main(call) == Status.OK
     said = capsys.readouterr()
     assert "it boots /" in said.out
-    assert main(["check", str(image(tmp_path)), *call[1:5], *call[9:11]]) == Status.OK
+    proof = ["check", str(image(tmp_path)), *call[1:5], *call[9:11]]
+    assert main([*proof, "--cmdline", "root=UUID=7a0c"]) == Status.OK
+    assert main([*proof, "--cmdline", "root=UUID=stale"]) == Status.CANNOT_BOOT
     assert main([*call, "--remove", "--quiet"]) == Status.OK
     assert list((tmp_path / "boot").iterdir()) == []
 
@@ -150,9 +153,11 @@ def test_installed_kernels_have_modules_and_a_kernel_file(tmp_path: Path) -> Non
         (tmp_path / f"boot/vmlinuz-{version}").touch()
     (tmp_path / "modules/6.9.1-1/vmlinuz").touch()
     modules, boot = tmp_path / "modules", tmp_path / "boot"
-    assert installed_kernels([modules], boot) == ["6.9.1-1", "6.10.2-1"]
+    # That depmod was not run for a kernel is for the build to say.
+    assert installed_kernels([modules], boot) == ["6.1-bare", "6.9.1-1", "6.10.2-1"]
     assert installed_kernels([tmp_path / "none"], boot) == []
     assert installed_kernels([tmp_path / "none", modules, modules], boot) == [
+        "6.1-bare",
         "6.9.1-1",
         "6.10.2-1",
     ]
@@ -168,7 +173,17 @@ def test_modules_are_found_in_either_folder(tmp_path: Path) -> None:
     assert modules_folder("7.0", [usr, root]) == root / "7.0"
 
 
-@pytest.mark.parametrize("place", ["usr/lib/modules/6.12/vmlinuz", "boot/vmlinuz-6.12"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "usr/lib/modules/6.12/vmlinuz",
+        "usr/lib/modules/6.12/Image",
+        "boot/vmlinuz-6.12",
+        "boot/vmlinux-6.12",
+        "boot/Image-6.12",
+        "boot/image-6.12",
+    ],
+)
 @pytest.mark.parametrize("library", ["lib", "usr/lib"])
 def test_a_kernel_is_in_boot_or_next_to_its_modules(
     tmp_path: Path, place: str, library: str
@@ -238,3 +253,15 @@ def test_files_of_a_container_on_a_real_disk_do_not_skip_the_proof() -> None:
     own = stack(Kind.DISK)
     assert find_target(place=lambda: "perhaps a container", described=lambda _: own).stack is own
     assert find_target(place=lambda: "perhaps a container", described=unseen).stack is None
+
+
+def test_a_running_kernel_that_is_not_installed_is_named_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(request, "installed_kernels", lambda: ["6.1.0-1", "6.9.0-2"])
+    words = ["--kernel", "5.5.5-host", "--output", str(tmp_path / "image")]
+    assert main(["build", *words]) == Status.USAGE
+    assert capsys.readouterr().err == (
+        "initpy: --kernel: '5.5.5-host': expected a kernel that is installed here (-k VERSION): "
+        "6.9.0-2, 6.1.0-1\n"
+    )

@@ -146,8 +146,20 @@ def test_an_alias_excludes_hardware_accelerators(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_modules_dep_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "5.0/kernel").mkdir(parents=True)
+    (tmp_path / "5.0/kernel/a.ko.xz").touch()
     with pytest.raises(IncompleteError, match=r"depmod 5\.0"):
         read_index(tmp_path / "5.0")
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_kernel_without_modules_has_all_of_its_drivers_built_in(
+    tmp_path: Path, folder: bool
+) -> None:
+    if folder:
+        (tmp_path / "5.0").mkdir()
+    selection = select(read_index(tmp_path / "5.0"), [Want("ext4", "a"), Want("drivers/", "b")])
+    assert (selection.paths, selection.missing, selection.absent) == ((), (), ())
 
 
 def test_the_images_indexes_have_only_its_modules(index: ModuleIndex) -> None:

@@ -4,7 +4,13 @@ import pytest
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.image.content import mdadmconf
-from initpy.image.content.reduced import crypttab, lvm_conf, modprobe_conf
+from initpy.image.content.reduced import (
+    crypttab,
+    lvm_conf,
+    lvm_settings,
+    modprobe_conf,
+    modprobe_forbidden,
+)
 
 LVM = """\
 # This is an example
@@ -65,8 +71,61 @@ def test_a_portable_image_has_policies_and_nothing_of_one_machine() -> None:
     named = (
         "HOMEHOST here\nHOMEHOST <ignore>\nDEVICE /dev/sd*\nDEV partitions\nauto -all\nCREATE a\n"
     )
-    kept = "HOMEHOST <ignore>\nDEV partitions\nauto -all\nCREATE a\n"
+    kept = "HOMEHOST <ignore>\nDEV partitions\nCREATE a\n"
     assert mdadmconf.reduced(named, own=False) == kept
+
+
+def test_a_policy_of_the_machine_does_not_keep_mdadm_from_its_root() -> None:
+    """mdadm.conf(5): AUTO and DEVICE. Other arrays stay alone, as the machine says."""
+    text = "DEVICE /dev/sd*\nAUTO -all\nARRAY <ignore> UUID=00000000:00000000:00000000:00000002\n"
+    root = ["d37be5c5:04c2c8b0:a5b33f56:0c1b0d2e"]
+    kept = mdadmconf.reduced(text, own=True, arrays=root, whole=False)
+    line = f"ARRAY UUID={root[0]}"
+    assert kept.splitlines()[0] == "AUTO -all"
+    assert kept.splitlines()[-1] == line
+    assert mdadmconf.left_out(text, kept) == ("DEVICE /dev/sd*",)
+    assert "DEVICE /dev/sd*" in mdadmconf.reduced(text, own=True, arrays=root).splitlines()
+    assert line in mdadmconf.reduced(text, own=True, arrays=root).splitlines()
+    # Which arrays the root has is not known: each may be it.
+    kept = mdadmconf.reduced(text, own=True, whole=False)
+    assert mdadmconf.left_out(text, kept) == ("DEVICE /dev/sd*", "AUTO -all")
+
+
+@pytest.mark.parametrize(
+    ("auto", "metadata", "own", "starts"),
+    [
+        ("", "1.2", False, True),
+        ("-all", "1.2", True, False),
+        ("+1.x -all", "1.2", False, True),
+        ("+1.x -all", "imsm", False, False),
+        ("homehost -all", "1.2", True, True),
+        ("homehost -all", "1.2", False, False),
+        ("-0.90 +all", "0.90", True, False),
+        ("-0.90 +all", "1.0", True, True),
+    ],
+)
+def test_which_arrays_auto_leaves_alone(auto: str, metadata: str, own: bool, starts: bool) -> None:
+    found = mdadmconf.read([f"AUTO {auto}\n"])
+    assert found.assembles(metadata, own=own) is starts
+
+
+def test_which_devices_mdadm_looks_at() -> None:
+    found = mdadmconf.read(["DEVICE /dev/sd* containers\n"])
+    assert [found.permits(each) for each in ("/dev/sda1", "/dev/nvme0n1")] == [True, False]
+    assert mdadmconf.read(["DEVICE /dev/sd* partitions\n"]).permits("/dev/nvme0n1")
+
+
+def test_a_blacklist_does_not_keep_a_driver_from_root() -> None:
+    text = "blacklist nvme\nblacklist floppy\ninstall dm-crypt /bin/false\noptions nvme x=1\n"
+    kept = modprobe_conf(text, {"nvme", "floppy", "dm_crypt"}, {"nvme", "dm_crypt"})
+    assert kept == "blacklist floppy\noptions nvme x=1\n"
+    assert modprobe_forbidden(text, {"nvme"}) == ("blacklist nvme",)
+
+
+def test_the_settings_that_a_generic_image_leaves_out_are_told() -> None:
+    assert lvm_settings(LVM, lvm_conf(LVM, own=False)) == (
+        "filter", "global_filter", "volume_list",
+    )  # fmt: skip
 
 
 def test_the_image_of_a_described_machine_has_the_arrays_of_its_root() -> None:

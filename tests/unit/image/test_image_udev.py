@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from initpy.image.content.udev import account_lines, find_rules, mentions
+from initpy.image.content.udev import account_lines, find_rules, is_hidden, mentions
 
 RULES = """\
 # PROGRAM="not-this" GROUP="nor-that"
@@ -46,3 +46,18 @@ def test_accounts_have_numbers_but_no_secrets_or_members(tmp_path: Path) -> None
     passwd.write_text("root:$6$hash:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:\n")
     assert account_lines(group, ["disk", "nobodys"]) == "disk:x:6:\nroot:x:0:\n"
     assert account_lines(passwd, []) == "root:x:0:0::/root:/bin/sh\n"
+
+
+def test_the_administrators_rules_go_before_the_systems(tmp_path: Path) -> None:
+    own, etc, usr = (tmp_path / name for name in ("own", "etc", "usr"))
+    for folder in (own, etc, usr):
+        folder.mkdir()
+    for name in ("60-a.rules", "60-b.rules", "60-c.rules"):
+        (usr / name).write_text(RULES)
+    (etc / "60-a.rules").write_text('KERNEL=="x", GROUP="mine"\n')
+    (etc / "60-b.rules").symlink_to("/dev/null")
+    wanted = [(f"60-{each}.rules", "a") for each in "abc"]
+    found = find_rules(wanted, own, (etc, usr))
+    assert found.files == (etc / "60-a.rules", etc / "60-b.rules", usr / "60-c.rules")
+    assert [is_hidden(path) for path in found.files] == [False, True, False]
+    assert mentions(found.files[:2]).groups == ("mine",)

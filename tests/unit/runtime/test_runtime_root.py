@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from initpy.config.discoverable import ROOT_TYPES
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Settings
 from initpy.runtime import btrfs, discoverable, mounts, syscalls
@@ -46,7 +47,7 @@ def test_only_gpt_auto_needs_to_know_the_machine() -> None:
     assert complete(named) is named
     auto = complete(Settings(root=DeviceSpec(Naming.GPT_AUTO, "")))
     assert auto.root is not None
-    assert auto.root.value == discoverable.ROOT_TYPES.get(os.uname().machine, "unknown")
+    assert auto.root.value == ROOT_TYPES.get(os.uname().machine, "unknown")
 
 
 def test_the_root_s_fstab_is_read_through_links_inside_the_root(tmp_path: Path) -> None:

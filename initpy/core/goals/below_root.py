@@ -1,0 +1,41 @@
+"""What the root's own fstab wants before the handover is as wanted as the root (R1).
+
+Parameters such as `rd.lvm.lv=` name what leads to the root, as installers write them. Once the root
+is mounted, its fstab may want more: those names count, too, as if the user had given them.
+"""
+
+from collections.abc import Iterable
+
+from initpy.core.devices.names import DeviceSpec
+from initpy.core.jobs.instance import JobState, Stimulus
+from initpy.core.machine.wanted import unwanted
+from initpy.core.settings import ExtraMount
+from initpy.core.state.context import Context
+from initpy.core.storage.lvm import below_root as groups
+from initpy.core.storage.md import below_root as arrays
+from initpy.core.unlock import below_root as volumes
+
+WHY = "the root's own fstab wants it"
+
+
+def widen(context: Context, mounts: Iterable[ExtraMount]) -> None:
+    """Add what fstab names to what the user wants; look at unwanted jobs again."""
+    before = context.settings
+    absent = [each.source for each in mounts if not _is_there(context, each.source)]
+    settings, encrypted = volumes.widened(before, absent)
+    wanted = (*absent, *(each.source for each in encrypted))
+    settings = arrays.widened(groups.widened(settings, wanted), wanted)
+    if settings == before:
+        return
+    context.settings = settings
+    for each in encrypted:
+        context.volumes.add(each.source, each)
+    groups.reopen(context, before)
+    for instance in tuple(context.machine.every()):
+        if instance.state is JobState.SKIPPED and unwanted(context, instance) is None:
+            context.machine.move(instance, Stimulus.WANTED, WHY)
+            context.machine.touch(instance)
+
+
+def _is_there(context: Context, source: DeviceSpec) -> bool:
+    return any(source.names(each) and not each.is_layer for each in context.devices)

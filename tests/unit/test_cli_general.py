@@ -1,0 +1,33 @@
+"""The command without a subcommand, and short forms of its options."""
+
+import tomllib
+
+import pytest
+
+from initpy.cli import main
+from initpy.config.project import PROJECT
+
+
+def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: initpy")
+    assert "prove that an image can boot this root" in out
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"initpy {version}\n"
+
+
+@pytest.mark.parametrize("command", ["build", "install", "check"])
+def test_short_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    for option in ("-k VERSION, --kernel", "-v, --verbose", "-q, --quiet"):
+        assert option in out
+    assert command == "check" or "-o FILE, --output" in out
