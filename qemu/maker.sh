@@ -211,6 +211,15 @@ fill() {
     rm -rf /run/extra
 }
 
+# swap_file DEVICE PATH MIB: add a swap file to an ext4
+swap_file() {
+    mount -t ext4 "$1" /mnt
+    dd if=/dev/zero of="/mnt$2" bs=1M count="$3" conv=fsync 2>/dev/null
+    chmod 600 "/mnt$2"
+    /usr/sbin/mkswap "/mnt$2" >/dev/null
+    umount /mnt
+}
+
 # install_by_hook VERSION: install initpy into the system at /target, run its kernel hook there, and
 # copy the image to a disk
 install_by_hook() {

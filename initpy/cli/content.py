@@ -183,6 +183,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     kernel = str(arguments.kernel)
     stack = _stack(arguments, config) if recipe.host else None
     portable = bool(getattr(arguments, "portable", False))
+    root = stack or (None if portable else _root_of(arguments, config))
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
@@ -194,7 +195,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
             stack=stack,
-            root=stack or (None if portable else _root_of(arguments, config)),
+            root=root,
+            resume="" if portable else _resume_of(arguments, config, root),
             identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
@@ -270,12 +272,7 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
-    """Return the stack of the root that a generic image is for; None if it cannot be described.
-
-    Without a crypttab there is nothing to choose by it.
-    """
-    if arguments.crypttab is not None or _own_crypttab(config) is None:
-        return None
+    """Return the stack of the root that a generic image is for; None if it cannot be described."""
     if found := described_stack(arguments, config):
         return found
     from initpy.image.stack.layers import StackError
@@ -285,6 +282,21 @@ def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None
         return find_target(arguments.root or config.root).stack
     except StackError:
         return None
+
+
+def _resume_of(arguments: argparse.Namespace, config: ImageConfig, root: Stack | None) -> str:
+    """Return the device with a hibernated system: of the root, or as this machine's files say."""
+    if root is not None:
+        return root.resume
+    given = arguments.root or config.root or "/"
+    if described_stack(arguments, config) is not None or not given.startswith("/"):
+        return ""
+    from initpy.config.initramfstools import AUTO
+    from initpy.image.stack.hibernated import told
+    from initpy.image.stack.system import Running
+
+    said = told(Running(), given.rstrip("/"))
+    return "" if said == AUTO else said
 
 
 def _own_crypttab(config: ImageConfig) -> Path | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from initpy.lab import encryption
 from initpy.lab.installed import serial
-from initpy.scenario.model import Layer, Recipe
+from initpy.scenario.model import SWAPFILE, Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
 # sfdisk(8): the shortcut for a Linux file system.
@@ -298,6 +298,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
+    if layer.swapfile:
+        yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"

@@ -18,8 +18,8 @@ VARIABLE = f"{LOCATION}-8cf2644b-4b0b-428f-9387-6d876050dc67"
 
 
 async def complete(settings: Settings, aside: Aside) -> tuple[Settings, InputError | None]:
-    """Add what the firmware's variable tells, unless the command line says or forbids it."""
-    if settings.resume is not None or not settings.may_resume:
+    """Take what the firmware's variable tells, unless the command line says or forbids it."""
+    if not settings.may_resume or not (settings.resume is None or settings.resume.default):
         return settings, None
     answer = aside.ask("hibernated", partial(read_variable, VARIABLE), FIRMWARE_SECONDS)
     await answered_within(FIRMWARE_SECONDS, answer)

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Coroutine
 
-from initpy.config.settings import read_settings
+from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import Naming
 from initpy.core.settings import Settings
 from initpy.runtime.aside import Aside
@@ -35,7 +35,8 @@ def main(orders: int, started: float) -> int:
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
         signal.signal(number, signal.SIG_DFL)  # a restarted engine inherits the handlers of PID 1
     command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
-    settings, wrong = read_settings(command_line, table, CRYPTTAB)
+    defaults = read(DEFAULTS)
+    settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults)
     settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
     problems = list(wrong)
     texts: dict[str, str] = {}
@@ -47,13 +48,13 @@ def main(orders: int, started: float) -> int:
             from initpy.runtime import discoverable  # seldom needed
 
             known = await discoverable.complete(settings, aside)
-        if settings.resume is None and os.path.isdir(FIRMWARE):
+        if (settings.resume is None or settings.resume.default) and os.path.isdir(FIRMWARE):
             from initpy.runtime import resume
 
             known, problem = await resume.complete(known, aside)
             if problem is not None:
                 problems.append(problem)
-        facts = basis(known, command_line, table, texts, problems)
+        facts = basis(known, command_line, table, texts, problems, defaults)
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 
     gc.freeze()

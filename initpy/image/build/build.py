@@ -6,9 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from initpy.config import initramfstools
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
+from initpy.config.settings import DEFAULTS
+from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.output import image_mode, write_content, write_unified
 from initpy.image.build.place import Claim, claim
@@ -31,6 +34,7 @@ from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
 from initpy.image.stack.entries import names_of
+from initpy.image.stack.layers import without_resume
 from initpy.image.tree import Entry, File, Tree
 
 # The programs that a build runs besides the compressor.
@@ -276,6 +280,10 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
         assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
+    resume, closed = _resume(request)
+    assembly.warnings.extend(closed)
+    if text := initramfstools.parameters(resume):
+        assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape")))
     if request.crypttab is not None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
@@ -300,6 +308,38 @@ def _identify(assembly: Assembly, identity: Identity) -> None:
         assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
 
 
+def _resume(request: BuildRequest) -> tuple[str, list[str]]:
+    """Return the device of a hibernated system, or "" and why the image cannot open it."""
+    stack = request.stack or request.root
+    for volume in _only_resumed(request):
+        if stack is not None and stack.resume == request.resume:
+            why = f"{volume.name}, which it is on, opens with {volume.key}"
+            what = f"no hibernated system is resumed from {request.resume}"
+            return "", [f"{what}: {why}, which is not in the image"]
+    return request.resume, []
+
+
+def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
+    """Return the volumes that only a hibernated system is on and whose key file is absent."""
+    stack = request.stack or request.root
+    if stack is None or request.crypttab is None:
+        return []
+    text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
+    entries, _ = parse_crypttab(str(request.crypttab), text)
+    needed = names_of(without_resume(stack), entries)
+    below = names_of(stack, entries) - needed
+    placed = {path for _, path in request.files}
+    return [
+        each
+        for each in entries
+        if each.name in below
+        and each.key is not None
+        and each.key.device is None
+        and not each.key.program
+        and each.key.path not in placed
+    ]
+
+
 def _crypttab(path: Path, request: BuildRequest) -> str:
     """Return the image's crypttab; check the lines of which the user said that they belong there.
 
@@ -313,6 +353,8 @@ def _crypttab(path: Path, request: BuildRequest) -> str:
     check_crypttab(str(path), reduced.crypttab(text, needed))
     if request.root is not None:
         needed |= names_of(request.root, entries)
+    # The real system opens these: nobody is asked for their passphrases before root.
+    needed -= {each.name for each in _only_resumed(request)}
     return reduced.crypttab(
         text, needed, others=request.root is None and request.identity is not None
     )

@@ -39,6 +39,7 @@ class BuildRequest:
     # The stack of the root that the image is for, also of a generic one: crypttab's lines for it
     # come along. None: unknown, so that all lines do, unless the image is portable.
     root: Stack | None = None
+    resume: str = ""  # the device with a hibernated system, in the words of `resume=`
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     compression: str = "zstd"
     level: int | None = None

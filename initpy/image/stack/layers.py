@@ -16,6 +16,8 @@ from initpy.config.errors import InputError
 FORMAT = 1
 # The fact of a layer that holds a key file: the name of the volume that the key opens.
 KEY = "key"
+# The fact of a layer that a hibernated system would be on: how the image names it.
+RESUME = "resume"
 
 
 class StackError(ValueError):
@@ -99,6 +101,7 @@ class Stack:
     unknown: tuple[str, ...] = ()
     cmdline: str = ""  # of the running kernel, if it booted this root
     hostname: str = ""  # of the described system, by its /etc/hostname
+    resume: str = ""  # the device with a hibernated system, by Debian's configuration
 
     def layer(self, identity: str) -> Layer:
         """Return the layer of this identity. Raises KeyError."""
@@ -127,6 +130,19 @@ class Stack:
             raise InputError(where, f"{type(error).__name__}: {error}", "a whole stack") from None
         _check(stack, where)
         return stack
+
+
+def without_resume(stack: Stack) -> Stack:
+    """Return the stack without the layers that only a hibernated system is on."""
+    needed: set[str] = set()
+    waiting = [*stack.tops, *(each.identity for each in stack.layers if each.fact(KEY))]
+    below = {each.identity: each.on for each in stack.layers}
+    while waiting:
+        identity = waiting.pop()
+        if identity not in needed:
+            needed.add(identity)
+            waiting.extend(below[identity])
+    return replace(stack, layers=tuple(each for each in stack.layers if each.identity in needed))
 
 
 def combined(layers: Iterable[Layer]) -> tuple[Layer, ...]:
@@ -169,6 +185,7 @@ def _stack(content: dict[str, Any]) -> Stack:
         unknown=_texts(content.get("unknown", ())),
         cmdline=_text(content.get("cmdline", "")),
         hostname=_text(content.get("hostname", "")),
+        resume=_text(content.get("resume", "")),
     )
 
 

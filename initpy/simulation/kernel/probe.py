@@ -49,7 +49,8 @@ def content(place: Place) -> Found:
 def _seen(world: World, place: Place) -> Found:
     """The same; swap that holds a hibernated system has another signature."""
     found, links = content(place)
-    if world.hibernated is not None and place.content is world.hibernated:
+    swap = world.hibernated
+    if swap is not None and place.content is swap and swap.kind == "swap":
         found = {**found, "ID_FS_TYPE": "swsuspend"}
     return found, links
 
