@@ -136,9 +136,7 @@ def as_json(proof: Proof) -> dict[str, object]:
 
 def print_table(proof: Proof) -> None:
     """Print the rows, each layer's name once, and the closing line."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from initpy.report.drawing import Console, Table, Text
 
     table = Table("layer", "need", "", "reason", box=None, pad_edge=False)
     before = ""
@@ -156,6 +154,6 @@ def print_table(proof: Proof) -> None:
 def _progress(text: str) -> AbstractContextManager[object]:
     if not sys.stderr.isatty():
         return nullcontext()
-    from rich.console import Console
+    from initpy.report.drawing import Console
 
     return Console(stderr=True).status(text)

@@ -64,6 +64,7 @@ BLANKS = " \t\r"
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
 PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
+SCRIPTS = "/lib/cryptsetup/scripts"
 
 
 class Options(NamedTuple):
@@ -204,8 +205,10 @@ class _Options:
         name = value.rpartition("/")[2]
         if name in (PASSDEV, KEYCTL):
             return ""  # the key field alone says it; passphrases are tried on all volumes
+        if value and "/" not in value:
+            value = f"{SCRIPTS}/{value}"  # crypttab(5) of Debian
         if not value.startswith("/"):
-            return "keyscript=/PATH of a program in the image"
+            return "keyscript=/PATH of a program in the image, or the name of one in " + SCRIPTS
         self.set(key=self.found.key._replace(program=value))
         return ""
 

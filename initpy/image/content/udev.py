@@ -11,6 +11,15 @@ from initpy.image.missing import Missing
 HELPERS = Path("/usr/lib/udev")
 SYSTEM_RULES = (Path("/usr/lib/udev/rules.d"), Path("/etc/udev/rules.d"))
 
+# The Debian packages of rules, by the end of their names; the others are udev's.
+RULE_PACKAGES = {
+    "md-raid-arrays.rules": "mdadm",
+    "dm.rules": "dmsetup",
+    "persistent-storage-dm.rules": "dmsetup",
+    "dm-notify.rules": "dmsetup",
+    "lvm.rules": "lvm2",
+}
+
 CALL = re.compile(r'(?:PROGRAM|IMPORT\{program\}|RUN(?:\{program\})?)\s*[=+:!]+\s*"([^"\s]+)')
 OWNER = re.compile(r'OWNER\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
 GROUP = re.compile(r'GROUP\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
@@ -41,7 +50,10 @@ def find_rules(wanted: Iterable[tuple[str, str]], own: Path) -> Rules:
         paths = (folder / name for folder in (own, *SYSTEM_RULES))
         path = next((path for path in paths if path.is_file()), None)
         if path is None:
-            missing.append(Missing("udev rule", name, by, f"not in {own} nor {SYSTEM_RULES[0]}"))
+            hint = f"not in {own} nor {SYSTEM_RULES[0]}"
+            if "initpy" not in name:
+                hint = f"apt install {RULE_PACKAGES.get(name.partition('-')[2], 'udev')}"
+            missing.append(Missing("udev rule", name, by, hint))
         else:
             found[name] = path
     return Rules(tuple(path for _, path in sorted(found.items())), tuple(missing))
