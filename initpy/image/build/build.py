@@ -288,6 +288,7 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
+        assembly.add_files((), _key_scripts(kept))
 
 
 def _is_of_mdadm(path: str) -> bool:
@@ -306,6 +307,13 @@ def _identify(assembly: Assembly, identity: Identity) -> None:
             p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
         }
         assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
+
+
+def _key_scripts(crypttab: str) -> list[Wanted]:
+    """Return the key scripts of the volumes that the image opens, as initramfs-tools takes them."""
+    volumes = (each for each in parse_crypttab(CRYPTTAB, crypttab)[0] if not each.listed)
+    programs = (each.key.program for each in volumes if each.key is not None)
+    return [Wanted(program, CRYPTTAB) for program in programs if program]
 
 
 def _resume(request: BuildRequest) -> tuple[str, list[str]]:

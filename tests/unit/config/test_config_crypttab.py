@@ -190,8 +190,8 @@ def test_options_of_either_dialect_become_arguments_of_cryptsetup(
             "option: 'tcrypt': expected luks or plain; the volume is left to the real system",
         ),
         (
-            f"crypt UUID={UUID} none keyscript=y",
-            "'keyscript=y': expected keyscript=/PATH of a prog",
+            f"crypt UUID={UUID} none keyscript=x/y",
+            "'keyscript=x/y': expected keyscript=/PATH of a prog",
         ),
         (f"crypt UUID={UUID} none timeout=soon", "'timeout=soon': expected timeout=SECONDS"),
     ],
