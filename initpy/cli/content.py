@@ -193,7 +193,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             programs=(*config.programs, *arguments.program),
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
-            crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
+            crypttab=_own_crypttab(arguments, config) if arguments.crypttab is None else None,
             stack=stack,
             root=root,
             resume="" if portable else _resume_of(arguments, config, root),
@@ -265,10 +265,8 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
     if stack := described_stack(arguments, config):
         here = stack.hostname == of_file(read_hostname() or "")
         return identity_of(stack.hostname, here=here)
-    root = arguments.root or config.root or ""
-    if root.startswith("/") and not root.startswith("/dev/") and root != "/":
-        return identity_of(read_hostname(root.rstrip("/")), here=False)
-    return identity_of(read_hostname())
+    base = _root_folder(arguments, config)
+    return identity_of(read_hostname(base), base=base)
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
@@ -289,18 +287,27 @@ def _resume_of(arguments: argparse.Namespace, config: ImageConfig, root: Stack |
     if root is not None:
         return root.resume
     given = arguments.root or config.root or "/"
-    if described_stack(arguments, config) is not None or not given.startswith("/"):
+    if described_stack(arguments, config) is not None or given.startswith("/dev/"):
+        return ""
+    if not given.startswith("/"):
         return ""
     from initpy.config.initramfstools import AUTO
     from initpy.image.stack.hibernated import told
     from initpy.image.stack.system import Running
 
-    said = told(Running(), given.rstrip("/"))
+    said = told(Running(), _root_folder(arguments, config))
     return "" if said == AUTO else said
 
 
-def _own_crypttab(config: ImageConfig) -> Path | None:
-    path = config.crypttab or Path("/etc/crypttab")
+def _root_folder(arguments: argparse.Namespace, config: ImageConfig) -> str:
+    """Return where the system is mounted that the image is for; "" if it is this machine's."""
+    root = arguments.root or config.root or ""
+    elsewhere = root.startswith("/") and not root.startswith("/dev/")
+    return root.rstrip("/") if elsewhere and described_stack(arguments, config) is None else ""
+
+
+def _own_crypttab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
+    path = config.crypttab or Path(f"{_root_folder(arguments, config)}/etc/crypttab")
     return path if path.is_file() else None
 
 

@@ -71,7 +71,11 @@ def opening(recipe: Recipe) -> str:
         elif layer.kind == "lvm" and layer.on:
             lines.append(f"lvm vgchange -q -ay {_words(layer.group)}")
         elif layer.holds == "root":
-            lines.append(f"mount {writer.below(layer)[0]} /target")
+            if layer.kind == "btrfs":
+                # The kernel must know all devices. The menus of distributions name a subvolume.
+                lines += ["/usr/sbin/modprobe btrfs", "btrfs device scan >/dev/null"]
+            options = f"-o subvol={shlex.quote(layer.subvolume)} " if layer.subvolume else ""
+            lines.append(f"mount {options}{writer.below(layer)[0]} /target")
     # A group is complete only with its last device.
     return "\n".join(["mkdir -p /target", *lines, ""])
 

@@ -22,7 +22,7 @@ from initpy.image.content import layout, manifest, mdadmconf, python, reduced
 from initpy.image.content.cache import Cache
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
-from initpy.image.content.needs import Needs, Wanted, gather, load_jobs
+from initpy.image.content.needs import Needs, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
@@ -35,7 +35,7 @@ from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
 from initpy.image.stack.entries import names_of
 from initpy.image.stack.layers import without_resume
-from initpy.image.tree import Entry, File, Tree
+from initpy.image.tree import Entry, File, Tree, host_file
 
 # The programs that a build runs besides the compressor.
 TOOLS = ("depmod", "modinfo", "ldconfig")
@@ -274,6 +274,8 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     own, here = stack is not None, identity is not None and identity.here
     arrays = hostonly.arrays(stack) if stack is not None else ()
     if identity is not None:
+        if identity.base:
+            _take_configuration(assembly, Path(identity.base))
         _identify(assembly, identity)
     for path in LVM_CONF:
         assembly.rewrite(path, lambda text: reduced.lvm_conf(text, own=own, portable=not here))
@@ -288,11 +290,26 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
-        assembly.add_files((), _key_scripts(kept))
+        base = identity.base if identity is not None else ""
+        scripts = ((Path(f"{base}{path}"), path) for path in _key_scripts(kept))
+        assembly.add_placed((source, path) for source, path in scripts if source.is_file())
 
 
 def _is_of_mdadm(path: str) -> bool:
     return path in mdadmconf.PATHS or path.rpartition("/")[0] in mdadmconf.FOLDERS
+
+
+def _take_configuration(assembly: Assembly, base: Path) -> None:
+    """Replace this machine's files about arrays and groups by those of the system in a folder."""
+    mine = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
+    for path in (*mine, *LVM_CONF[1:]):
+        assembly.tree.remove(path)
+    folders = [base / path.lstrip("/") for path in mdadmconf.FOLDERS]
+    inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
+    named = [base / path.lstrip("/") for path in (*mdadmconf.PATHS, *LVM_CONF)]
+    for file in (*named, *inside):
+        if file.is_file():
+            assembly.tree.add(f"/{file.relative_to(base)}", host_file(file), replace=True)
 
 
 def _identify(assembly: Assembly, identity: Identity) -> None:
@@ -306,14 +323,14 @@ def _identify(assembly: Assembly, identity: Identity) -> None:
         texts = {
             p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
         }
-        assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
+        paths = [path for path in lvm_files(texts) if Path(f"{identity.base}{path}").is_file()]
+        assembly.add_placed((Path(f"{identity.base}{path}"), path) for path in paths)
 
 
-def _key_scripts(crypttab: str) -> list[Wanted]:
+def _key_scripts(crypttab: str) -> list[str]:
     """Return the key scripts of the volumes that the image opens, as initramfs-tools takes them."""
     volumes = (each for each in parse_crypttab(CRYPTTAB, crypttab)[0] if not each.listed)
-    programs = (each.key.program for each in volumes if each.key is not None)
-    return [Wanted(program, CRYPTTAB) for program in programs if program]
+    return [each.key.program for each in volumes if each.key is not None and each.key.program]
 
 
 def _resume(request: BuildRequest) -> tuple[str, list[str]]:
