@@ -1,13 +1,17 @@
-"""Debian's `RESUME`: the device of a hibernated system (initramfs.conf(5)).
+"""Debian's settings for an initramfs that initpy obeys: of initramfs-tools and of cryptsetup.
 
-mkinitramfs sources its files as a shell does. Only plain assignments are understood here.
+`RESUME` (initramfs.conf(5)) is the device of a hibernated system. `KEYFILE_PATTERN` (README.Debian
+of cryptsetup) names key files that belong into the image. Shells source these files; only plain
+assignments are understood here.
 """
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 
 CONFIGURATION = "/etc/initramfs-tools/initramfs.conf"
+KEY_FILES = "/etc/cryptsetup-initramfs/conf-hook"
 # The files in /etc mask those of the same name in /usr.
 FOLDERS = ("/usr/share/initramfs-tools/conf.d", "/etc/initramfs-tools/conf.d")
 # mkinitramfs(8) leaves out other names, and what dpkg left.
@@ -35,18 +39,26 @@ def in_order(texts: Mapping[str, str]) -> list[str]:
 
 def resume_of(texts: Mapping[str, str]) -> str:
     """Return the last value of RESUME in these files (path -> text); AUTO if none has one."""
-    found = AUTO
-    for text in in_order(texts):
-        for line in text.splitlines():
-            try:
-                words = shlex.split(line, comments=True)
-            except ValueError:
-                continue  # a quotation that goes on: no plain assignment
-            for word in words:
-                name, separator, value = word.partition("=")
-                if name == "RESUME" and separator:
-                    found = value or AUTO
-    return found
+    values = [value for text in in_order(texts) for value in _assigned(text, "RESUME")]
+    return (values[-1] if values else "") or AUTO
+
+
+def is_for_image(path: str, conf_hook: str) -> bool:
+    """Return whether KEYFILE_PATTERN in the text of KEY_FILES matches a key file of crypttab."""
+    patterns = [*_assigned(conf_hook, "KEYFILE_PATTERN")]
+    return bool(patterns) and fnmatchcase(path, patterns[-1])
+
+
+def _assigned(text: str, variable: str) -> Iterator[str]:
+    for line in text.splitlines():
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            continue  # a quotation that goes on: no plain assignment
+        for word in words:
+            name, separator, value = word.partition("=")
+            if name == variable and separator:
+                yield value
 
 
 def parameters(resume: str) -> str:

@@ -6,22 +6,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from initpy.config import initramfstools
-from initpy.config.crypttab import parse_crypttab
-from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
-from initpy.config.settings import DEFAULTS
-from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
+from initpy.image.build.configuration import take_configuration
 from initpy.image.build.output import image_mode, write_content, write_unified
 from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, mdadmconf, python, reduced
+from initpy.image.content import layout, manifest, python, reduced
 from initpy.image.content.cache import Cache
-from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
-from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
+from initpy.image.content.keys import crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
 from initpy.image.content.programs import Named, missing_tools
 from initpy.image.content.recipe import project_folder
@@ -33,9 +28,7 @@ from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
-from initpy.image.stack.entries import names_of
-from initpy.image.stack.layers import without_resume
-from initpy.image.tree import Entry, File, Tree, host_file
+from initpy.image.tree import Entry, File, Tree
 
 # The programs that a build runs besides the compressor.
 TOOLS = ("depmod", "modinfo", "ldconfig")
@@ -265,124 +258,7 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     assembly.add_programs(recipe, required=False)
     assembly.add_rules(needs.rules, request.rules)
     assembly.add_files(needs.files, needs.optional)
-    _reduce(assembly, request)
-
-
-def _reduce(assembly: Assembly, request: BuildRequest) -> None:
-    """Reduce the machine's configuration files to what the image needs."""
-    stack, identity = request.stack, request.identity
-    own, here = stack is not None, identity is not None and identity.here
-    arrays = hostonly.arrays(stack) if stack is not None else ()
-    if identity is not None:
-        if identity.base:
-            _take_configuration(assembly, Path(identity.base))
-        _identify(assembly, identity)
-    for path in LVM_CONF:
-        assembly.rewrite(path, lambda text: reduced.lvm_conf(text, own=own, portable=not here))
-    configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
-    for path in configurations:
-        assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
-    resume, closed = _resume(request)
-    assembly.warnings.extend(closed)
-    if text := initramfstools.parameters(resume):
-        assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape")))
-    if request.crypttab is not None:
-        kept = _crypttab(request.crypttab, request)
-        if kept.strip():
-            assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
-        base = identity.base if identity is not None else ""
-        scripts = ((Path(f"{base}{path}"), path) for path in _key_scripts(kept))
-        assembly.add_placed((source, path) for source, path in scripts if source.is_file())
-
-
-def _is_of_mdadm(path: str) -> bool:
-    return path in mdadmconf.PATHS or path.rpartition("/")[0] in mdadmconf.FOLDERS
-
-
-def _take_configuration(assembly: Assembly, base: Path) -> None:
-    """Replace this machine's files about arrays and groups by those of the system in a folder."""
-    mine = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
-    for path in (*mine, *LVM_CONF[1:]):
-        assembly.tree.remove(path)
-    folders = [base / path.lstrip("/") for path in mdadmconf.FOLDERS]
-    inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
-    named = [base / path.lstrip("/") for path in (*mdadmconf.PATHS, *LVM_CONF)]
-    for file in (*named, *inside):
-        if file.is_file():
-            assembly.tree.add(f"/{file.relative_to(base)}", host_file(file), replace=True)
-
-
-def _identify(assembly: Assembly, identity: Identity) -> None:
-    """Add the machine's name, and the files that LVM's system ID comes from."""
-    if identity.hostname:
-        assembly.tree.add(IN_IMAGE, File(f"{identity.hostname}\n".encode()))
-    else:
-        assembly.warnings.append(f"{identity.problem}: arrays with a host's name are not its own")
-    if identity.here:
-        found = {path: assembly.tree.get(path) for path in LVM_CONF}
-        texts = {
-            p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
-        }
-        paths = [path for path in lvm_files(texts) if Path(f"{identity.base}{path}").is_file()]
-        assembly.add_placed((Path(f"{identity.base}{path}"), path) for path in paths)
-
-
-def _key_scripts(crypttab: str) -> list[str]:
-    """Return the key scripts of the volumes that the image opens, as initramfs-tools takes them."""
-    volumes = (each for each in parse_crypttab(CRYPTTAB, crypttab)[0] if not each.listed)
-    return [each.key.program for each in volumes if each.key is not None and each.key.program]
-
-
-def _resume(request: BuildRequest) -> tuple[str, list[str]]:
-    """Return the device of a hibernated system, or "" and why the image cannot open it."""
-    stack = request.stack or request.root
-    for volume in _only_resumed(request):
-        if stack is not None and stack.resume == request.resume:
-            why = f"{volume.name}, which it is on, opens with {volume.key}"
-            what = f"no hibernated system is resumed from {request.resume}"
-            return "", [f"{what}: {why}, which is not in the image"]
-    return request.resume, []
-
-
-def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
-    """Return the volumes that only a hibernated system is on and whose key file is absent."""
-    stack = request.stack or request.root
-    if stack is None or request.crypttab is None:
-        return []
-    text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
-    entries, _ = parse_crypttab(str(request.crypttab), text)
-    needed = names_of(without_resume(stack), entries)
-    below = names_of(stack, entries) - needed
-    placed = {path for _, path in request.files}
-    return [
-        each
-        for each in entries
-        if each.name in below
-        and each.key is not None
-        and each.key.device is None
-        and not each.key.program
-        and each.key.path not in placed
-    ]
-
-
-def _crypttab(path: Path, request: BuildRequest) -> str:
-    """Return the image's crypttab; check the lines of which the user said that they belong there.
-
-    The root's lines of a generic image only cause warnings: a volume opens without an option too.
-    """
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    entries, _ = parse_crypttab(str(path), text)
-    stack, needed = request.stack, frozenset[str]()
-    if stack is not None:
-        needed = names_of(stack, entries) | hostonly.volumes(stack)
-    check_crypttab(str(path), reduced.crypttab(text, needed))
-    if request.root is not None:
-        needed |= names_of(request.root, entries)
-    # The real system opens these: nobody is asked for their passphrases before root.
-    needed -= {each.name for each in _only_resumed(request)}
-    return reduced.crypttab(
-        text, needed, others=request.root is None and request.identity is not None
-    )
+    take_configuration(assembly, request)
 
 
 def _collect_modules(

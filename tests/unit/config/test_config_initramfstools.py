@@ -3,7 +3,7 @@
 import pytest
 
 from initpy.config.commandline import parse
-from initpy.config.initramfstools import parameters, resume_of
+from initpy.config.initramfstools import is_for_image, parameters, resume_of
 
 ETC = "/etc/initramfs-tools"
 USR = "/usr/share/initramfs-tools"
@@ -47,3 +47,12 @@ def test_the_image_gets_a_parameter() -> None:
         assert parameters(nothing) == ""
     (parameter,) = parse(parameters("LABEL=my swap")).parameters
     assert parameter.value == "LABEL=my swap"
+
+
+def test_key_files_match_a_shell_pattern() -> None:
+    hook = '#KEYFILE_PATTERN="/other/*"\nKEYFILE_PATTERN="/etc/keys/*.key"\nASKPASS=y\n'
+    assert is_for_image("/etc/keys/root.key", hook)
+    assert is_for_image("/etc/keys/more/root.key", hook)
+    assert not is_for_image("/other/root.key", hook)
+    assert not is_for_image("/etc/keys/root.key", "KEYFILE_PATTERN=\n")
+    assert not is_for_image("/etc/keys/root.key", "")

@@ -233,6 +233,28 @@ def test_key_scripts_come_along_for_the_volumes_that_the_image_opens(
     assert f"{tmp_path}/other" not in assembled.tree
 
 
+def test_debians_pattern_names_key_files(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    base = tmp_path / "mnt"
+    for path, content in (
+        ("etc/keys/root.key", "secret"),
+        ("etc/cryptsetup-initramfs/conf-hook", "KEYFILE_PATTERN=/etc/keys/*.key\n"),
+        ("etc/crypttab", "root UUID=5a /etc/keys/root.key luks,initramfs\n"
+                         "home UUID=5b /etc/keys/home.key luks\n"),
+    ):  # fmt: skip
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / path).write_text(content)
+    (base / "etc/keys/home.key").write_text("another secret")
+    identity = identity_of("deb\n", base=str(base))
+    crypttab = base / "etc/crypttab"
+    assembled = assemble(replace(request_without_python, crypttab=crypttab, identity=identity))
+    key = assembled.tree.get("/etc/keys/root.key")
+    assert isinstance(key, File)
+    assert (key.read(), key.mode) == (b"secret", 0o600)
+    assert "/etc/keys/home.key" not in assembled.tree
+
+
 @pytest.mark.parametrize(
     ("files", "resume"), [((), None), (("/etc/keys/swap",), b"resume=/dev/mapper/swap\n")]
 )
