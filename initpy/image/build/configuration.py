@@ -1,4 +1,4 @@
-"""Takes this machine's configuration into an image: its names, arrays, groups, encrypted volumes."""
+"""Takes this machine's configuration into an image: name, arrays, groups, encrypted volumes."""
 
 from collections.abc import Iterator
 from pathlib import Path
