@@ -290,7 +290,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
-        mode = "0600" if path in writer.keys else ""
+        mode = "0755" if content.startswith("#!") else ""
+        mode = "0600" if path in writer.keys else mode
         yield f"extra_file {_words(path)} {encryption.coded(content)} {mode}".rstrip()
     for program in layer.programs:
         yield f"program {_words(program)}"

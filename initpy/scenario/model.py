@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from zlib import crc32
 
-from initpy.config.initramfstools import parameters, resume_of
+from initpy.config.initramfstools import KEY_FILES, is_for_image, parameters, resume_of
 
 # Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
@@ -389,6 +389,10 @@ def as_carried(scenario: Scenario) -> Scenario:
         return scenario
     own = dict(file for layer in scenario.layers if layer.system for file in layer.files)
     taken = {path: text for path, text in (HOST_NAME, *own.items()) if path in OF_MACHINE}
+    table, hook = own.get(CRYPTTAB, ""), own.get(KEY_FILES, "")
+    of_volumes = {*re.findall(r"keyscript=(/[^,\s]+)", table)}
+    of_volumes |= {path for path in own if path in table.split() and is_for_image(path, hook)}
+    taken |= {path: own[path] for path in of_volumes if path in own}
     if text := parameters(resume_of(own)):
         taken[DEFAULTS] = text
     return replace(scenario, files=tuple((taken | dict(scenario.files)).items()))
