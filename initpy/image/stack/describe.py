@@ -80,7 +80,7 @@ class _Description:
             layers.extend(found)
         for file in self._blocks.files:  # grows if a file is on another loop device
             layers.extend(self._file(file))
-        resume, swap = self._hibernated()
+        resume, swap = self._hibernated({layer.identity for layer in layers})
         layers.extend(swap)
         layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
@@ -98,7 +98,7 @@ class _Description:
             resume=resume,
         )
 
-    def _hibernated(self) -> tuple[str, list[Layer]]:
+    def _hibernated(self, roots: set[str]) -> tuple[str, list[Layer]]:
         """Return the device of a hibernated system (by Debian's configuration), and its layers.
 
         The layers are also those of the device that `resume=` of the running system names.
@@ -107,11 +107,11 @@ class _Description:
             return "", []
         known = len(self._blocks.unknown)
         try:
-            return self._choose_hibernated()
+            return self._choose_hibernated(roots)
         finally:
             del self._blocks.unknown[known:]  # the root does not depend on it
 
-    def _choose_hibernated(self) -> tuple[str, list[Layer]]:
+    def _choose_hibernated(self, roots: set[str]) -> tuple[str, list[Layer]]:
         layers: list[Layer] = []
         named = read_settings(self._cmdline)[0].resume
         if named is not None and (name := self._device(named.source)):
@@ -124,7 +124,8 @@ class _Description:
         swaps = hibernated.swaps(self._system, self._base, self._blocks, self._device)
         for name, spec in swaps:
             found = [*self._resumed_from(name, spec)]
-            if hibernated.opens(found, lambda each, on=tuple(found): self._entry(each, on)):
+            own = [each for each in found if each.identity not in roots]
+            if hibernated.opens(own, lambda each, on=tuple(found): self._entry(each, on)):
                 return spec, [*layers, *found]
         return "" if told == AUTO else told, layers
 

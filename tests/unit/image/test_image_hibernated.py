@@ -90,6 +90,18 @@ def test_a_swap_that_the_initramfs_cannot_open_does_not_count(
     assert describe("/", system).resume == expected
 
 
+def test_a_swap_on_roots_own_volume_counts_however_that_opens() -> None:
+    system = machine(**{
+        "/etc/fstab": "/dev/mapper/vg0-swap none swap sw\n",
+        "/etc/crypttab": "crypt /dev/md127 /etc/keys/root.key luks,initramfs\n",
+    })  # fmt: skip
+    system.mapped("dm-2", "253:2", "vg0-swap", "LVM-abd", "0 9 linear 253:0 9", ["dm-0"],
+                  ID_FS_TYPE="swap", ID_FS_UUID="5d")  # fmt: skip
+    stack = describe("/", system)
+    assert stack.resume == "/dev/mapper/vg0-swap"
+    assert "block:dm-0" in {each.identity for each in without_resume(stack).layers}
+
+
 def test_what_cannot_be_read_there_leaves_the_root_known() -> None:
     system = machine(**{CONF: "RESUME=/dev/mapper/cryptswap\n"})
     system.mapped("dm-5", "253:5", "cryptswap", "CRYPT-LUKS2-5a-cryptswap", "", ["vde"])

@@ -39,6 +39,21 @@ def test_a_user_who_forbids_it_is_not_overruled() -> None:
     assert asyncio.run(run()) == (settings, None)
 
 
+@pytest.mark.parametrize(("default", "told"), [(True, "HibernateLocation"), (False, "resume=")])
+def test_the_variable_knows_better_than_the_image_but_not_than_the_user(
+    default: bool, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "read_variable", lambda _: '{"uuid":"ab-cd","offset":0}')
+    settings = Settings(resume=Resume(DeviceSpec(Naming.UUID, "swap"), default=default))
+
+    async def run() -> Settings:
+        return (await resume.complete(settings, Aside()))[0]
+
+    found = asyncio.run(run()).resume
+    assert found is not None
+    assert found.by == told
+
+
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     monkeypatch.setattr(resume, "POWER", str(folder))
 
