@@ -193,7 +193,8 @@ installed() {
     mount -t ext4 -o ro "$node" "/run/$1"
 }
 
-# fill TYPE DEVICE FROM SUBVOLUME: copy a folder (or nothing) and the extra files to a file system
+# fill TYPE DEVICE FROM SUBVOLUME OPTIONS APART: copy a folder (or nothing) and the extra files to a
+# file system; of the folder APART in it only the folder itself
 fill() {
     mkdir -p /run/extra
     if [ "$1" = squashfs ]; then
@@ -204,7 +205,14 @@ fill() {
         # FAT has neither owners nor modes: suppress the errors.
         [ "$1" != vfat ] || mount -o remount,quiet /mnt
         [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
-        [ -z "$3" ] || cp -a "$3/." "/mnt/$4/"
+        if [ -n "${6:-}" ]; then
+            for each in "$3"/*; do
+                [ "${each##*/}" = "$6" ] || cp -a "$each" "/mnt/$4/"
+            done
+            mkdir "/mnt/$4/$6"
+        elif [ -n "$3" ]; then
+            cp -a "$3/." "/mnt/$4/"
+        fi
         cp -a /run/extra/. "/mnt/$4/"
         umount /mnt
     fi

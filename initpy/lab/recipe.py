@@ -22,6 +22,9 @@ class _Writer:
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
         self.kernel = recipe.kernel
+        # An installed system on two file systems: its name, and whether /usr is apart.
+        self.system = next((each.system for each in recipe.layers if each.system), "")
+        self.usr_apart = any(each.holds == "usr" for each in recipe.layers)
         # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
@@ -58,7 +61,7 @@ def opening(recipe: Recipe) -> str:
     The disks have their own serial numbers. Only layers of `_OPEN`, file systems and partitions.
     """
     writer = _Writer(recipe, "")
-    lines = ["set -eu"]
+    lines, last = ["set -eu"], []
     for layer in recipe.layers:
         created = list(_lines(writer, layer))  # which also names the devices
         if layer.kind in _LEVELS:
@@ -76,8 +79,10 @@ def opening(recipe: Recipe) -> str:
                 lines += ["/usr/sbin/modprobe btrfs", "btrfs device scan >/dev/null"]
             options = f"-o subvol={shlex.quote(layer.subvolume)} " if layer.subvolume else ""
             lines.append(f"mount {options}{writer.below(layer)[0]} /target")
+        elif layer.holds == "usr":
+            last.append(f"mount {writer.below(layer)[0]} /target/usr")
     # A group is complete only with its last device.
-    return "\n".join(["mkdir -p /target", *lines, ""])
+    return "\n".join(["mkdir -p /target", *lines, *last, ""])
 
 
 def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
@@ -297,13 +302,16 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
-        if layer.system:
-            name = serial(layer.system, writer.kernel)
+        apart = ""
+        if writer.system and layer.holds:
+            name = serial(writer.system, writer.kernel)
             yield f"installed {name}"
-            source = f"/run/{name}"
+            source = f"/run/{name}/usr" if layer.holds == "usr" else f"/run/{name}"
+            apart = "usr" if layer.holds == "root" and writer.usr_apart else ""
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
-        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
+        words = _words(source, layer.subvolume, options, apart)
+        yield f"fill {layer.kind} {device} {words}"
     if layer.swapfile:
         yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"
     if layer.default:

@@ -4,8 +4,8 @@ from initpy.scenario.model import Damage
 from initpy.simulation.world.plans import FileSystem, Header, Member, PhysicalPlan, Place, Table
 
 SECTOR = 512
-# struct swsusp_header in kernel/power/swap.c: the signature ends the first page. The kernel refuses a
-# system without the rest of the header.
+# struct swsusp_header in kernel/power/swap.c: the signature ends the first page. The kernel refuses
+# a system without the rest of the header.
 SUSPENDED = 4096 - 10, b"S1SUSPEND\0"
 LUKS2_HEADER = 16 << 10  # of one copy, LUKS2 on-disk format 2.1
 
