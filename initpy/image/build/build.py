@@ -18,11 +18,12 @@ from initpy.image.content import layout, manifest, python, reduced
 from initpy.image.content.cache import Cache
 from initpy.image.content.keys import crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
-from initpy.image.content.programs import Named, missing_tools
+from initpy.image.content.programs import Named, missing_modules, missing_tools
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
 from initpy.image.formats.compress import Packing
 from initpy.image.formats.compress import tools as compress_tools
+from initpy.image.formats.decompress import reading_modules
 from initpy.image.kernel import charsets, excluded, firmware, kmod
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
@@ -191,6 +192,8 @@ def _collect(
     assembly = Assembly()
     tools = missing_tools((*TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
+    if request.proved:
+        assembly.missing.extend(missing_modules(reading_modules(request.compression)))
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Start this part first: it takes longest, in a child process.
         python_part = None

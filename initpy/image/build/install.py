@@ -1,7 +1,7 @@
 """Installs an image: builds it, proves that it boots this root, replaces the old one atomically."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.image.build.build import BuildReport, build
@@ -73,7 +73,8 @@ def install(
         if unknown or not proof.bootable:
             raise UnfitError(proof)
 
-    report = build(request, progress, accept=accept, keep=keep, wait=wait)
+    wanted = replace(request, proved=target is not None)
+    report = build(wanted, progress, accept=accept, keep=keep, wait=wait)
     proof = next(iter(proofs), None)
     return Installed(report, proof, (*_unproved(target), *_doubts(proof)))
 

@@ -53,6 +53,7 @@ class BuildRequest:
     microcode: Microcode | None = None  # for a separate archive at the image's start
     cache: Path | None = None  # cache of compiled Python modules; None for no cache
     uki: Uki | None = None  # build a unified kernel image
+    proved: bool = False  # the image is read again before it is put in place
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:

@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,6 +232,15 @@ def test_key_scripts_come_along_for_the_volumes_that_the_image_opens(
     assert f"{tmp_path}/give" in assembled.tree
     assert "/usr/bin/find" in assembled.tree
     assert f"{tmp_path}/other" not in assembled.tree
+
+
+def test_an_installation_needs_what_reads_its_image(
+    request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)  # as if it were not installed
+    assemble(request_without_python)
+    with pytest.raises(IncompleteError, match="to get them: apt install python3-zstandard"):
+        assemble(replace(request_without_python, proved=True))
 
 
 def test_debians_pattern_names_key_files(
