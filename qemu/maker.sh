@@ -193,7 +193,8 @@ installed() {
     mount -t ext4 -o ro "$node" "/run/$1"
 }
 
-# fill TYPE DEVICE FROM SUBVOLUME: copy a folder (or nothing) and the extra files to a file system
+# fill TYPE DEVICE FROM SUBVOLUME OPTIONS APART: copy a folder (or nothing) and the extra files to a
+# file system; of the folder APART in it only the folder itself
 fill() {
     mkdir -p /run/extra
     if [ "$1" = squashfs ]; then
@@ -204,11 +205,27 @@ fill() {
         # FAT has neither owners nor modes: suppress the errors.
         [ "$1" != vfat ] || mount -o remount,quiet /mnt
         [ -z "$4" ] || btrfs -q subvolume create "/mnt/$4"
-        [ -z "$3" ] || cp -a "$3/." "/mnt/$4/"
+        if [ -n "${6:-}" ]; then
+            for each in "$3"/*; do
+                [ "${each##*/}" = "$6" ] || cp -a "$each" "/mnt/$4/"
+            done
+            mkdir "/mnt/$4/$6"
+        elif [ -n "$3" ]; then
+            cp -a "$3/." "/mnt/$4/"
+        fi
         cp -a /run/extra/. "/mnt/$4/"
         umount /mnt
     fi
     rm -rf /run/extra
+}
+
+# swap_file DEVICE PATH MIB: add a swap file to an ext4
+swap_file() {
+    mount -t ext4 "$1" /mnt
+    dd if=/dev/zero of="/mnt$2" bs=1M count="$3" conv=fsync 2>/dev/null
+    chmod 600 "/mnt$2"
+    /usr/sbin/mkswap "/mnt$2" >/dev/null
+    umount /mnt
 }
 
 # install_by_hook VERSION: install initpy into the system at /target, run its kernel hook there, and

@@ -37,6 +37,18 @@ SUBCOMMANDS = {
 READER_GONE = 141
 
 
+def _lacking(command: str, error: ModuleNotFoundError) -> int:
+    """Name the Debian package of a module that is not installed; return the exit status."""
+    module = (error.name or "").partition(".")[0]
+    if module in ("", "initpy"):
+        raise error
+    from initpy.image.missing import module_package  # rare
+
+    hint = f"apt install {module_package(module)} (in a checkout: make setup)"
+    print(f"initpy: `initpy {command}` needs the module {module}: {hint}", file=sys.stderr)
+    return 1
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit status, or 2 for wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -58,12 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 modules[name] = importlib.import_module(f"initpy.cli.{name}")
             except ModuleNotFoundError as error:
-                if error.name is None or error.name.startswith("initpy"):
-                    raise
-                hint = "pip install 'initpy[desk]', or `make setup` in a checkout"
-                print(f"initpy: `initpy {name}` needs the module {error.name}; {hint}",
-                      file=sys.stderr)  # fmt: skip
-                return 1
+                return _lacking(name, error)
             sub.description = modules[name].__doc__
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             modules[name].configure(sub)
@@ -77,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"initpy: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        return _lacking(arguments.command, error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -153,7 +153,7 @@ def showing_progress(quiet: bool) -> Iterator[Progress]:
 
 @contextlib.contextmanager
 def _moving() -> Iterator[Callable[[str], None]]:
-    from rich.console import Console
+    from initpy.report.drawing import Console
 
     with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(text)

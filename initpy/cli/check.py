@@ -153,9 +153,7 @@ def as_json(proof: Proof) -> dict[str, object]:
 
 def print_table(proof: Proof, *, quiet: bool = False) -> None:
     """Print the rows, each layer's name once, and the closing line; if `quiet`, no ok rows."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from initpy.report.drawing import Console, Table, Text
 
     table = Table("layer", "need", "", "reason", box=None, pad_edge=False)
     before = ""
@@ -176,6 +174,6 @@ def print_table(proof: Proof, *, quiet: bool = False) -> None:
 def _progress(text: str) -> AbstractContextManager[object]:
     if not sys.stderr.isatty():
         return nullcontext()
-    from rich.console import Console
+    from initpy.report.drawing import Console
 
     return Console(stderr=True).status(text)

@@ -169,6 +169,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     kernel = str(arguments.kernel)
     stack = _stack(arguments, config) if recipe.host else None
     portable = bool(getattr(arguments, "portable", False))
+    root = stack or (None if portable else _root_of(arguments, config))
     request = with_recipe(
         BuildRequest(
             kernel=kernel,
@@ -180,7 +181,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(arguments, config) if arguments.crypttab is None else None,
             stack=stack,
-            root=stack or (None if portable else _root_of(arguments, config)),
+            root=root,
+            resume="" if portable else _resume_of(arguments, config, root),
             identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
@@ -250,9 +252,8 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
     if stack := described_stack(arguments, config):
         here = stack.hostname == of_file(read_hostname() or "")
         return identity_of(stack.hostname, here=here)
-    if folder := _folder(arguments, config):
-        return identity_of(read_hostname(folder), here=False)
-    return identity_of(read_hostname())
+    base = _root_folder(arguments, config)
+    return identity_of(read_hostname(base), base=base)
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:
@@ -268,17 +269,34 @@ def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None
         return None
 
 
+def _resume_of(arguments: argparse.Namespace, config: ImageConfig, root: Stack | None) -> str:
+    """Return the device with a hibernated system: of the root, or as this machine's files say."""
+    if root is not None:
+        return root.resume
+    given = arguments.root or config.root or "/"
+    if described_stack(arguments, config) is not None or given.startswith("/dev/"):
+        return ""
+    if not given.startswith("/"):
+        return ""
+    from initpy.config.initramfstools import AUTO
+    from initpy.image.stack.hibernated import told
+    from initpy.image.stack.system import Running
+
+    said = told(Running(), _root_folder(arguments, config))
+    return "" if said == AUTO else said
+
+
+def _root_folder(arguments: argparse.Namespace, config: ImageConfig) -> str:
+    """Return where the system is mounted that the image is for; "" if it is this machine's."""
+    root = arguments.root or config.root or ""
+    elsewhere = root.startswith("/") and not root.startswith("/dev/")
+    return root.rstrip("/") if elsewhere and described_stack(arguments, config) is None else ""
+
+
 def _own_crypttab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
     """Return the crypttab of the system that the image is for, which may be mounted elsewhere."""
-    path = config.crypttab or Path(f"{_folder(arguments, config)}/etc/crypttab")
+    path = config.crypttab or Path(f"{_root_folder(arguments, config)}/etc/crypttab")
     return path if path.is_file() else None
-
-
-def _folder(arguments: argparse.Namespace, config: ImageConfig) -> str:
-    """Return where the root that the image is for is mounted; "" for this system's."""
-    root = arguments.root or config.root or ""
-    mounted = root.startswith("/") and not root.startswith("/dev/")
-    return root.rstrip("/") if mounted else ""
 
 
 def _whole_crypttab(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ...]:

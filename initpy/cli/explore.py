@@ -167,8 +167,9 @@ class Here(Executor):
 @contextmanager
 def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
     """Show a progress bar on a terminal, else nothing."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from initpy.report.drawing import Console
 
     console = Console(stderr=True)
     columns = (
@@ -189,8 +190,7 @@ def _progress(worlds: int | None) -> Iterator[Callable[["Tally"], None]]:
 
 def _keep(tally: "Tally", folder: Path, most: int) -> list[Path]:
     """Shrink one world for each violated invariant; return the files written."""
-    from rich.console import Console
-
+    from initpy.report.drawing import Console
     from initpy.simulation.explore.found import keep
 
     names: set[str] = set()

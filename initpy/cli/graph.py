@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json:
         print(graph.as_json(boxes))
     elif arguments.svg is None:
-        from rich.console import Console
+        from initpy.report.drawing import Console
 
         console = Console(highlight=False)
         console.print(title, style="bold", markup=False)

@@ -4,11 +4,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from initpy.image.build.summary import megabytes
+from initpy.report.drawing import SIMPLE_HEAD, Console, Table
 
 # Without a terminal, the output goes to a program or log: do not wrap lines.
 WIDE = 10_000
@@ -26,7 +23,7 @@ def size(number: int) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; a column is right-aligned if its name ends in >."""
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
     for name in columns:
         shown.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
     for row in rows:

@@ -168,8 +168,7 @@ def _print_json(boots: list[Simulated]) -> None:
 
 
 def _print_timeline(boot: Simulated, crash_after: int | None) -> None:
-    from rich.console import Console
-
+    from initpy.report.drawing import Console
     from initpy.report.tracks import picture
     from initpy.simulation.journal.chronicle import chronicle
     from initpy.simulation.journal.terminal import print_chronicle, print_tracks
@@ -196,8 +195,7 @@ def _verdict(boot: Simulated) -> str:
 
 
 def _print_table(boots: list[Simulated]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from initpy.report.drawing import Console, Table
 
     table = Table(box=None, pad_edge=False)
     for title in ("scenario", "outcome", "seconds", "verdict"):

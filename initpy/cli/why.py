@@ -63,7 +63,7 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 def show(answer: Answer) -> None:
     """Print the answer as a tree: the shortest chain, then the other reasons."""
-    from rich.tree import Tree
+    from initpy.report.drawing import Tree
 
     amount = f", {size(answer.entry.size())}" if isinstance(answer.entry, File) else ""
     top = Tree(f"[bold]{plain(answer.path)}[/]: {plain(describe(answer.entry))}{amount}")

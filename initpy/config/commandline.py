@@ -20,10 +20,11 @@ class Parameter(NamedTuple):
 
     key: str
     value: str | None
+    where: str = "command line"  # or the file that has it
 
     def error(self, expected: str) -> InputError:
         """The one clear error for this parameter."""
-        return InputError(f"command line: {self.key}", shown(self.key, self.value), expected)
+        return InputError(f"{self.where}: {self.key}", shown(self.key, self.value), expected)
 
     def text(self, expected: str) -> str:
         """The value, which must not be empty."""
@@ -61,7 +62,7 @@ class CommandLine(NamedTuple):
     init_arguments: tuple[str, ...]
 
 
-def parse(text: str) -> CommandLine:
+def parse(text: str, where: str = "command line") -> CommandLine:
     """Split as the kernel does: blanks separate, double quotes protect, `--` ends.
 
     See Documentation/admin-guide/kernel-parameters.rst and next_arg() there.
@@ -71,7 +72,7 @@ def parse(text: str) -> CommandLine:
     parameters = []
     for word in words[:end]:
         key, separator, value = word.partition("=")
-        parameters.append(Parameter(key, value if separator else None))
+        parameters.append(Parameter(key, value if separator else None, where))
     return CommandLine(tuple(parameters), tuple(words[end + 1 :]))
 
 

@@ -1,7 +1,8 @@
 """The root's own /etc/fstab: what of it is to be mounted before the real system starts.
 
 That is /usr, and what is marked x-initrd.mount (systemd.mount(5)); see fstab(5) for the six fields.
-The real system cannot start without /usr: `nofail` and `noauto` do not count there.
+The real system cannot start without /usr: `nofail` and `noauto` do not count there. An image's
+builder also asks for the swap devices.
 """
 
 import re
@@ -9,6 +10,7 @@ import re
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import ExtraMount
 
 PATH = "/etc/fstab"
@@ -45,6 +47,20 @@ def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ..
         checked = len(fields) > 5 and fields[5] not in ("0", "")
         wanted.append(ExtraMount(target, device, types, options, checked))
     return tuple(wanted), tuple(problems)
+
+
+def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:
+    """The swap devices of a system's fstab that it uses by itself; swap files are left out."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 3 or fields[0].startswith("#") or fields[2] != "swap":
+            continue
+        options = fields[3].split(",") if len(fields) > 3 else []
+        device = parse_device(_octal(fields[0]))
+        if device is not None and "noauto" not in options:
+            found.append(device)
+    return tuple(found)
 
 
 def _octal(text: str) -> str:

@@ -211,6 +211,8 @@ def _started(line: Mapping[str, Any]) -> Mapping[str, Any]:
     found = dict(line)
     if isinstance(text := line.get("cmdline"), str):
         found["cmdline"] = command_line(text)
+    if isinstance(text := line.get("parameters"), str):
+        found["parameters"] = command_line(text)
     if isinstance(text := line.get("crypttab"), str):
         found["crypttab"] = crypttab(text)
     if isinstance(own := line.get("own_jobs"), dict):

@@ -20,6 +20,8 @@ class Wish:
     """What the parameters say, one after another."""
 
     source: DeviceSpec | None = None
+    by: str = "resume="
+    default: bool = False
     offset: int = 0
     seconds: float | None = RESUME_SECONDS
     off: str = ""  # the parameter that forbids it
@@ -34,6 +36,8 @@ class Wish:
         if source is None or source.naming is Naming.GPT_AUTO:
             raise parameter.error(f"{EXPECTED}, or none")
         self.source = source
+        self.default = parameter.where != Parameter("", None).where
+        self.by = f"resume= in {parameter.where}" if self.default else "resume="
 
     def take_offset(self, parameter: Parameter) -> None:
         """`resume_offset=`: pages from the device's start to the header of the swap file."""
@@ -72,7 +76,7 @@ class Wish:
         """What is to be resumed, None if nothing is."""
         if self.source is None or self.off:
             return None
-        return Resume(self.source, self.offset, seconds=self.seconds)
+        return Resume(self.source, self.offset, self.by, self.seconds, self.default)
 
 
 PARAMETERS = {

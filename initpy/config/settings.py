@@ -53,14 +53,21 @@ class _Draft:
 
 
 def read_settings(
-    command_line: str, table: str | None = None, table_path: str = "/etc/crypttab"
+    command_line: str,
+    table: str | None = None,
+    table_path: str = "/etc/crypttab",
+    defaults: str | None = None,
 ) -> tuple[Settings, tuple[InputError, ...]]:
-    """The settings of `/proc/cmdline` and, if there is one, of the image's crypttab."""
+    """The settings of `/proc/cmdline`, and of the image's crypttab and DEFAULTS, if there are any.
+
+    The words of DEFAULTS stand before the command line, whose words thus win.
+    """
     draft = _Draft(Settings())
     if table is not None:
         draft.volumes.table, problems = crypttab.parse_crypttab(table_path, table)
         draft.problems.extend(problems)
-    for parameter in parse(command_line).parameters:
+    before = parse(defaults, DEFAULTS).parameters if defaults else ()
+    for parameter in (*before, *parse(command_line).parameters):
         # The kernel and systemd take "_" and "-" in a parameter's name for the same.
         key = parameter.key.replace("_", "-")
         try:
@@ -93,6 +100,8 @@ def read_settings(
     return draft.settings, tuple(draft.problems)
 
 
+# In the image: parameters that the build took from this machine's configuration.
+DEFAULTS = "/etc/initpy/parameters"
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
 
 

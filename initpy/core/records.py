@@ -32,17 +32,19 @@ def basis(
     jobs: Mapping[str, str],
     own_jobs: Mapping[str, str],
     problems: Iterable[object] = (),
+    defaults: str | None = None,
 ) -> dict[str, object]:
     """What decides a boot besides the events, so that its journal can be replayed (R34).
 
-    `table`: crypttab's text. `jobs`: the checksums of the image's job files by name, `own_jobs`:
-    the job files that users added, whole, by path. `problems`: what is wrong in all these, for
-    readers of the journal.
+    `table`: crypttab's text, `defaults`: that of the image's parameters. `jobs`: the checksums of
+    the image's job files by name, `own_jobs`: the job files that users added, whole, by path.
+    `problems`: what is wrong in all these, for readers of the journal.
     Secrets in these texts are the writer's to leave out: their grammar is not the core's matter.
     """
     gpt = settings.root is not None and settings.root.naming is Naming.GPT_AUTO
     return {
         "cmdline": command_line.strip(),
+        **({"parameters": defaults} if defaults else {}),
         "crypttab": table,
         "key_files": dict(settings.key_files),
         "absent_keys": sorted(settings.absent_keys),

@@ -110,6 +110,7 @@ class Resume(NamedTuple):
     offset: int = 0  # pages from the device's start to the swap file's header; 0: all of it is swap
     by: str = "resume="  # what names it, for messages
     seconds: float | None = RESUME_SECONDS  # that root waits for the device; None: for ever
+    default: bool = False  # the image says so; the firmware's variable knows it better
 
 
 class Settings(NamedTuple):

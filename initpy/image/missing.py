@@ -40,6 +40,9 @@ PACKAGES = {
     "zstd": "zstd",
 }
 
+# Python modules whose package the name does not tell.
+MODULE_PACKAGES = {"elftools": "python3-pyelftools"}
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Missing:
@@ -60,7 +63,9 @@ class IncompleteError(RuntimeError):
         width = max((len(item.kind) + len(item.name) for item in self.missing), default=0) + 1
         for item in self.missing:
             what = f"{item.kind} {item.name}".ljust(width)
-            lines.append(f"  {what}  wanted by {item.wanted_by}: {item.hint}")
+            line = f"  {what}  wanted by {item.wanted_by}: {item.hint}"
+            if line not in lines:
+                lines.append(line)
         packages = sorted({word for item in self.missing for word in _packages(item.hint)})
         if packages:
             lines.append(f"  to get them: apt install {' '.join(packages)}")
@@ -73,6 +78,12 @@ def package_hint(program: str) -> str:
     if package is None:
         return "install it, or take it out of the file that names it"
     return f"apt install {package}"
+
+
+def module_package(module: str) -> str:
+    """Return the Debian package of a Python module."""
+    top = module.partition(".")[0]
+    return MODULE_PACKAGES.get(top, f"python3-{top}")
 
 
 def _packages(hint: str) -> list[str]:

@@ -94,6 +94,10 @@ class Tree:
             if not isinstance(here, Folder):
                 raise Conflict(f"{path}: {parent} is not a folder but {here!r}")
 
+    def remove(self, path: str) -> None:
+        """Remove an entry, if it is there."""
+        self._entries.pop(image_path(path), None)
+
     def add_host(self, path: Path) -> str:
         """Add a file or folder of this machine, with every link on its path.
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from initpy.config.project import PROJECT
+from initpy.config.settings import DEFAULTS
 from initpy.image.formats import cpio
 from initpy.image.formats.archive import read_archive
 from initpy.image.process import run
@@ -52,10 +53,13 @@ def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: 
 
 
 def as_carried(scenario: Scenario, image: Path) -> Scenario:
-    """Return the scenario with the crypttab of the image that the hook made, for the simulator."""
-    entry = read_archive(image).get(CRYPTTAB)
-    text = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
-    return replace(scenario, files=(*scenario.files, (CRYPTTAB, text)))
+    """Return the scenario with what the image of the hook says of this boot, for the simulator."""
+    archive = read_archive(image)
+    found = {}
+    for path in (CRYPTTAB, DEFAULTS):
+        entry = archive.get(path)
+        found[path] = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
+    return replace(scenario, files=(*scenario.files, *found.items()))
 
 
 def _make(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from initpy.lab import encryption
 from initpy.lab.installed import serial
-from initpy.scenario.model import Layer, Recipe
+from initpy.scenario.model import SWAPFILE, Layer, Recipe
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
 # sfdisk(8): the shortcut for a Linux file system.
@@ -22,6 +22,9 @@ class _Writer:
     def __init__(self, recipe: Recipe, serial_prefix: str) -> None:
         self.keys = dict(recipe.keys)
         self.kernel = recipe.kernel
+        # An installed system on two file systems: its name, and whether /usr is apart.
+        self.system = next((each.system for each in recipe.layers if each.system), "")
+        self.usr_apart = any(each.holds == "usr" for each in recipe.layers)
         # name -> shell word for the device
         self.devices = {name: f'"$(disk {serial_prefix}{name})"' for name, _ in recipe.disks}
         self.groups: set[str] = set()
@@ -58,7 +61,7 @@ def opening(recipe: Recipe) -> str:
     The disks have their own serial numbers. Only layers of `_OPEN`, file systems and partitions.
     """
     writer = _Writer(recipe, "")
-    lines = ["set -eu"]
+    lines, last = ["set -eu"], []
     for layer in recipe.layers:
         created = list(_lines(writer, layer))  # which also names the devices
         if layer.kind in _LEVELS:
@@ -71,9 +74,15 @@ def opening(recipe: Recipe) -> str:
         elif layer.kind == "lvm" and layer.on:
             lines.append(f"lvm vgchange -q -ay {_words(layer.group)}")
         elif layer.holds == "root":
-            lines.append(f"mount {writer.below(layer)[0]} /target")
+            if layer.kind == "btrfs":
+                # The kernel must know all devices. The menus of distributions name a subvolume.
+                lines += ["/usr/sbin/modprobe btrfs", "btrfs device scan >/dev/null"]
+            options = f"-o subvol={shlex.quote(layer.subvolume)} " if layer.subvolume else ""
+            lines.append(f"mount {options}{writer.below(layer)[0]} /target")
+        elif layer.holds == "usr":
+            last.append(f"mount {writer.below(layer)[0]} /target/usr")
     # A group is complete only with its last device.
-    return "\n".join(["mkdir -p /target", *lines, ""])
+    return "\n".join(["mkdir -p /target", *lines, *last, ""])
 
 
 def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
@@ -281,23 +290,30 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         if journal:
             yield f"/usr/sbin/mke2fs -q -F -O journal_dev -b 4096 {journal}"
         own = f"-b 4096 -J device={journal}" if journal else ""
+        own = "-b 4096" if layer.swapfile else own  # a page, in which the kernel counts
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {own} {_words(*label, *uuid)} {devices}"
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
-        mode = "0600" if path in writer.keys else ""
+        mode = "0755" if content.startswith("#!") else ""
+        mode = "0600" if path in writer.keys else mode
         yield f"extra_file {_words(path)} {encryption.coded(content)} {mode}".rstrip()
     for program in layer.programs:
         yield f"program {_words(program)}"
     if layer.holds or layer.files:
         source = {"root": "/lab/system", "usr": "/lab/system/usr", "": ""}[layer.holds]
-        if layer.system:
-            name = serial(layer.system, writer.kernel)
+        apart = ""
+        if writer.system and layer.holds:
+            name = serial(writer.system, writer.kernel)
             yield f"installed {name}"
-            source = f"/run/{name}"
+            source = f"/run/{name}/usr" if layer.holds == "usr" else f"/run/{name}"
+            apart = "usr" if layer.holds == "root" and writer.usr_apart else ""
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
-        yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
+        words = _words(source, layer.subvolume, options, apart)
+        yield f"fill {layer.kind} {device} {words}"
+    if layer.swapfile:
+        yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"

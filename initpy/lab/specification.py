@@ -1,12 +1,14 @@
 """Derives a machine from a scenario: its disks, its image with the lab's files, command line."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 from initpy.config.image import load_image_config
 from initpy.image.build import uki
 from initpy.image.formats import cpio
+from initpy.image.process import run
 from initpy.image.tree import Entry, File
 from initpy.lab import damage, esp, loaders
 from initpy.lab.disks import copy_disk
@@ -17,7 +19,7 @@ from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
 from initpy.lab.prepare import Bench
 from initpy.lab.sabotage import AGENT_PATH, sabotage
-from initpy.scenario.model import Deed, Disk, MachineKind, Scenario
+from initpy.scenario.model import SWAPFILE, Deed, Disk, MachineKind, Scenario
 
 
 def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
@@ -63,7 +65,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if files:
         initrd = folder / "initrd"
         cpio.append(image, [cpio.segment(files)], initrd)
-    cmdline = " ".join(word for word in words if word)
+    cmdline = _with_swapfile(" ".join(word for word in words if word), scenario, folder)
     disks = [drive.file for drive in drives]
     return MachineSpec(
         kernel=bench.unpacked or bench.kernel.image,
@@ -80,6 +82,22 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         accelerator=bench.accelerator,
         network=network_of(scenario),
     )
+
+
+def _with_swapfile(cmdline: str, scenario: Scenario, folder: Path) -> str:
+    """Tell the test system where its swap file begins; the file's `resume_offset=` gets that too.
+
+    The kernel that made the disk has placed it.
+    """
+    layer = next((each for each in scenario.layers if each.swapfile), None)
+    if layer is None:
+        return cmdline
+    disk = folder / f"{layer.on[0]}.raw"
+    if not disk.exists():
+        raise LabError(f"{scenario.path}: a file system with `swapfile` is on a whole disk")
+    page = run(["debugfs", "-R", f"bmap {SWAPFILE} 0", str(disk)]).decode().strip()
+    changed = re.sub(r"\bresume_offset=\d+", f"resume_offset={page}", cmdline)
+    return f"{changed} lab.swapfile={page}"
 
 
 def _plugs(scenario: Scenario, disk: Disk) -> int:

@@ -8,7 +8,7 @@ from initpy.report.journal import listed, table
 from initpy.report.markup import clean, element
 
 if TYPE_CHECKING:
-    from rich.tree import Tree
+    from initpy.report.drawing import Tree
 
 
 class Box(NamedTuple):
@@ -102,8 +102,7 @@ def label(box: Box) -> str:
 
 def tree(boxes: Sequence[Box]) -> "list[Tree]":
     """Return a tree for each stack, from top to disks; a box that was shown is named only."""
-    from rich.text import Text
-    from rich.tree import Tree
+    from initpy.report.drawing import Text, Tree
 
     by_name = {box.name: box for box in boxes}
     shown: set[str] = set()

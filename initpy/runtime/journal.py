@@ -69,6 +69,7 @@ def basis(
     table: str | None,
     texts: Mapping[str, str],
     problems: Iterable[object] = (),
+    defaults: str | None = None,
 ) -> dict[str, object]:
     """Return `records.basis()` of this boot. `texts` has all job files by path.
 
@@ -80,4 +81,4 @@ def basis(
         if path.startswith(f"{BUILT_IN}/")
     }
     own = {path: text for path, text in texts.items() if not path.startswith(f"{BUILT_IN}/")}
-    return records.basis(settings, command_line, table, sums, own, problems)
+    return records.basis(settings, command_line, table, sums, own, problems, defaults)

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine, Mapping
 
 from initpy.config.errors import InputError
-from initpy.config.settings import read_settings
+from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import Naming
 from initpy.core.settings import Settings
 from initpy.runtime.aside import Aside
@@ -36,7 +36,8 @@ def main(orders: int, started: float) -> int:
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR):
         signal.signal(number, signal.SIG_DFL)  # a restarted engine inherits the handlers of PID 1
     command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
-    settings, wrong = read_settings(command_line, table, CRYPTTAB)
+    defaults = read(DEFAULTS)
+    settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults)
     settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
     problems = list(wrong)
     texts: dict[str, str] = {}
@@ -50,7 +51,7 @@ def main(orders: int, started: float) -> int:
             known = await discoverable.complete(settings, aside)
         if os.path.isdir(FIRMWARE):
             known = with_variables(known, await variables(known, aside), problems.append)
-        facts = basis(known, command_line, table, texts, problems)
+        facts = basis(known, command_line, table, texts, problems, defaults)
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 
     gc.freeze()
@@ -64,7 +65,8 @@ async def variables(settings: Settings, aside: Aside) -> dict[str, str]:
     from initpy.runtime import firmware
 
     wanted = {
-        firmware.HIBERNATED: settings.resume is None and settings.may_resume,
+        firmware.HIBERNATED: settings.may_resume
+        and (settings.resume is None or settings.resume.default),
         firmware.COUNTED: settings.counting is None and settings.may_count,
     }
     names = [name for name, may_tell in wanted.items() if may_tell]

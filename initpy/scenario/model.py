@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from zlib import crc32
 
+from initpy.config.initramfstools import KEY_FILES, is_for_image, parameters, resume_of
+
 # Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
 CONTAINERS = ("imsm", "ddf")
@@ -17,9 +19,11 @@ SYSTEMS = (
     "debian-12", "debian-13", "debian-12-sysvinit", "debian-12-openrc", "debian-12-runit",
 )  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
+DEFAULTS = "/etc/initpy/parameters"  # of the image, see initpy/config/settings.py
 # What the kernel hook takes into an image from the configuration of its system.
 OF_MACHINE = (CRYPTTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
 HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
+SWAPFILE = "/swapfile"
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -226,6 +230,7 @@ class Layer:
     default: bool = False  # it is the default subvolume
     header: str = ""  # the place of a detached LUKS header: a disk, or "file system:/path"
     argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: cheap pbkdf2
+    swapfile: int | None = None  # ext4: the size of a swap file, SWAPFILE; None for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +358,8 @@ class Scenario:
     servers: tuple[Server, ...] = ()
     restarts: bool = False  # a restart does not end the boot; the disks keep their content
     machine: MachineKind = MachineKind.AUTO
-    # Once booted, the real system hibernates to this swap device; the machine then restarts.
+    # Once booted, the real system hibernates to this swap device, or to SWAPFILE of its root; the
+    # machine then restarts.
     hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
     entries: tuple[BootEntry, ...] = ()
@@ -399,6 +405,12 @@ def as_carried(scenario: Scenario) -> Scenario:
     """
     if not scenario.variant.made:
         return scenario
-    own = (file for layer in scenario.layers if layer.system for file in layer.files)
-    taken = {path: text for path, text in (HOST_NAME, *own) if path in OF_MACHINE}
+    own = dict(file for layer in scenario.layers if layer.system for file in layer.files)
+    taken = {path: text for path, text in (HOST_NAME, *own.items()) if path in OF_MACHINE}
+    table, hook = own.get(CRYPTTAB, ""), own.get(KEY_FILES, "")
+    of_volumes = {*re.findall(r"keyscript=(/[^,\s]+)", table)}
+    of_volumes |= {path for path in own if path in table.split() and is_for_image(path, hook)}
+    taken |= {path: own[path] for path in of_volumes if path in own}
+    if text := parameters(resume_of(own)):
+        taken[DEFAULTS] = text
     return replace(scenario, files=tuple((taken | dict(scenario.files)).items()))

@@ -11,6 +11,7 @@ from initpy.scenario.model import (
     ESP_TYPE,
     OWN_JOBS,
     RAID,
+    SWAPFILE,
     SYSTEMS,
     BootEntry,
     Disk,
@@ -76,8 +77,8 @@ def load_scenario(path: Path) -> Scenario:
     cmdline = machine.string("cmdline", "")
     second = machine.boolean("second-console", False)
     hibernates = machine.string("hibernates", "")
-    if hibernates and not hibernates.startswith("/dev/"):
-        raise machine.wrong("hibernates", "the path of a swap device below /dev")
+    if hibernates and not hibernates.startswith("/dev/") and hibernates != SWAPFILE:
+        raise machine.wrong("hibernates", f"the path of a swap device below /dev, or {SWAPFILE}")
     restarts = machine.boolean("restarts", False) or bool(hibernates)
     restarts = restarts or top.has("entry")
     uefi = machine.choice("firmware", FIRMWARE, FIRMWARE[0]) == "uefi"
@@ -115,6 +116,8 @@ def load_scenario(path: Path) -> Scenario:
             raise image.table("files").wrong(file_path, "an absolute path of a file as the key")
     layers = _layers(top, disks, files)
     if hibernates:
+        if hibernates == SWAPFILE and not any(layer.swapfile for layer in layers):
+            raise top.table("machine").wrong("hibernates", "a layer with `swapfile`")
         layers = tuple(hibernating(each, hibernates) for each in layers)
     if made and not any(layer.system for layer in layers):
         raise image.wrong("made", "a layer with `system`, in which the hook makes the image")
@@ -262,6 +265,7 @@ def _layers(
             default=table.boolean("default", False),
             header=_header(table, free, layers),
             argon2=_argon2(table),
+            swapfile=table.size("swapfile"),
         )
         _check_layer(table, layer, files)
         files = (*files, *layer.files)
@@ -359,6 +363,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.default and not layer.subvolume:
         raise table.wrong("default", "`subvolume` beside it")
+    if layer.swapfile and (layer.kind != "ext4" or layer.holds != "root"):
+        raise table.wrong("swapfile", "an ext4 that holds root")
     if layer.kind == "squashfs" and layer.holds != "root":
         raise table.wrong("holds", "root for a squashfs")
     if layer.kind == "file" and layer.size is None:

@@ -151,6 +151,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("profile", layer.profile, ""),
         *_pair("subvolume", layer.subvolume, ""),
         *_pair("default", layer.default, False),
+        *_pair("swapfile", str(layer.swapfile) if layer.swapfile else "", ""),
         *_pair("holds", layer.holds, ""),
         *_pair("system", layer.system, ""),
         *_pair("programs", layer.programs, ()),

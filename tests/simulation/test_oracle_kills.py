@@ -13,7 +13,7 @@ from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
 from initpy.core.failure import assessment, ending, notice
 from initpy.core.goals import handover, naming
-from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
+from initpy.core.jobs.hold_table import STOPPED_BY, DeadlineKind, HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
@@ -459,9 +459,9 @@ def deserted(patch: pytest.MonkeyPatch) -> None:
 
 def severe(patch: pytest.MonkeyPatch) -> None:
     """Wrong passphrases hold nothing."""
-    kinds = holds.STOPPED_BY[DeadlineKind.END]
+    kinds = STOPPED_BY[DeadlineKind.END]
     others = tuple(each for each in kinds if each is not HoldKind.UNANSWERED)
-    patch.setitem(holds.STOPPED_BY, DeadlineKind.END, others)
+    patch.setitem(STOPPED_BY, DeadlineKind.END, others)
 
 
 def idle(patch: pytest.MonkeyPatch) -> None:

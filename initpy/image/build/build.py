@@ -6,31 +6,29 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from initpy.config.crypttab import parse_crypttab
-from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
 from initpy.image.build.assembly import Assembly
+from initpy.image.build.configuration import take_configuration
 from initpy.image.build.output import image_mode, write_content, write_unified
 from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, mdadmconf, python, reduced
+from initpy.image.content import layout, manifest, python, reduced
 from initpy.image.content.cache import Cache
-from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
-from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
-from initpy.image.content.needs import Needs, Wanted, gather, load_jobs
-from initpy.image.content.programs import Named, missing_tools
+from initpy.image.content.keys import crypttab_warnings
+from initpy.image.content.needs import Needs, gather, load_jobs
+from initpy.image.content.programs import Named, missing_modules, missing_tools
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
 from initpy.image.formats.compress import Packing
 from initpy.image.formats.compress import tools as compress_tools
+from initpy.image.formats.decompress import reading_modules
 from initpy.image.kernel import charsets, excluded, firmware, kmod
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError, Missing
 from initpy.image.stack import hostonly
-from initpy.image.stack.entries import names_of
 from initpy.image.tree import Entry, File, Tree
 
 # The programs that a build runs besides the compressor.
@@ -199,6 +197,8 @@ def _collect(
     assembly = Assembly()
     tools = missing_tools((*TOOLS, *compress_tools(request.compression)))
     assembly.missing.extend(tools)
+    if request.proved:
+        assembly.missing.extend(missing_modules(reading_modules(request.compression)))
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Start this part first: it takes longest, in a child process.
         python_part = None
@@ -267,73 +267,7 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     assembly.add_programs(recipe, required=False)
     assembly.add_rules(needs.rules, request.rules)
     assembly.add_files(needs.files, needs.optional)
-    _reduce(assembly, request)
-
-
-def _reduce(assembly: Assembly, request: BuildRequest) -> None:
-    """Reduce the machine's configuration files to what the image needs."""
-    stack, identity = request.stack, request.identity
-    own, here = stack is not None, identity is not None and identity.here
-    arrays = hostonly.arrays(request.root) if request.root is not None else ()
-    if identity is not None:
-        _identify(assembly, identity)
-    for path in LVM_CONF:
-        before, after = assembly.rewrite(
-            path, lambda text: reduced.lvm_conf(text, own=own, portable=not here)
-        )
-        if here and (names := reduced.lvm_settings(before, after)):
-            assembly.warnings.append(_left_out(path, ", ".join(names), "any disk"))
-    configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
-    for path in configurations:
-        before, after = assembly.rewrite(
-            path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays, whole=own)
-        )
-        for line in mdadmconf.left_out(before, after) if here else ():
-            assembly.warnings.append(_left_out(path, line, "any disk"))
-    if request.crypttab is not None:
-        kept = _crypttab(request.crypttab, request)
-        if kept.strip():
-            assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
-
-
-def _left_out(path: str, what: str, why: str) -> str:
-    return f"{path}: left out of the image, which is to boot from {why}: {what}"
-
-
-def _is_of_mdadm(path: str) -> bool:
-    return path in mdadmconf.PATHS or path.rpartition("/")[0] in mdadmconf.FOLDERS
-
-
-def _identify(assembly: Assembly, identity: Identity) -> None:
-    """Add the machine's name, and the files that LVM's system ID comes from."""
-    if identity.hostname:
-        assembly.tree.add(IN_IMAGE, File(f"{identity.hostname}\n".encode()))
-    else:
-        assembly.warnings.append(f"{identity.problem}: arrays with a host's name are not its own")
-    if identity.here:
-        found = {path: assembly.tree.get(path) for path in LVM_CONF}
-        texts = {
-            p: e.read().decode(errors="replace") for p, e in found.items() if isinstance(e, File)
-        }
-        assembly.add_files((), [Wanted(path, "lvm.conf") for path in lvm_files(texts)])
-
-
-def _crypttab(path: Path, request: BuildRequest) -> str:
-    """Return the image's crypttab; check the lines of which the user said that they belong there.
-
-    The root's lines of a generic image only cause warnings: a volume opens without an option too.
-    """
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    entries, _ = parse_crypttab(str(path), text)
-    stack, needed = request.stack, frozenset[str]()
-    if stack is not None:
-        needed = names_of(stack, entries) | hostonly.volumes(stack)
-    check_crypttab(str(path), reduced.crypttab(text, needed))
-    if request.root is not None:
-        needed |= names_of(request.root, entries) | hostonly.volumes(request.root)
-    return reduced.crypttab(
-        text, needed, others=request.root is None and request.identity is not None
-    )
+    take_configuration(assembly, request)
 
 
 def _collect_modules(

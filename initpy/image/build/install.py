@@ -75,7 +75,8 @@ def install(
         if unknown or not proof.bootable:
             raise UnfitError(proof)
 
-    report = build(request, progress, accept=accept, keep=keep, wait=wait)
+    wanted = replace(request, proved=target is not None)
+    report = build(wanted, progress, accept=accept, keep=keep, wait=wait)
     proof = next(iter(proofs), None)
     return Installed(report, proof, (*_unproved(target), *_doubts(proof)))
 

@@ -40,6 +40,7 @@ class BuildRequest:
     # The stack of the root that the image is for, also of a generic one: crypttab's lines for it
     # come along. None: unknown, so that all lines do, unless the image is portable.
     root: Stack | None = None
+    resume: str = ""  # the device with a hibernated system, in the words of `resume=`
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     compression: str = "zstd"
     level: int | None = None
@@ -54,6 +55,7 @@ class BuildRequest:
     cache: Path | None = None  # cache of compiled Python modules; None for no cache
     uki: Uki | None = None  # build a unified kernel image
     tries: int | None = None  # of a boot entry, see counters.py; None: the output is no entry
+    proved: bool = False  # the image is read again before it is put in place
 
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:

@@ -66,6 +66,7 @@ def prove(
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
+    rows.extend(volumes.hibernated())
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))

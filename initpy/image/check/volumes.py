@@ -15,7 +15,7 @@ from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.layers import KEY, Kind, Layer, Stack
+from initpy.image.stack.layers import KEY, RESUME, Kind, Layer, Stack
 from initpy.image.stack.names import sources, volume_of
 from initpy.image.tree import File
 
@@ -37,9 +37,24 @@ class Volumes:
             if layer.kind in (Kind.LUKS, Kind.CRYPT)
         }
         self._needed = frozenset(below(stack, stack.tops))
+        swaps = [each.identity for each in stack.layers if each.fact(RESUME)]
+        self._hibernated = frozenset(below(stack, swaps)) - self._needed
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows for unlocking a layer; none for an unencrypted one."""
+        found = self._rows(layer)
+        yield from self.judged(layer, found) if layer.identity in self._hibernated else found
+
+    def hibernated(self) -> Iterator[Row]:
+        """Yield the row for the device of a hibernated system, if the image names one."""
+        if not (spec := self._stack.resume):
+            return
+        here = any(each.fact(RESUME) == spec for each in self._stack.layers)
+        verdict = Verdict.OK if here else Verdict.WARNING
+        reason = f"looks on {spec} first" if here else f"{spec} is absent: root waits for it"
+        yield Row("the boot", "hibernated system", verdict, reason)
+
+    def _rows(self, layer: Layer) -> Iterator[Row]:
         if layer.identity not in self._found:
             return
         title = f"{layer.name} ({layer.kind.value})"
@@ -54,10 +69,18 @@ class Volumes:
     def judged(self, layer: Layer, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows of a layer, as warnings if the boot can ask for a passphrase instead.
 
-        This applies to layers that hold only a key file.
+        This applies to layers that hold only a key file, or a hibernated system.
         """
         if layer.identity in self._needed:
             yield from rows
+            return
+        if layer.identity in self._hibernated:
+            for row in rows:
+                if row.verdict in (Verdict.MISSING, Verdict.UNKNOWN):
+                    reason = f"{row.reason}; it holds only a hibernated system, which is lost then"
+                    yield replace(row, verdict=Verdict.WARNING, reason=reason)
+                else:
+                    yield row
             return
         asked = not any(
             volume is not None and volume.headless and self._leads_to(volume.name, layer)

@@ -22,11 +22,12 @@ class Identity:
     """The machine that an image is for."""
 
     hostname: str = ""  # "": it has none
-    here: bool = True  # it is this machine, and its configuration applies in full
+    here: bool = True  # its configuration applies in full: it is this machine's, or is in `base`
+    base: str = ""  # the folder where its system is mounted; "" for this machine's
     problem: str = ""  # why it has no name
 
 
-def identity_of(text: str | None, *, here: bool = True) -> Identity:
+def identity_of(text: str | None, *, here: bool = True, base: str = "") -> Identity:
     """Return the identity by the text of the machine's /etc/hostname.
 
     The name that the machine has now does not count: DHCP, a container or an installer may have
@@ -34,9 +35,9 @@ def identity_of(text: str | None, *, here: bool = True) -> Identity:
     """
     name = of_file(text or "")
     if name and not is_valid(name):
-        return Identity("", here, f"/etc/hostname: {name!r}: expected {EXPECTED}")
-    problem = "" if name else "no /etc/hostname names the machine"
-    return Identity(name, here, problem)
+        return Identity("", here, base, f"{base}/etc/hostname: {name!r}: expected {EXPECTED}")
+    problem = "" if name else f"no {base}/etc/hostname names the machine"
+    return Identity(name, here, base, problem)
 
 
 def lvm_files(texts: dict[str, str]) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """Finds the programs for an image, their other names, and the interpreters of scripts."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from initpy.image.missing import Missing, package_hint
+from initpy.image.missing import Missing, module_package, package_hint
 
 SEARCHED = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -63,6 +64,16 @@ def missing_tools(names: tuple[str, ...]) -> tuple[Missing, ...]:
         Missing("tool", name, "the build itself", package_hint(name))
         for name in names
         if find_program(name) is None
+    )
+
+
+def missing_modules(names: tuple[str, ...]) -> tuple[Missing, ...]:
+    """Return those Python modules, needed by the build itself, that are not installed."""
+    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    hints = [f"apt install {module_package(name)}" for name in lacking]
+    return tuple(
+        Missing("Python module", name, "the check of the image", hint)
+        for name, hint in zip(lacking, hints, strict=True)
     )
 
 

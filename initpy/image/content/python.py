@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
@@ -12,13 +13,16 @@ from pathlib import Path
 from initpy.image import process
 from initpy.image.content.cache import Cache, key_of
 from initpy.image.content.imports import Import, may_be_late, named_imports
-from initpy.image.missing import Missing
+from initpy.image.missing import Missing, module_package
 from initpy.image.scratch import scratch_folder
 
 # The packages of initpy that run in the image.
 RUNTIME = ("initpy.core", "initpy.config", "initpy.runtime", "initpy.report", "initpy.cli")
 # Excluded from the image, with all modules that import them. (rich draws tables for terminals.)
-DESK = ("initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image", "rich")
+DESK = (
+    "initpy.image", "initpy.lab", "initpy.simulation", "initpy.config.image", "rich",
+    "initpy.report.drawing", "initpy.report.plaindrawing",
+)  # fmt: skip
 MIXED = ("initpy.cli", "initpy.report")  # packages with modules of both kinds
 
 # Modules that the standard library can do without, and the reason for their exclusion.
@@ -224,7 +228,7 @@ def _read(output: str, interpreter: Interpreter) -> Modules:
             case ["module", name, kind, shape, path]:
                 found.append(Module(name, shape == "package", Path(path), kind == "extension"))
             case ["failed", name, message]:
-                missing.append(Missing("Python module", name, "the runtime", message))
+                missing.append(_missing(name, message))
             case _:
                 missing.append(Missing("Python module", line, "the runtime", "unexpected output"))
     found = [module for module in found if module.name != "__main__"]
@@ -244,3 +248,12 @@ def _folder_of(package: str) -> Path:
 def _holding(origin: Path) -> Path:
     """Return the folder that contains a top-level module or package."""
     return origin.parent.parent if origin.name.startswith("__init__.") else origin.parent
+
+
+def _missing(name: str, message: str) -> Missing:
+    """Return the module that a failed import lacks: the one that no package has brought."""
+    lacks = re.fullmatch(r"ModuleNotFoundError: No module named '([\w.]+)'", message)
+    top = lacks[1].partition(".")[0] if lacks else ""
+    if top in ("", "initpy") or top in sys.stdlib_module_names:
+        return Missing("Python module", name, "the runtime", message)
+    return Missing("Python module", top, "the runtime", f"apt install {module_package(top)}")

@@ -19,6 +19,15 @@ SYSTEM_RULES = (
     Path("/lib/udev/rules.d"),
 )
 
+# The Debian packages of rules, by the end of their names; the others are udev's.
+RULE_PACKAGES = {
+    "md-raid-arrays.rules": "mdadm",
+    "dm.rules": "dmsetup",
+    "persistent-storage-dm.rules": "dmsetup",
+    "dm-notify.rules": "dmsetup",
+    "lvm.rules": "lvm2",
+}
+
 CALL = re.compile(r'(?:PROGRAM|IMPORT\{program\}|RUN(?:\{program\})?)\s*[=+:!]+\s*"([^"\s]+)')
 OWNER = re.compile(r'OWNER\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
 GROUP = re.compile(r'GROUP\s*:?\+?=\s*"([a-z_][-a-z0-9_]*)"')
@@ -55,7 +64,10 @@ def find_rules(
         paths = (folder / name for folder in places)
         path = next((path for path in paths if path.is_file() or is_hidden(path)), None)
         if path is None:
-            missing.append(Missing("udev rule", name, by, f"not in {own} nor {HELPERS}/rules.d"))
+            hint = f"not in {own} nor {HELPERS}/rules.d"
+            if "initpy" not in name:
+                hint = f"apt install {RULE_PACKAGES.get(name.partition('-')[2], 'udev')}"
+            missing.append(Missing("udev rule", name, by, hint))
         else:
             found[name] = path
     return Rules(tuple(path for _, path in sorted(found.items())), tuple(missing))

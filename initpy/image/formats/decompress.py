@@ -137,6 +137,11 @@ def _gzip(stream: Stream) -> Iterator[bytes]:
     stream.end = position - len(decoder.unused_data)
 
 
+def reading_modules(compression: str) -> tuple[str, ...]:
+    """Return the Python modules, outside the standard library, that read such a stream."""
+    return ("zstandard",) if compression == "zstd" else ()
+
+
 def _zstd(stream: Stream) -> Iterator[bytes]:
     import zstandard  # costs time to load, and other formats do not need it
 

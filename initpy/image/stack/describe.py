@@ -11,18 +11,23 @@ two require root; unreadable facts are listed in `Stack.unknown`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
 from initpy.config.fstab import USR, parse_fstab
 from initpy.config.hostname import of_file
+from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.image.stack import buses, network
+from initpy.core.volumes import VolumeSpec
+from initpy.image.stack import buses, hibernated, network
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.commandlines import RUNNING, command_lines
+from initpy.image.stack.entries import entry_among
 from initpy.image.stack.layers import (
     KEY,
+    RESUME,
     SOURCE,
     Ask,
     Kind,
@@ -88,6 +93,8 @@ class _Description:
             layers.extend(found)
         for file in self._blocks.files:  # grows if a file is on another loop device
             layers.extend(self._file(file))
+        resume, swap = self._hibernated({layer.identity for layer in layers})
+        layers.extend(swap)
         layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
@@ -102,7 +109,49 @@ class _Description:
             cmdline=self._cmdline,
             hostname=self._hostname,
             command_lines=self._lines,
+            resume=resume,
         )
+
+    def _hibernated(self, roots: set[str]) -> tuple[str, list[Layer]]:
+        """Return the device of a hibernated system (by Debian's configuration), and its layers.
+
+        The layers are also those of the device that `resume=` of the running system names.
+        """
+        if not self._mounted_at:
+            return "", []
+        known = len(self._blocks.unknown)
+        try:
+            return self._choose_hibernated(roots)
+        finally:
+            del self._blocks.unknown[known:]  # the root does not depend on it
+
+    def _choose_hibernated(self, roots: set[str]) -> tuple[str, list[Layer]]:
+        layers: list[Layer] = []
+        named = read_settings(self._cmdline)[0].resume
+        if named is not None and (name := self._device(named.source)):
+            layers.extend(self._resumed_from(name, str(named.source)))
+        told = hibernated.told(self._system, self._base)
+        if told == NONE:
+            return "", layers
+        if told != AUTO and (name := hibernated.device_of(told, self._device)):
+            return told, [*layers, *self._resumed_from(name, told)]
+        swaps = hibernated.swaps(self._system, self._base, self._blocks, self._device)
+        for name, spec in swaps:
+            found = [*self._resumed_from(name, spec)]
+            own = [each for each in found if each.identity not in roots]
+            if hibernated.opens(own, partial(self._entry, on=tuple(found))):
+                return spec, [*layers, *found]
+        return "" if told == AUTO else told, layers
+
+    def _resumed_from(self, name: str, spec: str) -> Iterator[Layer]:
+        top, *rest = self._blocks.down(name)
+        marked = (*top.properties, ("INITPY_RESUME", "yes"))
+        yield replace(top, facts=(*top.facts, (RESUME, spec)), properties=marked)
+        yield from rest
+
+    def _entry(self, layer: Layer, on: tuple[Layer, ...]) -> VolumeSpec | None:
+        below = tuple(each for each in on if each.identity in layer.on)
+        return entry_among(layer, below, self._volumes)
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Yield (volume, path) of the detached headers in crypttab that are accessible now."""

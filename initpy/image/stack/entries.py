@@ -13,11 +13,17 @@ def entry_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> Volum
     A rescue system or a boot without crypttab gives the mapping a name of its own: the source
     counts too.
     """
-    entries = tuple(volumes)
+    return entry_among(layer, sources(layer, stack), volumes)
+
+
+def entry_among(
+    layer: Layer, on: Iterable[Layer], volumes: Iterable[VolumeSpec]
+) -> VolumeSpec | None:
+    """Return the entry of a layer on others; None if there is none."""
+    entries, below = tuple(volumes), tuple(on)
     name = layer.property("DM_NAME")
-    on = sources(layer, stack)
     by_name = [each for each in entries if each.name == name]
-    by_source = [each for each in entries if any(is_named(each.source, one) for one in on)]
+    by_source = [each for each in entries if any(is_named(each.source, one) for one in below)]
     return next(iter([*by_name, *by_source]), None)
 
 

@@ -28,10 +28,11 @@ class Drivers:
 def is_for(file: JobFile, stack: Stack) -> bool:
     """Return whether a job file applies to the machine.
 
-    A file whose jobs match no devices always applies.
+    A file whose jobs match no devices always applies. So does a file that needs nothing in the
+    image, and whose jobs match only marks: what the user asks for at boot decides about those.
     """
     matches = [job.match for job in file.jobs if job.match.patterns]
-    if not matches:
+    if not matches or (_is_free(file) and all(map(_is_marked_only, matches))):
         return True
     found = [dict(layer.properties) for layer in stack.layers]
     return any(
@@ -40,6 +41,15 @@ def is_for(file: JobFile, stack: Stack) -> bool:
         for each in (match, *match.alternatives)
         for properties in found
     )
+
+
+def _is_free(file: JobFile) -> bool:
+    needs = file.image
+    return not (needs.programs or needs.modules or needs.rules or needs.files)
+
+
+def _is_marked_only(match: Match) -> bool:
+    return all(key.startswith(MARK) for key, _ in match.patterns)
 
 
 def _fits(match: Match, properties: Mapping[str, str]) -> bool:

@@ -19,6 +19,8 @@ FORMAT = 1
 KEY = "key"
 # The fact of a file system besides the root: its device, as the root's fstab names it.
 SOURCE = "source"
+# The fact of a layer that a hibernated system would be on: how the image names it.
+RESUME = "resume"
 
 
 class StackError(ValueError):
@@ -104,6 +106,7 @@ class Stack:
     hostname: str = ""  # of the described system, by its /etc/hostname
     # Of the boot loaders' configuration, see `commandlines`.
     command_lines: tuple[CommandLine, ...] = ()
+    resume: str = ""  # the device with a hibernated system, by Debian's configuration
 
     def layer(self, identity: str) -> Layer:
         """Return the layer of this identity. Raises KeyError."""
@@ -132,6 +135,19 @@ class Stack:
             raise InputError(where, f"{type(error).__name__}: {error}", "a whole stack") from None
         _check(stack, where)
         return stack
+
+
+def without_resume(stack: Stack) -> Stack:
+    """Return the stack without the layers that only a hibernated system is on."""
+    needed: set[str] = set()
+    waiting = [*stack.tops, *(each.identity for each in stack.layers if each.fact(KEY))]
+    below = {each.identity: each.on for each in stack.layers}
+    while waiting:
+        identity = waiting.pop()
+        if identity not in needed:
+            needed.add(identity)
+            waiting.extend(below[identity])
+    return replace(stack, layers=tuple(each for each in stack.layers if each.identity in needed))
 
 
 def combined(layers: Iterable[Layer]) -> tuple[Layer, ...]:
@@ -175,6 +191,7 @@ def _stack(content: dict[str, Any]) -> Stack:
         cmdline=_text(content.get("cmdline", "")),
         hostname=_text(content.get("hostname", "")),
         command_lines=tuple(_command_line(each) for each in content.get("command_lines", ())),
+        resume=_text(content.get("resume", "")),
     )
 
 

@@ -1,9 +1,6 @@
 """What an exploration has seen, as tables."""
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-
+from initpy.report.drawing import SIMPLE, Console, Table
 from initpy.simulation.explore.search import Tally, never_seen
 
 

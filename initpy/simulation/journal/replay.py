@@ -123,7 +123,9 @@ def settings_of(basis: Record) -> Settings:
     if "cmdline" not in basis:
         older = "a journal that begins with what decides a boot (of a real one, and a newer initpy)"
         raise InputError("journal", "no 'cmdline' in its first line", older)
-    settings, _ = read_settings(basis["cmdline"], basis.get("crypttab"), CRYPTTAB)
+    settings, _ = read_settings(
+        basis["cmdline"], basis.get("crypttab"), CRYPTTAB, basis.get("parameters")
+    )
     if found := basis.get("hibernated"):
         source = DeviceSpec(Naming.UUID, found[0])
         settings = settings._replace(resume=Resume(source, found[1], LOCATION))

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from initpy.report.drawing import Console, Table, Text
 from initpy.report.tracks import Kind, Picture, Track
 from initpy.simulation.journal.chronicle import Line
 

@@ -49,7 +49,8 @@ def content(place: Place) -> Found:
 def _seen(world: World, place: Place) -> Found:
     """The same; swap that holds a hibernated system has another signature."""
     found, links = content(place)
-    if world.hibernated is not None and place.content is world.hibernated:
+    swap = world.hibernated
+    if swap is not None and place.content is swap and swap.kind == "swap":
         found = {**found, "ID_FS_TYPE": "swsuspend"}
     return found, links
 
@@ -69,7 +70,8 @@ def _probe(place: Place) -> Found:
             return {**known, **_named(uuid, ""), "ID_FS_VERSION": "LVM2 001"}, frozenset()
         case FileSystem() as system:
             usage = "other" if system.kind == "swap" else "filesystem"
-            known = {"ID_FS_TYPE": system.kind, "ID_FS_USAGE": usage}
+            kind = "swsuspend" if "hibernated" in place.damages else system.kind
+            known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": usage}
             known |= _named(system.uuid, system.label)
             return known, _links(system.uuid, system.label)
         case Joined(uuid=uuid):

@@ -68,8 +68,8 @@ class Engine:
         self.world = machine.world
         self.number = number
         self.frozen = False
-        settings = machine.prepared.settings
         prepared = machine.prepared
+        settings = hibernation.located(machine.world, prepared.settings, number)
         index = prepared.index if machine.jobs is prepared.jobs else None
         self.boot = Boot(settings, machine.jobs, index)
         self._quiet = settings.quiet and not settings.debug
@@ -308,7 +308,8 @@ class Engine:
     def _resume(self, action: Resume) -> None:
         if not self.alive:
             return
-        if not action.offset and hibernation.is_on(self.world, action.number):
+        self.world.location = None
+        if hibernation.is_on(self.world, action.number, action.offset):
             self.machine.resume(self)
         else:
             self.take(JobEnded(action.job, action.run, 0))

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_file
-from initpy.config.settings import read_settings
+from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import Index, JobDefinition, index_of
 from initpy.core.records import basis
@@ -44,7 +44,8 @@ class Prepared:
 def prepare(scenario: Scenario) -> Prepared:
     """Read what the image of this scenario holds, as the engine does when it starts."""
     files = dict(scenario.files)
-    settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB)
+    defaults = files.get(DEFAULTS)
+    settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB, defaults)
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(
@@ -142,6 +143,7 @@ def basis_of(scenario: Scenario) -> dict[str, object]:
         sums,
         {**with_limits(scenario), **own},
         prepared.problems,
+        files.get(DEFAULTS),
     )
 
 

@@ -171,7 +171,10 @@ class Simulated:
             if step.engine != engine:
                 engine = step.engine
                 first = {"t": at, "kind": "EngineStarted", "init_started": 0.0}
-                yield {**first, **basis_of(self.scenario)}
+                basis = {**first, **basis_of(self.scenario)}
+                if told := self.world.located.get(engine):
+                    basis["hibernated"] = [*told]
+                yield basis
             yield {"t": at, "kind": type(step.event).__name__, **plain(step.event)}
             for action in step.actions:
                 if not isinstance(action, Arm):

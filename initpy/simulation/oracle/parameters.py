@@ -96,7 +96,8 @@ class Wishes:
 def wishes_of(scenario: Scenario) -> Wishes:
     """Read the command line and the image's crypttab."""
     reader = _Reader()
-    for key, value in _words(scenario.cmdline):
+    defaults = dict(scenario.files).get("/etc/initpy/parameters", "")
+    for key, value in (*_words(defaults), *_words(scenario.cmdline)):
         if (read := READERS.get(key)) is not None:
             read(reader, key, value)
         elif key in UNFOLLOWED:

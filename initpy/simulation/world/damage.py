@@ -1,9 +1,12 @@
 """Which structures of a disk an overwritten range hits. Offsets are those of the formats."""
 
 from initpy.scenario.model import Damage
-from initpy.simulation.world.plans import Header, Member, PhysicalPlan, Place, Table
+from initpy.simulation.world.plans import FileSystem, Header, Member, PhysicalPlan, Place, Table
 
 SECTOR = 512
+# struct swsusp_header in kernel/power/swap.c: the signature ends the first page. The kernel refuses
+# a system without the rest of the header.
+SUSPENDED = 4096 - 10, b"S1SUSPEND\0"
 LUKS2_HEADER = 16 << 10  # of one copy, LUKS2 on-disk format 2.1
 
 
@@ -29,6 +32,8 @@ def damaged(place: Place, damage: Damage) -> list[str]:
         first = hits(SECTOR, 34 * SECTOR)
         backup = hits(place.size - 33 * SECTOR, place.size)
         return ["table"] * first + ["backup-table"] * backup
+    if isinstance(content, FileSystem) and content.kind == "swap":
+        return ["hibernated"] if (begin, damage.data) == SUSPENDED else []
     if isinstance(content, PhysicalPlan):
         return ["label"] * hits(SECTOR, 2 * SECTOR) + ["metadata"] * hits(4096, 1 << 20)
     return []

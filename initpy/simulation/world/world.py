@@ -135,7 +135,10 @@ class World:
         self.written: dict[str, tuple[float, str]] = {}  # disk -> its first write, and what it was
         self.refused: list[tuple[float, str, str]] = []  # writes to what is read-only
         self.run_full = False
-        self.hibernated: FileSystem | None = None  # the swap that holds a hibernated system
+        # What holds a hibernated system: swap, or a file system with a swap file.
+        self.hibernated: FileSystem | None = None
+        self.location: tuple[str, int] | None = None  # of it, in a variable of the firmware
+        self.located: dict[int, tuple[str, int]] = {}  # the same, as engines have read it
         self.resumed = False
         self.disturbed: list[str] = []  # devices whose file systems it has, mounted or checked
         self.array_map = Lock(self.agenda)  # of mdadm, /run/mdadm/map.lock
@@ -261,6 +264,7 @@ def started_again(world: World) -> World:
     fresh.terminals.hang_up()
     fresh.superblocks, fresh.repaired = world.superblocks, world.repaired
     fresh.unsupported = world.unsupported
-    fresh.hibernated = world.hibernated
+    fresh.hibernated, fresh.location = world.hibernated, world.location
+    fresh.located = world.located
     fresh.written, fresh.refused = world.written, world.refused
     return fresh

@@ -72,3 +72,30 @@ def test_a_malformed_value_is_one_line_and_the_boot_goes_on(words: str, complain
     assert settings.resume is None
     [problem] = problems
     assert str(problem).startswith(complaint)
+
+
+BY_IMAGE = "resume= in /etc/initpy/parameters"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", Resume(SWAP, by=BY_IMAGE, default=True)),
+        ("resume=LABEL=sleep", Resume(DeviceSpec(Naming.LABEL, "sleep"))),
+        ("resume_offset=16", Resume(SWAP, 16, BY_IMAGE, default=True)),
+        ("resumewait", Resume(SWAP, by=BY_IMAGE, seconds=None, default=True)),
+        ("noresume", None),
+        ("resume=none", None),
+        ("-- resume=LABEL=sleep", Resume(SWAP, by=BY_IMAGE, default=True)),
+    ],
+)
+def test_the_command_line_wins_against_the_image(words: str, expected: Resume | None) -> None:
+    settings, problems = read_settings(words, defaults="resume=UUID=abcd\n")
+    assert not problems
+    assert settings.resume == expected
+
+
+def test_a_mistake_in_the_image_names_its_file() -> None:
+    settings, (problem,) = read_settings("root=LABEL=root", defaults="resume=sda2\n")
+    assert settings.resume is None
+    assert str(problem).startswith("/etc/initpy/parameters: resume: 'sda2': expected")

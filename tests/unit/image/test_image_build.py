@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from initpy.image.build.build import assemble, build
 from initpy.image.build.request import BuildRequest
 from initpy.image.build.summary import warning_lines
 from initpy.image.content import layout, stage
+from initpy.image.content.identity import identity_of
 from initpy.image.content.python import find_interpreter
 from initpy.image.content.recipe import project_folder
 from initpy.image.missing import IncompleteError
-from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.stack.layers import RESUME, Kind, Layer, Stack
 from initpy.image.tree import File, Link, Tree
 
 MODULES = [("kernel/drivers/md/md-mod.ko", ""), ("kernel/drivers/md/raid1.ko", "md_mod")]
@@ -212,6 +214,90 @@ def test_a_crypttab_is_checked_at_build_time(
     assert len(warnings) == 2
     key = (crypttab, "/etc/keys/a")
     assert len(assemble(replace(request, files=(*request.files, key))).warnings) == 1
+
+
+def test_key_scripts_come_along_for_the_volumes_that_the_image_opens(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    for name in ("give", "other"):
+        (tmp_path / name).write_text("#!/usr/bin/find\n")
+        (tmp_path / name).chmod(0o755)
+    crypttab = tmp_path / "crypttab"
+    crypttab.write_text(
+        f"a /dev/sda1 none luks,initramfs,keyscript={tmp_path}/give\n"
+        f"b /dev/sdb1 none luks,keyscript={tmp_path}/other\n"
+    )
+    request = replace(request_without_python, crypttab=crypttab, identity=identity_of("deb\n"))
+    assembled = assemble(request)
+    assert f"{tmp_path}/give" in assembled.tree
+    assert "/usr/bin/find" in assembled.tree
+    assert f"{tmp_path}/other" not in assembled.tree
+
+
+def test_an_installation_needs_what_reads_its_image(
+    request_without_python: BuildRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)  # as if it were not installed
+    assemble(request_without_python)
+    with pytest.raises(IncompleteError, match="to get them: apt install python3-zstandard"):
+        assemble(replace(request_without_python, proved=True))
+
+
+def test_debians_pattern_names_key_files(
+    request_without_python: BuildRequest, tmp_path: Path
+) -> None:
+    base = tmp_path / "mnt"
+    for path, content in (
+        ("etc/keys/root.key", "secret"),
+        ("etc/cryptsetup-initramfs/conf-hook", "KEYFILE_PATTERN=/etc/keys/*.key\n"),
+        ("etc/crypttab", "root UUID=5a /etc/keys/root.key luks,initramfs\n"
+                         "home UUID=5b /etc/keys/home.key luks\n"),
+    ):  # fmt: skip
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / path).write_text(content)
+    (base / "etc/keys/home.key").write_text("another secret")
+    identity = identity_of("deb\n", base=str(base))
+    crypttab = base / "etc/crypttab"
+    assembled = assemble(replace(request_without_python, crypttab=crypttab, identity=identity))
+    key = assembled.tree.get("/etc/keys/root.key")
+    assert isinstance(key, File)
+    assert (key.read(), key.mode) == (b"secret", 0o600)
+    assert "/etc/keys/home.key" not in assembled.tree
+
+
+@pytest.mark.parametrize(
+    ("files", "resume"), [((), None), (("/etc/keys/swap",), b"resume=/dev/mapper/swap\n")]
+)
+def test_a_swap_whose_key_is_on_root_is_left_to_the_real_system(
+    request_without_python: BuildRequest,
+    tmp_path: Path,
+    files: tuple[str, ...],
+    resume: bytes | None,
+) -> None:
+    crypttab = tmp_path / "crypttab"
+    crypttab.write_text("swap UUID=5a /etc/keys/swap luks,discard\n")
+    root = Layer("fs:/", Kind.FILESYSTEM, "ext4", on=("block:vda",))
+    disk = Layer("block:vda", Kind.DISK, "/dev/vda")
+    swap = Layer("block:dm-1", Kind.LUKS, "/dev/mapper/swap", on=("block:vdb",),
+                 facts=((RESUME, "/dev/mapper/swap"),),
+                 properties=(("DM_NAME", "swap"),))  # fmt: skip
+    below = Layer("block:vdb", Kind.DISK, "/dev/vdb")
+    layers = (root, disk, swap, below)
+    stack = Stack("/", VERSION, "x86_64", ("fs:/",), layers, resume="/dev/mapper/swap")
+    request = replace(
+        request_without_python,
+        crypttab=crypttab,
+        root=stack,
+        resume=stack.resume,
+        files=tuple((crypttab, path) for path in files),
+    )
+    assembled = assemble(request)
+    found = assembled.tree.get("/etc/initpy/parameters")
+    assert (found.read() if isinstance(found, File) else None) == resume
+    kept = assembled.tree.get("/etc/crypttab")
+    assert (isinstance(kept, File) and b"discard,x-initrd.attach" in kept.read()) is bool(resume)
+    told = any("opens with the key file /etc/keys/swap" in each for each in assembled.warnings)
+    assert told is (resume is None)
 
 
 def test_a_kernel_must_be_a_release(request_without_python: BuildRequest) -> None:

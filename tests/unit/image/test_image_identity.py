@@ -122,7 +122,23 @@ def test_the_image_of_another_system_has_that_systems_name(tmp_path: Path) -> No
     assert asked("--host", "--stack", str(file)) == Identity("there", here=False)
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hostname").write_text("mounted\n")
-    assert asked("--root", str(tmp_path)) == Identity("mounted", here=False)
+    assert asked("--root", str(tmp_path)) == Identity("mounted", base=str(tmp_path))
+
+
+def test_the_image_of_a_mounted_system_has_that_systems_configuration(tmp_path: Path) -> None:
+    base = tmp_path / "mnt"
+    for path, content in (
+        ("etc/mdadm/mdadm.conf", "ARRAY /dev/md/0 UUID=0:0:0:1\n"),
+        ("etc/mdadm/mdadm.conf.d/more.conf", "HOMEHOST there\n"),
+        ("etc/lvm/lvmlocal.conf", 'global/system_id_source = "machineid"\n'),
+        ("etc/machine-id", "0123\n"),
+    ):
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / path).write_text(content)
+    tree = assemble(request(tmp_path, identity_of("there\n", base=str(base)))).tree
+    assert text(tree, "/etc/mdadm/mdadm.conf") == "ARRAY /dev/md/0 UUID=0:0:0:1\n"
+    assert text(tree, "/etc/mdadm/mdadm.conf.d/more.conf") == "HOMEHOST there\n"
+    assert text(tree, "/etc/machine-id") == "0123\n"
 
 
 @pytest.mark.parametrize(("here", "arrays"), [(True, 2), (False, 0)])

@@ -39,6 +39,25 @@ def test_a_user_who_forbids_it_is_not_overruled() -> None:
     assert asyncio.run(run()) == {}
 
 
+@pytest.mark.parametrize(("default", "told"), [(True, "HibernateLocation"), (False, "resume=")])
+def test_the_variable_knows_better_than_the_image_but_not_than_the_user(
+    default: bool, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firmware, "read_variable", lambda _: '{"uuid":"ab-cd","offset":0}')
+    named = Resume(DeviceSpec(Naming.UUID, "swap"), default=default)
+    settings = Settings(resume=named, may_count=False)
+    problems: list[InputError] = []
+
+    async def run() -> Settings:
+        found = await start.variables(settings, Aside())
+        return start.with_variables(settings, found, problems.append)
+
+    found = asyncio.run(run()).resume
+    assert found is not None
+    assert found.by == told
+    assert problems == []
+
+
 def asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     monkeypatch.setattr(resume, "POWER", str(folder))
 
