@@ -11,7 +11,6 @@ from initpy.core.explanation import Advice, Node
 from initpy.core.machine.templates import describe
 from initpy.core.settings import Counting, Emergency
 from initpy.core.state.context import Context
-from initpy.core.state.deadlines import NOBODY
 from initpy.core.waiting import countdown
 from initpy.core.waiting.holds import Takers, first
 
@@ -29,19 +28,21 @@ def begin(context: Context) -> None:
     end = countdown.start(context, seconds, max(settings.grace, seconds))
     context.deadlines.hold(end, first(context, end, Takers(context)))
     how, shell = outcome.ending.value, settings.shell
+    locked = next((each for each in context.machine.all_failed() if each.unanswered), None)
     if outcome.attended:
         context.report(f"no {how} while the shell is open")
-    elif end.holder == NOBODY:
-        key = "a key opens a shell" if shell else "a key tries again"
-        context.report(f"{how} in {seconds:.0f} s, unless the root turns up; {key}")
+    elif locked is not None and shell:
+        context.report(f"no {how} by itself: {describe(context, locked)}: {locked.reason}")
+        open_shell(context)
+    elif locked is not None:
+        why = f"{describe(context, locked)}: {locked.reason}"
+        context.report(f"no {how} by itself: {why}; a key tries again")
         outcome.await_key()
     else:
-        context.report(f"no {how} by itself: {_holder(context, end.holder)}")
-        if shell:
-            open_shell(context)
-        else:
-            context.report("a key tries again")
-            outcome.await_key()
+        delay = f" in {seconds:.0f} s" if seconds else ""
+        key = "a key opens a shell" if shell else "a key tries again"
+        context.report(f"{how}{delay}, unless the root turns up; {key}")
+        outcome.await_key()
 
 
 def open_shell(context: Context) -> None:
@@ -70,8 +71,3 @@ def advice(counting: Counting) -> Advice:
     again = "boots the next entry" if counting.left == 0 else "boots this entry again"
     after = "" if counting.left is None else f": after a restart it {again}"
     return Advice(f"The boot loader counts this boot ({tries(counting)}){after}.")
-
-
-def _holder(context: Context, holder: tuple[str, str]) -> str:
-    instance = context.machine.find(holder[0])
-    return f"{describe(context, instance) if instance else holder[0]}: {holder[1]}"

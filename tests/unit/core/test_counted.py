@@ -6,7 +6,7 @@ import pytest
 from desk import Desk, filesystem, luks, mapping, settings
 
 from initpy.core.actions import AwaitKey, EndBoot, HandOver, OpenShell, Report, ShowFailure
-from initpy.core.events import KeyPressed, RetryAsked, ShellEnded
+from initpy.core.events import HandOverRefused, KeyPressed, RetryAsked, ShellEnded
 from initpy.core.settings import Counting, Emergency
 
 COUNTED = Counting(2, 1, "the firmware")
@@ -138,6 +138,18 @@ def test_a_user_who_was_asked_has_the_whole_time_again() -> None:
     desk.wait(140)
     assert ends(desk) == []
     desk.wait(400)
+    assert len(ends(desk)) == 1
+
+
+def test_a_key_that_is_being_tried_is_no_user() -> None:
+    """No shell opens by itself then, which would hold the end for ever."""
+    desk = counted(root=None)
+    assert len(desk.actions(ShowFailure)) == 1
+    desk.see(luks("vda"))
+    desk.give(HandOverRefused("no init"), at=3)
+    desk.lose("vda", at=10)
+    desk.wait(200)
+    assert desk.actions(OpenShell) == []
     assert len(ends(desk)) == 1
 
 
