@@ -11,6 +11,7 @@ from initpy.config.errors import InputError
 from initpy.image.check import interpreter
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
+from initpy.image.check.groups import Groups
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
 from initpy.image.check.volumes import Volumes, cmdline_of
@@ -53,12 +54,13 @@ def prove(
     made = [*userland.rows(stack)]
     volumes = Volumes(archive, stack, userland.programs)
     arrays = Arrays(archive, stack, cmdline_of(archive, stack))
+    groups = Groups(archive, stack, cmdline_of(archive, stack))
     for layer in stack.layers:
         title = f"{layer.name} ({layer.kind.value})"
         found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
-            rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
+            rows.extend((*volumes.rows(layer), *arrays.rows(layer), *groups.rows(layer)))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))

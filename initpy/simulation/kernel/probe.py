@@ -303,6 +303,10 @@ def as_device(world: World, block: Block) -> Device:
             known["foreign"] = record.strip()
         if block.array is not None and (record := world.records.get(f"look.{block.name}")):
             known["look"] = record.strip()
+        if known.get("md/metadata_version") == "external:ddf" and (
+            record := world.records.get(f"looked.{known.get('MD_UUID')}")
+        ):
+            known["looked"] = record.strip()
         is_member = known.get("ID_FS_TYPE") == "linux_raid_member"
         if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
             known["looked"] = record.strip()
