@@ -105,7 +105,11 @@ def _member(member: Member) -> Found:
     array = member.array
     kind = {"imsm": "isw_raid_member", "ddf": "ddf_raid_member"}.get(array.metadata)
     if kind is not None:
-        return {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}, frozenset()
+        known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}
+        # libblkid reads the GUID as text, which is the same for all that mdadm has made.
+        return known | (
+            {"ID_FS_UUID": "Linux-MD"} if kind == "ddf_raid_member" else {}
+        ), frozenset()
     digits = array.uuid
     uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     label = "" if array.metadata == "0.90" else array.set_name

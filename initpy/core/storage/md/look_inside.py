@@ -16,7 +16,7 @@ from initpy.core.jobs.timers import Timer
 from initpy.core.machine.rules import give_up, stop
 from initpy.core.state.context import Context
 from initpy.core.state.looks import NOTED, Stage
-from initpy.core.storage.md import facts, foreign
+from initpy.core.storage.md import facts, firmware, foreign
 from initpy.core.storage.md.look_begin import LIMIT, QUIET, begin, give_quiet, over
 from initpy.core.storage.md.look_order import not_needed, pending
 from initpy.core.storage.md.members import uuids
@@ -130,6 +130,8 @@ def missing_member(context: Context, member: Device) -> str | None:
     uuid = member.properties.get("ID_FS_UUID")
     if uuid is None or member.usage != "raid":
         return None
+    if firmware.container(context, (member,)) is not None:
+        return None  # its UUID may be that of all containers
     for name in context.looks.bases:
         array = context.devices.get(name)
         if array is not None and member.name not in array.slaves and uuid in uuids(context, array):

@@ -26,7 +26,7 @@ from initpy.core.storage.assembly import (
     starting,
     wait_afresh,
 )
-from initpy.core.storage.md import facts, foreign, reassemble
+from initpy.core.storage.md import facts, firmware, foreign, reassemble
 from initpy.core.storage.md.busy import at_work
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
 from initpy.core.storage.md.state import own
@@ -173,6 +173,8 @@ def _refused_before(context: Context, name: str) -> bool:
         return False
     if not facts.lies_idle(device) or at_work(context, device):
         return False
+    if firmware.is_volume(device):
+        return False  # mdadm writes it there when it creates the volume
     own(context).start_refused.add(name)
     return True
 
