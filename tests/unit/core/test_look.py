@@ -413,3 +413,16 @@ def test_a_partition_of_an_array_that_is_being_stopped_is_not_mounted() -> None:
     desk.see(array("md127", ("vda",), "clean", size="2048"))
     desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition", again="yes"))
     assert desk.runs("fsck-ext@md127p1") or desk.actions(Mount)
+
+
+def test_an_array_whose_superblock_is_at_the_end_of_the_one_below_is_assembled_in_the_look() -> (
+    None
+):
+    # udev takes the superblock of the upper array for the disk's own, too; its data begins with
+    # a partition table, so that the lower array has partitions.
+    desk = half()
+    desk.wait(9)
+    raw = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", "ID_FS_UUID": "vda:0:0:0"}
+    opened(desk, **raw)
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
+    assert len(desk.runs("md-member@md127")) == 1

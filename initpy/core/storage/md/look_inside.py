@@ -134,7 +134,9 @@ def missing_member(context: Context, member: Device) -> str | None:
         return None  # its UUID may be that of all containers
     for name in context.looks.bases:
         array = context.devices.get(name)
-        if array is not None and member.name not in array.slaves and uuid in uuids(context, array):
+        if array is None or context.devices.stands_on(member.name, name):
+            continue  # udev may take the superblock of the array above for that of the disk, too
+        if member.name not in array.slaves and uuid in uuids(context, array):
             return name
     return None
 
