@@ -195,6 +195,8 @@ def as_device(found: "pyudev.Device") -> Device:
         _recorded(properties, SEQUENCE, f"{path}/diskseq")  # udev may still tell of the one before
         _recorded(properties, "foreign", f"{FOREIGN}{found.sys_name}")
         _recorded(properties, "look", f"{LOOK}{found.sys_name}")
+        if properties.get("md/metadata_version") == "external:ddf":
+            _recorded(properties, "looked", f"{LOOKED}{properties.get('MD_UUID')}")
     if properties.get("ID_FS_TYPE") == "linux_raid_member":
         _recorded(properties, "looked", f"{LOOKED}{properties.get('ID_FS_UUID')}")
     slaves = {_name(each) for each in _names(f"{path}/slaves")}

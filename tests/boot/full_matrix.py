@@ -25,6 +25,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "gpt-auto-two-disks": "QEMU: uki-gpt-auto looks for such a partition",
     "uki": "QEMU: uki-gpt-auto starts such an image",
     "imsm-disk-missing": "QEMU: imsm-raid1 has firmware RAID, many others lack a disk",
+    "imsm-disk-late": "QEMU: imsm-raid1 has firmware RAID, raid1-member-late a late member",
     "ddf-raid1": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "ddf-other-host": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "raid1-nbd-cable-late": "QEMU: nbd-root-server-late has the network",

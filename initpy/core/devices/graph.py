@@ -197,13 +197,14 @@ class DeviceGraph:
         return tuple(self._devices[each] for each in names if each in self._devices)
 
     def grounded(self, device: Device) -> bool:
-        """True unless the device is a partition whose disk is not known yet.
+        """True unless the device is a partition whose disk is not known yet, or is being stopped.
 
         It may be a part of a raw member. An array may stand on a member that is gone for good.
         """
         if device.properties.get("DEVTYPE") != "partition":
             return True
-        return all(lower in self._devices for lower in device.slaves)
+        disks = [self._devices.get(lower) for lower in device.slaves]
+        return all(each is not None and not _is_empty(each) for each in disks)
 
     def stands_on(self, upper: str, lower: str) -> bool:
         """True when `upper` is `lower` or is built on it, at any depth."""
@@ -222,6 +223,12 @@ def partitions(devices: DeviceGraph, disk: str) -> list[Device]:
     """The partitions of a disk that are known."""
     above = devices.holders(disk)
     return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
+
+
+def _is_empty(disk: Device) -> bool:
+    """True for an array that was stopped: it has no size, and its partitions are about to go."""
+    known = disk.properties
+    return known.get("SYSTEMD_READY") == "0" and known.get("size", "0") == "0"
 
 
 def inside_member(devices: DeviceGraph, partition: Device) -> bool:

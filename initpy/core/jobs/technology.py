@@ -58,6 +58,10 @@ def _no_words(context: "Context", device: Device) -> str:
     return ""
 
 
+def _never_without(context: "Context", device: Device) -> bool:
+    return False
+
+
 def _no_name(device: Device) -> str:
     return ""
 
@@ -76,7 +80,8 @@ class Technology(NamedTuple):
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
     this device is still to come, and the handover should leave it to the real system. `handover`:
     leave records. `overdue`: root's deadline is over; True if something else is tried now.
-    `part_of`: what the device is a part of, in words, if parts are missing.
+    `part_of`: what the device is a part of, in words, if parts are missing. `may_lack_parts`: the
+    user allows it to be used without them.
     `named`: the name by which the user asks for the device, in words, "" for none.
     `name_of`: what the user calls the device. `condition`: a word
     for what it is like and why, each "" if there is none but the usual.
@@ -95,6 +100,7 @@ class Technology(NamedTuple):
     handover: Callable[["Context"], None] = _nothing
     overdue: Callable[["Context"], bool] = _nothing_to_do
     part_of: Callable[["Context", Device], str] = _no_words
+    may_lack_parts: Callable[["Context", Device], bool] = _never_without
     named: Callable[["Context", Device], str] = _no_words
     name_of: Callable[[Device], str] = _no_name
     condition: Callable[[Device], tuple[str, str]] = _no_condition
@@ -149,6 +155,7 @@ class Technologies:
         self.handover: tuple[Callable[[Context], None], ...] = ()
         self.overdue: tuple[Callable[[Context], bool], ...] = ()
         self.part_of: tuple[Callable[[Context, Device], str], ...] = ()
+        self.may_lack_parts: tuple[Callable[[Context, Device], bool], ...] = ()
         self.named: tuple[Callable[[Context, Device], str], ...] = ()
         self.name_of: tuple[Callable[[Device], str], ...] = ()
         self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()

@@ -20,7 +20,7 @@ from initpy.core.machine import rules
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting
 
-# udev's answer of the kernel (63-initpy-btrfs.rules), and what the device's own superblock says.
+# udev's answer of the kernel (64-initpy-btrfs.rules), and what the device's own superblock says.
 READY, FILE_SYSTEM = "ID_BTRFS_READY", "ID_FS_UUID"
 DEVICES, NUMBER = "btrfs/num_devices", "btrfs/devid"
 COMPLETE = "INITPY_COMPLETE"  # another device of the same file system has been the last to come
@@ -50,7 +50,7 @@ class Btrfs:
 
 def technology() -> Technology:
     """The hooks of btrfs."""
-    return Technology("btrfs", changed=changed)
+    return Technology("btrfs", changed=changed, part_of=_part_of, may_lack_parts=may_lack_devices)
 
 
 def handler() -> Handler:
@@ -83,6 +83,16 @@ def _ready(context: Context, name: str) -> bool:
     return device is not None and device.properties.get(READY) == "1"
 
 
+def _part_of(context: Context, device: Device) -> str:
+    """Of a file system that lacks devices, which is why udev does not call this one ready."""
+    return lacks(context, device) if device.properties.get(READY) == "0" else ""
+
+
+def may_lack_devices(context: Context, device: Device) -> bool:
+    """True if the user allows the file system to be mounted without the devices that it lacks."""
+    return device.properties.get(READY) == "0" and FLAG in context.settings.mount.flags
+
+
 def lacks(context: Context, device: Device) -> str:
     """Which devices of its file system are missing, in words."""
     members = context.technologies.own(Btrfs).members(device.properties.get(FILE_SYSTEM, ""))
@@ -104,7 +114,7 @@ def step(context: Context, instance: Instance) -> None:
     if device is None:
         return
     missing = lacks(context, device)
-    if FLAG not in context.settings.mount.flags:
+    if not may_lack_devices(context, device):
         instance.reason = f"{missing}; to boot without, add rootflags={FLAG}"
         return
     plan = Plan(context.settings.md_timeout, missing, device.name, again=True)

@@ -6,6 +6,7 @@ super-ddf.c, conf_match in config.c, and the end of main() in mdadm.c.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ NAMELESS = "(none)"  # the kernel's name for a machine without one
 ANY = "any"  # the homehost of an array that any host may take
 # Levels that lose data with the first member.
 NO_SPARE = ("raid0", "linear")
+# The name of a volume whose own name mdadm does not trust (create_mddev() in mdopen.c).
+UNTRUSTED = re.compile(r".:|._\d+$")
 PARITY = ("raid4", "raid5", "raid6")
 ARRAY_LINE = "add its line of `mdadm --detail --brief` to /etc/mdadm/mdadm.conf and build again"
 
@@ -104,7 +107,7 @@ class Arrays:
         if self._settings.layer(Technology.MD).named:
             return Owner(True, "rd.md.uuid= names the arrays of this boot")
         if layer.kind is Kind.CONTAINER:
-            return Owner(True, "firmware RAID is of the machine that has its disks")
+            return self._owner_of_container(layer)
         uuid, name = layer.property("MD_UUID"), self._set_name(layer)
         line = self._conf.line_of(uuid, name)
         if line is not None:
@@ -120,6 +123,22 @@ class Arrays:
         if not self._conf.required:
             return Owner(True, "the image's mdadm.conf takes arrays of all hosts (HOMEHOST)")
         return Owner(False, self._foreign(layer, name, host))
+
+    def _owner_of_container(self, layer: Layer) -> Owner:
+        """Return whose a container's volumes are; mdadm shows a DDF host by their names only."""
+        if layer.fact("metadata") != "external:ddf":
+            return Owner(True, "firmware RAID is of the machine that has its disks")
+        if self._conf.line_of(layer.property("MD_UUID"), "") is not None:
+            return Owner(True, "an ARRAY line of the image's mdadm.conf names it")
+        names = [each.property("MD_DEVNAME") for each in self._stack.above(layer)]
+        host = self._host if self._conf.host is None else self._conf.host
+        if host in ("", NAMELESS):
+            return Owner(False, f"this image carries no host name: {ARRAY_LINE}")
+        doubtful = next((each for each in names if UNTRUSTED.search(each)), "")
+        if doubtful or not any(names):
+            called = f"which mdadm calls {doubtful} here" if doubtful else "without a name"
+            return Owner(False, f"firmware or another host has made it, {called}: {ARRAY_LINE}")
+        return Owner(True, f"mdadm of this system takes {', '.join(names)} for this host's")
 
     def _foreign(self, layer: Layer, name: str, host: str) -> str:
         made = f"{name.partition(':')[0]} has made it"

@@ -11,6 +11,7 @@ from initpy.config.errors import InputError
 from initpy.image.check import interpreter
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
+from initpy.image.check.groups import Groups
 from initpy.image.check.parameters import Boot, command_line_of
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
@@ -59,13 +60,13 @@ def prove(
         rows.extend(boot.rows(required=configured))
     made = [*userland.rows(stack, boot)]
     volumes = Volumes(archive, stack, userland.programs, boot)
-    arrays = Arrays(archive, stack, boot.text)
+    arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)
     for layer in stack.layers:
         title = f"{layer.name} ({layer.kind.value})"
         found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
-            rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
+            rows.extend((*volumes.rows(layer), *arrays.rows(layer), *groups.rows(layer)))
     rows.extend(volumes.hibernated())
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)

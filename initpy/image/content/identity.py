@@ -42,16 +42,22 @@ def identity_of(text: str | None, *, here: bool = True, base: str = "") -> Ident
 
 def lvm_files(texts: dict[str, str]) -> Iterator[str]:
     """Yield the files from which LVM learns the machine's system ID, given its configuration."""
-    settings: dict[str, str] = {}
-    for path in LVM_CONF:
-        for line in texts.get(path, "").splitlines():
-            if (setting := SETTING.match(line)) and not line.lstrip().startswith("#"):
-                settings[setting[1]] = re.sub(r'^"(.*?)".*$', r"\1", setting[2].strip())
+    settings = lvm_settings(texts)
     source = settings.get("system_id_source", "none")
     if source in BY_MACHINE_ID:
         yield MACHINE_ID
     elif source == "file" and (path := settings.get("system_id_file", "")):
         yield path
+
+
+def lvm_settings(texts: dict[str, str]) -> dict[str, str]:
+    """Return LVM's settings by name, without their section, given its configuration files."""
+    settings: dict[str, str] = {}
+    for path in LVM_CONF:
+        for line in texts.get(path, "").splitlines():
+            if (setting := SETTING.match(line)) and not line.lstrip().startswith("#"):
+                settings[setting[1]] = re.sub(r'^"(.*?)".*$', r"\1", setting[2].strip())
+    return settings
 
 
 def read_hostname(folder: str = "", mounts: str = "/proc/self/mountinfo") -> str | None:

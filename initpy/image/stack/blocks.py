@@ -108,7 +108,8 @@ class Blocks:
         elif kind is Kind.CRYPT:
             facts["ciphers"] = " ".join(t.words[0] for t in targets if t.kind == "crypt")
         elif kind is Kind.LVM:
-            facts["group"] = layer.property("DM_VG_NAME")
+            group = layer.property("DM_VG_NAME")
+            facts |= {"group": group, **self._group(group)}
         given = {"DM_NAME": name, "DM_UUID": uuid, **dict(layer.properties)}
         yield replace(
             layer,
@@ -132,6 +133,14 @@ class Blocks:
                 break
             slaves = self._system.names(f"{path}/slaves")
         return f"/dev/{slaves[0]}" if slaves else ""
+
+    def _group(self, name: str) -> dict[str, str]:
+        """Return whose a volume group is, as far as LVM tells: vgs(8)."""
+        fields = ["--noheadings", "--separator", "|", "--options", "vg_systemid,vg_lock_type"]
+        # Foreign: also if this system does not count as its owner.
+        told = self._system.output(["lvm", "vgs", "--foreign", "--shared", *fields, name])
+        owner, _, lock = (told or "").strip().partition("|")
+        return {"system_id": owner.strip(), "shared": lock.strip()}
 
     def _luks(self, header: str, uuid: str, asks: list[Ask], known: bool) -> dict[str, str]:
         """Return the header's facts (key derivation, key slots), and add its ciphers to `asks`."""

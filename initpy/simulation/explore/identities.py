@@ -4,6 +4,7 @@ Drawn from a generator of its own, so that worlds without an identity stay what 
 """
 
 import random
+import re
 from dataclasses import replace
 
 from initpy.scenario.model import RAID, Layer, Partition, Scenario
@@ -13,6 +14,7 @@ HERE, ELSEWHERE = "deb", "elsewhere"
 CONF = "/etc/mdadm/mdadm.conf"
 PART_UUID = "5d0c7a0c-1f7e-4d0c-9a53-0d3c6e1f0001"
 HOMEHOSTS = ("<system>", "<ignore>", "<none>", HERE, ELSEWHERE, f"{ELSEWHERE} <ignore>")
+AUTO = ("homehost", "+1.x", "-1.x", "+0.90", "-0.90", "+all", "-all", "-imsm", "-ddf")
 WORDS = (
     f"systemd.hostname={HERE}", f"systemd.hostname={ELSEWHERE}", "systemd.hostname=a/b",
     f"hostname={HERE}", "rd.md.conf=0",
@@ -30,7 +32,7 @@ def with_identity(number: int, scenario: Scenario) -> Scenario:
     files = scenario.files
     if chance.random() < 0.4:
         layers, conf = _configured(chance, layers)
-        files = (*files, (CONF, conf))
+        files = (*files, (CONF, _kept_off(number, conf)))
     cmdline = " ".join((scenario.cmdline, *words))
     variant = replace(scenario.variant, hostname=hostname)
     found = replace(scenario, layers=layers, files=files, cmdline=cmdline, variant=variant)
@@ -68,6 +70,20 @@ def _configured(chance: random.Random, layers: tuple[Layer, ...]) -> tuple[tuple
             lines.append(f"ARRAY {device} metadata=1.2 UUID={uuid}{name}")
         found.append(layer)
     return tuple(found), "".join(f"{line}\n" for line in (*lines, "MAILADDR root"))
+
+
+def _kept_off(number: int, conf: str) -> str:
+    """The same mdadm.conf, perhaps with arrays that it keeps off.
+
+    From a generator of its own, so that the other worlds stay what they are.
+    """
+    chance = random.Random(f"kept off {number}")
+    if chance.random() < 0.5:
+        words = [word for word in AUTO if chance.random() < 0.4]
+        conf = f"AUTO {' '.join(chance.sample(words, len(words)))}\n{conf}" if words else conf
+    if chance.random() < 0.3:
+        conf = re.sub(r"ARRAY \S+", "ARRAY <ignore>", conf, count=1)
+    return conf
 
 
 def _root_by_partition(chance: random.Random, scenario: Scenario) -> Scenario:

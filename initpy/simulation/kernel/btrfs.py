@@ -1,7 +1,7 @@
 """btrfs over several devices: the kernel counts scanned devices (BTRFS_IOC_DEVICES_READY).
 
 udev asks once a device; when the last one comes, udev does not ask again for the others
-(63-initpy-btrfs.rules). Mounted with `degraded`, it may lack as many as the profile can lose.
+(64-initpy-btrfs.rules). Mounted with `degraded`, it may lack as many as the profile can lose.
 """
 
 from initpy.simulation.world.plans import FileSystem, Place

@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 
+from initpy.simulation.kernel.disks import visible
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import ArrayPlan, Table
 from initpy.simulation.world.redundancy import enough
@@ -109,10 +110,10 @@ def _may_start_dirty(world: World) -> bool:
 
 def _partitions(world: World, udev: Udev, block: Block) -> None:
     """The kernel reads the array's partition table when it has started."""
-    place = block.place
-    if place is None or not isinstance(place.content, Table):
+    table = visible(block.place) if block.place is not None else None
+    if not isinstance(table, Table):
         return
-    for number, plan in enumerate(place.content.parts, 1):
+    for number, plan in enumerate(table.parts, 1):
         name = f"{block.name}p{number}"
         part = Block(name, plan.inside, 259, number, part=(block.name, number, plan),
                      slaves=[block.name], facts={})  # fmt: skip

@@ -38,11 +38,12 @@ def attributes(array: Array) -> dict[str, str]:
     if plan.container is not None:
         version = version_of(array)
     running = array.state != "inactive"
+    told = array.read or plan.container is not None  # mdadm writes it there (sysfs_set_array)
     found = {
         "md/array_state": array.state,
         "md/metadata_version": version,
-        "md/level": plan.level if array.read else "",
-        "md/raid_disks": str(len(plan.on)) if array.read else "",
+        "md/level": plan.level if told else "",
+        "md/raid_disks": str(len(plan.on)) if told else "",
         "md/resync_start": "0" if not array.read or plan.dirty else "none",
         "md/slots": " ".join(
             sorted(f"{name}:{slot if array.read else 'none'}" for name, slot in array.members)

@@ -107,7 +107,11 @@ def _member(member: Member) -> Found:
     array = member.array
     kind = {"imsm": "isw_raid_member", "ddf": "ddf_raid_member"}.get(array.metadata)
     if kind is not None:
-        return {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}, frozenset()
+        known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": "raid"}
+        # libblkid reads the GUID as text, which is the same for all that mdadm has made.
+        return known | (
+            {"ID_FS_UUID": "Linux-MD"} if kind == "ddf_raid_member" else {}
+        ), frozenset()
     digits = array.uuid
     uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     label = "" if array.metadata == "0.90" else array.set_name
@@ -305,6 +309,10 @@ def as_device(world: World, block: Block) -> Device:
             known["foreign"] = record.strip()
         if block.array is not None and (record := world.records.get(f"look.{block.name}")):
             known["look"] = record.strip()
+        if known.get("md/metadata_version") == "external:ddf" and (
+            record := world.records.get(f"looked.{known.get('MD_UUID')}")
+        ):
+            known["looked"] = record.strip()
         is_member = known.get("ID_FS_TYPE") == "linux_raid_member"
         if is_member and (record := world.records.get(f"looked.{known.get('ID_FS_UUID')}")):
             known["looked"] = record.strip()

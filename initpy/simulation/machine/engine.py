@@ -238,9 +238,10 @@ class Engine:
             self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return
         self.world.records[name if folder == RUN else f"{folder}/{name}"] = text
-        about = name.partition(".")[2]  # an array, or the UUID of its members
+        about = name.partition(".")[2]  # an array, the UUID of its members, or of a container
         for block in self.world.blocks.values():
-            if about and about in (block.name, (block.known or {}).get("ID_FS_UUID")):
+            known = block.known or {}
+            if about and about in (block.name, known.get("ID_FS_UUID"), known.get("MD_UUID")):
                 block.told = None
 
     def _say(self, text: str) -> None:

@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
-from initpy.simulation.oracle.homehost import is_own
+from initpy.simulation.oracle.homehost import is_own, kept_off
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.owners import owned
 from initpy.simulation.oracle.parameters import Key, Volume, Wishes, wishes_of
@@ -213,6 +213,10 @@ def _made(expected: Expected, layer: Layer) -> list[Item]:
 
 
 def _array(expected: Expected, layer: Layer, below: list[Item], item: Item) -> None:
+    if kept_off(expected.scenario, layer):
+        item.usable = item.whole = Sure.NO
+        item.why = "mdadm.conf keeps it off"
+        return
     known_lost = 1 if layer.left == "degraded" else 0
     # The member that the metadata has written off is not waited for, and no use.
     members = below[: len(below) - known_lost]

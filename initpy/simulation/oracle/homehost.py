@@ -1,7 +1,8 @@
 """Whose array it is, worked out from the file alone (R9): the oracle's own account of the rule.
 
 An array is this machine's if a line of mdadm.conf names it, if its homehost is "any" or the name of
-the machine, or if mdadm.conf says that the host does not matter; mdadm.conf(5), mdadm(8).
+the machine, or if mdadm.conf says that the host does not matter; mdadm.conf(5), mdadm(8). What
+mdadm.conf keeps off, by AUTO or `ARRAY <ignore>`, is not assembled at all.
 """
 
 import re
@@ -31,24 +32,72 @@ def is_own(scenario: Scenario, layer: Layer) -> bool:
     """Whether mdadm takes the array for this machine's; true for what is no array."""
     if layer not in _arrays(scenario):
         return True
-    if any(each.kind in CONTAINERS and each.name in layer.on for each in scenario.layers):
-        return True  # mdadm says so of the container, which has no host's name
+    if layer.kind in CONTAINERS:
+        return True  # it never runs: its volumes do
+    for box in scenario.layers:
+        if box.kind in CONTAINERS and box.name in layer.on:
+            # HOMEHOST <ignore> is no matter for volumes (Incremental_container); imsm has no host.
+            return box.kind == "imsm" or box.homehost in ("any", _here(scenario))
     minor = 100 + [each.name for each in _arrays(scenario)].index(layer.name)
     lines = _conf_lines(scenario)
     if any(_names(words, layer, minor) for words in lines if _is("ARRAY", words)):
         return True
-    hosts = [word for words in lines if _is("HOMEHOST", words) for word in words[1:]]
-    given = [word for word in hosts if word.lower() != "<ignore>"]
-    here = given[0] if given and given[0].lower() != "<system>" else machine_name(scenario)
-    anybody = len(hosts) > len(given)
-    if here.lower() == "<none>":
-        here, anybody = "", True
+    here, hosts = _here(scenario), _hosts(scenario)
+    anybody = not here or "<ignore>" in map(str.lower, hosts)
     if _made_by(layer, here) or _made_by(layer, "any"):
         return True
     if layer.homehost == "<none>" and layer.metadata != "0.90":
         return True  # its name tells no host
     taken = {_short(word) for words in lines if _is("ARRAY", words) for word in _called(words)}
     return anybody and _short(_name(layer, minor)) not in taken
+
+
+def kept_off(scenario: Scenario, layer: Layer) -> bool:
+    """Whether mdadm.conf forbids to assemble the array; false for what is no array."""
+    if layer not in _arrays(scenario):
+        return False
+    for box in scenario.layers:
+        if box.kind in CONTAINERS and box.name in layer.on:
+            return kept_off(scenario, box)
+    minor = 100 + [each.name for each in _arrays(scenario)].index(layer.name)
+    lines = [words for words in _conf_lines(scenario) if _is("ARRAY", words)]
+    of_it = [words for words in lines if _names(words, layer, minor)]
+    if of_it:  # a line that names it outdoes AUTO; several contradict each other
+        return len(of_it) > 1 or "<ignore>" in map(str.lower, _called(of_it[0]))
+    by_host = False
+    for word in _auto(scenario):
+        if word == "homehost":
+            by_host = True
+        elif word in ("yes", "no") or word[1:] == "all" or word[1:] in _families(layer):
+            refused = word == "no" or word[0] == "-"
+            return refused and not (by_host and _made_by(layer, _here(scenario)))
+    return False  # what AUTO does not speak of is assembled
+
+
+def _auto(scenario: Scenario) -> list[str]:
+    """The words of the first AUTO line; mdadm takes no second."""
+    lines = [words[1:] for words in _conf_lines(scenario) if _is("AUTO", words)]
+    return [word.lower() for word in lines[0]] if lines else []
+
+
+def _families(layer: Layer) -> tuple[str, ...]:
+    """The names of the array's metadata in AUTO: its own, its first character, 1.x for all 1."""
+    kind = layer.kind if layer.kind in CONTAINERS else layer.metadata or "1.2"
+    if kind.startswith("1."):
+        return "1", "1.0", "1.1", "1.2", "1.x"
+    return kind, kind[0]
+
+
+def _hosts(scenario: Scenario) -> list[str]:
+    lines = _conf_lines(scenario)
+    return [word for words in lines if _is("HOMEHOST", words) for word in words[1:]]
+
+
+def _here(scenario: Scenario) -> str:
+    """The host whose arrays are this machine's, "" for those of all."""
+    given = [word for word in _hosts(scenario) if word.lower() != "<ignore>"]
+    here = given[0] if given and given[0].lower() != "<system>" else machine_name(scenario)
+    return "" if here.lower() == "<none>" else here
 
 
 def _arrays(scenario: Scenario) -> list[Layer]:

@@ -29,16 +29,11 @@ def join(world: World, udev: Udev, call: Call, device: Block, member: Member) ->
     assert array is not None
     md.bind(world, block, device, member.slot)
     udev.uevent("change", block)
-    yield md.ASSEMBLE_SECONDS
-    started = "no" if plan.metadata == "imsm" else "unsafe"
-    if len(array.members) == len(plan.on):
-        _volumes(world, udev, call, array)
-        started = "yes"
-    elif plan.metadata == "ddf":
-        _inactive(world, udev, call, array)
-    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": array.name, "MD_FOREIGN": "no",
-             "MD_STARTED": started}  # fmt: skip
-    return Answer(0, "".join(f"{key}={value}\n" for key, value in lines.items()))
+    answer = yield from examine_container(world, udev, call, array)
+    assert answer is not None
+    lines = {"MD_DEVICE": array.node, "MD_DEVNAME": array.name, "MD_FOREIGN": "no"}
+    text = "".join(f"{key}={value}\n" for key, value in lines.items())
+    return answer._replace(output=f"{text}{answer.output}")
 
 
 def start_container(world: World, udev: Udev, call: Call, node: str) -> Work:
@@ -50,6 +45,18 @@ def start_container(world: World, udev: Udev, call: Call, node: str) -> Work:
     made = _volumes(world, udev, call, block.array)
     started = "yes" if made else "no"
     return Answer(0 if made else 1, f"MD_DEVNAME={node}\nMD_STARTED={started}\n")
+
+
+def examine_container(world: World, udev: Udev, call: Call, array: Array) -> Work:
+    """`mdadm --incremental CONTAINER`: its volumes, started only if all disks are there."""
+    yield md.ASSEMBLE_SECONDS
+    started = "no" if array.plan.metadata == "imsm" else "unsafe"
+    if len(array.members) == len(array.plan.on):
+        _volumes(world, udev, call, array)
+        started = "yes"
+    elif array.plan.metadata == "ddf":
+        _inactive(world, udev, call, array)
+    return Answer(0, f"MD_STARTED={started}\n")
 
 
 def _inactive(world: World, udev: Udev, call: Call, box: Array) -> None:

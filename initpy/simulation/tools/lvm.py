@@ -19,6 +19,7 @@ from initpy.simulation.world.world import Block, Mapped, World
 
 SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
 COUNT_SECONDS = 0.05  # from a scan's record until it counts all of them
+BY_UUID = "vg_uuid="  # --select, the only word that tells groups of one name apart
 DEVICES_FILE = "/etc/lvm/devices/system.devices"
 
 
@@ -32,10 +33,12 @@ def lvm(world: World, udev: Udev, call: Call) -> Work:
     if command == "pvscan":
         return (yield from _pvscan(world, words, configured, system))
     if command == "pvs":
-        return (yield from _pvs(world, words[-1]))
+        return (yield from _pvs(world, words))
     if command == "vgimport":
         return (yield from _import(world, words[-1]))
     if command in ("lvchange", "vgchange"):
+        if "n" in words and words[-1].startswith(BY_UUID):
+            return (yield from _deactivate(world, udev, words[-1].removeprefix(BY_UUID)))
         if "--refresh" in words or "n" in words:
             return (yield from _reload(world, udev, words, system))
         return (yield from _change(world, udev, words, system))
@@ -49,12 +52,15 @@ def _excluded(world: World, configured: bool) -> bool:
     return configured and used and DEVICES_FILE in files
 
 
-def _pvs(world: World, node: str) -> Work:
+def _pvs(world: World, words: tuple[str, ...]) -> Work:
     yield SCAN_SECONDS
+    node = words[-1]
     block = world.at(node)
     physical = block.place.content if block is not None and block.place is not None else None
     if not isinstance(physical, PhysicalPlan):
         return Answer(5, complaints=f"  Failed to find physical volume {node}.")
+    if "vg_uuid" in words:
+        return Answer(0, f"LVM2_VG_UUID='{physical.group.uuid}'\n")
     return Answer(0, owner(physical.group))
 
 
@@ -86,6 +92,22 @@ def _reload(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
     else:
         dm.remove(world, udev, block)
     return Answer(0)
+
+
+def _deactivate(world: World, udev: Udev, uuid: str) -> Work:
+    """lvchange --activate n --select vg_uuid=UUID: all volumes of that group."""
+    yield ACTIVATE_SECONDS
+    complaints = []
+    for group in (each for each in world.disks.groups.values() if each.uuid == uuid):
+        for volume in group.volumes:
+            block = dm.named(world, f"{_doubled(group.name)}-{_doubled(volume.name)}")
+            if block is None or block.place is not volume.inside:
+                continue
+            if world.used(block):
+                complaints.append(f"  Logical volume {group.name}/{volume.name} in use.")
+            else:
+                dm.remove(world, udev, block)
+    return Answer(5 if complaints else 0, "", "\n".join(complaints).strip())
 
 
 def _pvscan(world: World, words: tuple[str, ...], configured: bool, system: System) -> Work:
@@ -168,7 +190,12 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
         ):
             continue
         name, _, wanted = word.partition("/")
-        found = [each for each in world.disks.groups.values() if each.name == name]
+        found = [
+            each
+            for each in world.disks.groups.values()
+            if each.name == name or word == f"{BY_UUID}{each.uuid}"
+        ]
+        name = found[0].name if found else name
         groups = [each for each in found if _present(world, each)]
         group, why = chosen(groups, system) if groups else (None, "")
         if groups and group is None:
@@ -206,6 +233,14 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
                 status = 5
                 continue
             holes = bool(lacks) and not spare(volume, len(lacks))
+            block = dm.named(world, f"{_doubled(name)}-{_doubled(volume.name)}")
+            if block is not None and block.place is not volume.inside:
+                complaints.append(
+                    f"  device-mapper: create ioctl on {name}-{volume.name} failed: "
+                    "Device or resource busy"
+                )
+                status = 5
+                continue
             read_only = system.read_only == name
             whole = not wanted
             yield from _activate(world, udev, group, volume, present, holes, whole, read_only)

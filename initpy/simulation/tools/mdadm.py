@@ -25,6 +25,8 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
         return (yield from _incremental(world, udev, call, node))
     if "--examine" in words:
         return (yield from _examine(world, node))
+    if "--detail" in words:
+        return (yield from _detail(world, node))
     if "--run" in words:
         return (yield from _run(world, udev, node))
     if "--stop" in words:
@@ -49,6 +51,8 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
         return Answer(1, complaints=f"mdadm: stat failed for {node}: No such file or directory")
     if world.used(device):
         return Answer(1, complaints=f"mdadm: cannot reopen {node}: Device or resource busy.")
+    if device.array is not None and device.array.plan.level == "container":
+        return (yield from firmware.examine_container(world, udev, call, device.array))
     place = device.place
     member = _superblock(place)
     if member is None or place is None or "magic" in place.damages:
@@ -168,6 +172,18 @@ def _examine(world: World, node: str) -> Work:
         lines.append(f"MD_NAME={plan.set_name}")
     lines += [f"MD_UUID={plan.spread}", "MD_UPDATE_TIME=1700000000"]
     lines.append(f"MD_EVENTS={world.superblock(plan, member.slot).events}")
+    return Answer(0, "".join(f"{line}\n" for line in lines))
+
+
+def _detail(world: World, node: str) -> Work:
+    """`mdadm --detail --export`: an array that is inactive has its number of disks all the same."""
+    yield EXAMINE_SECONDS
+    block = world.at(node)
+    if block is None or block.array is None:
+        return Answer(1, complaints=f"mdadm: cannot open {node}: No such file or directory")
+    plan = block.array.plan
+    lines = [f"MD_LEVEL={plan.level}", f"MD_DEVICES={len(plan.on)}", f"MD_UUID={plan.spread}"]
+    lines += [f"MD_DEVNAME={block.array.name}"] if not block.array.name.startswith("/") else []
     return Answer(0, "".join(f"{line}\n" for line in lines))
 
 

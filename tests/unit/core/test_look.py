@@ -399,3 +399,30 @@ def test_an_array_on_an_array_does_not_start_without_it_after_the_look() -> None
     desk.wait(desk.now + 4)
     assert len(desk.runs("md-start@md127")) == 1
     assert desk.runs("md-start@md126") == []
+
+
+def test_a_partition_of_an_array_that_is_being_stopped_is_not_mounted() -> None:
+    # Above the array is another one, whose superblock is at its end: its partitions show below.
+    desk = Desk(QUICK)
+    raw = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", "ID_FS_UUID": "above:0:0:0"}
+    desk.see(member("vda", "vda:0:0:0"), array("md127", ("vda",), "clean", size="2048", **raw))
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
+    assert desk.actions(Mount) == []
+    desk.see(block("md127", SYSTEMD_READY="0"))  # udev's word while mdadm stops it
+    assert desk.actions(Mount) == []
+    desk.see(array("md127", ("vda",), "clean", size="2048"))
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition", again="yes"))
+    assert desk.runs("fsck-ext@md127p1") or desk.actions(Mount)
+
+
+def test_an_array_whose_superblock_is_at_the_end_of_the_one_below_is_assembled_in_the_look() -> (
+    None
+):
+    # udev takes the superblock of the upper array for the disk's own, too; its data begins with
+    # a partition table, so that the lower array has partitions.
+    desk = half()
+    desk.wait(9)
+    raw = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid", "ID_FS_UUID": "vda:0:0:0"}
+    opened(desk, **raw)
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
+    assert len(desk.runs("md-member@md127")) == 1

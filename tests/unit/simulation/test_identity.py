@@ -7,7 +7,7 @@ from typing import cast
 from initpy.scenario.model import Scenario
 from initpy.simulation.explore.generate import draw
 from initpy.simulation.kernel.process import Call
-from initpy.simulation.oracle.homehost import is_own
+from initpy.simulation.oracle.homehost import is_own, kept_off
 from initpy.simulation.tools.homehost import judge
 from initpy.simulation.world.making import make_disks
 from initpy.simulation.world.plans import (
@@ -40,8 +40,11 @@ def arrays(place: Place) -> Iterator[ArrayPlan]:
         yield from arrays(each)
 
 
-def verdicts(scenario: Scenario) -> Iterator[tuple[bool, bool]]:
-    """Of each array: whether it is this machine's to mdadm and the core, and to the oracle."""
+def verdicts(scenario: Scenario) -> Iterator[tuple[bool | None, bool | None]]:
+    """Of each array: whether it is this machine's to mdadm and the core, and to the oracle.
+
+    None: mdadm.conf keeps it off.
+    """
     world = cast(World, SimpleNamespace(scenario=scenario))
     config = ("--config=none",) if "rd.md.conf=0" in scenario.cmdline.split() else ()
     disks = make_disks(scenario).disks.values()
@@ -50,7 +53,12 @@ def verdicts(scenario: Scenario) -> Iterator[tuple[bool, bool]]:
         if layer.name not in found:
             continue
         plan = found[layer.name]
-        own = not judge(world, Call(("mdadm", *config)), plan).foreign
+        verdict = judge(world, Call(("mdadm", *config)), plan)
+        off = kept_off(scenario, layer)
+        if verdict.refusal or off:
+            yield None if verdict.refusal else not verdict.foreign, None if off else True
+            continue
+        own = not verdict.foreign
         # The core takes an array whose name tells no host for this machine's.
         tells_none = plan.metadata != "0.90" and ":" not in plan.set_name
         yield own or tells_none, is_own(scenario, layer)
@@ -59,5 +67,6 @@ def verdicts(scenario: Scenario) -> Iterator[tuple[bool, bool]]:
 def test_they_agree_in_random_worlds() -> None:
     seen = [pair for number in range(WORLDS) for pair in verdicts(draw(number).scenario)]
     assert all(mdadm == oracle for mdadm, oracle in seen)
-    foreign = sum(not mdadm for mdadm, _ in seen)
+    foreign, off = (sum(mdadm is each for mdadm, _ in seen) for each in (False, None))
     assert 50 < foreign < len(seen) - 50
+    assert off > 10

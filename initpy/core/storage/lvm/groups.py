@@ -25,7 +25,7 @@ from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.machine.templates import command, describe
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
-from initpy.core.storage.lvm import foreign_groups
+from initpy.core.storage.lvm import foreign_groups, same_name
 from initpy.core.storage.lvm.looked_into import beside_a_look, looked_into, named
 from initpy.core.storage.lvm.state import COMPLETE, INCOMPLETE, groups_of, own
 
@@ -50,6 +50,7 @@ def technology() -> Technology:
         gone=_gone,
         ended=_ended,
         left=_left,
+        unsettled=same_name.unsettled,
         part_of=part_of,
         named=named,
         condition=foreign_groups.condition,
@@ -69,6 +70,7 @@ def _reopen(context: Context, groups: Iterable[str]) -> None:
     own(context).reopen(groups)
     for group in groups:
         foreign_groups.forget(context, group)
+        same_name.forget(context, group)
 
 
 def _pending(context: Context, group: str, strategy: Strategy) -> Iterator[Instance]:
@@ -109,6 +111,7 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         return ()
     groups = groups_of(context.device(instance))
     if instance.strategy is Strategy.GROUP_COMMAND:
+        same_name.ended(context, instance, groups)
         _wake(context, groups)
     doubtful = [
         name
@@ -116,7 +119,8 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         if group
         for name in foreign_groups.changed_group(context, group)
     ]
-    return (instance.subject, *doubtful)
+    alike = same_name.marked(context, groups)
+    return (instance.subject, *doubtful, *alike)
 
 
 def _left(context: Context, instance: Instance) -> tuple[str, ...]:
@@ -178,10 +182,12 @@ def _activate(context: Context, instance: Instance) -> None:
     owner = foreign_groups.owner(context, context.device(instance), group)
     # An incomplete group waits no more once a volume has shown that it is complete.
     context.machine.touch_all(_pending(context, group, Strategy.GROUP_START))
-    if group in own(context).active:
+    if same_name.key(context, context.device(instance), group) in own(context).active:
         wait_afresh(context, instance)
         instance.succeeded = True
         context.machine.touch(instance)
+    elif same_name.waits(context, instance, group):
+        return
     elif foreign_groups.awaited(context, group):
         instance.reason = f"LVM is asked which system {group} belongs to"
     elif foreign_groups.twin(context, context.device(instance), own(context).volumes(group)):
@@ -253,6 +259,10 @@ def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     group = _group(context, instance, INCOMPLETE if incomplete else COMPLETE)
     remarks = _remarks(event.complaints)
     foreign_groups.complain(context, remarks)
+    if event.status and group and same_name.refused(context, event, group):
+        context.assemblies.forget(instance)  # it has not started
+        context.machine.move(instance, Stimulus.RETRY, f"several groups are called {group}")
+        return
     if event.status and group and foreign_groups.refused(context, instance, event, group):
         context.assemblies.forget(instance)  # it has not started
         context.machine.move(instance, Stimulus.RETRY, f"{group} belongs to another system")
@@ -269,7 +279,8 @@ def _activated(context: Context, instance: Instance, event: JobEnded) -> None:
     if group is None:
         return
     if event.status == 0:
-        lvm.active.add(group)
+        lvm.active.add(same_name.key(context, context.device(instance), group))
+        same_name.activated(context, context.device(instance), group)
     elif incomplete and instance.failures >= instance.definition.tries:
         lvm.refused[group] = instance.reason
     _wake(context, (group,))
@@ -315,7 +326,7 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         "{owner}": owner,
         **({"{looking}": []} if owner else {}),  # they say it already
         "{lvm}": ["lvm"] if policy.configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
-        "{volumes}": chosen or [group],
+        "{volumes}": chosen or same_name.chosen(context, context.device(instance), group),
         # "ay" leaves alone what the user has excluded from automatic activation.
         "{how}": ["y" if wanted else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],

@@ -12,7 +12,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.jobs.instance import Instance
 from initpy.core.layer import Layer
 from initpy.core.state.context import Context
-from initpy.core.storage.md import reassemble
+from initpy.core.storage.md import firmware, reassemble
 from initpy.core.storage.md.facts import LAYER, lies_idle, tells_no_host
 from initpy.core.storage.md.state import Finding, own
 
@@ -22,25 +22,42 @@ VERDICT = "looked"  # what an earlier engine has found, as the runtime reads it 
 
 def finding(context: Context, members: Iterable[Device]) -> Finding | None:
     """What a look into the array of these members has found; None before one."""
-    found = (_finding(context, each) for each in members)
+    known = tuple(members)
+    if firmware.tells_host(known):
+        box = firmware.container(context, known)
+        return _finding(context, box, "MD_UUID") if box is not None else None
+    found = (_finding(context, each, "ID_FS_UUID") for each in known)
     return next((each for each in found if each is not None), None)
 
 
-def _finding(context: Context, member: Device) -> Finding | None:
-    uuid = member.properties.get("ID_FS_UUID", "")
+def _finding(context: Context, told: Device, key: str) -> Finding | None:
+    uuid = told.properties.get(key, "")
     known = own(context).findings.get(uuid)
-    if known is None and (text := member.properties.get(VERDICT)):
+    if known is None and (text := told.properties.get(VERDICT)):
         word, members, words = f"{text}  ".split(" ", 2)
         number = int(members) if members.isdecimal() else 0
-        found = Finding(word == "found", words.strip(), word == "part", number)
+        part = word in ("part", "alone")
+        found = Finding(word == "found", words.strip(), part, number, word == "alone")
         known = own(context).findings[uuid] = found
     return known
+
+
+def identities(context: Context, array: Device) -> set[str]:
+    """The UUIDs by which findings about the array are known."""
+    members = context.devices.slaves(array.name)
+    if firmware.tells_host(members):
+        box = firmware.container(context, members)
+        found = {box.properties.get("MD_UUID", "")} if box is not None else set[str]()
+    else:
+        found = {each.properties.get("ID_FS_UUID", "") for each in members}
+    return found - {""}
 
 
 def note_finding(context: Context, uuid: str, found: Finding) -> None:
     """What was found on the array: known from now on, also to an engine after this one."""
     own(context).findings[uuid] = found
-    word = "found" if found.root else "part" if found.part else "nothing"
+    part = "alone" if found.alone else "part" if found.part else "nothing"
+    word = "found" if found.root else part
     context.current.act(Record(f"{VERDICT}.{uuid}", f"{word} {found.members} {found.words}\n"))
 
 
@@ -54,6 +71,8 @@ def is_foreign(context: Context, device: Device, members: tuple[Device, ...]) ->
     if (known := finding(context, members)) is not None and known.root:
         return False
     uuids = {each.properties.get("ID_FS_UUID", "") for each in members}
+    if firmware.tells_host(members):
+        return _is_foreign_firmware(context, device)
     # The word is about another array of this name, unless a member says nothing any more.
     if (noted := device.properties.get("foreign")) and not uuids.isdisjoint((noted, "")):
         return True
@@ -64,12 +83,28 @@ def is_foreign(context: Context, device: Device, members: tuple[Device, ...]) ->
     return True
 
 
+def _is_foreign_firmware(context: Context, device: Device) -> bool:
+    """True for a volume of another or unknown host, and for a container that has one.
+
+    A container without volumes was recorded before they were stopped, or is this machine's.
+    """
+    if firmware.is_volume(device):
+        return firmware.named_as_foreign(device)
+    found, uuid = firmware.volumes(context, device), device.properties.get("MD_UUID", "")
+    if any(map(firmware.named_as_foreign, found)):
+        if any("MD_DEVNAME" in each.properties for each in found):
+            note_foreign(context, device.name, uuid)
+        return True
+    recorded = own(context).is_foreign(device.name) or device.properties.get("foreign") == uuid
+    return not found and recorded
+
+
 def mark(context: Context, name: str) -> list[str]:
     """Bring the mark of an array, or of the arrays of a member, up to date; those changed."""
     device, changed = context.devices.get(name), []
     if device is None:
         return []
-    for each in (device, *context.devices.holders(name)):
+    for each in _with_container(context, device):
         if not lies_idle(each):
             continue
         members = context.devices.slaves(each.name)
@@ -81,6 +116,15 @@ def mark(context: Context, name: str) -> list[str]:
             context.devices.mark(each.name, MARK, mark)
             changed.append(each.name)
     return changed
+
+
+def _with_container(context: Context, device: Device) -> tuple[Device, ...]:
+    """The device, the arrays of a member, and the container of a volume."""
+    found = (device, *context.devices.holders(device.name))
+    if not firmware.is_volume(device):
+        return found
+    near = (each for name in device.slaves for each in context.devices.holders(name))
+    return (*found, *{each.name: each for each in near if firmware.is_container(each)}.values())
 
 
 def published(context: Context, instance: Instance) -> list[str]:

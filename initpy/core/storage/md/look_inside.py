@@ -16,7 +16,7 @@ from initpy.core.jobs.timers import Timer
 from initpy.core.machine.rules import give_up, stop
 from initpy.core.state.context import Context
 from initpy.core.state.looks import NOTED, Stage
-from initpy.core.storage.md import facts, foreign
+from initpy.core.storage.md import facts, firmware, foreign
 from initpy.core.storage.md.look_begin import LIMIT, QUIET, begin, give_quiet, over
 from initpy.core.storage.md.look_order import not_needed, pending
 from initpy.core.storage.md.members import uuids
@@ -77,7 +77,7 @@ def _examine(context: Context) -> None:
     elif limit is not None and limit.over(context.now):
         _nothing(context, "it took too long")
     elif quiet is not None and quiet.over(context.now) and not held(context, quiet):
-        if not all(map(_settled, _upon(context))):
+        if not all(_settled(context, each) for each in _upon(context)):
             return  # udev is at work; the limit ends it
         if following := _following(context):
             give_quiet(context)
@@ -99,10 +99,10 @@ def _upon(context: Context) -> list[Device]:
     return [each for each in context.devices if LOOK in each.properties]
 
 
-def _settled(device: Device) -> bool:
+def _settled(context: Context, device: Device) -> bool:
     """True if udev has nothing more to tell of the device, or it is there for others only."""
     hidden = device.properties.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") == "1"
-    return device.ready or hidden or facts.lies_idle(device)
+    return device.ready or hidden or facts.lies_idle(device) or _lacks_parts(context, device)
 
 
 def _called_off(context: Context) -> str:
@@ -127,9 +127,13 @@ def missing_member(context: Context, member: Device) -> str | None:
     uuid = member.properties.get("ID_FS_UUID")
     if uuid is None or member.usage != "raid":
         return None
+    if firmware.container(context, (member,)) is not None:
+        return None  # its UUID may be that of all containers
     for name in context.looks.bases:
         array = context.devices.get(name)
-        if array is not None and member.name not in array.slaves and uuid in uuids(context, array):
+        if array is None or context.devices.stands_on(member.name, name):
+            continue  # udev may take the superblock of the array above for that of the disk, too
+        if member.name not in array.slaves and uuid in uuids(context, array):
             return name
     return None
 
@@ -167,7 +171,7 @@ def _below_runs(context: Context, name: str) -> bool:
 
 
 def _following(context: Context) -> Instance | None:
-    """The next array to look into as well: another part, else one that stands on those.
+    """The next array to look into as well: another volume, another part, else one on those.
 
     What stands on several parts may need all of them: the kernel takes no member any more once it
     has refused a start.
@@ -176,11 +180,19 @@ def _following(context: Context) -> Instance | None:
     for each in pending(context):
         if each.state is not JobState.READY or each.subject is None:
             continue
+        if _shares_disks(context, each.subject):
+            return each
         if context.looks.covers(devices, each.subject):
             nested.append(each)
         elif look.joint and (known := _finding_of(context, each.subject)) and known.part:
             return each
     return next(iter(nested), None)
+
+
+def _shares_disks(context: Context, name: str) -> bool:
+    """True for another volume of a container that is looked into: there is one finding for all."""
+    device, bases = context.devices.get(name), _bases(context)
+    return device is not None and any(not device.slaves.isdisjoint(each.slaves) for each in bases)
 
 
 def _bases(context: Context) -> list[Device]:
@@ -191,7 +203,7 @@ def _bases(context: Context) -> list[Device]:
 def _note(context: Context, arrays: Iterable[Device], found: Finding) -> None:
     for array in arrays:
         found = found._replace(members=len(context.devices.slaves(array.name)))
-        for uuid in sorted(filter(None, uuids(context, array))):
+        for uuid in sorted(foreign.identities(context, array)):
             foreign.note_finding(context, uuid, found)
 
 
@@ -221,24 +233,51 @@ def _found(context: Context, device: Device, what: str) -> None:
 
 def _nothing(context: Context, why: str) -> None:
     """Nothing that is asked for is on it, as far as it could be read."""
+    lone = next(_without_others(context), None)
+    if lone is not None and (own(context).look.joint or not _others(context)):
+        _found(context, *lone)
+        _close(context, "")
+        return
     tops = [each for each in _upon(context) if not context.devices.holders(each.name)]
     words = "; ".join(f"{each.node}: {', '.join(content(each, True))}" for each in tops)
     part = any(_is_part(context, each) for each in _upon(context)) and not own(context).look.joint
     text = f"of another host; looked into, read-only, and not what root= asks for ({words})"
     text = f"{text}: {why}" if why else text
-    _note(context, _bases(context), Finding(False, text, part))
+    _note(context, _bases(context), Finding(False, text, part, alone=part and lone is not None))
     for each in context.looks.bases:
         context.report(f"{each}: {text}")
     _close(context, "")
 
 
+def _without_others(context: Context) -> Iterator[tuple[Device, str]]:
+    """What is asked for, and what the user allows to be used without the parts that it lacks."""
+    for device in _upon(context):
+        allowed = any(each(context, device) for each in context.technologies.may_lack_parts)
+        if allowed and (why := naming.asked_for(context, device)):
+            yield device, why
+
+
+def _others(context: Context) -> bool:
+    """True while another array may have what is missing."""
+    for each in pending(context):
+        if each.subject not in context.looks.bases:
+            known = _finding_of(context, each.subject or "")
+            if known is None or known.part:
+                return True
+    return False
+
+
 def _is_part(context: Context, device: Device) -> bool:
     """True for a part of something that lacks other parts: they may be on another array."""
-    if facts.lies_idle(device) or device.properties.get("ID_BTRFS_READY") == "0":
+    if facts.lies_idle(device):
         return True
     jobs = context.machine.on(device.name)
     if any(each.strategy is Strategy.GROUP_ACTIVATE and each.failures for each in jobs):
         return True
+    return _lacks_parts(context, device)
+
+
+def _lacks_parts(context: Context, device: Device) -> bool:
     return any(part_of(context, device) for part_of in context.technologies.part_of)
 
 

@@ -5,7 +5,6 @@ from initpy.core.jobs.instance import Instance
 from initpy.core.state.assemblies import Phase, deadline_name
 from initpy.core.state.context import Context
 from initpy.core.storage.md import facts, foreign
-from initpy.core.storage.md.members import uuids
 from initpy.core.storage.md.state import own
 
 # Arrays that came together are looked into in their order, whichever of them came first.
@@ -41,8 +40,8 @@ def _order(context: Context, instance: Instance) -> tuple[float, int, str]:
 def identity(context: Context, instance: Instance) -> str:
     """The UUID of the array by which a member knows it."""
     device = context.device(instance)
-    known = uuids(context, device) if device is not None else set()
-    return max((each for each in known if each), default=instance.key)
+    known = foreign.identities(context, device) if device is not None else ()
+    return max(known, default=instance.key)
 
 
 def first_due(context: Context) -> Instance:
@@ -58,8 +57,11 @@ def first_due(context: Context) -> Instance:
 
 
 def parts_to_join(context: Context) -> list[Instance]:
-    """The arrays to look into together: each held a part of something, and all were looked into."""
-    parts = []
+    """The arrays to look into together: each held a part of something, and all were looked into.
+
+    One is enough if the user allows its part to be used without the others.
+    """
+    parts, alone = [], False
     for each in pending(context):
         device = context.device(each)
         members = context.devices.slaves(device.name) if device is not None else ()
@@ -68,5 +70,6 @@ def parts_to_join(context: Context) -> list[Instance]:
             return []
         if known.part:
             parts.append(each)
+            alone = alone or known.alone
     names = {identity(context, each) for each in parts}
-    return parts if len(parts) > 1 and not names <= own(context).joined else []
+    return parts if (len(parts) > 1 or alone) and not names <= own(context).joined else []

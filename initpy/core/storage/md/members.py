@@ -6,6 +6,7 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.machine.rules import publish
 from initpy.core.state.context import Context
+from initpy.core.storage.md import firmware
 from initpy.core.storage.md.facts import LAYER, lies_idle
 from initpy.core.storage.md.state import own
 
@@ -22,6 +23,10 @@ def lacks(context: Context, array: str, name: str) -> bool:
     device, whole = context.devices.get(name), context.devices.get(array)
     if device is None or whole is None or name in whole.slaves or not lies_idle(whole):
         return False
+    if array == name:
+        return False
+    if firmware.is_volume(whole):
+        return False  # mdadm adds the disk to the container, and the kernel takes it at any time
     known = device.properties
     return known.get("ID_FS_USAGE") == "raid" and known.get("ID_FS_UUID") in uuids(context, whole)
 
@@ -46,7 +51,7 @@ def running_without(context: Context, member: Device) -> Device | None:
     uuid = member.properties.get("ID_FS_UUID")
     for each in context.devices if uuid else ():
         running = each.properties.get("md/array_state", "inactive") not in ("inactive", "clear")
-        if not running or member.name in each.slaves:
+        if not running or member.name in each.slaves or member.name == each.name:
             continue
         if uuid in uuids(context, each):
             return each

@@ -26,7 +26,7 @@ from initpy.core.storage.assembly import (
     starting,
     wait_afresh,
 )
-from initpy.core.storage.md import facts, foreign, reassemble
+from initpy.core.storage.md import facts, firmware, foreign, reassemble
 from initpy.core.storage.md.busy import at_work
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
 from initpy.core.storage.md.state import own
@@ -105,15 +105,12 @@ def being_stopped(context: Context, instance: Instance, device: Device) -> str:
 def _forbidden(context: Context, device: Device, members: tuple[Device, ...]) -> str:
     """Why the array must not be started without its missing members; empty when it may.
 
-    Arrays of another host are looked into instead; a container cannot be: mdadm creates the
-    volumes of one that is incomplete only when it starts them.
+    Arrays of another host are looked into instead.
     """
     if context.settings.md_degraded is Degraded.NO:
         return "rd.md.degraded=no: members are missing"
-    root = context.settings.root
-    unique = root is not None and root.is_unique
-    if not unique and foreign.is_foreign(context, device, members):
-        return "belongs to another host, and root= is no UUID"
+    if foreign.is_foreign(context, device, members):
+        return "belongs to another host"
     return ""
 
 
@@ -176,6 +173,8 @@ def _refused_before(context: Context, name: str) -> bool:
         return False
     if not facts.lies_idle(device) or at_work(context, device):
         return False
+    if firmware.is_volume(device):
+        return False  # mdadm writes it there when it creates the volume
     own(context).start_refused.add(name)
     return True
 

@@ -15,6 +15,7 @@ class Finding(NamedTuple):
     words: str  # what is on it, for the user
     part: bool = False  # a part of something that lacks other parts
     members: int = 0  # so many the array had then
+    alone: bool = False  # such a part, which the user allows to be used without the others
 
 
 @dataclass(slots=True)

@@ -9,12 +9,14 @@ from initpy.core.jobs.technology import Technology
 from initpy.core.state.context import Context
 from initpy.core.storage.md import (
     facts,
+    firmware,
     foreign,
     look_begin,
     look_inside,
     reassemble,
     start_degraded,
 )
+from initpy.core.storage.md.busy import busy
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
 from initpy.core.storage.md.report import record
@@ -68,6 +70,8 @@ def _blocks(context: Context, instance: Instance) -> str:
         array = look_inside.missing_member(context, device)
         if array is not None and instance.definition.layer is LAYER:
             return f"waits until {array}, which is looked into without it, is stopped"
+    if device is not None and firmware.is_container(device) and busy(context, device):
+        return "waits for mdadm to end, which may create the volumes"
     # It would stop an array that is being started at this moment.
     if instance.subject in refused and being_started(context, instance):
         return "waits for the start of the array to end"
@@ -80,6 +84,9 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         machine.touch_all(machine.pending(Strategy.TAKE_DOWN))
     if instance.definition.layer is not LAYER or instance.subject is None:
         return ()
+    for above in context.devices.holders(instance.subject):
+        if firmware.is_container(above):
+            machine.touch_on(above.name)
     marked: list[str] = []
     if strategy is Strategy.LOOK:
         marked += look_inside.mark(context)
