@@ -64,29 +64,37 @@ class CommandLine(NamedTuple):
 def parse(text: str) -> CommandLine:
     """Split as the kernel does: blanks separate, double quotes protect, `--` ends.
 
-    See Documentation/admin-guide/kernel-parameters.rst and next_arg() there.
+    As next_arg() in lib/cmdline.c: quotes around a parameter or its value are taken away, those
+    within a value stay. A quote that is not closed reaches to the end of the text.
     """
-    words = list(_words(text))
-    end = words.index("--") if "--" in words else len(words)
-    parameters = []
-    for word in words[:end]:
-        key, separator, value = word.partition("=")
-        parameters.append(Parameter(key, value if separator else None))
-    return CommandLine(tuple(parameters), tuple(words[end + 1 :]))
+    parameters: list[Parameter] = []
+    arguments: list[str] | None = None
+    for parameter in _parameters(text):
+        if arguments is not None:
+            value = "" if parameter.value is None else f"={parameter.value}"
+            arguments.append(f"{parameter.key}{value}")
+        elif parameter == ("--", None):
+            arguments = []
+        elif parameter.key:
+            parameters.append(parameter)
+    return CommandLine(tuple(parameters), tuple(arguments or ()))
 
 
-def _words(text: str) -> Iterator[str]:
-    word: list[str] = []
-    quoted = started = False
-    for character in text:
-        if character == '"':
-            quoted, started = not quoted, True
-        elif character in BLANKS and not quoted:
-            if started:
-                yield "".join(word)
-            word, started = [], False
-        else:
-            word.append(character)
-            started = True
-    if started:
-        yield "".join(word)
+def _parameters(text: str) -> Iterator[Parameter]:
+    text = text.removesuffix("\n")  # of /proc/cmdline
+    if '"' not in text:
+        for word in re.split(f"[{BLANKS}]+", text):
+            key, equals, value = word.partition("=")
+            if word:
+                yield Parameter(key, value if equals else None)
+        return
+    for found in re.finditer(f'(?:[^{BLANKS}"]|"[^"]*(?:"|\\Z))+', text):
+        word, whole = found[0], found[0].startswith('"')
+        word = word[1:] if whole else word
+        key, equals, value = word.partition("=")
+        if whole or value.startswith('"'):
+            if equals:
+                value = value.removeprefix('"').removesuffix('"')
+            else:
+                key = key.removesuffix('"')
+        yield Parameter(key, value if equals else None)
