@@ -25,6 +25,12 @@ class Parameter(NamedTuple):
         """The one clear error for this parameter."""
         return InputError(f"command line: {self.key}", shown(self.key, self.value), expected)
 
+    def refusal(self, expected: str) -> InputError:
+        """The error for a value that must not be replaced by its default: root is left alone."""
+        error = self.error(expected)
+        error.refuses = True
+        return error
+
     def text(self, expected: str) -> str:
         """The value, which must not be empty."""
         if not self.value:

@@ -1,11 +1,11 @@
-"""The parameters that name the root, /usr, and where the root's changes go."""
+"""The parameters that name the root and /usr, and say how they are mounted."""
 
 from collections.abc import Mapping
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import ExtraMount, ImageFile, Overlay, RootMount
+from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
@@ -55,27 +55,3 @@ def image(
 def _list(parameter: Parameter | None) -> tuple[str, ...]:
     text = parameter.value if parameter is not None else None
     return tuple(filter(None, (text or "").split(",")))
-
-
-def overlay(parameter: Parameter) -> Overlay | None:
-    """rd.overlay= of dracut: a flag, or the device that changes go to."""
-    if (source := parse_device(parameter.value or "")) is not None:
-        return Overlay(parameter.key, source)
-    return Overlay(parameter.key) if parameter.flag() else None
-
-
-def overlayroot(parameter: Parameter) -> Overlay | None:
-    """overlayroot= of Ubuntu; what may follow `tmpfs:` is about mounts of its own."""
-    kind = (parameter.value or "").partition(":")[0]
-    if kind not in ("tmpfs", "disabled", ""):
-        raise parameter.error("tmpfs or disabled (for a device there is rd.overlay=)")
-    return Overlay(parameter.key) if kind == "tmpfs" else None
-
-
-def volatile(parameter: Parameter) -> Overlay | None:
-    """systemd.volatile=: an initramfs does `overlay`, the real systemd does `state`."""
-    if parameter.value == "overlay":
-        return Overlay(parameter.key)
-    if parameter.value not in ("no", "0", "false", "off", "state"):
-        raise parameter.error("overlay, state or no (a root in memory is not supported)")
-    return None

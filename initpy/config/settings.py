@@ -13,6 +13,8 @@ from typing import Any
 from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
+from initpy.config.overlay import PARAMETERS as OVERLAY_PARAMETERS
+from initpy.config.overlay import Wish as OverlayWish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
 from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
@@ -31,6 +33,8 @@ class _Draft:
     volumes: Volumes = field(default_factory=Volumes)
     groups: lvm.Names = field(default_factory=lvm.Names)
     resume: Wish = field(default_factory=Wish)
+    overlay: OverlayWish = field(default_factory=OverlayWish)
+    refused: dict[str, str] = field(default_factory=dict)  # parameter -> why root is left alone
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
@@ -71,16 +75,24 @@ def read_settings(
                 take(draft.groups, parameter)
             elif (wish := RESUME_PARAMETERS.get(key)) is not None:
                 wish(draft.resume, parameter)
+            elif (change := OVERLAY_PARAMETERS.get(key)) is not None:
+                change(draft.overlay, parameter)
             elif _is_unknown(parameter.key):
                 raise parameter.error("a parameter that initpy knows; it is ignored")
+            draft.refused.pop(key, None)
         except InputError as error:
             draft.problems.append(error)
+            if error.refuses:
+                draft.refused[key] = str(error)
     _finish_root(draft)
     _finish_waits(draft)
     _finish_check(draft)
     _finish_emergency(draft)
+    overlay, volume = draft.overlay.finish()
     draft.set(
-        volumes=draft.volumes.finish(),
+        refusal="; ".join(draft.refused.values()),
+        overlay=overlay,
+        volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         resume=draft.resume.finish(),
         may_resume=not draft.resume.off,
     )
@@ -282,10 +294,6 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "mount.usr": _usr,
     "mount.usrfstype": _usr,
     "mount.usrflags": _usr,
-    "rd.overlay": lambda draft, p: draft.set(overlay=root.overlay(p)),
-    "rd.live.overlay.overlayfs": lambda draft, p: draft.set(overlay=root.overlay(p)),
-    "overlayroot": lambda draft, p: draft.set(overlay=root.overlayroot(p)),
-    "systemd.volatile": lambda draft, p: draft.set(overlay=root.volatile(p)),
     "fsck.mode": _check("mode", auto="", force="force", skip="skip"),
     "fsck.repair": _check("repair", preen="-a", yes="-y", no="-n"),
     "fastboot": _short("mode", "skip"),

@@ -2,6 +2,7 @@
 
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
 from initpy.core.goals import mounts
+from initpy.core.goals.naming import overlay_missing
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import describe
@@ -22,6 +23,9 @@ def start_clock(context: Context) -> None:
     settings = context.settings
     if settings.root is None:
         fail(context, "the command line names no root device (root=)")
+        return
+    if settings.refusal:
+        fail(context, f"root is left alone, since this is not understood: {settings.refusal}")
         return
     context.report(f"waiting for root, {settings.root}", detail=True)
     context.outcome.wait()
@@ -119,6 +123,8 @@ def _not_come(context: Context) -> str:
     broken = next(iter(mounts.failed(context)), None)
     if broken is not None:
         return f"{describe(context, broken)}: {broken.reason}"
+    if missing := overlay_missing(context):
+        return f"root is there, but this has not turned up: {missing}"
     if not context.goals.root_mounted:
         return f"the root device has not turned up: {context.settings.root}"
     return f"the root is mounted, but this has not turned up: {mounts.missing(context)}"

@@ -78,7 +78,7 @@ def _mark_host(context: Context, image: ImageFile, name: str) -> bool:
 
 def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
     root, goals, device = context.settings.root, context.goals, context.devices.get(name)
-    if root is None:
+    if root is None or context.settings.refusal:
         return []
     if root.relative:
         if name and not (gpt_auto.concerns(device) or gpt_auto.concerns(before)):
@@ -175,6 +175,16 @@ def asked_for(context: Context, device: Device) -> str:
     return ""
 
 
+def overlay_missing(context: Context) -> str:
+    """What has not turned up although root has: the device for its changes; "" if it is there."""
+    goals, overlay = context.goals, context.settings.overlay
+    if overlay is None or overlay.source is None or not goals.root_candidates:
+        return ""
+    if goals.overlay_devices() or goals.root_mounted:
+        return ""
+    return f"{overlay.encrypted or overlay.source}, where changes to root go ({overlay.by}=)"
+
+
 def why_not(context: Context) -> str | None:
     """Why no device is taken for root although some are named; None when that is not so."""
     goals = context.goals
@@ -184,10 +194,8 @@ def why_not(context: Context) -> str | None:
     if len(found) > 1:
         nodes = ", ".join(each.node for parts in found.values() for each in parts)
         return f"more than one disk has such a partition: {nodes}; say which, root=PARTUUID=…"
-    overlay = context.settings.overlay
-    if goals.root_candidates and overlay is not None:
-        names = ", ".join(sorted(goals.root_candidates))
-        return f"found on {names}; waits for {overlay.source}, where changes go ({overlay.by})"
+    if missing := overlay_missing(context):
+        return f"found on {', '.join(sorted(goals.root_candidates))}; waits for {missing}"
     if found and not goals.sole_candidate and context.settings.boot_partition is None:
         return "one has turned up; waits whether another disk has one, too"
     return None

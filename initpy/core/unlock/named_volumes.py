@@ -12,6 +12,8 @@ def why_unnamed(context: Context, instance: Instance) -> str | None:
     device = context.device(instance)
     if device is None or context.volumes.first(device) is not None:
         return None
+    if all(each.beside for each in context.settings.volumes):
+        return None
     return "not among the volumes that the user named"
 
 
