@@ -32,7 +32,7 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
 def _mark_volume(context: Context, name: str) -> bool:
     """Mark what the user named as encrypted and what shows no header of its own."""
     device = context.devices.get(name)
-    volume = context.volumes.first(device) if device is not None else None
+    volume = context.volume(device) if device is not None else None
     if device is None or volume is None or not volume.unmarked or CRYPT in device.properties:
         return False
     context.devices.mark(name, CRYPT, "named")

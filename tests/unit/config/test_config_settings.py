@@ -272,6 +272,61 @@ def test_a_uuid_on_the_command_line_narrows_crypttab_down_but_keeps_its_entry() 
     assert understood(f"rd.luks.uuid={ONE}", TABLE).volumes == (ENTRY,)
 
 
+LINE = VolumeSpec(DeviceSpec(Naming.PATH, "/dev/disk/by-id/x"), "data", KeySpec("/key"))
+
+
+@pytest.mark.parametrize(
+    ("line", "table", "volumes"),
+    [
+        (  # by its name, systemd's rule: whatever the device is called, and if its name has changed
+            f"rd.luks.uuid={ONE}",
+            f"luks-{ONE} /dev/disk/by-id/x /key",
+            (
+                LINE._replace(name=f"luks-{ONE}", also=SOURCE),
+                LINE._replace(name=f"luks-{ONE}", source=SOURCE),
+            ),
+        ),
+        (
+            f"rd.luks.uuid=luks-{ONE}",
+            f"luks-{ONE} /dev/sdb none header=/h",
+            (
+                VolumeSpec(
+                    DeviceSpec(Naming.PATH, "/dev/sdb"), f"luks-{ONE}", header=HeaderSpec("/h")
+                ),
+            ),
+        ),
+        (  # by what the device is when it appears
+            f"rd.luks.uuid={ONE}",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(also=SOURCE), VolumeSpec(SOURCE, f"luks-{ONE}")),
+        ),
+        (
+            f"rd.luks.name={ONE}=mine",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(name="mine", also=SOURCE), VolumeSpec(SOURCE, "mine")),
+        ),
+        (
+            f"rd.luks.name={ONE}=data",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(also=SOURCE), LINE._replace(source=SOURCE)),
+        ),
+        (
+            f"rd.luks.partuuid={ONE}",
+            "data /dev/disk/by-id/x /key",
+            (
+                LINE._replace(also=DeviceSpec(Naming.PARTUUID, ONE)),
+                VolumeSpec(DeviceSpec(Naming.PARTUUID, ONE), f"luks-{ONE}"),
+            ),
+        ),
+        (f"rd.luks.uuid={ONE}", f"data UUID={TWO} /key", (VolumeSpec(SOURCE, f"luks-{ONE}"),)),
+    ],
+)
+def test_a_line_of_crypttab_is_found_by_what_it_means(
+    line: str, table: str, volumes: tuple[VolumeSpec, ...]
+) -> None:
+    assert understood(line, table).volumes == volumes
+
+
 def test_a_name_on_the_command_line_wins_over_that_of_crypttab() -> None:
     named = understood(f"rd.luks.name={ONE}=mine", TABLE).volumes
     assert named == (ENTRY._replace(name="mine"),)
