@@ -72,7 +72,9 @@ class Wish:
         self.encrypted = overlay, VolumeSpec(source, name, beside=True)
         # fstype= and mkfs= are about volumes that are made anew, which this initramfs does not do.
         if unknown := given.keys() - {"fstype", "mkfs", "timeout"}:
-            raise parameter.error(f"mapname=NAME after the device, not {', '.join(sorted(unknown))}")
+            raise parameter.error(
+                f"mapname=NAME after the device, not {', '.join(sorted(unknown))}"
+            )
 
     def take_readonly(self, parameter: Parameter) -> None:
         """`rd.overlay.readonly`: what the device has counts, and nothing is written to it."""

@@ -1,9 +1,10 @@
 """The parameters that name the root and /usr, and say how they are mounted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
+from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
@@ -18,6 +19,37 @@ def device(parameter: Parameter) -> DeviceSpec:
     if found is None:
         raise parameter.error(ROOT_EXPECTED)
     return found
+
+
+# Options that may stand in one list several times: btrfs(5), and the commas of a cifs password.
+REPEATED = ("device", "")
+
+
+def joined(given: Sequence[Parameter]) -> tuple[tuple[str, ...], InputError | None]:
+    """The options of rootflags= or mount.usrflags=, and a note if there are several lists.
+
+    They are joined as in systemd's fstab-generator; of an option in several lists the last counts.
+    """
+    options: list[str] = []
+    for parameter in given:
+        new = (parameter.value or "").split(",")
+        names = {each.partition("=")[0] for each in new}.difference(REPEATED)
+        options = [each for each in options if each.partition("=")[0] not in names] + new
+    if len(given) < 2:
+        return tuple(options), None
+    joined_to = "it once; all count, joined, and of an option in several lists the last"
+    return tuple(options), given[-1].error(joined_to)
+
+
+def writable(mount: RootMount, asked: bool | None) -> RootMount:
+    """Root's mount with `ro` or `rw` of the command line, else of rootflags=; read-only without.
+
+    As in systemd's fstab-generator, ro and rw among rootflags= do not count beside those.
+    """
+    words = [each for each in mount.flags if each in ("ro", "rw")]
+    flags = tuple(each for each in mount.flags if each not in ("ro", "rw"))
+    found = words[-1] == "rw" if words else False
+    return mount._replace(flags=flags, writable=found if asked is None else asked)
 
 
 def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> ExtraMount | None:

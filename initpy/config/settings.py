@@ -21,7 +21,7 @@ from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.layer import Layer
-from initpy.core.settings import Degraded, Emergency, LayerPolicy, Settings
+from initpy.core.settings import BreakPoint, Degraded, Emergency, LayerPolicy, Settings
 
 
 @dataclass(slots=True)
@@ -41,6 +41,11 @@ class _Draft:
     root_given: bool = False
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
+    flags: dict[str, list[Parameter]] = field(default_factory=dict)  # lists of mount options
+    writable: bool | None = None  # `ro` or `rw`
+    auto: bool = True  # what is not named is assembled, too
+    gpt_auto: bool = True  # without root= a partition may say that it is
+    told: bool = False  # `rd.info`: `quiet` does not count
     panic: int = 0
     check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
     emergency: Emergency | None = None
@@ -94,6 +99,7 @@ def read_settings(
         overlay=overlay,
         volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         resume=draft.resume.finish(),
+        quiet=draft.settings.quiet and not draft.told,
         may_resume=not draft.resume.off,
     )
     draft.problems.extend(draft.volumes.problems)
@@ -112,7 +118,6 @@ OTHERS = ("rd.udev.", "rd.systemd.")
 ARRAY_UUID = "[0-9a-fA-F]{32}"
 # Known, and either the default already or not ours to act on.
 UNDERSTOOD_ELSEWHERE = {
-    "rd.auto",
     "rd.multipath",  # of udev's rule
     "hostname",  # of the kernel
     "systemd.hostname",  # of PID 1, see runtime/hostname.py
@@ -129,8 +134,17 @@ def _root(draft: _Draft, parameter: Parameter) -> None:
     draft.set(root=root.device(parameter))
 
 
+def _gpt_auto(draft: _Draft, parameter: Parameter) -> None:
+    draft.gpt_auto = parameter.flag()
+
+
 def _usr(draft: _Draft, parameter: Parameter) -> None:
     draft.usr[parameter.key] = parameter
+
+
+def _flags(draft: _Draft, parameter: Parameter) -> None:
+    parameter.text("mount options")
+    draft.flags.setdefault(parameter.key, []).append(parameter)
 
 
 def _image(draft: _Draft, parameter: Parameter) -> None:
@@ -142,7 +156,15 @@ def _finish_root(draft: _Draft) -> None:
 
     One that was mistyped is not made up for: another root than the one meant is worse than none.
     """
-    if not draft.root_given:
+    for key, given in draft.flags.items():
+        flags, note = root.joined(given)
+        if key == "rootflags":
+            draft.mount(flags=flags)
+        else:
+            draft.usr[key] = Parameter(key, ",".join(flags))
+        draft.problems.extend(filter(None, (note,)))
+    draft.set(mount=root.writable(draft.settings.mount, draft.writable))
+    if not draft.root_given and draft.gpt_auto:
         draft.set(root=DeviceSpec(Naming.GPT_AUTO, ""))
     root_device = draft.settings.root
     if root_device is None:
@@ -162,6 +184,8 @@ def _check(key: str, **words: str) -> Callable[[_Draft, Parameter], None]:
 
     def handler(draft: _Draft, parameter: Parameter) -> None:
         if parameter.value not in words:
+            # What was meant may be less than the default does: nothing is repaired, or checked.
+            draft.check[key] = "skip" if key == "mode" else "-n"
             raise parameter.error(" or ".join(words))
         draft.check[key] = words[parameter.value]
 
@@ -220,22 +244,32 @@ def _finish_emergency(draft: _Draft) -> None:
 def _break(draft: _Draft, parameter: Parameter) -> None:
     from initpy.config.breakpoints import break_points  # rare
 
-    draft.set(breaks=draft.settings.breaks | break_points(parameter))
+    try:
+        points = break_points(parameter)
+    except InputError:
+        # A point is meant that no other initramfs has: nothing is mounted unasked.
+        draft.set(breaks=draft.settings.breaks | {BreakPoint.MOUNT})
+        raise
+    draft.set(breaks=draft.settings.breaks | points)
 
 
 def _degraded(draft: _Draft, parameter: Parameter) -> None:
     try:
         draft.set(md_degraded=Degraded(parameter.value))
     except ValueError:
+        draft.set(md_degraded=Degraded.NO)  # a start without members writes to the others
         raise parameter.error("yes, no or ask") from None
 
 
 def _boot_degraded(draft: _Draft, parameter: Parameter) -> None:
+    draft.set(md_degraded=Degraded.NO)  # where it is no flag, too
     draft.set(md_degraded=Degraded.YES if parameter.flag() else Degraded.NO)
 
 
 def _enable(layer: Layer) -> Callable[[_Draft, Parameter], None]:
     def handler(draft: _Draft, parameter: Parameter) -> None:
+        if layer is Layer.MD:
+            draft.enabled[layer] = False  # where it is no flag, too: arrays are written to
         draft.enabled[layer] = parameter.flag()
 
     return handler
@@ -247,6 +281,7 @@ def _switch(*names: str) -> Callable[[_Draft, Parameter], None]:
     def handler(draft: _Draft, parameter: Parameter) -> None:
         off = draft.settings.switched_off
         keys = names or (parameter.key,)
+        draft.set(switched_off=off.union(keys))  # where it is no flag, too
         on = parameter.flag() != bool(names)
         draft.set(switched_off=off.difference(keys) if on else off.union(keys))
 
@@ -264,16 +299,25 @@ def _array(draft: _Draft, parameter: Parameter) -> None:
 
 def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
-    names, chosen = draft.groups, draft.settings
+    names, chosen = draft.groups, draft.settings  # without LVM's policy
     below = chosen.image.host if chosen.image is not None else chosen.root
     hibernated = chosen.resume.source if chosen.resume is not None else None
     draft.set(lvm=names.policy(below, chosen.volumes, hibernated))
-    draft.named[Layer.LVM] = names.named(draft.settings.lvm.hinted)
+    chosen = draft.settings
+    draft.named[Layer.LVM] = names.named(chosen.lvm.hinted)
     policies = {}
     for layer, parameter in parameters.items():
         enabled = draft.enabled.get(layer, True)
         named = frozenset(draft.named.get(layer, ()))
         by = parameter if enabled else f"rd.{layer.value}=0"
+        if not draft.auto and not named:
+            # Only what is named, and that is nothing; encrypted volumes have a list of their own.
+            named = chosen.lvm.hinted if layer is Layer.LVM else frozenset()
+            named = named or frozenset(("",))
+            by += " (rd.auto=0 leaves out all others)"
+            if layer is Layer.LUKS:
+                enabled = enabled and any(not each.beside for each in chosen.volumes)
+                named = frozenset()
         policies[layer] = LayerPolicy(enabled, named, by)
     draft.set(layers=policies)
 
@@ -285,24 +329,31 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
             each for each in p.text("file system types").split(",") if each not in ("", "auto")
         )
     ),
-    "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
-    "ro": lambda draft, p: draft.mount(writable=False),
-    "rw": lambda draft, p: draft.mount(writable=True),
+    "rootflags": _flags,
+    "ro": lambda draft, p: setattr(draft, "writable", False),
+    "rw": lambda draft, p: setattr(draft, "writable", True),
     "loop": _image,
     "loopfstype": _image,
     "loopflags": _image,
     "mount.usr": _usr,
     "mount.usrfstype": _usr,
-    "mount.usrflags": _usr,
+    "mount.usrflags": _flags,
     "fsck.mode": _check("mode", auto="", force="force", skip="skip"),
     "fsck.repair": _check("repair", preen="-a", yes="-y", no="-n"),
     "fastboot": _short("mode", "skip"),
     "forcefsck": _short("mode", "force"),
     "fsckfix": _short("repair", "-y"),
+    "rd.skipfsck": _short("mode", "skip"),
+    "rd.auto": lambda draft, p: setattr(draft, "auto", p.flag()),
+    "systemd.gpt-auto": _gpt_auto,
+    "rd.systemd.gpt-auto": _gpt_auto,
+    "rd.fstab": lambda draft, p: draft.set(fstab=p.flag()),
+    "fstab": lambda draft, p: draft.set(fstab=p.flag()),
     "init": lambda draft, p: draft.set(init=_absolute(p)),
     "rootwait": _wait,
     "rootdelay": _wait,
     "rd.timeout": _wait,
+    "rd.retry": _wait,
     "panic": _panic,
     "rd.emergency": _emergency,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
@@ -310,6 +361,7 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.break": _break,
     "quiet": lambda draft, p: draft.set(quiet=True),
     "debug": lambda draft, p: draft.set(debug=True),
+    "rd.info": lambda draft, p: setattr(draft, "told", p.flag()),
     "rd.debug": lambda draft, p: draft.set(debug=p.flag()),
     "rd.md": _enable(Layer.MD),
     "rd.md.uuid": _array,

@@ -119,6 +119,7 @@ class Settings(NamedTuple):
     mount: RootMount = RootMount()
     image: ImageFile | None = None
     usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
+    fstab: bool = True  # root's own fstab counts
     overlay: Overlay | None = None
     resume: Resume | None = None
     may_resume: bool = True  # False: the user forbids what the firmware's variable may ask for

@@ -138,7 +138,7 @@ def step_host(context: Context, instance: Instance) -> None:
 
 def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
     """What is wanted below root: the command line goes before root's own fstab."""
-    wanted = {each.target: each for each in table}
+    wanted = {each.target: each for each in table if context.settings.fstab}
     if (usr := context.settings.usr) is not None:
         wanted[usr.target] = usr
     return tuple(wanted[target] for target in sorted(wanted))
