@@ -11,10 +11,15 @@ from initpy.core.settings import ExtraMount, ImageFile, RootMount
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
+# Roots of the network, in the words of the kernel and of dracut: no device is ever called so.
+NETWORK = ("/dev/nfs", "/dev/cifs", "/dev/smb3")
+NO_NETWORK = "a device of this machine (this initramfs has no network)"
 
 
 def device(parameter: Parameter) -> DeviceSpec:
     """root="""
+    if parameter.value in NETWORK:
+        raise parameter.error(NO_NETWORK)
     found = parse_root(parameter.text(ROOT_EXPECTED))
     if found is None:
         raise parameter.error(ROOT_EXPECTED)

@@ -6,13 +6,14 @@ used: a typing error must not cost the boot.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
+from initpy.config.othernames import may_be_ours
 from initpy.config.overlay import PARAMETERS as OVERLAY_PARAMETERS
 from initpy.config.overlay import Wish as OverlayWish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
@@ -72,18 +73,8 @@ def read_settings(
         # The kernel and systemd take "_" and "-" in a parameter's name for the same.
         key = parameter.key.replace("_", "-")
         try:
-            if (handler := HANDLERS.get(key)) is not None:
-                handler(draft, parameter)
-            elif (refine := VOLUME_HANDLERS.get(key)) is not None:
-                refine(draft.volumes, parameter)
-            elif (take := lvm.PARAMETERS.get(key)) is not None:
-                take(draft.groups, parameter)
-            elif (wish := RESUME_PARAMETERS.get(key)) is not None:
-                wish(draft.resume, parameter)
-            elif (change := OVERLAY_PARAMETERS.get(key)) is not None:
-                change(draft.overlay, parameter)
-            elif _is_unknown(parameter.key):
-                raise parameter.error("a parameter that initpy knows; it is ignored")
+            if not _take(draft, parameter, key) and (may_be_ours(key)):
+                _look_up(draft, parameter, key)
             draft.refused.pop(key, None)
         except InputError as error:
             draft.problems.append(error)
@@ -110,23 +101,47 @@ def read_settings(
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
 
 
-# Parameters for an initramfs: what is none of those is for the kernel or the real system.
-OURS = ("rd.", "initpy.")
-# udevd and systemd's tools read these themselves.
-OTHERS = ("rd.udev.", "rd.systemd.")
 # Compiled when they are needed: most command lines have neither.
 ARRAY_UUID = "[0-9a-fA-F]{32}"
-# Known, and either the default already or not ours to act on.
-UNDERSTOOD_ELSEWHERE = {
-    "rd.multipath",  # of udev's rule
-    "hostname",  # of the kernel
-    "systemd.hostname",  # of PID 1, see runtime/hostname.py
-}
 
 
-def _is_unknown(key: str) -> bool:
-    """True for what is meant for an initramfs and that this one does not know."""
-    return key.startswith(OURS) and not key.startswith(OTHERS) and key not in UNDERSTOOD_ELSEWHERE
+def _look_up(draft: _Draft, parameter: Parameter, key: str) -> None:
+    """Say what is to be said of a parameter that may be for an initramfs and that nothing reads."""
+    from initpy.config import parametertable  # few command lines have such
+
+    if (today := parametertable.renamed(parameter, key)) is not None:
+        if not _take(draft, today, today.key):
+            _look_up(draft, today, today.key)
+        return
+    error = parametertable.complaint(parameter, key, known_names())
+    if error is not None:
+        raise error
+
+
+def known_names() -> Iterator[str]:
+    """The parameters that are understood, with `-` for `_`."""
+    yield from HANDLERS
+    yield from VOLUME_HANDLERS
+    yield from lvm.PARAMETERS
+    yield from RESUME_PARAMETERS
+    yield from OVERLAY_PARAMETERS
+
+
+def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
+    """Take a parameter that is understood; False if it is not."""
+    if (handler := HANDLERS.get(key)) is not None:
+        handler(draft, parameter)
+    elif (refine := VOLUME_HANDLERS.get(key)) is not None:
+        refine(draft.volumes, parameter)
+    elif (take := lvm.PARAMETERS.get(key)) is not None:
+        take(draft.groups, parameter)
+    elif (wish := RESUME_PARAMETERS.get(key)) is not None:
+        wish(draft.resume, parameter)
+    elif (change := OVERLAY_PARAMETERS.get(key)) is not None:
+        change(draft.overlay, parameter)
+    else:
+        return False
+    return True
 
 
 def _root(draft: _Draft, parameter: Parameter) -> None:
@@ -359,6 +374,7 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
     "break": _break,
     "rd.break": _break,
+    "rd.systemd.break": _break,
     "quiet": lambda draft, p: draft.set(quiet=True),
     "debug": lambda draft, p: draft.set(debug=True),
     "rd.info": lambda draft, p: setattr(draft, "told", p.flag()),
