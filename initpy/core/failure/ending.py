@@ -64,7 +64,9 @@ def _act(context: Context) -> None:
     root = context.deadlines.root
     if root is not None and root.over(context.now):
         context.outcome.late()
-        if not _force_next(context, root) and not _try_last(context, root):
+        if not (
+            _force_next(context, root) or _try_last(context, root) or _do_without(context, root)
+        ):
             context.deadlines.drop(root.name)
             if not context.outcome.failed:
                 fail(context, _not_come(context))
@@ -116,6 +118,22 @@ def _try_last(context: Context, root: Deadline) -> bool:
     if any(trying):
         context.deadlines.extend(root, context.settings.grace)
     return any(trying)
+
+
+def _do_without(context: Context, root: Deadline) -> bool:
+    """Where no user can decide, a root that lacks only the device for its changes starts, too.
+
+    dracut does so with and without a user. Nothing is written to root, and what is written is
+    lost when the machine is switched off: a user with a shell may know better (`advice`).
+    """
+    settings, missing = context.settings, overlay_missing(context)
+    if not missing or (settings.shell and settings.emergency is Emergency.WAIT):
+        return False
+    context.goals.keep_in_memory()
+    context.report(f"{missing}, has not turned up: changes go to memory, and are lost at the end")
+    context.machine.timers.start(Timer.ALONE, "", context.now)  # root's marks are due
+    context.deadlines.extend(root, settings.grace)
+    return True
 
 
 def _not_come(context: Context) -> str:

@@ -122,6 +122,7 @@ def _overlay(context: Context) -> Changes | None:
         if (device := context.devices.get(name)) is not None:
             kind = device.properties.get("ID_FS_TYPE", "")
             return Changes(device.node, kind, (), overlay.readonly, overlay.reset)
+    # Also where root's time is over and the device for the changes has not come.
     return Changes("", "tmpfs", overlay.options, usr_only=overlay.usr_only)
 
 

@@ -128,7 +128,7 @@ def _checks_root(context: Context, device: Device) -> bool:
 def _overlay_is_there(context: Context, name: str) -> bool:
     """True unless the changes to root are to go to a disk that has not come."""
     overlay, device = context.settings.overlay, context.devices.get(name)
-    if overlay is None or overlay.source is None:
+    if overlay is None or overlay.source is None or context.goals.in_memory:
         return True
     found = device is not None and device.ready and not device.is_layer
     named = found and device is not None and overlay.source.names(device)
@@ -180,7 +180,7 @@ def overlay_missing(context: Context) -> str:
     goals, overlay = context.goals, context.settings.overlay
     if overlay is None or overlay.source is None or not goals.root_candidates:
         return ""
-    if goals.overlay_devices() or goals.root_mounted:
+    if goals.overlay_devices() or goals.root_mounted or goals.in_memory:
         return ""
     return f"{overlay.encrypted or overlay.source}, where changes to root go ({overlay.by}=)"
 
