@@ -28,14 +28,23 @@ _DRACUT = {
     "pre-pivot": BreakPoint.HAND_OVER,
     "cleanup": BreakPoint.HAND_OVER,
 }
-_BARE = {"break": BreakPoint.MOUNT, "rd.break": BreakPoint.HAND_OVER}
+# systemd(1), rd.systemd.break=
+_SYSTEMD = {
+    "pre-basic": BreakPoint.START,
+    "pre-switch-root": BreakPoint.HAND_OVER,
+}
+_BARE = {
+    "break": BreakPoint.MOUNT,
+    "rd.break": BreakPoint.HAND_OVER,
+    "rd.systemd.break": BreakPoint.HAND_OVER,
+}
 
 
 def break_points(parameter: Parameter) -> frozenset[BreakPoint]:
     """The points that it names, in either vocabulary. Raises InputError."""
     if not parameter.value:
         return frozenset((_BARE[parameter.key],))
-    known = _DEBIAN | _DRACUT
+    known = _DEBIAN | _DRACUT | _SYSTEMD
     names = parameter.value.split(",")
     if not set(names) <= known.keys():
         raise parameter.error("some of " + ", ".join(known))

@@ -26,6 +26,12 @@ class Parameter(NamedTuple):
         """The one clear error for this parameter."""
         return InputError(f"{self.where}: {self.key}", shown(self.key, self.value), expected)
 
+    def refusal(self, expected: str) -> InputError:
+        """The error for a value that must not be replaced by its default: root is left alone."""
+        error = self.error(expected)
+        error.refuses = True
+        return error
+
     def text(self, expected: str) -> str:
         """The value, which must not be empty."""
         if not self.value:
@@ -65,29 +71,36 @@ class CommandLine(NamedTuple):
 def parse(text: str, where: str = "command line") -> CommandLine:
     """Split as the kernel does: blanks separate, double quotes protect, `--` ends.
 
-    See Documentation/admin-guide/kernel-parameters.rst and next_arg() there.
+    As next_arg() in lib/cmdline.c: quotes around a parameter or its value are taken away, those
+    within a value stay. A quote that is not closed reaches to the end of the text.
     """
-    words = list(_words(text))
-    end = words.index("--") if "--" in words else len(words)
-    parameters = []
-    for word in words[:end]:
-        key, separator, value = word.partition("=")
-        parameters.append(Parameter(key, value if separator else None, where))
-    return CommandLine(tuple(parameters), tuple(words[end + 1 :]))
+    parameters: list[Parameter] = []
+    arguments: list[str] | None = None
+    for key, value in _pairs(text):
+        if arguments is not None:
+            arguments.append(key if value is None else f"{key}={value}")
+        elif key == "--" and value is None:
+            arguments = []
+        elif key:
+            parameters.append(Parameter(key, value, where))
+    return CommandLine(tuple(parameters), tuple(arguments or ()))
 
 
-def _words(text: str) -> Iterator[str]:
-    word: list[str] = []
-    quoted = started = False
-    for character in text:
-        if character == '"':
-            quoted, started = not quoted, True
-        elif character in BLANKS and not quoted:
-            if started:
-                yield "".join(word)
-            word, started = [], False
-        else:
-            word.append(character)
-            started = True
-    if started:
-        yield "".join(word)
+def _pairs(text: str) -> Iterator[tuple[str, str | None]]:
+    text = text.removesuffix("\n")  # of /proc/cmdline
+    if '"' not in text:
+        for word in re.split(f"[{BLANKS}]+", text):
+            key, equals, value = word.partition("=")
+            if word:
+                yield key, value if equals else None
+        return
+    for found in re.finditer(f'(?:[^{BLANKS}"]|"[^"]*(?:"|\\Z))+', text):
+        word, whole = found[0], found[0].startswith('"')
+        word = word[1:] if whole else word
+        key, equals, value = word.partition("=")
+        if whole or value.startswith('"'):
+            if equals:
+                value = value.removeprefix('"').removesuffix('"')
+            else:
+                key = key.removesuffix('"')
+        yield key, value if equals else None

@@ -8,6 +8,8 @@ class InputError(ValueError):
     `value` is what was found there (None: nothing); `expected` says what would have been right.
     """
 
+    refuses = False  # root is left alone: the value asks for less writing than the default does
+
     def __init__(self, where: str, value: object, expected: str) -> None:
         found = "nothing" if value is None else repr(value)
         super().__init__(f"{where}: {found}: expected {expected}")

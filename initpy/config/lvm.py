@@ -37,6 +37,7 @@ class Names:
     def take_mode(self, parameter: Parameter) -> None:
         """`rd.lvm.activationmode=`; see --activationmode in lvchange(8)."""
         if parameter.value not in ("complete", "degraded", "partial"):
+            self.given = self.given._replace(mode="complete")  # which changes no metadata
             raise parameter.error("complete, degraded or partial")
         self.given = self.given._replace(mode=parameter.value)
 

@@ -1,23 +1,60 @@
-"""The parameters that name the root, /usr, and where the root's changes go."""
+"""The parameters that name the root and /usr, and say how they are mounted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
+from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import ExtraMount, ImageFile, Overlay, RootMount
+from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
+# Roots of the network, in the words of the kernel and of dracut: no device is ever called so.
+NETWORK = ("/dev/nfs", "/dev/cifs", "/dev/smb3")
+NO_NETWORK = "a device of this machine (this initramfs has no network)"
 
 
 def device(parameter: Parameter) -> DeviceSpec:
     """root="""
+    if parameter.value in NETWORK:
+        raise parameter.error(NO_NETWORK)
     found = parse_root(parameter.text(ROOT_EXPECTED))
     if found is None:
         raise parameter.error(ROOT_EXPECTED)
     return found
+
+
+# Options that may stand in one list several times: btrfs(5), and the commas of a cifs password.
+REPEATED = ("device", "")
+
+
+def joined(given: Sequence[Parameter]) -> tuple[tuple[str, ...], InputError | None]:
+    """The options of rootflags= or mount.usrflags=, and a note if there are several lists.
+
+    They are joined as in systemd's fstab-generator; of an option in several lists the last counts.
+    """
+    options: list[str] = []
+    for parameter in given:
+        new = (parameter.value or "").split(",")
+        names = {each.partition("=")[0] for each in new}.difference(REPEATED)
+        options = [each for each in options if each.partition("=")[0] not in names] + new
+    if len(given) < 2:
+        return tuple(options), None
+    joined_to = "it once; all count, joined, and of an option in several lists the last"
+    return tuple(options), given[-1].error(joined_to)
+
+
+def writable(mount: RootMount, asked: bool | None) -> RootMount:
+    """Root's mount with `ro` or `rw` of the command line, else of rootflags=; read-only without.
+
+    As in systemd's fstab-generator, ro and rw among rootflags= do not count beside those.
+    """
+    words = [each for each in mount.flags if each in ("ro", "rw")]
+    flags = tuple(each for each in mount.flags if each not in ("ro", "rw"))
+    found = words[-1] == "rw" if words else False
+    return mount._replace(flags=flags, writable=found if asked is None else asked)
 
 
 def usr(given: Mapping[str, Parameter], root: DeviceSpec) -> ExtraMount | None:
@@ -55,27 +92,3 @@ def image(
 def _list(parameter: Parameter | None) -> tuple[str, ...]:
     text = parameter.value if parameter is not None else None
     return tuple(filter(None, (text or "").split(",")))
-
-
-def overlay(parameter: Parameter) -> Overlay | None:
-    """rd.overlay= of dracut: a flag, or the device that changes go to."""
-    if (source := parse_device(parameter.value or "")) is not None:
-        return Overlay(parameter.key, source)
-    return Overlay(parameter.key) if parameter.flag() else None
-
-
-def overlayroot(parameter: Parameter) -> Overlay | None:
-    """overlayroot= of Ubuntu; what may follow `tmpfs:` is about mounts of its own."""
-    kind = (parameter.value or "").partition(":")[0]
-    if kind not in ("tmpfs", "disabled", ""):
-        raise parameter.error("tmpfs or disabled (for a device there is rd.overlay=)")
-    return Overlay(parameter.key) if kind == "tmpfs" else None
-
-
-def volatile(parameter: Parameter) -> Overlay | None:
-    """systemd.volatile=: an initramfs does `overlay`, the real systemd does `state`."""
-    if parameter.value == "overlay":
-        return Overlay(parameter.key)
-    if parameter.value not in ("no", "0", "false", "off", "state"):
-        raise parameter.error("overlay, state or no (a root in memory is not supported)")
-    return None

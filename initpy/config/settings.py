@@ -6,13 +6,16 @@ used: a typing error must not cost the boot.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
+from initpy.config.othernames import may_be_ours
+from initpy.config.overlay import PARAMETERS as OVERLAY_PARAMETERS
+from initpy.config.overlay import Wish as OverlayWish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
 from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
@@ -31,12 +34,19 @@ class _Draft:
     volumes: Volumes = field(default_factory=Volumes)
     groups: lvm.Names = field(default_factory=lvm.Names)
     resume: Wish = field(default_factory=Wish)
+    overlay: OverlayWish = field(default_factory=OverlayWish)
+    refused: dict[str, str] = field(default_factory=dict)  # parameter -> why root is left alone
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
     root_given: bool = False
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
+    flags: dict[str, list[Parameter]] = field(default_factory=dict)  # lists of mount options
+    writable: bool | None = None  # `ro` or `rw`
+    auto: bool = True  # what is not named is assembled, too
+    gpt_auto: bool = True  # without root= a partition may say that it is
+    told: bool = False  # `rd.info`: `quiet` does not count
     panic: int = 0
     check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
     emergency: Emergency | None = None
@@ -71,28 +81,27 @@ def read_settings(
         # The kernel and systemd take "_" and "-" in a parameter's name for the same.
         key = parameter.key.replace("_", "-")
         try:
-            if (handler := HANDLERS.get(key)) is not None:
-                handler(draft, parameter)
-            elif (refine := VOLUME_HANDLERS.get(key)) is not None:
-                refine(draft.volumes, parameter)
-            elif (take := lvm.PARAMETERS.get(key)) is not None:
-                take(draft.groups, parameter)
-            elif (wish := RESUME_PARAMETERS.get(key)) is not None:
-                wish(draft.resume, parameter)
-            elif _is_unknown(parameter.key):
-                raise parameter.error("a parameter that initpy knows; it is ignored")
+            if not _take(draft, parameter, key) and (may_be_ours(key)):
+                _look_up(draft, parameter, key)
+            draft.refused.pop(key, None)
         except InputError as error:
             draft.problems.append(error)
+            if error.refuses:
+                draft.refused[key] = str(error)
     _finish_root(draft)
     _finish_waits(draft)
     _finish_check(draft)
     _finish_emergency(draft)
     if draft.recovery:
         _finish_recovery(draft)
+    overlay, volume = draft.overlay.finish()
     draft.set(
-        volumes=draft.volumes.finish(),
+        refusal="; ".join(draft.refused.values()),
+        overlay=overlay,
+        volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         left_out=draft.volumes.left_out(),
         resume=draft.resume.finish(),
+        quiet=draft.settings.quiet and not draft.told,
         may_resume=not draft.resume.off,
     )
     draft.problems.extend(draft.volumes.problems)
@@ -105,24 +114,47 @@ DEFAULTS = "/etc/initpy/parameters"
 EMERGENCY_DELAY = 10.0  # seconds to read the reason
 
 
-# Parameters for an initramfs: what is none of those is for the kernel or the real system.
-OURS = ("rd.", "initpy.")
-# udevd and systemd's tools read these themselves.
-OTHERS = ("rd.udev.", "rd.systemd.")
 # Compiled when they are needed: most command lines have neither.
 ARRAY_UUID = "[0-9a-fA-F]{32}"
-# Known, and either the default already or not ours to act on.
-UNDERSTOOD_ELSEWHERE = {
-    "rd.auto",
-    "rd.multipath",  # of udev's rule
-    "hostname",  # of the kernel
-    "systemd.hostname",  # of PID 1, see runtime/hostname.py
-}
 
 
-def _is_unknown(key: str) -> bool:
-    """True for what is meant for an initramfs and that this one does not know."""
-    return key.startswith(OURS) and not key.startswith(OTHERS) and key not in UNDERSTOOD_ELSEWHERE
+def _look_up(draft: _Draft, parameter: Parameter, key: str) -> None:
+    """Say what is to be said of a parameter that may be for an initramfs and that nothing reads."""
+    from initpy.config import parametertable  # few command lines have such
+
+    if (today := parametertable.renamed(parameter, key)) is not None:
+        if not _take(draft, today, today.key):
+            _look_up(draft, today, today.key)
+        return
+    error = parametertable.complaint(parameter, key, known_names())
+    if error is not None:
+        raise error
+
+
+def known_names() -> Iterator[str]:
+    """The parameters that are understood, with `-` for `_`."""
+    yield from HANDLERS
+    yield from VOLUME_HANDLERS
+    yield from lvm.PARAMETERS
+    yield from RESUME_PARAMETERS
+    yield from OVERLAY_PARAMETERS
+
+
+def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
+    """Take a parameter that is understood; False if it is not."""
+    if (handler := HANDLERS.get(key)) is not None:
+        handler(draft, parameter)
+    elif (refine := VOLUME_HANDLERS.get(key)) is not None:
+        refine(draft.volumes, parameter)
+    elif (take := lvm.PARAMETERS.get(key)) is not None:
+        take(draft.groups, parameter)
+    elif (wish := RESUME_PARAMETERS.get(key)) is not None:
+        wish(draft.resume, parameter)
+    elif (change := OVERLAY_PARAMETERS.get(key)) is not None:
+        change(draft.overlay, parameter)
+    else:
+        return False
+    return True
 
 
 def _root(draft: _Draft, parameter: Parameter) -> None:
@@ -130,8 +162,17 @@ def _root(draft: _Draft, parameter: Parameter) -> None:
     draft.set(root=root.device(parameter))
 
 
+def _gpt_auto(draft: _Draft, parameter: Parameter) -> None:
+    draft.gpt_auto = parameter.flag()
+
+
 def _usr(draft: _Draft, parameter: Parameter) -> None:
     draft.usr[parameter.key] = parameter
+
+
+def _flags(draft: _Draft, parameter: Parameter) -> None:
+    parameter.text("mount options")
+    draft.flags.setdefault(parameter.key, []).append(parameter)
 
 
 def _image(draft: _Draft, parameter: Parameter) -> None:
@@ -143,7 +184,15 @@ def _finish_root(draft: _Draft) -> None:
 
     One that was mistyped is not made up for: another root than the one meant is worse than none.
     """
-    if not draft.root_given:
+    for key, given in draft.flags.items():
+        flags, note = root.joined(given)
+        if key == "rootflags":
+            draft.mount(flags=flags)
+        else:
+            draft.usr[key] = Parameter(key, ",".join(flags))
+        draft.problems.extend(filter(None, (note,)))
+    draft.set(mount=root.writable(draft.settings.mount, draft.writable))
+    if not draft.root_given and draft.gpt_auto:
         draft.set(root=DeviceSpec(Naming.GPT_AUTO, ""))
     root_device = draft.settings.root
     if root_device is None:
@@ -163,6 +212,8 @@ def _check(key: str, **words: str) -> Callable[[_Draft, Parameter], None]:
 
     def handler(draft: _Draft, parameter: Parameter) -> None:
         if parameter.value not in words:
+            # What was meant may be less than the default does: nothing is repaired, or checked.
+            draft.check[key] = "skip" if key == "mode" else "-n"
             raise parameter.error(" or ".join(words))
         draft.check[key] = words[parameter.value]
 
@@ -242,22 +293,32 @@ def _tries(draft: _Draft, parameter: Parameter) -> None:
 def _break(draft: _Draft, parameter: Parameter) -> None:
     from initpy.config.breakpoints import break_points  # rare
 
-    draft.set(breaks=draft.settings.breaks | break_points(parameter))
+    try:
+        points = break_points(parameter)
+    except InputError:
+        # A point is meant that no other initramfs has: nothing is mounted unasked.
+        draft.set(breaks=draft.settings.breaks | {BreakPoint.MOUNT})
+        raise
+    draft.set(breaks=draft.settings.breaks | points)
 
 
 def _degraded(draft: _Draft, parameter: Parameter) -> None:
     try:
         draft.set(md_degraded=Degraded(parameter.value))
     except ValueError:
+        draft.set(md_degraded=Degraded.NO)  # a start without members writes to the others
         raise parameter.error("yes, no or ask") from None
 
 
 def _boot_degraded(draft: _Draft, parameter: Parameter) -> None:
+    draft.set(md_degraded=Degraded.NO)  # where it is no flag, too
     draft.set(md_degraded=Degraded.YES if parameter.flag() else Degraded.NO)
 
 
 def _enable(layer: Layer) -> Callable[[_Draft, Parameter], None]:
     def handler(draft: _Draft, parameter: Parameter) -> None:
+        if layer is Layer.MD:
+            draft.enabled[layer] = False  # where it is no flag, too: arrays are written to
         draft.enabled[layer] = parameter.flag()
 
     return handler
@@ -269,6 +330,7 @@ def _switch(*names: str) -> Callable[[_Draft, Parameter], None]:
     def handler(draft: _Draft, parameter: Parameter) -> None:
         off = draft.settings.switched_off
         keys = names or (parameter.key,)
+        draft.set(switched_off=off.union(keys))  # where it is no flag, too
         on = parameter.flag() != bool(names)
         draft.set(switched_off=off.difference(keys) if on else off.union(keys))
 
@@ -286,16 +348,25 @@ def _array(draft: _Draft, parameter: Parameter) -> None:
 
 def _finish_layers(draft: _Draft) -> None:
     parameters = {Layer.MD: "rd.md.uuid=", Layer.LVM: "rd.lvm.vg=", Layer.LUKS: "rd.luks.uuid="}
-    names, chosen = draft.groups, draft.settings
+    names, chosen = draft.groups, draft.settings  # without LVM's policy
     below = chosen.image.host if chosen.image is not None else chosen.root
     hibernated = chosen.resume.source if chosen.resume is not None else None
     draft.set(lvm=names.policy(below, chosen.volumes, hibernated))
-    draft.named[Layer.LVM] = names.named(draft.settings.lvm.hinted)
+    chosen = draft.settings
+    draft.named[Layer.LVM] = names.named(chosen.lvm.hinted)
     policies = {}
     for layer, parameter in parameters.items():
         enabled = draft.enabled.get(layer, True)
         named = frozenset(draft.named.get(layer, ()))
         by = parameter if enabled else f"rd.{layer.value}=0"
+        if not draft.auto and not named:
+            # Only what is named, and that is nothing; encrypted volumes have a list of their own.
+            named = chosen.lvm.hinted if layer is Layer.LVM else frozenset()
+            named = named or frozenset(("",))
+            by += " (rd.auto=0 leaves out all others)"
+            if layer is Layer.LUKS:
+                enabled = enabled and any(not each.beside for each in chosen.volumes)
+                named = frozenset()
         policies[layer] = LayerPolicy(enabled, named, by)
     draft.set(layers=policies)
 
@@ -307,28 +378,31 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
             each for each in p.text("file system types").split(",") if each not in ("", "auto")
         )
     ),
-    "rootflags": lambda draft, p: draft.mount(flags=tuple(p.text("mount options").split(","))),
-    "ro": lambda draft, p: draft.mount(writable=False),
-    "rw": lambda draft, p: draft.mount(writable=True),
+    "rootflags": _flags,
+    "ro": lambda draft, p: setattr(draft, "writable", False),
+    "rw": lambda draft, p: setattr(draft, "writable", True),
     "loop": _image,
     "loopfstype": _image,
     "loopflags": _image,
     "mount.usr": _usr,
     "mount.usrfstype": _usr,
-    "mount.usrflags": _usr,
-    "rd.overlay": lambda draft, p: draft.set(overlay=root.overlay(p)),
-    "rd.live.overlay.overlayfs": lambda draft, p: draft.set(overlay=root.overlay(p)),
-    "overlayroot": lambda draft, p: draft.set(overlay=root.overlayroot(p)),
-    "systemd.volatile": lambda draft, p: draft.set(overlay=root.volatile(p)),
+    "mount.usrflags": _flags,
     "fsck.mode": _check("mode", auto="", force="force", skip="skip"),
     "fsck.repair": _check("repair", preen="-a", yes="-y", no="-n"),
     "fastboot": _short("mode", "skip"),
     "forcefsck": _short("mode", "force"),
     "fsckfix": _short("repair", "-y"),
+    "rd.skipfsck": _short("mode", "skip"),
+    "rd.auto": lambda draft, p: setattr(draft, "auto", p.flag()),
+    "systemd.gpt-auto": _gpt_auto,
+    "rd.systemd.gpt-auto": _gpt_auto,
+    "rd.fstab": lambda draft, p: draft.set(fstab=p.flag()),
+    "fstab": lambda draft, p: draft.set(fstab=p.flag()),
     "init": lambda draft, p: draft.set(init=_absolute(p)),
     "rootwait": _wait,
     "rootdelay": _wait,
     "rd.timeout": _wait,
+    "rd.retry": _wait,
     "panic": _panic,
     "rd.emergency": _emergency,
     "initpy.tries": _tries,
@@ -336,8 +410,10 @@ HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),
     "break": _break,
     "rd.break": _break,
+    "rd.systemd.break": _break,
     "quiet": lambda draft, p: draft.set(quiet=True),
     "debug": lambda draft, p: draft.set(debug=True),
+    "rd.info": lambda draft, p: setattr(draft, "told", p.flag()),
     "rd.debug": lambda draft, p: draft.set(debug=p.flag()),
     "rd.md": _enable(Layer.MD),
     "rd.md.uuid": _array,

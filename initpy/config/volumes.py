@@ -1,7 +1,7 @@
 """What the command line says about encrypted volumes, joined with crypttab: a list of volumes."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.config import crypttab
@@ -48,14 +48,14 @@ class Volumes:
         if not self.names and not self.partitions:
             volumes.extend(table)
         for uuid, name in self.names.items():
-            volumes.append(self._volume(table, uuid, name, DeviceSpec(Naming.UUID, uuid)))
+            volumes.extend(self._chosen(table, uuid, name, DeviceSpec(Naming.UUID, uuid)))
         for uuid in self.partitions:
-            volumes.append(self._volume(table, uuid, None, DeviceSpec(Naming.PARTUUID, uuid)))
+            volumes.extend(self._chosen(table, uuid, None, DeviceSpec(Naming.PARTUUID, uuid)))
         uuids = {*self.names, *self.partitions}
         self._report_unused("rd.luks.key", {each: str(k) for each, k in self.keys.items()}, uuids)
         self._report_unused("rd.luks.options", self.options, uuids)
         self._report_unused("rd.luks.data", {each: str(d) for each, d in self.data.items()}, uuids)
-        named = {each.source.value.lower() for each in volumes}
+        named = {each.source.value.lower() for each in volumes} | uuids
         self._report_unused("rd.luks.allow-discards", self.discards, named)
         return tuple(self._refined(each) for each in volumes)
 
@@ -67,18 +67,46 @@ class Volumes:
         left = [each for each in self.table if each.source.value.lower() not in uuids]
         return tuple(self._refined(each) for each in left)
 
-    def _volume(
+    def _chosen(
         self, table: Iterable[VolumeSpec], uuid: str, name: str | None, source: DeviceSpec
+    ) -> Iterator[VolumeSpec]:
+        """What the command line's UUID leaves of crypttab, the line for just this volume first.
+
+        A line means the volume by its UUID, or by its own name, `luks-UUID` (systemd's rule, in
+        cryptsetup-generator.c). Other lines name a device that turns out to have this UUID, or not.
+        """
+        same = [each for each in table if _same(each.source, source)]
+        same = same or [each for each in table if each.name.lower() == f"luks-{uuid}"]
+        same = same or [each for each in table if each.name == name]
+        if same:
+            own = same[0]
+            if own.unmarked:
+                # Nothing on the device tells its UUID: its name has to do.
+                yield self._volume(own, uuid, name, own.source)
+                return
+            if _same(own.source, source):
+                yield self._volume(own, uuid, name, own.source)
+            else:
+                yield self._volume(own, uuid, name, own.source)._replace(also=source)
+                yield self._volume(own, uuid, name, source)
+            return
+        for each in table if uuid not in self.data else ():
+            if each.source.naming is not source.naming:
+                yield self._volume(each, uuid, name, each.source)._replace(also=source)
+        yield self._volume(None, uuid, name, source)
+
+    def _volume(
+        self, entry: VolumeSpec | None, uuid: str, name: str | None, source: DeviceSpec
     ) -> VolumeSpec:
-        """The volume of a UUID on the command line."""
-        entry = next((each for each in table if _same(each.source, source)), None)
-        volume = entry._replace(listed=False) if entry else VolumeSpec(source, f"luks-{uuid}")
+        """The volume of a UUID on the command line, with what crypttab has to say of it."""
+        volume = (entry or VolumeSpec(source, f"luks-{uuid}"))._replace(source=source, listed=False)
         everyone = self.options.get("") if entry is None else None
         options = self.options.get(uuid, everyone)
         key = self.keys.get(uuid, self.keys.get("")) or volume.key
         if options is not None:
             understood = crypttab.parse_options("command line: rd.luks.options", options)
-            self.problems.extend(understood.problems)
+            told = {str(each) for each in self.problems}
+            self.problems.extend(each for each in understood.problems if str(each) not in told)
             volume = understood.applied(volume, key)
         else:
             volume = volume._replace(key=key)
@@ -94,7 +122,8 @@ class Volumes:
     def _refined(self, volume: VolumeSpec) -> VolumeSpec:
         """With what was said about all volumes."""
         argument = crypttab.ARGUMENTS["discard"]
-        wanted = {"", volume.source.value.lower()} & self.discards.keys()
+        names = {"", volume.source.value.lower(), volume.also.value if volume.also else ""}
+        wanted = names & self.discards.keys()
         if wanted and argument not in volume.options:
             volume = volume._replace(options=(*volume.options, argument))
         key = volume.key

@@ -37,11 +37,21 @@ class Stop(NamedTuple):
     run: int
 
 
+class Changes(NamedTuple):
+    """Where the changes to a root go that stays as it is: a device with its type, or memory."""
+
+    node: str  # empty: memory
+    type: str  # tmpfs for memory
+    options: tuple[str, ...] = ()  # of the file system in memory
+    readonly: bool = False  # nothing is written to the device: new changes go to memory
+    reset: bool = False  # remove earlier changes
+    usr_only: bool = False  # of root only /usr is seen
+
+
 class Mount(NamedTuple):
     """Mount a file system; the first of `types` that works. Answered by `JobEnded`, `Mounted`.
 
-    With `overlay`, changes go elsewhere: to that device with that type of file system, or to
-    memory, which is called tmpfs and has no device.
+    With `overlay`, changes go elsewhere.
     """
 
     job: str
@@ -50,7 +60,7 @@ class Mount(NamedTuple):
     target: str
     types: tuple[str, ...]
     options: tuple[str, ...]
-    overlay: tuple[str, str] | None = None
+    overlay: Changes | None = None
 
 
 class Resume(NamedTuple):

@@ -89,6 +89,11 @@ class Overlay(NamedTuple):
 
     by: str  # the parameter that asks for it, for messages
     source: DeviceSpec | None = None  # None: memory
+    options: tuple[str, ...] = ()  # of the file system in memory
+    readonly: bool = False  # the changes on the device count, and new ones go to memory
+    reset: bool = False  # earlier changes on the device are removed
+    usr_only: bool = False  # of root only /usr is seen, the rest is empty memory
+    encrypted: DeviceSpec | None = None  # the volume that `source` is the mapping of
 
 
 class ImageFile(NamedTuple):
@@ -117,9 +122,13 @@ class Settings(NamedTuple):
     """Everything that decides a boot besides the events."""
 
     root: DeviceSpec | None = None
+    # Why root is left alone: a parameter that keeps root from being written to, and that is not
+    # understood. Empty: it is not.
+    refusal: str = ""
     mount: RootMount = RootMount()
     image: ImageFile | None = None
     usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
+    fstab: bool = True  # root's own fstab counts
     overlay: Overlay | None = None
     resume: Resume | None = None
     may_resume: bool = True  # False: the user forbids what the firmware's variable may ask for

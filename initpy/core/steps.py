@@ -61,9 +61,9 @@ class Steps:
                     self.subjects.look_at_all(names)
 
     def may_start(self) -> bool:
-        """True unless all is mounted: then only what named volumes need is still begun."""
+        """True unless root is left alone, or all is mounted: then only named volumes go on."""
         context = self.context
-        if context.goals.handed_over:
+        if context.goals.handed_over or context.settings.refusal:
             return False
         if context.breakpoints.wanted and context.breakpoints.stop(BreakPoint.START):
             return False

@@ -52,6 +52,10 @@ class VolumeSpec(NamedTuple):
     timeout: float = 0.0  # seconds for the user to answer; 0: for ever
     # From a line of crypttab that does not say that the initramfs needs the volume.
     listed: bool = False
+    # It has to be this device, too: the command line names it so, and `source` is crypttab's word.
+    also: DeviceSpec | None = None
+    # It is opened beside others: that it is named does not mean that others are not wanted.
+    beside: bool = False
 
     @property
     def unmarked(self) -> bool:

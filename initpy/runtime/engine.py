@@ -349,6 +349,11 @@ class Engine:
             return
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
+        if os.path.isdir("/.extra"):
+            from initpy.runtime import extra  # few boot loaders make that
+
+            for line in extra.pass_on():
+                self._say(f"initpy: {line}")
         self._shell.close()
         self._consoles.close()
         self._journal.note(time.monotonic(), "HandedOver", root=root, init=init)

@@ -12,7 +12,7 @@ from initpy.core.settings import ExtraMount
 from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.handover import NoInitError, find_init
-from initpy.runtime.mounts import extra_mounts, mount_first, mount_root, read_fstab
+from initpy.runtime.mounts import extra_mounts, mount_first, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
 FSTAB_SECONDS = 10.0  # for the fstab of a root that an earlier engine has mounted
@@ -97,6 +97,8 @@ def _mount(action: Mount) -> tuple[int, str, str | None]:
     if action.overlay is None:
         status, error = mount_first(*what)
     else:
+        from initpy.runtime.overlays import mount_root  # few boots need it
+
         status, error = mount_root(*what, action.overlay)
     wanted = status == 0 and action.target == SYSROOT
     return status, error, read_fstab(SYSROOT) if wanted else None

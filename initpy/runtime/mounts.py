@@ -46,8 +46,6 @@ COMMENTS = ("x-", "X-", "comment=")
 
 
 MAPPER = "/dev/mapper"
-# where the parts of a root with an overlay are mounted
-BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 
 
 def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
@@ -107,34 +105,6 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
         if error.errno not in (errno.EROFS, errno.EACCES) or flags & sys.MS_RDONLY:
             raise
         sys.mount(source, target, kind, flags | sys.MS_RDONLY, data)
-
-
-def mount_root(
-    source: str,
-    target: str,
-    types: tuple[str, ...],
-    options: tuple[str, ...],
-    overlay: tuple[str, str],
-) -> tuple[int, str]:
-    """Mount a root whose changes go elsewhere; return what `mount_first` does.
-
-    Parts that a killed engine had mounted are used. They stay below /run for the
-    real system.
-    """
-    node, kind = overlay
-    parts = (
-        (source, BELOW, types, ("ro", *(each for each in options if each not in ("ro", "rw")))),
-        (node or kind, CHANGES, (kind,), () if node else ("mode=755",)),
-    )
-    for what, where, kinds, how in parts:
-        if mounted_at(where) is None:
-            status, error = mount_first(what, where, kinds, how)
-            if status:
-                return status, error
-    for name in ("upper", "work"):
-        os.makedirs(f"{CHANGES}/{name}", exist_ok=True)
-    data = (f"lowerdir={BELOW}", f"upperdir={CHANGES}/upper", f"workdir={CHANGES}/work")
-    return mount_first("overlay", target, ("overlay",), data)
 
 
 def explain_failure(number: int, kind: str, data: str) -> str:

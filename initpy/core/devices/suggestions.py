@@ -37,12 +37,12 @@ def nearest(wanted: DeviceSpec, device: Device) -> Near | None:
     """The name of the device that is most like the wanted one; None when none is."""
     candidates = _paths(device) if wanted.naming is Naming.PATH else names(device)
     text = wanted.value.lower()
-    found = [Near(_distance(text, each.value.lower()), str(each)) for each in candidates]
+    found = [Near(distance(text, each.value.lower()), str(each)) for each in candidates]
     best = min(found, default=None)
     return best if best is not None and best.distance <= NEAR else None
 
 
-def _distance(first: str, second: str) -> float:
+def distance(first: str, second: str) -> float:
     """Levenshtein's distance as a share of the longer text; 1 as soon as it cannot be near."""
     longer = max(len(first), len(second))
     if not longer or abs(len(first) - len(second)) > NEAR * longer:

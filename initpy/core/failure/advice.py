@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from initpy.core.devices.graph import BLOCK
+from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.devices.suggestions import nearest
 from initpy.core.explanation import Advice
+from initpy.core.goals.naming import overlay_missing
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.machine.rules import NOT_THERE
 from initpy.core.settings import Emergency
@@ -43,6 +44,12 @@ def _from_state(context: Context) -> Iterator[Advice]:
     if context.goals.root_mounted:
         yield Advice("Root is mounted but has no init: is it the right file system? See init=.")
         return
+    if context.settings.refusal:
+        yield Advice(
+            "The parameter keeps root from being written to, so it is not passed over. Change it "
+            "in the boot loader's menu, or leave it out; docs/parameters.md has what is understood."
+        )
+        return
     blocks = [each for each in context.devices if each.kind is BLOCK]
     disks = [each for each in blocks if each.properties.get("size") != "0"]
     if not disks:
@@ -52,6 +59,9 @@ def _from_state(context: Context) -> Iterator[Advice]:
         )
     root = context.settings.root
     searched = root is not None and not context.goals.root_matches
+    if missing := overlay_missing(context):
+        searched = False
+        yield from _about_changes(context, disks, missing)
     near = None
     if root is not None and searched:
         near = min(filter(None, (nearest(root, each) for each in disks)), default=None)
@@ -64,6 +74,34 @@ def _from_state(context: Context) -> Iterator[Advice]:
         yield from _about(context, instance)
     if searched and near is None and disks:
         yield Advice(f"No device is called {root}: compare it with the names above.")
+
+
+def _about_changes(context: Context, disks: list[Device], missing: str) -> Iterator[Advice]:
+    """The device for the changes to root is missing, or is not what it should be."""
+    overlay = context.settings.overlay
+    wanted = (overlay.encrypted or overlay.source) if overlay is not None else None
+    if overlay is None or wanted is None:
+        return
+    present = next((each for each in disks if wanted.names(each)), None)
+    kind = present.properties.get("ID_FS_TYPE", "no file system") if present is not None else ""
+    if present is not None and overlay.encrypted and kind != "crypto_LUKS":
+        yield Advice(
+            f"{present.node} holds {kind}, no encrypted volume, and none is made during a boot. "
+            "If nothing on it is needed:",
+            (
+                (f"cryptsetup luksFormat {present.node}", "erases it; then `initpy retry`, and"),
+                ("mke2fs -t ext4 /dev/mapper/NAME", "in the real system, for its file system"),
+            ),
+        )
+    near = None
+    if present is None:
+        near = min(filter(None, (nearest(wanted, each) for each in disks)), default=None)
+    if near is not None:
+        yield Advice(f"Is there a typing error in {overlay.by}=? There is {near.name}.")
+    yield Advice(
+        f"Root waits for {missing}. With rd.overlay=1 in the boot loader's menu instead, changes "
+        "go to memory, and are lost when the machine is switched off."
+    )
 
 
 def _about(context: Context, instance: Instance) -> Iterator[Advice]:

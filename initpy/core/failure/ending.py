@@ -2,6 +2,7 @@
 
 from initpy.core.actions import EndBoot, OpenShell, ShowFailure
 from initpy.core.goals import mounts
+from initpy.core.goals.naming import overlay_missing
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import describe
@@ -22,6 +23,9 @@ def start_clock(context: Context) -> None:
     settings = context.settings
     if settings.root is None:
         fail(context, "the command line names no root device (root=)")
+        return
+    if settings.refusal:
+        fail(context, f"root is left alone, since this is not understood: {settings.refusal}")
         return
     context.report(f"waiting for root, {settings.root}", detail=True)
     context.outcome.wait()
@@ -62,7 +66,9 @@ def _act(context: Context) -> None:
     root = context.deadlines.root
     if root is not None and root.over(context.now):
         context.outcome.late()
-        if not _force_next(context, root) and not _try_last(context, root):
+        if not (
+            _force_next(context, root) or _try_last(context, root) or _do_without(context, root)
+        ):
             context.deadlines.drop(root.name)
             if not context.outcome.failed:
                 fail(context, _not_come(context))
@@ -116,11 +122,29 @@ def _try_last(context: Context, root: Deadline) -> bool:
     return any(trying)
 
 
+def _do_without(context: Context, root: Deadline) -> bool:
+    """Where no user can decide, a root that lacks only the device for its changes starts, too.
+
+    dracut does so with and without a user. Nothing is written to root, and what is written is
+    lost when the machine is switched off: a user with a shell may know better (`advice`).
+    """
+    settings, missing = context.settings, overlay_missing(context)
+    if not missing or (settings.shell and settings.emergency is Emergency.WAIT):
+        return False
+    context.goals.keep_in_memory()
+    context.report(f"{missing}, has not turned up: changes go to memory, and are lost at the end")
+    context.machine.timers.start(Timer.ALONE, "", context.now)  # root's marks are due
+    context.deadlines.extend(root, settings.grace)
+    return True
+
+
 def _not_come(context: Context) -> str:
     """Why the boot has failed: what could not be mounted, or what has not turned up."""
     broken = next(iter(mounts.failed(context)), None)
     if broken is not None:
         return f"{describe(context, broken)}: {broken.reason}"
+    if missing := overlay_missing(context):
+        return f"root is there, but this has not turned up: {missing}"
     if not context.goals.root_mounted:
         return f"the root device has not turned up: {context.settings.root}"
     return f"the root is mounted, but this has not turned up: {mounts.missing(context)}"

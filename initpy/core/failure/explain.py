@@ -92,6 +92,8 @@ class _Explainer:
         word = "waiting"
         if context.outcome.failed:
             word = "not mounted" if context.goals.root_matches else "not found"
+        if context.settings.refusal:
+            return "left alone", "see above"
         if root is None:
             return word, "the command line has no root=: add one, e.g. root=UUID=…"
         if (why := why_not(context)) is not None:

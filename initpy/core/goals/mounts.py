@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from initpy.core.actions import Mount
+from initpy.core.actions import Changes, Mount
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import TARGET
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.goals import gpt_auto
+from initpy.core.goals.naming import overlay_missing
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.goal import Goal, first_missing
 from initpy.core.jobs.handler import Handler
@@ -113,13 +114,16 @@ def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
     return (found,) if found in asked or not asked else asked
 
 
-def _overlay(context: Context) -> tuple[str, str] | None:
-    if context.settings.overlay is None:
+def _overlay(context: Context) -> Changes | None:
+    overlay = context.settings.overlay
+    if overlay is None:
         return None
     for name in context.goals.overlay_devices():
         if (device := context.devices.get(name)) is not None:
-            return device.node, device.properties.get("ID_FS_TYPE", "")
-    return "", "tmpfs"
+            kind = device.properties.get("ID_FS_TYPE", "")
+            return Changes(device.node, kind, (), overlay.readonly, overlay.reset)
+    # Also where root's time is over and the device for the changes has not come.
+    return Changes("", "tmpfs", overlay.options, usr_only=overlay.usr_only)
 
 
 def step_host(context: Context, instance: Instance) -> None:
@@ -135,7 +139,7 @@ def step_host(context: Context, instance: Instance) -> None:
 
 def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
     """What is wanted below root: the command line goes before root's own fstab."""
-    wanted = {each.target: each for each in table}
+    wanted = {each.target: each for each in table if context.settings.fstab}
     if (usr := context.settings.usr) is not None:
         wanted[usr.target] = usr
     return tuple(wanted[target] for target in sorted(wanted))
@@ -175,6 +179,8 @@ def missing(context: Context) -> str:
 
 
 def _root_missing(context: Context) -> str:
+    if missing := overlay_missing(context):
+        return missing
     return f"root, {context.settings.root}"
 
 

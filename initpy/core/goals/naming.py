@@ -32,7 +32,7 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
 def _mark_volume(context: Context, name: str) -> bool:
     """Mark what the user named as encrypted and what shows no header of its own."""
     device = context.devices.get(name)
-    volume = context.volumes.first(device) if device is not None else None
+    volume = context.volume(device) if device is not None else None
     if device is None or volume is None or not volume.unmarked or CRYPT in device.properties:
         return False
     context.devices.mark(name, CRYPT, "named")
@@ -78,7 +78,7 @@ def _mark_host(context: Context, image: ImageFile, name: str) -> bool:
 
 def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
     root, goals, device = context.settings.root, context.goals, context.devices.get(name)
-    if root is None:
+    if root is None or context.settings.refusal:
         return []
     if root.relative:
         if name and not (gpt_auto.concerns(device) or gpt_auto.concerns(before)):
@@ -128,7 +128,7 @@ def _checks_root(context: Context, device: Device) -> bool:
 def _overlay_is_there(context: Context, name: str) -> bool:
     """True unless the changes to root are to go to a disk that has not come."""
     overlay, device = context.settings.overlay, context.devices.get(name)
-    if overlay is None or overlay.source is None:
+    if overlay is None or overlay.source is None or context.goals.in_memory:
         return True
     found = device is not None and device.ready and not device.is_layer
     named = found and device is not None and overlay.source.names(device)
@@ -175,6 +175,16 @@ def asked_for(context: Context, device: Device) -> str:
     return ""
 
 
+def overlay_missing(context: Context) -> str:
+    """What has not turned up although root has: the device for its changes; "" if it is there."""
+    goals, overlay = context.goals, context.settings.overlay
+    if overlay is None or overlay.source is None or not goals.root_candidates:
+        return ""
+    if goals.overlay_devices() or goals.root_mounted or goals.in_memory:
+        return ""
+    return f"{overlay.encrypted or overlay.source}, where changes to root go ({overlay.by}=)"
+
+
 def why_not(context: Context) -> str | None:
     """Why no device is taken for root although some are named; None when that is not so."""
     goals = context.goals
@@ -184,10 +194,8 @@ def why_not(context: Context) -> str | None:
     if len(found) > 1:
         nodes = ", ".join(each.node for parts in found.values() for each in parts)
         return f"more than one disk has such a partition: {nodes}; say which, root=PARTUUID=…"
-    overlay = context.settings.overlay
-    if goals.root_candidates and overlay is not None:
-        names = ", ".join(sorted(goals.root_candidates))
-        return f"found on {names}; waits for {overlay.source}, where changes go ({overlay.by})"
+    if missing := overlay_missing(context):
+        return f"found on {', '.join(sorted(goals.root_candidates))}; waits for {missing}"
     if found and not goals.sole_candidate and context.settings.boot_partition is None:
         return "one has turned up; waits whether another disk has one, too"
     return None

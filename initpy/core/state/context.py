@@ -58,6 +58,13 @@ class Context:
         """Tell the user something."""
         self.current.report(text, detail)
 
+    def volume(self, device: Device) -> VolumeSpec | None:
+        """What the user said of this device as an encrypted volume, if anything."""
+        for each in self.volumes.of(device):
+            if each.also is None or each.also.names(device):
+                return each
+        return None
+
     def device(self, instance: Instance) -> Device | None:
         """The subject as it is now; None when it is gone or the job has none."""
         return self.devices.get(instance.subject)

@@ -20,6 +20,7 @@ class Goals:
         self.extra_mounts: tuple[ExtraMount, ...] = ()  # known once root is mounted
         self.complete = False  # every goal is reached
         self.handed_over = False
+        self.in_memory = False  # the device for changes to root has not come: they go to memory
         self.enumerated = False  # all devices have been told once
         self.refused = ""  # why the mounted root could not be handed over to
         self.sole_candidate = (
@@ -98,6 +99,10 @@ class Goals:
         """The overlay may use this device, or not; True if it may use any."""
         (self._overlay_devices.add if usable else self._overlay_devices.discard)(device)
         return bool(self._overlay_devices)
+
+    def keep_in_memory(self) -> None:
+        """Do without the device for the changes to root."""
+        self.in_memory = True
 
     def overlay_devices(self) -> list[str]:
         """The devices that the changes to root may go to."""

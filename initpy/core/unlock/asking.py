@@ -1,9 +1,11 @@
 """The queue of prompts: for which volume the user is asked next."""
 
 from initpy.core.actions import Ask, GiveWay
+from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
+from initpy.core.unlock import for_later
 from initpy.core.unlock.volume import Unlock, own, specification
 
 
@@ -15,6 +17,10 @@ def next_prompt(context: Context) -> None:
     hold that device. Its prompt gives way when such a volume comes later.
     """
     prompts, unlock = context.prompts, own(context)
+    if context.goals.root_matches:
+        for each in [context.machine[key] for key in prompts.queued]:
+            if each.strategy is Strategy.UNLOCK and for_later.is_needless(context, each):
+                for_later.put_off(context, each)
     if prompts.asking is not None:
         _give_way(context, unlock)
         return

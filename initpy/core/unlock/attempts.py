@@ -62,6 +62,8 @@ def technology() -> Technology:
         "luks",
         looked=looked,
         gone=_device_gone,
+        ended=for_later.ended,
+        left=for_later.ended,
         overdue=for_later.ask_for_all,
         named=named_volumes.named,
     )
@@ -122,6 +124,8 @@ def _ask(context: Context, instance: Instance, spec: VolumeSpec) -> None:
     elif for_later.is_for_later(context, spec):
         instance.idle = True
         instance.reason = f"is left to the real system: {spec.key} is not in the image"
+    elif for_later.is_needless(context, instance):
+        for_later.put_off(context, instance)
     elif others := named_volumes.beside(context, instance):
         instance.idle = True
         instance.reason = f"only looked into, as {others} is: name the volume to be asked for it"

@@ -1,6 +1,8 @@
-"""Volumes that are left to the real system: their key is most likely on root."""
+"""Volumes that no user is asked for, or not yet: root most likely does not need them."""
 
 from initpy.core.jobs.definitions import Strategy
+from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
 from initpy.core.unlock import keyfile
 from initpy.core.unlock.volume import own, specification
@@ -11,6 +13,42 @@ def is_for_later(context: Context, spec: VolumeSpec) -> bool:
     """True where the key is not in the image: root, which it is most likely on, needs no such."""
     absent = spec.listed and keyfile.is_absent(context, spec)
     return absent and not own(context).asks_for_all
+
+
+def is_needless(context: Context, instance: Instance) -> bool:
+    """True while a device that root= names is there and about to be mounted.
+
+    Where that fails, or waits for a device that may be in the volume, the user is asked. Volumes
+    that the user named are needed in any case, and the device of resume= may be in any.
+    """
+    goals, machine = context.goals, context.machine
+    if not goals.root_matches or goals.root_mounted or goals.resuming:
+        return False
+    device = context.device(instance)
+    if device is None or context.volume(device) is not None:
+        return False
+    mounts = (each for name in goals.root_matches for each in machine.on(name))
+    return any(
+        each.strategy is Strategy.MOUNT_ROOT and each.expected and not (each.idle or each.stalled)
+        for each in mounts
+    )
+
+
+def put_off(context: Context, instance: Instance) -> None:
+    """Ask for it only if root cannot be mounted."""
+    why = f"root is there, on {', '.join(sorted(context.goals.root_matches))}"
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
+    context.prompts.drop(instance.key, why)
+    instance.idle = True
+    instance.reason = f"is not asked for: {why}"
+
+
+def ended(context: Context, instance: Instance) -> tuple[str, ...]:
+    """Root's mount or check has ended, or is not pending any more: the others may be needed."""
+    if instance.strategy in (Strategy.MOUNT_ROOT, Strategy.CHECK):
+        pending = context.machine.pending(Strategy.UNLOCK)
+        context.machine.touch_all([each for each in pending if each.idle])
+    return ()
 
 
 def ask_for_all(context: Context) -> bool:

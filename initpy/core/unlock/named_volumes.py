@@ -10,7 +10,9 @@ from initpy.core.state.context import Context
 def why_unnamed(context: Context, instance: Instance) -> str | None:
     """Why a volume is left alone where the user named others; None if it is named."""
     device = context.device(instance)
-    if device is None or context.volumes.first(device) is not None:
+    if device is None or context.volume(device) is not None:
+        return None
+    if all(each.beside for each in context.settings.volumes):
         return None
     return "not among the volumes that the user named"
 
@@ -35,13 +37,13 @@ def any_waited_for(context: Context) -> bool:
 
 def _is_waited_for(context: Context, instance: Instance) -> bool:
     device = context.device(instance)
-    named = context.volumes.first(device) if device is not None else None
+    named = context.volume(device) if device is not None else None
     return named is not None and not named.optional and not (instance.idle or instance.stalled)
 
 
 def named(context: Context, device: Device) -> str:
     """The name by which the user asks for an encrypted volume, in words."""
-    volume = context.volumes.first(device)
+    volume = context.volume(device)
     if volume is None or not (volume.unmarked or device.usage == CRYPTO):
         return ""
     return f"the volume {volume.name}"

@@ -128,7 +128,7 @@ def specification(context: Context, instance: Instance) -> VolumeSpec:
 
 
 def _specification(context: Context, device: Device) -> VolumeSpec:
-    volume = context.volumes.first(device)
+    volume = context.volume(device)
     if volume is None:
         name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}"
         volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node), name)

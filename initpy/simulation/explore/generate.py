@@ -184,6 +184,16 @@ class _Keys(NamedTuple):
         changed = tuple(
             _changed(each, keyfile=KEY_FILE) if each is chosen else each for each in layers
         )
+        if "key in image" in on and chance.random() < 0.4:
+            # crypttab names the volume, and its disk in a way that tells nothing of the UUID.
+            mapping = f"luks-{chosen.uuid}"
+            path = f"/dev/disk/by-id/virtio-{chosen.on[0]}"
+            names = tuple((each, mapping if each == chosen.uuid else it) for each, it in names)
+            words = tuple(f"rd.luks.name={uuid}={name}" for uuid, name in names
+                          if uuid != chosen.uuid)  # fmt: skip
+            table = f"{mapping} {path} {KEY_FILE} luks\n"
+            files = ((KEY_FILE, KEY), ("/etc/crypttab", table))
+            return cls(changed, (), (), files, names, (*words, f"rd.luks.uuid={chosen.uuid}"))
         if "key in image" in on:
             word = f"rd.luks.key={chosen.uuid}={KEY_FILE}"
             return cls(changed, (), (), ((KEY_FILE, KEY),), names, (*words, word))

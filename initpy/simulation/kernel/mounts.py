@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_fstab
+from initpy.core.actions import Changes
 from initpy.core.settings import ExtraMount
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
@@ -21,6 +22,7 @@ MODPROBE_SECONDS = 0.2
 INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
+DEVICE, MEMORY = "/run/overlayfs-backing", "/run/initramfs/overlay"
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
 
 Result = tuple[int, str]
@@ -33,25 +35,36 @@ def mount_all(
     target: str,
     types: tuple[str, ...],
     options: tuple[str, ...],
-    overlay: tuple[str, str] | None,
+    overlay: Changes | None,
 ) -> Generator[Wait, None, Result]:
     """Mount with the first type that works, below an overlay if one is asked for."""
     if overlay is None:
         return (yield from _mount_first(world, sabotage, source, target, types, options))
-    node, kind = overlay
     below = ("ro", *(each for each in options if each not in ("ro", "rw")))
     if BELOW not in world.mounts:
         status, error = yield from _mount_first(world, sabotage, source, BELOW, types, below)
         if status:
             return status, error
-    if CHANGES not in world.mounts:
-        if node:
-            status, error = yield from _mount_first(world, sabotage, node, CHANGES, (kind,), ())
-            if status:
-                return status, error
-        else:
-            world.mounts[CHANGES] = MountPoint("tmpfs", "tmpfs", "rw,relatime,mode=755")
-    data = f"lowerdir={BELOW},upperdir={CHANGES}/upper,workdir={CHANGES}/work"
+    if overlay.usr_only:
+        world.mounts[target] = MountPoint("tmpfs", "tmpfs", "rw,relatime,mode=755")
+        world.mounts[f"{target}/usr"] = world.mounts[BELOW]
+        return 0, ""
+    if overlay.node and DEVICE not in world.mounts:
+        how = ("ro",) if overlay.readonly else ()
+        status, error = yield from _mount_first(
+            world, sabotage, overlay.node, DEVICE, (overlay.type,), how
+        )
+        if status:
+            return status, error
+    if (overlay.readonly or not overlay.node) and MEMORY not in world.mounts:
+        how = ("rw", "relatime", "mode=755", *overlay.options)
+        world.mounts[MEMORY] = MountPoint("tmpfs", "tmpfs", ",".join(how))
+    lower = f"/run/overlayfs-r:{BELOW}" if overlay.readonly else BELOW
+    device = None if overlay.readonly else file_system(world, DEVICE)
+    upper, work = "upper", "work"
+    if device is not None and any(each.startswith("/overlay/") for each in device.files):
+        upper, work = "overlay", "ovlwork"  # dracut's
+    data = f"lowerdir={lower},upperdir={CHANGES}/{upper},workdir={CHANGES}/{work}"
     world.mounts[target] = MountPoint("overlay", "overlay", f"rw,relatime,{data}")
     return 0, ""
 
@@ -160,7 +173,7 @@ def _mounted(world: World, source: str, target: str, kind: str, options: tuple[s
 def file_system(world: World, target: str) -> FileSystem | None:
     """The file system that is mounted there, below an overlay if there is one."""
     place = world.mounts.get(target)
-    if place is not None and place.type == "overlay":
+    if place is not None and (place.type == "overlay" or place.source == "tmpfs"):
         place = world.mounts.get(BELOW)
     if place is None:
         return None

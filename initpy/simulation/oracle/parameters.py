@@ -23,6 +23,8 @@ NO_KEY = ("", "none", "-")
 UNFOLLOWED = (
     "loop", "mount.usr", "rd.overlay", "rd.live.overlay.overlayfs", "overlayroot", "luks.data",
     "systemd.volatile", "rd.luks.partuuid", "rd.luks.data", "cryptopts", "crypto", "cryptkey",
+    "rd.live.overlay", "rd.overlay.crypt", "rd.auto", "rd.fstab", "systemd.gpt-auto", "roothash",
+    "rd.live.image", "rd.writable.fsimg", "overlayroot", "boot",
 )  # fmt: skip
 
 
@@ -124,10 +126,11 @@ def _unescaped(text: str) -> str:
 
 def _words(text: str) -> Iterator[tuple[str, str | None]]:
     for quoted in re.findall(r'(?:[^\s"]|"[^"]*")+', text):
-        word = quoted.replace('"', "")
+        word = re.sub('^"(.*)"$', r"\1", quoted)
         if word == "--":  # what follows is for the real init
             return
         key, separator, value = word.partition("=")
+        value = re.sub('^"(.*)"$', r"\1", value)  # quotes within it stay
         yield key.replace("_", "-"), value if separator else None
 
 
@@ -165,11 +168,17 @@ class _Reader:
             yield from entries
         for uuid, name in self.names.items():
             same = [each for each in entries if each.source == Name("UUID", uuid)]
+            same = same or [each for each in entries if each.name == f"luks-{uuid}"]
+            for each in same[:1]:
+                each.source = Name("UUID", uuid)
             volume = same[0] if same else Volume(Name("UUID", uuid), f"luks-{uuid}")
             usual = self.options.get("") if not same else None
             options = self.options.get(uuid, usual)
             if options is not None:
                 _refine(volume, options)
+            # Whether a line with a path is for it shows when the device is there.
+            volume.odd = volume.odd or (not same and any(
+                each.source.how != "UUID" for each in entries))  # fmt: skip
             volume.name = name or volume.name
             volume.key = self.keys.get(uuid, self.keys.get("")) or volume.key
             yield volume
@@ -335,15 +344,19 @@ def _types(value: str | None) -> tuple[str, ...]:
     return tuple(each for each in (value or "").split(",") if each not in ("", "auto"))
 
 
-def _policy(value: str | None) -> str | None:
-    return value if value in ("yes", "no", "ask") else None
+def _policy(value: str | None) -> str:
+    return value if value in ("yes", "no", "ask") else "no"  # what writes least
+
+
+def _flags(reader: _Reader, _: str, value: str | None) -> None:
+    reader.wishes.flags += tuple((value or "").split(","))
 
 
 READERS: dict[str, Read] = {
     "root": _root,
     "rootfstype": _set("types", _types),
-    "rootflags": _set("flags", lambda value: tuple((value or "").split(","))),
-    **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout"), _wait),
+    "rootflags": _flags,
+    **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout", "rd.retry"), _wait),
     "panic": _panic,
     "initpy.tries": _set("counted", lambda value: (value or "").isdecimal()),
     "rd.emergency": _emergency,

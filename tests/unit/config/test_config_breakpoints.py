@@ -29,8 +29,8 @@ def test_names_of_both_worlds(words: str, points: set[BreakPoint]) -> None:
     assert problems == ()
 
 
-def test_an_unknown_point_is_named_and_does_not_stop_the_boot() -> None:
+def test_an_unknown_point_is_named_and_stops_before_the_mount() -> None:
     settings, problems = read_settings("root=/dev/sda break=mount,lunch")
-    assert settings.breaks == frozenset()
+    assert settings.breaks == {BreakPoint.MOUNT}
     [problem] = problems
     assert "break: 'mount,lunch': expected some of top, modules, premount" in str(problem)

@@ -78,10 +78,10 @@ def test_timer_mode_and_configuration() -> None:
     assert (policy.timeout, policy.mode, policy.configured) == (30.0, "", True)
 
 
-def test_an_unknown_mode_is_a_problem_and_changes_nothing() -> None:
+def test_an_unknown_mode_is_a_problem_and_changes_no_group() -> None:
     settings, (problem,) = read_settings("rd.lvm.activationmode=maybe")
     assert str(problem).endswith("'maybe': expected complete, degraded or partial")
-    assert settings.lvm.mode == ""
+    assert settings.lvm.mode == "complete"
 
 
 def test_the_group_of_a_file_systems_that_has_the_root_in_a_file_is_the_one_meant() -> None:

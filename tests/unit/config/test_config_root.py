@@ -35,6 +35,32 @@ def test_further_forms_of_root(text: str, meant: DeviceSpec) -> None:
         ("rd.overlay=0", None),
         ("rd.overlay=LABEL=changes", Overlay("rd.overlay", DeviceSpec(Naming.LABEL, "changes"))),
         ("rd.live.overlay.overlayfs=1", Overlay("rd.live.overlay.overlayfs")),
+        ("rd.overlay=tmpfs", Overlay("rd.overlay")),
+        (
+            "rd.overlay=tmpfs:size=32M,nr_inodes=100000",
+            Overlay("rd.overlay", options=("size=32M", "nr_inodes=100000")),
+        ),
+        ("rd.overlay=tmpfs:size=25%", Overlay("rd.overlay", options=("size=25%",))),
+        (
+            "rd.live.overlay=LABEL=c rd.live.overlay.overlayfs=1 rd.live.overlay.reset=1",
+            Overlay("rd.live.overlay.overlayfs", DeviceSpec(Naming.LABEL, "c"), reset=True),
+        ),
+        (
+            "rd.overlay=/dev/sdb rd.overlay.readonly",
+            Overlay("rd.overlay", DeviceSpec(Naming.PATH, "/dev/sdb"), readonly=True),
+        ),
+        (
+            "rd.overlay.crypt=LABEL=c,mapname=m,mkfs=0",
+            Overlay(
+                "rd.overlay.crypt",
+                DeviceSpec(Naming.PATH, "/dev/mapper/m"),
+                encrypted=DeviceSpec(Naming.LABEL, "c"),
+            ),
+        ),
+        ("rd.overlay=LABEL=x rd.overlay=no", None),
+        ("rd.overlay=perhaps rd.overlay=no", None),
+        ("systemd.volatile", Overlay("systemd.volatile", usr_only=True)),
+        ("systemd.volatile=yes", Overlay("systemd.volatile", usr_only=True)),
         ("overlayroot=tmpfs:swap=1,recurse=0", Overlay("overlayroot")),
         ("rd.overlay overlayroot=disabled", None),
         ("systemd.volatile=overlay", Overlay("systemd.volatile")),
@@ -43,7 +69,30 @@ def test_further_forms_of_root(text: str, meant: DeviceSpec) -> None:
 )
 def test_an_overlay_is_asked_for_in_the_words_of_others(text: str, overlay: Overlay | None) -> None:
     settings, problems = read_settings(f"root=LABEL=r {text}")
-    assert (settings.overlay, problems) == (overlay, ())
+    assert (settings.overlay, settings.refusal) == (overlay, "")
+    assert problems == () or "perhaps" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rd.overlay=perhaps", "rd.overlay=none", "rd.overlay=/dev/sdb1:/changes.img",
+        "rd.overlay=LABEL=c:auto", "rd.overlay=tmpfs:size=lots", "rd.overlay=/changes",
+        "rd.live.overlay=changes", "rd.overlay.crypt", "rd.overlay.crypt=sda",
+        "rd.overlay.crypt=LABEL=c,mapname=a/b", "rd.overlay.readonly=perhaps",
+        "overlayroot=device:dev=/dev/sdb", "overlayroot=crypt:dev=/dev/sdb", "overlayroot=LABEL=c",
+        "systemd.volatile=memory", "rd.overlay=1 rd.overlay=perhaps",
+    ],
+)  # fmt: skip
+def test_root_is_left_alone_where_what_protects_it_is_not_understood(text: str) -> None:
+    settings, problems = read_settings(f"root=LABEL=r rw {text}")
+    assert settings.refusal == str(problems[0])
+
+
+@pytest.mark.parametrize("text", ["rd.overlay=tmpfs:huge=always", "overlayroot=tmpfs"])
+def test_what_protects_root_all_the_same_is_said_and_goes_on(text: str) -> None:
+    settings, problems = read_settings(f"root=LABEL=r rw {text}")
+    assert (settings.refusal, len(problems), settings.overlay is None) == ("", 1, False)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +116,7 @@ def test_usr_on_the_command_line(text: str, usr: ExtraMount) -> None:
     [
         ("mount.usr=usr", "mount.usr: 'usr': expected UUID="),
         ("overlayroot=/dev/sda1", "overlayroot: '/dev/sda1': expected tmpfs or disabled"),
-        ("systemd.volatile=yes", "systemd.volatile: 'yes': expected overlay, state or no"),
+        ("systemd.volatile=memory", "systemd.volatile: 'memory': expected yes, no, state or"),
         ("rd.overlay=perhaps", "rd.overlay: 'perhaps': expected yes or no"),
     ],
 )

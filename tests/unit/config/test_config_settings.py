@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from initpy.config.settings import HANDLERS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.layer import Layer
-from initpy.core.settings import Degraded, Emergency, LayerPolicy, RootMount, Settings
+from initpy.core.settings import BreakPoint, Degraded, Emergency, LayerPolicy, RootMount, Settings
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
@@ -59,11 +59,35 @@ def test_parameters_of_others_are_none_of_our_business() -> None:
         ("rootfstype=auto", RootMount()),
         ("rootfstype=,", RootMount()),
         ("rootflags=subvol=@,noatime rw", RootMount((), ("subvol=@", "noatime"), True)),
+        # systemd's fstab-generator: ro and rw go before those among rootflags=.
+        ("rootflags=rw,noatime", RootMount((), ("noatime",), True)),
+        ("ro rootflags=rw", RootMount(writable=False)),
+        ("rootflags=ro rw", RootMount(writable=True)),
     ],
 )
 def test_how_root_is_mounted(line: str, mount: RootMount) -> None:
     """R18."""
     assert understood(line).mount == mount
+
+
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        ("rootflags=subvol=a rootflags=noatime", ("subvol=a", "noatime")),
+        ("rootflags=subvol=a,noatime rootflags=subvol=b", ("noatime", "subvol=b")),
+        ("rootflags=device=/dev/a rootflags=device=/dev/b", ("device=/dev/a", "device=/dev/b")),
+    ],
+)
+def test_mount_options_given_twice_are_joined_and_a_line_says_so(
+    line: str, flags: tuple[str, ...]
+) -> None:
+    settings, problems = read_settings(line)
+    assert settings.mount.flags == flags
+    [problem] = map(str, problems)
+    assert problem.startswith("command line: rootflags: ")
+    assert problem.endswith(
+        "expected it once; all count, joined, and of an option in several lists the last"
+    )
 
 
 def test_the_last_root_wins() -> None:
@@ -272,6 +296,61 @@ def test_a_uuid_on_the_command_line_narrows_crypttab_down_but_keeps_its_entry() 
     assert understood(f"rd.luks.uuid={ONE}", TABLE).volumes == (ENTRY,)
 
 
+LINE = VolumeSpec(DeviceSpec(Naming.PATH, "/dev/disk/by-id/x"), "data", KeySpec("/key"))
+
+
+@pytest.mark.parametrize(
+    ("line", "table", "volumes"),
+    [
+        (  # by its name, systemd's rule: whatever the device is called, and if its name has changed
+            f"rd.luks.uuid={ONE}",
+            f"luks-{ONE} /dev/disk/by-id/x /key",
+            (
+                LINE._replace(name=f"luks-{ONE}", also=SOURCE),
+                LINE._replace(name=f"luks-{ONE}", source=SOURCE),
+            ),
+        ),
+        (
+            f"rd.luks.uuid=luks-{ONE}",
+            f"luks-{ONE} /dev/sdb none header=/h",
+            (
+                VolumeSpec(
+                    DeviceSpec(Naming.PATH, "/dev/sdb"), f"luks-{ONE}", header=HeaderSpec("/h")
+                ),
+            ),
+        ),
+        (  # by what the device is when it appears
+            f"rd.luks.uuid={ONE}",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(also=SOURCE), VolumeSpec(SOURCE, f"luks-{ONE}")),
+        ),
+        (
+            f"rd.luks.name={ONE}=mine",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(name="mine", also=SOURCE), VolumeSpec(SOURCE, "mine")),
+        ),
+        (
+            f"rd.luks.name={ONE}=data",
+            "data /dev/disk/by-id/x /key",
+            (LINE._replace(also=SOURCE), LINE._replace(source=SOURCE)),
+        ),
+        (
+            f"rd.luks.partuuid={ONE}",
+            "data /dev/disk/by-id/x /key",
+            (
+                LINE._replace(also=DeviceSpec(Naming.PARTUUID, ONE)),
+                VolumeSpec(DeviceSpec(Naming.PARTUUID, ONE), f"luks-{ONE}"),
+            ),
+        ),
+        (f"rd.luks.uuid={ONE}", f"data UUID={TWO} /key", (VolumeSpec(SOURCE, f"luks-{ONE}"),)),
+    ],
+)
+def test_a_line_of_crypttab_is_found_by_what_it_means(
+    line: str, table: str, volumes: tuple[VolumeSpec, ...]
+) -> None:
+    assert understood(line, table).volumes == volumes
+
+
 def test_a_name_on_the_command_line_wins_over_that_of_crypttab() -> None:
     named = understood(f"rd.luks.name={ONE}=mine", TABLE).volumes
     assert named == (ENTRY._replace(name="mine"),)
@@ -344,10 +423,9 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.lvm.lv=root", "rd.lvm.lv: 'root': expected VG/LV"),
         ("rd.lvm.vg=", "rd.lvm.vg: '': expected the name of a volume group"),
         (
-            "rd.neednet=1",
-            "rd.neednet: '1': expected a parameter that initpy knows; it is ignored",
+            "rd.md.wait=0",
+            "rd.md.wait: '0': expected a parameter that initpy knows, such as rd.md.uuid",
         ),
-        ("rd.md.wait=0", "rd.md.wait: '0': expected a parameter that initpy knows; it is ignored"),
         ("initpy.colour=red", "initpy.colour: 'red': expected a parameter that initpy knows"),
     ],
 )
@@ -358,6 +436,8 @@ def test_a_malformed_value_is_one_clear_line_and_the_default_is_used(
     (found,) = map(str, problems)
     assert found.startswith(f"command line: {complaint}")
     expected = understood("")
+    if complaint.startswith("rd.md.degraded: "):
+        expected = expected._replace(md_degraded=Degraded.NO)
     if complaint.startswith("root: "):
         # Another root than the one meant is worse than none: no search for one (gpt-auto).
         expected = expected._replace(root=None)
@@ -400,10 +480,15 @@ def test_r19_how_file_systems_are_checked(line: str, words: tuple[str, ...] | No
     assert understood(line).check == words
 
 
-@pytest.mark.parametrize("line", ["fsck.mode=never", "fsck.mode", "fsck.repair=maybe"])
-def test_r19_what_says_nothing_about_checks_is_named(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("fsck.mode=never", None), ("fsck.mode", None), ("fsck.repair=maybe", ("-n",))],
+)
+def test_r19_what_says_nothing_about_checks_is_named_and_nothing_is_repaired(
+    line: str, words: tuple[str, ...] | None
+) -> None:
     settings, problems = read_settings(line)
-    assert settings.check == ("-a",)
+    assert settings.check == words
     [problem] = map(str, problems)
     assert problem.startswith(f"command line: {line.partition('=')[0]}")
 
@@ -430,3 +515,37 @@ def test_no_text_keeps_the_machine_from_booting(
     for problem in problems:
         assert str(problem).count(": expected ") >= 1
         assert "\n" not in str(problem).removesuffix(problem.expected)
+
+
+def test_rd_auto_0_leaves_out_what_is_not_named() -> None:
+    settings = understood("root=/dev/vg/root rd.auto=0")
+    assert settings.layer(Layer.LVM).named == {"vg"}
+    assert settings.layer(Layer.MD).named == {""}
+    assert not settings.layer(Layer.LUKS).enabled
+    named = understood(f"rd.auto=0 rd.luks.uuid={ONE} rd.md.uuid={ARRAY} rd.lvm.vg=a")
+    assert named.layer(Layer.LUKS) == LayerPolicy(True, frozenset(), named.layer(Layer.LUKS).by)
+    assert named.layer(Layer.MD).named == {ARRAY}
+    assert named.layer(Layer.LVM).named == {"a"}
+    assert understood("rd.auto").layers == understood("rd.auto=1").layers == understood("").layers
+
+
+def test_what_systemd_and_dracut_call_fstab_and_discovery() -> None:
+    assert understood("systemd.gpt_auto=0").root is None
+    assert understood("root=LABEL=a rd.systemd.gpt_auto=no").root == DeviceSpec(Naming.LABEL, "a")
+    assert not understood("rd.fstab=0").fstab
+    assert not understood("quiet rd.info").quiet
+    assert understood("rd.retry=10").root_wait == 10.0
+    assert understood("rd.skipfsck").check is None
+
+
+@pytest.mark.parametrize("line", ["rd.break=premout", "break=pre_mount"])
+def test_a_stop_at_a_point_that_is_not_known_is_before_the_mount(line: str) -> None:
+    assert read_settings(line)[0].breaks == {BreakPoint.MOUNT}
+
+
+@pytest.mark.parametrize("line", ["rd.md=maybe", "rd.md.imsm=maybe", "bootdegraded=maybe"])
+def test_what_may_forbid_writing_to_arrays_does(line: str) -> None:
+    settings, problems = read_settings(line)
+    degraded = settings.md_degraded is Degraded.NO
+    assert len(problems) == 1
+    assert degraded or not settings.layer(Layer.MD).enabled or settings.switched_off

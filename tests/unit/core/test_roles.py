@@ -4,7 +4,7 @@ import pytest
 from desk import Desk, block, filesystem, luks, mapping, settings
 
 from initpy.config.devicespec import parse_root
-from initpy.core.actions import HandOver, Mount, ShowFailure
+from initpy.core.actions import Changes, HandOver, Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import Enumerated, JobEnded, Mounted
@@ -184,14 +184,14 @@ def test_usr_on_a_locked_volume_is_unlocked_although_the_root_is_mounted() -> No
 def test_changes_go_to_memory_or_to_a_disk_that_has_come() -> None:
     desk = Desk(settings(overlay=Overlay("rd.overlay")))
     desk.see(filesystem("vda"))
-    assert mounts(desk)[0].overlay == ("", "tmpfs")
+    assert mounts(desk)[0].overlay == Changes("", "tmpfs")
 
     desk = Desk(settings(overlay=Overlay("rd.overlay", DeviceSpec(Naming.LABEL, "changes"))))
     desk.see(filesystem("vda"))
     assert mounts(desk) == []
     assert "waits for LABEL=changes" in desk.boot.explain(1.0).reason
     desk.see(filesystem("vdb", "changes"))
-    assert mounts(desk)[0].overlay == ("/dev/vdb", "ext4")
+    assert mounts(desk)[0].overlay == Changes("/dev/vdb", "ext4")
 
 
 # btrfs over several devices

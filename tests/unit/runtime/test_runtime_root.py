@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from initpy.config.discoverable import ROOT_TYPES
+from initpy.core.actions import Changes
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import Settings
-from initpy.runtime import btrfs, discoverable, mounts, syscalls
+from initpy.runtime import btrfs, discoverable, mounts, overlays, syscalls
 from initpy.runtime.aside import Aside
 
 VARIABLE = "LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -69,9 +70,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[object,
     """The mount(2) calls; nothing is mounted before them."""
     made: list[tuple[object, ...]] = []
     monkeypatch.setattr(syscalls, "mount", lambda *words: made.append(words))
-    monkeypatch.setattr(mounts, "mounted_at", lambda _: None)
-    monkeypatch.setattr(mounts, "BELOW", str(tmp_path / "below"))
-    monkeypatch.setattr(mounts, "CHANGES", str(tmp_path / "changes"))
+    monkeypatch.setattr(overlays, "mounted_at", lambda _: None)
+    for name in ("BELOW", "CHANGES", "DEVICE", "MEMORY", "NEW", "UPPER", "WORK", "EARLIER", "BASE"):
+        monkeypatch.setattr(overlays, name, str(tmp_path / name.lower()))
     return made
 
 
@@ -79,13 +80,74 @@ def test_a_root_with_an_overlay_is_mounted_in_three_steps(
     calls: list[tuple[object, ...]], tmp_path: Path
 ) -> None:
     target = str(tmp_path / "root")
-    done = mounts.mount_root("/dev/vda", target, ("squashfs",), ("rw", "noatime"), ("", "tmpfs"))
+    memory = Changes("", "tmpfs", ("size=32M",))
+    done = overlays.mount_root("/dev/vda", target, ("squashfs",), ("rw", "noatime"), memory)
     assert done == (0, "")
     assert [(call[0], call[2]) for call in calls] == [
         ("/dev/vda", "squashfs"), ("tmpfs", "tmpfs"), ("overlay", "overlay"),
     ]  # fmt: skip
     assert calls[0][3] == syscalls.MS_RDONLY | syscalls.MS_NOATIME
+    assert calls[1][4] == "mode=755,size=32M"
     assert (tmp_path / "changes/upper").is_dir()
+    assert (tmp_path / "upper").resolve() == (tmp_path / "memory/upper").resolve()
+
+
+@pytest.mark.parametrize(
+    ("present", "reset", "upper", "kept"),
+    [
+        ((), False, "upper", False),
+        (("overlay", "ovlwork"), False, "overlay", True),
+        (("overlay", "upper"), False, "upper", True),
+        (("overlay",), True, "overlay", False),
+    ],
+)
+def test_changes_on_a_device_are_where_dracut_or_initpy_has_put_them(
+    calls: list[tuple[object, ...]],
+    tmp_path: Path,
+    present: tuple[str, ...],
+    reset: bool,
+    upper: str,
+    kept: bool,
+) -> None:
+    for name in present:
+        (tmp_path / "device" / name).mkdir(parents=True)
+        (tmp_path / "device" / name / "file").touch()
+    disk = Changes("/dev/vdb", "ext4", reset=reset)
+    assert overlays.mount_root("/dev/vda", str(tmp_path / "root"), ("ext4",), (), disk) == (0, "")
+    assert [call[0] for call in calls] == ["/dev/vda", "/dev/vdb", "overlay"]
+    assert f"upperdir={tmp_path}/changes/{upper}," in str(calls[2][4])
+    assert (tmp_path / "device" / upper / "file").exists() is kept
+
+
+def test_changes_that_are_to_be_read_only_are_below_those_in_memory(
+    calls: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    (tmp_path / "device/overlay").mkdir(parents=True)
+    disk = Changes("/dev/vdb", "ext4", readonly=True)
+    assert overlays.mount_root("/dev/vda", str(tmp_path / "root"), ("ext4",), (), disk) == (0, "")
+    assert [call[0] for call in calls] == ["/dev/vda", "/dev/vdb", "tmpfs", "overlay"]
+    assert calls[1][3] == syscalls.MS_RDONLY
+    assert f"lowerdir={tmp_path}/earlier:{tmp_path}/below," in str(calls[3][4])
+    assert f"upperdir={tmp_path}/changes/upper," in str(calls[3][4])
+    assert (tmp_path / "changes").resolve() == (tmp_path / "memory").resolve()
+
+
+def test_of_a_volatile_root_only_usr_is_seen(
+    calls: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    memory, target = Changes("", "tmpfs", usr_only=True), str(tmp_path / "root")
+    status, error = overlays.mount_root("/dev/vda", target, ("ext4",), (), memory)
+    assert (status, "no /usr/lib" in error) == (errno.ENOENT, True)
+    (tmp_path / "below/usr/lib").mkdir(parents=True)
+    del calls[:]
+    assert overlays.mount_root("/dev/vda", target, ("ext4",), (), memory) == (0, "")
+    assert [(call[0], call[1]) for call in calls] == [
+        ("/dev/vda", f"{tmp_path}/below"),
+        ("tmpfs", f"{tmp_path}/new"),
+        (f"{tmp_path}/below/usr", f"{tmp_path}/new/usr"),
+        (f"{tmp_path}/new", target),
+    ]
+    assert (tmp_path / "new/lib").is_symlink()
 
 
 def test_a_device_that_cannot_be_written_is_mounted_read_only(

@@ -1,0 +1,24 @@
+"""Which names of parameters may be meant for an initramfs although initpy reads none such.
+
+Only these are looked up in `parametertable`, which holds them all; a test compares the two. What is
+not among them is for the kernel or the real system.
+"""
+
+BEGINNINGS = ("rd.", "rd-", "initpy.", "systemd.verity-", "vconsole.", "iscsi-", "nvmf.")
+NAMES = frozenset(
+    (
+        "ip", "nfsaddrs", "ifname", "vlan", "bond", "bridge", "team", "nameserver", "bootdev",
+        "ip6", "netroot", "nfsroot", "nbdroot", "iscsiroot", "fcoe", "cifsuser", "cifspass",
+        "blacklist", "earlymodules", "KEYMAP", "KEYTABLE", "iso-scan", "findiso", "archisobasedir",
+        "archisolabel", "archisodevice", "img-dev", "img-loop", "live-media", "rootfallback",
+        "root.journaldev", "masterkey", "masterkeytype", "evmkey", "evmx509", "ecryptfskey",
+        "disablehooks", "overlayroot-cfgdisk", "toram", "copytoram", "roothash", "usrhash",
+        "rootovl", "fsprotect", "lockfs", "aufs", "unionfs", "boot", "rdbreak", "rdshell",
+        "rddebug", "rdinitdebug", "rdnetdebug", "rdudevdebug", "rdudevinfo",
+    )
+)  # fmt: skip
+
+
+def may_be_ours(key: str) -> bool:
+    """True for a name, with `-` for `_`, that is to be looked up."""
+    return key.startswith(BEGINNINGS) or key in NAMES

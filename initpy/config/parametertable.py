@@ -1,0 +1,210 @@
+"""All parameters that the initramfs of other systems document, and what becomes of them here.
+
+The source of the last sections of docs/parameters.md (`document`); a test compares them. A boot
+looks a parameter up here only if its name may be meant for an initramfs and nothing reads it, so
+most boots never import this module. Names are written with `-` for `_`, which are the same.
+
+dracut.cmdline(7), kernel-command-line(7) and the generators of systemd, initramfs-tools(7),
+mkinitcpio(8), README.initramfs of cryptsetup and of open-iscsi.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from initpy.config.commandline import FALSE, Parameter
+from initpy.config.errors import InputError
+from initpy.core.devices.suggestions import NEAR, distance
+
+NETWORK = "this initramfs has no network: root and what it needs have to be on local disks"
+LIVE = "live images are not supported: root would be the file system that the image is on"
+VERITY = "dm-verity is not set up: root would not be verified"
+IBM = "devices of IBM Z are not set up by the initramfs: let the kernel or udev find them"
+KEYS = "keys of the kernel's keyring are not loaded: the real system may"
+TIMING = "nothing waits for a fixed time or number of turns"
+SPLASH = "there is no splash screen: messages and prompts are text"
+SYSTEM = "the real system reads it"
+UDEV = "udevd reads it"
+KERNEL = "the kernel reads it"
+KMOD = "libkmod reads it, in udevd and modprobe"
+
+
+class Row(NamedTuple):
+    """Parameters of one kind, and what there is to say of them."""
+
+    names: str  # separated by blanks; one that ends with `*` stands for all that begin so
+    note: str  # why it has no effect, or what to do instead
+
+    def names_of(self, key: str) -> int:
+        """How many letters of this parameter a name of the row stands for; 0: it is another."""
+        found = [
+            len(each)
+            for each in self.names.split()
+            if (key.startswith(each[:-1]) if each.endswith("*") else key == each)
+        ]
+        return max(found, default=0)
+
+
+# Read by others, or of no use here: nothing is said at boot.
+SILENT = (
+    Row("rd.udev.* udev.* biosdevname net.ifnames net.ifname-policy net.naming-scheme", UDEV),
+    Row("modprobe.blacklist module-blacklist", KMOD),
+    Row("rd.multipath", "udev's rule for multipath reads it"),
+    Row("hostname raid md netconsole fips noautodetect", KERNEL),
+    Row("systemd.hostname", "PID 1 names the machine by it before the first mdadm runs"),
+    Row("systemd.* locale.* quotacheck.mode domain single emergency rescue", SYSTEM),
+    Row("modules-load selinux enforcing", SYSTEM),
+    Row("rd.systemd.log-* rd.systemd.show-status rd.systemd.setenv rd.systemd.default-*",
+        "no systemd runs in this initramfs; debug and quiet say what the console shows"),
+    Row("veritytab rd.veritytab rd.systemd.verity", "no volume of dm-verity is set up"),
+    Row("plymouth.enable rd.plymouth splash nosplash rhgb", SPLASH),
+    Row("rd.md.waitclean rd.shutdown.timeout.umount", "the shutdown is the real system's"),
+    Row("rd.live.overlay.size rd.live.overlay.cowfs rd.live.overlay.thin "
+        "rd.live.overlay.nouserconfirmprompt rd.live.dir rd.live.check rd.live.debug",
+        "it is about live images"),
+    Row("rd.minmem all-generic-ide initramfs.runsize initramfs.clear",
+        "nothing in this initramfs depends on it"),
+    Row("rd.lunmask", "udev finds all units"),
+    Row("BOOTIF", "it chooses among network cards, and none is used"),
+)  # fmt: skip
+# Not supported, and said at boot, unless the value is `0` or another word for no.
+SAID = (
+    Row("ip nfsaddrs ifname vlan bond bridge team nameserver bootdev rd.neednet rd.route ip6 "
+        "rd.bootif rd.net.* netroot nfsroot nbdroot rd.nfs.* rd.iscsi.* iscsi-* iscsiroot fcoe "
+        "rd.fcoe rd.nofcoe rd.nvmf.* nvmf.* rd.nonvmf cifsuser cifspass rd.noverifyssl rd.peerdns",
+        NETWORK),
+    Row("rd.systemd.pull", "nothing is fetched from the network: name a root on a local disk"),
+    Row("rd.dasd rd.zfcp rd.zfcp.* rd.cio-accept rd.znet rd.znet-ifname rd.zipl rd.dcssblk", IBM),
+    Row("rd.dm rd.dm.uuid", "mdadm assembles firmware RAID; see rd.md.imsm= and rd.md.ddf="),
+    Row("rd.lvm.mergetags", "see rd.lvm.vg= and rd.lvm.lv="),
+    Row("rd.luks.smartcard", "the passphrase is asked for"),
+    Row("rd.driver.blacklist blacklist", "modprobe.blacklist= does the same"),
+    Row("rd.driver.pre rd.driver.post rd.driver.export rd.modules-load earlymodules",
+        "udev loads the drivers of devices that are there; others are loaded by a job file"),
+    Row("rd.vconsole.* vconsole.* rd.locale.* KEYMAP KEYTABLE",
+        "no keymap, font or locale is loaded: passphrases are typed as on a US keyboard"),
+    Row("rd.live.squashimg rd.live.updates iso-scan findiso archisobasedir archisolabel "
+        "archisodevice img-dev img-loop live-media", LIVE),
+    Row("rootfallback", "root= names one device; nothing else is taken for root"),
+    Row("root.journaldev", "rootflags=journal_path=DEVICE or logdev=DEVICE names the journal"),
+    Row("rd.fips rd.fips.skipkernel", "kernel and image are not compared with their checksums"),
+    Row("rd.memdebug rdnetdebug rdudevdebug rdudevinfo", "rd.debug shows what happens"),
+    Row("rd.hostonly", "an image of `initpy build --portable` has nothing of one machine"),
+    Row("rd.cmdline", "change the command line in the boot loader's menu"),
+    Row("rd.ctty", "the shell is on the console where somebody types"),
+    Row("rd.convertfs rd.caps rd.caps.*", "the real system has to do this"),
+    Row("masterkey masterkeytype evmkey evmx509 ecryptfskey", KEYS),
+    Row("rd.systemd.unit", "no systemd runs in this initramfs; rd.break= opens a shell"),
+    Row("rd.systemd.mask rd.systemd.wants rd.systemd.debug-shell rd.systemd.mount-extra "
+        "rd.systemd.swap-extra rd.systemd.image-policy rd.systemd.factory-reset rd.systemd.*",
+        "no systemd runs in this initramfs"),
+    Row("rd.kiwi.*", "disks are not deployed or resized; the real system may do it"),
+    Row("disablehooks", "there are no hooks"),
+    Row("overlayroot-cfgdisk", "the command line alone says where changes go"),
+)  # fmt: skip
+# Not supported, and they keep root from being written to, or say that it is another one: root is
+# left alone, unless the value is a word for no.
+REFUSED = (
+    Row("rd.live.image rd.live.ram rd.writable.fsimg toram copytoram", LIVE),
+    Row("roothash usrhash systemd.verity-root-* systemd.verity-usr-*", VERITY),
+    Row("rootovl fsprotect lockfs aufs unionfs rd.overlay.* rd.live.overlay.*",
+        "rd.overlay=1 keeps root unchanged, with changes in memory"),
+)  # fmt: skip
+# Older names of dracut's: the name and value that mean the same today.
+OLD = {
+    "rd-MD-UUID": ("rd.md.uuid", None),
+    "rd-LVM-VG": ("rd.lvm.vg", None),
+    "rd-LVM-LV": ("rd.lvm.lv", None),
+    "rd-LUKS-UUID": ("rd.luks.uuid", None),
+    "rd-NO-MD": ("rd.md", "0"),
+    "rd-NO-MDADMCONF": ("rd.md.conf", "0"),
+    "rd-NO-MDIMSM": ("rd.md.imsm", "0"),
+    "rd-NO-MDDDF": ("rd.md.ddf", "0"),
+    "rd-NO-LVM": ("rd.lvm", "0"),
+    "rd-NO-LVMCONF": ("rd.lvm.conf", "0"),
+    "rd-NO-LUKS": ("rd.luks", "0"),
+    "rd-NO-CRYPTTAB": ("rd.luks.crypttab", "0"),
+    "rd-NO-FSTAB": ("rd.fstab", "0"),
+    "rd-NO-DM": ("rd.dm", "0"),
+    "rdbreak": ("rd.break", None),
+    "rdshell": ("rd.shell", None),
+    "rddebug": ("rd.debug", None),
+    "rdinitdebug": ("rd.debug", None),
+}
+# A name like one of these most likely keeps root from being written to.
+PROTECTING = ("rd.overlay", "rd.live.overlay", "rd.writable.fsimg", "rd.live.image", "rd.live.ram")
+# What initramfs-tools calls boot scripts of other packages; `local` and `nfs` are its own.
+BOOT_SCRIPTS = ("live", "casper", "overlay", "nfs", "nbd")
+
+
+class NotSupportedError(InputError):
+    """A parameter that others understand."""
+
+    def __init__(self, parameter: Parameter, note: str, refuses: bool) -> None:
+        error = parameter.error("")
+        super().__init__(error.where, error.value, "")
+        found = "" if error.value is None else f" {error.value!r}:"
+        self.args = (f"{error.where}:{found} not supported: {note}",)
+        self.refuses = refuses
+
+
+def renamed(parameter: Parameter, key: str) -> Parameter | None:
+    """The parameter by its present name, if this is an older one."""
+    if key not in OLD:
+        return None
+    name, value = OLD[key]
+    return Parameter(name, parameter.value if value is None else value)
+
+
+def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputError | None:
+    """What to say of a parameter that nothing reads; `known`: those that initpy understands."""
+    if key == "boot":
+        script = parameter.value if parameter.value in BOOT_SCRIPTS else None
+        note = NETWORK if script in ("nfs", "nbd") else LIVE
+        return NotSupportedError(parameter, note, refuses=True) if script else None
+    length, note, refuses = max(_found(key), default=(0, "", False))
+    if not length:
+        return _unknown(parameter, key, known)
+    if not note or (parameter.value or "1").lower() in FALSE:
+        return None
+    return NotSupportedError(parameter, note, refuses)
+
+
+def _found(key: str) -> Iterator[tuple[int, str, bool]]:
+    """The rows that have this name: how much of it they name, what is said, if it refuses."""
+    for rows in (SILENT, SAID, REFUSED):
+        for row in rows:
+            length = row.names_of(key)
+            yield length, "" if rows is SILENT else row.note, rows is REFUSED
+
+
+def _unknown(parameter: Parameter, key: str, known: Iterator[str]) -> InputError:
+    near = min(((distance(key, each), each) for each in known), default=(1.0, ""))
+    meant = f", such as {near[1]}" if near[0] <= NEAR else ""
+    refuses = bool(meant) and near[1].startswith(PROTECTING)
+    outcome = "root is left alone" if refuses else "it is ignored"
+    error = parameter.error(f"a parameter that initpy knows{meant}; {outcome}")
+    error.refuses = refuses
+    return error
+
+
+def document() -> str:
+    """The sections of docs/parameters.md about parameters that initpy does not act on."""
+    parts = []
+    for title, text, rows in (
+        ("Not needed here", "initpy takes these without a word.", SILENT),
+        ("Not supported", "A line on the console says so, unless the value is a word for no.",
+         SAID),
+        ("Not supported: root is left alone",
+         "They keep root from being written to, or say that root is something else. So nothing is "
+         "mounted: the failure screen and the shell come at once.", REFUSED),
+    ):  # fmt: skip
+        lines = [f"## {title}", "", text, "", "| parameters | |", "|---|---|"]
+        for row in rows:
+            names = ", ".join(f"`{each.replace('-', '_')}`" for each in row.names.split())
+            lines.append(f"| {names} | {row.note} |")
+        parts.append("\n".join(lines))
+    old = ", ".join(
+        f"`{old.replace('-', '_')}`: `{name}={value or ''}`" for old, (name, value) in OLD.items()
+    )
+    parts.append(f"Older names of dracut mean what they meant: {old}.")
+    return "\n\n".join(parts) + "\n"
