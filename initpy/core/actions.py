@@ -162,6 +162,10 @@ class Arm(NamedTuple):
     at: float | None
 
 
+class KeepExitrd(NamedTuple):
+    """Leave a program for the shutdown, which takes down what root stands on (`core/shutdown`)."""
+
+
 class HandOver(NamedTuple):
     """Root is mounted at `root`: switch to it and run `init`, or the first usual one there."""
 
@@ -225,6 +229,7 @@ Action = (
     | Moved
     | Clock
     | Arm
+    | KeepExitrd
     | HandOver
     | ShowFailure
     | LookAgain

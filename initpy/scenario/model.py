@@ -20,6 +20,7 @@ CRYPTTAB = "/etc/crypttab"
 # What the kernel hook takes into an image from the configuration of its system.
 OF_MACHINE = (CRYPTTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
 HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
+SHUTDOWNS = ("reboot", "poweroff", "halt")
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -341,6 +342,9 @@ class Scenario:
     hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
     boots: int = 1  # how many times it boots, each after a clean power-off
+    # What the real system is asked for once it has reported, one of SHUTDOWNS; "": it just ends.
+    shutdown: str = ""
+    step_timeout: float = 0.0  # of the shutdown, in seconds; 0: systemd's default
 
     @property
     def system(self) -> str:

@@ -15,6 +15,7 @@ from initpy.core.actions import (
     Fetch,
     GiveWay,
     HandOver,
+    KeepExitrd,
     LookAgain,
     Mount,
     Moved,
@@ -157,6 +158,8 @@ class Engine:
                     self._say(f"initpy: {text}")
             case Mount():
                 self._mount(action)
+            case KeepExitrd():
+                self.world.exitrd = True
             case HandOver(root, init):
                 self.world.agenda.after(0.0, self._hand_over, root, init)
             case Ask(job, text):

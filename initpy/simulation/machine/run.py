@@ -9,6 +9,7 @@ from initpy.scenario.verdict import reached
 from initpy.simulation.machine.pid1 import RESTARTED, Machine
 from initpy.simulation.machine.prepared import prepare, with_jobs
 from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.machine.shutdown import shut_down
 from initpy.simulation.machine.users import Stage
 from initpy.simulation.world.random_faults import Chance, RandomFaults
 from initpy.simulation.world.world import ENGINE_SECONDS, World, started_again
@@ -61,6 +62,7 @@ def simulate(
         )
         stage.go_on(machine)
         _play(machine, stage)
+    closes = scenario.shutdown and machine.handed_over
     return Simulated(
         scenario,
         world.now,
@@ -73,6 +75,7 @@ def simulate(
         before,
         tuple(machine.secrets),
         tuple(machine.died),
+        shut_down(world, chance) if closes else None,
     )
 
 
