@@ -19,7 +19,8 @@ class Attempts:
         self.error = ""
         self.over = ""  # why nothing more is tried
         self.due = now
-        self._step, self._since = 0, now
+        self._step = 0
+        self._since: float | None = None  # when this step was first due
 
     @property
     def deed(self) -> Deed:
@@ -38,6 +39,8 @@ class Attempts:
         """
         if not self.waiting or now < self.due or looked < self.ended:
             return None
+        if self._since is None:
+            self._since = now  # nothing stands on it from now on
         if now >= self._since + PATIENCE:
             if self._step + 1 == len(self.steps):
                 self.over = self.error or "it is still there"
@@ -63,12 +66,12 @@ class Attempts:
         """Its step does not end."""
         self.running, self.over = None, why
 
-    def revive(self, now: float) -> None:
+    def revive(self) -> None:
         """Something else is gone, which may have kept it in use."""
         if self.running is None and self.error and self.deed is not Deed.READ_ONLY:
-            self._since, self.over = now, ""
+            self._since, self.over = None, ""
 
-    def follow(self, steps: Steps, now: float) -> None:
+    def follow(self, steps: Steps) -> None:
         """Its state is another one: so are the steps."""
         if self.running is None and steps != self.steps:
-            self.steps, self._step, self._since, self.over = steps, 0, now, ""
+            self.steps, self._step, self._since, self.over = steps, 0, None, ""

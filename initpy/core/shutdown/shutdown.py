@@ -94,9 +94,9 @@ class Shutdown:
             self._attempts.pop(key, None)
         for key, item in left.items():
             attempts = self._attempts.setdefault(key, Attempts(item.words, item.steps, now))
-            attempts.follow(item.steps, now)
+            attempts.follow(item.steps)
             if gone:
-                attempts.revive(now)
+                attempts.revive()
 
     # What follows
 

@@ -94,8 +94,11 @@ def _mounts(
         parent = known.get(mount.parent)
         if parent is not None and any(map(_on_disk, (parent, *_ancestors(parent, known)))):
             below.add(_key(parent))
-        last = Deed.READ_ONLY if on_disk else Deed.DETACH
-        steps = (Deed.UNMOUNT,) if on_disk and mount.read_only else (Deed.UNMOUNT, last)
+        steps: Steps = (Deed.UNMOUNT, Deed.READ_ONLY)
+        if not on_disk:
+            steps = (Deed.DETACH,)  # a storage daemon may have files of /sys or /run open
+        elif mount.read_only:
+            steps = (Deed.UNMOUNT,)
         words = f"{mount.target} ({mount.kind})"
         yield Item(_key(mount), words, steps, mount.target, frozenset(below))
 

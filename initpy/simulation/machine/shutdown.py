@@ -30,6 +30,7 @@ from initpy.simulation.world.world import Block, World
 TIMEOUT = 90.0  # seconds for a step, as systemd says by default
 SECONDS = {Deed.END_PROCESSES: 0.1, Deed.UNMOUNT: 0.05, Deed.CLEAR: 0.05}
 USUAL = 0.02
+SLOW, SLOWEST = 0.3, 0.9  # how often a step takes long, and how much of its limit at most
 BUSY = "Device or resource busy"
 LONGEST = 7200.0
 BOUND = "bound"
@@ -45,6 +46,7 @@ class Made(NamedTuple):
     what: str
     above: tuple[str, ...]
     hangs: bool = False
+    seconds: float = 0.0  # how long it takes if it does not hang
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Closing:
     """What came of a shutdown."""
 
     kept: bool  # there was an exitrd to run
+    layered: bool  # root stands on what has to be taken down
     timeout: float = TIMEOUT
     ended: float | None = None  # seconds; None: never
     steps: list[Made] = field(default_factory=list)
@@ -59,11 +62,13 @@ class Closing:
     mounts: list[str] = field(default_factory=list)  # what is left
     devices: list[str] = field(default_factory=list)
     daemons: list[str] = field(default_factory=list)
+    blocked: set[str] = field(default_factory=set)  # what a step that hangs stands on
 
 
 def shut_down(world: World, chance: Chance) -> Closing:
     """Take everything down as the exitrd does; without one, the machine just ends."""
-    closing = Closing(world.exitrd, world.scenario.step_timeout or TIMEOUT)
+    timeout = world.scenario.step_timeout or TIMEOUT
+    closing = Closing(world.exitrd, _is_layered(world), timeout)
     if world.exitrd:
         _Machine(world, chance, closing).run()
     else:
@@ -96,6 +101,7 @@ class _Machine:
         self.closing.mounts = [each.target for each in found.mounts if each.number != SELF]
         self.closing.devices = [each.name for each in found.devices if self._is_active(each)]
         self.closing.daemons = [each.name for each in found.daemons]
+        self.closing.blocked = self._blocked()
         return self.closing
 
     def take(self, event: Event) -> None:
@@ -125,11 +131,13 @@ class _Machine:
         silent = self._stands_on_silence(action)
         hangs = silent or (faults.tool_hangs > 0 and chance.happens(faults.tool_hangs))
         fails = faults.tool_fails > 0 and chance.happens(faults.tool_fails)
+        seconds = chance.jitter(SECONDS.get(action.deed, USUAL))
+        if faults.late and chance.happens(SLOW):  # much is to be written
+            seconds += chance.below(SLOWEST * self.closing.timeout - seconds)
         if action.deed not in (Deed.END_PROCESSES, Deed.SYNC):
-            made = Made(self.agenda.now, action.deed.value, action.argument, above, hangs)
-            self.closing.steps.append(made)
+            now, what = self.agenda.now, action.argument
+            self.closing.steps.append(Made(now, action.deed.value, what, above, hangs, seconds))
         if not hangs:
-            seconds = chance.jitter(SECONDS.get(action.deed, USUAL))
             self.agenda.after(seconds, self._done, action, fails)
 
     def _done(self, action: Do, fails: bool) -> None:
@@ -137,6 +145,33 @@ class _Machine:
         if not fails and not busy:
             self._carry_out(action.deed, action.argument)
         self.take(Ended(action.key, BUSY if fails or busy else ""))
+
+    def _blocked(self) -> set[str]:
+        """What cannot be taken down since a step hangs above it; an overlay stands on all."""
+        found, pending = set[str](), [each.what for each in self.closing.steps if each.hangs]
+        mounts = {each.number: each for each in self.present.mounts}
+        while pending:
+            name = pending.pop()
+            if name in found:
+                continue
+            found.add(name)
+            for each in self.present.devices:
+                if each.name == name:
+                    pending += each.slaves
+                    pending += [
+                        mount.target
+                        for mount in mounts.values()
+                        if each.state == BOUND and mount.devices & each.slaves
+                    ]
+            for mount in mounts.values():
+                if mount.target == name:
+                    pending += mount.devices
+                    if mount.parent in mounts:
+                        pending.append(mounts[mount.parent].target)
+                    if mount.kind == "overlay":
+                        pending += [each.name for each in self.present.devices]
+        pids = {str(each.pid): each.name for each in self.present.daemons}
+        return found | {pids[each] for each in found if each in pids}
 
     def _above(self, action: Do) -> list[str]:
         """What keeps the kernel from doing it."""
@@ -200,6 +235,23 @@ class _Machine:
                 each for each in devices if each.name != argument and argument not in each.slaves
             )
         self.present = Present(mounts, devices, swaps, daemons)
+
+
+def _is_layered(world: World) -> bool:
+    """True if a mount is on a device that stands on others, or on a part of an overlay."""
+    mounts = _present(world).mounts
+    kinds = {each.type for each in world.mounts.values()}
+    if "overlay" in kinds and "tmpfs" not in kinds:
+        return True
+    names = [name for each in mounts for name in each.devices]
+    while names:
+        block = world.blocks.get(names.pop())
+        if block is None:
+            continue
+        if block.name.startswith(("loop", "nbd")) or (block.slaves and block.part is None):
+            return True
+        names += [*block.slaves, *([block.part[0]] if block.part is not None else [])]
+    return False
 
 
 def _present(world: World) -> Present:

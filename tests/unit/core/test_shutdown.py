@@ -61,10 +61,12 @@ class Machine:
     ) -> None:
         self.present, self.deviates = present, deviates
         self.shutdown, self.now, self.alarm = Shutdown(), 0.0, 0.0
+        self.handled = 0.0  # when the core was told of an event last
         self.done: list[tuple[Deed, str]] = []
         self.said: list[str] = []
         self.looks = True
         self.hanging: set[str] = set()
+        self.seconds: Callable[[Do], float] = lambda _: 0.0
         self.ended = False
 
     def run(self, limit: float = 1000.0) -> "Machine":
@@ -74,6 +76,7 @@ class Machine:
             if not events:
                 self.now = max(self.alarm, self.now)
                 events = [TimePassed()]
+            self.handled = self.now
             for action in self.shutdown.handle(events.pop(0), self.now):
                 events += self.act(action)
         return self
@@ -90,12 +93,13 @@ class Machine:
                     self.hanging.add(key)
                     return []
                 if not error:
+                    self.now += self.seconds(action)
                     self.do(deed, argument)
                 return [Ended(key, error)]
             case Abandon(key):
                 self.hanging.discard(key)
             case Arm(at):
-                assert at > self.now
+                assert at > self.handled
                 self.alarm = at
             case Report(text):
                 self.said.append(text)
@@ -123,7 +127,7 @@ class Machine:
 def test_each_thing_is_taken_down_once_nothing_stands_on_it() -> None:
     machine = Machine(NESTED).run()
     assert machine.done == [
-        (Deed.UNMOUNT, "/oldroot/proc"),
+        (Deed.DETACH, "/oldroot/proc"),
         (Deed.UNMOUNT, "/oldroot"),
         (Deed.REMOVE, "dm-1"),
         (Deed.REMOVE, "dm-0"),
@@ -197,6 +201,14 @@ def test_nothing_else_hangs_for_ever_either(hangs: str) -> None:
         lambda do: None if do.key == hangs else "busy" if do.deed is Deed.REMOVE else "",
     ).run()
     assert machine.now < 20 + TIMEOUT + PATIENCE + 1
+
+
+def test_patience_with_an_item_begins_once_nothing_stands_on_it() -> None:
+    """The file system is written out for a long time; the mapping below is busy for a moment."""
+    busy = iter(["busy"] * 3)
+    machine = Machine(NESTED, lambda do: next(busy, "") if do.argument == "dm-1" else "")
+    machine.seconds = lambda do: 3 * PATIENCE if do.argument == "/oldroot" else 0.0
+    assert "are taken down" in machine.run().said[-1]
 
 
 def test_a_machine_that_cannot_be_seen_ends_all_the_same() -> None:
