@@ -90,7 +90,7 @@ class Engine:
             return
         if pid == 0:
             try:
-                os.write(theirs, marshal.dumps(_outcome(work)))
+                os.write(theirs, marshal.dumps(_outcome(work)))  # type: ignore[arg-type]
             finally:
                 os._exit(0)
         os.close(theirs)

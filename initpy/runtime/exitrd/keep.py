@@ -93,10 +93,10 @@ def loaded() -> set[str]:
             if path and path[0].startswith("/") and not path[0].endswith("(deleted)"):
                 found.add(path[0])
     for module in tuple(sys.modules.values()):
-        spec = getattr(module, "__spec__", None)
-        for path in (getattr(module, "__file__", None), getattr(spec, "cached", None)):
-            if path and os.path.isfile(path):
-                found.add(os.path.realpath(path))
+        cached = getattr(getattr(module, "__spec__", None), "cached", None)
+        for file in (getattr(module, "__file__", None), cached):
+            if file and os.path.isfile(file):
+                found.add(os.path.realpath(file))
     # By this file the interpreter knows its library; the module itself is frozen.
     library = os.path.dirname(os.path.realpath(os.__file__)) if hasattr(os, "__file__") else ""
     found.update(f"{library}/{name}" for name in ("os.pyc", "os.py"))

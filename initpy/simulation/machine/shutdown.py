@@ -279,8 +279,8 @@ def _present(world: World) -> Present:
         Daemon(100 + number, name, ("--takeover", *sorted(containers)))
         for number, name in enumerate(sorted(world.daemons))
     ]
-    devices = tuple(_device(world, each) for each in world.blocks.values())
-    return Present(tuple(mounts), devices, (), tuple(daemons))
+    blocks = tuple(_device(world, each) for each in world.blocks.values())
+    return Present(tuple(mounts), blocks, (), tuple(daemons))
 
 
 def _contains(world: World, name: str) -> bool:

@@ -11,6 +11,7 @@ from initpy.core.goals import handover
 from initpy.core.shutdown import attempts, layers, shutdown
 from initpy.core.shutdown.messages import Deed
 from initpy.core.shutdown.shutdown import Shutdown
+from initpy.core.shutdown.standing import items
 from initpy.scenario.model import Cue, Fault
 from initpy.scenario.model import Deed as Harm
 from initpy.scenario.parse import load_scenario
@@ -53,10 +54,7 @@ def _all_at_once(patch: Patch) -> None:
 
 
 def _blind_to_mounts(patch: Patch) -> None:
-    patch.setattr(shutdown, "items", lambda present: _items(present._replace(mounts=())))
-
-
-_items = shutdown.items
+    patch.setattr(shutdown, "items", lambda present: items(present._replace(mounts=())))
 
 
 def _never_abandons(patch: Patch) -> None:
