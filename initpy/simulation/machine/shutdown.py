@@ -35,7 +35,7 @@ BUSY = "Device or resource busy"
 LONGEST = 7200.0
 BOUND = "bound"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
-SELF, OLD = 1, 2  # numbers of mounts
+SELF, OLD_RUN, OLD = 1, 2, 3  # numbers of mounts
 
 
 class Made(NamedTuple):
@@ -98,7 +98,10 @@ class _Machine:
                 break
             self.agenda.step()
         found = self.present
-        self.closing.mounts = [each.target for each in found.mounts if each.number != SELF]
+        disks = {each.number for each in found.mounts if each.devices or each.kind == "overlay"}
+        self.closing.mounts = [
+            each.target for each in found.mounts if each.number in disks or each.parent in disks
+        ]
         self.closing.devices = [each.name for each in found.devices if self._is_active(each)]
         self.closing.daemons = [each.name for each in found.daemons]
         self.closing.blocked = self._blocked()
@@ -178,7 +181,10 @@ class _Machine:
         found = self.present
         if action.deed in (Deed.UNMOUNT, Deed.DETACH):
             at = [each for each in found.mounts if each.target == action.argument][-1:]
-            names = {name for each in at for name in each.devices}
+            # A file is open by way of the mount that was first. Detached, it stays in use unseen.
+            first = [each for each in at if not each.target.startswith("/run/")]
+            opened = first if action.deed is Deed.UNMOUNT else []
+            names = {name for each in opened for name in each.devices}
             files = [
                 each.name for each in found.devices if each.slaves & names and BOUND in each.state
             ]
@@ -259,6 +265,8 @@ def _present(world: World) -> Present:
     targets = sorted(world.mounts, key=len)
     numbers = {target: OLD + place for place, target in enumerate(targets)}
     mounts = [MountPoint(SELF, 0, "/", "tmpfs", frozenset())]
+    if root := numbers.get("/sysroot"):
+        mounts.append(MountPoint(OLD_RUN, root, "/oldroot/run", "tmpfs", frozenset()))
     for target in targets:
         place = world.mounts[target]
         block = world.at(place.source) if place.source.startswith("/dev/") else None
@@ -274,6 +282,9 @@ def _present(world: World) -> Present:
         parent = numbers[max(above, key=len)] if above else SELF
         old = target.replace("/sysroot", "/oldroot", 1)
         mounts.append(MountPoint(numbers[target], parent, old, place.type, devices))
+        if target.startswith("/run/"):  # bound, and below the old root, where it has been
+            number = numbers[target] + len(targets)
+            mounts.append(MountPoint(number, OLD_RUN, f"/oldroot{target}", place.type, devices))
     containers = {each.name for each in world.blocks.values() if _contains(world, each.name)}
     daemons = [
         Daemon(100 + number, name, ("--takeover", *sorted(containers)))
