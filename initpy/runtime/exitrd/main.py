@@ -54,7 +54,7 @@ def parse(arguments: list[str]) -> Order:
 
 def _options(arguments: list[str]) -> list[tuple[str, str]]:
     """Return options with values, written `--NAME=VALUE` or `--NAME VALUE`."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = zip(arguments, (*arguments[1:], ""), strict=False)
     return [
         (name, value if equals else after)
         for word, after in pairs
