@@ -19,15 +19,6 @@ from initpy.runtime.exitrd.main import TIMEOUT, Order, parse
 SYSTEMD = [
     "--timeout", "90000000us", "--log-level", "6", "--log-target", "console", "--log-color",
 ]  # fmt: skip
-    "--timeout",
-    "90000000us",
-    "--log-level",
-    "6",
-    "--log-target",
-    "console",
-    "--log-color",
-    "--log-time",
-]
 
 
 class EndedError(Exception):
