@@ -36,7 +36,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def sleep(_: float) -> None:
         raise EndedError
 
-    monkeypatch.setattr(main.time, "sleep", sleep)
+    monkeypatch.setattr("initpy.runtime.exitrd.main.time.sleep", sleep)
     return commands
 
 
@@ -76,8 +76,13 @@ def test_an_engine_that_fails_again_and_again_ends_the_machine(
     ends: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[Order] = []
+
+    def fails(order: Order) -> bool:
+        tries.append(order)
+        return False
+
     monkeypatch.setattr(sys, "argv", ["/shutdown", "poweroff"])
-    monkeypatch.setattr(main, "_engine", lambda order: bool(tries.append(order)))
+    monkeypatch.setattr(main, "_engine", fails)
     with pytest.raises(EndedError):
         main.main()
     assert len(tries) == main.MOST_ENGINES
