@@ -90,6 +90,7 @@ class Engine:
             return
         if pid == 0:
             try:
+                os.close(self._alive)  # process 1 reads to its end, and this may not end
                 os.write(theirs, marshal.dumps(_outcome(work)))  # type: ignore[arg-type]
             finally:
                 os._exit(0)

@@ -6,7 +6,7 @@ from initpy.simulation.world.world import World
 
 # Of the real kernel, or of what a scenario has the real system run.
 _UNKNOWN = re.compile(
-    r"memory\.|real\.|left\.(?!degraded)|mount\.(dev|proc|sys|run)\.|init\.|ext4\."
+    r"memory\.|exitrd$|real\.|left\.(?!degraded)|mount\.(dev|proc|sys|run)\.|init\."
 )
 
 

@@ -188,6 +188,24 @@ def test_a_step_that_hangs_is_killed_and_the_engine_ends(
     assert "swap off /dev/sdb: has not ended within 0 s" in capfd.readouterr().err
 
 
+def test_a_step_that_never_ends_does_not_keep_process_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process has the engine's pipe, too."""
+
+    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
+        if deed is Deed.SWAP_OFF:
+            time.sleep(4)
+
+    def kill(pid: int, number: int) -> None:
+        """It waits in the kernel."""
+
+    monkeypatch.setattr(engine, "look", lambda: Present(swaps=FOUND.swaps))
+    monkeypatch.setattr(engine, "perform", perform)
+    monkeypatch.setattr("initpy.runtime.exitrd.engine.os.kill", kill)
+    began = time.monotonic()
+    assert main._engine(Order("reboot", 0.5)) is True
+    assert time.monotonic() - began < 3
+
+
 def test_what_a_child_sees_arrives_unchanged() -> None:
     assert present.from_plain(present.plain(FOUND)) == FOUND
     assert Looked(present.look()).present is not None
