@@ -62,7 +62,6 @@ leave() {
     exec /shutdown "$1" --timeout "${2:-90000000us}" --log-level 7 --log-target console
 }
 
-sync
 verb=
 read -r words </proc/cmdline
 for word in $words; do
@@ -76,4 +75,5 @@ if [ -n "$verb" ]; then
     echo "INITPY-LAB nothing takes root's layers down"
     "$verb" -f
 fi
+sync
 poweroff -f
