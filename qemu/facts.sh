@@ -85,6 +85,11 @@ memory_facts() {
         Shmem:) fact memory.shmem "$kib" ;;
         esac
     done </proc/meminfo
+    # What is kept in memory for the shutdown, in KiB.
+    if [ -e /run/initramfs/shutdown ]; then
+        set -- $(du -sk /run/initramfs)
+        fact exitrd "$1"
+    fi
     for file in /run/initpy/*; do
         [ -e "$file" ] && fact "left.${file##*/}" "$(stat -c %s "$file")"
     done

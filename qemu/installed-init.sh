@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run in an installed Debian of the lab by the units that initpy/lab/installed.py adds: report the
-# start of the real init, and, once the boot has settled, facts of the running system; power off.
+# start of the real init, and, once the boot has settled, facts of the running system; then power
+# off, or do what the kernel parameter initpy-lab.shutdown= says.
 #
 #   installed-init.sh begin | facts
 lab=/usr/lib/initpy-lab
@@ -70,4 +71,8 @@ mapping_facts
 memory_facts
 report_end
 sync
-exec poweroff
+verb=poweroff
+for word in $(cat /proc/cmdline); do
+    case "$word" in initpy-lab.shutdown=*) verb=${word#*=} ;; esac
+done
+exec "$verb"

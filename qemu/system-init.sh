@@ -45,5 +45,35 @@ fact leftover "${leftover# }"
 
 memory_facts
 report_end
+
+# leave VERB [TIMEOUT]: end as systemd-shutdown does: root is read-only, and if the initramfs has left
+# a program for that, it gets a root of its own, the old one below it, and the verb.
+leave() {
+    mount -o remount,ro /
+    cd /run/initramfs || return
+    [ -x shutdown ] || return
+    mount --bind /run/initramfs /run/initramfs
+    cd /run/initramfs || return
+    for folder in oldroot proc sys dev run; do
+        mkdir -p "$folder"
+        [ "$folder" = oldroot ] || mount --rbind "/$folder" "$folder"
+    done
+    pivot_root . oldroot
+    exec /shutdown "$1" --timeout "${2:-90000000us}" --log-level 7 --log-target console
+}
+
+verb=
+read -r words </proc/cmdline
+for word in $words; do
+    case "$word" in initpy-lab.shutdown=*) verb=${word#*=} ;; esac
+done
+if [ -n "$verb" ]; then
+    timeout=${verb#*,}
+    verb=${verb%%,*}
+    [ "$timeout" != "$verb" ] || timeout=
+    leave "$verb" "$timeout"
+    echo "INITPY-LAB nothing takes root's layers down"
+    "$verb" -f
+fi
 sync
 poweroff -f

@@ -172,6 +172,10 @@ class Arm(NamedTuple):
     at: float | None
 
 
+class KeepExitrd(NamedTuple):
+    """Leave a program for the shutdown, which takes down what root stands on (`core/shutdown`)."""
+
+
 class HandOver(NamedTuple):
     """Root is mounted at `root`: switch to it and run `init`, or the first usual one there."""
 
@@ -244,6 +248,7 @@ Action = (
     | Moved
     | Clock
     | Arm
+    | KeepExitrd
     | HandOver
     | ShowFailure
     | LookAgain

@@ -40,6 +40,7 @@ _TICK = 0.2
 # Seconds to watch a machine in the expected state for output that must never appear.
 _SETTLING = 3.0
 _POWER_OFF = 60.0  # an installed system's
+_ENDS = {"reboot": "guest-reset", "poweroff": "guest-shutdown", "halt": "guest-shutdown"}
 _PANIC_TAIL = 1.0
 # SysRq: backtraces of the processors, blocked tasks, all tasks.
 _SYSRQ = "lwt"
@@ -153,9 +154,12 @@ def _once(scenario: Scenario, spec: MachineSpec, bench: Bench, manner: Manner, l
     written = [name for name in watched if damage.fingerprint(watched[name]) != before[name]]
     seen = replace(seen, written=tuple(written))
     reasons: tuple[str, ...] = ()
-    if scenario.system and outcome_of(seen) is Outcome.BOOTED:
+    if (scenario.system or scenario.shutdown) and outcome_of(seen) is Outcome.BOOTED:
+        verb = scenario.shutdown or "poweroff"
         if seen.ended is None:
-            reasons = (f"the machine did not power off within {_POWER_OFF:.0f} s",)
+            reasons = (f"the machine did not end within {_POWER_OFF:.0f} s",)
+        elif seen.ended != _ENDS[verb]:
+            reasons = (f"the machine ended with {seen.ended}, not as {verb} should",)
         else:
             seen = replace(seen, channel=seen.channel + off_facts(scenario.layers, files))
     return _Once(seen, answer, stalled, reasons)
@@ -202,7 +206,7 @@ def _settling(machine: Machine, scenario: Scenario) -> float:
     time for it. User Mode Linux skips it, as
     its power-off takes more than a second, unless the disks are examined afterwards.
     """
-    if scenario.system:
+    if scenario.system or scenario.shutdown:
         return _POWER_OFF
     booted = scenario.expect.outcome is Outcome.BOOTED and not scenario.expect.unchanged
     return 0.0 if booted and machine.spec.kind is MachineKind.UML else _SETTLING

@@ -38,6 +38,9 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     # sysrq_always_enabled is for `_examine`.
     consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
     words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
+    if scenario.shutdown:
+        timeout = f",{scenario.step_timeout * 1e6:.0f}us" if scenario.step_timeout else ""
+        words.append(f"initpy-lab.shutdown={scenario.shutdown}{timeout}")
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     # A benchmark (without `unpacked`) starts the kernel as users do.

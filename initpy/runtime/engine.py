@@ -18,6 +18,7 @@ from initpy.core.actions import (
     Fetch,
     GiveWay,
     HandOver,
+    KeepExitrd,
     LookAgain,
     Mount,
     Moved,
@@ -234,6 +235,8 @@ class Engine:
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
                 self._order("end", how.value)
+            case KeepExitrd():
+                self._tell("keep-exitrd")
             case HandOver(root, init):
                 # After the other actions of this event, lines on the console included.
                 self._spawn(self._hand_over(root, init))

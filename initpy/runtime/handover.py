@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Collection
 
 from initpy.runtime import syscalls
 
@@ -62,11 +63,11 @@ def resolve(root: str, path: str) -> str:
     return "/".join((root, *done))
 
 
-def end_processes(*children: int) -> list[str]:
+def end_processes(*children: int, spared: Collection[int] = ()) -> list[str]:
     """Terminate, then kill, all processes except this one, kernel threads, storage daemons ("@…").
 
-    The `children` get the signal first and a moment to finish their work. Returns the names of
-    processes that did not end.
+    The `spared` are left alone. The `children` get the signal first and a moment to finish their
+    work. Returns the names of processes that did not end.
     """
     left: dict[int, str] = {}
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -78,14 +79,14 @@ def end_processes(*children: int) -> list[str]:
             time.sleep(0.01)
         limit = time.monotonic() + KILL_SECONDS
         told: set[int] = set()
-        left = _others()
+        left = _others(spared)
         while left and time.monotonic() < limit:
             for pid in left.keys() - told:
                 _signal(pid, number)
             told |= left.keys()
             _reap()
             # They may have started children meanwhile.
-            left = {pid: name for pid, name in left.items() if _is_there(pid)} or _others()
+            left = {pid: name for pid, name in left.items() if _is_there(pid)} or _others(spared)
             if left:
                 time.sleep(0.01)  # the end of a process that is not a child sends no event
         if not left:
@@ -93,10 +94,10 @@ def end_processes(*children: int) -> list[str]:
     return sorted(left.values())
 
 
-def _others() -> dict[int, str]:
+def _others(spared: Collection[int]) -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc"):
-        if not name.isdecimal() or int(name) == os.getpid():
+        if not name.isdecimal() or int(name) in (os.getpid(), *spared):
             continue
         try:
             os.readlink(f"/proc/{name}/exe")  # kernel threads and zombies have none

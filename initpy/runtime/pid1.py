@@ -290,6 +290,10 @@ class Supervisor:
             words = [os.fsdecode(each) for each in line.split(b"\0")]
             if words[0] == "mounting":
                 self._root_is_found()
+            elif words[0] == "keep-exitrd":
+                from initpy.runtime.exitrd import keep  # only for a root on layers
+
+                keep.keep()
             elif words[0] == "switch-root":
                 self._switch_root(words[1], words[2])
             elif words[0] == "end":

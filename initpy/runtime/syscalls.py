@@ -44,6 +44,7 @@ TMPFS_MAGIC = 0x01021994
 RB_AUTOBOOT = 0x1234567
 RB_HALT_SYSTEM = 0xCDEF0123
 RB_POWER_OFF = 0x4321FEDC
+RB_KEXEC = 0x45584543
 RB_DISABLE_CAD = 0x0
 RB_ENABLE_CAD = 0x89ABCDEF
 
@@ -57,6 +58,7 @@ _libc.mount.argtypes = (
 )
 _libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 _libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_void_p)
+_libc.swapoff.argtypes = (ctypes.c_char_p,)
 _libc.reboot.argtypes = (ctypes.c_uint,)
 _libc.socket.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 _libc.bind.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
@@ -86,6 +88,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
 def umount(target: str, flags: int = 0) -> None:
     """Call umount2(2). Raises OSError that names the target."""
     _check(_libc.umount2(os.fsencode(target), flags), target)
+
+
+def swapoff(path: str) -> None:
+    """Call swapoff(2). Raises OSError that names the path."""
+    _check(_libc.swapoff(os.fsencode(path)), path)
 
 
 def file_system_type(descriptor: int) -> int:

@@ -24,6 +24,7 @@ DEFAULTS = "/etc/initpy/parameters"  # of the image, see initpy/config/settings.
 OF_MACHINE = (CRYPTTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
 HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
 SWAPFILE = "/swapfile"
+SHUTDOWNS = ("reboot", "poweroff", "halt")
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -365,6 +366,9 @@ class Scenario:
     entries: tuple[BootEntry, ...] = ()
     loader: Loader = Loader.SYSTEMD_BOOT
     boots: int = 1  # how many times it boots, each after a clean power-off
+    # What the real system is asked for once it has reported, one of SHUTDOWNS; "": it just ends.
+    shutdown: str = ""
+    step_timeout: float = 0.0  # of the shutdown, in seconds; 0: systemd's default
 
     @property
     def system(self) -> str:

@@ -11,6 +11,7 @@ from initpy.scenario.model import (
     ESP_TYPE,
     OWN_JOBS,
     RAID,
+    SHUTDOWNS,
     SWAPFILE,
     SYSTEMS,
     BootEntry,
@@ -90,6 +91,10 @@ def load_scenario(path: Path) -> Scenario:
     boots = machine.integer("boots") if machine.has("boots") else 1
     if not 1 <= boots <= MOST_BOOTS:
         raise machine.wrong("boots", f"a number from 1 to {MOST_BOOTS}")
+    shutdown = machine.choice("shutdown", ("", *SHUTDOWNS), "")
+    step_timeout = machine.number("step-timeout", 0.0)
+    if step_timeout and not shutdown:
+        raise machine.wrong("step-timeout", "`shutdown` beside it: it is of a shutdown")
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -145,7 +150,7 @@ def load_scenario(path: Path) -> Scenario:
             without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname, made
         ),
         second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
-        entries, loader, boots,
+        entries, loader, boots, shutdown, step_timeout,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files

@@ -58,6 +58,8 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("hibernates", scenario.hibernates, ""),
         *_pair("machine", scenario.machine.value, "auto"),
         *_pair("boots", float(scenario.boots), 1.0),
+        *_pair("shutdown", scenario.shutdown, ""),
+        *_pair("step-timeout", scenario.step_timeout, 0.0),
         *_pair("firmware", "uefi" if scenario.uefi else "none", "none"),
         *_pair("loader", scenario.loader.value, "systemd-boot"),
     )

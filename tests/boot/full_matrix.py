@@ -5,6 +5,7 @@ Those that wait for minutes are marked `slow` in their files.
 
 _BUS = "QEMU: one more way to the same disk; {} has this bus"
 _INSTALLED = "another installed system or way into it; debian-12-installer is in the test command"
+_SHUTDOWN = "one more layer; shutdown-lvm-on-luks-on-raid1 has three, with the same steps"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -28,6 +29,12 @@ ONLY_IN_THE_FULL_MATRIX = {
     "imsm-disk-late": "QEMU: imsm-raid1 has firmware RAID, raid1-member-late a late member",
     "ddf-raid1": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "ddf-other-host": "QEMU: imsm-raid1 has firmware RAID with external metadata",
+    "shutdown-imsm": "QEMU: shutdown-ddf-raid1 ends a monitor, in User Mode Linux",
+    "shutdown-multipath": "QEMU: shutdown-lvm-on-luks-on-raid1 takes mappings down",
+    "shutdown-bcache": _SHUTDOWN,
+    "shutdown-loop-on-lvm": _SHUTDOWN,
+    "shutdown-raid5": _SHUTDOWN,
+    "shutdown-thin": _SHUTDOWN,
     "raid1-nbd-cable-late": "QEMU: nbd-root-server-late has the network",
     "raid1-nbd-server-lost": "QEMU: nbd-root-server-late has the network",
     "root-never-halt": "QEMU: root-never-panic ends the machine in the same place",

@@ -11,6 +11,7 @@ FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
 # What these are about is not in this world; their other expectations are not judged.
 NOT_SIMULATED = {
     "mapping-silent": "mappings that a person makes with dmsetup",
+    "shutdown-hangs": "a mapping that the real system suspends",
     "image-microcode": "what is in the image, as the shell's programs show it",
     "debian-12-emergency": "what the real system shows in its emergency mode",
     "debian-12-init-bash": "what a user types in the real system",

@@ -43,8 +43,8 @@ SIMULATION_FLOORS = (
 
 # The rooms of the core, lowest first.
 CORE_FLOORS = (
-    "devices", "jobs", "state", "machine", "waiting", "unlock", "goals", "failure", "people",
-    "storage",
+    "shutdown", "devices", "jobs", "state", "machine", "waiting", "unlock", "goals", "failure",
+    "people", "storage",
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """What the handover waits for once everything is mounted: named volumes, and tools at work."""
 
-from initpy.core.actions import HandOver
+from initpy.core.actions import HandOver, KeepExitrd
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import describe
 from initpy.core.settings import BreakPoint
+from initpy.core.shutdown.kinds import PREFIXES
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 
@@ -32,7 +33,36 @@ def when_ready(context: Context) -> bool:
 
 def switch_root(context: Context) -> None:
     """Have PID 1 run the real init."""
+    if _has_layers(context):
+        context.current.act(KeepExitrd())
     context.current.act(HandOver(SYSROOT, context.settings.init))
+
+
+def _has_layers(context: Context) -> bool:
+    """True if a shutdown can do more for root than a remount read-only, which is what systemd does.
+
+    A file system on plain disks is clean then. The upper part of an overlay is not.
+    """
+    if context.goals.overlay_devices():
+        return True
+    pending, seen = sorted(_used(context)), set[str]()
+    while pending:
+        name = pending.pop()
+        if name.startswith(PREFIXES):
+            return True
+        device = context.devices.get(name)
+        if device is not None and name not in seen:
+            seen.add(name)
+            pending.extend(device.slaves)
+    return False
+
+
+def _used(context: Context) -> set[str]:
+    """The devices that are mounted, and those that root may be."""
+    sources = map(context.devices.at, context.goals.mounted.values())
+    return {
+        *context.goals.root_matches, *(each.name for each in sources if each is not None),
+    }  # fmt: skip
 
 
 def named_pending(context: Context) -> bool:
@@ -48,8 +78,7 @@ def _tools_at_work(context: Context) -> bool:
     gets some seconds: it may hang, and the real system starts it again.
     """
     running, goals, timers = context.machine.running(), context.goals, context.machine.timers
-    sources = map(context.devices.at, goals.mounted.values())
-    used = {*goals.root_matches, *(each.name for each in sources if each is not None)}
+    used = _used(context)
     if not running and not _news_is_due(context, used):
         return False
     if any(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from initpy.scenario.model import (
+    SHUTDOWNS,
     Cue,
     Deed,
     Disk,
@@ -61,6 +62,7 @@ LIMITS = (
     ("md-member", 4.0), ("md-start", 4.0), ("luks-open", 8.0), ("lvm-scan", 4.0),
     ("lvm-activate", 6.0), ("lvm-start", 6.0),
 )  # fmt: skip
+SHUT_DOWN = 0.3  # of the worlds
 KEY_FILE, STICK = "/keys/root.key", "STICK"
 KEY = "7f1e0c5d9a3b4e62"
 # A prompt that comes again (the engine has died, the passphrase was wrong) is answered again.
@@ -115,9 +117,18 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
     scenario = with_halves(number, scenario) or with_network(
         number, with_identity(number, scenario)
     )
+    scenario = with_shutdown(number, scenario)
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = expecting(with_adversity(number, scenario, *trouble))
     return Trial(scenario, _random_faults(chance, on), number)
+
+
+def with_shutdown(number: int, scenario: Scenario) -> Scenario:
+    """Some worlds are shut down once they have booted; drawn apart, so that the rest stays."""
+    chance = random.Random(f"shutdown {number}")
+    if chance.random() >= SHUT_DOWN:
+        return scenario
+    return replace(scenario, shutdown=chance.choice(SHUTDOWNS))
 
 
 def expecting(scenario: Scenario) -> Scenario:

@@ -5,7 +5,9 @@ import re
 from initpy.simulation.world.world import World
 
 # Of the real kernel, or of what a scenario has the real system run.
-_UNKNOWN = re.compile(r"memory\.|real\.|left\.(?!degraded)|mount\.(dev|proc|sys|run)\.|init\.")
+_UNKNOWN = re.compile(
+    r"memory\.|exitrd$|real\.|left\.(?!degraded)|mount\.(dev|proc|sys|run)\.|init\."
+)
 
 
 def unknown(name: str) -> bool:

@@ -16,6 +16,7 @@ from initpy.core.actions import (
     Fetch,
     GiveWay,
     HandOver,
+    KeepExitrd,
     LookAgain,
     Mount,
     Moved,
@@ -161,6 +162,8 @@ class Engine:
                     self._say(f"initpy: {text}")
             case Mount():
                 self._mount(action)
+            case KeepExitrd():
+                self.world.exitrd = True
             case HandOver(root, init):
                 self.world.agenda.after(0.0, self._hand_over, root, init)
             case Ask(job, text):

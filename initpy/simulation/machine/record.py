@@ -11,6 +11,7 @@ from initpy.core.secret import Secret
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.verdict import Observation, outcome_of, reasons_against
 from initpy.simulation.kernel.facts import facts_of, unknown
+from initpy.simulation.machine.shutdown import Closing
 from initpy.simulation.world.world import World
 
 
@@ -67,6 +68,7 @@ class Simulated:
     before: int = 0  # so many of the steps were those of boots before a restart
     secrets: tuple[Held, ...] = ()
     deaths: tuple[float, ...] = ()  # when each engine but the last has died
+    closing: Closing | None = None  # the shutdown, if the scenario has one
     _facts: dict[str, str] | None = field(default=None, repr=False)
     _reasons: tuple[str, ...] | None = field(default=None, repr=False)
 
@@ -86,6 +88,8 @@ class Simulated:
         """What the real init would report, as far as this world knows it."""
         if self._facts is None:
             self._facts = facts_of(self.world) if self.handed_over else {}
+            if self.closing is not None:
+                self._facts |= _off(self.world, self.closing)
         return self._facts
 
     @property
@@ -182,6 +186,15 @@ class Simulated:
         if self.handed_over:
             init = "/sbin/init"
             yield {"t": self.ended, "kind": "HandedOver", "root": "/sysroot", "init": init}
+
+
+def _off(world: World, closing: Closing) -> dict[str, str]:
+    """What the lab says of arrays once the machine is off."""
+    return {
+        f"off.{block.array.name}": "dirty" if block.name in closing.devices else "clean"
+        for block in world.blocks.values()
+        if closing.kept and block.array is not None
+    }
 
 
 def lined(what: Event | Action) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from initpy.simulation.machine.loader import BootLoader
 from initpy.simulation.machine.pid1 import RESTARTED, Machine
 from initpy.simulation.machine.prepared import with_jobs
 from initpy.simulation.machine.record import Simulated, Step
+from initpy.simulation.machine.shutdown import shut_down
 from initpy.simulation.machine.users import Stage
 from initpy.simulation.world.random_faults import Chance, RandomFaults
 from initpy.simulation.world.world import ENGINE_SECONDS, World, started_again
@@ -64,6 +65,7 @@ def simulate(
         )
         stage.go_on(machine)
         _play(machine, stage)
+    closes = scenario.shutdown and machine.handed_over
     return Simulated(
         scenario,
         world.now,
@@ -76,6 +78,7 @@ def simulate(
         before,
         tuple(machine.secrets),
         tuple(machine.died),
+        shut_down(world, chance) if closes else None,
     )
 
 

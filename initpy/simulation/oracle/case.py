@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from initpy.scenario.model import Deed, Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
+from initpy.simulation.machine.shutdown import Closing
 from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with
 from initpy.simulation.oracle.identity import Identities
 from initpy.simulation.oracle.jobs import Job, job_of, shipped_jobs
@@ -42,6 +43,7 @@ class Case:
     deaths: tuple[float, ...] = ()  # of each engine but the last
     written: Mapping[str, tuple[float, str]] = field(default_factory=dict)  # disk -> first write
     refused: tuple[tuple[float, str, str], ...] = ()  # writes to what is read-only
+    closing: Closing | None = None  # the shutdown
     who: Identities = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +68,7 @@ class Case:
             deaths=simulated.deaths,
         )
         case.written, case.refused = world.written, tuple(world.refused)
+        case.closing = simulated.closing
         return case
 
     @classmethod

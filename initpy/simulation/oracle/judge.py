@@ -21,6 +21,7 @@ from initpy.simulation.oracle import (
     looks,
     screen,
     secrets,
+    shutdown,
     starts,
 )
 from initpy.simulation.oracle.case import Case, Found
@@ -83,6 +84,10 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     liveness.an_unreachable_root_is_not_mounted,
     liveness.an_unreachable_root_fails_in_time,
     liveness.a_failure_tells_why,
+    shutdown.a_way_back_is_kept_for_layers,
+    shutdown.nothing_is_taken_down_below_something,
+    shutdown.nothing_is_left_at_a_shutdown,
+    shutdown.a_shutdown_ends_in_time,
 )
 
 

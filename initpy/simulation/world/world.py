@@ -131,6 +131,7 @@ class World:
         self.helpers: set[str] = set()  # daemons that end with the initramfs
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
+        self.exitrd = False  # the program for the shutdown is in /run/initramfs
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.written: dict[str, tuple[float, str]] = {}  # disk -> its first write, and what it was
         self.refused: list[tuple[float, str, str]] = []  # writes to what is read-only

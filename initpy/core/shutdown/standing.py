@@ -1,0 +1,99 @@
+"""What is left to take down, and what stands on what."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from initpy.core.shutdown.kinds import LOOP
+from initpy.core.shutdown.layers import Steps, container_of, served, steps_for
+from initpy.core.shutdown.messages import Deed
+from initpy.core.shutdown.mounts import OVERLAY, Mounts, key
+from initpy.core.shutdown.present import BlockDevice, Daemon, Present
+
+
+class Item(NamedTuple):
+    """Something to take down."""
+
+    key: str
+    words: str  # for the user
+    steps: Steps
+    argument: str
+    below: frozenset[str]  # keys of what it stands on
+
+
+def items(present: Present) -> dict[str, Item]:
+    """Everything that is left, by key."""
+    devices = {each.name: each for each in present.devices}
+    active = {each.name: steps for each in present.devices if (steps := steps_for(each))}
+    mounts = Mounts(present.mounts, present.devices)
+    found = [*_mounted(mounts, devices, active)]
+    for name, steps in active.items():
+        below = {*_lower(devices[name], devices, active)}
+        if name.startswith(LOOP):
+            below.update(map(key, mounts.with_files(devices[name])))
+        found.append(Item(name, name, steps, name, frozenset(below)))
+    for path, name in present.swaps:
+        swapped = frozenset(_standing([name], devices, active))
+        found.append(Item(f"swap {path}", path, (Deed.SWAP_OFF,), path, swapped))
+    return _with_daemons({each.key: each for each in found}, present)
+
+
+def free(left: Mapping[str, Item]) -> list[Item]:
+    """The items on which nothing stands."""
+    carrying = {lower for each in left.values() for lower in each.below}
+    return [each for each in left.values() if each.key not in carrying]
+
+
+def _lower(
+    device: BlockDevice, devices: Mapping[str, BlockDevice], active: Mapping[str, Steps]
+) -> Iterator[str]:
+    yield from _standing(device.slaves, devices, active)
+    # The kernel lists the disks as slaves of both.
+    if (container := container_of(device)) in active:
+        yield str(container)
+
+
+def _standing(
+    names: Iterable[str], devices: Mapping[str, BlockDevice], active: Mapping[str, Steps]
+) -> Iterator[str]:
+    """The nearest devices at or below these that are taken down; partitions are passed over."""
+    pending, seen = sorted(names), set[str]()
+    while pending:
+        name = pending.pop()
+        if name in active:
+            yield name
+        elif name not in seen and name in devices:
+            seen.add(name)
+            pending.extend(sorted(devices[name].slaves))
+
+
+def _mounted(
+    mounts: Mounts, devices: Mapping[str, BlockDevice], active: Mapping[str, Steps]
+) -> Iterator[Item]:
+    """An overlay keeps its parts in use, whether they are still mounted or not.
+
+    Nothing tells which parts those are, so it stands on all devices.
+    """
+    for mount in mounts:
+        below = {*active} if mount.kind == OVERLAY else {*_standing(mount.devices, devices, active)}
+        parent = mounts.parent(mount)
+        if parent is not None:
+            below.add(key(parent))
+        words = f"{mount.target} ({mount.kind})"
+        yield Item(key(mount), words, mounts.steps(mount), mount.target, frozenset(below))
+
+
+def _with_daemons(left: dict[str, Item], present: Present) -> dict[str, Item]:
+    """Add the daemons: each between what it serves and what stands on that."""
+    for daemon in present.daemons:
+        serves = served(daemon, present)
+        name = f"daemon {daemon.pid}"
+        for each in [*left.values()]:
+            if serves is None or each.below & serves:
+                left[each.key] = each._replace(below=each.below | {name})
+        left[name] = _item(daemon, name, serves or frozenset())
+    return left
+
+
+def _item(daemon: Daemon, name: str, serves: frozenset[str]) -> Item:
+    words = f"{daemon.name} ({daemon.pid})"
+    return Item(name, words, (Deed.TERMINATE, Deed.KILL), str(daemon.pid), serves)

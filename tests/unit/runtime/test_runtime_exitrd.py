@@ -1,0 +1,259 @@
+"""R21: the exitrd reads what is there, keeps what it needs, and always ends the machine."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from initpy.config.project import PROJECT
+from initpy.core.shutdown.messages import Deed, Looked
+from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
+from initpy.runtime import syscalls
+from initpy.runtime.exitrd import deeds, engine, main, present
+from initpy.runtime.exitrd.main import TIMEOUT, Order, parse
+
+SYSTEMD = [
+    "--timeout", "90000000us", "--log-level", "6", "--log-target", "console", "--log-color",
+]  # fmt: skip
+
+
+class EndedError(Exception):
+    """The machine would have ended."""
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The commands of reboot(2), which nothing carries out."""
+    commands: list[int] = []
+    monkeypatch.setattr(syscalls, "reboot", commands.append)
+    monkeypatch.setattr(main, "_prepare", lambda: None)
+    monkeypatch.setattr(main, "REBOOT_ARGUMENT", "/nowhere")
+
+    def sleep(_: float) -> None:
+        raise EndedError
+
+    monkeypatch.setattr("initpy.runtime.exitrd.main.time.sleep", sleep)
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        (["reboot", *SYSTEMD], Order("reboot", 90.0)),
+        (["poweroff", "--log-level", "7"], Order("poweroff", TIMEOUT, True)),
+        (["halt", "--log-level=debug", "--timeout=3s"], Order("halt", 3.0, True)),
+        (["kexec", "--timeout", "infinity"], Order("kexec")),
+        (["kexec", "--timeout"], Order("kexec")),
+    ],
+)
+def test_the_order_is_what_systemd_passes(words: list[str], order: Order) -> None:
+    assert parse(words) == order
+
+
+@pytest.mark.parametrize("words", [[], ["exit"], ["--timeout", "3s"]])
+def test_an_unknown_order_restarts_the_machine_and_says_so(words: list[str]) -> None:
+    order = parse(words)
+    assert order.verb == "reboot"
+    assert "none of reboot, poweroff, halt, kexec" in order.problem
+
+
+@pytest.mark.parametrize("verb", main.COMMANDS)
+def test_the_verb_is_done_in_the_end(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/shutdown", verb])
+    monkeypatch.setattr(main, "_engine", lambda order: True)
+    with pytest.raises(EndedError):
+        main.main()
+    assert ends[0] == main.COMMANDS[verb]
+
+
+def test_an_engine_that_fails_again_and_again_ends_the_machine(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Order] = []
+
+    def fails(order: Order) -> bool:
+        tries.append(order)
+        return False
+
+    monkeypatch.setattr(sys, "argv", ["/shutdown", "poweroff"])
+    monkeypatch.setattr(main, "_engine", fails)
+    with pytest.raises(EndedError):
+        main.main()
+    assert len(tries) == main.MOST_ENGINES
+    assert ends[0] == syscalls.RB_POWER_OFF
+
+
+def test_a_bug_of_ours_ends_the_machine(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Order) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(sys, "argv", ["/shutdown", "poweroff"])
+    monkeypatch.setattr(main, "_engine", fails)
+    with pytest.raises(EndedError):
+        main.main()
+    assert ends[0] == syscalls.RB_POWER_OFF
+
+
+def test_what_the_kernel_refuses_becomes_a_restart(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(command: int) -> None:
+        ends.append(command)
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(syscalls, "reboot", refuses)
+    with pytest.raises(EndedError):
+        main.end("kexec")
+    assert ends == [syscalls.RB_KEXEC, syscalls.RB_AUTOBOOT]
+
+
+@pytest.mark.parametrize("how", ["hangs", "dies"])
+def test_an_engine_that_hangs_or_dies_does_not_keep_process_1(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def run(self: engine.Engine, timeout: float) -> None:
+        if how == "dies":
+            raise RuntimeError(how)
+        time.sleep(60)
+
+    monkeypatch.setattr(main, "SILENCE", 0.2)
+    monkeypatch.setattr(engine.Engine, "run", run)
+    began = time.monotonic()
+    assert main._engine(Order("reboot")) is False
+    assert time.monotonic() - began < 5
+
+
+FOUND = Present(
+    (MountPoint(1, 0, "/", "ext4", frozenset({"dm-0"}), True),),
+    (BlockDevice("md0", frozenset({"sda"}), "clean", "1.2"),),
+    (("/dev/sdb", "sdb"),),
+    (Daemon(7, "mdmon", ("md127",)),),
+)
+
+
+@pytest.fixture
+def run_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[engine.Engine]:
+    """An engine whose steps are done by nobody."""
+    ours, theirs = os.pipe()
+    yield engine.Engine(theirs, False)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_engine_takes_down_what_it_sees(
+    run_engine: engine.Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In children: what a step changes is in the machine, here in a folder."""
+    done = tmp_path / "done"
+
+    def look() -> Present:
+        gone = done.read_text().split() if done.exists() else []
+        return FOUND._replace(
+            mounts=() if "/" in gone else FOUND.mounts,
+            devices=() if "md0" in gone else FOUND.devices,
+            swaps=() if "/dev/sdb" in gone else FOUND.swaps,
+            daemons=() if "7" in gone else FOUND.daemons,
+        )
+
+    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
+        assert {1, os.getppid()} == {*spared}
+        with done.open("a") as file:
+            file.write(f"{argument} ")
+
+    monkeypatch.setattr(engine, "look", look)
+    monkeypatch.setattr(engine, "perform", perform)
+    run_engine.run(5.0)
+    assert sorted(done.read_text().split()) == ["/", "/dev/sdb", "7", "md0"]
+
+
+def test_a_step_that_hangs_is_killed_and_the_engine_ends(
+    run_engine: engine.Engine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
+        if deed is Deed.SWAP_OFF:
+            time.sleep(60)
+
+    swap = Present(swaps=FOUND.swaps)
+    monkeypatch.setattr(engine, "look", lambda: swap)
+    monkeypatch.setattr(engine, "perform", perform)
+    began = time.monotonic()
+    run_engine.run(0.5)
+    assert time.monotonic() - began < 5
+    assert "swap off /dev/sdb: has not ended within 0 s" in capfd.readouterr().err
+
+
+def test_a_step_that_never_ends_does_not_keep_process_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process has the engine's pipe, too."""
+
+    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
+        if deed is Deed.SWAP_OFF:
+            time.sleep(4)
+
+    def kill(pid: int, number: int) -> None:
+        """It waits in the kernel."""
+
+    monkeypatch.setattr(engine, "look", lambda: Present(swaps=FOUND.swaps))
+    monkeypatch.setattr(engine, "perform", perform)
+    monkeypatch.setattr("initpy.runtime.exitrd.engine.os.kill", kill)
+    began = time.monotonic()
+    assert main._engine(Order("reboot", 0.5)) is True
+    assert time.monotonic() - began < 3
+
+
+def test_what_a_child_sees_arrives_unchanged() -> None:
+    assert present.from_plain(present.plain(FOUND)) == FOUND
+    assert Looked(present.look()).present is not None
+
+
+def test_a_step_that_the_kernel_refuses_says_why() -> None:
+    good, why = engine._outcome(lambda: deeds.perform(Deed.UNMOUNT, "/nowhere", ()))
+    assert (good, why) == (False, "No such file or directory")
+
+
+KEEPS = """
+import sys
+sys.path.insert(0, {project!r})
+from initpy.runtime.exitrd import keep
+keep.SPARE = {spare}
+print(keep.keep({folder!r}))
+"""
+
+
+def kept(folder: Path, spare: int = 0) -> str:
+    script = KEEPS.format(project=str(PROJECT), folder=str(folder), spare=spare)
+    base = getattr(sys, "_base_executable", sys.executable)
+    done = subprocess.run(
+        [base, "-ISB", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip() + done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) is for root")
+def test_what_is_kept_is_enough_to_run_it(tmp_path: Path) -> None:
+    assert kept(tmp_path) == "True"
+    assert os.access(tmp_path / "shutdown", os.X_OK)
+    base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    script = (
+        f"import sys; sys.path.insert(0, {str(PROJECT)!r}); "
+        "from initpy.runtime.exitrd import main; print(main.parse(['halt']).verb)"
+    )
+    done = subprocess.run(
+        ["chroot", str(tmp_path), base, "-ISB", "-c", script],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "halt\n", done.stderr
+    size = sum(each.lstat().st_size for each in tmp_path.rglob("*") if each.is_file())
+    assert size < 40 << 20
+
+
+def test_nothing_is_kept_where_memory_is_short(tmp_path: Path) -> None:
+    said = kept(tmp_path, spare=1 << 30)
+    assert said.startswith("False")
+    assert "no way back at shutdown" in said
+    assert not any(tmp_path.iterdir())
