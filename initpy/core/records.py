@@ -45,6 +45,7 @@ def basis(
         "cmdline": command_line.strip(),
         "crypttab": table,
         "key_files": dict(settings.key_files),
+        "other_checks": _plain(settings.other_checks),
         "absent_keys": sorted(settings.absent_keys),
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,

@@ -77,6 +77,7 @@ MAY_WAIT = {
     "fetching.fetch": CHILD,
     "fetching._secret": CHILD,
     "fetching._keep": CHILD,
+    "handover.awaits_checks": CHILD,
     "handover.find_init": CHILD,
     "handover.resolve": CHILD,
     "handover.end_processes": PROCESS_1,
@@ -93,6 +94,13 @@ MAY_WAIT = {
     "jobfiles._parse": MEMORY,
     "journal.Journal.__init__": MEMORY,
     "journal.Journal._write": MEMORY,
+    "keeper.keep": BEGINS,
+    "keeper.mark": CHILD,
+    "keeper.prepare": MEMORY,
+    "keeper._Keeper.run": CHILD,
+    "keeper._Keeper._lock": CHILD,
+    "keeper._Keeper._pass_on": CHILD,
+    "keeper._Keeper._write": CHILD,
     "luksheader.check": CHILD,
     "luksheader._read": CHILD,
     "luksheader._save": CHILD,
@@ -105,6 +113,7 @@ MAY_WAIT = {
     "mounts.mounted_at": MEMORY,
     "mounts.mounted_below": MEMORY,
     "oldraid.own_metadata": CHILD,
+    "processes.Processes.go_on": READY,
     "processes._pipe": READY,
     "processes.end_kernel_helpers": MEMORY,
     "processes._parent": MEMORY,
@@ -134,8 +143,9 @@ MAY_WAIT = {
 CALLED_IN_CHILDREN = {
     "aside._make", "detached.mount", "discoverable.booted_partition", "driverless.look",
     "driverless._describe", "fetching._read",
-    "fetching.open_on_device", "findings._drivers", "findings._remnant", "mounting._find_init",
-    "mounting._mount", "superblocks._btrfs", "superblocks._old_member",
+    "fetching.open_on_device", "findings._drivers", "findings._remnant", "keeper._Keeper._read",
+    "mounting._find_init", "mounting._look", "mounting._mount",
+    "superblocks._btrfs", "superblocks._old_member",
 }  # fmt: skip
 
 
