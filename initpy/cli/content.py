@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
+from initpy.config.fstab import PATH as FSTAB
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
@@ -195,6 +196,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             crypttab=_own_crypttab(config) if arguments.crypttab is None else None,
             stack=stack,
             root=stack or (None if portable else _root_of(arguments, config)),
+            fstab=None if portable else _fstab(arguments, config),
             identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
@@ -267,6 +269,16 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
     if root.startswith("/") and not root.startswith("/dev/") and root != "/":
         return identity_of(read_hostname(root.rstrip("/")), here=False)
     return identity_of(read_hostname())
+
+
+def _fstab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
+    """Return the fstab of the machine that the image is for; None if it is not at hand."""
+    if described_stack(arguments, config) is not None:
+        return None
+    root = arguments.root or config.root or "/"
+    if not root.startswith("/") or root.startswith("/dev/"):
+        return None
+    return Path(root) / FSTAB.lstrip("/")
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:

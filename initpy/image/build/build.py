@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.fstab import PATH as FSTAB
+from initpy.config.fstab import checked_lines
 from initpy.config.hostname import IN_IMAGE
 from initpy.config.jobs import json_text
 from initpy.image.build.assembly import Assembly
@@ -276,10 +278,22 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
         assembly.rewrite(path, lambda text: mdadmconf.reduced(text, own=here, arrays=arrays))
+    if request.fstab is not None:
+        _add_fstab(assembly, request.fstab)
     if request.crypttab is not None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
             assembly.tree.add(CRYPTTAB, File(kept.encode(errors="surrogateescape")))
+
+
+def _add_fstab(assembly: Assembly, path: Path) -> None:
+    """Add what the machine's fstab has checked: it can be checked before root is there (R19)."""
+    try:
+        kept = checked_lines(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError:
+        return
+    if kept and assembly.tree.get(FSTAB) is None:
+        assembly.tree.add(FSTAB, File(kept.encode(errors="surrogateescape")))
 
 
 def _is_of_mdadm(path: str) -> bool:

@@ -40,6 +40,7 @@ class BuildRequest:
     # come along. None: unknown, so that all lines do, unless the image is portable.
     root: Stack | None = None
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
+    fstab: Path | None = None  # of the machine: the lines that have file systems checked
     compression: str = "zstd"
     level: int | None = None
     recipe_drivers: tuple[str, ...] = ()
