@@ -26,7 +26,7 @@ from initpy.lab.kinds import spared, start
 from initpy.lab.machine import Drive, MachineSpec, machine_folder
 from initpy.lab.recipe import opening
 from initpy.lab.vmlinux import uncompressed
-from initpy.scenario.model import CRYPTTAB, MachineKind, Scenario
+from initpy.scenario.model import CRYPTTAB, FSTAB, MachineKind, Scenario
 
 _PATIENCE = 600.0
 _ROOM = 256 << 20  # bytes for an image
@@ -52,10 +52,14 @@ def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: 
 
 
 def as_carried(scenario: Scenario, image: Path) -> Scenario:
-    """Return the scenario with the crypttab of the image that the hook made, for the simulator."""
-    entry = read_archive(image).get(CRYPTTAB)
-    text = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
-    return replace(scenario, files=(*scenario.files, (CRYPTTAB, text)))
+    """Return the scenario with the tables of the image that the hook made, for the simulator."""
+    archive = read_archive(image)
+    entries = {path: archive.get(path) for path in (CRYPTTAB, FSTAB)}
+    texts = {
+        path: entry.read().decode(errors="replace") if isinstance(entry, File) else ""
+        for path, entry in entries.items()
+    }
+    return replace(scenario, files=(*scenario.files, *texts.items()))
 
 
 def _make(

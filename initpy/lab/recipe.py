@@ -298,6 +298,9 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
         yield f"fill {layer.kind} {device} {_words(source, layer.subvolume)} {options}"
+    if layer.inodes:
+        yield f"mount -t {layer.kind} {writer.below(layer)[0]} /mnt"
+        yield f"mkdir /mnt/many; cd /mnt/many; seq {layer.inodes} | xargs touch; cd /; umount /mnt"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"
