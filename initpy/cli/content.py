@@ -9,6 +9,7 @@ from typing import Any
 
 from initpy.cli.unified import say_unified, tries_of, unified
 from initpy.config.errors import InputError
+from initpy.config.fstab import PATH as FSTAB
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
 from initpy.image.build.request import BuildRequest, with_recipe
@@ -183,6 +184,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             stack=stack,
             root=root,
             resume="" if portable else _resume_of(arguments, config, root),
+            fstab=None if portable else _fstab(arguments, config),
             identity=_identity(arguments, config, host=recipe.host),
             mtime=_source_date(),
             # The processor of a described machine is unknown.
@@ -254,6 +256,16 @@ def _identity(arguments: argparse.Namespace, config: ImageConfig, *, host: bool)
         return identity_of(stack.hostname, here=here)
     base = _root_folder(arguments, config)
     return identity_of(read_hostname(base), base=base)
+
+
+def _fstab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
+    """Return the fstab of the machine that the image is for; None if it is not at hand."""
+    if described_stack(arguments, config) is not None:
+        return None
+    root = arguments.root or config.root or "/"
+    if not root.startswith("/") or root.startswith("/dev/"):
+        return None
+    return Path(root) / FSTAB.lstrip("/")
 
 
 def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None:

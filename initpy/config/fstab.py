@@ -6,17 +6,22 @@ builder also asks for the swap devices.
 """
 
 import re
+from collections.abc import Iterator
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
 from initpy.core.devices.names import DeviceSpec
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 
 PATH = "/etc/fstab"
 MARK = "x-initrd.mount"
 USR = "/usr"
 NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
+
+
+# A file system that is mounted by hand or by its first user is checked then.
+LATER = ("noauto", "x-systemd.automount", "_netdev")
 
 
 def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
@@ -61,6 +66,38 @@ def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:
         if device is not None and "noauto" not in options:
             found.append(device)
     return tuple(found)
+
+
+def parse_checks(text: str) -> tuple[OtherCheck, ...]:
+    """What the real system checks before it mounts it: the sixth field is not 0.
+
+    Not what the initramfs mounts, and what is mounted later, if ever. A name that initpy does
+    not know is the real system's matter.
+    """
+    found: list[OtherCheck] = []
+    for fields in _checked(text):
+        device = parse_device(_octal(fields[0]))
+        if device is not None:
+            found.append(OtherCheck("/" + _octal(fields[1]).strip("/"), device))
+    return tuple(found)
+
+
+def checked_lines(text: str) -> str:
+    """Return an fstab of just these lines, without their options, for an image."""
+    lines = (f"{each[0]} {each[1]} {each[2]} defaults 0 {each[5]}" for each in _checked(text))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _checked(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 6 or fields[0].startswith("#") or not fields[5].isdecimal():
+            continue
+        options = fields[3].split(",")
+        later = any(each.startswith(LATER) for each in options)
+        ours = fields[1].rstrip("/") in ("", "/usr") or MARK in options
+        if int(fields[5]) and not later and not ours and fields[1].startswith("/"):
+            yield fields
 
 
 def _octal(text: str) -> str:

@@ -44,6 +44,7 @@ NATIVE = (
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},
     Strategy.CHECK: {"how"},
+    Strategy.CHECK_OTHER: {"how"},
     Strategy.GROUP_SCAN: {"lvm", "owner"},
     Strategy.GROUP_ACTIVATE: {"lvm", "owner", "how", "volumes"},
     Strategy.GROUP_START: {"lvm", "owner", "how", "mode", "volumes"},

@@ -21,6 +21,20 @@ class Run(NamedTuple):
     watched: bool = False
 
 
+class StartCheck(NamedTuple):
+    """Start the check of a file system that root does not need; answered by `JobEnded`.
+
+    It has the lowest priority and is watched as `Run.watched` says. Unlike that it goes on across
+    the handover, unless it was stopped: its end is then told in files of this `name`.
+    """
+
+    job: str
+    run: int
+    argv: tuple[str, ...]
+    subject: str
+    name: str
+
+
 class Write(NamedTuple):
     """Write attributes of the subject in sysfs, in this order; answered by `JobEnded`."""
 
@@ -234,6 +248,7 @@ class EndBoot(NamedTuple):
 
 Action = (
     Run
+    | StartCheck
     | Write
     | Stop
     | Mount

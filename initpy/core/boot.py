@@ -53,6 +53,8 @@ from initpy.core.waiting import clock
 
 # A fixed point is reached in a handful of steps per instance; more is a bug of ours.
 STEP_LIMIT = 10_000
+# A boot that has root so soon checks no other file system.
+QUICK_SECONDS = 1.0
 
 
 class Boot:
@@ -167,6 +169,9 @@ class Boot:
             self._context.goals.rule_out_resume()
         self._context.current.began = self._context.now
         ending.start_clock(self._context)
+        if self._context.settings.other_checks:
+            timers = self._context.machine.timers
+            timers.start(Timer.QUICK, "", self._context.now + QUICK_SECONDS)
         for job in self._index.on_boot:
             if self._context.machine.find(job.name) is None:
                 self._subjects.add(job, None)
@@ -186,6 +191,10 @@ class Boot:
                 from initpy.core.goals import below_root  # most roots are all there is
 
                 below_root.widen(context, goals.extra_mounts)
+            if goals.checked_others:
+                from initpy.core.goals import other_checks
+
+                other_checks.root_is_mounted(context, event)
         if goals.extra_mounts:
             # The marks go on to the next places when these are seen to be done.
             context.machine.touch_unsettled()
@@ -241,6 +250,10 @@ class Boot:
                 from initpy.core.goals import resume  # most boots have nothing to resume
 
                 resume.wait(context)
+            if context.settings.other_checks and not machine.dirty and self._awaits_root():
+                from initpy.core.goals import other_checks  # a quick boot checks no others
+
+                other_checks.go_on(context)
             if self._reached() and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
@@ -249,6 +262,14 @@ class Boot:
             if not machine.dirty and not due:
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(machine.dirty))
+
+    def _awaits_root(self) -> bool:
+        """True once root has not come for a while, or while the user is asked."""
+        context = self._context
+        awaited = context.prompts.asking is not None or not context.machine.timers.armed(
+            Timer.QUICK, ""
+        )
+        return awaited and not context.goals.root_mounted
 
     def _ask(self) -> None:
         """Put the next prompt or question to the user."""

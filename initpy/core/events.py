@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.secret import Secret
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 
 
 class BootStarted(NamedTuple):
@@ -67,11 +67,17 @@ class Progressed(NamedTuple):
 
 
 class Mounted(NamedTuple):
-    """Something is mounted at `target`; below the root, what its own fstab wants (R1)."""
+    """Something is mounted at `target`; below the root, what its own fstab wants (R1).
+
+    `other_checks`: what that fstab has checked besides. `continues`: the real init awaits the
+    checks that still run, and takes their results. Both are looked for only if checks may run.
+    """
 
     target: str
     source: str
     extra_mounts: tuple[ExtraMount, ...] = ()
+    other_checks: tuple[OtherCheck, ...] = ()
+    continues: bool = False
 
 
 class Answered(NamedTuple):

@@ -47,6 +47,7 @@ def basis(
         **({"parameters": defaults} if defaults else {}),
         "crypttab": table,
         "key_files": dict(settings.key_files),
+        "other_checks": _plain(settings.other_checks),
         "absent_keys": sorted(settings.absent_keys),
         "root_type": settings.root.value if gpt and settings.root is not None else None,
         "boot_partition": settings.boot_partition,

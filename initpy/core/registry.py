@@ -94,6 +94,12 @@ def _check() -> Handler:
     return fsck.handler()
 
 
+def _check_other() -> Handler:
+    from initpy.core.goals import other_checks
+
+    return other_checks.handler()
+
+
 def _mount(strategy: Strategy) -> Callable[[], Handler]:
     def load() -> Handler:
         return mounts.handlers()[strategy]
@@ -140,6 +146,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.GROUP_COMMAND: Manner(_group_command, work, queues=True),
         Strategy.RESUME: Manner(_resume, HoldKind.RESUME),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, writes=True, mounts=True),
+        Strategy.CHECK_OTHER: Manner(_check_other, writes=True, beside=True),
         Strategy.MOUNT_ROOT: Manner(
             _mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, writes=True, mounts=True
         ),

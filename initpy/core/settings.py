@@ -84,6 +84,13 @@ class ExtraMount(NamedTuple):
     checked: bool = False  # fstab asks for it to be checked before (R19)
 
 
+class OtherCheck(NamedTuple):
+    """A file system that only the real system mounts, and that its fstab has checked before."""
+
+    target: str  # as the real system sees it
+    source: DeviceSpec
+
+
 class Overlay(NamedTuple):
     """Changes to the root go to memory, or to a disk; the file system below stays as it is."""
 
@@ -134,6 +141,8 @@ class Settings(NamedTuple):
     may_resume: bool = True  # False: the user forbids what the firmware's variable may ask for
     # What the programs that check file systems are told, in the words of fsck(8); None: not run.
     check: tuple[str, ...] | None = ("-a",)
+    # What the machine's fstab has checked besides root, as of the image's making.
+    other_checks: tuple[OtherCheck, ...] = ()
     boot_partition: str | None = None  # PARTUUID, where the firmware's variables tell (gpt-auto)
     init: str | None = None
     root_wait: float | None = 90.0  # seconds; None = for ever

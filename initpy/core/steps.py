@@ -41,7 +41,11 @@ class Steps:
         context = self.context
         if not self.may_start() or context.machine.must_wait(instance):
             return
-        if context.goals.resuming and context.handlers.manner(instance).writes:
+        manner = context.handlers.manner(instance)
+        if manner.beside:
+            instance.reason = "waits until nothing is at work for root"
+            return
+        if context.goals.resuming and manner.writes:
             instance.reason = "waits until it is known whether a hibernated system is resumed"
             return
         reason, idle = instance.reason, instance.idle

@@ -27,7 +27,7 @@ from initpy.lab.kinds import spared, start
 from initpy.lab.machine import Drive, MachineSpec, machine_folder
 from initpy.lab.recipe import opening
 from initpy.lab.vmlinux import uncompressed
-from initpy.scenario.model import CRYPTTAB, MachineKind, Scenario
+from initpy.scenario.model import CRYPTTAB, FSTAB, MachineKind, Scenario
 
 _PATIENCE = 600.0
 _ROOM = 256 << 20  # bytes for an image
@@ -56,7 +56,7 @@ def as_carried(scenario: Scenario, image: Path) -> Scenario:
     """Return the scenario with what the image of the hook says of this boot, for the simulator."""
     archive = read_archive(image)
     found = {}
-    for path in (CRYPTTAB, DEFAULTS):
+    for path in (CRYPTTAB, DEFAULTS, FSTAB):
         entry = archive.get(path)
         found[path] = entry.read().decode(errors="replace") if isinstance(entry, File) else ""
     return replace(scenario, files=(*scenario.files, *found.items()))

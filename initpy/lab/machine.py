@@ -27,6 +27,7 @@ class Drive:
     bus: str = "virtio"
     serial: str = ""  # if different from the name
     shared: bool = False  # another drive uses the same file (multipath)
+    rate: int | None = None  # bytes per second; None: as fast as it can
     plugs: int = 0  # how many times it is plugged in during the boot
 
 

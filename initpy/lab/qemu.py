@@ -80,12 +80,20 @@ def command_line(spec: MachineSpec, folder: Path) -> list[str]:
     for drive in spec.drives:
         # A -blockdev node outlives its device, unlike -drive, so that an unplugged disk can be
         # plugged in again.
+        node = f"node-{drive.name}"
+        if drive.rate is not None:
+            limit = f"throttle-group,id=limit-{drive.name},x-bps-total={drive.rate}"
+            words += ["-object", limit]
+            node += "-unlimited"
         words += [
             "-blockdev",
-            f"driver=raw,node-name=node-{drive.name},cache.no-flush=on,"
+            f"driver=raw,node-name={node},cache.no-flush=on,"
             f"file.driver=file,file.filename={drive.file}"
             + (",file.locking=off" if drive.shared else ""),
         ]
+        if drive.rate is not None:
+            limited = f"node-name=node-{drive.name},throttle-group=limit-{drive.name},file={node}"
+            words += ["-blockdev", f"driver=throttle,{limited}"]
         if drive.present:
             options = ",".join(f"{key}={value}" for key, value in device(drive).items())
             words += ["-device", options.removeprefix("driver=")]

@@ -314,6 +314,9 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         yield f"fill {layer.kind} {device} {words}"
     if layer.swapfile:
         yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"
+    if layer.inodes:
+        yield f"mount -t {layer.kind} {writer.below(layer)[0]} /mnt"
+        yield f"mkdir /mnt/many; cd /mnt/many; seq {layer.inodes} | xargs touch; cd /; umount /mnt"
     if layer.default:
         yield f"mount -t btrfs {writer.below(layer)[0]} /mnt"
         yield f"btrfs subvolume set-default {_words(f'/mnt/{layer.subvolume}')}"

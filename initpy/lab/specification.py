@@ -62,7 +62,9 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
             continue
         present = disk.present and disk.name not in served
         plugged = plugs[disk.name]
-        drive = Drive(disk.name, file, present, disk.bus, serial, serial in shared, plugged)
+        drive = Drive(
+            disk.name, file, present, disk.bus, serial, serial in shared, disk.rate, plugged
+        )
         drives.append(drive)
     image = initrd = bench.image_for(scenario)
     if files:

@@ -78,8 +78,11 @@ class Uml:
         try:
             processors = sorted(os.sched_getaffinity(0))
             processor = self._rest.enter_context(counted("processor", processors))
-            self._disks = DiskServer()
-            self._rest.callback(self._disks.close)
+            # A server serves one request at a time: a slow disk must not delay the others.
+            rates = {drive.rate for drive in spec.drives}
+            self._disks = {rate: DiskServer(rate) for rate in rates}
+            for server in self._disks.values():
+                self._rest.callback(server.close)
             for drive in spec.drives:
                 if drive.present:
                     self._offer(drive.name)
@@ -137,11 +140,12 @@ class Uml:
     def _offer(self, name: str) -> None:
         drive = next(drive for drive in self.spec.drives if drive.name == name)
         socket = _socket(self._folder, name, self._used[name])
-        self._disks.offer(socket, drive.file, drive.serial or name)
+        self._disks[drive.rate].offer(socket, drive.file, drive.serial or name)
 
     def unplug(self, name: str) -> None:
         """Unplug a disk; the guest takes a moment to release it."""
-        self._disks.pull(_socket(self._folder, name, self._used[name]))
+        drive = next(drive for drive in self.spec.drives if drive.name == name)
+        self._disks[drive.rate].pull(_socket(self._folder, name, self._used[name]))
 
     def carrier(self, name: str, on: bool) -> None:
         """Raise LabError: there is no network card."""

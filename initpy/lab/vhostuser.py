@@ -15,6 +15,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -85,6 +86,7 @@ class _Disk:
     file: int
     serial: str
     channel: socket.socket
+    rate: int | None = None
     regions: list[_Region] = field(default_factory=list)
     entries: int = 0
     descriptors: int = 0  # this and the next two: addresses in the front end's memory
@@ -217,6 +219,8 @@ class _Disk:
                 return _DONE  # written data in the host's cache is good enough here
             case _:
                 return _UNSUPPORTED
+        if self.rate is not None:
+            time.sleep(moved / self.rate)
         return _DONE if moved == sum(map(len, data)) else _FAILED
 
     def cut(self) -> None:
@@ -242,7 +246,9 @@ def _without_descriptor(payload: bytes) -> bool:
 class DiskServer:
     """Serves disks in its own thread until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int | None = None) -> None:
+        """`rate`: bytes per second that its disks read and write; None: as fast as they can."""
+        self._rate = rate
         self._selector = selectors.DefaultSelector()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._wake = os.eventfd(0)
@@ -299,7 +305,7 @@ class DiskServer:
 
     def _accept(self, path: Path, file: int, serial: str) -> None:
         channel, _ = self._listeners[path].accept()
-        disk = _Disk(file, serial, channel)
+        disk = _Disk(file, serial, channel, self._rate)
         self._disks.setdefault(path, []).append(disk)
         self._selector.register(channel, selectors.EVENT_READ, partial(self._hear, disk))
 

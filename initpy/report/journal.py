@@ -27,7 +27,7 @@ def _words(kind: str, record: Mapping[str, Any]) -> str:
             return f"{get('job')}: {get('before')} -> {get('after')}{reason}"
         case "Clock":
             return f"clock of {get('name')}: {_clock(record)}"
-        case "Run":
+        case "Run" | "StartCheck":
             return f"{get('job')} runs {' '.join(map(str, listed(get('argv'))))}"
         case "JobEnded":
             error = f": {get('error')}" if get("error") else ""

@@ -197,7 +197,7 @@ class _Drawing:
                 self.moment(DEVICES, "devices", Kind.FAILED, f"{get('name')} is gone")
             case "Moved":
                 self._moved(str(get("job")), str(get("after")), str(get("reason") or ""))
-            case "Run" | "Mount" | "Write" | "JobEnded":
+            case "Run" | "StartCheck" | "Mount" | "Write" | "JobEnded":
                 self._command(record)
             case "Ask":
                 job, text = str(get("job")), str(get("text") or "").strip()
@@ -293,7 +293,7 @@ class _Drawing:
         found = self.open.get(str(record.get("job")))
         if found is None:
             return
-        if record["kind"] == "Run":
+        if record["kind"] in ("Run", "StartCheck"):
             found.details.append(("command", " ".join(map(str, listed(record.get("argv"))))))
         elif record["kind"] == "Write":
             pairs = (map(str, listed(each)) for each in listed(record.get("attributes")))

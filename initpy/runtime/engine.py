@@ -29,6 +29,7 @@ from initpy.core.actions import (
     Resume,
     Run,
     ShowFailure,
+    StartCheck,
     Stop,
     Withdraw,
     Write,
@@ -55,7 +56,7 @@ from initpy.runtime.console import Consoles
 from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
-from initpy.runtime.mounting import Mounter, wanted_below
+from initpy.runtime.mounting import NONE, Mounter, Root, wanted_below
 from initpy.runtime.mounts import mounted_at, mounted_below
 from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell, kill_left_over
@@ -90,7 +91,7 @@ class Engine:
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended, self.take)
         self._fetcher = Fetcher(aside, self.take)
-        self._mounter = Mounter(aside)
+        self._mounter = Mounter(aside, settings.init, bool(settings.other_checks))
         self._writer = Writer(aside)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
@@ -114,10 +115,10 @@ class Engine:
             self._say(f"initpy: {problem}")
         self._loop.call_later(ALIVE_SECONDS, self._say_alive)
         for target, source in (*mounted_below(HOST), *mounted_below(SYSROOT)):
-            fstab, complaint = await self._mounter.fstab() if target == SYSROOT else (None, "")
+            found, complaint = await self._mounter.look() if target == SYSROOT else (NONE, "")
             if complaint:
                 self._say(f"initpy: {complaint}")
-            self._mounted(target, source, fstab)
+            self._mounted(target, source, found)
         self.take(BootStarted(_resume_over()))
         self.take(self._udev.present())
         server = None
@@ -194,6 +195,10 @@ class Engine:
                 if self._debug:
                     self._say(f"initpy: {action.job}: runs {' '.join(argv(action.argv))}")
                 self._processes.start(action)
+            case StartCheck():
+                if self._debug:
+                    self._say(f"initpy: {action.job}: runs {' '.join(argv(action.argv))}")
+                self._processes.start_check(action)
             case Stop():
                 self._processes.stop(action)
                 self._mounter.stop(action)
@@ -301,7 +306,7 @@ class Engine:
         mounted = await self._mounter.mount(action)
         self.take(JobEnded(action.job, action.run, mounted.status, error=mounted.error))
         if (source := mounted_at(action.target)) is not None:
-            self._mounted(action.target, source, mounted.fstab)
+            self._mounted(action.target, source, mounted.root)
 
     async def _resume(self, action: Resume) -> None:
         from initpy.runtime.resume import attempt  # most boots have nothing to resume
@@ -309,9 +314,10 @@ class Engine:
         status, error = await attempt(self._aside, action)
         self.take(JobEnded(action.job, action.run, status, error=error))
 
-    def _mounted(self, target: str, source: str, fstab: str | None) -> None:
-        """Tell the core of a mount, and what the root's fstab wants below it."""
-        self.take(Mounted(target, source, wanted_below(fstab, self._complain)))
+    def _mounted(self, target: str, source: str, root: Root) -> None:
+        """Tell the core of a mount, and what the root's fstab wants."""
+        below, checks = wanted_below(root, self._complain)
+        self.take(Mounted(target, source, below, checks, bool(root.continues)))
 
     def _complain(self, problem: InputError) -> None:
         self._say(f"initpy: {problem}")
@@ -352,6 +358,7 @@ class Engine:
             return
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
+        self._processes.go_on()
         if os.path.isdir("/.extra"):
             from initpy.runtime import extra  # few boot loaders make that
 

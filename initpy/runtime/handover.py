@@ -42,6 +42,22 @@ def find_init(root: str, asked: str | None) -> tuple[str, str]:
     raise NoInitError(f"{complaint + '; ' if complaint else ''}no init among {tried} on the root")
 
 
+def awaits_checks(root: str, asked: str | None) -> bool:
+    """Return whether the init inside `root` awaits checks that began here (take_over.py)."""
+    from initpy.core.goals.take_over import FSCKS, NEEDS  # PID 1 does not ask
+
+    try:
+        init = resolve(root, find_init(root, asked)[0])
+    except NoInitError:
+        return False
+    there = {each for each in (*FSCKS, *NEEDS) if os.access(resolve(root, each), os.X_OK)}
+    return (
+        os.path.basename(init) == "systemd"
+        and there.issuperset(NEEDS)
+        and any(each in there for each in FSCKS)
+    )
+
+
 def resolve(root: str, path: str) -> str:
     """Follow links as a process inside `root` would; return the path outside."""
     done: list[str] = []

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Mount, Stop
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
-from initpy.runtime.handover import NoInitError, find_init
+from initpy.runtime.handover import NoInitError, awaits_checks, find_init
 from initpy.runtime.mounts import extra_mounts, mount_first, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
@@ -21,27 +21,41 @@ NOTICE_SECONDS, MOST_NOTICES = 10.0, 6
 ROOT = "the root file system"
 
 
+class Root(NamedTuple):
+    """What a mounted root tells: its fstab, and whether its init awaits checks that go on."""
+
+    fstab: str | None = None
+    continues: bool | None = None  # None: not looked for, since nothing is checked
+
+
+NONE = Root()
+
+
 class Mounted(NamedTuple):
-    """The result of a mount: 0 or an errno, its meaning, and the root's fstab."""
+    """The result of a mount: 0 or an errno, its meaning, and what the root tells."""
 
     status: int
     error: str
-    fstab: str | None = None
+    root: Root = NONE
 
 
 class Mounter:
     """Carries out `Mount`, and reads from the root what the handover needs."""
 
-    def __init__(self, aside: Aside) -> None:
+    def __init__(self, aside: Aside, init: str | None = None, checks: bool = False) -> None:
+        """`init`: what the user asks for. `checks`: other file systems may be checked."""
         self._aside = aside
+        self._look = partial(_look, init, checks)
         self._loop = asyncio.get_running_loop()
 
     async def mount(self, action: Mount) -> Mounted:
         """Mount, however long it takes."""
-        answer = await self._aside.ask(_key(action.job, action.run), partial(_mount, action))
+        work = partial(_mount, action, self._look)
+        answer = await self._aside.ask(_key(action.job, action.run), work)
         if answer.error:
             return Mounted(errno.EINTR, answer.error)
-        return Mounted(*answer.value)
+        status, error, found = answer.value
+        return Mounted(status, error, Root(*found))
 
     def stop(self, action: Stop) -> None:
         """End a mount that takes too long; first kill the kernel's helpers, such as modprobe."""
@@ -50,12 +64,12 @@ class Mounter:
             end_kernel_helpers()
             self._loop.call_later(KILL_AFTER, self._aside.stop, key)
 
-    async def fstab(self) -> tuple[str | None, str]:
-        """Return the fstab of a root that is mounted already, or why it is not known."""
-        answer = self._aside.ask("fstab", partial(read_fstab, SYSROOT), FSTAB_SECONDS)
+    async def look(self) -> tuple[Root, str]:
+        """Return what a root tells that is mounted already, or why it is not known."""
+        answer = self._aside.ask("fstab", self._look, FSTAB_SECONDS)
         if not await answered_within(FSTAB_SECONDS, answer):
-            return None, f"{ROOT}: its fstab could not be read within {FSTAB_SECONDS:.0f} s"
-        return answer.result().value, ""
+            return NONE, f"{ROOT}: its fstab could not be read within {FSTAB_SECONDS:.0f} s"
+        return Root(*(answer.result().value or NONE)), ""
 
     async def find_init(
         self, root: str, asked: str | None, say: Callable[[str], None]
@@ -79,10 +93,17 @@ class Mounter:
 
 
 def wanted_below(
-    fstab: str | None, complain: Callable[[InputError], None]
-) -> tuple[ExtraMount, ...]:
-    """Return what the root's fstab wants mounted below it; nothing without an fstab."""
-    return extra_mounts(fstab, complain) if fstab is not None else ()
+    root: Root, complain: Callable[[InputError], None]
+) -> tuple[tuple[ExtraMount, ...], tuple[OtherCheck, ...]]:
+    """Return what the root's fstab wants mounted below it, and what it has checked besides."""
+    if root.fstab is None:
+        return (), ()
+    checks: tuple[OtherCheck, ...] = ()
+    if root.continues is not None:
+        from initpy.config.fstab import parse_checks  # few images have an fstab
+
+        checks = parse_checks(root.fstab)
+    return extra_mounts(root.fstab, complain), checks
 
 
 def _key(job: str, run: int) -> str:
@@ -92,7 +113,11 @@ def _key(job: str, run: int) -> str:
 # In a child
 
 
-def _mount(action: Mount) -> tuple[int, str, str | None]:
+def _look(init: str | None, checks: bool) -> tuple[str | None, bool | None]:
+    return read_fstab(SYSROOT), awaits_checks(SYSROOT, init) if checks else None
+
+
+def _mount(action: Mount, look: Callable[[], object]) -> tuple[int, str, object]:
     what = (action.source, action.target, action.types, action.options)
     if action.overlay is None:
         status, error = mount_first(*what)
@@ -101,7 +126,7 @@ def _mount(action: Mount) -> tuple[int, str, str | None]:
 
         status, error = mount_root(*what, action.overlay)
     wanted = status == 0 and action.target == SYSROOT
-    return status, error, read_fstab(SYSROOT) if wanted else None
+    return status, error, look() if wanted else NONE
 
 
 def _find_init(root: str, asked: str | None) -> tuple[str, str]:

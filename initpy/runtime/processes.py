@@ -7,24 +7,22 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
-from initpy.core.actions import Run, Stop
+from initpy.core.actions import Run, StartCheck, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
 from initpy.runtime.api import PATH
+from initpy.runtime.progress import LONGEST_LINE, OUTPUT_LIMIT, share_done
 from initpy.runtime.syscalls import end_with_parent
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
+NOT_STARTED = 127  # the status of a program that cannot be run, as a shell says it
 KILL_AFTER = 3.0  # seconds between SIGTERM and SIGKILL
 LATE_OUTPUT = 1.0  # seconds for output that is in the pipes when a program has ended
 PIPE_BYTES = 1 << 16  # capacity of a pipe, see pipe(7)
 KTHREADD = 2  # process number of the parent of kernel threads
-OUTPUT_LIMIT = 1 << 20  # bytes; a runaway tool must not fill memory
-LONGEST_LINE = 512  # bytes of a progress line
 TELL_SECONDS = 0.5  # between two progress events
-# The share of a check that is done when each of its five passes ends, roughly: the first pass reads
-# all inodes, the second all folders.
-PASSES = (0.0, 0.7, 0.9, 0.93, 0.96, 1.0)
 
 
 class Processes:
@@ -40,13 +38,47 @@ class Processes:
         self._starting: set[tuple[str, int]] = set()
         self._stopped: set[tuple[str, int]] = set()  # starting or running, and to be ended
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lifelines: dict[tuple[str, int], int] = {}  # of checks that may outlive the engine
+
+    def start_check(self, action: StartCheck) -> None:
+        """Start a check that may go on across the handover; `ended` is called as for `start`."""
+        from initpy.runtime import keeper  # few boots have one
+
+        key, how = (action.job, action.run), _Start(action.argv[0], lambda: None)
+        try:
+            keeper.prepare(action.name)
+            reading, self._lifelines[key] = os.pipe2(os.O_CLOEXEC)
+            how = _Start(
+                f"@{action.argv[0].rpartition('/')[2]}",
+                partial(keeper.keep, action.name, reading),
+                reading,
+            )
+        except OSError as error:
+            ended = JobEnded(*key, NOT_STARTED, error=f"cannot keep a check: {error.strerror}")
+            asyncio.get_running_loop().call_soon(self._ended, ended, action.subject)
+            return
+        run = Run(action.job, action.run, action.argv, action.subject, watched=True)
+        self._starting.add(key)
+        self._spawn(self._run(run, None, how))
+
+    def go_on(self) -> None:
+        """Have checks go on that run now, though the engine ends."""
+        from initpy.runtime.keeper import GOES_ON
+
+        for key, lifeline in self._lifelines.items():
+            if key not in self._stopped:
+                with contextlib.suppress(OSError):
+                    os.write(lifeline, GOES_ON)
 
     def start(self, action: Run) -> None:
         """Start the command; `ended` is called when it has ended or could not be started."""
         # The core may wipe the secret after this call: put it into the pipe now.
         source = _pipe(action.secret) if action.secret is not None else None
         self._starting.add((action.job, action.run))
-        task = asyncio.get_running_loop().create_task(self._run(action, source))
+        self._spawn(self._run(action, source, None))
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -59,6 +91,10 @@ class Processes:
             self._stopped.add(key)
             self._tell(key)
 
+    def _let_go(self, key: tuple[str, int]) -> None:
+        if (lifeline := self._lifelines.pop(key, None)) is not None:
+            os.close(lifeline)
+
     def _tell(self, key: tuple[str, int]) -> None:
         _signal_group(self._running[key], signal.SIGTERM)
         asyncio.get_running_loop().call_later(KILL_AFTER, self._kill, *key)
@@ -68,28 +104,34 @@ class Processes:
         if group is not None:
             _signal_group(group, signal.SIGKILL)
 
-    async def _run(self, action: Run, source: int | None) -> None:
+    async def _run(self, action: Run, source: int | None, how: "_Start | None") -> None:
         key = action.job, action.run
+        if how is None:
+            how = _Start(action.argv[0], end_with_parent if action.watched else None)
         try:
             transport, program = await asyncio.get_running_loop().subprocess_exec(
                 partial(_Watched, key, self._progressed) if action.watched else _Program,
-                *action.argv,
+                how.shown,
+                *action.argv[1:],
+                executable=action.argv[0],
                 stdin=asyncio.subprocess.DEVNULL if source is None else source,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**ENVIRONMENT, **dict(action.environment)},
                 start_new_session=True,
-                preexec_fn=end_with_parent if action.watched else None,
+                preexec_fn=how.first,
             )
         except OSError as error:
             self._stopped.discard(key)
+            self._let_go(key)
             reason = f"cannot run {action.argv[0]}: {error.strerror}"
-            self._ended(JobEnded(*key, 127, error=reason), action.subject)
+            self._ended(JobEnded(*key, NOT_STARTED, error=reason), action.subject)
             return
         finally:
             self._starting.discard(key)
-            if source is not None:
-                os.close(source)
+            for descriptor in (source, how.lifeline):
+                if descriptor is not None:
+                    os.close(descriptor)
         self._running[key] = transport.get_pid()
         if key in self._stopped:
             self._tell(key)
@@ -101,6 +143,7 @@ class Processes:
         # A daemon that the program has left behind may hold its pipes for ever.
         await asyncio.wait((program.closed,), timeout=LATE_OUTPUT)
         del self._running[key]
+        self._let_go(key)
         returned = transport.get_returncode()
         transport.close()
         status = returned if returned is not None else -signal.SIGKILL
@@ -109,6 +152,14 @@ class Processes:
         output = program.output.decode(errors="replace")
         ended = JobEnded(*key, status, output, complaint, complaints)
         self._ended(ended, action.subject)
+
+
+class _Start(NamedTuple):
+    """How a program is started."""
+
+    shown: str  # its name among its arguments
+    first: Callable[[], None] | None  # what the new process does before
+    lifeline: int | None = None  # what it inherits, and the engine needs no more
 
 
 class _Program(asyncio.SubprocessProtocol):
@@ -160,18 +211,6 @@ class _Watched(_Program):
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         if fd == 1:
             super().pipe_data_received(1, self._line)
-
-
-def share_done(line: bytes) -> float | None:
-    """Return the share that `1 5 64 /dev/vda` tells (pass 1, 5 of 64); None for other lines."""
-    words = line.split(maxsplit=3) if len(line) <= LONGEST_LINE else []
-    if len(words) < 3 or not all(each.isdigit() for each in words[:3]):
-        return None
-    number, done, all_of_it = map(int, words[:3])
-    if not 0 < number < len(PASSES) or not all_of_it > 0:
-        return None
-    before, after = PASSES[number - 1 : number + 1]
-    return before + (after - before) * min(done / all_of_it, 1.0)
 
 
 def _pipe(secret: Secret) -> int:

@@ -15,6 +15,7 @@ from initpy.runtime.engine import Engine
 from initpy.runtime.jobfiles import load_jobs
 from initpy.runtime.journal import basis
 
+FSTAB = "/etc/fstab"  # the lines of the machine's that have a file system checked
 CRYPTTAB = "/etc/crypttab"
 FIRMWARE = "/sys/firmware/efi/efivars"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
@@ -39,6 +40,10 @@ def main(orders: int, started: float) -> int:
     defaults = read(DEFAULTS)
     settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults)
     settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
+    if (lines := read(FSTAB)) is not None:
+        from initpy.config.fstab import parse_checks  # few images have one
+
+        settings = settings._replace(other_checks=parse_checks(lines))
     problems = list(wrong)
     texts: dict[str, str] = {}
     jobs = load_jobs(problems.append, texts=texts)

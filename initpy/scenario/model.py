@@ -20,8 +20,9 @@ SYSTEMS = (
 )  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
 DEFAULTS = "/etc/initpy/parameters"  # of the image, see initpy/config/settings.py
+FSTAB = "/etc/fstab"  # its lines that have file systems checked
 # What the kernel hook takes into an image from the configuration of its system.
-OF_MACHINE = (CRYPTTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
+OF_MACHINE = (CRYPTTAB, FSTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
 HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
 SWAPFILE = "/swapfile"
 SHUTDOWNS = ("reboot", "poweroff", "halt")
@@ -132,6 +133,7 @@ class Disk:
     path_of: str = ""  # not a separate disk: another path to this one
     # Seconds until udev announces the disk; it announces its partitions at once.
     announced: float = 0.0
+    rate: int | None = None  # bytes per second that it reads and writes; None: as fast as it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ class Layer:
     # with "errors" that fsck corrects, or "spoilt", which needs a manual fsck; of a volume group,
     # as its first volume says: "exported", "shared", "clustered".
     left: str = ""
+    inodes: int = 0  # ext2, ext3, ext4: empty files, which a check has to read
     parts: tuple[Partition, ...] = ()
     holds: str = ""  # "root": the test system, "usr": its /usr
     system: str = ""  # an installed system in place of the test system, as in SYSTEMS

@@ -40,6 +40,7 @@ from initpy.scenario.trouble import (
 
 BUSES = ("virtio", "scsi", "nvme", "ahci", "usb", "megasas")
 LUKS = ("luks1", "luks2")
+MOST_INODES = 200_000  # which the machine that makes disks creates in seconds
 LEFT = {
     **dict.fromkeys(RAID, ("degraded", "dirty", "stale")),
     **dict.fromkeys(("ext2", "ext3", "ext4"), ("errors", "spoilt")),
@@ -209,8 +210,9 @@ def _disks(top: Table) -> tuple[Disk, ...]:
         if copy_of and copy_of not in [disk.name for disk in disks]:
             raise table.wrong("copy_of", "the name of an earlier disk")
         image, announced = table.string("image", ""), table.number("announced", 0)
+        rate = table.size("rate")
         disks += [
-            Disk(name, size, present, arrives, bus, copy_of, image, path_of, announced)
+            Disk(name, size, present, arrives, bus, copy_of, image, path_of, announced, rate)
             for name in names
         ]
         table.end()
@@ -259,6 +261,7 @@ def _layers(
             homehost=table.string("homehost", "any"),
             renamed=table.string("renamed", ""),
             system_id=table.string("system-id", ""),
+            inodes=table.integer("inodes") if table.has("inodes") else 0,
             left=table.choice("left", ("", *LEFT.get(kind, ())), ""),
             parts=parts,
             holds=table.choice("holds", ("", "root", "usr"), ""),
@@ -279,6 +282,10 @@ def _layers(
         layers.append(layer)
         free |= {part.name for part in parts} if parts else {name} - {""}
         groups |= {layer.group} - {""}
+        if layer.inodes and layer.kind not in ("ext2", "ext3", "ext4"):
+            raise table.wrong("inodes", "ext2, ext3 or ext4: files for a check to read")
+        if not 0 <= layer.inodes <= MOST_INODES:
+            raise table.wrong("inodes", f"0 to {MOST_INODES}")
         if layer.left == "stale":
             free = free - {name} | set(layer.on)
     return tuple(layers)

@@ -125,6 +125,7 @@ def _disk(disk: Disk) -> list[str]:
         *_pair("present", disk.present, usual),
         *([] if disk.arrives is None else _pair("arrives", disk.arrives, None)),
         *_pair("announced", disk.announced, 0.0),
+        *([] if disk.rate is None else _pair("rate", _size(disk.rate), None)),
     ]
 
 
@@ -145,6 +146,7 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("homehost", layer.homehost, "any"),
         *_pair("renamed", layer.renamed, ""),
         *_pair("system-id", layer.system_id, ""),
+        *_pair("inodes", layer.inodes, 0),
         *_pair("left", layer.left, ""),
         *_pair("passphrase", layer.passphrase, ""),
         *_pair("keyfile", layer.keyfile, ""),

@@ -19,6 +19,7 @@ from initpy.core.actions import (
     HandOver,
     Mount,
     OpenShell,
+    Record,
     Reply,
     Run,
     ShowFailure,
@@ -38,9 +39,11 @@ from initpy.core.events import (
 )
 from initpy.core.explanation import Node
 from initpy.core.failure import ending
+from initpy.core.goals import other_checks
 from initpy.core.machine import rules
 from initpy.core.secret import Secret
 from initpy.core.unlock import attempts
+from initpy.scenario.model import FSTAB
 from initpy.simulation.explore.generate import Trial, draw
 from initpy.simulation.explore.search import judge_trial
 from initpy.simulation.machine.pid1 import Machine
@@ -263,6 +266,45 @@ def hasty(patch: Patch) -> None:
     at_the_boundary(patch, change)
 
 
+def impatient_with_checks(patch: Patch) -> None:
+    """21: other file systems are checked while root's own commands run."""
+    patch.setattr(other_checks, "_root_is_calm", lambda context: context.goals.enumerated)
+
+
+def silent_about_checks(patch: Patch) -> None:
+    """22: the real system is not told what was checked."""
+
+    def change(_: Boot, whole: Handle, event: Event, now: float) -> tuple[Action, ...]:
+        actions = whole(event, now)
+        return tuple(e for e in actions if not (isinstance(e, Record) and "/checks/" in e.folder))
+
+    at_the_boundary(patch, change)
+
+
+def murderous(patch: Patch) -> None:
+    """23: the handover ends the checks that run."""
+
+    def change(boot: Boot, whole: Handle, event: Event, now: float) -> tuple[Action, ...]:
+        actions = whole(event, now)
+        if not any(isinstance(each, HandOver) for each in actions):
+            return actions
+        running = boot._context.machine.running()
+        return (*(Stop(each.key, each.run) for each in running), *actions)
+
+    at_the_boundary(patch, change)
+
+
+def careless_of_copies(patch: Patch) -> None:
+    """24: a file system is checked although two devices have its name."""
+    obstacle = other_checks._obstacle
+
+    def change(context: Any, instance: Any) -> str:
+        why = obstacle(context, instance)
+        return "" if why.startswith("several") else why
+
+    patch.setattr(other_checks, "_obstacle", change)
+
+
 @dataclass(frozen=True)
 class Row:
     """A fault, the trouble that brings it out, and what the oracle says of it."""
@@ -273,6 +315,7 @@ class Row:
     invariants: tuple[str, ...]
 
 
+CHECKS = ("other checks",)  # no trouble, but what every fourth world has
 UNREACHED = ("a-reachable-root-is-mounted", "an-unreachable-root-fails-in-time")
 ROWS = (
     Row(1, never_left_behind, ("unkillable",), UNREACHED),
@@ -289,12 +332,21 @@ ROWS = (
     Row(13, discouraged, ("syscall",), UNREACHED),
     Row(16, counting_anew, ("break",), ("a-degraded-start-comes-in-time",)),
     Row(20, hasty, ("mount fails",), ("never-failed-before-the-time",)),
+    Row(21, impatient_with_checks, CHECKS, ("no-other-check-begins-beside-roots-work",)),
+    Row(22, silent_about_checks, CHECKS, ("the-real-system-repeats-no-check",)),
+    Row(23, murderous, CHECKS, ("no-other-check-is-killed",)),
+    Row(24, careless_of_copies, CHECKS, ("only-what-fstab-names-is-checked",)),
 )
 
 
 def worlds(trouble: tuple[str, ...]) -> Iterator[Trial]:
     """The explorer's worlds with this trouble, as far as they have room for it."""
     for number in range(FIRST, FIRST + MOST):
+        if trouble == CHECKS:
+            trial = draw(number, ())
+            if FSTAB in dict(trial.scenario.files):
+                yield trial
+            continue
         trial = draw(number, trouble)
         if trial != draw(number, ()):
             yield trial

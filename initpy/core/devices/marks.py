@@ -4,6 +4,7 @@ ROLE = "INITPY_ROLE"  # root
 CRYPT = "INITPY_CRYPT"  # an encrypted volume that only its name tells from random bytes
 IMAGE = "INITPY_IMAGE"  # the file with the root on this device's file system, "no": not mounted
 CHECK = "INITPY_CHECK"  # where it is to be mounted once its file system is checked
+OTHER_CHECK = "INITPY_OTHER_CHECK"  # where the real system mounts it once it is checked
 RESUME = "INITPY_RESUME"  # a hibernated system may be on this device
 FOREIGN = "INITPY_FOREIGN"  # activated read-only to see what is on it: nothing may use it yet
 LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to be taken down

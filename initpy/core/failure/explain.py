@@ -227,7 +227,7 @@ class _Explainer:
                 parts.append("asked for after the others (an empty line at a prompt goes on)")
             if not context.settings.volumes:
                 parts.append("a candidate, since no volume was named")
-        if instance.strategy is Strategy.CHECK:
+        if instance.strategy in (Strategy.CHECK, Strategy.CHECK_OTHER):
             from initpy.core.goals.fsck import standstill
 
             parts.append(standstill(context, instance))

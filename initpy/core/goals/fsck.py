@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Record
+from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import CHECK
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.explanation import Advice
@@ -20,7 +21,7 @@ from initpy.core.state.goals import SYSROOT
 from initpy.core.waiting import countdown
 
 # Exit statuses of fsck(8); they may be added up. 8 and more: the check could not be made.
-CORRECTED, REBOOT, UNCORRECTED = 1, 2, 4
+CORRECTED, REBOOT, UNCORRECTED, OPERATIONAL = 1, 2, 4, 8
 # Time to read why, and to call it off. Nothing outlives a restart that could tell how often this
 # was so: a machine that restarts each time is stopped here, or with fsck.mode=skip.
 REBOOT_SECONDS = 10.0
@@ -113,8 +114,16 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     context.machine.touch_on(instance.subject)
 
 
+def found_by(device: Device | None, status: int) -> int:
+    """The exit status in the words of fsck(8). With 2, fsck.fat(8) says that it did nothing."""
+    if device is not None and status == REBOOT and device.properties.get("ID_FS_TYPE") == "vfat":
+        return OPERATIONAL
+    return status
+
+
 def _judge(context: Context, instance: Instance, event: JobEnded) -> None:
-    device, status = context.device(instance), event.status
+    device = context.device(instance)
+    status = found_by(device, event.status)
     node = device.node if device is not None else str(instance.subject)
     if any(words in event.output + event.complaints for words in JOURNAL_ABSENT):
         instance.failures = instance.definition.tries - 1  # until a new device turns up
@@ -123,7 +132,7 @@ def _judge(context: Context, instance: Instance, event: JobEnded) -> None:
         return
     if status == NOT_THERE:
         context.report(f"{node} is not checked: {event.error}", detail=True)
-    elif status < 0 or (status >= 2 * UNCORRECTED and not status & (REBOOT | UNCORRECTED)):
+    elif status < 0 or (status >= OPERATIONAL and not status & (REBOOT | UNCORRECTED)):
         again = instance.failures + 1 < instance.definition.tries
         if again:
             fail(context, instance, Stimulus.ENDED_BADLY, complaint(event))

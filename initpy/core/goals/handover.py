@@ -21,7 +21,7 @@ def when_ready(context: Context) -> bool:
         return (
             False  # an engine that is started again finds root mounted before it has seen a device
         )
-    if named_pending(context) or _tools_at_work(context):
+    if named_pending(context) or _tools_at_work(context) or _must_await_checks(context):
         return False
     if context.breakpoints.stop(BreakPoint.HAND_OVER):
         return False
@@ -77,7 +77,10 @@ def _tools_at_work(context: Context) -> bool:
     that is killed half-way leaves its layer half made. A tool that works for other devices
     gets some seconds: it may hang, and the real system starts it again.
     """
-    running, goals, timers = context.machine.running(), context.goals, context.machine.timers
+    goals, timers = context.goals, context.machine.timers
+    running = [
+        each for each in context.machine.running() if not context.handlers.manner(each).beside
+    ]
     used = _used(context)
     if not running and not _news_is_due(context, used):
         return False
@@ -95,6 +98,15 @@ def _tools_at_work(context: Context) -> bool:
             context.report(f"the real system starts although this has not ended: {what}")
         return False
     return True
+
+
+def _must_await_checks(context: Context) -> bool:
+    """True while a check runs that the real init would not await."""
+    if not context.goals.checked_others:
+        return False
+    from initpy.core.goals import other_checks
+
+    return other_checks.must_await(context)
 
 
 def _news_is_due(context: Context, used: set[str]) -> bool:

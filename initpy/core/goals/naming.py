@@ -7,7 +7,16 @@ carries a mark, which the job files match.
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import BLOCK, Device, inside_member
-from initpy.core.devices.marks import CHECK, CRYPT, IMAGE, LOOK, RESUME, ROLE, TARGET
+from initpy.core.devices.marks import (
+    CHECK,
+    CRYPT,
+    IMAGE,
+    LOOK,
+    OTHER_CHECK,
+    RESUME,
+    ROLE,
+    TARGET,
+)
 from initpy.core.devices.names import Naming
 from initpy.core.goals import gpt_auto
 from initpy.core.settings import ImageFile
@@ -26,7 +35,21 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
         changed.append(name)
     if context.goals.extra_mounts and _mark_target(context, name):
         changed.append(name)
+    if settings.other_checks and _mark_other_check(context, name):
+        changed.append(name)
     return changed
+
+
+def _mark_other_check(context: Context, name: str) -> bool:
+    """Mark what the machine's fstab has checked besides root."""
+    device, wanted = context.devices.get(name), context.settings.other_checks
+    if device is None or device.is_layer or context.settings.check is None:
+        return False
+    target = next((each.target for each in wanted if each.source.names(device)), None)
+    if device.properties.get(OTHER_CHECK) == target:
+        return False
+    context.devices.mark(name, OTHER_CHECK, target)
+    return True
 
 
 def _mark_volume(context: Context, name: str) -> bool:

@@ -109,7 +109,7 @@ def wait(context: Context) -> None:
 
 def _blocked(context: Context) -> Iterator[Instance]:
     for strategy, manner in context.handlers.manners.of.items():
-        if manner.writes:
+        if manner.writes and not manner.beside:
             yield from (each for each in context.machine.pending(strategy) if each.state is READY)
 
 

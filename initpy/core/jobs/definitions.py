@@ -23,6 +23,7 @@ class Strategy(enum.Enum):
     GROUP_COMMAND = "group-command"  # on a volume group that may be another system's
     RESUME = "resume"  # the hibernated system on the device, before anything is written (R20)
     CHECK = "check"  # a file system, before it is mounted (R19)
+    CHECK_OTHER = "check-other"  # a file system that only the real system mounts (R19)
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
     MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)

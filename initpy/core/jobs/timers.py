@@ -24,6 +24,8 @@ class Timer(enum.Enum):
     ANSWER = "answer"  # of a user who is asked
     NOTICE = "notice"  # tell the user that the boot still waits
     LOOK = "look"  # what was looked into, to be taken down
+    QUICK = "quick"  # root may come at once
+    CALM = "calm"  # nothing is at work for root: other file systems may be checked
     COUNTDOWN = "countdown"  # tell the user how soon the machine restarts
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time

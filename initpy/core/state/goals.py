@@ -21,6 +21,7 @@ class Goals:
         self.complete = False  # every goal is reached
         self.handed_over = False
         self.in_memory = False  # the device for changes to root has not come: they go to memory
+        self.checked_others = False  # the check of a file system has begun that root does not need
         self.enumerated = False  # all devices have been told once
         self.refused = ""  # why the mounted root could not be handed over to
         self.sole_candidate = (
@@ -55,6 +56,10 @@ class Goals:
         """Note that every goal is reached: what is left is the handover."""
         self.complete = True
         self.current.stir()
+
+    def check_other(self) -> None:
+        """Note that a file system is checked that root does not need."""
+        self.checked_others = True
 
     def unmounted(self) -> list[ExtraMount]:
         """What is still to be mounted below root."""

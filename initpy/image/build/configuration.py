@@ -5,6 +5,8 @@ from pathlib import Path
 
 from initpy.config import initramfstools
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.fstab import PATH as FSTAB
+from initpy.config.fstab import checked_lines
 from initpy.config.hostname import IN_IMAGE
 from initpy.config.settings import DEFAULTS
 from initpy.core.volumes import VolumeSpec
@@ -45,6 +47,8 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
     assembly.warnings.extend(closed)
     if text := initramfstools.parameters(resume):
         assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape")))
+    if request.fstab is not None:
+        _add_fstab(assembly, request.fstab)
     if request.crypttab is not None:
         kept = _crypttab(request.crypttab, request)
         if kept.strip():
@@ -53,6 +57,16 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
             source = Path(f"{_base(request)}{path}")
             if source.is_file():  # for root only: both may hold secrets
                 assembly.tree.add(path, File(source, source.stat().st_mode & 0o700))
+
+
+def _add_fstab(assembly: Assembly, path: Path) -> None:
+    """Add what the machine's fstab has checked: it can be checked before root is there (R19)."""
+    try:
+        kept = checked_lines(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError:
+        return
+    if kept and assembly.tree.get(FSTAB) is None:
+        assembly.tree.add(FSTAB, File(kept.encode(errors="surrogateescape")))
 
 
 def _left_out(path: str, what: str, why: str) -> str:

@@ -42,6 +42,7 @@ class BuildRequest:
     root: Stack | None = None
     resume: str = ""  # the device with a hibernated system, in the words of `resume=`
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
+    fstab: Path | None = None  # of the machine: the lines that have file systems checked
     compression: str = "zstd"
     level: int | None = None
     recipe_drivers: tuple[str, ...] = ()

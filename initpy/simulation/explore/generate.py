@@ -30,6 +30,7 @@ from initpy.simulation.explore.adverse import troubles_of, with_adversity
 from initpy.simulation.explore.halves import with_halves
 from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
+from initpy.simulation.explore.otherchecks import with_other_checks
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
 from initpy.simulation.oracle.expected import PARITY, expected_of
 from initpy.simulation.oracle.reach import root_reach
@@ -118,6 +119,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         number, with_identity(number, scenario)
     )
     scenario = with_shutdown(number, scenario)
+    scenario = with_other_checks(number, scenario)
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = expecting(with_adversity(number, scenario, *trouble))
     return Trial(scenario, _random_faults(chance, on), number)

@@ -219,7 +219,7 @@ class _Reading:
                     self._device(each)
             case "DeviceRemoved":
                 self.lives[record["name"]] += 1
-            case "Run" | "Mount":
+            case "Run" | "StartCheck" | "Mount":
                 if record["job"].startswith(OF_GROUPS):
                     self.groups[record["job"]] = str(record["argv"][-1])
                 self._starts(record["job"], record["run"])

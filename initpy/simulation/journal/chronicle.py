@@ -59,7 +59,7 @@ def _lines(record: Record, told: dict[str, str]) -> Iterator[Line]:
         case "DeviceRemoved":
             if told.pop(f"device {get('name')}", None) is not None:
                 yield Line(time, "device", f"{get('name')} is gone")
-        case "Run":
+        case "Run" | "StartCheck":
             yield Line(time, "runs", f"{get('job')}: {' '.join(get('argv') or ())}")
         case "Fetch":
             where = " ".join(get("program") or ()) or f"{get('node')} {get('path')}".strip()

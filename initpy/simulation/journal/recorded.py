@@ -30,7 +30,7 @@ from initpy.core.events import (
 )
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 
 Record = Mapping[str, Any]
 
@@ -72,6 +72,8 @@ def event_of(record: Record, answer: bytes = UNKNOWN) -> Event:
             known["devices"] = tuple(map(_device, known["devices"]))
         if "extra_mounts" in known:
             known["extra_mounts"] = tuple(map(_extra_mount, known["extra_mounts"]))
+        if "other_checks" in known:
+            known["other_checks"] = tuple(map(other_check, known["other_checks"]))
         if known.get("secret") is not None:
             known["secret"] = Secret(answer if known["secret"] else b"")
         return EVENTS[kind](**known)
@@ -90,6 +92,12 @@ def _extra_mount(values: list[Any]) -> ExtraMount:
     target, (naming, value, offset), types, flags, checked = values
     spec = DeviceSpec(Naming(naming), value, offset)
     return ExtraMount(target, spec, tuple(types), tuple(flags), checked)
+
+
+def other_check(values: list[Any]) -> OtherCheck:
+    """The check of a line of fstab from its plain form."""
+    target, (naming, value, offset) = values
+    return OtherCheck(target, DeviceSpec(Naming(naming), value, offset))
 
 
 def decisions(actions: tuple[Action, ...]) -> list[dict[str, Any]]:

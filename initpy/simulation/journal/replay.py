@@ -28,6 +28,7 @@ from initpy.simulation.journal.recorded import (
     event_of,
     is_decision,
     is_event,
+    other_check,
 )
 
 CRYPTTAB = "/etc/crypttab"
@@ -137,6 +138,7 @@ def settings_of(basis: Record) -> Settings:
     return settings._replace(
         root=root,
         boot_partition=basis.get("boot_partition"),
+        other_checks=tuple(map(other_check, basis.get("other_checks") or ())),
         key_files=basis.get("key_files") or {},
         absent_keys=frozenset(basis.get("absent_keys") or ()),
     )

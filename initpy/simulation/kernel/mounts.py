@@ -5,9 +5,9 @@ import os
 from collections.abc import Generator
 
 from initpy.config.errors import InputError
-from initpy.config.fstab import parse_fstab
+from initpy.config.fstab import parse_checks, parse_fstab
 from initpy.core.actions import Changes
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 from initpy.scenario.model import Way
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.hibernation import disturb
@@ -23,6 +23,7 @@ INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 DEVICE, MEMORY = "/run/overlayfs-backing", "/run/initramfs/overlay"
+WITH_SYSTEMD = ("debian-12", "debian-13")  # installed systems
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
 
 Result = tuple[int, str]
@@ -196,6 +197,19 @@ def wanted_below(
         return (), ()
     wanted, problems = parse_fstab(table)
     return tuple(wanted), tuple(problems)
+
+
+def other_checks(world: World, target: str) -> tuple[OtherCheck, ...]:
+    """What the root's own fstab has checked besides root."""
+    system = file_system(world, target)
+    return parse_checks(system.files.get("/etc/fstab", "")) if system is not None else ()
+
+
+def awaits_checks(world: World, root: str, asked: str | None) -> bool:
+    """Whether the real init awaits checks that go on: systemd does."""
+    system, (init, _) = file_system(world, root), find_init(world, root, asked)
+    installed = system.system if system is not None else ""
+    return init == "/sbin/init" and installed in WITH_SYSTEMD
 
 
 def find_init(world: World, root: str, asked: str | None) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from initpy.core.actions import (
     Resume,
     Run,
     ShowFailure,
+    StartCheck,
     Stop,
     Withdraw,
     Write,
@@ -45,6 +46,7 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.secret import Secret
+from initpy.core.settings import OtherCheck
 from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.simulation.kernel import hibernation, mounts
 from initpy.simulation.kernel.process import Answer, Call, Process
@@ -154,6 +156,8 @@ class Engine:
                     self.alarm = self.world.agenda.at(at, self.take, TimePassed())
             case Run():
                 self._run(action)
+            case StartCheck(job, run, words, subject):
+                self._run(Run(job, run, words, subject, watched=True))
             case Write(job, run, subject, attributes):
                 words = ("write", subject, *(each for pair in attributes for each in pair))
                 self._run(Run(job, run, words, subject))
@@ -324,7 +328,12 @@ class Engine:
         )
         for problem in problems:
             self._say(f"initpy: {problem}")
-        self.take(Mounted(target, self.world.mounts[target].source, wanted))
+        checks: tuple[OtherCheck, ...] = ()
+        settings, continues = self.machine.prepared.settings, False
+        if target == SYSROOT and settings.other_checks:
+            checks = mounts.other_checks(self.world, target)
+            continues = mounts.awaits_checks(self.world, target, settings.init)
+        self.take(Mounted(target, self.world.mounts[target].source, wanted, checks, continues))
 
     # Users
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from initpy.config.errors import InputError
+from initpy.config.fstab import PATH as FSTAB
+from initpy.config.fstab import parse_checks
 from initpy.config.jobs import JobFile, check_names, parse_job_file
 from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
@@ -51,6 +53,7 @@ def prepare(scenario: Scenario) -> Prepared:
     settings = settings._replace(
         key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
     )
+    settings = settings._replace(other_checks=parse_checks(files.get(FSTAB, "")))
     problems = list(wrong)
     carried = _job_files(scenario, problems)
     jobs = tuple(job for file in carried for job in file.jobs)

@@ -251,8 +251,23 @@ class Case:
         return span.end - span.start - total(held, span)
 
     def work_spans(self) -> list[Span]:
-        """When commands and mounts were at work."""
-        return [Span(each.start, min(each.over, self.ended)) for each in self.story.works]
+        """When commands and mounts were at work for which root, or the handover, waits.
+
+        The real init waits for a check that is none of root's, unless it takes it over.
+        """
+        return [
+            Span(each.start, min(each.over, self.ended))
+            for each in self.story.works
+            if not each.beside or self.continues(self._order(each.over)) is False
+        ]
+
+    def continues(self, order: int) -> bool | None:
+        """Whether the real init takes checks over, as the engine had been told; None: unknown."""
+        for entry in reversed(self.entries[: order + 1]):
+            event = entry.event
+            if event["kind"] == "Mounted" and event["target"] == "/sysroot":
+                return bool(event.get("continues"))
+        return None
 
     def engine_ends(self, engine: int) -> float:
         """When an engine is no more: it hands over, dies, or the boot ends."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.oracle import (
     asking,
+    checks,
     commands,
     counted,
     groups,
@@ -68,6 +69,11 @@ INVARIANTS: tuple[Callable[[Case], Found], ...] = (
     commands.no_command_twice_without_reason,
     commands.a_command_is_stopped_when_its_time_is_over,
     commands.no_process_outlives_its_instance,
+    checks.only_what_fstab_names_is_checked,
+    checks.no_other_check_begins_beside_roots_work,
+    checks.no_file_system_is_checked_twice,
+    checks.the_real_system_repeats_no_check,
+    checks.no_other_check_is_killed,
     groups.a_foreign_group_is_not_written,
     commands.a_job_runs_after_those_it_names,
     handover.handed_over_once,

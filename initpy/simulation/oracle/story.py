@@ -62,6 +62,7 @@ class Work:
     end: float = FOREVER
     status: int | None = None  # None: the core was not told of its end
     stopped: float | None = None  # when the core wanted it stopped
+    beside: bool = False  # root does not wait for it: the check of another file system
     got_on: float = 0.0  # when it told last of how far it is
     # When it holds nothing any more: it has ended, it had its time and is left behind, or its
     # device has gone.
@@ -199,7 +200,7 @@ def tell(entries: Iterable[Entry]) -> Story:
             prompt.end, prompt.answered, prompt = entry.time, True, None
         for action in entry.actions:
             match action["kind"]:
-                case "Run" | "Mount" | "Write":
+                case "Run" | "StartCheck" | "Mount" | "Write":
                     work = _begun(action, entry, order)
                     running[work.job, work.run] = work
                     story.works.append(work)
@@ -263,14 +264,16 @@ def _asked(story: Story, entry: Entry, order: int) -> None:
 
 
 def _begun(action: Line, entry: Entry, order: int) -> Work:
-    if action["kind"] == "Run":
+    if action["kind"] in ("Run", "StartCheck"):
         words, subject = tuple(action["argv"]), action["subject"]
     elif action["kind"] == "Write":
         subject = action["subject"]
         words = ("write", subject, *(each for pair in action["attributes"] for each in pair))
     else:
         words, subject = ("mount", action["source"], action["target"]), None
-    return Work(action["job"], action["run"], words, subject, entry.engine, entry.time, order)
+    work = Work(action["job"], action["run"], words, subject, entry.engine, entry.time, order)
+    work.beside = action["kind"] == "StartCheck"
+    return work
 
 
 def _cut(works: Iterable[Work], now: float) -> None:

@@ -1,13 +1,14 @@
 """Checking file systems: e2fsck(8) and its kin, with the exit statuses of fsck(8)."""
 
 from initpy.simulation.kernel.hibernation import disturb
-from initpy.simulation.kernel.process import Answer, Call, Share, Work
+from initpy.simulation.kernel.process import Answer, Call, Exactly, Share, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import FileSystem
 from initpy.simulation.world.world import World
 
 CLEAN_SECONDS, PASS_SECONDS = 0.2, 0.4
 CORRECTED, UNCORRECTED, FAILED = 1, 4, 8
+STEPS = 50  # in which a slow check tells how far it is
 # How much is done when each of the five passes ends, as the runtime reckons.
 PASSES = (0.7, 0.9, 0.93, 0.96, 1.0)
 
@@ -35,6 +36,10 @@ def check(world: World, _: Udev, call: Call) -> Work:
         return Answer(0, f"{name}: clean\n")
     for share in PASSES:
         yield PASS_SECONDS
+        # The first pass reads the inodes.
+        for step in range(STEPS if system.check and share == PASSES[0] else 0):
+            yield Exactly(system.check / STEPS)
+            yield Share(share * (step + 1) / STEPS)
         yield Share(share)
     if not block.present:
         return Answer(FAILED, complaints=f"{call.program}: Input/output error")

@@ -49,6 +49,9 @@ class Disks:
     raw: dict[str, dict[int, bytes]] = field(default_factory=dict)
 
 
+INODE_BYTES = 256  # mke2fs.conf(5)
+
+
 def make_disks(scenario: Scenario) -> Disks:
     """The disks as they are at power-on."""
     return _Maker(scenario).made
@@ -274,6 +277,8 @@ class _Maker:
             ),
             label=layer.label,
             holds=layer.holds,
+            system=layer.system,
+            check=self._check_seconds(layer),
             files=dict(layer.files),
             on=on,
             subvolume=layer.subvolume,
@@ -286,6 +291,20 @@ class _Maker:
             place.content = system
         if layer.name:
             self._places[layer.name] = on[0]
+
+    def _check_seconds(self, layer: Layer) -> float:
+        """How long the disks take to read all inodes in use, if their rate is limited."""
+        rates = [disk.rate for disk in self._scenario.disks if disk.name in self._below(layer)]
+        slowest = min((rate for rate in rates if rate is not None), default=None)
+        return layer.inodes * INODE_BYTES / slowest if slowest is not None else 0.0
+
+    def _below(self, layer: Layer) -> set[str]:
+        found = set(layer.on)
+        for each in self._scenario.layers:
+            names = {each.name, *(part.name for part in each.parts)}
+            if each is not layer and names & found:
+                found |= self._below(each)
+        return found
 
     def _damage(self) -> None:
         from initpy.simulation.world.damage import damaged  # few scenarios have any

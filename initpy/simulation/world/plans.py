@@ -60,6 +60,8 @@ class FileSystem:
     default: bool = False  # that subvolume is mounted when none is named
     profile: str = ""
     left: str = ""  # with "errors" that a check mends, or "spoilt" so that it asks a person
+    check: float = 0.0  # seconds that a slow disk takes for a check of all of it
+    system: str = ""  # installed there, in place of the test system
     journal: Place | None = None  # a device of its own, for the log of an xfs as well
     images: dict[str, Place] = field(default_factory=dict)  # files that hold a file system
     headers: dict[str, "VolumePlan"] = field(default_factory=dict)  # files that are LUKS headers

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.config.fstab import parse_fstab
+from initpy.config.fstab import checked_lines, parse_checks, parse_fstab
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.settings import ExtraMount
+from initpy.core.settings import ExtraMount, OtherCheck
 
 TABLE = r"""
 # a comment
@@ -48,7 +48,39 @@ def test_what_cannot_be_mounted_here_is_named_with_its_line() -> None:
     assert problem.startswith("/etc/fstab of the root: line 1: /usr: 'server:/usr': expected UUID=")
 
 
+CHECKED = r"""
+UUID=aaaa / ext4 errors=remount-ro 0 1
+UUID=bbbb /usr ext4 defaults 0 2
+UUID=cccc /var ext4 x-initrd.mount 0 2
+UUID=dddd /home ext4 defaults,nofail,comment=secret 0 2
+LABEL=my\040boot /boot/efi vfat umask=0077 0 1
+/dev/vg/later /later ext4 noauto 0 2
+/dev/vg/auto /auto ext4 x-systemd.automount 0 2
+/dev/vg/net /net ext4 _netdev 0 2
+/dev/vg/srv /srv ext4 defaults 0 0
+/dev/vg/opt /opt ext4 defaults
+server:/export /export nfs defaults 0 2
+UUID=eeee none swap sw 0 2
+"""
+
+
+def test_r19_what_only_the_real_system_mounts_is_checked_if_it_says_so() -> None:
+    home = OtherCheck("/home", DeviceSpec(Naming.UUID, "dddd"))
+    efi = OtherCheck("/boot/efi", DeviceSpec(Naming.LABEL, "my boot"))
+    assert parse_checks(CHECKED) == (home, efi)
+
+
+def test_an_image_has_only_these_lines_and_no_options() -> None:
+    kept = checked_lines(CHECKED)
+    assert kept.splitlines()[0] == "UUID=dddd /home ext4 defaults 0 2"
+    assert "secret" not in kept and "umask" not in kept
+    assert parse_checks(kept) == parse_checks(CHECKED)
+    assert parse_fstab(kept) == ((), ())
+
+
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
+    parse_checks(text)
+    parse_checks(f"{text} /home {text} {text} 0 2")
     parse_fstab(text)
     parse_fstab(f"{text} /usr {text} {text}")

@@ -231,3 +231,14 @@ def test_r6_a_check_that_does_not_get_on_is_told_of_with_what_helps() -> None:
     [node] = [each for each in desk.nodes() if each.label.startswith("check the file system")]
     assert "no progress for 92 s" in node.reason
     assert "fsck.mode=skip" in node.reason
+
+
+def test_a_vfat_whose_checker_did_nothing_is_mounted_unchecked() -> None:
+    """fsck.fat(8): 2 is wrong usage, not a restart."""
+    desk = Desk(load_modules=False)
+    desk.see(block("vda", ID_FS_TYPE="vfat", ID_FS_USAGE="filesystem", ID_FS_LABEL_ENC="root"))
+    for _ in range(2):
+        desk.end("fsck@vda", 2)
+        desk.wait(desk.now + 2)
+    assert mounts(desk) == ["/dev/vda"]
+    assert "could not be checked" in desk.reports()

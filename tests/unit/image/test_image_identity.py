@@ -163,3 +163,32 @@ def _job(folder: Path, optional: str) -> Path:
     file = folder / "mine.toml"
     file.write_text(f'summary = "mine"\n[image]\noptional = ["{optional}"]\n')
     return file
+
+
+def test_r19_the_image_has_what_the_machines_fstab_has_checked(tmp_path: Path) -> None:
+    fstab = tmp_path / "fstab"
+    fstab.write_text("UUID=a / ext4 defaults 0 1\nLABEL=home /home ext4 acl 0 2\n")
+    assembled = assemble(replace(request(tmp_path, Identity("deb")), fstab=fstab))
+    assert text(assembled.tree, "/etc/fstab") == "LABEL=home /home ext4 defaults 0 2\n"
+
+
+def test_an_image_without_such_lines_has_no_fstab(tmp_path: Path) -> None:
+    fstab = tmp_path / "fstab"
+    fstab.write_text("UUID=a / ext4 defaults 0 1\n")
+    asked = request(tmp_path, Identity("deb"))
+    for each in (fstab, tmp_path / "none", None):
+        assembled = assemble(replace(asked, fstab=each))
+        assert "/etc/fstab" not in assembled.tree
+
+
+def test_whose_fstab_it_is(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    build.configure(parser)
+
+    def fstab(*words: str) -> Path | None:
+        return requested(parser.parse_args([*words, "--kernel", VERSION])).fstab
+
+    assert fstab() == Path("/etc/fstab")
+    assert fstab("--root", str(tmp_path)) == tmp_path / "etc/fstab"
+    assert fstab("--root", "/dev/vda1") is None
+    assert fstab("--portable") is None

@@ -28,3 +28,11 @@ def test_the_controller_of_a_disk_that_arrives_later_is_there_from_the_start() -
 def test_a_reset_ends_the_machine() -> None:
     assert "-no-reboot" in command_line(SPEC, Path("/f"))
     assert "-no-reboot" not in command_line(replace(SPEC, restarts=True), Path("/f"))
+
+
+def test_a_slow_disk_is_limited() -> None:
+    spec = replace(SPEC, drives=(Drive("a", Path("a.raw"), rate=131072),))
+    words = command_line(spec, Path("/f"))
+    assert "throttle-group,id=limit-a,x-bps-total=131072" in words
+    limited = "driver=throttle,node-name=node-a,throttle-group=limit-a,file=node-a-unlimited"
+    assert limited in words

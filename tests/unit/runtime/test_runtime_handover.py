@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from initpy.runtime import handover, syscalls
-from initpy.runtime.handover import INITS, NoInitError, find_init, resolve
+from initpy.runtime.handover import INITS, NoInitError, awaits_checks, find_init, resolve
 
 
 def program(root: Path, path: str, mode: int = 0o755) -> Path:
@@ -237,3 +237,37 @@ def test_systemd_learns_when_the_initramfs_began(tmp_path: Path) -> None:
 def test_other_inits_get_the_kernels_arguments_alone(tmp_path: Path, path: str) -> None:
     file = program(tmp_path, path)
     assert handover.words_for(str(file), time.monotonic()) == []
+
+
+def systemd_root(folder: Path, *without: str) -> str:
+    """A root whose init is systemd, without some of its programs."""
+    programs = {
+        "/usr/lib/systemd/systemd", "/usr/lib/systemd/systemd-fsck", "/usr/bin/dash",
+        "/usr/bin/flock",
+    }  # fmt: skip
+    for each in programs - {*without}:
+        path = folder / each.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o755)
+    for link, target in (
+        ("lib", "usr/lib"), ("bin", "usr/bin"), ("sbin", "usr/bin"),
+        ("usr/bin/sh", "dash"), ("usr/bin/init", "/lib/systemd/systemd"),
+    ):  # fmt: skip
+        (folder / link).symlink_to(target)
+    return str(folder)
+
+
+def test_r19_systemd_awaits_checks(tmp_path: Path) -> None:
+    root = systemd_root(tmp_path)
+    assert awaits_checks(root, None)
+    assert not awaits_checks(root, "/bin/sh")
+
+
+@pytest.mark.parametrize("path", ["systemd/systemd-fsck", "flock", "dash", "systemd/systemd"])
+def test_without_its_programs_it_does_not(tmp_path: Path, path: str) -> None:
+    folder = "/usr/lib" if "/" in path else "/usr/bin"
+    assert not awaits_checks(systemd_root(tmp_path, f"{folder}/{path}"), None)
+
+
+def test_a_root_without_an_init_awaits_nothing(tmp_path: Path) -> None:
+    assert not awaits_checks(str(tmp_path), None)

@@ -19,7 +19,7 @@ from initpy.core.events import Answered, DeviceChanged, Enumerated, JobEnded
 from initpy.core.explanation import Node
 from initpy.core.records import plain
 from initpy.core.secret import Secret
-from initpy.core.settings import Emergency, Settings
+from initpy.core.settings import Emergency, OtherCheck, Settings
 from initpy.runtime.journal import Journal, basis
 
 DISK = Device("sda", {"DEVNAME": "/dev/sda"}, frozenset({"/dev/b", "/dev/a"}), frozenset({"sdz"}))
@@ -126,6 +126,7 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     settings = Settings(
         root=root, boot_partition="b-1", key_files={"home": "/etc/k/home.key"},
         absent_keys=frozenset({"/k", "/j"}),
+        other_checks=(OtherCheck("/home", DeviceSpec(Naming.LABEL, "home")),),
     )  # fmt: skip
     texts = {"/usr/lib/initpy/jobs/md.json": "{}", "/etc/initpy/jobs/mine.toml": "summary = 's'"}
     problems = [InputError("command line: rd.x", "x", "nothing")]
@@ -135,7 +136,8 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     assert read(path) == [{
         "t": 1.0, "kind": "EngineStarted", "cmdline": "root=gpt-auto quiet",
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
-        "absent_keys": ["/j", "/k"], "root_type": "4f68", "boot_partition": "b-1",
+        "absent_keys": ["/j", "/k"], "other_checks": [["/home", ["LABEL", "home", 0]]],
+        "root_type": "4f68", "boot_partition": "b-1",
         "hibernated": None,
         "jobs": {"md.json": "a3a6bf43"},
         "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},

@@ -14,7 +14,8 @@ from initpy.core.actions import Run, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
 from initpy.runtime import processes as processes_module
-from initpy.runtime.processes import OUTPUT_LIMIT, Processes, _Watched, share_done
+from initpy.runtime.processes import Processes, _Watched
+from initpy.runtime.progress import OUTPUT_LIMIT, share_done
 
 Start = Callable[[Processes], None]
 
