@@ -38,6 +38,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     # sysrq_always_enabled is for `_examine`.
     consoles = "console=hvc0 console=ttyS0" if scenario.second else "console=ttyS0"
     words = [scenario.cmdline, consoles, "sysrq_always_enabled"]
+    if scenario.soft_reboot:
+        words.append("lab.soft-reboot")
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     # A benchmark (without `unpacked`) starts the kernel as users do.

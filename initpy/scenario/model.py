@@ -347,6 +347,7 @@ class Scenario:
     hibernates: str = ""
     syscalls: tuple[Syscall, ...] = ()
     boots: int = 1  # how many times it boots, each after a clean power-off
+    soft_reboot: bool = False  # an installed system starts its userspace again before it reports
 
     @property
     def system(self) -> str:
