@@ -13,7 +13,7 @@ SIMPLE = SIMPLE_HEAD = None
 HINT = "initpy: plain output, as rich is not installed; for colours: apt install python3-rich"
 # `[bold red]` and `[/]`, unless escaped.
 _MARKUP = re.compile(r"(?<!\\)\[/?[a-z #0-9]*\]")
-_told = []
+_told: list[str] = []
 
 
 def _unmarked(text: str) -> str:

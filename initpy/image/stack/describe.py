@@ -19,10 +19,8 @@ from initpy.config.hostname import of_file
 from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.core.volumes import VolumeSpec
 from initpy.image.stack import buses, hibernated, network
 from initpy.image.stack.blocks import CLASS, Blocks
-from initpy.image.stack.entries import entry_among
 from initpy.image.stack.layers import KEY, RESUME, Ask, Kind, Layer, Stack, StackError, combined
 from initpy.image.stack.system import Running, System
 
@@ -125,7 +123,7 @@ class _Description:
         for name, spec in swaps:
             found = [*self._resumed_from(name, spec)]
             own = [each for each in found if each.identity not in roots]
-            if hibernated.opens(own, lambda each, on=tuple(found): self._entry(each, on)):
+            if hibernated.opens(own, found, self._volumes):
                 return spec, [*layers, *found]
         return "" if told == AUTO else told, layers
 
@@ -134,10 +132,6 @@ class _Description:
         marked = (*top.properties, ("INITPY_RESUME", "yes"))
         yield replace(top, facts=(*top.facts, (RESUME, spec)), properties=marked)
         yield from rest
-
-    def _entry(self, layer: Layer, on: tuple[Layer, ...]) -> VolumeSpec | None:
-        below = tuple(each for each in on if each.identity in layer.on)
-        return entry_among(layer, below, self._volumes)
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Yield (volume, path) of the detached headers in crypttab that are accessible now."""
