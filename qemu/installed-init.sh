@@ -14,6 +14,13 @@ if [ "$1" = begin ]; then
     exit 0
 fi
 
+# Once, if the lab asks for it: start userspace again (systemd-soft-reboot.service(8)). /run stays.
+if grep -qw lab.soft-reboot /proc/cmdline && [ ! -e /run/lab-soft-reboot ]; then
+    timeout "$limit" systemctl is-system-running --wait
+    touch /run/lab-soft-reboot
+    exec systemctl soft-reboot
+fi
+
 # words: join lines with blanks
 words() { tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
 
@@ -51,6 +58,10 @@ name_facts() {
     lsblk --raw --noheadings --output NAME,TYPE,MOUNTPOINTS | while read -r name type mounted; do
         fact "block.$name" "$type${mounted:+ $mounted}"
     done
+    dmsetup ls --target crypt 2>/dev/null | while read -r name number; do
+        # After the key's place come cipher, device and offset, then the options.
+        [ -z "$number" ] || fact "crypt.$name" "$(dmsetup table "$name" | cut -d ' ' -f 10-)"
+    done
     fact swap "$(swapon --noheadings --raw --show=NAME | words)"
     for node in $(findmnt --real --raw --noheadings --types ext4 --output SOURCE); do
         fact "ext4.$node" "$(tune2fs -l "$node" |
@@ -58,14 +69,27 @@ name_facts() {
     done
 }
 
+# left_processes: report the processes whose programs are deleted: the initramfs has left them
+left_processes() {
+    left=
+    for process in /proc/[0-9]*; do
+        case "$(readlink "$process/exe")" in
+        *" (deleted)") read -r name <"$process/comm" && left="$left $name" ;;
+        esac
+    done
+    fact leftover "${left# }"
+}
+
 # shellcheck source=qemu/facts.sh
 . "$lab/facts.sh"
 
 fact init.arguments "$(tr '\0' ' ' </proc/1/cmdline)"
+[ ! -e /run/lab-soft-reboot ] || fact system.started again
 fact init.environment "$(tr '\0' ' ' </proc/1/environ)"
 [ ! -d /run/systemd/system ] || systemd_facts
 mount_facts
 name_facts
+left_processes
 array_facts
 mapping_facts
 memory_facts

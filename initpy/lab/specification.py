@@ -41,6 +41,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if scenario.shutdown:
         timeout = f",{scenario.step_timeout * 1e6:.0f}us" if scenario.step_timeout else ""
         words.append(f"initpy-lab.shutdown={scenario.shutdown}{timeout}")
+    if scenario.soft_reboot:
+        words.append("lab.soft-reboot")
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     # A benchmark (without `unpacked`) starts the kernel as users do.

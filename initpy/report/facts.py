@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 # Heading -> the beginnings of the names of facts below it.
 _GROUPS = (
-    ("system", ("system.", "init.", "swap", "journal.", "degraded")),
+    ("system", ("system.", "init.", "swap", "journal.", "degraded", "leftover")),
     ("units", ("unit.",)),
     ("mounts", ("mount./", "ext4.")),
-    ("devices", ("block.", "dm.", "array.", "md.")),
+    ("devices", ("block.", "crypt.", "dm.", "array.", "md.")),
     ("off", ("off.",)),
 )
 _WIDEST = 44

@@ -372,6 +372,7 @@ class Scenario:
     # What the real system is asked for once it has reported, one of SHUTDOWNS; "": it just ends.
     shutdown: str = ""
     step_timeout: float = 0.0  # of the shutdown, in seconds; 0: systemd's default
+    soft_reboot: bool = False  # an installed system starts its userspace again before it reports
 
     @property
     def system(self) -> str:

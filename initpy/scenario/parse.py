@@ -96,6 +96,7 @@ def load_scenario(path: Path) -> Scenario:
     step_timeout = machine.number("step-timeout", 0.0)
     if step_timeout and not shutdown:
         raise machine.wrong("step-timeout", "`shutdown` beside it: it is of a shutdown")
+    soft_reboot = machine.boolean("soft-reboot", False)
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -127,6 +128,9 @@ def load_scenario(path: Path) -> Scenario:
         layers = tuple(hibernating(each, hibernates) for each in layers)
     if made and not any(layer.system for layer in layers):
         raise image.wrong("made", "a layer with `system`, in which the hook makes the image")
+    if soft_reboot and not any(layer.system == "debian-13" for layer in layers):
+        where = top.table("machine")
+        raise where.wrong("soft-reboot", "a Debian 13: systemd has that since version 254")
     parts = (part.type.upper() for layer in layers for part in layer.parts)
     if uefi and ESP_TYPE not in parts:
         raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
@@ -151,7 +155,7 @@ def load_scenario(path: Path) -> Scenario:
             without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname, made
         ),
         second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
-        entries, loader, boots, shutdown, step_timeout,
+        entries, loader, boots, shutdown, step_timeout, soft_reboot,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files

@@ -15,6 +15,8 @@ NOT_SIMULATED = {
     "image-microcode": "what is in the image, as the shell's programs show it",
     "debian-12-emergency": "what the real system shows in its emergency mode",
     "debian-12-init-bash": "what a user types in the real system",
+    "debian-12-home-late": "what happens after the handover",
+    "debian-12-single": "what the real system shows in its rescue mode",
     "debian-12-rescue": "what the real system shows in its rescue mode",
     "uki": "what firmware says before the kernel starts",
     "uki-gpt-auto": "the disk that firmware has booted from",

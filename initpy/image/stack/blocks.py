@@ -30,7 +30,17 @@ class Blocks:
         """Return the kernel's name of the block device at a path; None if there is none."""
         real = self._system.real(path)
         name = real.rpartition("/")[2] if real else ""
-        return name if name and self._system.real(f"{CLASS}/{name}") else None
+        if name and self._system.real(f"{CLASS}/{name}"):
+            return name
+        return self._mapping(name) if real and real.startswith("/dev/mapper/") else None
+
+    def _mapping(self, name: str) -> str | None:
+        """Return the kernel's name of a mapping; without udev its node is no link to that."""
+        for each in self._system.names(CLASS):
+            found = self._system.text(f"{CLASS}/{each}/dm/name") or ""
+            if found.strip() == name:
+                return each
+        return None
 
     def numbered(self, numbers: str) -> str | None:
         """Return the kernel's name of the device with these numbers, such as `8:1`."""

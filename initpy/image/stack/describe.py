@@ -11,7 +11,6 @@ two require root; unreadable facts are listed in `Stack.unknown`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
@@ -20,11 +19,9 @@ from initpy.config.hostname import of_file
 from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.core.volumes import VolumeSpec
 from initpy.image.stack import buses, hibernated, network
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.commandlines import RUNNING, command_lines
-from initpy.image.stack.entries import entry_among
 from initpy.image.stack.layers import (
     KEY,
     RESUME,
@@ -139,7 +136,7 @@ class _Description:
         for name, spec in swaps:
             found = [*self._resumed_from(name, spec)]
             own = [each for each in found if each.identity not in roots]
-            if hibernated.opens(own, partial(self._entry, on=tuple(found))):
+            if hibernated.opens(own, found, self._volumes):
                 return spec, [*layers, *found]
         return "" if told == AUTO else told, layers
 
@@ -148,10 +145,6 @@ class _Description:
         marked = (*top.properties, ("INITPY_RESUME", "yes"))
         yield replace(top, facts=(*top.facts, (RESUME, spec)), properties=marked)
         yield from rest
-
-    def _entry(self, layer: Layer, on: tuple[Layer, ...]) -> VolumeSpec | None:
-        below = tuple(each for each in on if each.identity in layer.on)
-        return entry_among(layer, below, self._volumes)
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Yield (volume, path) of the detached headers in crypttab that are accessible now."""

@@ -14,6 +14,7 @@ from initpy.config.initramfstools import CONFIGURATION, FOLDERS, resume_of
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import VolumeSpec
 from initpy.image.stack.blocks import CLASS, Blocks
+from initpy.image.stack.entries import entry_among
 from initpy.image.stack.layers import Kind, Layer
 from initpy.image.stack.system import System
 
@@ -52,15 +53,16 @@ def swaps(
             yield Swap(name, spec)
 
 
-def opens(layers: Iterable[Layer], entry: Callable[[Layer], VolumeSpec | None]) -> bool:
+def opens(layers: Iterable[Layer], known: list[Layer], volumes: tuple[VolumeSpec, ...]) -> bool:
     """Return whether the initramfs can open all volumes among these layers without a file of root.
 
-    `entry` is a volume's line of crypttab; those with a random key have none.
+    They stand on `known` ones. `volumes` are crypttab's lines, without those with a random key.
     """
     for layer in layers:
         if layer.kind not in (Kind.LUKS, Kind.CRYPT):
             continue
-        volume = entry(layer)
+        below = [each for each in known if each.identity in layer.on]
+        volume = entry_among(layer, below, volumes)
         if volume is None and layer.kind is Kind.CRYPT:
             return False
         key = volume.key if volume is not None else None

@@ -80,6 +80,15 @@ def test_a_root_that_is_not_mounted_is_described_by_its_name(spec: str) -> None:
     assert below(stack, stack.layer("fs:/"))[:3] == [Kind.FILESYSTEM, Kind.LVM, Kind.LUKS]
 
 
+def test_without_udev_a_mapping_has_a_node_of_its_own() -> None:
+    system = nested()
+    del system.texts["/proc/self/mountinfo"], system.links["/dev/mapper/vg0-root"]
+    system.texts["/dev/mapper/vg0-root"] = ""
+    system.links["/dev/vg0/root"] = "/dev/mapper/vg0-root"
+    stack = describe("/dev/vg0/root", system)
+    assert below(stack, stack.layer("fs:/"))[:3] == [Kind.FILESYSTEM, Kind.LVM, Kind.LUKS]
+
+
 def test_a_name_without_a_device_is_an_error() -> None:
     with pytest.raises(StackError, match="UUID=0000: no device"):
         describe("UUID=0000", nested())

@@ -103,3 +103,20 @@ def test_facts_are_shown_by_group_and_nothing_is_a_dash() -> None:
     assert lines == [
         "system", "  system.state   running", "  system.failed  -", "off", "  off.0          clean",
     ]  # fmt: skip
+
+
+def test_the_image_of_the_hook_carries_what_debian_configures() -> None:
+    files = dict(as_carried(load_scenario(SCENARIOS / "debian-12-resume.toml")).files)
+    assert files["/etc/initpy/parameters"] == "resume=/dev/mapper/deb--vg-swap_1\n"
+    files = dict(as_carried(load_scenario(SCENARIOS / "debian-12-keyscript.toml")).files)
+    assert files["/usr/local/sbin/give"].startswith("#!/bin/sh")
+
+
+def test_a_system_may_have_its_usr_apart() -> None:
+    scenario = load_scenario(SCENARIOS / "debian-12-usr-on-lvm.toml")
+    made = script(scenario.recipe(), "0-").splitlines()
+    usr, root = (line for line in made if line.startswith("fill "))
+    assert usr.split()[-4].endswith("/usr")
+    assert root.endswith(" usr")
+    last = opening(scenario.recipe()).splitlines()[-1]
+    assert last == "mount /dev/deb-vg/usr /target/usr"
