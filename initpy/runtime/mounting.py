@@ -11,10 +11,17 @@ from initpy.core.actions import Mount, Stop
 from initpy.core.settings import ExtraMount
 from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
-from initpy.runtime.handover import NoInitError, find_init
-from initpy.runtime.mounts import extra_mounts, mount_first, mount_root, read_fstab
+from initpy.runtime.handover import NoInitError, find_init, resolve
+from initpy.runtime.mounts import (
+    extra_mounts,
+    mount_first,
+    mount_root,
+    mounted_at,
+    read_fstab,
+)
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
+ROOT_MOUNTS_SECONDS = 60.0
 FSTAB_SECONDS = 10.0  # for the fstab of a root that an earlier engine has mounted
 # A server may pause for a while at the handover.
 NOTICE_SECONDS, MOST_NOTICES = 10.0, 6
@@ -22,11 +29,12 @@ ROOT = "the root file system"
 
 
 class Mounted(NamedTuple):
-    """The result of a mount: 0 or an errno, its meaning, and the root's fstab."""
+    """The result of a mount: 0 or an errno, its meaning, the root's fstab, and the real place."""
 
     status: int
     error: str
     fstab: str | None = None
+    place: str = ""
 
 
 class Mounter:
@@ -42,6 +50,16 @@ class Mounter:
         if answer.error:
             return Mounted(errno.EINTR, answer.error)
         return Mounted(*answer.value)
+
+    async def root_mounts(self, root: str) -> tuple[tuple[str, str], ...]:
+        """Mount what the root's fstab wants without a device; return (place, why not)."""
+        answer = self._aside.ask(f"mounts on {root}", partial(_root_mounts, root))
+        if not await answered_within(ROOT_MOUNTS_SECONDS, answer):
+            return ((f"what {root}/etc/fstab wants without a device", "the root does not answer"),)
+        found = answer.result()
+        if found.error:
+            return ((f"what {root}/etc/fstab wants without a device", found.error),)
+        return tuple(found.value)
 
     def stop(self, action: Stop) -> None:
         """End a mount that takes too long; first kill the kernel's helpers, such as modprobe."""
@@ -92,14 +110,25 @@ def _key(job: str, run: int) -> str:
 # In a child
 
 
-def _mount(action: Mount) -> tuple[int, str, str | None]:
-    what = (action.source, action.target, action.types, action.options)
+def _mount(action: Mount) -> tuple[int, str, str | None, str]:
+    # A link in the new root is followed within it; mount(2) would follow it in the image.
+    below = action.target.removeprefix(f"{SYSROOT}/")
+    place = action.target if below == action.target else resolve(SYSROOT, below)
+    if place != action.target and mounted_at(place) is not None:
+        return 0, "", None, place  # by an engine before this one
+    what = (action.source, place, action.types, action.options)
     if action.overlay is None:
         status, error = mount_first(*what)
     else:
         status, error = mount_root(*what, action.overlay)
     wanted = status == 0 and action.target == SYSROOT
-    return status, error, read_fstab(SYSROOT) if wanted else None
+    return status, error, read_fstab(SYSROOT) if wanted else None, place
+
+
+def _root_mounts(root: str) -> tuple[tuple[str, str], ...]:
+    from initpy.runtime.rootmounts import mount_all  # most roots do not need it
+
+    return mount_all(root)
 
 
 def _find_init(root: str, asked: str | None) -> tuple[str, str]:

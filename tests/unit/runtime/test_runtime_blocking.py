@@ -102,6 +102,9 @@ MAY_WAIT = {
     "mounts.mount_first": CHILD,
     "mounts.mount_root": CHILD,
     "mounts.read_fstab": CHILD,
+    "rootmounts._attach": CHILD,
+    "rootmounts._bind": CHILD,
+    "rootmounts._mount": CHILD,
     "mounts.mounted_at": MEMORY,
     "mounts.mounted_below": MEMORY,
     "oldraid.own_metadata": CHILD,
@@ -135,7 +138,8 @@ CALLED_IN_CHILDREN = {
     "aside._make", "detached.mount", "discoverable.booted_partition", "driverless.look",
     "driverless._describe", "fetching._read",
     "fetching.open_on_device", "findings._drivers", "findings._remnant", "mounting._find_init",
-    "mounting._mount", "superblocks._btrfs", "superblocks._old_member",
+    "mounting._mount", "mounting._root_mounts", "rootmounts.mount_all", "rootmounts._loop",
+    "rootmounts._in_root", "superblocks._btrfs", "superblocks._old_member",
 }  # fmt: skip
 
 
