@@ -76,7 +76,8 @@ class Userland:
             for job in file.jobs
             if job.match.patterns and job.match.accepts(properties)
         ]
-        if not matching:
+        # A member of a pool is no file system: what mounts one does not import the pool.
+        if not matching or (layer.kind is Kind.FILESYSTEM and _is_member(below)):
             yield self._without_job(title, below, properties)
             return
         files = list({file.source: file for file, _ in matching}.values())
@@ -213,6 +214,10 @@ def _needs_a_job(below: Layer, layer: Layer) -> bool:
     # A volume below a volume is a part of it (pool, mirror leg), unless it is a physical volume.
     nested = below.property("ID_FS_TYPE") == CONTENT[Kind.LVM]
     return not (layer.kind is Kind.LVM and below.kind is Kind.LVM) or nested
+
+
+def _is_member(below: Layer) -> bool:
+    return below.property("ID_FS_TYPE").endswith("_member")
 
 
 def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
