@@ -15,7 +15,7 @@ from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, mdadmconf, python, reduced
+from initpy.image.content import layout, manifest, mdadmconf, multipathconf, python, reduced
 from initpy.image.content.cache import Cache
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab, crypttab_warnings
@@ -279,6 +279,8 @@ def _reduce(assembly: Assembly, request: BuildRequest) -> None:
         )
         if here and (names := reduced.lvm_settings(before, after)):
             assembly.warnings.append(_left_out(path, ", ".join(names), "any disk"))
+    text, _ = assembly.rewrite(multipathconf.PATH, str)
+    assembly.add_files((), [Wanted(path, multipathconf.PATH) for path in multipathconf.files(text)])
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
         before, after = assembly.rewrite(

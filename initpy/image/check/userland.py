@@ -76,8 +76,10 @@ class Userland:
             for job in file.jobs
             if job.match.patterns and job.match.accepts(properties)
         ]
-        # A member of a pool is no file system: what mounts one does not import the pool.
-        if not matching or (layer.kind is Kind.FILESYSTEM and _is_member(below)):
+        if layer.kind is Kind.FILESYSTEM and _is_member(below):
+            # A member of a pool is no file system: what mounts one does not import the pool.
+            matching = [(file, job) for file, job in matching if job.run]
+        if not matching:
             yield self._without_job(title, below, properties)
             return
         files = list({file.source: file for file, _ in matching}.values())
