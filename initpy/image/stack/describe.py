@@ -21,6 +21,7 @@ from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.image.stack import buses, network
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.commandlines import RUNNING, command_lines
+from initpy.image.stack.keyboards import keyboards
 from initpy.image.stack.layers import (
     KEY,
     SOURCE,
@@ -88,6 +89,7 @@ class _Description:
             layers.extend(found)
         for file in self._blocks.files:  # grows if a file is on another loop device
             layers.extend(self._file(file))
+        layers.extend(keyboards(self._system))
         layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)

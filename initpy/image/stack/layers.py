@@ -42,6 +42,7 @@ class Kind(StrEnum):
     DISK = "disk"
     BUS = "bus"
     NETWORK = "network"
+    KEYBOARD = "keyboard"
     UNKNOWN = "unknown"
 
 
