@@ -24,6 +24,8 @@ from initpy.image.stack.keyboards import only_for_keyboards
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File
 
+MOST_WARNINGS = 5  # of an archive; `initpy inspect` shows all
+
 
 def prove(
     archive: Archive,
@@ -50,6 +52,8 @@ def prove(
     config = read_kernel_config(kernel, folder)
     drivers = Drivers(archive, image, known, stack, host_firmware, config)
     rows = [*_taken(archive, config)] if config is not None else []
+    left = archive.warnings[:MOST_WARNINGS]
+    rows += [Row(IMAGE, "its archives", Verdict.WARNING, each) for each in left]
     rows += [*_init(archive, userland), *userland.general()]
     extra = tuple(name for file in userland.jobs for name in file.image.python)
     if userland.ours:
@@ -73,6 +77,7 @@ def prove(
     if userland.ours:
         rows.extend(keyboards.rows(stack, drivers, boot.text, asked=volumes.asks()))
     rows.extend(row for row in made if row.layer == IMAGE)
+    rows.extend(userland.others())
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))
 

@@ -67,6 +67,20 @@ class Userland:
                 there = filter(self.programs.find, file.image.programs)
                 yield from self._foreign_programs(IMAGE, there)
 
+    def others(self) -> Iterator[Row]:
+        """Yield the rows for programs that no job file names: a user's, another generator's.
+
+        The boot does not depend on them, as far as is known.
+        """
+        good = 0
+        for path, found in self.programs.others():
+            good += not found.problem and not found.warnings
+            for why in (found.problem, *found.warnings):
+                if why:
+                    yield Row(IMAGE, f"program {path}", Verdict.WARNING, why)
+        if good:
+            yield Row(IMAGE, "other programs", Verdict.OK, f"{good}, with all their libraries")
+
     def _set_up(self, below: Layer, layer: Layer, boot: Boot) -> Iterator[Row]:
         title = f"{layer.name} ({layer.kind.value})"
         properties = _as_at_boot(below, layer)
