@@ -20,6 +20,7 @@ from initpy.image.formats.compress import METHODS, NONE
 from initpy.image.formats.microcode import Microcode, this_processor
 from initpy.image.kernel.firmware import ROOT
 from initpy.image.kernel.kernels import modules_folder
+from initpy.image.stack.keyboards import without_keyboards
 from initpy.image.stack.layers import Stack
 
 # The name differs from those of other generators, whose images stay.
@@ -169,6 +170,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
         raise InputError("--stack", str(arguments.stack), "--host, or a recipe with host = true")
     kernel = str(arguments.kernel)
     stack = _stack(arguments, config) if recipe.host else None
+    if stack is not None and not recipe.keyboards:
+        stack = without_keyboards(stack)
     portable = bool(getattr(arguments, "portable", False))
     root = stack or (None if portable else _root_of(arguments, config))
     request = with_recipe(

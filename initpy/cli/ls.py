@@ -77,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         for line in chosen:
             text = _long(line) if arguments.long else line.path
             print(printable(text))
+    for warning in archive.warnings if arguments.segment is None else ():
+        print(f"initpy: warning: {printable(warning)}", file=sys.stderr)
     if arguments.patterns and not chosen:
         print(f"initpy: nothing in {arguments.image} matches", file=sys.stderr)
         return 1

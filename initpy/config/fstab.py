@@ -1,12 +1,14 @@
 """The root's own /etc/fstab: what of it is to be mounted before the real system starts.
 
 That is /usr, and what is marked x-initrd.mount (systemd.mount(5)); see fstab(5) for the six fields.
-The real system cannot start without /usr: `nofail` and `noauto` do not count there. An image's
+The real system cannot start without /usr: `nofail` and `noauto` do not count there. Some entries
+have no device: memory, folders of the root (bind, overlay), a file on it (loop). An image's
 builder also asks for the swap devices.
 """
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
@@ -18,6 +20,40 @@ PATH = "/etc/fstab"
 MARK = "x-initrd.mount"
 USR = "/usr"
 NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
+IN_MEMORY = ("tmpfs", "ramfs")
+BIND = ("bind", "rbind")
+OVERLAY = "overlay"
+
+
+class RootMount(NamedTuple):
+    """A mount below the root without a device; paths are as the real system sees them."""
+
+    kind: str  # one of IN_MEMORY, "bind", "rbind", "overlay", "loop"
+    target: str
+    source: str  # a folder or file of the root; "" for memory and overlays
+    types: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+class _Line(NamedTuple):
+    number: int
+    source: str
+    target: str
+    types: tuple[str, ...]
+    options: tuple[str, ...]
+    checked: bool
+
+    def error(self, value: str, expected: str) -> InputError:
+        return InputError(f"{PATH} of the root: line {self.number}: {self.target}", value, expected)
+
+    def without_device(self) -> str:
+        """The kind of a mount that has no device; "" for another one."""
+        kind = self.types[0] if self.types else ""
+        bound = next((each for each in self.options if each in BIND), "")
+        if bound or kind in (*IN_MEMORY, OVERLAY):
+            return bound or kind
+        in_file = self.source.startswith("/") and not self.source.startswith("/dev/")
+        return "loop" if in_file else ""
 
 
 # A file system that is mounted by hand or by its first user is checked then.
@@ -28,30 +64,45 @@ def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ..
     """What is wanted before the handover, and what is wanted but cannot be understood."""
     wanted: list[ExtraMount] = []
     problems: list[InputError] = []
+    for line in _wanted(text):
+        left = [each for each in line.options if each in NOT_HERE and line.target != USR]
+        device = parse_device(line.source)
+        if left:
+            expected = "no such option, to mount it here; it is left to the real system"
+            problems.append(line.error(left[0], expected))
+        elif line.without_device():
+            continue
+        elif device is None:
+            problems.append(line.error(url(line.source), f"{EXPECTED}; not mounted here"))
+        else:
+            wanted.append(ExtraMount(line.target, device, line.types, line.options, line.checked))
+    return tuple(wanted), tuple(problems)
+
+
+def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
+    """What is wanted before the handover and has no device, the upper places first."""
+    found = []
+    for line in _wanted(text):
+        kind = line.without_device()
+        if kind and (line.target == USR or not {*line.options} & {*NOT_HERE}):
+            source = line.source if kind in (*BIND, "loop") else ""
+            found.append(RootMount(kind, line.target, source, line.types, line.options))
+    return tuple(sorted(found, key=lambda each: each.target.count("/")))
+
+
+def _wanted(text: str) -> Iterator[_Line]:
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.split()
         if len(fields) < 2 or fields[0].startswith("#"):
             continue
         source, target = _octal(fields[0]), "/" + _octal(fields[1]).strip("/")
         options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
-        if not (target == USR or MARK in options) or target == "/":
-            continue
-        left = [each for each in options if each in NOT_HERE and target != USR]
-        if left:
-            where = f"{PATH} of the root: line {number}: {target}"
-            expected = "no such option, to mount it here; it is left to the real system"
-            problems.append(InputError(where, left[0], expected))
-            continue
-        device = parse_device(source)
-        if device is None:
-            where = f"{PATH} of the root: line {number}: {target}"
-            problems.append(InputError(where, url(source), f"{EXPECTED}; not mounted here"))
+        if target == "/" or not (target == USR or MARK in options):
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))
         checked = len(fields) > 5 and fields[5] not in ("0", "")
-        wanted.append(ExtraMount(target, device, types, options, checked))
-    return tuple(wanted), tuple(problems)
+        yield _Line(number, source, target, types, options, checked)
 
 
 def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:

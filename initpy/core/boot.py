@@ -188,7 +188,7 @@ class Boot:
         if event.target == SYSROOT:
             goals.want(mounts.extra_mounts(context, event.extra_mounts))
             if goals.extra_mounts:
-                from initpy.core.goals import below_root  # most roots are all there is
+                from initpy.core import below_root  # most roots are all there is
 
                 below_root.widen(context, goals.extra_mounts)
             if goals.checked_others:

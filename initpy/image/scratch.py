@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 MEMORY = Path("/dev/shm")
+DISKS = (Path("/tmp"), Path("/var/tmp"))  # Python's tempfile takes the first that is writable
 PREFIX = "initpy-"
 NEW = 60.0  # seconds
 # Python's tempfile uses the first of these variables that is set; so does this module.
@@ -28,8 +29,9 @@ SPARE = 4
 def scratch_folder(purpose: str, size: int = 0) -> Iterator[Path]:
     """Create a private folder with room for `size` bytes, and remove it afterwards."""
     chosen = any(os.environ.get(name) for name in CHOSEN)
-    base = None if chosen or not _serves(MEMORY, size) else MEMORY
-    if base is not None:
+    places = () if chosen else (MEMORY, *DISKS)
+    base = next((each for each in places if _serves(each, size)), None)
+    if base is MEMORY:
         _sweep(base)
     with (
         TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=base) as folder,
@@ -63,6 +65,20 @@ def _sweep(base: Path) -> None:
                 shutil.rmtree(folder)
             finally:
                 os.close(handle)
+
+
+def no_execution(folder: Path) -> str:
+    """Return why no program in a folder can run, with the mount to blame; "" if it can."""
+    try:
+        forbids = os.statvfs(folder).f_flag & os.ST_NOEXEC
+    except OSError:
+        return ""
+    if not forbids:
+        return ""
+    point = folder.resolve()
+    while not point.is_mount():
+        point = point.parent
+    return f"{point} is mounted noexec; TMPDIR=FOLDER names a place where programs may run"
 
 
 def _serves(folder: Path, size: int) -> bool:

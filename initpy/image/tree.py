@@ -107,7 +107,9 @@ class Tree:
         if real.is_dir():
             self.add(str(real), Folder())
             for inside in sorted(real.iterdir()):
-                self.add_host(inside)
+                # A socket, or a link to nothing, is of no use in an image.
+                if inside.is_file() or inside.is_dir():
+                    self.add_host(inside)
         elif real.is_file():
             self.add(str(real), host_file(real))
         else:

@@ -57,7 +57,7 @@ from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
 from initpy.runtime.mounting import NONE, Mounter, Root, wanted_below
-from initpy.runtime.mounts import mounted_at, mounted_below
+from initpy.runtime.mounts import has_root_mounts, mounted_at, mounted_below
 from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
@@ -81,6 +81,7 @@ class Engine:
         self._boot = Boot(settings, jobs)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
+        self._root_mounts = False  # the root's fstab wants mounts without a device
         self._request = 0
         self._requests: dict[int, asyncio.Future[tuple[bool, str]]] = {}
         self._orders = orders
@@ -305,7 +306,7 @@ class Engine:
     async def _mount(self, action: Mount) -> None:
         mounted = await self._mounter.mount(action)
         self.take(JobEnded(action.job, action.run, mounted.status, error=mounted.error))
-        if (source := mounted_at(action.target)) is not None:
+        if (source := mounted_at(mounted.place or action.target)) is not None:
             self._mounted(action.target, source, mounted.root)
 
     async def _resume(self, action: Resume) -> None:
@@ -316,6 +317,7 @@ class Engine:
 
     def _mounted(self, target: str, source: str, root: Root) -> None:
         """Tell the core of a mount, and what the root's fstab wants."""
+        self._root_mounts = self._root_mounts or has_root_mounts(root.fstab or "")
         below, checks = wanted_below(root, self._complain)
         self.take(Mounted(target, source, below, checks, bool(root.continues)))
 
@@ -349,6 +351,8 @@ class Engine:
             self._alarm = self._loop.call_at(at, self.take, TimePassed())
 
     async def _hand_over(self, root: str, asked: str | None) -> None:
+        for place, why in await self._mounter.root_mounts(root) if self._root_mounts else ():
+            self._say(f"initpy: {place}: {why}; it is left to the real system")
         try:
             init, complaint = await self._mounter.find_init(
                 root, asked, lambda text: self._say(f"initpy: {text}")

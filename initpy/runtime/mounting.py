@@ -11,10 +11,11 @@ from initpy.core.actions import Mount, Stop
 from initpy.core.settings import ExtraMount, OtherCheck
 from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
-from initpy.runtime.handover import NoInitError, awaits_checks, find_init
-from initpy.runtime.mounts import extra_mounts, mount_first, read_fstab
+from initpy.runtime.handover import NoInitError, awaits_checks, find_init, resolve
+from initpy.runtime.mounts import extra_mounts, mount_first, mounted_at, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
 
+ROOT_MOUNTS_SECONDS = 60.0
 FSTAB_SECONDS = 10.0  # for the fstab of a root that an earlier engine has mounted
 # A server may pause for a while at the handover.
 NOTICE_SECONDS, MOST_NOTICES = 10.0, 6
@@ -32,11 +33,12 @@ NONE = Root()
 
 
 class Mounted(NamedTuple):
-    """The result of a mount: 0 or an errno, its meaning, and what the root tells."""
+    """The result of a mount: 0 or an errno, its meaning, what the root tells, the real place."""
 
     status: int
     error: str
     root: Root = NONE
+    place: str = ""
 
 
 class Mounter:
@@ -54,8 +56,18 @@ class Mounter:
         answer = await self._aside.ask(_key(action.job, action.run), work)
         if answer.error:
             return Mounted(errno.EINTR, answer.error)
-        status, error, found = answer.value
-        return Mounted(status, error, Root(*found))
+        status, error, found, place = answer.value
+        return Mounted(status, error, Root(*found), place)
+
+    async def root_mounts(self, root: str) -> tuple[tuple[str, str], ...]:
+        """Mount what the root's fstab wants without a device; return (place, why not)."""
+        answer = self._aside.ask(f"mounts on {root}", partial(_root_mounts, root))
+        if not await answered_within(ROOT_MOUNTS_SECONDS, answer):
+            return ((f"what {root}/etc/fstab wants without a device", "the root does not answer"),)
+        found = answer.result()
+        if found.error:
+            return ((f"what {root}/etc/fstab wants without a device", found.error),)
+        return tuple(found.value)
 
     def stop(self, action: Stop) -> None:
         """End a mount that takes too long; first kill the kernel's helpers, such as modprobe."""
@@ -117,8 +129,13 @@ def _look(init: str | None, checks: bool) -> tuple[str | None, bool | None]:
     return read_fstab(SYSROOT), awaits_checks(SYSROOT, init) if checks else None
 
 
-def _mount(action: Mount, look: Callable[[], object]) -> tuple[int, str, object]:
-    what = (action.source, action.target, action.types, action.options)
+def _mount(action: Mount, look: Callable[[], object]) -> tuple[int, str, object, str]:
+    # A link in the new root is followed within it; mount(2) would follow it in the image.
+    below = action.target.removeprefix(f"{SYSROOT}/")
+    place = action.target if below == action.target else resolve(SYSROOT, below)
+    if place != action.target and mounted_at(place) is not None:
+        return 0, "", NONE, place  # by an engine before this one
+    what = (action.source, place, action.types, action.options)
     if action.overlay is None:
         status, error = mount_first(*what)
     else:
@@ -126,7 +143,13 @@ def _mount(action: Mount, look: Callable[[], object]) -> tuple[int, str, object]
 
         status, error = mount_root(*what, action.overlay)
     wanted = status == 0 and action.target == SYSROOT
-    return status, error, look() if wanted else NONE
+    return status, error, look() if wanted else NONE, place
+
+
+def _root_mounts(root: str) -> tuple[tuple[str, str], ...]:
+    from initpy.runtime.rootmounts import mount_all  # most roots do not need it
+
+    return mount_all(root)
 
 
 def _find_init(root: str, asked: str | None) -> tuple[str, str]:

@@ -153,6 +153,15 @@ def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[Ex
     return wanted
 
 
+def has_root_mounts(fstab: str) -> bool:
+    """Return whether an fstab wants mounts without a device before the real system starts."""
+    if "/usr" not in fstab and "x-initrd.mount" not in fstab:
+        return False
+    from initpy.config.fstab import parse_root_mounts
+
+    return bool(parse_root_mounts(fstab))
+
+
 def mounted_at(target: str) -> str | None:
     """Return the source of the topmost mount at `target`, None if there is none."""
     source = None

@@ -12,9 +12,10 @@ from initpy.config.settings import DEFAULTS
 from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.request import BuildRequest
-from initpy.image.content import mdadmconf, reduced
+from initpy.image.content import mdadmconf, multipathconf, reduced
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab
+from initpy.image.content.needs import Wanted
 from initpy.image.stack import hostonly
 from initpy.image.stack.entries import names_of
 from initpy.image.stack.layers import without_resume
@@ -36,6 +37,8 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
         )
         if here and (names := reduced.lvm_settings(before, after)):
             assembly.warnings.append(_left_out(path, ", ".join(names), "any disk"))
+    text, _ = assembly.rewrite(multipathconf.PATH, str)
+    assembly.add_files((), [Wanted(path, multipathconf.PATH) for path in multipathconf.files(text)])
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
         before, after = assembly.rewrite(

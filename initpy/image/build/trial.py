@@ -8,7 +8,7 @@ from pathlib import Path
 from initpy.image.content import stage
 from initpy.image.formats.elf import read_elf
 from initpy.image.missing import IncompleteError, Missing
-from initpy.image.scratch import scratch_folder
+from initpy.image.scratch import no_execution, scratch_folder
 from initpy.image.tree import File, Tree, content_size
 
 LIBRARY_CACHE = "/etc/ld.so.cache"
@@ -32,6 +32,8 @@ class Copy:
         `library_cache` must have run before. Raises IncompleteError or ToolError on a failure.
         """
         stage.write_out(self.tree, self.root, lambda path: not _for_loader(path))
+        if why := no_execution(self.root):
+            return (f"image not tested by running it: {why}",)
         if not stage.may_change_root():
             return ("image not tested by running it: needs root, or user namespaces (unshare)",)
         if problems := stage.check_programs(self.root, _dynamic_programs(self.tree)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.check import interpreter
+from initpy.image.check import interpreter, keyboards
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
@@ -21,8 +21,11 @@ from initpy.image.kernel import firmware
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config, unpacking
 from initpy.image.kernel.kernels import modules_folder
 from initpy.image.kernel.moduletree import ModuleTree, installed, packed, releases
+from initpy.image.stack.keyboards import only_for_keyboards
 from initpy.image.stack.layers import Stack
 from initpy.image.tree import File
+
+MOST_WARNINGS = 5  # of an archive; `initpy inspect` shows all
 
 
 def prove(
@@ -50,6 +53,8 @@ def prove(
     config = read_kernel_config(kernel, folder)
     drivers = Drivers(archive, image, known, stack, host_firmware, config)
     rows = [*_taken(archive, config)] if config is not None else []
+    left = archive.warnings[:MOST_WARNINGS]
+    rows += [Row(IMAGE, "its archives", Verdict.WARNING, each) for each in left]
     rows += [*_init(archive, userland), *userland.general()]
     extra = tuple(name for file in userland.jobs for name in file.image.python)
     if userland.ours:
@@ -61,14 +66,20 @@ def prove(
     made = [*userland.rows(stack, boot)]
     volumes = Volumes(archive, stack, userland.programs, boot)
     arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)
+    for_users = only_for_keyboards(stack)
     for layer in stack.layers:
+        if layer.identity in for_users:
+            continue
         title = f"{layer.name} ({layer.kind.value})"
         found = (*drivers.rows(layer), *(row for row in made if row.layer == title))
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer), *groups.rows(layer)))
     rows.extend(volumes.hibernated())
+    if userland.ours:
+        rows.extend(keyboards.rows(stack, drivers, boot.text, asked=volumes.asks()))
     rows.extend(row for row in made if row.layer == IMAGE)
+    rows.extend(userland.others())
     rows.extend(Row("the root", "description", Verdict.UNKNOWN, each) for each in stack.unknown)
     return Proof(str(archive.path), stack.root, kernel, without_duplicates(rows))
 

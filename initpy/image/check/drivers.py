@@ -47,6 +47,10 @@ class Drivers:
         for ask in layer.asks:
             yield from self._ask(_title(layer), ask)
 
+    def loads(self, module: str) -> bool:
+        """Return whether a module can be loaded from the image, or is built into the kernel."""
+        return bool(self._kernel.built_in(module)) or not self._problem(module)
+
     def _ask(self, layer: str, ask: Ask) -> Iterator[Row]:
         for name in ask.names:
             if part := self._kernel.built_in(name):

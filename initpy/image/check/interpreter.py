@@ -8,13 +8,14 @@ the imports that the bytecode contains, and the row says so.
 import platform
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content import stage
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.bytecodeimports import ForeignBytecodeError, absent_imports
 from initpy.image.process import ToolError
-from initpy.image.scratch import scratch_folder
+from initpy.image.scratch import no_execution, scratch_folder
 from initpy.image.tree import File, Folder, Link, Tree, content_size
 
 INTERPRETER = re.compile(r"/usr/bin/python(3\.\d+)")
@@ -44,7 +45,12 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
     if why_not:
         yield _read(archive, library, modules, why_not)
         return
-    yield _imported(archive, found, modules)
+    tree = _tree(archive)
+    with scratch_folder("check", content_size(tree)) as root:
+        if why := no_execution(root):
+            yield _read(archive, library, modules, why)
+        else:
+            yield _imported(tree, root, found, modules)
 
 
 def _why_not(machine: str, run: bool) -> str:
@@ -78,16 +84,14 @@ def _read(archive: Archive, library: str, modules: list[str], why_not: str) -> R
     return Row(LAYER, NEED, Verdict.WARNING, reason)
 
 
-def _imported(archive: Archive, interpreter: str, modules: list[str]) -> Row:
-    tree = _tree(archive)
-    with scratch_folder("check", content_size(tree)) as root:
-        stage.write_out(tree, root)
-        try:
-            stage.check_imports(root, interpreter, modules)
-        except ToolError as error:
-            last = [line for line in str(error).splitlines() if line.startswith("  output:")]
-            reason = last[-1].removeprefix("  output: ") if last else str(error).splitlines()[0]
-            return Row(LAYER, NEED, Verdict.MISSING, reason)
+def _imported(tree: Tree, root: Path, interpreter: str, modules: list[str]) -> Row:
+    stage.write_out(tree, root)
+    try:
+        stage.check_imports(root, interpreter, modules)
+    except ToolError as error:
+        last = [line for line in str(error).splitlines() if line.startswith("  output:")]
+        reason = last[-1].removeprefix("  output: ") if last else str(error).splitlines()[0]
+        return Row(LAYER, NEED, Verdict.MISSING, reason)
     return Row(LAYER, NEED, Verdict.OK, f"{interpreter} imports its {len(modules)} modules")
 
 

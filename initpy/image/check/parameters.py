@@ -222,7 +222,7 @@ class Boot:
             return f"{policy.by} switches it off"
         if layer.kind in ENCRYPTED:
             return self._unnamed(layer)
-        # What the root's own fstab wants counts as named (core/goals/below_root.py).
+        # What the root's own fstab wants counts as named (core/below_root.py).
         wanted = not self._root_needs(layer)
         if policy.named and job.identity and not wanted:
             names = {normalised(_filled(each, below, layer)) for each in job.identity}

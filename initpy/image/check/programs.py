@@ -18,6 +18,11 @@ CONFIGURATION = ("/etc/ld.so.conf", "/etc/ld.so.conf.d")
 CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
 # Debian's loader also searches the multiarch folders.
 MULTIARCH = re.compile(r"(?:/usr)?/lib/[^/]+-linux-gnu[^/]*")
+# Folders of programs, and of those that programs and udev's rules run.
+PROGRAMS = (
+    "/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/", "/usr/libexec/", "/usr/lib/udev/",
+    "/lib/udev/", "/usr/lib/systemd/", "/lib/systemd/", "/scripts/",
+)  # fmt: skip
 DEEPEST = 4  # levels of scripts as interpreters of scripts (execve(2))
 # systemd only recommends libkmod, because containers do not need it. In an image with modules
 # udevd needs it: without libkmod it loads no driver.
@@ -77,6 +82,20 @@ class ImagePrograms:
         if path not in self._known:
             self._known[path] = self._check(path, 0)
         return self._known[path]
+
+    def others(self) -> Iterator[tuple[str, Found]]:
+        """Yield the programs in the usual folders that were not checked yet, with what is wrong.
+
+        Other files with the permission to be executed, such as libraries, are none.
+        """
+        known = {self._archive.resolve(path) for path in self._known}
+        for path in sorted(self._archive.entries):
+            entry = self._archive.entries[path]
+            if not path.startswith(PROGRAMS) or path in known or not isinstance(entry, File):
+                continue
+            content = entry.read()[:4] if entry.mode & 0o111 else b""
+            if content.startswith((b"#!", b"\x7fELF")):
+                yield path, self._check(path, 0)
 
     def _check(self, path: str, depth: int) -> Found:
         entry = self._archive.get(path)

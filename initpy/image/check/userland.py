@@ -67,6 +67,20 @@ class Userland:
                 there = filter(self.programs.find, file.image.programs)
                 yield from self._foreign_programs(IMAGE, there)
 
+    def others(self) -> Iterator[Row]:
+        """Yield the rows for programs that no job file names: a user's, another generator's.
+
+        The boot does not depend on them, as far as is known.
+        """
+        good = 0
+        for path, found in self.programs.others():
+            good += not found.problem and not found.warnings
+            for why in (found.problem, *found.warnings):
+                if why:
+                    yield Row(IMAGE, f"program {path}", Verdict.WARNING, why)
+        if good:
+            yield Row(IMAGE, "other programs", Verdict.OK, f"{good}, with all their libraries")
+
     def _set_up(self, below: Layer, layer: Layer, boot: Boot) -> Iterator[Row]:
         title = f"{layer.name} ({layer.kind.value})"
         properties = _as_at_boot(below, layer)
@@ -76,6 +90,9 @@ class Userland:
             for job in file.jobs
             if job.match.patterns and job.match.accepts(properties)
         ]
+        if layer.kind is Kind.FILESYSTEM and _is_member(below):
+            # A member of a pool is no file system: what mounts one does not import the pool.
+            matching = [(file, job) for file, job in matching if job.run]
         if not matching:
             yield self._without_job(title, below, properties)
             return
@@ -213,6 +230,10 @@ def _needs_a_job(below: Layer, layer: Layer) -> bool:
     # A volume below a volume is a part of it (pool, mirror leg), unless it is a physical volume.
     nested = below.property("ID_FS_TYPE") == CONTENT[Kind.LVM]
     return not (layer.kind is Kind.LVM and below.kind is Kind.LVM) or nested
+
+
+def _is_member(below: Layer) -> bool:
+    return below.property("ID_FS_TYPE").endswith("_member")
 
 
 def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:

@@ -66,6 +66,23 @@ class Volumes:
             yield self._header(title, volume, volume.header.path)
         yield self._key(title, volume)
 
+    def asks(self) -> bool:
+        """Return whether the boot of this root asks for a passphrase."""
+        return any(
+            self._asks_for(volume)
+            for identity, volume in self._found.items()
+            if identity in self._needed
+        )
+
+    def _asks_for(self, volume: VolumeSpec | None) -> bool:
+        if volume is None:
+            return True
+        key = volume.key
+        if volume.headless or (key is not None and (key.program or key.device is not None)):
+            return False
+        path = key.path if key is not None else f"{KEY_FOLDER}/{volume.name}.key"
+        return not isinstance(self._archive.get(path), File)
+
     def judged(self, layer: Layer, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows of a layer, as warnings if the boot can ask for a passphrase instead.
 

@@ -8,7 +8,7 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.image.formats.compress import check_method
 
-TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs"})
+TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs", "keyboards"})
 # The recipes that initpy provides.
 RECIPES = ("generic", "host", "minimal")
 GROUP_KEYS = frozenset({"why", "take", "leave", "beside"})
@@ -32,6 +32,7 @@ class Recipe:
     path: Path
     title: str
     host: bool  # host-only: the image holds only what this machine's root needs
+    keyboards: bool  # and the drivers of its keyboards
     compression: str
     level: int | None
     drivers: tuple[Group, ...]
@@ -53,12 +54,16 @@ def load_recipe(path: Path) -> Recipe:
     host = content.get("host", False)
     if not isinstance(host, bool):
         raise InputError(f"{path}: host", host, "true or false")
+    keyboards = content.get("keyboards", True)
+    if not isinstance(keyboards, bool):
+        raise InputError(f"{path}: keyboards", keyboards, "true or false")
     compression = _text(content, "compression", str(path), "zstd")
     check_method(compression, level)
     return Recipe(
         path=path,
         title=_text(content, "title", str(path)),
         host=host,
+        keyboards=keyboards,
         compression=compression,
         level=level,
         drivers=_groups(content, "drivers", path),

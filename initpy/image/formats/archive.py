@@ -155,11 +155,12 @@ def parse_archive(path: Path, data: memoryview, limits: Limits = DEFAULT_LIMITS)
             expected = "an initramfs image, or a unified kernel image with a section .initrd"
             raise InputError(str(path), "a PE file without one", expected)
     segments: list[Segment] = []
+    warnings: list[str] = []
     for base, part in parts:
-        segments.extend(_Scan(path, base, part, limits, len(segments)).segments())
+        segments.extend(_Scan(path, base, part, limits, len(segments), warnings).segments())
     if not segments:
         raise InputError(str(path), "nothing but zero bytes" if data else "", "a cpio archive")
-    archive = Archive(path, len(data), tuple(segments), sections)
+    archive = Archive(path, len(data), tuple(segments), sections, warnings=warnings)
     for number, segment in enumerate(segments):
         _Placing(archive, number).all(segment.members)
     return archive
@@ -174,13 +175,25 @@ class _Scan:
     data: memoryview
     limits: Limits
     number: int
+    warnings: list[str]  # of what the kernel leaves out
+    stopped: bool = False
 
     def segments(self) -> Iterator[Segment]:
         limits = self.limits
         position = self._padding(0)
         while position < len(self.data):
-            segment = self._segment(position, limits)
+            try:
+                segment = self._segment(position, limits)
+            except _UnreachedError as error:
+                if not self.number:
+                    raise InputError(error.where, error.value, error.expected) from None
+                # unpack_to_rootfs: what was unpacked before stays.
+                left = len(self.data) - position
+                self.warnings.append(f"{error}: the kernel stops here, {left} bytes are left out")
+                return
             yield segment
+            if self.stopped:
+                return
             limits = limits._replace(
                 entries=limits.entries - len(segment.members),
                 total=limits.total - segment.unpacked,
@@ -205,10 +218,10 @@ class _Scan:
         if compression is None:
             head = bytes(self.data[position : position + 6])
             expected = "a cpio archive, or one compressed in a way that the kernel knows"
-            raise InputError(f"{self.path}: byte {offset}", head, expected)
+            raise _UnreachedError(f"{self.path}: byte {offset}", head, expected)
         if compression == PLAIN and position % 4:
             expected = "the archive at a multiple of four, where the kernel looks for one"
-            raise InputError(f"{self.path}: byte {offset}", position, expected)
+            raise _UnreachedError(f"{self.path}: byte {offset}", position, expected)
         where = f"{self.path}: segment {self.number} ({compression}, at byte {offset})"
         try:
             if compression == PLAIN:
@@ -218,7 +231,16 @@ class _Scan:
             else:
                 stream = decompress.Stream(self.data, position, compression)
                 reader = Reader(stream.pieces(), limits.total)
-                members = tuple(_stream_members(reader, limits))
+                left: list[int] = []
+                members = tuple(_stream_members(reader, limits, left, later=self.number > 0))
+                self.warnings += [
+                    f"{where}: byte {at} of its content: an archive that is not at a multiple of "
+                    "four: the kernel stops here"
+                    for at in left
+                ]
+                if left:
+                    self.stopped = True
+                    reader.drain()
                 size = stream.end - position
         except DamagedArchiveError as error:
             raise InputError(f"{where}: byte {error.offset}", error.value, error.expected) from None
@@ -230,10 +252,29 @@ class _Scan:
         return Segment(offset, size, compression, reader.offset, members)
 
 
-def _stream_members(reader: Reader, limits: Limits) -> Iterator[Member]:
-    """Yield the members of all archives in one stream, which must hold nothing else."""
+class _UnreachedError(ValueError):
+    """Bytes at which the kernel does not look for an archive."""
+
+    def __init__(self, where: str, value: object, expected: str) -> None:
+        super().__init__(f"{where}: {value!r}: expected {expected}")
+        self.where, self.value, self.expected = where, value, expected
+
+
+def _stream_members(
+    reader: Reader, limits: Limits, left: list[int], *, later: bool
+) -> Iterator[Member]:
+    """Yield the members of all archives in one stream, which must hold nothing else.
+
+    After another archive (`later`) a stream may be empty, or hold zeros only. An archive
+    at a place that is no multiple of four ends what the kernel unpacks ("broken padding"): `left`
+    gets the place.
+    """
     first = b""
     count = 0
+    if later:
+        first = reader.skip_zeros()
+        if not first.strip(b"\0"):
+            return
     while True:
         for member in read_members(reader, limits._replace(entries=limits.entries - count), first):
             count += 1
@@ -241,6 +282,9 @@ def _stream_members(reader: Reader, limits: Limits) -> Iterator[Member]:
         reader.take(-reader.offset % 4)
         first = reader.skip_zeros()
         if not first.strip(b"\0"):
+            return
+        if first.startswith(b"\0"):
+            left.append(reader.offset - len(first.lstrip(b"\0")))
             return
 
 

@@ -94,6 +94,11 @@ class Reader:
         self.offset += len(taken)
         return taken
 
+    def drain(self) -> None:
+        """Read up to the end, within the limit."""
+        while self.take(1 << 16):
+            pass
+
     def skip_zeros(self) -> bytes:
         """Skip zero bytes, four at a time; return the next four bytes (or fewer at the end)."""
         while (word := self.take(4)) and not word.strip(b"\0"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
-from initpy.config.fstab import USR, parse_fstab
+from initpy.config.fstab import BIND, USR, parse_fstab, parse_root_mounts
 from initpy.config.hostname import of_file
 from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
@@ -22,6 +22,7 @@ from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
 from initpy.image.stack import buses, hibernated, network
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.commandlines import RUNNING, command_lines
+from initpy.image.stack.keyboards import keyboards
 from initpy.image.stack.layers import (
     KEY,
     RESUME,
@@ -92,6 +93,7 @@ class _Description:
             layers.extend(self._file(file))
         resume, swap = self._hibernated({layer.identity for layer in layers})
         layers.extend(swap)
+        layers.extend(keyboards(self._system))
         layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
@@ -189,8 +191,19 @@ class _Description:
                 f"{self._root}: no file system is mounted there as far as this process sees (a "
                 "chroot?); name the root file system: --root UUID=…"
             )
-        yield [*self._mounted(mount, "/")]
+        top, *rest = self._mounted(mount, "/")
+        yield [replace(top, asks=(*top.asks, *self._root_mounts())), *rest]
         yield from self._extra_mounts()
+
+    def _root_mounts(self) -> Iterator[Ask]:
+        """Yield the drivers for what fstab assigns to the initramfs and has no device."""
+        for each in parse_root_mounts(self._system.text(f"{self._base}/etc/fstab") or ""):
+            kinds = each.types if each.kind == "loop" else (each.kind,)
+            if each.kind == "loop":
+                yield buses.module_ask(self._system, ("loop",), f"loop device of {each.target}")
+            for kind in kinds if each.kind not in BIND else ():
+                names = (f"fs-{kind}", kind)
+                yield buses.module_ask(self._system, names, f"{each.target}: file system {kind}")
 
     def _extra_mounts(self) -> Iterator[list[Layer]]:
         """Yield the mounts and volumes that fstab and crypttab assign to the initramfs."""

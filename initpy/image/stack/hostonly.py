@@ -11,6 +11,7 @@ from initpy.config.jobs import JobFile
 from initpy.core.jobs.matching import Match
 from initpy.image.kernel.kmod import ModuleIndex, Want, canonical
 from initpy.image.missing import Missing
+from initpy.image.stack.keyboards import only_for_keyboards
 from initpy.image.stack.layers import Ask, Kind, Stack
 
 # Properties that the engine sets at boot (docs/boot.md); a running system does not have them.
@@ -66,12 +67,15 @@ def drivers(stack: Stack, index: ModuleIndex) -> Drivers:
     """Return the driver of each layer: the one in use on the described system, or by name."""
     wanted: list[Want] = []
     missing: list[Missing] = []
+    for_users = only_for_keyboards(stack)
     for layer in stack.layers:
         for ask in layer.asks:
             modules = _serving(ask, index)
             if modules is not None:
                 chosen = _likely(modules, index, stack.in_use)
                 wanted += (Want(name, layer.name) for name in chosen)
+            elif layer.identity in for_users:
+                continue  # another keyboard may do: the check says so
             elif ask.using or not ask.works:
                 hint = f"kernel {index.folder.name} has no driver of that name: {ask.why}"
                 missing.append(Missing("module", ask.names[0], layer.name, hint))

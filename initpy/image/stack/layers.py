@@ -44,6 +44,7 @@ class Kind(StrEnum):
     DISK = "disk"
     BUS = "bus"
     NETWORK = "network"
+    KEYBOARD = "keyboard"
     UNKNOWN = "unknown"
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Generator
 
 from initpy.config.errors import InputError
-from initpy.config.fstab import parse_checks, parse_fstab
+from initpy.config.fstab import parse_checks, parse_fstab, parse_root_mounts
 from initpy.core.actions import Changes
 from initpy.core.settings import ExtraMount, OtherCheck
 from initpy.scenario.model import Way
@@ -210,6 +210,24 @@ def awaits_checks(world: World, root: str, asked: str | None) -> bool:
     system, (init, _) = file_system(world, root), find_init(world, root, asked)
     installed = system.system if system is not None else ""
     return init == "/sbin/init" and installed in WITH_SYSTEMD
+
+
+def root_mounts(world: World, root: str) -> tuple[tuple[str, str], ...]:
+    """Mount what the root's own fstab wants without a device; (place, why not) of the others."""
+    system = file_system(world, root)
+    files = system.files if system is not None else {}
+    failed = []
+    for each in parse_root_mounts(files.get("/etc/fstab", "")):
+        place = f"{root}{each.target}"
+        above = sorted(name for name in world.mounts if f"{name}/".startswith(f"{place}/"))
+        there = not each.source or any(f"{name}/".startswith(f"{each.source}/") for name in files)
+        if above and above[0] != place:
+            failed.append((each.target, f"it would hide {above[0]}, which is mounted"))
+        elif not above and not there:
+            failed.append((each.target, f"{each.source} is not on the root"))
+        elif not above:
+            _mounted(world, each.source or each.kind, place, each.kind, each.options)
+    return tuple(failed)
 
 
 def find_init(world: World, root: str, asked: str | None) -> tuple[str, str]:

@@ -376,6 +376,8 @@ class Engine:
     def _hand_over(self, root: str, asked: str | None) -> None:
         if not self.alive:
             return
+        for place, why in mounts.root_mounts(self.world, root):
+            self._say(f"initpy: {place}: {why}; it is left to the real system")
         init, complaint = mounts.find_init(self.world, root, asked)
         if not init:
             self.take(HandOverRefused(complaint))

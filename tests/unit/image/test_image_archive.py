@@ -1,5 +1,6 @@
 """Images of any generator are read as the kernel unpacks them; damage is one clear error (R30)."""
 
+import gzip
 import os
 import stat
 import struct
@@ -11,7 +12,7 @@ from foreign import TOOLS, TRAILER, compressed, folder, member, pad, real_cpio
 
 from initpy.config.errors import InputError
 from initpy.image.formats import cpio
-from initpy.image.formats.archive import Archive, read_archive, unpack
+from initpy.image.formats.archive import Archive, parse_archive, read_archive, unpack
 from initpy.image.formats.members import Limits
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
@@ -207,8 +208,6 @@ DAMAGE = {
     "an empty link": (member(b"a", mode=0o120777) + TRAILER, "the target of the link a"),
     "no type": (member(b"a", mode=0o644) + TRAILER, "the type of a"),
     "broken padding": (member(b"a", b"x")[:-1] + b"x" + TRAILER, "zero bytes up to a multiple"),
-    "junk behind": (pad(member(b"a") + TRAILER) + b"junk", "byte 236: b'junk'"),
-    "out of line": (TRAILER + b"\0\0" + TRAILER, "at a multiple of four"),
 }
 
 
@@ -370,3 +369,32 @@ def test_unpacking_agrees_with_the_real_cpio(tmp_path: Path, main: bytes) -> Non
 def test_a_device_without_an_end_is_not_read() -> None:
     with pytest.raises(InputError, match="/dev/zero: 'a device': expected an image's file"):
         read_archive(Path("/dev/zero"))
+
+
+def _packed(*members: bytes) -> bytes:
+    return pad(b"".join(members) + TRAILER)
+
+
+FIRST, SECOND = (_packed(member(name, b"it", 0o100644)) for name in (b"a", b"b"))
+STREAM = gzip.compress(FIRST, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "paths", "words"),
+    [
+        (FIRST + SECOND, "/ /a /b", ""),
+        # init/initramfs.c, unpack_to_rootfs: what was unpacked stays, the rest is lost.
+        (FIRST + b"\0" + SECOND, "/ /a", "a multiple of four, where the kernel looks for one"),
+        (STREAM + b"\0" * (-len(STREAM) % 4 + 1) + SECOND, "/ /a", "240 bytes are left out"),
+        (FIRST + b"junk" + SECOND, "/ /a", "one compressed in a way that the kernel knows"),
+        (FIRST + b"\0" + gzip.compress(SECOND), "/ /a /b", ""),
+        (gzip.compress(FIRST + b"\0" + SECOND), "/ /a", "not at a multiple of four"),
+        (FIRST + gzip.compress(b""), "/ /a", ""),
+        (FIRST + gzip.compress(b"\0" * 512), "/ /a", ""),
+    ],
+)
+def test_what_the_kernel_has_of_archives_put_together(data: bytes, paths: str, words: str) -> None:
+    archive = parse_archive(Path("image"), memoryview(data))
+    assert " ".join(path for path, _ in archive.items()) == paths
+    assert len(archive.warnings) == bool(words)
+    assert all(words in each for each in archive.warnings)

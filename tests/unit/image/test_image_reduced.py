@@ -3,7 +3,7 @@
 import pytest
 
 from initpy.config.crypttab import parse_crypttab
-from initpy.image.content import mdadmconf
+from initpy.image.content import mdadmconf, multipathconf
 from initpy.image.content.reduced import (
     crypttab,
     lvm_conf,
@@ -212,3 +212,14 @@ def test_without_a_visible_root_all_lines_are_kept_as_they_are() -> None:
 
 def test_a_line_without_key_and_options_gets_the_mark() -> None:
     assert crypttab("root UUID=1", {"root"}) == "root UUID=1 none x-initrd.attach"
+
+
+def test_the_files_that_multipath_conf_names() -> None:
+    text = """defaults {
+        config_dir "/etc/multipath/more"
+        # config_dir /etc/old
+        bindings_file /etc/mp/bindings
+        user_friendly_names yes
+    }
+    """
+    assert [*multipathconf.files(text)] == ["/etc/multipath/more", "/etc/mp/bindings"]

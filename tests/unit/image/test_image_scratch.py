@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -104,3 +105,33 @@ def test_a_folder_that_may_be_in_use_stays(memory: Path, tmp_path: Path) -> None
         assert sorted(each for each in memory.iterdir() if each != folder) == before
     assert (tmp_path / "elsewhere").is_dir()
     shutil.rmtree(memory)
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from initpy.image.build.trial import copy_of
+from initpy.image.content.layout import add_layout
+from initpy.image.scratch import no_execution
+from initpy.image.tree import Tree
+print(no_execution(Path(sys.argv[1])))
+tree = Tree()
+add_layout(tree)
+os.environ["TMPDIR"] = sys.argv[1]
+with copy_of(tree) as copy:
+    copy.library_cache()
+    print(copy.try_out(["os"])[0])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_a_trial_that_cannot_run_names_the_mount(tmp_path: Path) -> None:
+    """The image is the same: nothing of it depends on the trial."""
+    python = f"exec {sys.executable} -c '{SCRIPT}' {tmp_path}"
+    mount = f"mount -t tmpfs -o noexec none {tmp_path}; {python}"
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    why = f"{tmp_path} is mounted noexec; TMPDIR=FOLDER names a place where programs may run"
+    assert done.stdout.splitlines() == [why, f"image not tested by running it: {why}"]
+    assert scratch.no_execution(Path("/usr")) == ""

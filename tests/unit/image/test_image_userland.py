@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from fake_elf import opens, with_notes
 from fake_system import iscsi, nested
 from writing import archive_of
 
@@ -38,7 +39,7 @@ def image(leave: Iterable[str] = (), extra: Mapping[str, File] | None = None) ->
     """Return a small image with the job file above and real programs, without paths in `leave`."""
     tree = Tree()
     tree.add("/usr/lib/initpy/jobs/newtech.json", File(json.dumps(JOB).encode()))
-    tree.add("/usr/lib/udev/rules.d/69-newtech.rules", File(b""))
+    tree.add("/usr/lib/udev/rules.d/69-newtech.rules", File(b"# rules\n"))
     tree.add_host(Path("/bin/busybox"))
     for name in ("newtech", "sh"):
         tree.add(f"/usr/bin/{name}", Link("busybox"))
@@ -195,3 +196,19 @@ def test_a_network_disk_needs_a_job_for_the_network() -> None:
     assert missing(proof, "/dev/sda (disk)")[-1] == (
         "job: no job file of the image handles interface eth0, which is network"
     )
+
+
+def test_a_program_that_no_job_file_names_is_judged_in_any_image() -> None:
+    """Of a user (--program), or of another generator: libraries opened by name, too."""
+    archive = image()
+    notes = with_notes([opens({"soname": ["libgone.so.1"], "priority": "required"})])
+    archive.entries |= {
+        "/usr/bin/mine": File(notes, 0o755),
+        "/usr/bin/odd": File(b"#!/usr/bin/gone\n", 0o755),
+        "/usr/bin/text": File(b"no program", 0o755),
+    }
+    rows = {row.need: row for row in proof_of(archive, stack()).rows}
+    assert rows["program /usr/bin/mine"].verdict is Verdict.WARNING
+    assert "libgone.so.1" in rows["program /usr/bin/mine"].reason
+    assert "/usr/bin/gone, which is missing" in rows["program /usr/bin/odd"].reason
+    assert "program /usr/bin/text" not in rows

@@ -115,6 +115,9 @@ MAY_WAIT = {
     "mounts.name_of": MEMORY,
     "mounts.mount_first": CHILD,
     "mounts.read_fstab": CHILD,
+    "rootmounts._attach": CHILD,
+    "rootmounts._bind": CHILD,
+    "rootmounts._mount": CHILD,
     "mounts.mounted_at": MEMORY,
     "mounts.mounted_below": MEMORY,
     "overlays._join": CHILD,
@@ -157,6 +160,7 @@ CALLED_IN_CHILDREN = {
     "driverless._describe", "fetching._read",
     "fetching.open_on_device", "findings._drivers", "findings._remnant", "firmware._texts",
     "keeper._Keeper._read", "mounting._find_init", "mounting._look", "mounting._mount",
+    "mounting._root_mounts", "rootmounts.mount_all", "rootmounts._loop", "rootmounts._in_root",
     "superblocks._btrfs", "superblocks._old_member",
 }  # fmt: skip
 

@@ -1,0 +1,41 @@
+"""Checks whether a user can type where a passphrase will be asked for (R37)."""
+
+from collections.abc import Iterator
+
+from initpy.config.commandline import parse
+from initpy.image.check.drivers import Drivers
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.stack.keyboards import serving
+from initpy.image.stack.layers import Stack
+
+TITLE = "the keyboard"
+# It drives what has a driver of its own, too, while that one is missing (hid-generic.c).
+GENERIC, HID = "hid_generic", "hid "
+SERIAL = ("ttyS", "ttyAMA", "hvc", "ttyUSB", "ttyO", "ttymxc", "ttySAC", "sclp", "xvc")
+
+
+def rows(stack: Stack, drivers: Drivers, cmdline: str, *, asked: bool) -> Iterator[Row]:
+    """Yield a row for each keyboard, and one if none works. `asked`: the boot needs an answer."""
+    works = False
+    generic = drivers.loads(GENERIC)
+    for name, layers in serving(stack).items():
+        lacks = [
+            row
+            for layer in layers
+            if not (generic and layer.name.startswith(HID))
+            for row in drivers.rows(layer)
+            if row.verdict in (Verdict.MISSING, Verdict.UNKNOWN)
+        ]
+        works = works or all(row.verdict is Verdict.UNKNOWN for row in lacks)
+        reason = lacks[0].reason if lacks else "its drivers, down to the bus, are in the image"
+        yield Row(TITLE, name, Verdict.WARNING if lacks else Verdict.OK, reason)
+    if not serving(stack) or works or not asked:
+        return
+    consoles = [each.value or "" for each in parse(cmdline).parameters if each.key == "console"]
+    serial = next((each for each in consoles if each.startswith(SERIAL)), "")
+    if serial:
+        reason = f"no keyboard works, but the passphrase may be typed on {serial.split(',')[0]}"
+        yield Row(TITLE, "typing a passphrase", Verdict.WARNING, reason)
+    else:
+        reason = "no keyboard of this machine works in the image, and a passphrase is asked for"
+        yield Row(TITLE, "typing a passphrase", Verdict.MISSING, reason)
