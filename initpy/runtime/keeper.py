@@ -6,8 +6,9 @@ gets its exit status. The keeper passes both on to the engine, and writes them t
 system. It ends the checker if the engine dies before it said that the check goes on.
 
 Both have the mark of a storage daemon, "@" (systemd's ROOT_STORAGE_DAEMONS), so that neither the
-handover nor systemd's switch of roots kills them. Nothing may be imported here after the handover:
-the initramfs is deleted then.
+handover nor systemd's switch of roots kills them. They keep the root of the initramfs, which is
+deleted at the handover: after that nothing can be imported here, and no path leads to /run or
+/dev. So the keeper holds the folders of its files open, and the checker's working folder is /dev.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from initpy.runtime.syscalls import end_with_parent
 
 GOES_ON = b"k"  # the engine's word that the check goes on without it
 CHUNK = 1 << 16
+DEV = "/dev"
 ARGUMENTS = 48 - 3  # arg_start of proc_pid_stat(5), counted after the name
 FOLDERS = ("running", "progress", "output", "status", "pid", "expected")
 
@@ -67,6 +69,15 @@ def mark(pid: int) -> None:
         os.close(memory)
 
 
+def words(command: tuple[str, ...]) -> list[str]:
+    """Return the checker's command with its mark, and devices by their paths in /dev.
+
+    e2fsck opens its device once more after some repairs, which may be after the handover.
+    """
+    name = command[0].rpartition("/")[2]
+    return [f"@{name}", *(each.removeprefix(f"{DEV}/") for each in command[1:])]
+
+
 def prepare(name: str) -> None:
     """Make the folders, and remove what an earlier check of this device has left."""
     for folder in FOLDERS:
@@ -90,6 +101,10 @@ class _Keeper:
         self._name, self._checker = name, checker
         self._lifeline, self._out, self._err = lifeline, out, err
         self._goes_on = False
+        self._folders = {
+            each: os.open(f"{FOLDER}/{each}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            for each in FOLDERS
+        }
         self._output, self._line = bytearray(), b""
         self._told, self._due = -1, 0.0
 
@@ -173,7 +188,10 @@ class _Keeper:
             os.write(number, chunk)
 
     def _write(self, folder: str, text: bytes) -> None:
-        path = f"{FOLDER}/{folder}/{self._name}"
-        with open(f"{path}.new", "wb") as file:
-            file.write(text)
-        os.rename(f"{path}.new", path)
+        place, new = self._folders[folder], f"{self._name}.new"
+        file = os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, dir_fd=place)
+        try:
+            os.write(file, text)
+        finally:
+            os.close(file)
+        os.rename(new, self._name, src_dir_fd=place, dst_dir_fd=place)

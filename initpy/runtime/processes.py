@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -44,19 +44,16 @@ class Processes:
         """Start a check that may go on across the handover; `ended` is called as for `start`."""
         from initpy.runtime import keeper  # few boots have one
 
-        key, how = (action.job, action.run), _Start(action.argv[0], lambda: None)
+        key = action.job, action.run
         try:
             keeper.prepare(action.name)
             reading, self._lifelines[key] = os.pipe2(os.O_CLOEXEC)
-            how = _Start(
-                f"@{action.argv[0].rpartition('/')[2]}",
-                partial(keeper.keep, action.name, reading),
-                reading,
-            )
         except OSError as error:
             ended = JobEnded(*key, NOT_STARTED, error=f"cannot keep a check: {error.strerror}")
             asyncio.get_running_loop().call_soon(self._ended, ended, action.subject)
             return
+        shown, first = keeper.words(action.argv), partial(keeper.keep, action.name, reading)
+        how = _Start(shown, first, reading, keeper.DEV)
         run = Run(action.job, action.run, action.argv, action.subject, watched=True)
         self._starting.add(key)
         self._spawn(self._run(run, None, how))
@@ -107,13 +104,13 @@ class Processes:
     async def _run(self, action: Run, source: int | None, how: "_Start | None") -> None:
         key = action.job, action.run
         if how is None:
-            how = _Start(action.argv[0], end_with_parent if action.watched else None)
+            how = _Start(action.argv, end_with_parent if action.watched else None)
         try:
             transport, program = await asyncio.get_running_loop().subprocess_exec(
                 partial(_Watched, key, self._progressed) if action.watched else _Program,
-                how.shown,
-                *action.argv[1:],
+                *how.words,
                 executable=action.argv[0],
+                cwd=how.folder,
                 stdin=asyncio.subprocess.DEVNULL if source is None else source,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -157,9 +154,10 @@ class Processes:
 class _Start(NamedTuple):
     """How a program is started."""
 
-    shown: str  # its name among its arguments
+    words: Sequence[str]  # its arguments, with the name that it shows
     first: Callable[[], None] | None  # what the new process does before
     lifeline: int | None = None  # what it inherits, and the engine needs no more
+    folder: str | None = None  # where it works
 
 
 class _Program(asyncio.SubprocessProtocol):

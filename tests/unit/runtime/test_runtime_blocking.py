@@ -100,6 +100,7 @@ MAY_WAIT = {
     "keeper.keep": BEGINS,
     "keeper.mark": CHILD,
     "keeper.prepare": MEMORY,
+    "keeper._Keeper.__init__": CHILD,
     "keeper._Keeper.run": CHILD,
     "keeper._Keeper._lock": CHILD,
     "keeper._Keeper._pass_on": CHILD,

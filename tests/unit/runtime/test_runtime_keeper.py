@@ -136,6 +136,25 @@ def test_a_check_ends_with_an_engine_that_dies(folder: Path) -> None:
     assert not (folder / "status/vdb").exists()
 
 
+def test_a_result_is_left_although_no_path_leads_there_any_more(folder: Path) -> None:
+    """Process 1 moves /run at the handover; the keeper's root stays that of the initramfs."""
+    begin(folder, SLOW, "goes-on")
+    moved = folder.with_name("moved")
+    folder.rename(moved)
+    wait_for((moved / "status/vdb").exists)
+    assert (moved / "status/vdb").read_text() == "1\n"
+    assert (moved / "output/vdb").read_text() == "/dev/vdb: clean\nhm\n"
+
+
+def test_the_checker_opens_its_device_without_a_path() -> None:
+    command = ("/usr/sbin/e2fsck", "-a", "-C", "1", "/dev/mapper/a-b")
+    assert keeper.words(command) == ["@e2fsck", "-a", "-C", "1", "mapper/a-b"]
+
+
+def test_the_checker_works_in_dev(folder: Path) -> None:
+    assert checked(folder, "pwd")[0].output == "/dev\n"
+
+
 # The script in the real system
 
 
