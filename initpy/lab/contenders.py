@@ -10,6 +10,7 @@ from pathlib import Path
 from initpy import __version__
 from initpy.config.project import PROJECT
 from initpy.image.formats.archive import read_archive
+from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.courses import NESTED
@@ -76,11 +77,20 @@ def prepare_contenders(
     drivers = _drivers(host.image) if host else ()
     for peer in peers:
         system = systems[peer.name]
-        found = _peer(peer, system, kernel, fresh, progress)
+        found = _peer(peer, system, kernel, fresh=fresh, progress=progress)
         if drivers and peer.own and not isinstance(system, str):
             found = _for_one_machine(found, system, kernel, folder, drivers, progress)
         contenders.append(found)
     return tuple(contenders)
+
+
+def peer_image(peer: Peer, kernel: Kernel, progress: Progress) -> Path:
+    """Return the peer's generic image, built or from the cache. Raises LabError, ToolError."""
+    system = peer_system(peer, kernel, progress)
+    found = _peer(peer, system, kernel, fresh=False, progress=progress)
+    if found.built is None:
+        raise LabError(found.trouble)
+    return found.built.image
 
 
 def _for_one_machine(
@@ -104,8 +114,8 @@ def _for_one_machine(
 
 def _drivers(image: Path) -> tuple[str, ...]:
     """Return the names of the kernel modules in an image."""
-    paths = (Path(path) for path, _ in read_archive(image).items())
-    return tuple(sorted(path.stem for path in paths if path.suffix == ".ko"))
+    paths = (path for path, _ in read_archive(image).items() if SUFFIXES.search(path))
+    return tuple(sorted(SUFFIXES.sub("", Path(path).name) for path in paths))
 
 
 def compression_of(image: Path) -> str:
@@ -134,7 +144,7 @@ def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) ->
 
 
 def _peer(
-    peer: Peer, system: PeerSystem | str, kernel: Kernel, fresh: bool, progress: Progress
+    peer: Peer, system: PeerSystem | str, kernel: Kernel, *, fresh: bool, progress: Progress
 ) -> Contender:
     if isinstance(system, str):
         return Contender(peer.name, "", peer, None, f"no system to build it in: {system}")

@@ -61,6 +61,10 @@ ROLES = (
          "no passphrase can be typed on the {names} keyboards that it drives"),
     Role(r"kernel/drivers/(tee|char/tpm)", "drivers of TPMs and other security chips", Weight.WARNS,
          "volumes that a TPM unlocks ask for a passphrase"),
+    # To join such a network takes more than drivers: a supplicant, a program for the radio.
+    Role(r"kernel/(drivers/net/(wireless|can|hamradio)|net/(wireless|mac80211|bluetooth|can))/",
+         "drivers and protocols of wireless and field networks", Weight.NOTE,
+         "no initramfs reaches a root over {names}"),
     Role(r"kernel/(drivers/net|net)/", "network drivers and protocols", Weight.WARNS,
          "a root on the network that needs {names} cannot be reached"),
     Role(r"kernel/drivers/(gpu|video)/", "display drivers", Weight.NOTE,
