@@ -9,7 +9,7 @@ from pathlib import Path
 
 from initpy import __version__
 from initpy.config.project import PROJECT
-from initpy.image.formats.archive import read_archive
+from initpy.image.formats.archive import PLAIN, read_archive
 from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
@@ -22,14 +22,6 @@ from initpy.lab.peers import PEERS, Peer, PeerSystem, outdated, peer_system
 INITPY = "initpy"
 # Builds of initpy's image take about two seconds: take the median of several.
 OWN_TIMES = 3
-# The magics by which the kernel recognises compressions (lib/decompress.c).
-_MAGICS = (
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\xfd7zXZ", "xz"),
-    (b"\x02\x21\x4c\x18", "lz4"),
-    (b"0707", "no compression"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +111,9 @@ def _drivers(image: Path) -> tuple[str, ...]:
 
 
 def compression_of(image: Path) -> str:
-    """Return the compression of an image, by its first bytes."""
-    with image.open("rb") as file:
-        start = file.read(8)
-    return next((name for magic, name in _MAGICS if start.startswith(magic)), "unknown compression")
+    """Return the compression of an image's main archive, which is the last."""
+    method = read_archive(image).segments[-1].compression
+    return "no compression" if method == PLAIN else method
 
 
 def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) -> Contender:

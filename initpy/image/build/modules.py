@@ -7,7 +7,6 @@ from initpy.image.build.part import Part
 from initpy.image.build.request import BuildRequest
 from initpy.image.content import manifest, reduced
 from initpy.image.content.needs import Needs
-from initpy.image.formats.compress import NONE
 from initpy.image.kernel import charsets, excluded, firmware, kmod, packed
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
@@ -22,7 +21,7 @@ IDLE = "/usr/lib/modprobe.d/initpy-idle.conf"
 
 def module_tools(request: BuildRequest) -> tuple[str, ...]:
     """Return the programs that the modules of an image need besides depmod and modinfo."""
-    return packed.tools(request.compression) if _one_by_one(request) else ()
+    return packed.tools(request.compression) if request.separate_modules else ()
 
 
 def collect_modules(
@@ -77,16 +76,11 @@ def collect_modules(
     )
 
 
-def _one_by_one(request: BuildRequest) -> bool:
-    """Return whether the image has modules that are compressed one by one."""
-    return request.separate_modules and request.compression != NONE
-
-
 def _files(
     request: BuildRequest, index: kmod.ModuleIndex, paths: tuple[str, ...]
 ) -> Mapping[str, Path | bytes]:
     """Return the modules by path in the image, below the folder of the kernel's release."""
-    method = packed.method_for(request.compression) if _one_by_one(request) else ""
+    method = packed.method_for(request.compression) if request.separate_modules else ""
     if not method:
         return {packed.plain_name(path): packed.plain(index, path) for path in paths}
     level = request.level if method == request.compression else None

@@ -32,7 +32,7 @@ class Role(NamedTuple):
 
 DISKS = (
     "ata|block|cdrom|firewire|message|mmc|nvdimm|nvme|scsi|target|ufs|usb/storage|s390/block|"
-    "infiniband/ulp|memstick|mtd|xen"
+    "infiniband/ulp|memstick|mtd|xen|acpi/nfit"
 )
 # The first match decides; folders as in the kernel's source tree.
 ROLES = (
