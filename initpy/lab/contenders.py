@@ -9,7 +9,8 @@ from pathlib import Path
 
 from initpy import __version__
 from initpy.config.project import PROJECT
-from initpy.image.formats.archive import read_archive
+from initpy.image.formats.archive import PLAIN, read_archive
+from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.process import ToolError, run
 from initpy.lab.cache import cache_folder, locked
 from initpy.lab.courses import NESTED
@@ -21,14 +22,6 @@ from initpy.lab.peers import PEERS, Peer, PeerSystem, outdated, peer_system
 INITPY = "initpy"
 # Builds of initpy's image take about two seconds: take the median of several.
 OWN_TIMES = 3
-# The magics by which the kernel recognises compressions (lib/decompress.c).
-_MAGICS = (
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x1f\x8b", "gzip"),
-    (b"\xfd7zXZ", "xz"),
-    (b"\x02\x21\x4c\x18", "lz4"),
-    (b"0707", "no compression"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +69,20 @@ def prepare_contenders(
     drivers = _drivers(host.image) if host else ()
     for peer in peers:
         system = systems[peer.name]
-        found = _peer(peer, system, kernel, fresh, progress)
+        found = _peer(peer, system, kernel, fresh=fresh, progress=progress)
         if drivers and peer.own and not isinstance(system, str):
             found = _for_one_machine(found, system, kernel, folder, drivers, progress)
         contenders.append(found)
     return tuple(contenders)
+
+
+def peer_image(peer: Peer, kernel: Kernel, progress: Progress) -> Path:
+    """Return the peer's generic image, built or from the cache. Raises LabError, ToolError."""
+    system = peer_system(peer, kernel, progress)
+    found = _peer(peer, system, kernel, fresh=False, progress=progress)
+    if found.built is None:
+        raise LabError(found.trouble)
+    return found.built.image
 
 
 def _for_one_machine(
@@ -104,15 +106,14 @@ def _for_one_machine(
 
 def _drivers(image: Path) -> tuple[str, ...]:
     """Return the names of the kernel modules in an image."""
-    paths = (Path(path) for path, _ in read_archive(image).items())
-    return tuple(sorted(path.stem for path in paths if path.suffix == ".ko"))
+    paths = (path for path, _ in read_archive(image).items() if SUFFIXES.search(path))
+    return tuple(sorted(SUFFIXES.sub("", Path(path).name) for path in paths))
 
 
 def compression_of(image: Path) -> str:
-    """Return the compression of an image, by its first bytes."""
-    with image.open("rb") as file:
-        start = file.read(8)
-    return next((name for magic, name in _MAGICS if start.startswith(magic)), "unknown compression")
+    """Return the compression of an image's main archive, which is the last."""
+    method = read_archive(image).segments[-1].compression
+    return "no compression" if method == PLAIN else method
 
 
 def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) -> Contender:
@@ -134,7 +135,7 @@ def _ourselves(kernel: Kernel, folder: Path, fresh: bool, progress: Progress) ->
 
 
 def _peer(
-    peer: Peer, system: PeerSystem | str, kernel: Kernel, fresh: bool, progress: Progress
+    peer: Peer, system: PeerSystem | str, kernel: Kernel, *, fresh: bool, progress: Progress
 ) -> Contender:
     if isinstance(system, str):
         return Contender(peer.name, "", peer, None, f"no system to build it in: {system}")

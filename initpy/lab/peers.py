@@ -87,6 +87,13 @@ DRACUT = Peer(
     # Without it dracut assembles only devices on the command line (dracut.cmdline(7)).
     parameters="rd.auto=1",
 )  # fmt: skip
+# With the drivers of network cards, which dracut adds only if they are requested (dracut(8)).
+DRACUT_WITH_NETWORK = replace(
+    DRACUT,
+    name="dracut-with-network",
+    packages=(*DRACUT.packages, "dracut-network"),
+    command=(*DRACUT.command[:-1], "--add", "kernel-network-modules", DRACUT.command[-1]),
+)
 PEERS = (BARE_INITRAMFS_TOOLS, INITRAMFS_TOOLS, DRACUT)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from initpy.config.jobs import json_text
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.configuration import take_configuration
+from initpy.image.build.modules import collect_modules, module_tools
 from initpy.image.build.output import image_mode, write_content, write_unified
+from initpy.image.build.part import Part
 from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, python, reduced
+from initpy.image.content import layout, manifest, python
 from initpy.image.content.cache import Cache
 from initpy.image.content.keys import crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs
@@ -24,10 +26,9 @@ from initpy.image.formats import microcode
 from initpy.image.formats.compress import Packing
 from initpy.image.formats.compress import tools as compress_tools
 from initpy.image.formats.decompress import reading_modules
-from initpy.image.kernel import charsets, excluded, firmware, kmod
+from initpy.image.kernel import kmod
 from initpy.image.kernel.kernelconfig import KernelConfig
-from initpy.image.kernel.tables import module_tables
-from initpy.image.missing import IncompleteError, Missing
+from initpy.image.missing import IncompleteError
 from initpy.image.stack import hostonly
 from initpy.image.tree import Entry, File, Tree
 
@@ -57,20 +58,6 @@ class BuildReport:
     seconds: float
     assembled: Assembled
     microcode: int = 0  # bytes of the microcode archive
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Entries that a worker thread collected."""
-
-    entries: dict[str, Entry]
-    missing: tuple[Missing, ...]
-    checked: tuple[str, ...] = ()  # Python modules to import in the trial
-    opened: tuple[tuple[str, str], ...] = ()  # (library, module that opens it by name)
-    absent_firmware: tuple[tuple[str, str], ...] = ()
-    absent_drivers: tuple[kmod.Want, ...] = ()
-    wanted: tuple[kmod.Want, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +182,7 @@ def _collect(
         generic = request.stack is None
         needs = gather(jobs, request.programs, request.drivers, generic=generic)
     assembly = Assembly()
-    tools = missing_tools((*TOOLS, *compress_tools(request.compression)))
+    tools = missing_tools((*TOOLS, *compress_tools(request.compression), *module_tools(request)))
     assembly.missing.extend(tools)
     if request.proved:
         assembly.missing.extend(missing_modules(reading_modules(request.compression)))
@@ -205,7 +192,7 @@ def _collect(
         if request.python:
             instructions = python.probe_input([each.name for each in needs.python], cache)
             python_part = pool.submit(_collect_python, instructions, cache)
-        modules_part = pool.submit(_collect_modules, request, needs, config, not tools)
+        modules_part = pool.submit(collect_modules, request, needs, config, not tools)
         with clock.step("programs, rules and files"):
             _collect_programs(assembly, request, needs)
             for job in jobs:
@@ -270,71 +257,12 @@ def _collect_programs(assembly: Assembly, request: BuildRequest, needs: Needs) -
     take_configuration(assembly, request)
 
 
-def _collect_modules(
-    request: BuildRequest, needs: Needs, config: KernelConfig | None, complete: bool
-) -> _Part:
-    """Collect kernel modules; if `complete`, also firmware and indexes, which need tools."""
-    try:
-        index = kmod.read_index(request.modules, kmod.configuration())
-    except IncompleteError as error:
-        return _Part({}, error.missing)
-    none: tuple[str, ...] = ()
-    if index.monolithic:
-        none = (f"kernel {request.kernel} has no modules here: all of its drivers are built in",)
-    taken = request.recipe_drivers
-    own = hostonly.Drivers((), ())
-    if request.stack is not None:
-        own = hostonly.drivers(request.stack, index)
-        taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
-    spare = [kmod.Want(name, manifest.RECIPE, kmod.Need.OPTIONAL) for name in taken]
-    wanted = [*needs.modules, *own.wanted, *spare]
-    selection = kmod.select(index, wanted, request.recipe_without)
-    in_use = request.stack.in_use if request.stack is not None else ()
-    if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
-        wanted += sets
-        selection = kmod.select(index, wanted, request.recipe_without)
-    missing = (*selection.missing, *own.missing)
-    folder = f"/usr/lib/modules/{request.kernel}"
-    entries: dict[str, Entry] = {
-        f"{folder}/{path}": File(index.folder / path) for path in selection.paths
-    }
-    if missing or not complete:
-        return _Part(entries, missing, absent_drivers=selection.absent)
-    tables = module_tables(index, selection.paths, request.kernel)
-    entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
-    declared = firmware.declared(index.folder / path for path in selection.paths)
-    found = firmware.find(declared, request.kernel)
-    entries.update({str(path): File(path) for path in found.files})
-    entries[excluded.PATH] = File(excluded.table(index, selection.paths))
-    # Options and blacklists also apply to modprobe and udev in the image.
-    names = {kmod.module_name(path) for path in selection.paths}
-    needed = frozenset[str]()
-    if request.root is not None:
-        known = hostonly.drivers(request.root, index).wanted
-        needed = frozenset(name for each in known for name in index.resolve(each.what) or ())
-    warnings: list[str] = [*none]
-    for path in kmod.configuration():
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        if kept := reduced.modprobe_conf(text, names, needed):
-            entries[str(path)] = File(kept.encode(errors="surrogateescape"))
-        for line in reduced.modprobe_forbidden(text, needed):
-            warnings.append(f"{path}: left out of the image, as root needs the module: {line}")
-    return _Part(
-        entries,
-        missing,
-        absent_firmware=found.absent,
-        absent_drivers=selection.absent,
-        wanted=tuple(wanted),
-        warnings=tuple(warnings),
-    )
-
-
-def _collect_python(instructions: bytes, cache: Cache) -> _Part:
+def _collect_python(instructions: bytes, cache: Cache) -> Part:
     """Collect the interpreter, its modules as bytecode, and the scripts that start it."""
     interpreter = python.find_interpreter()
     modules = python.collect(interpreter, instructions)
     if modules.missing:
-        return _Part({}, modules.missing)
+        return Part({}, modules.missing)
     entries: dict[str, Entry] = {
         python.in_image(module, interpreter): File(module.source)
         for module in modules.found
@@ -346,4 +274,4 @@ def _collect_python(instructions: bytes, cache: Cache) -> _Part:
     entries.update(layout.entry_points(interpreter.version))
     names = tuple(module.name for module in modules.found)
     opened = tuple((python.OPENED[name], name) for name in names if name in python.OPENED)
-    return _Part(entries, (), checked=names, opened=opened)
+    return Part(entries, (), checked=names, opened=opened)

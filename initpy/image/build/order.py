@@ -6,11 +6,33 @@ becomes 2 to 3 % smaller than with entries sorted by path.
 """
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from initpy.image.tree import Entry, File, Folder
 
+# Files that are compressed already, such as modules and firmware.
+COMPRESSED = (".zst", ".xz", ".gz")
 CODE = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/lib64/")
 MODULES = ("/usr/lib/modules/", "/usr/lib/firmware/")
+
+
+def divided(
+    entries: Iterable[tuple[str, Entry]],
+) -> tuple[list[tuple[str, Entry]], list[tuple[str, Entry]]]:
+    """Return the entries for an archive without compression, and for the compressed archive.
+
+    The first has the files that are compressed already, with their folders: the kernel only copies
+    them. Both lists are ordered.
+    """
+    entries = list(entries)
+    plain = {path for path, entry in entries if _is_compressed(path, entry)}
+    folders = {str(parent) for path in plain for parent in PurePosixPath(path).parents}
+    first = [each for each in entries if each[0] in plain or each[0] in folders]
+    return arranged(first), arranged(each for each in entries if each[0] not in plain)
+
+
+def _is_compressed(path: str, entry: Entry) -> bool:
+    return isinstance(entry, File) and path.startswith(MODULES) and path.endswith(COMPRESSED)
 
 
 def arranged(entries: Iterable[tuple[str, Entry]]) -> list[tuple[str, Entry]]:

@@ -48,6 +48,8 @@ class BuildRequest:
     recipe_drivers: tuple[str, ...] = ()
     recipe_without: tuple[str, ...] = ()
     recipe_beside: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (driver, modules), see `Group`
+    separate_modules: bool = False  # see `Recipe`
+    recipe_idle: tuple[str, ...] = ()  # names and folders among `recipe_drivers`, see `Group`
     recipe_programs: tuple[str, ...] = ()
     recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, reason)
     rules: Path = field(default_factory=lambda: project_folder("rules"))
@@ -70,6 +72,8 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
         recipe_beside=tuple(
             (name, group.beside) for group in recipe.drivers for name in group.take if group.beside
         ),
+        separate_modules=recipe.separate_modules,
+        recipe_idle=tuple(name for group in recipe.drivers if group.idle for name in group.take),
         recipe_programs=tuple(name for group in recipe.programs for name in group.take),
         recipe_reasons=tuple(
             (name, group.why)

@@ -1,5 +1,6 @@
 """Sorts the files of an image by kind, and adds up their sizes."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ KINDS = (
     ("/usr/lib/", "libraries"),
 )
 OTHER = "configuration"
+# A build also says how much of the modules serves the network: `without` excludes them.
+NETWORK = re.compile(r"/usr/lib/modules/[^/]+/kernel/(drivers/)?net/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ def shares(tree: Tree) -> tuple[Share, ...]:
     for path, entry in tree.items():
         if isinstance(entry, File):
             kind = next((kind for prefix, kind in KINDS if path.startswith(prefix)), OTHER)
+            kind = "network drivers" if NETWORK.match(path) else kind
             files[kind] += 1
             sizes[kind] += entry.size()
     return tuple(Share(kind, files[kind], size) for kind, size in sizes.most_common())

@@ -8,10 +8,15 @@ from typing import Any
 from initpy.config.errors import InputError
 from initpy.image.formats.compress import check_method
 
-TOP_KEYS = frozenset({"title", "host", "compression", "level", "drivers", "programs", "keyboards"})
+TOP_KEYS = frozenset(
+    {
+        "title", "host", "keyboards", "compression", "level", "separate_modules", "drivers",
+        "programs",
+    }
+)  # fmt: skip
 # The recipes that initpy provides.
 RECIPES = ("generic", "host", "minimal")
-GROUP_KEYS = frozenset({"why", "take", "leave", "beside"})
+GROUP_KEYS = frozenset({"why", "take", "leave", "beside", "idle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +24,14 @@ class Group:
     """Drivers or programs, the reason for including them, and exceptions.
 
     With `beside`, a host-only image includes them only if the machine uses one of those modules.
+    udev does not load `idle` drivers, which lead to no disk and no keyboard.
     """
 
     why: str
     take: tuple[str, ...]
     leave: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Recipe:
     keyboards: bool  # and the drivers of its keyboards
     compression: str
     level: int | None
+    # Compress the modules one by one: a boot unpacks only those that it loads, instead of all.
+    separate_modules: bool
     drivers: tuple[Group, ...]
     programs: tuple[Group, ...]  # included if this machine has them
 
@@ -51,12 +60,8 @@ def load_recipe(path: Path) -> Recipe:
     level = content.get("level")
     if level is not None and (isinstance(level, bool) or not isinstance(level, int)):
         raise InputError(f"{path}: level", level, "a whole number")
-    host = content.get("host", False)
-    if not isinstance(host, bool):
-        raise InputError(f"{path}: host", host, "true or false")
-    keyboards = content.get("keyboards", True)
-    if not isinstance(keyboards, bool):
-        raise InputError(f"{path}: keyboards", keyboards, "true or false")
+    host = _truth(content, "host", str(path))
+    keyboards = _truth(content, "keyboards", str(path), default=True)
     compression = _text(content, "compression", str(path), "zstd")
     check_method(compression, level)
     return Recipe(
@@ -66,6 +71,7 @@ def load_recipe(path: Path) -> Recipe:
         keyboards=keyboards,
         compression=compression,
         level=level,
+        separate_modules=_truth(content, "separate_modules", str(path)),
         drivers=_groups(content, "drivers", path),
         programs=_groups(content, "programs", path),
     )
@@ -97,7 +103,7 @@ def _groups(content: dict[str, Any], key: str, path: Path) -> tuple[Group, ...]:
         _known(table, GROUP_KEYS, where)
         why = _text(table, "why", where)
         lists = (_texts(table, name, where) for name in ("take", "leave", "beside"))
-        groups.append(Group(why, *lists))
+        groups.append(Group(why, *lists, _truth(table, "idle", where)))
     return tuple(groups)
 
 
@@ -105,6 +111,13 @@ def _known(table: dict[str, Any], keys: frozenset[str], where: str) -> None:
     for key in table:
         if key not in keys:
             raise InputError(where, key, f"one of the keys {', '.join(sorted(keys))}")
+
+
+def _truth(table: dict[str, Any], key: str, where: str, *, default: bool = False) -> bool:
+    value = table.get(key, default)
+    if not isinstance(value, bool):
+        raise InputError(f"{where}: {key}", value, "true or false")
+    return value
 
 
 def _text(table: dict[str, Any], key: str, where: str, default: str | None = None) -> str:

@@ -27,6 +27,9 @@ Progress = Callable[[str], None]
 PROGRAMS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Texts larger than this are data.
 LARGEST_TEXT = 256 * 1024
+# A job may have a program's name. It calls the programs in its other keys.
+JOBS = "/usr/lib/initpy/jobs/"
+NAMES_OF_JOBS = re.compile(rb'"(?:name|does|summary)":\s*"[^"]*"|"after":\s*\[[^\]]*\]')
 SOFTDEP = re.compile(r"softdep\s+(\S+)\s+(.*)")
 
 
@@ -226,6 +229,8 @@ class References:
             if other == path or not isinstance(entry, File) or entry.size() > LARGEST_TEXT:
                 continue
             data = entry.read()
+            if other.startswith(JOBS):
+                data = NAMES_OF_JOBS.sub(b"", data)
             if b"\0" not in data[:1024] and pattern.search(data):
                 yield Reference(other, path, "names it")
 

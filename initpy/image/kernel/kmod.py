@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -193,12 +193,7 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
     missing: list[Missing] = []
     absent: list[Want] = []
     for want in wanted:
-        if want.what.endswith("/"):
-            found = index.below(want.what)
-            names = None if found is None else tuple(n for n in found if n not in excluded)
-        else:
-            found = index.resolve(want.what)
-            names = None if found is None else index.without_accelerators(found)
+        names = _named(index, want.what, excluded)
         if names is None and want.need is not Need.REQUIRED:
             absent.append(want)
             continue
@@ -212,6 +207,24 @@ def select(index: ModuleIndex, wanted: Iterable[Want], without: Iterable[str] = 
     paths = tuple(sorted(index.paths[name] for name in chosen))
     missing.extend(_gone(index, paths))
     return Selection(paths, tuple(missing), tuple(dict.fromkeys(absent)))
+
+
+def idle(index: ModuleIndex, paths: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules with names or folders in `names` that udev would load for a device."""
+    buses = (pairs for bus, pairs in index.buses.items() if bus != "devname")  # nodes in /dev
+    drivers = {module for pairs in buses for _, module in pairs}
+    found = {each for name in names for each in _named(index, name, frozenset()) or ()}
+    chosen = {module_name(path) for path in paths}
+    return tuple(sorted(found & drivers & chosen))
+
+
+def _named(index: ModuleIndex, what: str, excluded: Collection[str]) -> tuple[str, ...] | None:
+    """Return the modules for a name, an alias or a folder; None if the kernel has none."""
+    if what.endswith("/"):
+        found = index.below(what)
+        return None if found is None else tuple(n for n in found if n not in excluded)
+    found = index.resolve(what)
+    return None if found is None else index.without_accelerators(found)
 
 
 def _gone(index: ModuleIndex, paths: Iterable[str]) -> Iterable[Missing]:

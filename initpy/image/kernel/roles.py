@@ -32,7 +32,7 @@ class Role(NamedTuple):
 
 DISKS = (
     "ata|block|cdrom|firewire|message|mmc|nvdimm|nvme|scsi|target|ufs|usb/storage|s390/block|"
-    "infiniband/ulp|memstick|mtd|xen"
+    "infiniband/ulp|memstick|mtd|xen|acpi/nfit"
 )
 # The first match decides; folders as in the kernel's source tree.
 ROLES = (
@@ -61,6 +61,10 @@ ROLES = (
          "no passphrase can be typed on the {names} keyboards that it drives"),
     Role(r"kernel/drivers/(tee|char/tpm)", "drivers of TPMs and other security chips", Weight.WARNS,
          "volumes that a TPM unlocks ask for a passphrase"),
+    # To join such a network takes more than drivers: a supplicant, a program for the radio.
+    Role(r"kernel/(drivers/net/(wireless|can|hamradio)|net/(wireless|mac80211|bluetooth|can))/",
+         "drivers and protocols of wireless and field networks", Weight.NOTE,
+         "no initramfs reaches a root over {names}"),
     Role(r"kernel/(drivers/net|net)/", "network drivers and protocols", Weight.WARNS,
          "a root on the network that needs {names} cannot be reached"),
     Role(r"kernel/drivers/(gpu|video)/", "display drivers", Weight.NOTE,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from initpy.image import process
-from initpy.image.kernel.kmod import ModuleIndex
+from initpy.image.kernel.kmod import ModuleIndex, module_name
 from initpy.image.missing import package_hint
 from initpy.image.scratch import scratch_folder
 
@@ -22,7 +22,11 @@ INPUTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 
 
 def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dict[str, bytes]:
-    """Run depmod(8) for the chosen modules of a kernel; return its indexes by file name."""
+    """Run depmod(8) for the modules at these paths in an image; return its indexes by file name.
+
+    It reads the kernel's files, even if a module's compression differs in the image: libkmod
+    recognises a compression by its magic, not by the name.
+    """
     with scratch_folder("depmod") as base:
         # depmod's build options decide between /lib and /usr/lib.
         folder = base / "usr/lib/modules" / version
@@ -31,7 +35,7 @@ def module_tables(index: ModuleIndex, paths: Iterable[str], version: str) -> dic
         for path in paths:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(index.folder / path)
+            target.symlink_to(index.folder / index.paths[module_name(path)])
         for name in INPUTS:
             if (index.folder / name).is_file():
                 (folder / name).symlink_to(index.folder / name)

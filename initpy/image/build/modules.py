@@ -1,0 +1,113 @@
+"""Collects the kernel modules of an image, with their indexes, firmware and settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from initpy.image.build.part import Part
+from initpy.image.build.request import BuildRequest
+from initpy.image.content import manifest, reduced
+from initpy.image.content.needs import Needs
+from initpy.image.kernel import charsets, excluded, firmware, kmod, packed
+from initpy.image.kernel.kernelconfig import KernelConfig
+from initpy.image.kernel.tables import module_tables
+from initpy.image.missing import IncompleteError
+from initpy.image.stack import hostonly
+from initpy.image.tree import Entry, File
+
+# modprobe.d(5). `blacklist` ignores a module's aliases: udev does not load the module, modprobe
+# does by name, and as another module's dependency.
+IDLE = "/usr/lib/modprobe.d/initpy-idle.conf"
+
+
+def module_tools(request: BuildRequest) -> tuple[str, ...]:
+    """Return the programs that the modules of an image need besides depmod and modinfo."""
+    return packed.tools(request.compression) if request.separate_modules else ()
+
+
+def collect_modules(
+    request: BuildRequest, needs: Needs, config: KernelConfig | None, complete: bool
+) -> Part:
+    """Collect kernel modules; if `complete`, also firmware and indexes, which need tools."""
+    try:
+        index = kmod.read_index(request.modules, kmod.configuration())
+    except IncompleteError as error:
+        return Part({}, error.missing)
+    warnings: list[str] = []
+    if index.monolithic:
+        warnings.append(
+            f"kernel {request.kernel} has no modules here: all of its drivers are built in"
+        )
+    taken = request.recipe_drivers
+    own = hostonly.Drivers((), ())
+    if request.stack is not None:
+        own = hostonly.drivers(request.stack, index)
+        taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
+    spare = [kmod.Want(name, manifest.RECIPE, kmod.Need.OPTIONAL) for name in taken]
+    wanted = [*needs.modules, *own.wanted, *spare]
+    selection = kmod.select(index, wanted, request.recipe_without)
+    in_use = request.stack.in_use if request.stack is not None else ()
+    if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
+        wanted += sets
+        selection = kmod.select(index, wanted, request.recipe_without)
+    missing = (*selection.missing, *own.missing)
+    folder = f"/usr/lib/modules/{request.kernel}"
+    if missing or not complete:
+        return Part({}, missing, absent_drivers=selection.absent)
+    try:
+        files = _files(request, index, selection.paths)
+    except IncompleteError as error:
+        return Part({}, error.missing)
+    entries: dict[str, Entry] = {f"{folder}/{path}": File(data) for path, data in files.items()}
+    tables = module_tables(index, files, request.kernel)
+    entries.update({f"{folder}/{name}": File(data) for name, data in tables.items()})
+    declared = firmware.declared(index.folder / path for path in selection.paths)
+    found = firmware.find(declared, request.kernel)
+    entries.update({str(path): File(path) for path in found.files})
+    entries[excluded.PATH] = File(excluded.table(index, selection.paths))
+    # Options and blacklists also apply to modprobe and udev in the image.
+    names = {kmod.module_name(path) for path in selection.paths}
+    needed = frozenset[str]()
+    if request.root is not None:
+        known = hostonly.drivers(request.root, index).wanted
+        needed = frozenset(name for each in known for name in index.resolve(each.what) or ())
+    for path in kmod.configuration():
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        if kept := reduced.modprobe_conf(text, names, needed):
+            entries[str(path)] = File(kept.encode(errors="surrogateescape"))
+        for line in reduced.modprobe_forbidden(text, needed):
+            warnings.append(f"{path}: left out of the image, as root needs the module: {line}")
+    if idle := _idle(request, needs, taken, index, selection.paths):
+        entries[IDLE] = File("".join(f"blacklist {name}\n" for name in idle).encode())
+    return Part(
+        entries,
+        missing,
+        absent_firmware=found.absent,
+        absent_drivers=selection.absent,
+        wanted=tuple(wanted),
+        warnings=tuple(warnings),
+    )
+
+
+def _files(
+    request: BuildRequest, index: kmod.ModuleIndex, paths: tuple[str, ...]
+) -> Mapping[str, Path | bytes]:
+    """Return the modules by path in the image, below the folder of the kernel's release."""
+    method = packed.method_for(request.compression) if request.separate_modules else ""
+    if not method:
+        return {packed.plain_name(path): packed.plain(index, path) for path in paths}
+    level = request.level if method == request.compression else None
+    return packed.compressed(index, paths, method, level)
+
+
+def _idle(
+    request: BuildRequest,
+    needs: Needs,
+    taken: tuple[str, ...],
+    index: kmod.ModuleIndex,
+    paths: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return the idle modules that nothing else asks for."""
+    idle = kmod.idle(index, paths, request.recipe_idle)
+    others = [name for name in taken if name not in request.recipe_idle]
+    asked = kmod.idle(index, paths, [*others, *(want.what for want in needs.modules)])
+    return tuple(name for name in idle if name not in asked)
