@@ -290,7 +290,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         if journal:
             yield f"/usr/sbin/mke2fs -q -F -O journal_dev -b 4096 {journal}"
         own = f"-b 4096 -J device={journal}" if journal else ""
-        own = "-b 4096" if layer.swapfile else own  # a page, in which the kernel counts
+        if layer.swapfile:  # blocks of a page, in which the kernel counts; no work left for later
+            own = "-b 4096 -E lazy_itable_init=0"
         yield f"/usr/sbin/mke2fs -q -F -t {layer.kind} {own} {_words(*label, *uuid)} {devices}"
     if layer.name:
         writer.devices[layer.name] = writer.below(layer)[0]
