@@ -250,16 +250,16 @@ class Boot:
                 from initpy.core.goals import resume  # most boots have nothing to resume
 
                 resume.wait(context)
-            if context.settings.other_checks and not machine.dirty and self._awaits_root():
-                from initpy.core.goals import other_checks  # a quick boot checks no others
-
-                other_checks.go_on(context)
             if self._reached() and handover.when_ready(context):
                 self._hand_over()
             ending.check(context)
             # Handle timers due now: no event will follow for them.
             due = machine.timers.pop_due(context.now)
             if not machine.dirty and not due:
+                if context.settings.other_checks and self._awaits_root():
+                    from initpy.core.goals import other_checks  # a quick boot checks no others
+
+                    other_checks.go_on(context)  # the last of all: nothing of root's is left to do
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(machine.dirty))
 
