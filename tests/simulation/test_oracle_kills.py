@@ -13,7 +13,7 @@ from initpy.core.events import JobEnded
 from initpy.core.explanation import Node
 from initpy.core.failure import assessment, ending, notice
 from initpy.core.goals import handover, naming
-from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
+from initpy.core.jobs.hold_table import STOPPED_BY, DeadlineKind, HoldKind
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules, wanted
 from initpy.core.state.context import Context
@@ -204,6 +204,9 @@ type = "correct horse\\n"
 [expect]
 outcome = "booted"
 """
+WRONG = VOLUME.replace('LABEL=r"', 'LABEL=r rd.shell=0"').replace(
+    'correct horse\\n"\n[expect]', 'no\\nno\\nno\\n"\n[expect]'
+)
 STRANGER = """
 title = "a volume that nobody named beside one that is"
 [machine]
@@ -459,9 +462,9 @@ def deserted(patch: pytest.MonkeyPatch) -> None:
 
 def severe(patch: pytest.MonkeyPatch) -> None:
     """Wrong passphrases hold nothing."""
-    kinds = holds.STOPPED_BY[DeadlineKind.END]
+    kinds = STOPPED_BY[DeadlineKind.END]
     others = tuple(each for each in kinds if each is not HoldKind.UNANSWERED)
-    patch.setitem(holds.STOPPED_BY, DeadlineKind.END, others)
+    patch.setitem(STOPPED_BY, DeadlineKind.END, others)
 
 
 def idle(patch: pytest.MonkeyPatch) -> None:
@@ -520,8 +523,7 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "never-degraded-with-its-members-there"),
     (deserted, counted(PLAIN.format(words="", disk=GONE), ("a key opens", "x")),
      "a-counted-boot-never-ends-beside-a-user"),
-    (severe, counted(VOLUME.replace("correct horse\\n\"\n[expect]", 'no\\nno\\nno\\n"\n[expect]')),
-     "a-counted-boot-never-ends-beside-a-user"),
+    (severe, counted(WRONG), "a-counted-boot-never-ends-beside-a-user"),
     (idle, counted(PLAIN.format(words="", disk=GONE)), "a-failed-boot-ends-in-time"),
     (grabbing, GUEST, "a-foreign-group-is-not-written"),
     (grasping, GUEST, "a-foreign-group-is-not-written"),
