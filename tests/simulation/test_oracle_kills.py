@@ -204,6 +204,9 @@ type = "correct horse\\n"
 [expect]
 outcome = "booted"
 """
+WRONG = VOLUME.replace('LABEL=r"', 'LABEL=r rd.shell=0"').replace(
+    'correct horse\\n"\n[expect]', 'no\\nno\\nno\\n"\n[expect]'
+)
 STRANGER = """
 title = "a volume that nobody named beside one that is"
 [machine]
@@ -520,8 +523,7 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "never-degraded-with-its-members-there"),
     (deserted, counted(PLAIN.format(words="", disk=GONE), ("a key opens", "x")),
      "a-counted-boot-never-ends-beside-a-user"),
-    (severe, counted(VOLUME.replace("correct horse\\n\"\n[expect]", 'no\\nno\\nno\\n"\n[expect]')),
-     "a-counted-boot-never-ends-beside-a-user"),
+    (severe, counted(WRONG), "a-counted-boot-never-ends-beside-a-user"),
     (idle, counted(PLAIN.format(words="", disk=GONE)), "a-failed-boot-ends-in-time"),
     (grabbing, GUEST, "a-foreign-group-is-not-written"),
     (grasping, GUEST, "a-foreign-group-is-not-written"),
