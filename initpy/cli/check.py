@@ -34,6 +34,7 @@ from initpy.config.errors import InputError
 from initpy.image.check.proof import Proof, Verdict
 from initpy.image.stack.describe import StackError, describe
 from initpy.image.stack.layers import Stack
+from initpy.image.stack.ownroot import as_booted, elsewhere
 from initpy.image.stack.system import Recording, Running
 from initpy.image.status import Status
 
@@ -135,7 +136,7 @@ def _stack(arguments: argparse.Namespace) -> Stack:
         return Stack.from_json(text, str(arguments.stack))
     system = Recording(Running())
     try:
-        return describe(arguments.root, system)
+        return as_booted(describe(arguments.root, system), elsewhere())
     finally:
         if arguments.record is not None:
             arguments.record.write_text(system.to_json(), encoding="utf-8")

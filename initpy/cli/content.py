@@ -237,10 +237,11 @@ def _stack(arguments: argparse.Namespace, config: ImageConfig) -> Stack:
     if found := described_stack(arguments, config):
         return found
     from initpy.image.stack.describe import StackError, describe
+    from initpy.image.stack.ownroot import as_booted, elsewhere
 
     root = arguments.root or config.root or "/"
     try:
-        return describe(root)
+        return as_booted(describe(root), elsewhere())
     except StackError as error:
         expected = "a root that can be described, or --stack FILE, or a generic image"
         raise InputError("--root", root, f"{expected} ({error})") from None

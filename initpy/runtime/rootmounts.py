@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from initpy.config.fstab import OVERLAY, RootMount, parse_root_mounts
 from initpy.runtime import syscalls
+from initpy.runtime.api import PATH
 from initpy.runtime.handover import resolve
 from initpy.runtime.mounts import flags_and_data, mount_first, mounted_below, read_fstab
 
@@ -91,7 +92,7 @@ def _attach(file: str, *, read_only: bool) -> tuple[int, str]:
     """Attach a file to a free loop device; return that, open, and its path."""
     with suppress(OSError, subprocess.TimeoutExpired):
         command = ["modprobe", "--quiet", "loop"]
-        subprocess.run(command, check=False, timeout=MODPROBE_SECONDS)
+        subprocess.run(command, check=False, timeout=MODPROBE_SECONDS, env={"PATH": PATH})
     control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
     try:
         node = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"

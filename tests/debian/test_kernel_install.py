@@ -66,7 +66,9 @@ def test_a_kernel_is_added_with_our_image_and_removed(system: Chroot) -> None:
     assert "initpy: making" in done.output and "it boots /" in done.output
     assert system.names(ENTRY) == ["initrd", "linux"]
     assert f"initrd     {ENTRY}/initrd\n" in entry(system)
-    stack = ("--stack", "/etc/initpy/stack.json", "--kernel", VERSION)
+    stack = (
+        "--stack", "/etc/initpy/stack.json", "--kernel", VERSION, "--cmdline", "root=UUID=7a0c",
+    )  # fmt: skip
     system.run("initpy", "check", f"{ENTRY}/initrd", *stack)
     assert system.names("/tmp") == []
     system.run("kernel-install", "remove", VERSION)
@@ -170,7 +172,9 @@ def test_without_ukify_the_plugin_makes_the_unified_image(system: Chroot) -> Non
         add(system)
         assert system.names("/boot/EFI/Linux") == [f"token-{VERSION}+3.efi"]
     made = f"/boot/EFI/Linux/token-{VERSION}+3.efi"
-    stack = ("--stack", "/etc/initpy/stack.json", "--kernel", VERSION)
+    stack = (
+        "--stack", "/etc/initpy/stack.json", "--kernel", VERSION, "--cmdline", "root=UUID=7a0c",
+    )  # fmt: skip
     system.run("initpy", "check", made, *stack)
     system.run("kernel-install", "remove", VERSION)
     assert system.names("/boot/EFI/Linux") == []

@@ -28,7 +28,7 @@ def is_named(spec: DeviceSpec, layer: Layer, mapping: str | None = None) -> bool
 
 def as_device(layer: Layer, mapping: str | None = None) -> Device:
     """Return the device of a layer as the core sees it."""
-    properties = {**dict(layer.properties)}
+    properties = {"DEVNAME": layer.name, **dict(layer.properties)}
     for key in ("UUID", "LABEL"):  # udev's encoded form; the plain one has the same letters mostly
         if plain := properties.get(f"ID_FS_{key}"):
             properties.setdefault(f"ID_FS_{key}_ENC", plain)

@@ -7,16 +7,17 @@ proof there and says so; a user who knows the root passes --root.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from initpy.image.stack.commandlines import RUNNING
 from initpy.image.stack.describe import Kind, Stack, StackError, describe
 
 # Created by systemd-nspawn and LXC, and by podman.
 CONTAINER_MARKS = ("/run/systemd/container", "/run/.containerenv")
 # Created by docker. A machine whose disk was filled from a container has this file too.
 PERHAPS_CONTAINER = "/.dockerenv"
-CONTAINER = "a container"
+CONTAINER, PERHAPS = "a container", "perhaps a container"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,18 @@ def find_target(
     files = [layer.name for layer in stack.layers if layer.kind is Kind.LOOP]
     if inside is not None and files:
         return Target(None, f"this is {inside} on a disk image ({files[0]})")
-    return Target(stack)
+    return Target(as_booted(stack, inside))
+
+
+def as_booted(stack: Stack, inside: str | None) -> Stack:
+    """Return a stack without the running system's command line if that booted another root.
+
+    `inside` is what `elsewhere` says: what is perhaps a container may be a machine.
+    """
+    if inside in (None, PERHAPS):
+        return stack
+    lines = tuple(each for each in stack.command_lines if each.origin != RUNNING)
+    return replace(stack, cmdline="", command_lines=lines)
 
 
 def elsewhere(root: Path = Path("/")) -> str | None:
@@ -62,7 +74,7 @@ def elsewhere(root: Path = Path("/")) -> str | None:
     if any((root / mark.lstrip("/")).exists() for mark in CONTAINER_MARKS):
         return CONTAINER
     if (root / PERHAPS_CONTAINER.lstrip("/")).exists():
-        return "perhaps a container"
+        return PERHAPS
     first = root / "proc/1"
     if not first.exists():
         return "a chroot without /proc"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_kernel import VERSION, Module, make_kernel
+from fake_system import nested
 from rootstack import EXT4_ON_VIRTIO
 from smallfs import mounted_tmpfs
 
@@ -14,7 +15,7 @@ from initpy.cli import main
 from initpy.image.build import request
 from initpy.image.build.place import claim
 from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
-from initpy.image.stack.describe import StackError
+from initpy.image.stack.describe import StackError, describe
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.stack.ownroot import elsewhere, find_target
 from initpy.image.status import Status
@@ -49,6 +50,7 @@ def test_an_image_that_boots_is_installed(
     assert "it boots /" in said.out
     proof = ["check", str(image(tmp_path)), *call[1:5], *call[9:11]]
     assert main([*proof, "--cmdline", "root=UUID=7a0c"]) == Status.OK
+    assert main([*proof, "--cmdline", "root=/dev/vda"]) == Status.OK
     assert main([*proof, "--cmdline", "root=UUID=stale"]) == Status.CANNOT_BOOT
     assert main([*call, "--remove", "--quiet"]) == Status.OK
     assert list((tmp_path / "boot").iterdir()) == []
@@ -215,7 +217,7 @@ def test_the_image_must_boot_this_machines_root() -> None:
 
 def test_an_installers_chroot_shows_the_root() -> None:
     own = stack(Kind.DISK)
-    assert find_target(place=lambda: "a chroot", described=lambda _: own).stack is own
+    assert find_target(place=lambda: "a chroot", described=lambda _: own).stack == own
 
 
 def test_a_chroot_on_a_disk_image_shows_no_root() -> None:
@@ -265,3 +267,15 @@ def test_a_running_kernel_that_is_not_installed_is_named_with_those_that_are(
         "initpy: --kernel: '5.5.5-host': expected a kernel that is installed here (-k VERSION): "
         "6.9.0-2, 6.1.0-1\n"
     )
+
+
+def test_the_command_line_of_an_installer_is_not_that_of_the_root_in_its_chroot() -> None:
+    """The installer's has no root=, and its kernel did not boot this root."""
+    found = nested()
+    found.texts["/proc/cmdline"] = "vga=788 --- quiet\n"
+    stack = describe("/", found)
+    assert stack.command_lines
+    inside = find_target(place=lambda: "a chroot", described=lambda _: stack).stack
+    assert inside is not None
+    assert (inside.cmdline, inside.command_lines) == ("", ())
+    assert find_target(place=lambda: None, described=lambda _: stack).stack == stack
