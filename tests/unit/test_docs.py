@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initpy.config import breakpoints, jobs, settings
-from initpy.config import parametertable
+from initpy.config import breakpoints, jobs, parametertable, settings
 from initpy.config.image import ImageConfig
 from initpy.core.jobs.definitions import JobDefinition, Strategy
 from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
