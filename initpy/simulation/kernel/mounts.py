@@ -57,8 +57,8 @@ def mount_all(
         if status:
             return status, error
     if (overlay.readonly or not overlay.node) and MEMORY not in world.mounts:
-        how = ("rw", "relatime", "mode=755", *overlay.options)
-        world.mounts[MEMORY] = MountPoint("tmpfs", "tmpfs", ",".join(how))
+        options = ("rw", "relatime", "mode=755", *overlay.options)
+        world.mounts[MEMORY] = MountPoint("tmpfs", "tmpfs", ",".join(options))
     lower = f"/run/overlayfs-r:{BELOW}" if overlay.readonly else BELOW
     device = None if overlay.readonly else file_system(world, DEVICE)
     upper, work = "upper", "work"
