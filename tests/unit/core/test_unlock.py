@@ -536,3 +536,9 @@ def test_a_volume_for_the_changes_to_root_does_not_make_others_unwanted() -> Non
     assert [each.job for each in desk.asked()] == ["luks-open@vda"]
     unlocked(desk)
     assert desk.runs("luks-open@vdb")
+
+
+def test_r1_a_volume_that_only_crypttab_lists_waits_for_root_to_fail() -> None:
+    desk = desk_with(volume(key=None, listed=True))
+    desk.see(filesystem("vdb"), luks("vda"))
+    assert desk.asked() == []
