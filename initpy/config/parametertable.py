@@ -44,13 +44,13 @@ class Row(NamedTuple):
         return max(found, default=0)
 
 
+# Read by other parts of initpy; the document has them among those that are understood.
+EXPLAINED = Row("rd.multipath hostname systemd.hostname", "PID 1, the kernel, or a rule of udev")
 # Read by others, or of no use here: nothing is said at boot.
 SILENT = (
     Row("rd.udev.* udev.* biosdevname net.ifnames net.ifname-policy net.naming-scheme", UDEV),
     Row("modprobe.blacklist module-blacklist", KMOD),
-    Row("rd.multipath", "udev's rule for multipath reads it"),
-    Row("hostname raid md netconsole fips noautodetect", KERNEL),
-    Row("systemd.hostname", "PID 1 names the machine by it before the first mdadm runs"),
+    Row("raid md netconsole fips noautodetect", KERNEL),
     Row("systemd.* locale.* quotacheck.mode domain single emergency rescue", SYSTEM),
     Row("modules-load selinux enforcing", SYSTEM),
     Row("rd.systemd.log-* rd.systemd.show-status rd.systemd.setenv rd.systemd.default-*",
@@ -171,10 +171,11 @@ def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputErro
 
 def _found(key: str) -> Iterator[tuple[int, str, bool]]:
     """The rows that have this name: how much of it they name, what is said, if it refuses."""
-    for rows in (SILENT, SAID, REFUSED):
+    silent = (*SILENT, EXPLAINED)
+    for rows in (silent, SAID, REFUSED):
         for row in rows:
             length = row.names_of(key)
-            yield length, "" if rows is SILENT else row.note, rows is REFUSED
+            yield length, "" if rows is silent else row.note, rows is REFUSED
 
 
 def _unknown(parameter: Parameter, key: str, known: Iterator[str]) -> InputError:

@@ -8,14 +8,12 @@ used: a typing error must not cost the boot.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initpy.config import crypttab, lvm, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
 from initpy.config.othernames import may_be_ours
-from initpy.config.overlay import PARAMETERS as OVERLAY_PARAMETERS
-from initpy.config.overlay import Wish as OverlayWish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
 from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
@@ -23,6 +21,9 @@ from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.layer import Layer
 from initpy.core.settings import BreakPoint, Degraded, Emergency, LayerPolicy, Settings
+
+if TYPE_CHECKING:
+    from initpy.config import overlay
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Draft:
     volumes: Volumes = field(default_factory=Volumes)
     groups: lvm.Names = field(default_factory=lvm.Names)
     resume: Wish = field(default_factory=Wish)
-    overlay: OverlayWish = field(default_factory=OverlayWish)
+    overlay: "overlay.Wish | None" = None
     refused: dict[str, str] = field(default_factory=dict)  # parameter -> why root is left alone
     named: dict[Layer, set[str]] = field(default_factory=dict)
     enabled: dict[Layer, bool] = field(default_factory=dict)
@@ -94,10 +95,10 @@ def read_settings(
     _finish_emergency(draft)
     if draft.recovery:
         _finish_recovery(draft)
-    overlay, volume = draft.overlay.finish()
+    changes, volume = draft.overlay.finish() if draft.overlay is not None else (None, None)
     draft.set(
         refusal="; ".join(draft.refused.values()),
-        overlay=overlay,
+        overlay=changes,
         volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         left_out=draft.volumes.left_out(),
         resume=draft.resume.finish(),
@@ -137,7 +138,6 @@ def known_names() -> Iterator[str]:
     yield from VOLUME_HANDLERS
     yield from lvm.PARAMETERS
     yield from RESUME_PARAMETERS
-    yield from OVERLAY_PARAMETERS
 
 
 def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
@@ -150,8 +150,6 @@ def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
         take(draft.groups, parameter)
     elif (wish := RESUME_PARAMETERS.get(key)) is not None:
         wish(draft.resume, parameter)
-    elif (change := OVERLAY_PARAMETERS.get(key)) is not None:
-        change(draft.overlay, parameter)
     else:
         return False
     return True
@@ -160,6 +158,13 @@ def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
 def _root(draft: _Draft, parameter: Parameter) -> None:
     draft.root_given = True
     draft.set(root=root.device(parameter))
+
+
+def _overlay(draft: _Draft, parameter: Parameter) -> None:
+    from initpy.config import overlay  # few boots keep root unchanged
+
+    draft.overlay = draft.overlay or overlay.Wish()
+    overlay.PARAMETERS[parameter.key.replace("_", "-")](draft.overlay, parameter)
 
 
 def _gpt_auto(draft: _Draft, parameter: Parameter) -> None:
@@ -371,7 +376,15 @@ def _finish_layers(draft: _Draft) -> None:
     draft.set(layers=policies)
 
 
+# Of `overlay`, which is imported when one of them is there; a test compares them.
+OVERLAY = (
+    "rd.overlay", "rd.overlay.crypt", "rd.overlay.readonly", "rd.overlay.reset", "rd.live.overlay",
+    "rd.live.overlay.overlayfs", "rd.live.overlay.readonly", "rd.live.overlayfs.readonly",
+    "rd.live.overlay.reset", "overlayroot", "systemd.volatile",
+)  # fmt: skip
+
 HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
+    **dict.fromkeys(OVERLAY, _overlay),
     "root": _root,
     "rootfstype": lambda draft, p: draft.mount(
         types=tuple(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initpy.config import breakpoints, jobs, lvm, resume, settings, volumes
+from initpy.config import breakpoints, jobs, parametertable, settings
 from initpy.config.image import ImageConfig
 from initpy.core.jobs.definitions import JobDefinition, Strategy
 from initpy.core.jobs.hold_table import DeadlineKind, HoldKind
@@ -50,17 +50,16 @@ def keys(text: str) -> list[str]:
 
 
 def test_each_parameter_is_documented_once() -> None:
-    code = {
-        *settings.HANDLERS, *volumes.HANDLERS, *lvm.PARAMETERS,
-        *resume.PARAMETERS, *settings.UNDERSTOOD_ELSEWHERE,
-        *(f"{prefix}*" for prefix in settings.OTHERS),
-    }  # fmt: skip
-    assert sorted(keys(read("parameters.md"))) == sorted(code)
+    given = parametertable
+    rows = (given.EXPLAINED, *given.SILENT, *given.SAID, *given.REFUSED)
+    code = {*settings.known_names(), *(each for row in rows for each in row.names.split())}
+    found = [each.replace("_", "-") for each in keys(read("parameters.md"))]
+    assert sorted(found) == sorted(code)
 
 
 def test_each_break_point_is_documented() -> None:
-    (row,) = (line for line in read("parameters.md").splitlines() if "`break=`" in line)
-    names = {*breakpoints._DEBIAN, *breakpoints._DRACUT}
+    (row,) = (line for line in read("parameters.md").splitlines() if "| `break=`" in line)
+    names = {*breakpoints._DEBIAN, *breakpoints._DRACUT, *breakpoints._SYSTEMD}
     assert names <= set(re.findall(r"`([^`]+)`", row))
 
 

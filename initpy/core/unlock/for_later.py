@@ -19,15 +19,20 @@ def is_needless(context: Context, instance: Instance) -> bool:
     """True while a device that root= names is there and about to be mounted.
 
     Where that fails, or waits for a device that may be in the volume, the user is asked. Volumes
-    that the user named are needed in any case, and the device of resume= may be in any.
+    that the user named for the initramfs are needed in any case; a line of crypttab alone does not
+    say that (`VolumeSpec.listed`). The device of resume= may be in any.
     """
     goals, machine = context.goals, context.machine
     if not goals.root_matches or goals.root_mounted or goals.resuming:
         return False
     device = context.device(instance)
-    if device is None or context.volume(device) is not None:
+    named = context.volume(device) if device is not None else None
+    if device is None or (named is not None and not named.listed):
         return False
-    mounts = (each for name in goals.root_matches for each in machine.on(name))
+    # Not where root stands on this volume: it has been opened, and its command is about to end.
+    graph = context.devices
+    beside = [each for each in goals.root_matches if not graph.stands_on(each, device.name)]
+    mounts = (each for name in beside for each in machine.on(name))
     return any(
         each.strategy is Strategy.MOUNT_ROOT and each.expected and not (each.idle or each.stalled)
         for each in mounts

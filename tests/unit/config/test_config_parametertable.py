@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from initpy.config.othernames import NAMES, may_be_ours
-from initpy.config.parametertable import OLD, REFUSED, SAID, SILENT, document
+from initpy.config.parametertable import EXPLAINED, OLD, REFUSED, SAID, SILENT, document
 from initpy.config.settings import known_names, read_settings
 
 DOCUMENTED = Path(__file__).with_name("documented_parameters.txt")
 DOCUMENT = Path(__file__).parents[3] / "docs/parameters.md"
-ROWS = (*SILENT, *SAID, *REFUSED)
+ROWS = (EXPLAINED, *SILENT, *SAID, *REFUSED)
 KNOWN = frozenset(known_names())
 
 

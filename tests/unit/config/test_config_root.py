@@ -2,7 +2,8 @@
 
 import pytest
 
-from initpy.config.settings import read_settings
+from initpy.config import overlay as overlays
+from initpy.config.settings import OVERLAY, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, Overlay
 
@@ -124,3 +125,7 @@ def test_a_mistake_is_named(text: str, complaint: str) -> None:
     _, problems = read_settings(f"root=LABEL=r {text}")
     [problem] = map(str, problems)
     assert problem.startswith(f"command line: {complaint}")
+
+
+def test_the_parameters_of_overlays_are_known() -> None:
+    assert set(overlays.PARAMETERS) == set(OVERLAY)

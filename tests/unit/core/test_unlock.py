@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from desk import Desk, block, filesystem, luks, mapping, settings
 
-from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, ShowFailure, Withdraw
+from initpy.core.actions import Drop, Fetch, GiveWay, HandOver, Mount, ShowFailure, Withdraw
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import Enumerated, Fetched
+from initpy.core.events import Enumerated, Fetched, JobEnded
 from initpy.core.secret import Secret
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
@@ -491,3 +491,54 @@ def test_r12_volumes_that_wait_for_people_alone_keep_their_turns() -> None:
     desk.see(luks("vdb", "u-2"))
     assert desk.actions(GiveWay) == []
     assert desk.asked()[-1].job == "luks-open@vda"
+
+
+def test_r1_nothing_is_asked_for_while_root_is_there_and_does_not_need_it() -> None:
+    desk = desk_with()
+    desk.see(luks("vda", uuid="u-9"))
+    assert [each.job for each in desk.asked()] == ["luks-open@vda"]
+    desk.see(filesystem("vdb"))
+    [(_, withdraw)] = desk.actions(Withdraw)
+    assert isinstance(withdraw, Withdraw)
+    assert withdraw.reason == "root is there, on vdb"
+    desk.see(luks("vdc", uuid="u-8"))
+    assert len(desk.asked()) == 1
+    for _ in range(5):  # root cannot be mounted: it may be on one of them
+        mount = next(each for _, each in reversed(desk.log) if isinstance(each, Mount))
+        desk.give(JobEnded(mount.job, mount.run, 5))
+        desk.wait(desk.now + 30)
+    assert len(desk.asked()) > 1
+
+
+def test_r1_a_named_volume_is_asked_for_although_root_is_there() -> None:
+    desk = desk_with(volume(key=None))
+    desk.see(filesystem("vdb"), luks("vda"))
+    assert [each.job for each in desk.asked()] == ["luks-open@vda"]
+
+
+def test_a_line_with_a_path_counts_where_the_device_has_the_uuid_too() -> None:
+    path = VolumeSpec(DeviceSpec(Naming.PATH, "/dev/vda"), "line", KeySpec("/key"), also=SOURCE)
+    desk = desk_with(path, VolumeSpec(SOURCE, "luks-u-1"))
+    desk.see(luks("vda", uuid="u-2"))
+    assert desk.runs("luks-open@vda") == []
+    desk = desk_with(path, VolumeSpec(SOURCE, "luks-u-1"))
+    desk.see(luks("vda"))
+    assert desk.runs("luks-open@vda")[0].argv[-1] == "line"
+    desk = desk_with(path, VolumeSpec(SOURCE, "luks-u-1"))
+    desk.see(luks("vdb"))
+    assert [each.text for each in desk.asked()] == ["Passphrase for luks-u-1 (/dev/vdb): "]
+
+
+def test_a_volume_for_the_changes_to_root_does_not_make_others_unwanted() -> None:
+    desk = desk_with(VolumeSpec(SOURCE, "overlay-crypt", beside=True))
+    desk.see(luks("vda"), luks("vdb", uuid="u-2"))
+    desk.answer("secret")
+    assert [each.job for each in desk.asked()] == ["luks-open@vda"]
+    unlocked(desk)
+    assert desk.runs("luks-open@vdb")
+
+
+def test_r1_a_volume_that_only_crypttab_lists_waits_for_root_to_fail() -> None:
+    desk = desk_with(volume(key=None, listed=True))
+    desk.see(filesystem("vdb"), luks("vda"))
+    assert desk.asked() == []
