@@ -155,6 +155,11 @@ def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> Non
     assert "qed.ko.zst" in with_dependency.stdout and "qedf.ko.zst" in with_dependency.stdout
 
 
+def test_a_name_is_idle_in_the_folder_of_another_group(generic: BuildRequest) -> None:
+    request = replace(generic, recipe_idle=("e1000",), recipe_drivers=("e1000", "drivers/net/"))
+    assert read_archive(build(request).output).read(IDLE) == b"blacklist e1000\n"
+
+
 def test_a_driver_that_the_user_names_is_not_idle(generic: BuildRequest) -> None:
     image = read_archive(build(replace(generic, drivers=("e1000",))).output)
     assert image.read(IDLE) == b"blacklist qed\n"
