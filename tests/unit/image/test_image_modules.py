@@ -66,7 +66,7 @@ def modules(image: Archive) -> set[str]:
 def shown(image: Archive, folder: Path, *names: str) -> list[str]:
     """Return the files that modprobe of this machine would load from the image."""
     unpack(image, folder)
-    command = ["/sbin/modprobe", "-d", folder, "-S", VERSION, "--show-depends", *names]
+    command = ["/sbin/modprobe", "-d", str(folder), "-S", VERSION, "--show-depends", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split(f"{VERSION}/", 1)[1].split()[0] for line in done.stdout.splitlines()]
 
@@ -144,7 +144,16 @@ def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> Non
     assert entry.read() == b"blacklist e1000\nblacklist qed\n"
     unpack(image, root := tmp_path / "root")
     # kmod of this machine with the image's configuration and modules.
-    command = ["/sbin/modprobe", "-d", root, "-S", VERSION, "-C", f"{root}{IDLE}", "--show-depends"]
+    command = [
+        "/sbin/modprobe",
+        "-d",
+        str(root),
+        "-S",
+        VERSION,
+        "-C",
+        f"{root}{IDLE}",
+        "--show-depends",
+    ]
     device = "pci:v00008086d00001000sv0"
     blocked = subprocess.run([*command, "-b", device], capture_output=True, text=True, check=False)
     assert "e1000" not in blocked.stdout
