@@ -12,6 +12,7 @@ from initpy.cli import main
 from initpy.image.build.build import build
 from initpy.image.build.modules import IDLE
 from initpy.image.build.request import BuildRequest
+from initpy.image.formats import cpio
 from initpy.image.formats.archive import Archive, read_archive, unpack
 from initpy.image.formats.modinfo import read_module
 from initpy.image.kernel import packed
@@ -190,3 +191,13 @@ def test_the_other_commands_read_compressed_modules(
     main(["diff", str(image), str(plain)])
     out = capsys.readouterr().out
     assert "breaks" not in out and "modules gone" not in out
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "lz4", "none"])
+def test_a_boot_loader_may_append_an_archive(
+    generic: BuildRequest, tmp_path: Path, compression: str
+) -> None:
+    """The stream of lz4 has no end of its own."""
+    image = build(replace(generic, compression=compression, level=None)).output
+    cpio.append(image, [cpio.segment({"/appended": b"data"})], tmp_path / "both")
+    assert read_archive(tmp_path / "both").read("/appended") == b"data"
