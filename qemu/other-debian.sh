@@ -14,7 +14,14 @@ limit="${OTHER_DEBIAN_LIMIT:-900}"
 
 # steps: print the steps in their order: a name, and arguments for Python. tests/simulation and
 # tests/properties use no program of the distribution; tests/debian uses its own Debian.
+#
+# With OTHER_DEBIAN_PEERS=1: compare the drivers of the generic image with those of initramfs-tools'
+# and dracut's instead. This needs the network, and half an hour when it runs first.
 steps() {
+    if [ -n "${OTHER_DEBIAN_PEERS:-}" ]; then
+        echo "drivers -m pytest -p no:cacheprovider tests/debian/test_generic_drivers.py"
+        return
+    fi
     cat <<LIST
 lint -m ruff check --no-cache
 types -m mypy --cache-dir /root/.cache/mypy
@@ -47,6 +54,12 @@ inside() {
     mount --rbind /sys "$work/root/sys"
     mount --rbind /dev "$work/root/dev"
     mount -t tmpfs tmp "$work/root/tmp"
+    if [ -n "${OTHER_DEBIAN_PEERS:-}" ]; then
+        # debootstrap needs both; the changes disappear with the overlay.
+        env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" \
+            sh -c 'apt-get -qq update && apt-get -qq install -y wget' </dev/null >/dev/null
+        limit="${OTHER_DEBIAN_LIMIT:-3600}"
+    fi
     # No globbing: names of tests contain brackets.
     set -f
     while read -r name words; do

@@ -159,7 +159,7 @@ def _make_system(peer: Peer, suite: str, root: Path) -> None:
                 f"--include={','.join(peer.packages)}", suite, str(making), mirror,
             ],
             environment={"DEBOOTSTRAP_DIR": str(tool / "usr/share/debootstrap"), **_proxy()},
-            hint=f"check the network; is {mirror} reachable?",
+            hint=f"apt install wget; is {mirror} reachable?",
         )  # fmt: skip
         for path, content in peer.settings.items():
             target = making / path.lstrip("/")

@@ -18,7 +18,10 @@ from initpy.lab.images import image_under_test
 from initpy.lab.kernels import lab_kernel
 from initpy.lab.peers import DRACUT_WITH_NETWORK, INITRAMFS_TOOLS, Peer
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can create the peers' systems")
+pytestmark = [
+    pytest.mark.slow,  # minutes, and a gigabyte from the network when it runs first
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can create the peers' systems"),
+]
 
 HARMLESS = Weight.NOTE
 

@@ -106,8 +106,11 @@ def _idle(
     index: kmod.ModuleIndex,
     paths: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Return the idle modules that nothing else asks for."""
+    """Return the idle modules that nothing else asks for by name.
+
+    A folder that another group of the recipe takes does not count: idle is more specific.
+    """
     idle = kmod.idle(index, paths, request.recipe_idle)
-    others = [name for name in taken if name not in request.recipe_idle]
+    others = [n for n in taken if n not in request.recipe_idle and not n.endswith("/")]
     asked = kmod.idle(index, paths, [*others, *(want.what for want in needs.modules)])
     return tuple(name for name in idle if name not in asked)

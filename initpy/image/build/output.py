@@ -62,6 +62,10 @@ def write_content(
             sink.abandon()
             raise
         sink.finish()
+        if packing.method == "lz4":
+            # The format has no end, and a boot loader may append another archive. A chunk of
+            # size zero ends the stream for every reader (lib/decompress_unlz4.c).
+            place.file.write(bytes(4))
         place.file.flush()
 
 

@@ -102,8 +102,8 @@ def _groups(content: dict[str, Any], key: str, path: Path) -> tuple[Group, ...]:
         where = f"{path}: {key} {number}"
         _known(table, GROUP_KEYS, where)
         why = _text(table, "why", where)
-        lists = (_texts(table, name, where) for name in ("take", "leave", "beside"))
-        groups.append(Group(why, *lists, _truth(table, "idle", where)))
+        take, leave, beside = (_texts(table, name, where) for name in ("take", "leave", "beside"))
+        groups.append(Group(why, take, leave, beside, _truth(table, "idle", where)))
     return tuple(groups)
 
 

@@ -15,6 +15,7 @@ from initpy.image.formats.modinfo import DamagedModuleError
 from initpy.image.inspect.difference import Difference, How
 from initpy.image.inspect.references import References
 from initpy.image.inspect.survey import Survey, kind_of
+from initpy.image.kernel.kmod import canonical
 from initpy.image.kernel.moduletree import ModuleTree
 from initpy.image.kernel.roles import Role, Weight, answers_to, role_of
 from initpy.image.tree import File
@@ -117,7 +118,12 @@ def _tables(now: References) -> Iterator[Meaning]:
 
 def _modules(then: References, now: References, difference: Difference) -> Iterator[Meaning]:
     """Report missing modules, grouped by role."""
-    patterns = {alias: module for tree in now.trees for alias, module in tree.aliases()}
+    patterns = {
+        alias: module
+        for tree in now.trees
+        for alias, module in tree.aliases()
+        if canonical(module) in tree.modules  # an old table may name a module that is gone
+    }
     by_role: defaultdict[Role, list[tuple[str, list[str]]]] = defaultdict(list)
     built_in: list[str] = []
     for name in difference.modules_gone:

@@ -12,6 +12,7 @@ from initpy.cli import main
 from initpy.image.build.build import build
 from initpy.image.build.modules import IDLE
 from initpy.image.build.request import BuildRequest
+from initpy.image.formats import cpio
 from initpy.image.formats.archive import Archive, read_archive, unpack
 from initpy.image.formats.modinfo import read_module
 from initpy.image.kernel import packed
@@ -66,7 +67,7 @@ def modules(image: Archive) -> set[str]:
 def shown(image: Archive, folder: Path, *names: str) -> list[str]:
     """Return the files that modprobe of this machine would load from the image."""
     unpack(image, folder)
-    command = ["/sbin/modprobe", "-d", folder, "-S", VERSION, "--show-depends", *names]
+    command = ["/sbin/modprobe", "-d", str(folder), "-S", VERSION, "--show-depends", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split(f"{VERSION}/", 1)[1].split()[0] for line in done.stdout.splitlines()]
 
@@ -144,7 +145,16 @@ def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> Non
     assert entry.read() == b"blacklist e1000\nblacklist qed\n"
     unpack(image, root := tmp_path / "root")
     # kmod of this machine with the image's configuration and modules.
-    command = ["/sbin/modprobe", "-d", root, "-S", VERSION, "-C", f"{root}{IDLE}", "--show-depends"]
+    command = [
+        "/sbin/modprobe",
+        "-d",
+        str(root),
+        "-S",
+        VERSION,
+        "-C",
+        f"{root}{IDLE}",
+        "--show-depends",
+    ]
     device = "pci:v00008086d00001000sv0"
     blocked = subprocess.run([*command, "-b", device], capture_output=True, text=True, check=False)
     assert "e1000" not in blocked.stdout
@@ -153,6 +163,11 @@ def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> Non
     disk = [*command, "-b", "pci:v00001077d00008165sv0"]
     with_dependency = subprocess.run(disk, capture_output=True, text=True, check=True)
     assert "qed.ko.zst" in with_dependency.stdout and "qedf.ko.zst" in with_dependency.stdout
+
+
+def test_a_name_is_idle_in_the_folder_of_another_group(generic: BuildRequest) -> None:
+    request = replace(generic, recipe_idle=("e1000",), recipe_drivers=("e1000", "drivers/net/"))
+    assert read_archive(build(request).output).read(IDLE) == b"blacklist e1000\n"
 
 
 def test_a_driver_that_the_user_names_is_not_idle(generic: BuildRequest) -> None:
@@ -176,3 +191,13 @@ def test_the_other_commands_read_compressed_modules(
     main(["diff", str(image), str(plain)])
     out = capsys.readouterr().out
     assert "breaks" not in out and "modules gone" not in out
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "xz", "lz4", "none"])
+def test_a_boot_loader_may_append_an_archive(
+    generic: BuildRequest, tmp_path: Path, compression: str
+) -> None:
+    """The stream of lz4 has no end of its own."""
+    image = build(replace(generic, compression=compression, level=None)).output
+    cpio.append(image, [cpio.segment({"/appended": b"data"})], tmp_path / "both")
+    assert read_archive(tmp_path / "both").read("/appended") == b"data"
