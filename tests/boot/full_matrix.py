@@ -30,6 +30,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "ddf-other-host": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "shutdown-imsm": "QEMU: shutdown-ddf-raid1 ends a monitor, in User Mode Linux",
     "shutdown-multipath": "QEMU: shutdown-lvm-on-luks-on-raid1 takes mappings down",
+    "shutdown-hangs": "waits for time limits; tests/simulation/test_shutdowns.py has a hang",
     "shutdown-bcache": _SHUTDOWN,
     "shutdown-loop-on-lvm": _SHUTDOWN,
     "shutdown-raid5": _SHUTDOWN,
