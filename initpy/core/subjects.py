@@ -50,8 +50,10 @@ class Subjects:
         self.look_at(name, before)
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
-            if context.machine.any_failed:
-                mounts.revive(context, name)
+        elif present is not None and before.is_empty is not present.is_empty:
+            self.look_above(name)  # its partitions count, or do not any more
+        if before is None and context.machine.any_failed:
+            mounts.revive(context, name)
         mounts.look(context)
         for hook in context.technologies.looked:
             if names := hook(context, name):

@@ -80,6 +80,12 @@ class Device(NamedTuple):
         return self.properties.get("ID_FS_USAGE")
 
     @property
+    def is_empty(self) -> bool:
+        """True for an array that was stopped: it has no size, and its partitions are to go."""
+        known = self.properties
+        return known.get("SYSTEMD_READY") == "0" and known.get("size", "0") == "0"
+
+    @property
     def is_layer(self) -> bool:
         """True for a device that holds another layer, not a file system."""
         return self.properties.get("ID_FS_USAGE") in LAYERS
@@ -204,7 +210,7 @@ class DeviceGraph:
         if device.properties.get("DEVTYPE") != "partition":
             return True
         disks = [self._devices.get(lower) for lower in device.slaves]
-        return all(each is not None and not _is_empty(each) for each in disks)
+        return all(each is not None and not each.is_empty for each in disks)
 
     def stands_on(self, upper: str, lower: str) -> bool:
         """True when `upper` is `lower` or is built on it, at any depth."""
@@ -223,12 +229,6 @@ def partitions(devices: DeviceGraph, disk: str) -> list[Device]:
     """The partitions of a disk that are known."""
     above = devices.holders(disk)
     return [each for each in above if each.properties.get("DEVTYPE") == "partition"]
-
-
-def _is_empty(disk: Device) -> bool:
-    """True for an array that was stopped: it has no size, and its partitions are about to go."""
-    known = disk.properties
-    return known.get("SYSTEMD_READY") == "0" and known.get("size", "0") == "0"
 
 
 def inside_member(devices: DeviceGraph, partition: Device) -> bool:
