@@ -50,6 +50,8 @@ def _script(entries: tuple[BootEntry, ...], cmdline: str) -> Iterator[str]:
 
     GRUB has no arithmetic; `initpy.tries=` gets what the block says after that.
     """
+    yield "insmod part_gpt"
+    yield "insmod fat"
     yield "search --no-floppy --file --set=esp /grubenv"
     yield "load_env --file ($esp)/grubenv"
     yield 'set booted=""'
