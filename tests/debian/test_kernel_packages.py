@@ -41,8 +41,11 @@ def state(chroot: Chroot) -> str:
 def listed(chroot: Chroot) -> list[str]:
     """Return the files of the installed image; zstd and cpio list them, not initpy."""
     chroot.run("cp", IMAGE, "/mnt/image")
-    # The archive of modules is not compressed, the other is.
-    script = "(cpio -t --quiet && zstd -dcq | cpio -t --quiet) <image"
+    script = "zstd -dcq | cpio -t --quiet"
+    if (chroot.shared / "image").read_bytes().startswith(b"0707"):
+        # The archive of modules is not compressed, the other is.
+        script = f"cpio -t --quiet && {script}"
+    script = f"({script}) <image"
     done = subprocess.run(["sh", "-c", script], cwd=chroot.shared, capture_output=True, check=True)
     return done.stdout.decode().splitlines()
 
