@@ -387,10 +387,10 @@ STREAM = gzip.compress(FIRST, mtime=0)
         (FIRST + b"\0" + SECOND, "/ /a", "a multiple of four, where the kernel looks for one"),
         (STREAM + b"\0" * (-len(STREAM) % 4 + 1) + SECOND, "/ /a", "240 bytes are left out"),
         (FIRST + b"junk" + SECOND, "/ /a", "one compressed in a way that the kernel knows"),
-        (FIRST + b"\0" + gzip.compress(SECOND), "/ /a /b", ""),
-        (gzip.compress(FIRST + b"\0" + SECOND), "/ /a", "not at a multiple of four"),
-        (FIRST + gzip.compress(b""), "/ /a", ""),
-        (FIRST + gzip.compress(b"\0" * 512), "/ /a", ""),
+        (FIRST + b"\0" + gzip.compress(SECOND, mtime=0), "/ /a /b", ""),
+        (gzip.compress(FIRST + b"\0" + SECOND, mtime=0), "/ /a", "not at a multiple of four"),
+        (FIRST + gzip.compress(b"", mtime=0), "/ /a", ""),
+        (FIRST + gzip.compress(b"\0" * 512, mtime=0), "/ /a", ""),
     ],
 )
 def test_what_the_kernel_has_of_archives_put_together(data: bytes, paths: str, words: str) -> None:
