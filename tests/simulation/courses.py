@@ -7,7 +7,7 @@ ANOTHER_COURSE = {
     "lvm-same-name": "whether LVM knows of two groups when it is asked depends on the pace",
     "lvm-same-name-by-uuid": "which group is activated first depends on which disk is ready first",
     "mapping-silent": "nobody makes mappings with dmsetup in its shell",
-    "md-superblock-damaged": "whether one member's offer meets that of the bad one depends on the pace",
+    "md-superblock-damaged": "whether the offers of both members meet depends on the machine",
     "md-foreign-unwritten": "how far a container is known when the look begins depends on the pace",
     "multipath-path-late": "how far the boot is when the second path comes depends on the machine",
     "raid0-foreign-on-two-halves": "which half starts first, and how soon the other, is by chance",
