@@ -311,7 +311,8 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
             apart = "usr" if layer.holds == "root" and writer.usr_apart else ""
         device = writer.below(layer)[0]
         options = f"logdev={journal}" if journal and layer.kind == "xfs" else ""
-        words = _words(source, layer.subvolume, options, apart)
+        # The journal's device is an expression of the shell.
+        words = f'{_words(source, layer.subvolume)} "{options}" {_words(apart)}'
         yield f"fill {layer.kind} {device} {words}"
     if layer.swapfile:
         yield f"swap_file {writer.below(layer)[0]} {SWAPFILE} {layer.swapfile >> 20}"

@@ -1,6 +1,7 @@
 """Collects the kernel modules of an image, with their indexes, firmware and settings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.image.build.part import Part
@@ -43,7 +44,10 @@ def collect_modules(
         own = hostonly.drivers(request.stack, index)
         taken = hostonly.called_for(taken, dict(request.recipe_beside), request.stack)
     spare = [kmod.Want(name, manifest.RECIPE, kmod.Need.OPTIONAL) for name in taken]
-    wanted = [*needs.modules, *own.wanted, *spare]
+    # A driver of the root may be none of the kernel's own, and in no folder of the recipe.
+    of_root = hostonly.drivers(request.root, index).wanted if request.root is not None else ()
+    beside = [replace(each, need=kmod.Need.OPTIONAL) for each in of_root]
+    wanted = [*needs.modules, *own.wanted, *spare, *beside]
     selection = kmod.select(index, wanted, request.recipe_without)
     in_use = request.stack.in_use if request.stack is not None else ()
     if sets := [*charsets.wanted(index, selection.paths, config, in_use)]:
@@ -66,10 +70,7 @@ def collect_modules(
     entries[excluded.PATH] = File(excluded.table(index, selection.paths))
     # Options and blacklists also apply to modprobe and udev in the image.
     names = {kmod.module_name(path) for path in selection.paths}
-    needed = frozenset[str]()
-    if request.root is not None:
-        known = hostonly.drivers(request.root, index).wanted
-        needed = frozenset(name for each in known for name in index.resolve(each.what) or ())
+    needed = frozenset(name for each in of_root for name in index.resolve(each.what) or ())
     for path in kmod.configuration():
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if kept := reduced.modprobe_conf(text, names, needed):

@@ -13,8 +13,8 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image import process
 from initpy.image.formats import pe
+from initpy.image.formats.cmdline import without_comments
 from initpy.image.kernel.kernels import kernel_file, kernel_places
-from initpy.image.stack.commandlines import without_comments
 
 STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> systemd's name of the EFI architecture

@@ -112,9 +112,17 @@ class ModuleIndex:
             return ()
         prefix = f"kernel/{folder}"
         found = tuple(name for name, path in self.paths.items() if path.startswith(prefix))
-        if found or (self.folder / prefix).is_dir():
-            return found
-        return None
+        if not found and not (self.folder / prefix).is_dir():
+            return None
+        return found + self._replaced(self.folder / prefix)
+
+    def _replaced(self, folder: Path) -> tuple[str, ...]:
+        """Return the modules that modules from elsewhere replace (DKMS: depmod.d(5))."""
+        elsewhere = [name for name, path in self.paths.items() if not path.startswith("kernel/")]
+        if not elsewhere:
+            return ()
+        own = {module_name(path.name) for path in folder.rglob("*.ko*")}
+        return tuple(name for name in elsewhere if name in own)
 
 
 @dataclass(frozen=True, slots=True)

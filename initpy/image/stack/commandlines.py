@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from initpy.image.formats.cmdline import without_comments
 from initpy.image.stack.system import System
 
 # Where the EFI system partition or an extended boot partition may be mounted.
@@ -25,8 +26,6 @@ RUNNING = "/proc/cmdline"
 GRUB_LINUX = ("linux", "linuxefi", "linux16")
 GRUB_INITRD = ("initrd", "initrdefi", "initrd16")
 RECOVERY = re.compile(r"\b(single|recovery|emergency|rescue)\b", re.IGNORECASE)
-# A parameter: the kernel takes blanks within double quotes for a part of it.
-WORD = re.compile(r'(?:"[^"]*"?|[^\s"])+')
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -85,21 +84,6 @@ def chosen(found: Iterable[CommandLine], image: str, release: str) -> CommandLin
         lambda each: not each.kernel and not each.images,
     )
     return next((each for rule in rules for each in lines if rule(each)), None)
-
-
-def without_comments(text: str) -> str:
-    """Return the parameters of a file such as /etc/kernel/cmdline in one line.
-
-    Lines are joined; `#` at the start of a word begins a comment, except within quotes.
-    """
-    return " ".join(word for line in text.replace("\0", "\n").splitlines() for word in _line(line))
-
-
-def _line(line: str) -> Iterator[str]:
-    for found in WORD.finditer(line):
-        if found[0][0] == "#":
-            return
-        yield found[0]
 
 
 def _environment(system: System, base: str) -> dict[str, str]:

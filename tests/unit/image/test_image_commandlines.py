@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.image.build.uki import default_cmdline
-from initpy.image.stack.commandlines import CommandLine, chosen, command_lines, without_comments
+from initpy.image.formats.cmdline import without_comments
+from initpy.image.stack.commandlines import CommandLine, chosen, command_lines
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 

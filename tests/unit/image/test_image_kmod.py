@@ -106,6 +106,17 @@ def test_a_folder_without_its_excluded_modules(index: ModuleIndex) -> None:
     assert names(chosen(index, "drivers/scsi/", without=("drivers/scsi/",))) == set()
 
 
+def test_a_folder_has_the_modules_that_replace_its_own(tmp_path: Path) -> None:
+    """DKMS puts them into another folder, and depmod lists only these."""
+    folder = tmp_path / "5.0"
+    for path in ("kernel/drivers/block/virtio_blk.ko", "updates/dkms/virtio_blk.ko"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).touch()
+    (folder / "updates/dkms/nvidia.ko").touch()
+    (folder / "modules.dep").write_text("updates/dkms/virtio_blk.ko:\nupdates/dkms/nvidia.ko:\n")
+    assert chosen(read_index(folder), "drivers/block/").paths == ("updates/dkms/virtio_blk.ko",)
+
+
 def test_an_excluded_dependency_is_included(index: ModuleIndex) -> None:
     assert "dm-mod" in names(chosen(index, "dm_crypt", "drivers/md/", without=("dm_mod",)))
 
