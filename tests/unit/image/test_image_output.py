@@ -35,8 +35,10 @@ def test_each_compression_can_be_unpacked(tmp_path: Path, compression: str) -> N
     output = tmp_path / "image"
     size = write_image(tree(), output, compression, None, 0)
     assert size == output.stat().st_size
+    # The zero that ends lz4's stream for the kernel is nothing to the program.
+    content = output.read_bytes().removesuffix(bytes(4) if compression == "lz4" else b"")
     unpacked = subprocess.run(
-        [*UNPACK[compression], str(output)], capture_output=True, check=True
+        UNPACK[compression], input=content, capture_output=True, check=True
     ).stdout
     assert unpacked.startswith(b"070701") and b"etc/data" in unpacked[:2000]
 

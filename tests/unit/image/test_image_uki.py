@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_modules import VERSION, make_modules
 
-from initpy.cli import content
+from initpy.cli import content, unified
 from initpy.config.errors import InputError
 from initpy.image.build import uki
 from initpy.image.build.build import build
@@ -140,7 +140,7 @@ def test_options_override_the_configuration_and_that_overrides_kernel_install(
 ) -> None:
     (tmp_path / "kernel-install").write_text("from=kernel-install\n")
     monkeypatch.setattr(
-        content, "default_cmdline", lambda: uki.default_cmdline((tmp_path / "kernel-install",))
+        unified, "default_cmdline", lambda: uki.default_cmdline((tmp_path / "kernel-install",))
     )
     folder = tmp_path / "etc-initpy"
     folder.mkdir()

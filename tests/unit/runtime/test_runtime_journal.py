@@ -138,7 +138,7 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
         "absent_keys": ["/j", "/k"], "other_checks": [["/home", ["LABEL", "home", 0]]],
         "root_type": "4f68", "boot_partition": "b-1",
-        "hibernated": None,
+        "hibernated": None, "counting": None,
         "jobs": {"md.json": "a3a6bf43"},
         "own_jobs": {"/etc/initpy/jobs/mine.toml": "summary = 's'"},
         "problems": ["command line: rd.x: 'x': expected nothing"],

@@ -20,6 +20,7 @@ class Desk:
 
     def __init__(self, path: str) -> None:
         self.preferred: Console | None = Console(path, -1)
+        self.for_shell = self.preferred
         self.done: list[str] = []
 
     def say(self, text: str) -> None:
