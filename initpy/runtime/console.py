@@ -112,16 +112,22 @@ class Consoles:
         else:
             self._loop.remove_reader(console.descriptor)
 
-    def _key(self, console: Console) -> None:
-        """A key was pressed, or several: the user is there, and what it was does not matter."""
+    def _read(self, console: Console, limit: int) -> bytes:
+        """What was typed there; nothing if it is no more, or if somebody else has read it."""
         try:
-            data = os.read(console.descriptor, BACKLOG_LIMIT)
+            data = os.read(console.descriptor, limit)
         except BlockingIOError:
-            return
+            return b""
         except OSError:
             data = b""
         if not data:  # hung up
             self._loop.remove_reader(console.descriptor)
+        return data
+
+    def _key(self, console: Console) -> None:
+        """A key was pressed, or several: the user is there, and what it was does not matter."""
+        data = self._read(console, BACKLOG_LIMIT)
+        if not data:
             return
         pressed, self._user_at = self._pressed, console
         self.await_key(None)
@@ -191,14 +197,8 @@ class Consoles:
         os.close(fresh)
 
     def _typed(self, console: Console) -> None:
-        try:
-            data = os.read(console.descriptor, 256)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:  # hung up
-            self._loop.remove_reader(console.descriptor)
+        data = self._read(console, 256)
+        if not data:
             return
         console.ahead += console.editor.feed(data)
         self._finished(console)

@@ -54,8 +54,7 @@ MAY_WAIT = {
     "coldplug._carries_disks": MEMORY,
     "console.Consoles.give_way": BOUNDED,  # select(2) that only looks
     "console.Consoles._open_again": READY,
-    "console.Consoles._typed": READY,
-    "console.Consoles._key": READY,
+    "console.Consoles._read": READY,
     "console.Consoles.await_key": READY,
     "console.Consoles._flush": READY,
     "console.Consoles._drain": BOUNDED,  # DRAIN_SECONDS
