@@ -1,5 +1,6 @@
 """The command without a subcommand, and short forms of its options."""
 
+import re
 import tomllib
 
 import pytest
@@ -28,6 +29,7 @@ def test_short_options(command: str, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main([command, "--help"])
     out = capsys.readouterr().out
-    for option in ("-k VERSION, --kernel", "-v, --verbose", "-q, --quiet"):
-        assert option in out
-    assert command == "check" or "-o FILE, --output" in out
+    # Python 3.13 names an option's value once.
+    for option in ("-k( VERSION)?, --kernel", "-v, --verbose", "-q, --quiet"):
+        assert re.search(option, out)
+    assert command == "check" or re.search("-o( FILE)?, --output", out)
