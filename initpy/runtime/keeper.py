@@ -20,7 +20,7 @@ import time
 import traceback
 
 from initpy.core.goals.take_over import FOLDER
-from initpy.runtime.progress import LONGEST_LINE, OUTPUT_LIMIT, share_done
+from initpy.runtime.progress import OUTPUT_LIMIT, share_done, split_lines
 from initpy.runtime.syscalls import end_with_parent
 
 GOES_ON = b"k"  # the engine's word that the check goes on without it
@@ -164,10 +164,7 @@ class _Keeper:
 
     def _read(self, chunk: bytes) -> None:
         self._pass_on(1, chunk)
-        *lines, self._line = (self._line + chunk).split(b"\n")
-        if len(self._line) > LONGEST_LINE:  # no progress line
-            lines.append(self._line)
-            self._line = b""
+        lines, self._line = split_lines(self._line + chunk)
         for line in lines:
             share = share_done(line)
             if share is None:

@@ -13,7 +13,7 @@ from initpy.core.actions import Run, StartCheck, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
 from initpy.runtime.api import PATH
-from initpy.runtime.progress import LONGEST_LINE, OUTPUT_LIMIT, share_done
+from initpy.runtime.progress import OUTPUT_LIMIT, share_done, split_lines
 from initpy.runtime.syscalls import end_with_parent
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
@@ -194,10 +194,7 @@ class _Watched(_Program):
         if fd != 1:
             super().pipe_data_received(fd, data)
             return
-        *lines, self._line = (self._line + data).split(b"\n")
-        if len(self._line) > LONGEST_LINE:  # no progress line
-            lines.append(self._line)
-            self._line = b""
+        lines, self._line = split_lines(self._line + data)
         for line in lines:
             share = share_done(line)
             if share is None:

@@ -7,6 +7,12 @@ LONGEST_LINE = 512  # bytes of a progress line
 PASSES = (0.0, 0.7, 0.9, 0.93, 0.96, 1.0)
 
 
+def split_lines(output: bytes) -> tuple[list[bytes], bytes]:
+    """Return the lines that are complete, and what is begun; too long for progress: complete."""
+    *lines, begun = output.split(b"\n")
+    return (lines, begun) if len(begun) <= LONGEST_LINE else ([*lines, begun], b"")
+
+
 def share_done(line: bytes) -> float | None:
     """Return the share that `1 5 64 /dev/vda` tells (pass 1, 5 of 64); None for other lines."""
     words = line.split(maxsplit=3) if len(line) <= LONGEST_LINE else []

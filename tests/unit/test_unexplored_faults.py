@@ -151,9 +151,9 @@ ROWS = (
     Row(
         18,
         "a line of progress without an end is kept whole",
-        "runtime/processes.py",
-        "        if len(self._line) > LONGEST_LINE:",
-        "        if False:",
+        "runtime/progress.py",
+        "if len(begun) <= LONGEST_LINE else",
+        "if True else",
         ("runtime/test_runtime_processes.py::test_a_check_that_ends_no_line_does_not_fill_memory",),
     ),
     Row(
