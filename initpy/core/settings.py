@@ -3,11 +3,14 @@
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.layer import Layer
 from initpy.core.volumes import VolumeSpec
+
+if TYPE_CHECKING:  # imported where the user asks for a network
+    from initpy.core.netsettings import NetworkSettings
 
 
 class Degraded(enum.Enum):
@@ -156,6 +159,7 @@ class Settings(NamedTuple):
     key_files: Mapping[str, str] = MappingProxyType({})
     # Paths of key files that the user named in the image and that are not there.
     absent_keys: frozenset[str] = frozenset()
+    network: "NetworkSettings | None" = None  # None: nothing asks for one
     lvm: GroupPolicy = GroupPolicy()
     md_timeout: float = 30.0
     md_degraded: Degraded = Degraded.YES

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "initpy"
 # What the core may know of the world: values, not effects. No clock, no files, no processes.
 PURE = {
     "abc", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools",
-    "heapq", "itertools", "math", "operator", "re", "string", "types", "typing",
+    "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "types", "typing",
 }  # fmt: skip
 EFFECTS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
