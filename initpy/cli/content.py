@@ -181,6 +181,7 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
             output=output_path(arguments, config, kernel),
             jobs=(project_folder("jobs"), *_recovery_jobs(arguments), *config.jobs, *arguments.job),
             programs=(*config.programs, *arguments.program),
+            keymaps=config.keymaps,
             drivers=(*config.modules, *arguments.driver),
             files=(*config.files, *map(_placed, arguments.add), *_whole_crypttab(arguments)),
             crypttab=_own_crypttab(arguments, config) if arguments.crypttab is None else None,

@@ -34,6 +34,7 @@ class ImageConfig:
     programs: tuple[str, ...] = ()
     files: tuple[tuple[Path, str], ...] = ()  # (on this machine, in the image)
     jobs: tuple[Path, ...] = ()  # folders or files
+    keymaps: tuple[str, ...] = ()  # besides the machine's own, for rd.vconsole.keymap=
 
 
 def load_image_config(folder: Path, *, required: bool = False) -> ImageConfig:
@@ -93,6 +94,7 @@ def parse_image_config(where: str, text: str) -> ImageConfig:
         modules=values.words("modules"),
         without=values.words("without"),
         programs=values.words("programs"),
+        keymaps=values.words("keymaps"),
         level=values.number("level"),
         crypttab=values.path("crypttab"),
         files=tuple(values.placed(word) for word in values.words("files")),

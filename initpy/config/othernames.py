@@ -9,7 +9,7 @@ NAMES = frozenset(
     (
         "ip", "nfsaddrs", "ifname", "vlan", "bond", "bridge", "team", "nameserver", "bootdev",
         "ip6", "netroot", "nfsroot", "nbdroot", "iscsiroot", "fcoe", "cifsuser", "cifspass",
-        "blacklist", "earlymodules", "KEYMAP", "KEYTABLE", "iso-scan", "findiso", "archisobasedir",
+        "blacklist", "earlymodules", "iso-scan", "findiso", "archisobasedir",
         "archisolabel", "archisodevice", "img-dev", "img-loop", "live-media", "rootfallback",
         "root.journaldev", "masterkey", "masterkeytype", "evmkey", "evmx509", "ecryptfskey",
         "disablehooks", "overlayroot-cfgdisk", "toram", "copytoram", "roothash", "usrhash",

@@ -80,8 +80,8 @@ SAID = (
     Row("rd.driver.blacklist blacklist", "modprobe.blacklist= does the same"),
     Row("rd.driver.pre rd.driver.post rd.driver.export rd.modules-load earlymodules",
         "udev loads the drivers of devices that are there; others are loaded by a job file"),
-    Row("rd.vconsole.* vconsole.* rd.locale.* KEYMAP KEYTABLE",
-        "no keymap, font or locale is loaded: passphrases are typed as on a US keyboard"),
+    Row("rd.vconsole.* vconsole.* rd.locale.*",
+        "no font or locale is loaded; rd.vconsole.keymap= is understood"),
     Row("rd.live.squashimg rd.live.updates iso-scan findiso archisobasedir archisolabel "
         "archisodevice img-dev img-loop live-media", LIVE),
     Row("rootfallback", "root= names one device; nothing else is taken for root"),

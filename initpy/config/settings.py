@@ -167,6 +167,12 @@ def _overlay(draft: _Draft, parameter: Parameter) -> None:
     overlay.PARAMETERS[parameter.key.replace("_", "-")](draft.overlay, parameter)
 
 
+def _keymap(draft: _Draft, parameter: Parameter) -> None:
+    from initpy.config.keyboard import keymap  # rare
+
+    draft.set(keymap=keymap(parameter))
+
+
 def _gpt_auto(draft: _Draft, parameter: Parameter) -> None:
     draft.gpt_auto = parameter.flag()
 
@@ -383,8 +389,12 @@ OVERLAY = (
     "rd.live.overlay.reset", "overlayroot", "systemd.volatile",
 )  # fmt: skip
 
+# Of `keyboard`, likewise.
+KEYMAPS = ("rd.vconsole.keymap", "vconsole.keymap", "KEYMAP", "KEYTABLE", "keymap")
+
 HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     **dict.fromkeys(OVERLAY, _overlay),
+    **dict.fromkeys(KEYMAPS, _keymap),
     "root": _root,
     "rootfstype": lambda draft, p: draft.mount(
         types=tuple(

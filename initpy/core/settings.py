@@ -168,6 +168,7 @@ class Settings(NamedTuple):
     emergency_delay: float = 0.0
     counting: Counting | None = None
     may_count: bool = True  # False: what the firmware's variable says of it does not matter
+    keymap: str = ""  # of prompts; "": the machine's own
     quiet: bool = False
     breaks: frozenset[BreakPoint] = frozenset()
     debug: bool = False

@@ -206,8 +206,12 @@ class Qemu:
             self.spec.network.end(self._monitor.execute)
 
     def ctrl_alt_del(self) -> None:
-        """Press Ctrl-Alt-Del on the machine's keyboard (QEMU's QKeyCode)."""
-        names = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
+        """Press Ctrl-Alt-Del on the machine's keyboard."""
+        self.press("ctrl", "alt", "delete")
+
+    def press(self, *keys: str) -> None:
+        """Press keys of the machine's keyboard at once, by QEMU's names (QKeyCode)."""
+        names = [{"type": "qcode", "data": key} for key in keys]
         self._monitor.execute("send-key", {"keys": names})
 
     def ask_kernel(self, keys: str, silence: float) -> None:

@@ -17,6 +17,7 @@ from initpy.runtime.journal import basis
 
 FSTAB = "/etc/fstab"  # the lines of the machine's that have a file system checked
 CRYPTTAB = "/etc/crypttab"
+KEYMAP = "/usr/lib/initpy/keymaps/default.bmap"  # see initpy.config.keyboard
 FIRMWARE = "/sys/firmware/efi/efivars"
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 
@@ -45,6 +46,7 @@ def main(orders: int, started: float) -> int:
 
         settings = settings._replace(other_checks=parse_checks(lines))
     problems = list(wrong)
+    problems.extend(keymap_problems(settings.keymap))
     texts: dict[str, str] = {}
     jobs = load_jobs(problems.append, texts=texts)
 
@@ -63,6 +65,22 @@ def main(orders: int, started: float) -> int:
     gc.enable()
     run_alone(engine())
     return 0
+
+
+def keymap_problems(name: str) -> tuple[InputError, ...]:
+    """Load the keymap of the prompts; return why it could not be (R37).
+
+    The consoles keep keys that are typed before a prompt: they are to be read by this layout.
+    """
+    if not name and not os.path.exists(KEYMAP):
+        return ()
+    from initpy.runtime import keymap  # machines with a US keyboard need none
+
+    try:
+        keymap.load(name)
+    except InputError as error:
+        return (error,)
+    return ()
 
 
 async def variables(settings: Settings, aside: Aside) -> dict[str, str]:

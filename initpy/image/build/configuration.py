@@ -12,7 +12,7 @@ from initpy.config.settings import DEFAULTS
 from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.request import BuildRequest
-from initpy.image.content import mdadmconf, multipathconf, reduced
+from initpy.image.content import keymaps, mdadmconf, multipathconf, reduced
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab
 from initpy.image.content.needs import Wanted
@@ -50,6 +50,7 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
     assembly.warnings.extend(closed)
     if text := initramfstools.parameters(resume):
         assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape")))
+    _add_keymaps(assembly, request)
     if request.fstab is not None:
         _add_fstab(assembly, request.fstab)
     if request.crypttab is not None:
@@ -70,6 +71,18 @@ def _add_fstab(assembly: Assembly, path: Path) -> None:
         return
     if kept and assembly.tree.get(FSTAB) is None:
         assembly.tree.add(FSTAB, File(kept.encode(errors="surrogateescape")))
+
+
+def _add_keymaps(assembly: Assembly, request: BuildRequest) -> None:
+    """Add the layout of the machine's keyboard, and those that its command lines name."""
+    identity, root = request.identity, request.root
+    lines = [each.text for each in root.command_lines] + [root.cmdline] if root else []
+    if request.uki is not None:
+        lines.append(request.uki.cmdline)
+    own = identity is not None and identity.here
+    found = keymaps.collect(identity.base if own and identity else None, lines, request.keymaps)
+    assembly.add_entries(found.entries)
+    assembly.warnings.extend(found.warnings)
 
 
 def _left_out(path: str, what: str, why: str) -> str:

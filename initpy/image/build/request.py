@@ -41,6 +41,7 @@ class BuildRequest:
     # come along. None: unknown, so that all lines do, unless the image is portable.
     root: Stack | None = None
     resume: str = ""  # the device with a hibernated system, in the words of `resume=`
+    keymaps: tuple[str, ...] = ()  # of the console, besides the machine's own
     crypttab: Path | None = None  # to be reduced to the image's volumes, unlike `files`
     fstab: Path | None = None  # of the machine: the lines that have file systems checked
     compression: str = "zstd"

@@ -77,6 +77,7 @@ def prove(
             rows.extend((*volumes.rows(layer), *arrays.rows(layer), *groups.rows(layer)))
     rows.extend(volumes.hibernated())
     if userland.ours:
+        rows.extend(keyboards.layout(archive, boot.settings))
         rows.extend(keyboards.rows(stack, drivers, boot.text, asked=volumes.asks()))
     rows.extend(row for row in made if row.layer == IMAGE)
     rows.extend(userland.others())

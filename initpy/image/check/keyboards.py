@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from initpy.config.commandline import parse
+from initpy.config.keyboard import DEFAULT, ENDING, FOLDER, KERNELS
+from initpy.core.settings import Settings
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.formats.archive import Archive
 from initpy.image.stack.keyboards import serving
 from initpy.image.stack.layers import Stack
 
@@ -12,6 +15,19 @@ TITLE = "the keyboard"
 # It drives what has a driver of its own, too, while that one is missing (hid-generic.c).
 GENERIC, HID = "hid_generic", "hid "
 SERIAL = ("ttyS", "ttyAMA", "hvc", "ttyUSB", "ttyO", "ttymxc", "ttySAC", "sclp", "xvc")
+
+
+def layout(archive: Archive, settings: Settings) -> Iterator[Row]:
+    """Yield a row about the layout of the prompts, unless it is the kernel's."""
+    name = settings.keymap
+    if name and name not in KERNELS and f"{FOLDER}/{name}{ENDING}" not in archive:
+        reason = (
+            f"the command line asks for {name}, and the image has no such keymap: passphrases are "
+            "typed in another layout. Name it in `keymaps` of its configuration"
+        )
+        yield Row(TITLE, "layout", Verdict.WARNING, reason)
+    elif name or DEFAULT in archive:
+        yield Row(TITLE, "layout", Verdict.OK, name or "the machine's own")
 
 
 def rows(stack: Stack, drivers: Drivers, cmdline: str, *, asked: bool) -> Iterator[Row]:

@@ -13,6 +13,7 @@ KINDS = (
     ("/usr/bin/python", "Python"),
     ("/usr/lib/python", "Python"),
     ("/usr/lib/udev/rules.d/", "udev rules"),
+    ("/usr/lib/initpy/keymaps/", "keymaps"),
     ("/usr/lib/initpy/", "job files"),
     ("/usr/bin/", "programs"),
     ("/usr/sbin/", "programs"),
