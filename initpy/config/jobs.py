@@ -39,6 +39,7 @@ NATIVE = (
     Strategy.MOUNT_DEGRADED,
     Strategy.MOUNT_HOST,
     Strategy.MOUNT_EXTRA,
+    Strategy.MOUNT_EXPORT,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {

@@ -1,10 +1,13 @@
 """What the boot wants done. The runtime and the simulation carry the same actions out."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
+
+if TYPE_CHECKING:  # most boots have no network
+    from initpy.core.network.actions import NetworkAction
 
 
 class Run(NamedTuple):
@@ -246,7 +249,7 @@ class EndBoot(NamedTuple):
     reason: str
 
 
-Action = (
+LocalAction = (
     Run
     | StartCheck
     | Write
@@ -272,3 +275,7 @@ Action = (
     | Reply
     | EndBoot
 )
+if TYPE_CHECKING:
+    Action = LocalAction | NetworkAction
+else:
+    Action = LocalAction

@@ -162,6 +162,10 @@ class Boot:
                 requests.handle(context, event)
             case TimePassed():
                 self._armed = None  # it has gone off, whether it was the one meant or an older one
+            case _:
+                from initpy.core.network import technology as network  # most roots are on disks
+
+                network.take(context, event)
 
     def _start(self, resume_over: bool) -> None:
         """The engine runs (again)."""
@@ -172,6 +176,11 @@ class Boot:
         if self._context.settings.other_checks:
             timers = self._context.machine.timers
             timers.start(Timer.QUICK, "", self._context.now + QUICK_SECONDS)
+        if self._context.settings.network is not None:
+            from initpy.core.network import technology as network  # most roots are on disks
+
+            for device in network.begin(self._context):
+                self._subjects.changed(device)
         for job in self._index.on_boot:
             if self._context.machine.find(job.name) is None:
                 self._subjects.add(job, None)
@@ -295,6 +304,10 @@ class Boot:
             case Timer.ALONE:
                 context.goals.alone()
                 self._subjects.look_at_all(naming.refresh(context, ""))
+            case Timer.LINK:
+                from initpy.core.network import technology as network
+
+                network.timer(context, key)
             case Timer.COUNTDOWN:
                 from initpy.core.waiting import countdown
 

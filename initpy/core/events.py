@@ -5,11 +5,14 @@ tuples: making a frozen dataclass takes five times as long, and the engine
 makes fifty such classes on the path of every boot.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.devices.graph import Device
 from initpy.core.secret import Secret
 from initpy.core.settings import ExtraMount, OtherCheck
+
+if TYPE_CHECKING:  # most boots have no network
+    from initpy.core.network.events import NetworkEvent
 
 
 class BootStarted(NamedTuple):
@@ -136,7 +139,7 @@ class TimePassed(NamedTuple):
     """The time that an `Arm` action asked for has come."""
 
 
-Event = (
+LocalEvent = (
     BootStarted
     | DeviceChanged
     | Enumerated
@@ -154,3 +157,7 @@ Event = (
     | KeyGiven
     | TimePassed
 )
+if TYPE_CHECKING:
+    Event = LocalEvent | NetworkEvent
+else:
+    Event = LocalEvent

@@ -6,7 +6,7 @@ Handlers are imported when their strategy is first used: start-up time is a feat
 import functools
 from collections.abc import Callable, Sequence
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import BLOCK, Device
 from initpy.core.goals import mounts
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.goal import Goal
@@ -113,6 +113,12 @@ def _btrfs_mount() -> Handler:
     return btrfs.handler()
 
 
+def _mount_export() -> Handler:
+    from initpy.core.network import exports
+
+    return exports.handler()
+
+
 def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     def load() -> Handler:
         from initpy.core.unlock import attempts
@@ -151,6 +157,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
             _mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, writes=True, mounts=True
         ),
         Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, writes=True, mounts=True),
+        Strategy.MOUNT_EXPORT: Manner(_mount_export, HoldKind.MOUNT, writes=True, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)
@@ -198,11 +205,22 @@ def _load_unlock() -> Technology:
     return attempts.technology()
 
 
+def _is_network(device: Device) -> bool:
+    return device.kind is not BLOCK
+
+
+def _load_network() -> Technology:
+    from initpy.core.network import technology
+
+    return technology.technology()
+
+
 TECHNOLOGIES = (
     Entry(_is_btrfs, _load_btrfs),
     Entry(_is_md, _load_md),
     Entry(_is_lvm, _load_lvm),
     Entry(_is_encrypted, _load_unlock),
+    Entry(_is_network, _load_network),
 )
 
 

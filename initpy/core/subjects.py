@@ -62,7 +62,12 @@ class Subjects:
     def enumerated(self, devices: Iterable[Device]) -> None:
         """These are all subjects: what was known besides them is gone (R2)."""
         names = {each.name for each in devices}
-        for name in [each.name for each in self.context.devices if each.name not in names]:
+        gone = [
+            each.name
+            for each in self.context.devices
+            if each.name not in names and not each.kind.declared
+        ]
+        for name in gone:
             self.removed(name)
         for device in devices:
             self.changed(device)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from initpy.core.devices.marks import FOREIGN
+from initpy.core.devices.marks import FOREIGN, WAY
 
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"
@@ -20,6 +20,7 @@ class Kind(NamedTuple):
 
     name: str
     ready: Callable[["Device"], bool]
+    declared: bool = False  # by the core itself: no list of devices has it
 
 
 def _block_ready(device: "Device") -> bool:
@@ -48,6 +49,10 @@ def _block_ready(device: "Device") -> bool:
 
 
 BLOCK = Kind("block", _block_ready)
+# A network link: frames can be sent on it once it has a carrier.
+NET = Kind("net", lambda device: device.properties.get("carrier") == "1")
+# What a server, or the hypervisor, offers to be mounted: ready once there is a way to it.
+EXPORT = Kind("export", lambda device: WAY in device.properties, declared=True)
 
 
 class Device(NamedTuple):

@@ -9,3 +9,6 @@ RESUME = "INITPY_RESUME"  # a hibernated system may be on this device
 FOREIGN = "INITPY_FOREIGN"  # activated read-only to see what is on it: nothing may use it yet
 LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to be taken down
 TARGET = "INITPY_MOUNT"  # where below the new root this device is to be mounted
+# Of exports: the name that root= has for it, and the link, or "virtio", by which it is reached.
+ROOT_NAME = "INITPY_ROOT_NAME"
+WAY = "INITPY_WAY"

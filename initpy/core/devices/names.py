@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from initpy.core.devices.graph import Device
+from initpy.core.devices.marks import ROOT_NAME
 
 
 class Naming(enum.Enum):
@@ -17,6 +18,7 @@ class Naming(enum.Enum):
     PARTLABEL = "PARTLABEL"
     PATH = "PATH"
     NUMBER = "NUMBER"  # MAJOR:MINOR, the kernel's root=0801
+    EXPORT = "EXPORT"  # what a server exports, in the user's words
     GPT_AUTO = "gpt-auto"  # by its partition's type, see roles.py
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -28,6 +30,7 @@ PROPERTY = {
     Naming.LABEL: "ID_FS_LABEL_ENC",
     Naming.PARTUUID: "ID_PART_ENTRY_UUID",
     Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
+    Naming.EXPORT: ROOT_NAME,
 }
 IN_ANY_CASE = (Naming.UUID, Naming.PARTUUID)  # how their letters are written means nothing
 # These name a device by its place among others, which it alone does not show.
@@ -89,7 +92,7 @@ class DeviceSpec(NamedTuple):
         return self.naming in IN_ANY_CASE
 
     def __str__(self) -> str:
-        if self.naming in (Naming.PATH, Naming.NUMBER):
+        if self.naming in (Naming.PATH, Naming.NUMBER, Naming.EXPORT):
             return self.value
         if self.naming is Naming.GPT_AUTO:
             return "a partition of the type for this machine's root (gpt-auto)"

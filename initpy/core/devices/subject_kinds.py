@@ -1,5 +1,5 @@
 """The kinds of subjects, by name: one line each."""
 
-from initpy.core.devices.graph import BLOCK, Kind
+from initpy.core.devices.graph import BLOCK, EXPORT, NET, Kind
 
-KINDS: dict[str, Kind] = {each.name: each for each in (BLOCK,)}
+KINDS: dict[str, Kind] = {each.name: each for each in (BLOCK, NET, EXPORT)}

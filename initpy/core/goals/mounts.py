@@ -21,7 +21,7 @@ from initpy.core.settings import BreakPoint, ExtraMount
 from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
 
-ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED)
+ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED, Strategy.MOUNT_EXPORT)
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
@@ -52,7 +52,7 @@ def step(context: Context, instance: Instance) -> None:
             SYSROOT,
             _types(device, wanted.types),
             options,
-            _overlay(context),
+            overlay(context),
         )
     )
 
@@ -114,16 +114,17 @@ def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
     return (found,) if found in asked or not asked else asked
 
 
-def _overlay(context: Context) -> Changes | None:
-    overlay = context.settings.overlay
-    if overlay is None:
+def overlay(context: Context) -> Changes | None:
+    """Where the changes to root go; None: to root."""
+    wanted = context.settings.overlay
+    if wanted is None:
         return None
     for name in context.goals.overlay_devices():
         if (device := context.devices.get(name)) is not None:
             kind = device.properties.get("ID_FS_TYPE", "")
-            return Changes(device.node, kind, (), overlay.readonly, overlay.reset)
+            return Changes(device.node, kind, (), wanted.readonly, wanted.reset)
     # Also where root's time is over and the device for the changes has not come.
-    return Changes("", "tmpfs", overlay.options, usr_only=overlay.usr_only)
+    return Changes("", "tmpfs", wanted.options, usr_only=wanted.usr_only)
 
 
 def step_host(context: Context, instance: Instance) -> None:
@@ -198,7 +199,11 @@ def failed(context: Context) -> Iterable[Instance]:
     wanted = {SYSROOT, *(SYSROOT + each.target for each in goals.extra_mounts)}
     for device in sorted(goals.devices_for(wanted - goals.mounted.keys())):
         for instance in context.machine.on(device):
-            given_up = instance.failures >= instance.definition.tries
+            # What a server refuses is asked for again and again, and told all the same.
+            strategy = instance.strategy
+            given_up = strategy is Strategy.MOUNT_EXPORT or (
+                instance.failures >= instance.definition.tries
+            )
             if (
                 context.handlers.manner(instance).mounts
                 and instance.state is JobState.FAILED

@@ -6,7 +6,7 @@ carries a mark, which the job files match.
 
 from collections.abc import Iterable
 
-from initpy.core.devices.graph import BLOCK, Device, inside_member
+from initpy.core.devices.graph import BLOCK, EXPORT, Device, inside_member
 from initpy.core.devices.marks import (
     CHECK,
     CRYPT,
@@ -118,7 +118,9 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
     matches = found if _overlay_is_there(context, name) else set()
     changed = goals.match(matches)
     for each in changed:
-        context.devices.mark(each, ROLE, "root" if each in matches else None)
+        kind = device.kind if (device := context.devices.get(each)) is not None else BLOCK
+        role = "root" if kind is BLOCK else kind.name
+        context.devices.mark(each, ROLE, role if each in matches else None)
         if (marked := context.devices.get(each)) is not None and _checks_root(context, marked):
             context.devices.mark(each, CHECK, SYSROOT if each in matches else None)
     return changed
@@ -132,7 +134,7 @@ def _mountable(context: Context, names: Iterable[str]) -> set[str]:
 
 def _may_be_root(context: Context, device: Device) -> bool:
     return (
-        device.kind is BLOCK
+        (device.kind is BLOCK or device.kind is EXPORT)
         and not device.is_layer
         # A loop device is there before it has its file.
         and (context.settings.image is None or "ID_FS_TYPE" in device.properties)
@@ -145,6 +147,7 @@ def _checks_root(context: Context, device: Device) -> bool:
     root = context.settings.root
     auto = root is not None and root.naming is Naming.GPT_AUTO
     stays = context.settings.overlay is not None or (auto and gpt_auto.read_only(device))
+    stays = stays or device.kind is not BLOCK
     return context.settings.check is not None and not stays
 
 

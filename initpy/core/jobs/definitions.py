@@ -27,6 +27,7 @@ class Strategy(enum.Enum):
     MOUNT_ROOT = "mount-root"  # the device that root= names (R18)
     MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
+    MOUNT_EXPORT = "mount-export"  # the root that a server, or the hypervisor, offers (R16)
     MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time

@@ -26,6 +26,7 @@ class Timer(enum.Enum):
     LOOK = "look"  # what was looked into, to be taken down
     QUICK = "quick"  # root may come at once
     CALM = "calm"  # nothing is at work for root: other file systems may be checked
+    LINK = "link"  # a lease to be asked for again, or renewed
     COUNTDOWN = "countdown"  # tell the user how soon the machine restarts
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time

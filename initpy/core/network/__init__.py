@@ -1,0 +1,1 @@
+"""The network that root is reached through: links, leases, and what servers export."""

@@ -1,0 +1,38 @@
+"""What happens on the network. Links appear, change and go as other subjects do."""
+
+from typing import NamedTuple
+
+from initpy.core.network.values import Reply
+
+
+class DhcpReceived(NamedTuple):
+    """A DHCP server has answered on a link."""
+
+    link: str
+    reply: Reply
+
+
+class DhcpMalformed(NamedTuple):
+    """A DHCP message on a link could not be decoded, and was dropped."""
+
+    link: str
+    error: str
+
+
+class LinkConfigured(NamedTuple):
+    """The link has what `Configure` of this number asked for, or cannot have it (`error`)."""
+
+    link: str
+    number: int
+    error: str = ""
+
+
+class Resolved(NamedTuple):
+    """The address of a host, or why there is none."""
+
+    host: str
+    address: str = ""
+    error: str = ""
+
+
+NetworkEvent = DhcpReceived | DhcpMalformed | LinkConfigured | Resolved

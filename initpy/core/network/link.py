@@ -1,0 +1,151 @@
+"""One link: what it is to get, and how far it has come.
+
+A link is brought up when it appears; with a carrier it gets what its request says. Where several
+links serve one request, each asks for a lease, which needs no address, and one at a time gets
+the address: the first whose network leads to the root. So a link is in one of these states:
+
+    unused                                                       no request is for it
+    starting -> no carrier -> searching -> spare -> configuring -> ready
+                    ^   cable out |          ^  another has its turn |
+                    +-------------+----------+-----------------------+
+    left                                                         the root is reached without it
+"""
+
+import enum
+from collections.abc import Iterable
+from ipaddress import IPv4Network, ip_interface
+
+from initpy.core.netsettings import LinkRequest, Method, NetworkSettings
+from initpy.core.netsettings import Route as WantedRoute
+from initpy.core.network.dhcp import Client
+from initpy.core.network.values import DEFAULT_ROUTE, LinkConfig, Reply, Route
+
+
+class LinkState(enum.Enum):
+    """Where a link stands; the value is for the user."""
+
+    UNUSED = "not used"
+    STARTING = "is switched on"
+    NO_CARRIER = "no carrier"
+    SEARCHING = "asks for a lease"
+    SPARE = "has a lease"  # and another link of the same request is tried
+    CONFIGURING = "gets its address"
+    READY = "ready"
+    LEFT = "not needed"
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
+
+class Link:
+    """A link and what it has from us."""
+
+    def __init__(self, name: str, mac: str, request: LinkRequest | None) -> None:
+        self.name = name
+        self.mac = mac
+        self.request = request
+        self.state = LinkState.UNUSED if request is None else LinkState.STARTING
+        self.since = 0.0
+        self.reason = ""
+        self.client: Client | None = None
+        self.lease: Reply | None = None
+        self.config = LinkConfig()  # as it was asked for last
+        self.number = 0  # of that request
+        self.switched_on = False  # by us
+        self.failures = 0
+        self.dropped = 0  # messages that no DHCP client understands
+        self.useless: float = 0.0  # when it was last found not to lead to the root
+
+    @property
+    def shares(self) -> bool:
+        """True if its request is for any link: one of those has an address at a time."""
+        return self.request is not None and self.request.match.any
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that it has, without their prefix."""
+        ready = self.state is LinkState.READY
+        return tuple(each.partition("/")[0] for each in self.config.addresses) if ready else ()
+
+    def move(self, state: LinkState, now: float, reason: str = "") -> bool:
+        """Come to a state; True if it is another one."""
+        news = state is not self.state
+        if news:
+            self.state, self.since = state, now
+        self.reason = reason
+        return news
+
+
+def static(request: LinkRequest) -> LinkConfig:
+    """What a request without a lease gives a link."""
+    if request.address is None:
+        return LinkConfig(mtu=request.mtu or 0)
+    address = request.address
+    prefix = address.network.prefixlen
+    routes: list[Route] = []
+    if request.gateway is not None:
+        target = DEFAULT_ROUTE if request.gateway.version == 4 else "::/0"
+        if request.gateway.version == address.version and request.gateway not in address.network:
+            routes.append(Route(f"{request.gateway}/{request.gateway.max_prefixlen}"))
+        routes.append(Route(target, str(request.gateway)))
+    return LinkConfig((f"{address.ip}/{prefix}",), tuple(routes), request.mtu or 0)
+
+
+def leased(request: LinkRequest, lease: Reply) -> LinkConfig:
+    """What a lease gives a link.
+
+    Option 121 replaces the routers (RFC 3442). A router that is not in the network of the
+    address, as with /32 addresses, is reached over the link.
+    """
+    prefix = lease.prefix if lease.prefix is not None else _classful(lease.address)
+    network = IPv4Network(f"{lease.address}/{prefix}", strict=False)
+    given = lease.routes
+    if given is None:
+        given = tuple(Route(DEFAULT_ROUTE, each) for each in lease.routers[:1])
+    routes: list[Route] = []
+    for each in given:
+        if each.gateway in ("", "0.0.0.0"):
+            routes.append(Route(each.target))
+            continue
+        over_link = Route(f"{each.gateway}/32")
+        if IPv4Network(f"{each.gateway}/32").network_address not in network:
+            routes += [over_link] if over_link not in routes else []
+        routes.append(each)
+    mtu = request.mtu or lease.mtu
+    return LinkConfig((f"{lease.address}/{prefix}",), tuple(routes), mtu if mtu >= 576 else 0)
+
+
+def _classful(address: str) -> int:
+    """Bits of the network of an address before there were subnets: without a mask it is that."""
+    first = int(address.partition(".")[0])
+    return 8 if first < 128 else 16 if first < 192 else 24
+
+
+def uses_dhcp(request: LinkRequest) -> bool:
+    """True for the methods that ask a DHCPv4 server."""
+    return request.method in (Method.DHCP, Method.SINGLE_DHCP)
+
+
+def with_routes(config: LinkConfig, name: str, wanted: Iterable[WantedRoute]) -> LinkConfig:
+    """The same with those routes of `rd.route=` that belong to the link."""
+    networks = [ip_interface(each).network for each in config.addresses]
+    routes = list(config.routes)
+    for each in wanted:
+        here = not each.name and any(each.gateway in network for network in networks)
+        if each.name == name or here:
+            routes.append(Route(str(each.destination), str(each.gateway or "")))
+    return config._replace(routes=tuple(routes))
+
+
+def resolver(settings: NetworkSettings | None, link: Link) -> str:
+    """The text of resolv.conf(5) with the name servers that count; "" without any."""
+    if settings is None or link.request is None:
+        return ""
+    servers = [str(each) for each in (*settings.nameservers, *link.request.dns)]
+    search: tuple[str, ...] = ()
+    if link.lease is not None and settings.peer_dns:
+        servers += link.lease.dns
+        search = link.lease.search or tuple(filter(None, (link.lease.domain,)))
+    lines = [f"nameserver {each}" for each in dict.fromkeys(servers)]
+    if lines and search:
+        lines.insert(0, f"search {' '.join(search)}")
+    return "".join(f"{each}\n" for each in lines)

@@ -1,0 +1,344 @@
+"""Brings links up as they appear, gets them leases, and gives one of those that compete an address.
+
+A lease's address is installed without an end. The kernel would take an address with one away when
+it is over, and the root with it, if the real system does not renew it; the worst of the other is
+that the server gives the address away, which it does not do unless it got no answer from it. So
+the engine renews a lease while it lives, and the handover tells the real system of it.
+"""
+
+import json
+from collections.abc import Callable
+
+from initpy.core.actions import Record
+from initpy.core.devices.graph import Device
+from initpy.core.jobs.timers import Timer
+from initpy.core.netsettings import LinkRequest, NetworkSettings
+from initpy.core.network.actions import Configure, SendDhcp, StopDhcp, SwitchLink
+from initpy.core.network.dhcp import Change, Client, Phase
+from initpy.core.network.link import (
+    Link,
+    LinkState,
+    leased,
+    resolver,
+    static,
+    uses_dhcp,
+    with_routes,
+)
+from initpy.core.network.properties import CARRIER, LEASE, MAC, NET_FOLDER, TYPE, UP
+from initpy.core.network.values import LinkConfig, Reply, plain_reply, reply_of
+from initpy.core.state.context import Context
+
+ETHERNET = "1"  # ARPHRD_ETHER of if_arp.h
+FAILURES, PAUSE = 5, 2.0  # of the configuration of one link; seconds between two
+RECORDS = "lease."  # leases in /run/initpy, by link, for an engine after this one
+# A link without a way to the root may have one later: its server was down, say.
+USELESS_SECONDS = 30.0
+
+
+def request_for(settings: NetworkSettings, name: str, mac: str) -> LinkRequest | None:
+    """What the user wants of this link; None: nothing.
+
+    A request that names the link goes before one for any link, which is restricted by BOOTIF=.
+    """
+    if settings.off:
+        return None
+    for each in settings.links:
+        if not each.match.any and (each.match.name == name or each.match.mac == mac):
+            return each
+    boot = settings.boot_link
+    if boot is not None and not boot.any and name != boot.name and mac != boot.mac:
+        return None
+    return next((each for each in settings.links if each.match.any), None)
+
+
+class Links:
+    """The owner of all links."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Link] = {}
+        self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
+        self.news = False  # a link has become ready, or is not any more
+
+    def every(self) -> list[Link]:
+        """All links, in a steady order."""
+        return [self._all[name] for name in sorted(self._all)]
+
+    def find(self, name: str) -> Link | None:
+        """The link of that name."""
+        return self._all.get(name)
+
+    def ready(self) -> list[Link]:
+        """The links that have what they were to get."""
+        return [each for each in self.every() if each.state is LinkState.READY]
+
+    # Facts
+
+    def changed(self, context: Context, device: Device) -> None:
+        """A link is there, or has changed."""
+        name, known = device.name.removeprefix(NET_FOLDER), device.properties
+        link = self._all.get(name)
+        mac = known.get(MAC, "")
+        settings = context.settings.network
+        if link is None or link.mac != mac:
+            ether = known.get(TYPE, ETHERNET) == ETHERNET
+            found = request_for(settings, name, mac) if settings is not None and ether else None
+            if link is not None:
+                self.gone(context, name)
+            link = self._all[name] = Link(name, mac, found)
+            link.since = context.now
+            self._adopt(context, link, known.get(LEASE, ""))
+        self._step(context, link, known.get(UP) == "1", known.get(CARRIER) == "1")
+
+    def gone(self, context: Context, name: str) -> None:
+        """A link is not there any more."""
+        link = self._all.pop(name, None)
+        if link is None:
+            return
+        self._stop(context, link)
+        context.machine.timers.cancel(Timer.LINK, name)
+        self.news = True
+        self._pass_on(context, link)
+
+    def _adopt(self, context: Context, link: Link, record: str) -> None:
+        """Take over the lease that an engine before this one has got."""
+        if link.request is None or not record or not uses_dhcp(link.request):
+            return
+        bound_at, values = json.loads(record)
+        lease = reply_of(values)
+        link.client = Client(link.mac)
+        link.client.adopt(lease, bound_at, context.now)
+        link.lease = lease
+        self._arm(context, link)
+
+    def _step(self, context: Context, link: Link, up: bool, carrier: bool) -> None:
+        """Bring a link further, with its flags as they are now."""
+        if link.request is None or link.state is LinkState.LEFT:
+            return
+        if not up:
+            self._lose(context, link, LinkState.STARTING, "")
+            if not context.goals.root_mounted:
+                link.switched_on = True
+                context.current.act(SwitchLink(link.name, True))
+        elif not carrier:
+            self._lose(context, link, LinkState.NO_CARRIER, "is the cable plugged in?")
+        elif link.state in (LinkState.STARTING, LinkState.NO_CARRIER):
+            self._begin(context, link)
+
+    def _lose(self, context: Context, link: Link, state: LinkState, reason: str) -> None:
+        """The link cannot carry anything. Its address stays: what stands on it waits."""
+        if not link.move(state, context.now, reason):
+            return
+        self.news = True
+        if link.client is not None and link.lease is None:
+            self._stop(context, link)
+        self._pass_on(context, link)
+
+    def _begin(self, context: Context, link: Link) -> None:
+        """The link can carry frames: ask for a lease, or give it what the request says."""
+        assert link.request is not None
+        if link.lease is not None and link.client is not None:
+            link.client.renew_now(context.now)  # it may be another network by now
+            self._offer(context, link)
+            self._flush(context, link)
+        elif not uses_dhcp(link.request):
+            self._offer(context, link)
+        elif not context.goals.root_mounted:
+            link.client = link.client or Client(link.mac, _judge(context))
+            link.client.begin(context.now)
+            link.move(LinkState.SEARCHING, context.now)
+            self._flush(context, link)
+
+    # Leases
+
+    def received(self, context: Context, name: str, reply: Reply) -> None:
+        """A DHCP server has answered."""
+        link = self._all.get(name)
+        if link is not None and link.client is not None:
+            self._after(context, link, link.client.received(reply, context.now))
+
+    def malformed(self, context: Context, name: str, error: str) -> None:
+        """A message was dropped because it is not understood; it is told once."""
+        if (link := self._all.get(name)) is None:
+            return
+        link.dropped += 1
+        if link.dropped == 1:
+            context.report(f"{name}: dropped a DHCP message: {error}", detail=True)
+
+    def timer(self, context: Context, name: str) -> None:
+        """The time has come that a link waits for."""
+        link = self._all.get(name)
+        if link is None:
+            return
+        if link.state is LinkState.CONFIGURING:
+            self._configure(context, link, link.config)
+        elif link.client is not None:
+            self._after(context, link, link.client.on_time(context.now))
+
+    def _after(self, context: Context, link: Link, change: Change) -> None:
+        client = link.client
+        assert client is not None
+        if change is Change.LOST:
+            self._lost(context, link)
+        elif change is not Change.NONE:
+            link.lease = client.lease
+            record = [client.bound_at, plain_reply(client.lease)] if client.lease else None
+            context.current.act(Record(RECORDS + link.name, json.dumps(record)))
+            if change is Change.BOUND:
+                self._bound(context, link)
+        if link.state is LinkState.SEARCHING:
+            link.reason = _search(client)
+        self._flush(context, link)
+
+    def _bound(self, context: Context, link: Link) -> None:
+        assert link.lease is not None
+        lease = link.lease
+        names = f", root-path {lease.root_path}" if lease.root_path else ""
+        span = "for ever" if lease.lease is None else f"for {lease.lease:.0f} s"
+        context.report(
+            f"{link.name}: {lease.address} {span} from {lease.server}{names}", detail=True
+        )
+        self._offer(context, link)
+
+    def _lost(self, context: Context, link: Link) -> None:
+        """The lease is over, or was refused. What is mounted keeps its address."""
+        link.lease = None
+        if context.goals.root_mounted:
+            context.report(f"{link.name}: the lease was not renewed; the address is kept")
+            self._stop(context, link)
+            return
+        context.report(f"{link.name}: the lease is lost, asking again")
+        context.current.act(Record(RECORDS + link.name, ""))
+        if link.config != LinkConfig():
+            self._configure(context, link, LinkConfig())
+        link.move(LinkState.SEARCHING, context.now)
+        self.news = True
+        self._pass_on(context, link)
+
+    def _flush(self, context: Context, link: Link) -> None:
+        """Send what the client has to send, and arm its timer."""
+        client = link.client
+        if client is None:
+            return
+        for each in client.out:
+            context.current.act(SendDhcp(link.name, each))
+        client.out.clear()
+        self._arm(context, link)
+
+    def _arm(self, context: Context, link: Link) -> None:
+        due = link.client.due if link.client is not None else None
+        if due is None:
+            context.machine.timers.cancel(Timer.LINK, link.name)
+        else:
+            context.machine.timers.start(Timer.LINK, link.name, due)
+
+    def _stop(self, context: Context, link: Link) -> None:
+        if link.client is not None and link.client.phase is not Phase.OFF:
+            link.client.stop()
+            context.current.act(StopDhcp(link.name))
+            context.machine.timers.cancel(Timer.LINK, link.name)
+
+    # Configuration, and whose turn it is
+
+    def _offer(self, context: Context, link: Link) -> None:
+        """The link could have its address: now, or when it has its turn."""
+        request = link.request
+        assert request is not None
+        if link.shares:
+            active = self.active.setdefault(request, link.name)
+            if active != link.name:
+                link.move(LinkState.SPARE, context.now, f"{active} is tried first")
+                return
+        lease, settings = link.lease, context.settings.network
+        config = leased(request, lease) if lease else static(request)
+        if settings is not None and settings.routes:
+            config = with_routes(config, link.name, settings.routes)
+        self._configure(context, link, config)
+
+    def _configure(self, context: Context, link: Link, config: LinkConfig) -> None:
+        link.number += 1
+        link.config = config
+        if config != LinkConfig():
+            link.move(LinkState.CONFIGURING, context.now, ", ".join(config.addresses))
+        context.current.act(Configure(link.name, link.number, config))
+
+    def configured(self, context: Context, name: str, number: int, error: str) -> None:
+        """A configuration was carried out, or has failed."""
+        link = self._all.get(name)
+        if link is None or link.number != number or link.state is not LinkState.CONFIGURING:
+            return
+        if not error:
+            link.failures = 0
+            link.move(LinkState.READY, context.now, ", ".join(link.config.addresses))
+            self._arm(context, link)
+            if text := resolver(context.settings.network, link):
+                context.current.act(Record("resolv.conf", text, "/etc"))
+            self.news = True
+            return
+        link.failures += 1
+        link.reason = error
+        context.report(f"{name}: it cannot have {', '.join(link.config.addresses)}: {error}")
+        if link.failures < FAILURES:
+            context.machine.timers.start(Timer.LINK, name, context.now + PAUSE)
+
+    def leads_nowhere(self, context: Context, link: Link) -> bool:
+        """The root is not reached over this link; True if another one has its turn now."""
+        link.useless = context.now
+        return self._pass_on(context, link)
+
+    def _pass_on(self, context: Context, link: Link) -> bool:
+        """Give the turn of a link to another that could have its address."""
+        request = link.request
+        if request is None or self.active.get(request) != link.name:
+            return False
+        if context.goals.root_mounted:
+            return False
+        spare = [
+            each
+            for each in self.every()
+            if each.request is request and each.state is LinkState.SPARE
+        ]
+        if not spare:
+            if link.name not in self._all or link.state is not LinkState.READY:
+                del self.active[request]
+            return False
+        chosen = min(spare, key=lambda each: each.useless)
+        if link.name in self._all and link.config != LinkConfig():
+            self._configure(context, link, LinkConfig())
+            if link.state is LinkState.READY:
+                link.move(LinkState.SPARE, context.now, "the root is not reached over it")
+        self.news = True
+        self.active[request] = chosen.name
+        self._offer(context, chosen)
+        return True
+
+    def leave(self, context: Context, needed: set[str]) -> None:
+        """The root is mounted: set the links down again that it does not stand on."""
+        for link in self.every():
+            if link.name in needed or link.request is None:
+                continue
+            if not link.shares and link.state is LinkState.READY:
+                continue  # the user has named it
+            self._stop(context, link)
+            if link.config != LinkConfig():
+                self._configure(context, link, LinkConfig())
+            if link.switched_on:
+                context.current.act(SwitchLink(link.name, False))
+            link.move(LinkState.LEFT, context.now)
+
+
+def _judge(context: Context) -> Callable[[Reply], str]:
+    """Return why an offer does not serve this boot, "" if it does."""
+    settings = context.settings.network
+
+    def judge(reply: Reply) -> str:
+        if settings is not None and settings.from_dhcp and not reply.root_path:
+            return "it names no root (option 17)"
+        return ""
+
+    return judge
+
+
+def _search(client: Client) -> str:
+    """What a search has come to, for the user."""
+    told = [f"{server}: {why}" for server, why in client.passed_over.items()]
+    return "; ".join((f"asked {client.asked} times", *told))

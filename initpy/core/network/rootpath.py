@@ -1,0 +1,72 @@
+"""What a lease says of the root: its root-path in the usual spellings, and the server to use.
+
+DHCP's option 17 (RFC 2132) as dhcp-options(5), the kernel's nfsroot.rst, dracut.cmdline(7) and
+initramfs-tools(7) have it: `PATH`, `SERVER:PATH`, `nfs:SERVER:PATH[:OPTIONS]`, `nfs4:…`,
+`SERVER:PATH,OPTIONS`; an IPv6 address stands in brackets.
+"""
+
+from initpy.core.netsettings import NfsRoot
+from initpy.core.network.values import Reply
+
+PROTOCOLS = {"nfs": "", "nfs4": "4"}
+OTHERS = ("iscsi", "nbd", "cifs", "http", "https", "ftp", "tftp")
+DEFAULT_PATH = "/tftpboot/%s"  # the kernel's, nfsroot.rst
+
+
+class RootPathError(ValueError):
+    """The root-path is none that is understood; the message says what was found."""
+
+
+def root_of(lease: Reply, told: NfsRoot | None) -> NfsRoot:
+    """The root that a lease names, with what the user said of it before that.
+
+    Raises RootPathError.
+    """
+    told = told or NfsRoot()
+    found = parse(lease.root_path) if lease.root_path else NfsRoot()
+    server = told.server or found.server or _server(lease)
+    return NfsRoot(
+        server,
+        filled(told.path or found.path or DEFAULT_PATH, lease.address),
+        told.version or found.version,
+        told.options or found.options,
+    )
+
+
+def _server(lease: Reply) -> str:
+    return lease.next_server if lease.next_server not in ("", "0.0.0.0") else lease.server
+
+
+def filled(path: str, address: str) -> str:
+    """The path with this machine's address for `%s`, as the kernel has it."""
+    return path.replace("%s", address)
+
+
+def parse(text: str) -> NfsRoot:
+    """The server, path, version and options of a root-path. Raises RootPathError."""
+    rest, version = text.strip(), ""
+    protocol, colon, after = rest.partition(":")
+    if colon and protocol in PROTOCOLS:
+        rest, version = after, PROTOCOLS[protocol]
+    elif colon and protocol in OTHERS:
+        raise RootPathError(f"the root-path {text!r} is of {protocol}, and only NFS is supported")
+    server, path = _split(rest)
+    if not path.startswith("/"):
+        raise RootPathError(f"the root-path {text!r} has no absolute path")
+    for separator in ":,":
+        path, _, options = path.partition(separator)
+        if options:
+            break
+    words = tuple(each for each in options.split(",") if each)
+    return NfsRoot(server, path, version, words)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The server and the path; the server is "" where there is none."""
+    if text.startswith("/"):
+        return "", text
+    if text.startswith("["):
+        server, _, path = text[1:].partition("]")
+        return server, path.removeprefix(":")
+    server, _, path = text.partition(":")
+    return server, path

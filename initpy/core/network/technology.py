@@ -1,0 +1,80 @@
+"""The network as a technology: where the boot's events, timers and hooks meet its owners."""
+
+from collections.abc import Iterable
+
+from initpy.core.devices.graph import NET, Device
+from initpy.core.jobs.technology import Technology
+from initpy.core.network.events import (
+    DhcpMalformed,
+    DhcpReceived,
+    LinkConfigured,
+    NetworkEvent,
+    Resolved,
+)
+from initpy.core.network.exports import RESOLVE, Exports
+from initpy.core.network.links import Links
+from initpy.core.network.properties import NET_FOLDER
+from initpy.core.state.context import Context
+
+
+def begin(context: Context) -> tuple[Device, ...]:
+    """The engine runs (again): return the subjects that the command line declares."""
+    export = context.technologies.own(Exports).begin(context)
+    return (export,) if export is not None else ()
+
+
+def take(context: Context, event: NetworkEvent) -> None:
+    """Take an event of the network in."""
+    links = context.technologies.own(Links)
+    match event:
+        case DhcpReceived(link, reply):
+            links.received(context, link, reply)
+        case DhcpMalformed(link, error):
+            links.malformed(context, link, error)
+        case LinkConfigured(link, number, error):
+            links.configured(context, link, number, error)
+        case Resolved(host, address, error):
+            context.technologies.own(Exports).resolved(context, host, address, error)
+
+
+def timer(context: Context, key: str) -> None:
+    """A timer of the network is due."""
+    if key == RESOLVE:
+        context.technologies.own(Exports).resolve_again(context)
+    else:
+        context.technologies.own(Links).timer(context, key)
+
+
+def technology() -> Technology:
+    """The hooks."""
+    return Technology(
+        "network", changed=_changed, gone=_gone, unsettled=_unsettled, handover=_hand_over
+    )
+
+
+def _changed(context: Context, name: str) -> Iterable[str]:
+    device = context.devices.get(name)
+    if device is not None and device.kind is NET and context.settings.network is not None:
+        context.technologies.own(Links).changed(context, device)
+    return ()
+
+
+def _gone(context: Context, device: Device | None, name: str) -> Iterable[str]:
+    if device is not None and device.kind is NET:
+        context.technologies.own(Links).gone(context, name.removeprefix(NET_FOLDER))
+    return ()
+
+
+def _unsettled(context: Context) -> Iterable[str]:
+    links, exports = context.technologies.own(Links), context.technologies.own(Exports)
+    if links.news:
+        links.news = False
+        exports.look(context, links)
+    return exports.unsettled(context)
+
+
+def _hand_over(context: Context) -> None:
+    """Leave only the links up that root stands on."""
+    exports, links = context.technologies.own(Exports), context.technologies.own(Links)
+    if exports.way is not None:  # an engine that was started again does not know
+        links.leave(context, {exports.way.name})

@@ -1,0 +1,99 @@
+"""What the network's events and actions are made of: addresses, routes, DHCP messages."""
+
+import enum
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Route(NamedTuple):
+    """A way to a network. `target`: `ADDRESS/BITS`; no `gateway`: the target is on the link."""
+
+    target: str
+    gateway: str = ""
+
+
+DEFAULT_ROUTE = "0.0.0.0/0"
+
+
+class LinkConfig(NamedTuple):
+    """All that a link is to have; what it had from us before goes. Empty: nothing.
+
+    Addresses are `ADDRESS/BITS`, and valid for ever: see `leases` for the reason.
+    """
+
+    addresses: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    mtu: int = 0  # bytes; 0: as it is
+
+
+class DhcpKind(enum.Enum):
+    """DHCP message types (RFC 2132, 9.6) that a client sends or acts on."""
+
+    DISCOVER = "discover"
+    OFFER = "offer"
+    REQUEST = "request"
+    ACK = "ack"
+    NAK = "nak"
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
+
+
+class Request(NamedTuple):
+    """A message to a DHCP server (RFC 2131, table 5), sent to all hosts on the link.
+
+    Addresses are "" where the message has none. `client`: the address that the link has already.
+    """
+
+    kind: DhcpKind
+    xid: int
+    seconds: int  # since the client began
+    wanted: str = ""  # option 50
+    server: str = ""  # option 54
+    client: str = ""  # ciaddr
+
+
+class Reply(NamedTuple):
+    """A message from a DHCP server, decoded; "" or () where it says nothing.
+
+    `prefix`: bits of the network's address; None without a subnet mask. Times are in seconds;
+    `lease` None: for ever, as with BOOTP. `routes`: option 121, which replaces `routers`
+    (RFC 3442), None without that option.
+    """
+
+    kind: DhcpKind
+    xid: int
+    address: str = ""  # yiaddr
+    server: str = ""  # option 54
+    prefix: int | None = None
+    routers: tuple[str, ...] = ()
+    routes: tuple[Route, ...] | None = None
+    lease: float | None = None
+    renew: float | None = None
+    rebind: float | None = None
+    root_path: str = ""
+    next_server: str = ""  # siaddr
+    file: str = ""
+    host: str = ""
+    domain: str = ""
+    search: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
+    mtu: int = 0
+
+
+def plain_reply(reply: Reply) -> list[object]:
+    """A reply as JSON knows it."""
+    return [reply.kind.value, *reply[1:]]
+
+
+def reply_of(values: Sequence[Any]) -> Reply:
+    """A reply from its plain form. Raises ValueError or TypeError for anything else."""
+    kind, *rest = values
+    reply = Reply(DhcpKind(kind), *rest)
+    return reply._replace(
+        routers=tuple(reply.routers),
+        routes=None if reply.routes is None else tuple(Route(*each) for each in reply.routes),
+        search=tuple(reply.search),
+        dns=tuple(reply.dns),
+        ntp=tuple(reply.ntp),
+    )
