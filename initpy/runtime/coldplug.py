@@ -17,6 +17,7 @@ STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
 # Classes of PCI devices that lead to disks: mass storage, USB, system peripherals of
 # eMMC and SD; see include/linux/pci_ids.h.
 STORAGE_CLASSES = ("0x01", "0x0c03", "0x0805")
+NETWORK_CLASS = "0x02"
 
 
 def storage(sysfs: str = "/sys") -> list[str]:
@@ -30,6 +31,13 @@ def carriers(sysfs: str = "/sys") -> list[str]:
     found = [path for bus in STORAGE_BUSES for path in _without_driver(sysfs, bus)]
     on_pci = [path for path in _without_driver(sysfs, "pci") if _carries_disks(path)]
     return found + on_pci
+
+
+def network(sysfs: str = "/sys") -> list[str]:
+    """Return links, and devices without a driver that may be network cards."""
+    links = [f"{sysfs}/class/net/{name}" for name in _names(f"{sysfs}/class/net") if name != "lo"]
+    cards = [path for path in _without_driver(sysfs, "pci") if _is_card(path)]
+    return links + cards
 
 
 def others(sysfs: str = "/sys") -> list[str]:
@@ -87,8 +95,16 @@ def _without_driver(sysfs: str, bus: str) -> list[str]:
 
 def _carries_disks(path: str) -> bool:
     """True if its PCI class says so; other buses have no class in this form."""
+    return _class_of(path).startswith(STORAGE_CLASSES)
+
+
+def _is_card(path: str) -> bool:
+    return _class_of(path).startswith(NETWORK_CLASS)
+
+
+def _class_of(path: str) -> str:
     try:
         with open(f"{path}/class", encoding="ascii") as file:
-            return file.read().startswith(STORAGE_CLASSES)
+            return file.read()
     except OSError:
-        return False
+        return ""

@@ -5,6 +5,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from initpy.config.errors import InputError
 from initpy.config.redaction import argv
@@ -13,6 +14,7 @@ from initpy.core.actions import (
     Arm,
     Ask,
     AwaitKey,
+    Clock,
     Drop,
     EndBoot,
     Fetch,
@@ -38,6 +40,7 @@ from initpy.core.boot import Boot
 from initpy.core.events import (
     Answered,
     BootStarted,
+    Enumerated,
     Event,
     HandOverRefused,
     JobEnded,
@@ -62,6 +65,9 @@ from initpy.runtime.processes import Processes
 from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
 from initpy.runtime.writing import Writer
+
+if TYPE_CHECKING:  # most roots are on disks
+    from initpy.runtime.net.network import Network
 
 ALIVE_SECONDS = 5.0
 PATIENCE_WITH_UDEV = 120.0
@@ -94,6 +100,9 @@ class Engine:
         self._fetcher = Fetcher(aside, self.take)
         self._mounter = Mounter(aside, settings.init, bool(settings.other_checks))
         self._writer = Writer(aside)
+        self._network = _network(settings, aside, self.take, self._say)
+        if self._network is not None:
+            self._tell("network")
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._looking, self._looked = False, self._loop.time()
@@ -121,7 +130,7 @@ class Engine:
                 self._say(f"initpy: {complaint}")
             self._mounted(target, source, found)
         self.take(BootStarted(_resume_over()))
-        self.take(self._udev.present())
+        self.take(self._present())
         server = None
         try:
             server = await control.serve(self.status, self.request)
@@ -255,6 +264,11 @@ class Engine:
             case Moved(job, before, after, reason):
                 if self._debug:
                     self._say(f"initpy: {job}: {before} -> {after} ({reason})")
+            case Clock():
+                pass  # for the journal alone
+            case _:
+                if self._network is not None:
+                    self._network.act(action)
 
     def _record(self, name: str, text: str, folder: str) -> None:
         try:
@@ -273,7 +287,14 @@ class Engine:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self.take(self._udev.present())  # events were lost: enumerate (R2)
+            self.take(self._present())  # events were lost: enumerate (R2)
+
+    def _present(self) -> Enumerated:
+        """Return all subjects as they are now."""
+        found = self._udev.present()
+        if self._network is None:
+            return found
+        return Enumerated((*found.devices, *self._network.present()))
 
     async def _look_again(self) -> None:
         """Look for missed changes, one device at a time: a typed key must not wait.
@@ -289,6 +310,8 @@ class Engine:
             if event is not None:
                 self.take(event)
             await asyncio.sleep(0)
+        if self._network is not None:
+            self._network.look()
         self._looking = False
 
     # Processes and mounts
@@ -362,6 +385,8 @@ class Engine:
             return
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
+        if self._network is not None:
+            await self._network.settled()
         self._processes.go_on()
         if os.path.isdir("/.extra"):
             from initpy.runtime import extra  # few boot loaders make that
@@ -403,3 +428,18 @@ class Engine:
 def _resume_over() -> bool:
     """True if an engine before this one has settled that nothing is resumed."""
     return os.path.exists(f"/run/initpy/{RESUME_OVER}")
+
+
+def _network(
+    settings: Settings, aside: Aside, take: Callable[[Event], None], say: Callable[[str], None]
+) -> "Network | None":
+    """Return the network of a boot that asks for one."""
+    wanted = settings.network
+    if wanted is None or wanted.off or not (wanted.root_needs_link or wanted.needed):
+        return None
+    try:
+        from initpy.runtime.net.network import Network
+    except ImportError as error:
+        say(f"initpy: no network: the image lacks {error.name}")
+        return None
+    return Network(aside, take, say)

@@ -71,6 +71,8 @@ class Supervisor:
         self._others_due: float | None = None
         self._others_limit = 0.0
         self._mounting = False
+        self._listening = False  # udevd is ready
+        self._network = False  # the engine wants links, too
         self._udevd_died = False
         self._watch = -1  # readable when udevd has emptied its queue
         self._modes = modes or {}  # of the consoles before initpy changed them
@@ -143,7 +145,10 @@ class Supervisor:
                 self._watch = syscalls.watch_deletions(os.path.dirname(UDEV_QUEUE))
             except OSError as error:  # then OTHERS_AFTER decides
                 say(f"cannot watch the queue of udevd: {error.strerror}")
+        self._listening = True
         first = coldplug.storage()
+        if self._network:
+            first += coldplug.network()
         self._others = coldplug.others()
         self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
         coldplug.announce(first)
@@ -290,6 +295,10 @@ class Supervisor:
             words = [os.fsdecode(each) for each in line.split(b"\0")]
             if words[0] == "mounting":
                 self._root_is_found()
+            elif words[0] == "network":
+                self._network = True
+                if self._listening:
+                    coldplug.announce(coldplug.network())
             elif words[0] == "keep-exitrd":
                 from initpy.runtime.exitrd import keep  # only for a root on layers
 

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "initpy"
 PURE = {
     "abc", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools",
     "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "types", "typing",
+    "errno", "json", "zlib",  # numbers of errors, text, checksums
 }  # fmt: skip
 EFFECTS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
@@ -44,7 +45,7 @@ SIMULATION_FLOORS = (
 # The rooms of the core, lowest first.
 CORE_FLOORS = (
     "shutdown", "devices", "jobs", "state", "machine", "waiting", "unlock", "goals", "failure",
-    "people", "storage",
+    "people", "storage", "network",
 )  # fmt: skip
 
 

@@ -64,8 +64,16 @@ class Client:
     and `due` is when to call `on_time`, None while nothing is due.
     """
 
-    def __init__(self, mac: str, judge: Callable[[Reply], str] = _serves) -> None:
+    def __init__(
+        self,
+        mac: str,
+        judge: Callable[[Reply], str] = _serves,
+        host: str = "",
+        identifier: bytes = b"",
+    ) -> None:
+        """`host`, `identifier`: what the server may know the machine by, options 12 and 61."""
         self.mac = mac
+        self._known = {"host": host, "identifier": identifier.hex()}
         self.judge = judge
         self.phase = Phase.OFF
         self.lease: Reply | None = None
@@ -196,7 +204,7 @@ class Client:
 
     def _send(self, kind: DhcpKind, now: float, **fields: str) -> None:
         self.asked += 1
-        self.out.append(Request(kind, self._xid, int(now - self._began), **fields))
+        self.out.append(Request(kind, self._xid, int(now - self._began), **fields, **self._known))
 
     def _discover(self, now: float) -> None:
         self._send(DhcpKind.DISCOVER, now)

@@ -105,7 +105,7 @@ class Links:
             return
         bound_at, values = json.loads(record)
         lease = reply_of(values)
-        link.client = Client(link.mac)
+        link.client = _client(context, link, link.request)
         link.client.adopt(lease, bound_at, context.now)
         link.lease = lease
         self._arm(context, link)
@@ -143,7 +143,7 @@ class Links:
         elif not uses_dhcp(link.request):
             self._offer(context, link)
         elif not context.goals.root_mounted:
-            link.client = link.client or Client(link.mac, _judge(context))
+            link.client = link.client or _client(context, link, link.request)
             link.client.begin(context.now)
             link.move(LinkState.SEARCHING, context.now)
             self._flush(context, link)
@@ -324,6 +324,10 @@ class Links:
             if link.switched_on:
                 context.current.act(SwitchLink(link.name, False))
             link.move(LinkState.LEFT, context.now)
+
+
+def _client(context: Context, link: Link, request: LinkRequest) -> Client:
+    return Client(link.mac, _judge(context), request.hostname, request.client_id)
 
 
 def _judge(context: Context) -> Callable[[Reply], str]:

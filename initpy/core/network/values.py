@@ -50,6 +50,8 @@ class Request(NamedTuple):
     wanted: str = ""  # option 50
     server: str = ""  # option 54
     client: str = ""  # ciaddr
+    host: str = ""  # option 12
+    identifier: str = ""  # option 61 with its type, hexadecimal; empty: the hardware address
 
 
 class Reply(NamedTuple):

@@ -1,0 +1,166 @@
+"""Give links what the core wants of them: addresses, routes, flags. For child processes.
+
+A call to the kernel waits while a driver holds its lock (rtnl_lock), for its firmware, say: so the
+engine has children make them (`aside`).
+"""
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import ip_interface, ip_network
+from typing import Any
+
+from initpy.runtime.net import library
+
+library.prepare()
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
+from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
+
+# netdevice(7)
+SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, IFF_UP = 0x8913, 0x8914, 0x8922, 1
+# rtnetlink(7), netlink(7)
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE = 20, 21, 22, 24
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_REPLACE = 1, 4, 0x300, 0x400, 0x100
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+HEADER = struct.Struct("=LHHLL")
+RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST = 254, 3, 1
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
+IFA_F_PERMANENT, IFA_F_NODAD = 0x80, 0x02
+
+
+def switch(name: str, up: bool) -> None:
+    """Set a link up or down. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        asked = struct.pack("16sh14x", name.encode(), 0)
+        flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, asked))[1]
+        wanted = flags | IFF_UP if up else flags & ~IFF_UP
+        if wanted != flags:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", name.encode(), wanted))
+
+
+def _set_mtu(name: str, mtu: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFMTU, struct.pack("16si12x", name.encode(), mtu))
+
+
+def configure(
+    name: str, addresses: tuple[str, ...], routes: tuple[tuple[str, str], ...], mtu: int
+) -> None:
+    """Give a link just these addresses, and these routes (target, gateway). Raises OSError."""
+    index = socket.if_nametoindex(name)
+    if mtu:
+        _set_mtu(name, mtu)
+    with _Netlink() as netlink:
+        wanted = {str(ip_interface(each)) for each in addresses}
+        there = set(netlink.addresses(index))
+        for each in sorted(there - wanted):
+            netlink.change_address(RTM_DELADDR, index, each)
+        for each in sorted(wanted - there):
+            netlink.change_address(RTM_NEWADDR, index, each)
+        for target, gateway in routes:
+            netlink.add_route(index, target, gateway)
+
+
+class _Netlink:
+    """A route netlink socket; each request waits for the kernel's answer."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.bind((0, 0))
+        self._number = 0
+
+    def __enter__(self) -> "_Netlink":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def addresses(self, index: int) -> Iterator[str]:
+        """Yield the lasting addresses of a link, but those of the link itself."""
+        for kind, body in self._ask(RTM_GETADDR, NLM_F_DUMP, bytes(8)):
+            if kind != RTM_NEWADDR:
+                continue
+            message = ifaddrmsg(HEADER.pack(16 + len(body), kind, 0, 0, 0) + body)
+            message.decode()
+            if message["index"] != index or message["scope"] == RT_SCOPE_LINK:
+                continue
+            if message["family"] == socket.AF_INET6 and not message["flags"] & IFA_F_PERMANENT:
+                continue  # of a router's announcement
+            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+            yield f"{address}/{message['prefixlen']}"
+
+    def change_address(self, kind: int, index: int, address: str) -> None:
+        """Add or delete an address."""
+        found = ip_interface(address)
+        message = ifaddrmsg()
+        message["family"] = _family(found.version)
+        message["index"], message["prefixlen"] = index, found.network.prefixlen
+        attributes: list[Any] = [("IFA_LOCAL", str(found.ip)), ("IFA_ADDRESS", str(found.ip))]
+        if found.version == 4 and found.network.prefixlen < 31:
+            attributes.append(("IFA_BROADCAST", str(found.network.broadcast_address)))
+        if found.version == 6:
+            message["flags"] = IFA_F_NODAD  # probing for another host takes two seconds
+        message["attrs"] = attributes
+        flags = NLM_F_ACK | (NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWADDR else 0)
+        self._tell(kind, flags, message)
+
+    def add_route(self, index: int, target: str, gateway: str) -> None:
+        """Add a route over a link, or replace that of the same target."""
+        network = ip_network(target)
+        message = rtmsg()
+        message["family"], message["table"] = _family(network.version), RT_TABLE_MAIN
+        message["proto"], message["type"] = RTPROT_BOOT, RTN_UNICAST
+        message["scope"] = RT_SCOPE_UNIVERSE if gateway else RT_SCOPE_LINK
+        message["dst_len"] = network.prefixlen
+        attributes: list[Any] = [("RTA_OIF", index)]
+        if network.prefixlen:
+            attributes.append(("RTA_DST", str(network.network_address)))
+        if gateway:
+            attributes.append(("RTA_GATEWAY", gateway))
+        message["attrs"] = attributes
+        self._tell(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, message)
+
+    def _tell(self, kind: int, flags: int, message: Any) -> None:
+        message["header"]["type"], message["header"]["flags"] = kind, flags
+        message.encode()
+        for _ in self._ask(kind, flags, bytes(message.data[HEADER.size :])):
+            pass
+
+    def _ask(self, kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
+        """Send a request; yield the type and body of each answer. Raises OSError."""
+        self._number += 1
+        size = HEADER.size + len(body)
+        head = HEADER.pack(size, kind, flags | NLM_F_REQUEST, self._number, 0)
+        self._socket.send(head + body)
+        while True:
+            answer = self._socket.recv(1 << 16)
+            while len(answer) >= HEADER.size:
+                length, found, _, number, _ = HEADER.unpack(answer[: HEADER.size])
+                inside, answer = answer[HEADER.size : length], answer[-(-length // 4) * 4 :]
+                if number != self._number:
+                    continue
+                if found == NLMSG_DONE:
+                    return
+                if found == NLMSG_ERROR:
+                    code = -int.from_bytes(inside[:4], "little", signed=True)
+                    if code:
+                        raise OSError(code, os.strerror(code))
+                    return
+                yield found, inside
+                if length < HEADER.size:
+                    raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+
+
+def _family(version: int) -> int:
+    return socket.AF_INET6 if version == 6 else socket.AF_INET
+
+
+def resolve(host: str) -> str:
+    """Return an address of a host, an IPv4 address if it has one. Raises OSError."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    found.sort(key=lambda each: each[0] != socket.AF_INET)
+    return str(found[0][4][0])

@@ -1,0 +1,19 @@
+"""Import single modules of pyroute2 without its `__init__`, which would load all of them."""
+
+import sys
+from importlib.machinery import PathFinder
+from types import ModuleType
+
+NAME = "pyroute2"
+
+
+def prepare() -> None:
+    """Make `import pyroute2.X` load X alone. Raises ImportError if the image has no pyroute2."""
+    if NAME in sys.modules:
+        return
+    found = PathFinder.find_spec(NAME)
+    if found is None or found.submodule_search_locations is None:
+        raise ImportError(f"no {NAME} in this image", name=NAME)
+    package = ModuleType(NAME)
+    package.__path__ = list(found.submodule_search_locations)
+    sys.modules[NAME] = package
