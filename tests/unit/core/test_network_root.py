@@ -7,7 +7,7 @@ from typing import Any
 
 from desk import Desk
 
-from initpy.core.actions import HandOver, Mount
+from initpy.core.actions import HandOver, Mount, Record
 from initpy.core.devices.graph import NET, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
@@ -52,9 +52,9 @@ class NetDesk(Desk):
 
     def reply(self, kind: DhcpKind, name: str = "eth0", **fields: Any) -> None:
         """A server answers the last message of a link."""
-        last = [
-            each for _, each in self.log if isinstance(each, SendDhcp) and each.link == name
-        ][-1]
+        last = [each for _, each in self.log if isinstance(each, SendDhcp) and each.link == name][
+            -1
+        ]
         known = {"address": "10.0.2.15", "server": "10.0.2.2", "prefix": 24, "lease": 3600.0}
         reply = Reply(kind, last.request.xid, **{**known, **fields})
         self.give(DhcpReceived(name, reply))
@@ -66,17 +66,15 @@ class NetDesk(Desk):
 
     def configured(self, name: str = "eth0", error: str = "") -> None:
         """The runtime has done what it was last told about the link."""
-        last = [
-            each for _, each in self.log if isinstance(each, Configure) and each.link == name
-        ][-1]
+        last = [each for _, each in self.log if isinstance(each, Configure) and each.link == name][
+            -1
+        ]
         self.give(LinkConfigured(name, last.number, error))
 
     def configs(self, name: str = "eth0") -> list[LinkConfig]:
         """What a link was to have."""
         return [
-            each.config
-            for _, each in self.log
-            if isinstance(each, Configure) and each.link == name
+            each.config for _, each in self.log if isinstance(each, Configure) and each.link == name
         ]
 
     def mounts(self) -> list[Mount]:
@@ -212,7 +210,8 @@ def test_a_lease_that_is_not_renewed_leaves_the_address_of_a_mounted_root() -> N
 def test_another_engine_keeps_the_lease() -> None:
     desk = up()
     desk.lease(lease=120.0)
-    [record] = [each.text for _, each in desk.log if getattr(each, "name", "") == "lease.eth0"]
+    records = [each for _, each in desk.log if isinstance(each, Record)]
+    [record] = [each.text for each in records if each.name == "lease.eth0"]
     later = NetDesk(network())
     device = link()
     later.see(device._replace(properties={**device.properties, "lease": record}))
