@@ -9,6 +9,7 @@
 #                           tests of kernel packages' hooks (a minute)
 #   debian.sh debian-13     Debian 13, the same
 #   debian.sh debian-12-sysvinit    Debian 12 with another init; also debian-12-openrc, debian-12-runit
+#   debian.sh debian-12-loader      Debian 12 with the programs of systemd-boot
 #   debian.sh --print KIND  print the folder, whether it exists or not
 set -eu
 
@@ -40,7 +41,7 @@ describe() {
         include="$(packages)"
         recipe="$include $(sed '/^\[tool/,$d' pyproject.toml) $(cat qemu/debian.sh)"
         ;;
-    debian-12 | debian-13 | debian-12-sysvinit | debian-12-openrc | debian-12-runit)
+    debian-12 | debian-13 | debian-12-sysvinit | debian-12-openrc | debian-12-runit | debian-12-loader)
         what="a Debian ${1#debian-} as installed"
         suite=bookworm
         include="$(installed)"
@@ -57,6 +58,7 @@ describe() {
         *-runit) other="runit-init runit initscripts sysv-rc" ;;
         esac
         variant=important
+        [ "$1" != debian-12-loader ] || include="$include systemd-boot"
         if [ -n "$other" ]; then
             include="$(echo "$include" | sed "s/systemd-sysv/$other/; s/libpam-systemd//")"
             variant=required # systemd-sysv is important
@@ -66,7 +68,8 @@ describe() {
         recipe="$variant $include $excluded $(sed -n '/^finish_installed/,/^}/p' qemu/debian.sh)"
         ;;
     *) fail "qemu/debian.sh: unknown kind: $1
-  try: other, debian-12, debian-13, debian-12-sysvinit, debian-12-openrc, debian-12-runit" ;;
+  try: other, debian-12, debian-13, debian-12-sysvinit, debian-12-openrc, debian-12-runit,
+  debian-12-loader" ;;
     esac
     target="$cache/debian/$1-$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"
 }

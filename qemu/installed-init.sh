@@ -11,14 +11,29 @@ limit=150
 if [ "$1" = begin ]; then
     read -r uptime _ </proc/uptime
     echo "<1>INITPY-LAB real init started uptime=$uptime" >/dev/kmsg
+    # What udev of the initramfs has left, before that of the real system runs.
+    [ -e /run/lab-udev ] || ls /run/udev/data >/run/lab-udev 2>/dev/null
     exit 0
 fi
 
-# Once, if the lab asks for it: start userspace again (systemd-soft-reboot.service(8)). /run stays.
-if grep -qw lab.soft-reboot /proc/cmdline && [ ! -e /run/lab-soft-reboot ]; then
+# Once, if the lab asks for it: start userspace again (systemd-soft-reboot.service(8)), where /run
+# stays, or Linux itself (kexec_file_load(2), number 320 on amd64), with another word for it.
+again=
+for word in $(cat /proc/cmdline); do
+    case "$word" in lab.again=*) again=${word#*=} ;; esac
+done
+if [ "$again" = kexec ] || { [ "$again" = soft-reboot ] && [ ! -e /run/lab-again ]; }; then
     timeout "$limit" systemctl is-system-running --wait
-    touch /run/lab-soft-reboot
-    exec systemctl soft-reboot
+    echo "$again" >/run/lab-again
+    [ "$again" = soft-reboot ] || python3 -c '
+import ctypes, os
+kernel, image = (os.open(f"/boot/efi/{name}", os.O_RDONLY) for name in ("linux", "initrd"))
+words = open("/proc/cmdline").read().strip().replace("lab.again=", "lab.again=after-").encode()
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.syscall(320, kernel, image, ctypes.c_ulong(len(words) + 1), words, ctypes.c_ulong(0)):
+    raise SystemExit(f"kexec_file_load: {os.strerror(ctypes.get_errno())}")
+'
+    exec systemctl "$again"
 fi
 
 # words: join lines with blanks
@@ -69,6 +84,18 @@ name_facts() {
     done
 }
 
+# What the initramfs has left in /run for the real system, and who it is.
+handover_facts() {
+    fact machine.id "$(cat /etc/machine-id)"
+    fact machine.first-boot "$([ ! -e /run/systemd/first-boot ] || echo yes)"
+    fact udev.kept "$(words </run/lab-udev)"
+    fact run.initramfs "$(ls /run/initramfs | words)"
+    fact run.cryptsetup "$(stat --format=%a /run/cryptsetup)"
+    fact run.lvm "$(cd /run/lvm && echo vgs_online/*)"
+    fact run.mdadm "$(words </run/mdadm/map)"
+    fact run.credentials "$(find /run/credentials/@* -type f -printf '%p ')"
+} 2>/dev/null
+
 # left_processes: report the processes whose programs are deleted: the initramfs has left them
 left_processes() {
     left=
@@ -84,11 +111,12 @@ left_processes() {
 . "$lab/facts.sh"
 
 fact init.arguments "$(tr '\0' ' ' </proc/1/cmdline)"
-[ ! -e /run/lab-soft-reboot ] || fact system.started again
+[ -z "$again" ] || fact system.started "by ${again#after-}"
 fact init.environment "$(tr '\0' ' ' </proc/1/environ)"
 [ ! -d /run/systemd/system ] || systemd_facts
 mount_facts
 name_facts
+handover_facts
 left_processes
 array_facts
 mapping_facts

@@ -32,10 +32,11 @@ _WITHOUT = (
     "drivers/comedi", "drivers/bluetooth", "drivers/usb/serial", "drivers/hwmon", "drivers/mtd",
 )  # fmt: skip
 _UNITS = {
-    # Neither delays the boot: it is not settled while a job is left.
+    # Neither waits for the boot: it is not settled while a job is left.
     "initpy-lab-begin.service": f"""[Unit]
 Description=Tell the lab that the real init runs
 DefaultDependencies=no
+Before=systemd-udevd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes

@@ -94,6 +94,7 @@ def needs_of_qemu(scenario: Scenario) -> list[str]:
     needs += ["firmware"] if scenario.uefi else []
     needs += ["a second console"] if scenario.second else []
     needs += ["a restart after which it goes on"] if scenario.restarts else []
+    needs += ["a kernel that starts another one"] if scenario.again == "kexec" else []
     needs += ["a given amount of memory"] if scenario.memory != _MEMORY else []
     if not any(word.startswith("root=") for word in scenario.cmdline.split()):
         needs.append("a command line without root=: it adds its own")  # arch/um/kernel/um_arch.c

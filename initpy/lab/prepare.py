@@ -99,7 +99,7 @@ def prepare(
     """
     if image is not None and not image.is_file():
         raise LabError(f"{image}: no such image")
-    if any(each.uefi for each in scenarios):
+    if any(each.uefi or each.again == "kexec" for each in scenarios):
         esp.needs(grub=any(each.entries and each.loader is Loader.GRUB for each in scenarios))
     kinds = {each.path: kind_for(each, wanted) for each in scenarios}
     benches = {}

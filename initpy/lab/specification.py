@@ -41,8 +41,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     if scenario.shutdown:
         timeout = f",{scenario.step_timeout * 1e6:.0f}us" if scenario.step_timeout else ""
         words.append(f"initpy-lab.shutdown={scenario.shutdown}{timeout}")
-    if scenario.soft_reboot:
-        words.append("lab.soft-reboot")
+    if scenario.again:
+        words.append(f"lab.again={scenario.again}")
     if AGENT_PATH in files:
         words.append(f"rdinit={AGENT_PATH}")
     # A benchmark (without `unpacked`) starts the kernel as users do.
@@ -74,6 +74,8 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         cpio.append(image, [cpio.segment(files)], initrd)
     cmdline = _with_swapfile(" ".join(word for word in words if word), scenario, folder)
     disks = [drive.file for drive in drives]
+    if scenario.again == "kexec":
+        _offer(bench.kernel.image, initrd, disks)
     return MachineSpec(
         kernel=bench.unpacked or bench.kernel.image,
         initrd=initrd,
@@ -128,6 +130,14 @@ def _firmware(
     variables = disks[0].with_name("variables")
     shutil.copyfile(esp.VARIABLES, variables)
     return esp.CODE, variables
+
+
+def _offer(kernel: Path, image: Path, disks: list[Path]) -> None:
+    """Put kernel and image onto the first ESP, from which the real system starts them."""
+    if (found := esp.find(disks)) is None:
+        raise LabError("no disk has an EFI system partition for kernel and image")
+    files = {loaders.KERNEL: kernel.read_bytes(), loaders.IMAGE: image.read_bytes()}
+    esp.furnish(*found, files)
 
 
 def _unified(bench: Bench, initrd: Path, cmdline: str, folder: Path) -> bytes:

@@ -8,6 +8,7 @@ _GROUPS = (
     ("units", ("unit.",)),
     ("mounts", ("mount./", "ext4.")),
     ("devices", ("block.", "crypt.", "dm.", "array.", "md.")),
+    ("handover", ("machine.", "udev.", "run.")),
     ("off", ("off.",)),
 )
 _WIDEST = 44

@@ -47,6 +47,26 @@ echo "$offset" >/sys/power/resume_offset
 echo "$number" >/sys/power/resume
 """
 
+# An installed system does so by systemd-sleep(8), which logind starts.
+_BY_SYSTEMD = """\
+mkdir -p /run/systemd/sleep.conf.d
+printf '[Sleep]\\nHibernateMode=reboot\\n' >/run/systemd/sleep.conf.d/lab.conf
+slept() { systemctl show --property="$1" --value systemd-hibernate.service; }
+echo "INITPY-LAB hibernates" >/dev/console
+systemctl hibernate
+tries=0
+until [ "$(slept InactiveEnterTimestampMonotonic)" != 0 ] || [ "$tries" = 300 ]; do
+    tries=$((tries + 1))
+    sleep 1
+done
+if [ "$tries" -lt 300 ] && [ "$(slept Result)" = success ]; then
+    echo "INITPY-LAB resumed" >/dev/console
+    fact resumed yes
+else
+    fact resumed no
+fi
+"""
+
 
 def hibernating(layer: Layer, swap: str) -> Layer:
     """The layer with the root has the script."""
@@ -62,5 +82,7 @@ def awake(layer: Layer, swap: str) -> Layer:
 
 
 def _script(layer: Layer, swap: str) -> str:
+    if layer.system:
+        return _BY_SYSTEMD
     before = _IN_FILE.replace("UUID", layer.uuid) if swap == SWAPFILE else ""
     return before + _SCRIPT.format(swap=swap)

@@ -17,6 +17,7 @@ CONTAINERS = ("imsm", "ddf")
 # Installed systems for roots, made by qemu/debian.sh.
 SYSTEMS = (
     "debian-12", "debian-13", "debian-12-sysvinit", "debian-12-openrc", "debian-12-runit",
+    "debian-12-loader",
 )  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
 DEFAULTS = "/etc/initpy/parameters"  # of the image, see initpy/config/settings.py
@@ -26,6 +27,7 @@ OF_MACHINE = (CRYPTTAB, FSTAB, "/etc/mdadm/mdadm.conf", "/etc/hostname")
 HOST_NAME = ("/etc/hostname", "debian\n")  # of an installed system
 SWAPFILE = "/swapfile"
 SHUTDOWNS = ("reboot", "poweroff", "halt")
+AGAIN = ("soft-reboot", "kexec")
 OWN_JOBS = "/etc/initpy/jobs/"  # the folder of the user's job files in the image
 # The partition type of the ESP (Discoverable Partitions Specification).
 ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -372,7 +374,7 @@ class Scenario:
     # What the real system is asked for once it has reported, one of SHUTDOWNS; "": it just ends.
     shutdown: str = ""
     step_timeout: float = 0.0  # of the shutdown, in seconds; 0: systemd's default
-    soft_reboot: bool = False  # an installed system starts its userspace again before it reports
+    again: str = ""  # how an installed system starts once more before it reports, one of AGAIN
 
     @property
     def system(self) -> str:

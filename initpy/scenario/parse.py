@@ -7,6 +7,7 @@ from initpy.config.project import PROJECT
 from initpy.scenario.feasible import Room
 from initpy.scenario.hibernation import hibernating
 from initpy.scenario.model import (
+    AGAIN,
     CONTAINERS,
     ESP_TYPE,
     OWN_JOBS,
@@ -96,7 +97,7 @@ def load_scenario(path: Path) -> Scenario:
     step_timeout = machine.number("step-timeout", 0.0)
     if step_timeout and not shutdown:
         raise machine.wrong("step-timeout", "`shutdown` beside it: it is of a shutdown")
-    soft_reboot = machine.boolean("soft-reboot", False)
+    again = machine.choice("again", ("", *AGAIN), "")
     machine.end()
     disks = _disks(top)
     image = top.table("image")
@@ -128,12 +129,15 @@ def load_scenario(path: Path) -> Scenario:
         layers = tuple(hibernating(each, hibernates) for each in layers)
     if made and not any(layer.system for layer in layers):
         raise image.wrong("made", "a layer with `system`, in which the hook makes the image")
-    if soft_reboot and not any(layer.system == "debian-13" for layer in layers):
+    if again and not any(layer.system for layer in layers):
+        raise top.table("machine").wrong("again", "a layer with `system`, which starts again")
+    if again == "soft-reboot" and not any(layer.system == "debian-13" for layer in layers):
         where = top.table("machine")
-        raise where.wrong("soft-reboot", "a Debian 13: systemd has that since version 254")
+        raise where.wrong("again", "soft-reboot of a Debian 13: systemd has it since version 254")
     parts = (part.type.upper() for layer in layers for part in layer.parts)
-    if uefi and ESP_TYPE not in parts:
-        raise machine.wrong("firmware", f"uefi only with a partition of the type {ESP_TYPE}")
+    if (uefi or again == "kexec") and ESP_TYPE not in parts:
+        key, value = ("firmware", "uefi") if uefi else ("again", "kexec")
+        raise machine.wrong(key, f"{value} only with a partition of the type {ESP_TYPE}")
     nics, servers = read_network(top, disks)
     people = tuple(_person(table) for table in top.tables("person"))
     names = [each.name for each in nics], [each.name for each in servers]
@@ -155,7 +159,7 @@ def load_scenario(path: Path) -> Scenario:
             without, jobs, compression, microcode, host, minimal, _own_jobs(files), hostname, made
         ),
         second, chance, uefi, nics, servers, restarts, kind, hibernates, syscalls,
-        entries, loader, boots, shutdown, step_timeout, soft_reboot,
+        entries, loader, boots, shutdown, step_timeout, again,
     )  # fmt: skip
     if limits:
         from initpy.scenario.jobfiles import with_limits  # rare, and it reads all job files

@@ -56,7 +56,7 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
         *_pair("second-console", scenario.second, False),
         *_pair("restarts", scenario.restarts, False),
         *_pair("hibernates", scenario.hibernates, ""),
-        *_pair("soft-reboot", scenario.soft_reboot, False),
+        *_pair("again", scenario.again, ""),
         *_pair("machine", scenario.machine.value, "auto"),
         *_pair("boots", float(scenario.boots), 1.0),
         *_pair("shutdown", scenario.shutdown, ""),

@@ -10,6 +10,7 @@ from initpy.lab import installed, off
 from initpy.lab.recipe import opening, script
 from initpy.lab.system import FACTS
 from initpy.report.facts import facts_table
+from initpy.scenario.hibernation import awake
 from initpy.scenario.model import Layer, as_carried
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import scenario_text
@@ -30,6 +31,8 @@ def test_a_scenario_names_its_system_and_its_boots(tmp_path: Path) -> None:
     [
         ('system = "debian-12"', 'system = "debian-11"', "debian-12"),
         ("boots = 2", "boots = 0", "from 1 to 9"),
+        ("boots = 2", 'again = "soft-reboot"', "of a Debian 13"),
+        ("boots = 2", 'again = "kexec"', "kexec only with a partition of the type C12A7328"),
         ('holds = "root"\nsystem = "debian-12"', "", "in which the hook makes the image"),
     ],
 )
@@ -38,6 +41,14 @@ def test_mistakes_are_told(tmp_path: Path, old: str, new: str, said: str) -> Non
     file.write_text(INSTALLER.read_text().replace(old, new))
     with pytest.raises(InputError, match=said):
         load_scenario(file)
+
+
+def test_an_installed_system_hibernates_by_systemd() -> None:
+    scenario = load_scenario(SCENARIOS / "debian-12-hibernates.toml")
+    (root,) = [layer for layer in scenario.layers if layer.system]
+    assert "\nsystemctl hibernate\n" in dict(root.files)["/lab/run"]
+    (root,) = [awake(layer, scenario.hibernates) for layer in scenario.layers if layer.system]
+    assert "/lab/run" not in dict(root.files)
 
 
 def test_the_image_of_the_hook_carries_crypttab_as_without_a_visible_root() -> None:

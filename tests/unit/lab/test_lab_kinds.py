@@ -39,6 +39,7 @@ def test_a_scenario_with_other_hardware_boots_in_qemu(plain: Scenario) -> None:
         "power": replace(plain, expect=replace(plain.expect, outcome=Outcome.POWEROFF)),
         "buses": replace(plain, variant=Variant(host="somewhere")),
         "PCI": replace(plain, cmdline="root=/dev/disk/by-path/pci-0000:00:04.0"),
+        "starts another": replace(plain, again="kexec"),
         "without root=": replace(plain, cmdline="ro"),
         "drivers": replace(plain, variant=Variant(without=("virtio_blk",))),
     }
