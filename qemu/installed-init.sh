@@ -5,7 +5,8 @@
 #
 #   installed-init.sh begin | facts
 lab=/usr/lib/initpy-lab
-# The longest wait for a boot to settle, in seconds of the machine.
+# The longest wait for a boot that makes no progress, in seconds of the machine: longer than systemd
+# waits for a device.
 limit=150
 
 if [ "$1" = begin ]; then
@@ -16,6 +17,23 @@ if [ "$1" = begin ]; then
     exit 0
 fi
 
+# words: join lines with blanks
+words() { tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
+
+jobs_left() { systemctl list-jobs --plain --no-legend --full | words; }
+
+# settle: wait until no job is left, or the jobs have stayed the same for the limit; set `state`
+settle() {
+    left=
+    while
+        state=$(timeout "$limit" systemctl is-system-running --wait)
+        [ "$?" = 124 ] && [ "$(jobs_left)" != "$left" ]
+    do
+        left=$(jobs_left)
+    done
+    [ -n "$state" ] || state=$(systemctl is-system-running)
+}
+
 # Once, if the lab asks for it: start userspace again (systemd-soft-reboot.service(8)), where /run
 # stays, or Linux itself (kexec_file_load(2), number 320 on amd64), with another word for it.
 again=
@@ -23,7 +41,7 @@ for word in $(cat /proc/cmdline); do
     case "$word" in lab.again=*) again=${word#*=} ;; esac
 done
 if [ "$again" = kexec ] || { [ "$again" = soft-reboot ] && [ ! -e /run/lab-again ]; }; then
-    timeout "$limit" systemctl is-system-running --wait
+    settle
     echo "$again" >/run/lab-again
     [ "$again" = soft-reboot ] || python3 -c '
 import ctypes, os
@@ -36,16 +54,14 @@ if libc.syscall(320, kernel, image, ctypes.c_ulong(len(words) + 1), words, ctype
     exec systemctl "$again"
 fi
 
-# words: join lines with blanks
-words() { tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
-
 # listed KIND...: print the names of units, one a line
 listed() { systemctl list-units --plain --no-legend --full "$@" | cut -d ' ' -f 1; }
 
 systemd_facts() {
-    fact system.state "$(timeout "$limit" systemctl is-system-running --wait)"
+    settle
+    fact system.state "$state"
     fact system.failed "$(listed --state=failed | words)"
-    fact system.jobs "$(systemctl list-jobs --plain --no-legend --full | words)"
+    fact system.jobs "$(jobs_left)"
     fact system.times "$(systemd-analyze time 2>&1 | head -n 1)"
     for stamp in InitRD Userspace Finish; do
         fact "system.stamp.$stamp" "$(systemctl show --property="${stamp}TimestampMonotonic" --value)"

@@ -39,7 +39,8 @@ from initpy.scenario.verdict import (
 _TICK = 0.2
 # Seconds to watch a machine in the expected state for output that must never appear.
 _SETTLING = 3.0
-_POWER_OFF = 60.0  # an installed system's
+_POWER_OFF = 60.0  # of silence, while an installed system powers off
+_MOST_SETTLING = 5  # times that, if it says something again and again
 _ENDS = {"reboot": "guest-reset", "poweroff": "guest-shutdown", "halt": "guest-shutdown"}
 _PANIC_TAIL = 1.0
 # SysRq: backtraces of the processors, blocked tasks, all tasks.
@@ -157,7 +158,7 @@ def _once(scenario: Scenario, spec: MachineSpec, bench: Bench, manner: Manner, l
     if (scenario.system or scenario.shutdown) and outcome_of(seen) is Outcome.BOOTED:
         verb = scenario.shutdown or "poweroff"
         if seen.ended is None:
-            reasons = (f"the machine did not end within {_POWER_OFF:.0f} s",)
+            reasons = (f"the machine neither ended nor said anything for {_POWER_OFF:.0f} s",)
         elif seen.ended != _ENDS[verb]:
             reasons = (f"the machine ended with {seen.ended}, not as {verb} should",)
         else:
@@ -173,6 +174,7 @@ def _watch(
     deadline = float("inf") if manner.interactive else now + scenario.expect.within * patience
     settled: float | None = None
     settling = _settling(machine, scenario)
+    ending = bool(scenario.system or scenario.shutdown)
     with ExitStack() as stack:
         keyboard = stack.enter_context(raw_terminal()) if manner.interactive else None
         while now < deadline and not manner.cancelled.is_set():
@@ -194,6 +196,9 @@ def _watch(
                 deadline = min(deadline, now + _PANIC_TAIL)
             if settled is None and reached(scenario.expect, seen):
                 settled = now
+                deadline = max(deadline, now + settling * _MOST_SETTLING)
+            if settled is not None and ending and heard:
+                settled = now  # what it prints is progress towards its end
             if settled is not None and now > settled + settling and not manner.interactive:
                 return seen
     return _observe(machine, director, None)
@@ -203,8 +208,8 @@ def _settling(machine: Machine, scenario: Scenario) -> float:
     """Return how long to watch a machine in the expected state.
 
     In that time the real init powers off, which proves that it can; an installed system takes its
-    time for it. User Mode Linux skips it, as
-    its power-off takes more than a second, unless the disks are examined afterwards.
+    time for it. User Mode Linux skips it, as its power-off takes more than a second, unless the
+    disks are examined afterwards.
     """
     if scenario.system or scenario.shutdown:
         return _POWER_OFF
