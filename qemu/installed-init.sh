@@ -91,7 +91,7 @@ name_facts() {
     done
     dmsetup ls --target crypt 2>/dev/null | while read -r name number; do
         # After the key's place come cipher, device and offset, then the options.
-        [ -z "$number" ] || fact "crypt.$name" "$(dmsetup table "$name" | cut -d ' ' -f 10-)"
+        [ -z "${number##*:*}" ] && fact "crypt.$name" "$(dmsetup table "$name" | cut -d ' ' -f 10-)"
     done
     fact swap "$(swapon --noheadings --raw --show=NAME | words)"
     for node in $(findmnt --real --raw --noheadings --types ext4 --output SOURCE); do
@@ -107,7 +107,7 @@ handover_facts() {
     fact udev.kept "$(words </run/lab-udev)"
     fact run.initramfs "$(ls /run/initramfs | words)"
     fact run.cryptsetup "$(stat --format=%a /run/cryptsetup)"
-    fact run.lvm "$(cd /run/lvm && echo vgs_online/*)"
+    fact run.lvm "$(ls /run/lvm/vgs_online | words)"
     fact run.mdadm "$(words </run/mdadm/map)"
     fact run.credentials "$(find /run/credentials/@* -type f -printf '%p ')"
 } 2>/dev/null

@@ -20,7 +20,7 @@ from initpy.image.tree import File
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest
 from initpy.lab.disks import copy_disk, disk_folder
 from initpy.lab.errors import LabError, Progress
-from initpy.lab.images import maker_image, tool_versions
+from initpy.lab.images import maker_image, sources, tool_versions
 from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
 from initpy.lab.kinds import spared, start
@@ -33,16 +33,15 @@ _PATIENCE = 600.0
 _ROOM = 256 << 20  # bytes for an image
 _MOST = 8
 _SIZE = re.compile(r"INITPY-LAB image of (\d+) bytes")
-_SOURCES = ("initpy", "jobs", "rules", "build")
 _FAILED = "could not be made by the hook in the system"
 
 
 def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: Progress) -> Path:
     """Return the image that the hook makes in the system of a scenario; make it if necessary."""
     recipe = recipe_for(scenario, kernel)
-    sources = tree_digest([PROJECT / name for name in _SOURCES], (kernel.version, tool_versions()))
+    known = tree_digest(sources(), (kernel.version, tool_versions()))
     files = repr(sorted(scenario.files)).encode()
-    key = digest([sources.encode(), disk_folder(recipe).name.encode(), files, kind.encode()])
+    key = digest([known.encode(), disk_folder(recipe).name.encode(), files, kind.encode()])
     image = cache_folder("images") / f"hook-{key}.img"
     with locked("hook-image"):
         if not image.exists():

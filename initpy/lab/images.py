@@ -54,6 +54,12 @@ GENERIC = Variant()
 _MOST = 20  # cached images per kind, each about 20 MB; several checkouts may share the cache
 
 
+def sources() -> list[Path]:
+    """Return the files and folders of this checkout on which the content of images depends."""
+    rooms = [PROJECT / "initpy" / room for room in _ROOMS]
+    return [*rooms, PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
+
+
 @cache  # called for every recipe; dpkg-query reads its whole database each time
 def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
     """Return the versions of the Debian packages whose programs create disks or go into images."""
@@ -114,8 +120,7 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
     given = os.environ.get("INITPY_LAB_IMAGE")
     if given:
         return Path(given)
-    roots = [PROJECT / "initpy" / room for room in _ROOMS]
-    roots += [PROJECT / "initpy" / "__init__.py", *(PROJECT / name for name in _SHARED)]
+    roots = sources()
     roots += [STACKS / f"{variant.host}.json"] if variant.host else []
     more = tool_versions(_OF_OWN_JOBS) if variant.own else ""
     key = tree_digest(roots, (kernel.version, tool_versions() + more, repr(variant)))
