@@ -41,6 +41,11 @@ class Console:
         self._process.close(force=True)
 
     @property
+    def process(self) -> int:
+        """Return the PID of the machine's process."""
+        return int(self._process.pid)
+
+    @property
     def descriptor(self) -> int:
         """Return the console's file descriptor, for select(2)."""
         return int(self._process.child_fd)

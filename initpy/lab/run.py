@@ -20,6 +20,7 @@ from initpy.lab.machine import Machine, MachineSpec, machine_folder
 from initpy.lab.off import off_facts
 from initpy.lab.prepare import Bench
 from initpy.lab.specification import machine_spec
+from initpy.lab.starvation import Starvation
 from initpy.scenario.director import Act, Director, Type
 from initpy.scenario.model import Deed, MachineKind, Outcome, Scenario
 from initpy.scenario.verdict import (
@@ -171,13 +172,16 @@ def _watch(
 ) -> Observation:
     """Follow the boot until it ends, reaches the expected state, or runs out of time."""
     now = time.monotonic()
-    deadline = float("inf") if manner.interactive else now + scenario.expect.within * patience
+    starvation = Starvation(machine.console.process, now)
+    # Limits count the time in which the machine could run.
+    clock = now
+    deadline = float("inf") if manner.interactive else clock + scenario.expect.within * patience
     settled: float | None = None
     settling = _settling(machine, scenario)
     ending = bool(scenario.system or scenario.shutdown)
     with ExitStack() as stack:
         keyboard = stack.enter_context(raw_terminal()) if manner.interactive else None
-        while now < deadline and not manner.cancelled.is_set():
+        while clock < deadline and not manner.cancelled.is_set():
             if keyboard is not None:
                 keys = typed(keyboard, machine.console.descriptor, _TICK)
                 if ESCAPE in keys:
@@ -185,6 +189,7 @@ def _watch(
                 machine.console.send(keys)
             heard = machine.console.listen(0.0 if keyboard is not None else _TICK)
             now = time.monotonic()
+            clock = now - starvation.seconds(now)
             if heard is None:
                 return _observe(machine, director, machine.ending)
             if heard and manner.show is not None:
@@ -193,13 +198,13 @@ def _watch(
                 _perform(machine, act)
             seen = _observe(machine, director, None)
             if "Kernel panic - not syncing" in seen.text:
-                deadline = min(deadline, now + _PANIC_TAIL)
+                deadline = min(deadline, clock + _PANIC_TAIL)
             if settled is None and reached(scenario.expect, seen):
-                settled = now
-                deadline = max(deadline, now + settling * _MOST_SETTLING)
+                settled = clock
+                deadline = max(deadline, clock + settling * _MOST_SETTLING)
             if settled is not None and ending and heard:
-                settled = now  # what it prints is progress towards its end
-            if settled is not None and now > settled + settling and not manner.interactive:
+                settled = clock  # what it prints is progress towards its end
+            if settled is not None and clock > settled + settling and not manner.interactive:
                 return seen
     return _observe(machine, director, None)
 
