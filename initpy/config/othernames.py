@@ -7,13 +7,12 @@ not among them is for the kernel or the real system.
 BEGINNINGS = ("rd.", "rd-", "initpy.", "systemd.verity-", "vconsole.", "iscsi-", "nvmf.")
 NAMES = frozenset(
     (
-        "ip", "nfsaddrs", "ifname", "vlan", "bond", "bridge", "team", "nameserver", "bootdev",
-        "ip6", "netroot", "nfsroot", "nbdroot", "iscsiroot", "fcoe", "cifsuser", "cifspass",
+        "team", "fcoe", "cifsuser", "cifspass",
         "blacklist", "earlymodules", "iso-scan", "findiso", "archisobasedir",
         "archisolabel", "archisodevice", "img-dev", "img-loop", "live-media", "rootfallback",
         "root.journaldev", "masterkey", "masterkeytype", "evmkey", "evmx509", "ecryptfskey",
         "disablehooks", "overlayroot-cfgdisk", "toram", "copytoram", "roothash", "usrhash",
-        "rootovl", "fsprotect", "lockfs", "aufs", "unionfs", "boot", "rdbreak", "rdshell",
+        "rootovl", "fsprotect", "lockfs", "aufs", "unionfs", "rdbreak", "rdshell",
         "rddebug", "rdinitdebug", "rdnetdebug", "rdudevdebug", "rdudevinfo",
     )
 )  # fmt: skip

@@ -15,7 +15,9 @@ from initpy.config.commandline import FALSE, Parameter
 from initpy.config.errors import InputError
 from initpy.core.devices.suggestions import NEAR, distance
 
-NETWORK = "this initramfs has no network: root and what it needs have to be on local disks"
+FCOE = "no disk is looked for over FCoE: iscsi:, nbd: and NVMe over TCP are supported"
+CIFS = "CIFS is not supported: root may be on NFS, virtiofs, 9p or a disk"
+NBD = "nbdroot=SERVER:/EXPORT root=/dev/nbd0 boots from NBD"
 LIVE = "live images are not supported: root would be the file system that the image is on"
 VERITY = "dm-verity is not set up: root would not be verified"
 IBM = "devices of IBM Z are not set up by the initramfs: let the kernel or udev find them"
@@ -64,15 +66,15 @@ SILENT = (
     Row("rd.minmem all-generic-ide initramfs.runsize initramfs.clear",
         "nothing in this initramfs depends on it"),
     Row("rd.lunmask", "udev finds all units"),
-    Row("BOOTIF", "it chooses among network cards, and none is used"),
 )  # fmt: skip
 # Not supported, and said at boot, unless the value is `0` or another word for no.
 SAID = (
-    Row("ip nfsaddrs ifname vlan bond bridge team nameserver bootdev rd.neednet rd.route ip6 "
-        "rd.bootif rd.net.* netroot nfsroot nbdroot rd.nfs.* rd.iscsi.* iscsi-* iscsiroot fcoe "
-        "rd.fcoe rd.nofcoe rd.nvmf.* nvmf.* rd.nonvmf cifsuser cifspass rd.noverifyssl rd.peerdns",
-        NETWORK),
-    Row("rd.systemd.pull", "nothing is fetched from the network: name a root on a local disk"),
+    Row("team", "use bond=, which the kernel has without a program"),
+    Row("fcoe rd.fcoe rd.nofcoe", FCOE),
+    Row("cifsuser cifspass", CIFS),
+    Row("rd.nfs.domain", "the real system maps names of users, see idmapd.conf(5)"),
+    Row("rd.noverifyssl rd.systemd.pull",
+        "nothing is fetched from the network: name a root on a local disk"),
     Row("rd.dasd rd.zfcp rd.zfcp.* rd.cio-accept rd.znet rd.znet-ifname rd.zipl rd.dcssblk", IBM),
     Row("rd.dm rd.dm.uuid", "mdadm assembles firmware RAID; see rd.md.imsm= and rd.md.ddf="),
     Row("rd.lvm.mergetags", "see rd.lvm.vg= and rd.lvm.lv="),
@@ -133,7 +135,7 @@ OLD = {
 # A name like one of these most likely keeps root from being written to.
 PROTECTING = ("rd.overlay", "rd.live.overlay", "rd.writable.fsimg", "rd.live.image", "rd.live.ram")
 # What initramfs-tools calls boot scripts of other packages; `local` and `nfs` are its own.
-BOOT_SCRIPTS = ("live", "casper", "overlay", "nfs", "nbd")
+BOOT_SCRIPTS = ("live", "casper", "overlay", "nbd")
 
 
 class NotSupportedError(InputError):
@@ -159,7 +161,7 @@ def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputErro
     """What to say of a parameter that nothing reads; `known`: those that initpy understands."""
     if key == "boot":
         script = parameter.value if parameter.value in BOOT_SCRIPTS else None
-        note = NETWORK if script in ("nfs", "nbd") else LIVE
+        note = NBD if script == "nbd" else LIVE
         return NotSupportedError(parameter, note, refuses=True) if script else None
     length, note, refuses = max(_found(key), default=(0, "", False))
     if not length:

@@ -11,15 +11,10 @@ from initpy.core.settings import ExtraMount, ImageFile, RootMount
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
-# Roots of the network, in the words of the kernel and of dracut: no device is ever called so.
-NETWORK = ("/dev/nfs", "/dev/cifs", "/dev/smb3")
-NO_NETWORK = "a device of this machine (this initramfs has no network)"
 
 
 def device(parameter: Parameter) -> DeviceSpec:
     """root="""
-    if parameter.value in NETWORK:
-        raise parameter.error(NO_NETWORK)
     found = parse_root(parameter.text(ROOT_EXPECTED))
     if found is None:
         raise parameter.error(ROOT_EXPECTED)
@@ -47,13 +42,13 @@ def joined(given: Sequence[Parameter]) -> tuple[tuple[str, ...], InputError | No
 
 
 def writable(mount: RootMount, asked: bool | None) -> RootMount:
-    """Root's mount with `ro` or `rw` of the command line, else of rootflags=; read-only without.
+    """Root's mount with `ro` or `rw` of the command line, else of rootflags=, else as it is.
 
     As in systemd's fstab-generator, ro and rw among rootflags= do not count beside those.
     """
     words = [each for each in mount.flags if each in ("ro", "rw")]
     flags = tuple(each for each in mount.flags if each not in ("ro", "rw"))
-    found = words[-1] == "rw" if words else False
+    found = words[-1] == "rw" if words else mount.writable
     return mount._replace(flags=flags, writable=found if asked is None else asked)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from initpy.config import crypttab, lvm, root
+from initpy.config import crypttab, lvm, networkwords, root
 from initpy.config.commandline import Parameter, parse
 from initpy.config.errors import InputError
 from initpy.config.othernames import may_be_ours
@@ -41,6 +41,10 @@ class _Draft:
     enabled: dict[Layer, bool] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
     root_given: bool = False
+    root_word: Parameter | None = None  # the last root=
+    unread_root: InputError | None = None  # what is wrong with it, if it is a device
+    network: list[Parameter] = field(default_factory=list)  # of `config.network`
+    elsewhere: bool = False  # the root is no block device that is known now
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
     flags: dict[str, list[Parameter]] = field(default_factory=dict)  # lists of mount options
@@ -89,6 +93,7 @@ def read_settings(
             draft.problems.append(error)
             if error.refuses:
                 draft.refused[key] = str(error)
+    _finish_network(draft)
     _finish_root(draft)
     _finish_waits(draft)
     _finish_check(draft)
@@ -156,8 +161,62 @@ def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
 
 
 def _root(draft: _Draft, parameter: Parameter) -> None:
-    draft.root_given = True
-    draft.set(root=root.device(parameter))
+    draft.root_given, draft.root_word, draft.unread_root = True, parameter, None
+    draft.elsewhere = networkwords.names_root(parameter.value or "")
+    if draft.elsewhere:
+        draft.network.append(parameter)
+        draft.set(root=None)
+        return
+    try:
+        draft.set(root=root.device(parameter))
+    except InputError as error:
+        draft.unread_root = error  # rootfstype= may make it the tag of a share
+
+
+def _boot(draft: _Draft, parameter: Parameter) -> None:
+    """`boot=` of initramfs-tools: which of its scripts mounts the root."""
+    if parameter.value == "nfs":
+        draft.root_given, draft.elsewhere = True, True
+        draft.network.append(parameter)
+        draft.set(root=None)
+    else:
+        _look_up(draft, parameter, "boot")
+
+
+def _network(draft: _Draft, parameter: Parameter) -> None:
+    draft.network.append(parameter)
+
+
+def _finish_network(draft: _Draft) -> None:
+    """What the command line asks of the network, and the root if it is there."""
+    word = draft.root_word
+    share = ""
+    if word is not None and not draft.elsewhere:
+        share = networkwords.share(draft.settings.mount.types, word.value or "")
+    if draft.unread_root is not None and not share:
+        draft.problems.append(draft.unread_root)
+    if not share and not any(each.key not in networkwords.PASSIVE for each in draft.network):
+        return
+    from initpy.config.network import wish  # few boots need a network
+
+    asked = wish.Wish()
+    flags, _ = root.joined(draft.flags.get("rootflags", ()))
+    for parameter in draft.network:
+        asked.take(parameter)
+    if share and word is not None:
+        asked.take_typed(word, share, flags)
+    types = draft.settings.mount.types
+    found = asked.finish(None if share else draft.settings.root, types, flags)
+    draft.problems.extend(found.problems)
+    draft.set(network=found.network)
+    if found.elsewhere or found.device is not None:
+        draft.root_given = True
+        draft.set(root=found.device)
+    draft.mount(
+        types=types or found.types,
+        flags=found.flags,
+        writable=bool(found.writable),
+    )
 
 
 def _overlay(draft: _Draft, parameter: Parameter) -> None:
@@ -198,7 +257,7 @@ def _finish_root(draft: _Draft) -> None:
     for key, given in draft.flags.items():
         flags, note = root.joined(given)
         if key == "rootflags":
-            draft.mount(flags=flags)
+            draft.mount(flags=(*draft.settings.mount.flags, *flags))
         else:
             draft.usr[key] = Parameter(key, ",".join(flags))
         draft.problems.extend(filter(None, (note,)))
@@ -395,6 +454,8 @@ KEYMAPS = ("rd.vconsole.keymap", "vconsole.keymap", "KEYMAP", "KEYTABLE", "keyma
 HANDLERS: dict[str, Callable[[_Draft, Parameter], None]] = {
     **dict.fromkeys(OVERLAY, _overlay),
     **dict.fromkeys(KEYMAPS, _keymap),
+    **dict.fromkeys(networkwords.PARAMETERS, _network),
+    "boot": _boot,
     "root": _root,
     "rootfstype": lambda draft, p: draft.mount(
         types=tuple(

@@ -15,7 +15,9 @@ from ipaddress import (
 )
 from typing import NamedTuple
 
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.secret import Secret
+from initpy.core.settings import RootMount
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
@@ -143,7 +145,7 @@ class VirtioFsRoot(NamedTuple):
 class NinePRoot(NamedTuple):
     """The root is a 9p share. Over virtio it needs no link; over TCP it names a server."""
 
-    tag: str  # or the path on the server
+    tag: str  # or the path on the server, `aname` of mount(8)
     server: str = ""
 
 
@@ -162,7 +164,7 @@ class IscsiRoot(NamedTuple):
     server: str = ""  # empty: the lease's to tell
     port: int = 3260
     target: str = ""  # its IQN
-    lun: str = ""  # decimal, or the eight bytes of SAM as RFC 4173 writes them; empty: all
+    lun: int = 0  # which of the target's units the root is; a login shows all of them
     group: int = 1  # target portal group tag
     login: Chap = Chap()
     interface: str = ""  # iface record of open-iscsi
@@ -191,6 +193,15 @@ class NvmeRoot(NamedTuple):
 
 MountedRoot = NfsRoot | VirtioFsRoot | NinePRoot
 Target = IscsiRoot | NbdRoot | NvmeRoot
+
+
+class LeaseRoot(NamedTuple):
+    """What a lease says of the root. `mount` is None where the command line alone counts."""
+
+    root: MountedRoot | None = None
+    target: Target | None = None
+    device: DeviceSpec | None = None  # the block device that the root is, with `target`
+    mount: RootMount | None = None
 
 
 class Iscsi(NamedTuple):

@@ -51,14 +51,12 @@ def test_the_document_has_each_parameter() -> None:
 @pytest.mark.parametrize(
     ("line", "said", "refused"),
     [
-        (
-            "ip=dhcp",
-            "command line: ip: 'dhcp': not supported: this initramfs has no network",
-            False,
-        ),
+        ("fcoe=eth0:nodcb", "fcoe: 'eth0:nodcb': not supported: no disk is looked for", False),
+        ("team=team0:eth0", "command line: team: 'team0:eth0': not supported: use bond=", False),
         ("rd.fcoe=0 rd.dm=0 rd.bootif=no rd_NO_DM rd.neednet=0", "", False),
         ("systemd.unit=x rd.udev.log_level=3 splash console=ttyS0", "", False),
         ("netroot=iscsi:a::::b", "command line: netroot: ", False),
+        ("boot=nbd", "command line: boot: 'nbd': not supported: nbdroot=", True),
         ("cifspass=hush", "command line: cifspass: '…': not supported", False),
         ("rd.systemd.pull=raw,x:http://a/b", "command line: rd.systemd.pull: ", False),
         (
