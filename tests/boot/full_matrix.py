@@ -27,6 +27,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "uki": "QEMU: uki-gpt-auto starts such an image",
     "imsm-disk-missing": "QEMU: imsm-raid1 has firmware RAID, many others lack a disk",
     "imsm-disk-late": "QEMU: imsm-raid1 has firmware RAID, raid1-member-late a late member",
+    "ddf-foreign-root": "mdmon 4.2 may die of it; ddf-foreign-two-halves needs no write",
     "ddf-raid1": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "ddf-other-host": "QEMU: imsm-raid1 has firmware RAID with external metadata",
     "shutdown-imsm": "QEMU: shutdown-ddf-raid1 ends a monitor, in User Mode Linux",

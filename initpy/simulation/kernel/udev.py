@@ -141,10 +141,9 @@ class Udev:
                 return
             self._tell(DeviceRemoved(block.name))
             # 69-initpy-lvm.rules: what is gone does not count as online.
-            if block.known is not None and block.known.get("ID_FS_TYPE") == "LVM2_member":
-                for uuid, (number, _) in tuple(world.online.items()):
-                    if number == block.number:
-                        del world.online[uuid]
+            for uuid, (number, _) in tuple(world.online.items()):
+                if number == block.number:
+                    del world.online[uuid]
             return
         if not block.present:
             return
