@@ -37,6 +37,7 @@ def parse_device(text: str) -> DeviceSpec | None:
 
 def parse_root(text: str) -> DeviceSpec | None:
     """As `parse_device`, with the forms that only root= has: gpt-auto, and the kernel's numbers."""
+    text = text.removeprefix("block:")  # dracut's word for what is on no network
     if text == "gpt-auto":
         return DeviceSpec(Naming.GPT_AUTO, "")
     if found := re.fullmatch(NUMBERS, text):

@@ -171,6 +171,7 @@ def _root(draft: _Draft, parameter: Parameter) -> None:
         draft.set(root=root.device(parameter))
     except InputError as error:
         draft.unread_root = error  # rootfstype= may make it the tag of a share
+        draft.set(root=None)  # an earlier one does not make up for one that is mistyped
 
 
 def _boot(draft: _Draft, parameter: Parameter) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.check import interpreter, keyboards
+from initpy.image.check import interpreter, keyboards, mounting
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
@@ -51,7 +51,8 @@ def prove(
     known = installed(folder)
     userland = Userland(archive)
     config = read_kernel_config(kernel, folder)
-    drivers = Drivers(archive, image, known, stack, host_firmware, config)
+    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline))
+    drivers = Drivers(archive, image, known, stack, host_firmware, config, boot.text)
     rows = [*_taken(archive, config)] if config is not None else []
     left = archive.warnings[:MOST_WARNINGS]
     rows += [Row(IMAGE, "its archives", Verdict.WARNING, each) for each in left]
@@ -60,9 +61,10 @@ def prove(
     if userland.ours:
         rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
     rows.extend(_tables(image, known))
-    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline))
     if userland.ours and stack.tops:
         rows.extend(boot.rows(required=configured))
+        if boot.line is not None:
+            rows.extend(mounting.rows(boot.settings, stack, boot.root, drivers))
     made = [*userland.rows(stack, boot)]
     volumes = Volumes(archive, stack, userland.programs, boot)
     arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from initpy.config.commandline import parse
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.reduced import FORBIDDING
 from initpy.image.formats.archive import Archive
@@ -21,6 +22,9 @@ from initpy.image.stack.layers import Ask, Layer, Stack
 FIRMWARE = ("/usr/lib/firmware", "/lib/firmware")
 # The name of an algorithm is a guess from a cipher specification, see mapper.py.
 TENTATIVE = ("crypto-",)
+COMMAND_LINE = "the command line"
+# Lists of modules: what no alias loads (modprobe.d(5), kmod reads it), and what the kernel refuses.
+BY_ALIAS, ALWAYS = "modprobe.blacklist", "module_blacklist"
 BUS = re.compile(r"[a-z0-9_]+:|block-major-")
 
 
@@ -29,7 +33,7 @@ class Drivers:
 
     def __init__(
         self, archive: Archive, image: ModuleTree, kernel: ModuleTree | None, stack: Stack,
-        host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None,
+        host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None, cmdline: str = "",
     ) -> None:  # fmt: skip
         """Take the module trees of one release; `kernel` is None if it is not installed."""
         self._archive = archive
@@ -40,7 +44,9 @@ class Drivers:
         self._host_firmware = host_firmware
         self._config = config
         self._looked_at: dict[str, str] = {}
-        self._blocked = dict(_blocked(archive))
+        blacklisted = dict.fromkeys(_listed(cmdline, BY_ALIAS), ("blacklist", COMMAND_LINE))
+        self._blocked = dict(_blocked(archive)) | blacklisted
+        self._refused = frozenset(_listed(cmdline, ALWAYS))
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows for each driver of a layer, and for the needs of the drivers."""
@@ -168,11 +174,15 @@ class Drivers:
         A blacklist counts for aliases, by which udev and the kernel ask; a module that another
         one depends on is loaded all the same (modprobe.d(5)).
         """
+        for each in map(module_name, self._image.dependencies[module]):
+            if each in self._refused:
+                return f"{ALWAYS}= on the command line makes the kernel refuse {each}"
         command, path = self._blocked.get(module, ("", ""))
         if command == "install":
             return f"{path} of the image has a command instead of {module} (install)"
         if command and by_alias:
-            return f"{path} of the image blacklists {module}, which its alias asks for"
+            where = path if path == COMMAND_LINE else f"{path} of the image"
+            return f"{where} blacklists {module}, which its alias asks for"
         return ""
 
     def _where(self, module: str) -> str:
@@ -257,6 +267,12 @@ def _title(layer: Layer) -> str:
 
 def _names(paths: list[str]) -> str:
     return ", ".join(map(module_name, paths))
+
+
+def _listed(cmdline: str, key: str) -> Iterator[str]:
+    for each in parse(cmdline).parameters:
+        if each.key.replace("-", "_") == key:
+            yield from map(canonical, filter(None, (each.value or "").split(",")))
 
 
 def _blocked(archive: Archive) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -22,7 +22,7 @@ from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.commandlines import CommandLine, chosen
-from initpy.image.stack.layers import SOURCE, Kind, Layer, Stack
+from initpy.image.stack.layers import BACKING, SOURCE, Kind, Layer, Stack
 from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
 from initpy.image.tree import File
 
@@ -92,8 +92,14 @@ class Boot:
                 continue
             if ("INITPY_ROLE", "root") in top.properties:
                 yield from self._root(top)
-            else:
+            elif top.fact("mounted") != BACKING:
                 yield from self._extra(top)
+
+    @property
+    def root(self) -> Layer | None:
+        """The file system of the described root."""
+        tops = map(self._stack.layer, self._stack.tops)
+        return next((each for each in tops if ("INITPY_ROLE", "root") in each.properties), None)
 
     # Names
 
@@ -108,14 +114,16 @@ class Boot:
             reason = f"{given[-1].value!r} names no device that initpy knows"
             yield Row(TITLE, "root=", Verdict.MISSING, reason)
             return
-        if wanted is None or wanted.naming is Naming.GPT_AUTO:
+        if wanted is None:
+            reason = "no root=, and systemd.gpt_auto=0 looks for no partition"
+            yield Row(TITLE, "root=", Verdict.MISSING, reason)
+        elif wanted.naming is Naming.GPT_AUTO:
             yield self._by_type(top)
         elif not devices:
             reason = f"cannot know whether {wanted} leads to {top.name}: no device is below it"
             yield Row(TITLE, "root=", Verdict.WARNING, reason)
         else:
             yield self._named("root=", wanted, top, devices)
-        yield from self._how(top)
 
     def _extra(self, top: Layer) -> Iterator[Row]:
         point, usr = top.fact("mounted"), self.settings.usr
@@ -194,19 +202,6 @@ class Boot:
             return Row(TITLE, "root=", Verdict.OK, reason)
         reason = "no root=, and no partition below root has the type of a root (gpt-auto)"
         return Row(TITLE, "root=", Verdict.MISSING, reason)
-
-    def _how(self, top: Layer) -> Iterator[Row]:
-        """Judge how root is to be mounted."""
-        mount, kind = self.settings.mount, top.fact("type")
-        if self.settings.image is None and mount.types and kind and kind not in mount.types:
-            reason = f"rootfstype={','.join(mount.types)}, but root is {kind}"
-            yield Row(TITLE, "rootfstype=", Verdict.MISSING, reason)
-        flags = [each.partition("=")[::2] for each in mount.flags]
-        asked = next((value for key, value in reversed(flags) if key == "subvol"), None)
-        is_in = top.fact("subvolume")
-        if asked is not None and kind == "btrfs" and asked.strip("/") != is_in.strip("/"):
-            reason = f"rootflags= mounts {asked}; root is {is_in or 'the top level'} now"
-            yield Row(TITLE, "rootflags=", Verdict.WARNING, reason)
 
     # Layers
 

@@ -1,8 +1,8 @@
 """Finds the kernel command lines with which a system's boot loaders start it.
 
 Each boot loader keeps them in files of its own: entries of type #1 (systemd-boot, GRUB on Fedora,
-zipl), GRUB's and syslinux's configuration, the Raspberry Pi's `cmdline.txt`. The one that booted
-the running system may be older than all of these.
+zipl), the configuration of GRUB, syslinux, rEFInd and Limine, the Raspberry Pi's `cmdline.txt`. The
+one that booted the running system may be older than all of these.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from initpy.image.formats.cmdline import without_comments
+from initpy.image.stack import bootmenus
 from initpy.image.stack.system import System
 
 # Where the EFI system partition or an extended boot partition may be mounted.
@@ -21,7 +22,10 @@ SYSLINUX = (
     "/boot/extlinux/extlinux.conf", "/boot/extlinux.conf", "/boot/syslinux/syslinux.cfg",
 )  # fmt: skip
 # Without a kernel of its own: for each kernel that is started.
-FOR_ALL = ("/boot/firmware/cmdline.txt", "/etc/kernel/cmdline", "/usr/lib/kernel/cmdline")
+FOR_ALL = (
+    "/boot/firmware/cmdline.txt", "/boot/cmdline.txt", "/etc/kernel/cmdline",
+    "/usr/lib/kernel/cmdline",
+)  # fmt: skip
 RUNNING = "/proc/cmdline"
 GRUB_LINUX = ("linux", "linuxefi", "linux16")
 GRUB_INITRD = ("initrd", "initrdefi", "initrd16")
@@ -59,6 +63,7 @@ def command_lines(system: System, base: str = "") -> tuple[CommandLine, ...]:
         *_entries(system, base, environment),
         *(each for path in GRUB for each in _grub(system, base, path, environment)),
         *(each for path in SYSLINUX for each in _syslinux(system, base, path)),
+        *_menus(system, base),
     ]
     # An entry to repair the system is none that a user starts by default.
     found.sort(key=lambda each: bool(RECOVERY.search(f"{each.origin} {each.text}")))
@@ -168,6 +173,14 @@ def _syslinux(system: System, base: str, path: str) -> Iterator[CommandLine]:
             entry = {"label": value[0] if value else ""}
         elif value and entry:
             entry[key.lower()] = value[0]
+
+
+def _menus(system: System, base: str) -> Iterator[CommandLine]:
+    readers = dict.fromkeys(bootmenus.REFIND, bootmenus.refind)
+    readers |= dict.fromkeys(bootmenus.LIMINE, bootmenus.limine)
+    for path, entries in readers.items():
+        for title, options, kernel, images in entries(system.text(base + path) or ""):
+            yield CommandLine(options, f"{path} ({title})", kernel, images)
 
 
 def _words(line: str) -> list[str]:

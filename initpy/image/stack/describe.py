@@ -8,22 +8,24 @@ It reads the mount table, sysfs, udev's database, device-mapper tables and LUKS 
 two require root; unreadable facts are listed in `Stack.unknown`.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.devicespec import parse_device
-from initpy.config.fstab import BIND, USR, parse_fstab, parse_root_mounts
+from initpy.config.fstab import USR, parse_fstab
 from initpy.config.hostname import of_file
 from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.image.stack import buses, hibernated, network
+from initpy.image.stack import asked, buses, hibernated, network, subvolumes
 from initpy.image.stack.blocks import CLASS, Blocks
 from initpy.image.stack.commandlines import RUNNING, command_lines
 from initpy.image.stack.keyboards import keyboards
 from initpy.image.stack.layers import (
+    BACKING,
     KEY,
     RESUME,
     SOURCE,
@@ -34,23 +36,12 @@ from initpy.image.stack.layers import (
     StackError,
     combined,
 )
+from initpy.image.stack.mounttable import IN_MEMORY, Mount, MountTable
 from initpy.image.stack.system import Running, System
 
 __all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
 
 NETWORKED = ("nfs", "nfs4")
-IN_MEMORY = ("rootfs", "ramfs", "tmpfs")
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One line of mountinfo (proc(5))."""
-
-    numbers: str
-    point: str
-    options: str
-    kind: str
-    source: str
 
 
 def describe(root: str = "/", system: System | None = None) -> Stack:
@@ -67,7 +58,7 @@ class _Description:
     def __init__(self, system: System, root: str) -> None:
         self._system = system
         self._root = root
-        self._mounts = _mounts(system.text("/proc/self/mountinfo") or "")
+        self._mounts = MountTable(system.text("/proc/self/mountinfo") or "")
         folder = root if self._is_folder() else ""
         self._mounted_at = folder
         self._base = folder.rstrip("/")
@@ -76,6 +67,8 @@ class _Description:
         booted = self._base == "" and self._is_folder()
         self._cmdline = (system.text(RUNNING) or "").strip() if booted else ""
         self._lines = command_lines(system, self._base) if self._is_folder() else ()
+        texts = dict.fromkeys((self._cmdline, *(each.text for each in self._lines)))
+        self._wishes = tuple(read_settings(each)[0] for each in texts)
         named, _ = parse_crypttab("/etc/crypttab", crypttab)
         self._hostname = of_file(system.text(f"{self._base}/etc/hostname") or "")
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
@@ -185,31 +178,37 @@ class _Description:
                 raise StackError(f"{self._root}: no device of that name is there")
             yield [*self._on_device(name, "/", "")]
             return
-        mount = self._mount(self._base or "/")
+        mount = self._mounts.at(self._base or "/")
         if mount is None:
             raise StackError(
                 f"{self._root}: no file system is mounted there as far as this process sees (a "
                 "chroot?); name the root file system: --root UUID=…"
             )
         top, *rest = self._mounted(mount, "/")
-        yield [replace(top, asks=(*top.asks, *self._root_mounts())), *rest]
+        facts = top.facts
+        if mount.kind == "btrfs":
+            names = subvolumes.named(self._wishes)
+            facts += tuple(subvolumes.facts(self._system, mount.point, names))
+        fstab = self._system.text(f"{self._base}/etc/fstab") or ""
+        asks = (*asked.by_fstab(self._system, fstab),
+                *asked.by_command_lines(self._system, self._wishes))  # fmt: skip
+        yield [replace(top, asks=(*top.asks, *asks), facts=facts), *rest]
         yield from self._extra_mounts()
+        yield from self._backings()
 
-    def _root_mounts(self) -> Iterator[Ask]:
-        """Yield the drivers for what fstab assigns to the initramfs and has no device."""
-        for each in parse_root_mounts(self._system.text(f"{self._base}/etc/fstab") or ""):
-            kinds = each.types if each.kind == "loop" else (each.kind,)
-            if each.kind == "loop":
-                yield buses.module_ask(self._system, ("loop",), f"loop device of {each.target}")
-            for kind in kinds if each.kind not in BIND else ():
-                names = (f"fs-{kind}", kind)
-                yield buses.module_ask(self._system, names, f"{each.target}: file system {kind}")
+    def _backings(self) -> Iterator[list[Layer]]:
+        """Yield the file systems for the changes of an overlay, as far as they are there now."""
+        found = {each.overlay.source for each in self._wishes if each.overlay is not None}
+        for source in found - {None}:
+            if source is not None and (name := self._device(source)):
+                with contextlib.suppress(StackError):
+                    yield _named(self._on_device(name, BACKING, ""), source)
 
     def _extra_mounts(self) -> Iterator[list[Layer]]:
         """Yield the mounts and volumes that fstab and crypttab assign to the initramfs."""
         wanted, _ = parse_fstab(self._system.text(f"{self._base}/etc/fstab") or "")
         for each in wanted:
-            if found := self._mount(self._base + each.target):
+            if found := self._mounts.at(self._base + each.target):
                 yield _named(self._mounted(found, each.target), each.source)
             elif name := self._device(each.source):
                 yield _named(self._on_device(name, each.target, ""), each.source)
@@ -226,12 +225,8 @@ class _Description:
 
     def _own_usr(self) -> Mount | None:
         """Return the mount of /usr; no overlay, which the real system puts there (sysext)."""
-        found = self._mount(f"{self._base}{USR}")
+        found = self._mounts.at(f"{self._base}{USR}")
         return found if found and found.kind not in ("overlay", *IN_MEMORY) else None
-
-    def _mount(self, point: str) -> Mount | None:
-        """Return the topmost mount at a mount point."""
-        return next((each for each in reversed(self._mounts) if each.point == point), None)
 
     def _mounted(self, mount: Mount, point: str) -> Iterator[Layer]:
         if mount.kind in NETWORKED:
@@ -354,7 +349,9 @@ class _Description:
         """Yield an overlay and the file systems that hold its layers, as in a live system."""
         words = dict(word.partition("=")[::2] for word in mount.options.split(","))
         folders = [*words.get("lowerdir", "").split(":"), words.get("upperdir", "")]
-        holding = {each.point: each for each in map(self._holding, filter(None, folders)) if each}
+        holding = {
+            each.point: each for each in map(self._mounts.holding, filter(None, folders)) if each
+        }
         solid = [each for each in holding.values() if each.kind not in IN_MEMORY]
         if not solid or any(each.kind == "overlay" for each in solid):
             raise StackError(self._nothing(mount))
@@ -364,14 +361,8 @@ class _Description:
         for each in below:
             yield from each
 
-    def _holding(self, path: str) -> Mount | None:
-        """Return the mount that holds a path, except /, which may hide the real one."""
-        within = (each for each in self._mounts if each.point != "/")
-        found = [each for each in within if f"{path}/".startswith(each.point.rstrip("/") + "/")]
-        return max(found, key=lambda each: len(each.point), default=None)
-
     def _file(self, path: str) -> Iterator[Layer]:
-        mount = self._holding(path)
+        mount = self._mounts.holding(path)
         if mount is None or mount.kind in IN_MEMORY:
             self._blocks.unknown.append(f"the file system of {path}, a loop device's backing file")
             return
@@ -406,30 +397,12 @@ def _role(point: str) -> tuple[tuple[str, str], ...]:
     return (("INITPY_MOUNT", point),) if point else ()
 
 
-def _mounts(text: str) -> tuple[Mount, ...]:
-    found = []
-    for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        fields, words = left.split(" "), right.split(" ")
-        if len(fields) >= 6 and len(words) >= 2:
-            options = ",".join((fields[5], *words[2:3]))
-            found.append(
-                Mount(fields[2], _plain(fields[4]), _plain(options), words[0], _plain(words[1]))
-            )
-    return tuple(found)
-
-
 def _attached(crypttab: str) -> Iterator[str]:
     """Yield the volumes that crypttab(5) assigns to the initramfs (x-initrd.attach)."""
     for line in crypttab.splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[0][0] != "#" and "x-initrd.attach" in fields[3].split(","):
             yield fields[0]
-
-
-def _plain(text: str) -> str:
-    r"""Decode octal escapes such as `\040` (proc(5))."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)
 
 
 def _in_use(modules: str) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ FORMAT = 1
 KEY = "key"
 # The fact of a file system besides the root: its device, as the root's fstab names it.
 SOURCE = "source"
+# Facts of a btrfs: the path of its default subvolume, and of those that command lines name.
+DEFAULT_SUBVOLUME, SUBVOLUMES = "default subvolume", "subvolumes"
+# The mount point of the file system that has the changes of an overlay (runtime/overlays.py).
+BACKING = "/run/overlayfs-backing"
 # The fact of a layer that a hibernated system would be on: how the image names it.
 RESUME = "resume"
 

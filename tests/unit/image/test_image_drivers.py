@@ -297,6 +297,26 @@ def test_a_forbidden_driver_is_missing(bench: Bench, line: str, words: str) -> N
     assert missing == ([f"/etc/modprobe.d/mine.conf of the image {words}"] if words else [])
 
 
+@pytest.mark.parametrize(
+    ("cmdline", "words"),
+    [
+        ("modprobe.blacklist=x,virtio-blk", "the command line blacklists virtio_blk, which its"),
+        ("modprobe.blacklist=virtio", ""),  # a dependency is loaded all the same
+        ("module_blacklist=virtio_blk", "makes the kernel refuse virtio_blk"),
+        ("module_blacklist=other,virtio", "makes the kernel refuse virtio"),
+        ("rd.driver.blacklist=virtio_blk", ""),  # has no effect here
+    ],
+)
+def test_a_driver_that_the_command_line_forbids_is_missing(
+    bench: Bench, cmdline: str, words: str
+) -> None:
+    archive = bench.archive(bench.image((BLK, VIRTIO)))
+    proof = prove(archive, stack(ON_DISK), VERSION, modules=bench.installed, cmdline=cmdline)
+    missing = [row.reason for row in proof.of(Verdict.MISSING) if row.need != "init"]
+    assert len(missing) == bool(words)
+    assert all(words in each for each in missing)
+
+
 def test_the_indexes_are_read_as_modprobe_reads_them(bench: Bench) -> None:
     """Our answers equal those of the real modprobe for each alias of the tree."""
     tree = installed(bench.installed)

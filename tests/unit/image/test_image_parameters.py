@@ -126,6 +126,16 @@ def test_a_volume_beside_named_ones_stays_closed(crypttab: str, cmdline: str) ->
         ("root=UUID=7a0c rd.md.uuid=00000000:00000000:00000000:00000001", "/dev/md127 (md)",
          Verdict.MISSING, "rd.md.uuid= names others"),
         ("root=UUID=7a0c rd.md.uuid=wrong", "its parameters", Verdict.WARNING, "rd.md.uuid"),
+        ("root=UUID=7a0c root=mistyped", "root=", Verdict.MISSING, "'mistyped' names no device"),
+        ("root=block:UUID=7a0c", "root=", Verdict.OK, "UUID=7a0c"),
+        ("root=UUID=7a0c rootflags=subvol=@", "rootflags=", Verdict.MISSING, "ext4 has no sub"),
+        ("root=UUID=7a0c roothash=1", "the root's protection", Verdict.MISSING, "left alone"),
+        ("root=UUID=7a0c rd.overlay=/dev/vdz", "rd.overlay", Verdict.UNKNOWN, "whether it is"),
+        ("root=UUID=7a0c rd.overlay=/dev/vda", "rd.overlay", Verdict.OK, "/dev/vda"),
+        ("root=UUID=7a0c mount.usr=LABEL=u", "mount.usr=", Verdict.UNKNOWN, "/usr is on root"),
+        ("root=UUID=7a0c resume=LABEL=s", "resume=", Verdict.WARNING, "for 10 s"),
+        ("root=UUID=7a0c resume=/dev/vda", "resume=", Verdict.OK, "/dev/vda"),
+        ("root=UUID=7a0c loop=/root.img", "loop=", Verdict.UNKNOWN, "not in a file now"),
     ],
 )  # fmt: skip
 def test_parameters_that_lead_elsewhere(
@@ -302,3 +312,24 @@ def test_authenticated_encryption_and_its_names_at_run_time(
 def test_algorithms_in_tables(table: str, names: set[str]) -> None:
     found = {name for ask in asks(parse_table(table)) for name in ask.names}
     assert {each for each in found if each.startswith("crypto-")} == names
+
+
+@pytest.mark.parametrize("words", ["rd.overlay=1", "systemd.volatile=yes", "overlayroot=tmpfs"])
+def test_an_overlay_of_a_command_line_needs_its_driver(words: str) -> None:
+    """A host-only image takes it along, and the check wants it."""
+    system = encrypted(**{"/etc/kernel/cmdline": f"root=UUID=7a0c {words}\n"})
+    stack = describe("/", system)
+    assert any("overlay" in ask.names for ask in stack.layer("fs:/").asks)
+    system = encrypted(**{"/etc/kernel/cmdline": "root=UUID=7a0c\n"})
+    assert not any("overlay" in ask.names for ask in describe("/", system).layer("fs:/").asks)
+
+
+def test_the_disk_for_an_overlays_changes_is_described() -> None:
+    system = encrypted(**{"/etc/kernel/cmdline": "root=UUID=7a0c rd.overlay=LABEL=changes\n"})
+    virtio_disk(system, "vdb", 2, ID_FS_TYPE="ext4", ID_FS_LABEL="changes",
+                ID_FS_LABEL_ENC="changes")  # fmt: skip
+    stack = describe("/", system)
+    assert "block:vdb" in {layer.identity for layer in stack.layers}
+    proof = proved(image(f"vda5_crypt UUID={LUKS} none x-initrd.attach\n"), system)
+    rows = {row.need: row.verdict for row in proof.rows if row.layer == "the command line"}
+    assert rows["rd.overlay"] is Verdict.OK

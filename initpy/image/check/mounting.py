@@ -1,0 +1,138 @@
+"""Judges what the command line says of mounts: options of root, an overlay, a file, /usr, resume.
+
+`check` has seen what is mounted and attached now. What the next boot mounts otherwise, it cannot
+know, unless the described system tells.
+"""
+
+from collections.abc import Iterator
+
+from initpy.core.devices.names import DeviceSpec
+from initpy.core.settings import Settings
+from initpy.image.check.drivers import Drivers
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.stack.layers import DEFAULT_SUBVOLUME, SUBVOLUMES, Ask, Kind, Layer, Stack
+from initpy.image.stack.names import is_named
+
+TITLE = "the command line"
+TOP_LEVEL = "5"  # BTRFS_FS_TREE_OBJECTID
+OVERLAY = Ask(("fs-overlay", "overlay"), "file system overlay")
+
+
+def rows(settings: Settings, stack: Stack, root: Layer | None, drivers: Drivers) -> Iterator[Row]:
+    """Yield the rows about mounts; `root` is the file system of the described root."""
+    if settings.refusal:
+        reason = f"root is left alone: {settings.refusal}"
+        yield Row(TITLE, "the root's protection", Verdict.MISSING, reason)
+    if root is not None:
+        yield from _type(settings, root)
+        if settings.image is None:
+            yield from _flags(settings, root)
+        yield from _file(settings, stack, root)
+    yield from _overlay(settings, stack, drivers)
+    if settings.usr is not None and not any(
+        stack.layer(each).fact("mounted") == "/usr" for each in stack.tops
+    ):
+        yield _present("mount.usr=", settings.usr.source, stack, Verdict.UNKNOWN, "/usr is on root")
+    if settings.resume is not None and not settings.resume.default:
+        why = f"root waits for it for {settings.resume.seconds or 0:g} s"
+        yield _present("resume=", settings.resume.source, stack, Verdict.WARNING, why)
+
+
+def _type(settings: Settings, root: Layer) -> Iterator[Row]:
+    mount, kind = settings.mount, root.fact("type")
+    if settings.image is None and mount.types and kind and kind not in mount.types:
+        reason = f"rootfstype={','.join(mount.types)}, but root is {kind}"
+        yield Row(TITLE, "rootfstype=", Verdict.MISSING, reason)
+
+
+def _flags(settings: Settings, root: Layer) -> Iterator[Row]:
+    """Judge the subvolume that rootflags= chooses, or that nothing does."""
+    given = dict(each.partition("=")[::2] for each in settings.mount.flags)
+    name, number = given.get("subvol"), given.get("subvolid")
+    kind = root.fact("type")
+    if kind != "btrfs":
+        if kind and (name is not None or number is not None):
+            reason = f"{kind} has no subvolumes: the mount fails"
+            yield Row(TITLE, "rootflags=", Verdict.MISSING, reason)
+        return
+    now = dict(each.partition("=")[::2] for each in root.fact("options").split(","))
+    here = root.fact("subvolume").strip("/")
+    shown = f"/{here}" if here else "the top level"
+    if name is not None:
+        if name.strip("/") != here:
+            yield _elsewhere(root, name, shown)
+        return
+    if number is not None:
+        if int(number, 0) == 0 if number.isdigit() else False:
+            number = TOP_LEVEL
+        if now.get("subvolid") not in (None, number):
+            reason = f"subvolid={number}; root is {shown} now (subvolid={now['subvolid']})"
+            yield Row(TITLE, "rootflags=", Verdict.UNKNOWN, f"cannot know what is on {reason}")
+        return
+    yield from _default(root, here, shown)
+
+
+def _elsewhere(root: Layer, name: str, shown: str) -> Row:
+    """Return the row for another subvolume than the mounted one."""
+    known = root.fact(SUBVOLUMES).split("\n")
+    if f"/{name.strip('/')}" in known or not name.strip("/"):
+        reason = f"rootflags= mounts {name}; root is {shown} now"
+        return Row(TITLE, "rootflags=", Verdict.WARNING, reason)
+    reason = f"cannot know whether there is a subvolume {name}; root is {shown} now"
+    return Row(TITLE, "rootflags=", Verdict.UNKNOWN, reason)
+
+
+def _default(root: Layer, here: str, shown: str) -> Iterator[Row]:
+    """Judge a boot that mounts the default subvolume."""
+    default = root.fact(DEFAULT_SUBVOLUME)
+    if not default:
+        reason = (
+            f"cannot know: without subvol= the boot mounts the default subvolume, which btrfs did "
+            f"not tell here; root is {shown} now"
+        )
+        yield Row(TITLE, "rootflags=", Verdict.UNKNOWN, reason)
+    elif default.strip("/") == here:
+        yield Row(TITLE, "rootflags=", Verdict.OK, f"{shown} is the default subvolume")
+    elif default == "/":
+        reason = (
+            f"without subvol= the boot mounts the top level, and root is {shown}: add "
+            f"rootflags=subvol={here}"
+        )
+        yield Row(TITLE, "rootflags=", Verdict.MISSING, reason)
+    else:  # as after a rollback, which the next boot makes the root
+        reason = f"the boot mounts the default subvolume, {default}; root is {shown} now"
+        yield Row(TITLE, "rootflags=", Verdict.WARNING, reason)
+
+
+def _file(settings: Settings, stack: Stack, root: Layer) -> Iterator[Row]:
+    in_file = any(stack.layer(each).kind is Kind.LOOP for each in _all_below(stack, root))
+    if settings.image is not None and not in_file and root.on:
+        reason = f"root is not in a file now: cannot know whether {settings.image.path} is there"
+        yield Row(TITLE, "loop=", Verdict.UNKNOWN, reason)
+
+
+def _overlay(settings: Settings, stack: Stack, drivers: Drivers) -> Iterator[Row]:
+    changes = settings.overlay
+    if changes is None:
+        return
+    layer = Layer("overlay", Kind.FILESYSTEM, changes.by, asks=(OVERLAY,))
+    yield from drivers.rows(layer)
+    source = changes.encrypted or changes.source
+    if source is not None:
+        why = "without it the boot fails: changes would be lost"
+        yield _present(changes.by, source, stack, Verdict.UNKNOWN, why)
+
+
+def _present(need: str, spec: DeviceSpec, stack: Stack, absent: Verdict, why: str) -> Row:
+    """Return the row for a device that is not root's."""
+    if any(is_named(spec, each) for each in stack.layers if each.identity.startswith("block:")):
+        return Row(TITLE, need, Verdict.OK, str(spec))
+    return Row(TITLE, need, absent, f"cannot know what {spec} is, or whether it is there; {why}")
+
+
+def _all_below(stack: Stack, layer: Layer) -> Iterator[str]:
+    waiting = [*layer.on]
+    while waiting:
+        identity = waiting.pop()
+        yield identity
+        waiting += stack.layer(identity).on
