@@ -7,13 +7,13 @@ builder also asks for the swap devices.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
-from initpy.core.devices.names import DeviceSpec
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
 
 PATH = "/etc/fstab"
@@ -60,13 +60,21 @@ class _Line(NamedTuple):
 LATER = ("noauto", "x-systemd.automount", "_netdev")
 
 
-def parse_fstab(text: str) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
-    """What is wanted before the handover, and what is wanted but cannot be understood."""
+def parse_fstab(
+    text: str, listed: Container[str] = ()
+) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
+    """What is wanted before the handover, and what is wanted but cannot be understood.
+
+    `listed`: types whose sources are no devices but names of what a job lists.
+    """
     wanted: list[ExtraMount] = []
     problems: list[InputError] = []
     for line in _wanted(text):
         left = [each for each in line.options if each in NOT_HERE and line.target != USR]
         device = parse_device(line.source)
+        if device is None and any(each in listed for each in line.types):
+            shows = ((("DEVNAME", line.source),),)
+            device = DeviceSpec(Naming.LISTED, line.source, shows=shows)
         if left:
             expected = "no such option, to mount it here; it is left to the real system"
             problems.append(line.error(left[0], expected))

@@ -6,10 +6,12 @@ meets a malformed job later.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
+from initpy.config.jobsets import gathering, listing
+from initpy.config.jobtables import Table
 from initpy.config.redaction import job_value
 from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
 from initpy.core.jobs.matching import Match
@@ -21,14 +23,14 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
     "identity", "switch", "without", "environment", "yields", "delay", "reveals", "publishes",
-    "timeout", "tries", "retry_after", "write", "looking",
+    "timeout", "tries", "retry_after", "write", "looking", "gathers", "lists", "for_root", "parts",
+    "with", "reads", "renew", "patience", "patience_parameter", "lacks", "refused", "advice",
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = (
     "programs", "modules", "optional_modules", "generic", "rules", "files", "optional", "python",
 )  # fmt: skip
 
-LIMIT = 1e9  # of numbers
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 ATTRIBUTE = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -40,6 +42,7 @@ NATIVE = (
     Strategy.MOUNT_HOST,
     Strategy.MOUNT_EXTRA,
     Strategy.MOUNT_EXPORT,
+    Strategy.GATHER,
 )
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
@@ -99,63 +102,6 @@ RENAMED = {
 }
 
 
-class _Table(NamedTuple):
-    """A TOML table with the place it came from, for messages that name it."""
-
-    where: str
-    content: Mapping[str, Any]
-
-    def only(self, allowed: Iterable[str]) -> None:
-        for key in self.content:
-            if key not in allowed:
-                expected = "one of " + ", ".join(sorted(allowed))
-                raise InputError(f"{self.where}: key", key, expected)
-
-    def get(self, key: str, kind: type, expected: str, default: Any = None) -> Any:
-        if key not in self.content:
-            if default is None:
-                raise InputError(f"{self.where}: {key}", None, expected)
-            return default
-        value = self.content[key]
-        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if not right:
-            raise InputError(f"{self.where}: {key}", job_value(key, value), expected)
-        return value
-
-    def words(self, key: str) -> tuple[str, ...]:
-        value = self.get(key, list, "a list of strings", [])
-        if not all(isinstance(each, str) and each for each in value):
-            shown = job_value(key, value)
-            raise InputError(f"{self.where}: {key}", shown, "a list of non-empty strings")
-        return tuple(value)
-
-    def strings(self, key: str) -> dict[str, str]:
-        value = self.get(key, dict, "a table of strings", {})
-        for name, text in value.items():
-            if not isinstance(text, str) or not text.lstrip("!"):
-                raise InputError(f"{self.where}: {key}.{name}", text, "a pattern like 'ext4|xfs'")
-        return dict(value)
-
-    def matches(self, key: str) -> Match:
-        """One table of patterns, or a list of tables of which one must fit."""
-        value = self.content.get(key, {})
-        if not isinstance(value, list):
-            return Match.of(self.strings(key))
-        tables = [_Table(self.where, {key: each}).strings(key) for each in value]
-        if not tables or not all(tables):
-            raise InputError(
-                f"{self.where}: {key}", value, "at least one table, none of them empty"
-            )
-        return Match.of(*tables)
-
-    def number(self, key: str, default: float, lowest: float) -> float:
-        value = self.content.get(key, default)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and lowest <= value < LIMIT):  # TOML knows nan and inf
-            raise InputError(f"{self.where}: {key}", value, f"a number, {lowest:g} or more")
-        return float(value)
-
-
 def parse_job_file(source: str, text: str) -> JobFile:
     """Validate the text of a job file.
 
@@ -176,7 +122,7 @@ def parse_job_table(source: str, content: object) -> JobFile:
     """Validate what a job file says, whatever it was written in. Raises InputError."""
     if not isinstance(content, dict):
         raise InputError(source, content, "a table with 'summary', 'job' and 'image'")
-    top = _Table(source, content)
+    top = Table(source, content)
     top.only({"summary", "job", "image"})
     summary = top.get("summary", str, "one line that says which technology this is")
     tables = top.get("job", list, "[[job]] tables", [])
@@ -185,7 +131,7 @@ def parse_job_table(source: str, content: object) -> JobFile:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{source}: job name", name, "a name used once")
-    image = _Table(f"{source}: [image]", top.get("image", dict, "an [image] table", {}))
+    image = Table(f"{source}: [image]", top.get("image", dict, "an [image] table", {}))
     image.only((*IMAGE_KEYS, "devices"))
     needs = ImageNeeds(
         **{key: image.words(key) for key in IMAGE_KEYS}, devices=image.matches("devices")
@@ -223,7 +169,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
     if not isinstance(content, dict):
         raise InputError(f"{source}: job {number}", content, "a [[job]] table")
     name = content.get("name", f"number {number}")
-    table = _Table(f"{source}: job {name}", content)
+    table = Table(f"{source}: job {name}", content)
     table.only(JOB_KEYS)
     if not NAME.fullmatch(table.get("name", str, "a name like 'md-member'")):
         raise InputError(f"{table.where}: name", name, "lower-case words joined by '-'")
@@ -258,7 +204,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         identity=table.words("identity"),
         reveals=table.get("reveals", bool, "true or false", False),
         switch=table.get("switch", str, "the name of a parameter", "") or None,
-        without=_without(table),
+        without=_words_by_parameter(table, "without"),
         environment=tuple(table.strings("environment").items()),
         yields=Match.of(yields) if (yields := table.strings("yields")) else None,
         publishes=table.words("publishes"),
@@ -266,7 +212,22 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         delay=table.number("delay", 0, 0),
         tries=int(table.number("tries", 3, 1)),
         retry_after=table.number("retry_after", 1, 0),
+        gathers=gathering(table) if "gathers" in table.content else None,
+        lists=listing(table) if "lists" in table.content else None,
+        for_root=table.get("for_root", bool, "true or false", False),
+        parts=table.words("parts"),
+        added=_words_by_parameter(table, "with"),
+        reads=tuple(table.pattern("reads", each) for each in table.words("reads")),
+        renew=table.words("renew"),
+        patience=table.number("patience", 30, 0),
+        patience_parameter=table.get("patience_parameter", str, "a parameter's name", "") or None,
+        lacks=table.get("lacks", str, "what is missing, in words", ""),
+        refused=table.pattern("refused", table.get("refused", str, "a regular expression", "")),
+        advice=_advice(table),
     )
+    if (strategy is Strategy.GATHER) is (job.gathers is None):
+        expected = "a table, which the strategy 'gather' alone has"
+        raise InputError(f"{table.where}: gathers", None, expected)
     _check_marks(table.where, job)
     _check_templates(table.where, job)
     return job
@@ -283,7 +244,7 @@ def _check_marks(where: str, job: JobDefinition) -> None:
         raise InputError(f"{where}: mark", old, f"{RENAMED[old]}, its name now")
 
 
-def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
+def _choice(table: Table, key: str, kind: Any, default: Any) -> Any:
     value = table.content.get(key)
     if value is None:
         return default
@@ -297,8 +258,8 @@ def _choice(table: _Table, key: str, kind: Any, default: Any) -> Any:
         ) from None
 
 
-def _success(job: _Table) -> Success:
-    table = _Table(f"{job.where}: success", job.get("success", dict, "a table of facts"))
+def _success(job: Table) -> Success:
+    table = Table(f"{job.where}: success", job.get("success", dict, "a table of facts"))
     table.only(SUCCESS_KEYS)
     if not table.content:
         raise InputError(table.where, {}, "at least one fact of " + ", ".join(sorted(SUCCESS_KEYS)))
@@ -309,8 +270,9 @@ def _success(job: _Table) -> Success:
             expected = "an exact value for a fact of any device"
             raise InputError(f"{table.where}: device.{key}", value, expected)
     published = table.get("published", bool, "true or false", False)
-    if published and not job.content.get("publishes"):
-        raise InputError(f"{table.where}.published", True, "'publishes' to name the keys")
+    if published and not (job.content.get("publishes") or job.content.get("reads")):
+        expected = "'publishes' or 'reads' to name the properties"
+        raise InputError(f"{table.where}.published", True, expected)
     return Success(
         holder=Match.of(holder) if holder else None,
         subject=Match.of(subject) if subject else None,
@@ -321,12 +283,22 @@ def _success(job: _Table) -> Success:
     )
 
 
-def _without(job: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    table = _Table(f"{job.where}: without", job.get("without", dict, "parameters", {}))
+def _advice(job: Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found = _words_by_parameter(job, "advice")
+    for pattern, words in found:
+        job.pattern("advice", pattern)
+        if len(words) != 2:
+            expected = "a list of a command and what it does"
+            raise InputError(f"{job.where}: advice.{pattern}", list(words), expected)
+    return found
+
+
+def _words_by_parameter(job: Table, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    table = Table(f"{job.where}: {key}", job.get(key, dict, "parameters", {}))
     return tuple((parameter, table.words(parameter)) for parameter in table.content)
 
 
-def _write(table: _Table) -> tuple[tuple[str, str], ...]:
+def _write(table: Table) -> tuple[tuple[str, str], ...]:
     """The attributes of sysfs that the job writes: below the device's own folder only."""
     given = table.get("write", dict, "a table of attributes", {})
     for name, text in given.items():
@@ -341,12 +313,14 @@ def _write(table: _Table) -> tuple[tuple[str, str], ...]:
 def _check_templates(where: str, job: JobDefinition) -> None:
     known = STRATEGY_VARIABLES.get(job.strategy, set()) | ({"without"} if job.without else set())
     known = known | {"below"} | ({"looking"} if job.looking is not None else set())
+    known = known | ({"parts"} if job.parts else set()) | ({"with"} if job.added else set())
     if job.looking and "{looking}" not in job.run:
         raise InputError(f"{where}: looking", list(job.looking), "'{looking}' in 'run'")
     for text in (
         *job.run,
         *(job.looking or ()),
         *job.identity,
+        job.lacks,
         *(job.success.device or {}).values(),
     ):
         for variable in PLACEHOLDER.findall(text):

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
+from initpy.config.declared import parse_form
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.jobs.definitions import RootForm
 from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
@@ -13,11 +15,14 @@ LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
 
 
-def device(parameter: Parameter) -> DeviceSpec:
-    """root="""
+def device(parameter: Parameter, forms: tuple[RootForm, ...] = ()) -> DeviceSpec:
+    """root=, also in the forms that job files declare."""
     found = parse_root(parameter.text(ROOT_EXPECTED))
     if found is None:
-        raise parameter.error(ROOT_EXPECTED)
+        found = parse_form(parameter.value or "", forms)
+    if found is None:
+        declared = "".join(f", {each}" for form in forms for each in form.forms)
+        raise parameter.error(ROOT_EXPECTED + declared)
     return found
 
 

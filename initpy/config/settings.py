@@ -6,12 +6,13 @@ used: a typing error must not cost the boot.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from initpy.config import crypttab, lvm, networkwords, root
 from initpy.config.commandline import Parameter, parse
+from initpy.config.declared import NOTHING, Declared, declared
 from initpy.config.errors import InputError
 from initpy.config.othernames import may_be_ours
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
@@ -19,6 +20,7 @@ from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.layer import Layer
 from initpy.core.settings import BreakPoint, Degraded, Emergency, LayerPolicy, Settings
 
@@ -31,6 +33,7 @@ class _Draft:
     """Settings in the making: the parameters refine them one by one, the last one wins."""
 
     settings: Settings
+    declared: Declared = NOTHING  # by job files
     problems: list[InputError] = field(default_factory=list)
     volumes: Volumes = field(default_factory=Volumes)
     groups: lvm.Names = field(default_factory=lvm.Names)
@@ -72,12 +75,15 @@ def read_settings(
     table: str | None = None,
     table_path: str = "/etc/crypttab",
     defaults: str | None = None,
+    jobs: Iterable[JobDefinition] = (),
 ) -> tuple[Settings, tuple[InputError, ...]]:
     """The settings of `/proc/cmdline`, and of the image's crypttab and DEFAULTS, if there are any.
 
-    The words of DEFAULTS stand before the command line, whose words thus win.
+    The words of DEFAULTS stand before the command line, whose words thus win. The job files of the
+    image may declare parameters and forms of root=.
     """
-    draft = _Draft(Settings())
+    known = declared(jobs)
+    draft = _Draft(Settings(listed_types=known.types), declared=known)
     if table is not None:
         draft.volumes.table, problems = crypttab.parse_crypttab(table_path, table)
         draft.problems.extend(problems)
@@ -155,6 +161,23 @@ def _take(draft: _Draft, parameter: Parameter, key: str) -> bool:
         take(draft.groups, parameter)
     elif (wish := RESUME_PARAMETERS.get(key)) is not None:
         wish(draft.resume, parameter)
+    elif not _take_declared(draft, parameter, key):
+        return False
+    return True
+
+
+def _take_declared(draft: _Draft, parameter: Parameter, key: str) -> bool:
+    """Take a parameter that a job file declares; False if none does."""
+    chosen = draft.settings
+    if (name := draft.declared.on.get(key)) is not None:
+        others = chosen.switched_on - {name}
+        draft.set(switched_on=others | {name} if parameter.flag() else others)
+    elif (name := draft.declared.off.get(key)) is not None:
+        draft.set(switched_off=chosen.switched_off | {name})  # where it is no flag, too
+        if parameter.flag():
+            draft.set(switched_off=chosen.switched_off - {name})
+    elif (name := draft.declared.seconds.get(key)) is not None:
+        draft.set(patience={**chosen.patience, name: parameter.seconds()})
     else:
         return False
     return True
@@ -168,7 +191,7 @@ def _root(draft: _Draft, parameter: Parameter) -> None:
         draft.set(root=None)
         return
     try:
-        draft.set(root=root.device(parameter))
+        draft.set(root=root.device(parameter, draft.declared.forms))
     except InputError as error:
         draft.unread_root = error  # rootfstype= may make it the tag of a share
         draft.set(root=None)  # an earlier one does not make up for one that is mistyped

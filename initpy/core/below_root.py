@@ -6,7 +6,7 @@ is mounted, its fstab may want more: those names count, too, as if the user had 
 
 from collections.abc import Iterable
 
-from initpy.core.devices.names import DeviceSpec
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import JobState, Stimulus
 from initpy.core.machine.wanted import unwanted
 from initpy.core.settings import ExtraMount
@@ -25,7 +25,8 @@ def widen(context: Context, mounts: Iterable[ExtraMount]) -> None:
     settings, encrypted = volumes.widened(before, absent)
     wanted = (*absent, *(each.source for each in encrypted))
     settings = arrays.widened(groups.widened(settings, wanted), wanted)
-    if settings == before:
+    listed = any(each.source.naming is Naming.LISTED for each in mounts)
+    if settings == before and not listed:
         return
     context.settings = settings
     for each in encrypted:

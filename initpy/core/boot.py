@@ -246,6 +246,8 @@ class Boot:
             for timer, key in due:
                 self._timer(timer, key)
             self._steps.settle()
+            if context.derived.queued:
+                self._take_derived()
             for unsettled in context.technologies.unsettled:
                 if names := unsettled(context):
                     self._subjects.look_at_all(names)
@@ -264,13 +266,26 @@ class Boot:
             ending.check(context)
             # Handle timers due now: no event will follow for them.
             due = machine.timers.pop_due(context.now)
-            if not machine.dirty and not due:
+            if not machine.dirty and not due and not context.derived.queued:
                 if context.settings.other_checks and self._awaits_root():
                     from initpy.core.goals import other_checks  # a quick boot checks no others
 
                     other_checks.go_on(context)  # the last of all: nothing of root's is left to do
                 return
         raise RuntimeError("the rules do not come to rest: " + ", ".join(machine.dirty))
+
+    def _take_derived(self) -> None:
+        """Subjects have come about, or are gone, that the core makes from others."""
+        context, goals = self._context, self._context.goals
+        for name, device in context.derived.take():
+            if device is None:
+                self._subjects.removed(name)
+            else:
+                self._subjects.changed(device)
+        if goals.root_mounted and (news := mounts.listed_below(context)):
+            goals.want(mounts.merged(goals.extra_mounts, news))
+            self._subjects.look_at_all(naming.refresh_all(context))
+            context.machine.touch_unsettled()
 
     def _awaits_root(self) -> bool:
         """True once root has not come for a while, or while the user is asked."""

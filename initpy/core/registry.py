@@ -6,7 +6,7 @@ Handlers are imported when their strategy is first used: start-up time is a feat
 import functools
 from collections.abc import Callable, Sequence
 
-from initpy.core.devices.graph import BLOCK, Device
+from initpy.core.devices.graph import EXPORT, LISTED, NET, SET, Device
 from initpy.core.goals import mounts
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.goal import Goal
@@ -100,6 +100,18 @@ def _check_other() -> Handler:
     return other_checks.handler()
 
 
+def _gather() -> Handler:
+    from initpy.core.storage import sets
+
+    return sets.handler()
+
+
+def _start_incomplete() -> Handler:
+    from initpy.core.storage import incomplete
+
+    return incomplete.handler()
+
+
 def _mount(strategy: Strategy) -> Callable[[], Handler]:
     def load() -> Handler:
         return mounts.handlers()[strategy]
@@ -150,6 +162,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         start: Manner(_lvm(start), work, assembly=True),
         activate: Manner(_lvm(activate), work, queues=True, assembly=True, last_resort=True),
         Strategy.GROUP_COMMAND: Manner(_group_command, work, queues=True),
+        Strategy.GATHER: Manner(_gather, work),
+        Strategy.START_INCOMPLETE: Manner(_start_incomplete, work, assembly=True),
         Strategy.RESUME: Manner(_resume, HoldKind.RESUME),
         Strategy.CHECK: Manner(_check, HoldKind.CHECK, writes=True, mounts=True),
         Strategy.CHECK_OTHER: Manner(_check_other, writes=True, beside=True),
@@ -196,7 +210,8 @@ def _load_btrfs() -> Technology:
 
 def _is_encrypted(device: Device) -> bool:
     known = device.properties
-    return known.get("ID_FS_TYPE") == "crypto_LUKS" or "INITPY_CRYPT" in known
+    locked = device.kind is LISTED and not device.ready
+    return locked or known.get("ID_FS_TYPE") == "crypto_LUKS" or "INITPY_CRYPT" in known
 
 
 def _load_unlock() -> Technology:
@@ -206,7 +221,7 @@ def _load_unlock() -> Technology:
 
 
 def _is_network(device: Device) -> bool:
-    return device.kind is not BLOCK
+    return device.kind in (NET, EXPORT)
 
 
 def _load_network() -> Technology:
@@ -215,7 +230,18 @@ def _load_network() -> Technology:
     return technology.technology()
 
 
+def _is_set(device: Device) -> bool:
+    return device.kind is SET
+
+
+def _load_sets() -> Technology:
+    from initpy.core.storage import sets
+
+    return sets.technology()
+
+
 TECHNOLOGIES = (
+    Entry(_is_set, _load_sets),
     Entry(_is_btrfs, _load_btrfs),
     Entry(_is_md, _load_md),
     Entry(_is_lvm, _load_lvm),

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from initpy.core.devices.names import DeviceSpec
+from initpy.core.jobs.definitions import RootForm
 from initpy.core.layer import Layer
 from initpy.core.volumes import VolumeSpec
 
@@ -152,6 +153,10 @@ class Settings(NamedTuple):
     grace: float = 10.0  # seconds after the last hold ends (R6)
     layers: Mapping[Layer, LayerPolicy] = MappingProxyType({})
     switched_off: frozenset[str] = frozenset()  # parameters that a job file names as `switch`
+    switched_on: frozenset[str] = frozenset()  # parameters that a job file names in `with`
+    # How sources of these types in fstab name what jobs list, as job files declare it.
+    listed_types: Mapping[str, tuple[RootForm, ...]] = MappingProxyType({})
+    patience: Mapping[str, float] = MappingProxyType({})  # seconds, by parameter of a job file
     volumes: tuple[VolumeSpec, ...] = ()
     # Lines of crypttab that parameters leave out, because they name other volumes.
     left_out: tuple[VolumeSpec, ...] = ()

@@ -92,9 +92,25 @@ class Steps:
         for hook in context.technologies.ended:
             if names := hook(context, instance):
                 self.subjects.look_at_all(names)
+        self._renew(instance)
         if instance.published and instance.subject is not None:
             self.subjects.look_at(instance.subject, context.devices.get(instance.subject))
             self.subjects.look_above(instance.subject)
+
+    def _renew(self, ended: Instance) -> None:
+        """Have jobs run again that a job file has renewed after this one."""
+        context, subject = self.context, ended.subject
+        if subject is None:
+            return
+        name = ended.definition.name
+        device = context.devices.get(subject)
+        for each in (subject, *(sorted(device.slaves) if device is not None else ())):
+            for other in context.machine.on(each):
+                if other is not ended and name in other.definition.renew:
+                    other.outdated = True
+                    context.machine.touch(other)
+        if ended.definition.reads:  # a start may wait until it is known what is missing
+            context.machine.touch_on(subject)
 
     def _buried(self, instance: Instance, event: JobEnded) -> None:
         """The command of a former life has ended: the instance may run again."""

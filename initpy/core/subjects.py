@@ -89,7 +89,8 @@ class Subjects:
                 handler.gone(context, instance)
             instance.failures = instance.revivals = 0
             instance.unready_until = None
-            instance.published = instance.succeeded = False
+            instance.published = instance.succeeded = instance.outdated = False
+            instance.found_for = ()
             if instance.state is not JobState.WITHDRAWN:
                 withdraw(context, instance, f"{name} is gone")
         for lower in sorted(before.slaves) if before else ():

@@ -11,6 +11,7 @@ from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
 from initpy.lab.uml import NO_RAID6, Uml
 from initpy.scenario.feasible import simulated_only
 from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario
+from initpy.scenario.pools import ZFS
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
     MachineKind.QEMU: Qemu,
@@ -107,6 +108,8 @@ def needs_of_qemu(scenario: Scenario) -> list[str]:
         needs.append("the buses of the machine that the image is for")
     if scenario.variant.without:
         needs.append("hardware for the drivers that the image lacks")
+    if any(layer.kind == ZFS for layer in scenario.layers):
+        needs.append("the module zfs, which is built for a distribution's kernel")
     if any(layer.kind == "imsm" for layer in scenario.layers):
         needs.append("disks with the serial numbers that IMSM metadata records")
     return needs

@@ -87,6 +87,7 @@ class Engine:
         self._boot = Boot(settings, jobs)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
+        self._listed_types = settings.listed_types
         self._root_mounts = False  # the root's fstab wants mounts without a device
         self._request = 0
         self._requests: dict[int, asyncio.Future[tuple[bool, str]]] = {}
@@ -341,7 +342,7 @@ class Engine:
     def _mounted(self, target: str, source: str, root: Root) -> None:
         """Tell the core of a mount, and what the root's fstab wants."""
         self._root_mounts = self._root_mounts or has_root_mounts(root.fstab or "")
-        below, checks = wanted_below(root, self._complain)
+        below, checks = wanted_below(root, self._complain, self._listed_types)
         self.take(Mounted(target, source, below, checks, bool(root.continues)))
 
     def _complain(self, problem: InputError) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ class Mounter:
 
 
 def wanted_below(
-    root: Root, complain: Callable[[InputError], None]
+    root: Root, complain: Callable[[InputError], None], listed: Container[str] = ()
 ) -> tuple[tuple[ExtraMount, ...], tuple[OtherCheck, ...]]:
     """Return what the root's fstab wants mounted below it, and what it has checked besides."""
     if root.fstab is None:
@@ -115,7 +115,7 @@ def wanted_below(
         from initpy.config.fstab import parse_checks  # few images have an fstab
 
         checks = parse_checks(root.fstab)
-    return extra_mounts(root.fstab, complain), checks
+    return extra_mounts(root.fstab, complain, listed), checks
 
 
 def _key(job: str, run: int) -> str:

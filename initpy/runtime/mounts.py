@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 
 from initpy.config.errors import InputError
@@ -141,13 +141,15 @@ def read_fstab(root: str) -> str | None:
         return None
 
 
-def extra_mounts(fstab: str, complain: Callable[[InputError], None]) -> tuple[ExtraMount, ...]:
+def extra_mounts(
+    fstab: str, complain: Callable[[InputError], None], listed: Container[str] = ()
+) -> tuple[ExtraMount, ...]:
     """Return what an fstab wants mounted before the real system starts (R18)."""
     if "/usr" not in fstab and "x-initrd.mount" not in fstab:
         return ()
     from initpy.config.fstab import parse_fstab  # most roots do not need it
 
-    wanted, problems = parse_fstab(fstab)
+    wanted, problems = parse_fstab(fstab, listed)
     for problem in problems:
         complain(problem)
     return wanted

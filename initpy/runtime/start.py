@@ -39,16 +39,17 @@ def main(orders: int, started: float) -> int:
         signal.signal(number, signal.SIG_DFL)  # a restarted engine inherits the handlers of PID 1
     command_line, table = read("/proc/cmdline") or "", read(CRYPTTAB)
     defaults = read(DEFAULTS)
-    settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults)
+    problems: list[InputError] = []
+    texts: dict[str, str] = {}
+    jobs = load_jobs(problems.append, texts=texts)
+    settings, wrong = read_settings(command_line, table, CRYPTTAB, defaults, jobs)
+    problems += wrong
     settings = settings._replace(key_files=key_files(), absent_keys=absent_keys(settings))
     if (lines := read(FSTAB)) is not None:
         from initpy.config.fstab import parse_checks  # few images have one
 
         settings = settings._replace(other_checks=parse_checks(lines))
-    problems = list(wrong)
     problems.extend(keymap_problems(settings.keymap))
-    texts: dict[str, str] = {}
-    jobs = load_jobs(problems.append, texts=texts)
 
     async def engine() -> None:
         aside, known = Aside(), settings

@@ -204,6 +204,19 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class Dataset:
+    """A file system of a ZFS pool; the ones above it are made too, without a mount point."""
+
+    name: str  # without the pool's
+    mountpoint: str = "legacy"
+    canmount: str = "on"
+    passphrase: str = ""  # it is encrypted, and the root of its encryption
+    keyfile: str = ""  # in place of the passphrase: the path in the image that the dataset names
+    holds: str = ""  # as of a layer
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One layer of storage; the real tool creates it with the disks."""
 
@@ -227,6 +240,10 @@ class Layer:
     left: str = ""
     inodes: int = 0  # ext2, ext3, ext4: empty files, which a check has to read
     parts: tuple[Partition, ...] = ()
+    datasets: tuple[Dataset, ...] = ()  # of a ZFS pool
+    # ZFS: the system with this id used the pool last, and did not export it; "": it is exported.
+    host_id: str = ""
+    bootfs: str = ""  # ZFS: the dataset that the pool's property names
     holds: str = ""  # "root": the test system, "usr": its /usr
     system: str = ""  # an installed system in place of the test system, as in SYSTEMS
     files: tuple[tuple[str, str], ...] = ()  # extra files on the file system
@@ -390,6 +407,7 @@ class Scenario:
     def secrets(self) -> tuple[str, ...]:
         """Return the passphrases and keys, which must not be readable anywhere."""
         passphrases = {layer.passphrase for layer in self.layers} - {""}
+        passphrases |= {each.passphrase for layer in self.layers for each in layer.datasets} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
 
     def server_of(self, disk: str) -> Server | None:
@@ -399,6 +417,7 @@ class Scenario:
     def recipe(self) -> Recipe:
         """Return the part of the scenario that determines the content of the disks."""
         named = {layer.keyfile for layer in self.layers if layer.keyfile}
+        named |= {each.keyfile for layer in self.layers for each in layer.datasets} - {""}
         files = (*self.files, *(file for layer in self.layers for file in layer.files))
         return Recipe(
             tuple((disk.name, disk.size) for disk in self.disks if not disk.path_of),

@@ -28,6 +28,8 @@ from initpy.scenario.model import (
     Variant,
 )
 from initpy.scenario.network import read_network
+from initpy.scenario.pools import PROFILES as ZFS_PROFILES
+from initpy.scenario.pools import ZFS, check_pool, datasets, host_id
 from initpy.scenario.reader import Table, read_table
 from initpy.scenario.trouble import (
     read_chance,
@@ -54,7 +56,9 @@ LVM_TYPES = ("linear", "striped", "mirror", "raid1", "raid5", "thin", "cachevol"
 FIRMWARE = ("none", "uefi")
 COMPRESSIONS = ("", "zstd", "gzip", "xz", "lz4", "none")
 PROFILES = ("", "raid0", "raid1", "raid1c3", "raid10")
-KINDS = (*RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", *FILESYSTEMS)
+KINDS = (
+    *RAID, *CONTAINERS, *LUKS, "plain", "lvm", "bcache", "file", "partitions", ZFS, *FILESYSTEMS,
+)  # fmt: skip
 LEAST_MEMORY = 64  # MiB, far too little to boot
 MOST_BOOTS = MOST_TRIES = 9
 MOST_DISKS = 250  # per table; the number of targets of a SCSI host
@@ -276,7 +280,10 @@ def _layers(
             system=table.choice("system", ("", *SYSTEMS), ""),
             files=table.table("files").pairs(),
             programs=table.strings("programs"),
-            profile=table.choice("profile", PROFILES, ""),
+            datasets=datasets(table, files) if kind == ZFS else (),
+            host_id=host_id(table),
+            bootfs=table.string("bootfs", ""),
+            profile=table.choice("profile", ZFS_PROFILES if kind == ZFS else PROFILES, ""),
             subvolume=table.string("subvolume", ""),
             default=table.boolean("default", False),
             header=_header(table, free, layers),
@@ -379,7 +386,9 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("holds", "root, usr or files on a file system only")
     if layer.system and layer.holds != "root":
         raise table.wrong("system", '`holds = "root"` beside it')
-    if (layer.profile or layer.subvolume) and layer.kind != "btrfs":
+    if layer.kind == ZFS:
+        check_pool(table, layer)
+    elif (layer.profile or layer.subvolume) and layer.kind != "btrfs":
         raise table.wrong("kind", "btrfs for a profile or a subvolume")
     if layer.default and not layer.subvolume:
         raise table.wrong("default", "`subvolume` beside it")
@@ -392,6 +401,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
     if layer.kind == "bcache" and len(layer.on) != 2:
         raise table.wrong("on", "two names, the backing disk and its cache")
     if len(layer.on) > 1 and layer.kind not in (*RAID, *CONTAINERS, "lvm", "bcache", "btrfs"):
+        if layer.kind == ZFS:
+            return
         if layer.kind not in WITH_JOURNAL:
             raise table.wrong("on", f"one name for {layer.kind}")
         if len(layer.on) > 2:

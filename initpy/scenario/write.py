@@ -153,6 +153,8 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("keyfile", layer.keyfile, ""),
         *_pair("header", layer.header, ""),
         *_pair("argon2", argon2, ""),
+        *_pair("host-id", layer.host_id, ""),
+        *_pair("bootfs", layer.bootfs, ""),
         *_pair("profile", layer.profile, ""),
         *_pair("subvolume", layer.subvolume, ""),
         *_pair("default", layer.default, False),
@@ -171,6 +173,17 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
             *_pair("uuid", part.uuid, ""),
             *_pair("type", part.type, ""),
         ]
+    for dataset in layer.datasets:
+        yield [
+            "[[layer.dataset]]",
+            *_pair("name", dataset.name, None),
+            *_pair("mountpoint", dataset.mountpoint, "legacy"),
+            *_pair("canmount", dataset.canmount, "on"),
+            *_pair("passphrase", dataset.passphrase, ""),
+            *_pair("keyfile", dataset.keyfile, ""),
+            *_pair("holds", dataset.holds, ""),
+        ]
+        yield _table("[layer.dataset.files]", *_pairs(dataset.files))
 
 
 def _nic(nic: Nic) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.marks import ROOT_NAME
 
 
@@ -20,6 +20,7 @@ class Naming(enum.Enum):
     NUMBER = "NUMBER"  # MAJOR:MINOR, the kernel's root=0801
     EXPORT = "EXPORT"  # what a server exports, in the user's words
     GPT_AUTO = "gpt-auto"  # by its partition's type, see roles.py
+    LISTED = "listed"  # in a form that a job file declares, for what a job lists
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
@@ -54,6 +55,17 @@ def unescape(text: str) -> str:
 
 
 _What = TypeVar("_What")
+Shown = tuple[tuple[str, str], ...]  # properties and what each must be
+
+
+def _shows(device: Device, wanted: Shown) -> bool:
+    known = device.properties
+    for key, value in wanted:
+        other = value[1:-1] if value.startswith("{") and value.endswith("}") else ""
+        expected = known.get(other) if other else value
+        if expected is None or known.get(key) != expected:
+            return False
+    return True
 
 
 class DeviceSpec(NamedTuple):
@@ -62,6 +74,10 @@ class DeviceSpec(NamedTuple):
     naming: Naming
     value: str
     offset: int = 0  # of PARTUUID=…/PARTNROFF=n: so many partitions further on the same disk
+    # Of LISTED: properties of the device that is meant, and of the sets that are needed for it.
+    # All of one alternative must be so; "{PROPERTY}" stands for another property of that device.
+    shows: tuple[Shown, ...] = ()
+    needs: tuple[Shown, ...] = ()
 
     @property
     def relative(self) -> bool:
@@ -77,12 +93,18 @@ class DeviceSpec(NamedTuple):
             return self.value == f"{known.get('MAJOR')}:{known.get('MINOR')}"
         if self.relative:
             return False
+        if self.naming is Naming.LISTED:
+            return device.kind is LISTED and any(_shows(device, each) for each in self.shows)
         found = device.properties.get(PROPERTY[self.naming])
         if found is None:
             return False
         if self.naming in IN_ANY_CASE:
             return found.lower() == self.value.lower()
         return unescape(found) == self.value
+
+    def is_needed(self, device: Device) -> bool:
+        """True when this set leads to what is meant, as the job file declares it."""
+        return any(_shows(device, each) for each in self.needs)
 
     @property
     def is_unique(self) -> bool:
@@ -92,12 +114,28 @@ class DeviceSpec(NamedTuple):
         return self.naming in IN_ANY_CASE
 
     def __str__(self) -> str:
-        if self.naming in (Naming.PATH, Naming.NUMBER, Naming.EXPORT):
+        if self.naming in (Naming.PATH, Naming.NUMBER, Naming.EXPORT, Naming.LISTED):
             return self.value
         if self.naming is Naming.GPT_AUTO:
             return "a partition of the type for this machine's root (gpt-auto)"
         offset = f"/PARTNROFF={self.offset}" if self.offset else ""
         return f"{self.naming.value}={self.value}{offset}"
+
+
+def listed(text: str, name: str, shows: tuple[Shown, ...], needs: tuple[Shown, ...]) -> DeviceSpec:
+    """The name of something that a job lists, written as `text`, in a form of a job file.
+
+    In the values of `shows` and `needs`, `{name}` stands for the name, `{first}` for its part
+    before the first slash, `{rest}` for what follows.
+    """
+    first, slash, rest = name.partition("/")
+    words = {"{name}": name, "{first}": first, "{rest}": slash + rest}
+
+    def filled(alternatives: tuple[Shown, ...]) -> tuple[Shown, ...]:
+        return tuple(tuple((key, words.get(value, value)) for key, value in each)
+                     for each in alternatives)  # fmt: skip
+
+    return DeviceSpec(Naming.LISTED, text, shows=filled(shows), needs=filled(needs))
 
 
 class SpecTable(Generic[_What]):

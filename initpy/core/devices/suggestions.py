@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming, unescape
 
 # So much of a name may differ and it is still taken for a typing error.
@@ -21,6 +21,8 @@ class Near(NamedTuple):
 
 def names(device: Device) -> Iterator[DeviceSpec]:
     """What root= could call this device."""
+    if device.kind is LISTED:
+        yield DeviceSpec(Naming.LISTED, device.node)
     for naming, key in PROPERTY.items():
         value = device.properties.get(key)
         if value:

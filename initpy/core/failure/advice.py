@@ -1,5 +1,6 @@
 """What the user can do about a root that does not come, from what is wrong (R23)."""
 
+import re
 from collections.abc import Iterator
 
 from initpy.core.devices.graph import BLOCK, Device
@@ -8,6 +9,7 @@ from initpy.core.explanation import Advice
 from initpy.core.goals.naming import overlay_missing
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.machine.rules import NOT_THERE
+from initpy.core.machine.templates import fill
 from initpy.core.settings import Emergency
 from initpy.core.state.context import Context
 
@@ -114,4 +116,15 @@ def _about(context: Context, instance: Instance) -> Iterator[Advice]:
             ((f"initpy build --program {job.run[0]}", "makes an image that has it"),),
         )
     else:
+        if instance.state is JobState.FAILED:
+            yield from _declared(context, instance)
         yield from context.handlers.of(instance).advice(context, instance)
+
+
+def _declared(context: Context, instance: Instance) -> Iterator[Advice]:
+    """What the job file says to complaints of the program, with the line that it is about."""
+    for pattern, (command, does) in instance.definition.advice:
+        for line in instance.complaints.splitlines():
+            if re.search(pattern, line):
+                yield Advice(f"{line.rstrip(' .:')}:", ((fill(context, command, instance), does),))
+                break

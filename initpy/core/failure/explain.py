@@ -6,7 +6,7 @@ Imported only when a tree is shown: most boots never need it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from initpy.core.devices.graph import BLOCK, Device
+from initpy.core.devices.graph import BLOCK, DERIVED, Device
 from initpy.core.devices.suggestions import Near, nearest
 from initpy.core.explanation import Node
 from initpy.core.failure.words import condition, content, may_be_damaged
@@ -131,7 +131,7 @@ class _Explainer:
     def _real_devices(self) -> Iterator[Device]:
         """All but empty loops and drives; an array that has not started has no size yet."""
         known = self.context.devices
-        blocks = (each for each in known if each.kind is BLOCK)
+        blocks = (each for each in known if each.kind in (BLOCK, *DERIVED))
         return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:

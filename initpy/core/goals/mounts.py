@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from initpy.core.actions import Changes, Mount
-from initpy.core.devices.graph import Device
-from initpy.core.devices.marks import TARGET
-from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.graph import LISTED, Device
+from initpy.core.devices.marks import BELOW_ROOT, TARGET
+from initpy.core.devices.names import DeviceSpec, Naming, listed
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.goals import gpt_auto
@@ -140,9 +140,40 @@ def step_host(context: Context, instance: Instance) -> None:
 
 def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
     """What is wanted below root: the command line goes before root's own fstab."""
-    wanted = {each.target: each for each in table if context.settings.fstab}
+    wanted = {each.target: each for each in listed_below(context)}
+    table = tuple(_needing(context, each) for each in table)
+    wanted |= {each.target: each for each in table if context.settings.fstab}
     if (usr := context.settings.usr) is not None:
         wanted[usr.target] = usr
+    return tuple(wanted[target] for target in sorted(wanted))
+
+
+def _needing(context: Context, mount: ExtraMount) -> ExtraMount:
+    """The mount with the sets that lead to its source, as the job file that lists it says."""
+    for kind in mount.types if mount.source.naming is Naming.LISTED else ():
+        for form in context.settings.listed_types.get(kind, ()):
+            if any("*" in each for each in form.forms):
+                name = mount.source.value
+                return mount._replace(source=listed(name, name, form.shows, form.needs))
+    return mount
+
+
+def listed_below(context: Context) -> tuple[ExtraMount, ...]:
+    """What was listed that belongs below the mounted root, and that nothing mentions yet."""
+    source = context.goals.mounted.get(SYSROOT, "")
+    known = {each.target for each in context.goals.extra_mounts}
+    found = []
+    for device in context.devices:
+        place = device.properties.get(BELOW_ROOT)
+        if place and place not in known and device.node.startswith(f"{source}/"):
+            spec = DeviceSpec(Naming.LISTED, device.node, shows=((("DEVNAME", device.node),),))
+            found.append(ExtraMount(place, spec))
+    return tuple(found)
+
+
+def merged(before: tuple[ExtraMount, ...], more: tuple[ExtraMount, ...]) -> tuple[ExtraMount, ...]:
+    """Both, in the order of their places; the earlier go first."""
+    wanted = {each.target: each for each in (*more, *before)}
     return tuple(wanted[target] for target in sorted(wanted))
 
 
@@ -185,12 +216,26 @@ def _root_missing(context: Context) -> str:
     return f"root, {context.settings.root}"
 
 
+def _extra_reached(context: Context) -> bool:
+    return not context.goals.unmounted() and not _unlisted(context)
+
+
+def _unlisted(context: Context) -> bool:
+    """True while a new engine has not listed again what it finds mounted as root (R5)."""
+    root, source = context.settings.root, context.goals.mounted.get(SYSROOT)
+    if root is None or root.naming is not Naming.LISTED or source is None:
+        return False
+    return not any(each.kind is LISTED and each.node == source for each in context.devices)
+
+
 def _extra_missing(context: Context) -> str:
+    if _unlisted(context):
+        return "a look at what belongs below root"
     return ", ".join(f"{each.target}, {each.source}" for each in context.goals.unmounted())
 
 
 ROOT: Goal = Goal("root", lambda context: context.goals.root_mounted, _root_missing)
-EXTRA: Goal = Goal("extra mounts", lambda context: not context.goals.unmounted(), _extra_missing)
+EXTRA: Goal = Goal("extra mounts", _extra_reached, _extra_missing)
 
 
 def failed(context: Context) -> Iterable[Instance]:

@@ -6,7 +6,7 @@ carries a mark, which the job files match.
 
 from collections.abc import Iterable
 
-from initpy.core.devices.graph import BLOCK, EXPORT, Device, inside_member
+from initpy.core.devices.graph import BLOCK, EXPORT, LISTED, Device, inside_member
 from initpy.core.devices.marks import (
     CHECK,
     CRYPT,
@@ -134,7 +134,7 @@ def _mountable(context: Context, names: Iterable[str]) -> set[str]:
 
 def _may_be_root(context: Context, device: Device) -> bool:
     return (
-        (device.kind is BLOCK or device.kind is EXPORT)
+        device.kind in (BLOCK, EXPORT, LISTED)
         and not device.is_layer
         # A loop device is there before it has its file.
         and (context.settings.image is None or "ID_FS_TYPE" in device.properties)

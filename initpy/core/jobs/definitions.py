@@ -4,8 +4,53 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from initpy.core.devices.names import Shown
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
+
+
+class Gathering(NamedTuple):
+    """How a job gathers parts that belong together: the set of them is a subject of its own.
+
+    `kind` is what the sets are called, in INITPY_SET. Devices for which the template `by` gives the
+    same value are parts of one set; `called` is its name for the user. The set has the properties
+    `keeps` of its parts.
+    """
+
+    kind: str
+    by: str
+    called: str
+    keeps: tuple[str, ...] = ()
+
+
+class RootForm(NamedTuple):
+    """A form of root= that names what a job lists.
+
+    `*` in one of `forms` is the name; `shows` and `needs` are as in `DeviceSpec`, where `{name}`
+    stands for the name, `{first}` for its part before the first slash, `{rest}` for what follows.
+    """
+
+    forms: tuple[str, ...]
+    shows: tuple[Shown, ...]
+    needs: tuple[Shown, ...]
+
+
+class Listing(NamedTuple):
+    """What a job lists on its standard output: each line that fits is a subject of its own.
+
+    `kind` is what they are called, in INITPY_LISTED. The named groups of `line` (re) are the
+    subject's properties, DEVNAME its name; `properties` are templates over the job's own subject. A
+    subject that accepts `unready` is not ready. `below_root` names the property with the place
+    of what belongs below a root of which the name is the beginning.
+    """
+
+    kind: str
+    line: str
+    properties: tuple[tuple[str, str], ...] = ()
+    unready: Match | None = None
+    below_root: str = ""
+    roots: tuple[RootForm, ...] = ()
+    types: tuple[str, ...] = ()  # of fstab, whose entries name such a subject
 
 
 class Strategy(enum.Enum):
@@ -21,6 +66,8 @@ class Strategy(enum.Enum):
     GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
     GROUP_START = "group-start"  # an incomplete one, after its own timer
     GROUP_COMMAND = "group-command"  # on a volume group that may be another system's
+    GATHER = "gather"  # the parts of something, as a subject of its own
+    START_INCOMPLETE = "start-incomplete"  # without the missing parts, after a timer (R7)
     RESUME = "resume"  # the hibernated system on the device, before anything is written (R20)
     CHECK = "check"  # a file system, before it is mounted (R19)
     CHECK_OTHER = "check-other"  # a file system that only the real system mounts (R19)
@@ -82,6 +129,21 @@ class JobDefinition(NamedTuple):
     delay: float = 0.0  # seconds that the subject must match before: for what most boots never need
     tries: int = 3
     retry_after: float = 1.0  # seconds
+    gathers: Gathering | None = None
+    lists: Listing | None = None
+    for_root: bool = False  # only for what root= leads to, in a form that a job file declares
+    parts: tuple[str, ...] = ()  # words for each part of a set, in the place of `{parts}`
+    # Words in the place of `{with}` when the parameter of that name is switched on.
+    added: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    reads: tuple[str, ...] = ()  # patterns (re): named groups in the output become properties
+    # Properties of its subject, and jobs on it or on what it lists: run again after each change.
+    renew: tuple[str, ...] = ()
+    patience: float = 30.0  # seconds that the missing parts have
+    patience_parameter: str | None = None  # the kernel parameter that says otherwise
+    lacks: str = ""  # what is missing, for the user: a template
+    refused: str = ""  # a pattern (re): complaints that the secret is wrong; or the status is 2
+    # Pattern (re) of complaints -> a command to type, a template, and what it does.
+    advice: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Candidates(NamedTuple):

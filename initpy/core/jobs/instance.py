@@ -129,6 +129,7 @@ class Instance:
         self.since = 0.0
         self.reason = ""
         self.run = 0  # number of the present or last run
+        self.complaints = ""  # of the last run
         self.status = 0  # exit status of the last run, negative for a signal
         self.failures = 0
         self.revivals = 0  # how often it was tried again because something new had turned up
@@ -141,6 +142,8 @@ class Instance:
         self.idle = False  # ready, but waits for a device that may never come: holds no clock
         self.unanswered = False  # a user was asked, and gave no right answer
         self.stalled = False  # its command has no limit and does not get on: holds no clock
+        self.outdated = False  # it is to run again: what it has found may be so no longer
+        self.found_for: tuple[str | None, ...] = ()  # `renew` as its last run began
         self.unready_until: float | None = None  # its wait for its device holds nothing then
 
     @property

@@ -1,7 +1,7 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop, Write
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import DERIVED, Device
 from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
 from initpy.core.jobs.definitions import JobDefinition, Strategy
@@ -19,7 +19,7 @@ from initpy.core.jobs.instance import (
 )
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import command as filled
-from initpy.core.machine.templates import describe, holds_true
+from initpy.core.machine.templates import describe, filled_pattern, holds_true
 from initpy.core.machine.wanted import awaits_job, partition_instead, unwanted
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
@@ -59,6 +59,9 @@ def settle(context: Context, instance: Instance) -> bool:
     if stands is RUNNING:  # its end is an event
         return False
     device = context.devices.get(instance.subject)
+    if instance.definition.renew and stands in (DONE, FAILED) and renewed(instance, device):
+        _renew(context, instance)
+        return True
     fact = holds_true(context, instance, device)
     if stands in IDLE:
         if fact:
@@ -89,6 +92,29 @@ def settle(context: Context, instance: Instance) -> bool:
     else:
         context.machine.move(instance, Stimulus.BACK, "matches again")
     return True
+
+
+def renewed(instance: Instance, device: Device | None) -> bool:
+    """True if what the job has found, or done, is to be found or done anew."""
+    if not matches(instance, device):
+        return False
+    return instance.outdated or instance.found_for != _renewing(instance, device)
+
+
+def _renewing(instance: Instance, device: Device | None) -> tuple[str | None, ...]:
+    known = device.properties if device is not None else {}
+    return tuple(known.get(each) for each in instance.definition.renew if each.isupper())
+
+
+def _renew(context: Context, instance: Instance) -> None:
+    instance.succeeded = instance.published = False
+    instance.failures = 0
+    context.machine.timers.cancel(Timer.RETRY, instance.key)
+    if instance.state is DONE:
+        context.machine.move(instance, Stimulus.FACT_GONE, "what it found may have changed")
+        instance.outdated = True  # until it runs
+    else:
+        context.machine.move(instance, Stimulus.RETRY, "what it needs may have changed")
 
 
 def _usable(context: Context, instance: Instance, device: Device | None) -> bool:
@@ -167,9 +193,11 @@ def start(
         return
     if command is None:
         command = filled(context, instance)
-    environment = instance.definition.environment
+    environment, device = instance.definition.environment, context.device(instance)
+    # What the core has made from others is nothing that the runtime could look at again.
+    subject = None if device is not None and device.kind in DERIVED else instance.subject
     context.current.act(
-        Run(instance.key, instance.run, command, instance.subject, secret, environment, watched)
+        Run(instance.key, instance.run, command, subject, secret, environment, watched)
     )
 
 
@@ -177,8 +205,10 @@ def begin(context: Context, instance: Instance) -> None:
     """Move to running, with the command's deadline armed."""
     timers, limit = context.machine.timers, instance.definition.timeout
     instance.run += 1
-    instance.succeeded = instance.stalled = False
+    instance.succeeded = instance.stalled = instance.outdated = False
     instance.unready_until = None
+    if instance.definition.renew:
+        instance.found_for = _renewing(instance, context.device(instance))
     context.machine.move(instance, Stimulus.STARTED, describe(context, instance))
     if limit:
         timers.start(Timer.LIMIT, instance.key, context.now + limit)
@@ -246,10 +276,15 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of how a command ended: with status 0 its effect is awaited."""
     timers, status = context.machine.timers, event.status
     instance.status = status
+    instance.complaints = event.complaints or event.error
     if status == 0:
         instance.succeeded = True
         if instance.definition.publishes:
             publish(context, instance, event.output)
+        if instance.definition.reads:
+            read(context, instance, event.output)
+        if instance.definition.lists is not None and (device := context.device(instance)):
+            context.derived.list_on(device, instance.definition.lists, event.output)
         timers.start(Timer.EFFECT, instance.key, context.now + EFFECT_SECONDS)
         context.machine.move(instance, Stimulus.ENDED_WELL, "waits for its effect to show")
     else:
@@ -275,6 +310,21 @@ def give_up(context: Context, instance: Instance, reason: str) -> None:
     """Fail for good: no further try would end differently."""
     instance.failures = instance.definition.tries
     context.machine.move(instance, Stimulus.GIVEN_UP, reason)
+
+
+def read(context: Context, instance: Instance, output: str) -> None:
+    """Have the subject show what the job's patterns find in the output, and nothing older."""
+    device, facts = context.device(instance), dict[str, str]()
+    if device is None:
+        return
+    for template in instance.definition.reads:
+        pattern = filled_pattern(template, device)
+        facts |= dict.fromkeys(set(pattern.groupindex) - facts.keys(), "")
+        if (found := pattern.search(output)) is not None:
+            facts |= {key: text for key, text in found.groupdict().items() if text}
+    for key, text in facts.items():
+        context.devices.mark(device.name, key, text or None)
+    instance.published = any(facts.values())
 
 
 def complaint(event: JobEnded) -> str:

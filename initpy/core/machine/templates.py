@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import LOOK
+from initpy.core.jobs.filling import fill_in
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.matching import Match
 from initpy.core.state.context import Context
 
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+# Folders of links that stay; the first that has the device is taken.
+LASTING = ("/dev/disk/by-id/", "/dev/disk/by-partuuid/", "/dev/mapper/", "/dev/disk/by-path/")
+NAME_IN_PATTERN = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")  # {2} is a number of repetitions
 
 
 def fill(context: Context, template: str, instance: Instance) -> str:
@@ -20,11 +23,34 @@ def fill(context: Context, template: str, instance: Instance) -> str:
     if "{" not in template:
         return template
     device = context.device(instance)
-    properties = device.properties if device else {}
     if "{below}" in template and device is not None:
         lower = context.devices.slaves(device.name)
         template = template.replace("{below}", lower[0].node if lower else "")
-    return PLACEHOLDER.sub(lambda found: properties.get(found[1], ""), template)
+    return fill_for(template, device)
+
+
+def fill_for(template: str, device: Device | None) -> str:
+    """Put this device's properties into a template; `{link}` is the path that it keeps."""
+    if "{" not in template:
+        return template
+    if "{link}" in template and device is not None:
+        template = template.replace("{link}", lasting(device))
+    return fill_in(template, device.properties if device is not None else {})
+
+
+def filled_pattern(template: str, device: Device | None) -> re.Pattern[str]:
+    """A pattern of a job file, with this device's properties in it as plain text."""
+    known = device.properties if device is not None else {}
+    filled = NAME_IN_PATTERN.sub(lambda found: re.escape(known.get(found[1], "")), template)
+    return re.compile(filled, re.MULTILINE)
+
+
+def lasting(device: Device) -> str:
+    """A path of the device that is the same in the next boot; its node if it has none."""
+    for folder in LASTING:
+        if found := sorted(each for each in device.links if each.startswith(folder)):
+            return found[0]
+    return device.node
 
 
 def command(
@@ -43,6 +69,13 @@ def command(
             words += several[word]
         elif word == "{looking}":
             words += looking(context, instance)
+        elif word == "{parts}":
+            parts = context.devices.slaves(instance.subject or "")
+            words += [fill_for(each, part) for part in parts for each in instance.definition.parts]
+        elif word == "{with}":
+            on = context.settings.switched_on
+            added = [extra for switch, extra in instance.definition.added if switch in on]
+            words += dict.fromkeys(each for extra in added for each in extra)
         elif word == "{without}":
             off = context.settings.switched_off
             for switch, given in instance.definition.without:

@@ -2,7 +2,8 @@
 
 import re
 
-from initpy.core.devices.graph import partitions
+from initpy.core.devices.graph import SET, Device, partitions
+from initpy.core.devices.names import Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine.templates import fill
 from initpy.core.state.context import Context
@@ -13,6 +14,8 @@ def unwanted(context: Context, instance: Instance) -> str | None:
     switch, settings = instance.definition.switch, context.settings
     if switch is not None and switch in settings.switched_off:
         return f"switched off by {switch}=0"
+    if instance.definition.for_root and not leads_to_root(context, context.device(instance)):
+        return "root= does not need it"
     layer = instance.definition.layer
     if layer is None:
         return None
@@ -28,6 +31,25 @@ def unwanted(context: Context, instance: Instance) -> str | None:
     if names & {normalised(each) for each in policy.named}:
         return None
     return f"not among those that {policy.by} names"
+
+
+def leads_to_root(context: Context, device: Device | None) -> bool:
+    """True if root, or what belongs below it, is something that a job lists, and needs this set.
+
+    Without a device: if it may need any. What is not gathered in a set itself may be a part of one.
+    """
+    settings = context.settings
+    host = settings.image.host if settings.image is not None else None
+    usr = settings.usr.source if settings.usr is not None else None
+    below = (each.source for each in context.goals.extra_mounts)
+    named = [
+        each
+        for each in (settings.root, host, usr, *below)
+        if each is not None and each.naming is Naming.LISTED
+    ]
+    if device is None or device.kind is not SET:
+        return bool(named)
+    return any(each.is_needed(device) for each in named)
 
 
 def normalised(name: str) -> str:

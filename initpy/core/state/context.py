@@ -11,6 +11,7 @@ from initpy.core.state.assemblies import Assemblies
 from initpy.core.state.breakpoints import BreakPoints
 from initpy.core.state.current_event import CurrentEvent
 from initpy.core.state.deadlines import Deadlines
+from initpy.core.state.derived import Derived
 from initpy.core.state.goals import Goals
 from initpy.core.state.looks import Looks
 from initpy.core.state.machine import Machine
@@ -43,6 +44,7 @@ class Context:
         self.prompts = Prompts(self.current)
         self.breakpoints = BreakPoints(self.current, self.settings.breaks, self.settings.shell)
         self.goals = Goals(self.current, settings.resume is not None)
+        self.derived = Derived()
         self.looks = Looks(self.current)
         self.outcome = Outcome(self.current, self.settings)
         # What the user said of volumes, by device.

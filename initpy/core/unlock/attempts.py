@@ -10,6 +10,7 @@ An attempt without a user that takes long keeps no prompt away: what the user
 types then is tried in its place.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -297,11 +298,18 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
         context.report(f"{spec.name}: unlocked")
         _release(context, instance)
         ended_as_usual(context, instance, event)
-    elif event.status == WRONG_PASSPHRASE or _replaced(instance, attempt):
+    elif _is_refusal(instance, event) or _replaced(instance, attempt):
         _refused(context, instance, spec, event)
     else:
         # The tool failed, not the secret: it is kept for the next try.
         ended_as_usual(context, instance, event)
+
+
+def _is_refusal(instance: Instance, event: JobEnded) -> bool:
+    """True if the tool says that the secret is wrong."""
+    if pattern := instance.definition.refused:
+        return event.status > 0 and bool(re.search(pattern, event.complaints or event.error))
+    return event.status == WRONG_PASSPHRASE
 
 
 def _reply(
@@ -310,7 +318,7 @@ def _reply(
     """Tell the user who gave a key what came of it; a key of the volume may be tried first."""
     if event.status == 0 or (attempt is not None and attempt.source.person):
         text = event.error or f"failed with status {event.status}"
-        text = "that does not open it" if event.status == WRONG_PASSPHRASE else text
+        text = "that does not open it" if _is_refusal(instance, event) else text
         text = "unlocked" if event.status == 0 else text
         context.prompts.reply(instance.key, event.status == 0, f"{spec.name}: {text}")
 

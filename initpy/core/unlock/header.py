@@ -1,5 +1,6 @@
 """The header of a volume: its own, which may be damaged, or a detached one that must be there."""
 
+from initpy.core.devices.graph import DERIVED
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine.rules import give_up
 from initpy.core.state.context import Context
@@ -10,6 +11,9 @@ from initpy.core.volumes import VolumeSpec
 
 def obtain(context: Context, instance: Instance, spec: VolumeSpec) -> Fetching | None:
     """The volume's header as far as it has come; None where there is nothing to wait for."""
+    device = context.device(instance)
+    if device is not None and device.kind in DERIVED:
+        return None  # it is no LUKS volume
     fetchings = own(context).fetchings
     if spec.header is None:
         return fetchings.own_header(context, instance, spec.name)

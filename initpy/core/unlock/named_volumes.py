@@ -1,6 +1,6 @@
 """What naming a volume means: only named volumes are opened, and the handover waits for them."""
 
-from initpy.core.devices.graph import CRYPTO, Device
+from initpy.core.devices.graph import CRYPTO, DERIVED, Device
 from initpy.core.devices.marks import LOOK
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
@@ -10,7 +10,7 @@ from initpy.core.state.context import Context
 def why_unnamed(context: Context, instance: Instance) -> str | None:
     """Why a volume is left alone where the user named others; None if it is named."""
     device = context.device(instance)
-    if device is None or context.volume(device) is not None:
+    if device is None or device.kind in DERIVED or context.volume(device) is not None:
         return None
     if all(each.beside for each in context.settings.volumes):
         return None

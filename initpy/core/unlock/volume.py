@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import DERIVED, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.secret import Secret
@@ -130,6 +130,8 @@ def specification(context: Context, instance: Instance) -> VolumeSpec:
 def _specification(context: Context, device: Device) -> VolumeSpec:
     volume = context.volume(device)
     if volume is None:
+        if device.kind in DERIVED:
+            return VolumeSpec(DeviceSpec(Naming.PATH, device.node), device.node)
         name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}"
         volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node), name)
     path = context.settings.key_files.get(volume.name)

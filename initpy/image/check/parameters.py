@@ -14,7 +14,7 @@ from initpy.config.discoverable import ROOT_TYPES
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.core.machine.templates import PLACEHOLDER
+from initpy.core.jobs.filling import PLACEHOLDER
 from initpy.core.machine.wanted import normalised
 from initpy.core.settings import Settings
 from initpy.core.volumes import VolumeSpec

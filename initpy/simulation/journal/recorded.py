@@ -89,15 +89,20 @@ def _device(record: Record) -> Device:
 
 
 def _extra_mount(values: list[Any]) -> ExtraMount:
-    target, (naming, value, offset), types, flags, checked = values
-    spec = DeviceSpec(Naming(naming), value, offset)
-    return ExtraMount(target, spec, tuple(types), tuple(flags), checked)
+    target, spec, types, flags, checked = values
+    return ExtraMount(target, _spec(spec), tuple(types), tuple(flags), checked)
+
+
+def _spec(values: list[Any]) -> DeviceSpec:
+    naming, value, offset, *listed = values  # older journals have no more
+    shown = (tuple(tuple(map(tuple, each)) for each in every) for every in listed)
+    return DeviceSpec(Naming(naming), value, offset, *shown)
 
 
 def other_check(values: list[Any]) -> OtherCheck:
     """The check of a line of fstab from its plain form."""
-    target, (naming, value, offset) = values
-    return OtherCheck(target, DeviceSpec(Naming(naming), value, offset))
+    target, spec = values
+    return OtherCheck(target, _spec(spec))
 
 
 def decisions(actions: tuple[Action, ...]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ to a question, which shows in what was decided then.
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -119,13 +119,13 @@ def lives(journal: Sequence[Record]) -> list[Life]:
     return found
 
 
-def settings_of(basis: Record) -> Settings:
+def settings_of(basis: Record, jobs: Iterable[JobDefinition] = ()) -> Settings:
     """The settings of the boot that began with this line."""
     if "cmdline" not in basis:
         older = "a journal that begins with what decides a boot (of a real one, and a newer initpy)"
         raise InputError("journal", "no 'cmdline' in its first line", older)
     settings, _ = read_settings(
-        basis["cmdline"], basis.get("crypttab"), CRYPTTAB, basis.get("parameters")
+        basis["cmdline"], basis.get("crypttab"), CRYPTTAB, basis.get("parameters"), jobs
     )
     if found := basis.get("hibernated"):
         source = DeviceSpec(Naming.UUID, found[0])
@@ -195,7 +195,8 @@ def replay(
     found = lives(journal)
     for number, life in enumerate(found, 1):
         result.engines = number
-        boot = Boot(settings_of(life.basis), jobs_of(life.basis, known, _once(result.notes)))
+        jobs = jobs_of(life.basis, known, _once(result.notes))
+        boot = Boot(settings_of(life.basis, jobs), jobs)
         result.difference = _replay_life(boot, number, life, result, watch)
         if result.difference is not None:
             return result

@@ -2,13 +2,15 @@
 
 import errno
 import os
-from collections.abc import Generator
+from collections.abc import Container, Generator
 
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_checks, parse_fstab, parse_root_mounts
 from initpy.core.actions import Changes
 from initpy.core.settings import ExtraMount, OtherCheck
 from initpy.scenario.model import Way
+from initpy.scenario.pools import ZFS
+from initpy.simulation.kernel import pools
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.hibernation import disturb
 from initpy.simulation.kernel.process import Asleep, Wait
@@ -102,6 +104,8 @@ def _mount_first(
             if block is not None and ("ro" not in options or world.read_only(block)):
                 world.write(block, f"mounted on {target}")
             _mounted(world, source, target, kind, options)
+            if kind == ZFS and "ro" not in options:
+                pools.write(world, source, f"mounted on {target}")
             if (block := world.at(source)) is not None:
                 disturb(world, block)
             return 0, ""
@@ -110,6 +114,8 @@ def _mount_first(
 
 
 def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> int:
+    if kind == ZFS:
+        return pools.mount_errno(world, source)
     block = world.at(source)
     if block is None or block.place is None:
         return errno.ENOENT if block is None else errno.EINVAL
@@ -161,6 +167,8 @@ def _mounted(world: World, source: str, target: str, kind: str, options: tuple[s
     rest = [each for each in words if each not in ("ro", "rw", *atime)]
     subvolume = [each for each in rest if each.startswith("subvol=")]
     shown += [each for each in rest if each not in subvolume]
+    if kind == ZFS:
+        shown += ["xattr", "noacl"]
     if kind == "btrfs":
         path = subvolume[0].removeprefix("subvol=").strip("/") if subvolume else ""
         block = world.at(source)
@@ -178,6 +186,9 @@ def file_system(world: World, target: str) -> FileSystem | None:
         place = world.mounts.get(BELOW)
     if place is None:
         return None
+    dataset = world.dataset(place.source) if place.type == ZFS else None
+    if dataset is not None and isinstance(dataset.inside.content, FileSystem):
+        return dataset.inside.content
     block = world.at(place.source)
     content = block.place.content if block is not None and block.place is not None else None
     if not isinstance(content, FileSystem):
@@ -188,14 +199,14 @@ def file_system(world: World, target: str) -> FileSystem | None:
 
 
 def wanted_below(
-    world: World, target: str
+    world: World, target: str, listed: Container[str] = ()
 ) -> tuple[tuple[ExtraMount, ...], tuple[InputError, ...]]:
     """What the root's own fstab wants mounted, and what is wrong with it."""
     system = file_system(world, target)
     table = system.files.get("/etc/fstab", "") if system is not None else ""
     if "/usr" not in table and "x-initrd.mount" not in table:
         return (), ()
-    wanted, problems = parse_fstab(table)
+    wanted, problems = parse_fstab(table, listed)
     return tuple(wanted), tuple(problems)
 
 

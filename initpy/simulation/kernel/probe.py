@@ -20,6 +20,7 @@ from initpy.simulation.world.plans import (
     PartPlan,
     PhysicalPlan,
     Place,
+    PoolPlan,
     Table,
 )
 from initpy.simulation.world.world import Block, World
@@ -74,6 +75,9 @@ def _probe(place: Place) -> Found:
             known = {"ID_FS_TYPE": kind, "ID_FS_USAGE": usage}
             known |= _named(system.uuid, system.label)
             return known, _links(system.uuid, system.label)
+        case PoolPlan(name=name, guid=guid):
+            known = {"ID_FS_TYPE": "zfs_member", "ID_FS_USAGE": "filesystem", **_named(guid, name)}
+            return {**known, "ID_FS_VERSION": "5000"}, frozenset()
         case Joined(uuid=uuid):
             known = {"ID_FS_TYPE": "bcache", "ID_FS_USAGE": "other", **_named(uuid, "")}
             return known, _links(uuid, "")

@@ -77,6 +77,7 @@ class Engine:
         self.boot = Boot(settings, machine.jobs, index)
         self._quiet = settings.quiet and not settings.debug
         self._debug = settings.debug
+        self._listed_types = settings.listed_types
         # These, the most frequent, are for the journal alone.
         self._for_journal = (Clock,) if settings.debug else (Moved, Clock)
         self._asking: str | None = None
@@ -324,7 +325,9 @@ class Engine:
 
     def _mounted(self, target: str) -> None:
         wanted, problems = (
-            mounts.wanted_below(self.world, target) if target == SYSROOT else ((), ())
+            mounts.wanted_below(self.world, target, self._listed_types)
+            if target == SYSROOT
+            else ((), ())
         )
         for problem in problems:
             self._say(f"initpy: {problem}")

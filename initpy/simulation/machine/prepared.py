@@ -47,16 +47,17 @@ def prepare(scenario: Scenario) -> Prepared:
     """Read what the image of this scenario holds, as the engine does when it starts."""
     files = dict(scenario.files)
     defaults = files.get(DEFAULTS)
-    settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB, defaults)
+    problems: list[InputError] = []
+    carried = _job_files(scenario, problems)
+    jobs = tuple(job for file in carried for job in file.jobs)
+    settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB, defaults, jobs)
+    problems += wrong
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(
         key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
     )
     settings = settings._replace(other_checks=parse_checks(files.get(FSTAB, "")))
-    problems = list(wrong)
-    carried = _job_files(scenario, problems)
-    jobs = tuple(job for file in carried for job in file.jobs)
     return Prepared(
         settings,
         jobs,

@@ -29,6 +29,7 @@ from initpy.simulation.tools import (
     multipath,
     nettools,
     sysfs,
+    zfs,
 )
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import World
@@ -89,6 +90,8 @@ MODELS: dict[str, Model] = {
     "losetup": loop.losetup,
     "multipathd": multipath.multipathd,
     "kpartx": multipath.kpartx,
+    "zpool": zfs.zpool,
+    "zfs": zfs.zfs,
     **dict.fromkeys(
         ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
         nettools.run,

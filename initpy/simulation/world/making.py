@@ -6,10 +6,20 @@ Identifiers that the file leaves open are made from its name, so that they are t
 import hashlib
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import CONTAINERS, RAID, Layer, Scenario, Server, world_wide_name
+from initpy.scenario.model import (
+    CONTAINERS,
+    RAID,
+    Dataset,
+    Layer,
+    Scenario,
+    Server,
+    world_wide_name,
+)
+from initpy.scenario.pools import ZFS
 from initpy.simulation.world.plans import (
     NO_HOST,
     ArrayPlan,
+    DatasetPlan,
     DiskPlan,
     FileSystem,
     GroupPlan,
@@ -22,6 +32,7 @@ from initpy.simulation.world.plans import (
     PartPlan,
     PhysicalPlan,
     Place,
+    PoolPlan,
     Table,
     VolumePlan,
     homehost_digits,
@@ -118,6 +129,8 @@ class _Maker:
             self._partitions(layer, on[0])
         elif layer.kind == "bcache":
             self._joint(layer, on)
+        elif layer.kind == ZFS:
+            self._pool(layer, on)
         elif layer.kind == "file":
             self._file(layer, on[0])
         else:
@@ -256,6 +269,37 @@ class _Maker:
         joint = JointPlan(on[0], on[1], inside, self._uuid(f"bcache {layer.name}"))
         on[0].content = Joined(joint, joint.uuid)
         on[1].content = Joined(joint, self._uuid(f"bcache {layer.name} cache"))
+
+    def _pool(self, layer: Layer, on: tuple[Place, ...]) -> None:
+        guid = str(int(self._digits(f"pool {layer.name}", 16), 16))
+        pool = PoolPlan(
+            layer.name, guid, on, layer.profile, [], layer.host_id,
+            f"{layer.name}/{layer.bootfs}" if layer.bootfs else "",
+        )  # fmt: skip
+        given = {each.name: each for each in layer.datasets}
+        names = {
+            "/".join(words[:count])
+            for words in (name.split("/") for name in given)
+            for count in range(1, len(words) + 1)
+        }
+        keys: dict[str, tuple[str, str, bytes]] = {}  # name -> encryption root, location, secret
+        for name in ["", *sorted(names)]:
+            full = f"{layer.name}/{name}".rstrip("/")
+            each = given.get(name, Dataset(name, "none", "off"))
+            above = full.rpartition("/")[0]
+            location = f"file://{each.keyfile}" if each.keyfile else "prompt"
+            secret = each.passphrase or dict(self._scenario.files).get(each.keyfile, "")
+            own = full, location if secret else "none", secret.encode()
+            encryption, location, key = own if secret else keys.get(above, ("", "none", b""))
+            keys[full] = encryption, location, key
+            inside = Place(full, sum(place.size for place in on))
+            inside.content = FileSystem("zfs", "", "", each.holds, dict(each.files), (inside,))
+            shown = location if encryption == full else "none"
+            pool.datasets.append(
+                DatasetPlan(full, each.mountpoint, each.canmount, encryption, shown, key, inside)
+            )
+        for place in on:
+            place.content = pool
 
     def _file(self, layer: Layer, on: Place) -> None:
         assert isinstance(on.content, FileSystem)

@@ -208,4 +208,30 @@ class JournalPlan:
     uuid: str
 
 
-Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined | JournalPlan
+@dataclass(slots=True, eq=False)
+class DatasetPlan:
+    """A file system of a ZFS pool."""
+
+    name: str  # with the pool's
+    mountpoint: str
+    canmount: str
+    encryption: str  # the dataset whose key it needs; "": it is not encrypted
+    keylocation: str
+    secret: bytes
+    inside: Place  # with its content
+
+
+@dataclass(slots=True, eq=False)
+class PoolPlan:
+    """A ZFS pool; also the content of each of its disks."""
+
+    name: str
+    guid: str  # decimal
+    on: tuple[Place, ...]
+    profile: str
+    datasets: list[DatasetPlan]
+    host_id: str  # of the system that used it last and did not export it
+    bootfs: str  # with the pool's name
+
+
+Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined | JournalPlan | PoolPlan

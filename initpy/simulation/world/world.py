@@ -14,12 +14,14 @@ from initpy.simulation.world.making import Disks
 from initpy.simulation.world.network import Network, network_of
 from initpy.simulation.world.plans import (
     ArrayPlan,
+    DatasetPlan,
     DiskPlan,
     FileSystem,
     PartPlan,
     Place,
     VolumePlan,
 )
+from initpy.simulation.world.pools import Imported
 from initpy.simulation.world.random_faults import Chance
 from initpy.simulation.world.terminals import Terminals
 from initpy.simulation.world.waits import Lock, Silence
@@ -126,6 +128,7 @@ class World:
         self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
         self.imported: set[str] = set()  # volume groups that were exported
         self.registered: list[str] = []  # with bcache
+        self.pools: dict[str, Imported] = {}  # of ZFS, by GUID
         self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
         self.repaired: set[str] = set()  # UUIDs of file systems that a check has mended
         self.helpers: set[str] = set()  # daemons that end with the initramfs
@@ -190,6 +193,11 @@ class World:
         if found is not None:
             return found
         return next((each for each in self.blocks.values() if node in each.links), None)
+
+    def dataset(self, name: str) -> DatasetPlan | None:
+        """The dataset of an imported pool."""
+        every = (each for pool in self.pools.values() for each in pool.plan.datasets)
+        return next((each for each in every if each.name == name), None)
 
     def of(self, place: Place) -> Block | None:
         """The device that is this place."""

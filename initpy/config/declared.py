@@ -1,0 +1,64 @@
+"""What job files declare of the command line: parameters, and forms of root=."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from initpy.core.devices.names import DeviceSpec, listed
+from initpy.core.jobs.definitions import JobDefinition, RootForm
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Declared(NamedTuple):
+    """Names of parameters, with `-` for `_`, and as the job files write them; forms of root=."""
+
+    on: Mapping[str, str] = NONE  # flags that are off without the parameter
+    off: Mapping[str, str] = NONE  # flags that are on without it
+    seconds: Mapping[str, str] = NONE
+    forms: tuple[RootForm, ...] = ()
+    types: Mapping[str, tuple[RootForm, ...]] = MappingProxyType(
+        {}
+    )  # of fstab -> how a source of that type is named
+
+
+NOTHING = Declared()
+
+
+def declared(jobs: Iterable[JobDefinition]) -> Declared:
+    """What these jobs declare."""
+    on: dict[str, str] = {}
+    off: dict[str, str] = {}
+    seconds: dict[str, str] = {}
+    forms: list[RootForm] = []
+    types: dict[str, tuple[RootForm, ...]] = {}
+    for job in jobs:
+        on |= {_plain(name): name for name, _ in job.added}
+        off |= {_plain(name): name for name, _ in job.without}
+        if job.switch is not None:
+            off[_plain(job.switch)] = job.switch
+        if job.patience_parameter is not None:
+            seconds[_plain(job.patience_parameter)] = job.patience_parameter
+        if job.lists is not None:
+            forms += job.lists.roots
+            types |= dict.fromkeys(job.lists.types, job.lists.roots)
+    return Declared(on, off, seconds, tuple(forms), types)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def parse_form(text: str, forms: Iterable[RootForm]) -> DeviceSpec | None:
+    """What `text` names in one of these forms; the exact ones go before those with a `*`."""
+    for whole in (True, False):
+        for form in forms:
+            for each in form.forms:
+                before, star, after = each.partition("*")
+                if bool(star) is whole:
+                    continue
+                fits = text.startswith(before) and text.endswith(after) if star else text == each
+                name = text[len(before) : len(text) - len(after)] if star else ""
+                if fits and (name or not star):
+                    return listed(text, name, form.shows, form.needs)
+    return None

@@ -1,0 +1,68 @@
+"""Tables of job files for what has several parts, and for what a job lists."""
+
+import re
+
+from initpy.config.errors import InputError
+from initpy.config.jobtables import Table
+from initpy.core.devices.names import Shown
+from initpy.core.jobs.definitions import Gathering, Listing, RootForm
+
+KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+KIND_EXPECTED = "lower-case words joined by '-', like 'zfs-pool'"
+
+
+def gathering(job: Table) -> Gathering:
+    """The table `gathers`: which devices are parts of one set."""
+    table = job.table("gathers", "a table with 'as', 'by' and 'called'")
+    table.only(("as", "by", "called", "keeps"))
+    return Gathering(
+        _kind(table),
+        table.get("by", str, "a template like '{ID_FS_UUID}', the same for all parts of a set"),
+        table.get("called", str, "a template, the set's name for the user", "")
+        or table.content["by"],
+        table.words("keeps"),
+    )
+
+
+def listing(job: Table) -> Listing:
+    """The table `lists`: what the lines of the output are."""
+    table = job.table("lists", "a table with 'as' and 'line'")
+    allowed = ("as", "line", "properties", "unready", "below_root", "types", "root")
+    table.only(allowed)
+    expected = "a regular expression with the named group DEVNAME"
+    line = table.pattern("line", table.get("line", str, expected))
+    if "DEVNAME" not in re.compile(line).groupindex:
+        raise InputError(f"{table.where}: line", line, expected)
+    return Listing(
+        _kind(table),
+        line,
+        tuple(table.strings("properties").items()),
+        table.matches("unready") if "unready" in table.content else None,
+        table.get("below_root", str, "the name of a property", ""),
+        tuple(_root(each) for each in table.tables("root")),
+        table.words("types"),
+    )
+
+
+def _root(table: Table) -> RootForm:
+    table.only(("forms", "is", "needs"))
+    forms = table.words("forms")
+    for each in forms or ("",):
+        if each.count("*") > 1 or not each.strip("*"):
+            expected = "forms of root=, like 'ZFS=*', each with one '*' at most"
+            raise InputError(f"{table.where}: forms", list(forms), expected)
+    return RootForm(forms, _shown(table, "is"), _shown(table, "needs"))
+
+
+def _shown(table: Table, key: str) -> tuple[Shown, ...]:
+    found = tuple(tuple(each.strings_of_properties()) for each in table.tables(key))
+    if not found:
+        raise InputError(f"{table.where}: {key}", None, "a list of tables of properties")
+    return found
+
+
+def _kind(table: Table) -> str:
+    kind = table.get("as", str, KIND_EXPECTED)
+    if not KIND.fullmatch(kind):
+        raise InputError(f"{table.where}: as", kind, KIND_EXPECTED)
+    return str(kind)
