@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from initpy.core.devices.names import DeviceSpec, listed
-from initpy.core.jobs.definitions import JobDefinition, RootForm
+from initpy.core.devices.names import DeviceSpec, RootForm, listed
+from initpy.core.jobs.definitions import JobDefinition
 
 NONE: Mapping[str, str] = MappingProxyType({})
 

@@ -4,8 +4,8 @@ import re
 
 from initpy.config.errors import InputError
 from initpy.config.jobtables import Table
-from initpy.core.devices.names import Shown
-from initpy.core.jobs.definitions import Gathering, Listing, RootForm
+from initpy.core.devices.names import RootForm, Shown
+from initpy.core.jobs.definitions import Gathering, Listing
 
 KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 KIND_EXPECTED = "lower-case words joined by '-', like 'zfs-pool'"

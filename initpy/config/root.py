@@ -6,8 +6,7 @@ from initpy.config.commandline import Parameter
 from initpy.config.declared import parse_form
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.config.errors import InputError
-from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.jobs.definitions import RootForm
+from initpy.core.devices.names import DeviceSpec, Naming, RootForm
 from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.

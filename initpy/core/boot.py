@@ -136,7 +136,8 @@ class Boot:
                 context.goals.enumerated = True
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
-                self._subjects.removed(name)
+                if (device := context.devices.get(name)) is None or not device.kind.derived:
+                    self._subjects.removed(name)
             case Progressed():
                 from initpy.core.goals import fsck  # not every file system is checked
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from initpy.core.devices.names import DeviceSpec
-from initpy.core.jobs.definitions import RootForm
+from initpy.core.devices.names import DeviceSpec, RootForm
 from initpy.core.layer import Layer
 from initpy.core.volumes import VolumeSpec
 

@@ -6,6 +6,7 @@ Those that wait for minutes are marked `slow` in their files.
 _BUS = "QEMU: one more way to the same disk; {} has this bus"
 _INSTALLED = "another installed system or way into it; debian-12-installer is in the test command"
 _SHUTDOWN = "one more layer; shutdown-lvm-on-luks-on-raid1 has three, with the same steps"
+_ZFS = "QEMU: the first run builds the driver of ZFS for minutes; all are simulated"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -52,5 +53,17 @@ ONLY_IN_THE_FULL_MATRIX = {
     "debian-12-openrc": _INSTALLED,
     "debian-12-runit": _INSTALLED,
     "debian-13-installer": _INSTALLED,
+    "zfs-bootfs": _ZFS,
+    "zfs-children": _ZFS,
+    "zfs-encrypted": _ZFS,
+    "zfs-foreign": _ZFS,
+    "zfs-foreign-forced": _ZFS,
+    "zfs-key-file": _ZFS,
+    "zfs-mirror-late": _ZFS,
+    "zfs-on-luks": _ZFS,
+    "zfs-own": _ZFS,
+    "zfs-raidz-missing": _ZFS,
+    "zfs-single": _ZFS,
+    "zfs-stripe-missing": _ZFS,
     "udev-workers-killed": "QEMU: udevd-killed ends them as well",
 }

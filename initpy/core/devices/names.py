@@ -122,6 +122,18 @@ class DeviceSpec(NamedTuple):
         return f"{self.naming.value}={self.value}{offset}"
 
 
+class RootForm(NamedTuple):
+    """A form of root= that names what a job lists.
+
+    `*` in one of `forms` is the name; `shows` and `needs` are as in `DeviceSpec`, where `{name}`
+    stands for the name, `{first}` for its part before the first slash, `{rest}` for what follows.
+    """
+
+    forms: tuple[str, ...]
+    shows: tuple[Shown, ...]
+    needs: tuple[Shown, ...]
+
+
 def listed(text: str, name: str, shows: tuple[Shown, ...], needs: tuple[Shown, ...]) -> DeviceSpec:
     """The name of something that a job lists, written as `text`, in a form of a job file.
 

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from initpy.core.devices.names import Shown
+from initpy.core.devices.names import RootForm
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
 
@@ -21,18 +21,6 @@ class Gathering(NamedTuple):
     by: str
     called: str
     keeps: tuple[str, ...] = ()
-
-
-class RootForm(NamedTuple):
-    """A form of root= that names what a job lists.
-
-    `*` in one of `forms` is the name; `shows` and `needs` are as in `DeviceSpec`, where `{name}`
-    stands for the name, `{first}` for its part before the first slash, `{rest}` for what follows.
-    """
-
-    forms: tuple[str, ...]
-    shows: tuple[Shown, ...]
-    needs: tuple[Shown, ...]
 
 
 class Listing(NamedTuple):

@@ -81,6 +81,8 @@ def settle(context: Context, instance: Instance) -> bool:
     elif stands is AWAITING:
         if fact:
             context.machine.move(instance, Stimulus.FACT, "its effect is there")
+            if instance.definition.renew:  # it may have to run again at once
+                context.machine.touch(instance)
         elif not context.machine.timers.armed(Timer.EFFECT, instance.key):
             fail(context, instance, Stimulus.NO_FACT, "ended well but its effect has not shown")
         else:

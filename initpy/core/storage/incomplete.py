@@ -6,12 +6,14 @@ again, nothing is started: the part may just have come.
 
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.hold_table import GRACE_SECONDS
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules
 from initpy.core.machine.templates import describe, fill
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.people.confirmations import answered
 from initpy.core.settings import Degraded
+from initpy.core.state.assemblies import deadline_name
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, gone, is_due, left, starting
 
@@ -40,6 +42,9 @@ def step(context: Context, instance: Instance) -> None:
         confirm=settings.md_degraded is Degraded.ASK,
     )
     if (other := _being_examined(context, instance)) is not None:
+        deadline = context.deadlines.get(deadline_name(instance))
+        if deadline is not None and deadline.over(context.now):
+            context.deadlines.extend(deadline, GRACE_SECONDS)
         instance.reason = f"{has}; waits: {describe(context, other)}"
         return
     if not is_due(context, instance, plan):

@@ -230,3 +230,60 @@ def test_a_job_says_how_it_acts_on_what_is_only_looked_into() -> None:
     filled = GOOD.replace('"{DEVNAME}"]', '"{looking}", "{DEVNAME}"]')
     assert job(filled + 'looking = ["--readonly"]\n').looking == ("--readonly",)
     assert "placeholder" in complaint(filled)
+
+
+POOL = """\
+summary = "a pool"
+
+[[job]]
+name = "part"
+does = "take {DEVNAME}"
+match = { ID_FS_TYPE = "x" }
+strategy = "gather"
+gathers = { as = "x-pool", by = "{ID_FS_UUID}", called = "{ID_FS_LABEL}" }
+success = { holder = { INITPY_SET = "x-pool" } }
+
+[[job]]
+name = "list"
+does = "list"
+match = { INITPY_SET = "x-pool" }
+run = ["xlist", "{parts}", "{with}"]
+parts = ["-d", "{link}"]
+with = { x_force = ["-f"] }
+reads = ['^state: (?P<X_STATE>.*)$']
+success = { exit = true }
+
+[job.lists]
+as = "x-volume"
+line = '^(?P<DEVNAME>.+)$'
+
+[[job.lists.root]]
+forms = ["X=*"]
+is = [{ DEVNAME = "{name}" }]
+needs = [{ INITPY_SET = "x-pool" }]
+"""
+
+
+def test_a_file_of_a_pool_validates() -> None:
+    part, listing = parse_job_file("x.toml", POOL).jobs
+    assert part.gathers is not None and part.gathers.kind == "x-pool"
+    assert listing.lists is not None and listing.lists.roots[0].forms == ("X=*",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('by = "{ID_FS_UUID}", ', "", "x.toml: job part: gathers: by: nothing"),
+        ('"x-pool", by', '"X pool", by', "gathers: as: 'X pool'"),
+        ('strategy = "gather"\n', 'run = ["true"]\n', "job part: gathers"),
+        ("(?P<X_STATE>.*)", "(?P<X_STATE>.*", "reads: '^state: (?P<X_STATE>.*$'"),
+        ("(?P<DEVNAME>.+)", "(?P<NAME>.+)", "lists: line"),
+        ('"X=*"', '"*"', "root 1: forms"),
+        ('is = [{ DEVNAME = "{name}" }]\n', "", "root 1: is"),
+        ('{ x_force = ["-f"] }', '{ x_force = "-f" }', "with: x_force"),
+        ('"{parts}", ', '"{nothing}", ', "placeholder: '{nothing}'"),
+    ],
+)
+def test_mistakes_about_sets_and_lists_are_named(old: str, new: str, said: str) -> None:
+    assert old in POOL
+    assert said in complaint(POOL.replace(old, new))

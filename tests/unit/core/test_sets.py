@@ -1,0 +1,274 @@
+"""Sets of parts and lists, with the job file of ZFS as the example (R4, R5, R7)."""
+
+from typing import Any
+
+import pytest
+from desk import JOBS, Desk, block, luks
+
+from initpy.config.jobs import load_job_file
+from initpy.config.settings import read_settings
+from initpy.core.actions import Ask, HandOver, Mount
+from initpy.core.devices.graph import Device
+from initpy.core.events import DeviceRemoved, JobEnded, Mounted
+from initpy.core.settings import Degraded
+
+ZFS = load_job_file(JOBS / "extra/zfs.toml").jobs
+SET, ROOT = "zfs-pool/77", "zfs-dataset/rpool/ROOT/debian"
+EXAMINE, ACTIVE = f"zfs-examine@{SET}", f"zfs-imported@{SET}"
+IMPORT, DEGRADED, LIST = (
+    f"{name}@{SET}" for name in ("zfs-import", "zfs-import-degraded", "zfs-datasets")
+)
+WHOLE = "   pool: rpool\n     id: 77\n  state: ONLINE\n"
+LACKING = "  state: DEGRADED\n\trpool  DEGRADED\n\t  vda  ONLINE\n\t  1234  UNAVAIL\n"
+IMPORTED = "other\t78\t-\nrpool\t77\trpool/ROOT/debian\n"
+OPEN = "rpool\t-\t-\ton\tnone\nrpool/ROOT/debian\t-\t-\tnoauto\t/\n"
+LOCKED = "rpool/ROOT/debian\tunavailable\trpool/ROOT\tnoauto\t/\n"
+
+
+def part(name: str, guid: str = "77", pool: str = "rpool", on: tuple[str, ...] = ()) -> Device:
+    return block(name, on, ID_FS_TYPE="zfs_member", ID_FS_UUID=guid, ID_FS_LABEL=pool)
+
+
+def desk_for(cmdline: str = "root=ZFS=rpool/ROOT/debian rw", **changes: Any) -> Desk:
+    """A desk whose driver of ZFS is loaded."""
+    settings, problems = read_settings(cmdline, jobs=ZFS)
+    assert not problems
+    desk = Desk(settings._replace(**changes), also=ZFS)
+    return desk
+
+
+def loaded(desk: Desk) -> Desk:
+    desk.end("zfs-module")
+    desk.end(ACTIVE, 0, "other\t78\t-\n")
+    return desk
+
+
+def imported(desk: Desk) -> None:
+    desk.end(IMPORT)
+    desk.end(ACTIVE, 0, IMPORTED)
+
+
+def mounts(desk: Desk) -> list[tuple[str, str, tuple[str, ...]]]:
+    found = [each for _, each in desk.log if isinstance(each, Mount)]
+    return [(each.source, each.target, each.types) for each in found]
+
+
+def test_a_whole_pool_is_imported_by_its_guid_and_its_dataset_mounted() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    assert not desk.runs(EXAMINE)  # without the driver nothing is known
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    [run] = desk.runs(IMPORT)
+    assert run.argv == ("zpool", "import", "-N", "-d", "/dev/vda", "77")
+    assert run.subject is None  # no device that the runtime could look at again
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    assert mounts(desk) == [("rpool/ROOT/debian", "/sysroot", ("zfs",))]
+
+
+def test_all_parts_are_given_by_the_paths_that_stay() -> None:
+    desk = desk_for()
+    first = part("vda")._replace(links=frozenset(("/dev/disk/by-id/one", "/dev/disk/by-uuid/77")))
+    desk.see(first, part("vdb"))
+    loaded(desk)
+    assert desk.runs(EXAMINE)[-1].argv[2:] == ("-d", "/dev/disk/by-id/one", "-d", "/dev/vdb")
+
+
+def test_another_pool_is_left_alone() -> None:
+    desk = desk_for()
+    desk.see(part("vda", "78", "data"))
+    desk.end("zfs-module")
+    assert not desk.runs("zfs-examine@zfs-pool/78")
+
+
+def test_without_a_root_on_zfs_not_even_the_driver_is_loaded() -> None:
+    desk = desk_for("root=LABEL=root")
+    desk.see(part("vda"))
+    assert not desk.runs("zfs-module")
+
+
+def test_the_pool_is_also_named_by_its_guid() -> None:
+    desk = desk_for("root=ZFS=77/ROOT/debian")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+
+
+@pytest.mark.parametrize("root", ["zfs:AUTO", "zfs", "ZFS=AUTO"])
+def test_bootfs_names_root(root: str) -> None:
+    desk = desk_for(f"root={root}")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+
+
+def test_a_lacking_pool_waits_for_its_own_deadline() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.zfs.timeout=7")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, LACKING)
+    desk.wait(6)
+    assert not desk.runs(DEGRADED)
+    desk.wait(8)
+    assert desk.runs(DEGRADED)
+    assert "lacks 1234" in desk.reports()
+
+
+def test_a_part_that_comes_is_asked_about_before_anything_is_imported() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.zfs.timeout=7")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, LACKING)
+    desk.see(part("vdb"), at=6.9)
+    assert len(desk.runs(EXAMINE)) == 2
+    desk.wait(20)  # zpool takes its time
+    assert not desk.runs(DEGRADED)
+    desk.end(EXAMINE, 0, WHOLE)
+    assert not desk.runs(DEGRADED)
+    assert len(desk.runs(IMPORT)) == 1
+
+
+def test_a_locked_volume_may_be_the_missing_part() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.zfs.timeout=2")
+    desk.see(part("vda"), luks("vdb"))
+    loaded(desk).end(EXAMINE, 0, LACKING)
+    desk.wait(60)
+    assert not desk.runs(DEGRADED)
+
+
+@pytest.mark.parametrize("policy", [Degraded.NO, Degraded.ASK])
+def test_the_policy_for_starts_without_parts_counts(policy: Degraded) -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.zfs.timeout=2", md_degraded=policy)
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, LACKING)
+    desk.wait(5)
+    assert not desk.runs(DEGRADED)
+    assert bool(desk.asked()) is (policy is Degraded.ASK)
+
+
+def test_a_pool_that_cannot_be_imported_is_left_alone() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, LACKING.replace("DEGRADED", "UNAVAIL"))
+    desk.wait(200)
+    assert not desk.runs(IMPORT)
+    assert not desk.runs(DEGRADED)
+
+
+def test_a_part_that_is_wiped_or_gone_is_a_part_no_more() -> None:
+    desk = desk_for()
+    desk.see(part("vda"), part("vdb"))
+    loaded(desk)
+    desk.see(block("vdb"))
+    desk.end(EXAMINE, 0, LACKING)
+    assert desk.runs(EXAMINE)[-1].argv[2:] == ("-d", "/dev/vda")
+    desk.end(EXAMINE, 0, LACKING)
+    desk.lose("vda")
+    assert not any(each.label.startswith("rpool") for each in desk.nodes())
+
+
+def test_the_runtime_knows_no_set_and_cannot_take_one_away() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    desk.give(DeviceRemoved(SET))
+    assert len(desk.runs(IMPORT)) == 1
+    imported(desk)
+    assert desk.runs(LIST)
+
+
+def test_force_is_passed_on() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian zfs_force=1 zfsforce=1")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    assert desk.runs(IMPORT)[0].argv.count("-f") == 1
+
+
+def test_the_screen_says_how_to_take_over_a_foreign_pool() -> None:
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.timeout=5")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    complaint = "cannot import 'rpool': pool was previously in use from another system."
+    for _ in range(2):
+        run = desk.runs(IMPORT)[-1]
+        desk.give(JobEnded(IMPORT, run.run, 1, "", "use -f", f"{complaint}\nuse -f"))
+        desk.wait(desk.now + 2)
+    desk.wait(30)
+    shown = str(desk.log)
+    assert complaint.rstrip(".") in shown
+    assert "zpool import -N -f 77" in shown
+
+
+def test_a_new_engine_finds_the_pool_imported() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    desk.end("zfs-module")
+    desk.end(ACTIVE, 0, IMPORTED)
+    desk.end(EXAMINE, 1)
+    desk.end(LIST, 0, OPEN)
+    assert not desk.runs(IMPORT)
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+
+
+def test_datasets_below_root_are_mounted_and_others_are_not() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    imported(desk)
+    more = (
+        "rpool/ROOT/debian/var\t-\t-\ton\t/var\nrpool/ROOT/debian/off\t-\t-\toff\t/off\n"
+        "rpool/ROOT/debian/old\t-\t-\ton\tlegacy\nrpool/home\t-\t-\ton\t/home\n"
+    )
+    desk.end(LIST, 0, OPEN + more)
+    desk.mount("rpool/ROOT/debian")
+    assert mounts(desk)[1:] == [("rpool/ROOT/debian/var", "/sysroot/var", ("zfs",))]
+
+
+def test_a_new_engine_mounts_them_too_before_it_hands_over() -> None:
+    desk = desk_for()
+    desk.give(Mounted("/sysroot", "rpool/ROOT/debian"))
+    desk.see(part("vda"))
+    desk.end("zfs-module")
+    assert not desk.actions(HandOver)
+    desk.end(ACTIVE, 0, IMPORTED)
+    desk.end(EXAMINE, 1)
+    desk.end(LIST, 0, OPEN + "rpool/ROOT/debian/var\t-\t-\ton\t/var\n")
+    assert mounts(desk) == [("rpool/ROOT/debian/var", "/sysroot/var", ("zfs",))]
+    assert not desk.actions(HandOver)
+
+
+def locked_desk(location: str) -> Desk:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    imported(desk)
+    desk.end(LIST, 0, LOCKED)
+    desk.end(f"zfs-key-location@{ROOT}", 0, f"{location}\n")
+    return desk
+
+
+def test_a_passphrase_is_asked_for_and_asked_again() -> None:
+    desk, job = locked_desk("prompt"), f"zfs-unlock@{ROOT}"
+    assert not mounts(desk)
+    assert "rpool/ROOT/debian" in desk.asked()[0].text
+    desk.answer("wrong")
+    [run] = desk.runs(job)
+    assert run.argv == ("zfs", "load-key", "-L", "prompt", "rpool/ROOT")
+    assert run.secret is not None
+    desk.end(job, 255, error="Key load error: Incorrect key provided for 'rpool/ROOT'.")
+    assert len(desk.actions(Ask)) == 2
+    desk.answer("right")
+    desk.end(job)
+    assert len(desk.runs(LIST)) == 2
+    desk.end(LIST, 0, LOCKED.replace("unavailable", "available"))
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+
+
+def test_a_key_file_is_used_without_a_prompt() -> None:
+    desk = locked_desk("file:///etc/zfs/keys/a")
+    desk.end(f"zfs-key-file@{ROOT}")
+    desk.end(LIST, 0, LOCKED.replace("unavailable", "available"))
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+    assert not desk.asked()
