@@ -15,7 +15,7 @@ due by time is done.
 from collections.abc import Iterable
 
 from initpy.core.actions import Action, Arm
-from initpy.core.devices.graph import DeviceGraph
+from initpy.core.devices.graph import DERIVED, DeviceGraph
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -136,7 +136,7 @@ class Boot:
                 context.goals.enumerated = True
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
-                if (device := context.devices.get(name)) is None or not device.kind.derived:
+                if (device := context.devices.get(name)) is None or device.kind not in DERIVED:
                     self._subjects.removed(name)
             case Progressed():
                 from initpy.core.goals import fsck  # not every file system is checked

@@ -33,8 +33,7 @@ def desk_for(cmdline: str = "root=ZFS=rpool/ROOT/debian rw", **changes: Any) -> 
     """A desk whose driver of ZFS is loaded."""
     settings, problems = read_settings(cmdline, jobs=ZFS)
     assert not problems
-    desk = Desk(settings._replace(**changes), also=ZFS)
-    return desk
+    return Desk(settings._replace(**changes), also=ZFS)
 
 
 def loaded(desk: Desk) -> Desk:
