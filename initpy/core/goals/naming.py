@@ -119,7 +119,7 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
     changed = goals.match(matches)
     for each in changed:
         kind = device.kind if (device := context.devices.get(each)) is not None else BLOCK
-        role = "root" if kind is BLOCK else kind.name
+        role = "root" if kind in (BLOCK, LISTED) else kind.name
         context.devices.mark(each, ROLE, role if each in matches else None)
         if (marked := context.devices.get(each)) is not None and _checks_root(context, marked):
             context.devices.mark(each, CHECK, SYSROOT if each in matches else None)
