@@ -44,6 +44,9 @@ LATE = (
     "shutil",  # argparse, to learn the terminal's width for --help
 )
 
+# Package of the runtime -> library without which no image has it: what needs it adds the library.
+ONLY_WITH = {"initpy.runtime.net": "pyroute2"}
+
 # getpath.py finds the standard library by this file. The module itself is frozen.
 LANDMARK = "os"
 
@@ -96,17 +99,24 @@ def probe_input(extra: Iterable[str], cache: Cache | None = None) -> bytes:
     """Return the probe's input: the imports that load all the runtime and `extra` modules need."""
     package = _folder_of("initpy")
     cache = cache or Cache()
-    runtime = runtime_modules(package, cache)
+    extra = set(extra)
+    libraries = {each.partition(".")[0] for each in extra}
+    left_out = tuple(room for room, library in ONLY_WITH.items() if library not in libraries)
+    runtime = {
+        name: source
+        for name, source in runtime_modules(package, cache).items()
+        if not name.startswith(left_out)
+    }
     # Parsing the other files would take a tenth of the build time.
     late = (source for source in runtime.values() if may_be_late(source))
     named = [each for source in late for each in _imports(source, cache)]
     lines = [f"locate\tinitpy\t{package.parent}"]
     lines += [f"block\t{name}" for name in (*BLOCKED, *DESK)]
-    for name in sorted(set(extra)):
+    for name in sorted(extra):
         spec = importlib.util.find_spec(name.partition(".")[0])
         if spec is not None and spec.origin is not None and spec.has_location:
             lines.append(f"locate\t{spec.name}\t{_holding(Path(spec.origin))}")
-    required = [*runtime, *sorted(set(extra)), *LATE, LANDMARK]
+    required = [*runtime, *sorted(extra), *LATE, LANDMARK]
     lines += [f"require\t{name}" for name in required]
     lines += [f"{'try' if each.optional else 'require'}\t{each.module}" for each in named]
     return "\n".join(dict.fromkeys(lines)).encode()
