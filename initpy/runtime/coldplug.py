@@ -18,6 +18,8 @@ STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
 # eMMC and SD; see include/linux/pci_ids.h.
 STORAGE_CLASSES = ("0x01", "0x0c03", "0x0805")
 NETWORK_CLASS = "0x02"
+# Keeps udev from loading their drivers, see build/generic.toml.
+IDLE_NETWORK = "/usr/lib/modprobe.d/initpy-idle-network.conf"
 
 
 def storage(sysfs: str = "/sys") -> list[str]:
@@ -38,6 +40,15 @@ def network(sysfs: str = "/sys") -> list[str]:
     links = [f"{sysfs}/class/net/{name}" for name in _names(f"{sysfs}/class/net") if name != "lo"]
     cards = [path for path in _without_driver(sysfs, "pci") if _is_card(path)]
     return links + cards
+
+
+def wake_network() -> bool:
+    """Have udev load the drivers of network cards, too; True if it has to read that anew."""
+    try:
+        os.unlink(IDLE_NETWORK)
+    except OSError:
+        return False
+    return True
 
 
 def others(sysfs: str = "/sys") -> list[str]:

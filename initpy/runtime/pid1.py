@@ -297,6 +297,8 @@ class Supervisor:
                 self._root_is_found()
             elif words[0] == "network":
                 self._network = True
+                if coldplug.wake_network() and self._udevd:
+                    os.kill(self._udevd, signal.SIGHUP)  # its workers know the old configuration
                 if self._listening:
                     coldplug.announce(coldplug.network())
             elif words[0] == "keep-exitrd":

@@ -19,7 +19,7 @@ from initpy.image.build.trial import LIBRARY_CACHE, copy_of
 from initpy.image.content import layout, manifest, python
 from initpy.image.content.cache import Cache
 from initpy.image.content.keys import crypttab_warnings
-from initpy.image.content.needs import Needs, gather, load_jobs
+from initpy.image.content.needs import Needs, gather, load_jobs, without_network
 from initpy.image.content.programs import Named, missing_modules, missing_tools
 from initpy.image.content.recipe import project_folder
 from initpy.image.formats import microcode
@@ -175,6 +175,8 @@ def _collect(
     """Collect the content of the image. Raises IncompleteError."""
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
+        if not request.network:
+            jobs = without_network(jobs)
         if request.stack is not None:
             ours = project_folder("jobs")
             given = [file.source for file in jobs if Path(file.source).parent != ours]

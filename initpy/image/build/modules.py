@@ -18,6 +18,8 @@ from initpy.image.tree import Entry, File
 # modprobe.d(5). `blacklist` ignores a module's aliases: udev does not load the module, modprobe
 # does by name, and as another module's dependency.
 IDLE = "/usr/lib/modprobe.d/initpy-idle.conf"
+# PID 1 removes this one when the command line asks for a network (runtime/coldplug.py).
+IDLE_NETWORK = "/usr/lib/modprobe.d/initpy-idle-network.conf"
 
 
 def module_tools(request: BuildRequest) -> tuple[str, ...]:
@@ -77,8 +79,9 @@ def collect_modules(
             entries[str(path)] = File(kept.encode(errors="surrogateescape"))
         for line in reduced.modprobe_forbidden(text, needed):
             warnings.append(f"{path}: left out of the image, as root needs the module: {line}")
-    if idle := _idle(request, needs, taken, index, selection.paths):
-        entries[IDLE] = File("".join(f"blacklist {name}\n" for name in idle).encode())
+    for place, group in ((IDLE, request.recipe_idle), (IDLE_NETWORK, request.recipe_network)):
+        if idle := _idle(group, needs, taken, index, selection.paths):
+            entries[place] = File("".join(f"blacklist {name}\n" for name in idle).encode())
     return Part(
         entries,
         missing,
@@ -101,7 +104,7 @@ def _files(
 
 
 def _idle(
-    request: BuildRequest,
+    recipe: tuple[str, ...],
     needs: Needs,
     taken: tuple[str, ...],
     index: kmod.ModuleIndex,
@@ -111,7 +114,7 @@ def _idle(
 
     A folder that another group of the recipe takes does not count: idle is more specific.
     """
-    idle = kmod.idle(index, paths, request.recipe_idle)
-    others = [n for n in taken if n not in request.recipe_idle and not n.endswith("/")]
+    idle = kmod.idle(index, paths, recipe)
+    others = [n for n in taken if n not in recipe and not n.endswith("/")]
     asked = kmod.idle(index, paths, [*others, *(want.what for want in needs.modules)])
     return tuple(name for name in idle if name not in asked)

@@ -51,6 +51,8 @@ class BuildRequest:
     recipe_beside: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (driver, modules), see `Group`
     separate_modules: bool = False  # see `Recipe`
     recipe_idle: tuple[str, ...] = ()  # names and folders among `recipe_drivers`, see `Group`
+    recipe_network: tuple[str, ...] = ()  # likewise, of the network
+    network: bool = True  # False: what a root on the network needs is left out
     recipe_programs: tuple[str, ...] = ()
     recipe_reasons: tuple[tuple[str, str], ...] = ()  # (driver or program, reason)
     rules: Path = field(default_factory=lambda: project_folder("rules"))
@@ -64,22 +66,23 @@ class BuildRequest:
 
 def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
     """Return the request with a recipe's drivers, programs and compression."""
+    drivers = [each for each in recipe.drivers if recipe.network or not each.network]
     return replace(
         request,
+        network=recipe.network,
         compression=recipe.compression,
         level=recipe.level,
-        recipe_drivers=tuple(name for group in recipe.drivers for name in group.take),
-        recipe_without=tuple(name for group in recipe.drivers for name in group.leave),
+        recipe_drivers=tuple(name for group in drivers for name in group.take),
+        recipe_without=tuple(name for group in drivers for name in group.leave),
         recipe_beside=tuple(
-            (name, group.beside) for group in recipe.drivers for name in group.take if group.beside
+            (name, group.beside) for group in drivers for name in group.take if group.beside
         ),
         separate_modules=recipe.separate_modules,
-        recipe_idle=tuple(name for group in recipe.drivers if group.idle for name in group.take),
+        recipe_idle=tuple(name for group in drivers if group.idle for name in group.take),
+        recipe_network=tuple(name for group in drivers if group.network for name in group.take),
         recipe_programs=tuple(name for group in recipe.programs for name in group.take),
         recipe_reasons=tuple(
-            (name, group.why)
-            for group in (*recipe.drivers, *recipe.programs)
-            for name in group.take
+            (name, group.why) for group in (*drivers, *recipe.programs) for name in group.take
         ),
     )
 

@@ -22,8 +22,11 @@ KINDS = (
     ("/usr/lib/", "libraries"),
 )
 OTHER = "configuration"
-# A build also says how much of the modules serves the network: `without` excludes them.
-NETWORK = re.compile(r"/usr/lib/modules/[^/]+/kernel/(drivers/)?net/")
+# A build also says how much of them serves the network: `network = false` in a recipe excludes it.
+NETWORK = re.compile(
+    r"/usr/lib/(modules/[^/]+/kernel/(drivers/)?net/"
+    r"|python3[^/]*/(pyroute2|initpy/(core|config|runtime)/net))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def shares(tree: Tree) -> tuple[Share, ...]:
     for path, entry in tree.items():
         if isinstance(entry, File):
             kind = next((kind for prefix, kind in KINDS if path.startswith(prefix)), OTHER)
-            kind = "network drivers" if NETWORK.match(path) else kind
+            kind = "network" if NETWORK.match(path) else kind
             files[kind] += 1
             sizes[kind] += entry.size()
     return tuple(Share(kind, files[kind], size) for kind, size in sizes.most_common())

@@ -8,6 +8,7 @@ from typing import NoReturn
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, load_job_file
 from initpy.image.content.programs import Named
+from initpy.image.content.python import NETWORK_LIBRARY
 from initpy.image.content.recipe import project_folder
 from initpy.image.kernel.kmod import Need, Want
 
@@ -45,6 +46,11 @@ def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
         paths.update({path.name: path for path in found})
     files = [load_job_file(path) for _, path in sorted(paths.items())]
     return tuple(check_names(files, fail))
+
+
+def without_network(files: Iterable[JobFile]) -> tuple[JobFile, ...]:
+    """Return the job files of an image that is to have no network."""
+    return tuple(each for each in files if NETWORK_LIBRARY not in each.image.python)
 
 
 def fail(error: InputError) -> NoReturn:

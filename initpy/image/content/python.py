@@ -45,7 +45,9 @@ LATE = (
 )
 
 # Package of the runtime -> library without which no image has it: what needs it adds the library.
-ONLY_WITH = {"initpy.runtime.net": "pyroute2"}
+# Of the library only the imported modules come along, and not its `__init__`, which imports all.
+NETWORK_LIBRARY = "pyroute2"
+ONLY_WITH = {"initpy.runtime.net": NETWORK_LIBRARY}
 
 # getpath.py finds the standard library by this file. The module itself is frozen.
 LANDMARK = "os"

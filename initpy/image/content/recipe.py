@@ -10,13 +10,13 @@ from initpy.image.formats.compress import check_method
 
 TOP_KEYS = frozenset(
     {
-        "title", "host", "keyboards", "compression", "level", "separate_modules", "drivers",
-        "programs",
+        "title", "host", "keyboards", "compression", "level", "separate_modules", "network",
+        "drivers", "programs",
     }
 )  # fmt: skip
 # The recipes that initpy provides.
 RECIPES = ("generic", "host", "minimal")
-GROUP_KEYS = frozenset({"why", "take", "leave", "beside", "idle"})
+GROUP_KEYS = frozenset({"why", "take", "leave", "beside", "idle", "network"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Group:
     """Drivers or programs, the reason for including them, and exceptions.
 
     With `beside`, a host-only image includes them only if the machine uses one of those modules.
-    udev does not load `idle` drivers, which lead to no disk and no keyboard.
+    udev does not load `idle` drivers, which lead to no disk and no keyboard; those of the `network`
+    only if the command line asks for one.
     """
 
     why: str
@@ -32,6 +33,7 @@ class Group:
     leave: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     idle: bool = False
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Recipe:
     level: int | None
     # Compress the modules one by one: a boot unpacks only those that it loads, instead of all.
     separate_modules: bool
+    network: bool  # the image has what a root on the network needs
     drivers: tuple[Group, ...]
     programs: tuple[Group, ...]  # included if this machine has them
 
@@ -72,6 +75,7 @@ def load_recipe(path: Path) -> Recipe:
         compression=compression,
         level=level,
         separate_modules=_truth(content, "separate_modules", str(path)),
+        network=_truth(content, "network", str(path), default=True),
         drivers=_groups(content, "drivers", path),
         programs=_groups(content, "programs", path),
     )
@@ -103,7 +107,8 @@ def _groups(content: dict[str, Any], key: str, path: Path) -> tuple[Group, ...]:
         _known(table, GROUP_KEYS, where)
         why = _text(table, "why", where)
         take, leave, beside = (_texts(table, name, where) for name in ("take", "leave", "beside"))
-        groups.append(Group(why, take, leave, beside, _truth(table, "idle", where)))
+        idle, network = (_truth(table, name, where) for name in ("idle", "network"))
+        groups.append(Group(why, take, leave, beside, idle, network))
     return tuple(groups)
 
 

@@ -29,11 +29,15 @@ class Drivers:
 def is_for(file: JobFile, stack: Stack) -> bool:
     """Return whether a job file applies to the machine.
 
-    A file whose jobs match no devices always applies. So does a file that needs nothing in the
-    image, and whose jobs match only marks: what the user asks for at boot decides about those.
+    A file whose jobs match no devices always applies, unless it names `devices`. So does a file
+    that needs nothing in the image, and whose jobs match only marks: what the user asks for at boot
+    decides about those.
     """
     matches = [job.match for job in file.jobs if job.match.patterns]
-    if not matches or (_is_free(file) and all(map(_is_marked_only, matches))):
+    named = file.image.devices.patterns or file.image.devices.alternatives
+    if not (matches or named) or (
+        matches and _is_free(file) and all(map(_is_marked_only, matches))
+    ):
         return True
     found = [dict(layer.properties) for layer in stack.layers]
     return any(

@@ -149,7 +149,17 @@ def test_job_files_of_a_plain_disk() -> None:
     system.mount("/", "btrfs", "/dev/vda", "0:21")
     has = files(describe("/", system))
     assert {"btrfs", "root", "system"} <= has
-    assert not has & {"luks", "lvm", "md"}
+    assert not has & {"luks", "lvm", "md", "network-links"}
+
+
+def test_job_files_of_a_root_on_the_network() -> None:
+    """R27: only an image that may need the network has what brings it up."""
+    stack = describe("/", nested())
+    link = Layer("net:ens3", Kind.NETWORK, "interface ens3", properties=(("SUBSYSTEM", "net"),))
+    jobs = load_jobs([project_folder("jobs")])
+    found = hostonly.chosen(jobs, replace(stack, layers=(*stack.layers, link)), ())
+    assert "network-links" in {Path(each.source).stem for each in found}
+    assert "network-links" not in files(stack)
 
 
 def test_marks_of_the_engine_count_as_matched() -> None:

@@ -10,13 +10,14 @@ from fake_kernel import VERSION, Module, depmod, make_kernel
 
 from initpy.cli import main
 from initpy.image.build.build import build
-from initpy.image.build.modules import IDLE
+from initpy.image.build.modules import IDLE, IDLE_NETWORK
 from initpy.image.build.request import BuildRequest
 from initpy.image.formats import cpio
 from initpy.image.formats.archive import Archive, read_archive, unpack
 from initpy.image.formats.modinfo import read_module
 from initpy.image.kernel import packed
 from initpy.image.tree import File
+from initpy.runtime import coldplug
 
 MODULES = [
     Module("kernel/drivers/md/md-mod.ko"),
@@ -163,6 +164,23 @@ def test_udev_loads_no_idle_driver(generic: BuildRequest, tmp_path: Path) -> Non
     disk = [*command, "-b", "pci:v00001077d00008165sv0"]
     with_dependency = subprocess.run(disk, capture_output=True, text=True, check=True)
     assert "qed.ko.zst" in with_dependency.stdout and "qedf.ko.zst" in with_dependency.stdout
+
+
+def test_udev_loads_no_driver_of_the_network_until_a_boot_asks_for_one(
+    generic: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PID 1 removes the file then (R15: a machine whose root needs no network sets none up)."""
+    network = replace(generic, recipe_idle=(), recipe_network=("drivers/net/",))
+    image = read_archive(build(network).output)
+    assert image.get(IDLE) is None
+    assert image.read(IDLE_NETWORK) == b"blacklist e1000\nblacklist qed\n"
+    assert coldplug.IDLE_NETWORK == IDLE_NETWORK
+    file = tmp_path / "idle.conf"
+    file.write_bytes(image.read(IDLE_NETWORK))
+    monkeypatch.setattr(coldplug, "IDLE_NETWORK", str(file))
+    assert coldplug.wake_network()
+    assert not file.exists()
+    assert not coldplug.wake_network()
 
 
 def test_a_name_is_idle_in_the_folder_of_another_group(generic: BuildRequest) -> None:

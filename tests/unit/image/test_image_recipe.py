@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
-from initpy.image.content.recipe import load_recipe, project_folder
+from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.content.needs import load_jobs, without_network
+from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
 
 GOOD = """\
 title = "mine"
@@ -66,3 +68,22 @@ def test_every_group_of_the_generic_recipe_has_a_reason() -> None:
         assert group.why and group.take
     taken = [name for group in generic.drivers for name in group.take]
     assert len(taken) == len(set(taken))
+
+
+def test_a_recipe_without_a_network_leaves_its_drivers_and_job_files_out(tmp_path: Path) -> None:
+    text = find_recipe("generic").read_text()
+    assert "network = true" in text
+    path = tmp_path / "own.toml"
+    path.write_text(f"network = false\n{text}")
+    request = BuildRequest("6.1.0", tmp_path, tmp_path / "image", ())
+    usual, own = (
+        with_recipe(request, load_recipe(each)) for each in (find_recipe("generic"), path)
+    )
+    assert "drivers/net/" in usual.recipe_network
+    assert "drivers/net/" not in own.recipe_drivers
+    assert own.recipe_network == ()
+    jobs = load_jobs([project_folder("jobs")])
+    left_out = {Path(each.source).name for each in jobs} - {
+        Path(each.source).name for each in without_network(jobs)
+    }
+    assert left_out == {"network-links.toml"}
