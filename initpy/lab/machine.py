@@ -79,6 +79,10 @@ class Machine(Protocol):
         """Return the second console's output so far; "" without one."""
 
     @property
+    def servers(self) -> str:
+        """Return the output of the machine with the servers; "" without one."""
+
+    @property
     def ending(self) -> str:
         """Return why the machine has ended, in QEMU's terms: guest-reset, guest-shutdown."""
 

@@ -1,6 +1,6 @@
-"""A machine's network: QEMU's user network with DHCP, and QEMU's own NBD server.
+"""A machine's network: servers on a machine of their own, or QEMU's user network and NBD server.
 
-No traffic leaves QEMU: the network is restricted. Connections to a server's address go through a
+The former is a `Lan` (servermachine.py). In the latter no traffic leaves QEMU: the network is restricted. Connections to a server's address go through a
 relay (see `relay`) to a socket in the machine's folder. There the machine's own QEMU serves the
 disk with its NBD server, so that no server outlives its machine.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from initpy.lab import relay
 from initpy.lab.errors import LabError
+from initpy.lab.servermachine import Lan, mac
 from initpy.scenario.model import Nic, Scenario, Server
 
 # QEMU's manual, -netdev user: the guest's network; .2 is the host, .3 the name server.
@@ -28,18 +29,37 @@ class Network:
 
     nics: tuple[Nic, ...] = ()
     servers: tuple[Server, ...] = ()
+    # Files of disks of the servers that have a machine of their own; None: there is none.
+    disks: dict[str, Path] | None = None
+
+    def start(self, folder: Path) -> Lan | None:
+        """Start the machine with the servers, if there is one."""
+        return None if self.disks is None else Lan(folder, self.nics, self.servers, self.disks)
+
+    def uml_words(self, folder: Path) -> list[str]:
+        """Return the parameters of User Mode Linux: its cards are called vec0, vec1, …"""
+        return [
+            f"vec{number}:transport=bess,dst={folder / nic.name},mac={mac(number)}"
+            for number, nic in enumerate(self.nics)
+        ]
 
     def words(self, folder: Path) -> list[str]:
         """Return QEMU's arguments."""
         words: list[str] = []
         for number, nic in enumerate(self.nics):
             link = f"hubport,id=net-{nic.name},hubid={number}"  # a cable without a peer
-            if nic.lease is not None:
+            if self.disks is not None:
+                ends = (
+                    f"{end}.type=unix,{end}.path={folder / nic.name}.{name}"
+                    for end, name in (("local", "qemu"), ("remote", "hub"))
+                )
+                link = f"dgram,id=net-{nic.name},{','.join(ends)}"
+            elif nic.lease is not None:
                 mine = (each for each in self.servers if each.nic == nic.name)
                 forwards = "".join(_forward(each, folder) for each in mine)
                 link = f"user,id=net-{nic.name},restrict=on,ipv6=off{forwards}"
             # No boot ROM: the lab starts the kernel itself, and the ROM's package may be missing.
-            card = f"virtio-net-pci,id={nic.name},netdev=net-{nic.name},romfile="
+            card = f"virtio-net-pci,id={nic.name},netdev=net-{nic.name},romfile=,mac={mac(number)}"
             words += ["-netdev", link, "-device", card]
         return words
 
@@ -48,7 +68,7 @@ class Network:
         for nic in self.nics:
             if nic.carrier.up != 0.0:
                 self.carrier(execute, nic.name, False)
-        for server in self.servers:
+        for server in self.servers if self.disks is None else ():
             if server.times.up == 0.0:
                 self.serve(execute, folder, server.name)
 
@@ -73,8 +93,14 @@ class Network:
         execute("nbd-server-stop", {})
 
 
-def network_of(scenario: Scenario) -> Network:
-    """Return the network of a scenario. Raises LabError for features of the simulator only."""
+def network_of(scenario: Scenario, files: dict[str, Path]) -> Network:
+    """Return the network of a scenario. Raises LabError for features of the simulator only.
+
+    `files`: those of the disks, by name.
+    """
+    if scenario.has_server_machine:
+        served = [name for each in scenario.servers for name in each.serves]
+        return Network(scenario.nics, scenario.servers, {name: files[name] for name in served})
     for server in scenario.servers:
         if server.kind != "nbd" or len(scenario.servers) > 1:
             raise _only_simulated(scenario, f"the server {server.name}", "one server, of kind nbd")

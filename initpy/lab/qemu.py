@@ -122,12 +122,14 @@ class Qemu:
         self._heard = bytearray()  # from the second console
         argv = command_line(spec, folder)
         self.command = shlex.join(argv)
+        self._lan = spec.network.start(folder)
         self.console = Console(argv)
         try:
             self._monitor = Monitor(folder / "qmp")
         except LabError as error:
             self.console.listen(0.2)
             self.console.close()
+            self._close_lan()
             raise LabError(f"QEMU did not start: {self.console.text.strip() or error}") from error
         try:
             spec.network.begin(self._monitor.execute, folder)
@@ -154,6 +156,16 @@ class Qemu:
             if each is not None:
                 each.close()
         self._monitor.close()
+        self._close_lan()
+
+    def _close_lan(self) -> None:
+        if self._lan is not None:
+            self._lan.close()
+
+    @property
+    def servers(self) -> str:
+        """Return the output of the servers' machine; "" without one."""
+        return "" if self._lan is None else self._lan.servers.said
 
     @property
     def channel(self) -> str:
@@ -200,7 +212,9 @@ class Qemu:
 
     def serve(self, name: str, on: bool) -> None:
         """Start or stop a storage server."""
-        if on:
+        if self._lan is not None:
+            self._lan.servers.serve(name, on)
+        elif on:
             self.spec.network.serve(self._monitor.execute, self._folder, name)
         else:
             self.spec.network.end(self._monitor.execute)

@@ -271,5 +271,7 @@ def _write_logs(logs: Path, machine: Machine) -> None:
     (logs / "console.log").write_text(machine.console.text)
     if machine.spec.second:
         (logs / "second.log").write_text(machine.second)
+    if machine.spec.network.disks is not None:
+        (logs / "servers.log").write_text(machine.servers)
     (logs / "channel.log").write_text(machine.channel)
     (logs / "command").write_text(machine.command + "\n")

@@ -48,6 +48,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
     # A benchmark (without `unpacked`) starts the kernel as users do.
     words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
     drives = []
+    disk_files: dict[str, Path] = {}
     recipe = recipe_for(scenario, bench.kernel)
     served = {name for server in scenario.servers for name in server.serves}
     shared = {disk.path_of for disk in scenario.disks} - {""}
@@ -67,7 +68,9 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         drive = Drive(
             disk.name, file, present, disk.bus, serial, serial in shared, disk.rate, plugged
         )
-        drives.append(drive)
+        if not (scenario.has_server_machine and disk.name in served):
+            drives.append(drive)
+        disk_files[disk.name] = file
     image = initrd = bench.image_for(scenario)
     if files:
         initrd = folder / "initrd"
@@ -89,7 +92,7 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         second=scenario.second,
         restarts=scenario.restarts,
         accelerator=bench.accelerator,
-        network=network_of(scenario),
+        network=network_of(scenario, disk_files),
     )
 
 

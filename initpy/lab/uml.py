@@ -52,6 +52,7 @@ def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
         "con=null", "ssl=null", "ssl0=fd:5,fd:1", "ssl1=null,fd:3", "ssl2=fd:4,null",
         *(f"virtio_uml.device={_socket(folder, name, number)}:{_BLOCK}:{place}"
           for place, (name, number) in enumerate(_places(spec))),
+        *spec.network.uml_words(folder),
         "printk.time=1", *spec.cmdline.split(" "), *spec.extra,
     ]  # fmt: skip
 
@@ -90,6 +91,9 @@ class Uml:
             os.mkfifo(folder / "keys")
             keys = os.open(folder / "keys", os.O_RDWR | os.O_NONBLOCK)
             self._rest.callback(os.close, keys)
+            self._lan = spec.network.start(folder)
+            if self._lan is not None:
+                self._rest.callback(self._lan.close)
             argv = command_line(spec, folder, processor)
             self.command = shlex.join(argv)
             # End at a restart, which the kernel would perform itself.
@@ -148,12 +152,19 @@ class Uml:
         self._disks[drive.rate].pull(_socket(self._folder, name, self._used[name]))
 
     def carrier(self, name: str, on: bool) -> None:
-        """Raise LabError: there is no network card."""
-        raise self._lacks(name)
+        """Raise LabError: its cards always have a carrier."""
+        raise self._lacks(f"a cable at {name}")
 
     def serve(self, name: str, on: bool) -> None:
-        """Raise LabError: there is no network card."""
-        raise self._lacks(name)
+        """Start or stop a server. Raises LabError if there is no machine with servers."""
+        if self._lan is None:
+            raise self._lacks(name)
+        self._lan.servers.serve(name, on)
+
+    @property
+    def servers(self) -> str:
+        """Return the output of the servers' machine; "" without one."""
+        return "" if self._lan is None else self._lan.servers.said
 
     @staticmethod
     def _lacks(what: str) -> LabError:

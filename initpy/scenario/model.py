@@ -180,16 +180,26 @@ class Nic:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A storage server on the network of a card; while it is down, it refuses connections."""
+    """A server on the network of a card; while it is down, it refuses connections."""
 
     name: str
-    kind: str  # nbd, iscsi, nfs
+    kind: str  # nbd, iscsi, nfs, dhcp
     serves: tuple[str, ...]  # disks of the scenario, which the machine then does not have
     nic: str
     address: str
     port: int
     times: Times = Times()
     target: str = ""  # iSCSI: the target's name
+    export: str = ""  # NFS: where it exports the file system of its disk; "": a folder of disks
+    versions: tuple[str, ...] = ()  # NFS: that it speaks; none: all
+    refuses: bool = False  # NFS: it exports to other machines
+    root_path: str = ""  # DHCP: option 17
+    lease: float = 3600.0  # DHCP: seconds
+
+    @property
+    def on_a_machine(self) -> bool:
+        """True if it runs on the lab's server machine."""
+        return self.kind == "dhcp" or bool(self.export)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +419,11 @@ class Scenario:
         passphrases = {layer.passphrase for layer in self.layers} - {""}
         passphrases |= {each.passphrase for layer in self.layers for each in layer.datasets} - {""}
         return tuple(sorted(passphrases | {content for _, content in self.recipe().keys}))
+
+    @property
+    def has_server_machine(self) -> bool:
+        """True if the machine's servers run on one of their own."""
+        return any(each.on_a_machine for each in self.servers)
 
     def server_of(self, disk: str) -> Server | None:
         """Return the server that has the disk; None for a disk of the machine."""

@@ -1,12 +1,15 @@
 """Reads the network of a scenario file: cards with cables and leases, servers."""
 
+import re
+from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 
 from initpy.scenario.model import Disk, Nic, Server, Times
 from initpy.scenario.reader import Table
 
 # Port numbers of the IANA registry; NBD's protocol document has its own too.
-PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049}
+PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049, "dhcp": 67}
+VERSIONS = ("3", "4")  # of NFS
 ADDRESS = "10.0.2.100"  # the default of a server, in QEMU's user network
 MOST_NICS = 8
 
@@ -42,11 +45,17 @@ def _server(
     if not nics:
         raise table.wrong("kind", "a table [[nic]] before it, for the card to the server")
     nic = table.choice("nic", [each.name for each in nics], nics[0].name)
-    address = table.string("address", ADDRESS)
+    export = table.string("export", "") if kind == "nfs" else ""
+    on_a_machine = kind == "dhcp" or bool(export)
+    address = table.string("address", machine_address(nic) if on_a_machine else ADDRESS)
     try:
         IPv4Address(address)
     except AddressValueError:
         raise table.wrong("address", "an IPv4 address such as 10.0.2.100") from None
+    if on_a_machine and address != machine_address(nic):
+        raise table.wrong("address", f"{machine_address(nic)}, the server machine's on {nic}")
+    if servers and servers[0].on_a_machine is not on_a_machine:
+        raise table.wrong("kind", "servers of dhcp and of exported file systems, or others only")
     port = table.integer("port") if table.has("port") else PORTS[kind]
     if not 0 < port < 65536:
         raise table.wrong("port", "a port number, 1 to 65535")
@@ -56,10 +65,33 @@ def _server(
     if (kind == "iscsi") != target.startswith(("iqn.", "eui.", "naa.")):
         what = "a qualified name (iqn.…)" if kind == "iscsi" else f"no target for {kind}"
         raise table.wrong("target", what)
-    serves = _serves(table, disks, {name for each in servers for name in each.serves})
-    server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target)
+    taken = {name for each in servers for name in each.serves}
+    serves = _serves(table, disks, taken) if kind != "dhcp" else ()
+    server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target, export)
+    if export:
+        server = _export(table, server)
+    if kind == "dhcp":
+        root_path, lease = table.string("root_path", ""), table.number("lease", server.lease)
+        server = replace(server, root_path=root_path, lease=lease)
     table.end()
     return server
+
+
+def machine_address(nic: str) -> str:
+    """Return the address of the server machine on the network of a card."""
+    return f"10.0.{2 + int(nic.removeprefix('eth'))}.1"
+
+
+def _export(table: Table, server: Server) -> Server:
+    """Read what an NFS server does with its one file system."""
+    if not re.fullmatch("(/[a-z0-9-]+)+", server.export):
+        raise table.wrong("export", "a path such as /srv/root")
+    if len(server.serves) != 1:
+        raise table.wrong("serves", "the one disk with the file system to export")
+    versions = table.strings("versions")
+    if not set(versions) <= set(VERSIONS):
+        raise table.wrong("versions", f"a list of {' and '.join(VERSIONS)}")
+    return replace(server, versions=versions, refuses=table.boolean("refuses", False))
 
 
 def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from initpy.scenario.model import (
     Server,
     Times,
 )
-from initpy.scenario.network import ADDRESS, PORTS
+from initpy.scenario.network import ADDRESS, PORTS, machine_address
 from initpy.scenario.places import pattern_bytes
 
 Value = str | float | bool | tuple[str, ...]
@@ -202,11 +202,20 @@ def _server(server: Server) -> list[str]:
         *_pair("kind", server.kind, None),
         *_pair("serves", server.serves, ()),
         *_pair("nic", server.nic, None),
-        *_pair("address", server.address, ADDRESS),
+        *_pair("address", server.address, _usual_address(server)),
         *_pair("port", float(server.port), float(PORTS[server.kind])),
         *_pair("target", server.target, ""),
         *_times("up", server.times),
+        *_pair("export", server.export, ""),
+        *_pair("versions", server.versions, ()),
+        *_pair("refuses", server.refuses, False),
+        *_pair("root_path", server.root_path, ""),
+        *(_pair("lease", server.lease, 3600.0) if server.kind == "dhcp" else []),
     ]
+
+
+def _usual_address(server: Server) -> str:
+    return machine_address(server.nic) if server.on_a_machine else ADDRESS
 
 
 def _times(first: str, times: Times) -> list[str]:

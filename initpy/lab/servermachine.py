@@ -1,0 +1,189 @@
+"""The machine with the servers: User Mode Linux with Debian's dnsmasq and the kernel's NFS server.
+
+Its root is a folder of the cache with Debian packages (qemu/server.sh), read-only by way of hostfs.
+The servers' commands come from the scenario, as a shell script in the folder of the machine.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from initpy.config.project import PROJECT
+from initpy.lab.cache import locked
+from initpy.lab.errors import LabError
+from initpy.lab.kernels import LINUX_UML, uml_kernel
+from initpy.lab.switch import Switch
+from initpy.scenario.model import Nic, Server
+from initpy.scenario.network import machine_address
+
+_SETUP = PROJECT / "qemu" / "server.sh"
+_INIT = PROJECT / "qemu" / "server-init.sh"
+_MEMORY = 192  # MiB
+_READY = "INITPY-LAB servers are up"
+_PATIENCE = 60.0  # seconds
+_RANGE = (50, 99)  # of the last byte of addresses in leases
+# Keep the orders' pipe open at both ends, so that the machine never reads its end.
+_PORTS = 'exec 4<>"$1"; shift; exec "$@"'
+
+
+def server_tree() -> Path:
+    """Return the folder with the packages of the servers; create it if the cache lacks it."""
+    with locked("server"):
+        done = subprocess.run([str(_SETUP)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"no server machine: {done.stderr.strip()}\n  try: {_SETUP}")
+    return Path(done.stdout.strip().splitlines()[-1])
+
+
+class Lan:
+    """The hubs between a machine's cards and its servers, and the servers' machine."""
+
+    def __init__(self, folder: Path, nics: tuple[Nic, ...], servers: tuple[Server, ...],
+                 disks: dict[str, Path]) -> None:  # fmt: skip
+        """Start both; sockets of the hubs are in the folder, by the names of the cards."""
+        self._switch = Switch(folder, [each.name for each in nics])
+        try:
+            self.servers = ServerMachine(folder, nics, servers, disks)
+        except BaseException:
+            self._switch.close()
+            raise
+
+    def close(self) -> None:
+        """End both."""
+        self.servers.close()
+        self._switch.close()
+
+
+class ServerMachine:
+    """The running machine; `close` ends it."""
+
+    def __init__(self, folder: Path, nics: tuple[Nic, ...], servers: tuple[Server, ...],
+                 disks: dict[str, Path]) -> None:  # fmt: skip
+        """Start the machine and wait for the servers that are up from the start.
+
+        `disks`: the files of the disks that servers have, by name.
+        """
+        if not LINUX_UML.exists():
+            raise LabError("the server machine needs User Mode Linux\n  try: make setup")
+        self._folder = folder / "server"
+        self._folder.mkdir()
+        shutil.copy(_INIT, self._folder / "init")
+        (self._folder / "commands").write_text(commands(nics, servers, list(disks)))
+        self._orders = self._folder / "orders"
+        os.mkfifo(self._orders)
+        self.log = self._folder / "log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command(folder, nics, disks), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        try:
+            self._await(_READY)
+        except BaseException:
+            self.close()
+            raise
+
+    def _command(self, folder: Path, nics: tuple[Nic, ...], disks: dict[str, Path]) -> list[str]:
+        modules = uml_kernel().modules
+        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        return [
+            "unshare", *user, "--pid", "--fork", "--kill-child",
+            "sh", "-c", _PORTS, "sh", str(self._orders),
+            str(LINUX_UML), f"mem={_MEMORY}M", "root=/dev/root", "rootfstype=hostfs",
+            f"rootflags={server_tree()}", "ro", "init=/lab-init", f"uml_dir={self._folder}",
+            "umid=server", "con=null", "con0=null,fd:1", "ssl=null", "ssl0=fd:4,null",
+            "console=tty0", "quiet", f"LAB_FOLDER={self._folder}", f"LAB_MODULES={modules}",
+            *(f"vec{number}:transport=bess,dst={folder / nic.name},mac={mac(number, server=True)}"
+              for number, nic in enumerate(nics)),
+            *(f"ubd{number}={file}" for number, file in enumerate(disks.values())),
+        ]  # fmt: skip
+
+    def _await(self, text: str) -> None:
+        limit = time.monotonic() + _PATIENCE
+        while text not in self.said:
+            if self._process.poll() is not None or time.monotonic() > limit:
+                raise LabError(f"the server machine does not start:\n{self.said[-2000:]}")
+            time.sleep(0.02)
+
+    @property
+    def said(self) -> str:
+        """Return its console's output so far."""
+        return self.log.read_bytes().decode(errors="replace")
+
+    def serve(self, name: str, on: bool) -> None:
+        """Start or stop a server."""
+        with self._orders.open("w") as orders:
+            orders.write(f"{'start' if on else 'stop'} {name}\n")
+
+    def close(self) -> None:
+        """Kill the machine."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+
+def mac(number: int, *, server: bool = False) -> str:
+    """Return the hardware address of a card, of either machine."""
+    return f"52:54:00:00:{'01' if server else '00'}:{number:02x}"
+
+
+def commands(nics: tuple[Nic, ...], servers: tuple[Server, ...], disks: list[str]) -> str:
+    """Return the shell script: functions `up`, `start_NAME` and `stop_NAME` for each server."""
+    lines = ["up() {"]
+    for number, nic in enumerate(nics):
+        address = machine_address(nic.name)
+        lines += [
+            f"    ip link set vec{number} up",
+            f"    ip address add {address}/24 dev vec{number}",
+        ]
+    for server in servers:
+        if server.times.up == 0.0:
+            lines.append(f"    start {server.name}")
+    lines += ["    :", "}"]
+    for server in servers:
+        number = next(place for place, nic in enumerate(nics) if nic.name == server.nic)
+        make = _dhcp if server.kind == "dhcp" else _nfs
+        lines += make(server, number, disks)
+    return "\n".join(lines) + "\n"
+
+
+def _function(verb: str, server: Server, *lines: str) -> list[str]:
+    name = server.name.replace("-", "_")
+    return [f"{verb}_{name}() {{", *(f"    {line}" for line in lines), "}"]
+
+
+def _dhcp(server: Server, number: int, _disks: list[str]) -> list[str]:
+    network = server.address.rpartition(".")[0]
+    first, last = (f"{network}.{each}" for each in _RANGE)
+    span = f"{server.lease:.0f}" if server.lease else "infinite"
+    words = [
+        "dnsmasq", "--conf-file=/dev/null", "--port=0", "--no-ping", "--user=root", "--group=root",
+        f"--interface=vec{number}", "--bind-interfaces", "--log-facility=/run/dhcp.log",
+        f"--dhcp-range={first},{last},255.255.255.0,{span}", "--leasefile-ro",
+        "--dhcp-authoritative",
+        f"--pid-file=/run/{server.name}.pid",
+        *([f"--dhcp-option=option:root-path,{server.root_path}"] if server.root_path else []),
+    ]  # fmt: skip
+    stop = f"kill $(cat /run/{server.name}.pid)"
+    return [*_function("start", server, shlex.join(words)), *_function("stop", server, stop)]
+
+
+def _nfs(server: Server, _number: int, disks: list[str]) -> list[str]:
+    device = "/dev/ubd" + "abcdefgh"[disks.index(server.serves[0])]
+    clients = "192.0.2.1" if server.refuses else "*"
+    off = {"3": "--no-nfs-version 3", "4": "--no-nfs-version 4"}
+    without = [off[each] for each in off if server.versions and each not in server.versions]
+    options = "rw,no_root_squash,no_subtree_check,insecure,sync"
+    return [
+        *_function(
+            "start", server,
+            f"mount_export {device} {server.export}",
+            f"exportfs -o {options} '{clients}:{server.export}'",
+            f"nfs_up {' '.join(without)}",
+        ),
+        *_function("stop", server, "rpc.nfsd 0"),
+    ]  # fmt: skip
