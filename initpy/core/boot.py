@@ -69,6 +69,10 @@ class Boot:
     ) -> None:
         """`index`: of just these jobs, for those who make many boots."""
         self._index = index_of(tuple(jobs)) if index is None else index
+        if settings.network is not None and settings.root is None:
+            from initpy.core.network import exports  # most roots are on disks
+
+            settings = settings._replace(root=exports.name_of(settings.network))
         parts = registry or Registry()
         keys = frozenset(self._index.awaited.union(gpt_auto.indexed(settings.root)))
         self._context = Context(

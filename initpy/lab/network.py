@@ -1,8 +1,9 @@
 """A machine's network: servers on a machine of their own, or QEMU's user network and NBD server.
 
-The former is a `Lan` (servermachine.py). In the latter no traffic leaves QEMU: the network is restricted. Connections to a server's address go through a
-relay (see `relay`) to a socket in the machine's folder. There the machine's own QEMU serves the
-disk with its NBD server, so that no server outlives its machine.
+The former is a `Lan` (servermachine.py). In the latter no traffic leaves QEMU: the network is
+restricted. Connections to a server's address go through a relay (see `relay`) to a socket in the
+machine's folder. There the machine's own QEMU serves the disk with its NBD server, so that no
+server outlives its machine.
 """
 
 import shlex

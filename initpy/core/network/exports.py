@@ -10,13 +10,14 @@ import errno
 from initpy.core.actions import Mount
 from initpy.core.devices.graph import EXPORT, Device
 from initpy.core.devices.marks import ROOT_NAME, WAY
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded
 from initpy.core.goals import mounts, naming
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
-from initpy.core.netsettings import MountedRoot, NfsRoot, NinePRoot, VirtioFsRoot
+from initpy.core.netsettings import MountedRoot, NetworkSettings, NfsRoot, NinePRoot, VirtioFsRoot
 from initpy.core.network.actions import Resolve
 from initpy.core.network.link import Link
 from initpy.core.network.links import Links
@@ -182,6 +183,13 @@ class Exports:
 
 
 RESOLVE = "the server's address"  # the key of its timer
+
+
+def name_of(network: NetworkSettings) -> DeviceSpec | None:
+    """What the user calls the exported root; None if root is no export."""
+    if network.root is None and not network.from_dhcp:
+        return None
+    return DeviceSpec(Naming.EXPORT, source_of(None if network.from_dhcp else network.root))
 
 
 def local(root: MountedRoot | None) -> bool:

@@ -9,7 +9,6 @@ from desk import Desk
 
 from initpy.core.actions import HandOver, Mount, Record
 from initpy.core.devices.graph import NET, Device
-from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
 from initpy.core.netsettings import LinkMatch, LinkRequest, Method, NetworkSettings, NfsRoot
 from initpy.core.network.actions import Configure, SendDhcp, SwitchLink
@@ -17,7 +16,6 @@ from initpy.core.network.events import DhcpReceived, LinkConfigured
 from initpy.core.network.values import DhcpKind, LinkConfig, Reply, Route
 from initpy.core.settings import Settings
 
-ROOT = "nfs:10.0.2.1:/srv/root"
 NFS = NfsRoot("10.0.2.1", "/srv/root")
 
 
@@ -36,7 +34,7 @@ def link(name: str = "eth0", carrier: bool = True, up: bool = True) -> Device:
 def network(**changes: Any) -> Settings:
     """Settings with an NFS root and ip=dhcp."""
     wanted = NetworkSettings(links=(LinkRequest(),), root=NFS)._replace(**changes)
-    return Settings(root=DeviceSpec(Naming.EXPORT, ROOT), network=wanted)
+    return Settings(network=wanted)
 
 
 class NetDesk(Desk):
