@@ -28,6 +28,8 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
+from initpy.core.network.events import DhcpMalformed, DhcpReceived, LinkConfigured, Resolved
+from initpy.core.network.values import reply_of
 from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import ExtraMount, OtherCheck
@@ -39,7 +41,7 @@ EVENTS: dict[str, type[Event]] = {
     for each in (
         BootStarted, DeviceChanged, Enumerated, DeviceRemoved, JobEnded, Progressed, Mounted,
         Answered, Fetched, HandOverRefused, ShellEnded, KeyPressed, RetryAsked, WaitAsked, KeyGiven,
-        TimePassed,
+        TimePassed, DhcpReceived, DhcpMalformed, LinkConfigured, Resolved,
     )
 }  # fmt: skip
 # Lines that the runtime writes for users: neither events nor decisions.
@@ -74,6 +76,8 @@ def event_of(record: Record, answer: bytes = UNKNOWN) -> Event:
             known["extra_mounts"] = tuple(map(_extra_mount, known["extra_mounts"]))
         if "other_checks" in known:
             known["other_checks"] = tuple(map(other_check, known["other_checks"]))
+        if "reply" in known:
+            known["reply"] = reply_of(known["reply"])
         if known.get("secret") is not None:
             known["secret"] = Secret(answer if known["secret"] else b"")
         return EVENTS[kind](**known)

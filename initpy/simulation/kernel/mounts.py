@@ -15,12 +15,19 @@ from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.hibernation import disturb
 from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.reading import ready
+from initpy.simulation.world.network import Served
 from initpy.simulation.world.plans import FileSystem
 from initpy.simulation.world.sabotage import Sabotage
 from initpy.simulation.world.world import MountPoint, World
 
 MOUNT_SECONDS = 0.08
 MODPROBE_SECONDS = 0.2
+NFS, NFS_SECONDS = ("nfs", "nfs4"), 0.2
+UNREACHED = {
+    "Network is unreachable": errno.ENETUNREACH,
+    "No route to host": errno.EHOSTUNREACH,
+    "Connection refused": errno.ECONNREFUSED,
+}
 INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
@@ -81,6 +88,8 @@ def _mount_first(
     options: tuple[str, ...],
 ) -> Generator[Wait, None, Result]:
     number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
+    if types and types[0] in NFS:
+        return (yield from _mount_nfs(world, source, target, types[0], options))
     for kind in filter(None, types):
         module = f"fs-{kind}"
         if module not in world.modules and kind not in world.without:
@@ -111,6 +120,33 @@ def _mount_first(
             return 0, ""
         message = f"{kind}: {_explained(number, kind)}"
     return number, message
+
+
+def _mount_nfs(
+    world: World, source: str, target: str, kind: str, options: tuple[str, ...]
+) -> Generator[Wait, None, Result]:
+    """Mount what a server exports; the kernel says at once why not (fs/nfs/fs_context.c)."""
+    network, words = world.network, dict(each.partition("=")[::2] for each in options)
+    yield MODPROBE_SECONDS
+    if network is None or "nfs" in world.without:
+        return errno.ENODEV, _explained(errno.ENODEV, kind)
+    server, seconds, why = network.reach(words.get("addr", ""), 2049)
+    yield seconds
+    number = 0 if server is not None else UNREACHED[why]
+    if server is not None:
+        yield NFS_SECONDS
+        version = words.get("vers", "4")[:1]
+        if server.versions and version not in server.versions:
+            number = errno.EPROTONOSUPPORT
+        elif source.partition(":")[2] != server.export:
+            number = errno.ENOENT
+        elif server.refuses:
+            number = errno.EACCES if version == "3" else errno.ENOENT
+    if number or server is None:
+        return number, f"{kind}: {os.strerror(number)}"
+    network.exports[target] = Served(server)
+    _mounted(world, source, target, kind, options)
+    return 0, ""
 
 
 def _errno(world: World, source: str, kind: str, options: tuple[str, ...]) -> int:
@@ -189,6 +225,11 @@ def file_system(world: World, target: str) -> FileSystem | None:
     dataset = world.dataset(place.source) if place.type == ZFS else None
     if dataset is not None and isinstance(dataset.inside.content, FileSystem):
         return dataset.inside.content
+    if place.type in NFS and world.network is not None:
+        served = next(iter(world.network.exports.values()), None)
+        disk = served.server.serves[0] if served is not None else ""
+        exported = world.disks.disks[disk].place.content if disk else None
+        return exported if isinstance(exported, FileSystem) else None
     block = world.at(place.source)
     content = block.place.content if block is not None and block.place is not None else None
     if not isinstance(content, FileSystem):

@@ -37,6 +37,7 @@ def found(world: World, network: Network) -> None:
 def _there(network: Network) -> None:
     for link in network.links.values():
         link.there = True
+    network.changed()
 
 
 def loaded(world: World, udev: Udev, network: Network, words: Sequence[str]) -> None:
@@ -68,6 +69,8 @@ def switch(world: World, link: Link, on: bool) -> None:
 def _ready(world: World, link: Link) -> None:
     if link.up and link.carrier:
         world.kernel(f"IPv6: ADDRCONF(NETDEV_CHANGE): {link.plan.name}: link becomes ready")
+    if world.network is not None:
+        world.network.changed()
 
 
 def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> None:

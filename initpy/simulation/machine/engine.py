@@ -4,6 +4,7 @@ What runtime/engine.py does with udev, processes and consoles, in virtual time; 
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from initpy.core.actions import (
     Action,
@@ -36,6 +37,7 @@ from initpy.core.boot import Boot
 from initpy.core.events import (
     Answered,
     BootStarted,
+    Enumerated,
     Event,
     HandOverRefused,
     JobEnded,
@@ -45,8 +47,15 @@ from initpy.core.events import (
     ShellEnded,
     TimePassed,
 )
+from initpy.core.network.actions import (
+    Configure,
+    Resolve,
+    SendDhcp,
+    StopDhcp,
+    SwitchLink,
+)
 from initpy.core.secret import Secret
-from initpy.core.settings import OtherCheck
+from initpy.core.settings import OtherCheck, Settings
 from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.simulation.kernel import hibernation, mounts
 from initpy.simulation.kernel.process import Answer, Call, Process
@@ -55,6 +64,9 @@ from initpy.simulation.machine.memory import Memory
 from initpy.simulation.machine.monitor import Monitor
 from initpy.simulation.tools.table import start as start_tool
 from initpy.simulation.world.agenda import Entry
+
+if TYPE_CHECKING:
+    from initpy.simulation.machine.network import Cards
 
 RUN = "/run/initpy"
 # What is shown after a failure screen, and waits for it.
@@ -87,6 +99,7 @@ class Engine:
         self._requests: dict[int, Callable[[bool, str], None]] = {}
         self._waiting: list[Event] = []  # while it is stopped
         self._monitor = Monitor(self.world, machine.udev, self.take)
+        self._cards = _cards(settings, machine, self.take)
         self._memory = Memory(number, machine.secrets)
         self._held_back: list[Action] | None = None  # until the failure screen is there
         self.alive = True
@@ -102,7 +115,10 @@ class Engine:
             if target.startswith((HOST, SYSROOT)):
                 self._mounted(target)
         self.take(BootStarted(RESUME_OVER in self.world.records))
-        self.take(self._monitor.present())
+        present = self._monitor.present()
+        if self._cards is not None:
+            present = Enumerated((*present.devices, *self._cards.present()))
+        self.take(present)
 
     def take(self, event: Event) -> None:
         """Give the core an event and do what it says."""
@@ -134,6 +150,8 @@ class Engine:
         """Killed: its processes but the watched go on, what they answer is lost."""
         self.alive = False
         self._monitor.close()
+        if self._cards is not None:
+            self._cards.close()
         self.world.agenda.cancel(self.alarm)
         self.world.terminals.hang_up()
         for key, process in tuple(self._running.items()):
@@ -188,6 +206,8 @@ class Engine:
             case LookAgain():
                 # Once all that was asked for is done: the runtime spawns a task for it.
                 self.world.agenda.after(0.0, self._monitor.look_again)
+                if self._cards is not None:
+                    self.world.agenda.after(0.0, self._cards.look)
             case Record():
                 self._record(action)
             case _:
@@ -227,6 +247,9 @@ class Engine:
                 answer = self._requests.pop(request, None)
                 if answer is not None:
                     answer(done, text)
+            case SwitchLink() | SendDhcp() | StopDhcp() | Configure() | Resolve():
+                if self._cards is not None:
+                    self._cards.act(action)
 
     def _show_failure(self, action: ShowFailure) -> None:
         from initpy.simulation.machine.failure import screen
@@ -388,3 +411,13 @@ class Engine:
         if complaint:
             self._say(f"initpy: {complaint}; {init} is used")
         self.machine.hand_over(self, root, init)
+
+
+def _cards(settings: Settings, machine: Host, take: Callable[[Event], None]) -> "Cards | None":
+    """The network of a boot that asks for one."""
+    wanted = settings.network
+    if wanted is None or wanted.off or not (wanted.root_needs_link or wanted.needed):
+        return None
+    from initpy.simulation.machine.network import Cards  # most worlds have none
+
+    return Cards(machine.world, take)

@@ -63,7 +63,7 @@ def prepare(scenario: Scenario) -> Prepared:
         jobs,
         tuple(problems),
         make_disks(scenario),
-        frozenset(scenario.variant.without) | _lacking(scenario, carried),
+        frozenset(scenario.variant.without) | _lacking(scenario, settings, carried),
         _programs(carried),
         index_of(jobs),
     )
@@ -115,9 +115,9 @@ def _job_files(scenario: Scenario, problems: list[InputError]) -> list[JobFile]:
     return list(check_names(files.values(), problems.append))
 
 
-def _lacking(scenario: Scenario, files: Sequence[JobFile]) -> frozenset[str]:
+def _lacking(scenario: Scenario, settings: Settings, files: Sequence[JobFile]) -> frozenset[str]:
     """What of a network's drivers and tools no job file has put into the image."""
-    if not scenario.nics:
+    if not scenario.nics or settings.network is not None:
         return frozenset()
     named = {name for file in files for name in (*file.image.modules, *file.image.programs)}
     return frozenset(NETWORK) - {name.rpartition("/")[2] for name in named}

@@ -17,6 +17,7 @@ class Link:
 
     plan: Nic
     carrier: bool
+    mac: str = ""
     there: bool = False  # its driver is loaded
     up: bool = False
     address: str = ""
@@ -41,6 +42,7 @@ class Network:
     exports: dict[str, Served] = field(default_factory=dict)  # by where they are mounted
     folders: set[str] = field(default_factory=lambda: {"/mnt", "/tmp", "/run"})
     plug: Callable[[DiskPlan], None] | None = None
+    listener: Callable[[], None] | None = None  # the engine, where links change
     notes: list[tuple[float, str]] = field(default_factory=list)  # which disk came from where
 
     def reach(self, host: str, port: int) -> tuple[Server | None, float, str]:
@@ -53,9 +55,16 @@ class Network:
         if not any(each.nic in cards for each in hosts):
             return None, ARP_SECONDS, "No route to host"
         for each in hosts:
+            if each.kind == "dhcp":
+                continue
             if each.port == port and each.nic in cards and each.name in self.serving:
                 return each, CONNECT_SECONDS, ""
         return None, CONNECT_SECONDS, "Connection refused"
+
+    def changed(self) -> None:
+        """A link has changed."""
+        if self.listener is not None:
+            self.listener()
 
     def gives(self, now: float, server: Server, disk: str, device: str) -> None:
         """A login has brought a disk: it is the server's from now on."""
@@ -65,6 +74,9 @@ class Network:
 
 def network_of(scenario: Scenario) -> Network:
     """The network of a scenario as it is at power-on."""
-    links = {nic.name: Link(nic, nic.carrier.up == 0.0) for nic in scenario.nics}
+    links = {
+        nic.name: Link(nic, nic.carrier.up == 0.0, f"52:54:00:00:00:{number:02x}")
+        for number, nic in enumerate(scenario.nics)
+    }
     servers = {each.name: each for each in scenario.servers}
     return Network(links, servers, {name for name, s in servers.items() if s.times.up == 0.0})

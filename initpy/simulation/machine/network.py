@@ -1,0 +1,158 @@
+"""What the engine wants done with the network, and what it hears of it.
+
+The counterpart of runtime/net. A DHCP server answers as dnsmasq does without its ping: at once, an
+offer to a discovery, an acknowledgement to a request for an address of its own.
+"""
+
+from collections.abc import Callable
+
+from initpy.core.devices.graph import NET, Device
+from initpy.core.events import DeviceChanged, DeviceRemoved, Event
+from initpy.core.network.actions import (
+    Configure,
+    NetworkAction,
+    Resolve,
+    SendDhcp,
+    StopDhcp,
+    SwitchLink,
+)
+from initpy.core.network.events import DhcpReceived, LinkConfigured, Resolved
+from initpy.core.network.values import DhcpKind, Reply, Request
+from initpy.scenario.model import Server
+from initpy.scenario.network import machine_address
+from initpy.simulation.kernel import network as drivers
+from initpy.simulation.world.network import Link
+from initpy.simulation.world.world import World
+
+SWITCH_SECONDS, CONFIGURE_SECONDS = 0.05, 0.05
+ANSWER_SECONDS = 0.02
+RESOLVE_SECONDS = 5.0  # resolv.conf(5), timeout; no scenario has a name server
+NO_NAME = "Temporary failure in name resolution"
+
+
+class Cards:
+    """The links of the machine for one life of the engine."""
+
+    def __init__(self, world: World, take: Callable[[Event], None]) -> None:
+        self._world, self._take = world, take
+        self._known: dict[str, Device] = {}
+        self._listening: set[str] = set()
+        self._open = True
+        if world.network is not None:
+            world.network.listener = self.look
+
+    def close(self) -> None:
+        """The engine is gone."""
+        self._open = False
+        if self._world.network is not None:
+            self._world.network.listener = None
+
+    def present(self) -> tuple[Device, ...]:
+        """The links that udev has finished with."""
+        self._known = self._found()
+        return tuple(self._known.values())
+
+    def look(self) -> None:
+        """Tell what has changed since the last look."""
+        if not self._open:
+            return
+        found = self._found()
+        gone = [name for name in self._known if name not in found]
+        news = [each for name, each in found.items() if self._known.get(name) != each]
+        self._known = found
+        for name in gone:
+            self._take(DeviceRemoved(name))
+        for each in news:
+            self._take(DeviceChanged(each))
+
+    def _found(self) -> dict[str, Device]:
+        network = self._world.network
+        links = network.links.values() if network is not None else ()
+        devices = [self._as_device(each) for each in links if each.there]
+        return {each.name: each for each in devices}
+
+    def _as_device(self, link: Link) -> Device:
+        name = link.plan.name
+        properties = {
+            "SUBSYSTEM": "net",
+            "INTERFACE": name,
+            "address": link.mac,
+            "type": "1",
+            "mtu": "1500",
+            "up": "1" if link.up else "0",
+            "carrier": "1" if link.up and link.carrier else "0",
+        }
+        if lease := self._world.records.get(f"lease.{name}"):
+            properties["lease"] = lease
+        return Device(f"net/{name}", properties, kind=NET)
+
+    def act(self, action: NetworkAction) -> None:
+        """Carry an action out."""
+        after = self._world.agenda.after
+        match action:
+            case SwitchLink(link, up):
+                after(SWITCH_SECONDS, self._switch, link, up)
+            case Configure():
+                after(CONFIGURE_SECONDS, self._configure, action)
+            case SendDhcp(link, request):
+                self._listening.add(link)
+                self._send(link, request)
+            case StopDhcp(link):
+                self._listening.discard(link)
+            case Resolve(host):
+                after(RESOLVE_SECONDS, self._tell, Resolved(host, "", NO_NAME))
+
+    def _tell(self, event: Event) -> None:
+        if self._open:
+            self._take(event)
+
+    def _link(self, name: str) -> Link | None:
+        network = self._world.network
+        return network.links.get(name) if network is not None else None
+
+    def _switch(self, name: str, up: bool) -> None:
+        if (link := self._link(name)) is not None and link.there and link.up is not up:
+            drivers.switch(self._world, link, up)
+
+    def _configure(self, action: Configure) -> None:
+        link = self._link(action.link)
+        if link is None or not link.there:
+            self._tell(LinkConfigured(action.link, action.number, "No such device"))
+            return
+        link.address = next((each for each in action.config.addresses), "")
+        self._tell(LinkConfigured(action.link, action.number))
+
+    def _send(self, name: str, request: Request) -> None:
+        link, network = self._link(name), self._world.network
+        if link is None or network is None or not (link.up and link.carrier):
+            return
+        for server in network.servers.values():
+            if server.kind == "dhcp" and server.nic == name and server.name in network.serving:
+                reply = _answer(server, request)
+                if reply is not None:
+                    self._world.agenda.after(ANSWER_SECONDS, self._receive, link, reply)
+
+    def _receive(self, link: Link, reply: Reply) -> None:
+        name = link.plan.name
+        if name in self._listening and link.up and link.carrier:
+            self._tell(DhcpReceived(name, reply))
+
+
+def _answer(server: Server, request: Request) -> Reply | None:
+    """What the server answers, None if it says nothing."""
+    network = machine_address(server.nic).rpartition(".")[0]
+    kind = DhcpKind.OFFER
+    if request.kind is DhcpKind.REQUEST:
+        if request.server not in ("", server.address):
+            return None
+        kind = DhcpKind.ACK
+    return Reply(
+        kind,
+        request.xid,
+        f"{network}.50",
+        server.address,
+        24,
+        (server.address,),
+        lease=server.lease or None,
+        root_path=server.root_path,
+    )
