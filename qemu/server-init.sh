@@ -4,9 +4,9 @@
 
 # mount_export DEVICE FOLDER: mount a file system where it is exported
 mount_export() {
-    grep -q " $2 " /proc/mounts && return
-    mkdir -p "$2"
-    mount -t ext4 "$1" "$2"
+    grep -q " /srv$2 " /proc/mounts && return
+    mkdir -p "/srv$2"
+    mount -t ext4 "$1" "/srv$2"
 }
 
 # nfs_up [OPTION...]: start the NFS server
@@ -26,6 +26,10 @@ nfs_up() {
 start() { "start_$(echo "$1" | tr - _)"; }
 stop() { "stop_$(echo "$1" | tr - _)"; }
 
+# What is exported is below a file system in memory: hostfs cannot be exported, and NFSv4 shows
+# clients the way from the root to an export.
+mount -t tmpfs tmpfs /etc/nfs.conf.d
+printf '[exports]\nrootdir=/srv\n' >/etc/nfs.conf.d/lab.conf
 mkdir -p /var/lib/nfs/rpc_pipefs /var/lib/nfs/v4recovery /run/rpcbind /var/lib/misc
 touch /var/lib/nfs/etab /var/lib/nfs/rmtab
 ip link set lo up

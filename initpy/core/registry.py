@@ -171,7 +171,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
             _mount(Strategy.MOUNT_ROOT), HoldKind.MOUNT, writes=True, mounts=True
         ),
         Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, writes=True, mounts=True),
-        Strategy.MOUNT_EXPORT: Manner(_mount_export, HoldKind.MOUNT, writes=True, mounts=True),
+        # It is tried again and again: no try holds root's deadline.
+        Strategy.MOUNT_EXPORT: Manner(_mount_export, writes=True, mounts=True),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)

@@ -61,6 +61,9 @@ class _Explainer:
         tops, left_out = self._tops(most)
         children = [self._job(each) for each in self._jobs(None)]
         children += [self._further(each, clock) for each in context.goals.unmounted()]
+        for nodes in context.technologies.nodes:
+            children += nodes(context)
+        children += [self._job(job) for each in self._declared() for job in self._jobs(each)]
         children += [self._device(each) for each in tops]
         if left_out:
             children.append(Node(f"{left_out} more devices", "not shown here"))
@@ -98,6 +101,8 @@ class _Explainer:
             return word, "the command line has no root=: add one, e.g. root=UUID=…"
         if (why := why_not(context)) is not None:
             return word, why
+        if any(each in context.goals.root_matches for each in self._declared()):
+            return word, "see below"
         if context.goals.root_matches:
             names = ", ".join(map(self._node, sorted(context.goals.root_matches)))
             return word, f"found on {names}, not mounted"
@@ -106,7 +111,7 @@ class _Explainer:
             return word, (
                 f"{named.node} has this name, but holds {kind}: name the file system inside it"
             )
-        if not any(True for _ in self._real_devices()):
+        if context.settings.network is None and not any(True for _ in self._real_devices()):
             return word, "not one disk has been seen"
         near = min(
             filter(None, (nearest(root, each) for each in self._real_devices())), default=None
@@ -133,6 +138,9 @@ class _Explainer:
         known = self.context.devices
         blocks = (each for each in known if each.kind in (BLOCK, *DERIVED))
         return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
+
+    def _declared(self) -> list[str]:
+        return [each.name for each in self.context.devices if each.kind.declared]
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""

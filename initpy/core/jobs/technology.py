@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import JobEnded
+from initpy.core.explanation import Node
 from initpy.core.jobs.instance import Instance
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def _no_name(device: Device) -> str:
     return ""
 
 
+def _no_nodes(context: "Context") -> Iterable[Node]:
+    return ()
+
+
 def _no_condition(device: Device) -> tuple[str, str]:
     return "", ""
 
@@ -84,7 +89,8 @@ class Technology(NamedTuple):
     user allows it to be used without them.
     `named`: the name by which the user asks for the device, in words, "" for none.
     `name_of`: what the user calls the device. `condition`: a word
-    for what it is like and why, each "" if there is none but the usual.
+    for what it is like and why, each "" if there is none but the usual. `nodes`: what the tree
+    shows besides devices.
     """
 
     name: str
@@ -104,6 +110,7 @@ class Technology(NamedTuple):
     named: Callable[["Context", Device], str] = _no_words
     name_of: Callable[[Device], str] = _no_name
     condition: Callable[[Device], tuple[str, str]] = _no_condition
+    nodes: Callable[["Context"], Iterable[Node]] = _no_nodes
 
 
 class Entry(NamedTuple):
@@ -159,6 +166,7 @@ class Technologies:
         self.named: tuple[Callable[[Context, Device], str], ...] = ()
         self.name_of: tuple[Callable[[Device], str], ...] = ()
         self.condition: tuple[Callable[[Device], tuple[str, str]], ...] = ()
+        self.nodes: tuple[Callable[[Context], Iterable[Node]], ...] = ()
         self._met: tuple[Entry, ...] = ()
         self._waiting = list(self.entries)
         # The owner of what only one module knows, made when it is first asked for: asked for so

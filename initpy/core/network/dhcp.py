@@ -25,7 +25,7 @@ from initpy.core.network.values import DhcpKind, Reply, Request
 
 # RFC 2131, 4.1: four seconds at first, doubled each time. It goes on to 64; a boot waits for the
 # answer, so that the pause stays shorter here.
-FIRST_PAUSE, LONGEST_PAUSE = 4.0, 16.0
+FIRST_PAUSE, LONGEST_PAUSE = 4.0, 8.0
 REQUESTS = 3  # for one offer, without an answer
 SHORTEST_RENEWAL_PAUSE = 10.0  # RFC 2131 has 60, too long for leases of two minutes
 RENEW, REBIND = 0.5, 0.875  # parts of the lease, RFC 2131, 4.4.5

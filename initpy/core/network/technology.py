@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from initpy.core.devices.graph import NET, Device
+from initpy.core.explanation import Node
 from initpy.core.jobs.technology import Technology
 from initpy.core.network.events import (
     DhcpMalformed,
@@ -48,8 +49,19 @@ def timer(context: Context, key: str) -> None:
 def technology() -> Technology:
     """The hooks."""
     return Technology(
-        "network", changed=_changed, gone=_gone, unsettled=_unsettled, handover=_hand_over
+        "network",
+        changed=_changed,
+        gone=_gone,
+        unsettled=_unsettled,
+        handover=_hand_over,
+        nodes=_nodes,
     )
+
+
+def _nodes(context: Context) -> Iterable[Node]:
+    from initpy.core.network.explain import nodes  # most boots never show a tree
+
+    return nodes(context)
 
 
 def _changed(context: Context, name: str) -> Iterable[str]:

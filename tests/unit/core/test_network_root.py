@@ -187,7 +187,7 @@ def test_discovery_is_repeated_with_the_same_number_and_late_offers_count() -> N
     desk = up()
     desk.wait(40.0)
     sent = [each.request for _, each in desk.log if isinstance(each, SendDhcp)]
-    assert [when for when, _ in desk.sent()] == [0.0, 4.0, 12.0, 28.0]
+    assert [when for when, _ in desk.sent()] == [0.0, 4.0, 12.0, 20.0, 28.0, 36.0]
     assert len({each.xid for each in sent}) == 1
     desk.lease()
     desk.configured()
