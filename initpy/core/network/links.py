@@ -25,6 +25,7 @@ from initpy.core.network.link import (
     with_routes,
 )
 from initpy.core.network.properties import CARRIER, LEASE, MAC, NET_FOLDER, TYPE, UP
+from initpy.core.network.unsupported import is_supported
 from initpy.core.network.values import LinkConfig, Reply, plain_reply, reply_of
 from initpy.core.state.context import Context
 
@@ -82,6 +83,8 @@ class Links:
         if link is None or link.mac != mac:
             ether = known.get(TYPE, ETHERNET) == ETHERNET
             found = request_for(settings, name, mac) if settings is not None and ether else None
+            if found is not None and not is_supported(found):
+                found = None  # which was told
             if link is not None:
                 self.gone(context, name)
             link = self._all[name] = Link(name, mac, found)

@@ -15,11 +15,15 @@ from initpy.core.network.events import (
 from initpy.core.network.exports import RESOLVE, Exports
 from initpy.core.network.links import Links
 from initpy.core.network.properties import NET_FOLDER
+from initpy.core.network.unsupported import unsupported
 from initpy.core.state.context import Context
 
 
 def begin(context: Context) -> tuple[Device, ...]:
     """The engine runs (again): return the subjects that the command line declares."""
+    if context.settings.network is not None:
+        for line in unsupported(context.settings.network):
+            context.report(f"not supported: {line}")
     export = context.technologies.own(Exports).begin(context)
     return (export,) if export is not None else ()
 

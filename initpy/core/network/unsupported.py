@@ -1,0 +1,50 @@
+"""What the command line asks of the network and this initramfs does not do, in words.
+
+It is told at the start of a boot: what remains may still lead to the root.
+"""
+
+from collections.abc import Iterator
+
+from initpy.core.netsettings import (
+    IscsiRoot,
+    LinkRequest,
+    Method,
+    NbdRoot,
+    NetworkSettings,
+    NvmeRoot,
+    Target,
+)
+from initpy.core.network.link import uses_dhcp
+
+SUPPORTED = (Method.DHCP, Method.SINGLE_DHCP, Method.STATIC)
+
+
+def unsupported(settings: NetworkSettings) -> Iterator[str]:
+    """Say what is left out, a line each."""
+    for request in settings.links:
+        if not is_supported(request):
+            yield f"ip={request.match}:{request.method.value}: only DHCPv4 and static addresses"
+    for kind, each in (
+        *(("vlan", each.name) for each in settings.vlans),
+        *(("bond", each.name) for each in settings.bonds),
+        *(("bridge", each.name) for each in settings.bridges),
+        *(("ifname", name) for _, name in settings.names),
+    ):
+        yield f"{kind}={each}: links are used as the kernel and udev name them"
+    for target in settings.targets:
+        yield f"{_words(target)}: only NFS, virtiofs and 9p are mounted from elsewhere"
+
+
+def is_supported(request: LinkRequest) -> bool:
+    """True for a request that a link can be given."""
+    return uses_dhcp(request) or (request.method is Method.STATIC and request.address is not None)
+
+
+def _words(target: Target) -> str:
+    match target:
+        case IscsiRoot():
+            return f"the iSCSI target {target.target or 'of ' + target.server}"
+        case NbdRoot():
+            return f"the NBD export {target.export or 'of ' + target.server}"
+        case NvmeRoot():
+            return f"the NVMe controller {target.address}"
