@@ -34,7 +34,7 @@ class Switch:
             hub.bind(str(folder / f"{name}.hub"))
             self._distant[hub] = str(folder / f"{name}.qemu")
             self._add(name, hub)
-        self._wakeup, waiting = os.pipe()
+        waiting, self._wakeup = os.pipe()
         self._selector.register(waiting, selectors.EVENT_READ, ("", False))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

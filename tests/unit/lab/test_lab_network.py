@@ -69,7 +69,7 @@ def test_keys_for_the_simulator_only_are_named(
     file = tmp_path / "x.toml"
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(LabError, match="only the simulator") as caught:
-        network_of(load_scenario(file))
+        network_of(load_scenario(file), {})
     assert words in str(caught.value)
 
 

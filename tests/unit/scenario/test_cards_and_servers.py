@@ -85,7 +85,7 @@ def test_without_times_they_are_there_from_the_start(tmp_path: Path) -> None:
         ("down = 20", "down = 4", "nic[1].down", "later than `carrier`"),
         ("back = 22.5", "back = 3", "nic[1].back", "later than `down`"),
         ("lease = 0.5", "lease = -1", "nic[1].lease", "zero or more"),
-        ('"iscsi"', '"ftp"', "server[1].kind", "nbd, iscsi, nfs"),
+        ('"iscsi"', '"ftp"', "server[1].kind", "nbd, iscsi, nfs, dhcp"),
         ('["b"]', '["c"]', "server[1].serves", "(a, b)"),
         ('["b"]', "[]", "server[1].serves", "(a, b)"),
         ("port = 3261", "port = 70000", "server[1].port", "65535"),
