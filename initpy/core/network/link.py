@@ -51,6 +51,7 @@ class Link:
         self.config = LinkConfig()  # as it was asked for last
         self.number = 0  # of that request
         self.switched_on = False  # by us
+        self.had_address = False  # from an engine before this one
         self.failures = 0
         self.dropped = 0  # messages that no DHCP client understands
         self.useless: float = 0.0  # when it was last found not to lead to the root

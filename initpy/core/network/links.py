@@ -59,6 +59,7 @@ class Links:
         self._all: dict[str, Link] = {}
         self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
         self.news = False  # a link has become ready, or is not any more
+        self.undecided = False  # links wait for an address, and none of them has its turn
 
     def every(self) -> list[Link]:
         """All links, in a steady order."""
@@ -106,7 +107,10 @@ class Links:
         """Take over the lease that an engine before this one has got."""
         if link.request is None or not record or not uses_dhcp(link.request):
             return
-        bound_at, values = json.loads(record)
+        known = json.loads(record)
+        if known is None:
+            return
+        bound_at, values, link.had_address = known
         lease = reply_of(values)
         link.client = _client(context, link, link.request)
         link.client.adopt(lease, bound_at, context.now)
@@ -184,13 +188,20 @@ class Links:
             self._lost(context, link)
         elif change is not Change.NONE:
             link.lease = client.lease
-            record = [client.bound_at, plain_reply(client.lease)] if client.lease else None
-            context.current.act(Record(RECORDS + link.name, json.dumps(record)))
+            self._record(context, link)
             if change is Change.BOUND:
                 self._bound(context, link)
         if link.state is LinkState.SEARCHING:
             link.reason = _search(client)
         self._flush(context, link)
+
+    def _record(self, context: Context, link: Link) -> None:
+        """Leave the lease for an engine after this one, and whether the link has its address."""
+        if link.client is None:
+            return
+        lease, has = link.lease, link.config != LinkConfig()
+        known = [link.client.bound_at, plain_reply(lease), has] if lease is not None else None
+        context.current.act(Record(RECORDS + link.name, json.dumps(known)))
 
     def _bound(self, context: Context, link: Link) -> None:
         assert link.lease is not None
@@ -210,7 +221,7 @@ class Links:
             self._stop(context, link)
             return
         context.report(f"{link.name}: the lease is lost, asking again")
-        context.current.act(Record(RECORDS + link.name, ""))
+        self._record(context, link)
         if link.config != LinkConfig():
             self._configure(context, link, LinkConfig())
         link.move(LinkState.SEARCHING, context.now)
@@ -246,20 +257,38 @@ class Links:
         """The link could have its address: now, or when it has its turn."""
         request = link.request
         assert request is not None
-        if link.shares:
-            active = self.active.setdefault(request, link.name)
-            if active != link.name:
-                link.move(LinkState.SPARE, context.now, f"{active} is tried first")
-                return
+        if link.shares and self.active.get(request) != link.name:
+            active = self.active.get(request)
+            link.move(LinkState.SPARE, context.now, f"{active} is tried first" if active else "")
+            # Not at once: a link that comes with this same event may have its address already.
+            self.undecided = self.undecided or active is None
+            return
         lease, settings = link.lease, context.settings.network
         config = leased(request, lease) if lease else static(request)
         if settings is not None and settings.routes:
             config = with_routes(config, link.name, settings.routes)
         self._configure(context, link, config)
 
+    def decide(self, context: Context) -> None:
+        """Give the turn of each request that no link has to one of those that wait for it."""
+        if not self.undecided:
+            return
+        self.undecided = False
+        spare = [each for each in self.every() if each.state is LinkState.SPARE]
+        spare.sort(key=lambda each: (not each.had_address, each.useless, each.since))
+        for link in spare:
+            assert link.request is not None
+            if link.request not in self.active:
+                self.active[link.request] = link.name
+                self._offer(context, link)
+            elif link.had_address:
+                link.had_address = False
+                self._configure(context, link, LinkConfig())
+
     def _configure(self, context: Context, link: Link, config: LinkConfig) -> None:
         link.number += 1
         link.config = config
+        self._record(context, link)
         if config != LinkConfig():
             link.move(LinkState.CONFIGURING, context.now, ", ".join(config.addresses))
         context.current.act(Configure(link.name, link.number, config))
@@ -303,6 +332,7 @@ class Links:
         if not spare:
             if link.name not in self._all or link.state is not LinkState.READY:
                 del self.active[request]
+                self.undecided = True
             return False
         chosen = min(spare, key=lambda each: each.useless)
         if link.name in self._all and link.config != LinkConfig():

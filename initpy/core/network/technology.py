@@ -83,6 +83,7 @@ def _gone(context: Context, device: Device | None, name: str) -> Iterable[str]:
 
 def _unsettled(context: Context) -> Iterable[str]:
     links, exports = context.technologies.own(Links), context.technologies.own(Exports)
+    links.decide(context)
     if links.news:
         links.news = False
         exports.look(context, links)
