@@ -152,6 +152,7 @@ class Record(NamedTuple):
     name: str
     text: str
     folder: str = "/run/initpy"
+    mode: int = 0o644
 
 
 class Report(NamedTuple):

@@ -256,8 +256,8 @@ class Engine:
             case HandOver(root, init):
                 # After the other actions of this event, lines on the console included.
                 self._spawn(self._hand_over(root, init))
-            case Record(name, text, folder):
-                self._record(name, text, folder)
+            case Record():
+                self._record(action)
             case Reply(request, done, text):
                 answer = self._requests.get(request)
                 if answer is not None and not answer.done():
@@ -271,14 +271,16 @@ class Engine:
                 if self._network is not None:
                     self._network.act(action)
 
-    def _record(self, name: str, text: str, folder: str) -> None:
+    def _record(self, action: Record) -> None:
+        path = f"{action.folder}/{action.name}"
         try:
-            os.makedirs(folder, exist_ok=True)
-            with open(f"{folder}/{name}.new", "w", encoding="utf-8") as file:
-                file.write(text)
-            os.rename(f"{folder}/{name}.new", f"{folder}/{name}")
+            os.makedirs(action.folder, exist_ok=True)
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                os.chmod(file.fileno(), action.mode)
+                file.write(action.text)
+            os.rename(f"{path}.new", path)
         except OSError as error:
-            self._say(f"initpy: cannot write {folder}/{name}: {error.strerror}")
+            self._say(f"initpy: cannot write {path}: {error.strerror}")
 
     # Udev
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from initpy.core.devices.graph import NET, Device
 from initpy.core.explanation import Node
 from initpy.core.jobs.technology import Technology
+from initpy.core.network import keep, keepfiles
 from initpy.core.network.events import (
     DhcpMalformed,
     DhcpReceived,
@@ -93,5 +94,9 @@ def _unsettled(context: Context) -> Iterable[str]:
 def _hand_over(context: Context) -> None:
     """Leave only the links up that root stands on."""
     exports, links = context.technologies.own(Exports), context.technologies.own(Links)
-    if exports.way is not None:  # an engine that was started again does not know
-        links.leave(context, {exports.way.name})
+    way = exports.way  # an engine that was started again does not know it
+    if way is not None:
+        links.leave(context, {way.name})
+    ready = sorted(links.ready(), key=lambda each: each is not way)
+    for record in keepfiles.files(keep.kept(context, each) for each in ready):
+        context.current.act(record)

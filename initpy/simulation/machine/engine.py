@@ -264,7 +264,7 @@ class Engine:
             self._act(each)
 
     def _record(self, action: Record) -> None:
-        name, text, folder = action
+        name, text, folder, _ = action
         if self.world.run_full:
             self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return

@@ -1,0 +1,40 @@
+"""What the real system is to know of a link, from what the engine knows of it."""
+
+from math import isfinite
+
+from initpy.core.netsettings import IscsiRoot, NetworkSettings
+from initpy.core.network.keepfiles import Kept
+from initpy.core.network.link import Link
+from initpy.core.state.context import Context
+
+
+def kept(context: Context, link: Link) -> Kept:
+    """Return the facts of a link that stays up."""
+    settings, request, lease = context.settings.network, link.request, link.lease
+    settings = settings or NetworkSettings()
+    left = link.client.ends_at - context.now if link.client is not None else float("inf")
+    dns = [str(each) for each in settings.nameservers]
+    dns += [str(each) for each in request.dns] if request is not None else []
+    ntp = [str(each) for each in request.ntp] if request is not None else []
+    search: tuple[str, ...] = ()
+    if lease is not None:
+        ntp += lease.ntp
+        if settings.peer_dns:
+            dns += lease.dns
+            search = lease.search or tuple(filter(None, (lease.domain,)))
+    return Kept(
+        name=link.name,
+        mac=link.mac,
+        addresses=link.config.addresses,
+        routes=link.config.routes,
+        mtu=link.config.mtu,
+        dns=tuple(dict.fromkeys(dns)),
+        search=search,
+        ntp=tuple(dict.fromkeys(ntp)),
+        hostname=request.hostname if request is not None else "",
+        lease=lease,
+        seconds=max(left, 0.0) if isfinite(left) else None,
+        identifier=request.client_id.hex() if request is not None else "",
+        iscsi=any(isinstance(each, IscsiRoot) for each in settings.targets)
+        or settings.iscsi.firmware,
+    )

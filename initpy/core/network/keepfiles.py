@@ -1,0 +1,261 @@
+"""Files that tell the real system of a link that root stands on, so that it keeps it (R17).
+
+What manages links there finds the addresses, routes and name servers as they are: systemd-networkd
+(systemd.network(5)), NetworkManager (nm-initrd-generator(8), NetworkManager.conf(5)), ifupdown
+(interfaces(5), the net-interface-handler of open-iscsi), cloud-init and shell scripts (the files of
+klibc's ipconfig, as initramfs-tools leaves them). All are in /run: the next boot makes them anew.
+
+What a server has said may be anything, and some of these files are read by a shell: values are
+quoted, and control characters left out.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_interface
+from typing import NamedTuple
+
+from initpy.core.actions import Record
+from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route
+
+NETWORKD = "/run/systemd/network"
+NETWORK_MANAGER = "/run/NetworkManager"
+DEFAULT_ROUTE_6 = "::/0"
+# A UUID of version 8 (RFC 9562) but for the last twelve digits, which are the MAC address: the
+# same for each boot of the machine.
+UUID = "b7e1c0de-6e65-8000-8a6b-"
+NOTE = "# Made by initpy: root stands on this interface.\n"
+
+
+class Kept(NamedTuple):
+    """A link that root stands on, as it is at the handover. Addresses are `ADDRESS/BITS`."""
+
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+    routes: tuple[Route, ...] = ()
+    mtu: int = 0  # bytes; 0: as it is
+    dns: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
+    hostname: str = ""
+    lease: Reply | None = None  # None: the addresses are no lease's
+    seconds: float | None = None  # that the lease lasts from now on; None: for ever
+    identifier: str = ""  # option 61 that the lease was got with, hexadecimal with its type
+    ifindex: int = 0  # the kernel's number of the link; 0: it is not known
+    iscsi: bool = False  # sessions of open-iscsi use it
+
+    def gateway(self, version: int) -> str:
+        """The default gateway of a version of IP, empty if there is none."""
+        target = DEFAULT_ROUTE if version == 4 else DEFAULT_ROUTE_6
+        return next((each.gateway for each in self.routes if each.target == target), "")
+
+    def of(self, version: int) -> tuple[str, ...]:
+        """The addresses of a version of IP."""
+        return tuple(each for each in self.addresses if ip_interface(each).version == version)
+
+
+def files(kept: Iterable[Kept]) -> tuple[Record, ...]:
+    """Return the files for these links; the first is the one that the root is reached by."""
+    links = [each for each in kept if each.addresses]
+    if not links:
+        return ()
+    found = [record for each in links for record in _of_link(each)]
+    found.append(
+        Record("initpy.conf", _network_manager_devices(links), f"{NETWORK_MANAGER}/conf.d")
+    )
+    states = "".join(f"{each.name}={each.name}\n" for each in links)
+    found.append(Record("ifstate", f"lo=lo\n{states}", "/run/network"))
+    names = " ".join(each.name for each in links)
+    text = f"{NOTE}no-auto-down {names}\n"
+    found.append(Record("initpy", text, "/run/network/interfaces.d"))
+    if session := next((each for each in links if each.iscsi), None):
+        found.append(Record("open-iscsi.interface", f"{session.name}\n", "/run/initramfs"))
+    if text := resolver(links):
+        found.append(Record("resolv.conf", text))
+    return tuple(found)
+
+
+def _of_link(link: Kept) -> Iterator[Record]:
+    # After the files of a user, who may have more to say, and after netplan's: those go before it.
+    yield Record(f"90-initpy-{link.name}.network", networkd(link), NETWORKD)
+    keep = "[Network]\nKeepConfiguration=yes\n"
+    yield Record("initpy.conf", keep, f"{NETWORKD}/10-netplan-{link.name}.network.d")
+    folder = f"{NETWORK_MANAGER}/system-connections"
+    yield Record(f"initpy-{link.name}.nmconnection", network_manager(link), folder, 0o600)
+    if link.ifindex:
+        text = f"[device]\nmanaged=1\nconnection-uuid={uuid(link)}\nnm-owned=0\n"
+        yield Record(str(link.ifindex), text, f"{NETWORK_MANAGER}/devices")
+    if link.of(4):
+        yield Record(f"net-{link.name}.conf", klibc(link), "/run")
+    if link.of(6):
+        yield Record(f"net6-{link.name}.conf", klibc_6(link), "/run")
+
+
+def resolver(links: Iterable[Kept]) -> str:
+    """Return the text of a resolv.conf(5), empty without a name server."""
+    found = list(links)
+    servers = dict.fromkeys(server for each in found for server in each.dns)
+    search = dict.fromkeys(word for each in found for word in each.search if _is_name(word))
+    lines = [f"nameserver {each}\n" for each in servers]
+    if lines and search:
+        lines.insert(0, f"search {' '.join(search)}\n")
+    return "".join(lines)
+
+
+# systemd-networkd
+
+
+def networkd(link: Kept) -> str:
+    """Return a systemd.network(5) that adopts what the link has, and goes on with its lease."""
+    lines = ["[Match]", f"Name={link.name}"]
+    if link.mtu:
+        lines += ["", "[Link]", f"MTUBytes={link.mtu}"]
+    leased = link.lease is not None
+    lines += ["", "[Network]", "KeepConfiguration=yes", f"DHCP={'ipv4' if leased else 'no'}"]
+    lines += [f"DNS={each}" for each in link.dns]
+    if names := [each for each in link.search if _is_name(each)]:
+        lines.append(f"Domains={' '.join(names)}")
+    lines += [f"NTP={each}" for each in link.ntp]
+    if leased:
+        # The same client to the server, and so the same address.
+        lines += ["", "[DHCPv4]", f"ClientIdentifier={_client(link)}", "UseDomains=yes"]
+        if link.hostname:
+            lines.append(f"Hostname={link.hostname}")
+    for address in link.addresses if not leased else link.of(6):
+        lines += ["", "[Address]", f"Address={address}"]
+    for route in link.routes if not leased else ():
+        lines += ["", "[Route]", f"Destination={route.target}"]
+        lines += [f"Gateway={route.gateway}"] if route.gateway else ["Scope=link"]
+    return NOTE + "\n".join(lines) + "\n"
+
+
+def _client(link: Kept) -> str:
+    """networkd's word for the identifier that the lease was got with."""
+    return "mac" if not link.identifier or link.identifier.startswith("01") else "duid"
+
+
+# NetworkManager
+
+
+def uuid(link: Kept) -> str:
+    """Return the UUID of the connection for a link."""
+    digits = "".join(each for each in link.mac.lower() if each in "0123456789abcdef")
+    return UUID + digits[-12:].rjust(12, "0")
+
+
+def network_manager(link: Kept) -> str:
+    """Return a keyfile (nm-settings-keyfile(5)) with what the link has."""
+    lines = [
+        "[connection]", f"id=initpy-{link.name}", f"uuid={uuid(link)}", "type=ethernet",
+        f"interface-name={link.name}", "autoconnect=true", "autoconnect-retries=0", "",
+    ]  # fmt: skip
+    if link.mtu:
+        lines += ["[ethernet]", f"mtu={link.mtu}", ""]
+    for version in (4, 6):
+        lines += [f"[ipv{version}]", *_addressing(link, version), ""]
+    origin = "org.freedesktop.NetworkManager.origin=initpy"
+    return NOTE + "\n".join([*lines, "[user]", origin, ""])
+
+
+def _addressing(link: Kept, version: int) -> list[str]:
+    addresses = link.of(version)
+    if version == 4 and link.lease is not None:
+        lines = ["method=auto", "may-fail=false"]
+        lines += [f"dhcp-hostname={link.hostname}"] if link.hostname else []
+        return [*lines, "dhcp-client-id=mac"] if _client(link) == "mac" else lines
+    if not addresses:
+        return ["method=auto" if version == 6 else "method=disabled"]
+    lines = ["method=manual"]
+    gateway = link.gateway(version)
+    for number, each in enumerate(addresses, start=1):
+        more = f",{gateway}" if gateway and number == 1 else ""
+        lines.append(f"address{number}={each}{more}")
+    default = (DEFAULT_ROUTE, DEFAULT_ROUTE_6)
+    routes = [each for each in link.routes if _version(each.target) == version]
+    others = [each for each in routes if each.target not in default]
+    for number, route in enumerate(others, start=1):
+        lines.append(f"route{number}={route.target}" + (f",{route.gateway}" * bool(route.gateway)))
+    if servers := [each for each in link.dns if _version(each) == version]:
+        lines.append("dns=" + "".join(f"{each};" for each in servers))
+    if names := [each for each in link.search if _is_name(each)]:
+        lines.append("dns-search=" + "".join(f"{each};" for each in names))
+    return lines
+
+
+def _network_manager_devices(links: Iterable[Kept]) -> str:
+    """Return NetworkManager.conf(5) that has it keep what a link has when it starts."""
+    parts = [
+        f"[device-initpy-{each.name}]\nmatch-device=interface-name:={each.name}\n"
+        "keep-configuration=yes\n"
+        for each in links
+    ]
+    return NOTE + "\n".join(parts)
+
+
+# klibc's ipconfig, for cloud-init and scripts
+
+
+def klibc(link: Kept) -> str:
+    """Return the file that klibc's ipconfig leaves: assignments for a shell."""
+    interface = ip_interface(link.of(4)[0])
+    lease = link.lease
+    servers = [each for each in link.dns if _version(each) == 4]
+    first, second = (*servers, "0.0.0.0", "0.0.0.0")[:2]
+    seconds = 0 if lease is None or link.seconds is None else int(link.seconds)
+    values = {
+        "DEVICE": link.name,
+        "PROTO": "static" if lease is None else "dhcp",
+        "IPV4ADDR": str(interface.ip),
+        "IPV4BROADCAST": str(interface.network.broadcast_address),
+        "IPV4NETMASK": str(interface.netmask),
+        "IPV4GATEWAY": link.gateway(4) or "0.0.0.0",
+        "IPV4DNS0": first,
+        "IPV4DNS1": second,
+        "HOSTNAME": link.hostname or (lease.host if lease is not None else ""),
+        "DNSDOMAIN": lease.domain if lease is not None else "",
+        "NISDOMAIN": "",
+        "ROOTSERVER": (lease.next_server or lease.server) if lease is not None else "0.0.0.0",
+        "ROOTPATH": lease.root_path if lease is not None else "",
+        "filename": lease.file if lease is not None else "",
+        "UPTIME": "0",
+        "DHCPLEASETIME": str(seconds),
+        "DOMAINSEARCH": " ".join(filter(_is_name, link.search)),
+    }
+    return _assignments(values)
+
+
+def klibc_6(link: Kept) -> str:
+    """Return the same for IPv6, as initramfs-tools of Ubuntu and cloud-init know it."""
+    interface = ip_interface(link.of(6)[0])
+    servers = [each for each in link.dns if _version(each) == 6]
+    first, second = (*servers, "", "")[:2]
+    values = {
+        "DEVICE6": link.name,
+        "IPV6PROTO": "none",
+        "IPV6ADDR": str(interface.ip),
+        "IPV6NETMASK": str(interface.network.prefixlen),
+        "IPV6GATEWAY": link.gateway(6),
+        "IPV6DNS0": first,
+        "IPV6DNS1": second,
+        "IPV6DOMAINSEARCH": " ".join(filter(_is_name, link.search)),
+        "HOSTNAME": link.hostname,
+    }
+    return _assignments(values)
+
+
+def _assignments(values: dict[str, str]) -> str:
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+
+
+def _quoted(text: str) -> str:
+    """The text as one word of a shell: nothing in it has a meaning there."""
+    plain = "".join(each for each in text if each.isprintable())
+    return "'" + plain.replace("'", "'\\''") + "'"
+
+
+def _is_name(text: str) -> bool:
+    """True for a domain: what a server says must not add lines or words to a file."""
+    return bool(text) and all(each.isalnum() or each in "-_." for each in text) and text.isascii()
+
+
+def _version(text: str) -> int:
+    return ip_address(text.partition("/")[0]).version
