@@ -74,9 +74,11 @@ def opening(recipe: Recipe) -> str:
         elif layer.kind == "lvm" and layer.on:
             lines.append(f"lvm vgchange -q -ay {_words(layer.group)}")
         elif layer.holds == "root":
+            # Without a type, busybox's mount tries only what the kernel has already loaded.
+            lines.append(f"/usr/sbin/modprobe -q {layer.kind} || true")
             if layer.kind == "btrfs":
                 # The kernel must know all devices. The menus of distributions name a subvolume.
-                lines += ["/usr/sbin/modprobe btrfs", "btrfs device scan >/dev/null"]
+                lines.append("btrfs device scan >/dev/null")
             options = f"-o subvol={shlex.quote(layer.subvolume)} " if layer.subvolume else ""
             lines.append(f"mount {options}{writer.below(layer)[0]} /target")
         elif layer.holds == "usr":
