@@ -48,6 +48,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "resume-firmware-variable": "QEMU: resume-partition resumes without the variable",
     "resume-refused": "QEMU: resume-partition looks at such a device",
     "debian-12-plain": _INSTALLED,
+    "debian-12-emergency": _INSTALLED,
     "debian-12-rescue": _INSTALLED,
     "debian-12-sysvinit": _INSTALLED,
     "debian-12-openrc": _INSTALLED,
