@@ -15,7 +15,7 @@ due by time is done.
 from collections.abc import Iterable
 
 from initpy.core.actions import Action, Arm
-from initpy.core.devices.graph import DERIVED, DeviceGraph
+from initpy.core.devices.graph import DERIVED, MAPPING_NAME, DeviceGraph
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -74,10 +74,10 @@ class Boot:
 
             settings = settings._replace(root=exports.name_of(settings.network))
         parts = registry or Registry()
-        keys = frozenset(self._index.awaited.union(gpt_auto.indexed(settings.root)))
+        keys = {*self._index.awaited, *gpt_auto.indexed(settings.root), MAPPING_NAME}
         self._context = Context(
             settings,
-            DeviceGraph(keys),
+            DeviceGraph(frozenset(keys)),
             Handlers(parts.manners),
             Technologies(parts.technologies),
             parts.goals,

@@ -23,9 +23,10 @@ from initpy.lab.errors import LabError, Progress
 from initpy.lab.images import maker_image, sources, tool_versions
 from initpy.lab.installed import recipe_for
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import spared, start
+from initpy.lab.kinds import kernel_of, quickest, spared, start
 from initpy.lab.machine import Drive, MachineSpec, machine_folder
 from initpy.lab.recipe import opening
+from initpy.lab.starvation import Starvation
 from initpy.lab.vmlinux import uncompressed
 from initpy.scenario.model import CRYPTTAB, FSTAB, MachineKind, Scenario
 
@@ -46,7 +47,7 @@ def hook_image(scenario: Scenario, kind: MachineKind, kernel: Kernel, progress: 
     with locked("hook-image"):
         if not image.exists():
             progress(f"making the image of {scenario.name} by the kernel hook in its system")
-            _make(scenario, kind, kernel, image, progress)
+            _make(scenario, kernel, image, progress)
             _prune(image.parent)
     return image
 
@@ -61,9 +62,10 @@ def as_carried(scenario: Scenario, image: Path) -> Scenario:
     return replace(scenario, files=(*scenario.files, *found.items()))
 
 
-def _make(
-    scenario: Scenario, kind: MachineKind, kernel: Kernel, image: Path, progress: Progress
-) -> None:
+def _make(scenario: Scenario, kernel: Kernel, image: Path, progress: Progress) -> None:
+    """Make the image for a kernel, in the quickest machine with its own kernel."""
+    kind = quickest()
+    own = kernel_of(kind)
     recipe = recipe_for(scenario, kernel)
     with (
         tempfile.TemporaryDirectory(dir=image.parent, prefix=".new-") as temporary,
@@ -81,18 +83,19 @@ def _make(
         drives.append(Drive("lab-result", result))
         script = f"{opening(recipe)}\ninstall_by_hook {kernel.version}\n"
         files = {"/lab/recipes/00": script.encode()}
-        cpio.append(maker_image(kernel, progress), [cpio.segment(files)], making / "initrd")
+        cpio.append(maker_image(own, progress), [cpio.segment(files)], making / "initrd")
         spec = MachineSpec(
-            uncompressed(kernel.image) if kind is MachineKind.QEMU else kernel.image,
+            uncompressed(own.image) if kind is MachineKind.QEMU else own.image,
             making / "initrd",
             f"console=ttyS0 loglevel=4 panic=-1 {spared(kind, recipe.layers)}".rstrip(),
             kind=kind,
             drives=tuple(drives),
         )
-        deadline = time.monotonic() + _PATIENCE
         with start(spec, sockets) as machine:
-            while machine.console.listen(0.5) is not None and time.monotonic() < deadline:
-                pass
+            deadline = (now := time.monotonic()) + _PATIENCE
+            starvation = Starvation(machine.console.process, now)
+            while machine.console.listen(0.5) is not None and now < deadline:
+                now = time.monotonic() - starvation.seconds(time.monotonic())
             text = machine.console.text
         size = _SIZE.search(text)
         log = image.with_suffix(".log")

@@ -8,6 +8,7 @@ from initpy.core.devices.marks import FOREIGN, WAY
 # What ID_FS_USAGE (blkid(8)) says of a device that holds another layer.
 CRYPTO, RAID = "crypto", "raid"
 LAYERS = (CRYPTO, RAID)
+MAPPING_NAME = "DM_NAME"  # udev's property with the name of a mapping
 NOTHING: frozenset[str] = frozenset()
 
 

@@ -28,7 +28,7 @@ from initpy.core.machine.templates import fill, looking
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.state.context import Context
 from initpy.core.state.looks import is_over
-from initpy.core.unlock import for_later, named_volumes
+from initpy.core.unlock import for_later, named_volumes, same_name
 from initpy.core.unlock import header as headers
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
@@ -72,6 +72,7 @@ def technology() -> Technology:
 
 def _device_gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]:
     own(context).fetchings.device_removed(context, name)
+    same_name.changed(context, device)
     own(context).specs.pop(name, None)
     return ()
 
@@ -80,6 +81,8 @@ def step(context: Context, instance: Instance, sources: Sequence[Source]) -> Non
     """An unlock is ready to go on: use the next source, or wait for the user."""
     spec, volume = specification(context, instance), own(context).of(instance)
     volume.spec, instance.idle = spec, False
+    if same_name.put_off(context, instance, spec):
+        return
     header = headers.obtain(context, instance, spec)
     if header is not None and not headers.usable(context, instance, spec, header):
         return
@@ -89,6 +92,8 @@ def step(context: Context, instance: Instance, sources: Sequence[Source]) -> Non
         _ask(context, instance, spec)
     elif (name := awaits_job(context, instance)) is not None:
         instance.reason = f"waits for {name} to end"
+    elif other := same_name.being_opened(context, instance, spec):
+        instance.reason = f"waits for {other}, which opens a volume of the same name"
     elif header is not None and header.stage is Stage.READING:
         instance.reason = "its header is being checked"
     else:
@@ -227,6 +232,7 @@ def _revive(context: Context, instance: Instance) -> None:
 def looked(context: Context, name: str) -> tuple[str, ...]:
     """A device may be the one that a key or header is on."""
     device = context.devices.get(name)
+    same_name.changed(context, device)
     for instance in own(context).fetchings.concerned(context, device) if device else ():
         _revive(context, instance)
         context.machine.touch(instance)
@@ -283,6 +289,7 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     volume, spec = own(context).of(instance), specification(context, instance)
     context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
     attempt = volume.attempt
+    same_name.look_again(context, spec.name)
     _reply(context, instance, spec, attempt, event)
     if event.status == 0:
         if attempt is not None and attempt.secret is not None and attempt.source.person:

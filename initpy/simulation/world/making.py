@@ -4,7 +4,7 @@ Identifiers that the file leaves open are made from its name, so that they are t
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from initpy.scenario.model import (
     CONTAINERS,
@@ -95,10 +95,18 @@ class _Maker:
             self._layer(layer)
         for disk in scenario.disks:
             if disk.copy_of:
-                self._places[disk.name].content = self._places[disk.copy_of].content
+                self._clone(self._places[disk.copy_of], self._places[disk.name])
             if disk.image and isinstance(header := self._places[disk.name].content, Header):
                 self.made.headers[disk.image] = header.volume
         self._damage()
+
+    @staticmethod
+    def _clone(disk: Place, clone: Place) -> None:
+        """Give the clone the content of the disk; a header is of the volume that it is on."""
+        content = disk.content
+        if isinstance(content, Header) and content.volume.on is disk:
+            content = Header(replace(content.volume, on=clone))
+        clone.content = content
 
     def _digits(self, what: str, count: int = 32) -> str:
         text = f"{self._scenario.path.stem}/{what}".encode()

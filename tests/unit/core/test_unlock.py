@@ -542,3 +542,28 @@ def test_r1_a_volume_that_only_crypttab_lists_waits_for_root_to_fail() -> None:
     desk = desk_with(volume(key=None, listed=True))
     desk.see(filesystem("vdb"), luks("vda"))
     assert desk.asked() == []
+
+
+def test_r10_a_clone_of_an_open_volume_is_left_alone() -> None:
+    desk = Desk(settings(volumes=(VolumeSpec(SOURCE, "crypt", KeySpec("/etc/key")),)))
+    desk.see(luks("vda"), luks("vdb"))
+    for fetch in fetches(desk):
+        desk.give(Fetched(fetch.job, fetch.number, Secret(b"key")))
+    assert len(desk.runs("luks-open@vda")) == 1
+    assert desk.runs("luks-open@vdb") == []  # it has the same name, and waits
+    mapped = mapping("dm-0", "vda", "CRYPT-LUKS2-u1-crypt")
+    desk.see(mapped._replace(properties={**mapped.properties, "DM_NAME": "crypt"}))
+    desk.end("luks-open@vda")
+    desk.wait(20.0)
+    assert desk.runs("luks-open@vdb") == []
+    assert desk.asked() == []
+
+
+def test_r10_a_clone_is_opened_where_the_other_one_fails() -> None:
+    desk = Desk(settings(volumes=(VolumeSpec(SOURCE, "crypt"),)))
+    desk.see(luks("vda"), luks("vdb"))
+    for each in ("vda", "vdb", "vda"):
+        assert desk.asked()[-1].job == f"luks-open@{each}"
+        desk.answer("typed")
+        desk.end(f"luks-open@{each}", 2)
+    assert len(desk.runs("luks-open@vdb")) == 1
