@@ -22,7 +22,7 @@ NOT_SIMULATED = {
     "uki-gpt-auto": "the disk that firmware has booted from",
 }
 # Files in which something is asked that only a real kernel can answer; the rest of each is judged.
-MOST_UNSUPPORTED = 52
+MOST_UNSUPPORTED = 29
 SEEDS = 8
 
 
@@ -53,7 +53,9 @@ def test_with_the_same_seed_it_is_the_same_boot(path: Path) -> None:
 
 
 def test_few_ask_for_what_the_simulator_cannot_do() -> None:
-    beyond = {path.stem: simulate(load_scenario(path)).unsupported for path in FILES}
+    # It has no installed systems, whose facts are their own.
+    own = [scenario for path in FILES if not (scenario := load_scenario(path)).system]
+    beyond = {scenario.name: simulate(scenario).unsupported for scenario in own}
     lines = [f"{name}: {', '.join(what)}" for name, what in beyond.items() if what]
     print("\n".join(lines))  # noqa: T201 for people: pytest -s
     assert len(lines) <= MOST_UNSUPPORTED
