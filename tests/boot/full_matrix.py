@@ -7,6 +7,7 @@ _BUS = "QEMU: one more way to the same disk; {} has this bus"
 _INSTALLED = "another installed system or way into it; debian-12-installer is in the test command"
 _SHUTDOWN = "one more layer; shutdown-lvm-on-luks-on-raid1 has three, with the same steps"
 _ZFS = "QEMU: the first run builds the driver of ZFS for minutes; all are simulated"
+_LAYOUT = "one more installer's layout; layout-debian-encrypted and layout-btrfs-on-two-luks boot"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -67,4 +68,12 @@ ONLY_IN_THE_FULL_MATRIX = {
     "zfs-single": _ZFS,
     "zfs-stripe-missing": _ZFS,
     "udev-workers-killed": "QEMU: udevd-killed ends them as well",
+    "layout-arch-luks-on-lvm": _LAYOUT,
+    "layout-arch-lvm-on-luks": _LAYOUT,
+    "layout-arch-plain": _LAYOUT,
+    "layout-debian-raid1-encrypted-lvm": _LAYOUT,
+    "layout-discoverable-encrypted": _LAYOUT,
+    "layout-fedora-encrypted": _LAYOUT,
+    "layout-opensuse-encrypted": _LAYOUT,
+    "layout-rhel": _LAYOUT,
 }

@@ -65,7 +65,8 @@ def _from_state(context: Context) -> Iterator[Advice]:
         searched = False
         yield from _about_changes(context, disks, missing)
     near = None
-    if root is not None and searched:
+    # The tree says why a device of just this name is not root.
+    if root is not None and searched and not any(root.names(each) for each in disks):
         near = min(filter(None, (nearest(root, each) for each in disks)), default=None)
     if near is not None:
         yield Advice(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from initpy.config import initramfstools
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.fstab import checked_lines
 from initpy.config.hostname import IN_IMAGE
@@ -160,7 +161,7 @@ def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
     stack = request.stack or request.root
     if stack is None or request.crypttab is None:
         return []
-    text = request.crypttab.read_text(encoding="utf-8", errors="surrogateescape")
+    text = _text(request.crypttab)
     entries, _ = parse_crypttab(str(request.crypttab), text)
     needed = names_of(without_resume(stack), entries)
     below = names_of(stack, entries) - needed
@@ -177,12 +178,21 @@ def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
     ]
 
 
+def _text(path: Path) -> str:
+    """Return the text of a crypttab, which only root may read on some systems."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        expected = "a file that can be read; root may read it"
+        raise InputError(str(path), error.strerror, expected) from None
+
+
 def _crypttab(path: Path, request: BuildRequest) -> str:
     """Return the image's crypttab; check the lines of which the user said that they belong there.
 
     The root's lines of a generic image only cause warnings: a volume opens without an option too.
     """
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    text = _text(path)
     entries, _ = parse_crypttab(str(path), text)
     stack, needed = request.stack, frozenset[str]()
     if stack is not None:

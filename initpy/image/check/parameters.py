@@ -172,11 +172,18 @@ class Boot:
         uuid = next(filter(None, (each.property("ID_FS_UUID") for each in devices)), "")
         right = f"; root=UUID={uuid} is it" if uuid and need == "root=" else ""
         reason = f"{spec} is not the device of {top.name}{right}"
+        if any(is_named(spec, under) for each in devices for under in self._encrypted(each)):
+            reason = f"{spec} is the encrypted volume that {top.name} is in{right}"
         linked = spec.naming is Naming.PATH and not spec.value.startswith(SURE)
         if linked and not any(each.property("DEVLINKS") for each in devices):
             reason = f"cannot know: udev tells no links of {top.name}, so {spec} may be it"
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
         return Row(TITLE, need, Verdict.MISSING, reason)
+
+    def _encrypted(self, layer: Layer) -> list[Layer]:
+        """Return the devices with a LUKS header below a layer."""
+        found = map(self._stack.layer, below(self._stack, layer.on))
+        return [each for each in found if each.property("ID_FS_TYPE") == "crypto_LUKS"]
 
     def _misnamed(self, spec: DeviceSpec, layer: Layer, name: str | None) -> str:
         """Return why a mapping will have another name, and how to give it this one."""

@@ -143,6 +143,11 @@ def test_r23_a_root_that_names_the_container_is_explained() -> None:
     desk = Desk(settings(root=DeviceSpec(Naming.UUID, "u-1"), root_wait=5.0))
     desk.see(luks("sda", "u-1"))
     assert "/dev/sda has this name, but holds crypto_LUKS" in shown(desk)
+    for _ in range(3):
+        desk.answer("wrong")
+        desk.end("luks-open@sda", 2)
+    desk.wait(30.0)
+    assert "typing error" not in advised(desk)
 
 
 def test_r23_a_locked_volume_after_wrong_passphrases() -> None:

@@ -126,6 +126,7 @@ def test_a_volume_beside_named_ones_stays_closed(crypttab: str, cmdline: str) ->
         ("root=UUID=7a0c rd.md.uuid=00000000:00000000:00000000:00000001", "/dev/md127 (md)",
          Verdict.MISSING, "rd.md.uuid= names others"),
         ("root=UUID=7a0c rd.md.uuid=wrong", "its parameters", Verdict.WARNING, "rd.md.uuid"),
+        ("root=UUID=x", "root=", Verdict.MISSING, "is the encrypted volume that ext4 on"),
         ("root=UUID=7a0c root=mistyped", "root=", Verdict.MISSING, "'mistyped' names no device"),
         ("root=block:UUID=7a0c", "root=", Verdict.OK, "UUID=7a0c"),
         ("root=UUID=7a0c rootflags=subvol=@", "rootflags=", Verdict.MISSING, "ext4 has no sub"),
