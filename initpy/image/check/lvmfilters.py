@@ -1,0 +1,141 @@
+"""Judges whether the image's LVM may use the disks and volumes of the root: lvm.conf(5).
+
+filter and global_filter accept or reject a device by its names, the devices file lists devices by
+identity, volume_list and auto_activation_volume_list restrict what is activated. A host-only image
+has them in full, and they may be wrong by now; `rd.lvm.conf=0` passes them over.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.content.identity import LVM_CONF
+from initpy.image.formats.archive import Archive
+from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.tree import File
+
+Values = tuple[str, ...]
+FILTERS = ("filter", "global_filter")
+LISTS = ("volume_list", "auto_activation_volume_list")
+DEVICES, DEFAULT_FILE = "/etc/lvm/devices", "system.devices"
+# A setting, with or without its section, and its value: a list, a string, or a word.
+TEXT = r'"(?:\\.|[^"\\])*"'
+SETTING = re.compile(rf"(?:\w+/)?(\w+)\s*=\s*(\[(?:{TEXT}|[^\]\"])*\]|{TEXT}|[^\s\[\"}}]+)")
+COMMENT = re.compile(rf"({TEXT})|#[^\n]*")
+# The kernel numbers these, in the order in which they appear.
+NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
+
+
+class Filters:
+    """What the image's LVM is told to leave alone; `configured`: lvm.conf counts."""
+
+    def __init__(self, archive: Archive, stack: Stack, *, configured: bool) -> None:
+        self._archive = archive
+        self._stack = stack
+        texts = [self._text(path) or "" for path in LVM_CONF] if configured else []
+        self._settings: dict[str, Values] = {}
+        for text in texts:
+            self._settings |= settings_of(text)
+
+    def rows(self, layer: Layer) -> Iterator[Row]:
+        """Yield the rows of a logical volume; none where nothing is restricted."""
+        if layer.kind is not Kind.LVM:
+            return
+        title = f"{layer.name} ({layer.kind.value})"
+        for device in self._physical(layer):
+            for key in FILTERS:
+                if key in self._settings:
+                    verdict, reason = _filtered(device, self._settings[key])
+                    yield Row(title, f"{key} of lvm.conf", verdict, reason)
+            if found := self._listed(device):
+                yield Row(title, "devices file", *found)
+        group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
+        for key in LISTS if group and name else ():
+            if key in self._settings:
+                verdict, reason = _allowed(group, name, self._settings[key])
+                yield Row(title, f"{key} of lvm.conf", verdict, reason)
+
+    def _physical(self, layer: Layer) -> Iterator[Layer]:
+        found = (self._stack.layer(each) for each in layer.on)
+        return (each for each in found if each.property("ID_FS_TYPE") == "LVM2_member")
+
+    def _listed(self, device: Layer) -> tuple[Verdict, str] | None:
+        """Return whether the devices file lists a device; None if there is no such file."""
+        named = self._settings.get("devicesfile", ())
+        used = self._settings.get("use_devicesfile", ())
+        if (used and used[0] == "0") or not (used or named):
+            return None
+        path = f"{DEVICES}/{named[0] if named else DEFAULT_FILE}"
+        text = self._text(path)
+        if text is None:
+            if not named or named[0] == DEFAULT_FILE:
+                return None  # LVM then uses all devices (lvmdevices(8))
+            return Verdict.MISSING, f"{path}, which lvm.conf names, is not in the image"
+        uuid = device.property("ID_FS_UUID").replace("-", "")
+        ids = {word.partition("=")[2] for word in text.split() if word.startswith("PVID=")}
+        if not uuid:
+            return Verdict.UNKNOWN, f"cannot know whether {path} lists {device.name}"
+        if uuid in ids:
+            return Verdict.OK, f"{path} lists {device.name}"
+        return Verdict.MISSING, f"{path} does not list {device.name} (PVID={uuid}): lvmdevices(8)"
+
+    def _text(self, path: str) -> str | None:
+        entry = self._archive.get(path)
+        return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
+
+
+def settings_of(text: str) -> Mapping[str, Values]:
+    """Return the settings of an lvm.conf as lists of values."""
+    bare = COMMENT.sub(lambda found: found[1] or "", text)
+    return {name: tuple(_values(value)) for name, value in SETTING.findall(bare)}
+
+
+def _values(text: str) -> Iterator[str]:
+    strings = re.findall(TEXT, text)
+    if not strings and not text.startswith("["):
+        yield text
+    for each in strings:
+        yield re.sub(r"\\(.)", r"\1", each[1:-1])
+
+
+def _filtered(device: Layer, patterns: Values) -> tuple[Verdict, str]:
+    """Return what a filter does with a device: an accepted name wins over rejected ones."""
+    names = [device.name, *device.property("DEVLINKS").split()]
+    accepted, rejected = set[str](), dict[str, str]()
+    for name in names:
+        rule = next((each for each in patterns if _matches(each, name)), "a")
+        if rule.startswith("a"):
+            accepted.add(name)
+        else:
+            rejected[name] = rule
+    if accepted:
+        if rejected and all(NUMBERED.match(each) for each in accepted):
+            name = min(accepted)
+            reason = f"it accepts {name}, whose number may be another at the next boot"
+            return Verdict.WARNING, reason
+        return Verdict.OK, f"it accepts {min(accepted)}"
+    reason = f"it rejects {device.name} ({rejected[device.name]}), a physical volume of the group"
+    return Verdict.MISSING, f"{reason}: correct it, or add rd.lvm.conf=0"
+
+
+def _matches(rule: str, name: str) -> bool:
+    """Return whether a rule of a filter is about a name: `a|PATTERN|`, with any delimiter."""
+    if len(rule) < 3:
+        return False
+    try:
+        return re.search(rule[2:].removesuffix(_closing(rule[1])), name) is not None
+    except re.error:
+        return False
+
+
+def _closing(opening: str) -> str:
+    return {"(": ")", "[": "]", "{": "}"}.get(opening, opening)
+
+
+def _allowed(group: str, name: str, values: Values) -> tuple[Verdict, str]:
+    if group in values or f"{group}/{name}" in values:
+        return Verdict.OK, f"it has {group}"
+    tags = [each for each in values if each.startswith("@")]
+    if tags:
+        return Verdict.UNKNOWN, f"cannot know whether {group}/{name} has one of {' '.join(tags)}"
+    return Verdict.MISSING, f"it leaves out {group}/{name}: {', '.join(values) or 'it is empty'}"

@@ -1,0 +1,95 @@
+"""The check judges what lvm.conf and the devices file keep LVM from (R28)."""
+
+from pathlib import Path
+
+import pytest
+from writing import archive_of
+
+from initpy.image.check.lvmfilters import Filters, settings_of
+from initpy.image.check.proof import Verdict
+from initpy.image.stack.layers import Kind, Layer, Stack
+from initpy.image.tree import File, Tree
+
+PVID = "0123456789abcdefghijklmnopqrstuv"
+UUID = "012345-6789-abcd-efgh-ijkl-mnop-qrstuv"
+DISK = Layer("block:sda2", Kind.PARTITION, "/dev/sda2", properties=(
+    ("ID_FS_TYPE", "LVM2_member"), ("ID_FS_UUID", UUID),
+    ("DEVLINKS", "/dev/disk/by-id/ata-one-part2 /dev/disk/by-path/pci-1-part2"),
+))  # fmt: skip
+VOLUME = Layer("block:dm-0", Kind.LVM, "/dev/mapper/vg-root", ("block:sda2",),
+               properties=(("DM_VG_NAME", "vg"), ("DM_LV_NAME", "root")))  # fmt: skip
+STACK = Stack("/", "6.1", "x86_64", ("block:dm-0",), (VOLUME, DISK))
+FILE = "/etc/lvm/devices/system.devices"
+
+
+def judged(conf: str, configured: bool = True, **devices: str) -> dict[str, Verdict]:
+    tree = Tree()
+    tree.add("/etc/lvm/lvm.conf", File(conf.encode()))
+    for name, text in devices.items():
+        tree.add(f"/etc/lvm/devices/{name}.devices", File(text.encode()))
+    filters = Filters(archive_of(tree, Path("x.img")), STACK, configured=configured)
+    return {row.need: row.verdict for row in filters.rows(VOLUME)}
+
+
+@pytest.mark.parametrize(
+    ("conf", "verdict"),
+    [
+        ("devices {\n  # filter = [ \"r|.*|\" ]\n}\n", None),
+        ('filter = [ "a|.*|" ]', Verdict.OK),
+        ('devices { filter = [ "r|.*|" ] }', Verdict.MISSING),
+        ('filter = [ "a|^/dev/disk/by-id/ata-one|", "r|.*|" ]', Verdict.OK),
+        ('filter = [ "a|^/dev/disk/by-id/ata-two|", "r|.*|" ]', Verdict.MISSING),
+        ('filter = [ "r|^/dev/sd[ab]|" ]', Verdict.OK),  # its other names match nothing
+        ('filter = [ "a|^/dev/sda2$|", "r/.*/" ]', Verdict.WARNING),
+        ('filter=[\n  "a|loop|", # of images\n  "r|.*|"\n]', Verdict.MISSING),
+        ('filter = "r|.*|"', Verdict.MISSING),
+        ('filter = [ "r|[|", "a|x|" ]', Verdict.OK),  # no pattern: it matches nothing
+    ],
+)  # fmt: skip
+def test_a_filter_accepts_or_rejects_by_names(conf: str, verdict: Verdict | None) -> None:
+    assert judged(conf).get("filter of lvm.conf") is verdict
+
+
+def test_the_global_filter_counts_too() -> None:
+    assert judged('global_filter = [ "r|.*|" ]') == {"global_filter of lvm.conf": Verdict.MISSING}
+    assert judged('global_filter = [ "r|.*|" ]', configured=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ('[ "vg" ]', Verdict.OK),
+        ('[ "vg/root", "other" ]', Verdict.OK),
+        ('[ "vg/swap", "other" ]', Verdict.MISSING),
+        ("[]", Verdict.MISSING),
+        ('[ "@tag" ]', Verdict.UNKNOWN),
+    ],
+)
+def test_a_list_of_volumes_restricts_what_is_activated(values: str, verdict: Verdict) -> None:
+    found = judged(f"activation {{ auto_activation_volume_list = {values} }}")
+    assert found == {"auto_activation_volume_list of lvm.conf": verdict}
+
+
+@pytest.mark.parametrize(
+    ("conf", "text", "verdict"),
+    [
+        ("use_devicesfile = 1", f"IDTYPE=devname PVID={PVID}\n", Verdict.OK),
+        ("use_devicesfile = 1", "IDTYPE=devname PVID=another\n", Verdict.MISSING),
+        ("use_devicesfile = 0", "IDTYPE=devname PVID=another\n", None),
+        ("", "IDTYPE=devname PVID=another\n", None),
+        ('devicesfile = "mine.devices"', f"PVID={PVID}\n", Verdict.MISSING),  # it is not there
+    ],
+)
+def test_the_devices_file_lists_the_physical_volume(
+    conf: str, text: str, verdict: Verdict | None
+) -> None:
+    assert judged(conf, system=text).get("devices file") is verdict
+
+
+def test_without_a_devices_file_all_devices_count() -> None:
+    assert judged("use_devicesfile = 1") == {}
+
+
+def test_settings_are_read_with_sections_and_comments() -> None:
+    text = 'devices {\n filter = [ "a|#|" ] # x = 1\n}\nlocal/system_id = "a b"\nn = 5\n'
+    assert settings_of(text) == {"filter": ("a|#|",), "system_id": ("a b",), "n": ("5",)}
