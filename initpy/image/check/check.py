@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.check import interpreter, keyboards, mounting
+from initpy.image.check import interpreter, keyboards, mounting, netroot
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
@@ -66,6 +66,8 @@ def prove(
         rows.extend(boot.rows(required=configured))
         if boot.line is not None:
             rows.extend(mounting.rows(boot.settings, stack, boot.root, drivers))
+    if userland.ours:
+        rows.extend(netroot.rows(archive, stack, boot.settings))
     made = [*userland.rows(stack, boot)]
     volumes = Volumes(archive, stack, userland.programs, boot)
     arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)

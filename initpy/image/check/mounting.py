@@ -40,6 +40,8 @@ def rows(settings: Settings, stack: Stack, root: Layer | None, drivers: Drivers)
 
 def _type(settings: Settings, root: Layer) -> Iterator[Row]:
     mount, kind = settings.mount, root.fact("type")
+    if settings.network is not None and settings.network.root is not None:
+        return  # the server's version of NFS is found out
     if settings.image is None and mount.types and kind and kind not in mount.types:
         reason = f"rootfstype={','.join(mount.types)}, but root is {kind}"
         yield Row(TITLE, "rootfstype=", Verdict.MISSING, reason)

@@ -18,6 +18,7 @@ from initpy.core.jobs.filling import PLACEHOLDER
 from initpy.core.machine.wanted import normalised
 from initpy.core.settings import Settings
 from initpy.core.volumes import VolumeSpec
+from initpy.image.check import netroot
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
@@ -110,6 +111,9 @@ class Boot:
         image = self.settings.image
         if image is not None:
             wanted, devices = image.host, self._devices(self._host(top))
+        if image is None and (row := netroot.named(self.settings, top)) is not None:
+            yield row
+            return
         if given and wanted is None:
             reason = f"{given[-1].value!r} names no device that initpy knows"
             yield Row(TITLE, "root=", Verdict.MISSING, reason)

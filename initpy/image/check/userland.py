@@ -12,6 +12,7 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.jobs.definitions import JobDefinition
+from initpy.image.check.netroot import is_exported
 from initpy.image.check.parameters import Boot
 from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
@@ -247,6 +248,8 @@ def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
         properties.setdefault("LVM_VG_NAME_COMPLETE", group)
     if layer.kind is Kind.FILESYSTEM:
         properties |= dict(layer.properties)
+        if is_exported(layer) and properties.get("INITPY_ROLE") == "root":
+            properties["INITPY_ROLE"] = "export"
         if len(layer.on) > 1:
             # systemd's 64-btrfs.rules sets this until the last device is present.
             properties[f"ID_{layer.fact('type').upper()}_READY"] = "0"

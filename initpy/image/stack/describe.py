@@ -248,7 +248,7 @@ class _Description:
             for member in members:
                 yield from self._blocks.down(member)
             return
-        if node := self._tagged(mount.source):
+        if node := self._tagged(mount.source) or self._virtiofs(mount.kind):
             on, layers = buses.climb(self._system, node)
             top = self._filesystem(mount.kind, point, mount.options, (), mount.source)
             yield replace(top, on=on)
@@ -337,6 +337,12 @@ class _Description:
             if (self._system.text(f"{folder}/{name}/mount_tag") or "").strip("\0\n") == tag:
                 return self._system.real(f"{folder}/{name}")
         return None
+
+    def _virtiofs(self, kind: str) -> str | None:
+        """Return a virtio device of virtiofs; their tags are in sysfs since Linux 6.9 only."""
+        folder = "/sys/bus/virtio/drivers/virtiofs"
+        found = [each for each in self._system.names(folder) if each.startswith("virtio")]
+        return self._system.real(f"{folder}/{found[0]}") if kind == "virtiofs" and found else None
 
     def _from_server(self, mount: Mount, point: str) -> Iterator[Layer]:
         asks, address = network.nfs(self._system, mount.kind, mount.options, mount.source)

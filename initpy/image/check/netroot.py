@@ -1,0 +1,67 @@
+"""Judges a root on the network or of the hypervisor: its name, and what the image has for it."""
+
+import re
+from collections.abc import Iterator
+
+from initpy.core.settings import Settings
+from initpy.image.check.proof import Row, Verdict
+from initpy.image.formats.archive import Archive
+from initpy.image.stack.layers import Kind, Layer, Stack
+
+TITLE = "the network"
+COMMAND_LINE = "the command line"
+NETWORKED = ("nfs", "nfs4")
+# The engine's own part, and the library that it stands on (image/content/python.py).
+PART = re.compile(r"/usr/lib/python3[^/]*/initpy/runtime/net/network\.pyc")
+HINT = "build it without `network = false` in the recipe, or as a generic image"
+
+
+def rows(archive: Archive, stack: Stack, settings: Settings) -> Iterator[Row]:
+    """Yield the rows about what brings interfaces up, if root is reached over one."""
+    asked = settings.network is not None and settings.network.root_needs_link
+    if not asked and not any(each.kind is Kind.NETWORK for each in stack.layers):
+        return
+    if any(PART.fullmatch(path) for path, _ in archive.items()):
+        reason = "the engine brings interfaces up and asks for leases itself"
+        yield Row(TITLE, "its programs", Verdict.OK, reason)
+    else:
+        reason = f"the image has nothing that brings an interface up; {HINT}"
+        yield Row(TITLE, "its programs", Verdict.MISSING, reason)
+    if any(each.fact("type") in NETWORKED for each in map(stack.layer, stack.tops)):
+        yield Row(TITLE, "a mount helper", Verdict.OK, "none is needed: the kernel mounts NFS")
+
+
+def is_exported(top: Layer) -> bool:
+    """Return whether a file system stands on no device, but on a server or the hypervisor."""
+    return bool(top.on) and all(each.startswith(("net:", "bus:")) for each in top.on)
+
+
+def named(settings: Settings, top: Layer) -> Row | None:
+    """Judge root= where it, or the described root, is no device; None: both are devices."""
+    network, exported = settings.network, is_exported(top)
+    source = top.name.partition(" on ")[2]
+    if network is not None and network.from_dhcp and network.root is None and settings.root is None:
+        reason = f"cannot know: the lease names the root, which is {top.name} now"
+        return Row(COMMAND_LINE, "root=", Verdict.WARNING, reason)
+    root = network.root if network is not None else None
+    if root is None:
+        if not exported or settings.root is None:
+            return None
+        reason = f"{settings.root} is a device, and root is {top.name}: root={_word(top, source)}"
+        return Row(COMMAND_LINE, "root=", Verdict.MISSING, reason)
+    if not exported:
+        reason = f"it names a root on the network, and root is {top.name}"
+        return Row(COMMAND_LINE, "root=", Verdict.MISSING, reason)
+    server, path = getattr(root, "server", ""), getattr(root, "path", getattr(root, "tag", ""))
+    host = f"[{server}]" if ":" in server else server
+    wanted = f"{host}:{path}" if server else path
+    if wanted == source or (not server and source.endswith(f":{path}")):
+        return Row(COMMAND_LINE, "root=", Verdict.OK, wanted)
+    # Another name or address of the server may lead to the same export.
+    reason = f"cannot know whether {wanted or 'what the lease names'} is {source}"
+    return Row(COMMAND_LINE, "root=", Verdict.UNKNOWN, reason)
+
+
+def _word(top: Layer, source: str) -> str:
+    kind = top.fact("type")
+    return f"{'nfs' if kind in NETWORKED else kind}:{source}"

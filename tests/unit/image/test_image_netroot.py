@@ -1,0 +1,113 @@
+"""The check proves a root on the network, or of the hypervisor, as it does one on disks (R28)."""
+
+from pathlib import Path
+
+import pytest
+from fake_system import FakeSystem, card, iscsi, nested
+from writing import archive_of
+
+from initpy.config.jobs import json_text
+from initpy.config.project import PROJECT
+from initpy.image.check.check import prove
+from initpy.image.check.proof import Proof, Verdict
+from initpy.image.content.needs import load_jobs
+from initpy.image.stack import hostonly
+from initpy.image.stack.describe import describe
+from initpy.image.tree import File, Tree
+
+PART = "/usr/lib/python3.11/initpy/runtime/net/network.pyc"
+
+
+def proved(system: FakeSystem, cmdline: str, *, network: bool = True) -> Proof:
+    """Prove an image with all job files, without programs and drivers."""
+    tree = Tree()
+    for path in sorted((PROJECT / "jobs").glob("*.toml")):
+        tree.add(f"/usr/lib/initpy/jobs/{path.stem}.json", File(json_text(path).encode()))
+    if network:
+        tree.add(PART, File(b""))
+    archive, stack = archive_of(tree, Path("test.img")), describe("/", system)
+    return prove(archive, stack, stack.kernel, modules=Path("/nonexistent"), run=False,
+                 cmdline=cmdline)  # fmt: skip
+
+
+def verdict(proof: Proof, layer: str, need: str) -> tuple[Verdict, str]:
+    """The verdict on one need."""
+    (row,) = (row for row in proof.rows if (row.layer, row.need) == (layer, need))
+    return row.verdict, row.reason
+
+
+def nfs() -> FakeSystem:
+    system = FakeSystem()
+    card(system)
+    system.mount("/", "nfs4", "10.0.2.2:/srv/root", "0:40", "rw,vers=4.2,addr=10.0.2.2")
+    return system
+
+
+def virtiofs() -> FakeSystem:
+    system = FakeSystem()
+    node = system.bus(
+        "/sys/devices/pci0000:00/virtio3", "virtio", "virtiofs", "virtiofs", "virtio:d1A"
+    )
+    system.links["/sys/bus/virtio/drivers/virtiofs/virtio3"] = node
+    system.mount("/", "virtiofs", "share", "0:41", "rw")
+    return system
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "found", "reason"),
+    [
+        ("root=nfs:10.0.2.2:/srv/root", Verdict.OK, "10.0.2.2:/srv/root"),
+        ("root=/dev/nfs nfsroot=/srv/root ip=dhcp", Verdict.OK, "/srv/root"),
+        ("root=dhcp", Verdict.WARNING, "the lease names the root"),
+        ("root=nfs:server:/srv/root", Verdict.UNKNOWN, "whether server:/srv/root is 10.0.2.2"),
+        ("root=UUID=12-34", Verdict.MISSING, "root=nfs:10.0.2.2:/srv/root"),
+    ],
+)
+def test_the_name_of_an_nfs_root(cmdline: str, found: Verdict, reason: str) -> None:
+    judged, text = verdict(proved(nfs(), cmdline), "the command line", "root=")
+    assert judged is found
+    assert reason in text
+
+
+def test_a_root_on_disks_is_not_on_the_network() -> None:
+    judged, reason = verdict(
+        proved(nested(), "root=nfs:10.0.2.2:/srv"), "the command line", "root="
+    )
+    assert judged is Verdict.MISSING
+    assert reason.startswith("it names a root on the network")
+
+
+def test_an_nfs_root_needs_the_engines_part_and_no_helper() -> None:
+    proof = proved(nfs(), "root=nfs:10.0.2.2:/srv/root")
+    assert verdict(proof, "the network", "its programs")[0] is Verdict.OK
+    assert verdict(proof, "the network", "a mount helper")[0] is Verdict.OK
+    layer = "nfs4 on 10.0.2.2:/srv/root (file system)"
+    assert verdict(proof, layer, "job") == (Verdict.OK, "mount-export on interface eth0")
+    lacking = proved(nfs(), "root=nfs:10.0.2.2:/srv/root", network=False)
+    judged, reason = verdict(lacking, "the network", "its programs")
+    assert judged is Verdict.MISSING
+    assert "network = false" in reason
+
+
+def test_a_root_on_disks_needs_no_network() -> None:
+    assert not [row for row in proved(nested(), "root=UUID=1").rows if row.layer == "the network"]
+
+
+def test_a_share_of_the_hypervisor() -> None:
+    proof = proved(virtiofs(), "root=virtiofs:share", network=False)
+    assert verdict(proof, "the command line", "root=") == (Verdict.OK, "share")
+    layer = "virtiofs on share (file system)"
+    assert verdict(proof, layer, "job")[1].startswith("mount-export on ")
+    assert not [row for row in proof.rows if row.layer == "the network"]
+
+
+def test_a_host_only_image_has_what_its_root_on_the_network_needs() -> None:
+    jobs = load_jobs([PROJECT / "jobs"])
+
+    def chosen(system: FakeSystem) -> set[str]:
+        return {Path(each.source).stem for each in hostonly.chosen(jobs, describe("/", system), ())}
+
+    assert {"network", "network-links"} <= chosen(nfs())
+    assert "network-links" in chosen(iscsi())
+    assert "network-links" not in chosen(nested()) | chosen(virtiofs())
+    assert "network" in chosen(virtiofs())
