@@ -166,6 +166,7 @@ def _dhcp(server: Server, number: int, _disks: list[str]) -> list[str]:
         f"--dhcp-range={first},{last},255.255.255.0,{span}", "--leasefile-ro",
         "--dhcp-authoritative",
         f"--pid-file=/run/{server.name}.pid",
+        "--dhcp-option=option:router",  # none: the networks of two cards are apart
         *([f"--dhcp-option=option:root-path,{server.root_path}"] if server.root_path else []),
     ]  # fmt: skip
     stop = f"kill $(cat /run/{server.name}.pid)"

@@ -215,6 +215,8 @@ def _serve(writing: int, calls: Mapping[str, Call]) -> NoReturn:
         os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
         _make(writing, calls)
         status = 0
+    except BrokenPipeError:
+        pass  # the engine that has asked has died meanwhile
     except BaseException:  # noqa: BLE001 the last owner of a child's exception shows it
         import traceback
 

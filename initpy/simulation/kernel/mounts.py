@@ -130,7 +130,10 @@ def _mount_nfs(
     yield MODPROBE_SECONDS
     if network is None or "nfs" in world.without:
         return errno.ENODEV, _explained(errno.ENODEV, kind)
-    server, seconds, why = network.reach(words.get("addr", ""), 2049)
+    address = words.get("addr", "")
+    if not network.has_route(address):
+        return errno.ENETUNREACH, os.strerror(errno.ENETUNREACH)
+    server, seconds, why = network.reach(address, 2049)
     yield seconds
     number = 0 if server is not None else UNREACHED[why]
     if server is not None:

@@ -152,7 +152,6 @@ def _answer(server: Server, request: Request) -> Reply | None:
         f"{network}.50",
         server.address,
         24,
-        (server.address,),
         lease=server.lease or None,
         root_path=server.root_path,
     )

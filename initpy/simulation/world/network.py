@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_interface
 
 from initpy.scenario.model import Nic, Scenario, Server
 from initpy.simulation.world.plans import DiskPlan
@@ -60,6 +61,11 @@ class Network:
             if each.port == port and each.nic in cards and each.name in self.serving:
                 return each, CONNECT_SECONDS, ""
         return None, CONNECT_SECONDS, "Connection refused"
+
+    def has_route(self, host: str) -> bool:
+        """Whether a link that is up has an address in the host's network: there are no routers."""
+        up = [each.address for each in self.links.values() if each.up and each.address]
+        return any(ip_address(host) in ip_interface(each).network for each in up)
 
     def changed(self) -> None:
         """A link has changed."""
