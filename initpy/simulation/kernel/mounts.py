@@ -144,7 +144,7 @@ def _mount_nfs(
         elif source.partition(":")[2] != server.export:
             number = errno.ENOENT
         elif server.refuses:
-            number = errno.EACCES if version == "3" else errno.ENOENT
+            number = errno.EACCES
     if number or server is None:
         return number, f"{kind}: {os.strerror(number)}"
     network.exports[target] = Served(server)
