@@ -140,7 +140,9 @@ class Boot:
                 context.goals.enumerated = True
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
-                if (device := context.devices.get(name)) is None or device.kind not in DERIVED:
+                device = context.devices.get(name)
+                ours = device is not None and (device.kind in DERIVED or device.kind.declared)
+                if not ours:  # the core's own: udev knows nothing of it
                     self._subjects.removed(name)
             case Progressed():
                 from initpy.core.goals import fsck  # not every file system is checked
@@ -184,7 +186,7 @@ class Boot:
         if self._context.settings.network is not None:
             from initpy.core.network import technology as network  # most roots are on disks
 
-            for device in network.begin(self._context):
+            for device in network.begin(self._context, self._index):
                 self._subjects.changed(device)
         for job in self._index.on_boot:
             if self._context.machine.find(job.name) is None:

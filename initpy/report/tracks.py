@@ -97,6 +97,8 @@ TECHNOLOGIES = {
     "bcache": "bcache",
     "loop": "loop devices",
     "multipath": "multipath",
+    "link": "network",
+    "nbd": "network",
     "mount": "file systems",
     "fsck": "file systems",
 }

@@ -57,6 +57,7 @@ BLOCK = Kind("block", _block_ready)
 # A network link: frames can be sent on it once it has a carrier.
 NET = Kind("net", lambda device: device.properties.get("carrier") == "1")
 # What a server, or the hypervisor, offers to be mounted: ready once there is a way to it.
+TARGET = Kind("target", lambda device: WAY in device.properties, declared=True)
 EXPORT = Kind("export", lambda device: WAY in device.properties, declared=True)
 # Parts that belong together, such as the disks of a pool; and what a job has listed on a subject.
 SET = Kind("set", lambda device: True, declared=True)

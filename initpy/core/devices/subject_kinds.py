@@ -1,5 +1,5 @@
 """The kinds of subjects, by name: one line each."""
 
-from initpy.core.devices.graph import BLOCK, EXPORT, NET, Kind
+from initpy.core.devices.graph import BLOCK, EXPORT, NET, TARGET, Kind
 
-KINDS: dict[str, Kind] = {each.name: each for each in (BLOCK, NET, EXPORT)}
+KINDS: dict[str, Kind] = {each.name: each for each in (BLOCK, NET, EXPORT, TARGET)}

@@ -136,6 +136,8 @@ def _may_be_root(context: Context, device: Device) -> bool:
     return (
         device.kind in (BLOCK, EXPORT, LISTED)
         and not device.is_layer
+        # A network block device is there before it is connected.
+        and device.properties.get("size") != "0"
         # A loop device is there before it has its file.
         and (context.settings.image is None or "ID_FS_TYPE" in device.properties)
         and not inside_member(context.devices, device)

@@ -197,7 +197,8 @@ def start(
         command = filled(context, instance)
     environment, device = instance.definition.environment, context.device(instance)
     # What the core has made from others is nothing that the runtime could look at again.
-    subject = None if device is not None and device.kind in DERIVED else instance.subject
+    ours = device is not None and (device.kind in DERIVED or device.kind.declared)
+    subject = None if ours else instance.subject
     context.current.act(
         Run(instance.key, instance.run, command, subject, secret, environment, watched)
     )

@@ -9,7 +9,7 @@ the engine renews a lease while it lives, and the handover tells the real system
 import json
 from collections.abc import Callable
 
-from initpy.core.actions import Record
+from initpy.core.actions import Moved, Record
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
 from initpy.core.netsettings import LinkRequest, NetworkSettings
@@ -31,6 +31,17 @@ from initpy.core.state.context import Context
 
 ETHERNET = "1"  # ARPHRD_ETHER of if_arp.h
 FAILURES, PAUSE = 5, 2.0  # of the configuration of one link; seconds between two
+# What the journal calls the states, in the words for jobs: pictures have a lane for each link.
+PHASES = {
+    LinkState.UNUSED: "skipped",
+    LinkState.STARTING: "waiting",
+    LinkState.NO_CARRIER: "waiting",
+    LinkState.SEARCHING: "running",
+    LinkState.SPARE: "ready",
+    LinkState.CONFIGURING: "awaiting",
+    LinkState.READY: "done",
+    LinkState.LEFT: "withdrawn",
+}
 RECORDS = "lease."  # leases in /run/initpy, by link, for an engine after this one
 # A link without a way to the root may have one later: its server was down, say.
 USELESS_SECONDS = 30.0
@@ -133,7 +144,7 @@ class Links:
 
     def _lose(self, context: Context, link: Link, state: LinkState, reason: str) -> None:
         """The link cannot carry anything. Its address stays: what stands on it waits."""
-        if not link.move(state, context.now, reason):
+        if not _move(context, link, state, reason):
             return
         self.news = True
         if link.client is not None and link.lease is None:
@@ -152,7 +163,7 @@ class Links:
         elif not context.goals.root_mounted:
             link.client = link.client or _client(context, link, link.request)
             link.client.begin(context.now)
-            link.move(LinkState.SEARCHING, context.now)
+            _move(context, link, LinkState.SEARCHING)
             self._flush(context, link)
 
     # Leases
@@ -224,7 +235,7 @@ class Links:
         self._record(context, link)
         if link.config != LinkConfig():
             self._configure(context, link, LinkConfig())
-        link.move(LinkState.SEARCHING, context.now)
+        _move(context, link, LinkState.SEARCHING)
         self.news = True
         self._pass_on(context, link)
 
@@ -259,7 +270,7 @@ class Links:
         assert request is not None
         if link.shares and self.active.get(request) != link.name:
             active = self.active.get(request)
-            link.move(LinkState.SPARE, context.now, f"{active} is tried first" if active else "")
+            _move(context, link, LinkState.SPARE, f"{active} is tried first" if active else "")
             # Not at once: a link that comes with this same event may have its address already.
             self.undecided = self.undecided or active is None
             return
@@ -290,7 +301,7 @@ class Links:
         link.config = config
         self._record(context, link)
         if config != LinkConfig():
-            link.move(LinkState.CONFIGURING, context.now, ", ".join(config.addresses))
+            _move(context, link, LinkState.CONFIGURING, ", ".join(config.addresses))
         context.current.act(Configure(link.name, link.number, config))
 
     def configured(self, context: Context, name: str, number: int, error: str) -> None:
@@ -300,7 +311,7 @@ class Links:
             return
         if not error:
             link.failures = 0
-            link.move(LinkState.READY, context.now, ", ".join(link.config.addresses))
+            _move(context, link, LinkState.READY, ", ".join(link.config.addresses))
             self._arm(context, link)
             if text := resolver(context.settings.network, link):
                 context.current.act(Record("resolv.conf", text, "/etc"))
@@ -338,7 +349,7 @@ class Links:
         if link.name in self._all and link.config != LinkConfig():
             self._configure(context, link, LinkConfig())
             if link.state is LinkState.READY:
-                link.move(LinkState.SPARE, context.now, "the root is not reached over it")
+                _move(context, link, LinkState.SPARE, "the root is not reached over it")
         self.news = True
         self.active[request] = chosen.name
         self._offer(context, chosen)
@@ -356,7 +367,19 @@ class Links:
                 self._configure(context, link, LinkConfig())
             if link.switched_on:
                 context.current.act(SwitchLink(link.name, False))
-            link.move(LinkState.LEFT, context.now)
+            _move(context, link, LinkState.LEFT)
+
+
+def _move(context: Context, link: Link, state: LinkState, reason: str = "") -> bool:
+    """Bring a link to a state, and note it in the journal; True if it is another one."""
+    before = link.state
+    news = link.move(state, context.now, reason)
+    if news:
+        words = PHASES[before], PHASES[state]
+        if words[0] != words[1]:
+            said = ": ".join(filter(None, (state.value, reason)))
+            context.current.act(Moved(f"link@{NET_FOLDER}{link.name}", *words, said))
+    return news
 
 
 def _client(context: Context, link: Link, request: LinkRequest) -> Client:

@@ -7,3 +7,5 @@ NET_FOLDER = "net/"  # names of links begin so
 # Of an export, besides the marks.
 SOURCE = "DEVNAME"  # as mount(8) shows it
 EXPORT_NAME = "export/root"
+
+TARGET_FOLDER = "target/"  # names of what is logged in to begin so

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from initpy.core.devices.graph import NET, Device
 from initpy.core.explanation import Node
+from initpy.core.jobs.definitions import Index
+from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.network import keep, keepfiles
 from initpy.core.network.events import (
@@ -15,18 +17,20 @@ from initpy.core.network.events import (
 )
 from initpy.core.network.exports import RESOLVE, Exports
 from initpy.core.network.links import Links
-from initpy.core.network.properties import NET_FOLDER
+from initpy.core.network.properties import NET_FOLDER, TARGET_FOLDER
+from initpy.core.network.targets import Targets, logs_in
 from initpy.core.network.unsupported import unsupported
 from initpy.core.state.context import Context
 
 
-def begin(context: Context) -> tuple[Device, ...]:
+def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
     """The engine runs (again): return the subjects that the command line declares."""
     if context.settings.network is not None:
-        for line in unsupported(context.settings.network):
+        for line in unsupported(context.settings.network, logs_in(jobs)):
             context.report(f"not supported: {line}")
     export = context.technologies.own(Exports).begin(context)
-    return (export,) if export is not None else ()
+    targets = context.technologies.own(Targets).begin(context)
+    return (*filter(None, (export,)), *targets)
 
 
 def take(context: Context, event: NetworkEvent) -> None:
@@ -59,8 +63,19 @@ def technology() -> Technology:
         gone=_gone,
         unsettled=_unsettled,
         handover=_hand_over,
+        ended=_ended,
         nodes=_nodes,
     )
+
+
+def _ended(context: Context, instance: Instance) -> Iterable[str]:
+    """A login has ended: where it has failed, another link may lead to the server."""
+    if (instance.subject or "").startswith(TARGET_FOLDER) and instance.status:
+        links = context.technologies.own(Links)
+        for name in context.technologies.own(Targets).ways:
+            if (link := links.find(name)) is not None:
+                links.leads_nowhere(context, link)
+    return ()
 
 
 def _nodes(context: Context) -> Iterable[Node]:
@@ -88,15 +103,17 @@ def _unsettled(context: Context) -> Iterable[str]:
     if links.news:
         links.news = False
         exports.look(context, links)
-    return exports.unsettled(context)
+        context.technologies.own(Targets).look(links)
+    return (*exports.unsettled(context), *context.technologies.own(Targets).unsettled(context))
 
 
 def _hand_over(context: Context) -> None:
     """Leave only the links up that root stands on."""
     exports, links = context.technologies.own(Exports), context.technologies.own(Links)
-    way = exports.way  # an engine that was started again does not know it
-    if way is not None:
-        links.leave(context, {way.name})
-    ready = sorted(links.ready(), key=lambda each: each is not way)
+    ways = {exports.way.name} if exports.way is not None else set[str]()
+    ways |= context.technologies.own(Targets).ways
+    if ways:  # an engine that was started again does not know
+        links.leave(context, ways)
+    ready = sorted(links.ready(), key=lambda each: each.name not in ways)
     for record in keepfiles.files(keep.kept(context, each) for each in ready):
         context.current.act(record)

@@ -19,8 +19,8 @@ from initpy.core.network.link import uses_dhcp
 SUPPORTED = (Method.DHCP, Method.SINGLE_DHCP, Method.STATIC)
 
 
-def unsupported(settings: NetworkSettings) -> Iterator[str]:
-    """Say what is left out, a line each."""
+def unsupported(settings: NetworkSettings, nbd: bool) -> Iterator[str]:
+    """Say what is left out, a line each. `nbd`: the image can connect to NBD servers."""
     for request in settings.links:
         if not is_supported(request):
             yield f"ip={request.match}:{request.method.value}: only DHCPv4 and static addresses"
@@ -32,6 +32,8 @@ def unsupported(settings: NetworkSettings) -> Iterator[str]:
     ):
         yield f"{kind}={each}: links are used as the kernel and udev name them"
     for target in settings.targets:
+        if nbd and isinstance(target, NbdRoot) and target.server:
+            continue
         yield f"{_words(target)}: only NFS, virtiofs and 9p are mounted from elsewhere"
 
 

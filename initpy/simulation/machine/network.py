@@ -126,6 +126,9 @@ class Cards:
         link, network = self._link(name), self._world.network
         if link is None or network is None or not (link.up and link.carrier):
             return
+        if link.plan.lease is not None:  # of QEMU's user network
+            seconds = link.plan.lease + ANSWER_SECONDS
+            self._world.agenda.after(seconds, self._receive, link, _user_network(request))
         for server in network.servers.values():
             if server.kind == "dhcp" and server.nic == name and server.name in network.serving:
                 reply = _answer(server, request)
@@ -136,6 +139,12 @@ class Cards:
         name = link.plan.name
         if name in self._listening and link.up and link.carrier:
             self._tell(DhcpReceived(name, reply))
+
+
+def _user_network(request: Request) -> Reply:
+    """What QEMU's own DHCP server answers (net/slirp, bootp.c)."""
+    kind = DhcpKind.ACK if request.kind is DhcpKind.REQUEST else DhcpKind.OFFER
+    return Reply(kind, request.xid, "10.0.2.15", "10.0.2.2", 24, lease=86400.0)
 
 
 def _answer(server: Server, request: Request) -> Reply | None:

@@ -5,12 +5,22 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from desk import Desk
+from desk import JOBS, Desk, block
 
+from initpy.config.jobs import load_job_file
 from initpy.core.actions import HandOver, Mount, Record
 from initpy.core.devices.graph import NET, Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
-from initpy.core.netsettings import LinkMatch, LinkRequest, Method, NetworkSettings, NfsRoot
+from initpy.core.netsettings import (
+    LinkMatch,
+    LinkRequest,
+    Method,
+    NbdRoot,
+    NetworkSettings,
+    NfsRoot,
+    Vlan,
+)
 from initpy.core.network.actions import Configure, SendDhcp, SwitchLink
 from initpy.core.network.events import DhcpReceived, LinkConfigured
 from initpy.core.network.values import DhcpKind, LinkConfig, Reply, Route
@@ -221,3 +231,30 @@ def test_no_card_is_touched_that_nobody_asked_for() -> None:
     desk = NetDesk(network(links=(LinkRequest(LinkMatch("eth1")),)))
     desk.see(link("eth0", up=False))
     assert desk.actions(SwitchLink) == []
+
+
+def test_an_nbd_export_is_connected_once_a_link_is_ready_and_again_if_that_fails() -> None:
+    target = NbdRoot("10.0.2.100", export="root")
+    wanted = NetworkSettings(links=(LinkRequest(),), targets=(target,))
+    root = DeviceSpec(Naming.PATH, "/dev/nbd0")
+    nbd = load_job_file(JOBS / "extra" / "nbd.toml").jobs
+    desk = NetDesk(Settings(root=root, network=wanted), also=nbd)
+    desk.end("nbd-driver")
+    desk.see(block("nbd0", size="0"), link(up=False), link())
+    desk.lease()
+    desk.configured()
+    [run] = desk.runs("nbd-connect@target/nbd0")
+    assert run.argv[:4] == ("nbd-client", "10.0.2.100", "10809", "/dev/nbd0")
+    desk.end(run.job, status=1)
+    desk.wait(desk.now + 3.0)
+    assert len(desk.runs("nbd-connect@target/nbd0")) == 2
+    assert desk.mounts() == []
+    desk.see(block("nbd0", size="131072", ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem"))
+    assert desk.mounts()[-1].source == "/dev/nbd0"
+
+
+def test_what_is_not_supported_is_said() -> None:
+    request = LinkRequest(method=Method.AUTO6)
+    desk = NetDesk(network(links=(request,), vlans=(Vlan("eth0.7", "eth0", 7),)))
+    assert "not supported: ip=any link:auto6" in desk.reports()
+    assert "not supported: vlan=eth0.7" in desk.reports()
