@@ -29,6 +29,7 @@ from initpy.lab.machine import Drive, Machine, MachineSpec, machine_folder
 from initpy.lab.recipe import needs_own_serials, script
 from initpy.lab.system import FACTS, REAL_INIT, place, system_tree
 from initpy.lab.vmlinux import uncompressed
+from initpy.lab.zfs import has_pools, with_driver
 from initpy.scenario.model import Layer, MachineKind, Recipe
 
 # A PC has 32 PCI slots, of which some are in use.
@@ -131,9 +132,12 @@ class _Machines:
     def _make(self, batch: dict[Path, Recipe]) -> dict[Path, str]:
         # IMSM metadata accepts only the serial numbers of SCSI disks.
         scsi = any(map(needs_own_serials, batch.values()))
-        kind = MachineKind.QEMU if scsi else quickest()
+        pools = any(has_pools(recipe.layers) for recipe in batch.values())
+        kind = MachineKind.QEMU if scsi or pools else quickest()
         kernel = kernel_of(kind)
-        image = maker_image(kernel, self.progress)
+        if pools:
+            kernel = with_driver(kernel, self.progress)
+        image = maker_image(kernel, self.progress, pools)
         try:
             return _make_in_machine(batch, kind, kernel, image, self)
         except EmulatorCrashed as error:
@@ -227,7 +231,7 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
     batch: dict[Path, Recipe] = {}
     count = 0
     for folder, recipe in lacking.items():
-        separate = needs_own_serials(recipe) or any(map(needs_own_serials, batch.values()))
+        separate = any(map(_is_apart, (recipe, *batch.values())))
         if batch and (separate or count + len(_used(recipe)) > _MOST_DISKS):
             yield batch
             batch, count = {}, 0
@@ -235,6 +239,11 @@ def _batches(lacking: Mapping[Path, Recipe]) -> Iterator[dict[Path, Recipe]]:
         count += len(_used(recipe))
     if batch:
         yield batch
+
+
+def _is_apart(recipe: Recipe) -> bool:
+    """Return whether the disks need a machine of their own: pools may stay imported."""
+    return needs_own_serials(recipe) or has_pools(recipe.layers)
 
 
 def _make_in_machine(

@@ -17,6 +17,7 @@ from initpy.image.process import ToolError, run
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.system import Recorded
+from initpy.lab import zfs
 from initpy.lab.cache import cache_folder, digest, locked, tree_digest, write_whole
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
@@ -74,40 +75,48 @@ def tool_versions(packages: Sequence[str] = _PACKAGES) -> str:
     return listing.decode()
 
 
-def maker_image(kernel: Kernel, progress: Progress) -> Path:
-    """Build the image of the machine that creates disks: busybox and the real tools."""
+def maker_image(kernel: Kernel, progress: Progress, pools: bool = False) -> Path:
+    """Build the image of the machine that creates disks: busybox and the real tools.
+
+    `pools`: with the tools and the driver of ZFS, which `kernel` has then.
+    """
     key = digest(
         [
             kernel.version.encode(),
             tool_versions().encode(),
             MAKER_INIT.read_bytes(),
             repr((MAKER_PROGRAMS, MAKER_DRIVERS, MAKER_DRIVERS_IF_THERE)).encode(),
+            *((b"zfs",) if pools else ()),
         ]
     )
+    more = zfs.PROGRAMS if pools else ()
     request = BuildRequest(
         kernel=kernel.version,
         modules=kernel.modules,
         output=cache_folder("images") / f"maker-{key}.img",
         jobs=(),
-        programs=MAKER_PROGRAMS,
-        drivers=MAKER_DRIVERS,
+        programs=(*MAKER_PROGRAMS, *more),
+        drivers=(*MAKER_DRIVERS, "zfs") if pools else MAKER_DRIVERS,
         recipe_drivers=MAKER_DRIVERS_IF_THERE,
         init=MAKER_INIT.read_bytes(),
         python=False,
         compression="none",
         level=None,
     )
-    return _cached("maker", request, "the image of the machine that creates disks", progress)
+    what = "the image of the machine that creates disks"
+    return _cached("maker", request, what, progress, pools)
 
 
-def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> Path:
+def _cached(
+    kind: str, request: BuildRequest, what: str, progress: Progress, pools: bool = False
+) -> Path:
     """Build the image unless it is cached; only one of several processes builds it."""
     with locked(f"{kind}-image"):
         if request.output.exists():
             return request.output
         progress(f"building {what}")
         try:
-            build(request)
+            zfs.build_with_tools(request) if pools else build(request)
         except IncompleteError as error:
             raise LabError(f"cannot build an image\n  try: make setup\n{error}") from error
         _prune(kind)
@@ -116,7 +125,9 @@ def _cached(kind: str, request: BuildRequest, what: str, progress: Progress) -> 
 
 def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENERIC) -> Path:
     """Build the generic image of this checkout, as `initpy build` does, or a variant of it."""
-    without = variant.without
+    without, pools = variant.without, "zfs" in variant.jobs
+    if pools:
+        kernel = zfs.with_driver(kernel, progress)
     given = os.environ.get("INITPY_LAB_IMAGE")
     if given:
         return Path(given)
@@ -151,7 +162,7 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
     if variant.microcode:
         request = replace(request, microcode=Microcode(_made_up_microcode()))
     what = f"an image without {', '.join(without)}" if without else "the image under test"
-    return _cached(kind, request, what, progress)
+    return _cached(kind, request, what, progress, pools)
 
 
 def _own_jobs(variant: Variant) -> list[Path]:

@@ -3,9 +3,10 @@
 import shlex
 from collections.abc import Callable, Iterator
 
-from initpy.lab import encryption
+from initpy.lab import encryption, pools
 from initpy.lab.installed import serial
 from initpy.scenario.model import SWAPFILE, Layer, Recipe
+from initpy.scenario.pools import ZFS
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
 # sfdisk(8): the shortcut for a Linux file system.
@@ -106,6 +107,9 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
         writer.down.append("uncached")
     elif layer.kind == "partitions":
         yield from _partitions(writer, layer)
+    elif layer.kind == ZFS:
+        yield from pools.pool(layer, writer.below(layer), writer.keys)
+        writer.down.append(pools.closed(layer))
     else:
         yield from _filesystem(writer, layer)
 

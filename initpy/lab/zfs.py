@@ -1,0 +1,81 @@
+"""The driver and the tools of ZFS for the lab. Debian has them in contrib, the driver as source.
+
+`qemu/zfs.sh` builds the driver once and collects the tools. An image with them is built in a private
+mount namespace, in which an overlay adds the tools to this machine's /usr: the builder sees a
+machine that has ZFS, and the machine itself stays as it is.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from initpy.config.project import PROJECT
+from initpy.image.build.build import build
+from initpy.image.build.request import BuildRequest
+from initpy.image.process import ToolError, run
+from initpy.lab.errors import LabError, Progress
+from initpy.lab.kernels import Kernel
+from initpy.scenario.model import Layer
+from initpy.scenario.pools import ZFS
+
+PROGRAMS = ("zpool", "zfs")
+SCRIPT = PROJECT / "qemu" / "zfs.sh"
+# Arguments: the folder with the tools' usr, the command.
+INSIDE = """
+set -e
+mount --make-rprivate /
+mount -t overlay -o "lowerdir=$1:/usr" tools /usr
+shift
+exec "$@"
+"""
+
+
+def has_pools(layers: Iterable[Layer]) -> bool:
+    """Return whether there is a ZFS pool among the layers."""
+    return any(layer.kind == ZFS for layer in layers)
+
+
+@cache
+def zfs_folder(release: str) -> Path:
+    """Return the folder of the cache for a kernel's driver, which may not exist yet."""
+    return Path(run([str(SCRIPT), "--print", release]).decode().strip())
+
+
+def with_driver(kernel: Kernel, progress: Progress) -> Kernel:
+    """Return the kernel with the driver of ZFS; build that if the cache has none.
+
+    Raises LabError without root, or if the build fails.
+    """
+    folder = zfs_folder(kernel.version)
+    if not folder.is_dir():
+        progress(f"building the driver of ZFS for {kernel.version} (once; half an hour)")
+        try:
+            run([str(SCRIPT), kernel.version])
+        except ToolError as error:
+            raise LabError(f"no driver of ZFS\n{error}") from error
+    return replace(kernel, modules=folder / "modules" / kernel.version)
+
+
+def build_with_tools(request: BuildRequest) -> None:
+    """Build an image on a machine that has the tools of ZFS. Raises LabError if that fails."""
+    if os.geteuid() != 0:
+        raise LabError("only root can build an image with ZFS: it takes a mount namespace")
+    with tempfile.NamedTemporaryFile(suffix=".request") as file:
+        pickle.dump(request, file)
+        file.flush()
+        tools = zfs_folder(request.kernel) / "usr"
+        command = [sys.executable, "-m", "initpy.lab.zfs", file.name]
+        words = ["unshare", "--mount", "sh", "-c", INSIDE, "sh", str(tools), *command]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=PROJECT)
+    if done.returncode:
+        raise LabError(f"cannot build an image with ZFS\n{done.stdout}{done.stderr}".rstrip())
+
+
+if __name__ == "__main__":
+    build(pickle.loads(Path(sys.argv[1]).read_bytes()))
