@@ -1,7 +1,7 @@
 """The driver and the tools of ZFS for the lab. Debian has them in contrib, the driver as source.
 
-`qemu/zfs.sh` builds the driver once and collects the tools. An image with them is built in a private
-mount namespace, in which an overlay adds the tools to this machine's /usr: the builder sees a
+`qemu/zfs.sh` builds the driver once and collects the tools. An image with them is built in its own
+mount namespace, where an overlay adds the tools to this machine's /usr: the builder sees a
 machine that has ZFS, and the machine itself stays as it is.
 """
 
