@@ -106,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
         return Status.OK
     # Imported late: --describe does not need these libraries.
     from initpy.image.check.check import kernel_of, prove
+    from initpy.image.check.proof import Verdict
     from initpy.image.formats.archive import read_archive
+    from initpy.image.kernel.external import screen
 
     with _progress(f"reading {arguments.image}"):
         archive = read_archive(arguments.image)
@@ -123,6 +125,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(as_json(proof), indent=1))
     else:
         print_table(proof, quiet=arguments.quiet)
+        lacking = [each.module for each in proof.of(Verdict.MISSING) if each.module]
+        for line in screen(lacking, kernel):
+            print(line)
     return proof.status
 
 

@@ -56,7 +56,10 @@ from initpy.image.build.failures import EXPLAINED, explained, status_of
 from initpy.image.build.install import Installed, UnfitError, install
 from initpy.image.build.place import remove, sweep
 from initpy.image.build.summary import summary_lines, warning_lines
+from initpy.image.check.proof import Verdict
+from initpy.image.kernel.external import screen
 from initpy.image.kernel.kernels import installed_kernels
+from initpy.image.missing import IncompleteError
 from initpy.image.stack.layers import Stack
 from initpy.image.stack.ownroot import Target, find_target
 from initpy.image.status import Status
@@ -124,6 +127,8 @@ def _install(arguments: argparse.Namespace, config: ImageConfig, kernel: str) ->
             )
     except (UnfitError, *EXPLAINED) as error:
         print(f"initpy: {explained(error)}", file=sys.stderr)
+        for line in screen(_modules(error), kernel):
+            print(line, file=sys.stderr)
         old = f"; {output} is unchanged" if output.exists() else ""
         print(f"initpy: nothing was installed for kernel {kernel}{old}", file=sys.stderr)
         return error.proof.status if isinstance(error, UnfitError) else status_of(error)
@@ -132,6 +137,15 @@ def _install(arguments: argparse.Namespace, config: ImageConfig, kernel: str) ->
     for line in (*done.warnings, *warning_lines(done.report.assembled, verbose=arguments.verbose)):
         print(f"initpy: warning: {line}", file=sys.stderr)
     return Status.OK
+
+
+def _modules(error: BaseException) -> list[str]:
+    """Return the kernel modules that are missing."""
+    if isinstance(error, IncompleteError):
+        return [each.name for each in error.missing if each.kind == "module"]
+    if isinstance(error, UnfitError):
+        return [each.module for each in error.proof.of(Verdict.MISSING) if each.module]
+    return []
 
 
 def _target(arguments: argparse.Namespace, config: ImageConfig, own: Stack | None) -> Target | None:
