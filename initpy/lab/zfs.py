@@ -12,13 +12,12 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.build.build import build
 from initpy.image.build.request import BuildRequest
-from initpy.image.process import ToolError, run
+from initpy.lab.cache import cache_folder
 from initpy.lab.errors import LabError, Progress
 from initpy.lab.kernels import Kernel
 from initpy.scenario.model import Layer
@@ -41,10 +40,9 @@ def has_pools(layers: Iterable[Layer]) -> bool:
     return any(layer.kind == ZFS for layer in layers)
 
 
-@cache
 def zfs_folder(release: str) -> Path:
     """Return the folder of the cache for a kernel's driver, which may not exist yet."""
-    return Path(run([str(SCRIPT), "--print", release]).decode().strip())
+    return cache_folder("zfs") / release
 
 
 def with_driver(kernel: Kernel, progress: Progress) -> Kernel:
@@ -55,10 +53,10 @@ def with_driver(kernel: Kernel, progress: Progress) -> Kernel:
     folder = zfs_folder(kernel.version)
     if not folder.is_dir():
         progress(f"building the driver of ZFS for {kernel.version} (once; half an hour)")
-        try:
-            run([str(SCRIPT), kernel.version])
-        except ToolError as error:
-            raise LabError(f"no driver of ZFS\n{error}") from error
+        # It reads HOME and the settings of apt's network.
+        done = subprocess.run([SCRIPT, kernel.version], check=False)
+        if done.returncode:
+            raise LabError(f"cannot build the driver of ZFS for {kernel.version}")
     return replace(kernel, modules=folder / "modules" / kernel.version)
 
 

@@ -96,12 +96,15 @@ def for_one_test(work: Path) -> Iterator[Chroot]:
 
 
 @contextmanager
-def opened(work: Path) -> Iterator[Chroot]:
-    """Yield a Debian with this initpy installed; discard it with all changes afterwards."""
+def opened(work: Path, system: Path | None = None) -> Iterator[Chroot]:
+    """Yield a Debian with this initpy installed; discard it with all changes afterwards.
+
+    `system`: another one than the cached Debian 12.
+    """
     mounts, shared = work / "mounts", work / "shared"
     mounts.mkdir()
     shared.mkdir()
-    command = ["unshare", "--mount", "sh", "-c", HOLD, "hold", str(debian())]
+    command = ["unshare", "--mount", "sh", "-c", HOLD, "hold", str(system or debian())]
     with subprocess.Popen(
         [*command, str(mounts), str(shared)],
         stdin=subprocess.PIPE,

@@ -52,7 +52,8 @@ def prove(
     known = installed(folder)
     userland = Userland(archive)
     config = read_kernel_config(kernel, folder)
-    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline))
+    jobs = [job for file in userland.jobs for job in file.jobs]
+    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline), jobs)
     drivers = Drivers(archive, image, known, stack, host_firmware, config, boot.text)
     rows = [*_taken(archive, config)] if config is not None else []
     left = archive.warnings[:MOST_WARNINGS]

@@ -12,6 +12,7 @@ from initpy.config.commandline import parse
 from initpy.config.devicespec import parse_device
 from initpy.config.discoverable import ROOT_TYPES
 from initpy.config.settings import read_settings
+from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.jobs.filling import PLACEHOLDER
@@ -23,7 +24,7 @@ from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.commandlines import CommandLine, chosen
-from initpy.image.stack.layers import BACKING, SOURCE, Kind, Layer, Stack
+from initpy.image.stack.layers import BACKING, POOLED, SOURCE, Kind, Layer, Stack
 from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
 from initpy.image.tree import File
 
@@ -57,13 +58,20 @@ def command_line_of(
 class Boot:
     """What the command line and the image's crypttab make of a boot."""
 
-    def __init__(self, archive: Archive, stack: Stack, line: CommandLine | None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        stack: Stack,
+        line: CommandLine | None,
+        jobs: Iterable[JobDefinition] = (),
+    ) -> None:
         entry = archive.get(CRYPTTAB)
         table = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
+        self._jobs = tuple(jobs)
         self.line = line
         self.text = line.text if line is not None else ""
-        self.settings: Settings = read_settings(self.text, table)[0]
-        self._problems = read_settings(self.text)[1]
+        self.settings: Settings = read_settings(self.text, table, jobs=self._jobs)[0]
+        self._problems = read_settings(self.text, jobs=self._jobs)[1]
         self._stack = stack
 
     @property
@@ -123,11 +131,29 @@ class Boot:
             yield Row(TITLE, "root=", Verdict.MISSING, reason)
         elif wanted.naming is Naming.GPT_AUTO:
             yield self._by_type(top)
+        elif wanted.naming is Naming.LISTED:
+            yield self._listed(wanted, top)
         elif not devices:
             reason = f"cannot know whether {wanted} leads to {top.name}: no device is below it"
             yield Row(TITLE, "root=", Verdict.WARNING, reason)
         else:
             yield self._named("root=", wanted, top, devices)
+
+    def _listed(self, wanted: DeviceSpec, top: Layer) -> Row:
+        """Judge a name in a form of a job file: only the technology's tools know all about it."""
+        source = top.fact(POOLED)
+        if source and wanted.names(Device(source, {"DEVNAME": source}, kind=LISTED)):
+            return Row(TITLE, "root=", Verdict.OK, f"{wanted} is {top.name}")
+        by_name = any(
+            key == "DEVNAME" and value[:1] not in ("{", *"0123456789")
+            for each in wanted.shows
+            for key, value in each
+        )
+        if source and by_name:
+            reason = f"{wanted} is not {top.name}"
+            return Row(TITLE, "root=", Verdict.MISSING, reason)
+        reason = f"cannot know whether {wanted} is {top.name}"
+        return Row(TITLE, "root=", Verdict.UNKNOWN, reason)
 
     def _extra(self, top: Layer) -> Iterator[Row]:
         point, usr = top.fact("mounted"), self.settings.usr

@@ -27,6 +27,7 @@ from initpy.image.stack.keyboards import keyboards
 from initpy.image.stack.layers import (
     BACKING,
     KEY,
+    POOLED,
     RESUME,
     SOURCE,
     Ask,
@@ -244,7 +245,8 @@ class _Description:
             yield from self._on_device(name, point, mount.options, mount.kind, named)
             return
         if members := self._pool(mount):
-            yield self._filesystem(mount.kind, point, mount.options, members, mount.source)
+            top = self._filesystem(mount.kind, point, mount.options, members, mount.source)
+            yield replace(top, facts=(*top.facts, (POOLED, mount.source)))
             for member in members:
                 yield from self._blocks.down(member)
             return

@@ -19,6 +19,8 @@ FORMAT = 1
 KEY = "key"
 # The fact of a file system besides the root: its device, as the root's fstab names it.
 SOURCE = "source"
+# The fact of a file system of a pool, such as ZFS's: its name there.
+POOLED = "name in its pool"
 # Facts of a btrfs: the path of its default subvolume, and of those that command lines name.
 DEFAULT_SUBVOLUME, SUBVOLUMES = "default subvolume", "subvolumes"
 # The mount point of the file system that has the changes of an overlay (runtime/overlays.py).
