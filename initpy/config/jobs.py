@@ -28,7 +28,8 @@ JOB_KEYS = {
 }  # fmt: skip
 SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
 IMAGE_KEYS = (
-    "programs", "modules", "optional_modules", "generic", "rules", "files", "optional", "python",
+    "programs", "modules", "optional_modules", "generic", "rules", "files", "optional",
+    "of_machine", "python",
 )  # fmt: skip
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -79,6 +80,7 @@ class ImageNeeds(NamedTuple):
     rules: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    of_machine: tuple[str, ...] = ()  # like `optional`, but not for an image of several machines
     python: tuple[str, ...] = ()
     devices: Match = Match()
 

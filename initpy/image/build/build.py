@@ -209,6 +209,10 @@ def _collect(
             assembly.add_entries(part.entries)
             assembly.missing.extend(part.missing)
             assembly.warnings.extend(part.warnings)
+        identity = request.identity
+        if identity is not None and identity.here:
+            there = ((Path(f"{identity.base}{each.name}"), each.name) for each in needs.of_machine)
+            assembly.add_placed(pair for pair in there if pair[0].exists())
         # The request's files come last and replace all others.
         assembly.add_placed(request.files)
         if request.init is not None:

@@ -31,6 +31,7 @@ class Needs:
     files: tuple[Wanted, ...]
     optional: tuple[Wanted, ...]
     python: tuple[Wanted, ...]
+    of_machine: tuple[Wanted, ...] = ()
 
 
 def load_jobs(places: Iterable[Path]) -> tuple[JobFile, ...]:
@@ -81,6 +82,7 @@ def gather(
         rules=tuple(Wanted(name, by) for image, by in files for name in image.rules),
         files=tuple(Wanted(name, by) for image, by in files for name in image.files),
         optional=tuple(Wanted(name, by) for image, by in files for name in image.optional),
+        of_machine=tuple(Wanted(name, by) for image, by in files for name in image.of_machine),
         python=tuple(Wanted(name, by) for image, by in files for name in image.python),
     )
 

@@ -192,3 +192,21 @@ def test_whose_fstab_it_is(tmp_path: Path) -> None:
     assert fstab("--root", str(tmp_path)) == tmp_path / "etc/fstab"
     assert fstab("--root", "/dev/vda1") is None
     assert fstab("--portable") is None
+
+
+def test_a_job_files_files_of_a_machine_are_in_its_own_image_only(tmp_path: Path) -> None:
+    base = tmp_path / "mounted"
+    (base / "etc/zfs/keys").mkdir(parents=True)
+    (base / "etc/hostid").write_text("1234")
+    (base / "etc/zfs/keys/a").write_text("key")
+    job = tmp_path / "pool.toml"
+    wanted = '["/etc/hostid", "/etc/zfs/keys", "/etc/zfs/zpool.cache"]'
+    job.write_text(f'summary = "a pool"\n[image]\nof_machine = {wanted}\n')
+    for identity, found in (
+        (Identity("deb", base=str(base)), "1234"),
+        (Identity("there", here=False), None),
+        (None, None),
+    ):
+        tree = assemble(replace(request(tmp_path, identity), jobs=(job,))).tree
+        assert text(tree, "/etc/hostid") == found
+        assert ("/etc/zfs/keys/a" in tree) is bool(found)
