@@ -100,3 +100,17 @@ def test_kernel_install_makes_no_entry(chroot: Chroot) -> None:
     build_driver(chroot)
     chroot.run(*add)
     assert chroot.exists(f"/boot/loader/entries/token-{VERSION}.conf")
+
+
+def test_the_kernels_hook_names_the_headers_that_dkms_lacks(
+    chroot: Chroot, tmp_path: Path
+) -> None:
+    """Without headers dkms passes over the kernel, and our hook comes next."""
+    shutil.copy(make_package(tmp_path), chroot.shared)
+    chroot.write(IMAGE, "the old one")
+    done = chroot.run("dpkg", "-i", f"/mnt/linux-image-{VERSION}.deb", accept=1)
+    said = done.output + done.errors
+    assert "return code 77" in said, said
+    assert_screen(said)
+    assert f"its headers are missing: apt install linux-headers-{VERSION}" in said
+    assert chroot.run("cat", IMAGE).output == "the old one"

@@ -202,11 +202,15 @@ def test_a_job_files_files_of_a_machine_are_in_its_own_image_only(tmp_path: Path
     job = tmp_path / "pool.toml"
     wanted = '["/etc/hostid", "/etc/zfs/keys", "/etc/zfs/zpool.cache"]'
     job.write_text(f'summary = "a pool"\n[image]\nof_machine = {wanted}\n')
-    for identity, found in (
-        (Identity("deb", base=str(base)), "1234"),
-        (Identity("there", here=False), None),
-        (None, None),
+    for number, (identity, found) in enumerate(
+        (
+            (Identity("deb", base=str(base)), "1234"),
+            (Identity("there", here=False), None),
+            (None, None),
+        )
     ):
-        tree = assemble(replace(request(tmp_path, identity), jobs=(job,))).tree
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        tree = assemble(replace(request(folder, identity), jobs=(job,))).tree
         assert text(tree, "/etc/hostid") == found
         assert ("/etc/zfs/keys/a" in tree) is bool(found)
