@@ -43,7 +43,7 @@ make_system() {
     # What docs/install.md demands, and what a system as installed has for its root.
     mmdebstrap --mode=root --variant=important --aptopt="$work/apt" --components="main contrib" \
         --include="systemd-sysv udev kmod zstd busybox-static e2fsprogs mdadm lvm2 cryptsetup python3 \
-            python3-pyudev python3-pyelftools python3-rich python3-zstandard \
+            python3-pyudev python3-pyroute2 python3-pyelftools python3-rich python3-zstandard \
             build-essential dkms zfs-dkms zfsutils-linux" \
         bookworm "$work/making" "$mirror" >"$log" 2>&1 || {
         tail -n 10 "$log" >&2

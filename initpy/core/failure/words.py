@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import SET, Device
 from initpy.core.devices.names import Naming
 from initpy.core.devices.suggestions import names
 
@@ -45,9 +45,19 @@ def _table(kind: str | None, whole: bool) -> str:
     return f"{kind} partition table"
 
 
+def found_out(device: Device) -> Iterator[str]:
+    """What jobs have found out about a set, in the words of their job file."""
+    for key, value in sorted(device.properties.items()):
+        if key.isupper() and key != "DEVNAME" and not key.startswith(("ID_", "INITPY_")):
+            yield f"{key} {value}"
+
+
 def content(device: Device, whole: bool) -> Iterator[str]:
     """What is on the device, in the words that root= understands."""
     known = device.properties
+    if device.kind is SET:
+        yield from found_out(device)
+        return
     kind = known.get("ID_FS_TYPE")
     usable = not device.is_layer
     yield kind or _table(known.get("ID_PART_TABLE_TYPE"), whole)
