@@ -102,9 +102,7 @@ def test_kernel_install_makes_no_entry(chroot: Chroot) -> None:
     assert chroot.exists(f"/boot/loader/entries/token-{VERSION}.conf")
 
 
-def test_the_kernels_hook_names_the_headers_that_dkms_lacks(
-    chroot: Chroot, tmp_path: Path
-) -> None:
+def test_the_kernels_hook_names_the_headers_that_dkms_lacks(chroot: Chroot, tmp_path: Path) -> None:
     """Without headers dkms passes over the kernel, and our hook comes next."""
     shutil.copy(make_package(tmp_path), chroot.shared)
     chroot.write(IMAGE, "the old one")

@@ -140,7 +140,11 @@ class _Explainer:
         return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _declared(self) -> list[str]:
-        return [each.name for each in self.context.devices if each.kind.declared and each.kind not in DERIVED]
+        return [
+            each.name
+            for each in self.context.devices
+            if each.kind.declared and each.kind not in DERIVED
+        ]
 
     def _tops(self, most: int | None) -> tuple[list[Device], int]:
         """The devices that nothing stands on, the most telling first: one should have been root."""

@@ -271,3 +271,15 @@ def test_a_key_file_is_used_without_a_prompt() -> None:
     desk.end(LIST, 0, LOCKED.replace("unavailable", "available"))
     assert mounts(desk)[0][0] == "rpool/ROOT/debian"
     assert not desk.asked()
+
+
+def test_the_tree_shows_what_was_found_out_and_each_job_once() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, LACKING.replace("DEGRADED", "UNAVAIL"))
+    [pool] = [each for each in desk.nodes() if each.label == "rpool"]
+    assert "ZPOOL_STATE UNAVAIL" in pool.reason
+    assert not pool.doubtful
+    desk.see(part("vdb"))
+    running = [each for each in desk.nodes() if "which disks" in each.label]
+    assert len(running) == 1
