@@ -49,11 +49,18 @@ def _set_mtu(name: str, mtu: int) -> None:
 
 def configure(
     name: str, addresses: tuple[str, ...], routes: tuple[tuple[str, str], ...], mtu: int
-) -> None:
-    """Give a link just these addresses, and these routes (target, gateway). Raises OSError."""
-    index = socket.if_nametoindex(name)
-    if mtu:
-        _set_mtu(name, mtu)
+) -> list[str]:
+    """Give a link just these addresses, and these routes (target, gateway).
+
+    Return what it cannot have without being useless: an MTU, a route that a server has made up.
+    Raises OSError if it cannot have an address.
+    """
+    index, problems = socket.if_nametoindex(name), []
+    try:
+        if mtu:
+            _set_mtu(name, mtu)
+    except OSError as error:
+        problems.append(f"no MTU of {mtu}: {error.strerror}")
     with _Netlink() as netlink:
         wanted = {str(ip_interface(each)) for each in addresses}
         there = set(netlink.addresses(index))
@@ -62,7 +69,12 @@ def configure(
         for each in sorted(wanted - there):
             netlink.change_address(RTM_NEWADDR, index, each)
         for target, gateway in routes:
-            netlink.add_route(index, target, gateway)
+            try:
+                netlink.add_route(index, target, gateway)
+            except OSError as error:
+                way = f" by {gateway}" if gateway else ""
+                problems.append(f"no route to {target}{way}: {error.strerror}")
+    return problems
 
 
 class _Netlink:

@@ -126,7 +126,9 @@ class Network:
         self._links.look()
 
     async def _configure(self, link: str, number: int, call: Callable[[], object]) -> None:
-        _, error = await self._call(call, LIMIT)
+        value, error = await self._call(call, LIMIT)
+        for problem in value if isinstance(value, list) else ():
+            self._say(f"initpy: {link}: {problem}")
         self._take(LinkConfigured(link, number, error))
 
     async def _resolve(self, host: str) -> None:

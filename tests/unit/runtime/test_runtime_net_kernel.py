@@ -1,0 +1,59 @@
+"""Links get what the core wants of them: real calls, in a network of the test's own."""
+
+import json
+import subprocess
+import sys
+
+IN_A_NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
+SCRIPT = """
+import fcntl, json, socket, struct, sys
+from initpy.runtime.net import kernel
+
+def text(path):
+    with open(path) as file:
+        return file.read()
+
+def mtu_of_lo():
+    with socket.socket() as any_socket:  # SIOCGIFMTU of netdevice(7)
+        asked = struct.pack("16si12x", b"lo", 0)
+        return struct.unpack("16si12x", fcntl.ioctl(any_socket, 0x8921, asked))[1]
+
+kernel.switch("lo", True)
+steps = []
+for addresses, routes, mtu in json.loads(sys.argv[1]):
+    said = kernel.configure("lo", tuple(addresses), tuple(map(tuple, routes)), mtu)
+    with kernel._Netlink() as netlink:
+        has = sorted(netlink.addresses(1))
+    steps.append([said, has, text("/proc/net/route"), mtu_of_lo()])
+print(json.dumps(steps))
+"""
+
+
+def configured(*wanted: tuple[list[str], list[list[str]], int]) -> list[list[object]]:
+    """What each configuration says, and which addresses, routes and MTU lo has then."""
+    command = [*IN_A_NAMESPACE, sys.executable, "-c", SCRIPT, json.dumps(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: list[list[object]] = json.loads(done.stdout)
+    return found
+
+
+def test_a_link_gets_just_what_it_is_to_have() -> None:
+    routes = [["0.0.0.0/0", "10.0.2.1"], ["192.0.2.1/32", ""]]
+    first, again, other, nothing = configured(
+        (["10.0.2.9/24"], routes, 1400),
+        (["10.0.2.9/24"], routes, 1400),
+        (["10.0.3.7/25", "fd00::7/64"], [], 0),
+        ([], [], 0),
+    )
+    assert first[:2] == again[:2] == [[], ["10.0.2.9/24"]]
+    assert "0102000A" in str(first[2]) and "010200C0" in str(first[2])  # gateway and host
+    assert first[3] == 1400
+    assert other[:2] == [[], ["10.0.3.7/25", "fd00::7/64"]]
+    assert "0102000A" not in str(other[2])
+    assert nothing[:2] == [[], []]
+
+
+def test_a_route_that_cannot_be_is_said_and_costs_no_address() -> None:
+    [done] = configured((["10.0.2.9/24"], [["10.9.0.0/16", "192.0.2.77"]], 0))
+    assert done[0] == ["no route to 10.9.0.0/16 by 192.0.2.77: Network is unreachable"]
+    assert done[1] == ["10.0.2.9/24"]
