@@ -428,10 +428,10 @@ def test_tools_misbehave_as_often_as_the_scenario_says(tmp_path: Path) -> None:
 
 def test_a_program_that_no_model_knows_is_said_and_fails(tmp_path: Path) -> None:
     desk = Workshop(tmp_path, disks("a") + ext4())
-    assert desk.run("zpool", "import", "-a").status == 127
+    assert desk.run("bcachefs", "mount", "/dev/vda").status == 127
     assert desk.run("mdadm", "--grow", "/dev/md0").status == 127
     assert desk.world.unsupported == [
-        "the program `zpool import -a`", "the program `mdadm --grow /dev/md0`"
+        "the program `bcachefs mount /dev/vda`", "the program `mdadm --grow /dev/md0`"
     ]  # fmt: skip
 
 

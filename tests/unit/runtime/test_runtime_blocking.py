@@ -51,7 +51,8 @@ MAY_WAIT = {
     "coldplug.announce": MEMORY,
     "coldplug._names": MEMORY,
     "coldplug._without_driver": MEMORY,
-    "coldplug._carries_disks": MEMORY,
+    "coldplug._class_of": MEMORY,
+    "coldplug.wake_network": MEMORY,
     "console.Consoles.give_way": BOUNDED,  # select(2) that only looks
     "console.Consoles._open_again": READY,
     "console.Consoles._read": READY,
@@ -104,9 +105,15 @@ MAY_WAIT = {
     "keeper._Keeper._lock": CHILD,
     "keeper._Keeper._pass_on": CHILD,
     "keeper._Keeper._write": CHILD,
+    "keymap.load": MEMORY,
+    "keymap.path_of": MEMORY,
+    "keymap._put": BEFORE,  # and an ioctl(2) of a terminal's keyboard does not wait
+    "links._read": MEMORY,
     "luksheader.check": CHILD,
     "luksheader._read": CHILD,
     "luksheader._save": CHILD,
+    "network.Network._open": MEMORY,
+    "start.keymap_problems": MEMORY,
     "extra._copy": MEMORY,
     "extra._names": MEMORY,
     "extra.pass_on": MEMORY,
@@ -175,7 +182,7 @@ class Function:
 def functions() -> dict[str, Function]:
     """All functions of the runtime but those of process 1, by `module.function`."""
     found = {}
-    for path in sorted(ROOM.glob("*.py")):
+    for path in sorted((*ROOM.glob("*.py"), *ROOM.glob("net/*.py"))):
         if path.stem not in PID_1:
             for each in _functions(path):
                 found[each.name] = each

@@ -136,7 +136,7 @@ def test_the_first_line_tells_what_decides_the_boot(tmp_path: Path) -> None:
     assert read(path) == [{
         "t": 1.0, "kind": "EngineStarted", "cmdline": "root=gpt-auto quiet",
         "crypttab": "home UUID=u none luks\n", "key_files": {"home": "/etc/k/home.key"},
-        "absent_keys": ["/j", "/k"], "other_checks": [["/home", ["LABEL", "home", 0]]],
+        "absent_keys": ["/j", "/k"], "other_checks": [["/home", ["LABEL", "home", 0, [], []]]],
         "root_type": "4f68", "boot_partition": "b-1",
         "hibernated": None, "counting": None,
         "jobs": {"md.json": "a3a6bf43"},
