@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from initpy.core.devices.graph import RAID, Device, partitions
 from initpy.core.goals import mounts, naming
 from initpy.core.jobs.definitions import Index, JobDefinition
+from initpy.core.jobs.hold_table import HoldKind
 from initpy.core.jobs.instance import Instance, JobState, name_of
 from initpy.core.machine.rules import may_look, withdraw
 from initpy.core.machine.templates import awaited
@@ -144,6 +145,9 @@ class Subjects:
         context = self.context
         subject = None if job.once else subject
         manner = context.handlers.manners.of[job.strategy]
-        instance = Instance(job, subject, manner.hold, manner.queues)
+        # A command without a limit that only runs for root may take its time: root waits for it.
+        lasting = job.for_root and not job.timeout
+        hold = HoldKind.START if lasting else manner.hold
+        instance = Instance(job, subject, hold, manner.queues)
         instance.since, instance.seen = context.now, context.devices.get(subject)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())

@@ -32,7 +32,8 @@ from initpy.core.state.context import Context
 CALM_SECONDS = 1.0
 # What of root is at work: a check of another file system would take its disk and processor.
 AT_WORK = (
-    HoldKind.WORK, HoldKind.RESUME, HoldKind.CHECK, HoldKind.MOUNT, HoldKind.EXTRA_MOUNT,
+    HoldKind.WORK, HoldKind.START, HoldKind.RESUME, HoldKind.CHECK, HoldKind.MOUNT,
+    HoldKind.EXTRA_MOUNT,
 )  # fmt: skip
 NOT_CALM = "waits until nothing is at work for root"
 # Lines of a checker's output that the real system shows with errors that are left.

@@ -25,6 +25,7 @@ class HoldKind(enum.Enum):
     QUESTION = "question"  # a user is asked whether an array may start degraded
     SERVER = "server"  # a login that makes disks appear
     WORK = "work"  # a command that may reveal a member
+    START = "start"  # a command starts what root stands on, and may take long
     RESUME = "resume"  # the kernel looks for a hibernated system
     UNREADY = "unready"  # a device is there whose job may reveal a member, and cannot run yet
     CHECK = "check"
@@ -49,6 +50,7 @@ STOPS: dict[HoldKind, tuple[DeadlineKind, ...]] = {
     HoldKind.QUESTION: (_ROOT, _ASSEMBLY, _END),
     HoldKind.SERVER: (_ASSEMBLY, _LAST),
     HoldKind.WORK: (_ASSEMBLY, _LAST, _LOOK, _RESUME),
+    HoldKind.START: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _RESUME, _END),
     HoldKind.RESUME: (_ROOT, _ASSEMBLY, _LAST, _LOOK, _LIMIT, _RESUME, _END),
     HoldKind.UNREADY: (_ASSEMBLY, _LAST, _LOOK, _RESUME),
     HoldKind.CHECK: (_ROOT, _END),

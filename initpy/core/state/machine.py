@@ -21,7 +21,8 @@ from initpy.core.jobs.instance import (
 from initpy.core.jobs.timers import Timer, Timers
 from initpy.core.state.current_event import CurrentEvent
 
-WORK, UNREADY = HoldKind.WORK, HoldKind.UNREADY
+UNREADY = HoldKind.UNREADY
+AT_WORK = (HoldKind.WORK, HoldKind.START)  # these hold something while a command is at it
 # Only its own subject, or what its success is, moves an instance on from here: a new event.
 SETTLED = (DONE, WITHDRAWN)
 # Commands at a time: a machine may have hundreds of disks, and not the memory for a tool on each
@@ -185,7 +186,7 @@ class Machine:
         if new:
             self._pending[instance.strategy][instance.key] = instance
         # Work holds something while a command is at it.
-        holds = kind is not WORK or instance.state in BUSY
+        holds = kind not in AT_WORK or instance.state in BUSY
         if holds and (new or before not in BUSY):
             self.holding.setdefault(kind, {})[instance.key] = instance
         elif not holds and before in BUSY:

@@ -54,7 +54,7 @@ class Takers:
                 (other.rank, each)
                 for strategy in context.handlers.manners.assembling
                 for each in context.machine.pending(strategy)
-                if each.hold is HoldKind.WORK
+                if each.hold in (HoldKind.WORK, HoldKind.START)
                 and not each.busy
                 and (other := context.deadlines.get(deadline_name(each))) is not None
             ]

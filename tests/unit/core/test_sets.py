@@ -7,7 +7,7 @@ from desk import JOBS, Desk, block, luks
 
 from initpy.config.jobs import load_job_file
 from initpy.config.settings import read_settings
-from initpy.core.actions import Ask, HandOver, Mount
+from initpy.core.actions import Ask, HandOver, Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceRemoved, JobEnded, Mounted
 from initpy.core.settings import Degraded
@@ -283,3 +283,17 @@ def test_the_tree_shows_what_was_found_out_and_each_job_once() -> None:
     desk.see(part("vdb"))
     running = [each for each in desk.nodes() if "which disks" in each.label]
     assert len(running) == 1
+
+
+def test_root_waits_for_an_import_that_takes_long_but_not_for_ever() -> None:
+    """R6: zpool may have to finish what a crash has left."""
+    desk = desk_for("root=ZFS=rpool/ROOT/debian rd.timeout=5")
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    desk.wait(500)
+    assert not desk.actions(ShowFailure)
+    desk.wait(700)  # without progress for ten minutes it holds nothing
+    assert desk.actions(ShowFailure)
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    assert mounts(desk)[0][0] == "rpool/ROOT/debian"
