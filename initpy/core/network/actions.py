@@ -12,6 +12,13 @@ class SwitchLink(NamedTuple):
     up: bool
 
 
+class RenameLink(NamedTuple):
+    """Give a link another name. Shows as a link that goes and another one that comes."""
+
+    link: str
+    name: str
+
+
 class SendDhcp(NamedTuple):
     """Send a message to the DHCP servers of a link, and hear them from now on.
 
@@ -42,4 +49,4 @@ class Resolve(NamedTuple):
     host: str
 
 
-NetworkAction = SwitchLink | SendDhcp | StopDhcp | Configure | Resolve
+NetworkAction = SwitchLink | RenameLink | SendDhcp | StopDhcp | Configure | Resolve

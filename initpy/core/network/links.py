@@ -13,7 +13,7 @@ from initpy.core.actions import Moved, Record
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
 from initpy.core.netsettings import LinkRequest, NetworkSettings
-from initpy.core.network.actions import Configure, SendDhcp, StopDhcp, SwitchLink
+from initpy.core.network.actions import Configure, RenameLink, SendDhcp, StopDhcp, SwitchLink
 from initpy.core.network.dhcp import Change, Client, Phase
 from initpy.core.network.link import (
     Link,
@@ -70,6 +70,7 @@ class Links:
         self._all: dict[str, Link] = {}
         self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
         self.news = False  # a link has become ready, or is not any more
+        self._renamed: set[str] = set()  # MAC addresses
         self.undecided = False  # links wait for an address, and none of them has its turn
 
     def every(self) -> list[Link]:
@@ -92,6 +93,8 @@ class Links:
         link = self._all.get(name)
         mac = known.get(MAC, "")
         settings = context.settings.network
+        if settings is not None and self._rename(context, settings, name, mac):
+            return
         if link is None or link.mac != mac:
             ether = known.get(TYPE, ETHERNET) == ETHERNET
             found = request_for(settings, name, mac) if settings is not None and ether else None
@@ -103,6 +106,16 @@ class Links:
             link.since = context.now
             self._adopt(context, link, known.get(LEASE, ""))
         self._step(context, link, known.get(UP) == "1", known.get(CARRIER) == "1")
+
+    def _rename(self, context: Context, settings: NetworkSettings, name: str, mac: str) -> bool:
+        """Have a link renamed that ifname= has another name for, once; True if so."""
+        wanted = next((each for known, each in settings.names if known == mac), name)
+        taken = context.devices.get(NET_FOLDER + wanted) is not None
+        if wanted == name or mac in self._renamed or taken or context.goals.root_mounted:
+            return False
+        self._renamed.add(mac)
+        context.current.act(RenameLink(name, wanted))
+        return True
 
     def gone(self, context: Context, name: str) -> None:
         """A link is not there any more."""

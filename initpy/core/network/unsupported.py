@@ -28,7 +28,6 @@ def unsupported(settings: NetworkSettings, nbd: bool) -> Iterator[str]:
         *(("vlan", each.name) for each in settings.vlans),
         *(("bond", each.name) for each in settings.bonds),
         *(("bridge", each.name) for each in settings.bridges),
-        *(("ifname", name) for _, name in settings.names),
     ):
         yield f"{kind}={each}: links are used as the kernel and udev name them"
     for target in settings.targets:

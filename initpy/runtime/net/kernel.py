@@ -21,7 +21,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 
 # netdevice(7)
-SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, IFF_UP = 0x8913, 0x8914, 0x8922, 1
+SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFNAME, IFF_UP = 0x8913, 0x8914, 0x8922, 0x8923, 1
 # rtnetlink(7), netlink(7)
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE = 20, 21, 22, 24
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_REPLACE = 1, 4, 0x300, 0x400, 0x100
@@ -40,6 +40,15 @@ def switch(name: str, up: bool) -> None:
         wanted = flags | IFF_UP if up else flags & ~IFF_UP
         if wanted != flags:
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", name.encode(), wanted))
+
+
+def rename(name: str, wanted: str) -> None:
+    """Give a link another name; it is down afterwards. Raises OSError."""
+    switch(name, False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(
+            any_socket, SIOCSIFNAME, struct.pack("16s16s8x", name.encode(), wanted.encode())
+        )
 
 
 def _set_mtu(name: str, mtu: int) -> None:

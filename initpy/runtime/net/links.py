@@ -46,6 +46,11 @@ class LinkMonitor:
         self._known = {each.name: each for each in self._found()}
         return tuple(self._known.values())
 
+    def tell_again(self, name: str) -> None:
+        """Tell a link anew, as if it had come just now: what was to be done with it has failed."""
+        if self._known.pop(f"net/{name}", None) is not None:
+            self._receive(DeviceRemoved(f"net/{name}"))
+
     def look(self) -> None:
         """Tell what has changed since the last look."""
         found = {each.name: each for each in self._found()}

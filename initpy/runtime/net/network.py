@@ -13,6 +13,7 @@ from initpy.core.events import Event
 from initpy.core.network.actions import (
     Configure,
     NetworkAction,
+    RenameLink,
     Resolve,
     SendDhcp,
     StopDhcp,
@@ -78,6 +79,8 @@ class Network:
         match action:
             case SwitchLink(link, up):
                 self._then(link, self._switch(link, up))
+            case RenameLink(link, name):
+                self._then(link, self._rename(link, name))
             case Configure(link, number, config):
                 call = partial(
                     kernel.configure, link, config.addresses,
@@ -123,6 +126,13 @@ class Network:
         _, error = await self._call(partial(kernel.switch, link, up), LIMIT)
         if error:
             self._say(f"initpy: {link} cannot be switched {'on' if up else 'off'}: {error}")
+        self._links.look()
+
+    async def _rename(self, link: str, name: str) -> None:
+        _, error = await self._call(partial(kernel.rename, link, name), LIMIT)
+        if error:
+            self._say(f"initpy: {link} cannot be renamed to {name}: {error}")
+            self._links.tell_again(link)
         self._links.look()
 
     async def _configure(self, link: str, number: int, call: Callable[[], object]) -> None:

@@ -49,6 +49,7 @@ from initpy.core.events import (
 )
 from initpy.core.network.actions import (
     Configure,
+    RenameLink,
     Resolve,
     SendDhcp,
     StopDhcp,
@@ -247,7 +248,7 @@ class Engine:
                 answer = self._requests.pop(request, None)
                 if answer is not None:
                     answer(done, text)
-            case SwitchLink() | SendDhcp() | StopDhcp() | Configure() | Resolve():
+            case SwitchLink() | RenameLink() | SendDhcp() | StopDhcp() | Configure() | Resolve():
                 if self._cards is not None:
                     self._cards.act(action)
 

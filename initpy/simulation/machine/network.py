@@ -11,6 +11,7 @@ from initpy.core.events import DeviceChanged, DeviceRemoved, Event
 from initpy.core.network.actions import (
     Configure,
     NetworkAction,
+    RenameLink,
     Resolve,
     SendDhcp,
     StopDhcp,
@@ -72,7 +73,7 @@ class Cards:
         return {each.name: each for each in devices}
 
     def _as_device(self, link: Link) -> Device:
-        name = link.plan.name
+        name = link.name
         properties = {
             "SUBSYSTEM": "net",
             "INTERFACE": name,
@@ -92,6 +93,8 @@ class Cards:
         match action:
             case SwitchLink(link, up):
                 after(SWITCH_SECONDS, self._switch, link, up)
+            case RenameLink(link, name):
+                after(SWITCH_SECONDS, self._rename, link, name)
             case Configure():
                 after(CONFIGURE_SECONDS, self._configure, action)
             case SendDhcp(link, request):
@@ -108,11 +111,17 @@ class Cards:
 
     def _link(self, name: str) -> Link | None:
         network = self._world.network
-        return network.links.get(name) if network is not None else None
+        links = network.links.values() if network is not None else ()
+        return next((each for each in links if each.name == name), None)
 
     def _switch(self, name: str, up: bool) -> None:
         if (link := self._link(name)) is not None and link.there and link.up is not up:
             drivers.switch(self._world, link, up)
+
+    def _rename(self, name: str, wanted: str) -> None:
+        if (link := self._link(name)) is not None:
+            link.up, link.name = False, wanted
+            self.look()
 
     def _configure(self, action: Configure) -> None:
         link = self._link(action.link)
@@ -130,13 +139,17 @@ class Cards:
             seconds = link.plan.lease + ANSWER_SECONDS
             self._world.agenda.after(seconds, self._receive, link, _user_network(request))
         for server in network.servers.values():
-            if server.kind == "dhcp" and server.nic == name and server.name in network.serving:
+            if (
+                server.kind == "dhcp"
+                and server.nic == link.plan.name
+                and server.name in network.serving
+            ):
                 reply = _answer(server, request)
                 if reply is not None:
                     self._world.agenda.after(ANSWER_SECONDS, self._receive, link, reply)
 
     def _receive(self, link: Link, reply: Reply) -> None:
-        name = link.plan.name
+        name = link.name
         if name in self._listening and link.up and link.carrier:
             self._tell(DhcpReceived(name, reply))
 

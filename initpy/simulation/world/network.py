@@ -19,6 +19,7 @@ class Link:
     plan: Nic
     carrier: bool
     mac: str = ""
+    name: str = ""  # that it has now
     there: bool = False  # its driver is loaded
     up: bool = False
     address: str = ""
@@ -81,7 +82,7 @@ class Network:
 def network_of(scenario: Scenario) -> Network:
     """The network of a scenario as it is at power-on."""
     links = {
-        nic.name: Link(nic, nic.carrier.up == 0.0, f"52:54:00:00:00:{number:02x}")
+        nic.name: Link(nic, nic.carrier.up == 0.0, f"52:54:00:00:00:{number:02x}", nic.name)
         for number, nic in enumerate(scenario.nics)
     }
     servers = {each.name: each for each in scenario.servers}

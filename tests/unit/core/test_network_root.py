@@ -21,7 +21,7 @@ from initpy.core.netsettings import (
     NfsRoot,
     Vlan,
 )
-from initpy.core.network.actions import Configure, SendDhcp, SwitchLink
+from initpy.core.network.actions import Configure, RenameLink, SendDhcp, SwitchLink
 from initpy.core.network.events import DhcpReceived, LinkConfigured
 from initpy.core.network.values import DhcpKind, LinkConfig, Reply, Route
 from initpy.core.settings import Settings
@@ -258,3 +258,24 @@ def test_what_is_not_supported_is_said() -> None:
     desk = NetDesk(network(links=(request,), vlans=(Vlan("eth0.7", "eth0", 7),)))
     assert "not supported: ip=any link:auto6" in desk.reports()
     assert "not supported: vlan=eth0.7" in desk.reports()
+
+
+def test_a_link_gets_the_name_of_ifname_before_anything_else() -> None:
+    request = LinkRequest(LinkMatch("storage"))
+    names = (("52:54:00:00:00:00", "storage"),)
+    desk = NetDesk(network(links=(request,), names=names))
+    desk.see(link(up=False))
+    assert [each for _, each in desk.actions(RenameLink)] == [RenameLink("eth0", "storage")]
+    assert desk.actions(SwitchLink) == []
+    desk.lose("net/eth0")
+    renamed = link(up=False)
+    desk.see(renamed._replace(name="net/storage"))
+    assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("storage", True)]
+
+
+def test_a_link_that_cannot_be_renamed_keeps_its_name_and_is_used() -> None:
+    desk = NetDesk(network(names=(("52:54:00:00:00:00", "storage"),)))
+    desk.see(link(up=False))
+    desk.lose("net/eth0")
+    desk.see(link(up=False))
+    assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("eth0", True)]
