@@ -43,8 +43,12 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
         seen.add(name)
         if "." in name:
             todo.append((name.rpartition(".")[0], name))
-        path = _path(archive, f"{library}/{name.replace('.', '/')}")
+        start = f"{library}/{name.replace('.', '/')}"
+        path = _path(archive, start)
         if path is None:
+            # A package of which only some modules came along has no file of its own (PEP 420).
+            if any(each.startswith(f"{start}/") for each in archive.entries):
+                continue
             if by.startswith("initpy") or by.partition(".")[0] == name.partition(".")[0]:
                 absent.append((name, by))
         elif path.endswith(".pyc"):
