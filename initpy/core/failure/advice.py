@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from initpy.core.devices.graph import BLOCK, Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.devices.suggestions import nearest
 from initpy.core.explanation import Advice
 from initpy.core.goals.naming import overlay_missing
@@ -24,6 +25,7 @@ ALWAYS = Advice(
         ("cat /proc/cmdline", "what was asked for"),
     ),
 )
+OPENED_BY_UUID = "luks-"  # the beginning of the mapping's name
 NO_SHELL = Advice(
     "Here is no shell, since panic=, rd.emergency= or rd.shell=0 say so; without them there is one."
 )
@@ -73,10 +75,26 @@ def _from_state(context: Context) -> Iterator[Advice]:
             f"Is there a typing error in root=? There is {near.name}. Change it in the boot "
             "loader's menu."
         )
+    if searched and root is not None:
+        yield from _about_mapping(root, disks)
     for instance in sorted(context.machine.every(), key=lambda each: each.key):
         yield from _about(context, instance)
     if searched and near is None and disks:
         yield Advice(f"No device is called {root}: compare it with the names above.")
+
+
+def _about_mapping(root: DeviceSpec, disks: list[Device]) -> Iterator[Advice]:
+    """root= names a mapping, and a volume was opened by its UUID: no crypttab has named it."""
+    folder, _, name = root.value.rpartition("/")
+    if root.naming is not Naming.PATH or folder != "/dev/mapper":
+        return
+    for each in disks:
+        uuid = each.properties.get("DM_NAME", "").removeprefix(OPENED_BY_UUID)
+        if uuid != each.properties.get("DM_NAME", "") and "ID_FS_TYPE" in each.properties:
+            yield Advice(
+                f"Is it the volume {OPENED_BY_UUID}{uuid}? With rd.luks.name={uuid}={name} in the "
+                f"boot loader's menu it opens as {name}."
+            )
 
 
 def _about_changes(context: Context, disks: list[Device], missing: str) -> Iterator[Advice]:

@@ -150,6 +150,14 @@ def test_r23_a_root_that_names_the_container_is_explained() -> None:
     assert "typing error" not in advised(desk)
 
 
+def test_r23_a_mapping_that_no_crypttab_names_is_explained() -> None:
+    desk = Desk(settings(root=DeviceSpec(Naming.PATH, "/dev/mapper/vda5_crypt"), root_wait=5.0))
+    desk.see(filesystem("dm-0", "x", DM_NAME="luks-u-1"))
+    desk.wait(30.0)
+    assert "rd.luks.name=u-1=vda5_crypt" in advised(desk)
+    assert "opens as vda5_crypt" in advised(desk)
+
+
 def test_r23_a_locked_volume_after_wrong_passphrases() -> None:
     desk = Desk(settings(root_wait=5.0))
     desk.see(luks("sda"))

@@ -34,3 +34,10 @@ def test_a_name_that_a_package_registers_itself_needs_no_file() -> None:
     here = "import kit.abc\nfrom kit.gone import x\n"
     found = absent(initpy__init__="", initpy__here=here, kit__init__=kit)
     assert found == [("kit.gone", "initpy.here")]
+
+
+def test_a_package_may_be_there_in_parts() -> None:
+    """Of a library without its `__init__` only what is imported comes along (PEP 420)."""
+    here = "import kit.part\nimport kit.gone\n"
+    found = absent(initpy__init__="", initpy__here=here, kit__part="")
+    assert found == [("kit.gone", "initpy.here")]
