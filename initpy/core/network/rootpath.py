@@ -5,6 +5,8 @@ initramfs-tools(7) have it: `PATH`, `SERVER:PATH`, `nfs:SERVER:PATH[:OPTIONS]`, 
 `SERVER:PATH,OPTIONS`; an IPv6 address stands in brackets.
 """
 
+import re
+
 from initpy.core.netsettings import NfsRoot
 from initpy.core.network.values import Reply
 
@@ -44,7 +46,12 @@ def filled(path: str, address: str) -> str:
 
 def parse(text: str) -> NfsRoot:
     """The server, path, version and options of a root-path. Raises RootPathError."""
-    rest, version = text.strip(), ""
+    rest, version = text.strip("\0 \t\r\n"), ""
+    if not rest.isprintable():
+        raise RootPathError(f"the root-path {text!r} has characters that no path has")
+    if rest.startswith("nfs://"):  # RFC 2224
+        server, slash, path = rest.removeprefix("nfs://").partition("/")
+        rest = f"{server.removesuffix(':')}:{slash}{path}"
     protocol, colon, after = rest.partition(":")
     if colon and protocol in PROTOCOLS:
         rest, version = after, PROTOCOLS[protocol]
@@ -57,8 +64,25 @@ def parse(text: str) -> NfsRoot:
         path, _, options = path.partition(separator)
         if options:
             break
-    words = tuple(each for each in options.split(",") if each)
-    return NfsRoot(server, path, version, words)
+    return _with_options(NfsRoot(server, path, version), text, options)
+
+
+def _with_options(root: NfsRoot, text: str, options: str) -> NfsRoot:
+    """The root with mount options; the version and what only the command line says are none."""
+    version, kept = root.version, list[str]()
+    for option in filter(None, options.split(",")):
+        name, _, value = option.partition("=")
+        if name in ("vers", "nfsvers"):
+            version = value
+        elif found := re.fullmatch(r"v([34](?:\.[012])?)", option):
+            version = found[1]
+        elif name == "sec" and "krb5" in value:
+            raise RootPathError(
+                f"the root-path {text!r} asks for Kerberos, which has no ticket here"
+            )
+        elif option not in ("ro", "rw") and name not in ("addr", "clientaddr", "mountaddr"):
+            kept.append(option)
+    return root._replace(version=version, options=tuple(kept))
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from initpy.config.network import rootpath, wish
 from initpy.config.network.iscsi import file_parameters
@@ -425,3 +427,22 @@ found = [each for each in sys.modules if "config.network." in each or "netsettin
 assert not found, found
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+PIECES = (
+    "10.0.7.2", "[fd00::1]", "[", ":", "::", ",", "/srv", "nfs", "nfs4:", "iscsi:", "nbd:", "dhcp",
+    "virtiofs:", "9p:", "auto6", "none", "off", "eth0", "vers=3", "sec=krb5", IQN, "@", "me:pw",
+    "24", "255.255.255.0", "1500", "52:54:00:12:34:56", "=", "tcp", "-", "é", "99999999999",
+)  # fmt: skip
+VALUES = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=9).map("".join)
+
+
+@given(st.lists(st.tuples(st.sampled_from([*PARAMETERS, "root", "rootfstype"]), VALUES)))
+def test_whatever_is_written_is_read(words: list[tuple[str, str]]) -> None:
+    """Never a traceback: a typing error must not cost the boot."""
+    read_settings(" ".join(f"{name}={value}" for name, value in words))
+
+
+@given(VALUES)
+def test_whatever_a_server_says_is_read(text: str) -> None:
+    rootpath.read(text, network("root=dhcp"))
