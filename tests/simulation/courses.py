@@ -17,5 +17,6 @@ ANOTHER_COURSE = {
     "shutdown-btrfs-raid1": "which disk is ready last, and is mounted, depends on the machine",
     "shutdown-multipath": "how far the boot is when the second path comes depends on the machine",
     "udev-workers-killed": "which device a worker looks at when it dies depends on the machine",
+    "zfs-bootfs": "how far the other pool is when root is mounted depends on the pace",
     "uki-gpt-auto": "it has no firmware that tells which disk was booted",
 }
