@@ -10,12 +10,14 @@ from layouts import KERNEL, LAYOUTS
 from test_image_parameters import image
 
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.jobs import json_text
 from initpy.image.check.check import prove
 from initpy.image.check.proof import Verdict
 from initpy.image.content.reduced import crypttab
 from initpy.image.stack.describe import describe
 from initpy.image.stack.entries import names_of
 from initpy.image.stack.hostonly import volumes
+from initpy.image.tree import File
 
 # What says nothing about names and parameters.
 ROWS = (" of cipher ", " driver ")
@@ -39,3 +41,25 @@ def test_the_verdict_for_a_layout(name: str) -> None:
     }
     known = ("file system", "device mapper", "software RAID", "RAID level", "whose array")
     assert {n: v for n, v in found.items() if not n.startswith(known)} == layout.bad, proof.rows
+
+
+@pytest.mark.parametrize(
+    ("word", "verdict"),
+    [
+        ("ZFS=rpool/ROOT/pve-1", Verdict.OK),
+        ("zfs:rpool/ROOT/pve-1", Verdict.OK),
+        ("ZFS=rpool/ROOT/other", Verdict.MISSING),
+        ("zfs:AUTO", Verdict.UNKNOWN),  # only zpool knows bootfs
+        ("UUUD=1", Verdict.MISSING),
+    ],
+)
+def test_a_job_file_says_which_forms_of_root_lead_to_a_pool(word: str, verdict: Verdict) -> None:
+    layout = LAYOUTS["Proxmox on ZFS"]
+    archive = image("")
+    job = Path(__file__).parents[3] / "jobs/extra/zfs.toml"
+    archive.entries["/usr/lib/initpy/jobs/zfs.json"] = File(json_text(job).encode())
+    stack = describe("/", layout.system())
+    proof = prove(
+        archive, stack, KERNEL, modules=Path("/nonexistent"), run=False, cmdline=f"root={word}"
+    )
+    assert [row.verdict for row in proof.rows if row.need == "root="] == [verdict]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from initpy.lab.recipe import script
-from initpy.scenario.model import Layer, Partition, Recipe
+from initpy.scenario.model import Dataset, Layer, Partition, Recipe
 
 
 def recipe(*layers: Layer) -> Recipe:
@@ -147,3 +147,15 @@ def test_a_group_gets_its_owner_when_it_is_inactive_and_its_last_name_last_of_al
         "left_exported vg0",
         """renamed vg1 vg0 '' "$(disk b)\"""",
     ]
+
+
+def test_a_pool_is_exported_unless_another_system_keeps_it() -> None:
+    own = Dataset("ROOT/debian", "/", "noauto", passphrase="it's mine too", holds="root")
+    pool = Layer("zfs", "rpool", ("a", "b"), profile="mirror", datasets=(own,))
+    text = script(recipe(pool), "")
+    assert 'rpool mirror "$(disk a)" "$(disk b)"' in text
+    assert "zfs create -u -o canmount=noauto" in text
+    assert "mine" not in text
+    assert text.rstrip().endswith("zpool export rpool")
+    kept = script(recipe(replace(pool, host_id="00c0ffee")), "")
+    assert "echo 0x00c0ffee >" in kept and "zpool export" not in kept
