@@ -107,4 +107,8 @@ UNPROVEN = (
     "debian-12-xfs-on-raid5",
     "debian-13-installer",
     "debian-13-soft-reboot",
+    "net-ifname",
+    "net-lease-short",
+    "net-nbd",
+    "net-nfs-refused",
 )
