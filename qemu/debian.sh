@@ -28,7 +28,8 @@ other_suite() {
 installed() {
     echo systemd-sysv udev dbus libpam-systemd kmod cron ifupdown procps iproute2 \
         lvm2 mdadm cryptsetup e2fsprogs xfsprogs btrfs-progs dosfstools util-linux console-setup \
-        busybox-static zstd python3 python3-pyudev python3-pyelftools python3-rich python3-zstandard
+        busybox-static zstd python3 python3-pyudev python3-pyroute2 python3-pyelftools python3-rich \
+        python3-zstandard
 }
 
 # describe KIND: set what, suite, include, and the target folder, whose name depends on the recipe
