@@ -103,13 +103,15 @@ name_facts() {
 # What the initramfs has left in /run for the real system, and who it is.
 handover_facts() {
     fact machine.id "$(cat /etc/machine-id)"
-    fact machine.first-boot "$([ ! -e /run/systemd/first-boot ] || echo yes)"
+    # ConditionFirstBoot= holds; systemd's own mark is gone once the boot has settled.
+    fact machine.first-boot "$(systemctl show --property=ConditionResult --value \
+        systemd-firstboot.service | grep yes)"
     fact udev.kept "$(words </run/lab-udev)"
     fact run.initramfs "$(ls /run/initramfs | words)"
     fact run.cryptsetup "$(stat --format=%a /run/cryptsetup)"
     fact run.lvm "$(ls /run/lvm/vgs_online | words)"
     fact run.mdadm "$(words </run/mdadm/map)"
-    fact run.credentials "$(find /run/credentials/@* -type f -printf '%p ')"
+    fact run.credentials "$(find /run/credentials/@* -type f | sort | words)"
 } 2>/dev/null
 
 # left_processes: report the processes whose programs are deleted: the initramfs has left them
