@@ -16,7 +16,7 @@ from initpy.image.build.place import Claim, claim
 from initpy.image.build.request import BuildRequest, checked
 from initpy.image.build.timing import Clock, Progress, Step, silent
 from initpy.image.build.trial import LIBRARY_CACHE, copy_of
-from initpy.image.content import layout, manifest, python
+from initpy.image.content import layout, manifest, networklibrary, python
 from initpy.image.content.cache import Cache
 from initpy.image.content.keys import crypttab_warnings
 from initpy.image.content.needs import Needs, gather, load_jobs, without_network
@@ -175,15 +175,19 @@ def _collect(
     """Collect the content of the image. Raises IncompleteError."""
     with clock.step("reading job files"):
         jobs = load_jobs(request.jobs)
-        if not request.network:
-            jobs = without_network(jobs)
+        generic = request.stack is None
+        local = without_network(jobs)
+        lacks_library = generic and local != jobs and not networklibrary.is_installed()
+        if not request.network or lacks_library:
+            jobs = local
         if request.stack is not None:
             ours = project_folder("jobs")
             given = [file.source for file in jobs if Path(file.source).parent != ours]
             jobs = hostonly.chosen(jobs, request.stack, given)
-        generic = request.stack is None
         needs = gather(jobs, request.programs, request.drivers, generic=generic)
     assembly = Assembly()
+    if request.network and lacks_library:
+        assembly.warnings.append(networklibrary.warning())
     tools = missing_tools((*TOOLS, *compress_tools(request.compression), *module_tools(request)))
     assembly.missing.extend(tools)
     if request.proved:

@@ -1,19 +1,14 @@
-"""DHCP messages as bytes: encodes the core's requests, decodes servers' replies.
+"""DHCP messages as bytes: encodes the core's requests, decodes servers' replies (RFC 2131, 2132).
 
-pyroute2 does most of it. Options 119 (RFC 3397) and 121 (RFC 3442) it leaves as bytes.
+pyroute2 can do this from version 0.9 on. Those of Debian 12 and 13 write numbers in the machine's
+byte order and read no broken option as broken, so that the few fields needed are read here.
 """
 
 import ipaddress
 import struct
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from initpy.core.network.values import DhcpKind, Reply, Request, Route
-from initpy.runtime.net import library
-
-library.prepare()
-
-from pyroute2.dhcp.dhcp4msg import dhcp4msg  # noqa: E402
 
 CLIENT_PORT, SERVER_PORT = 68, 67
 KINDS = {
@@ -24,8 +19,56 @@ REPLIES = {KINDS[each]: each for each in (DhcpKind.OFFER, DhcpKind.ACK, DhcpKind
 # What a root may need: mask, routers, name servers, host name, domain, root-path, MTU, NTP
 # servers, lease times, search list, classless routes.
 WANTED = (1, 121, 3, 6, 12, 15, 17, 26, 42, 51, 54, 58, 59, 119)
+LEAST_SIZE = 300  # bytes; RFC 951, relays drop what is shorter
 LARGEST = 1500  # bytes of a message that can be taken in
-BOOT_REPLY = 2
+BOOT_REQUEST, BOOT_REPLY = 1, 2
+ETHERNET, MAC_SIZE = 1, 6
+# op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr, sname, file,
+# and the number that says that options follow
+HEAD = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s4s")
+MAGIC = bytes((99, 130, 83, 99))
+PAD, END, OVERLOAD = 0, 255, 52
+(
+    MASK,
+    ROUTERS,
+    NAME_SERVERS,
+    HOST,
+    DOMAIN,
+    ROOT_PATH,
+    MTU,
+    NTP_SERVERS,
+    WANTED_ADDRESS,
+    LEASE,
+    KIND,
+    SERVER,
+    WISHES,
+    MOST_BYTES,
+    RENEWAL,
+    REBINDING,
+    CLIENT,
+    SEARCH,
+    ROUTES,
+) = (
+    1,
+    3,
+    6,
+    12,
+    15,
+    17,
+    26,
+    42,
+    50,
+    51,
+    53,
+    54,
+    55,
+    57,
+    58,
+    59,
+    61,
+    119,
+    121,
+)
 FOR_EVER = 0xFFFFFFFF  # RFC 2131, 3.3
 MOST_NAME_BYTES = 255
 IP_HEADER, UDP_HEADER = 20, 8
@@ -38,101 +81,131 @@ class MalformedError(ValueError):
 
 def encode(request: Request, mac: str) -> bytes:
     """Return the message as a UDP payload."""
-    options: dict[str, Any] = {
-        "message_type": KINDS[request.kind],
-        "client_id": _client_id(bytes.fromhex(request.identifier), mac),
-        "max_msg_size": LARGEST,
-        "parameter_list": list(WANTED),
-    }
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    options = [
+        (KIND, bytes((KINDS[request.kind],))),
+        (CLIENT, bytes.fromhex(request.identifier) or bytes((ETHERNET,)) + hardware),
+        (MOST_BYTES, struct.pack("!H", LARGEST)),
+        (WISHES, bytes(WANTED)),
+    ]
     if request.wanted:
-        options["requested_ip"] = request.wanted
+        options.append((WANTED_ADDRESS, ipaddress.IPv4Address(request.wanted).packed))
     if request.server:
-        options["server_id"] = request.server
+        options.append((SERVER, ipaddress.IPv4Address(request.server).packed))
     if request.host:
-        options["host_name"] = request.host
-    message = dhcp4msg({
-        "xid": request.xid,
-        "secs": min(request.seconds, 0xFFFF),
-        "chaddr": mac,
-        "ciaddr": request.client or "0.0.0.0",
-        "options": options,
-    })  # fmt: skip
-    return bytes(message.encode().buf)
-
-
-def _client_id(given: bytes, mac: str) -> dict[str, object]:
-    if given and given[0] != 1:
-        return {"type": given[0], "key": given[1:]}
-    return {"type": 1, "key": mac}
+        options.append((HOST, request.host.encode()))
+    none = bytes(4)
+    here = ipaddress.IPv4Address(request.client).packed if request.client else none
+    head = HEAD.pack(
+        BOOT_REQUEST, ETHERNET, MAC_SIZE, 0, request.xid, min(request.seconds, 0xFFFF), 0,
+        here, none, none, none, hardware, b"", b"", MAGIC,
+    )  # fmt: skip
+    tail = b"".join(bytes((code, len(data[:255]))) + data[:255] for code, data in options)
+    return (head + tail + bytes((END,))).ljust(LEAST_SIZE, b"\0")
 
 
 def decode(payload: bytes, mac: str) -> Reply | None:
     """Return a server's message to this client; None for others. Raises MalformedError."""
+    if len(payload) < HEAD.size:
+        raise MalformedError(f"{len(payload)} bytes are no DHCP message")
+    op, _, size, _, xid, _, _, _, mine, server, _, hardware, name, file, magic = HEAD.unpack_from(
+        payload
+    )
+    if op != BOOT_REPLY or size != MAC_SIZE or hardware[:size].hex(":") != mac.lower():
+        return None
     try:
-        message = dhcp4msg(buf=payload)
-        message.decode()
-        if message["op"] != BOOT_REPLY or str(message["chaddr"]).lower() != mac.lower():
-            return None
-        kind = REPLIES.get(int(message["options"].get("message_type", KINDS[DhcpKind.ACK])))
-        return _reply(kind, message) if kind is not None else None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error,
-            OSError) as error:  # fmt: skip
-        raise MalformedError(str(error) or type(error).__name__) from None
+        if magic != MAGIC:
+            raise ValueError("it has no options")
+        options = _options(payload[HEAD.size :])
+        overloaded = options.get(OVERLOAD, b"\0")[0]
+        if overloaded & 1:
+            _options(file, options)
+            file = b""
+        if overloaded & 2:
+            _options(name, options)
+        kind = REPLIES.get(options.get(KIND, bytes((KINDS[DhcpKind.ACK],)))[0])
+        return _reply(kind, xid, mine, server, file, options) if kind is not None else None
+    except (ValueError, IndexError) as error:
+        raise MalformedError(str(error)) from None
 
 
-def _reply(kind: DhcpKind, message: Any) -> Reply:
-    options = message["options"]
-    lease = _seconds(options.get("lease_time"))
+def _options(data: bytes, found: dict[int, bytes] | None = None) -> dict[int, bytes]:
+    """Return the options by number; one in several pieces is joined (RFC 3396)."""
+    found = {} if found is None else found
+    place = 0
+    while place < len(data) and (code := data[place]) != END:
+        place += 1
+        if code == PAD:
+            continue
+        if place >= len(data) or place + 1 + data[place] > len(data):
+            raise ValueError(f"option {code} is cut off")
+        found[code] = found.get(code, b"") + data[place + 1 : place + 1 + data[place]]
+        place += 1 + data[place]
+    return found
+
+
+def _reply(
+    kind: DhcpKind, xid: int, mine: bytes, server: bytes, file: bytes, options: Mapping[int, bytes]
+) -> Reply:
     return Reply(
         kind,
-        message["xid"],
-        _address(message["yiaddr"]),
-        _address(options.get("server_id")),
-        _prefix(options.get("subnet_mask")),
-        _addresses(options.get("router")),
-        routes(options["classless_static_route"]) if "classless_static_route" in options else None,
-        lease,
-        _seconds(options.get("renewal_time")),
-        _seconds(options.get("rebinding_time")),
-        _text(options.get("root_path")),
-        _address(message["siaddr"]),
-        _text(message["file"]),
-        _text(options.get("host_name")),
-        _text(options.get("domain_name")),
-        search(options["domain_search"]) if "domain_search" in options else (),
-        _addresses(options.get("name_server")),
-        _addresses(options.get("ntp_servers")),
-        int(options.get("interface_mtu", 0)),
+        xid,
+        _address(mine),
+        _address(options.get(SERVER, b"")),
+        _prefix(options[MASK]) if MASK in options else None,
+        _addresses(options.get(ROUTERS, b"")),
+        routes(options[ROUTES]) if ROUTES in options else None,
+        _seconds(options, LEASE),
+        _seconds(options, RENEWAL),
+        _seconds(options, REBINDING),
+        _text(options.get(ROOT_PATH, b"")),
+        _address(server),
+        _text(file),
+        _text(options.get(HOST, b"")),
+        _text(options.get(DOMAIN, b"")),
+        search(options[SEARCH]) if SEARCH in options else (),
+        _addresses(options.get(NAME_SERVERS, b"")),
+        _addresses(options.get(NTP_SERVERS, b"")),
+        _number(options, MTU, 2) or 0,
     )
 
 
-def _address(value: object) -> str:
-    text = value if isinstance(value, str) else ""
-    return "" if text == "0.0.0.0" else text
+def _address(raw: bytes) -> str:
+    """Return an address, "" for none or 0.0.0.0."""
+    if len(raw) not in (0, 4):
+        raise ValueError(f"an address of {len(raw)} bytes")
+    return str(ipaddress.IPv4Address(raw)) if any(raw) else ""
 
 
-def _addresses(value: object) -> tuple[str, ...]:
-    return tuple(filter(None, map(_address, value))) if isinstance(value, list) else ()
+def _addresses(raw: bytes) -> tuple[str, ...]:
+    if len(raw) % 4:
+        raise ValueError(f"addresses of {len(raw)} bytes")
+    found = (_address(raw[place : place + 4]) for place in range(0, len(raw), 4))
+    return tuple(filter(None, found))
 
 
-def _prefix(mask: object) -> int | None:
+def _prefix(mask: bytes) -> int:
     """Return the bits of a mask. Raises ValueError if it has gaps."""
-    if not isinstance(mask, str):
-        return None
-    return ipaddress.IPv4Network(f"0.0.0.0/{mask}").prefixlen
+    if len(mask) != 4:
+        raise ValueError(f"a mask of {len(mask)} bytes")
+    return ipaddress.IPv4Network(f"0.0.0.0/{ipaddress.IPv4Address(mask)}").prefixlen
 
 
-def _seconds(value: object) -> float | None:
-    """Return a time; None where there is none, or for ever. pyroute2 reads it with a sign."""
-    if not isinstance(value, int):
-        return None
-    seconds = value & FOR_EVER
-    return None if seconds == FOR_EVER else float(seconds)
+def _number(options: Mapping[int, bytes], code: int, size: int) -> int | None:
+    raw = options.get(code)
+    if raw is not None and len(raw) != size:
+        raise ValueError(f"option {code} has {len(raw)} bytes, not {size}")
+    return int.from_bytes(raw) if raw is not None else None
 
 
-def _text(value: object) -> str:
+def _seconds(options: Mapping[int, bytes], code: int) -> float | None:
+    """Return a time; None where there is none, or for ever."""
+    seconds = _number(options, code, 4)
+    return None if seconds in (None, FOR_EVER) else float(seconds or 0)
+
+
+def _text(raw: bytes) -> str:
     """Return what is before the first zero byte. What is no printable text is no name or path."""
-    raw = bytes(value) if isinstance(value, list | bytes) else str(value or "").encode()
     text = raw.split(b"\0")[0].decode("utf-8", "replace")
     return text if text.isprintable() else ""
 
@@ -148,7 +221,7 @@ def routes(raw: Sequence[int]) -> tuple[Route, ...]:
         target = rest[1 : 1 + octets] + bytes(4 - octets)
         gateway = rest[1 + octets : 5 + octets]
         network = ipaddress.IPv4Network((target, bits), strict=False)
-        found.append(Route(str(network), _address(str(ipaddress.IPv4Address(gateway)))))
+        found.append(Route(str(network), _address(gateway)))
         rest = rest[5 + octets :]
     return tuple(found)
 

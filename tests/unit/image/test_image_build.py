@@ -15,7 +15,7 @@ from initpy.config.errors import InputError
 from initpy.image.build.build import assemble, build
 from initpy.image.build.request import BuildRequest
 from initpy.image.build.summary import warning_lines
-from initpy.image.content import layout, stage
+from initpy.image.content import layout, networklibrary, stage
 from initpy.image.content.identity import identity_of
 from initpy.image.content.python import find_interpreter
 from initpy.image.content.recipe import project_folder
@@ -155,6 +155,24 @@ def test_a_job_file_replaces_its_namesake(
     tree = assemble(replace(request_without_python, jobs=jobs)).tree
     entry = tree.get("/usr/lib/initpy/jobs/zfs.json")
     assert isinstance(entry, File) and b"mine" in entry.read()
+
+
+def test_an_image_without_the_library_of_the_network_is_made_without_one_and_says_so(
+    request_without_python: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most roots are local: a package that they do not need is no reason for no image."""
+    links = tmp_path / "network-links.toml"
+    links.write_text('summary = "links"\n[image]\npython = ["pyroute2"]\n')
+    request = replace(request_without_python, jobs=(links,))
+    monkeypatch.setattr(networklibrary, "is_installed", lambda: False)
+    assembled = assemble(request)
+    assert assembled.tree.get("/usr/lib/initpy/jobs/network-links.json") is None
+    assert any("apt install python3-pyroute2" in each for each in assembled.warnings)
+    assert not assemble(replace(request, network=False)).warnings
+    monkeypatch.setattr(networklibrary, "is_installed", lambda: True)
+    assembled = assemble(request)
+    assert assembled.tree.get("/usr/lib/initpy/jobs/network-links.json") is not None
+    assert not assembled.warnings
 
 
 def test_files_of_the_request_override_others(
