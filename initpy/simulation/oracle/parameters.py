@@ -26,6 +26,8 @@ UNFOLLOWED = (
     "rd.live.overlay", "rd.overlay.crypt", "rd.auto", "rd.fstab", "systemd.gpt-auto", "roothash",
     "rd.live.image", "rd.writable.fsimg", "overlayroot", "boot",
 )  # fmt: skip
+# Beginnings of root= for a root of a server or of the hypervisor.
+SERVED = ("/dev/nfs", "nfs", "nfs4", "dhcp", "dhcp6", "nbd", "iscsi", "virtiofs", "9p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +261,10 @@ def _groups(wishes: Wishes) -> Iterator[str]:
 Read = Callable[[_Reader, str, str | None], None]
 
 
-def _root(reader: _Reader, _: str, value: str | None) -> None:
+def _root(reader: _Reader, key: str, value: str | None) -> None:
     reader.wishes.root = name_of(value or "")
+    if (value or "").partition(":")[0] in SERVED:
+        reader.wishes.unclear.append(key)
 
 
 def _wait(reader: _Reader, key: str, value: str | None) -> None:

@@ -100,7 +100,9 @@ def test_the_generic_image_boots_each_recorded_machine(
     whole = Archive(image.path, 0, entries={**image.entries, **entries})
     found = proof(whole, replace(stack, cmdline=scenario.cmdline), kernel)
     assert bad(found) == set()
-    assert found.certain
+    # The records of btrfs do not tell which subvolume is the default one.
+    unknown = {row.need for row in found.of(Verdict.UNKNOWN)}
+    assert unknown == ({"rootflags="} if "btrfs" in path.stem else set())
 
 
 @pytest.mark.parametrize(

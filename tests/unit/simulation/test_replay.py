@@ -28,6 +28,7 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
+from initpy.core.network.events import NetworkEvent
 from initpy.core.records import plain
 from initpy.core.secret import Secret
 from initpy.core.settings import ExtraMount
@@ -214,7 +215,8 @@ def test_what_is_no_journal_is_wrong_input(
 
 
 def test_every_event_of_the_core_can_be_read_again() -> None:
-    assert {each.__name__ for each in get_args(Event)} == set(EVENTS)
+    ours = (*get_args(Event), *get_args(NetworkEvent))
+    assert {each.__name__ for each in ours} == set(EVENTS)
 
 
 @pytest.mark.parametrize(
