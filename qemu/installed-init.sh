@@ -91,7 +91,7 @@ name_facts() {
     done
     dmsetup ls --target crypt 2>/dev/null | while read -r name number; do
         # After the key's place come cipher, device and offset, then the options.
-        [ -z "${number##*:*}" ] && fact "crypt.$name" "$(dmsetup table "$name" | cut -d ' ' -f 10-)"
+        [ -z "${number##(*}" ] && fact "crypt.$name" "$(dmsetup table "$name" | cut -d ' ' -f 10-)"
     done
     fact swap "$(swapon --noheadings --raw --show=NAME | words)"
     for node in $(findmnt --real --raw --noheadings --types ext4 --output SOURCE); do
