@@ -6,9 +6,10 @@ assignments are understood here.
 """
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+
+from initpy.config.assignments import assignments
 
 CONFIGURATION = "/etc/initramfs-tools/initramfs.conf"
 KEY_FILES = "/etc/cryptsetup-initramfs/conf-hook"
@@ -50,15 +51,7 @@ def is_for_image(path: str, conf_hook: str) -> bool:
 
 
 def _assigned(text: str, variable: str) -> Iterator[str]:
-    for line in text.splitlines():
-        try:
-            words = shlex.split(line, comments=True)
-        except ValueError:
-            continue  # a quotation that goes on: no plain assignment
-        for word in words:
-            name, separator, value = word.partition("=")
-            if name == variable and separator:
-                yield value
+    return (value for name, value in assignments(text) if name == variable)
 
 
 def parameters(resume: str) -> str:

@@ -5,10 +5,10 @@ loadkeys(1), made when it is built: a boot runs no program for them.
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from initpy.config.assignments import assignments
 from initpy.config.commandline import Parameter, parse
 
 FOLDER = "/usr/lib/initpy/keymaps"  # in the image
@@ -47,28 +47,13 @@ class Layout(NamedTuple):
 
 def layout_of(texts: Mapping[str, str]) -> Layout:
     """Return the layout that these files (path -> text) set; an empty one if none does."""
-    console, xkb = assigned(texts.get(CONSOLE, "")), assigned(texts.get(XKB, ""))
+    console, xkb = (dict(assignments(texts.get(path, ""))) for path in (CONSOLE, XKB))
     keymap = console.get("KEYMAP") or xkb.get("KMAP") or ""
     if keymap:
         return Layout(keymap, console.get("KEYMAP_TOGGLE", ""))
     both = xkb | {key: value for key, value in console.items() if key.startswith("XKB") and value}
     words = (both.get(f"XKB{each}", "") for each in ("LAYOUT", "MODEL", "VARIANT", "OPTIONS"))
     return Layout("", "", *words)
-
-
-def assigned(text: str) -> dict[str, str]:
-    """Return the variables of a file of plain assignments."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        try:
-            words = shlex.split(line, comments=True)
-        except ValueError:
-            continue  # a quotation that goes on: no plain assignment
-        for word in words:
-            name, equals, value = word.partition("=")
-            if equals:
-                found[name] = value
-    return found
 
 
 def keymap(parameter: Parameter) -> str:

@@ -15,7 +15,7 @@ due by time is done.
 from collections.abc import Iterable
 
 from initpy.core.actions import Action, Arm
-from initpy.core.devices.graph import DERIVED, MAPPING_NAME, DeviceGraph
+from initpy.core.devices.graph import MAPPING_NAME, DeviceGraph
 from initpy.core.events import (
     Answered,
     BootStarted,
@@ -141,7 +141,7 @@ class Boot:
                 self._subjects.enumerated(devices)
             case DeviceRemoved(name):
                 device = context.devices.get(name)
-                ours = device is not None and (device.kind in DERIVED or device.kind.declared)
+                ours = device is not None and device.kind.declared
                 if not ours:  # the core's own: udev knows nothing of it
                     self._subjects.removed(name)
             case Progressed():

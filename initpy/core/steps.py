@@ -92,7 +92,11 @@ class Steps:
         for hook in context.technologies.ended:
             if names := hook(context, instance):
                 self.subjects.look_at_all(names)
-        self._renew(instance)
+        if instance.definition.name in self.subjects.index.renewing:
+            self._renew(instance)
+        if instance.definition.reads and instance.subject is not None:
+            # A start may wait until it is known what is missing.
+            context.machine.touch_on(instance.subject)
         if instance.published and instance.subject is not None:
             self.subjects.look_at(instance.subject, context.devices.get(instance.subject))
             self.subjects.look_above(instance.subject)
@@ -109,8 +113,6 @@ class Steps:
                 if other is not ended and name in other.definition.renew:
                     other.outdated = True
                     context.machine.touch(other)
-        if ended.definition.reads:  # a start may wait until it is known what is missing
-            context.machine.touch_on(subject)
 
     def _buried(self, instance: Instance, event: JobEnded) -> None:
         """The command of a former life has ended: the instance may run again."""

@@ -147,6 +147,7 @@ class Index(NamedTuple):
     by_property: dict[str, Candidates]
     on_boot: tuple[JobDefinition, ...]  # those without a subject
     awaited: frozenset[str]  # properties of any device by which a job's success is seen
+    renewing: frozenset[str]  # names of jobs after which others run again
 
 
 def index_of(jobs: Sequence[JobDefinition]) -> Index:
@@ -161,4 +162,5 @@ def index_of(jobs: Sequence[JobDefinition]) -> Index:
         by_property,
         tuple(job for job in jobs if not job.match.patterns),
         frozenset(key for job in jobs for key in job.success.device or {}),
+        frozenset(each for job in jobs for each in job.renew if not each.isupper()),
     )

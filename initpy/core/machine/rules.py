@@ -1,7 +1,7 @@
 """The rules that every instance follows, whatever its strategy; applied to a fixed point."""
 
 from initpy.core.actions import Run, Stop, Write
-from initpy.core.devices.graph import DERIVED, Device
+from initpy.core.devices.graph import Device
 from initpy.core.devices.marks import LOOK
 from initpy.core.events import JobEnded
 from initpy.core.jobs.definitions import JobDefinition, Strategy
@@ -197,7 +197,7 @@ def start(
         command = filled(context, instance)
     environment, device = instance.definition.environment, context.device(instance)
     # What the core has made from others is nothing that the runtime could look at again.
-    ours = device is not None and (device.kind in DERIVED or device.kind.declared)
+    ours = device is not None and device.kind.declared
     subject = None if ours else instance.subject
     context.current.act(
         Run(instance.key, instance.run, command, subject, secret, environment, watched)

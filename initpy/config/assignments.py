@@ -1,0 +1,17 @@
+"""Files of plain shell assignments, as Debian's and systemd's configuration has them."""
+
+import shlex
+from collections.abc import Iterator
+
+
+def assignments(text: str) -> Iterator[tuple[str, str]]:
+    """Return the variables and their values, in the order in which the file sets them."""
+    for line in text.splitlines():
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            continue  # a quotation that goes on: no plain assignment
+        for word in words:
+            name, equals, value = word.partition("=")
+            if equals:
+                yield name, value
