@@ -85,7 +85,7 @@ collect() {
     mkdir -p "$work/usr" "$work/modules"
     # shellcheck disable=SC2086  # several packages on purpose
     chroot "$work/system" dpkg-query --listfiles $tools | sed 's#^/usr/#/#' |
-        grep -E '^/(sbin|bin|lib/[a-z0-9_]*-linux-gnu)/' | sort -u | while read -r each; do
+        grep -E '^/(sbin|bin|lib/udev|lib/[a-z0-9_]*-linux-gnu)/' | sort -u | while read -r each; do
         [ ! -f "$work/system/usr$each" ] || (cd "$work/system/usr" && cp -a --parents ".$each" "$work/usr")
     done
     cp -al "$kernel" "$work/modules/$release"

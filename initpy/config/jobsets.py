@@ -6,22 +6,39 @@ from initpy.config.errors import InputError
 from initpy.config.jobtables import Table
 from initpy.core.devices.names import RootForm, Shown
 from initpy.core.jobs.definitions import Gathering, Listing
+from initpy.core.shutdown.declared import DeclaredLayer
 
 KIND = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 KIND_EXPECTED = "lower-case words joined by '-', like 'zfs-pool'"
+EXISTS_EXPECTED = "a path with the part '{name}', like '/proc/spl/kstat/zfs/{name}/state'"
 
 
 def gathering(job: Table) -> Gathering:
     """The table `gathers`: which devices are parts of one set."""
     table = job.table("gathers", "a table with 'as', 'by' and 'called'")
-    table.only(("as", "by", "called", "keeps"))
+    table.only(("as", "by", "called", "keeps", "shutdown"))
     return Gathering(
         _kind(table),
         table.get("by", str, "a template like '{ID_FS_UUID}', the same for all parts of a set"),
         table.get("called", str, "a template, the set's name for the user", "")
         or table.content["by"],
         table.words("keeps"),
+        _shutdown(table) if "shutdown" in table.content else None,
     )
+
+
+def _shutdown(gathers: Table) -> DeclaredLayer:
+    """The table `shutdown`: how such sets are taken down then."""
+    table = gathers.table("shutdown", "a table with 'called', 'exists' and 'run'")
+    table.only(("called", "exists", "run", "mounts", "devices"))
+    exists = table.get("exists", str, EXISTS_EXPECTED)
+    if not exists.startswith("/") or exists.split("/").count("{name}") != 1:
+        raise InputError(f"{table.where}: exists", exists, EXISTS_EXPECTED)
+    run = table.words("run")
+    if not run or not any("{name}" in each for each in run[1:]):
+        raise InputError(f"{table.where}: run", list(run), "a command with '{name}'")
+    called = table.get("called", str, "what the user calls it, like 'the pool {name}'")
+    return DeclaredLayer(called, exists, run, table.words("mounts"), table.words("devices"))
 
 
 def listing(job: Table) -> Listing:

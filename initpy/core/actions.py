@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
 from initpy.core.settings import Emergency
+from initpy.core.shutdown.declared import DeclaredLayer
 
 if TYPE_CHECKING:  # most boots have no network
     from initpy.core.network.actions import NetworkAction
@@ -191,7 +192,12 @@ class Arm(NamedTuple):
 
 
 class KeepExitrd(NamedTuple):
-    """Leave a program for the shutdown, which takes down what root stands on (`core/shutdown`)."""
+    """Leave a program for the shutdown, which takes down what root stands on (`core/shutdown`).
+
+    `layers`: those that job files declare, with their programs.
+    """
+
+    layers: tuple[DeclaredLayer, ...] = ()
 
 
 class HandOver(NamedTuple):

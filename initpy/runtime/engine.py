@@ -251,8 +251,10 @@ class Engine:
             case EndBoot(how, reason):
                 self._say(f"initpy: {reason}: {how.value} now")
                 self._order("end", how.value)
-            case KeepExitrd():
-                self._tell("keep-exitrd")
+            case KeepExitrd(layers):
+                from initpy.runtime.exitrd import declared  # only for a root on layers
+
+                self._tell("keep-exitrd", declared.coded(layers))
             case HandOver(root, init):
                 # After the other actions of this event, lines on the console included.
                 self._spawn(self._hand_over(root, init))

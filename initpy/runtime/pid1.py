@@ -302,9 +302,9 @@ class Supervisor:
                 if self._listening:
                     coldplug.announce(coldplug.network())
             elif words[0] == "keep-exitrd":
-                from initpy.runtime.exitrd import keep  # only for a root on layers
+                from initpy.runtime.exitrd import declared, keep  # only for a root on layers
 
-                keep.keep()
+                keep.keep(declared.decoded(words[1]))
             elif words[0] == "switch-root":
                 self._switch_root(words[1], words[2])
             elif words[0] == "end":

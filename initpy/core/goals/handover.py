@@ -1,9 +1,12 @@
 """What the handover waits for once everything is mounted: named volumes, and tools at work."""
 
+from collections.abc import Iterator
+
 from initpy.core.actions import HandOver, KeepExitrd
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import describe
 from initpy.core.settings import BreakPoint
+from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.core.shutdown.kinds import PREFIXES
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
@@ -33,8 +36,9 @@ def when_ready(context: Context) -> bool:
 
 def switch_root(context: Context) -> None:
     """Have PID 1 run the real init."""
-    if _has_layers(context):
-        context.current.act(KeepExitrd())
+    layers = _declared_layers(context)
+    if layers or _has_layers(context):
+        context.current.act(KeepExitrd(layers))
     context.current.act(HandOver(SYSROOT, context.settings.init))
 
 
@@ -45,16 +49,27 @@ def _has_layers(context: Context) -> bool:
     """
     if context.goals.overlay_devices():
         return True
-    pending, seen = sorted(_used(context)), set[str]()
+    return any(name.startswith(PREFIXES) for name in _below(context, _used(context)))
+
+
+def _declared_layers(context: Context) -> tuple[DeclaredLayer, ...]:
+    """The layers below root that a job file takes down at shutdown, such as pools."""
+    below = _below(context, _used(context))
+    layers = (context.derived.shutdown_of(name) for name in below)
+    return tuple(dict.fromkeys(each for each in layers if each is not None))
+
+
+def _below(context: Context, names: set[str]) -> Iterator[str]:
+    """These devices and all that they stand on."""
+    pending, seen = sorted(names), set[str]()
     while pending:
         name = pending.pop()
-        if name.startswith(PREFIXES):
-            return True
-        device = context.devices.get(name)
-        if device is not None and name not in seen:
-            seen.add(name)
-            pending.extend(device.slaves)
-    return False
+        if name in seen:
+            continue
+        seen.add(name)
+        yield name
+        if (device := context.devices.get(name)) is not None:
+            pending.extend(sorted(device.slaves))
 
 
 def _used(context: Context) -> set[str]:
@@ -115,13 +130,5 @@ def _news_is_due(context: Context, used: set[str]) -> bool:
     A partition on an array may be announced sooner than the array itself; what that lacks is to
     be left to the real system (R8).
     """
-    pending, seen = sorted(used), set[str]()
-    while pending:
-        name = pending.pop()
-        if any(hook(context, name) for hook in context.technologies.incoming):
-            return True
-        device = context.devices.get(name)
-        if device is not None and name not in seen:
-            seen.add(name)
-            pending.extend(sorted(device.slaves))
-    return False
+    hooks = context.technologies.incoming
+    return any(hook(context, name) for name in _below(context, used) for hook in hooks)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from initpy.core.devices.names import RootForm
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
+from initpy.core.shutdown.declared import DeclaredLayer
 
 
 class Gathering(NamedTuple):
@@ -14,13 +15,14 @@ class Gathering(NamedTuple):
 
     `kind` is what the sets are called, in INITPY_SET. Devices for which the template `by` gives the
     same value are parts of one set; `called` is its name for the user. The set has the properties
-    `keeps` of its parts.
+    `keeps` of its parts. `shutdown` says how such sets are taken down at shutdown.
     """
 
     kind: str
     by: str
     called: str
     keeps: tuple[str, ...] = ()
+    shutdown: DeclaredLayer | None = None
 
 
 class Listing(NamedTuple):

@@ -50,6 +50,8 @@ def steps_for(device: BlockDevice) -> Steps:
     """
     if partition(device):
         return ()
+    if device.run:
+        return (Deed.RUN,)
     found = (steps for prefix, steps in LAYERS.items() if device.name.startswith(prefix))
     return next((steps(device) for steps in found), ())
 

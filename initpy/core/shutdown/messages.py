@@ -21,6 +21,7 @@ class Deed(StrEnum):
     UNBIND = "unbind"  # a loop device
     DISCONNECT = "disconnect"  # a network block device
     STOP_CACHE = "stop the cache of"
+    RUN = "take down"  # by a command that a job file names
     TERMINATE = "terminate"
     KILL = "kill"
     AWAIT = "wait for"  # nothing is done: somebody else is about to do it
@@ -58,6 +59,7 @@ class Do(NamedTuple):
     key: str
     deed: Deed
     argument: str
+    run: tuple[str, ...] = ()  # the command of RUN
 
 
 class Abandon(NamedTuple):

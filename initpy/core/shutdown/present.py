@@ -26,6 +26,8 @@ class BlockDevice(NamedTuple):
     state: str = ""
     metadata: str = ""  # md: the attribute metadata_version
     uuid: str = ""  # of a mapping
+    # Of a layer that a job file declares: the command that takes it down. Its slaves are not known.
+    run: tuple[str, ...] = ()
 
 
 class Daemon(NamedTuple):

@@ -113,7 +113,7 @@ class Shutdown:
                 deed = self._attempts[item.key].next(now, self._looked)
                 if deed is not None:
                     yield Report(f"{deed.value} {item.words}", detail=True)
-                    yield Do(item.key, deed, item.argument)
+                    yield Do(item.key, deed, item.argument, item.run)
             if not self._left:
                 yield from self._end(now)
                 return

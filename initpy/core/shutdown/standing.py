@@ -18,6 +18,7 @@ class Item(NamedTuple):
     steps: Steps
     argument: str
     below: frozenset[str]  # keys of what it stands on
+    run: tuple[str, ...] = ()  # the command that takes it down
 
 
 def items(present: Present) -> dict[str, Item]:
@@ -27,10 +28,13 @@ def items(present: Present) -> dict[str, Item]:
     mounts = Mounts(present.mounts, present.devices)
     found = [*_mounted(mounts, devices, active)]
     for name, steps in active.items():
-        below = {*_lower(devices[name], devices, active)}
+        device = devices[name]
+        below = {*_lower(device, devices, active)}
         if name.startswith(LOOP):
-            below.update(map(key, mounts.with_files(devices[name])))
-        found.append(Item(name, name, steps, name, frozenset(below)))
+            below.update(map(key, mounts.with_files(device)))
+        if device.run:
+            below = {*_below_declared(name, devices, active)}
+        found.append(Item(name, name, steps, name, frozenset(below), device.run))
     for path, name in present.swaps:
         swapped = frozenset(_standing([name], devices, active))
         found.append(Item(f"swap {path}", path, (Deed.SWAP_OFF,), path, swapped))
@@ -50,6 +54,33 @@ def _lower(
     # The kernel lists the disks as slaves of both.
     if (container := container_of(device)) in active:
         yield str(container)
+
+
+def _below_declared(
+    name: str, devices: Mapping[str, BlockDevice], active: Mapping[str, Steps]
+) -> Iterator[str]:
+    """The devices that a layer of a job file may stand on, such as a pool.
+
+    The kernel does not tell on which: on all, but those that stand on it, other such layers, and
+    loop devices of which nothing tells where their file is: it may be in this layer.
+    """
+    for each in active:
+        device = devices[each]
+        unknown = device.run or (each.startswith(LOOP) and not device.slaves)
+        if not unknown and not _stands_on(each, name, devices):
+            yield each
+
+
+def _stands_on(name: str, lower: str, devices: Mapping[str, BlockDevice]) -> bool:
+    pending, seen = [name], set[str]()
+    while pending:
+        each = pending.pop()
+        if each == lower:
+            return True
+        if each not in seen and each in devices:
+            seen.add(each)
+            pending.extend(devices[each].slaves)
+    return False
 
 
 def _standing(

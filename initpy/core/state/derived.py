@@ -13,6 +13,7 @@ from initpy.core.devices.marks import LISTED as LISTED_AS
 from initpy.core.devices.marks import SET as SET_OF
 from initpy.core.jobs.definitions import Gathering, JobDefinition, Listing
 from initpy.core.jobs.filling import fill_in
+from initpy.core.shutdown.declared import DeclaredLayer
 
 
 class Derived:
@@ -45,6 +46,13 @@ class Derived:
     def job_of(self, device: str) -> JobDefinition | None:
         """The job that has made this device a part of a set, if one has."""
         return self._part_of[device][1] if device in self._part_of else None
+
+    def shutdown_of(self, name: str) -> DeclaredLayer | None:
+        """How the set of this name is taken down at shutdown, if a job file says so."""
+        for part in self._parts.get(name, ()):
+            gathering = self._part_of[part][1].gathers
+            return gathering.shutdown if gathering is not None else None
+        return None
 
     def leave(self, device: str) -> None:
         """The device is no part of its set any more; a set without parts is gone."""

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Collection
 
 from initpy.core.shutdown.kinds import CACHE_SET
-from initpy.core.shutdown.messages import Deed
+from initpy.core.shutdown.messages import Deed, Do
 from initpy.runtime import handover, syscalls
+from initpy.runtime.exitrd import programs
 
 # linux/dm-ioctl.h: struct dm_ioctl, and the command _IOWR(0xfd, DM_DEV_REMOVE_CMD, struct dm_ioctl)
 _DM_IOCTL = struct.Struct("=3I2IIiI2IQ128s129s7s")
@@ -18,9 +19,10 @@ _LOOP_CLR_FD = 0x4C01  # linux/loop.h
 _NBD_DISCONNECT = 0xAB08  # linux/nbd.h
 
 
-def perform(deed: Deed, argument: str, spared: Collection[int]) -> None:
+def perform(step: Do, spared: Collection[int]) -> None:
     """Do it. Raises OSError. `spared`: processes that are not ended."""
-    match deed:
+    argument = step.argument
+    match step.deed:
         case Deed.END_PROCESSES:
             left = handover.end_processes(spared=spared)
             if left:
@@ -49,6 +51,8 @@ def perform(deed: Deed, argument: str, spared: Collection[int]) -> None:
             name = argument.removeprefix(CACHE_SET)
             folder = f"/sys/block/{name}/bcache" if name == argument else f"/sys/fs/bcache/{name}"
             _write(f"{folder}/stop", "1")
+        case Deed.RUN:
+            programs.run(step.run)
         case Deed.TERMINATE:
             os.kill(int(argument), signal.SIGTERM)
         case Deed.KILL:

@@ -23,6 +23,7 @@ from initpy.core.shutdown.messages import (
 )
 from initpy.core.shutdown.shutdown import LOOK, Shutdown
 from initpy.runtime.children import say
+from initpy.runtime.exitrd import declared
 from initpy.runtime.exitrd.deeds import perform
 from initpy.runtime.exitrd.present import from_plain, look, plain
 
@@ -36,6 +37,7 @@ class Engine:
     def __init__(self, alive: int, debug: bool) -> None:
         self._alive = alive  # a pipe to process 1, which kills a silent engine
         self._debug = debug
+        self._declared = declared.load()
         self._shutdown = Shutdown()
         self._children: dict[int, tuple[str, int]] = {}  # pipe -> key, process
         self._texts: dict[int, bytes] = {}  # pipe -> what it has answered so far
@@ -60,10 +62,10 @@ class Engine:
     def _take(self, event: Event) -> None:
         for action in self._shutdown.handle(event, time.monotonic()):
             match action:
-                case Do(key, deed, argument):
-                    self._start(key, partial(perform, deed, argument, (1, os.getpid())))
+                case Do(key):
+                    self._start(key, partial(perform, action, (1, os.getpid())))
                 case Look():
-                    self._start(LOOK, lambda: plain(look()))
+                    self._start(LOOK, lambda: plain(look(self._declared)))
                 case Abandon(key):
                     self._abandon(key)
                 case Report(text, detail):

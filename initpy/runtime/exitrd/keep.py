@@ -9,8 +9,11 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
+from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.runtime.children import say
+from initpy.runtime.exitrd import declared, programs
 
 FOLDER = "/run/initramfs"
 PROGRAM = "/shutdown"
@@ -21,8 +24,11 @@ LINKED = ("/usr/lib64", "/usr/lib")  # ELF names its loader by a path in these
 WITHOUT = ("/dev/", "/proc/", "/sys/", "/run/")
 
 
-def keep(folder: str = FOLDER) -> bool:
-    """Fill the folder; True if it can be run. A failure costs the way back only."""
+def keep(layers: Sequence[DeclaredLayer] = (), folder: str = FOLDER) -> bool:
+    """Fill the folder; True if it can be run. A failure costs the way back only.
+
+    `layers`: those that job files declare, with the programs that take them down.
+    """
     try:
         pid = os.fork()
     except OSError as error:
@@ -31,7 +37,7 @@ def keep(folder: str = FOLDER) -> bool:
     if pid == 0:
         status = 1
         try:
-            _fill(folder)
+            _fill(folder, layers)
             status = 0
         except BaseException as error:  # noqa: BLE001 the boot goes on
             say(f"no way back at shutdown: {error}")
@@ -61,10 +67,10 @@ def remove(folder: str = FOLDER) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _fill(folder: str) -> None:
+def _fill(folder: str, layers: Sequence[DeclaredLayer]) -> None:
     from initpy.runtime.exitrd import main  # noqa: F401 for what it loads
 
-    files = sorted(loaded())
+    files = sorted(loaded().union(*(programs.files_of(each.run[0]) for each in layers)))
     size = sum(os.path.getsize(each) for each in files) // 1024
     available = _available()
     if available < SPARE * size:
@@ -76,6 +82,10 @@ def _fill(folder: str) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.lexists(path):
             os.symlink(target, path)
+    if layers:
+        os.makedirs(os.path.dirname(f"{folder}{declared.FILE}"), exist_ok=True)
+        with open(f"{folder}{declared.FILE}", "wb") as packed:
+            packed.write(declared.packed(layers))
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     text = f"#!/usr/bin/python{version} -ISB\nfrom initpy.runtime.exitrd.main import main\nmain()\n"
     with open(f"{folder}{PROGRAM}.new", "w", encoding="ascii") as file:

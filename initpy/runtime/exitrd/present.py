@@ -3,16 +3,19 @@
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.core.shutdown.kinds import CACHE, CACHE_SET, LOOP
 from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
+from initpy.runtime.exitrd.declared import active
 
 _BLOCK, _CACHES, _BTRFS = "/sys/class/block", "/sys/fs/bcache", "/sys/fs/btrfs"
 _LOOP_GET_STATUS64, _LOOP_INFO = 0x4C05, 232  # linux/loop.h, struct loop_info64
 _ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}  # proc(5), fstab(5)
 
+Layers = list[tuple[DeclaredLayer, str]]  # the active ones
 Plain = tuple[tuple[tuple[object, ...], ...], ...]
 
 
@@ -32,13 +35,14 @@ def from_plain(parts: Plain) -> Present:
     )
 
 
-def look() -> Present:
+def look(declared: Iterable[DeclaredLayer] = ()) -> Present:
     """Return what is there now. Raises OSError if sysfs or proc(5) are not mounted."""
-    groups = list(_btrfs_groups())
-    return Present(tuple(_mounts(groups)), tuple(_devices()), tuple(_swaps()), tuple(_daemons()))
+    groups, layers = list(_btrfs_groups()), active(declared)
+    devices = (*_devices(layers), *(layer.device(name) for layer, name in layers))
+    return Present(tuple(_mounts(groups, layers)), devices, tuple(_swaps()), tuple(_daemons()))
 
 
-def _mounts(groups: list[frozenset[str]]) -> Iterator[MountPoint]:
+def _mounts(groups: list[frozenset[str]], layers: Layers) -> Iterator[MountPoint]:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             # See proc(5): (1) ID (2) parent (3) major:minor (4) root (5) mount point …
@@ -47,6 +51,11 @@ def _mounts(groups: list[frozenset[str]]) -> Iterator[MountPoint]:
             kind, source, options = after.split(" ", 2)
             name = _name_of(device, source)
             devices = next((each for each in groups if name in each), frozenset({name} - {""}))
+            devices |= {
+                layer.device(each).name
+                for layer, each in layers
+                if layer.carries(each, kind, _text(source))
+            }
             read_only = "ro" in options.split(",")
             yield MountPoint(int(number), int(parent), _text(target), kind, devices, read_only)
 
@@ -73,7 +82,7 @@ def _btrfs_groups() -> Iterator[frozenset[str]]:
             yield frozenset(devices)
 
 
-def _devices() -> Iterator[BlockDevice]:
+def _devices(layers: Layers) -> Iterator[BlockDevice]:
     for name in _names(_BLOCK):
         folder = f"{_BLOCK}/{name}"
         slaves = set(_names(f"{folder}/slaves"))
@@ -81,6 +90,8 @@ def _devices() -> Iterator[BlockDevice]:
             slaves.add(os.path.basename(os.path.dirname(os.path.realpath(folder))))
         if cache := _cache_of(folder):
             slaves.add(cache)
+        # Nothing tells which of them has made it.
+        slaves.update(layer.device(each).name for layer, each in layers if layer.makes(name))
         state = _read(f"{folder}/md/array_state")
         # https://docs.kernel.org/admin-guide/blockdev/: both exist while it is set up.
         if any(os.path.exists(f"{folder}/{path}") for path in ("loop/backing_file", "pid")):

@@ -186,8 +186,8 @@ class Engine:
                     self._say(f"initpy: {text}")
             case Mount():
                 self._mount(action)
-            case KeepExitrd():
-                self.world.exitrd = True
+            case KeepExitrd(layers):
+                self.world.exitrd = layers
             case HandOver(root, init):
                 self.world.agenda.after(0.0, self._hand_over, root, init)
             case Ask(job, text):

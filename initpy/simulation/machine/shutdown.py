@@ -3,9 +3,11 @@
 It takes down a copy. The world stays as the real system found it, which the facts tell.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.core.shutdown.messages import (
     Abandon,
     Arm,
@@ -36,6 +38,12 @@ LONGEST = 7200.0
 BOUND = "bound"
 HOST = "/run/initpy/host"  # where the file system is mounted that has the root in a file
 SELF, OLD_RUN, OLD = 1, 2, 3  # numbers of mounts
+ZFS = "zfs"
+NOTHING: frozenset[str] = frozenset()
+# Refused by the kernel while something stands on it.
+TAKES_DOWN = (
+    Deed.REMOVE, Deed.CLEAR, Deed.STOP, Deed.UNBIND, Deed.STOP_CACHE, Deed.RUN,
+)  # fmt: skip
 
 
 class Made(NamedTuple):
@@ -68,8 +76,8 @@ class Closing:
 def shut_down(world: World, chance: Chance) -> Closing:
     """Take everything down as the exitrd does; without one, the machine just ends."""
     timeout = world.scenario.step_timeout or TIMEOUT
-    closing = Closing(world.exitrd, _is_layered(world), timeout)
-    if world.exitrd:
+    closing = Closing(world.exitrd is not None, _is_layered(world), timeout)
+    if world.exitrd is not None:
         _Machine(world, chance, closing).run()
     else:
         world.terminals.pid1("INITPY-LAB nothing takes root's layers down")
@@ -88,6 +96,7 @@ class _Machine:
         self.alarm: Entry | None = None
         self.present = _present(world)
         self.parts = {each.name for each in world.blocks.values() if each.part is not None}
+        self.parts_of = _parts_of_pools(world)
         self.abandoned: set[str] = set()
 
     def run(self) -> Closing:
@@ -161,6 +170,8 @@ class _Machine:
             for each in self.present.devices:
                 if each.name == name:
                     pending += each.slaves
+                    if each.run:
+                        pending += [other.name for other in self.present.devices]
                     pending += [
                         mount.target
                         for mount in mounts.values()
@@ -190,7 +201,7 @@ class _Machine:
             ]
             numbers = [each.number for each in at]
             return files + [each.target for each in found.mounts if each.parent in numbers]
-        if action.deed in (Deed.REMOVE, Deed.CLEAR, Deed.STOP, Deed.UNBIND, Deed.STOP_CACHE):
+        if action.deed in TAKES_DOWN:
             names, pending = set[str](), [action.argument]
             while pending:  # partitions go with their disk
                 name = pending.pop()
@@ -203,14 +214,16 @@ class _Machine:
             above = [
                 each.name
                 for each in found.devices
-                if each.slaves & names and each.name not in names and self._is_active(each)
-            ]
+                if (each.slaves | self.parts_of.get(each.name, NOTHING)) & names
+                and each.name not in names and self._is_active(each)
+            ]  # fmt: skip
             return above + [each.target for each in found.mounts if each.devices & names]
         return []
 
     def _is_active(self, device: BlockDevice) -> bool:
         """True for what has to be taken down."""
-        layer = bool(device.slaves or device.state) and device.name not in self.parts
+        known = bool(device.slaves or device.state or device.run)
+        layer = known and device.name not in self.parts
         return layer and device.state != "clear"
 
     def _stands_on_silence(self, action: Do) -> bool:
@@ -250,6 +263,8 @@ def _is_layered(world: World) -> bool:
     if "overlay" in kinds and "tmpfs" not in kinds:
         return True
     names = [name for each in mounts for name in each.devices]
+    if any(place.type == ZFS for place in world.mounts.values()):
+        return True
     while names:
         block = world.blocks.get(names.pop())
         if block is None:
@@ -278,6 +293,11 @@ def _present(world: World) -> Present:
             and uuid and getattr(each.place.content, "uuid", "") == uuid
         ]  # fmt: skip
         devices = frozenset({*same, *([block.name] if block is not None else [])})
+        devices |= {
+            device.name
+            for layer, name, device in _pools(world)
+            if layer.carries(name, place.type, place.source)
+        }
         above = [each for each in targets if target.startswith(f"{each}/")]
         parent = numbers[max(above, key=len)] if above else SELF
         old = target.replace("/sysroot", "/oldroot", 1)
@@ -291,7 +311,27 @@ def _present(world: World) -> Present:
         for number, name in enumerate(sorted(world.daemons))
     ]
     blocks = tuple(_device(world, each) for each in world.blocks.values())
-    return Present(tuple(mounts), blocks, (), tuple(daemons))
+    pools = tuple(device for _, _, device in _pools(world))
+    return Present(tuple(mounts), blocks + pools, (), tuple(daemons))
+
+
+def _pools(world: World) -> Iterator[tuple[DeclaredLayer, str, BlockDevice]]:
+    """The pools that the exitrd knows how to find: what declares them, name, and device."""
+    for layer in world.exitrd or ():
+        for pool in world.pools.values():
+            yield layer, pool.plan.name, layer.device(pool.plan.name)
+
+
+def _parts_of_pools(world: World) -> dict[str, frozenset[str]]:
+    """The disks that each pool keeps in use, which the exitrd cannot see."""
+    names = {device.name: name for _, name, device in _pools(world)}
+    blocks = {
+        pool.plan.name: frozenset(
+            block.name for place in pool.plan.on if (block := world.of(place)) is not None
+        )
+        for pool in world.pools.values()
+    }
+    return {device: blocks[name] for device, name in names.items()}
 
 
 def _contains(world: World, name: str) -> bool:

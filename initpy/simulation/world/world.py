@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from initpy.core.devices.graph import Device
+from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.scenario.model import Scenario
 from initpy.simulation.world.agenda import Agenda
 from initpy.simulation.world.making import Disks
@@ -134,7 +135,8 @@ class World:
         self.helpers: set[str] = set()  # daemons that end with the initramfs
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
-        self.exitrd = False  # the program for the shutdown is in /run/initramfs
+        # Layers that the program for the shutdown knows; None: it is not in /run/initramfs.
+        self.exitrd: tuple[DeclaredLayer, ...] | None = None
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers
         self.written: dict[str, tuple[float, str]] = {}  # disk -> its first write, and what it was
         self.refused: list[tuple[float, str, str]] = []  # writes to what is read-only

@@ -240,8 +240,13 @@ name = "part"
 does = "take {DEVNAME}"
 match = { ID_FS_TYPE = "x" }
 strategy = "gather"
-gathers = { as = "x-pool", by = "{ID_FS_UUID}", called = "{ID_FS_LABEL}" }
 success = { holder = { INITPY_SET = "x-pool" } }
+
+[job.gathers]
+as = "x-pool"
+by = "{ID_FS_UUID}"
+called = "{ID_FS_LABEL}"
+shutdown = { called = "{name}", exists = "/x/{name}/y", run = ["x", "{name}"] }
 
 [[job]]
 name = "list"
@@ -273,11 +278,13 @@ def test_a_file_of_a_pool_validates() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('by = "{ID_FS_UUID}", ', "", "x.toml: job part: gathers: by: nothing"),
-        ('"x-pool", by', '"X pool", by', "gathers: as: 'X pool'"),
+        ('by = "{ID_FS_UUID}"', "", "x.toml: job part: gathers: by: nothing"),
+        ('"x-pool"\nby', '"X pool"\nby', "gathers: as: 'X pool'"),
         ('strategy = "gather"\n', 'run = ["true"]\n', "job part: gathers"),
         ("(?P<X_STATE>.*)", "(?P<X_STATE>.*", "reads: '^state: (?P<X_STATE>.*$'"),
         ("(?P<DEVNAME>.+)", "(?P<NAME>.+)", "lists: line"),
+        ('"/x/{name}/y"', '"/x{name}"', "gathers: shutdown: exists: '/x{name}'"),
+        ('["x", "{name}"]', '["x"]', "gathers: shutdown: run: ['x']"),
         ('"X=*"', '"*"', "root 1: forms"),
         ('is = [{ DEVNAME = "{name}" }]\n', "", "root 1: is"),
         ('{ x_force = ["-f"] }', '{ x_force = "-f" }', "with: x_force"),

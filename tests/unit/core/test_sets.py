@@ -7,7 +7,7 @@ from desk import JOBS, Desk, block, luks
 
 from initpy.config.jobs import load_job_file
 from initpy.config.settings import read_settings
-from initpy.core.actions import Ask, HandOver, Mount, ShowFailure
+from initpy.core.actions import Ask, HandOver, KeepExitrd, Mount, ShowFailure
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceRemoved, JobEnded, Mounted
 from initpy.core.settings import Degraded
@@ -71,6 +71,18 @@ def test_all_parts_are_given_by_the_paths_that_stay() -> None:
     desk.see(first, part("vdb"))
     loaded(desk)
     assert desk.runs(EXAMINE)[-1].argv[2:] == ("-d", "/dev/disk/by-id/one", "-d", "/dev/vdb")
+
+
+def test_the_pool_of_root_is_exported_at_shutdown() -> None:
+    desk = desk_for()
+    desk.see(part("vda"))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    desk.mount("rpool/ROOT/debian")
+    assert desk.actions(HandOver)
+    [kept] = [each for _, each in desk.log if isinstance(each, KeepExitrd)]
+    assert [each.run for each in kept.layers] == [("zpool", "export", "{name}")]
 
 
 def test_another_pool_is_left_alone() -> None:

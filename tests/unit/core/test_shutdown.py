@@ -262,6 +262,46 @@ def test_a_daemon_that_does_not_end_is_killed() -> None:
     assert machine.done.index((Deed.CLEAR, "md0")) < machine.done.index((Deed.TERMINATE, "9"))
 
 
+POOL = "the pool rpool"
+
+
+def test_a_layer_of_a_job_file_goes_once_nothing_stands_on_it_and_before_all_devices() -> None:
+    """Nothing tells on which devices it stands; a volume of its own stands on it."""
+    export = ("zpool", "export", "rpool")
+    present = Present(
+        (SELF, mount(2, 1, "/oldroot", POOL, kind="zfs"), mount(3, 2, "/oldroot/srv", "dm-2"),
+         mount(4, 2, "/oldroot/file", "loop0")),
+        (
+            block("dm-0", "sda"),
+            block("zd0", POOL),
+            block("dm-2", "zd0"),
+            block("loop0", state="bound"),  # its file may be in the pool
+            BlockDevice(POOL, run=export),
+        ),
+    )  # fmt: skip
+    runs: list[Do] = []
+
+    def noted(do: Do) -> str:
+        runs.append(do)
+        return ""
+
+    machine = Machine(present, noted)
+    done = machine.run().done
+    place = done.index((Deed.RUN, POOL))
+    assert {(Deed.UNMOUNT, "/oldroot"), (Deed.REMOVE, "dm-2"), (Deed.UNBIND, "loop0")} <= {
+        *done[:place]
+    }
+    assert done[place + 1 :] == [(Deed.REMOVE, "dm-0")]
+    assert [each.run for each in runs if each.deed is Deed.RUN] == [export]
+
+
+def test_a_pool_that_is_in_use_is_said_with_what_its_tool_says() -> None:
+    present = Present((SELF,), (block("dm-0", "sda"), BlockDevice(POOL, run=("zpool",))))
+    machine = Machine(present, lambda do: "pool is busy" if do.deed is Deed.RUN else "").run()
+    assert f"not taken down: {POOL}: pool is busy" in machine.said
+    assert "not taken down: dm-0: in use by what stands on it" in machine.said
+
+
 def test_swap_and_loop_and_caches() -> None:
     present = Present(
         (SELF, mount(2, 1, "/oldroot", "loop0"), mount(3, 1, "/run/initpy/host", "bcache0")),

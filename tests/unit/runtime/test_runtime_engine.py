@@ -24,13 +24,14 @@ from initpy.runtime import control, findings, mounting, start
 from initpy.runtime import engine as engine_module
 from initpy.runtime.aside import Answer, Aside, Call
 from initpy.runtime.engine import Engine
+from initpy.runtime.exitrd.declared import coded
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
 
 ROOT = Settings(root=DeviceSpec(Naming.LABEL, "root"))
 HANDOVER = ["mounting", "switch-root\0/sysroot\0/sbin/init"]
 # Root on layers: the shutdown takes them down.
-FROM_LAYERS = [HANDOVER[0], "keep-exitrd", *HANDOVER[1:]]
+FROM_LAYERS = [HANDOVER[0], f"keep-exitrd\0{coded(())}", *HANDOVER[1:]]
 
 JOBS = """
 summary = "test"

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from initpy.config.project import PROJECT
-from initpy.core.shutdown.messages import Deed, Looked
+from initpy.core.shutdown.declared import DeclaredLayer
+from initpy.core.shutdown.messages import Deed, Do, Looked
 from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
 from initpy.runtime import syscalls
-from initpy.runtime.exitrd import deeds, engine, main, present
+from initpy.runtime.exitrd import declared, deeds, engine, main, present, programs
 from initpy.runtime.exitrd.main import TIMEOUT, Order, parse
 
 SYSTEMD = [
@@ -152,7 +153,7 @@ def test_the_engine_takes_down_what_it_sees(
     """In children: what a step changes is in the machine, here in a folder."""
     done = tmp_path / "done"
 
-    def look() -> Present:
+    def look(_: object) -> Present:
         gone = done.read_text().split() if done.exists() else []
         return FOUND._replace(
             mounts=() if "/" in gone else FOUND.mounts,
@@ -161,10 +162,10 @@ def test_the_engine_takes_down_what_it_sees(
             daemons=() if "7" in gone else FOUND.daemons,
         )
 
-    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
+    def perform(step: Do, spared: tuple[int, ...]) -> None:
         assert {1, os.getppid()} == {*spared}
         with done.open("a") as file:
-            file.write(f"{argument} ")
+            file.write(f"{step.argument} ")
 
     monkeypatch.setattr(engine, "look", look)
     monkeypatch.setattr(engine, "perform", perform)
@@ -175,12 +176,12 @@ def test_the_engine_takes_down_what_it_sees(
 def test_a_step_that_hangs_is_killed_and_the_engine_ends(
     run_engine: engine.Engine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
-        if deed is Deed.SWAP_OFF:
+    def perform(step: Do, spared: tuple[int, ...]) -> None:
+        if step.deed is Deed.SWAP_OFF:
             time.sleep(60)
 
     swap = Present(swaps=FOUND.swaps)
-    monkeypatch.setattr(engine, "look", lambda: swap)
+    monkeypatch.setattr(engine, "look", lambda _: swap)
     monkeypatch.setattr(engine, "perform", perform)
     began = time.monotonic()
     run_engine.run(0.5)
@@ -191,14 +192,14 @@ def test_a_step_that_hangs_is_killed_and_the_engine_ends(
 def test_a_step_that_never_ends_does_not_keep_process_1(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process has the engine's pipe, too."""
 
-    def perform(deed: Deed, argument: str, spared: tuple[int, ...]) -> None:
-        if deed is Deed.SWAP_OFF:
+    def perform(step: Do, spared: tuple[int, ...]) -> None:
+        if step.deed is Deed.SWAP_OFF:
             time.sleep(4)
 
     def kill(pid: int, number: int) -> None:
         """It waits in the kernel."""
 
-    monkeypatch.setattr(engine, "look", lambda: Present(swaps=FOUND.swaps))
+    monkeypatch.setattr(engine, "look", lambda _: Present(swaps=FOUND.swaps))
     monkeypatch.setattr(engine, "perform", perform)
     monkeypatch.setattr("initpy.runtime.exitrd.engine.os.kill", kill)
     began = time.monotonic()
@@ -208,12 +209,39 @@ def test_a_step_that_never_ends_does_not_keep_process_1(monkeypatch: pytest.Monk
 
 def test_what_a_child_sees_arrives_unchanged() -> None:
     assert present.from_plain(present.plain(FOUND)) == FOUND
+    pool = BlockDevice("the pool a", run=("zpool", "export", "a"))
+    assert present.from_plain(present.plain(Present(devices=(pool,)))) == Present(devices=(pool,))
     assert Looked(present.look()).present is not None
 
 
 def test_a_step_that_the_kernel_refuses_says_why() -> None:
-    good, why = engine._outcome(lambda: deeds.perform(Deed.UNMOUNT, "/nowhere", ()))
+    good, why = engine._outcome(lambda: deeds.perform(Do("k", Deed.UNMOUNT, "/nowhere"), ()))
     assert (good, why) == (False, "No such file or directory")
+
+
+def layer(folder: Path, *run: str) -> DeclaredLayer:
+    return DeclaredLayer("the pool {name}", f"{folder}/{{name}}/state", run, ("zfs",), ("zd",))
+
+
+def test_layers_of_job_files_are_found_by_what_exists(tmp_path: Path) -> None:
+    for name in ("a", "b c", "arcstats"):
+        (tmp_path / name).mkdir()
+    for name in ("a", "b c"):
+        (tmp_path / name / "state").touch()
+    layers = declared.decoded(declared.coded([layer(tmp_path, "zpool", "export", "{name}")]))
+    assert [each for each in present.look(layers).devices if each.run] == [
+        BlockDevice("the pool a", run=("zpool", "export", "a")),
+        BlockDevice("the pool b c", run=("zpool", "export", "b c")),
+    ]
+    assert declared.active([layer(tmp_path / "none", "zpool", "{name}")]) == []
+
+
+def test_a_command_that_fails_says_why() -> None:
+    step = Do("k", Deed.RUN, "x", ("sh", "-c", "echo first; echo the last line >&2; exit 1"))
+    assert engine._outcome(lambda: deeds.perform(step, ())) == (False, "the last line")
+    assert engine._outcome(lambda: deeds.perform(step._replace(run=("true",)), ()))[0] is True
+    missing = step._replace(run=("no-such-program",))
+    assert "no-such-program" in str(engine._outcome(lambda: deeds.perform(missing, ())))
 
 
 KEEPS = """
@@ -221,12 +249,14 @@ import sys
 sys.path.insert(0, {project!r})
 from initpy.runtime.exitrd import keep
 keep.SPARE = {spare}
-print(keep.keep({folder!r}))
+print(keep.keep(keep.declared.decoded({layers!r}), {folder!r}))
 """
 
 
-def kept(folder: Path, spare: int = 0) -> str:
-    script = KEEPS.format(project=str(PROJECT), folder=str(folder), spare=spare)
+def kept(folder: Path, spare: int = 0, layers: tuple[DeclaredLayer, ...] = ()) -> str:
+    script = KEEPS.format(
+        project=str(PROJECT), folder=str(folder), spare=spare, layers=declared.coded(layers)
+    )
     base = getattr(sys, "_base_executable", sys.executable)
     done = subprocess.run(
         [base, "-ISB", "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -250,6 +280,25 @@ def test_what_is_kept_is_enough_to_run_it(tmp_path: Path) -> None:
     assert done.stdout == "halt\n", done.stderr
     size = sum(each.lstat().st_size for each in tmp_path.rglob("*") if each.is_file())
     assert size < 40 << 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) is for root")
+def test_programs_of_layers_are_kept_with_their_libraries(tmp_path: Path) -> None:
+    taken_down = layer(tmp_path, "udevadm", "--version", "{name}")
+    assert kept(tmp_path, layers=(taken_down,)) == "True"
+    assert declared.load(f"{tmp_path}{declared.FILE}") == (taken_down,)
+    path = programs.find("udevadm")
+    done = subprocess.run(
+        ["chroot", str(tmp_path), os.path.realpath(path), "--version"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip().isdecimal(), done.stderr
+
+
+def test_nothing_is_kept_for_a_layer_whose_program_is_missing(tmp_path: Path) -> None:
+    said = kept(tmp_path, layers=(layer(tmp_path, "no-such-program", "{name}"),))
+    assert said.startswith("False")
+    assert "there is no program no-such-program" in said
 
 
 def test_nothing_is_kept_where_memory_is_short(tmp_path: Path) -> None:
