@@ -38,8 +38,7 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
         )
         if here and (names := reduced.lvm_settings(before, after)):
             assembly.warnings.append(_left_out(path, ", ".join(names), "any disk"))
-    text, _ = assembly.rewrite(multipathconf.PATH, str)
-    assembly.add_files((), [Wanted(path, multipathconf.PATH) for path in multipathconf.files(text)])
+    _add_multipath(assembly)
     configurations = [path for path, _ in assembly.tree.items() if _is_of_mdadm(path)]
     for path in configurations:
         before, after = assembly.rewrite(
@@ -62,6 +61,18 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
             source = Path(f"{_base(request)}{path}")
             if source.is_file():  # for root only: both may hold secrets
                 assembly.tree.add(path, File(source, source.stat().st_mode & 0o700))
+
+
+def _add_multipath(assembly: Assembly) -> None:
+    """Add what multipath.conf names; or an empty one, for a machine that has paths without it.
+
+    In an image without that file no disk is a path (61-initpy-multipath.rules).
+    """
+    text, _ = assembly.rewrite(multipathconf.PATH, str)
+    assembly.add_files((), [Wanted(path, multipathconf.PATH) for path in multipathconf.files(text)])
+    known = assembly.tree.get(multipathconf.WWIDS) is not None
+    if known and assembly.tree.get(multipathconf.PATH) is None:
+        assembly.tree.add(multipathconf.PATH, File(multipathconf.EMPTY))
 
 
 def _add_fstab(assembly: Assembly, path: Path) -> None:

@@ -13,6 +13,7 @@ from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
 from initpy.image.check.lvmfilters import Filters
+from initpy.image.check.multipaths import Multipaths
 from initpy.image.check.parameters import Boot, command_line_of
 from initpy.image.check.proof import Proof, Row, Verdict, without_duplicates
 from initpy.image.check.userland import IMAGE, Userland
@@ -73,6 +74,7 @@ def prove(
     volumes = Volumes(archive, stack, userland.programs, boot)
     arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)
     filters = Filters(archive, stack, configured=boot.settings.lvm.configured)
+    multipaths = Multipaths(archive, stack, boot.settings, may_run=run)
     for_users = only_for_keyboards(stack)
     for layer in stack.layers:
         if layer.identity in for_users:
@@ -82,7 +84,7 @@ def prove(
         rows.extend(volumes.judged(layer, found))
         if userland.ours:
             rows.extend((*volumes.rows(layer), *arrays.rows(layer)))
-            rows.extend((*groups.rows(layer), *filters.rows(layer)))
+            rows.extend((*groups.rows(layer), *filters.rows(layer), *multipaths.rows(layer)))
     rows.extend(volumes.hibernated())
     if userland.ours:
         rows.extend(keyboards.layout(archive, boot.settings))

@@ -41,11 +41,10 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
         yield Row(LAYER, NEED, Verdict.MISSING, f"{library}/{lacking[0]} is missing")
         return
     modules = [*_modules(archive, f"{library}/initpy"), *extra]
-    why_not = _why_not(machine, run)
-    if why_not:
-        yield _read(archive, library, modules, why_not)
+    if why := why_not(machine, run):
+        yield _read(archive, library, modules, why)
         return
-    tree = _tree(archive)
+    tree = content_of(archive)
     with scratch_folder("check", content_size(tree)) as root:
         if why := no_execution(root):
             yield _read(archive, library, modules, why)
@@ -53,7 +52,8 @@ def rows(archive: Archive, machine: str, extra: tuple[str, ...], *, run: bool) -
             yield _imported(tree, root, found, modules)
 
 
-def _why_not(machine: str, run: bool) -> str:
+def why_not(machine: str, run: bool) -> str:
+    """Return why no program of the image can be run here; "" if one can."""
     if not run:
         return "the caller disabled running it"
     if machine != platform.machine():
@@ -95,7 +95,7 @@ def _imported(tree: Tree, root: Path, interpreter: str, modules: list[str]) -> R
     return Row(LAYER, NEED, Verdict.OK, f"{interpreter} imports its {len(modules)} modules")
 
 
-def _tree(archive: Archive) -> Tree:
+def content_of(archive: Archive) -> Tree:
     """Return the image's content without modules, firmware and device nodes."""
     tree = Tree()
     for path, entry in archive.items():

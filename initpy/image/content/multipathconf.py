@@ -1,15 +1,149 @@
-"""The files that multipath.conf(5) names: the folder of more configuration, and tables of names."""
+"""multipath.conf(5): the files that it names, and which disks it leaves out.
+
+`multipath -t` prints the whole configuration in the same form, with all that is built in. Keywords
+and rules are those of libmultipath: blacklist.c, valid.c and dict.c of multipath-tools 0.9.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-PATH = "/etc/multipath.conf"
+PATH, FOLDER, WWIDS = "/etc/multipath.conf", "/etc/multipath/conf.d", "/etc/multipath/wwids"
 # Settings with a path; `config_dir` is a folder of which multipathd reads `*.conf`.
 NAMED = re.compile(
     r"""^\s*(?:config_dir|bindings_file|wwids_file|prkeys_file)\s+"?(/[^\s"#!]+)""", re.MULTILINE
 )
+# What a configuration without a word has.
+BUILT_IN = 'blacklist {\n devnode "!^(sd[a-z]|dasd[a-z]|nvme[0-9])"\n}\n'
+EMPTY = b"# This machine has no multipath.conf: all is as built in.\n"
+WORD = re.compile(r'"([^"]*)"?|([{}])|([^\s"{}]+)')
+BLACK, WHITE, DEFAULTS = "blacklist", "blacklist_exceptions", "defaults"
+OLD_NAMES = {"devnode_blacklist": BLACK}
+ALL_BUT_LISTED = "strict"  # the default of find_multipaths
+GREEDY = "greedy"
 
 
 def files(text: str) -> Iterator[str]:
     """Yield the paths that a multipath.conf names besides the usual ones."""
     yield from dict.fromkeys(NAMED.findall(text))
+
+
+class Disk(NamedTuple):
+    """What the rules compare of a disk; "" where it is not known."""
+
+    name: str  # the kernel's: sda
+    wwid: str
+    vendor: str = ""
+    product: str = ""
+
+
+class Rule(NamedTuple):
+    """A line of a blacklist, or its section `device`, which has up to two patterns."""
+
+    what: str  # devnode, wwid, property, protocol, device
+    patterns: tuple[tuple[str, str], ...]  # what of the disk -> pattern
+
+    def __str__(self) -> str:
+        words = " ".join(f'{key} "{pattern}"' for key, pattern in self.patterns)
+        return f"device {{ {words} }}" if self.what == "device" else words
+
+    def fits(self, disk: Disk) -> bool | None:
+        """Whether the rule is about this disk; None if that cannot be told here."""
+        if self.what not in ("devnode", "wwid", "device"):
+            return None
+        values = {"devnode": disk.name, "wwid": disk.wwid}
+        values |= {"vendor": disk.vendor, "product": disk.product}
+        try:
+            found = [_matches(pattern, values[key]) for key, pattern in self.patterns]
+        except (re.error, KeyError):
+            return None
+        return bool(found) and all(found)
+
+
+class Tables(NamedTuple):
+    """What a configuration says of disks."""
+
+    black: tuple[Rule, ...] = ()
+    white: tuple[Rule, ...] = ()
+    find: str = ALL_BUT_LISTED  # find_multipaths
+    wwids: str = WWIDS  # wwids_file
+
+    def refusal(self, disk: Disk) -> tuple[Rule | None, bool]:
+        """The rule that leaves the disk out, or None; and whether that is certain.
+
+        Each kind of rule is judged by itself; an exception of the same kind goes before.
+        """
+        doubt = None
+        for what in dict.fromkeys(each.what for each in self.black):
+            if any(each.what == what and each.fits(disk) for each in self.white):
+                continue
+            for rule in (each for each in self.black if each.what == what):
+                fits = rule.fits(disk)
+                if fits:
+                    return rule, True
+                doubt = rule if fits is None else doubt
+        return doubt, doubt is None
+
+
+def read(texts: Iterable[str]) -> Tables:
+    """Read configurations, the later ones added to the first."""
+    black: list[Rule] = []
+    white: list[Rule] = []
+    defaults: dict[str, str] = {}
+    for text in texts:
+        for section, rules in _sections(text):
+            if section == DEFAULTS:
+                defaults |= {key: value for each in rules for key, value in each.patterns}
+            elif section in (BLACK, WHITE):
+                (black if section == BLACK else white).extend(rules)
+    find = defaults.get("find_multipaths", ALL_BUT_LISTED)
+    return Tables(tuple(black), tuple(white), find, defaults.get("wwids_file", WWIDS))
+
+
+def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
+    """Yield the sections that matter here, with their lines as rules."""
+    section, inner = "", ""
+    rules: list[Rule] = []
+    device: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        words = _words(line)
+        while words:
+            word = words.pop(0)
+            if word == "}":
+                if inner == "device":
+                    rules.append(Rule("device", tuple(device)))
+                elif not inner:
+                    yield section, rules
+                    section, rules = "", []
+                inner, device = "", []
+            elif words[:1] == ["{"]:
+                words.pop(0)
+                if section:
+                    inner = word
+                else:
+                    section = OLD_NAMES.get(word, word)
+            elif words and words[0] != "}":
+                pair = word, words.pop(0)
+                if inner == "device":
+                    device.append(pair)
+                elif section in (BLACK, WHITE, DEFAULTS) and not inner:
+                    rules.append(Rule(word, (pair,)))
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line without its comment, which begins with # or !."""
+    found = []
+    for match in WORD.finditer(line):
+        quoted, brace, bare = match.groups()
+        if bare is not None and bare[0] in "#!":
+            break
+        found.append(quoted if quoted is not None else brace or bare)
+    return found
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Compare as libmultipath does: a POSIX expression anywhere; after `!`, everything else."""
+    if not value:
+        return False
+    negated = pattern.startswith("!")
+    return (re.search(pattern.removeprefix("!"), value) is not None) is not negated

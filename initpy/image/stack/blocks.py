@@ -12,7 +12,10 @@ from initpy.image.stack.system import System
 CLASS = "/sys/class/block"
 
 # The udev properties that job files match; a description needs no others.
-KEPT = re.compile(r"(ID_FS_|ID_PART_|ID_BTRFS_|DM_|MD_|LVM_|BCACHE_|SYSTEMD_READY$).*")
+KEPT = re.compile(
+    r"(ID_FS_|ID_PART_|ID_BTRFS_|DM_|MD_|LVM_|BCACHE_|SYSTEMD_READY$|ID_VENDOR(_ENC)?$"
+    r"|ID_MODEL(_ENC)?$).*"
+)
 
 
 class Blocks:
