@@ -61,6 +61,7 @@ from initpy.image.build.failures import EXPLAINED, explained, status_of
 from initpy.image.build.summary import megabytes, summary_lines, warning_lines
 from initpy.image.build.timing import Progress, silent
 from initpy.image.content.kinds import shares
+from initpy.image.formats.elf import require_reader
 from initpy.image.tree import Entry, File, Folder, Link, Node
 
 
@@ -94,6 +95,7 @@ def configure_talk(how: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build; return the exit status."""
+    require_reader()
     request = requested(arguments)
     quiet = bool(arguments.quiet or arguments.list)
     try:

@@ -57,6 +57,7 @@ from initpy.image.build.install import Installed, UnfitError, install
 from initpy.image.build.place import remove, sweep
 from initpy.image.build.summary import summary_lines, warning_lines
 from initpy.image.check.proof import Verdict
+from initpy.image.formats.elf import require_reader
 from initpy.image.kernel.external import screen
 from initpy.image.kernel.kernels import installed_kernels
 from initpy.image.missing import IncompleteError
@@ -108,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     if arguments.remove:
         return _remove(arguments, config)
+    require_reader()
     statuses = [_install(arguments, config, kernel) for kernel in _kernels(arguments)]
     return next((status for status in statuses if status), Status.OK)
 

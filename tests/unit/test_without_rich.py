@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from initpy.cli import SUBCOMMANDS
 from initpy.config.project import PROJECT
 from initpy.report.plaindrawing import HINT, Console, Table, Text, Tree
 
@@ -65,6 +66,13 @@ def test_a_missing_module_is_named_by_its_package(
     assert f"apt install {package} " in told
     assert "Traceback" not in told
     assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", sorted(SUBCOMMANDS.keys() - {"boot"}))  # in checkouts only
+def test_each_command_explains_itself_without_them(command: str) -> None:
+    status, shown, told = ran("rich elftools zstandard pyroute2 dask", command, "--help")
+    assert (status, told) == (0, "")
+    assert shown.startswith(f"usage: initpy {command}")
 
 
 def test_cells_stand_in_columns(capsys: pytest.CaptureFixture[str]) -> None:

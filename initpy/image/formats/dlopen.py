@@ -11,10 +11,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from elftools.elf.dynamic import DynamicSegment
-from elftools.elf.elffile import ELFFile
-from elftools.elf.segments import NoteSegment
+# For types only: the commands' `--help` works without pyelftools.
+if TYPE_CHECKING:
+    from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.segments import NoteSegment
 
 OWNER, TYPE = "FDO", 0x407C0C0A
 # The specification means `suggested` for full installations; an initramfs is none.
@@ -66,7 +69,7 @@ SYMBOLS = {
 }
 
 
-def noted(segment: NoteSegment) -> Iterator[Opened]:
+def noted(segment: "NoteSegment") -> Iterator[Opened]:
     """Yield the libraries that the notes of a segment require or recommend."""
     for note in segment.iter_notes():
         kind: object = note["n_type"]  # a number, as pyelftools has no name for it
@@ -95,12 +98,12 @@ def _entries(data: bytes) -> Iterator[Opened]:
             yield Opened(tuple(names), feature, priority, reason)
 
 
-def called(elf: ELFFile, dynamic: DynamicSegment) -> Iterable[Opened]:
+def called(elf: "ELFFile", dynamic: "DynamicSegment") -> Iterable[Opened]:
     """Return the libraries that the functions imported by a file open."""
     return dict.fromkeys(SYMBOLS[name] for name in _imports(elf, dynamic) if name in SYMBOLS)
 
 
-def _imports(elf: ELFFile, dynamic: DynamicSegment) -> Iterator[str]:
+def _imports(elf: "ELFFile", dynamic: "DynamicSegment") -> Iterator[str]:
     """Yield the names of imported symbols, which precede all hashed ones in the symbol table."""
     _, hashed = dynamic.get_table_offset("DT_GNU_HASH")
     _, symbols = dynamic.get_table_offset("DT_SYMTAB")
@@ -117,7 +120,7 @@ def _imports(elf: ELFFile, dynamic: DynamicSegment) -> Iterator[str]:
         yield names[start : names.index(b"\0", start)].decode("utf-8", "replace")
 
 
-def _read(elf: ELFFile, offset: int, size: int) -> bytes:
+def _read(elf: "ELFFile", offset: int, size: int) -> bytes:
     if offset + size > elf.stream_len:
         raise ValueError(f"it ends at {elf.stream_len}, before the end of its symbols")
     elf.stream.seek(offset)

@@ -1,17 +1,17 @@
 """Finds the shared libraries that a program needs, as ld.so(8) does."""
 
+import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSegment
-from elftools.elf.elffile import ELFFile
-from elftools.elf.segments import InterpSegment, NoteSegment
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from initpy.image.formats.dlopen import Opened, Priority, called, noted
 from initpy.image.missing import Missing
+
+# Imported where files are read: the commands' `--help` works without pyelftools.
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,11 @@ class DamagedElfError(ValueError):
     """The file has an ELF magic but is damaged or cut off."""
 
 
+def require_reader() -> None:
+    """Raise ModuleNotFoundError if pyelftools is absent, before anything that takes long."""
+    importlib.import_module("elftools")
+
+
 def read_elf(path: Path) -> Elf | None:
     """Read a file's dynamic section; return None if it is no ELF file."""
     with path.open("rb") as file:
@@ -63,6 +68,9 @@ def parse_elf(file: BinaryIO, path: Path) -> Elf | None:
     """Read an open file from its start, like `read_elf`. Raises DamagedElfError."""
     if file.read(4) != b"\x7fELF":
         return None
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
     file.seek(0)
     try:
         return _parse(ELFFile(file))
@@ -96,7 +104,10 @@ class ThisMachine:
         return path.resolve()
 
 
-def _parse(elf: ELFFile) -> Elf:
+def _parse(elf: "ELFFile") -> Elf:
+    from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.segments import InterpSegment, NoteSegment
+
     # ld.so uses segments only. pyelftools would spend most of its time on reading all sections, to
     # find the string table that DT_STRTAB points to.
     elf.header["e_shoff"] = 0

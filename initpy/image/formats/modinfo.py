@@ -3,9 +3,6 @@
 import io
 from dataclasses import dataclass
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-
 from initpy.image.formats import decompress
 
 # The string table of a module that calls load_nls() holds this.
@@ -56,6 +53,10 @@ def calls_load_nls(data: bytes) -> bool:
 
 def section(data: bytes) -> bytes:
     """Return the bytes of `.modinfo`. Raises DamagedModuleError."""
+    # Not above: the commands' `--help` works without pyelftools.
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
     try:
         found = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
         content = None if found is None else bytes(found.data())
