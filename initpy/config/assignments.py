@@ -3,10 +3,12 @@
 import shlex
 from collections.abc import Iterator
 
+from initpy.config.textlines import lines
+
 
 def assignments(text: str) -> Iterator[tuple[str, str]]:
     """Return the variables and their values, in the order in which the file sets them."""
-    for line in text.splitlines():
+    for line in lines(text):
         try:
             words = shlex.split(line, comments=True)
         except ValueError:

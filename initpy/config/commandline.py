@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
+from initpy.config.textlines import MARK
+from initpy.config.timespan import FOR_EVER, seconds_of
 
 TRUE = ("1", "yes", "true", "on", "y")
 FALSE = ("0", "no", "false", "off", "n")
 # The kernel's isspace(); str.isspace() would split a label at a no-break space too.
 BLANKS = " \t\n\v\f\r"
 WHOLE = r"[+-]?[0-9]{1,9}"
-DECIMAL = r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}"
 
 
 class Parameter(NamedTuple):
@@ -46,13 +47,16 @@ class Parameter(NamedTuple):
             return False
         raise self.error("yes or no (1 or 0)")
 
-    def seconds(self) -> float:
-        """A whole or fractional number of seconds, 0 or more; `s` may follow."""
-        text = (self.value or "").removesuffix("s")
-        # float() takes 1_000, nan and the digits of other scripts too; users mean none of them.
-        if not re.fullmatch(DECIMAL, text):
-            raise self.error("a number of seconds, 0 or more")
-        return float(text)
+    def seconds(self, for_ever: float | None = None) -> float:
+        """Return the seconds of a time span, 0 or more (systemd.time(7)).
+
+        `for_ever` is what `infinity` means; None: nothing.
+        """
+        text = self.value or ""
+        seconds = for_ever if text == FOR_EVER else seconds_of(text)
+        if seconds is None:
+            raise self.error("a number of seconds, 0 or more, or a time such as 1min30s")
+        return seconds
 
     def integer(self) -> int:
         """A whole number, possibly negative."""
@@ -66,6 +70,7 @@ class CommandLine(NamedTuple):
 
     parameters: tuple[Parameter, ...]
     init_arguments: tuple[str, ...]
+    unclosed: Parameter | None = None  # the last one, if a quote in it is not closed
 
 
 def parse(text: str, where: str = "command line") -> CommandLine:
@@ -83,11 +88,13 @@ def parse(text: str, where: str = "command line") -> CommandLine:
             arguments = []
         elif key:
             parameters.append(Parameter(key, value, where))
-    return CommandLine(tuple(parameters), tuple(arguments or ()))
+    odd = text.count('"') % 2 and arguments is None
+    unclosed = parameters[-1] if odd and parameters else None
+    return CommandLine(tuple(parameters), tuple(arguments or ()), unclosed)
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str | None]]:
-    text = text.removesuffix("\n")  # of /proc/cmdline
+    text = text.removesuffix("\n").removeprefix(MARK)  # of /proc/cmdline; of some editors
     if '"' not in text:
         for word in re.split(f"[{BLANKS}]+", text):
             key, equals, value = word.partition("=")

@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from initpy.config.commandline import FALSE, TRUE
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
-from initpy.core.devices.names import DeviceSpec
+from initpy.config.textlines import lines
+from initpy.config.timespan import FOR_EVER, seconds_of
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 # crypttab option -> argument of cryptsetup(8).
@@ -37,14 +40,16 @@ PLAIN = {
     "skip": "--skip",
     "sector-size": "--sector-size",
 }
+PLAIN_NUMBERS = ("size", "offset", "skip", "sector-size")
 # Right to have, nothing to do about: defaults, or matters of the real system.
 ACCEPTED = {
-    "luks", "auto", "noearly", "quiet", "loud", "check", "checkargs", "_netdev",
-    "none", "-", "verify", "precheck", "password-echo", "password-cache", "lvm",
-    "rootdev", "resumedev",
+    "luks", "auto", "noearly", "quiet", "loud", "_netdev", "none", "-", "verify", "rootdev",
+    "resumedev",
 }  # fmt: skip
+ACCEPTED_WITH_VALUE = ("check", "checkargs", "precheck", "password-echo", "password-cache", "lvm")
 # The volume is for the initramfs, in Debian's and in systemd's words (crypttab(5)).
-MARKS = ("initramfs", "x-initrd.attach")
+MARKS = ("initramfs", "x-initrd.attach", "force")  # the last one is dracut's
+FLAGS = ("nofail", "noauto", "swap", "plain")  # besides those that are listed
 COMMENTS = ("x-", "X-")  # x-initrd.attach, x-systemd.device-timeout: fstab(5)
 # Made anew by the real system, with a random key: nothing to open in the initramfs.
 REMADE = ("swap", "tmp")
@@ -58,19 +63,6 @@ FOREIGN = (
 TOKENS = ("pkcs11-", "fido2-", "tpm2-", "token-timeout", "fixate-volume-key", "link-volume-key")
 NO_KEY = ("", "none", "-")
 NUMBER = "[0-9]{1,9}"
-# A part of a time span of systemd.time(7), `1min30s`; without a unit it is seconds.
-SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([a-zA-Zµμ]*)")
-UNITS = {
-    each: seconds
-    for names, seconds in (
-        ("s sec second seconds", 1.0), ("m min minute minutes", 60.0),
-        ("h hr hour hours", 3600.0), ("d day days", 86400.0), ("w week weeks", 604800.0),
-        ("M month months", 2629800.0), ("y year years", 31557600.0),
-        ("ms msec", 1e-3), ("us usec µs μs", 1e-6), ("ns nsec", 1e-9),
-    )
-    for each in names.split()
-} | {"": 1.0}  # fmt: skip
-FOR_EVER = "infinity"
 BLANKS = " \t\r"
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
@@ -93,6 +85,7 @@ class Options(NamedTuple):
     headless: bool = False
     timeout: float = 0.0
     marked: bool = False  # one of MARKS
+    unclear: bool = False  # cipher= and the like, but neither luks nor plain
 
     def volume(self, source: DeviceSpec, name: str, key: KeySpec | None) -> VolumeSpec:
         """The volume with these options."""
@@ -138,12 +131,12 @@ class _Options:
     def take(self, option: str) -> str:
         """Take one option in; what was expected instead, "" if it is right."""
         key, separator, value = option.partition("=")
-        simple = self._simple(key)
-        if simple is not None:
-            return simple
+        if separator and self._is_flag(key) and value.lower() not in TRUE:
+            return "" if value.lower() in FALSE else f"{key} without a value; it is ignored"
+        if self._simple(key):
+            return ""
         if key in PLAIN:
-            self.plain.append(f"{PLAIN[key]}={value}")
-            return "" if value else f"{key}=VALUE"
+            return self._plain(key, value)
         if key in NUMBERS or key in ("tries", "keyfile-offset", "keyfile-size"):
             return self._number(key, value)
         if key in ("timeout", "keyfile-timeout"):
@@ -154,20 +147,23 @@ class _Options:
             return "" if header else "header=/PATH, header=/PATH:DEVICE or header=DEVICE"
         if key == "keyscript":
             return self._script(value)
-        if key == "plain" and not separator:
-            self.set(kind="plain")
-        elif key in ("try-empty-password", "headless", "keyfile-erase"):
+        if key in ("try-empty-password", "headless", "keyfile-erase"):
             return self._switch(key, value)
-        elif key in FOREIGN:
+        if key in FOREIGN:
             self.set(skipped=True)
             return "luks or plain; the volume is left to the real system"
-        elif key.startswith(TOKENS):
+        if key.startswith(TOKENS):
             return "no token (not supported in the initramfs yet; a passphrase is asked for)"
-        elif key not in ACCEPTED and not key.startswith(COMMENTS):
+        if key not in ACCEPTED_WITH_VALUE and not key.startswith(COMMENTS):
             return "an option of crypttab(5), of systemd's or Debian's dialect; it is ignored"
         return ""
 
-    def _simple(self, key: str) -> str | None:
+    @staticmethod
+    def _is_flag(key: str) -> bool:
+        return key in ARGUMENTS or key in ACCEPTED or key in (*MARKS, *FLAGS)
+
+    def _simple(self, key: str) -> bool:
+        """Take an option without a value; False if it is none."""
         if key in ARGUMENTS:
             self.argue(ARGUMENTS[key])
         elif key == "nofail":
@@ -178,8 +174,16 @@ class _Options:
             self.noauto = True
         elif key in REMADE:
             self.set(skipped=True)
+        elif key == "plain":
+            self.set(kind="plain")
         else:
-            return None
+            return key in ACCEPTED
+        return True
+
+    def _plain(self, key: str, value: str) -> str:
+        if not value or (key in PLAIN_NUMBERS and not re.fullmatch(NUMBER, value)):
+            return f"{key}=NUMBER" if key in PLAIN_NUMBERS else f"{key}=VALUE"
+        self.plain.append(f"{PLAIN[key]}={value}")
         return ""
 
     def _number(self, key: str, value: str) -> str:
@@ -197,7 +201,7 @@ class _Options:
         return ""
 
     def _span(self, key: str, value: str) -> str:
-        seconds = seconds_of(value)
+        seconds = 0.0 if value == FOR_EVER else seconds_of(value)
         if seconds is None:
             return f"{key}=SECONDS, or a time span such as 1min30s"
         if key == "timeout":
@@ -207,10 +211,10 @@ class _Options:
         return ""
 
     def _switch(self, key: str, value: str) -> str:
-        if value.lower() not in ("", "1", "yes", "true", "on", "0", "no", "false", "off"):
+        if value.lower() not in ("", *TRUE, *FALSE):
             return f"{key}, or {key}=yes or no"
         if key != "keyfile-erase":  # a file of the image goes with it; a stick is not written to
-            on = value.lower() in ("", "1", "yes", "true", "on")
+            on = value.lower() in ("", *TRUE)
             self.set(**{"empty" if key == "try-empty-password" else key: on})
         return ""
 
@@ -225,18 +229,6 @@ class _Options:
         return ""
 
 
-def seconds_of(text: str) -> float | None:
-    """The seconds of a time span, 0 for `infinity`; None if it is none."""
-    if text == FOR_EVER:
-        return 0.0
-    parts = SPAN.findall(text)
-    if not parts or "".join(map("".join, parts)) != text.replace(" ", ""):
-        return None
-    if any(unit not in UNITS for _, unit in parts):
-        return None
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
-
-
 def parse_options(where: str, text: str) -> Options:
     """The comma-separated options; what is not understood is among the problems."""
     options = _Options(where)
@@ -248,6 +240,8 @@ def parse_options(where: str, text: str) -> Options:
     # Debian's initramfs opens what root needs whatever `noauto` says, and so does a mark here.
     if options.noauto and not options.found.marked:
         options.set(skipped=True)
+    said = {each.partition("=")[0] for each in text.split(",")}
+    options.set(unclear=bool(options.plain) and not said & {"luks", "plain"})
     if options.found.kind == "plain":
         for argument in options.plain:
             options.argue(argument)
@@ -258,7 +252,7 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
     """The volumes of a crypttab, and one error per line or option that cannot be used."""
     volumes: list[VolumeSpec] = []
     problems: list[InputError] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines(text), 1):
         fields = re.split(f"[{BLANKS}]+", line.strip(BLANKS))
         if not fields[0] or fields[0].startswith("#"):
             continue
@@ -270,6 +264,8 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
         name, source, key = _unescape(name), _unescape(source), _unescape(key)
         understood = parse_options(where, options)
         problems.extend(understood.problems)
+        if fields[4:] and not fields[4].startswith("#"):
+            problems.append(InputError(where, "…", "four fields; the rest is ignored"))
         if understood.skipped or key in RANDOM:
             continue
         device = parse_device(source)
@@ -278,6 +274,9 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
         elif not mapping_name(name):
             problems.append(InputError(f"{where}: name", name, "a name without a slash"))
         else:
+            if understood.unclear and device.naming not in (Naming.UUID, Naming.LABEL):
+                expected = "luks or plain beside cipher=, size= or hash=; it is taken for luks"
+                problems.append(InputError(f"{where}: option", name, expected))
             volume = understood.volume(device, name, _key(where, key, understood, problems))
             volumes.append(volume._replace(listed=not understood.marked))
     return tuple(volumes), tuple(problems)

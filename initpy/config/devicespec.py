@@ -10,9 +10,12 @@ EXPECTED = "UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /de
 # MAJOR:MINOR, or both in one hexadecimal number as in `stat -c %D`.
 NUMBERS = r"([0-9]{1,4}):([0-9]{1,7})"
 HEXADECIMAL = r"(?:0x)?([0-9a-fA-F]{3,8})"
+# systemd-gpt-auto-generator(8); the second one also counts where fstab names a root.
+GPT_AUTO = ("gpt-auto", "gpt-auto-force")
 PART_OFFSET = r"(.+)/PARTNROFF=(-?[0-9]{1,3})"
 
 # /dev/disk/by-… links exist for these too, but a property is there before the link is.
+BY_ID = "/dev/disk/by-id/"
 BY_LINK = {
     "/dev/disk/by-uuid/": Naming.UUID,
     "/dev/disk/by-label/": Naming.LABEL,
@@ -27,6 +30,8 @@ def parse_device(text: str) -> DeviceSpec | None:
     for naming in (Naming.UUID, Naming.LABEL, Naming.PARTUUID, Naming.PARTLABEL):
         if separator and prefix.upper() == naming.value:
             return _named(naming, value.strip("\"'"))
+    if separator and prefix.upper() == "ID" and value:  # mount(8): as udev calls the disk
+        return DeviceSpec(Naming.PATH, BY_ID + value.strip("\"'"))
     for folder, naming in BY_LINK.items():
         if text.startswith(folder):
             return _named(naming, text.removeprefix(folder))
@@ -38,7 +43,7 @@ def parse_device(text: str) -> DeviceSpec | None:
 def parse_root(text: str) -> DeviceSpec | None:
     """As `parse_device`, with the forms that only root= has: gpt-auto, and the kernel's numbers."""
     text = text.removeprefix("block:")  # dracut's word for what is on no network
-    if text == "gpt-auto":
+    if text in GPT_AUTO:
         return DeviceSpec(Naming.GPT_AUTO, "")
     if found := re.fullmatch(NUMBERS, text):
         return DeviceSpec(Naming.NUMBER, f"{int(found[1])}:{int(found[2])}")

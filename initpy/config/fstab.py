@@ -13,6 +13,7 @@ from typing import NamedTuple
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
+from initpy.config.textlines import lines
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
 
@@ -52,7 +53,7 @@ class _Line(NamedTuple):
         bound = next((each for each in self.options if each in BIND), "")
         if bound or kind in (*IN_MEMORY, OVERLAY):
             return bound or kind
-        in_file = self.source.startswith("/") and not self.source.startswith("/dev/")
+        in_file = self.source.startswith("/") and not self.source.startswith(("/dev/", "//"))
         return "loop" if in_file else ""
 
 
@@ -99,13 +100,14 @@ def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
 
 
 def _wanted(text: str) -> Iterator[_Line]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines(text), 1):
         fields = line.split()
         if len(fields) < 2 or fields[0].startswith("#"):
             continue
         source, target = _octal(fields[0]), "/" + _octal(fields[1]).strip("/")
         options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
-        if target == "/" or not (target == USR or MARK in options):
+        swap = fields[2:3] == ["swap"] or not fields[1].startswith("/")
+        if target == "/" or swap or not (target == USR or MARK in options):
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))
@@ -116,7 +118,7 @@ def _wanted(text: str) -> Iterator[_Line]:
 def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:
     """The swap devices of a system's fstab that it uses by itself; swap files are left out."""
     found = []
-    for line in text.splitlines():
+    for line in lines(text):
         fields = line.split()
         if len(fields) < 3 or fields[0].startswith("#") or fields[2] != "swap":
             continue
@@ -143,12 +145,12 @@ def parse_checks(text: str) -> tuple[OtherCheck, ...]:
 
 def checked_lines(text: str) -> str:
     """Return an fstab of just these lines, without their options, for an image."""
-    lines = (f"{each[0]} {each[1]} {each[2]} defaults 0 {each[5]}" for each in _checked(text))
-    return "".join(f"{line}\n" for line in lines)
+    kept = (f"{each[0]} {each[1]} {each[2]} defaults 0 {each[5]}" for each in _checked(text))
+    return "".join(f"{line}\n" for line in kept)
 
 
 def _checked(text: str) -> Iterator[list[str]]:
-    for line in text.splitlines():
+    for line in lines(text):
         fields = line.split()
         if len(fields) < 6 or fields[0].startswith("#") or not fields[5].isdecimal():
             continue

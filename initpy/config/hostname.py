@@ -1,5 +1,7 @@
 """The machine's name as users write it: /etc/hostname (hostname(5)). PID 1 imports this module."""
 
+from initpy.config.textlines import lines
+
 IN_IMAGE = "/etc/hostname"
 LONGEST = 64  # HOST_NAME_MAX
 EXPECTED = f"a host name: at most {LONGEST} letters, digits, '-', '_' and '.'"
@@ -17,5 +19,5 @@ def is_valid(name: str) -> bool:
 
 def of_file(text: str) -> str:
     """Return the name in the text of an /etc/hostname: its first line without a comment."""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line and not line.startswith("#")), "")
+    words = (line.strip() for line in lines(text))
+    return next((line for line in words if line and not line.startswith("#")), "")

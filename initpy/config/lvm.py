@@ -1,12 +1,13 @@
 """The names of LVM: which group and volume a path means, and what `rd.lvm.*` adds up to."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from initpy.config.commandline import Parameter
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import GroupPolicy
-from initpy.core.storage.lvm.names import volume_of
+from initpy.core.storage.lvm.names import NAME, volume_of
 from initpy.core.volumes import VolumeSpec
 
 
@@ -20,15 +21,19 @@ class Names:
 
     def take_group(self, parameter: Parameter) -> None:
         """`rd.lvm.vg=`"""
-        self.groups.add(parameter.text("the name of a volume group"))
+        expected = "the name of a volume group"
+        group = parameter.text(expected).removeprefix("/dev/")
+        if not re.fullmatch(NAME, group):
+            raise parameter.error(expected)
+        self.groups.add(group)
 
     def take_volume(self, parameter: Parameter) -> None:
         """`rd.lvm.lv=`"""
         text = parameter.text("VG/LV")
-        group, _, volume = text.partition("/")
-        if not (group and volume) or "/" in volume:
+        names = volume_of(text) or () if text.startswith("/") else text.split("/")
+        if len(names) != 2 or not all(re.fullmatch(NAME, each) for each in names):
             raise parameter.error("VG/LV")
-        self.volumes.add(text)
+        self.volumes.add("/".join(names))
 
     def take_timeout(self, parameter: Parameter) -> None:
         """`rd.lvm.timeout=`"""

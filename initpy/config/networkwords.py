@@ -25,11 +25,15 @@ PASSIVE = ("BOOTIF", "rd.bootif")
 # What root= has of roots on the network: dracut.cmdline(7), nfsroot.rst.
 ROOTS = ("dhcp", "dhcp6", "nfs", "nfs4", "/dev/nfs", "/dev/cifs", "/dev/smb3")
 ROOT_PREFIXES = ("nfs:", "nfs4:", "iscsi:", "nbd:", "virtiofs:", "9p:", "cifs:", "smb3:")
+# What dracut and systemd have besides: nothing is booted from such, and no server is meant.
+OTHERS = ("live:", "liveiso:", "livenet:", "http:", "https:", "ftp:", "tftp:", "torrent:", "bind:")
 SERVER_PATH = r"(\[[0-9a-fA-F:.]+\]|[^/:=]+):/"
 
 
 def names_root(text: str) -> bool:
     """Return whether a value of root= names a root on the network or of the hypervisor."""
+    if text.startswith(OTHERS):
+        return False
     return (
         text in ROOTS
         or text.startswith(ROOT_PREFIXES)

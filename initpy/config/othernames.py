@@ -19,5 +19,8 @@ NAMES = frozenset(
 
 
 def may_be_ours(key: str) -> bool:
-    """True for a name, with `-` for `_`, that is to be looked up."""
-    return key.startswith(BEGINNINGS) or key in NAMES
+    """True for a name, with `-` for `_`, that is to be looked up.
+
+    A letter of no parameter's name, such as a no-break space, came in by copying from a page.
+    """
+    return key.startswith(BEGINNINGS) or key in NAMES or not key.isascii()

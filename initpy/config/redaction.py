@@ -79,7 +79,8 @@ def _line(line: str) -> str:
         return "#"
     name, device, key, options = [*fields, "", "", ""][:4]
     script = script_of(options.split(","))
-    kept = (name, device, script_argument(script, key), crypt_options(options))
+    rest = "…" if fields[4:] and not fields[4].startswith("#") else ""  # there is a line about it
+    kept = (name, device, script_argument(script, key), crypt_options(options), rest)
     return " ".join(filter(None, kept))
 
 

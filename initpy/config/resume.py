@@ -11,6 +11,7 @@ from initpy.config.devicespec import EXPECTED, parse_root
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import RESUME_SECONDS, Resume
 
+NEVER = -1.0
 LIMIT = "x-systemd.device-timeout"
 OFF = ("none", "0", "no", "auto")  # "auto" is initramfs-tools' word for what it decides itself
 
@@ -48,7 +49,8 @@ class Wish:
 
     def take_delay(self, parameter: Parameter) -> None:
         """`resumedelay=`: seconds that the device may take."""
-        self.seconds = max(parameter.seconds(), RESUME_SECONDS)
+        seconds = parameter.seconds(for_ever=NEVER)
+        self.seconds = None if seconds == NEVER else max(seconds, RESUME_SECONDS)
 
     def take_wait(self, parameter: Parameter) -> None:
         """`resumewait`: however long it takes."""
@@ -60,7 +62,8 @@ class Wish:
         for flag in (parameter.value or "").split(","):
             option, _, value = flag.partition("=")
             if option == LIMIT:
-                self.seconds = Parameter(f"resumeflags={LIMIT}", value).seconds() or None
+                limit = Parameter(f"resumeflags={LIMIT}", value)
+                self.seconds = limit.seconds(for_ever=0.0) or None
 
     def take_off(self, parameter: Parameter) -> None:
         """`noresume`"""

@@ -1,5 +1,6 @@
 """The parameters that name the root and /usr, and say how they are mounted."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
@@ -11,18 +12,36 @@ from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
+LIVE = ("live", "liveiso", "livenet", "http", "https", "ftp", "tftp", "torrent")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
 
 
 def device(parameter: Parameter, forms: tuple[RootForm, ...] = ()) -> DeviceSpec:
     """root=, also in the forms that job files declare."""
-    found = parse_root(parameter.text(ROOT_EXPECTED))
+    text = parameter.text(ROOT_EXPECTED)
+    found = parse_root(text)
     if found is None:
-        found = parse_form(parameter.value or "", forms)
+        found = parse_form(text, forms)
     if found is None:
         declared = "".join(f", {each}" for form in forms for each in form.forms)
-        raise parameter.error(ROOT_EXPECTED + declared)
+        raise parameter.error(_why(text) or ROOT_EXPECTED + declared)
     return found
+
+
+def _why(text: str) -> str:
+    """Return what is to be said of words for a root that others understand; "" for no such."""
+    word = text.partition(":")[0].partition("=")[0]
+    if word in LIVE:
+        return "a disk or a share: live images and roots that are fetched are not supported"
+    if word in ("fstab", "tmpfs", "bind", "dissect", "none", "off"):
+        return f"a device: root={word} is of systemd's initramfs"
+    if word in ("ubi", "mtd", "ubi0"):
+        return f"another root: one on {word} is not supported"
+    path = text.strip("'\"“”")
+    quoted = parse_root(path)
+    if quoted is None and re.fullmatch(r"(sd|vd|xvd|hd|nvme|mmcblk|md|dm-)[a-z0-9]+", path):
+        quoted = parse_device(f"/dev/{path}")
+    return f"root={quoted}" if quoted is not None else ""
 
 
 # Options that may stand in one list several times: btrfs(5), and the commas of a cifs password.

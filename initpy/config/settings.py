@@ -15,8 +15,8 @@ from initpy.config.commandline import Parameter, parse
 from initpy.config.declared import NOTHING, Declared, declared
 from initpy.config.errors import InputError
 from initpy.config.othernames import may_be_ours
+from initpy.config.resume import LIMIT, Wish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
-from initpy.config.resume import Wish
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming
@@ -88,11 +88,16 @@ def read_settings(
         draft.volumes.table, problems = crypttab.parse_crypttab(table_path, table)
         draft.problems.extend(problems)
     before = parse(defaults, DEFAULTS).parameters if defaults else ()
-    for parameter in (*before, *parse(command_line).parameters):
+    given = parse(command_line)
+    if given.unclosed is not None:
+        _unclosed(draft, given.unclosed)
+    for parameter in (*before, *given.parameters):
         # The kernel and systemd take "_" and "-" in a parameter's name for the same.
         key = parameter.key.replace("_", "-")
         try:
-            if not _take(draft, parameter, key) and (may_be_ours(key)):
+            # A no-break space before a name is copied from a page: no other root for that.
+            draft.root_given |= key.endswith("root") and not key.isascii()
+            if not _take(draft, parameter, key) and may_be_ours(key):
                 _look_up(draft, parameter, key)
             draft.refused.pop(key, None)
         except InputError as error:
@@ -112,6 +117,7 @@ def read_settings(
         overlay=changes,
         volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         left_out=draft.volumes.left_out(),
+        unnamed=draft.volumes.unnamed(),
         resume=draft.resume.finish(),
         quiet=draft.settings.quiet and not draft.told,
         may_resume=not draft.resume.off,
@@ -119,6 +125,15 @@ def read_settings(
     draft.problems.extend(draft.volumes.problems)
     _finish_layers(draft)
     return draft.settings, tuple(draft.problems)
+
+
+def _unclosed(draft: _Draft, parameter: Parameter) -> None:
+    """Report a quote that is not closed: the value takes in what follows it, root= perhaps."""
+    where = f"{parameter.where}: {parameter.key}"
+    draft.problems.append(
+        InputError(where, "…", "a second quote after it; all to the end is this value")
+    )
+    draft.root_given = draft.root_given or " root=" in (parameter.value or parameter.key)
 
 
 # In the image: parameters that the build took from this machine's configuration.
@@ -280,6 +295,7 @@ def _finish_root(draft: _Draft) -> None:
     """
     for key, given in draft.flags.items():
         flags, note = root.joined(given)
+        _take_limit(draft, key, flags)
         if key == "rootflags":
             draft.mount(flags=(*draft.settings.mount.flags, *flags))
         else:
@@ -299,6 +315,18 @@ def _finish_root(draft: _Draft) -> None:
         draft.set(usr=root.usr(draft.usr, root_device))
     except InputError as error:
         draft.problems.append(error)
+
+
+def _take_limit(draft: _Draft, key: str, flags: Iterable[str]) -> None:
+    """Take the time that a device may take, an option for systemd (systemd.mount(5))."""
+    for option, _, value in (each.partition("=") for each in flags):
+        if option == LIMIT:
+            try:
+                seconds = Parameter(f"{key}={LIMIT}", value).seconds(for_ever=0.0)
+            except InputError as error:
+                draft.problems.append(error)
+            else:
+                draft.waits[key] = seconds
 
 
 def _check(key: str, **words: str) -> Callable[[_Draft, Parameter], None]:
@@ -332,7 +360,7 @@ def _wait(draft: _Draft, parameter: Parameter) -> None:
     if parameter.key == "rootwait" and parameter.value is None:
         draft.waits[parameter.key] = 0.0  # the kernel's rootwait: indefinitely
     else:
-        draft.waits[parameter.key] = parameter.seconds()
+        draft.waits[parameter.key] = parameter.seconds(for_ever=0.0)
 
 
 def _finish_waits(draft: _Draft) -> None:

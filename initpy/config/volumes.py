@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from initpy.config import crypttab
-from initpy.config.commandline import Parameter
+from initpy.config.commandline import FALSE, TRUE, Parameter
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
@@ -13,7 +13,11 @@ from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.volumes import KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+START = "[0-9a-f]{2,8}|[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{0,11})?"
 FILE_SYSTEM = "[a-z][a-z0-9]*"
+# Folders of udev's links whose names have colons.
+WITH_COLONS = ("/dev/disk/by-path/", "/dev/disk/by-id/", "/dev/md/")
+ESCAPED = "\0"  # stands for `\:` while a text is split
 KEY = "[UUID=]/PATH of a key file in the image, or [UUID=]/PATH:DEVICE"
 
 
@@ -25,6 +29,7 @@ class Volumes:
     table: tuple[VolumeSpec, ...] = ()  # from crypttab
     use_table: bool = True
     names: dict[str, str | None] = field(default_factory=dict)  # UUID -> mapping
+    starts: dict[str, None] = field(default_factory=dict)  # beginnings of UUIDs
     partitions: dict[str, None] = field(default_factory=dict)  # PARTUUIDs
     data: dict[str, DeviceSpec] = field(default_factory=dict)  # UUID -> where its data is
     keys: dict[str, KeySpec] = field(default_factory=dict)  # UUID or "" for all
@@ -45,26 +50,51 @@ class Volumes:
         """
         table = self.table if self.use_table else ()
         volumes = [*self.named, *map(self._arch_volume, self.arch)]
-        if not self.names and not self.partitions:
+        if not self._narrows:
             volumes.extend(table)
         for uuid, name in self.names.items():
             volumes.extend(self._chosen(table, uuid, name, DeviceSpec(Naming.UUID, uuid)))
         for uuid in self.partitions:
             volumes.extend(self._chosen(table, uuid, None, DeviceSpec(Naming.PARTUUID, uuid)))
+        for start in self.starts:
+            volumes.extend(self._begun(table, start))
         uuids = {*self.names, *self.partitions}
         self._report_unused("rd.luks.key", {each: str(k) for each, k in self.keys.items()}, uuids)
         self._report_unused("rd.luks.options", self.options, uuids)
         self._report_unused("rd.luks.data", {each: str(d) for each, d in self.data.items()}, uuids)
         named = {each.source.value.lower() for each in volumes} | uuids
-        self._report_unused("rd.luks.allow-discards", self.discards, named)
+        discards = {each: "" for each in self.discards if each}
+        self._report_unused("rd.luks.allow-discards", discards, named)
         return tuple(self._refined(each) for each in volumes)
+
+    @property
+    def _narrows(self) -> bool:
+        """Whether the command line names the volumes that are opened."""
+        return bool(self.names or self.partitions or self.starts)
+
+    def unnamed(self) -> VolumeSpec:
+        """Return what is said of no volume in particular: for those that nothing names."""
+        volume = self._volume(None, "", None, DeviceSpec(Naming.PATH, ""))
+        return self._refined(volume._replace(name=""))
+
+    def _begun(self, table: Iterable[VolumeSpec], start: str) -> Iterator[VolumeSpec]:
+        """Return the volumes whose UUID begins so, those of crypttab first."""
+        spec = DeviceSpec(Naming.UUID_START, start)
+        for each in table:
+            uuid = each.source.naming is Naming.UUID and each.source.value.lower()
+            if (uuid and uuid.startswith(start)) or each.name.lower().startswith(f"luks-{start}"):
+                yield self._volume(each, start, None, each.source)
+            elif each.source.naming is not Naming.UUID and not each.unmarked:
+                yield self._volume(each, start, None, each.source)._replace(also=spec)
+        yield self._volume(None, start, None, spec)._replace(name="")
 
     def left_out(self) -> tuple[VolumeSpec, ...]:
         """The lines of crypttab that are not for this boot, as UUIDs name other volumes."""
-        if not self.use_table or not (self.names or self.partitions):
+        if not self.use_table or not self._narrows:
             return ()
-        uuids = {*self.names, *self.partitions}
-        left = [each for each in self.table if each.source.value.lower() not in uuids]
+        uuids, starts = {*self.names, *self.partitions}, tuple(self.starts)
+        values = [(each, each.source.value.lower()) for each in self.table]
+        left = [each for each, name in values if name not in uuids and not name.startswith(starts)]
         return tuple(self._refined(each) for each in left)
 
     def _chosen(
@@ -134,7 +164,8 @@ class Volumes:
     def _report_unused(self, key: str, given: dict[str, str], named: set[str]) -> None:
         """Report what is said of volumes that were not named; silence would mislead."""
         for uuid, value in given.items():
-            if not (uuid in named or (not uuid and named)):
+            # What is for all is for those that nothing names, too; crypttab's have their own.
+            if uuid not in named and (uuid or (self.table and not self._narrows)):
                 text = "=".join(filter(None, (uuid, shown(key, value))))
                 expected = "rd.luks.uuid= to name the volume that it is for; it is ignored"
                 self.problems.append(InputError(f"command line: {key}", text, expected))
@@ -144,25 +175,38 @@ def _same(first: DeviceSpec, second: DeviceSpec) -> bool:
     return first.naming is second.naming and first.value.lower() == second.value.lower()
 
 
+def _bare(text: str) -> str:
+    """Return what users write for a UUID without what they write before it."""
+    return text.removeprefix("luks-").removeprefix("UUID=")
+
+
 def _uuid(parameter: Parameter, text: str, expected: str) -> str:
-    if not re.fullmatch(UUID, text):
+    bare = _bare(text)
+    if not re.fullmatch(UUID, bare):
         raise parameter.error(expected)
-    return text.lower()
+    return bare.lower()
 
 
 def _luks_uuid(volumes: Volumes, parameter: Parameter) -> None:
-    text = (parameter.value or "").removeprefix("luks-")
-    volumes.names.setdefault(_uuid(parameter, text, "the UUID of a LUKS volume"), None)
+    """Take a UUID, or the beginning of one (dracut.cmdline(7))."""
+    start = _bare(parameter.value or "").lower()
+    if re.fullmatch(UUID, start):
+        volumes.names.setdefault(start, None)
+    elif re.fullmatch(START, start):
+        volumes.starts.setdefault(start)
+    else:
+        raise parameter.error("the UUID of a LUKS volume, or its first digits")
 
 
 def _luks_partition(volumes: Volumes, parameter: Parameter) -> None:
     """dracut.cmdline(7): the partition by its PARTUUID."""
-    volumes.partitions.setdefault(parameter.text("a PARTUUID").lower())
+    text = parameter.text("a PARTUUID").lower().removeprefix("partuuid=")
+    volumes.partitions.setdefault(text)
 
 
 def _luks_name(volumes: Volumes, parameter: Parameter) -> None:
     expected = "UUID=NAME, the name without a slash"
-    uuid, _, name = (parameter.value or "").partition("=")
+    uuid, _, name = _bare(parameter.value or "").partition("=")
     if not crypttab.mapping_name(name):
         raise parameter.error(expected)
     volumes.names[_uuid(parameter, uuid, expected)] = name
@@ -171,7 +215,7 @@ def _luks_name(volumes: Volumes, parameter: Parameter) -> None:
 def _luks_data(volumes: Volumes, parameter: Parameter) -> None:
     """The header, which carries the UUID, is elsewhere: this is the device with the data."""
     expected = f"UUID=DEVICE, the device as {EXPECTED}"
-    uuid, _, text = parameter.text(expected).partition("=")
+    uuid, _, text = _bare(parameter.text(expected)).partition("=")
     device = parse_device(text)
     if device is None:
         raise parameter.error(expected)
@@ -182,9 +226,9 @@ def _luks_data(volumes: Volumes, parameter: Parameter) -> None:
 
 def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
     text = parameter.text(KEY)
-    first, separator, rest = text.partition("=")
+    first, separator, rest = _bare(text).partition("=")
     uuid, path = "", text
-    if separator and "/" not in first:
+    if separator and re.fullmatch(UUID, first):
         uuid, path = _uuid(parameter, first, KEY), rest
     if uuid == "" and crypttab.parse_key(path) is not None:
         # dracut.cmdline(7) names the volume behind the device: PATH:DEVICE:UUID=…
@@ -201,7 +245,7 @@ def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
 
 def _luks_options(volumes: Volumes, parameter: Parameter) -> None:
     text = parameter.text("[UUID=]OPTION,…")
-    uuid, separator, options = text.partition("=")
+    uuid, separator, options = _bare(text).partition("=")
     # `tries=2` has an "=" too.
     if separator and re.fullmatch(UUID, uuid):
         volumes.options[uuid.lower()] = options
@@ -210,23 +254,40 @@ def _luks_options(volumes: Volumes, parameter: Parameter) -> None:
 
 
 def _allow_discards(volumes: Volumes, parameter: Parameter) -> None:
-    """dracut.cmdline(7): for all volumes, or the one whose UUID is given."""
-    if parameter.value is None:
-        volumes.discards[""] = ""
+    """dracut.cmdline(7): for all volumes (a flag), or the one whose UUID is given."""
+    text = parameter.value
+    if text is None or text.lower() in (*TRUE, *FALSE):
+        volumes.discards.pop("", None)
+        if parameter.flag():
+            volumes.discards[""] = ""
     else:
-        uuid = parameter.value.removeprefix("luks-")
-        volumes.discards[_uuid(parameter, uuid, "the UUID of a LUKS volume, or nothing")] = ""
+        expected = "the UUID of a LUKS volume, or 1 or nothing for all volumes"
+        volumes.discards[_uuid(parameter, text, expected)] = ""
 
 
 def _crypt_device(volumes: Volumes, parameter: Parameter) -> None:
     expected = "DEVICE:NAME[:OPTION,…]"
-    source, name, options, *_ = *parameter.text(expected).split(":", 2), "", ""
+    source, name, options = _arch_fields(parameter.text(expected))
     device = parse_device(source)
     if device is None or not crypttab.mapping_name(name):
         raise parameter.error(expected)
     understood = crypttab.parse_options("command line: cryptdevice", options)
     volumes.problems.extend(understood.problems)
     volumes.arch.append(understood.volume(device, name, None))
+
+
+def _arch_fields(text: str) -> tuple[str, str, str]:
+    """Return device, name and options of cryptdevice=; `\\:` is a colon of the device's name.
+
+    Names of devices by their path or number have colons; users do not escape them there.
+    """
+    parts = [each.replace(ESCAPED, ":") for each in text.replace("\\:", ESCAPED).split(":")]
+    name = 1
+    if text.startswith(WITH_COLONS) and len(parts) > 2:
+        known = not crypttab.parse_options("", parts[-1]).problems
+        name = len(parts) - (2 if known else 1)
+    words = (*parts, "", "")
+    return ":".join(parts[:name]), words[name], ":".join(parts[name + 1 :])
 
 
 def _crypt_key(volumes: Volumes, parameter: Parameter) -> None:
@@ -276,11 +337,11 @@ def _use_table(volumes: Volumes, parameter: Parameter) -> None:
 
 
 def _timeout(volumes: Volumes, parameter: Parameter) -> None:
-    volumes.timeout = parameter.seconds()
+    volumes.timeout = parameter.seconds(for_ever=0.0)
 
 
 def _key_timeout(volumes: Volumes, parameter: Parameter) -> None:
-    volumes.key_timeout = parameter.seconds()
+    volumes.key_timeout = parameter.seconds(for_ever=0.0)
 
 
 def _by_serial(volumes: Volumes, parameter: Parameter) -> None:

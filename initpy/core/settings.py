@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from initpy.core.devices.names import DeviceSpec, RootForm
+from initpy.core.devices.names import DeviceSpec, Naming, RootForm
 from initpy.core.layer import Layer
 from initpy.core.volumes import VolumeSpec
 
@@ -157,6 +157,8 @@ class Settings(NamedTuple):
     listed_types: Mapping[str, tuple[RootForm, ...]] = MappingProxyType({})
     patience: Mapping[str, float] = MappingProxyType({})  # seconds, by parameter of a job file
     volumes: tuple[VolumeSpec, ...] = ()
+    # What parameters say of volumes that nothing names: their key and options.
+    unnamed: VolumeSpec = VolumeSpec(DeviceSpec(Naming.PATH, ""), "")
     # Lines of crypttab that parameters leave out, because they name other volumes.
     left_out: tuple[VolumeSpec, ...] = ()
     # Key files in cryptsetup-keys.d of the image, by the name of the mapping they are for.

@@ -40,7 +40,7 @@ class VolumeSpec(NamedTuple):
     """An encrypted volume that the user named, from either crypttab dialect or the command line."""
 
     source: DeviceSpec
-    name: str  # of the mapping, /dev/mapper/NAME
+    name: str  # of the mapping, /dev/mapper/NAME; empty: luks-UUID, whatever UUID it has
     key: KeySpec | None = None
     options: tuple[str, ...] = ()  # arguments of cryptsetup, already checked
     tries: int = 3  # wrong passphrases; 0 = no limit
@@ -56,6 +56,10 @@ class VolumeSpec(NamedTuple):
     also: DeviceSpec | None = None
     # It is opened beside others: that it is named does not mean that others are not wanted.
     beside: bool = False
+
+    def called(self, uuid: str) -> "VolumeSpec":
+        """The volume with the name that its mapping gets, now that its UUID is known."""
+        return self if self.name else self._replace(name=f"luks-{uuid}")
 
     @property
     def unmarked(self) -> bool:

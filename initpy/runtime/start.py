@@ -124,7 +124,7 @@ def with_variables(
 
 def absent_keys(settings: Settings) -> frozenset[str]:
     """Return the paths of key files that volumes have in the image and that are not there."""
-    keys = (volume.key for volume in settings.volumes)
+    keys = (volume.key for volume in (*settings.volumes, settings.unnamed))
     paths = (key.path for key in keys if key and key.device is None and not key.program)
     return frozenset(path for path in paths if not os.path.exists(path))
 

@@ -118,7 +118,7 @@ class LinkWish:
 
     def take_limit(self, name: str, parameter: Parameter) -> None:
         """`rd.net.timeout.*`; 0 is no limit."""
-        changes: dict[str, Any] = {name: parameter.seconds() or None}
+        changes: dict[str, Any] = {name: parameter.seconds(for_ever=0.0) or None}
         self.limits = self.limits._replace(**changes)
 
     def take_dhcp_tries(self, parameter: Parameter) -> None:

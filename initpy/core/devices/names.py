@@ -13,6 +13,7 @@ class Naming(enum.Enum):
     """The ways a device is named; the value is the prefix, as in `root=UUID=…`."""
 
     UUID = "UUID"
+    UUID_START = "UUID_START"  # the beginning of one, dracut's rd.luks.uuid=
     LABEL = "LABEL"
     PARTUUID = "PARTUUID"
     PARTLABEL = "PARTLABEL"
@@ -28,12 +29,14 @@ class Naming(enum.Enum):
 # udev encodes what is not printable in these properties, see string_escape in udev(7).
 PROPERTY = {
     Naming.UUID: "ID_FS_UUID_ENC",
+    Naming.UUID_START: "ID_FS_UUID_ENC",
     Naming.LABEL: "ID_FS_LABEL_ENC",
     Naming.PARTUUID: "ID_PART_ENTRY_UUID",
     Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
     Naming.EXPORT: ROOT_NAME,
 }
-IN_ANY_CASE = (Naming.UUID, Naming.PARTUUID)  # how their letters are written means nothing
+# How their letters are written means nothing.
+IN_ANY_CASE = (Naming.UUID, Naming.UUID_START, Naming.PARTUUID)
 # These name a device by its place among others, which it alone does not show.
 RELATIVE = (Naming.GPT_AUTO,)
 
@@ -98,6 +101,8 @@ class DeviceSpec(NamedTuple):
         found = device.properties.get(PROPERTY[self.naming])
         if found is None:
             return False
+        if self.naming is Naming.UUID_START:
+            return found.lower().startswith(self.value.lower())
         if self.naming in IN_ANY_CASE:
             return found.lower() == self.value.lower()
         return unescape(found) == self.value
@@ -111,13 +116,15 @@ class DeviceSpec(NamedTuple):
         """True for a name that no other host's device has, as a label or `/dev/sda1` may have."""
         if self.naming is Naming.PATH:
             return self.value.startswith(UNIQUE_LINKS)
-        return self.naming in IN_ANY_CASE
+        return self.naming in (Naming.UUID, Naming.PARTUUID)
 
     def __str__(self) -> str:
         if self.naming in (Naming.PATH, Naming.NUMBER, Naming.EXPORT, Naming.LISTED):
             return self.value
         if self.naming is Naming.GPT_AUTO:
             return "a partition of the type for this machine's root (gpt-auto)"
+        if self.naming is Naming.UUID_START:
+            return f"UUID={self.value}…"
         offset = f"/PARTNROFF={self.offset}" if self.offset else ""
         return f"{self.naming.value}={self.value}{offset}"
 
@@ -206,4 +213,6 @@ def _values(device: Device, naming: Naming) -> Iterable[str]:
     value = known.get(PROPERTY[naming])
     if value is None:
         return ()
+    if naming is Naming.UUID_START:
+        return (value[:length].lower() for length in range(1, len(value) + 1))
     return (value.lower() if naming in IN_ANY_CASE else unescape(value),)

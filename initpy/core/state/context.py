@@ -64,7 +64,7 @@ class Context:
         """What the user said of this device as an encrypted volume, if anything."""
         for each in self.volumes.of(device):
             if each.also is None or each.also.names(device):
-                return each
+                return each.called(device.properties.get("ID_FS_UUID", device.name))
         return None
 
     def device(self, instance: Instance) -> Device | None:

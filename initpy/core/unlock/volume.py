@@ -132,8 +132,9 @@ def _specification(context: Context, device: Device) -> VolumeSpec:
     if volume is None:
         if device.kind in DERIVED:
             return VolumeSpec(DeviceSpec(Naming.PATH, device.node), device.node)
-        name = f"luks-{device.properties.get('ID_FS_UUID', device.name)}"
-        volume = VolumeSpec(DeviceSpec(Naming.PATH, device.node), name)
+        uuid = device.properties.get("ID_FS_UUID", device.name)
+        volume = context.settings.unnamed._replace(source=DeviceSpec(Naming.PATH, device.node))
+        volume = volume.called(uuid)
     path = context.settings.key_files.get(volume.name)
     # systemd's rule, crypttab(5): for volumes that no key is named for.
     return volume._replace(key=KeySpec(path)) if path and volume.key is None else volume

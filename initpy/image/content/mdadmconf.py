@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from initpy.config import textlines
+
 PATHS = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")  # of Debian, and of mdadm itself
 FOLDERS = tuple(f"{path}.d" for path in PATHS)
 SYSTEM, IGNORE, NONE = "<system>", "<ignore>", "<none>"
@@ -71,7 +73,7 @@ def _names_a_machine(words: list[str], arrays: Collection[str]) -> bool:
 def lines(text: str) -> Iterator[list[str]]:
     """Yield the words of each line; a line that starts with a blank continues the one before."""
     words: list[str] = []
-    for line in text.splitlines():
+    for line in textlines.lines(text):
         content = line.partition("#")[0]
         if line[:1] in (" ", "\t"):
             words += content.split()

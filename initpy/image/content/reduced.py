@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from initpy.config.crypttab import MARKS
+from initpy.config.textlines import lines
 from initpy.image.kernel.kmod import canonical
 
 # lvm.conf(5): settings that name devices or volumes of one machine.
@@ -31,7 +32,7 @@ def lvm_conf(text: str, *, own: bool, portable: bool = False) -> str:
     dropped = (*(() if own else OF_ONE_MACHINE), *(OF_ONE_IDENTITY if portable else ()))
     kept: list[str] = []
     depth = 0  # of brackets in an excluded value
-    for line in text.splitlines():
+    for line in lines(text):
         bare = line.strip()
         if not bare or bare.startswith("#"):
             continue
@@ -56,7 +57,7 @@ def lvm_settings(before: str, after: str) -> tuple[str, ...]:
 
 
 def _settings(text: str) -> Iterator[str]:
-    for line in text.splitlines():
+    for line in lines(text):
         if (found := SETTING.match(line)) and not line.lstrip().startswith("#"):
             yield found[1]
 
@@ -67,10 +68,10 @@ FORBIDDING = ("blacklist", "install")
 
 def modprobe_forbidden(text: str, needed: Collection[str]) -> tuple[str, ...]:
     """Return the lines that keep these modules from being loaded."""
-    lines = (line.split() for line in text.replace("\\\n", " ").splitlines())
+    commands = (line.split() for line in lines(text.replace("\\\n", " ")))
     return tuple(
         " ".join(words)
-        for words in lines
+        for words in commands
         if len(words) > 1 and words[0] in FORBIDDING and canonical(words[1]) in needed
     )
 
@@ -82,7 +83,7 @@ def modprobe_conf(text: str, modules: Collection[str], needed: Collection[str] =
     """
     forbidden = modprobe_forbidden(text, needed)
     kept: list[str] = []
-    for words in map(str.split, text.replace("\\\n", " ").splitlines()):
+    for words in map(str.split, lines(text.replace("\\\n", " "))):
         place = OF_MODULE.get(words[0]) if words else None
         concerns = place is not None and len(words) > place and canonical(words[place]) in modules
         if concerns and (line := " ".join(words)) not in forbidden:
@@ -96,7 +97,7 @@ def crypttab(text: str, needed: Collection[str], *, others: bool = False) -> str
     Needed are the volumes of these names, and lines with a mark. The former get systemd's mark.
     Excluded lines become empty, so that line numbers in messages match the user's file.
     """
-    return "\n".join(_crypttab_line(line, needed, others) for line in text.split("\n"))
+    return "\n".join(_crypttab_line(line, needed, others) for line in lines(text))
 
 
 def _crypttab_line(line: str, needed: Collection[str], others: bool) -> str:

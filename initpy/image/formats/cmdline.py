@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from initpy.config.textlines import lines
+
 # A parameter: the kernel takes blanks within double quotes for a part of it.
 WORD = re.compile(r'(?:"[^"]*"?|[^\s"])+')
 
@@ -12,7 +14,7 @@ def without_comments(text: str) -> str:
 
     Lines are joined; `#` at the start of a word begins a comment, except within quotes.
     """
-    return " ".join(word for line in text.replace("\0", "\n").splitlines() for word in _line(line))
+    return " ".join(word for line in lines(text.replace("\0", "\n")) for word in _line(line))
 
 
 def _line(line: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ default. Limine's `limine.conf` has an entry per `/TITLE`, with `KEY: VALUE` bel
 import shlex
 from collections.abc import Iterator
 
+from initpy.config.textlines import lines
+
 REFIND = ("/boot/refind_linux.conf", "/boot/EFI/Linux/refind_linux.conf")
 LIMINE = (
     "/boot/limine.conf", "/boot/limine/limine.conf", "/boot/EFI/limine/limine.conf",
@@ -17,7 +19,7 @@ Entry = tuple[str, str, str, tuple[str, ...]]  # title, options, kernel, images
 
 def refind(text: str) -> Iterator[Entry]:
     """Yield the entries of refind_linux.conf; they are for each kernel."""
-    for line in text.splitlines():
+    for line in lines(text):
         try:
             words = shlex.split(line, comments=True)
         except ValueError:
@@ -29,7 +31,7 @@ def refind(text: str) -> Iterator[Entry]:
 def limine(text: str) -> Iterator[Entry]:
     """Yield the entries of limine.conf that start Linux."""
     title, keys, images = "", dict[str, str](), list[str]()
-    for line in [*text.splitlines(), "/"]:
+    for line in [*lines(text), "/"]:
         bare = line.strip()
         if bare.startswith("/"):
             kernel = keys.get("path") or keys.get("kernel_path")

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from initpy.config.textlines import lines
 from initpy.image.formats.cmdline import without_comments
 from initpy.image.stack import bootmenus
 from initpy.image.stack.system import System
@@ -95,7 +96,7 @@ def _environment(system: System, base: str) -> dict[str, str]:
     """Return the variables of GRUB's environment block (grub-editenv(1))."""
     for path in GRUB_ENVIRONMENTS:
         if text := system.text(base + path):
-            pairs = (line.partition("=") for line in text.splitlines() if line[:1] != "#")
+            pairs = (line.partition("=") for line in lines(text) if line[:1] != "#")
             return {name: value for name, equals, value in pairs if equals}
     return {}
 
@@ -107,7 +108,7 @@ def _entries(system: System, base: str, environment: Mapping[str, str]) -> Itera
             if not name.endswith(".conf") or (text := system.text(f"{folder}/{name}")) is None:
                 continue
             keys: dict[str, list[str]] = {}
-            for line in text.splitlines():
+            for line in lines(text):
                 key, *value = line.strip().split(None, 1)[:2] or [""]
                 if value and key[:1] != "#":
                     keys.setdefault(key, []).append(value[0].strip())
@@ -129,7 +130,7 @@ def _grub(
     """Yield a command line for each `linux` command of GRUB's configuration."""
     variables, title = dict(environment), ""
     waiting: CommandLine | None = None
-    for line in (system.text(base + path) or "").replace("\\\n", " ").splitlines():
+    for line in lines((system.text(base + path) or "").replace("\\\n", " ")):
         words = _words(line)
         if not words:
             continue
@@ -159,8 +160,7 @@ def _grub(
 def _syslinux(system: System, base: str, path: str) -> Iterator[CommandLine]:
     """Yield the entries of extlinux(1) and syslinux."""
     entry: dict[str, str] = {}
-    lines = [*(system.text(base + path) or "").splitlines(), "label"]
-    for line in lines:
+    for line in [*lines(system.text(base + path) or ""), "label"]:
         key, *value = line.strip().split(None, 1)[:2] or [""]
         if key.lower() == "label":
             if kernel := entry.get("linux") or entry.get("kernel"):

@@ -72,7 +72,7 @@ def mapping_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> str
     if layer.kind not in ENCRYPTED:
         return None
     found = volume_of(layer, stack, volumes)
-    if found is not None:
+    if found is not None and found.name:
         return found.name
     uuids = (each.property("ID_FS_UUID") for each in sources(layer, stack))
     return f"luks-{next(filter(None, uuids), '')}"

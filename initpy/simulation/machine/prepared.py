@@ -79,7 +79,7 @@ def _key_files(files: dict[str, str]) -> dict[str, str]:
 
 
 def _absent_keys(settings: Settings, files: dict[str, str]) -> frozenset[str]:
-    keys = (volume.key for volume in settings.volumes)
+    keys = (volume.key for volume in (*settings.volumes, settings.unnamed))
     paths = {key.path for key in keys if key and key.device is None and not key.program}
     return frozenset(paths - files.keys())
 

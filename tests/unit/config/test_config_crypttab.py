@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options, seconds_of
+from initpy.config.crypttab import parse_cryptopts, parse_crypttab, parse_options
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
@@ -118,20 +118,6 @@ def test_how_people_are_asked() -> None:
     assert options.problems == ()
     assert (options.empty, options.headless, options.timeout) == (True, True, 120)
     assert options.kind == "plain"
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90", 90), ("1min30s", 90), ("1min 30s", 90), ("2h", 7200), ("1.5min", 90), ("0", 0),
-        ("infinity", 0), ("500ms", 0.5), ("1day", 86400), ("3M", 7889400), ("10seconds", 10),
-        ("", None), ("soon", None), ("1min30x", None), ("-5", None), ("1__0", None),
-        ("min", None),
-    ],
-)  # fmt: skip
-def test_a_time_span(text: str, seconds: float | None) -> None:
-    """systemd.time(7)"""
-    assert seconds_of(text) == seconds
 
 
 def test_a_mark_goes_before_noauto() -> None:

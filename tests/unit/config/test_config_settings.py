@@ -444,17 +444,6 @@ def test_a_malformed_value_is_one_clear_line_and_the_default_is_used(
     assert settings == expected
 
 
-@pytest.mark.parametrize(
-    "line", ["rd.luks.key=/k", "rd.luks.options=discard", "rd.luks.allow-discards"]
-)
-def test_what_is_said_about_a_volume_that_nobody_named_is_not_dropped_in_silence(
-    line: str,
-) -> None:
-    (found,) = complaints(line)
-    assert f"{line.partition('=')[0]}: " in found
-    assert found.endswith("to name the volume that it is for; it is ignored")
-
-
 def test_an_option_of_a_volume_that_is_wrong_is_reported_once() -> None:
     line = f"rd.luks.uuid={ONE} rd.luks.options=tries=x"
     assert complaints(line) == [

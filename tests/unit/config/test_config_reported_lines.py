@@ -1,0 +1,157 @@
+"""Command lines that users of other initramfs reported: what each of them means here.
+
+Most come from reports that name a failed boot of dracut, mkinitcpio, booster or systemd.
+"""
+
+import pytest
+
+from initpy.config.settings import read_settings
+from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming, SpecTable
+from initpy.core.layer import Layer
+
+ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
+
+
+def complaints(command_line: str) -> list[str]:
+    """What is wrong with a command line."""
+    return [str(each) for each in read_settings(command_line)[1]]
+
+
+@pytest.mark.parametrize("line", ["rd.luks.key=/k", "rd.luks.options=discard"])
+def test_what_is_said_of_no_volume_of_crypttab_is_not_dropped_in_silence(line: str) -> None:
+    """Lines of crypttab have keys and options of their own (systemd-cryptsetup-generator(8))."""
+    _, problems = read_settings(line, f"c UUID={ONE} none luks\n")
+    (found,) = map(str, problems)
+    assert f"{line.partition('=')[0]}: " in found
+    assert found.endswith("to name the volume that it is for; it is ignored")
+
+
+def test_what_is_said_of_no_volume_is_for_those_that_nothing_names() -> None:
+    line = "rd.luks.key=/k:LABEL=stick rd.luks.options=tries=5 rd.luks.allow-discards=1"
+    settings, problems = read_settings(f"root=LABEL=x {line} rd.luks.timeout=1min")
+    assert problems == ()
+    assert settings.volumes == ()
+    found = settings.unnamed
+    assert str(found.key) == "the key file /k on LABEL=stick"
+    assert (found.tries, found.options, found.timeout) == (5, ("--allow-discards",), 60.0)
+    assert found.called("1-2").name == "luks-1-2"
+
+
+@pytest.mark.parametrize("word", ["", "=1", "=yes", "=on"])
+def test_discards_for_all_are_a_flag(word: str) -> None:
+    settings, problems = read_settings(f"rd.luks.uuid={ONE} rd.luks.allow-discards{word}")
+    assert problems == ()
+    assert settings.volumes[0].options == ("--allow-discards",)
+    settings, _ = read_settings(f"rd.luks.uuid={ONE} rd.luks.allow-discards{word} "
+                                "rd.luks.allow-discards=0")  # fmt: skip
+    assert settings.volumes[0].options == ()
+
+
+@pytest.mark.parametrize("before", ["luks-", "UUID=", ""])
+def test_what_users_write_before_a_uuid(before: str) -> None:
+    named = f"{before}{ONE}"
+    line = f"rd.luks.name={named}=c rd.luks.options={named}=tries=4 rd.luks.key={named}=/k"
+    settings, problems = read_settings(f"{line} rd.luks.uuid={named}")
+    assert problems == ()
+    (volume,) = settings.volumes
+    assert (volume.name, volume.tries, str(volume.key)) == ("c", 4, "the key file /k")
+
+
+def test_the_beginning_of_a_uuid_names_a_volume() -> None:
+    """dracut.cmdline(7); crypttab's line for it keeps name, key and options."""
+    start = ONE[:9]
+    settings, problems = read_settings(f"rd.luks.uuid=luks-{start}")
+    assert problems == ()
+    (volume,) = settings.volumes
+    assert (volume.name, volume.source) == ("", DeviceSpec(Naming.UUID_START, start))
+    device = Device("sda2", {"ID_FS_UUID_ENC": ONE.upper()})
+    assert volume.source.names(device)
+    assert SpecTable([(volume.source, 1)]).first(device) == 1
+    other = Device("sda3", {"ID_FS_UUID_ENC": "9" + ONE})
+    assert not volume.source.names(other)
+    assert SpecTable([(volume.source, 1)]).first(other) is None
+
+    table = f"mine UUID={ONE} /k luks\nother UUID=9{ONE[1:]} /k2 luks\n"
+    settings, _ = read_settings(f"rd.luks.uuid={start}", table)
+    mine, rest = settings.volumes
+    assert (mine.name, str(mine.key), mine.source.value) == ("mine", "the key file /k", ONE)
+    assert rest.name == ""
+    assert [each.name for each in settings.left_out] == ["other"]
+
+
+@pytest.mark.parametrize("text", ["", "x", "luks-", "3", "3f5ad5933f", "{3f5ad593}"])
+def test_what_is_no_beginning_of_a_uuid(text: str) -> None:
+    (found,) = complaints(f"rd.luks.uuid={text}")
+    assert "expected the UUID of a LUKS volume, or its first digits" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "source", "name", "options"),
+    [
+        ("/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part2:root",
+         "/dev/disk/by-path/pci-0000:00:1f.2-ata-1-part2", "root", ()),
+        ("/dev/disk/by-id/usb-A_B-0:0-part1:root:allow-discards",
+         "/dev/disk/by-id/usb-A_B-0:0-part1", "root", ("--allow-discards",)),
+        ("/dev/disk/by-id/usb-A_B-0\\:0:root:allow-discards",
+         "/dev/disk/by-id/usb-A_B-0:0", "root", ("--allow-discards",)),
+        ("/dev/md/host\\:1:root", "/dev/md/host:1", "root", ()),
+        ("/dev/md/host:1:root", "/dev/md/host:1", "root", ()),
+        ("/dev/sda2:root:allow-discards", "/dev/sda2", "root", ("--allow-discards",)),
+        ("ID=ata-X-part2:root", "/dev/disk/by-id/ata-X-part2", "root", ()),
+    ],
+)  # fmt: skip
+def test_a_device_with_colons_in_its_name(
+    line: str, source: str, name: str, options: tuple[str, ...]
+) -> None:
+    settings, problems = read_settings(f"cryptdevice={line}")
+    assert problems == ()
+    (volume,) = settings.volumes
+    assert (str(volume.source), volume.name, volume.options) == (source, name, options)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('BOOT_IMAGE="/vmlinuz root=LABEL=x', "BOOT_IMAGE: '…': expected a second quote"),
+        ('root=LABEL=x dyndbg="file a +p', "dyndbg: '…': expected a second quote"),
+        ("quiet\xa0root=LABEL=x", "expected a parameter that initpy knows"),
+        ("root=live:/dev/sr0", "live images and roots that are fetched are not supported"),
+        ("root=live:CDLABEL=Fedora", "live images and roots that are fetched are not supported"),
+        ("root=http://a/b.img", "live images and roots that are fetched are not supported"),
+        ("root=fstab", "root=fstab is of systemd's initramfs"),
+        ("root=bind:/a", "root=bind is of systemd's initramfs"),
+        ("root=ubi0:rootfs", "one on ubi0 is not supported"),
+        ("root=sda1", "expected root=/dev/sda1"),
+        ("root='LABEL=x'", "expected root=LABEL=x"),
+        ("root=“UUID=a-b”", "expected root=UUID=a-b"),
+        ("rd.lvm.vg=a,b", "rd.lvm.vg: 'a,b': expected the name of a volume group"),
+        ("rd.lvm.lv=vg/lv,vg/swap", "expected VG/LV"),
+    ],
+)
+def test_what_reports_of_users_had_on_their_command_lines(line: str, said: str) -> None:
+    (found,) = complaints(line)
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    "line", ['BOOT_IMAGE="/vmlinuz root=LABEL=x', "quiet\xa0root=LABEL=x", "root=live:/dev/sr0"]
+)
+def test_no_other_root_is_looked_for_than_the_one_that_was_meant(line: str) -> None:
+    assert read_settings(line)[0].root is None
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_parameter() -> None:
+    settings, problems = read_settings("\ufeffroot=LABEL=x")
+    assert problems == ()
+    assert settings.root == DeviceSpec(Naming.LABEL, "x")
+
+
+@pytest.mark.parametrize("text", ["/dev/vg/lv", "/dev/mapper/vg-lv", "vg/lv"])
+def test_a_logical_volume_by_its_path(text: str) -> None:
+    settings, problems = read_settings(f"root=/dev/mapper/vg-lv rd.lvm.lv={text}")
+    assert problems == ()
+    assert settings.layer(Layer.LVM).named == {"vg"}
+    assert settings.lvm.volumes == {"vg/lv"}
+    settings, _ = read_settings("root=/dev/mapper/vg-lv rd.lvm.vg=/dev/other")
+    assert settings.layer(Layer.LVM).named == {"vg", "other"}
