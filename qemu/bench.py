@@ -64,7 +64,7 @@ from initpy.lab.benchmark import (
 )
 from initpy.lab.comparison import Comparison, as_json, render
 from initpy.lab.compiled import compiled_path, environment
-from initpy.lab.contenders import INITPY, prepare_contenders
+from initpy.lab.contenders import INITPY, given_image, prepare_contenders
 from initpy.lab.courses import COURSES, NESTED
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import lab_kernel
@@ -123,6 +123,14 @@ def parse(words: list[str]) -> argparse.Namespace:
         + " (may be given several times)",
     )
     parser.add_argument(
+        "--image",
+        metavar="NAME=FILE",
+        type=named_image,
+        action="append",
+        default=[],
+        help="also boot this image of initpy, built elsewhere (may be given several times)",
+    )
+    parser.add_argument(
         "--only",
         choices=NAMES,
         action="append",
@@ -132,6 +140,14 @@ def parse(words: list[str]) -> argparse.Namespace:
     if arguments.json and not arguments.json.parent.is_dir():
         parser.error(f"--json {arguments.json}: expected a file in a folder that exists")
     return arguments
+
+
+def named_image(text: str) -> tuple[str, Path]:
+    """Parse NAME=FILE."""
+    name, equals, file = text.partition("=")
+    if not name or not equals or not Path(file).is_file():
+        raise argparse.ArgumentTypeError(f"{text}: expected a name, = and an image that exists")
+    return name, Path(file)
 
 
 def positive(text: str) -> int:
@@ -156,6 +172,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> tuple[Comparison, bo
     contenders = prepare_contenders(
         kernel, folder, arguments.only or NAMES, fresh=not arguments.quick, progress=say
     )
+    contenders += tuple(given_image(name, file) for name, file in arguments.image)
     images = [each.built.image for each in contenders if each.built is not None]
     if not images:
         raise LabError("\n".join(each.trouble for each in contenders))

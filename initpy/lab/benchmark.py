@@ -55,6 +55,7 @@ class Boot:
     wall: float = 0.0
     trouble: str = ""
     phases: tuple[Phase, ...] = ()
+    available: int | None = None  # bytes of memory that the real system has left (proc(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,13 @@ def _boot(course: Course, contender: Contender, scenario: Scenario, bench: Bench
         kernel_seconds(text),
         verdict.wall,
         phases=phases(text, verdict.journal),
+        available=_available(verdict.facts),
     )
+
+
+def _available(facts: Mapping[str, str]) -> int | None:
+    kib = facts.get("memory.available", "")
+    return int(kib) * 1024 if kib.isdecimal() else None
 
 
 def measure_memory(initpy: Contender, bench: Bench, folder: Path) -> Memory | str:

@@ -96,6 +96,13 @@ def _table(found: Comparison) -> list[list[str]]:
         )
         cells = [f"{each.middle:.2f}" if each else "" for each in starts]
         rows.append([f"before /init, {course.key}", *cells])
+    for course in found.courses:
+        rests = (
+            spread_of(boot.available for boot in of(found.boots, course.key, each.name))
+            for each in found.contenders
+        )
+        cells = [f"{each.middle / 1e6:.1f} MB" if each else "" for each in rests]
+        rows.append([f"memory left to the real system, {course.key}", *cells])
     rows.append(["generic image", *(_size(each.built) for each in found.contenders)])
     rows.append(["  build of it", *(_build(each.built) for each in found.contenders)])
     if any(each.host for each in found.contenders):

@@ -76,6 +76,11 @@ def prepare_contenders(
     return tuple(contenders)
 
 
+def given_image(name: str, image: Path) -> Contender:
+    """Return an image of initpy that was built elsewhere as a contender of its own."""
+    return Contender(name, "", None, _measured(image))
+
+
 def peer_image(peer: Peer, kernel: Kernel, progress: Progress) -> Path:
     """Return the peer's generic image, built or from the cache. Raises LabError, ToolError."""
     system = peer_system(peer, kernel, progress)
