@@ -68,7 +68,9 @@ def _root(table: Table) -> RootForm:
         if each.count("*") > 1 or not each.strip("*"):
             expected = "forms of root=, like 'ZFS=*', each with one '*' at most"
             raise InputError(f"{table.where}: forms", list(forms), expected)
-    return RootForm(forms, _shown(table, "is"), _shown(table, "needs"))
+    paths = all(each.startswith("/dev/") for each in forms)
+    shows = () if paths and "is" not in table.content else _shown(table, "is")
+    return RootForm(forms, shows, _shown(table, "needs"))
 
 
 def _shown(table: Table, key: str) -> tuple[Shown, ...]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
-from initpy.config.declared import parse_form
+from initpy.config.declared import parse_form, with_needs
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming, RootForm
@@ -22,6 +22,8 @@ def device(parameter: Parameter, forms: tuple[RootForm, ...] = ()) -> DeviceSpec
     found = parse_root(text)
     if found is None:
         found = parse_form(text, forms)
+    elif forms:
+        found = with_needs(found, forms)
     if found is None:
         declared = "".join(f", {each}" for form in forms for each in form.forms)
         raise parameter.error(_why(text) or ROOT_EXPECTED + declared)

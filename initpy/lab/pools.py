@@ -22,8 +22,17 @@ def pool(layer: Layer, devices: list[str], keys: Mapping[str, str]) -> Iterator[
     yield f"zpool create -f -m none -O atime=off -o cachefile=none {name} {vdevs}"
     for dataset in layer.datasets:
         yield from _dataset(layer, dataset, keys)
+    for number, (volume, size) in enumerate(layer.volumes):
+        yield f"zfs create -V {size} {_words(f'{layer.name}/{volume}')}"
+        # The kernel makes the device some time after.
+        yield f"while [ ! -b {volume_node(number)} ]; do sleep 0.1; done"
     if layer.bootfs:
         yield f"zpool set {_words(f'bootfs={layer.name}/{layer.bootfs}')} {name}"
+
+
+def volume_node(number: int) -> str:
+    """Return the node of a pool's volume; each has 16 minor numbers, for its partitions."""
+    return f"/dev/zd{16 * number}"
 
 
 def _dataset(layer: Layer, dataset: Dataset, keys: Mapping[str, str]) -> Iterator[str]:

@@ -110,6 +110,8 @@ def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
     elif layer.kind == ZFS:
         yield from pools.pool(layer, writer.below(layer), writer.keys)
         writer.down.append(pools.closed(layer))
+        for number, (volume, _) in enumerate(layer.volumes):
+            writer.devices[volume] = pools.volume_node(number)
     else:
         yield from _filesystem(writer, layer)
 

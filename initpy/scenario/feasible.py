@@ -56,6 +56,7 @@ class Room:
             self._volume(table, layer)
         elif layer.name:
             self._bytes[layer.name] = min(layer.size or below, below)
+        self._bytes |= dict(layer.volumes)
         if layer.kind in CONTAINERS:
             self._containers.add(layer.name)
 

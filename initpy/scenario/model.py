@@ -251,6 +251,7 @@ class Layer:
     inodes: int = 0  # ext2, ext3, ext4: empty files, which a check has to read
     parts: tuple[Partition, ...] = ()
     datasets: tuple[Dataset, ...] = ()  # of a ZFS pool
+    volumes: tuple[tuple[str, int], ...] = ()  # of a ZFS pool: names and sizes, for layers above
     # ZFS: the system with this id used the pool last, and did not export it; "": it is exported.
     host_id: str = ""
     bootfs: str = ""  # ZFS: the dataset that the pool's property names

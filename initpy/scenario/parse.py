@@ -29,7 +29,7 @@ from initpy.scenario.model import (
 )
 from initpy.scenario.network import read_network
 from initpy.scenario.pools import PROFILES as ZFS_PROFILES
-from initpy.scenario.pools import ZFS, check_pool, datasets, host_id
+from initpy.scenario.pools import ZFS, check_pool, datasets, host_id, volumes
 from initpy.scenario.reader import Table, read_table
 from initpy.scenario.trouble import (
     read_chance,
@@ -281,6 +281,7 @@ def _layers(
             files=table.table("files").pairs(),
             programs=table.strings("programs"),
             datasets=datasets(table, files) if kind == ZFS else (),
+            volumes=volumes(table, taken) if kind == ZFS else (),
             host_id=host_id(table),
             bootfs=table.string("bootfs", ""),
             profile=table.choice("profile", ZFS_PROFILES if kind == ZFS else PROFILES, ""),
@@ -296,6 +297,7 @@ def _layers(
         room.take(table, layer)
         layers.append(layer)
         free |= {part.name for part in parts} if parts else {name} - {""}
+        free |= {volume for volume, _ in layer.volumes}
         groups |= {layer.group} - {""}
         if layer.inodes and layer.kind not in ("ext2", "ext3", "ext4"):
             raise table.wrong("inodes", "ext2, ext3 or ext4: files for a check to read")

@@ -49,12 +49,27 @@ def datasets(table: Table, files: tuple[tuple[str, str], ...]) -> tuple[Dataset,
     return tuple(found)
 
 
+def volumes(table: Table, taken: set[str]) -> tuple[tuple[str, int], ...]:
+    """The volumes of a pool, by names that no other layer has, with their sizes."""
+    found = []
+    for each in table.tables("volume"):
+        name, size = each.string("name"), each.size("size")
+        if not _NAME.fullmatch(name) or "/" in name or name in taken:
+            raise each.wrong("name", "a unique name without a slash")
+        if size is None:
+            raise each.wrong("size", "a size")
+        each.end()
+        taken.add(name)
+        found.append((name, size))
+    return tuple(found)
+
+
 def check_pool(table: Table, layer: Layer) -> None:
     """Reject a pool that zpool would not create."""
     if len(layer.on) < LEAST[layer.profile]:
         least = LEAST[layer.profile]
         raise table.wrong("on", f"{least} names or more for {layer.profile or 'a pool'}")
-    if not layer.datasets:
-        raise table.wrong("dataset", "tables [[layer.dataset]] with at least a name")
+    if not layer.datasets and not layer.volumes:
+        raise table.wrong("dataset", "tables [[layer.dataset]] or [[layer.volume]] with a name")
     if layer.bootfs and layer.bootfs not in [each.name for each in layer.datasets]:
         raise table.wrong("bootfs", "the name of one of the datasets")

@@ -184,6 +184,8 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
             *_pair("holds", dataset.holds, ""),
         ]
         yield _table("[layer.dataset.files]", *_pairs(dataset.files))
+    for name, space in layer.volumes:
+        yield ["[[layer.volume]]", *_pair("name", name, None), *_pair("size", _size(space), "")]
 
 
 def _nic(nic: Nic) -> list[str]:

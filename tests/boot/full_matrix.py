@@ -73,6 +73,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "zfs-raidz-missing": _ZFS,
     "zfs-single": _ZFS,
     "zfs-stripe-missing": _ZFS,
+    "zfs-volume": _ZFS,
     "udev-workers-killed": "QEMU: udevd-killed ends them as well",
     "layout-arch-luks-on-lvm": _LAYOUT,
     "layout-arch-lvm-on-luks": _LAYOUT,

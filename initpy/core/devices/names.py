@@ -77,8 +77,9 @@ class DeviceSpec(NamedTuple):
     naming: Naming
     value: str
     offset: int = 0  # of PARTUUID=…/PARTNROFF=n: so many partitions further on the same disk
-    # Of LISTED: properties of the device that is meant, and of the sets that are needed for it.
-    # All of one alternative must be so; "{PROPERTY}" stands for another property of that device.
+    # In a form that a job file declares: of LISTED, properties of the device that is meant; of the
+    # sets that are needed for it, also of PATH. All of one alternative must be so; "{PROPERTY}"
+    # stands for another property of that device.
     shows: tuple[Shown, ...] = ()
     needs: tuple[Shown, ...] = ()
 
@@ -130,7 +131,7 @@ class DeviceSpec(NamedTuple):
 
 
 class RootForm(NamedTuple):
-    """A form of root= that names what a job lists.
+    """A form of root= that names what a job lists; a path, without `shows`, names a block device.
 
     `*` in one of `forms` is the name; `shows` and `needs` are as in `DeviceSpec`, where `{name}`
     stands for the name, `{first}` for its part before the first slash, `{rest}` for what follows.
@@ -147,14 +148,19 @@ def listed(text: str, name: str, shows: tuple[Shown, ...], needs: tuple[Shown, .
     In the values of `shows` and `needs`, `{name}` stands for the name, `{first}` for its part
     before the first slash, `{rest}` for what follows.
     """
+    return DeviceSpec(Naming.LISTED, text, shows=_filled(shows, name), needs=_filled(needs, name))
+
+
+def led_to(spec: DeviceSpec, name: str, needs: tuple[Shown, ...]) -> DeviceSpec:
+    """The same device, for which these sets are needed; `{name}` and so on as in `listed`."""
+    return spec._replace(needs=_filled(needs, name))
+
+
+def _filled(alternatives: tuple[Shown, ...], name: str) -> tuple[Shown, ...]:
     first, slash, rest = name.partition("/")
     words = {"{name}": name, "{first}": first, "{rest}": slash + rest}
-
-    def filled(alternatives: tuple[Shown, ...]) -> tuple[Shown, ...]:
-        return tuple(tuple((key, words.get(value, value)) for key, value in each)
-                     for each in alternatives)  # fmt: skip
-
-    return DeviceSpec(Naming.LISTED, text, shows=filled(shows), needs=filled(needs))
+    return tuple(tuple((key, words.get(value, value)) for key, value in each)
+                 for each in alternatives)  # fmt: skip
 
 
 class SpecTable(Generic[_What]):

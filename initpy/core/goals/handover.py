@@ -54,9 +54,12 @@ def _has_layers(context: Context) -> bool:
 
 def _declared_layers(context: Context) -> tuple[DeclaredLayer, ...]:
     """The layers below root that a job file takes down at shutdown, such as pools."""
-    below = _below(context, _used(context))
-    layers = (context.derived.shutdown_of(name) for name in below)
-    return tuple(dict.fromkeys(each for each in layers if each is not None))
+    below = {*_below(context, _used(context))}
+    return tuple(
+        layer
+        for layer, names in context.derived.shutdowns().items()
+        if names & below or any(map(layer.makes, below))
+    )
 
 
 def _below(context: Context, names: set[str]) -> Iterator[str]:

@@ -45,7 +45,7 @@ def leads_to_root(context: Context, device: Device | None) -> bool:
     named = [
         each
         for each in (settings.root, host, usr, *below)
-        if each is not None and each.naming is Naming.LISTED
+        if each is not None and (each.naming is Naming.LISTED or each.needs)
     ]
     if device is None or device.kind is not SET:
         return bool(named)

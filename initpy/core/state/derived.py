@@ -47,12 +47,13 @@ class Derived:
         """The job that has made this device a part of a set, if one has."""
         return self._part_of[device][1] if device in self._part_of else None
 
-    def shutdown_of(self, name: str) -> DeclaredLayer | None:
-        """How the set of this name is taken down at shutdown, if a job file says so."""
-        for part in self._parts.get(name, ()):
-            gathering = self._part_of[part][1].gathers
-            return gathering.shutdown if gathering is not None else None
-        return None
+    def shutdowns(self) -> dict[DeclaredLayer, set[str]]:
+        """How sets are taken down at shutdown where a job file says so, and their names."""
+        found: dict[DeclaredLayer, set[str]] = {}
+        for name, job in self._part_of.values():
+            if job.gathers is not None and job.gathers.shutdown is not None:
+                found.setdefault(job.gathers.shutdown, set()).add(name)
+        return found
 
     def leave(self, device: str) -> None:
         """The device is no part of its set any more; a set without parts is gone."""

@@ -3,9 +3,12 @@
 import errno
 
 from initpy.simulation.kernel.reading import unreadable
+from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import Place, PoolPlan
-from initpy.simulation.world.pools import Imported, spare
-from initpy.simulation.world.world import World
+from initpy.simulation.world.pools import VOLUME, Imported, spare
+from initpy.simulation.world.world import Block, World
+
+MAJOR, MINORS = 230, 16  # of volumes: zvol_os.c
 
 
 def there(world: World, pool: PoolPlan, nodes: tuple[str, ...]) -> list[Place]:
@@ -23,13 +26,19 @@ def state(pool: PoolPlan, present: list[Place]) -> str:
     return "DEGRADED" if missing <= spare(pool) else "UNAVAIL"
 
 
-def import_pool(world: World, pool: PoolPlan, present: list[Place]) -> None:
-    """Import it: the labels of its disks are written."""
+def import_pool(world: World, udev: Udev, pool: PoolPlan, present: list[Place]) -> None:
+    """Import it: the labels of its disks are written, and its volumes become devices."""
     lacked = tuple(each.name for each in pool.on if each not in present)
     world.pools[pool.guid] = Imported(pool, lacked=lacked)
     for place in present:
         if (block := world.of(place)) is not None:
             world.write(block, f"import of the pool {pool.name}")
+    for number, place in enumerate(pool.volumes):
+        minor = MINORS * number
+        path = f"{pool.name}/{place.name}"
+        block = Block(f"zd{minor}", place, MAJOR, minor, facts={VOLUME: path})
+        world.add(block)
+        udev.uevent("add", block)
 
 
 def mount_errno(world: World, source: str) -> int:

@@ -23,6 +23,7 @@ from initpy.simulation.world.plans import (
     PoolPlan,
     Table,
 )
+from initpy.simulation.world.pools import VOLUME
 from initpy.simulation.world.world import Block, World
 
 Found = tuple[Mapping[str, str], frozenset[str]]
@@ -179,6 +180,9 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
         links = _disk(world, block, block.disk, known)
         if block.disk.wwn and _multipath(world, block, known):
             return known, links
+    elif VOLUME in block.facts:  # 60-zvol.rules
+        path = block.facts[VOLUME]
+        links = frozenset((f"/dev/zvol/{path}", f"/dev/{path}"))
     else:
         known.update(block.facts)
         links = frozenset(

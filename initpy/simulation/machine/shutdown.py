@@ -26,6 +26,7 @@ from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Presen
 from initpy.core.shutdown.shutdown import Shutdown
 from initpy.simulation.kernel.reading import BACKING, Reading, reading
 from initpy.simulation.world.agenda import Agenda, Entry
+from initpy.simulation.world.pools import VOLUME
 from initpy.simulation.world.random_faults import Chance
 from initpy.simulation.world.world import Block, World
 
@@ -95,7 +96,12 @@ class _Machine:
         self.shutdown = Shutdown()
         self.alarm: Entry | None = None
         self.present = _present(world)
-        self.parts = {each.name for each in world.blocks.values() if each.part is not None}
+        # What goes with the device that it is on: partitions, and volumes of a pool.
+        self.parts = {
+            each.name
+            for each in world.blocks.values()
+            if each.part is not None or VOLUME in each.facts
+        }
         self.parts_of = _parts_of_pools(world)
         self.abandoned: set[str] = set()
 
@@ -269,7 +275,7 @@ def _is_layered(world: World) -> bool:
         block = world.blocks.get(names.pop())
         if block is None:
             continue
-        if block.name.startswith(("loop", "nbd")) or (block.slaves and block.part is None):
+        if block.name.startswith(("loop", "nbd", "zd")) or (block.slaves and block.part is None):
             return True
         names += [*block.slaves, *([block.part[0]] if block.part is not None else [])]
     return False
@@ -341,6 +347,7 @@ def _contains(world: World, name: str) -> bool:
 
 def _device(world: World, block: Block) -> BlockDevice:
     slaves = {*block.slaves, *([block.part[0]] if block.part is not None else [])}
+    slaves |= {pool.name for layer, _, pool in _pools(world) if layer.makes(block.name)}
     state = metadata = uuid = ""
     if block.array is not None:
         state = block.array.state

@@ -45,7 +45,7 @@ def zpool(world: World, udev: Udev, call: Call) -> Work:
         return Answer(0 if text else 1, text, complaints)
     for pool, present in found:
         if wanted in (pool.guid, pool.name):
-            return (yield from _import(world, call, pool, present))
+            return (yield from _import(world, udev, call, pool, present))
     return Answer(1, complaints=f"cannot import '{wanted}': no such pool available")
 
 
@@ -86,7 +86,7 @@ def _foreign(world: World, pool: PoolPlan) -> bool:
     return bool(pool.host_id) and int(pool.host_id, 16) != own
 
 
-def _import(world: World, call: Call, pool: PoolPlan, present: list[Place]) -> Work:
+def _import(world: World, udev: Udev, call: Call, pool: PoolPlan, present: list[Place]) -> Work:
     if _foreign(world, pool) and "-f" not in call.words:
         return Answer(1, complaints=f"cannot import '{pool.name}': pool was previously in use "
                       f"from another system.\nLast accessed by other (hostid={pool.host_id}) at "
@@ -100,7 +100,7 @@ def _import(world: World, call: Call, pool: PoolPlan, present: list[Place]) -> W
                       "exists\nuse the form 'zpool import <pool | id> <newpool>' to give it a new "
                       "name")  # fmt: skip
     yield IMPORT_SECONDS
-    pools.import_pool(world, pool, present)
+    pools.import_pool(world, udev, pool, present)
     return Answer(0)
 
 

@@ -306,6 +306,8 @@ class _Maker:
             pool.datasets.append(
                 DatasetPlan(full, each.mountpoint, each.canmount, encryption, shown, key, inside)
             )
+        pool.volumes = tuple(Place(name, size) for name, size in layer.volumes)
+        self._places |= {place.name: place for place in pool.volumes}
         for place in on:
             place.content = pool
 

@@ -232,6 +232,7 @@ class PoolPlan:
     datasets: list[DatasetPlan]
     host_id: str  # of the system that used it last and did not export it
     bootfs: str  # with the pool's name
+    volumes: tuple[Place, ...] = ()  # block devices of their own
 
 
 Content = FileSystem | Member | Header | PhysicalPlan | Table | Joined | JournalPlan | PoolPlan

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from initpy.simulation.world.plans import DatasetPlan, PoolPlan
 
+VOLUME = "zvol"  # a fact of a pool's block device: its path, POOL/NAME
 # How many disks a pool can do without, by profile (zpoolconcepts(7)).
 SPARE = {"": 0, "raidz": 1, "raidz2": 2, "raidz3": 3}
 

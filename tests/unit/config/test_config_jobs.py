@@ -275,6 +275,12 @@ def test_a_file_of_a_pool_validates() -> None:
     assert listing.lists is not None and listing.lists.roots[0].forms == ("X=*",)
 
 
+def test_a_form_that_is_a_path_needs_no_properties() -> None:
+    paths = POOL.replace('"X=*"', '"/dev/x/*"').replace('is = [{ DEVNAME = "{name}" }]\n', "")
+    listing = parse_job_file("x.toml", paths).jobs[1].lists
+    assert listing is not None and listing.roots[0].shows == ()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -287,6 +293,7 @@ def test_a_file_of_a_pool_validates() -> None:
         ('["x", "{name}"]', '["x"]', "gathers: shutdown: run: ['x']"),
         ('"X=*"', '"*"', "root 1: forms"),
         ('is = [{ DEVNAME = "{name}" }]\n', "", "root 1: is"),
+        ('needs = [{ INITPY_SET = "x-pool" }]', "", "root 1: needs"),
         ('{ x_force = ["-f"] }', '{ x_force = "-f" }', "with: x_force"),
         ('"{parts}", ', '"{nothing}", ', "placeholder: '{nothing}'"),
     ],

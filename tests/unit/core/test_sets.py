@@ -85,6 +85,29 @@ def test_the_pool_of_root_is_exported_at_shutdown() -> None:
     assert [each.run for each in kept.layers] == [("zpool", "export", "{name}")]
 
 
+def test_a_volume_of_a_pool_is_root_by_its_path_and_the_pool_is_exported() -> None:
+    desk = desk_for("root=/dev/zvol/rpool/vol")
+    desk.see(part("vda"), part("vdb", "78", "data"))
+    assert not desk.runs("zfs-examine@zfs-pool/78")
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    assert desk.runs(IMPORT)
+    imported(desk)
+    desk.end(LIST, 0, OPEN)
+    volume = block("zd0", ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem")
+    desk.see(volume._replace(links=frozenset(("/dev/zvol/rpool/vol",))))
+    desk.end("fsck-ext@zd0")
+    desk.mount("/dev/zd0")
+    [kept] = [each for _, each in desk.log if isinstance(each, KeepExitrd)]
+    assert [each.run for each in kept.layers] == [("zpool", "export", "{name}")]
+
+
+def test_a_root_beside_the_pool_needs_no_way_to_export_it() -> None:
+    desk = desk_for("root=LABEL=root")
+    desk.see(part("vda"), block("vdb", ID_FS_TYPE="xfs", ID_FS_LABEL_ENC="root"))
+    desk.mount("/dev/vdb")
+    assert desk.actions(HandOver) and not desk.actions(KeepExitrd)
+
+
 def test_another_pool_is_left_alone() -> None:
     desk = desk_for()
     desk.see(part("vda", "78", "data"))
