@@ -12,7 +12,7 @@ from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.hostname import of_file
 from initpy.config.image import DEFAULT_FOLDER, KERNEL, ImageConfig, load_image_config, parse_placed
-from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.build.request import BuildRequest, can_take, with_recipe
 from initpy.image.content.cache import cache_path
 from initpy.image.content.identity import Identity, identity_of, read_hostname
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
@@ -205,15 +205,21 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     return replace(
         request,
         recipe_without=(*request.recipe_without, *config.without),
-        **_compression(request, config, arguments),
+        **_compression(request, recipe.faster, config, arguments),
     )
 
 
 def _compression(
-    request: BuildRequest, config: ImageConfig, arguments: argparse.Namespace
+    request: BuildRequest, faster: str, config: ImageConfig, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Return method and level; a source that sets only the method gets its default level."""
+    """Return method and level; a source that sets only the method gets its default level.
+
+    The recipe's faster method is taken if the user says nothing.
+    """
     method, level = request.compression, request.level
+    levels = (config.level, arguments.level)
+    if faster != NONE and levels == (None, None) and can_take(request, faster):
+        method, level = faster, None
     for said in (config, arguments):
         if said.compression is not None:
             method, level = said.compression, None

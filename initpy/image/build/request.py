@@ -7,8 +7,10 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.image.build.uki import Uki
 from initpy.image.content.identity import Identity
+from initpy.image.content.programs import missing_modules, missing_tools
 from initpy.image.content.recipe import Recipe, project_folder
-from initpy.image.formats.compress import METHODS, NONE, check_method
+from initpy.image.formats.compress import METHODS, NONE, check_method, tools
+from initpy.image.formats.decompress import reading_modules
 from initpy.image.formats.microcode import Microcode
 from initpy.image.kernel.kernelconfig import KernelConfig, read_kernel_config
 from initpy.image.kernel.kernels import installed_kernels, is_installed
@@ -85,6 +87,14 @@ def with_recipe(request: BuildRequest, recipe: Recipe) -> BuildRequest:
             (name, group.why) for group in (*drivers, *recipe.programs) for name in group.take
         ),
     )
+
+
+def can_take(request: BuildRequest, method: str) -> bool:
+    """Return whether this machine can write and check such an image, and its kernel unpack it."""
+    if missing_tools(tools(method)) or missing_modules(reading_modules(method)):
+        return False
+    config = read_kernel_config(request.kernel, request.modules)
+    return config is not None and config.unpacks(method)
 
 
 def checked(request: BuildRequest) -> KernelConfig | None:

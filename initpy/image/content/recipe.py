@@ -10,8 +10,8 @@ from initpy.image.formats.compress import check_method
 
 TOP_KEYS = frozenset(
     {
-        "title", "host", "keyboards", "compression", "level", "separate_modules", "network",
-        "drivers", "programs",
+        "title", "host", "keyboards", "compression", "faster", "level", "separate_modules",
+        "network", "drivers", "programs",
     }
 )  # fmt: skip
 # The recipes that initpy provides.
@@ -43,7 +43,8 @@ class Recipe:
     host: bool  # host-only: the image holds only what this machine's root needs
     keyboards: bool  # and the drivers of its keyboards
     compression: str
-    level: int | None
+    faster: str  # a method to take instead where machine and kernel have it; "none": no other
+    level: int | None  # of `compression`
     # Compress the modules one by one: a boot unpacks only those that it loads, instead of all.
     separate_modules: bool
     network: bool  # the image has what a root on the network needs
@@ -67,12 +68,15 @@ def load_recipe(path: Path) -> Recipe:
     keyboards = _truth(content, "keyboards", str(path), default=True)
     compression = _text(content, "compression", str(path), "zstd")
     check_method(compression, level)
+    faster = _text(content, "faster", str(path), "none")
+    check_method(faster, None)
     return Recipe(
         path=path,
         title=_text(content, "title", str(path)),
         host=host,
         keyboards=keyboards,
         compression=compression,
+        faster=faster,
         level=level,
         separate_modules=_truth(content, "separate_modules", str(path)),
         network=_truth(content, "network", str(path), default=True),

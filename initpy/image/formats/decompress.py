@@ -139,7 +139,7 @@ def _gzip(stream: Stream) -> Iterator[bytes]:
 
 def reading_modules(compression: str) -> tuple[str, ...]:
     """Return the Python modules, outside the standard library, that read such a stream."""
-    return ("zstandard",) if compression == "zstd" else ()
+    return {"zstd": ("zstandard",), "lz4": ("lz4",)}.get(compression, ())
 
 
 def _zstd(stream: Stream) -> Iterator[bytes]:

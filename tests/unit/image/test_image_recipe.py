@@ -1,11 +1,15 @@
 """An invalid recipe gives an error with the place, the value and what was expected."""
 
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from initpy.cli import content
 from initpy.config.errors import InputError
-from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.config.image import ImageConfig
+from initpy.image.build.request import BuildRequest, can_take, with_recipe
 from initpy.image.content.needs import load_jobs, without_network
 from initpy.image.content.recipe import find_recipe, load_recipe, project_folder
 
@@ -40,6 +44,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ('title = "mine"', "", "title"),
         ('title = "mine"', "title = 3", "title"),
         ('compression = "xz"', 'compression = "rar"', "rar"),
+        ("level = 3", 'level = 3\nfaster = "rar"', "rar"),
         ("level = 3", "level = 30", "level"),
         ("level = 3", 'level = "high"', "level"),
         ("[[drivers]]", "[drivers]", "drivers"),
@@ -87,3 +92,26 @@ def test_a_recipe_without_a_network_leaves_its_drivers_and_job_files_out(tmp_pat
         Path(each.source).name for each in without_network(jobs)
     }
     assert left_out == {"network-links.toml"}
+
+
+@pytest.mark.parametrize(
+    ("possible", "said", "taken"),
+    [
+        (True, {}, ("lz4", None)),
+        (False, {}, ("zstd", 3)),
+        (True, {"level": 9}, ("zstd", 9)),
+        (True, {"compression": "gzip"}, ("gzip", None)),
+    ],
+)
+def test_a_faster_method_is_taken_where_it_can_be_and_the_user_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, possible: bool, said: dict[str, Any], taken: tuple[str, int]
+) -> None:
+    monkeypatch.setattr(content, "can_take", lambda request, method: possible)
+    request = BuildRequest("6.1", Path("/x"), Path("/y"), (), compression="zstd", level=3)
+    arguments = Namespace(**{"compression": None, "level": None, **said})
+    found = content._compression(request, "lz4", ImageConfig(), arguments)
+    assert (found["compression"], found["level"]) == taken
+
+
+def test_a_kernel_of_unknown_configuration_may_not_unpack_it(tmp_path: Path) -> None:
+    assert not can_take(BuildRequest("6.1", tmp_path, Path("/y"), ()), "lz4")
