@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from initpy.core.devices.names import DeviceSpec, Naming, RootForm, led_to, listed
+from initpy.core.devices.names import DeviceSpec, RootForm, fitting, listed
 from initpy.core.jobs.definitions import JobDefinition
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -51,32 +51,8 @@ def _plain(name: str) -> str:
 
 def parse_form(text: str, forms: Iterable[RootForm]) -> DeviceSpec | None:
     """What `text` names in one of these forms; the exact ones go before those with a `*`."""
-    found = _fitting(text, (form for form in forms if form.shows))
+    found = fitting(text, (form for form in forms if form.shows))
     if found is None:
         return None
     form, name = found
     return listed(text, name, form.shows, form.needs)
-
-
-def with_needs(spec: DeviceSpec, forms: Iterable[RootForm]) -> DeviceSpec:
-    """The device of a path, with the sets that lead to it if a job file declares such paths."""
-    if spec.naming is not Naming.PATH:
-        return spec
-    found = _fitting(spec.value, (form for form in forms if not form.shows))
-    return spec if found is None else led_to(spec, found[1], found[0].needs)
-
-
-def _fitting(text: str, forms: Iterable[RootForm]) -> tuple[RootForm, str] | None:
-    """The form that fits, and what stands in it for `*`."""
-    known = tuple(forms)
-    for whole in (True, False):
-        for form in known:
-            for each in form.forms:
-                before, star, after = each.partition("*")
-                if bool(star) is whole:
-                    continue
-                fits = text.startswith(before) and text.endswith(after) if star else text == each
-                name = text[len(before) : len(text) - len(after)] if star else ""
-                if fits and (name or not star):
-                    return form, name
-    return None

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
-from initpy.config.declared import parse_form, with_needs
+from initpy.config.declared import parse_form
 from initpy.config.devicespec import EXPECTED, parse_device, parse_root
 from initpy.config.errors import InputError
-from initpy.core.devices.names import DeviceSpec, Naming, RootForm
+from initpy.core.devices.names import DeviceSpec, Naming, RootForm, with_needs
 from initpy.core.settings import ExtraMount, ImageFile, RootMount
 
 # Of a root in a file; nothing else makes loop devices here.

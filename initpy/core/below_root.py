@@ -25,7 +25,7 @@ def widen(context: Context, mounts: Iterable[ExtraMount]) -> None:
     settings, encrypted = volumes.widened(before, absent)
     wanted = (*absent, *(each.source for each in encrypted))
     settings = arrays.widened(groups.widened(settings, wanted), wanted)
-    listed = any(each.source.naming is Naming.LISTED for each in mounts)
+    listed = any(each.source.naming is Naming.LISTED or each.source.needs for each in mounts)
     if settings == before and not listed:
         return
     context.settings = settings

@@ -151,9 +151,28 @@ def listed(text: str, name: str, shows: tuple[Shown, ...], needs: tuple[Shown, .
     return DeviceSpec(Naming.LISTED, text, shows=_filled(shows, name), needs=_filled(needs, name))
 
 
-def led_to(spec: DeviceSpec, name: str, needs: tuple[Shown, ...]) -> DeviceSpec:
-    """The same device, for which these sets are needed; `{name}` and so on as in `listed`."""
-    return spec._replace(needs=_filled(needs, name))
+def with_needs(spec: DeviceSpec, forms: Iterable[RootForm]) -> DeviceSpec:
+    """The device of a path, with the sets that lead to it if a job file declares such paths."""
+    if spec.naming is not Naming.PATH:
+        return spec
+    found = fitting(spec.value, (form for form in forms if not form.shows))
+    return spec if found is None else spec._replace(needs=_filled(found[0].needs, found[1]))
+
+
+def fitting(text: str, forms: Iterable[RootForm]) -> tuple[RootForm, str] | None:
+    """The form that fits, and what stands in it for `*`; the exact ones go before the others."""
+    known = tuple(forms)
+    for whole in (True, False):
+        for form in known:
+            for each in form.forms:
+                before, star, after = each.partition("*")
+                if bool(star) is whole:
+                    continue
+                fits = text.startswith(before) and text.endswith(after) if star else text == each
+                name = text[len(before) : len(text) - len(after)] if star else ""
+                if fits and (name or not star):
+                    return form, name
+    return None
 
 
 def _filled(alternatives: tuple[Shown, ...], name: str) -> tuple[Shown, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from initpy.core.actions import Changes, Mount
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.marks import BELOW_ROOT, TARGET
-from initpy.core.devices.names import DeviceSpec, Naming, listed
+from initpy.core.devices.names import DeviceSpec, Naming, listed, with_needs
 from initpy.core.events import JobEnded
 from initpy.core.explanation import Advice
 from initpy.core.goals import gpt_auto
@@ -150,9 +150,13 @@ def extra_mounts(context: Context, table: tuple[ExtraMount, ...]) -> tuple[Extra
 
 def _needing(context: Context, mount: ExtraMount) -> ExtraMount:
     """The mount with the sets that lead to its source, as the job file that lists it says."""
+    known = context.settings.listed_types
+    if mount.source.naming is Naming.PATH and known:
+        forms = (form for each in known.values() for form in each)
+        return mount._replace(source=with_needs(mount.source, forms))
     for kind in mount.types if mount.source.naming is Naming.LISTED else ():
-        for form in context.settings.listed_types.get(kind, ()):
-            if any("*" in each for each in form.forms):
+        for form in known.get(kind, ()):
+            if form.shows and any("*" in each for each in form.forms):
                 name = mount.source.value
                 return mount._replace(source=listed(name, name, form.shows, form.needs))
     return mount

@@ -9,8 +9,9 @@ from initpy.config.jobs import load_job_file
 from initpy.config.settings import read_settings
 from initpy.core.actions import Ask, HandOver, KeepExitrd, Mount, ShowFailure
 from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import DeviceRemoved, JobEnded, Mounted
-from initpy.core.settings import Degraded
+from initpy.core.settings import Degraded, ExtraMount
 
 ZFS = load_job_file(JOBS / "extra/zfs.toml").jobs
 SET, ROOT = "zfs-pool/77", "zfs-dataset/rpool/ROOT/debian"
@@ -99,6 +100,19 @@ def test_a_volume_of_a_pool_is_root_by_its_path_and_the_pool_is_exported() -> No
     desk.mount("/dev/zd0")
     [kept] = [each for _, each in desk.log if isinstance(each, KeepExitrd)]
     assert [each.run for each in kept.layers] == [("zpool", "export", "{name}")]
+
+
+def test_a_volume_that_the_roots_fstab_wants_has_its_pool_imported() -> None:
+    desk = desk_for("root=LABEL=root rw")
+    desk.see(part("vda"), block("vdb", ID_FS_TYPE="xfs", ID_FS_LABEL_ENC="root"))
+    assert not desk.runs("zfs-module")
+    usr = ExtraMount("/usr", DeviceSpec(Naming.PATH, "/dev/zvol/rpool/usr"), ("ext4",))
+    [mount] = [each for _, each in desk.log if isinstance(each, Mount)]
+    desk.give(JobEnded(mount.job, mount.run, 0))
+    desk.give(Mounted("/sysroot", "/dev/vdb", (usr,)))
+    loaded(desk).end(EXAMINE, 0, WHOLE)
+    assert desk.runs(IMPORT)
+    assert not desk.actions(HandOver)
 
 
 def test_a_root_beside_the_pool_needs_no_way_to_export_it() -> None:
