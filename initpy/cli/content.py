@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.cli.unified import say_unified, tries_of, unified
+from initpy.config.crypttablines import IN_INITRAMFS
 from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.hostname import of_file
@@ -319,7 +320,8 @@ def _root_folder(arguments: argparse.Namespace, config: ImageConfig) -> str:
 def _own_crypttab(arguments: argparse.Namespace, config: ImageConfig) -> Path | None:
     """Return the crypttab of the system that the image is for, which may be mounted elsewhere."""
     path = config.crypttab or Path(f"{_root_folder(arguments, config)}/etc/crypttab")
-    return path if path.is_file() else None
+    there = path.is_file() or path.with_name(IN_INITRAMFS).is_file()
+    return path if there else None
 
 
 def _whole_crypttab(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ...]:

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _record(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
         return {"kind": "not understood", "text": text.strip()}

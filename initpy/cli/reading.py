@@ -20,6 +20,8 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
     Raises InputError with the malformed line.
     """
     try:
+        if path.is_char_device():  # /dev/zero has no end; a pipe may be a user's zcat
+            raise InputError(str(path), "a device", "a journal's file")
         data = path.read_bytes()
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
     except OSError as error:

@@ -233,7 +233,7 @@ def parse_options(where: str, text: str) -> Options:
     """The comma-separated options; what is not understood is among the problems."""
     options = _Options(where)
     # Escapes are undone one by one: `\054` is a comma within an option.
-    for option in map(_unescape, filter(None, text.split(","))):
+    for option in map(unescaped, filter(None, text.split(","))):
         expected = options.take(option)
         if expected:
             options.problems.append(InputError(f"{where}: option", crypt_option(option), expected))
@@ -261,11 +261,11 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
             problems.append(InputError(where, line.strip(), "name, device, key and options"))
             continue
         name, source, key, options, *_ = *fields, "none", ""
-        name, source, key = _unescape(name), _unescape(source), _unescape(key)
+        name, source, key = unescaped(name), unescaped(source), unescaped(key)
         understood = parse_options(where, options)
         problems.extend(understood.problems)
         if fields[4:] and not fields[4].startswith("#"):
-            problems.append(InputError(where, "…", "four fields; the rest is ignored"))
+            problems.append(_remark(where, "…", "four fields; the rest is ignored"))
         if understood.skipped or key in RANDOM:
             continue
         device = parse_device(source)
@@ -276,7 +276,7 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
         else:
             if understood.unclear and device.naming not in (Naming.UUID, Naming.LABEL):
                 expected = "luks or plain beside cipher=, size= or hash=; it is taken for luks"
-                problems.append(InputError(f"{where}: option", name, expected))
+                problems.append(_remark(f"{where}: option", name, expected))
             volume = understood.volume(device, name, _key(where, key, understood, problems))
             volumes.append(volume._replace(listed=not understood.marked))
     return tuple(volumes), tuple(problems)
@@ -286,13 +286,13 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
     """Debian's `cryptopts=target=NAME,source=SPEC,key=FILE,OPTIONS`."""
     where = "command line: cryptopts"
     parts = dict(each.partition("=")[::2] for each in text.split(",") if each)
-    source = parse_device(_unescape(parts.pop("source", "")))
+    source = parse_device(unescaped(parts.pop("source", "")))
     if source is None:
         return None, (InputError(where, cryptopts(text), f"source= with {EXPECTED}"),)
-    name = _unescape(parts.pop("target", "cryptroot"))
+    name = unescaped(parts.pop("target", "cryptroot"))
     if not mapping_name(name):
         return None, (InputError(f"{where}: target", name, "a name without a slash"),)
-    key = _unescape(parts.pop("key", "none"))
+    key = unescaped(parts.pop("key", "none"))
     understood = parse_options(where, _joined(parts.items()))
     problems = list(understood.problems)
     if understood.skipped or key in RANDOM:
@@ -346,10 +346,16 @@ def _key(where: str, text: str, understood: Options, problems: list[InputError])
     return key
 
 
+def _remark(where: str, value: str, expected: str) -> InputError:
+    error = InputError(where, value, expected)
+    error.remark = True
+    return error
+
+
 def _joined(parts: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{key}={value}" if value else key for key, value in parts)
 
 
-def _unescape(field: str) -> str:
-    r"""Octal escapes such as `\040` for a blank, as in fstab(5)."""
+def unescaped(field: str) -> str:
+    r"""Undo octal escapes such as `\040` for a blank, as in fstab(5)."""
     return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), field)

@@ -8,6 +8,7 @@ class InputError(ValueError):
     `value` is what was found there (None: nothing); `expected` says what would have been right.
     """
 
+    remark = False  # the file's other readers ignore the same, so that no build fails for it
     refuses = False  # root is left alone: the value asks for less writing than the default does
 
     def __init__(self, where: str, value: object, expected: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from initpy.config import initramfstools
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.crypttablines import IN_INITRAMFS, joined
 from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.fstab import checked_lines
@@ -78,7 +79,8 @@ def _add_multipath(assembly: Assembly) -> None:
 def _add_fstab(assembly: Assembly, path: Path) -> None:
     """Add what the machine's fstab has checked: it can be checked before root is there (R19)."""
     try:
-        kept = checked_lines(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        text = path.read_text("utf-8", "surrogateescape") if path.is_file() else ""
+        kept = checked_lines(text)
     except OSError:
         return
     if kept and assembly.tree.get(FSTAB) is None:
@@ -191,11 +193,15 @@ def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
 
 def _text(path: Path) -> str:
     """Return the text of a crypttab, which only root may read on some systems."""
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        expected = "a file that can be read; root may read it"
-        raise InputError(str(path), error.strerror, expected) from None
+    texts = []
+    for each in (path, path.with_name(IN_INITRAMFS)):
+        try:
+            there = each.is_file()
+            texts.append(each.read_text("utf-8", "surrogateescape") if there else "")
+        except OSError as error:
+            expected = "a file that can be read; root may read it"
+            raise InputError(str(each), error.strerror, expected) from None
+    return joined(*texts)
 
 
 def _crypttab(path: Path, request: BuildRequest) -> str:

@@ -97,7 +97,10 @@ def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         return ""
-    return without_comments(found.read_text("utf-8", errors="surrogateescape"))
+    data = found.read_bytes()
+    if b"\0" in data:
+        raise InputError(str(found), "zero bytes", "a command line in UTF-8, not in UTF-16")
+    return without_comments(data.decode("utf-8", "surrogateescape"))
 
 
 def compose(uki: Uki, initrd: bytes) -> bytes:

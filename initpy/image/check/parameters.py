@@ -32,6 +32,7 @@ TITLE = "the command line"
 UNIFIED = "the unified kernel image"
 # Names by which the kernel numbers devices, in the order in which they appear.
 NUMBERED = ("/dev/sd", "/dev/vd", "/dev/hd", "/dev/nvme", "/dev/mmcblk", "/dev/md1", "/dev/dm-")
+NOTHING_NAMES_IT = "rd.auto=0 leaves it out, as no parameter names it"
 # Names that sysfs tells, so that udev's links need not.
 SURE = ("/dev/mapper/", *NUMBERED)
 
@@ -127,7 +128,7 @@ class Boot:
             yield Row(TITLE, "root=", Verdict.MISSING, reason)
             return
         if wanted is None:
-            reason = "no root=, and systemd.gpt_auto=0 looks for no partition"
+            reason = "no root= that can be read, and no partition is looked for instead"
             yield Row(TITLE, "root=", Verdict.MISSING, reason)
         elif wanted.naming is Naming.GPT_AUTO:
             yield self._by_type(top)
@@ -259,7 +260,8 @@ class Boot:
         if policy.named and job.identity and not wanted:
             names = {normalised(_filled(each, below, layer)) for each in job.identity}
             if not names & {normalised(each) for each in policy.named}:
-                return f"{policy.by} names others: {', '.join(sorted(policy.named))}"
+                others = ", ".join(sorted(filter(None, policy.named)))
+                return f"{policy.by} names others: {others}" if others else NOTHING_NAMES_IT
         if layer.kind is Kind.LVM and not wanted:
             return self._left_out(layer)
         return ""
@@ -269,7 +271,7 @@ class Boot:
             return ""
         if not self._root_needs(layer) and self._is_named_by_fstab(layer):
             return ""
-        names = ", ".join(sorted(each.name for each in self.volumes))
+        names = ", ".join(sorted(each.name or str(each.source) for each in self.volumes))
         return (
             f"the image's crypttab and the command line name other volumes ({names}), and only "
             "those are opened. Add the option `initramfs` (or x-initrd.attach) to its line in "

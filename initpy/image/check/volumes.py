@@ -31,6 +31,7 @@ class Volumes:
         self._stack = stack
         self._programs = programs
         self._named = boot.volumes
+        self._unnamed_ones = boot.settings.unnamed
         self._found = {
             layer.identity: self._of(layer)
             for layer in stack.layers
@@ -62,6 +63,9 @@ class Volumes:
         if volume is None:
             yield self._unnamed(title, layer)
             return
+        if volume.kind == "plain" and layer.kind is Kind.LUKS:
+            reason = f"{volume.name}: its line says plain, which opens no LUKS volume: remove it"
+            yield Row(title, "type", Verdict.MISSING, reason)
         if volume.header is not None and volume.header.device is None:
             yield self._header(title, volume, volume.header.path)
         yield self._key(title, volume)
@@ -75,8 +79,7 @@ class Volumes:
         )
 
     def _asks_for(self, volume: VolumeSpec | None) -> bool:
-        if volume is None:
-            return True
+        volume = volume or self._unnamed_ones
         key = volume.key
         if volume.headless or (key is not None and (key.program or key.device is not None)):
             return False
@@ -116,6 +119,10 @@ class Volumes:
 
     def _unnamed(self, title: str, layer: Layer) -> Row:
         if layer.kind is Kind.LUKS and layer.on and self._shows_itself(layer) and not self._named:
+            told = self._unnamed_ones
+            if told.key is not None or told.headless or told.empty:
+                uuids = (each.property("ID_FS_UUID") for each in sources(layer, self._stack))
+                return self._key(title, told.called(next(filter(None, uuids), "")))
             reason = "the image's crypttab does not name it: the boot asks for a passphrase"
             return Row(title, "key", Verdict.OK, reason)
         reason = (

@@ -72,6 +72,7 @@ def read_hostname(folder: str = "", mounts: str = "/proc/self/mountinfo") -> str
     except OSError:
         pass  # without /proc there are no mounts to see
     try:
-        return Path(f"{folder}/etc/hostname").read_text(encoding="utf-8", errors="replace")
+        path = Path(f"{folder}/etc/hostname")
+        return path.read_text("utf-8", "replace") if path.is_file() else None
     except OSError:
         return None

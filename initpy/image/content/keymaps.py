@@ -93,7 +93,8 @@ def _own(found: Keymaps, base: str, layout: Layout) -> None:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+        there = Path(path).is_file()
+        return Path(path).read_text("utf-8", "surrogateescape") if there else ""
     except OSError:
         return ""
 

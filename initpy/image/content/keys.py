@@ -37,7 +37,7 @@ def check_crypttab(path: str, text: str) -> None:
     Lines with token options pass: such a volume also opens with its passphrase.
     """
     for problem in parse_crypttab(path, text)[1]:
-        if not str(problem.value).startswith(TOKENS):
+        if not problem.remark and not str(problem.value).startswith(TOKENS):
             hint = "correct it, or build with a file of your own: --crypttab FILE"
             raise InputError(problem.where, problem.value, f"{problem.expected}; {hint}")
 

@@ -7,7 +7,8 @@ and a generic one no device filter. A host-only image keeps the settings that co
 import re
 from collections.abc import Collection, Iterator
 
-from initpy.config.crypttab import MARKS
+from initpy.config.crypttab import MARKS, unescaped
+from initpy.config.crypttablines import marked
 from initpy.config.textlines import lines
 from initpy.image.kernel.kmod import canonical
 
@@ -19,7 +20,6 @@ OF_ONE_MACHINE = (
 # lvmsystemid(7): settings that make volume groups one machine's.
 OF_ONE_IDENTITY = ("system_id", "extra_system_ids", "system_id_source", "system_id_file")
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
-ATTACH = MARKS[1]
 # modprobe.d(5): command -> position of its module among the words.
 OF_MODULE = {"options": 1, "blacklist": 1, "softdep": 1, "install": 1, "remove": 1, "alias": 2}
 
@@ -107,7 +107,6 @@ def _crypttab_line(line: str, needed: Collection[str], others: bool) -> str:
     options = fields[3].split(",") if len(fields) > 3 else []
     if any(mark in options for mark in MARKS):
         return line
-    if len(fields) < 2 or fields[0] not in needed:
+    if len(fields) < 2 or unescaped(fields[0]) not in needed:
         return line if others else ""
-    fields += ["none", ""][len(fields) - 2 :]
-    return " ".join((*fields[:3], ",".join(filter(None, (fields[3], ATTACH))), *fields[4:]))
+    return marked(line)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from initpy.config.crypttab import parse_crypttab
+from initpy.config.crypttablines import IN_INITRAMFS, joined
 from initpy.config.devicespec import parse_device
 from initpy.config.fstab import USR, parse_fstab
 from initpy.config.hostname import of_file
@@ -63,7 +64,7 @@ class _Description:
         folder = root if self._is_folder() else ""
         self._mounted_at = folder
         self._base = folder.rstrip("/")
-        crypttab = system.text(f"{self._base}/etc/crypttab") or ""
+        crypttab = self._crypttab()
         # This command line applies only to the running system's root.
         booted = self._base == "" and self._is_folder()
         self._cmdline = (system.text(RUNNING) or "").strip() if booted else ""
@@ -73,9 +74,14 @@ class _Description:
         named, _ = parse_crypttab("/etc/crypttab", crypttab)
         self._hostname = of_file(system.text(f"{self._base}/etc/hostname") or "")
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
-        self._attached = tuple(_attached(crypttab))
+        self._attached = tuple(each.name for each in named if not each.listed)
         self._blocks = Blocks(system, {})
         self._blocks = Blocks(system, dict(self._headers()))  # _headers() needs a Blocks itself
+
+    def _crypttab(self) -> str:
+        paths = (f"{self._base}/etc/crypttab", f"{self._base}/etc/{IN_INITRAMFS}")
+        own, initramfs = (self._system.text(each) or "" for each in paths)
+        return joined(own, initramfs)
 
     def stack(self) -> Stack:
         tops: list[Layer] = []
@@ -403,14 +409,6 @@ def _role(point: str) -> tuple[tuple[str, str], ...]:
     if point == "/":
         return (("INITPY_ROLE", "root"),)
     return (("INITPY_MOUNT", point),) if point else ()
-
-
-def _attached(crypttab: str) -> Iterator[str]:
-    """Yield the volumes that crypttab(5) assigns to the initramfs (x-initrd.attach)."""
-    for line in crypttab.splitlines():
-        fields = line.split()
-        if len(fields) > 3 and fields[0][0] != "#" and "x-initrd.attach" in fields[3].split(","):
-            yield fields[0]
 
 
 def _in_use(modules: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ All access goes through `System`, so that a system can be recorded and described
 import json
 import os
 import platform
+import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,7 +52,9 @@ class Running:
 
     def text(self, path: str) -> str | None:
         try:
-            return Path(path).read_text(encoding="utf-8", errors="replace")
+            # A pipe or a device in place of a file may have no end.
+            regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+            return Path(path).read_text(encoding="utf-8", errors="replace") if regular else None
         except OSError:
             return None
 

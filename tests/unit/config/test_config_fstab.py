@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.config.fstab import checked_lines, parse_checks, parse_fstab
+from initpy.config.fstab import checked_lines, parse_checks, parse_fstab, parse_root_mounts
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
 
@@ -84,3 +84,22 @@ def test_any_text_is_read(text: str) -> None:
     parse_checks(f"{text} /home {text} {text} 0 2")
     parse_fstab(text)
     parse_fstab(f"{text} /usr {text} {text}")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted", "said"),
+    [
+        ("ID=ata-X /usr ext4 defaults", "/dev/disk/by-id/ata-X", ""),
+        ("\ufeffUUID=a /usr ext4 defaults\r", "UUID=a", ""),
+        ("UUID=a /usr ext4 defaults,x=\x85,ro 0 2", "UUID=a", ""),
+        ("UUID=a none swap sw,x-initrd.mount 0 0", "", ""),
+        ("UUID=a swap swap x-initrd.mount 0 0", "", ""),
+        ("//host/share /var cifs x-initrd.mount 0 0", "", "not mounted here"),
+        ("host:/share /var nfs x-initrd.mount 0 0", "", "not mounted here"),
+    ],
+)
+def test_lines_that_users_reported(line: str, wanted: str, said: str) -> None:
+    mounts, problems = parse_fstab(line + "\n")
+    assert [str(each.source) for each in mounts] == ([wanted] if wanted else [])
+    assert [said in str(each) for each in problems] == ([True] if said else [])
+    assert parse_root_mounts(line + "\n") == ()

@@ -76,6 +76,13 @@ LINE = f"vda5_crypt UUID={LUKS} none luks,discard"
         (f"other UUID={LUKS} none\n", "root=/dev/mapper/vda5_crypt", Verdict.MISSING, "as other,"),
         (f"{LINE}\n", f"root=/dev/mapper/luks-{LUKS}", Verdict.MISSING, "is not the device"),
         ("", f"root=/dev/mapper/vda5_crypt rd.luks.name={LUKS}=x", Verdict.MISSING, "as x,"),
+        # dracut's beginning of a UUID; a byte order mark and the ends of lines of other systems.
+        ("", f"root=/dev/mapper/luks-{LUKS} rd.luks.uuid={LUKS[:8]}", Verdict.OK, "luks-"),
+        (f"{LINE}\n", f"root=/dev/mapper/vda5_crypt rd.luks.uuid=luks-{LUKS[:13]}", Verdict.OK,
+         "vda5_crypt"),
+        ("", f"root=/dev/mapper/vda5_crypt rd.luks.uuid={LUKS[:8]}", Verdict.MISSING, "as luks-"),
+        (f"\ufeff{LINE}\r\n", "root=/dev/mapper/vda5_crypt", Verdict.OK, "vda5_crypt"),
+        (f"{LINE}\n", 'BOOT_IMAGE="x root=/dev/mapper/vda5_crypt', Verdict.MISSING, "no root="),
     ],
 )  # fmt: skip
 def test_the_name_of_an_encrypted_root_at_boot(
@@ -92,6 +99,7 @@ def test_the_name_of_an_encrypted_root_at_boot(
         ("vda5_crypt UUID=11110000-0000-4000-8000-000000000001 none luks\n", ""),
         ("data UUID=11110000-0000-4000-8000-000000000001 none luks,initramfs\n", ""),
         ("", "rd.luks.uuid=11110000-0000-4000-8000-000000000001"),
+        ("", "rd.luks.uuid=1111"),
     ],
 )
 def test_a_volume_beside_named_ones_stays_closed(crypttab: str, cmdline: str) -> None:
@@ -102,8 +110,26 @@ def test_a_volume_beside_named_ones_stays_closed(crypttab: str, cmdline: str) ->
 
 
 @pytest.mark.parametrize(
+    ("crypttab", "cmdline", "need", "words"),
+    [
+        ("", "rd.luks.options=headless", "key", "forbids a prompt"),
+        ("", "rd.luks.key=/k rd.luks.options=headless", "key file", "forbids a prompt"),
+        (f"vda5_crypt UUID={LUKS} none plain,cipher=aes\n", "", "type", "opens no LUKS volume"),
+    ],
+)
+def test_what_keeps_a_volume_closed(crypttab: str, cmdline: str, need: str, words: str) -> None:
+    """Also what is said of volumes in general, where nothing names this one."""
+    proof = proved(image(crypttab), encrypted(), f"root=UUID=7a0c {cmdline}")
+    (row,) = (each for each in proof.rows if each.need == need and "LUKS" in each.layer)
+    assert row.verdict is Verdict.MISSING
+    assert words in row.reason
+
+
+@pytest.mark.parametrize(
     ("cmdline", "where", "verdict", "words"),
     [
+        ("root=UUID=7a0c rd.auto=0", "/dev/mapper/vg0-root (logical volume)", Verdict.MISSING,
+         "rd.auto=0 leaves it out"),
         ("root=UUID=7A0C", "root=", Verdict.OK, "UUID=7A0C"),
         ("root=/dev/vg0/root", "root=", Verdict.OK, "/dev/vg0/root"),
         ("root=/dev/mapper/vg0-root", "root=", Verdict.OK, "vg0-root"),
