@@ -29,7 +29,6 @@ class Naming(enum.Enum):
 # udev encodes what is not printable in these properties, see string_escape in udev(7).
 PROPERTY = {
     Naming.UUID: "ID_FS_UUID_ENC",
-    Naming.UUID_START: "ID_FS_UUID_ENC",
     Naming.LABEL: "ID_FS_LABEL_ENC",
     Naming.PARTUUID: "ID_PART_ENTRY_UUID",
     Naming.PARTLABEL: "ID_PART_ENTRY_NAME",
@@ -99,11 +98,12 @@ class DeviceSpec(NamedTuple):
             return False
         if self.naming is Naming.LISTED:
             return device.kind is LISTED and any(_shows(device, each) for each in self.shows)
+        if self.naming is Naming.UUID_START:
+            uuid = device.properties.get(PROPERTY[Naming.UUID], "")
+            return uuid.lower().startswith(self.value.lower())
         found = device.properties.get(PROPERTY[self.naming])
         if found is None:
             return False
-        if self.naming is Naming.UUID_START:
-            return found.lower().startswith(self.value.lower())
         if self.naming in IN_ANY_CASE:
             return found.lower() == self.value.lower()
         return unescape(found) == self.value
@@ -235,9 +235,10 @@ def _values(device: Device, naming: Naming) -> Iterable[str]:
         return (device.node, *device.links)
     if naming is Naming.NUMBER:
         return (f"{known.get('MAJOR')}:{known.get('MINOR')}",)
+    if naming is Naming.UUID_START:
+        uuid = known.get(PROPERTY[Naming.UUID], "").lower()
+        return (uuid[:length] for length in range(1, len(uuid) + 1))
     value = known.get(PROPERTY[naming])
     if value is None:
         return ()
-    if naming is Naming.UUID_START:
-        return (value[:length].lower() for length in range(1, len(value) + 1))
     return (value.lower() if naming in IN_ANY_CASE else unescape(value),)

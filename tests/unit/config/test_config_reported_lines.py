@@ -8,6 +8,7 @@ import pytest
 from initpy.config.settings import read_settings
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming, SpecTable
+from initpy.core.devices.suggestions import names
 from initpy.core.layer import Layer
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
@@ -68,6 +69,7 @@ def test_the_beginning_of_a_uuid_names_a_volume() -> None:
     device = Device("sda2", {"ID_FS_UUID_ENC": ONE.upper()})
     assert volume.source.names(device)
     assert SpecTable([(volume.source, 1)]).first(device) == 1
+    assert [each.naming for each in names(device)] == [Naming.UUID]  # on the screen
     other = Device("sda3", {"ID_FS_UUID_ENC": "9" + ONE})
     assert not volume.source.names(other)
     assert SpecTable([(volume.source, 1)]).first(other) is None
