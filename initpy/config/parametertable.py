@@ -83,7 +83,8 @@ SAID = (
     Row("rd.driver.pre rd.driver.post rd.driver.export rd.modules-load earlymodules",
         "udev loads the drivers of devices that are there; others are loaded by a job file"),
     Row("rd.vconsole.* vconsole.* rd.locale.*",
-        "no font or locale is loaded; rd.vconsole.keymap= is understood"),
+        "no font or locale is loaded: fbcon=font:TER16x32 chooses a large font of the kernel's; "
+        "rd.vconsole.keymap= is understood"),
     Row("rd.live.squashimg rd.live.updates iso-scan findiso archisobasedir archisolabel "
         "archisodevice img-dev img-loop live-media", LIVE),
     Row("rootfallback", "root= names one device; nothing else is taken for root"),

@@ -14,7 +14,7 @@ from initpy.config.settings import DEFAULTS
 from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.request import BuildRequest
-from initpy.image.content import keymaps, mdadmconf, multipathconf, reduced
+from initpy.image.content import fonts, keymaps, mdadmconf, multipathconf, reduced
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab
 from initpy.image.content.needs import Wanted
@@ -88,7 +88,10 @@ def _add_fstab(assembly: Assembly, path: Path) -> None:
 
 
 def _add_keymaps(assembly: Assembly, request: BuildRequest) -> None:
-    """Add the layout of the machine's keyboard, and those that its command lines name."""
+    """Add the layout of the machine's keyboard, and those that its command lines name.
+
+    The console's font is not added; a user of a large one is told.
+    """
     identity, root = request.identity, request.root
     lines = [each.text for each in root.command_lines] + [root.cmdline] if root else []
     if request.uki is not None:
@@ -97,6 +100,8 @@ def _add_keymaps(assembly: Assembly, request: BuildRequest) -> None:
     found = keymaps.collect(identity.base if own and identity else None, lines, request.keymaps)
     assembly.add_entries(found.entries)
     assembly.warnings.extend(found.warnings)
+    if own and identity:
+        assembly.warnings.extend(fonts.warnings(identity.base, lines))
 
 
 def _left_out(path: str, what: str, why: str) -> str:
