@@ -23,6 +23,66 @@ nfs_up() {
     rpc.nfsd "$@" 4
 }
 
+# iscsi_target NAME INITIATOR USER PASSWORD USER_IN PASSWORD_IN [SERIAL DEVICE]...: make a target of
+# the kernel's (LIO) with units; without INITIATOR all may log in
+iscsi_target() {
+    lio=/sys/kernel/config/target
+    if [ ! -d $lio ]; then
+        modprobe -a target_core_iblock iscsi_target_mod
+        grep -q " /sys/kernel/config " /proc/mounts || mount -t configfs configfs /sys/kernel/config
+        mkdir $lio/iscsi
+    fi
+    group=$lio/iscsi/$1/tpgt_1
+    [ ! -d "$group" ] || return 0
+    mkdir -p "$group"
+    admitted=$group
+    if [ -z "$2" ]; then
+        echo 1 >"$group/attrib/generate_node_acls"
+        echo 1 >"$group/attrib/cache_dynamic_acls"
+        echo 0 >"$group/attrib/demo_mode_write_protect"
+    else
+        admitted=$group/acls/$2
+        mkdir "$admitted"
+    fi
+    echo $((${#3} > 0)) >"$group/attrib/authentication"
+    if [ -n "$3" ]; then
+        printf %s "$3" >"$admitted/auth/userid"
+        printf %s "$4" >"$admitted/auth/password"
+        printf %s "$5" >"$admitted/auth/userid_mutual"
+        printf %s "$6" >"$admitted/auth/password_mutual"
+    fi
+    own=$2
+    shift 6
+    unit=0
+    while [ $# -gt 0 ]; do
+        disk=$lio/core/iblock_$unit/$1
+        mkdir -p "$disk"
+        echo "udev_path=$2" >"$disk/control"
+        echo 1 >"$disk/enable"
+        echo "$1" >"$disk/wwn/vpd_unit_serial"
+        mkdir "$group/lun/lun_$unit"
+        ln -s "$disk" "$group/lun/lun_$unit/disk"
+        if [ -n "$own" ]; then
+            mkdir "$admitted/lun_$unit"
+            ln -s "$group/lun/lun_$unit" "$admitted/lun_$unit/disk"
+        fi
+        unit=$((unit + 1))
+        shift 2
+    done
+}
+
+# iscsi_up NAME ADDRESS:PORT: have the target answer there
+iscsi_up() {
+    mkdir "/sys/kernel/config/target/iscsi/$1/tpgt_1/np/$2"
+    echo 1 >"/sys/kernel/config/target/iscsi/$1/tpgt_1/enable"
+}
+
+# iscsi_down NAME ADDRESS:PORT: end its sessions and refuse connections
+iscsi_down() {
+    echo 0 >"/sys/kernel/config/target/iscsi/$1/tpgt_1/enable"
+    rmdir "/sys/kernel/config/target/iscsi/$1/tpgt_1/np/$2"
+}
+
 start() { "start_$(echo "$1" | tr - _)"; }
 stop() { "stop_$(echo "$1" | tr - _)"; }
 

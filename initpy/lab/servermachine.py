@@ -17,8 +17,7 @@ from initpy.lab.cache import locked
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.switch import Switch
-from initpy.scenario.model import Nic, Server
-from initpy.scenario.network import machine_address
+from initpy.scenario.model import Nic, Server, machine_address
 
 _SETUP = PROJECT / "qemu" / "server.sh"
 _INIT = PROJECT / "qemu" / "server-init.sh"
@@ -146,8 +145,7 @@ def commands(nics: tuple[Nic, ...], servers: tuple[Server, ...], disks: list[str
     lines += ["    :", "}"]
     for server in servers:
         number = next(place for place, nic in enumerate(nics) if nic.name == server.nic)
-        make = _dhcp if server.kind == "dhcp" else _nfs
-        lines += make(server, number, disks)
+        lines += _KINDS[server.kind](server, number, disks)
     return "\n".join(lines) + "\n"
 
 
@@ -173,8 +171,12 @@ def _dhcp(server: Server, number: int, _disks: list[str]) -> list[str]:
     return [*_function("start", server, shlex.join(words)), *_function("stop", server, stop)]
 
 
+def _device(disk: str, disks: list[str]) -> str:
+    return "/dev/ubd" + "abcdefgh"[disks.index(disk)]
+
+
 def _nfs(server: Server, _number: int, disks: list[str]) -> list[str]:
-    device = "/dev/ubd" + "abcdefgh"[disks.index(server.serves[0])]
+    device = _device(server.serves[0], disks)
     clients = "192.0.2.1" if server.refuses else "*"
     off = {"3": "--no-nfs-version 3", "4": "--no-nfs-version 4"}
     without = [off[each] for each in off if server.versions and each not in server.versions]
@@ -188,3 +190,18 @@ def _nfs(server: Server, _number: int, disks: list[str]) -> list[str]:
         ),
         *_function("stop", server, "rpc.nfsd 0"),
     ]  # fmt: skip
+
+
+def _iscsi(server: Server, _number: int, disks: list[str]) -> list[str]:
+    """The kernel's target, LIO, by configfs: a unit for each disk."""
+    portal = f"{server.address}:{server.port}"
+    units = (word for disk in server.serves for word in (disk, _device(disk, disks)))
+    login = [*(server.login or ("", "")), *(server.login_in or ("", ""))]
+    words = ["iscsi_target", server.target, server.admits, *login, *units]
+    start = f"iscsi_up {server.target} {portal}"
+    stop = f"iscsi_down {server.target} {portal}"
+    return [*_function("start", server, shlex.join(words), start),
+            *_function("stop", server, stop)]  # fmt: skip
+
+
+_KINDS = {"dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi}

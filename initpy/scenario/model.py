@@ -178,6 +178,11 @@ class Nic:
     lease: float | None = None  # seconds until the DHCP server answers; None: no server
 
 
+def machine_address(nic: str) -> str:
+    """Return the address of the server machine on the network of a card."""
+    return f"10.0.{2 + int(nic.removeprefix('eth'))}.1"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server on the network of a card; while it is down, it refuses connections."""
@@ -190,6 +195,9 @@ class Server:
     port: int
     times: Times = Times()
     target: str = ""  # iSCSI: the target's name
+    login: tuple[str, ...] = ()  # iSCSI: user and password of CHAP; none: it asks for none
+    login_in: tuple[str, ...] = ()  # iSCSI: by which the target shows who it is
+    admits: str = ""  # iSCSI: the one initiator that may log in; "": all
     export: str = ""  # NFS: where it exports the file system of its disk; "": a folder of disks
     versions: tuple[str, ...] = ()  # NFS: that it speaks; none: all
     refuses: bool = False  # NFS: it exports to other machines
@@ -199,7 +207,8 @@ class Server:
     @property
     def on_a_machine(self) -> bool:
         """True if it runs on the lab's server machine."""
-        return self.kind == "dhcp" or bool(self.export)
+        exported = self.kind == "dhcp" or bool(self.export)
+        return exported or self.address == machine_address(self.nic)
 
 
 @dataclass(frozen=True, slots=True)

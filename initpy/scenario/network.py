@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 
-from initpy.scenario.model import Disk, Nic, Server, Times
+from initpy.scenario.model import Disk, Nic, Server, Times, machine_address
 from initpy.scenario.reader import Table
 
 # Port numbers of the IANA registry; NBD's protocol document has its own too.
@@ -54,20 +54,27 @@ def _server(
         raise table.wrong("address", "an IPv4 address such as 10.0.2.100") from None
     if on_a_machine and address != machine_address(nic):
         raise table.wrong("address", f"{machine_address(nic)}, the server machine's on {nic}")
+    on_a_machine = address == machine_address(nic)
+    if on_a_machine and kind == "nfs" and not export:
+        raise table.wrong("export", "a path: the server machine exports file systems, not files")
     if servers and servers[0].on_a_machine is not on_a_machine:
-        raise table.wrong("kind", "servers of dhcp and of exported file systems, or others only")
+        raise table.wrong("kind", "servers on the server machine, or others only")
     port = table.integer("port") if table.has("port") else PORTS[kind]
     if not 0 < port < 65536:
         raise table.wrong("port", "a port number, 1 to 65535")
-    if (address, port) in {(each.address, each.port) for each in servers}:
-        raise table.wrong("port", f"another port: a server before has {address}:{port}")
     target = table.string("target", "")
+    # Targets of one server share its portal.
+    if (address, port) in {(e.address, e.port) for e in servers if target in ("", e.target)}:
+        raise table.wrong("port", f"another port: a server before has {address}:{port}")
     if (kind == "iscsi") != target.startswith(("iqn.", "eui.", "naa.")):
         what = "a qualified name (iqn.…)" if kind == "iscsi" else f"no target for {kind}"
         raise table.wrong("target", what)
     taken = {name for each in servers for name in each.serves}
     serves = _serves(table, disks, taken) if kind != "dhcp" else ()
-    server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target, export)
+    server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target)
+    server = replace(server, export=export)
+    if kind == "iscsi":
+        server = _logins(table, server)
     if export:
         server = _export(table, server)
     if kind == "dhcp":
@@ -77,9 +84,15 @@ def _server(
     return server
 
 
-def machine_address(nic: str) -> str:
-    """Return the address of the server machine on the network of a card."""
-    return f"10.0.{2 + int(nic.removeprefix('eth'))}.1"
+def _logins(table: Table, server: Server) -> Server:
+    """Read whom an iSCSI target lets in, and by which login it shows who it is."""
+    login, back = table.strings("login"), table.strings("login_in")
+    for key, words in (("login", login), ("login_in", back)):
+        if words and (len(words) != 2 or not all(words)):
+            raise table.wrong(key, "a user and a password")
+    if back and not login:
+        raise table.wrong("login_in", "a `login` beside it")
+    return replace(server, login=login, login_in=back, admits=table.string("admits", ""))
 
 
 def _export(table: Table, server: Server) -> Server:

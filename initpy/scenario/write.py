@@ -20,8 +20,9 @@ from initpy.scenario.model import (
     Scenario,
     Server,
     Times,
+    machine_address,
 )
-from initpy.scenario.network import ADDRESS, PORTS, machine_address
+from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.places import pattern_bytes
 
 Value = str | float | bool | tuple[str, ...]
@@ -207,6 +208,9 @@ def _server(server: Server) -> list[str]:
         *_pair("address", server.address, _usual_address(server)),
         *_pair("port", float(server.port), float(PORTS[server.kind])),
         *_pair("target", server.target, ""),
+        *_pair("login", server.login, ()),
+        *_pair("login_in", server.login_in, ()),
+        *_pair("admits", server.admits, ""),
         *_times("up", server.times),
         *_pair("export", server.export, ""),
         *_pair("versions", server.versions, ()),
@@ -217,7 +221,8 @@ def _server(server: Server) -> list[str]:
 
 
 def _usual_address(server: Server) -> str:
-    return machine_address(server.nic) if server.on_a_machine else ADDRESS
+    exported = server.kind == "dhcp" or server.export
+    return machine_address(server.nic) if exported else ADDRESS
 
 
 def _times(first: str, times: Times) -> list[str]:

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from initpy.core.network.actions import Configure, SwitchLink
-from initpy.scenario.model import Nic, Outcome, Scenario, Server, Times
-from initpy.scenario.network import machine_address
+from initpy.scenario.model import Nic, Outcome, Scenario, Server, Times, machine_address
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.machine.run import simulate
