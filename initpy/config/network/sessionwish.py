@@ -93,6 +93,7 @@ class SessionWish:
     def logged_in(self, targets: Iterable[Target]) -> tuple[Target, ...]:
         """Return the targets, those without a login of their own with the common one."""
         common = iscsi.login(self.login) if self.login else Chap()
+        self.iscsi = self.iscsi._replace(login=common)
         found: list[Target] = [
             each._replace(login=common)
             if isinstance(each, IscsiRoot) and not each.login.username
