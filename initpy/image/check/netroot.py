@@ -13,6 +13,7 @@ COMMAND_LINE = "the command line"
 NETWORKED = ("nfs", "nfs4")
 # The engine's own part, and the library that it stands on (image/content/python.py).
 PART = re.compile(r"/usr/lib/python3[^/]*/initpy/runtime/net/network\.pyc")
+INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 HINT = "build it without `network = false` in the recipe, or as a generic image"
 
 
@@ -29,6 +30,18 @@ def rows(archive: Archive, stack: Stack, settings: Settings) -> Iterator[Row]:
         yield Row(TITLE, "its programs", Verdict.MISSING, reason)
     if any(each.fact("type") in NETWORKED for each in map(stack.layer, stack.tops)):
         yield Row(TITLE, "a mount helper", Verdict.OK, "none is needed: the kernel mounts NFS")
+    if any(each.kind is Kind.TARGET for each in stack.layers):
+        yield _initiator(archive, settings)
+
+
+def _initiator(archive: Archive, settings: Settings) -> Row:
+    """Judge the name by which this machine logs in to iSCSI targets."""
+    given = settings.network.iscsi.initiator if settings.network is not None else ""
+    found = given or (INITIATOR if INITIATOR in archive else "")
+    if found:
+        return Row(TITLE, "the initiator's name", Verdict.OK, found)
+    reason = f"neither rd.iscsi.initiator= nor {INITIATOR} in the image names this machine"
+    return Row(TITLE, "the initiator's name", Verdict.MISSING, reason)
 
 
 def is_exported(top: Layer) -> bool:

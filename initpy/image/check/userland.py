@@ -216,8 +216,11 @@ def _called(job: JobDefinition) -> str:
 
 def _needs_a_job(below: Layer, layer: Layer) -> bool:
     """Return whether a job must run on `below` to create `layer`."""
+    if below.kind is Kind.TARGET:
+        return True  # a login
     if below.kind in (Kind.NETWORK, Kind.UNKNOWN):
-        return layer.kind is not Kind.NETWORK  # the job of a bond acts on the bond itself
+        # The engine brings links up itself, and the job of a bond acts on the bond.
+        return layer.kind not in (Kind.NETWORK, Kind.TARGET)
     if layer.kind is Kind.FILESYSTEM:
         return below.kind is not Kind.FILESYSTEM or layer.fact("type") != "overlay"
     if not below.identity.startswith("block:") or not layer.identity.startswith("block:"):

@@ -230,10 +230,10 @@ class Blocks:
         if host := buses.host_driver(self._system, path):
             asks.append(host)
         served = [*towards(self._system, path)]
-        networks = tuple(each.identity for each in served if each.kind is Kind.NETWORK)
+        targets = tuple(each.identity for each in served if each.kind is Kind.TARGET)
         if not layers and not asks:
             asks.append(self._major(path))
-        yield replace(layer, on=(*on, *networks), asks=tuple(asks))
+        yield replace(layer, on=(*on, *targets), asks=tuple(asks))
         yield from layers
         yield from served
 

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     DISK = "disk"
     BUS = "bus"
     NETWORK = "network"
+    TARGET = "target"  # of iSCSI, which a login gets disks from
     KEYBOARD = "keyboard"
     UNKNOWN = "unknown"
 

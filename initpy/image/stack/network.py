@@ -13,13 +13,22 @@ NET = "/sys/class/net"
 
 
 def towards(system: System, path: str) -> Iterator[Layer]:
-    """Yield the network layers below an iSCSI disk at a sysfs path; nothing for other disks."""
+    """Yield the target and the network below an iSCSI disk at a sysfs path; nothing for others."""
     found = re.search(r"/session(\d+)/", path)
     if not found:
         return
     connection = f"/sys/class/iscsi_connection/connection{found[1]}:0"
     address = (system.text(f"{connection}/persistent_address") or "").strip()
-    yield from server(system, address, "iSCSI")
+    name = (system.text(f"/sys/class/iscsi_session/session{found[1]}/targetname") or "").strip()
+    layers = tuple(server(system, address, "iSCSI"))
+    yield Layer(
+        f"target:{name or address}",
+        Kind.TARGET,
+        f"iSCSI target {name or 'of ' + address}",
+        on=(layers[0].identity,),
+        properties=(("SUBSYSTEM", "target"), ("TARGET", "iscsi")),  # as job files match them
+    )
+    yield from layers
 
 
 def server(system: System, address: str, protocol: str) -> Iterator[Layer]:

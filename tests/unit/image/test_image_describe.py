@@ -260,7 +260,8 @@ def test_a_file_without_a_visible_file_system_is_unknown() -> None:
 def test_an_iscsi_disk_needs_the_initiator_and_the_card() -> None:
     stack = describe("/", iscsi())
     assert asked(stack, "block:sda") == {"iscsi_tcp"}
-    assert "net:eth0" in stack.layer("block:sda").on
+    assert "target:10.0.2.2" in stack.layer("block:sda").on
+    assert stack.layer("target:10.0.2.2").on == ("net:eth0",)
     assert stack.layer("net:eth0").fact("protocol") == "iSCSI"
     assert asked(stack, "bus:/sys/devices/pci0000:00/0000:00:03.0") == {"pci:v8086"}
 

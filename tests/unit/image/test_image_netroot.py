@@ -108,6 +108,20 @@ def test_a_host_only_image_has_what_its_root_on_the_network_needs() -> None:
         return {Path(each.source).stem for each in hostonly.chosen(jobs, describe("/", system), ())}
 
     assert {"network", "network-links"} <= chosen(nfs())
-    assert "network-links" in chosen(iscsi())
-    assert "network-links" not in chosen(nested()) | chosen(virtiofs())
+    assert {"iscsi", "network-links"} <= chosen(iscsi())
+    assert not {"iscsi", "network-links"} & (chosen(nested()) | chosen(virtiofs()))
+    assert "iscsi" not in chosen(nfs())
     assert "network" in chosen(virtiofs())
+
+
+def test_an_iscsi_root_needs_tools_a_driver_and_the_name_of_this_machine() -> None:
+    cmdline = "root=/dev/sda netroot=iscsi:10.0.2.2::::iqn.2009-06.example:disk"
+    proof = proved(iscsi(), cmdline)
+    assert verdict(proof, "/dev/sda (disk)", "job")[0] is Verdict.OK
+    for program in ("iscsid", "iscsiadm"):
+        assert verdict(proof, "/dev/sda (disk)", f"program {program}")[0] is Verdict.MISSING
+    judged, reason = verdict(proof, "the network", "the initiator's name")
+    assert judged is Verdict.MISSING
+    assert "rd.iscsi.initiator=" in reason
+    named = proved(iscsi(), f"{cmdline} rd.iscsi.initiator=iqn.2009-06.example:me")
+    assert verdict(named, "the network", "the initiator's name")[0] is Verdict.OK

@@ -91,7 +91,7 @@ def test_a_recipe_without_a_network_leaves_its_drivers_and_job_files_out(tmp_pat
     left_out = {Path(each.source).name for each in jobs} - {
         Path(each.source).name for each in without_network(jobs)
     }
-    assert left_out == {"network-links.toml"}
+    assert left_out == {"network-links.toml", "iscsi.toml"}
 
 
 @pytest.mark.parametrize(
