@@ -4,6 +4,7 @@ The tables of `secretfields` say where those are. What no grammar tells is kept,
 a shell script in a job file: a secret belongs in a file that the script reads.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -259,8 +260,46 @@ def _mounted(line: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def _lease(text: str) -> str:
+    """A lease that an engine has left for the next: JSON with the root-path among its values."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return json.dumps(_without_login(found))
+
+
+def _without_login(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_login(each) for each in found]
+    return value("netroot", found) if isinstance(found, str) else found
+
+
+def _received(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The root-path of a DHCP server may have the login of an iSCSI target."""
+    return {**line, "reply": _without_login(list(line.get("reply") or ()))}
+
+
+def _device(device: Mapping[str, Any]) -> Mapping[str, Any]:
+    known = device.get("properties") or {}
+    if "lease" not in known:
+        return device
+    return {**device, "properties": {**known, "lease": _lease(known["lease"])}}
+
+
+def _changed(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**line, "device": _device(line.get("device") or {})}
+
+
+def _enumerated(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**line, "devices": [_device(each) for each in line.get("devices") or ()]}
+
+
 RECORDS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "DeviceChanged": _changed,
+    "DhcpReceived": _received,
     "EngineStarted": _started,
+    "Enumerated": _enumerated,
     "Run": _run,
     "Fetch": _fetch,
     "Mount": _mount,

@@ -148,12 +148,13 @@ class GiveWay(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Leave a file for the real system."""
+    """Leave a file for the real system, or for a tool. Only root can read a `secret` there."""
 
     name: str
     text: str
     folder: str = "/run/initpy"
     mode: int = 0o644
+    secret: Secret | None = None  # in place of the text
 
 
 class Report(NamedTuple):

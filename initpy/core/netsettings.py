@@ -211,6 +211,7 @@ class Iscsi(NamedTuple):
     firmware: bool = False  # log in to the targets of the firmware's table
     firmware_links: bool = False  # set up links as the firmware's table says
     all_firmware_links: bool = False  # not only the one the machine booted from
+    login: Chap = Chap()  # at targets that name none
     login_retries: int | None = None
     parameters: tuple[tuple[str, str], ...] = ()  # records of open-iscsi: name, value
     wait_for_links: bool = True

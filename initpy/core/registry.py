@@ -131,6 +131,15 @@ def _mount_export() -> Handler:
     return exports.handler()
 
 
+def _iscsi(number: int) -> Callable[[], Handler]:
+    def load() -> Handler:
+        from initpy.core.network import iscsi
+
+        return iscsi.handlers()[number]
+
+    return load
+
+
 def _unlock(made: Callable[[], Sources]) -> Callable[[], Handler]:
     def load() -> Handler:
         from initpy.core.unlock import attempts
@@ -173,6 +182,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.MOUNT_EXTRA: Manner(_mount(Strategy.MOUNT_EXTRA), extra, writes=True, mounts=True),
         # It is tried again and again: no try holds root's deadline.
         Strategy.MOUNT_EXPORT: Manner(_mount_export, writes=True, mounts=True),
+        Strategy.ISCSI_DAEMON: Manner(_iscsi(0), work),
+        Strategy.ISCSI_LOGIN: Manner(_iscsi(1), work),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)

@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # most roots are on disks
     from initpy.runtime.net.network import Network
 
 ALIVE_SECONDS = 5.0
+SECRET_MODE = 0o600  # of files that hold a secret
 PATIENCE_WITH_UDEV = 120.0
 # These wait until the failure screen is shown: the core decided them after it.
 AFTER_SCREEN = (
@@ -277,9 +278,10 @@ class Engine:
         path = f"{action.folder}/{action.name}"
         try:
             os.makedirs(action.folder, exist_ok=True)
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                os.chmod(file.fileno(), action.mode)
-                file.write(action.text)
+            with open(f"{path}.new", "wb") as file:
+                secret = action.secret
+                os.chmod(file.fileno(), action.mode if secret is None else SECRET_MODE)
+                file.write(action.text.encode() if secret is None else secret.reveal())
             os.rename(f"{path}.new", path)
         except OSError as error:
             self._say(f"initpy: cannot write {path}: {error.strerror}")

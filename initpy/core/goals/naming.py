@@ -79,6 +79,12 @@ def refresh_all(context: Context) -> list[str]:
     return [name for name in names if _mark_target(context, name)]
 
 
+def rename(context: Context) -> list[str]:
+    """Root has another name now; the devices whose marks changed."""
+    names = [each.name for each in context.devices]
+    return [changed for name in names for changed in _mark_root(context, name, None)]
+
+
 def refresh_host(context: Context, image: ImageFile) -> list[str]:
     """After the mount of the file system that has the root in a file."""
     names = [each.name for each in context.devices]

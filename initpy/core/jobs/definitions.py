@@ -65,6 +65,8 @@ class Strategy(enum.Enum):
     MOUNT_DEGRADED = "mount-degraded"  # a root that lacks devices, after a timer (btrfs)
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
     MOUNT_EXPORT = "mount-export"  # the root that a server, or the hypervisor, offers (R16)
+    ISCSI_DAEMON = "iscsi-daemon"  # which logs in to iSCSI targets
+    ISCSI_LOGIN = "iscsi-login"  # to one of them (R16)
     MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time

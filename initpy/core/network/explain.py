@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from initpy.core.explanation import Node
+from initpy.core.netsettings import IscsiRoot
 from initpy.core.network.exports import Exports
 from initpy.core.network.link import Link, LinkState
 from initpy.core.network.links import Links
+from initpy.core.network.targets import Targets
 from initpy.core.state.context import Context
 
 
@@ -17,6 +19,10 @@ def nodes(context: Context) -> Iterator[Node]:
         return
     if exports.problem and exports.way is None and not context.goals.root_mounted:
         yield Node("root on the network", "unknown", reason=exports.problem)
+    for name, target, told in context.technologies.own(Targets).every():
+        if told:
+            what = target.target if isinstance(target, IscsiRoot) else name
+            yield Node(f"target {what}", "login failed", reason=f"{target.server}: {told}")
     every = links.every()
     for link in sorted(every, key=lambda each: (each.request is None, each.name)):
         yield _node(context, link, exports.way is link)

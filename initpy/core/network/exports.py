@@ -22,7 +22,7 @@ from initpy.core.network.actions import Resolve
 from initpy.core.network.link import Link
 from initpy.core.network.links import Links
 from initpy.core.network.properties import EXPORT_NAME, SOURCE
-from initpy.core.network.rootpath import RootPathError, filled, root_of
+from initpy.core.network.rootpath import ISCSI, RootPathError, filled, root_of
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 
@@ -107,6 +107,8 @@ class Exports:
                 if settings.from_dhcp or root is None or not isinstance(root, NfsRoot):
                     return False
                 root = root._replace(server=root.server or str(given or ""))
+            elif lease.root_path.startswith(ISCSI):  # see targets
+                return False
             else:
                 try:
                     root = root_of(lease, told)

@@ -14,7 +14,7 @@ from ipaddress import ip_address, ip_interface
 from typing import NamedTuple
 
 from initpy.core.actions import Record
-from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route
+from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route, shown
 
 NETWORKD = "/run/systemd/network"
 NETWORK_MANAGER = "/run/NetworkManager"
@@ -214,7 +214,7 @@ def klibc(link: Kept) -> str:
         "DNSDOMAIN": lease.domain if lease is not None else "",
         "NISDOMAIN": "",
         "ROOTSERVER": (lease.next_server or lease.server) if lease is not None else "0.0.0.0",
-        "ROOTPATH": lease.root_path if lease is not None else "",
+        "ROOTPATH": shown(lease.root_path) if lease is not None else "",
         "filename": lease.file if lease is not None else "",
         "UPTIME": "0",
         "DHCPLEASETIME": str(seconds),

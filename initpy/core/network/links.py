@@ -26,7 +26,8 @@ from initpy.core.network.link import (
 )
 from initpy.core.network.properties import CARRIER, LEASE, MAC, NET_FOLDER, TYPE, UP
 from initpy.core.network.unsupported import is_supported
-from initpy.core.network.values import LinkConfig, Reply, plain_reply, reply_of
+from initpy.core.network.values import LinkConfig, Reply, plain_reply, reply_of, shown
+from initpy.core.secret import Secret
 from initpy.core.state.context import Context
 
 ETHERNET = "1"  # ARPHRD_ETHER of if_arp.h
@@ -225,12 +226,17 @@ class Links:
             return
         lease, has = link.lease, link.config != LinkConfig()
         known = [link.client.bound_at, plain_reply(lease), has] if lease is not None else None
-        context.current.act(Record(RECORDS + link.name, json.dumps(known)))
+        text = json.dumps(known)
+        if lease is not None and shown(lease.root_path) != lease.root_path:
+            secret = Secret(text.encode())
+            context.current.act(Record(RECORDS + link.name, "", secret=secret))
+        else:
+            context.current.act(Record(RECORDS + link.name, text))
 
     def _bound(self, context: Context, link: Link) -> None:
         assert link.lease is not None
         lease = link.lease
-        names = f", root-path {lease.root_path}" if lease.root_path else ""
+        names = f", root-path {shown(lease.root_path)}" if lease.root_path else ""
         span = "for ever" if lease.lease is None else f"for {lease.lease:.0f} s"
         context.report(
             f"{link.name}: {lease.address} {span} from {lease.server}{names}", detail=True

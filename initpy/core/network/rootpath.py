@@ -7,11 +7,13 @@ initramfs-tools(7) have it: `PATH`, `SERVER:PATH`, `nfs:SERVER:PATH[:OPTIONS]`, 
 
 import re
 
-from initpy.core.netsettings import NfsRoot
+from initpy.core.netsettings import Chap, IscsiRoot, NfsRoot
+from initpy.core.network import iscsiname
 from initpy.core.network.values import Reply
 
 PROTOCOLS = {"nfs": "", "nfs4": "4"}
-OTHERS = ("iscsi", "nbd", "cifs", "http", "https", "ftp", "tftp")
+ISCSI = "iscsi"
+OTHERS = (ISCSI, "nbd", "cifs", "http", "https", "ftp", "tftp")
 DEFAULT_PATH = "/tftpboot/%s"  # the kernel's, nfsroot.rst
 
 
@@ -35,6 +37,22 @@ def root_of(lease: Reply, told: NfsRoot | None) -> NfsRoot:
     )
 
 
+def target_of(lease: Reply, login: Chap) -> IscsiRoot | None:
+    """The iSCSI target that a lease names, None if it names none. Raises RootPathError.
+
+    The lease's next server stands in for one that the root-path does not name, `login` for a login.
+    """
+    kind, _, rest = lease.root_path.strip("\0 \t\r\n").partition(":")
+    if kind != ISCSI:
+        return None
+    try:
+        found = iscsiname.parse(rest)
+    except iscsiname.IscsiNameError as error:
+        raise RootPathError(f"the root-path of {lease.server}: expected {error}") from None
+    server = found.server or _server(lease)
+    return found._replace(server=server, login=found.login if found.login.username else login)
+
+
 def _server(lease: Reply) -> str:
     return lease.next_server if lease.next_server not in ("", "0.0.0.0") else lease.server
 
@@ -56,7 +74,9 @@ def parse(text: str) -> NfsRoot:
     if colon and protocol in PROTOCOLS:
         rest, version = after, PROTOCOLS[protocol]
     elif colon and protocol in OTHERS:
-        raise RootPathError(f"the root-path {text!r} is of {protocol}, and only NFS is supported")
+        raise RootPathError(
+            f"the root-path {text!r} is of {protocol}, and only NFS and iSCSI are supported"
+        )
     server, path = _split(rest)
     if not path.startswith("/"):
         raise RootPathError(f"the root-path {text!r} has no absolute path")

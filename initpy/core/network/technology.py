@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from initpy.core.devices.graph import NET, Device
 from initpy.core.explanation import Node
-from initpy.core.jobs.definitions import Index
+from initpy.core.jobs.definitions import Index, Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
 from initpy.core.network import keep, keepfiles
@@ -16,6 +16,7 @@ from initpy.core.network.events import (
     Resolved,
 )
 from initpy.core.network.exports import RESOLVE, Exports
+from initpy.core.network.iscsi import records as iscsi_records
 from initpy.core.network.links import Links
 from initpy.core.network.properties import NET_FOLDER, TARGET_FOLDER
 from initpy.core.network.targets import Targets, logs_in
@@ -28,6 +29,8 @@ def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
     if context.settings.network is not None:
         for line in unsupported(context.settings.network, logs_in(jobs)):
             context.report(f"not supported: {line}")
+        for record in iscsi_records(context.settings.network.iscsi):
+            context.current.act(record)
     export = context.technologies.own(Exports).begin(context)
     targets = context.technologies.own(Targets).begin(context)
     return (*filter(None, (export,)), *targets)
@@ -70,11 +73,11 @@ def technology() -> Technology:
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
     """A login has ended: where it has failed, another link may lead to the server."""
-    if (instance.subject or "").startswith(TARGET_FOLDER) and instance.status:
+    name = instance.subject or ""
+    if name.startswith(TARGET_FOLDER) and instance.status and instance.strategy is Strategy.RUN:
         links = context.technologies.own(Links)
-        for name in context.technologies.own(Targets).ways:
-            if (link := links.find(name)) is not None:
-                links.leads_nowhere(context, link)
+        if (link := links.find(context.technologies.own(Targets).way_of(name))) is not None:
+            links.leads_nowhere(context, link)
     return ()
 
 
@@ -103,7 +106,7 @@ def _unsettled(context: Context) -> Iterable[str]:
     if links.news:
         links.news = False
         exports.look(context, links)
-        context.technologies.own(Targets).look(links)
+        context.technologies.own(Targets).look(context, links)
     return (*exports.unsettled(context), *context.technologies.own(Targets).unsettled(context))
 
 

@@ -16,11 +16,13 @@ from initpy.core.netsettings import (
 )
 from initpy.core.network.link import uses_dhcp
 
+# What job files can log in to, by the word for it in TARGET.
+KINDS: dict[type, str] = {IscsiRoot: "iscsi", NbdRoot: "nbd"}
 SUPPORTED = (Method.DHCP, Method.SINGLE_DHCP, Method.STATIC)
 
 
-def unsupported(settings: NetworkSettings, nbd: bool) -> Iterator[str]:
-    """Say what is left out, a line each. `nbd`: the image can connect to NBD servers."""
+def unsupported(settings: NetworkSettings, able: frozenset[str]) -> Iterator[str]:
+    """Say what is left out, a line each. `able`: the kinds of targets that the image logs in to."""
     for request in settings.links:
         if not is_supported(request):
             yield f"ip={request.match}:{request.method.value}: only DHCPv4 and static addresses"
@@ -31,9 +33,12 @@ def unsupported(settings: NetworkSettings, nbd: bool) -> Iterator[str]:
     ):
         yield f"{kind}={each}: links are used as the kernel and udev name them"
     for target in settings.targets:
-        if nbd and isinstance(target, NbdRoot) and target.server:
-            continue
-        yield f"{_words(target)}: only NFS, virtiofs and 9p are mounted from elsewhere"
+        kind = KINDS.get(type(target), "")
+        if kind not in able:
+            has = f"this image has no job for it (jobs/{kind}.toml)" if kind else "not yet"
+            yield f"{_words(target)}: {has}"
+    if settings.iscsi.firmware:
+        yield "rd.iscsi.firmware: the firmware's table is not read yet"
 
 
 def is_supported(request: LinkRequest) -> bool:

@@ -83,6 +83,12 @@ class Reply(NamedTuple):
     mtu: int = 0
 
 
+def shown(root_path: str) -> str:
+    """A root-path without the secrets of an iSCSI login."""
+    login, at, rest = root_path.rpartition("@")
+    return f"iscsi:…@{rest}" if at and login.startswith("iscsi:") else root_path
+
+
 def plain_reply(reply: Reply) -> list[object]:
     """A reply as JSON knows it."""
     return [reply.kind.value, *reply[1:]]

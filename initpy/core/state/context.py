@@ -1,7 +1,7 @@
 """What every handler is given: the settings, the time, the subjects, the owners of state."""
 
 from initpy.core.devices.graph import Device, DeviceGraph
-from initpy.core.devices.names import SpecTable
+from initpy.core.devices.names import DeviceSpec, SpecTable
 from initpy.core.jobs.goal import Goal
 from initpy.core.jobs.handler import Handlers
 from initpy.core.jobs.instance import Instance
@@ -51,6 +51,10 @@ class Context:
         self.volumes: SpecTable[VolumeSpec] = SpecTable(
             (each.source, each) for each in self.settings.volumes
         )
+
+    def name_root(self, spec: DeviceSpec) -> None:
+        """Root is this device: a lease says so."""
+        self.settings = self.settings._replace(root=spec)
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""

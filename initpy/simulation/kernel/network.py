@@ -5,8 +5,8 @@ What becomes of a disk whose server or cable goes is the driver's doing, with it
 - nbd: a connection that the server ends is not made again (nbd-client(8), -persist): the device
   stays, with its size, and every request fails (drivers/block/nbd.c: nbd_handle_cmd() without a
   dead connection's time-out). It stays connected until `nbd-client -d`.
-- iSCSI: requests wait for the replacement time-out, 120 s (iscsi_settings.h), and fail then; after
-  iscsistart there is no new login (open-iscsi's README: that is iscsid's work).
+- iSCSI: requests wait for the replacement time-out, 120 s (iscsi_settings.h), and fail then. iscsid
+  logs in again as soon as the server is there; after iscsistart nothing does (open-iscsi's README).
 - NFS: mounted "hard" (nfs(5)), requests wait until the server is back.
 - A cable that is pulled out ends no connection: requests wait, and go on when it is back.
 
@@ -24,6 +24,7 @@ from initpy.simulation.world.world import Array, Block, World
 
 NBD_MAJOR, NBD_DEVICES, NBD_MINORS = 43, 16, 16  # nbds_max and max_part of nbd.c, by default
 COUNT = "nbds_max="
+REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of open-iscsi's initiator.c
 CARD_DRIVER = "virtio_net"
 
 
@@ -77,6 +78,8 @@ def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> N
     """A server comes or goes; it takes its connections with it."""
     if on:
         network.serving.add(name)
+        if "iscsid" in world.helpers:
+            world.agenda.after(REOPEN_SECONDS, _log_in_again, world, network, name)
         return
     network.serving.discard(name)
     for device, served in tuple(network.disks.items()):
@@ -88,6 +91,13 @@ def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> N
             _members_fail(world, udev)
         else:
             world.agenda.after(REPLACEMENT_SECONDS, _members_fail, world, udev)
+
+
+def _log_in_again(world: World, network: Network, name: str) -> None:
+    """iscsid has its session again, if the server is still there."""
+    for served in network.disks.values() if name in network.serving else ():
+        if served.server.name == name and served.server.kind == "iscsi":
+            served.lost = None
 
 
 def file(world: World, network: Network, path: str) -> Place | None:

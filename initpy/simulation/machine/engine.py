@@ -265,7 +265,10 @@ class Engine:
             self._act(each)
 
     def _record(self, action: Record) -> None:
-        name, text, folder, _ = action
+        name, text, folder, _, secret = action
+        if secret is not None:
+            self.world.secrets[f"{folder}/{name}"] = bytes(secret.reveal())
+            return
         if self.world.run_full:
             self._say(f"initpy: cannot write {folder}/{name}: No space left on device")
             return

@@ -19,8 +19,7 @@ from initpy.core.network.actions import (
 )
 from initpy.core.network.events import DhcpReceived, LinkConfigured, Resolved
 from initpy.core.network.values import DhcpKind, Reply, Request
-from initpy.scenario.model import Server
-from initpy.scenario.network import machine_address
+from initpy.scenario.model import Server, machine_address
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.world.network import Link
 from initpy.simulation.world.world import World
@@ -85,6 +84,8 @@ class Cards:
         }
         if lease := self._world.records.get(f"lease.{name}"):
             properties["lease"] = lease
+        elif secret := self._world.secrets.get(f"/run/initpy/lease.{name}"):
+            properties["lease"] = secret.decode()
         return Device(f"net/{name}", properties, kind=NET)
 
     def act(self, action: NetworkAction) -> None:

@@ -11,6 +11,7 @@ from initpy.scenario.model import Server
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
 from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.tools.openiscsi import SCAN_SECONDS, found
 from initpy.simulation.world.network import Network, Served
 from initpy.simulation.world.plans import DiskPlan, Table
 from initpy.simulation.world.world import Block, World
@@ -20,7 +21,6 @@ SCRIPT = "/etc/udhcpc/default.script"  # of Debian's busybox
 # iscsi_retry_initial_login(): 30 times the login time-out of 15 s; a refused try is followed by
 # the next after ISCSI_CONN_ERR_REOPEN_DELAY.
 LOGIN_SECONDS, REOPEN_SECONDS = 450.0, 3.0
-SCAN_SECONDS = 0.3  # of the SCSI host that a session is
 # nfs(5), retry=: two minutes in the foreground; nfsmount_fg() waits 1, 2, 4, 8, then 10 s.
 RETRY_SECONDS, LONGEST_WAIT = 120.0, 10.0
 MOUNT_FAILED = 32  # mount(8)
@@ -223,16 +223,8 @@ def _iscsistart(world: World, network: Network, words: list[str]) -> Work:
     yield SHORT
     for name in server.serves:
         if name not in world.plugged:
-            world.agenda.after(SCAN_SECONDS, _found, world, network, server, name)
+            world.agenda.after(SCAN_SECONDS, found, world, network, server, name)
     return Answer(0)
-
-
-def _found(world: World, network: Network, server: Server, name: str) -> None:
-    """The scan of the session's host has found a unit."""
-    assert network.plug is not None
-    network.plug(world.disks.disks[name])
-    if name in world.plugged:
-        network.gives(world.now, server, name, world.plugged[name])
 
 
 def _mount(world: World, network: Network, words: list[str]) -> Work:

@@ -28,6 +28,7 @@ from initpy.simulation.tools import (
     mdadm,
     multipath,
     nettools,
+    openiscsi,
     sysfs,
     zfs,
 )
@@ -90,6 +91,8 @@ MODELS: dict[str, Model] = {
     "losetup": loop.losetup,
     "multipathd": multipath.multipathd,
     "kpartx": multipath.kpartx,
+    "iscsid": openiscsi.iscsid,
+    "iscsiadm": openiscsi.iscsiadm,
     "zpool": zfs.zpool,
     "zfs": zfs.zfs,
     **dict.fromkeys(

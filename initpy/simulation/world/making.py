@@ -377,7 +377,8 @@ def _served(server: Server, name: str, place: Place) -> DiskPlan:
     plan = DiskPlan(name, place, server.kind, False, name)
     plan.probed = {}, frozenset()  # a network block device has no name of its own
     if server.kind == "iscsi":
-        unit = server.serves.index(name) + 1  # number 0 is the controller of many targets
+        unit = server.serves.index(name)
+        unit += not server.on_a_machine  # number 0 is the controller of many targets
         where = f"ip-{server.address}:{server.port}-iscsi-{server.target}-lun-{unit}"
         known = {"ID_SERIAL": name, "ID_SERIAL_SHORT": name, "ID_BUS": "scsi", "ID_PATH": where}
         links = {f"/dev/disk/by-id/scsi-{name}", f"/dev/disk/by-path/{where}"}

@@ -135,6 +135,7 @@ class World:
         self.helpers: set[str] = set()  # daemons that end with the initramfs
         self.daemons: set[str] = set()  # that outlive the initramfs
         self.records: dict[str, str] = {}  # files below /run/initpy
+        self.secrets: dict[str, bytes] = {}  # files that only root can read, by path
         # Layers that the program for the shutdown knows; None: it is not in /run/initramfs.
         self.exitrd: tuple[DeclaredLayer, ...] | None = None
         self.headers: dict[str, VolumePlan] = {}  # files that are LUKS headers

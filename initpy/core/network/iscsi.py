@@ -1,0 +1,174 @@
+"""Logs in to iSCSI targets with open-iscsi, and tells why a login has failed.
+
+iscsid and iscsiadm do it, not iscsistart: iscsistart takes the secrets of CHAP as arguments, and a
+session that breaks off stays so until another iscsid comes. iscsiadm reads the login from a
+record, a file that only root can read. The daemon ends before the real system starts; that
+system's own one takes the sessions over from the kernel, with their logins (sync_session() of
+open-iscsi's iscsid.c).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from initpy.core.actions import Record
+from initpy.core.events import JobEnded
+from initpy.core.jobs.handler import Handler
+from initpy.core.jobs.instance import Instance, Stimulus
+from initpy.core.jobs.timers import Timer
+from initpy.core.machine import rules
+from initpy.core.machine.wanted import awaits_job
+from initpy.core.netsettings import Iscsi, IscsiRoot
+from initpy.core.network.links import Links
+from initpy.core.network.targets import Targets
+from initpy.core.secret import Secret
+from initpy.core.state.context import Context
+
+NODES = "/etc/iscsi/nodes"  # NODE_CONFIG_DIR of open-iscsi's idbm.h
+INITIATOR = ("initiatorname.iscsi", "/etc/iscsi")
+FIRST_PAUSE, LONGEST_PAUSE, REFUSED_PAUSE = 1.0, 8.0, 10.0  # seconds between two tries
+
+# iscsi_err.h, which iscsiadm ends with: iscsiadm(8), EXIT STATUS.
+NO_CONNECTION, INVALID, TIMED_OUT, LATE, THERE = 4, 7, 8, 11, 15
+FATAL, NO_DAEMON, REFUSED = 19, 20, 24
+WORDS = {
+    NO_CONNECTION: "no iSCSI target answers there",
+    INVALID: "this machine has no initiator name: rd.iscsi.initiator=, or "
+    "/etc/iscsi/initiatorname.iscsi in the image",
+    TIMED_OUT: "the server does not answer",
+    LATE: "the target does not finish the login",
+    FATAL: "the server has no such target",
+    NO_DAEMON: "iscsid does not run",
+    REFUSED: "authentication failed: the target does not accept this user, secret or initiator, "
+    "or has not shown the secret of its own that was asked for",
+}
+REFUSALS = (INVALID, FATAL, REFUSED)
+# A connection takes no longer; the engine tries again, and says so, where iscsid would be silent.
+LOGIN_SECONDS = 10
+# Without iscsid, until the real system's own takes over, nothing would log in again after a ping
+# without an answer. So the kernel sends none, as after iscsistart.
+RECORD = (
+    ("node.startup", "manual"),
+    ("node.session.initial_login_retry_max", "0"),
+    ("node.conn[0].timeo.login_timeout", str(LOGIN_SECONDS)),
+    ("node.conn[0].timeo.noop_out_interval", "0"),
+    ("node.conn[0].timeo.noop_out_timeout", "0"),
+)
+
+
+class Place(NamedTuple):
+    """Where iscsiadm looks for the record of a target: idbm_rec_write() of its idbm.c."""
+
+    folder: str
+    name: str = "default"  # of the interface
+
+
+def place_of(target: IscsiRoot) -> Place:
+    """The record of a target's portal."""
+    return Place(f"{NODES}/{target.target}/{target.server},{target.port},{target.group}")
+
+
+def record_of(target: IscsiRoot, settings: Iscsi) -> Secret:
+    """The record: names and values of iscsid.conf(5), one a line. It is a secret as a whole."""
+    login = target.login
+    lines = [
+        ("node.name", target.target),
+        ("node.tpgt", str(target.group)),
+        ("node.conn[0].address", target.server),
+        ("node.conn[0].port", str(target.port)),
+        ("iface.iscsi_ifacename", "default"),
+        ("iface.transport_name", "tcp"),
+        *RECORD,
+    ]
+    if settings.initiator:
+        lines.append(("iface.initiatorname", settings.initiator))
+    if login.username:
+        lines.append(("node.session.auth.authmethod", "CHAP"))
+    found = bytearray()
+    for name, value in (*lines, *settings.parameters):
+        found += f"{name} = {value}\n".encode("utf-8", "surrogateescape")
+    for user, secret, back in (
+        (login.username, login.password, ""),
+        (login.username_in, login.password_in, "_in"),
+    ):
+        if user:
+            found += f"node.session.auth.username{back} = {user}\n".encode()
+            found += f"node.session.auth.password{back} = ".encode()
+            found += (secret.reveal() if secret is not None else b"") + b"\n"
+    return Secret(found)
+
+
+def records(settings: Iscsi) -> Iterator[Record]:
+    """What iscsid reads when it starts: the name of this machine, if the user has given it."""
+    if settings.initiator:
+        name, folder = INITIATOR
+        yield Record(name, f"InitiatorName={settings.initiator}\n", folder)
+
+
+def handlers() -> tuple[Handler, Handler]:
+    """The handlers of the daemon and of a login."""
+    return Handler(rules.run_now, _daemon_ended), Handler(_ready, _ended)
+
+
+def _daemon_ended(context: Context, instance: Instance, event: JobEnded) -> None:
+    """A daemon that an engine before this one has started lets no second one run.
+
+    It tells its reason to a syslog that is not there. If there is no daemon, a login says so.
+    """
+    started = event._replace(status=0) if event.status > 0 and not event.error else event
+    rules.ended(context, instance, started)
+
+
+def _ready(context: Context, instance: Instance) -> None:
+    """Leave the record for iscsiadm, and start it."""
+    if (name := awaits_job(context, instance)) is not None:
+        instance.reason = f"waits for {name} to end"
+        return
+    target, settings = context.technologies.own(Targets).find(instance.subject or ""), Iscsi()
+    if context.settings.network is not None:
+        settings = context.settings.network.iscsi
+    if isinstance(target, IscsiRoot):
+        place, secret = place_of(target), record_of(target, settings)
+        context.current.act(Record(place.name, "", place.folder, secret=secret))
+    rules.start(context, instance)
+
+
+def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
+    """Take note of a session, which may be there since an engine before; or try again later."""
+    targets, name = context.technologies.own(Targets), instance.subject or ""
+    if event.status in (0, THERE):
+        targets.tell(name, "")
+        rules.ended(context, instance, event._replace(status=0))
+        return
+    instance.status = event.status
+    known = instance.seen.properties if instance.seen is not None else {}
+    why = WORDS.get(event.status, rules.complaint(event))
+    if targets.tell(name, why):
+        context.report(f"{known.get('IQN')} at {known.get('HOST')}: {why}; it is tried again")
+    tries = targets.failed(name)
+    last = _is_last(context, tries)
+    most = instance.definition.tries
+    instance.failures = most if last else min(tries, most - 1)
+    context.machine.move(instance, Stimulus.ENDED_BADLY, why)
+    if last:
+        return
+    pause = min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
+    if event.status in REFUSALS:
+        pause = REFUSED_PAUSE
+    else:
+        _another_way(context, name)
+    context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)
+
+
+def _is_last(context: Context, tries: int) -> bool:
+    """True if the user wants no more tries than this (rd.iscsi.login_retry_max=)."""
+    settings = context.settings.network
+    most = settings.iscsi.login_retries if settings is not None else None
+    return most is not None and tries > most
+
+
+def _another_way(context: Context, name: str) -> None:
+    """Have another link its turn, if one waits for it."""
+    links = context.technologies.own(Links)
+    link = links.find(context.technologies.own(Targets).way_of(name))
+    if link is not None:
+        links.leads_nowhere(context, link)

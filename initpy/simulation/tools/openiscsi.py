@@ -1,0 +1,127 @@
+"""iscsid and iscsiadm of open-iscsi, with the records that they read.
+
+Sources: iscsiadm(8) with its exit statuses (iscsi_err.h), usr/initiator.c, idbm.c, iscsid.c; the
+kernel's target (LIO, drivers/target/iscsi) for what a server says to a login.
+"""
+
+from collections.abc import Generator
+
+from initpy.scenario.model import Server
+from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.world.network import Network
+from initpy.simulation.world.world import World
+
+SHORT, START_SECONDS = 0.05, 0.3
+SCAN_SECONDS = 0.3  # of the SCSI host that a session is
+NO_CONNECTION, INVALID, EXISTS, FATAL, NO_DAEMON, NO_RECORD, REFUSED = 4, 7, 15, 19, 20, 21, 24
+INITIATOR = "/etc/iscsi/initiatorname.iscsi"
+COMPLAINTS = {
+    NO_CONNECTION: "encountered connection failure",
+    INVALID: "invalid parameter",
+    EXISTS: "session exists",
+    FATAL: "encountered non-retryable iSCSI login failure",
+    NO_DAEMON: "could not connect to iscsid",
+    NO_RECORD: "No records found",
+    REFUSED: "iSCSI login failed due to authorization failure",
+}
+
+
+def iscsid(world: World, _: Udev, call: Call) -> Work:
+    """The daemon; a second one cannot have the socket of the first."""
+    if "iscsid" in world.without:
+        return Answer(127, complaints="cannot run iscsid: No such file or directory")
+    yield START_SECONDS
+    if "iscsid" in world.helpers:
+        return Answer(1)
+    world.helpers.add("iscsid")
+    return Answer(0)
+
+
+def iscsiadm(world: World, _: Udev, call: Call) -> Work:
+    """`iscsiadm -m node -T TARGET -p ADDRESS:PORT,GROUP --login`."""
+    network = world.network
+    match call.words[1:]:
+        case ("-m", "node", "-T", target, "-p", portal, "--login") if network is not None:
+            pass
+        case _:
+            return None
+    yield SHORT
+    record = _record(world, target, portal)
+    status = NO_RECORD
+    if record is not None and network is not None:
+        status = yield from _login(world, network, target, portal, record)
+    said = f"Logging in to [iface: default, target: {target}, portal: {portal}]\n"
+    if not status:
+        return Answer(0, said)
+    what = f"initiator reported error ({status} - {COMPLAINTS[status]})"
+    return Answer(status, said, f"iscsiadm: {what}\niscsiadm: Could not log into all portals")
+
+
+def _record(world: World, target: str, portal: str) -> dict[str, str] | None:
+    host, _, rest = portal.rpartition(":")
+    path = f"/etc/iscsi/nodes/{target}/{host.strip('[]')},{rest}/default"
+    text = world.secrets.get(path)
+    if text is None:
+        return None
+    lines = (line.partition(" = ") for line in text.decode().splitlines())
+    return {name: value for name, _, value in lines}
+
+
+def _login(
+    world: World, network: Network, target: str, portal: str, record: dict[str, str]
+) -> Generator[Wait, None, int]:
+    """The status of a login, 0 if the session is there."""
+    if "iscsid" not in world.helpers:
+        return NO_DAEMON
+    initiator = record.get("iface.initiatorname") or _name_of_machine(world)
+    if not initiator or "iscsi_tcp" not in world.modules:
+        return INVALID
+    host, _, rest = portal.rpartition(":")
+    address, port = host.strip("[]"), int(rest.partition(",")[0])
+    server, seconds, _ = network.reach(address, port)
+    yield Exactly(seconds)
+    if server is None or server.kind != "iscsi":
+        return NO_CONNECTION
+    up = (network.servers[name] for name in network.serving)
+    there = [each for each in up if (each.address, each.port) == (address, port)]
+    server = next((each for each in there if each.target == target), None)
+    if server is None:
+        return FATAL
+    if not _admitted(server, initiator, record):
+        return REFUSED
+    if any(each.server is server and each.lost is None for each in network.disks.values()):
+        return EXISTS
+    yield SHORT
+    for name in server.serves:
+        if name not in world.plugged:
+            world.agenda.after(SCAN_SECONDS, found, world, network, server, name)
+    return 0
+
+
+def _name_of_machine(world: World) -> str:
+    text = world.records.get(INITIATOR) or dict(world.scenario.files).get(INITIATOR, "")
+    return text.partition("InitiatorName=")[2].strip()
+
+
+def _admitted(server: Server, initiator: str, record: dict[str, str]) -> bool:
+    """Whether both sides accept each other."""
+    if server.admits not in ("", initiator):
+        return False
+    given, back = _pair(record, ""), _pair(record, "_in")
+    if server.login and given != server.login:
+        return False
+    return not back or back == server.login_in
+
+
+def _pair(record: dict[str, str], which: str) -> tuple[str, ...]:
+    user = record.get(f"node.session.auth.username{which}", "")
+    return (user, record.get(f"node.session.auth.password{which}", "")) if user else ()
+
+
+def found(world: World, network: Network, server: Server, name: str) -> None:
+    """The scan of the session's host has found a unit."""
+    assert network.plug is not None
+    network.plug(world.disks.disks[name])
+    if name in world.plugged:
+        network.gives(world.now, server, name, world.plugged[name])

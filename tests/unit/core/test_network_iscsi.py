@@ -1,0 +1,138 @@
+"""iSCSI targets (R15, R16): the record of a login, its tries, and the reasons of a failure."""
+
+from typing import Any
+
+import pytest
+from desk import block
+from test_network_root import NetDesk, link
+
+from initpy.core.actions import Record
+from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.netsettings import Chap, Iscsi, IscsiRoot, LinkRequest, NetworkSettings
+from initpy.core.network.iscsi import record_of
+from initpy.core.secret import Secret
+from initpy.core.settings import Settings
+
+IQN = "iqn.2004-01.org.example:store"
+TARGET = IscsiRoot("10.0.2.1", target=IQN)
+UNIT = f"/dev/disk/by-path/ip-10.0.2.1:3260-iscsi-{IQN}-lun-0"
+LOGIN = f"iscsi-login@target/{IQN}@10.0.2.1:3260"
+CHAP = Chap("me", Secret(b"hush"), "they", Secret(b"mum"))
+
+
+def desk_of(*targets: IscsiRoot, **changes: Any) -> NetDesk:
+    """A desk with the daemon running and a link ready."""
+    wanted = NetworkSettings(links=(LinkRequest(),), targets=targets)._replace(**changes)
+    root = None if wanted.from_dhcp else DeviceSpec(Naming.PATH, UNIT)
+    desk = NetDesk(Settings(root=root, network=wanted))
+    desk.see(link(up=False), link())
+    return desk
+
+
+def ready(*targets: IscsiRoot) -> NetDesk:
+    """A desk that has begun to log in."""
+    desk = desk_of(*targets)
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon")
+    desk.lease()
+    desk.configured()
+    return desk
+
+
+def unit() -> Device:
+    """The unit of the target, as udev shows it."""
+    found = block("sda", ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem")
+    return found._replace(links=frozenset({UNIT}))
+
+
+def test_a_login_comes_after_the_daemon_and_the_link_and_root_is_the_unit() -> None:
+    desk = ready(TARGET)
+    [run] = desk.runs(LOGIN)
+    assert run.argv == ("iscsiadm", "-m", "node", "-T", IQN, "-p", "10.0.2.1:3260,1", "--login")
+    desk.end(LOGIN)
+    desk.see(unit())
+    assert desk.mounts()[-1].source == "/dev/sda"
+
+
+def test_secrets_are_in_a_record_that_is_one_and_in_no_argument() -> None:
+    desk = ready(TARGET._replace(login=CHAP))
+    [run] = desk.runs(LOGIN)
+    assert "hush" not in " ".join(run.argv)
+    [record] = [each for _, each in desk.log if isinstance(each, Record) and each.secret]
+    assert record.folder == f"/etc/iscsi/nodes/{IQN}/10.0.2.1,3260,1"
+    assert (record.name, record.text) == ("default", "")
+    assert "hush" not in repr(record)
+
+
+def test_the_record_has_the_login_the_name_and_what_the_user_says_of_it() -> None:
+    settings = Iscsi("iqn.2004-01.org.example:me", parameters=(("node.session.timeo.x", "30"),))
+    text = bytes(record_of(TARGET._replace(login=CHAP), settings).reveal()).decode()
+    lines = text.splitlines()
+    for line in (
+        f"node.name = {IQN}",
+        "node.conn[0].address = 10.0.2.1",
+        "node.session.auth.authmethod = CHAP",
+        "node.session.auth.password = hush",
+        "node.session.auth.username_in = they",
+        "node.session.auth.password_in = mum",
+        "iface.initiatorname = iqn.2004-01.org.example:me",
+        "node.session.timeo.x = 30",
+    ):
+        assert line in lines
+    assert "authmethod" not in bytes(record_of(TARGET, Iscsi()).reveal()).decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "pause"),
+    [
+        (4, "no iSCSI target answers there", 1.0),
+        (8, "the server does not answer", 1.0),
+        (19, "the server has no such target", 10.0),
+        (24, "authentication failed", 10.0),
+        (7, "no initiator name: rd.iscsi.initiator=", 10.0),
+    ],
+)
+def test_why_a_login_fails_is_said_once_and_it_is_tried_again(
+    status: int, said: str, pause: float
+) -> None:
+    desk = ready(TARGET)
+    desk.end(LOGIN, status=status)
+    assert desk.reports().count(said) == 1
+    desk.wait(desk.now + pause - 0.1)
+    assert len(desk.runs(LOGIN)) == 1
+    desk.wait(desk.now + 0.3)
+    assert len(desk.runs(LOGIN)) == 2
+    desk.end(LOGIN, status=status)
+    assert desk.reports().count(said) == 1
+    assert any(said in node.reason for node in desk.nodes())
+
+
+def test_a_session_and_a_daemon_of_an_engine_before_are_taken() -> None:
+    desk = desk_of(TARGET)
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon", status=1)
+    desk.lease()
+    desk.configured()
+    desk.end(LOGIN, status=15)
+    desk.wait(desk.now + 30.0)
+    assert len(desk.runs(LOGIN)) == 1
+
+
+def test_a_lease_names_the_target_and_root_is_its_unit() -> None:
+    desk = desk_of(from_dhcp=True)
+    desk.lease(root_path=f"iscsi:10.0.2.1::::{IQN}")
+    desk.configured()
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon")
+    desk.end(LOGIN)
+    desk.see(unit())
+    assert desk.mounts()[-1].source == "/dev/sda"
+
+
+def test_a_malformed_root_path_is_said_without_its_secrets() -> None:
+    desk = desk_of(from_dhcp=True)
+    desk.lease(root_path="iscsi:me:hush@10.0.2.1::::nothing")
+    desk.configured()
+    assert desk.reports().count("the root-path of 10.0.2.2") == 1
+    assert "hush" not in desk.reports()
