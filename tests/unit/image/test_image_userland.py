@@ -190,11 +190,11 @@ def test_a_network_root_needs_a_job_that_initpy_lacks() -> None:
     assert any("no job file" in each for each in missing(proof, "nfs4 on"))
 
 
-def test_a_network_disk_needs_a_job_for_the_network() -> None:
+def test_a_network_disk_needs_a_job_for_the_login() -> None:
     """Drivers alone do not make the disk appear."""
     proof = proof_of(image(), describe("/", iscsi()))
     assert missing(proof, "/dev/sda (disk)")[-1] == (
-        "job: no job file of the image handles interface eth0, which is network"
+        "job: no job file of the image handles iSCSI target of 10.0.2.2, which is target"
     )
 
 
