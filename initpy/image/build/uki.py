@@ -20,6 +20,7 @@ STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> systemd's name of the EFI architecture
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "i686": "ia32", "riscv64": "riscv64"}
 RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
+COMMAND_LINE_FOLDER = Path("/etc/cmdline.d")
 COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
 RECOVERY_WORD = "initpy.recovery"  # on the command line of the entry to fall back to
 MEASURE = Path("/usr/lib/systemd/systemd-measure")
@@ -92,11 +93,20 @@ def recovery_release(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-def default_cmdline(places: Iterable[Path] = COMMAND_LINES) -> str:
-    """Return the command line that kernel-install(8) uses; "" if it is not configured."""
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        return ""
+def default_cmdline(
+    places: Iterable[Path] = COMMAND_LINES, folder: Path = COMMAND_LINE_FOLDER
+) -> str:
+    """Return the command line that kernel-install(8) uses; "" if it is not configured.
+
+    Without one it is that of mkinitcpio(8): all files of a folder, joined.
+    """
+    if (found := next((place for place in places if place.is_file()), None)) is not None:
+        return _cmdline_in(found)
+    files = sorted(each for each in folder.glob("*.conf") if each.is_file())
+    return " ".join(filter(None, map(_cmdline_in, files)))
+
+
+def _cmdline_in(found: Path) -> str:
     data = found.read_bytes()
     if b"\0" in data:
         raise InputError(str(found), "zero bytes", "a command line in UTF-8, not in UTF-16")

@@ -5,10 +5,11 @@ zipl), the configuration of GRUB, syslinux, rEFInd and Limine, the Raspberry Pi'
 one that booted the running system may be older than all of these.
 """
 
+import fnmatch
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from initpy.config.textlines import lines
 from initpy.image.formats.cmdline import without_comments
@@ -30,7 +31,10 @@ FOR_ALL = (
 RUNNING = "/proc/cmdline"
 GRUB_LINUX = ("linux", "linuxefi", "linux16")
 GRUB_INITRD = ("initrd", "initrdefi", "initrd16")
+LINKS = ("vmlinuz", "initrd.img", "vmlinuz.old", "initrd.img.old", "initrd", "image")
 RECOVERY = re.compile(r"\b(single|recovery|emergency|rescue)\b", re.IGNORECASE)
+SAVED = "saved_entry"  # in GRUB's environment: the entry that starts by default
+COUNTER = re.compile(r"\+[0-9]+(-[0-9]+)?\.conf$")  # automatic boot assessment
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -66,6 +70,7 @@ def command_lines(system: System, base: str = "") -> tuple[CommandLine, ...]:
         *(each for path in SYSLINUX for each in _syslinux(system, base, path)),
         *_menus(system, base),
     ]
+    found = [_followed(system, base, each) for each in found]
     # An entry to repair the system is none that a user starts by default.
     found.sort(key=lambda each: bool(RECOVERY.search(f"{each.origin} {each.text}")))
     for path in FOR_ALL:
@@ -75,6 +80,23 @@ def command_lines(system: System, base: str = "") -> tuple[CommandLine, ...]:
     if not base and (text := system.text(RUNNING)):
         found.append(CommandLine(" ".join(text.split()), RUNNING))
     return tuple(found)
+
+
+def _followed(system: System, base: str, line: CommandLine) -> CommandLine:
+    """Return the line with what links name that it starts: Debian's /vmlinuz and /initrd.img."""
+    kernel = _behind(system, base, line.kernel)
+    images = tuple(filter(None, (_behind(system, base, each) for each in line.images)))
+    return replace(line, kernel=kernel or line.kernel, images=(*line.images, *images))
+
+
+def _behind(system: System, base: str, path: str) -> str:
+    """Return the name of the file that a link in / or /boot names; "" if it is no link."""
+    name = path.rpartition("/")[2]
+    for folder in ("/", "/boot/") if name in LINKS else ():
+        target = system.real(f"{base}{folder}{name}")
+        if target is not None and (other := target.rpartition("/")[2]) != name:
+            return other
+    return ""
 
 
 def chosen(found: Iterable[CommandLine], image: str, release: str) -> CommandLine | None:
@@ -103,8 +125,12 @@ def _environment(system: System, base: str) -> dict[str, str]:
 
 def _entries(system: System, base: str, environment: Mapping[str, str]) -> Iterator[CommandLine]:
     """Yield entries of type #1 (Boot Loader Specification), the newest version first."""
-    for folder in (f"{base}{boot}/loader/entries" for boot in BOOT_FOLDERS):
-        for name in sorted(system.names(folder), reverse=True):
+    for loader in (f"{base}{boot}/loader" for boot in BOOT_FOLDERS):
+        folder = f"{loader}/entries"
+        names = sorted(system.names(folder), reverse=True)
+        default = _default(system.text(f"{loader}/loader.conf") or "") or environment.get(SAVED, "")
+        names.sort(key=lambda name: not _is_default(name, default))
+        for name in names:
             if not name.endswith(".conf") or (text := system.text(f"{folder}/{name}")) is None:
                 continue
             keys: dict[str, list[str]] = {}
@@ -124,6 +150,19 @@ def _entries(system: System, base: str, environment: Mapping[str, str]) -> Itera
             )
 
 
+def _default(text: str) -> str:
+    """Return the entry that loader.conf(5) names, a file name or a pattern; "" for none."""
+    words = (line.split() for line in lines(text))
+    return next((each[1] for each in words if each[:1] == ["default"] and len(each) > 1), "")
+
+
+def _is_default(name: str, default: str) -> bool:
+    """Return whether an entry is the default one: GRUB leaves the ending out."""
+    counted = COUNTER.sub(".conf", name)
+    given = (name, counted, counted.removesuffix(".conf"))
+    return bool(default) and any(fnmatch.fnmatchcase(each, default) for each in given)
+
+
 def _grub(
     system: System, base: str, path: str, environment: Mapping[str, str]
 ) -> Iterator[CommandLine]:
@@ -140,7 +179,7 @@ def _grub(
             waiting, title = None, words[1]
         elif words[0] == "set" and len(words) > 1:
             name, equals, value = words[1].partition("=")
-            if equals and not name.startswith("root"):
+            if equals and name != "root":  # GRUB's own, a partition in its words
                 variables.setdefault(name, value)
         elif words[0] in GRUB_LINUX and len(words) > 1:
             if waiting is not None:
@@ -178,6 +217,7 @@ def _syslinux(system: System, base: str, path: str) -> Iterator[CommandLine]:
 def _menus(system: System, base: str) -> Iterator[CommandLine]:
     readers = dict.fromkeys(bootmenus.REFIND, bootmenus.refind)
     readers |= dict.fromkeys(bootmenus.LIMINE, bootmenus.limine)
+    readers |= dict.fromkeys(bootmenus.LIMINE_OLD, bootmenus.limine_old)
     for path, entries in readers.items():
         for title, options, kernel, images in entries(system.text(base + path) or ""):
             yield CommandLine(options, f"{path} ({title})", kernel, images)

@@ -160,3 +160,84 @@ def test_a_stack_file_has_them() -> None:
     stack = describe("/", found)
     assert len(stack.command_lines) == 5
     assert Stack.from_json(stack.to_json(), "it") == stack
+
+
+KERNEL = "6.1.0-56-amd64"
+LINUX = f"linux /vmlinuz-{KERNEL} root=UUID="
+INITRD = f"initrd /initrd.img-{KERNEL}"
+REPORTED = {
+    # A variable whose name begins as GRUB's own `root`.
+    f"set root='hd0,gpt2'\nset rootuuid=77\n{LINUX}${{rootuuid}} ro\n{INITRD}\n": "root=UUID=77 ro",
+    f"initrd /initrd.img-{KERNEL}\n{LINUX}1\n": "root=UUID=1",
+    f"\ufeff{LINUX}1\r\n{INITRD}\r\n": "root=UUID=1",
+    f"menuentry 'a \x85 b' {{\n{LINUX}1 ro\n{INITRD}\n}}\n": "root=UUID=1 ro",
+}
+
+
+@pytest.mark.parametrize("text", REPORTED)
+def test_configurations_of_grub_that_users_reported(text: str) -> None:
+    found = system(**{"/boot/grub/grub.cfg": text})
+    line = chosen(command_lines(found), f"initrd.img-{KERNEL}", KERNEL)
+    assert line is not None
+    assert line.text == REPORTED[text]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "root"),
+    [
+        ("/boot/loader/loader.conf", "timeout 3\ndefault a.conf\n", "a"),
+        ("/boot/loader/loader.conf", "default a*\n", "a"),
+        ("/boot/loader/loader.conf", "#default a.conf\n", "z"),
+        ("/boot/loader/loader.conf", "default @saved\n", "z"),
+        ("/boot/grub2/grubenv", "saved_entry=a\n", "a"),
+        ("/boot/loader/loader.conf", "default c.conf\n", "c"),
+    ],
+)
+def test_of_several_entries_with_an_image_the_default_one_is_judged(
+    path: str, text: str, root: str
+) -> None:
+    entry = "linux /vmlinuz-linux\ninitrd /initramfs-linux.img\noptions root=LABEL="
+    names = {"a": "a.conf", "c": "c+2-1.conf", "z": "z.conf"}
+    files = {f"/boot/loader/entries/{name}": f"{entry}{key}\n" for key, name in names.items()}
+    line = chosen(command_lines(system(**files, **{path: text})), "initramfs-linux.img", "linux")
+    assert line is not None
+    assert line.text == f"root=LABEL={root}"
+
+
+def test_the_links_of_debian_in_the_place_of_names() -> None:
+    found = system(**{
+        "/boot/grub/custom.cfg": "linux /vmlinuz root=LABEL=x\ninitrd /initrd.img\n",
+        f"/boot/vmlinuz-{KERNEL}": "", f"/boot/initrd.img-{KERNEL}": "",
+    })  # fmt: skip
+    found.links = {"/vmlinuz": f"/boot/vmlinuz-{KERNEL}",
+                   "/initrd.img": f"/boot/initrd.img-{KERNEL}"}  # fmt: skip
+    for image in (f"initrd.img-{KERNEL}", "initpy.img"):
+        line = chosen(command_lines(found), image, KERNEL)
+        assert line is not None
+        assert line.text == "root=LABEL=x"
+    assert chosen(command_lines(found), "other.img", "6.1.0-50-amd64") is None
+
+
+def test_a_quotation_in_the_options_of_refind() -> None:
+    text = '"Boot" "root=""LABEL=a b"" rw"\n# "No" "root=x"\n'
+    (line,) = command_lines(system(**{"/boot/refind_linux.conf": text}))
+    assert line.text == 'root="LABEL=a b" rw'
+
+
+def test_the_older_configuration_of_limine() -> None:
+    text = (
+        "TIMEOUT=3\n:Arch\nPROTOCOL=linux\nKERNEL_PATH=boot:///vmlinuz-linux\n"
+        "CMDLINE=root=UUID=1 rw\nMODULE_PATH=boot:///initramfs-linux.img\n"
+    )
+    (line,) = command_lines(system(**{"/boot/limine.cfg": text}))
+    assert (line.text, line.images) == ("root=UUID=1 rw", ("/initramfs-linux.img",))
+
+
+def test_the_command_line_in_the_folder_of_mkinitcpio(tmp_path: Path) -> None:
+    (tmp_path / "root.conf").write_text("# mine\nroot=LABEL=x\n")
+    (tmp_path / "zz.conf").write_text("quiet\n")
+    (tmp_path / "old.txt").write_text("root=LABEL=y\n")
+    (tmp_path / "folder.conf").mkdir()
+    assert default_cmdline([tmp_path / "none"], tmp_path) == "root=LABEL=x quiet"
+    (tmp_path / "cmdline").touch()  # empty: there is none
+    assert default_cmdline([tmp_path / "cmdline"], tmp_path) == ""

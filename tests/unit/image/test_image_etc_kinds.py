@@ -50,7 +50,7 @@ def test_something_else_in_place_of_each_file(kind: str, tmp_path: Path) -> None
     found = keymaps.collect(base, [])
     assert (found.entries, found.warnings) == ({}, [])
     assert told(system, base) in ("", "auto")
-    assert default_cmdline([tmp_path / "etc/kernel/cmdline"]) == ""
+    assert default_cmdline([tmp_path / "etc/kernel/cmdline"], tmp_path) == ""
 
 
 def test_a_command_line_in_utf_16_is_no_list_of_letters(tmp_path: Path) -> None:

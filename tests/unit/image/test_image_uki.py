@@ -130,7 +130,7 @@ def test_a_kernel_is_found_next_to_its_modules(tmp_path: Path) -> None:
 
 def test_the_command_line_of_kernel_install(tmp_path: Path) -> None:
     path = tmp_path / "cmdline"
-    assert uki.default_cmdline((path,)) == ""
+    assert uki.default_cmdline((path,), tmp_path) == ""
     path.write_text("root=LABEL=x\nquiet\n")
     assert uki.default_cmdline((path,)) == "root=LABEL=x quiet"
 
