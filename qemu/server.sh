@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . qemu/common.sh
 
-include=base-files,dnsmasq-base,nfs-kernel-server,iproute2,busybox-static,kmod,coreutils,mount
+include=base-files,dnsmasq-base,nfs-kernel-server,nbd-server,iproute2,busybox-static,kmod,coreutils,mount
 suite="$(. /etc/os-release && echo "$VERSION_CODENAME")"
 recipe="$suite $include $(cat qemu/server.sh)"
 target="$cache/server/$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"

@@ -183,7 +183,8 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         # It is tried again and again: no try holds root's deadline.
         Strategy.MOUNT_EXPORT: Manner(_mount_export, writes=True, mounts=True),
         Strategy.ISCSI_DAEMON: Manner(_iscsi(0), work),
-        Strategy.ISCSI_LOGIN: Manner(_iscsi(1), work),
+        Strategy.ISCSI_DISCOVERY: Manner(_iscsi(1), work),
+        Strategy.ISCSI_LOGIN: Manner(_iscsi(2), work),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)

@@ -204,4 +204,17 @@ def _iscsi(server: Server, _number: int, disks: list[str]) -> list[str]:
             *_function("stop", server, stop)]  # fmt: skip
 
 
-_KINDS = {"dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi}
+def _nbd(server: Server, _number: int, disks: list[str]) -> list[str]:
+    """nbd-server with an export for each disk; it is in a process group of its own."""
+    lines = ["[generic]", "user = root", "group = root", f"listenaddr = {server.address}",
+             f"port = {server.port}"]  # fmt: skip
+    for disk in server.serves:
+        lines += [f"[{disk}]", f"exportname = {_device(disk, disks)}"]
+    base = f"/run/{server.name}"
+    words = ["nbd-server", "-C", f"{base}.conf", "-p", f"{base}.pid"]
+    write = f"printf '%s\\n' {shlex.join(lines)} >{base}.conf"
+    return [*_function("start", server, write, shlex.join(words)),
+            *_function("stop", server, f"kill -- -$(cat {base}.pid)")]  # fmt: skip
+
+
+_KINDS = {"nbd": _nbd, "dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi}

@@ -129,6 +129,7 @@ UNPROVEN = (
     "luks-uuid-beginning",
     "net-iscsi-btrfs-two-units",
     "net-iscsi-dhcp",
+    "net-iscsi-discovery",
     "net-iscsi-engine-killed",
     "net-iscsi-lvm-on-luks",
     "net-iscsi-mutual-chap",

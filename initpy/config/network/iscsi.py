@@ -55,18 +55,19 @@ def record(parameter: Parameter) -> tuple[str, str]:
 def named(given: dict[str, Parameter]) -> tuple[IscsiRoot, ...]:
     """The targets of separate parameters (keys: name, ip, port, group and those of the login).
 
-    Several addresses, with blanks between them, are portals of one target (README.Debian).
+    Several addresses, with blanks between them, are portals of one target (README.Debian). Without
+    a name all targets are meant that a portal names in its discovery.
     """
-    name = given.get("name")
-    if name is None:
+    name, address = given.get("name"), given.get("ip")
+    said = name or address
+    if said is None:
         return ()
-    target = initiator(name)
-    address = given.get("ip")
+    target = initiator(name) if name is not None else ""
     words = (address.value or "").split() if address is not None else [""]
     port, group = given.get("port"), given.get("group")
     found = []
     for word in words or [""]:
-        where = address or name
+        where = address or said
         server = fields.server(word) if word else ""
         if server is None:
             raise where.error("the address of an iSCSI server")

@@ -66,6 +66,7 @@ class Strategy(enum.Enum):
     MOUNT_HOST = "mount-host"  # the file system that has the root in a file (loop=)
     MOUNT_EXPORT = "mount-export"  # the root that a server, or the hypervisor, offers (R16)
     ISCSI_DAEMON = "iscsi-daemon"  # which logs in to iSCSI targets
+    ISCSI_DISCOVERY = "iscsi-discovery"  # of the targets that a portal has
     ISCSI_LOGIN = "iscsi-login"  # to one of them (R16)
     MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 

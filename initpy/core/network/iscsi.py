@@ -7,6 +7,7 @@ system's own one takes the sessions over from the kernel, with their logins (syn
 open-iscsi's iscsid.c).
 """
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ WORDS = {
     REFUSED: "authentication failed: the target does not accept this user, secret or initiator, "
     "or has not shown the secret of its own that was asked for",
 }
+# What a discovery prints; a portal group of 16 bits that is not known is printed as another number.
+FOUND = re.compile(r"^(\S+):([0-9]+),([0-9]+) (\S+)$", re.MULTILINE)
+ANY_GROUP = 1 << 16
 REFUSALS = (INVALID, FATAL, REFUSED)
 # A connection takes no longer; the engine tries again, and says so, where iscsid would be silent.
 LOGIN_SECONDS = 10
@@ -104,9 +108,13 @@ def records(settings: Iscsi) -> Iterator[Record]:
         yield Record(name, f"InitiatorName={settings.initiator}\n", folder)
 
 
-def handlers() -> tuple[Handler, Handler]:
-    """The handlers of the daemon and of a login."""
-    return Handler(rules.run_now, _daemon_ended), Handler(_ready, _ended)
+def handlers() -> tuple[Handler, Handler, Handler]:
+    """The handlers of the daemon, of a discovery, and of a login."""
+    return (
+        Handler(rules.run_now, _daemon_ended),
+        Handler(rules.run_now, _discovered),
+        Handler(_ready, _ended),
+    )
 
 
 def _daemon_ended(context: Context, instance: Instance, event: JobEnded) -> None:
@@ -116,6 +124,22 @@ def _daemon_ended(context: Context, instance: Instance, event: JobEnded) -> None
     """
     started = event._replace(status=0) if event.status > 0 and not event.error else event
     rules.ended(context, instance, started)
+
+
+def _discovered(context: Context, instance: Instance, event: JobEnded) -> None:
+    """Take the targets that a portal has named: `ADDRESS:PORT,GROUP NAME`, one a line."""
+    targets, name = context.technologies.own(Targets), instance.subject or ""
+    portal = targets.find(name)
+    if event.status or not isinstance(portal, IscsiRoot):
+        _try_later(context, instance, event)
+        return
+    targets.tell(name, "")
+    for found in FOUND.finditer(event.output):
+        host, port, group, target = found.groups()
+        number = int(group) if int(group) < ANY_GROUP else portal.group
+        each = portal._replace(server=host.strip("[]"), port=int(port), group=number, target=target)
+        targets.add(each, targets.way_of(name))
+    rules.ended(context, instance, event)
 
 
 def _ready(context: Context, instance: Instance) -> None:
@@ -138,12 +162,19 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
     if event.status in (0, THERE):
         targets.tell(name, "")
         rules.ended(context, instance, event._replace(status=0))
-        return
+    else:
+        _try_later(context, instance, event)
+
+
+def _try_later(context: Context, instance: Instance, event: JobEnded) -> None:
+    """Say why it has failed, once, and try again after a while."""
+    targets, name = context.technologies.own(Targets), instance.subject or ""
     instance.status = event.status
     known = instance.seen.properties if instance.seen is not None else {}
     why = WORDS.get(event.status, rules.complaint(event))
     if targets.tell(name, why):
-        context.report(f"{known.get('IQN')} at {known.get('HOST')}: {why}; it is tried again")
+        what = known.get("IQN", "the iSCSI targets")
+        context.report(f"{what} at {known.get('HOST')}: {why}; it is tried again")
     tries = targets.failed(name)
     last = _is_last(context, tries)
     most = instance.definition.tries

@@ -1,7 +1,8 @@
 """What block devices come from by a login: declares it, with the way to it, for job files.
 
 A job file matches `SUBSYSTEM = "target"` and `TARGET = "nbd"` or `"iscsi"`. The properties are
-HOST, PORT, and for NBD EXPORT and NODE, for iSCSI IQN and GROUP.
+HOST, PORT, and for NBD EXPORT and NODE, for iSCSI IQN, GROUP and PORTAL. Without an IQN the targets
+are to be discovered at the portal.
 """
 
 from collections.abc import Iterable, Sequence
@@ -92,8 +93,8 @@ class Targets:
         self._changed.clear()
         return [self._device(name) for name in self._all]
 
-    def add(self, target: object) -> None:
-        """Take a target, unless its server is still to be told."""
+    def add(self, target: object, way: str = "") -> None:
+        """Take a target, unless its server is still to be told; `way`: the link that is known."""
         if not isinstance(target, NbdRoot | IscsiRoot) or not target.server:
             return
         if any(each.target == target for each in self._all.values()):
@@ -101,8 +102,10 @@ class Targets:
         if isinstance(target, NbdRoot):
             name = target.device.rpartition("/")[2]
         else:
-            name = f"{target.target}@{target.server}:{target.port}"
-        self._all[TARGET_FOLDER + name] = _Entry(target)
+            what = target.target or "all"
+            name = f"{what}@{target.server}:{target.port}"
+        entry = self._all[TARGET_FOLDER + name] = _Entry(target)
+        entry.way = way
         self._changed.append(TARGET_FOLDER + name)
 
     def look(self, context: Context, links: Links) -> None:
@@ -155,8 +158,10 @@ class Targets:
             known |= {"TARGET": "nbd", "EXPORT": target.export, "NODE": target.device}
         else:
             host = f"[{target.server}]" if ":" in target.server else target.server
-            known |= {"TARGET": "iscsi", "IQN": target.target, "GROUP": str(target.group)}
-            known |= {"PORTAL": f"{host}:{target.port},{target.group}"}
+            known |= {"TARGET": "iscsi", "PORTAL": f"{host}:{target.port}"}
+            if target.target:
+                portal = f"{host}:{target.port},{target.group}"
+                known |= {"IQN": target.target, "GROUP": str(target.group), "PORTAL": portal}
         if entry.way:
             known[WAY] = entry.way
         return Device(name, known, kind=TARGET)

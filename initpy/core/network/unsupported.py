@@ -35,7 +35,7 @@ def unsupported(settings: NetworkSettings, able: frozenset[str]) -> Iterator[str
     for target in settings.targets:
         kind = KINDS.get(type(target), "")
         if kind not in able:
-            has = f"this image has no job for it (jobs/{kind}.toml)" if kind else "not yet"
+            has = "this image has no job file for it" if kind else "there is no login to it yet"
             yield f"{_words(target)}: {has}"
     if settings.iscsi.firmware:
         yield "rd.iscsi.firmware: the firmware's table is not read yet"

@@ -42,6 +42,8 @@ def iscsiadm(world: World, _: Udev, call: Call) -> Work:
     """`iscsiadm -m node -T TARGET -p ADDRESS:PORT,GROUP --login`."""
     network = world.network
     match call.words[1:]:
+        case ("-m", "discovery", "-t", "sendtargets", "-p", portal) if network is not None:
+            return (yield from _discover(network, portal))
         case ("-m", "node", "-T", target, "-p", portal, "--login") if network is not None:
             pass
         case _:
@@ -56,6 +58,23 @@ def iscsiadm(world: World, _: Udev, call: Call) -> Work:
         return Answer(0, said)
     what = f"initiator reported error ({status} - {COMPLAINTS[status]})"
     return Answer(status, said, f"iscsiadm: {what}\niscsiadm: Could not log into all portals")
+
+
+def _discover(network: Network, portal: str) -> Generator[Wait, None, Answer]:
+    """SendTargets: the targets of a portal, which all may see."""
+    host, _, port = portal.rpartition(":")
+    server, seconds, _ = network.reach(host.strip("[]"), int(port))
+    yield Exactly(seconds)
+    if server is None or server.kind != "iscsi":
+        return Answer(NO_CONNECTION, "", "iscsiadm: cannot make connection")
+    there = _at(network, server.address, server.port)
+    return Answer(0, "".join(f"{portal},1 {each.target}\n" for each in there))
+
+
+def _at(network: Network, address: str, port: int) -> list[Server]:
+    """The servers that are up at a portal."""
+    up = (each for name, each in network.servers.items() if name in network.serving)
+    return [each for each in up if (each.address, each.port) == (address, port)]
 
 
 def _record(world: World, target: str, portal: str) -> dict[str, str] | None:
@@ -83,8 +102,7 @@ def _login(
     yield Exactly(seconds)
     if server is None or server.kind != "iscsi":
         return NO_CONNECTION
-    up = (network.servers[name] for name in network.serving)
-    there = [each for each in up if (each.address, each.port) == (address, port)]
+    there = _at(network, address, port)
     server = next((each for each in there if each.target == target), None)
     if server is None:
         return FATAL

@@ -136,3 +136,28 @@ def test_a_malformed_root_path_is_said_without_its_secrets() -> None:
     desk.configured()
     assert desk.reports().count("the root-path of 10.0.2.2") == 1
     assert "hush" not in desk.reports()
+
+
+def test_a_portal_without_a_target_is_asked_for_its_targets() -> None:
+    desk = ready(TARGET._replace(target="", login=CHAP))
+    asked = "iscsi-discovery@target/all@10.0.2.1:3260"
+    [run] = desk.runs(asked)
+    assert run.argv[-1] == "10.0.2.1:3260"
+    desk.end(asked, output=f"10.0.2.1:3260,1 {IQN}\n[fe80::1]:3260,2 {IQN}-b\nnonsense\n")
+    [login] = desk.runs(LOGIN)
+    assert "10.0.2.1:3260,1" in login.argv
+    [other] = desk.runs(f"iscsi-login@target/{IQN}-b@fe80::1:3260")
+    assert "[fe80::1]:3260,2" in other.argv
+
+
+def test_a_login_is_tried_as_often_as_the_user_says() -> None:
+    desk = desk_of(TARGET, iscsi=Iscsi(login_retries=1))
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon")
+    desk.lease()
+    desk.configured()
+    desk.end(LOGIN, status=4)
+    desk.wait(desk.now + 5.0)
+    desk.end(LOGIN, status=4)
+    desk.wait(desk.now + 60.0)
+    assert len(desk.runs(LOGIN)) == 2
