@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from initpy.image.stack import buses, mapper
+from initpy.image.stack import buses, mapper, zvols
 from initpy.image.stack.layers import Ask, Kind, Layer
 from initpy.image.stack.network import towards
 from initpy.image.stack.system import System
@@ -211,6 +211,14 @@ class Blocks:
             yield replace(layer, on=tuple(below for on, _ in layers for below in on), asks=asks)
             for _, found in layers:
                 yield from found
+            return
+        names = self._system.names(CLASS)
+        if pool := zvols.members(layer.property("DEVLINKS"), names, self.properties):
+            ask = self._in_use(Ask(zvols.DRIVER, "volumes of ZFS pools"))
+            on = tuple(map(_identity, pool))
+            yield replace(layer, kind=Kind.STACKED, on=on, asks=(ask,))
+            for member in pool:
+                yield from self.down(member)
             return
         major = self._major(path)
         yield replace(layer, kind=Kind.STACKED, asks=(major,), facts=(("driver", major.names[-1]),))

@@ -105,6 +105,13 @@ def pool(system: FakeSystem) -> None:
     system.mount("/", "zfs", "rpool/ROOT/pve-1", "0:31")
 
 
+def volume_of_pool(system: FakeSystem) -> None:
+    partition(system, ID_FS_TYPE="zfs_member", ID_FS_LABEL="rpool")
+    system.block("zd0", "/sys/devices/virtual/block/zd0", "230:0", **EXT4)
+    system.texts["/run/udev/data/b230:0"] += "S:zvol/rpool/root\n"
+    system.mount("/", "ext4", "/dev/zd0", "230:0")
+
+
 def grub(words: str) -> dict[str, str]:
     """Return GRUB's configuration as grub-mkconfig(8) writes it, with a recovery entry."""
     commands = "\tlinux\t/vmlinuz-{1} {2} {3}\n\tinitrd\t/i.img\n"
@@ -527,6 +534,9 @@ LAYOUTS = {
     "Proxmox on ZFS": Layout(
         pool, {"/etc/kernel/cmdline": "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n"},
         bad={"root=": MISSING, "its parameters": Verdict.WARNING, "job": MISSING},
+    ),
+    "root on a volume of a ZFS pool": Layout(
+        volume_of_pool, grub("root=/dev/zvol/rpool/root ro"), bad={"job": MISSING},
     ),
     "Raspberry Pi": Layout(
         plain, {"/boot/firmware/cmdline.txt": f"console=tty1 root=PARTUUID={PART} rootwait\n"}

@@ -183,6 +183,20 @@ def test_members_of_a_pool_are_found_by_udevs_records() -> None:
     assert describe("/", system).layer("fs:/").on == ("block:vda",)
 
 
+def test_a_volume_of_a_pool_stands_on_the_pools_members() -> None:
+    """The kernel names no device below it: the pool is in udev's link (60-zvol.rules)."""
+    system = FakeSystem()
+    virtio_disk(system, "vda", 1, ID_FS_TYPE="zfs_member", ID_FS_LABEL="tank")
+    virtio_disk(system, "vdb", 2, ID_FS_TYPE="zfs_member", ID_FS_LABEL="other")
+    system.block("zd0", "/sys/devices/virtual/block/zd0", "230:0", ID_FS_TYPE="ext4")
+    system.texts["/run/udev/data/b230:0"] += "S:zvol/tank/root\nS:tank/root\n"
+    system.mount("/", "ext4", "/dev/zd0", "230:0")
+    stack = describe("/", system)
+    assert stack.layer("block:zd0").on == ("block:vda",)
+    assert asked(stack, "block:zd0") == {"zfs"}
+    assert stack.unknown == ()
+
+
 def test_a_separate_usr_is_part_of_the_stack() -> None:
     system = nested()
     virtio_disk(system, "vdc", 3, ID_FS_TYPE="xfs", ID_FS_UUID_ENC="u5")
