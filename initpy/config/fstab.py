@@ -14,6 +14,7 @@ from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
 from initpy.config.textlines import lines
+from initpy.config.timespan import limit_of
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
 
@@ -84,7 +85,8 @@ def parse_fstab(
         elif device is None:
             problems.append(line.error(url(line.source), f"{EXPECTED}; not mounted here"))
         else:
-            wanted.append(ExtraMount(line.target, device, line.types, line.options, line.checked))
+            parts = (line.target, device, line.types, line.options, line.checked)
+            wanted.append(ExtraMount(*parts, limit_of(line.options)))
     return tuple(wanted), tuple(problems)
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_root
+from initpy.config.timespan import LIMIT
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import RESUME_SECONDS, Resume
 
 NEVER = -1.0
-LIMIT = "x-systemd.device-timeout"
 OFF = ("none", "0", "no", "auto")  # "auto" is initramfs-tools' word for what it decides itself
 
 

@@ -15,8 +15,9 @@ from initpy.config.commandline import Parameter, parse
 from initpy.config.declared import NOTHING, Declared, declared
 from initpy.config.errors import InputError
 from initpy.config.othernames import may_be_ours
-from initpy.config.resume import LIMIT, Wish
 from initpy.config.resume import PARAMETERS as RESUME_PARAMETERS
+from initpy.config.resume import Wish
+from initpy.config.timespan import LIMIT
 from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.config.volumes import Volumes
 from initpy.core.devices.names import DeviceSpec, Naming

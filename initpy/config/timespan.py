@@ -1,6 +1,7 @@
 """Time spans as systemd.time(7) writes them: `90`, `2.5s`, `1min 30s`."""
 
 import re
+from collections.abc import Iterable
 
 # A part of a span; without a unit it is seconds.
 PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?![0-9.]) *([a-zA-Zµμ]*)")
@@ -15,6 +16,7 @@ UNITS = {
     for each in names.split()
 } | {"": 1.0}  # fmt: skip
 FOR_EVER = "infinity"
+LIMIT = "x-systemd.device-timeout"  # the mount option, systemd.mount(5)
 
 
 def seconds_of(text: str) -> float | None:
@@ -25,3 +27,15 @@ def seconds_of(text: str) -> float | None:
     if any(unit not in UNITS for _, unit in parts):
         return None
     return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def limit_of(options: Iterable[str]) -> float | None:
+    """Return the seconds that a device may take at least, as mount options say.
+
+    0 if they say nothing that is understood; None: for ever.
+    """
+    limit: float | None = 0.0
+    for option, _, value in (each.partition("=") for each in options):
+        if option == LIMIT and (value == FOR_EVER or (seconds := seconds_of(value)) is not None):
+            limit = None if value == FOR_EVER else seconds or None
+    return limit

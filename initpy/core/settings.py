@@ -85,6 +85,7 @@ class ExtraMount(NamedTuple):
     types: tuple[str, ...] = ()  # empty: what udev found
     flags: tuple[str, ...] = ()
     checked: bool = False  # fstab asks for it to be checked before (R19)
+    limit: float | None = 0.0  # seconds that its device may take at least; None: for ever
 
 
 class OtherCheck(NamedTuple):

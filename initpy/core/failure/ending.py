@@ -38,7 +38,18 @@ def restart_clock(context: Context) -> None:
     """Root is mounted, and what belongs below it has a little time of its own at least."""
     context.outcome.in_time()
     give_time(context)
+    _give_limits(context)
     context.report(f"root is mounted, waiting for {mounts.missing(context)}", detail=True)
+
+
+def _give_limits(context: Context) -> None:
+    """Give the devices of other mounts the time that the root's own fstab gives them."""
+    limits = [each.limit for each in context.goals.unmounted()]
+    given = [each for each in limits if each is not None]
+    if len(given) < len(limits):
+        wait_for_root(context, None)
+    elif (clock := context.deadlines.root) is not None:
+        context.deadlines.extend(clock, max(given, default=0.0))
 
 
 def check(context: Context) -> None:

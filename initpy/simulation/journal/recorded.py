@@ -93,8 +93,8 @@ def _device(record: Record) -> Device:
 
 
 def _extra_mount(values: list[Any]) -> ExtraMount:
-    target, spec, types, flags, checked = values
-    return ExtraMount(target, _spec(spec), tuple(types), tuple(flags), checked)
+    target, spec, types, flags, checked, *limit = values  # older journals have no limit
+    return ExtraMount(target, _spec(spec), tuple(types), tuple(flags), checked, *limit)
 
 
 def _spec(values: list[Any]) -> DeviceSpec:

@@ -4,8 +4,9 @@ import pytest
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
+from initpy.config.fstab import parse_fstab
 from initpy.config.settings import read_settings
-from initpy.config.timespan import seconds_of
+from initpy.config.timespan import limit_of, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,18 @@ def test_other_parameters_take_spans_too() -> None:
     assert settings.unnamed.timeout == 90.0
     assert settings.resume is not None
     assert settings.resume.seconds is None
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ("ro,x-systemd.device-timeout=5min", 300.0), ("x-systemd.device-timeout=0", None),
+        ("x-systemd.device-timeout=infinity", None), ("x-systemd.device-timeout=soon", 0.0),
+        ("ro", 0.0), ("x-systemd.device-timeout=9,x-systemd.device-timeout=20s", 20.0),
+    ],
+)  # fmt: skip
+def test_the_time_that_mount_options_give_a_device(options: str, limit: float | None) -> None:
+    """Of /usr and the like in the root's own fstab."""
+    assert limit_of(options.split(",")) == limit
+    (mount,), _ = parse_fstab(f"UUID=a /usr ext4 {options} 0 2\n")
+    assert mount.limit == limit
