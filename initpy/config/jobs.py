@@ -26,7 +26,7 @@ JOB_KEYS = {
     "timeout", "tries", "retry_after", "write", "looking", "gathers", "lists", "for_root", "parts",
     "with", "reads", "renew", "patience", "patience_parameter", "lacks", "refused", "advice",
 }  # fmt: skip
-SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit"}
+SUCCESS_KEYS = {"holder", "subject", "device", "mounted", "published", "exit", "ended"}
 IMAGE_KEYS = (
     "programs", "modules", "optional_modules", "generic", "rules", "files", "optional",
     "of_machine", "python",
@@ -282,6 +282,7 @@ def _success(job: Table) -> Success:
         mounted=table.get("mounted", str, "a mount point", "") or None,
         published=published,
         exit=table.get("exit", bool, "true or false", False),
+        ended=table.get("ended", bool, "true or false", False),
     )
 
 

@@ -15,6 +15,7 @@ Only root may connect: the socket's mode is 0600.
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -53,11 +54,25 @@ async def serve(status: Status, ask: Ask, path: str = SOCKET) -> asyncio.Server:
 
     if os.path.exists(path):
         os.unlink(path)  # of an engine that died
+    return await asyncio.start_unix_server(answer, sock=_bound(path))
+
+
+def _bound(path: str) -> socket.socket:
+    """Return a socket there for root only.
+
+    No other code runs in between: a child that is forked while the mask is set keeps it, and makes
+    folders that no user but root may enter.
+    """
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(answer, path)
+        bound.bind(path)
+    except OSError:
+        bound.close()
+        raise
     finally:
         os.umask(before)
+    return bound
 
 
 async def _told(work: Coroutine[Any, Any, Answer], writer: asyncio.StreamWriter) -> Answer:

@@ -7,6 +7,7 @@ unchanged root by /run/rootfsbase. A device that dracut has used keeps its folde
 
 import errno
 import os
+import stat
 from contextlib import suppress
 
 from initpy.core.actions import Changes
@@ -80,11 +81,23 @@ def _join(
     for name, link in zip(names, (UPPER, WORK), strict=True):
         if reset:
             _remove(f"{place}/{name}")
-        os.makedirs(f"{place}/{name}", 0o755, exist_ok=True)
+        _make_like(f"{place}/{name}", lower.rpartition(":")[2])
         _link(f"{place}/{name}", link)
     upper, work = (f"{CHANGES}/{name}" for name in names)
     data = (f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}")
     return mount_first("overlay", target, ("overlay",), data)
+
+
+def _make_like(folder: str, root: str) -> None:
+    """Make a folder unless it is there. The overlay's root gets the mode and owner of the upper."""
+    if os.path.isdir(folder):
+        return
+    new = f"{folder}.new"  # of a killed engine, perhaps
+    os.makedirs(new, exist_ok=True)
+    known = os.stat(root)
+    os.chown(new, known.st_uid, known.st_gid)
+    os.chmod(new, stat.S_IMODE(known.st_mode))
+    os.rename(new, folder)
 
 
 def _mount_usr(target: str) -> tuple[int, str]:

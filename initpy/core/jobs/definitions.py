@@ -82,6 +82,7 @@ class Success(NamedTuple):
     `mounted`: something is mounted there; may use `{PROPERTY}` of the subject.
     `published`: the command printed at least one of the keys it publishes.
     `exit`: the command ended with status 0, for effects that no fact shows (a loaded module).
+    `ended`: the command ended with any status: what it does is useful, and nothing needs it.
     """
 
     holder: Match | None = None
@@ -90,6 +91,7 @@ class Success(NamedTuple):
     mounted: str | None = None
     published: bool = False
     exit: bool = False
+    ended: bool = False
 
 
 class JobDefinition(NamedTuple):

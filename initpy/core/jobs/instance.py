@@ -133,7 +133,7 @@ class Instance:
         self.status = 0  # exit status of the last run, negative for a signal
         self.failures = 0
         self.revivals = 0  # how often it was tried again because something new had turned up
-        self.succeeded = False  # the last run ended with status 0
+        self.succeeded = False  # the last run ended well
         self.published = False
         # The subject when it was last compared with the job's match, and what came of it: the
         # caller has compared them.

@@ -276,11 +276,12 @@ def withdraw(context: Context, instance: Instance, reason: str) -> None:
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
-    """Take note of how a command ended: with status 0 its effect is awaited."""
+    """Take note of how a command ended: if that is well, its effect is awaited."""
     timers, status = context.machine.timers, event.status
     instance.status = status
     instance.complaints = event.complaints or event.error
-    if status == 0:
+    # A signal's number is negative.
+    if status == 0 or (status > 0 and instance.definition.success.ended):
         instance.succeeded = True
         if instance.definition.publishes:
             publish(context, instance, event.output)

@@ -100,8 +100,8 @@ def describe(context: Context, instance: Instance) -> str:
 
 def holds_true(context: Context, instance: Instance, device: Device | None) -> bool:
     """True when the world shows what the job is to achieve; `device`: its subject, as it is now."""
-    holder, subject, awaited, mounted, published, succeeded = instance.definition.success
-    if (succeeded and not instance.succeeded) or (published and not instance.published):
+    holder, subject, awaited, mounted, published, succeeded, ended = instance.definition.success
+    if ((succeeded or ended) and not instance.succeeded) or (published and not instance.published):
         return False
     if mounted and fill(context, mounted, instance) not in context.goals.mounted:
         return False

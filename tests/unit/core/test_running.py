@@ -1,6 +1,6 @@
 """Many devices at once: so many tools and no more, and nobody is forgotten."""
 
-from desk import Desk, array, filesystem, member
+from desk import Desk, array, filesystem, luks, member
 
 from initpy.core.actions import HandOver, Mount, Run, ShowFailure, Stop
 from initpy.core.events import JobEnded
@@ -40,6 +40,28 @@ def test_a_disk_that_goes_while_it_queues_is_passed_over() -> None:
 
     assert not desk.runs(f"md-member@{NAMES[TOOLS_AT_ONCE]}")
     assert members_started(desk) == TOOLS_AT_ONCE + 1
+
+
+def test_an_implementation_of_a_cipher_that_refuses_the_processor_is_no_failure() -> None:
+    """modprobe loads all modules with the alias `aes`, and padlock_aes is for VIA's processors."""
+    desk = Desk(load_modules=False)
+    desk.see(luks("vda"))
+
+    desk.end("luks-ciphers", 1)
+    desk.wait(desk.now + 5)
+
+    assert len(desk.runs("luks-ciphers")) == 1
+    assert "failed" not in desk.reports()
+
+
+def test_a_killed_command_that_may_end_as_it_likes_has_failed() -> None:
+    desk = Desk(load_modules=False)
+    desk.see(luks("vda"))
+
+    desk.end("luks-ciphers", -9)
+    desk.wait(desk.now + 5)
+
+    assert len(desk.runs("luks-ciphers")) == 2
 
 
 def test_r5_a_command_that_survives_sigkill_does_not_keep_the_failure_screen_away() -> None:

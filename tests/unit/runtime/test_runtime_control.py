@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import socket
 import stat
 import threading
@@ -113,6 +114,28 @@ def test_the_socket_of_an_engine_that_died_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left_over:
         left_over.bind(str(path))
     assert serve(path, Engine(), b"status\n") == (0, [])
+
+
+def test_a_child_forked_meanwhile_has_the_usual_mask(path: Path) -> None:
+    """The child that mounts would make folders that only root may enter."""
+    engine, seen = Engine(), []
+
+    def look() -> None:
+        seen.append(os.umask(0o022))
+        os.umask(seen[-1])
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_soon(look)
+        server = await control.serve(engine.status, engine.ask, str(path))
+        server.close()
+        await server.wait_closed()
+
+    before = os.umask(0o022)
+    try:
+        asyncio.run(run())
+    finally:
+        os.umask(before)
+    assert seen == [0o022]
 
 
 def test_without_an_engine_the_command_says_where_it_works(

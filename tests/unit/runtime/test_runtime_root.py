@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_root_with_an_overlay_is_mounted_in_three_steps(
     assert calls[1][4] == "mode=755,size=32M"
     assert (tmp_path / "changes/upper").is_dir()
     assert (tmp_path / "upper").resolve() == (tmp_path / "memory/upper").resolve()
+
+
+def test_the_root_of_an_overlay_has_the_mode_of_root(
+    calls: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    """With less, no user but root could enter any folder."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below").chmod(0o751)
+    before = os.umask(0o177)
+    try:
+        memory = Changes("", "tmpfs")
+        done = overlays.mount_root("/dev/vda", str(tmp_path / "root"), ("ext4",), (), memory)
+    finally:
+        os.umask(before)
+    assert done == (0, "")
+    assert stat.S_IMODE((tmp_path / "memory/upper").stat().st_mode) == 0o751
 
 
 @pytest.mark.parametrize(
