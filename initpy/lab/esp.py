@@ -60,7 +60,9 @@ def furnish(disk: Path, place: Place, files: Mapping[str, bytes]) -> None:
     """
     if not _has_fat(disk, place):
         offset, blocks = place.offset // SECTOR, place.size // 1024
-        run(["mkfs.vfat", f"--offset={offset}", "-n", "ESP", str(disk), str(blocks)])
+        # mkfs.vfat would choose the kind by the size of the whole file. FAT16 has up to 2 GiB.
+        words = ["-F", "16", f"--offset={offset}", "-n", "ESP", str(disk), str(blocks)]
+        run(["mkfs.vfat", *words])
     at = f"{disk}@@{place.offset}"
     with TemporaryDirectory(prefix="initpy-esp-") as folder:
         for path, data in {BOOTED: LOADER.read_bytes(), **files}.items():

@@ -82,3 +82,14 @@ def test_entries_need_a_firmware(tmp_path: Path) -> None:
     file.write_text(text.replace('firmware = "uefi"\n', ""))
     with pytest.raises(InputError, match="uefi, since there are tables"):
         load_scenario(file)
+
+
+def test_a_small_partition_of_a_large_disk_gets_a_file_system(tmp_path: Path) -> None:
+    disk = tmp_path / "a.raw"
+    with disk.open("wb") as file:
+        file.truncate(1600 << 20)
+    place = esp.Place(1 << 20, 220 << 20)
+    esp.furnish(disk, place, {"linux": b"MZ", esp.BOOTED: b"MZ"})
+    command = ["mcopy", "-i", f"{disk}@@{place.offset}", "::/linux", str(tmp_path / "linux")]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "linux").read_bytes() == b"MZ"
