@@ -100,7 +100,6 @@ ONLY_IN_THE_FULL_MATRIX = {
 # Not seen to hold in a machine since they, or what they are about, were last changed.
 UNPROVEN = (
     "counted-blessed",
-    "counted-grub",
     "debian-12-ddf",
     "debian-12-first-boot",
     "debian-12-hibernates",
@@ -109,7 +108,6 @@ UNPROVEN = (
     "debian-12-installer-again",
     "debian-12-openrc-encrypted",
     "debian-12-runit-encrypted",
-    "debian-12-sysvinit-encrypted",
     "debian-12-volatile",
     "debian-12-xfs-on-raid5",
     "debian-13-soft-reboot",
