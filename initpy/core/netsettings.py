@@ -107,6 +107,9 @@ class Bridge(NamedTuple):
     members: tuple[str, ...]
 
 
+VirtualLink = Vlan | Bond | Bridge
+
+
 class NetLimits(NamedTuple):
     """`rd.net.timeout.*` and `rd.net.dhcp.retry=`: seconds that a step may take, as limits.
 
@@ -250,6 +253,12 @@ class NetworkSettings(NamedTuple):
     from_dhcp: bool = False
     iscsi: Iscsi = Iscsi()
     nvme: Nvme = Nvme()
+
+    @property
+    def may_need_firmware(self) -> bool:
+        """True if links or targets are as the firmware's iSCSI table (iBFT) says."""
+        wanted = self.iscsi.firmware or self.iscsi.firmware_links
+        return wanted or any(each.method is Method.IBFT for each in self.links)
 
     @property
     def root_needs_link(self) -> bool:

@@ -18,6 +18,7 @@ from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.switch import Switch
 from initpy.scenario.model import Nic, Server, machine_address
+from initpy.scenario.network import MOST_NICS, machine_address_6, second_address
 
 _SETUP = PROJECT / "qemu" / "server.sh"
 _INIT = PROJECT / "qemu" / "server-init.sh"
@@ -25,6 +26,7 @@ _MEMORY = 192  # MiB
 _READY = "INITPY-LAB servers are up"
 _PATIENCE = 60.0  # seconds
 _RANGE = (50, 99)  # of the last byte of addresses in leases
+_SECOND_RANGE = (150, 199)
 # Keep the orders' pipe open at both ends, so that the machine never reads its end.
 _PORTS = 'exec 4<>"$1"; shift; exec "$@"'
 
@@ -44,7 +46,7 @@ class Lan:
     def __init__(self, folder: Path, nics: tuple[Nic, ...], servers: tuple[Server, ...],
                  disks: dict[str, Path]) -> None:  # fmt: skip
         """Start both; sockets of the hubs are in the folder, by the names of the cards."""
-        self._switch = Switch(folder, [each.name for each in nics])
+        self._switch = Switch(folder, {each.name: each.switch for each in nics})
         try:
             self.servers = ServerMachine(folder, nics, servers, disks)
         except BaseException:
@@ -68,6 +70,8 @@ class ServerMachine:
         """
         if not LINUX_UML.exists():
             raise LabError("the server machine needs User Mode Linux\n  try: make setup")
+        # A second DHCP server on a network has a card of its own.
+        self._twice = {each.nic for each in servers if each.address == second_address(each.nic)}
         self._folder = folder / "server"
         self._folder.mkdir()
         shutil.copy(_INIT, self._folder / "init")
@@ -97,7 +101,10 @@ class ServerMachine:
             "umid=server", "con=null", "con0=null,fd:1", "ssl=null", "ssl0=fd:4,null",
             "console=tty0", "quiet", f"LAB_FOLDER={self._folder}", f"LAB_MODULES={modules}",
             *(f"vec{number}:transport=bess,dst={folder / nic.name},mac={mac(number, server=True)}"
-              for number, nic in enumerate(nics)),
+              for number, nic in enumerate(nics) if not nic.switch),
+            *(f"vec{number + MOST_NICS}:transport=bess,dst={folder / nic.name},"
+              f"mac={mac(number + MOST_NICS, server=True)}"
+              for number, nic in enumerate(nics) if nic.name in self._twice),
             *(f"ubd{number}={file}" for number, file in enumerate(disks.values())),
         ]  # fmt: skip
 
@@ -134,10 +141,21 @@ def commands(nics: tuple[Nic, ...], servers: tuple[Server, ...], disks: list[str
     """Return the shell script: functions `up`, `start_NAME` and `stop_NAME` for each server."""
     lines = ["up() {"]
     for number, nic in enumerate(nics):
-        address = machine_address(nic.name)
+        if nic.switch:
+            continue  # the card before it has the servers
+        lines.append(f"    ip link set vec{number} up")
+        link = card(number, nic)
+        if nic.vlan:
+            lines += [
+                "    modprobe 8021q",
+                f"    ip link add link vec{number} name {link} type vlan id {nic.vlan}",
+                f"    ip link set {link} up",
+            ]
         lines += [
-            f"    ip link set vec{number} up",
-            f"    ip address add {address}/24 dev vec{number}",
+            f"    ip address add {machine_address(nic.name)}/24 dev {link}",
+            # Without a probe for another host: busybox's ip knows no `nodad`.
+            f"    echo 0 >/proc/sys/net/ipv6/conf/{link}/accept_dad",
+            f"    ip address add {machine_address_6(nic.name)}/64 dev {link}",
         ]
     for server in servers:
         if server.times.up == 0.0:
@@ -145,8 +163,13 @@ def commands(nics: tuple[Nic, ...], servers: tuple[Server, ...], disks: list[str
     lines += ["    :", "}"]
     for server in servers:
         number = next(place for place, nic in enumerate(nics) if nic.name == server.nic)
-        lines += _KINDS[server.kind](server, number, disks)
+        lines += _KINDS[server.kind](server, card(number, nics[number]), disks)
     return "\n".join(lines) + "\n"
+
+
+def card(number: int, nic: Nic) -> str:
+    """Return the name of the link of the servers' machine that has the address on this card."""
+    return f"vec{number}.{nic.vlan}" if nic.vlan else f"vec{number}"
 
 
 def _function(verb: str, server: Server, *lines: str) -> list[str]:
@@ -154,18 +177,39 @@ def _function(verb: str, server: Server, *lines: str) -> list[str]:
     return [f"{verb}_{name}() {{", *(f"    {line}" for line in lines), "}"]
 
 
-def _dhcp(server: Server, number: int, _disks: list[str]) -> list[str]:
+def _dhcp(server: Server, link: str, _disks: list[str]) -> list[str]:
     network = server.address.rpartition(".")[0]
-    first, last = (f"{network}.{each}" for each in _RANGE)
+    second = server.address == second_address(server.nic)
+    first, last = (f"{network}.{each}" for each in (_SECOND_RANGE if second else _RANGE))
+    own: list[str] = []
+    if second:
+        link = f"vec{int(link.removeprefix('vec')) + MOST_NICS}"
+        own = [f"ip link set {link} up", f"ip address replace {server.address}/24 dev {link}"]
     span = f"{server.lease:.0f}" if server.lease else "infinite"
     words = [
         "dnsmasq", "--conf-file=/dev/null", "--port=0", "--no-ping", "--user=root", "--group=root",
-        f"--interface=vec{number}", "--bind-interfaces", "--log-facility=/run/dhcp.log",
+        f"--interface={link}", "--bind-interfaces", "--log-facility=/run/dhcp.log",
         f"--dhcp-range={first},{last},255.255.255.0,{span}", "--leasefile-ro",
         "--dhcp-authoritative",
         f"--pid-file=/run/{server.name}.pid",
         "--dhcp-option=option:router",  # none: the networks of two cards are apart
         *([f"--dhcp-option=option:root-path,{server.root_path}"] if server.root_path else []),
+    ]  # fmt: skip
+    stop = f"kill $(cat /run/{server.name}.pid)"
+    start = _function("start", server, *own, shlex.join(words))
+    return [*start, *_function("stop", server, stop)]
+
+
+def _router(server: Server, link: str, _disks: list[str]) -> list[str]:
+    network = server.address.removesuffix("1")
+    span = f"{network},ra-only,64"
+    if server.kind == "dhcp6":
+        span = f"{network}{_RANGE[0]},{network}{_RANGE[1]},64,3600"
+    words = [
+        "dnsmasq", "--conf-file=/dev/null", "--port=0", "--user=root", "--group=root",
+        f"--interface={link}", "--bind-interfaces", f"--log-facility=/run/{server.name}.log",
+        "--enable-ra", f"--dhcp-range={span}", "--leasefile-ro",
+        f"--pid-file=/run/{server.name}.pid",
     ]  # fmt: skip
     stop = f"kill $(cat /run/{server.name}.pid)"
     return [*_function("start", server, shlex.join(words)), *_function("stop", server, stop)]
@@ -175,7 +219,7 @@ def _device(disk: str, disks: list[str]) -> str:
     return "/dev/ubd" + "abcdefgh"[disks.index(disk)]
 
 
-def _nfs(server: Server, _number: int, disks: list[str]) -> list[str]:
+def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
     device = _device(server.serves[0], disks)
     clients = "192.0.2.1" if server.refuses else "*"
     off = {"3": "--no-nfs-version 3", "4": "--no-nfs-version 4"}
@@ -192,7 +236,7 @@ def _nfs(server: Server, _number: int, disks: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _iscsi(server: Server, _number: int, disks: list[str]) -> list[str]:
+def _iscsi(server: Server, _link: str, disks: list[str]) -> list[str]:
     """The kernel's target, LIO, by configfs: a unit for each disk."""
     portal = f"{server.address}:{server.port}"
     units = (word for disk in server.serves for word in (disk, _device(disk, disks)))
@@ -204,7 +248,7 @@ def _iscsi(server: Server, _number: int, disks: list[str]) -> list[str]:
             *_function("stop", server, stop)]  # fmt: skip
 
 
-def _nbd(server: Server, _number: int, disks: list[str]) -> list[str]:
+def _nbd(server: Server, _link: str, disks: list[str]) -> list[str]:
     """nbd-server with an export for each disk; it is in a process group of its own."""
     lines = ["[generic]", "user = root", "group = root", f"listenaddr = {server.address}",
              f"port = {server.port}"]  # fmt: skip
@@ -217,4 +261,6 @@ def _nbd(server: Server, _number: int, disks: list[str]) -> list[str]:
             *_function("stop", server, f"kill -- -$(cat {base}.pid)")]  # fmt: skip
 
 
-_KINDS = {"nbd": _nbd, "dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi}
+_KINDS = {
+    "nbd": _nbd, "dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi, "dhcp6": _router, "router": _router,
+}  # fmt: skip

@@ -9,7 +9,7 @@ import os
 import selectors
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +20,9 @@ _BUFFER = 4 << 20
 class Switch:
     """The hubs, and the thread that forwards frames; `close` ends it."""
 
-    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, names: Mapping[str, str]) -> None:
+        """Have a hub for each of the names; the values are names of the same hub."""
+        self._hub = {name: same or name for name, same in names.items()}
         self._selector = selectors.DefaultSelector()
         self._ports: dict[str, list[socket.socket]] = {}
         self._distant: dict[socket.socket, str] = {}  # of QEMU: where it gets its frames
@@ -83,7 +85,9 @@ class Switch:
             self._ports[name].remove(port)
             port.close()
             return
-        for each in self._ports[name]:
+        hub = self._hub[name]
+        together = (ports for other, ports in self._ports.items() if self._hub[other] == hub)
+        for each in (each for ports in together for each in ports):
             if each is not port:
                 # A frame that a card has no room for is lost, as on a cable.
                 with suppress(OSError):

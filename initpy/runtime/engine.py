@@ -324,8 +324,11 @@ class Engine:
     # Processes and mounts
 
     def _job_ended(self, ended: JobEnded, subject: str | None) -> None:
-        for event in self._udev.look_again(subject) if subject is not None else ():
-            self.take(event)
+        if self._network is not None and self._network.has(subject):
+            self._network.look()
+        elif subject is not None:
+            for event in self._udev.look_again(subject):
+                self.take(event)
         self.take(ended)
 
     async def _write(self, action: Write) -> None:

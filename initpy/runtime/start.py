@@ -59,13 +59,30 @@ def main(orders: int, started: float) -> int:
             known = await discoverable.complete(settings, aside)
         if os.path.isdir(FIRMWARE):
             known = with_variables(known, await variables(known, aside), problems.append)
+        table_files: dict[str, str] = {}
+        if settings.network is not None and settings.network.may_need_firmware:
+            known, table_files = await with_firmware(known, aside, problems)
         facts = basis(known, command_line, table, texts, problems, defaults)
+        facts.update({"ibft": table_files} if table_files else {})
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 
     gc.freeze()
     gc.enable()
     run_alone(engine())
     return 0
+
+
+async def with_firmware(
+    settings: Settings, aside: Aside, problems: list[InputError]
+) -> tuple[Settings, dict[str, str]]:
+    """Return the settings with what the iSCSI table says, and its files for a journal."""
+    from initpy.config.network import ibft as table  # few boots have one
+    from initpy.runtime import ibft
+
+    files = await ibft.files(aside)
+    settings, wrong = table.applied(settings, files)
+    problems += wrong
+    return settings, table.without_secrets(files)
 
 
 def keymap_problems(name: str) -> tuple[InputError, ...]:

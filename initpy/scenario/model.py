@@ -176,6 +176,11 @@ class Nic:
     name: str  # the kernel's: eth0, eth1, in the file's order
     carrier: Times = Times()
     lease: float | None = None  # seconds until the DHCP server answers; None: no server
+    switch: str = ""  # the card whose cable leads to the same switch; "": none
+    vlan: int = 0  # that the servers on this card are in; 0: none
+
+
+ADDRESS_ONLY = ("dhcp", "dhcp6", "router")  # kinds of servers that have no disk
 
 
 def machine_address(nic: str) -> str:
@@ -188,7 +193,7 @@ class Server:
     """A server on the network of a card; while it is down, it refuses connections."""
 
     name: str
-    kind: str  # nbd, iscsi, nfs, dhcp
+    kind: str  # nbd, iscsi, nfs, dhcp, dhcp6, router
     serves: tuple[str, ...]  # disks of the scenario, which the machine then does not have
     nic: str
     address: str
@@ -207,7 +212,7 @@ class Server:
     @property
     def on_a_machine(self) -> bool:
         """True if it runs on the lab's server machine."""
-        exported = self.kind == "dhcp" or bool(self.export)
+        exported = self.kind in ADDRESS_ONLY or bool(self.export)
         return exported or self.address == machine_address(self.nic)
 
 

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import replace
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 
-from initpy.scenario.model import Disk, Nic, Server, Times, machine_address
+from initpy.scenario.model import ADDRESS_ONLY, Disk, Nic, Server, Times, machine_address
 from initpy.scenario.reader import Table
 
 # Port numbers of the IANA registry; NBD's protocol document has its own too.
-PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049, "dhcp": 67}
+# Of a router, the type of its advertisements.
+PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049, "dhcp": 67, "dhcp6": 547, "router": 134}
+OF_IPV6 = ("dhcp6", "router")
 VERSIONS = ("3", "4")  # of NFS
 ADDRESS = "10.0.2.100"  # the default of a server, in QEMU's user network
 MOST_NICS = 8
@@ -18,19 +20,26 @@ def read_network(top: Table, disks: tuple[Disk, ...]) -> tuple[tuple[Nic, ...], 
     """Read the tables [[nic]] and [[server]]. Raises InputError with the wrong key."""
     nics: list[Nic] = []
     for table in top.tables("nic"):
-        nics.append(_nic(table, len(nics)))
+        nics.append(_nic(table, nics))
     servers: list[Server] = []
     for table in top.tables("server"):
         servers.append(_server(table, disks, nics, servers))
     return tuple(nics), tuple(servers)
 
 
-def _nic(table: Table, number: int) -> Nic:
-    name = table.string("name")
+def _nic(table: Table, before: list[Nic]) -> Nic:
+    name, number = table.string("name"), len(before)
     # Without udev rules that rename them, the kernel names cards in probe order.
     if name != f"eth{number}" or number >= MOST_NICS:
         raise table.wrong("name", f"eth{number}, as the kernel names card {number + 1}")
     nic = Nic(name, _times(table, "carrier"), table.optional_number("lease"))
+    if table.has("switch"):
+        firsts = [each.name for each in before if not each.switch]
+        nic = replace(nic, switch=table.choice("switch", firsts))
+    if table.has("vlan"):
+        nic = replace(nic, vlan=table.integer("vlan"))
+        if not 0 < nic.vlan < 4095:
+            raise table.wrong("vlan", "the number of a VLAN, 1 to 4094")
     table.end()
     return nic
 
@@ -44,17 +53,23 @@ def _server(
     kind = table.choice("kind", tuple(PORTS))
     if not nics:
         raise table.wrong("kind", "a table [[nic]] before it, for the card to the server")
-    nic = table.choice("nic", [each.name for each in nics], nics[0].name)
+    with_servers = [each.name for each in nics if not each.switch]
+    nic = table.choice("nic", with_servers, nics[0].name)
     export = table.string("export", "") if kind == "nfs" else ""
-    on_a_machine = kind == "dhcp" or bool(export)
-    address = table.string("address", machine_address(nic) if on_a_machine else ADDRESS)
+    on_a_machine = kind in ADDRESS_ONLY or bool(export)
+    usual = machine_address_6(nic) if kind in OF_IPV6 else machine_address(nic)
+    address = table.string("address", usual if on_a_machine else ADDRESS)
     try:
-        IPv4Address(address)
-    except AddressValueError:
-        raise table.wrong("address", "an IPv4 address such as 10.0.2.100") from None
-    if on_a_machine and address != machine_address(nic):
-        raise table.wrong("address", f"{machine_address(nic)}, the server machine's on {nic}")
-    on_a_machine = address == machine_address(nic)
+        ip_address(address)
+    except ValueError:
+        raise table.wrong("address", "an IPv4 address such as 10.0.2.100, or IPv6") from None
+    usual_ones = [machine_address(nic), machine_address_6(nic)]
+    if on_a_machine and address not in (
+        *usual_ones, *((second_address(nic),) if kind == "dhcp" else ())
+    ):  # fmt: skip
+        known = " or ".join(usual_ones)
+        raise table.wrong("address", f"{known}, the server machine's on {nic}")
+    on_a_machine = on_a_machine or address in usual_ones
     if on_a_machine and kind == "nfs" and not export:
         raise table.wrong("export", "a path: the server machine exports file systems, not files")
     if servers and servers[0].on_a_machine is not on_a_machine:
@@ -70,7 +85,7 @@ def _server(
         what = "a qualified name (iqn.…)" if kind == "iscsi" else f"no target for {kind}"
         raise table.wrong("target", what)
     taken = {name for each in servers for name in each.serves}
-    serves = _serves(table, disks, taken) if kind != "dhcp" else ()
+    serves = _serves(table, disks, taken) if kind not in ADDRESS_ONLY else ()
     server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target)
     server = replace(server, export=export)
     if kind == "iscsi":
@@ -93,6 +108,16 @@ def _logins(table: Table, server: Server) -> Server:
     if back and not login:
         raise table.wrong("login_in", "a `login` beside it")
     return replace(server, login=login, login_in=back, admits=table.string("admits", ""))
+
+
+def second_address(nic: str) -> str:
+    """Return the address of the second DHCP server on the network of a card."""
+    return machine_address(nic).removesuffix("1") + "2"
+
+
+def machine_address_6(nic: str) -> str:
+    """Return the IPv6 address of the server machine on the network of a card."""
+    return f"fd00:0:0:{2 + int(nic.removeprefix('eth'))}::1"
 
 
 def _export(table: Table, server: Server) -> Server:

@@ -22,7 +22,7 @@ from initpy.scenario.model import (
     Times,
     machine_address,
 )
-from initpy.scenario.network import ADDRESS, PORTS
+from initpy.scenario.network import ADDRESS, OF_IPV6, PORTS, machine_address_6
 from initpy.scenario.places import pattern_bytes
 
 Value = str | float | bool | tuple[str, ...]
@@ -195,6 +195,8 @@ def _nic(nic: Nic) -> list[str]:
         *_pair("name", nic.name, None),
         *_times("carrier", nic.carrier),
         *([] if nic.lease is None else _pair("lease", nic.lease, None)),
+        *_pair("switch", nic.switch, ""),
+        *_pair("vlan", nic.vlan, 0),
     ]
 
 
@@ -221,6 +223,8 @@ def _server(server: Server) -> list[str]:
 
 
 def _usual_address(server: Server) -> str:
+    if server.kind in OF_IPV6:
+        return machine_address_6(server.nic)
     exported = server.kind == "dhcp" or server.export
     return machine_address(server.nic) if exported else ADDRESS
 

@@ -9,6 +9,7 @@ _INSTALLED = "another installed system or way into it; debian-12-installer is in
 _SHUTDOWN = "one more layer; shutdown-lvm-on-luks-on-raid1 has three, with the same steps"
 _ZFS = "QEMU: the first run builds the driver of ZFS for minutes; all are simulated"
 _LAYOUT = "one more installer's layout; layout-debian-encrypted and layout-btrfs-on-two-luks boot"
+_NET = "one more shape of links; net-bond-vlan-bridge and net-ipv6-router boot"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -95,6 +96,13 @@ ONLY_IN_THE_FULL_MATRIX = {
     "layout-rhel": _LAYOUT,
     "layout-rhel-raid1": _LAYOUT,
     "layout-ubuntu-encrypted": _LAYOUT,
+    "net-bond-engine-killed": _NET,
+    "net-bond-one-leg": "QEMU: a cable that is never plugged in; net-bond-vlan-bridge has a bond",
+    "net-cable-out": "QEMU: cables; tests/unit/core/test_network_root.py pulls them out",
+    "net-ipv6-dhcp": "needs dhcpcd on this machine; net-ipv6-router boots by IPv6",
+    "net-ipv6-static": _NET,
+    "net-rogue-offer": _NET,
+    "net-vlan": _NET,
 }
 
 # Not seen to hold in a machine since they, or what they are about, were last changed.
@@ -122,6 +130,10 @@ UNPROVEN = (
     "layout-rhel-raid1",
     "layout-ubuntu-encrypted",
     "luks-uuid-beginning",
+    "net-bond-one-leg",
+    "net-cable-out",
+    "net-ipv6-dhcp",
+    "net-ipv6-router",
     "net-iscsi-btrfs-two-units",
     "net-iscsi-dhcp",
     "net-iscsi-discovery",

@@ -13,11 +13,13 @@ from initpy.config.errors import InputError
 from initpy.config.network import fields, iscsi
 from initpy.core.netsettings import Chap, IPAddress, IscsiRoot, LinkMatch, LinkRequest, Method
 from initpy.core.secret import Secret
+from initpy.core.settings import Settings
 
 FOLDER = "/sys/firmware/ibft"
 VALID, BOOTED_FROM = 1, 2
 FROM_DHCP = "3"  # of `origin`
 CHAP, MUTUAL_CHAP = "1", "2"
+SECRETS = ("chap-secret", "rev-chap-name-secret")
 
 
 class Firmware(NamedTuple):
@@ -57,6 +59,53 @@ def read(files: Mapping[str, str], *, every_link: bool = False) -> Firmware:
         problems.append(_error("initiator", "initiator-name", name, iscsi.NAME))
         name = ""
     return Firmware(tuple(links), tuple(targets), name, tuple(problems))
+
+
+def without_secrets(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the files that a journal may have."""
+    return {path: text for path, text in files.items() if path.rpartition("/")[2] not in SECRETS}
+
+
+def applied(
+    settings: Settings, files: Mapping[str, str]
+) -> tuple[Settings, tuple[InputError, ...]]:
+    """Return the settings with what the table says, and what of it cannot be used."""
+    network = settings.network
+    if network is None or not network.may_need_firmware:
+        return settings, ()
+    table = read(files, every_link=network.iscsi.all_firmware_links)
+    problems = list(table.problems)
+    if not files:
+        problems.append(InputError(FOLDER, "", "the firmware's table for iSCSI (iBFT)"))
+    there = []
+    for each in table.links:
+        if each.vlan is not None:
+            what = "no VLAN, which is not supported here (vlan= and ip= may say the same)"
+            problems.append(_error(str(each.match), "vlan", str(each.vlan), what))
+        else:
+            there.append(each)
+    links = [each for each in network.links if each.method is not Method.IBFT]
+    for each in network.links:
+        if each.method is Method.IBFT:
+            links += [link._replace(match=each.match) for link in there if _is_for(each, link)][:1]
+    if network.iscsi.firmware or network.iscsi.firmware_links:
+        links += there
+    defaulted = not links and network.root_needs_link
+    iscsi_settings = network.iscsi
+    if not iscsi_settings.initiator:
+        iscsi_settings = iscsi_settings._replace(initiator=table.initiator)
+    network = network._replace(
+        links=(LinkRequest(),) if defaulted else tuple(dict.fromkeys(links)),
+        defaulted=network.defaulted or defaulted,
+        targets=(*network.targets, *(table.targets if network.iscsi.firmware else ())),
+        iscsi=iscsi_settings,
+    )
+    return settings._replace(network=network), tuple(problems)
+
+
+def _is_for(request: LinkRequest, link: LinkRequest) -> bool:
+    """True if a link of the table may be the one that the user means."""
+    return not request.match.mac or request.match.mac == link.match.mac
 
 
 def _error(block: str, name: str, value: str, expected: str) -> InputError:

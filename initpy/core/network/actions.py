@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from initpy.core.netsettings import VirtualLink
 from initpy.core.network.values import LinkConfig, Request
 
 
@@ -16,6 +17,44 @@ class RenameLink(NamedTuple):
     """Give a link another name. Shows as a link that goes and another one that comes."""
 
     link: str
+    name: str
+
+
+class MakeLink(NamedTuple):
+    """Make a link, down; one that is there and has no member yet gets its options.
+
+    Answered by `LinkMade`.
+    """
+
+    link: VirtualLink
+
+
+class JoinLink(NamedTuple):
+    """Make a link a member of a bond (which takes it while it is down) or bridge.
+
+    Answered by `LinkJoined`; it shows as a change of the link, too.
+    """
+
+    link: str
+    master: str
+    bond: bool
+
+
+class RemoveLink(NamedTuple):
+    """Remove a link that was made; its members are set down."""
+
+    link: str
+
+
+class AcceptRouters(NamedTuple):
+    """Have the kernel take router advertisements on a link, and use their addresses at once."""
+
+    link: str
+
+
+class NameHost(NamedTuple):
+    """Give the machine this name, unless it has one."""
+
     name: str
 
 
@@ -49,4 +88,16 @@ class Resolve(NamedTuple):
     host: str
 
 
-NetworkAction = SwitchLink | RenameLink | SendDhcp | StopDhcp | Configure | Resolve
+NetworkAction = (
+    SwitchLink
+    | RenameLink
+    | MakeLink
+    | JoinLink
+    | RemoveLink
+    | NameHost
+    | AcceptRouters
+    | SendDhcp
+    | StopDhcp
+    | Configure
+    | Resolve
+)

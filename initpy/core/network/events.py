@@ -27,6 +27,21 @@ class LinkConfigured(NamedTuple):
     error: str = ""
 
 
+class LinkMade(NamedTuple):
+    """A link was made, or cannot be (`error`)."""
+
+    link: str
+    error: str = ""
+
+
+class LinkJoined(NamedTuple):
+    """A link has become a member of a bond or bridge, or cannot (`error`)."""
+
+    link: str
+    master: str
+    error: str = ""
+
+
 class Resolved(NamedTuple):
     """The address of a host, or why there is none."""
 
@@ -35,4 +50,4 @@ class Resolved(NamedTuple):
     error: str = ""
 
 
-NetworkEvent = DhcpReceived | DhcpMalformed | LinkConfigured | Resolved
+NetworkEvent = DhcpReceived | DhcpMalformed | LinkConfigured | LinkMade | LinkJoined | Resolved

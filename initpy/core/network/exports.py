@@ -223,18 +223,25 @@ def versions(root: NfsRoot) -> tuple[str, ...]:
     return tuple(each for each in VERSIONS if each.startswith(f"{root.version}.")) or VERSIONS
 
 
+def _address_towards(exports: Exports) -> str:
+    """The address of this machine that the server is to know; "" if none is like the server's."""
+    found = exports.way.addresses if exports.way is not None else ()
+    return next((each for each in found if (":" in each) == (":" in exports.address)), "")
+
+
 def _what(exports: Exports) -> tuple[str, tuple[str, ...]]:
     """The type of the file system and its options for mount(2)."""
     root = exports.root
     if isinstance(root, NfsRoot):
         version = versions(root)[exports.version]
         found = [*root.options, f"vers={version}", f"addr={exports.address}"]
+        address, six = _address_towards(exports), ":" in exports.address
         given = {each.partition("=")[0] for each in root.options}
         if version == "3":
             found += ["nolock"] if not given & {"lock", "nolock"} else []
-            found += ["proto=tcp"] if "proto" not in given else []
-        elif exports.way is not None and exports.way.addresses:
-            found.append(f"clientaddr={exports.way.addresses[0]}")
+            found += ["proto=tcp6" if six else "proto=tcp"] if "proto" not in given else []
+        elif address:
+            found.append(f"clientaddr={address}")
         return ("nfs" if version == "3" else "nfs4"), tuple(found)
     if isinstance(root, NinePRoot):
         if root.server:

@@ -5,6 +5,7 @@ from math import isfinite
 from initpy.core.netsettings import IscsiRoot, NetworkSettings
 from initpy.core.network.keepfiles import Kept
 from initpy.core.network.link import Link
+from initpy.core.network.virtual import declared, stands_on
 from initpy.core.state.context import Context
 
 
@@ -22,10 +23,15 @@ def kept(context: Context, link: Link) -> Kept:
         if settings.peer_dns:
             dns += lease.dns
             search = lease.search or tuple(filter(None, (lease.domain,)))
+    if settings.peer_dns:
+        dns += link.dns_6
     return Kept(
         name=link.name,
         mac=link.mac,
-        addresses=link.config.addresses,
+        addresses=(*link.config.addresses, *link.config.learned),
+        learned=link.config.learned,
+        made=link.name in declared(settings),
+        below=tuple(sorted(stands_on(settings, (link.name,)) - {link.name})),
         routes=link.config.routes,
         mtu=link.config.mtu,
         dns=tuple(dict.fromkeys(dns)),

@@ -42,6 +42,9 @@ class Kept(NamedTuple):
     identifier: str = ""  # option 61 that the lease was got with, hexadecimal with its type
     ifindex: int = 0  # the kernel's number of the link; 0: it is not known
     iscsi: bool = False  # sessions of open-iscsi use it
+    learned: tuple[str, ...] = ()  # of the addresses, those that routers' advertisements gave it
+    made: bool = False  # a VLAN, bond or bridge, made by the initramfs
+    below: tuple[str, ...] = ()  # links that carry it
 
     def gateway(self, version: int) -> str:
         """The default gateway of a version of IP, empty if there is none."""
@@ -62,9 +65,12 @@ def files(kept: Iterable[Kept]) -> tuple[Record, ...]:
     found.append(
         Record("initpy.conf", _network_manager_devices(links), f"{NETWORK_MANAGER}/conf.d")
     )
-    states = "".join(f"{each.name}={each.name}\n" for each in links)
+    every = dict.fromkeys(name for each in links for name in (each.name, *each.below))
+    lower = [name for name in every if name not in {each.name for each in links}]
+    found += [Record(f"90-initpy-{each}.network", carrier(each), NETWORKD) for each in lower]
+    states = "".join(f"{each}={each}\n" for each in every)
     found.append(Record("ifstate", f"lo=lo\n{states}", "/run/network"))
-    names = " ".join(each.name for each in links)
+    names = " ".join(every)
     text = f"{NOTE}no-auto-down {names}\n"
     found.append(Record("initpy", text, "/run/network/interfaces.d"))
     if session := next((each for each in links if each.iscsi), None):
@@ -80,8 +86,9 @@ def _of_link(link: Kept) -> Iterator[Record]:
     keep = "[Network]\nKeepConfiguration=yes\n"
     yield Record("initpy.conf", keep, f"{NETWORKD}/10-netplan-{link.name}.network.d")
     folder = f"{NETWORK_MANAGER}/system-connections"
-    yield Record(f"initpy-{link.name}.nmconnection", network_manager(link), folder, 0o600)
-    if link.ifindex:
+    if not link.made:
+        yield Record(f"initpy-{link.name}.nmconnection", network_manager(link), folder, 0o600)
+    if link.ifindex and not link.made:
         text = f"[device]\nmanaged=1\nconnection-uuid={uuid(link)}\nnm-owned=0\n"
         yield Record(str(link.ifindex), text, f"{NETWORK_MANAGER}/devices")
     if link.of(4):
@@ -111,6 +118,7 @@ def networkd(link: Kept) -> str:
         lines += ["", "[Link]", f"MTUBytes={link.mtu}"]
     leased = link.lease is not None
     lines += ["", "[Network]", "KeepConfiguration=yes", f"DHCP={'ipv4' if leased else 'no'}"]
+    lines += ["IPv6AcceptRA=yes"] if link.learned else []
     lines += [f"DNS={each}" for each in link.dns]
     if names := [each for each in link.search if _is_name(each)]:
         lines.append(f"Domains={' '.join(names)}")
@@ -120,12 +128,18 @@ def networkd(link: Kept) -> str:
         lines += ["", "[DHCPv4]", f"ClientIdentifier={_client(link)}", "UseDomains=yes"]
         if link.hostname:
             lines.append(f"Hostname={link.hostname}")
-    for address in link.addresses if not leased else link.of(6):
+    own = link.addresses if not leased else link.of(6)
+    for address in (each for each in own if each not in link.learned):
         lines += ["", "[Address]", f"Address={address}"]
     for route in link.routes if not leased else ():
         lines += ["", "[Route]", f"Destination={route.target}"]
         lines += [f"Gateway={route.gateway}"] if route.gateway else ["Scope=link"]
     return NOTE + "\n".join(lines) + "\n"
+
+
+def carrier(name: str) -> str:
+    """Return a systemd.network(5) for a link to leave alone: else its bond would lose it."""
+    return f"{NOTE}[Match]\nName={name}\n\n[Link]\nUnmanaged=yes\n"
 
 
 def _client(link: Kept) -> str:
@@ -157,7 +171,7 @@ def network_manager(link: Kept) -> str:
 
 
 def _addressing(link: Kept, version: int) -> list[str]:
-    addresses = link.of(version)
+    addresses = tuple(each for each in link.of(version) if each not in link.learned)
     if version == 4 and link.lease is not None:
         lines = ["method=auto", "may-fail=false"]
         lines += [f"dhcp-hostname={link.hostname}"] if link.hostname else []
@@ -183,12 +197,17 @@ def _addressing(link: Kept, version: int) -> list[str]:
 
 def _network_manager_devices(links: Iterable[Kept]) -> str:
     """Return NetworkManager.conf(5) that has it keep what a link has when it starts."""
-    parts = [
-        f"[device-initpy-{each.name}]\nmatch-device=interface-name:={each.name}\n"
-        "keep-configuration=yes\n"
-        for each in links
-    ]
-    return NOTE + "\n".join(parts)
+    parts = []
+    for each in links:
+        # A connection for such a link would have it made anew, and its members joined again.
+        keep = "managed=0" if each.made else "keep-configuration=yes"
+        parts.append(_device_part(each.name, keep))
+        parts += [_device_part(name, "managed=0") for name in each.below]
+    return NOTE + "\n".join(dict.fromkeys(parts))
+
+
+def _device_part(name: str, line: str) -> str:
+    return f"[device-initpy-{name}]\nmatch-device=interface-name:={name}\n{line}\n"
 
 
 # klibc's ipconfig, for cloud-init and scripts

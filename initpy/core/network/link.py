@@ -5,9 +5,11 @@ links serve one request, each asks for a lease, which needs no address, and one 
 the address: the first whose network leads to the root. So a link is in one of these states:
 
     unused                                                       no request is for it
+    carries                                                      a VLAN, bond or bridge
     starting -> no carrier -> searching -> spare -> configuring -> ready
                     ^   cable out |          ^  another has its turn |
                     +-------------+----------+-----------------------+
+    listening, instead of searching                              its addresses are a router's
     left                                                         the root is reached without it
 """
 
@@ -28,10 +30,13 @@ class LinkState(enum.Enum):
     STARTING = "is switched on"
     NO_CARRIER = "no carrier"
     SEARCHING = "asks for a lease"
+    LISTENING = "waits for a router"
+    GIVEN_UP = "has no address"  # within the user's limit
     SPARE = "has a lease"  # and another link of the same request is tried
     CONFIGURING = "gets its address"
     READY = "ready"
     LEFT = "not needed"
+    CARRIES = "carries"  # another link, and has no address of its own
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
@@ -48,6 +53,8 @@ class Link:
         self.reason = ""
         self.client: Client | None = None
         self.lease: Reply | None = None
+        self.leased_6 = ""  # an address of a DHCPv6 server
+        self.dns_6: tuple[str, ...] = ()  # its name servers
         self.config = LinkConfig()  # as it was asked for last
         self.number = 0  # of that request
         self.switched_on = False  # by us
@@ -65,7 +72,8 @@ class Link:
     def addresses(self) -> tuple[str, ...]:
         """The addresses that it has, without their prefix."""
         ready = self.state is LinkState.READY
-        return tuple(each.partition("/")[0] for each in self.config.addresses) if ready else ()
+        found = (*self.config.addresses, *self.config.learned) if ready else ()
+        return tuple(each.partition("/")[0] for each in found)
 
     def move(self, state: LinkState, now: float, reason: str = "") -> bool:
         """Come to a state; True if it is another one."""
@@ -76,6 +84,11 @@ class Link:
         return news
 
 
+def told_addresses(config: LinkConfig) -> str:
+    """The addresses for the user."""
+    return ", ".join((*config.addresses, *config.learned)) or "no address of its own"
+
+
 def static(request: LinkRequest) -> LinkConfig:
     """What a request without a lease gives a link."""
     if request.address is None:
@@ -83,6 +96,8 @@ def static(request: LinkRequest) -> LinkConfig:
     address = request.address
     prefix = address.network.prefixlen
     routes: list[Route] = []
+    if request.peer is not None and request.peer.version == address.version:
+        routes.append(Route(str(request.peer.network)))
     if request.gateway is not None:
         target = DEFAULT_ROUTE if request.gateway.version == 4 else "::/0"
         if request.gateway.version == address.version and request.gateway not in address.network:
@@ -126,6 +141,11 @@ def uses_dhcp(request: LinkRequest) -> bool:
     return request.method in (Method.DHCP, Method.SINGLE_DHCP)
 
 
+def uses_dhcp6(request: LinkRequest) -> bool:
+    """True for the methods that ask a DHCPv6 server, at once or later."""
+    return request.method in (Method.DHCP6, Method.EITHER6)
+
+
 def with_routes(config: LinkConfig, name: str, wanted: Iterable[WantedRoute]) -> LinkConfig:
     """The same with those routes of `rd.route=` that belong to the link."""
     networks = [ip_interface(each).network for each in config.addresses]
@@ -146,6 +166,8 @@ def resolver(settings: NetworkSettings | None, link: Link) -> str:
     if link.lease is not None and settings.peer_dns:
         servers += link.lease.dns
         search = link.lease.search or tuple(filter(None, (link.lease.domain,)))
+    if settings.peer_dns:
+        servers += link.dns_6
     lines = [f"nameserver {each}" for each in dict.fromkeys(servers)]
     if lines and search:
         lines.insert(0, f"search {' '.join(search)}")

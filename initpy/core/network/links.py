@@ -7,61 +7,49 @@ the engine renews a lease while it lives, and the handover tells the real system
 """
 
 import json
-from collections.abc import Callable
 
-from initpy.core.actions import Moved, Record
+from initpy.core.actions import Record
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
 from initpy.core.netsettings import LinkRequest, NetworkSettings
-from initpy.core.network.actions import Configure, RenameLink, SendDhcp, StopDhcp, SwitchLink
-from initpy.core.network.dhcp import Change, Client, Phase
+from initpy.core.network import ipv6
+from initpy.core.network.actions import (
+    Configure,
+    NameHost,
+    RenameLink,
+    SwitchLink,
+)
+from initpy.core.network.dhcp import Change
+from initpy.core.network.leasing import arm, flush, record, stop
 from initpy.core.network.link import (
     Link,
     LinkState,
     leased,
     resolver,
     static,
+    told_addresses,
     uses_dhcp,
     with_routes,
 )
-from initpy.core.network.properties import CARRIER, LEASE, MAC, NET_FOLDER, TYPE, UP
-from initpy.core.network.unsupported import is_supported
-from initpy.core.network.values import LinkConfig, Reply, plain_reply, reply_of, shown
-from initpy.core.secret import Secret
+from initpy.core.network.moves import carry, client_for, limit_of, move, told_of, waits_for
+from initpy.core.network.properties import (
+    CARRIER,
+    LEASE,
+    MAC,
+    MASTER,
+    NET_FOLDER,
+    TYPE,
+    UP,
+)
+from initpy.core.network.requests import name_for, request_for
+from initpy.core.network.values import LinkConfig, Reply, reply_of, shown
+from initpy.core.network.virtual import carried_by, declared
 from initpy.core.state.context import Context
 
 ETHERNET = "1"  # ARPHRD_ETHER of if_arp.h
 FAILURES, PAUSE = 5, 2.0  # of the configuration of one link; seconds between two
-# What the journal calls the states, in the words for jobs: pictures have a lane for each link.
-PHASES = {
-    LinkState.UNUSED: "skipped",
-    LinkState.STARTING: "waiting",
-    LinkState.NO_CARRIER: "waiting",
-    LinkState.SEARCHING: "running",
-    LinkState.SPARE: "ready",
-    LinkState.CONFIGURING: "awaiting",
-    LinkState.READY: "done",
-    LinkState.LEFT: "withdrawn",
-}
-RECORDS = "lease."  # leases in /run/initpy, by link, for an engine after this one
 # A link without a way to the root may have one later: its server was down, say.
 USELESS_SECONDS = 30.0
-
-
-def request_for(settings: NetworkSettings, name: str, mac: str) -> LinkRequest | None:
-    """What the user wants of this link; None: nothing.
-
-    A request that names the link goes before one for any link, which is restricted by BOOTIF=.
-    """
-    if settings.off:
-        return None
-    for each in settings.links:
-        if not each.match.any and (each.match.name == name or each.match.mac == mac):
-            return each
-    boot = settings.boot_link
-    if boot is not None and not boot.any and name != boot.name and mac != boot.mac:
-        return None
-    return next((each for each in settings.links if each.match.any), None)
 
 
 class Links:
@@ -72,6 +60,7 @@ class Links:
         self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
         self.news = False  # a link has become ready, or is not any more
         self._renamed: set[str] = set()  # MAC addresses
+        self.marked: set[str] = set()  # subjects for whose jobs something is new
         self.undecided = False  # links wait for an address, and none of them has its turn
 
     def every(self) -> list[Link]:
@@ -96,23 +85,40 @@ class Links:
         settings = context.settings.network
         if settings is not None and self._rename(context, settings, name, mac):
             return
-        if link is None or link.mac != mac:
-            ether = known.get(TYPE, ETHERNET) == ETHERNET
-            found = request_for(settings, name, mac) if settings is not None and ether else None
-            if found is not None and not is_supported(found):
-                found = None  # which was told
+        made = name in declared(settings)
+        if link is not None and made and link.mac != mac:
+            self._other_mac(context, link, mac)
+        elif link is None or link.mac != mac:
             if link is not None:
                 self.gone(context, name)
+            ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
+            found = request_for(settings, name, mac) if ether else None
             link = self._all[name] = Link(name, mac, found)
             link.since = context.now
             self._adopt(context, link, known.get(LEASE, ""))
         self._step(context, link, known.get(UP) == "1", known.get(CARRIER) == "1")
+        self._after_6(context, link, ipv6.learn(context, link, known))
+        for upper in carried_by(settings, name):  # it may be switched on only now
+            self._look_again(context, upper)
+
+    def _other_mac(self, context: Context, link: Link, mac: str) -> None:
+        """A bond or bridge has the MAC address of a member now. Its lease stays what it is."""
+        link.mac = mac
+        if link.state is LinkState.SEARCHING:
+            stop(context, link)
+            link.client = None
+            self._begin(context, link)
+
+    def _look_again(self, context: Context, name: str) -> None:
+        link, device = self._all.get(name), context.devices.get(NET_FOLDER + name)
+        if link is not None and device is not None and link.state is LinkState.STARTING:
+            self._step(context, link, device.properties.get(UP) == "1", False)
 
     def _rename(self, context: Context, settings: NetworkSettings, name: str, mac: str) -> bool:
         """Have a link renamed that ifname= has another name for, once; True if so."""
-        wanted = next((each for known, each in settings.names if known == mac), name)
+        wanted = name_for(settings, name, mac)
         taken = context.devices.get(NET_FOLDER + wanted) is not None
-        if wanted == name or mac in self._renamed or taken or context.goals.root_mounted:
+        if mac in self._renamed or taken or context.goals.root_mounted:
             return False
         self._renamed.add(mac)
         context.current.act(RenameLink(name, wanted))
@@ -123,33 +129,38 @@ class Links:
         link = self._all.pop(name, None)
         if link is None:
             return
-        self._stop(context, link)
+        stop(context, link)
         context.machine.timers.cancel(Timer.LINK, name)
         self.news = True
         self._pass_on(context, link)
 
-    def _adopt(self, context: Context, link: Link, record: str) -> None:
+    def _adopt(self, context: Context, link: Link, text: str) -> None:
         """Take over the lease that an engine before this one has got."""
-        if link.request is None or not record or not uses_dhcp(link.request):
+        if link.request is None or not text or not uses_dhcp(link.request):
             return
-        known = json.loads(record)
+        known = json.loads(text)
         if known is None:
             return
         bound_at, values, link.had_address = known
         lease = reply_of(values)
-        link.client = _client(context, link, link.request)
+        link.client = client_for(context, link, link.request)
         link.client.adopt(lease, bound_at, context.now)
         link.lease = lease
-        self._arm(context, link)
+        arm(context, link)
 
     def _step(self, context: Context, link: Link, up: bool, carrier: bool) -> None:
         """Bring a link further, with its flags as they are now."""
-        if link.request is None or link.state is LinkState.LEFT:
+        if link.state is LinkState.LEFT:
+            return
+        if link.request is None:
+            carry(context, link, up)
             return
         if not up:
-            self._lose(context, link, LinkState.STARTING, "")
-            if not context.goals.root_mounted:
+            waits = waits_for(context, link)
+            self._lose(context, link, LinkState.STARTING, f"waits for {waits}" if waits else "")
+            if not context.goals.root_mounted and not waits:
                 link.switched_on = True
+                ipv6.prepare(context, link)
                 context.current.act(SwitchLink(link.name, True))
         elif not carrier:
             self._lose(context, link, LinkState.NO_CARRIER, "is the cable plugged in?")
@@ -158,11 +169,11 @@ class Links:
 
     def _lose(self, context: Context, link: Link, state: LinkState, reason: str) -> None:
         """The link cannot carry anything. Its address stays: what stands on it waits."""
-        if not _move(context, link, state, reason):
+        if not move(context, link, state, reason):
             return
         self.news = True
         if link.client is not None and link.lease is None:
-            self._stop(context, link)
+            stop(context, link)
         self._pass_on(context, link)
 
     def _begin(self, context: Context, link: Link) -> None:
@@ -171,14 +182,24 @@ class Links:
         if link.lease is not None and link.client is not None:
             link.client.renew_now(context.now)  # it may be another network by now
             self._offer(context, link)
-            self._flush(context, link)
+            flush(context, link)
+        elif ipv6.uses_it(link.request):
+            self.marked |= ipv6.begin(context, link)
         elif not uses_dhcp(link.request):
             self._offer(context, link)
         elif not context.goals.root_mounted:
-            link.client = link.client or _client(context, link, link.request)
+            link.client = link.client or client_for(context, link, link.request)
             link.client.begin(context.now)
-            _move(context, link, LinkState.SEARCHING)
-            self._flush(context, link)
+            move(context, link, LinkState.SEARCHING)
+            flush(context, link)
+
+    def _after_6(self, context: Context, link: Link, change: Change) -> None:
+        if change is Change.BOUND:
+            self._offer(context, link)
+        elif change is not Change.NONE:
+            self.news = True
+            if change is Change.LOST:
+                self._lose(context, link, LinkState.LISTENING, "its addresses have expired")
 
     # Leases
 
@@ -203,6 +224,8 @@ class Links:
             return
         if link.state is LinkState.CONFIGURING:
             self._configure(context, link, link.config)
+        elif context.now >= limit_of(context.settings.network, link):
+            self._give_up(context, link)
         elif link.client is not None:
             self._after(context, link, link.client.on_time(context.now))
 
@@ -213,25 +236,24 @@ class Links:
             self._lost(context, link)
         elif change is not Change.NONE:
             link.lease = client.lease
-            self._record(context, link)
+            record(context, link)
             if change is Change.BOUND:
                 self._bound(context, link)
         if link.state is LinkState.SEARCHING:
-            link.reason = _search(client)
-        self._flush(context, link)
+            link.reason = told_of(client)
+        flush(context, link)
 
-    def _record(self, context: Context, link: Link) -> None:
-        """Leave the lease for an engine after this one, and whether the link has its address."""
-        if link.client is None:
+    def _give_up(self, context: Context, link: Link) -> None:
+        """The user's limit is over: ask no more until the cable was out."""
+        if marked := ipv6.goes_on(context, link):
+            self.marked |= marked
             return
-        lease, has = link.lease, link.config != LinkConfig()
-        known = [link.client.bound_at, plain_reply(lease), has] if lease is not None else None
-        text = json.dumps(known)
-        if lease is not None and shown(lease.root_path) != lease.root_path:
-            secret = Secret(text.encode())
-            context.current.act(Record(RECORDS + link.name, "", secret=secret))
-        else:
-            context.current.act(Record(RECORDS + link.name, text))
+        what = "lease" if link.state is LinkState.SEARCHING else "router advertisement"
+        why = f"no {what} within {context.now - link.since:.0f} s"
+        context.report(f"{link.name}: {why}; it is given up")
+        stop(context, link)
+        link.client = None
+        move(context, link, LinkState.GIVEN_UP, why)
 
     def _bound(self, context: Context, link: Link) -> None:
         assert link.lease is not None
@@ -248,38 +270,15 @@ class Links:
         link.lease = None
         if context.goals.root_mounted:
             context.report(f"{link.name}: the lease was not renewed; the address is kept")
-            self._stop(context, link)
+            stop(context, link)
             return
         context.report(f"{link.name}: the lease is lost, asking again")
-        self._record(context, link)
+        record(context, link)
         if link.config != LinkConfig():
             self._configure(context, link, LinkConfig())
-        _move(context, link, LinkState.SEARCHING)
+        move(context, link, LinkState.SEARCHING)
         self.news = True
         self._pass_on(context, link)
-
-    def _flush(self, context: Context, link: Link) -> None:
-        """Send what the client has to send, and arm its timer."""
-        client = link.client
-        if client is None:
-            return
-        for each in client.out:
-            context.current.act(SendDhcp(link.name, each))
-        client.out.clear()
-        self._arm(context, link)
-
-    def _arm(self, context: Context, link: Link) -> None:
-        due = link.client.due if link.client is not None else None
-        if due is None:
-            context.machine.timers.cancel(Timer.LINK, link.name)
-        else:
-            context.machine.timers.start(Timer.LINK, link.name, due)
-
-    def _stop(self, context: Context, link: Link) -> None:
-        if link.client is not None and link.client.phase is not Phase.OFF:
-            link.client.stop()
-            context.current.act(StopDhcp(link.name))
-            context.machine.timers.cancel(Timer.LINK, link.name)
 
     # Configuration, and whose turn it is
 
@@ -289,12 +288,14 @@ class Links:
         assert request is not None
         if link.shares and self.active.get(request) != link.name:
             active = self.active.get(request)
-            _move(context, link, LinkState.SPARE, f"{active} is tried first" if active else "")
+            move(context, link, LinkState.SPARE, f"{active} is tried first" if active else "")
             # Not at once: a link that comes with this same event may have its address already.
             self.undecided = self.undecided or active is None
             return
         lease, settings = link.lease, context.settings.network
         config = leased(request, lease) if lease else static(request)
+        if ipv6.uses_it(request):
+            config = ipv6.config(link, request)
         if settings is not None and settings.routes:
             config = with_routes(config, link.name, settings.routes)
         self._configure(context, link, config)
@@ -318,9 +319,9 @@ class Links:
     def _configure(self, context: Context, link: Link, config: LinkConfig) -> None:
         link.number += 1
         link.config = config
-        self._record(context, link)
+        record(context, link)
         if config != LinkConfig():
-            _move(context, link, LinkState.CONFIGURING, ", ".join(config.addresses))
+            move(context, link, LinkState.CONFIGURING, told_addresses(config))
         context.current.act(Configure(link.name, link.number, config))
 
     def configured(self, context: Context, name: str, number: int, error: str) -> None:
@@ -330,15 +331,17 @@ class Links:
             return
         if not error:
             link.failures = 0
-            _move(context, link, LinkState.READY, ", ".join(link.config.addresses))
-            self._arm(context, link)
+            move(context, link, LinkState.READY, told_addresses(link.config))
+            arm(context, link)
             if text := resolver(context.settings.network, link):
                 context.current.act(Record("resolv.conf", text, "/etc"))
+            if link.request is not None and link.request.hostname:
+                context.current.act(NameHost(link.request.hostname))
             self.news = True
             return
         link.failures += 1
         link.reason = error
-        context.report(f"{name}: it cannot have {', '.join(link.config.addresses)}: {error}")
+        context.report(f"{name}: it cannot have {told_addresses(link.config)}: {error}")
         if link.failures < FAILURES:
             context.machine.timers.start(Timer.LINK, name, context.now + PAUSE)
 
@@ -368,56 +371,30 @@ class Links:
         if link.name in self._all and link.config != LinkConfig():
             self._configure(context, link, LinkConfig())
             if link.state is LinkState.READY:
-                _move(context, link, LinkState.SPARE, "the root is not reached over it")
+                move(context, link, LinkState.SPARE, "the root is not reached over it")
         self.news = True
         self.active[request] = chosen.name
         self._offer(context, chosen)
         return True
 
-    def leave(self, context: Context, needed: set[str]) -> None:
-        """The root is mounted: set the links down again that it does not stand on."""
+    def named(self) -> list[str]:
+        """The links that have what they were to get, and that the user has named: they stay."""
+        return [each.name for each in self.ready() if not each.shares]
+
+    def leave(self, context: Context, ways: set[str], kept: set[str]) -> None:
+        """The root is mounted: set the links down again that it does not stand on.
+
+        `ways`: the links to its server, `kept`: those with an address and all that carries them.
+        """
         for link in self.every():
-            if link.name in needed or link.request is None:
+            if link.name in ways or (link.state is LinkState.READY and not link.shares):
                 continue
-            if not link.shares and link.state is LinkState.READY:
-                continue  # the user has named it
-            self._stop(context, link)
+            carries = link.name in kept
+            if link.request is None and (carries or not link.switched_on):
+                continue
+            stop(context, link)
             if link.config != LinkConfig():
                 self._configure(context, link, LinkConfig())
-            if link.switched_on:
+            if link.switched_on and not carries:
                 context.current.act(SwitchLink(link.name, False))
-            _move(context, link, LinkState.LEFT)
-
-
-def _move(context: Context, link: Link, state: LinkState, reason: str = "") -> bool:
-    """Bring a link to a state, and note it in the journal; True if it is another one."""
-    before = link.state
-    news = link.move(state, context.now, reason)
-    if news:
-        words = PHASES[before], PHASES[state]
-        if words[0] != words[1]:
-            said = ": ".join(filter(None, (state.value, reason)))
-            context.current.act(Moved(f"link@{NET_FOLDER}{link.name}", *words, said))
-    return news
-
-
-def _client(context: Context, link: Link, request: LinkRequest) -> Client:
-    return Client(link.mac, _judge(context), request.hostname, request.client_id)
-
-
-def _judge(context: Context) -> Callable[[Reply], str]:
-    """Return why an offer does not serve this boot, "" if it does."""
-    settings = context.settings.network
-
-    def judge(reply: Reply) -> str:
-        if settings is not None and settings.from_dhcp and not reply.root_path:
-            return "it names no root (option 17)"
-        return ""
-
-    return judge
-
-
-def _search(client: Client) -> str:
-    """What a search has come to, for the user."""
-    told = [f"{server}: {why}" for server, why in client.passed_over.items()]
-    return "; ".join((f"asked {client.asked} times", *told))
+            move(context, link, LinkState.LEFT)

@@ -2,6 +2,12 @@
 
 # Of a link: what the kernel says of it, and the lease that an engine before this one has got.
 UP, CARRIER, MAC, TYPE, LEASE = "up", "carrier", "address", "type", "lease"
+MASTER = "master"  # name of the bond or bridge that it is a member of
+# Its usable IPv6 addresses but those of the link itself, `ADDRESS/BITS`, with blanks between them.
+ADDRESSES6 = "addresses6"
+# A DHCPv6 client is to ask for an address; what it has got, as dhcpcd calls it.
+DHCP6, WANTED = "INITPY_DHCP6", "wanted"
+LEASED6, NAMESERVERS6 = "new_dhcp6_ia_na1_ia_addr1", "new_dhcp6_name_servers"
 NET_FOLDER = "net/"  # names of links begin so
 
 # Of an export, besides the marks.

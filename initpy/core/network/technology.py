@@ -12,22 +12,25 @@ from initpy.core.network.events import (
     DhcpMalformed,
     DhcpReceived,
     LinkConfigured,
+    LinkJoined,
+    LinkMade,
     NetworkEvent,
     Resolved,
 )
 from initpy.core.network.exports import RESOLVE, Exports
 from initpy.core.network.iscsi import records as iscsi_records
 from initpy.core.network.links import Links
-from initpy.core.network.properties import NET_FOLDER, TARGET_FOLDER
+from initpy.core.network.properties import DHCP6, NET_FOLDER, TARGET_FOLDER
 from initpy.core.network.targets import Targets, logs_in
 from initpy.core.network.unsupported import unsupported
+from initpy.core.network.virtual import MAKE, VirtualLinks, stands_on
 from initpy.core.state.context import Context
 
 
 def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
     """The engine runs (again): return the subjects that the command line declares."""
     if context.settings.network is not None:
-        for line in unsupported(context.settings.network, logs_in(jobs)):
+        for line in unsupported(context.settings.network, logs_in(jobs), DHCP6 in jobs.by_property):
             context.report(f"not supported: {line}")
         for record in iscsi_records(context.settings.network.iscsi):
             context.current.act(record)
@@ -46,6 +49,10 @@ def take(context: Context, event: NetworkEvent) -> None:
             links.malformed(context, link, error)
         case LinkConfigured(link, number, error):
             links.configured(context, link, number, error)
+        case LinkMade(link, error):
+            context.technologies.own(VirtualLinks).made(context, link, error)
+        case LinkJoined(link, master, error):
+            context.technologies.own(VirtualLinks).joined(context, link, master, error)
         case Resolved(host, address, error):
             context.technologies.own(Exports).resolved(context, host, address, error)
 
@@ -54,6 +61,8 @@ def timer(context: Context, key: str) -> None:
     """A timer of the network is due."""
     if key == RESOLVE:
         context.technologies.own(Exports).resolve_again(context)
+    elif key.startswith(MAKE):
+        context.technologies.own(VirtualLinks).timer(context, key)
     else:
         context.technologies.own(Links).timer(context, key)
 
@@ -72,8 +81,13 @@ def technology() -> Technology:
 
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
-    """A login has ended: where it has failed, another link may lead to the server."""
+    """A login has ended: where it has failed, another link may lead to the server.
+
+    A DHCPv6 client has ended: its link may have an address.
+    """
     name = instance.subject or ""
+    if name.startswith(NET_FOLDER):
+        return _changed(context, name)
     if name.startswith(TARGET_FOLDER) and instance.status and instance.strategy is Strategy.RUN:
         links = context.technologies.own(Links)
         if (link := links.find(context.technologies.own(Targets).way_of(name))) is not None:
@@ -91,12 +105,15 @@ def _changed(context: Context, name: str) -> Iterable[str]:
     device = context.devices.get(name)
     if device is not None and device.kind is NET and context.settings.network is not None:
         context.technologies.own(Links).changed(context, device)
+        context.technologies.own(VirtualLinks).look(context)
     return ()
 
 
 def _gone(context: Context, device: Device | None, name: str) -> Iterable[str]:
     if device is not None and device.kind is NET:
-        context.technologies.own(Links).gone(context, name.removeprefix(NET_FOLDER))
+        link = name.removeprefix(NET_FOLDER)
+        context.technologies.own(Links).gone(context, link)
+        context.technologies.own(VirtualLinks).gone(context, link)
     return ()
 
 
@@ -107,7 +124,12 @@ def _unsettled(context: Context) -> Iterable[str]:
         links.news = False
         exports.look(context, links)
         context.technologies.own(Targets).look(context, links)
-    return (*exports.unsettled(context), *context.technologies.own(Targets).unsettled(context))
+    marked, links.marked = links.marked, set()
+    return (
+        *sorted(marked),
+        *exports.unsettled(context),
+        *context.technologies.own(Targets).unsettled(context),
+    )
 
 
 def _hand_over(context: Context) -> None:
@@ -116,7 +138,9 @@ def _hand_over(context: Context) -> None:
     ways = {exports.way.name} if exports.way is not None else set[str]()
     ways |= context.technologies.own(Targets).ways
     if ways:  # an engine that was started again does not know
-        links.leave(context, ways)
+        kept = stands_on(context.settings.network, (*ways, *links.named()))
+        links.leave(context, ways, kept)
+        context.technologies.own(VirtualLinks).leave(context, kept)
     ready = sorted(links.ready(), key=lambda each: each.name not in ways)
     for record in keepfiles.files(keep.kept(context, each) for each in ready):
         context.current.act(record)

@@ -14,36 +14,44 @@ from initpy.core.netsettings import (
     NvmeRoot,
     Target,
 )
-from initpy.core.network.link import uses_dhcp
+from initpy.core.network.link import uses_dhcp6
+from initpy.core.network.virtual import master_of
 
 # What job files can log in to, by the word for it in TARGET.
 KINDS: dict[type, str] = {IscsiRoot: "iscsi", NbdRoot: "nbd"}
-SUPPORTED = (Method.DHCP, Method.SINGLE_DHCP, Method.STATIC)
 
 
-def unsupported(settings: NetworkSettings, able: frozenset[str]) -> Iterator[str]:
-    """Say what is left out, a line each. `able`: the kinds of targets that the image logs in to."""
+def unsupported(
+    settings: NetworkSettings, able: frozenset[str], dhcp6: bool = False
+) -> Iterator[str]:
+    """Say what is left out, a line each.
+
+    `able`: the kinds of targets that the image logs in to; `dhcp6`: it has a DHCPv6 client.
+    """
     for request in settings.links:
-        if not is_supported(request):
-            yield f"ip={request.match}:{request.method.value}: only DHCPv4 and static addresses"
-    for kind, each in (
-        *(("vlan", each.name) for each in settings.vlans),
-        *(("bond", each.name) for each in settings.bonds),
-        *(("bridge", each.name) for each in settings.bridges),
-    ):
-        yield f"{kind}={each}: links are used as the kernel and udev name them"
+        if uses_dhcp6(request) and not dhcp6:
+            told = "the image has no DHCPv6 client (jobs/extra/dhcp6.toml)"
+            yield f"ip={request.match}:{request.method.value}: {told}"
+        elif not is_supported(request):
+            yield f"ip={request.match}:{request.method.value}: this method without an address"
+    for request in settings.links:
+        if (master := master_of(settings, request.match.name)) is not None:
+            yield (
+                f"ip={request.match}:{request.method.value}: it has no address as a member of "
+                f"{master.name}"
+            )
     for target in settings.targets:
         kind = KINDS.get(type(target), "")
         if kind not in able:
             has = "this image has no job file for it" if kind else "there is no login to it yet"
             yield f"{_words(target)}: {has}"
-    if settings.iscsi.firmware:
-        yield "rd.iscsi.firmware: the firmware's table is not read yet"
 
 
 def is_supported(request: LinkRequest) -> bool:
     """True for a request that a link can be given."""
-    return uses_dhcp(request) or (request.method is Method.STATIC and request.address is not None)
+    if request.method is Method.STATIC:
+        return request.address is not None
+    return request.method is not Method.IBFT
 
 
 def _words(target: Target) -> str:

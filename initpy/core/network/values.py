@@ -24,6 +24,7 @@ class LinkConfig(NamedTuple):
     addresses: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
     mtu: int = 0  # bytes; 0: as it is
+    learned: tuple[str, ...] = ()  # that the kernel has from routers; nothing is to be done
 
 
 class DhcpKind(enum.Enum):

@@ -4,6 +4,7 @@ A call to the kernel waits while a driver holds its lock (rtnl_lock), for its fi
 engine has children make them (`aside`).
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -23,13 +24,22 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 # netdevice(7)
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFNAME, IFF_UP = 0x8913, 0x8914, 0x8922, 0x8923, 1
 # rtnetlink(7), netlink(7)
+FOLDER = "/sys/class/net"
+RTM_NEWLINK, RTM_DELLINK = 16, 17
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR, RTM_NEWROUTE = 20, 21, 22, 24
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_REPLACE = 1, 4, 0x300, 0x400, 0x100
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE = 1, 4, 0x300, 0x400
+NLM_F_REPLACE, NLM_F_EXCL = 0x100, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 HEADER = struct.Struct("=LHHLL")
 RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST = 254, 3, 1
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
-IFA_F_PERMANENT, IFA_F_NODAD = 0x80, 0x02
+IFA_F_PERMANENT, IFA_F_NODAD, IFA_F_MANAGETEMPADDR = 0x80, 0x02, 0x100
+IFA_F_FROM_ROUTER = IFA_F_MANAGETEMPADDR  # addrconf_prefix_rcv_add_addr() of the kernel
+# Documentation/networking/ip-sysctl.rst
+ROUTERS = (
+    ("disable_ipv6", "0"), ("accept_ra", "1"), ("autoconf", "1"), ("optimistic_dad", "1"),
+    ("use_optimistic", "1"), ("router_solicitation_delay", "0"),
+)  # fmt: skip
 
 
 def switch(name: str, up: bool) -> None:
@@ -51,7 +61,13 @@ def rename(name: str, wanted: str) -> None:
         )
 
 
-def _set_mtu(name: str, mtu: int) -> None:
+def set_mtu(name: str, mtu: int) -> None:
+    """Set the size of a link's packets, and that of the links below it. Raises OSError."""
+    for each in os.listdir(f"{FOLDER}/{name}"):
+        if each.startswith("lower_"):
+            with open(f"{FOLDER}/{name}/{each}/mtu", encoding="ascii") as file:
+                if int(file.read()) < mtu:
+                    set_mtu(each.removeprefix("lower_"), mtu)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFMTU, struct.pack("16si12x", name.encode(), mtu))
 
@@ -65,12 +81,14 @@ def configure(
     Raises OSError if it cannot have an address.
     """
     index, problems = socket.if_nametoindex(name), []
+    if any(":" in each for each in addresses):
+        load_ipv6()
     try:
         if mtu:
-            _set_mtu(name, mtu)
+            set_mtu(name, mtu)
     except OSError as error:
         problems.append(f"no MTU of {mtu}: {error.strerror}")
-    with _Netlink() as netlink:
+    with Netlink() as netlink:
         wanted = {str(ip_interface(each)) for each in addresses}
         there = set(netlink.addresses(index))
         for each in sorted(there - wanted):
@@ -86,7 +104,7 @@ def configure(
     return problems
 
 
-class _Netlink:
+class Netlink:
     """A route netlink socket; each request waits for the kernel's answer."""
 
     def __init__(self) -> None:
@@ -94,7 +112,7 @@ class _Netlink:
         self._socket.bind((0, 0))
         self._number = 0
 
-    def __enter__(self) -> "_Netlink":
+    def __enter__(self) -> "Netlink":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,8 +127,11 @@ class _Netlink:
             message.decode()
             if message["index"] != index or message["scope"] == RT_SCOPE_LINK:
                 continue
-            if message["family"] == socket.AF_INET6 and not message["flags"] & IFA_F_PERMANENT:
-                continue  # of a router's announcement
+            flags = message.get_attr("IFA_FLAGS") or message["flags"]
+            if message["family"] == socket.AF_INET6 and (
+                flags & IFA_F_FROM_ROUTER or not flags & IFA_F_PERMANENT
+            ):
+                continue
             address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             yield f"{address}/{message['prefixlen']}"
 
@@ -148,7 +169,11 @@ class _Netlink:
     def _tell(self, kind: int, flags: int, message: Any) -> None:
         message["header"]["type"], message["header"]["flags"] = kind, flags
         message.encode()
-        for _ in self._ask(kind, flags, bytes(message.data[HEADER.size :])):
+        self.tell(kind, flags, bytes(message.data[HEADER.size :]))
+
+    def tell(self, kind: int, flags: int, body: bytes) -> None:
+        """Have the kernel carry a request out. Raises OSError."""
+        for _ in self._ask(kind, flags, body):
             pass
 
     def _ask(self, kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -178,6 +203,35 @@ class _Netlink:
 
 def _family(version: int) -> int:
     return socket.AF_INET6 if version == 6 else socket.AF_INET
+
+
+def accept_routers(name: str) -> None:
+    """Have the kernel take router advertisements on a link. Raises OSError.
+
+    An address of theirs is used while the kernel looks for another host with it (RFC 4429), which
+    takes a second, and a router is asked for without the usual pause of up to a second.
+    """
+    load_ipv6()
+    folder = f"/proc/sys/net/ipv6/conf/{name}"
+    for key, value in ROUTERS:
+        try:
+            with open(f"{folder}/{key}", "w", encoding="ascii") as file:
+                file.write(value)
+        except FileNotFoundError:
+            if key == ROUTERS[0][0]:
+                raise OSError(errno.EAFNOSUPPORT, "the kernel has no IPv6") from None
+
+
+def load_ipv6() -> None:
+    """Have the kernel load IPv6 where it is a module."""
+    with contextlib.suppress(OSError):
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+
+
+def name_host(name: str) -> None:
+    """Name the machine, unless it has a name. Raises OSError."""
+    if socket.gethostname() in ("", "(none)", "localhost"):
+        socket.sethostname(name)
 
 
 def resolve(host: str) -> str:

@@ -6,6 +6,8 @@ by rtnetlink(7). Either is only a reason to look: a link's state is read from sy
 
 import asyncio
 import contextlib
+import ipaddress
+import os
 import socket
 from collections.abc import Callable
 
@@ -14,7 +16,11 @@ import pyudev
 from initpy.core.devices.graph import NET, Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 
-RTMGRP_LINK = 1
+RTMGRP_LINK, RTMGRP_IPV6_IFADDR = 1, 0x100
+ADDRESSES = "/proc/net/if_inet6"
+# Flags and scopes of an address: linux/if_addr.h, net/ipv6.h
+OPTIMISTIC, UNUSABLE = 0x04, 0x08 | 0x20 | 0x40  # failed, deprecated, tentative
+OF_THE_LINK = 0x20
 IFF_UP = 1
 FOLDER = "/sys/class/net"
 LEASES = "/run/initpy/lease."
@@ -36,7 +42,7 @@ class LinkMonitor:
         self._kernel = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
-        self._kernel.bind((0, RTMGRP_LINK))
+        self._kernel.bind((0, RTMGRP_LINK | RTMGRP_IPV6_IFADDR))
         loop = asyncio.get_running_loop()
         loop.add_reader(self._udev.fileno(), self._udev_readable)
         loop.add_reader(self._kernel.fileno(), self._kernel_readable)
@@ -45,6 +51,10 @@ class LinkMonitor:
         """Return the links that udev has finished with so far."""
         self._known = {each.name: each for each in self._found()}
         return tuple(self._known.values())
+
+    def has(self, subject: str | None) -> bool:
+        """Return whether a subject is a link that was told of."""
+        return subject in self._known
 
     def tell_again(self, name: str) -> None:
         """Tell a link anew, as if it had come just now: what was to be done with it has failed."""
@@ -92,9 +102,24 @@ def _as_device(found: "pyudev.Device") -> Device:
     flags = int(_read(f"{path}/flags") or "0", 16)
     properties["up"] = "1" if flags & IFF_UP else "0"
     properties["carrier"] = _read(f"{path}/carrier") or "0"  # cannot be read of a link that is down
+    with contextlib.suppress(OSError):  # most are no members
+        properties["master"] = os.path.basename(os.readlink(f"{path}/master"))
+    if addresses := _addresses(name):
+        properties["addresses6"] = " ".join(addresses)
     if lease := _read(LEASES + name):
         properties["lease"] = lease
     return Device(f"net/{name}", properties, kind=NET)
+
+
+def _addresses(name: str) -> list[str]:
+    """Return the IPv6 addresses of a link that can be used, but those of the link itself."""
+    found = []
+    for line in (_read(ADDRESSES) or "").splitlines():
+        digits, _, bits, scope, flags, link = line.split()
+        usable = not int(flags, 16) & UNUSABLE or int(flags, 16) & OPTIMISTIC
+        if link == name and usable and int(scope, 16) != OF_THE_LINK:
+            found.append(f"{ipaddress.IPv6Address(bytes.fromhex(digits))}/{int(bits, 16)}")
+    return sorted(found)
 
 
 def _read(path: str) -> str | None:

@@ -10,16 +10,29 @@ from functools import partial
 
 from initpy.core.devices.graph import Device
 from initpy.core.events import Event
+from initpy.core.netsettings import VirtualLink
 from initpy.core.network.actions import (
+    AcceptRouters,
     Configure,
+    JoinLink,
+    MakeLink,
+    NameHost,
     NetworkAction,
+    RemoveLink,
     RenameLink,
     Resolve,
     SendDhcp,
     StopDhcp,
     SwitchLink,
 )
-from initpy.core.network.events import DhcpMalformed, DhcpReceived, LinkConfigured, Resolved
+from initpy.core.network.events import (
+    DhcpMalformed,
+    DhcpReceived,
+    LinkConfigured,
+    LinkJoined,
+    LinkMade,
+    Resolved,
+)
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.net import kernel, wire
 from initpy.runtime.net.links import LinkMonitor
@@ -69,6 +82,10 @@ class Network:
         """Tell what has changed without an event."""
         self._links.look()
 
+    def has(self, subject: str | None) -> bool:
+        """Return whether a subject is a link that is there."""
+        return self._links.has(subject)
+
     async def settled(self) -> None:
         """Wait a moment for what was begun: links that are set down at the end."""
         if self._last:
@@ -81,6 +98,16 @@ class Network:
                 self._then(link, self._switch(link, up))
             case RenameLink(link, name):
                 self._then(link, self._rename(link, name))
+            case MakeLink(made):
+                self._then(made.name, self._make(made))
+            case JoinLink(link, master, bond):
+                self._then(master, self._join(link, master, bond))
+            case RemoveLink(link):
+                self._then(link, self._remove(link))
+            case AcceptRouters(link):
+                self._then(link, self._accept_routers(link))
+            case NameHost(name):
+                self._then("host name", self._name_host(name))
             case Configure(link, number, config):
                 call = partial(
                     kernel.configure, link, config.addresses,
@@ -134,6 +161,39 @@ class Network:
             self._say(f"initpy: {link} cannot be renamed to {name}: {error}")
             self._links.tell_again(link)
         self._links.look()
+
+    async def _make(self, link: VirtualLink) -> None:
+        from initpy.runtime.net import virtual  # most boots make none
+
+        _, error = await self._call(partial(virtual.make, link), LIMIT)
+        self._links.look()
+        self._take(LinkMade(link.name, error))
+
+    async def _join(self, link: str, master: str, bond: bool) -> None:
+        from initpy.runtime.net import virtual
+
+        _, error = await self._call(partial(virtual.join, link, master, bond), LIMIT)
+        self._links.look()
+        self._take(LinkJoined(link, master, error))
+
+    async def _remove(self, link: str) -> None:
+        from initpy.runtime.net import virtual
+
+        _, error = await self._call(partial(virtual.remove, link), LIMIT)
+        if error:
+            self._say(f"initpy: {link} cannot be removed: {error}")
+        self._links.look()
+
+    async def _accept_routers(self, link: str) -> None:
+        _, error = await self._call(partial(kernel.accept_routers, link), LIMIT)
+        if error:
+            self._say(f"initpy: {link} takes no router advertisements: {error}")
+        self._links.look()
+
+    async def _name_host(self, name: str) -> None:
+        _, error = await self._call(partial(kernel.name_host, name), LIMIT)
+        if error:
+            self._say(f"initpy: the machine cannot be named {name}: {error}")
 
     async def _configure(self, link: str, number: int, call: Callable[[], object]) -> None:
         value, error = await self._call(call, LIMIT)

@@ -28,7 +28,14 @@ from initpy.core.events import (
     TimePassed,
     WaitAsked,
 )
-from initpy.core.network.events import DhcpMalformed, DhcpReceived, LinkConfigured, Resolved
+from initpy.core.network.events import (
+    DhcpMalformed,
+    DhcpReceived,
+    LinkConfigured,
+    LinkJoined,
+    LinkMade,
+    Resolved,
+)
 from initpy.core.network.values import reply_of
 from initpy.core.records import plain
 from initpy.core.secret import Secret
@@ -41,7 +48,8 @@ EVENTS: dict[str, type[Event]] = {
     for each in (
         BootStarted, DeviceChanged, Enumerated, DeviceRemoved, JobEnded, Progressed, Mounted,
         Answered, Fetched, HandOverRefused, ShellEnded, KeyPressed, RetryAsked, WaitAsked, KeyGiven,
-        TimePassed, DhcpReceived, DhcpMalformed, LinkConfigured, Resolved,
+        TimePassed, DhcpReceived, DhcpMalformed, LinkConfigured, LinkMade, LinkJoined,
+        Resolved,
     )
 }  # fmt: skip
 # Lines that the runtime writes for users: neither events nor decisions.

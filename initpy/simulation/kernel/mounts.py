@@ -141,7 +141,7 @@ def _mount_nfs(
         version = words.get("vers", "4")[:1]
         if server.versions and version not in server.versions:
             number = errno.EPROTONOSUPPORT
-        elif source.partition(":")[2] != server.export:
+        elif source.rpartition(":")[2] != server.export:
             number = errno.ENOENT
         elif server.refuses:
             number = errno.EACCES

@@ -15,7 +15,10 @@ read all that it needs.
 """
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 
+from initpy.core.netsettings import Bond, Bridge, VirtualLink, Vlan
+from initpy.scenario.model import Nic
 from initpy.simulation.kernel.reading import REPLACEMENT_SECONDS, Reading, reading, reads_without
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.network import Link, Network
@@ -26,6 +29,8 @@ NBD_MAJOR, NBD_DEVICES, NBD_MINORS = 43, 16, 16  # nbds_max and max_part of nbd.
 COUNT = "nbds_max="
 REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of open-iscsi's initiator.c
 CARD_DRIVER = "virtio_net"
+DAD_SECONDS = 1.1  # the kernel asks for another host with its address (RFC 4862), then for routers
+DRIVERS: dict[type[VirtualLink], str] = {Vlan: "8021q", Bond: "bonding", Bridge: "bridge"}
 
 
 def found(world: World, network: Network) -> None:
@@ -62,14 +67,95 @@ def carrier(world: World, network: Network, name: str, on: bool) -> None:
 
 
 def switch(world: World, link: Link, on: bool) -> None:
-    """The card is switched on or off."""
+    """A link is switched on or off, with the VLANs on it (vlan_device_event())."""
     link.up = on
+    network = world.network
+    for each in network.links.values() if network is not None else ():
+        if isinstance(each.made, Vlan) and each.made.parent == link.name and not on:
+            each.up = False
     _ready(world, link)
 
 
+def make(world: World, network: Network, wanted: VirtualLink) -> str:
+    """Make a link; return why that cannot be."""
+    if DRIVERS[type(wanted)] in world.without:
+        return "Operation not supported"
+    if any(each.name == wanted.name for each in network.links.values()):
+        return ""
+    number = len(network.links)
+    mac = f"52:54:00:00:ff:{number:02x}"
+    if isinstance(wanted, Vlan):
+        parent = next((e for e in network.links.values() if e.name == wanted.parent), None)
+        if parent is None:
+            return "No such device"
+        mac = parent.mac
+    link = Link(Nic(wanted.name), True, mac, wanted.name, there=True, made=wanted)
+    network.links[wanted.name] = link
+    world.modules.add(DRIVERS[type(wanted)])
+    network.changed()
+    return ""
+
+
+def join(world: World, link: Link, master: Link) -> None:
+    """A link becomes a member; a bond switches its members on, and has the MAC of the first."""
+    network = world.network
+    assert network is not None
+    first = not network.below(master)
+    link.master = master.name
+    if isinstance(master.made, Bond):
+        link.up = True
+        master.mac, link.mac = (link.mac, link.mac) if first else (master.mac, master.mac)
+    _ready(world, link)
+
+
+def remove(network: Network, name: str) -> None:
+    """Remove a link that was made; the kernel removes the VLANs on it as well."""
+    for each in network.links.values():
+        if each.master == name:
+            each.master, each.up = "", False
+    on_it = [
+        each.name
+        for each in network.links.values()
+        if isinstance(each.made, Vlan) and each.made.parent == name
+    ]
+    network.links.pop(name, None)
+    for above in on_it:
+        remove(network, above)
+    network.changed()
+
+
+def advertise(world: World, link: Link) -> None:
+    """A router on the link advertises its network, once the link's own address is known to be free.
+
+    The kernel adds the identifier of the card (RFC 4291, appendix A) to the network's.
+    """
+    network = world.network
+    if network is None or not link.accepts or not network.carries(link) or link.network_6:
+        return
+    for each in network.servers.values():
+        near = network.wire(each.nic) in network.wires(link)
+        if each.kind in ("router", "dhcp6") and each.name in network.serving and near:
+            octets = bytes.fromhex(link.mac.replace(":", ""))
+            own = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
+            start = IPv6Address(each.address).packed[:8]
+            address = f"{IPv6Address(start + own)}/64" if each.kind == "router" else ""
+            there = f"{IPv6Address(start + bytes(8))}/64"
+            world.agenda.after(DAD_SECONDS, _advertised, network, link, there, address)
+
+
+def _advertised(network: Network, link: Link, there: str, address: str) -> None:
+    if network.carries(link):
+        link.network_6, link.address_6 = there, address or link.address_6
+        network.changed()
+
+
 def _ready(world: World, link: Link) -> None:
-    if link.up and link.carrier:
+    network = world.network
+    if network is not None and network.carries(link):
         world.kernel(f"IPv6: ADDRCONF(NETDEV_CHANGE): {link.plan.name}: link becomes ready")
+        advertise(world, link)
+    elif not link.up:
+        link.address_6 = link.network_6 = ""  # addrconf_ifdown()
     if world.network is not None:
         world.network.changed()
 
@@ -80,6 +166,8 @@ def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> N
         network.serving.add(name)
         if "iscsid" in world.helpers:
             world.agenda.after(REOPEN_SECONDS, _log_in_again, world, network, name)
+        for link in network.links.values():
+            advertise(world, link)
         return
     network.serving.discard(name)
     for device, served in tuple(network.disks.items()):

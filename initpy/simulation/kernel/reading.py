@@ -57,8 +57,7 @@ def _from(world: World, network: Network, served: Served) -> Reading:
     if served.lost is not None:
         late = world.now >= served.lost + REPLACEMENT_SECONDS
         return Reading.FAILS if kind == "nbd" or late else Reading.WAITS
-    link = network.links[served.server.nic]
-    return Reading.WORKS if link.carrier and link.up else Reading.WAITS
+    return Reading.WORKS if network.reaches(served.server) else Reading.WAITS
 
 
 def silence_of(world: World, block: Block) -> Silence | None:

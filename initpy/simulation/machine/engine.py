@@ -48,7 +48,12 @@ from initpy.core.events import (
     TimePassed,
 )
 from initpy.core.network.actions import (
+    AcceptRouters,
     Configure,
+    JoinLink,
+    MakeLink,
+    NameHost,
+    RemoveLink,
     RenameLink,
     Resolve,
     SendDhcp,
@@ -248,7 +253,10 @@ class Engine:
                 answer = self._requests.pop(request, None)
                 if answer is not None:
                     answer(done, text)
-            case SwitchLink() | RenameLink() | SendDhcp() | StopDhcp() | Configure() | Resolve():
+            case (
+                SwitchLink() | RenameLink() | MakeLink() | JoinLink() | RemoveLink() | NameHost()
+                | AcceptRouters() | SendDhcp() | StopDhcp() | Configure() | Resolve()
+            ):  # fmt: skip
                 if self._cards is not None:
                     self._cards.act(action)
 
@@ -310,7 +318,9 @@ class Engine:
         self._running.pop(key, None)
         if not self.alive:
             return
-        if subject is not None:
+        if subject is not None and self._cards is not None and self._cards.has(subject):
+            self._cards.look()
+        elif subject is not None:
             for event in self._monitor.look_at(subject):
                 self.take(event)
         complaints = answer.complaints.strip()

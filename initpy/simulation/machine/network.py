@@ -8,23 +8,36 @@ from collections.abc import Callable
 
 from initpy.core.devices.graph import NET, Device
 from initpy.core.events import DeviceChanged, DeviceRemoved, Event
+from initpy.core.netsettings import VirtualLink, Vlan
 from initpy.core.network.actions import (
+    AcceptRouters,
     Configure,
+    JoinLink,
+    MakeLink,
+    NameHost,
     NetworkAction,
+    RemoveLink,
     RenameLink,
     Resolve,
     SendDhcp,
     StopDhcp,
     SwitchLink,
 )
-from initpy.core.network.events import DhcpReceived, LinkConfigured, Resolved
+from initpy.core.network.events import (
+    DhcpReceived,
+    LinkConfigured,
+    LinkJoined,
+    LinkMade,
+    Resolved,
+)
 from initpy.core.network.values import DhcpKind, Reply, Request
 from initpy.scenario.model import Server, machine_address
+from initpy.scenario.network import second_address
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.world.network import Link
 from initpy.simulation.world.world import World
 
-SWITCH_SECONDS, CONFIGURE_SECONDS = 0.05, 0.05
+SWITCH_SECONDS, CONFIGURE_SECONDS, MAKE_SECONDS = 0.05, 0.05, 0.1
 ANSWER_SECONDS = 0.02
 RESOLVE_SECONDS = 5.0  # resolv.conf(5), timeout; no scenario has a name server
 NO_NAME = "Temporary failure in name resolution"
@@ -51,6 +64,10 @@ class Cards:
         """The links that udev has finished with."""
         self._known = self._found()
         return tuple(self._known.values())
+
+    def has(self, subject: str) -> bool:
+        """Whether a subject is a link that was told of."""
+        return subject in self._known
 
     def look(self) -> None:
         """Tell what has changed since the last look."""
@@ -80,13 +97,21 @@ class Cards:
             "type": "1",
             "mtu": "1500",
             "up": "1" if link.up else "0",
-            "carrier": "1" if link.up and link.carrier else "0",
+            "carrier": "1" if self._carries(link) else "0",
         }
+        if link.address_6:
+            properties["addresses6"] = link.address_6
+        if link.master:
+            properties["master"] = link.master
         if lease := self._world.records.get(f"lease.{name}"):
             properties["lease"] = lease
         elif secret := self._world.secrets.get(f"/run/initpy/lease.{name}"):
             properties["lease"] = secret.decode()
         return Device(f"net/{name}", properties, kind=NET)
+
+    def _carries(self, link: Link) -> bool:
+        network = self._world.network
+        return network is not None and network.carries(link)
 
     def act(self, action: NetworkAction) -> None:
         """Carry an action out."""
@@ -96,6 +121,16 @@ class Cards:
                 after(SWITCH_SECONDS, self._switch, link, up)
             case RenameLink(link, name):
                 after(SWITCH_SECONDS, self._rename, link, name)
+            case MakeLink(made):
+                after(MAKE_SECONDS, self._make, made)
+            case JoinLink():
+                after(SWITCH_SECONDS, self._join, action)
+            case RemoveLink(name):
+                after(SWITCH_SECONDS, self._remove, name)
+            case AcceptRouters(link):
+                after(CONFIGURE_SECONDS, self._accept_routers, link)
+            case NameHost():
+                pass  # nothing here asks for the name
             case Configure():
                 after(CONFIGURE_SECONDS, self._configure, action)
             case SendDhcp(link, request):
@@ -116,7 +151,13 @@ class Cards:
         return next((each for each in links if each.name == name), None)
 
     def _switch(self, name: str, up: bool) -> None:
-        if (link := self._link(name)) is not None and link.there and link.up is not up:
+        link = self._link(name)
+        if link is None or not link.there or link.up is up:
+            return
+        network = self._world.network
+        lower = network.below(link) if network is not None else []
+        # The kernel switches no VLAN on whose parent is off (vlan_dev_open()).
+        if not up or not isinstance(link.made, Vlan) or all(each.up for each in lower):
             drivers.switch(self._world, link, up)
 
     def _rename(self, name: str, wanted: str) -> None:
@@ -124,17 +165,47 @@ class Cards:
             link.up, link.name = False, wanted
             self.look()
 
+    def _make(self, made: VirtualLink) -> None:
+        network = self._world.network
+        error = (
+            drivers.make(self._world, network, made) if network is not None else "No such device"
+        )
+        self._tell(LinkMade(made.name, error))
+
+    def _join(self, action: JoinLink) -> None:
+        link, master = self._link(action.link), self._link(action.master)
+        if link is None or master is None:
+            self._tell(LinkJoined(action.link, action.master, "No such device"))
+            return
+        if not link.master:
+            drivers.join(self._world, link, master)
+        self._tell(LinkJoined(action.link, action.master))
+
+    def _remove(self, name: str) -> None:
+        if self._world.network is not None and self._link(name) is not None:
+            drivers.remove(self._world.network, name)
+
+    def _accept_routers(self, name: str) -> None:
+        if (link := self._link(name)) is not None:
+            link.accepts = True
+            drivers.advertise(self._world, link)
+
     def _configure(self, action: Configure) -> None:
         link = self._link(action.link)
         if link is None or not link.there:
             self._tell(LinkConfigured(action.link, action.number, "No such device"))
             return
-        link.address = next((each for each in action.config.addresses), "")
+        addresses = action.config.addresses
+        link.address = next((each for each in addresses if ":" not in each), "")
+        six = next((each for each in addresses if ":" in each), "")
+        if six != link.address_6 and (six or not link.accepts):
+            link.address_6 = six
+            self.look()
         self._tell(LinkConfigured(action.link, action.number))
 
     def _send(self, name: str, request: Request) -> None:
         link, network = self._link(name), self._world.network
-        if link is None or network is None or not (link.up and link.carrier):
+        if link is None or network is None or not network.carries(link):
             return
         if link.plan.lease is not None:  # of QEMU's user network
             seconds = link.plan.lease + ANSWER_SECONDS
@@ -142,7 +213,7 @@ class Cards:
         for server in network.servers.values():
             if (
                 server.kind == "dhcp"
-                and server.nic == link.plan.name
+                and network.wire(server.nic) in network.wires(link)
                 and server.name in network.serving
             ):
                 reply = _answer(server, request)
@@ -151,7 +222,7 @@ class Cards:
 
     def _receive(self, link: Link, reply: Reply) -> None:
         name = link.name
-        if name in self._listening and link.up and link.carrier:
+        if name in self._listening and self._carries(link):
             self._tell(DhcpReceived(name, reply))
 
 
@@ -172,7 +243,7 @@ def _answer(server: Server, request: Request) -> Reply | None:
     return Reply(
         kind,
         request.xid,
-        f"{network}.50",
+        f"{network}.{150 if server.address == second_address(server.nic) else 50}",
         server.address,
         24,
         lease=server.lease or None,

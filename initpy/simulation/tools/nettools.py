@@ -21,6 +21,7 @@ SCRIPT = "/etc/udhcpc/default.script"  # of Debian's busybox
 # iscsi_retry_initial_login(): 30 times the login time-out of 15 s; a refused try is followed by
 # the next after ISCSI_CONN_ERR_REOPEN_DELAY.
 LOGIN_SECONDS, REOPEN_SECONDS = 450.0, 3.0
+SOLICIT_SECONDS = 2.0  # between two solicitations, which grow (RFC 8415)
 # nfs(5), retry=: two minutes in the foreground; nfsmount_fg() waits 1, 2, 4, 8, then 10 s.
 RETRY_SECONDS, LONGEST_WAIT = 120.0, 10.0
 MOUNT_FAILED = 32  # mount(8)
@@ -38,7 +39,7 @@ def run(world: World, udev: Udev, call: Call) -> Work:
     network = world.network
     if network is None:
         return None
-    if program not in ("ip", "udhcpc", "mkdir", "mount", "nbd-client", "iscsistart"):
+    if program not in ("ip", "udhcpc", "mkdir", "mount", "nbd-client", "iscsistart", "dhcpcd"):
         return None
     yield SHORT
     if program == call.program and program in world.without:
@@ -51,6 +52,8 @@ def run(world: World, udev: Udev, call: Call) -> Work:
             return Answer(0)
         case "udhcpc":
             return (yield from _udhcpc(world, network, list(words[1:])))
+        case "dhcpcd":
+            return (yield from _dhcpcd(network, words))
         case "nbd-client":
             return (yield from _nbd_client(world, udev, network, words[1:]))
         case "iscsistart":
@@ -136,6 +139,20 @@ def _connect(
     server, seconds, why = network.reach(host, port)
     yield Exactly(seconds)
     return server, why
+
+
+def _dhcpcd(network: Network, words: tuple[str, ...]) -> Work:
+    """DHCPv6 as jobs/extra/dhcp6.toml calls it: asks for ever, prints what it gets (dhcpcd(8))."""
+    link = next((each for each in network.links.values() if each.name == words[-1]), None)
+    if link is None or "--noconfigure" not in words:
+        return Answer(1, complaints=f"{words[-1]}: interface not found")
+    while True:
+        for server in network.servers.values():
+            near = network.wire(server.nic) in network.wires(link)
+            if server.kind == "dhcp6" and server.name in network.serving and near:
+                address = server.address.removesuffix("1") + "50"
+                return Answer(0, f"reason=BOUND6\nnew_dhcp6_ia_na1_ia_addr1={address}\n")
+        yield Exactly(SOLICIT_SECONDS)
 
 
 def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ...]) -> Work:

@@ -96,7 +96,7 @@ MODELS: dict[str, Model] = {
     "zpool": zfs.zpool,
     "zfs": zfs.zfs,
     **dict.fromkeys(
-        ("busybox", "ip", "udhcpc", "nbd-client", "iscsistart", "mount", "mkdir"),
+        ("busybox", "ip", "udhcpc", "dhcpcd", "nbd-client", "iscsistart", "mount", "mkdir"),
         nettools.run,
     ),
 }

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
-from initpy.scenario.model import Nic, Scenario, Server
+from initpy.core.netsettings import VirtualLink, Vlan
+from initpy.scenario.model import ADDRESS_ONLY, Nic, Scenario, Server
 from initpy.simulation.world.plans import DiskPlan
 
 # arp(7): three requests, a second apart; then "No route to host".
@@ -23,6 +24,11 @@ class Link:
     there: bool = False  # its driver is loaded
     up: bool = False
     address: str = ""
+    address_6: str = ""
+    network_6: str = ""  # that a router has said to be on the link
+    accepts: bool = False  # the kernel takes router advertisements on it
+    made: VirtualLink | None = None  # what it was made as; None: a card
+    master: str = ""  # name of the bond or bridge that it is a member of
 
 
 @dataclass(slots=True)
@@ -47,26 +53,64 @@ class Network:
     listener: Callable[[], None] | None = None  # the engine, where links change
     notes: list[tuple[float, str]] = field(default_factory=list)  # which disk came from where
 
+    def below(self, link: Link) -> list[Link]:
+        """The links that one is made of, as far as they are there."""
+        if isinstance(link.made, Vlan):
+            return [each for each in self.links.values() if each.name == link.made.parent]
+        return [each for each in self.links.values() if each.master == link.name]
+
+    def carries(self, link: Link) -> bool:
+        """Whether frames can be sent on a link: it is on, and has a carrier."""
+        if link.made is None:
+            return link.up and link.carrier
+        return link.up and any(self.carries(each) for each in self.below(link))
+
+    def wires(self, link: Link) -> set[tuple[str, int]]:
+        """The switches that frames of a link come to, each with the number of the VLAN."""
+        if not self.carries(link):
+            return set()
+        if link.made is None:
+            return {(link.plan.switch or link.plan.name, 0)}
+        found = {wire for each in self.below(link) for wire in self.wires(each)}
+        if isinstance(link.made, Vlan):
+            found = {(name, link.made.id) for name, tag in found if not tag}
+        return found
+
+    def wire(self, nic: str) -> tuple[str, int]:
+        """The switch, and the VLAN on it, of the servers that are at the end of a card's cable."""
+        plan = self.links[nic].plan
+        return plan.switch or plan.name, plan.vlan
+
+    def reaches(self, server: Server) -> bool:
+        """Whether frames of this machine come to a server."""
+        return any(self.wire(server.nic) in self.wires(each) for each in self.links.values())
+
     def reach(self, host: str, port: int) -> tuple[Server | None, float, str]:
         """A TCP connection: the server, or why there is none; and after how long that is known."""
-        ways = [each for each in self.links.values() if each.up and each.address]
+        six = ":" in host
+        addressed = [
+            each for each in self.links.values() if (each.address_6 if six else each.address)
+        ]
+        ways = [each for each in addressed if each.up]
         if not ways:
             return None, CONNECT_SECONDS, "Network is unreachable"
-        cards = {each.plan.name for each in ways if each.carrier}
+        wires = {wire for each in ways for wire in self.wires(each)}
         hosts = [each for each in self.servers.values() if each.address == host]
-        if not any(each.nic in cards for each in hosts):
+        if not any(self.wire(each.nic) in wires for each in hosts):
             return None, ARP_SECONDS, "No route to host"
         for each in hosts:
-            if each.kind == "dhcp":
+            if each.kind in ADDRESS_ONLY:
                 continue
-            if each.port == port and each.nic in cards and each.name in self.serving:
+            if each.port == port and self.wire(each.nic) in wires and each.name in self.serving:
                 return each, CONNECT_SECONDS, ""
         return None, CONNECT_SECONDS, "Connection refused"
 
     def has_route(self, host: str) -> bool:
         """Whether a link that is up has an address in the host's network: there are no routers."""
-        up = [each.address for each in self.links.values() if each.up and each.address]
-        return any(ip_address(host) in ip_interface(each).network for each in up)
+        up = [each for each in self.links.values() if each.up]
+        texts = [text for each in up for text in (each.address, each.address_6, each.network_6)]
+        there = list(filter(None, texts))
+        return any(ip_address(host) in ip_interface(each).network for each in there)
 
     def changed(self) -> None:
         """A link has changed."""

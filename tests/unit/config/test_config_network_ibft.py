@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.network import ibft
+from initpy.config.settings import read_settings
 from initpy.core.netsettings import Chap, IscsiRoot, LinkMatch, LinkRequest, Method
+from initpy.core.settings import Settings
 
 MAC = "52:54:00:12:34:56"
 IQN = "iqn.2009-06.example:disk"
@@ -116,3 +118,37 @@ def test_a_malformed_value_is_one_line_and_the_rest_counts(
 @given(st.dictionaries(st.sampled_from([*STATIC, *TARGET]), st.text(max_size=20)))
 def test_whatever_a_firmware_writes_is_read(changes: dict[str, str]) -> None:
     ibft.read(STATIC | TARGET | changes)
+
+
+def asked(words: str) -> Settings:
+    """The settings of a command line."""
+    settings, _ = read_settings(words)
+    return settings
+
+
+def test_links_are_as_the_table_says() -> None:
+    files = {
+        "ethernet0/flags": "3",
+        "ethernet0/mac": "52:54:00:00:00:07",
+        "ethernet0/ip-addr": "10.0.7.77",
+        "ethernet0/subnet-mask": "255.255.255.0",
+        "ethernet0/origin": "1",
+        "target0/chap-secret": "sesame",
+    }
+    settings, problems = ibft.applied(asked("root=nfs:10.0.7.1:/srv ip=ibft"), files)
+    assert settings.network is not None and not problems
+    [link] = settings.network.links
+    assert link.match.mac == "52:54:00:00:00:07" and str(link.address) == "10.0.7.77/24"
+    settings, _ = ibft.applied(asked("root=nfs:10.0.7.1:/srv ip=eth0:ibft"), files)
+    assert settings.network is not None
+    assert [str(each.match) for each in settings.network.links] == ["eth0"]
+    assert "target0/chap-secret" not in ibft.without_secrets(files)
+
+
+def test_a_vlan_in_the_table_and_no_table_are_told_of_and_a_root_has_dhcp() -> None:
+    files = {"ethernet0/flags": "3", "ethernet0/mac": "52:54:00:00:00:07", "ethernet0/vlan": "7"}
+    for each in (files, {}):
+        settings, problems = ibft.applied(asked("root=nfs:10.0.7.1:/srv ip=ibft"), each)
+        assert len(problems) == 1
+        assert settings.network is not None
+        assert [link.method for link in settings.network.links] == [Method.DHCP]

@@ -36,7 +36,7 @@ def heard_after(card: socket.socket, send: Callable[[], object]) -> bytes:
 
 
 def test_a_frame_reaches_all_other_cards_of_its_hub_and_none_of_another(tmp_path: Path) -> None:
-    switch = Switch(tmp_path, ["eth0", "eth1"])
+    switch = Switch(tmp_path, {"eth0": "", "eth1": ""})
     try:
         first, second = seqpacket(tmp_path / "eth0"), seqpacket(tmp_path / "eth0")
         elsewhere = seqpacket(tmp_path / "eth1")

@@ -25,7 +25,7 @@ kernel.switch("lo", True)
 steps = []
 for addresses, routes, mtu in json.loads(sys.argv[1]):
     said = kernel.configure("lo", tuple(addresses), tuple(map(tuple, routes)), mtu)
-    with kernel._Netlink() as netlink:
+    with kernel.Netlink() as netlink:
         has = sorted(netlink.addresses(1))
     steps.append([said, has, text("/proc/net/route"), mtu_of_lo()])
 print(json.dumps(steps))

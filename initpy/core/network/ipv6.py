@@ -1,0 +1,109 @@
+"""IPv6 addresses of a link that a router's advertisements or a DHCPv6 server give it.
+
+The kernel takes advertisements itself; their addresses and routes are facts. A job asks for DHCPv6
+where the image has a client (jobs/extra/dhcp6.toml) and publishes the address; the routes are the
+router's in this case, too (RFC 8415 has none).
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from initpy.core.netsettings import LinkRequest, Method
+from initpy.core.network.actions import AcceptRouters
+from initpy.core.network.dhcp import Change
+from initpy.core.network.leasing import arm
+from initpy.core.network.link import Link, LinkState, uses_dhcp6
+from initpy.core.network.moves import move
+from initpy.core.network.properties import (
+    ADDRESSES6,
+    DHCP6,
+    LEASED6,
+    NAMESERVERS6,
+    NET_FOLDER,
+    WANTED,
+)
+from initpy.core.network.values import LinkConfig
+from initpy.core.state.context import Context
+
+METHODS = (Method.AUTO6, Method.EITHER6, Method.DHCP6)
+HAS = (LinkState.READY, LinkState.SPARE, LinkState.CONFIGURING)
+
+
+def uses_it(request: LinkRequest | None) -> bool:
+    """True for the methods of this module."""
+    return request is not None and request.method in METHODS
+
+
+def prepare(context: Context, link: Link) -> None:
+    """Have the kernel take advertisements, before the link is switched on."""
+    if uses_it(link.request):
+        context.current.act(AcceptRouters(link.name))
+
+
+def begin(context: Context, link: Link) -> set[str]:
+    """The link can carry frames: wait for a router, or ask for DHCPv6.
+
+    Return the subjects for whose jobs something is new.
+    """
+    prepare(context, link)
+    if link.request is not None and link.request.method is Method.DHCP6:
+        return _ask(context, link)
+    move(context, link, LinkState.LISTENING)
+    arm(context, link)
+    return set()
+
+
+def goes_on(context: Context, link: Link) -> set[str]:
+    """No router has given an address in time: return as `begin` if DHCPv6 is to be asked for."""
+    listening = link.state is LinkState.LISTENING and link.request is not None
+    if not listening or link.request is None or not uses_dhcp6(link.request):
+        return set()
+    return _ask(context, link)
+
+
+def _ask(context: Context, link: Link) -> set[str]:
+    move(context, link, LinkState.SEARCHING)
+    link.leased_6 = ""
+    context.devices.mark(NET_FOLDER + link.name, DHCP6, WANTED)
+    arm(context, link)
+    return {NET_FOLDER + link.name}
+
+
+def learn(context: Context, link: Link, known: Mapping[str, str]) -> Change:
+    """Take the addresses that a link has, or a job has got for it.
+
+    Bound: it can be used; renewed: it has others now; lost: it has none any more.
+    """
+    if not uses_it(link.request):
+        return Change.NONE
+    leased = known.get(LEASED6, "")
+    if link.state is LinkState.SEARCHING and not link.leased_6 and is_address(leased):
+        link.leased_6 = leased
+        link.dns_6 = tuple(filter(is_address, known.get(NAMESERVERS6, "").split()))
+        context.report(f"{link.name}: {leased} from a DHCPv6 server", detail=True)
+        return Change.BOUND
+    addresses = tuple(known.get(ADDRESSES6, "").split())
+    if link.leased_6 or link.request is None or link.request.method is Method.DHCP6:
+        return Change.NONE
+    if link.state is LinkState.LISTENING and addresses:
+        link.config = link.config._replace(learned=addresses)
+        return Change.BOUND
+    if addresses == link.config.learned or link.state not in HAS:
+        return Change.NONE
+    link.config = link.config._replace(learned=addresses)
+    return Change.RENEWED if addresses else Change.LOST
+
+
+def config(link: Link, request: LinkRequest) -> LinkConfig:
+    """What the link gets: the address of a server. Those of routers it has already."""
+    if link.leased_6:
+        return LinkConfig((f"{link.leased_6}/128",), mtu=request.mtu or 0)
+    return LinkConfig(mtu=request.mtu or 0, learned=link.config.learned)
+
+
+def is_address(text: str) -> bool:
+    """True for an IPv6 address, as a tool has printed it."""
+    try:
+        return ip_address(text).version == 6
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""What is done for the lease of a link: messages, timers, and the record for another engine."""
+
+import json
+
+from initpy.core.actions import Record
+from initpy.core.jobs.timers import Timer
+from initpy.core.network.actions import SendDhcp, StopDhcp
+from initpy.core.network.dhcp import Phase
+from initpy.core.network.link import Link
+from initpy.core.network.moves import limit_of
+from initpy.core.network.values import LinkConfig, plain_reply, shown
+from initpy.core.secret import Secret
+from initpy.core.state.context import Context
+
+RECORDS = "lease."  # leases in /run/initpy, by link, for an engine after this one
+
+
+def record(context: Context, link: Link) -> None:
+    """Leave the lease for an engine after this one, and whether the link has its address."""
+    if link.client is None:
+        return
+    lease, has = link.lease, link.config != LinkConfig()
+    known = [link.client.bound_at, plain_reply(lease), has] if lease is not None else None
+    text = json.dumps(known)
+    if lease is not None and shown(lease.root_path) != lease.root_path:
+        context.current.act(Record(RECORDS + link.name, "", secret=Secret(text.encode())))
+    else:
+        context.current.act(Record(RECORDS + link.name, text))
+
+
+def flush(context: Context, link: Link) -> None:
+    """Send what the client has to send, and arm its timer."""
+    client = link.client
+    if client is None:
+        return
+    for each in client.out:
+        context.current.act(SendDhcp(link.name, each))
+    client.out.clear()
+    arm(context, link)
+
+
+def arm(context: Context, link: Link) -> None:
+    due = link.client.due if link.client is not None else None
+    limit = limit_of(context.settings.network, link)
+    due = limit if due is None or limit < due else due
+    if due == float("inf"):
+        context.machine.timers.cancel(Timer.LINK, link.name)
+    else:
+        context.machine.timers.start(Timer.LINK, link.name, due)
+
+
+def stop(context: Context, link: Link) -> None:
+    if link.client is not None and link.client.phase is not Phase.OFF:
+        link.client.stop()
+        context.current.act(StopDhcp(link.name))
+        context.machine.timers.cancel(Timer.LINK, link.name)
