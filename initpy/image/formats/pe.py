@@ -13,8 +13,9 @@ MAGIC = b"MZ"
 POINTER = 0x3C
 HEADER = struct.Struct("<4sHHIIIHH")
 SECTION = struct.Struct("<8sIIIIIIHHI")
-# The format allows 65535; a boot image has a dozen.
-MOST_SECTIONS = 96
+# The format allows 65535. Images for many boards have a device tree of each (`.dtbauto`).
+MOST_SECTIONS = 4096
+PROFILE = ".profile"  # begins the sections of a profile (UKI specification)
 
 
 class Section(NamedTuple):
@@ -41,6 +42,9 @@ def is_pe(data: memoryview) -> bool:
 def sections(data: memoryview) -> Mapping[str, Section]:
     """Return name -> place of the content; of several sections with one name, the first.
 
+    Of an image with profiles it is that of the first profile, which starts by default, else that
+    of all profiles.
+
     Raises DamagedPeError for headers or sections outside the file.
     """
     try:
@@ -55,6 +59,8 @@ def sections(data: memoryview) -> Mapping[str, Section]:
         raise DamagedPeError(start, count, f"at most {MOST_SECTIONS} sections")
     table = start + HEADER.size + optional
     found: dict[str, Section] = {}
+    profile: dict[str, Section] = {}
+    profiles = 0
     for number in range(count):
         at = table + number * SECTION.size
         try:
@@ -67,8 +73,10 @@ def sections(data: memoryview) -> Mapping[str, Section]:
             expected = f"a section within the file's {len(data)} bytes"
             raise DamagedPeError(at, offset + size, expected)
         name = raw.rstrip(b"\0").decode("ascii", errors="replace")
-        found.setdefault(name, Section(offset, size))
-    return found
+        profiles += name == PROFILE
+        if profiles < 2:
+            (profile if profiles else found).setdefault(name, Section(offset, size))
+    return found | profile
 
 
 # Offsets in the optional header, the same in PE32 and PE32+.
