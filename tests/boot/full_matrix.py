@@ -10,6 +10,7 @@ _SHUTDOWN = "one more layer; shutdown-lvm-on-luks-on-raid1 has three, with the s
 _ZFS = "QEMU: the first run builds the driver of ZFS for minutes; all are simulated"
 _LAYOUT = "one more installer's layout; layout-debian-encrypted and layout-btrfs-on-two-luks boot"
 _NET = "one more shape of links; net-bond-vlan-bridge and net-ipv6-router boot"
+_ISCSI = "one more way to a target; net-iscsi-mutual-chap logs in, and all are simulated"
 _ROOT = "QEMU: one more way to name a root; root-names has five"
 
 ONLY_IN_THE_FULL_MATRIX = {
@@ -43,6 +44,17 @@ ONLY_IN_THE_FULL_MATRIX = {
     "shutdown-loop-on-lvm": _SHUTDOWN,
     "shutdown-raid5": _SHUTDOWN,
     "shutdown-thin": _SHUTDOWN,
+    "net-iscsi-btrfs-two-units": _ISCSI,
+    "net-iscsi-dhcp": _ISCSI,
+    "net-iscsi-discovery": _ISCSI,
+    "net-iscsi-engine-killed": _ISCSI,
+    "net-iscsi-lvm-on-luks": _ISCSI,
+    "net-iscsi-no-such-target": _ISCSI,
+    "net-iscsi-raid1-two-targets": _ISCSI,
+    "net-iscsi-session-lost": _ISCSI,
+    "net-iscsi-static": _ISCSI,
+    "net-iscsi-target-late": _ISCSI,
+    "net-iscsi-wrong-secret": _ISCSI,
     "raid1-nbd-cable-late": "QEMU: nbd-root-server-late has the network",
     "raid1-nbd-server-lost": "QEMU: nbd-root-server-late has the network",
     "root-never-halt": "QEMU: root-never-panic ends the machine in the same place",
