@@ -18,13 +18,14 @@ from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
 from initpy.core.machine.wanted import awaits_job
-from initpy.core.netsettings import Iscsi, IscsiRoot
+from initpy.core.netsettings import Iscsi, IscsiRoot, NetworkSettings
 from initpy.core.network.links import Links
 from initpy.core.network.targets import Targets
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
 
 NODES = "/etc/iscsi/nodes"  # NODE_CONFIG_DIR of open-iscsi's idbm.h
+LOCK = ("lock", "/run/lock/iscsi")  # LOCK_FILE; idbm_lock() makes only the last folder of its path
 INITIATOR = ("initiatorname.iscsi", "/etc/iscsi")
 FIRST_PAUSE, LONGEST_PAUSE, REFUSED_PAUSE = 1.0, 8.0, 10.0  # seconds between two tries
 
@@ -101,11 +102,16 @@ def record_of(target: IscsiRoot, settings: Iscsi) -> Secret:
     return Secret(found)
 
 
-def records(settings: Iscsi) -> Iterator[Record]:
-    """What iscsid reads when it starts: the name of this machine, if the user has given it."""
-    if settings.initiator:
+def records(network: NetworkSettings) -> Iterator[Record]:
+    """What the tools need before they start: a folder for their lock, this machine's name."""
+    named = any(isinstance(each, IscsiRoot) for each in network.targets)
+    if not named and not network.from_dhcp:
+        return
+    name, folder = LOCK
+    yield Record(name, "", folder, 0o600)
+    if network.iscsi.initiator:
         name, folder = INITIATOR
-        yield Record(name, f"InitiatorName={settings.initiator}\n", folder)
+        yield Record(name, f"InitiatorName={network.iscsi.initiator}\n", folder)
 
 
 def handlers() -> tuple[Handler, Handler, Handler]:

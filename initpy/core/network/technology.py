@@ -32,7 +32,7 @@ def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
     if context.settings.network is not None:
         for line in unsupported(context.settings.network, logs_in(jobs), DHCP6 in jobs.by_property):
             context.report(f"not supported: {line}")
-        for record in iscsi_records(context.settings.network.iscsi):
+        for record in iscsi_records(context.settings.network):
             context.current.act(record)
     export = context.technologies.own(Exports).begin(context)
     targets = context.technologies.own(Targets).begin(context)
