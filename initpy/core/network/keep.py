@@ -2,9 +2,10 @@
 
 from math import isfinite
 
-from initpy.core.netsettings import IscsiRoot, NetworkSettings
+from initpy.core.netsettings import NetworkSettings
 from initpy.core.network.keepfiles import Kept
 from initpy.core.network.link import Link
+from initpy.core.network.targets import Targets
 from initpy.core.network.virtual import declared, stands_on
 from initpy.core.state.context import Context
 
@@ -41,6 +42,5 @@ def kept(context: Context, link: Link) -> Kept:
         lease=lease,
         seconds=max(left, 0.0) if isfinite(left) else None,
         identifier=request.client_id.hex() if request is not None else "",
-        iscsi=any(isinstance(each, IscsiRoot) for each in settings.targets)
-        or settings.iscsi.firmware,
+        iscsi=link.name in context.technologies.own(Targets).iscsi_ways,
     )

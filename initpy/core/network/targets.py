@@ -60,6 +60,12 @@ class Targets:
         """The links by which they are reached."""
         return {each.way for each in self._all.values() if each.way}
 
+    @property
+    def iscsi_ways(self) -> set[str]:
+        """The links by which iSCSI targets are reached."""
+        those = (each for each in self._all.values() if isinstance(each.target, IscsiRoot))
+        return {each.way for each in those if each.way}
+
     def way_of(self, name: str) -> str:
         """The link by which a target is reached, "" for none."""
         return self._all[name].way if name in self._all else ""

@@ -128,6 +128,9 @@ def test_a_lease_names_the_target_and_root_is_its_unit() -> None:
     desk.end(LOGIN)
     desk.see(unit())
     assert desk.mounts()[-1].source == "/dev/sda"
+    desk.mounted()
+    kept = {each.name: each.text for _, each in desk.log if isinstance(each, Record)}
+    assert kept["open-iscsi.interface"] == "eth0\n"
 
 
 def test_a_malformed_root_path_is_said_without_its_secrets() -> None:
