@@ -1,5 +1,6 @@
 """Secrets are taken out of what users write by its grammar, and nothing else is (R14)."""
 
+import json
 import tomllib
 
 import pytest
@@ -269,3 +270,17 @@ def without(text: str, secret: str) -> str:
 def test_toml_that_is_written_can_be_read() -> None:
     table = {"a": [{"b": 'c"\\\n\x7fö', "d e": [1, 2.5, True]}], "f": {}}
     assert tomllib.loads(redaction._toml(table)) == table
+
+
+def test_a_login_in_the_root_path_of_a_lease_is_hidden_in_the_journal() -> None:
+    path = "iscsi:me:hush@10.0.2.1::::iqn.2004-01.org.example:store"
+    values = ["ack", 7, "10.0.2.50", "10.0.2.1", 24, [], None, 3600.0, None, None, path]
+    received = {"kind": "DhcpReceived", "link": "eth0", "reply": values}
+    lease = json.dumps([1.0, values, True])
+    link = {"name": "net/eth0", "properties": {"lease": lease, "up": "1"}}
+    changed = {"kind": "DeviceChanged", "device": link}
+    every = {"kind": "Enumerated", "devices": [link, {"name": "sda", "properties": {}}]}
+    for line in (received, changed, every):
+        text = json.dumps(redaction.record(line))
+        assert "hush" not in text
+        assert "iqn.2004-01.org.example:store" in text
