@@ -20,6 +20,9 @@ STUBS = Path("/usr/lib/systemd/boot/efi")
 # machine (uname(2)) -> systemd's name of the EFI architecture
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "i686": "ia32", "riscv64": "riscv64"}
 RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
+# systemd-boot lists no image without any of these in its os-release.
+TITLES = (b"PRETTY_NAME=", b"NAME=", b"IMAGE_ID=", b"ID=")
+NAMELESS = b"ID=linux\nPRETTY_NAME=Linux\n"
 COMMAND_LINE_FOLDER = Path("/etc/cmdline.d")
 COMMAND_LINES = (Path("/etc/kernel/cmdline"), Path("/usr/lib/kernel/cmdline"))
 RECOVERY_WORD = "initpy.recovery"  # on the command line of the entry to fall back to
@@ -76,7 +79,9 @@ def find_kernel(release: str, modules: Path) -> Path:
 def os_release(places: Iterable[Path] = RELEASES) -> bytes:
     """Return os-release(5), from which boot loaders take the entry's title."""
     found = next((place for place in places if place.is_file()), None)
-    return found.read_bytes() if found is not None else b"ID=linux\nPRETTY_NAME=Linux\n"
+    text = found.read_bytes() if found is not None else b""
+    named = any(line.startswith(TITLES) for line in text.splitlines())
+    return text if named else text.rstrip() + b"\n" + NAMELESS
 
 
 def recovery_release(text: bytes) -> bytes:

@@ -18,6 +18,7 @@ SYSTEM, IGNORE, NONE = "<system>", "<ignore>", "<none>"
 MONITORING = ("MAILADDR", "MAILFROM", "PROGRAM", "MONITORDELAY")
 # Settings that name devices or arrays of one machine.
 OF_ONE_MACHINE = ("ARRAY", "SYSFS")
+WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s])+""")
 SHORTEST = 3  # letters: mdadm accepts keywords abbreviated to this length (match_keyword)
 
 
@@ -71,16 +72,20 @@ def _names_a_machine(words: list[str], arrays: Collection[str]) -> bool:
 
 
 def lines(text: str) -> Iterator[list[str]]:
-    """Yield the words of each line; a line that starts with a blank continues the one before."""
+    """Yield the words of each line; a line that starts with a blank continues the one before.
+
+    As conf_word() in config.c: a comment begins at the start of a word, quotes protect blanks.
+    """
     words: list[str] = []
     for line in textlines.lines(text):
-        content = line.partition("#")[0]
-        if line[:1] in (" ", "\t"):
-            words += content.split()
-            continue
-        if words:
-            yield words
-        words = content.split()
+        if line[:1] not in (" ", "\t"):
+            if words:
+                yield words
+            words = []
+        for word in WORD.findall(line):
+            if word.startswith("#"):
+                break
+            words.append(word)
     if words:
         yield words
 
@@ -97,7 +102,8 @@ def _is(words: list[str], keywords: Iterable[str]) -> bool:
 
 def _value(words: list[str], key: str) -> str:
     start = f"{key}="
-    return next((each[len(start) :] for each in words if each.lower().startswith(start)), "")
+    found = next((each[len(start) :] for each in words if each.lower().startswith(start)), "")
+    return found.replace('"', "").replace("'", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,3 +223,19 @@ def test_the_files_that_multipath_conf_names() -> None:
     }
     """
     assert [*multipathconf.files(text)] == ["/etc/multipath/more", "/etc/mp/bindings"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "uuid"),
+    [
+        ('ARRAY /dev/md/a name="host:my data" UUID=a:b\n', "host:my data", "ab"),
+        ("ARRAY /dev/md/a name=host:a#1 UUID=a:b # mine\n", "host:a#1", "ab"),
+        ("ARRAY /dev/md/a\r\n   name=host:a\r\n   UUID='a:b'\r\n", "host:a", "ab"),
+        ("\ufeffarray /dev/md/a UUID=a:b name=host:a\n#ARRAY /dev/md/b UUID=c\n", "host:a", "ab"),
+    ],
+)
+def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str, uuid: str) -> None:
+    (line,) = mdadmconf.read([text]).arrays
+    assert (line.device, line.name, line.uuid) == ("/dev/md/a", name, uuid)
+    # The same, when the image has it.
+    assert mdadmconf.read([mdadmconf.reduced(text, own=True)]).arrays == (line,)

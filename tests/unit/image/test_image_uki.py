@@ -128,11 +128,23 @@ def test_a_kernel_is_found_next_to_its_modules(tmp_path: Path) -> None:
     assert uki.find_kernel(RELEASE, modules) == modules / "vmlinuz"
 
 
+@pytest.mark.parametrize("text", [b"", b"\n", b"VERSION_ID=1", "J=Müller\n".encode("latin-1")])
+def test_a_system_without_a_name_has_an_entry_all_the_same(text: bytes, tmp_path: Path) -> None:
+    """systemd-boot lists no image without one; os-release(5) may be empty or cut short."""
+    path = tmp_path / "os-release"
+    path.write_bytes(text)
+    found = uki.os_release([path])
+    assert found.startswith(text.rstrip())
+    assert b"\nPRETTY_NAME=Linux\n" in found
+    path.write_bytes(b"NAME=mine\n")
+    assert uki.os_release([path]) == b"NAME=mine\n"
+
+
 def test_the_command_line_of_kernel_install(tmp_path: Path) -> None:
     path = tmp_path / "cmdline"
     assert uki.default_cmdline((path,), tmp_path) == ""
     path.write_text("root=LABEL=x\nquiet\n")
-    assert uki.default_cmdline((path,)) == "root=LABEL=x quiet"
+    assert uki.default_cmdline((path,), tmp_path) == "root=LABEL=x quiet"
 
 
 def test_options_override_the_configuration_and_that_overrides_kernel_install(
