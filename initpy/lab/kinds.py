@@ -10,7 +10,7 @@ from initpy.lab.machine import Machine, MachineSpec
 from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
 from initpy.lab.uml import NO_RAID6, Uml
 from initpy.scenario.feasible import simulated_only
-from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario, Times
+from initpy.scenario.model import Deed, Layer, MachineKind, Outcome, Recipe, Scenario, Times
 from initpy.scenario.pools import ZFS
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
@@ -93,7 +93,9 @@ def needs_of_qemu(scenario: Scenario) -> list[str]:
     needs = [f"a disk on {bus}" for bus in sorted(buses)]
     if (scenario.nics or scenario.servers) and not scenario.has_server_machine:
         needs.append("a network card without a server machine")
-    if any(each.carrier != Times() for each in scenario.nics):
+    cables = (Deed.CARRIER_ON, Deed.CARRIER_OFF)
+    moved = any(each.deed in cables for each in scenario.faults)
+    if moved or any(each.carrier != Times() for each in scenario.nics):
         needs.append("a cable that is plugged in and pulled out")
     needs += ["firmware"] if scenario.uefi else []
     needs += ["a second console"] if scenario.second else []
