@@ -13,6 +13,8 @@ It differs from most clients in this:
   noted and passed over, so that a rogue server does not end the search.
 - A lease is renewed with a message to all servers, as RFC 2131 has it for `rebinding`: messages
   are sent on a packet socket, which knows no neighbours, and servers answer either.
+- Another server's answer to that counts if it confirms the lease; if it refuses it, the server
+  of the lease has a moment to answer, after which there is a new search.
 - An address is not probed with ARP before it is used (RFC 2131 has that as a SHOULD): two probes
   take two seconds. Servers ping before they offer.
 """
@@ -88,6 +90,7 @@ class Client:
         self._offer: Reply | None = None
         self._others: dict[str, Reply] = {}  # by server, for the case that the first is silent
         self._refused_by: set[str] = set()
+        self._doubted = False  # another server refuses the lease that is renewed
 
     @property
     def renews_at(self) -> float:
@@ -107,6 +110,7 @@ class Client:
     def begin(self, now: float) -> None:
         """Search for a server, from the start."""
         self.phase, self.lease, self._offer = Phase.SELECTING, None, None
+        self._doubted = False
         self._others, self.passed_over = {}, {}
         self._began, self._pause, self.asked = now, FIRST_PAUSE, 0
         # No random number, so that a journal replays. Servers tell clients by their hardware
@@ -147,7 +151,11 @@ class Client:
             return Change.NONE
         if reply.kind is DhcpKind.ACK:
             return self._take_ack(reply, now)
-        if reply.kind is DhcpKind.NAK and self._is_asked(reply):
+        if reply.kind is DhcpKind.NAK and self._is_another(reply):
+            # Its network, or only its table: the server of the lease has a moment to answer.
+            self._doubted = True
+            self.due = min(now + FIRST_PAUSE, self.due or now + FIRST_PAUSE)
+        elif reply.kind is DhcpKind.NAK and self._is_asked(reply):
             was = self.lease
             self._search_again(now, NAK_PAUSE)
             return Change.LOST if was is not None else Change.NONE
@@ -162,7 +170,7 @@ class Client:
                 self._discover(now)
             case Phase.REQUESTING:
                 self._request_again(now)
-            case Phase.BOUND | Phase.RENEWING if now >= self.ends_at:
+            case Phase.BOUND | Phase.RENEWING if now >= self.ends_at or self._doubted:
                 self._search_again(now, 0.0)
                 return Change.LOST
             case Phase.BOUND | Phase.RENEWING:
@@ -174,6 +182,11 @@ class Client:
     def _is_asked(self, reply: Reply) -> bool:
         """True for a message of the server whose offer was taken, or that names none."""
         return self._offer is None or reply.server in ("", self._offer.server)
+
+    def _is_another(self, reply: Reply) -> bool:
+        """True for a message about a lease by a server that has not given it."""
+        renewing = self.phase is Phase.RENEWING and self.lease is not None
+        return renewing and self.lease is not None and reply.server not in ("", self.lease.server)
 
     def _take_offer(self, offer: Reply, now: float) -> None:
         if offer.server in self._refused_by:
@@ -193,8 +206,11 @@ class Client:
         if self.phase is Phase.REQUESTING and (why := self.judge(ack)):
             self.passed_over[ack.server] = why
             return Change.NONE
+        had = self.lease.address if self.lease is not None else ""
+        if self._is_another(ack) and (ack.address != had or self.judge(ack)):
+            return Change.NONE
         before, self.lease, self.bound_at = self.lease, ack, now
-        again = self.phase is Phase.RENEWING
+        again, self._doubted = self.phase is Phase.RENEWING, False
         self.phase = Phase.BOUND
         self._await_renewal()
         same = again and before is not None and before.address == ack.address
@@ -241,7 +257,7 @@ class Client:
 
     def _renew(self, now: float) -> None:
         assert self.lease is not None
-        self.phase, self._offer = Phase.RENEWING, None
+        self.phase, self._offer, self._doubted = Phase.RENEWING, None, False
         self._send(DhcpKind.REQUEST, now, client=self.lease.address)
         pause = max(SHORTEST_RENEWAL_PAUSE, (self.ends_at - now) / 2)
         self.due = min(now + pause, self.ends_at)

@@ -276,3 +276,32 @@ def test_a_link_that_cannot_be_renamed_keeps_its_name_and_is_used() -> None:
     desk.lose("net/eth0")
     desk.see(link(up=False))
     assert [each for _, each in desk.actions(SwitchLink)] == [SwitchLink("eth0", True)]
+
+
+def renewing() -> NetDesk:
+    """A desk whose link renews its lease of 10.0.2.2."""
+    desk = up()
+    desk.lease(lease=100.0)
+    desk.configured()
+    desk.mounted(errno.ECONNREFUSED)
+    desk.wait(51.0)
+    assert len(desk.sent()) == 3
+    return desk
+
+
+def test_another_server_cannot_change_a_lease_that_is_renewed() -> None:
+    desk = renewing()
+    desk.reply(DhcpKind.ACK, server="10.0.2.9", address="10.0.2.99")
+    assert len(desk.configs()) == 1
+    desk.reply(DhcpKind.NAK, server="10.0.2.9")
+    assert "lost" not in desk.reports()
+    desk.reply(DhcpKind.ACK, lease=100.0)
+    desk.wait(60.0)
+    assert len(desk.configs()) == 1 and "lost" not in desk.reports()
+
+
+def test_a_refusal_of_another_server_counts_if_that_of_the_lease_is_silent() -> None:
+    desk = renewing()
+    desk.reply(DhcpKind.NAK, server="10.0.2.9")
+    desk.wait(56.0)
+    assert "the lease is lost, asking again" in desk.reports()
