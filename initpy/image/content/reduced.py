@@ -21,7 +21,9 @@ OF_ONE_MACHINE = (
 OF_ONE_IDENTITY = ("system_id", "extra_system_ids", "system_id_source", "system_id_file")
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
 # modprobe.d(5): command -> position of its module among the words.
-OF_MODULE = {"options": 1, "blacklist": 1, "softdep": 1, "install": 1, "remove": 1, "alias": 2}
+OF_MODULE = {
+    "options": 1, "blacklist": 1, "softdep": 1, "weakdep": 1, "install": 1, "remove": 1, "alias": 2,
+}  # fmt: skip
 
 
 def lvm_conf(text: str, *, own: bool, portable: bool = False) -> str:

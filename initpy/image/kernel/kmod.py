@@ -176,7 +176,7 @@ def read_index(folder: Path, configured: Iterable[Path] = ()) -> ModuleIndex:
         folder=folder,
         paths=paths,
         dependencies=dependencies,
-        soft=_read_soft((folder / "modules.softdep", *configured)),
+        soft=_read_soft((*(folder / name for name in SOFT), *configured)),
         builtin=frozenset(module_name(line) for line in _lines(folder / "modules.builtin")),
         aliases=aliases,
         patterns=patterns,
@@ -268,6 +268,9 @@ def _excluded(index: ModuleIndex, without: Iterable[str]) -> set[str]:
     return excluded
 
 
+SOFT = ("modules.softdep", "modules.weakdep")  # depmod's; the latter since kmod 33
+
+
 def module_name(path: str) -> str:
     """Return the name of the module in a file, as the kernel spells it."""
     return canonical(SUFFIXES.sub("", path.strip().rpartition("/")[2]))
@@ -278,14 +281,18 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
-    """Read lines such as `softdep name pre: a b post: c` (modprobe.d(5))."""
+    """Read lines such as `softdep name pre: a b post: c` and `weakdep name a` (modprobe.d(5)).
+
+    The driver itself asks for the latter when it needs them: an image has them for that.
+    """
     found: dict[str, SoftDependencies] = {}
-    for line in (line for path in paths for line in _lines(path)):
+    texts = ("\n".join(_lines(path)).replace("\\\n", " ") for path in paths)
+    for line in (line for text in texts for line in text.split("\n")):
         words = line.split()
-        if len(words) < 3 or words[0] != "softdep":
+        if len(words) < 3 or words[0] not in ("softdep", "weakdep"):
             continue
         lists: dict[str, list[str]] = {"pre:": [], "post:": []}
-        into: list[str] = []
+        into: list[str] = lists["post:"] if words[0] == "weakdep" else []
         for word in words[2:]:
             if word in lists:
                 into = lists[word]

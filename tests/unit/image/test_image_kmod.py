@@ -91,6 +91,26 @@ def test_softdep_lines_of_modprobe_d_count(index: ModuleIndex, tmp_path: Path) -
     assert "crc32c_generic" in names(chosen(again, "btrfs"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "softdep raid1 \\\n  pre: sd_mod\n", "softdep raid1 pre: \\\nsd_mod\n",
+        "weakdep raid1 sd_mod\n", "weakdep raid1 sd_mod nowhere\n",
+    ],
+)  # fmt: skip
+def test_lines_of_modprobe_d_that_go_on_and_weak_dependencies(
+    text: str, index: ModuleIndex, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.conf").write_text(text)
+    again = read_index(index.folder, [tmp_path / "mine.conf"])
+    assert names(chosen(again, "raid1")) == {"raid1", "md-mod", "sd_mod"}
+
+
+def test_the_weak_dependencies_that_depmod_lists(index: ModuleIndex) -> None:
+    (index.folder / "modules.weakdep").write_text("# depmod\nweakdep raid1 sd_mod\n")
+    assert names(chosen(read_index(index.folder), "raid1")) == {"raid1", "md-mod", "sd_mod"}
+
+
 def test_built_in_modules_are_not_missing(index: ModuleIndex) -> None:
     assert chosen(index, "i8042", "simplefb", "platform-keyboard", "drivers/input/") == Selection(
         (), ()
