@@ -162,6 +162,8 @@ class _Reader:
         entries = list(_entries(table)) if self.table else []
         wishes.volumes = [*self.arch, *self._volumes(entries)]
         wishes.hinted = frozenset(_groups(wishes))
+        if not self.names and ("" in self.keys or "" in self.options):
+            wishes.unclear.append("a key or options of no volume in particular")
         return wishes
 
     def _volumes(self, entries: list[Volume]) -> Iterator[Volume]:
@@ -187,8 +189,15 @@ class _Reader:
 
 
 def _seconds(value: str | None) -> float | None:
-    text = (value or "").removesuffix("s")
-    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else None
+    text = value or ""
+    if text == "infinity":
+        return 0.0
+    number = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    parts = re.fullmatch(rf"(?:({number})h)?(?:({number})min)?(?:({number})s?)?", text)
+    if not text or parts is None:
+        return None
+    pairs = zip(parts.groups(), (3600.0, 60.0, 1.0), strict=True)
+    return sum(float(each) * unit for each, unit in pairs if each)
 
 
 def _on(value: str | None) -> bool:
@@ -274,9 +283,11 @@ def _wait(reader: _Reader, key: str, value: str | None) -> None:
 
 
 def _volume(reader: _Reader, _: str, value: str | None) -> None:
-    text = (value or "").removeprefix("luks-").lower()
+    text = (value or "").removeprefix("luks-").removeprefix("UUID=").lower()
     if re.fullmatch(UUID, text):
         reader.names.setdefault(text, "")
+    elif re.fullmatch("[0-9a-f-]{2,35}", text):
+        reader.wishes.unclear.append("the beginning of a UUID")
 
 
 def _named_volume(reader: _Reader, _: str, value: str | None) -> None:
