@@ -18,9 +18,9 @@ from initpy.config.errors import InputError
 from initpy.config.project import PROJECT
 from initpy.lab.cache import cache_folder, locked, tree_digest
 
-# Modules of the core that mypyc cannot compile: an enumeration whose members have an __init__, and
-# a buffer of an unsupported type.
-NOT_OF_THE_CORE = ("__init__", "instance", "secret")
+# Modules of the core that mypyc cannot compile: an enumeration whose members have an __init__, a
+# buffer of an unsupported type, and unions that are wider for the type checker than at run time.
+NOT_OF_THE_CORE = ("__init__", "instance", "secret", "actions", "events")
 OF_THE_SIMULATION = (
     "kernel/disks", "kernel/dm", "kernel/md", "kernel/md_sysfs", "kernel/probe", "kernel/process",
     "kernel/udev",

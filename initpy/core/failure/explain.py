@@ -136,7 +136,7 @@ class _Explainer:
     def _real_devices(self) -> Iterator[Device]:
         """All but empty loops and drives; an array that has not started has no size yet."""
         known = self.context.devices
-        blocks = (each for each in known if each.kind in (BLOCK, *DERIVED))
+        blocks = (each for each in known if each.kind is BLOCK or each.kind in DERIVED)
         return (each for each in blocks if each.slaves or each.properties.get("size") != "0")
 
     def _declared(self) -> list[str]:

@@ -58,6 +58,8 @@ WORDS = {
     errno.ENODEV: "the kernel has no driver for it (is its module in the image?)",
 }
 REFUSALS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ESTALE, errno.EINVAL)
+# Another link may lead to a server that does better.
+ELSEWHERE = (*UNREACHED, errno.ECONNREFUSED, *REFUSALS)
 
 
 class Exports:
@@ -299,6 +301,6 @@ def _try_later(context: Context, instance: Instance, event: JobEnded, exports: E
     pause = min(FIRST_PAUSE * 2 ** (exports.failures - 1), LONGEST_PAUSE)
     if event.status in REFUSALS:
         pause = REFUSED_PAUSE
-    if event.status in (*UNREACHED, errno.ECONNREFUSED, *REFUSALS) and exports.way is not None:
+    if event.status in ELSEWHERE and exports.way is not None:
         context.technologies.own(Links).leads_nowhere(context, exports.way)
     context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)
