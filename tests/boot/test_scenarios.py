@@ -7,6 +7,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from courses import ANOTHER_COURSE
 from full_matrix import ONLY_IN_THE_FULL_MATRIX, UNPROVEN
+from neighbours import NEIGHBOURS
 
 from initpy.config.errors import InputError
 from initpy.lab.errors import GoneError
@@ -29,7 +30,8 @@ def benches(request: pytest.FixtureRequest) -> Benches:
 
 def _only_in_the_full_matrix(path: Path) -> bool:
     try:
-        return path.stem in ONLY_IN_THE_FULL_MATRIX or load_scenario(path).slow
+        omitted = path.stem in ONLY_IN_THE_FULL_MATRIX or path.stem in NEIGHBOURS
+        return omitted or load_scenario(path).slow
     except InputError:
         return False  # its own test says what is wrong with it
 
@@ -45,9 +47,14 @@ def _simulated_otherwise(
     return tuple(f"simulated otherwise: {each}" for each in compare(scenario, outcome, journal))
 
 
-@pytest.mark.parametrize("names", [ANOTHER_COURSE, ONLY_IN_THE_FULL_MATRIX, UNPROVEN])
+@pytest.mark.parametrize("names", [ANOTHER_COURSE, ONLY_IN_THE_FULL_MATRIX, UNPROVEN, NEIGHBOURS])
 def test_tables_of_exceptions_name_scenarios_that_there_are(names: Collection[str]) -> None:
     assert {*names} <= {path.stem for path in SCENARIOS}
+
+
+def test_the_test_command_boots_a_neighbour_of_what_it_omits() -> None:
+    omitted = {path.stem for path in SCENARIOS if _only_in_the_full_matrix(path)}
+    assert omitted & {*NEIGHBOURS.values()} == set()
 
 
 @pytest.mark.boot
