@@ -6,6 +6,7 @@ A command that ends (`JobEnded`) goes to the handler of its strategy (registry.p
 
 from initpy.core.events import JobEnded
 from initpy.core.goals import handover
+from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import READY, RUNNING, Instance
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
@@ -115,11 +116,14 @@ class Steps:
                     context.machine.touch(other)
 
     def _buried(self, instance: Instance, event: JobEnded) -> None:
-        """The command of a former life has ended: the instance may run again."""
+        """The command of a former life has ended: what waited for that may run."""
         self.context.machine.timers.cancel_all((Timer.ORPHAN, Timer.KILLED), instance.key)
         if (handler := self.context.handlers.used(instance)) is not None:
             handler.landed(self.context, instance, event)
-        self.context.machine.touch(instance)
+        machine = self.context.machine
+        machine.touch(instance)
+        for strategy in (Strategy.RUN, Strategy.TAKE_DOWN):
+            machine.touch_all(machine.pending(strategy))
 
     def timer(self, timer: Timer, instance: Instance) -> None:
         """A timer of an instance is due."""

@@ -519,8 +519,6 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str, str]] = [
      "never-degraded-while-a-member-is-looked-at"),
     (blind, found("named-volume-announced-before-its-disk"),
      "named-volumes-are-open-before-the-handover"),
-    (merciless, found("member-tried-again-at-the-root-deadline"),
-     "never-degraded-with-its-members-there"),
     (deserted, counted(PLAIN.format(words="", disk=GONE), ("a key opens", "x")),
      "a-counted-boot-never-ends-beside-a-user"),
     (severe, counted(WRONG), "a-counted-boot-never-ends-beside-a-user"),

@@ -175,7 +175,7 @@ def run_now(context: Context, instance: Instance) -> None:
         return
     for blocks in context.technologies.blocks:
         if why := blocks(context, instance):
-            instance.reason = why
+            context.machine.await_ready(instance, why)
             return
     start(context, instance)
 

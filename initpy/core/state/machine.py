@@ -254,10 +254,13 @@ class Machine:
         """The instances whose command runs, by name."""
         return [self._instances[key] for key in sorted(self._running)]
 
+    def working(self) -> list[Instance]:
+        """The instances whose command runs, and be the instance withdrawn, by name."""
+        return [self._instances[key] for key in sorted((*self._running, *self._orphans))]
+
     def at_work(self, strategy: Strategy) -> bool:
         """True while a command for such an instance runs, and be the instance withdrawn."""
-        keys = (*self._running, *self._orphans)
-        return any(self._instances[key].strategy is strategy for key in keys)
+        return any(each.strategy is strategy for each in self.working())
 
     def orphan(self, instance: Instance) -> None:
         """Note that the instance's command still runs though the instance was withdrawn."""

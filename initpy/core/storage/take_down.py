@@ -27,6 +27,10 @@ def step(context: Context, instance: Instance) -> None:
         and each.state is JobState.RUNNING
         and not each.succeeded
     ]
+    # The kernel may let go of what it stood on a little after it is gone.
+    running += [
+        each.key for each in context.machine.working() if each.strategy is Strategy.TAKE_DOWN
+    ]
     if above:
         instance.reason = f"waits until {', '.join(sorted(above))} is taken down"
     elif running:

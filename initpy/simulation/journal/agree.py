@@ -28,7 +28,14 @@ Place = tuple[str, int]  # kernel name, and how many of that name were there bef
 # Jobs that run only when something takes longer than usual, that say the same again as often as a
 # device is looked at, or that load early what would be loaded anyway (and may then be refused it).
 PASSING = frozenset(
-    {"md-examine", "md-volume-examine", "luks-ciphers", "zfs-examine", "zfs-imported"}
+    {
+        "md-examine",
+        "md-volume-examine",
+        "md-container-volumes",
+        "luks-ciphers",
+        "zfs-examine",
+        "zfs-imported",
+    }
 )
 SERIALS = ("ID_SERIAL_SHORT", "ID_SERIAL")
 # One job acts for a group of devices; on which of them depends on which came last.

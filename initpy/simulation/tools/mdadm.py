@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from initpy.simulation.kernel import md, reading
-from initpy.simulation.kernel.process import Answer, Call, Wait, Work
+from initpy.simulation.kernel.process import Answer, Asleep, Call, Wait, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools import firmware, homehost
 from initpy.simulation.tools.homehost import Verdict
@@ -12,6 +12,8 @@ from initpy.simulation.world.redundancy import enough
 from initpy.simulation.world.world import Array, Block, World
 
 EXAMINE_SECONDS, STOP_SECONDS = 0.2, 0.3
+# The kernel still has the members of an array that is clear; as long as on a busy machine.
+RELEASE_SECONDS = 0.5
 APPEAR_SECONDS, YES = 0.3, "MD_STARTED=yes"
 
 
@@ -39,7 +41,10 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
             return Answer(1, complaints=f"mdadm: Cannot get exclusive access to {node}:Perhaps a "
                           "running process, mounted filesystem or active volume group?",
                           )  # fmt: skip
+        members = frozenset(block.slaves)
         md.stop(world, udev, block)
+        with world.releasing(members):
+            yield Asleep(RELEASE_SECONDS)  # deaf to signals
         return Answer(0, complaints=f"mdadm: stopped {node}")
     return None
 

@@ -3,7 +3,8 @@
 Ground truth for the oracle. Each technology has a module of its own that changes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -124,6 +125,7 @@ class World:
         self.silent: dict[str, Silence] = {}  # disks of the scenario that answer no request
         self.shown: dict[str, float] = {}  # disk -> when udev tells of it, where that is known
         self.mounts: dict[str, MountPoint] = {}
+        self._released: list[frozenset[str]] = []  # devices that a layer is about to let go
         self.superblocks: dict[tuple[str, int], Superblock] = {}  # array's UUID and slot
         self.modules: set[str] = set()
         self.online: dict[str, tuple[str, str]] = {}  # physical volumes: number and node
@@ -211,7 +213,18 @@ class World:
         above = self.holders.get(block.name)
         if above and any(self.blocks[each].part is None for each in above if each in self.blocks):
             return True
+        if any(block.name in each for each in self._released):
+            return True
         return any(each.source == block.node for each in self.mounts.values())
+
+    @contextmanager
+    def releasing(self, names: frozenset[str]) -> Iterator[None]:
+        """Have the devices in exclusive use for as long, though nothing stands on them."""
+        self._released.append(names)
+        try:
+            yield
+        finally:
+            self._released.remove(names)
 
     def read_only(self, block: Block) -> bool:
         """Whether the kernel refuses writes to the device: `ro` in its folder of sysfs."""

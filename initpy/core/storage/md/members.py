@@ -31,14 +31,14 @@ def lacks(context: Context, array: str, name: str) -> bool:
     return known.get("ID_FS_USAGE") == "raid" and known.get("ID_FS_UUID") in uuids(context, whole)
 
 
-def _offered(instance: Instance) -> bool:
+def is_offer(instance: Instance) -> bool:
     """True for a job that offers a member to mdadm."""
     return "MD_FOREIGN" in instance.definition.publishes
 
 
 def offers(context: Context, member: Device) -> list[Instance]:
     """The jobs that offer the member to mdadm."""
-    return [each for each in context.machine.on(member.name) if _offered(each)]
+    return [each for each in context.machine.on(member.name) if is_offer(each)]
 
 
 def uuids(context: Context, array: Device) -> set[str | None]:
@@ -67,7 +67,7 @@ def judge(context: Context, instance: Instance, event: JobEnded) -> JobEnded:
         return event
     publish(context, instance, event.output)
     member = context.device(instance)
-    if member is None or not _offered(instance):
+    if member is None or not is_offer(instance):
         return event
     event = _too_late(context, instance, event, member)
     own(context).note_mismatch(instance, MISMATCH in event.error)
@@ -120,7 +120,7 @@ def array_gone(context: Context, array: Device) -> None:
     known = uuids(context, array)
     for each in context.machine.all_failed():
         device = context.device(each)
-        if device is None or not _offered(each):
+        if device is None or not is_offer(each):
             continue
         if _may_be_of(known, device):
             each.failures = 0

@@ -16,9 +16,15 @@ from initpy.core.storage.md import (
     reassemble,
     start_degraded,
 )
-from initpy.core.storage.md.busy import busy
+from initpy.core.storage.md.busy import being_stopped, busy, stops
 from initpy.core.storage.md.facts import LAYER
-from initpy.core.storage.md.members import array_gone, being_started, judge, refused_without
+from initpy.core.storage.md.members import (
+    array_gone,
+    being_started,
+    is_offer,
+    judge,
+    refused_without,
+)
 from initpy.core.storage.md.report import record
 from initpy.core.storage.md.state import own
 
@@ -75,11 +81,15 @@ def _blocks(context: Context, instance: Instance) -> str:
     # It would stop an array that is being started at this moment.
     if instance.subject in refused and being_started(context, instance):
         return "waits for the start of the array to end"
+    if is_offer(instance) and (array := being_stopped(context)):
+        return f"waits until {array} is stopped"
     return ""
 
 
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
     strategy, machine = instance.strategy, context.machine
+    if stops(instance):  # its members may be offered to mdadm
+        machine.touch_all(machine.pending(Strategy.RUN))
     if context.looks.on or context.looks.left:
         machine.touch_all(machine.pending(Strategy.TAKE_DOWN))
     if instance.definition.layer is not LAYER or instance.subject is None:
