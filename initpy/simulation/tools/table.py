@@ -44,14 +44,17 @@ MODPROBE_SECONDS = 0.5
 
 
 def _modprobe(world: World, udev: Udev, call: Call) -> Work:
-    """modprobe(8): --quiet says nothing of what is not there, and the status is 1."""
+    """modprobe(8): --quiet says nothing of what is not there, and the status is 1.
+
+    So it is if one of the modules with an alias fails: padlock_aes is for VIA's processors.
+    """
     yield MODPROBE_SECONDS
     names = [word for word in call.words[1:] if not word.startswith("-")]
     dm.load(world, *(name for name in names if name not in world.without))
     missing = [name for name in names if name in world.without]
     if world.network is not None:
         network.loaded(world, udev, world.network, names)
-    return Answer(1 if missing else 0)
+    return Answer(1 if missing or "aes" in names else 0)
 
 
 def _udevadm(world: World, udev: Udev, call: Call) -> Work:
