@@ -121,7 +121,6 @@ ONLY_IN_THE_FULL_MATRIX = {
 UNPROVEN = (
     "counted-blessed",
     "debian-12-ddf",
-    "debian-12-first-boot",
     "debian-12-hibernates",
     "debian-12-home-check",
     "debian-12-installer-again",
