@@ -7,8 +7,6 @@
 
 from collections.abc import Iterator
 
-from initpy.core.events import Mounted
-from initpy.core.network.actions import Configure, RemoveLink, SwitchLink
 from initpy.scenario.model import Nic, Scenario, Server, Times
 from initpy.simulation.machine.record import Simulated
 
@@ -46,29 +44,28 @@ def _never_taken_down(simulated: Simulated, files: Server) -> Iterator[str]:
         needed.add(link.name)
         left += network.below(link)
     mounted = False
-    for step in simulated.steps:
-        mounted = mounted or isinstance(step.event, Mounted)
-        for action in step.actions if mounted else ():
-            if not isinstance(action, SwitchLink | RemoveLink) or action.link not in needed:
-                continue
-            if isinstance(action, RemoveLink) or not action.up:
-                yield f"{action.link}, which root stands on, was taken down"
+    for entry in simulated.entries():
+        mounted = mounted or entry.event["kind"] == "Mounted"
+        for action in entry.actions if mounted else ():
+            down = action["kind"] == "SwitchLink" and not action["up"]
+            if (down or action["kind"] == "RemoveLink") and action["link"] in needed:
+                yield f"{action['link']}, which root stands on, was taken down"
 
 
 def _never_two_addresses(simulated: Simulated) -> Iterator[str]:
     """Of links that compete for a request, one has an address at a time."""
     shared = "ip=dhcp" in simulated.scenario.cmdline.split()
     having: dict[str, int] = {}
-    for step in simulated.steps:
-        for action in step.actions:
-            if not isinstance(action, Configure):
+    for entry in simulated.entries():
+        for action in entry.actions:
+            if action["kind"] != "Configure":
                 continue
-            addresses = action.config.addresses
-            having[action.link] = len(addresses)
+            addresses = action["config"][0]
+            having[action["link"]] = len(addresses)
             if sum(":" in each for each in addresses) > 1 or len(addresses) > 2:
-                yield f"{action.link} has several addresses of a family at {step.time:.1f} s"
+                yield f"{action['link']} has several addresses of a family at {entry.time:.1f} s"
         if shared and sum(map(bool, having.values())) > 1:
-            yield f"{', '.join(having)} have addresses at {step.time:.1f} s"
+            yield f"{', '.join(having)} have addresses at {entry.time:.1f} s"
             return
 
 
