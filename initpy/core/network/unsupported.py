@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from initpy.core.netsettings import (
     IscsiRoot,
+    LinkMatch,
     LinkRequest,
     Method,
     NbdRoot,
@@ -34,6 +35,7 @@ def unsupported(
             yield f"ip={request.match}:{request.method.value}: {told}"
         elif not is_supported(request):
             yield f"ip={request.match}:{request.method.value}: this method without an address"
+    yield from _left_out(settings)
     for request in settings.links:
         if (master := master_of(settings, request.match.name)) is not None:
             yield (
@@ -45,6 +47,18 @@ def unsupported(
         if kind not in able:
             has = "this image has no job file for it" if kind else "there is no login to it yet"
             yield f"{_words(target)}: {has}"
+
+
+def _left_out(settings: NetworkSettings) -> Iterator[str]:
+    """Say what of several requests for one link does not count, and of one what is not done."""
+    first: dict[LinkMatch, LinkRequest] = {}
+    for request in settings.links:
+        counts = first.setdefault(request.match, request)
+        told = f"ip={request.match}:{request.method.value}"
+        if counts is not request:
+            yield f"{told}: {counts.method.value} counts for it, as the first"
+        if request.mac:
+            yield f"{told}: its MAC address stays, {request.mac} is not set"
 
 
 def is_supported(request: LinkRequest) -> bool:
