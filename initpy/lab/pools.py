@@ -23,7 +23,7 @@ def pool(layer: Layer, devices: list[str], keys: Mapping[str, str]) -> Iterator[
     for dataset in layer.datasets:
         yield from _dataset(layer, dataset, keys)
     for number, (volume, size) in enumerate(layer.volumes):
-        yield f"zfs create -V {size} {_words(f'{layer.name}/{volume}')}"
+        yield f"zfs create -s -V {size} {_words(f'{layer.name}/{volume}')}"
         # The kernel makes the device some time after.
         yield f"while [ ! -b {volume_node(number)} ]; do sleep 0.1; done"
     if layer.bootfs:

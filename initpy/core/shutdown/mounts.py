@@ -19,7 +19,8 @@ class Mounts:
 
     def __init__(self, mounts: Iterable[MountPoint], devices: Iterable[BlockDevice]) -> None:
         self._known = {each.number: each for each in mounts}
-        bound = [each for each in devices if each.name.startswith(LOOP) and each.state]
+        known = tuple(devices)
+        bound = [each for each in known if each.name.startswith(LOOP) and each.state]
         self._with_files = {name for each in bound for name in each.slaves}
         self._apart = {  # file systems that are mounted where no other disk carries the mount
             name
@@ -27,6 +28,8 @@ class Mounts:
             if not self._carried(each)
             for name in each.devices
         }
+        # Each mount from a pool is a file system of its own.
+        self._apart -= {each.name for each in known if each.run}
 
     def __iter__(self) -> Iterator[MountPoint]:
         """All that is to be unmounted.

@@ -358,10 +358,18 @@ class _Reading:
             self.names[place] = self._named(place)
         return self.names[place]
 
+    def _set_named(self, name: str) -> str:
+        """What a set is: the tools give it an identity by chance, and its parts have its label."""
+        kind, _, key = name.partition("/")
+        parts = [each for each in self.known.values() if each.get("ID_FS_UUID") == key]
+        return f"{kind} {parts[0].get('ID_FS_LABEL')}" if parts else name
+
     def _named(self, place: Place) -> str:
         known = self.known.get(place, {})
         below = ", ".join(sorted({self.name(each) for each in self.slaves.get(place, {})}))
         name = place[0]
+        if "/" in name and not known:
+            return self._set_named(name)
         if known.get("DEVTYPE") == "partition" and not name.startswith("dm-"):
             disk = next(iter(self.slaves.get(place, {})), ("", 0))
             # It carries its disk's serial number; of the disk itself udev may not have told yet.

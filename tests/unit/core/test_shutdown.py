@@ -295,6 +295,16 @@ def test_a_layer_of_a_job_file_goes_once_nothing_stands_on_it_and_before_all_dev
     assert [each.run for each in runs if each.deed is Deed.RUN] == [export]
 
 
+def test_each_mount_from_a_pool_is_unmounted() -> None:
+    """Another dataset is another file system: one that is detached in use would keep the pool."""
+    mounts = (SELF, mount(2, 1, "/oldroot", POOL, kind="zfs"),
+              mount(3, 2, "/oldroot/srv", POOL, kind="zfs"))  # fmt: skip
+    done = Machine(Present(mounts, (BlockDevice(POOL, run=("zpool",)),))).run().done
+    assert done == [
+        (Deed.UNMOUNT, "/oldroot/srv"), (Deed.UNMOUNT, "/oldroot"), (Deed.RUN, POOL),
+    ]  # fmt: skip
+
+
 def test_a_pool_that_is_in_use_is_said_with_what_its_tool_says() -> None:
     present = Present((SELF,), (block("dm-0", "sda"), BlockDevice(POOL, run=("zpool",))))
     machine = Machine(present, lambda do: "pool is busy" if do.deed is Deed.RUN else "").run()

@@ -158,6 +158,6 @@ def test_a_pool_is_exported_unless_another_system_keeps_it() -> None:
     assert "mine" not in text
     assert text.rstrip().endswith("zpool export rpool")
     volume = script(recipe(replace(pool, volumes=(("vol", 64 << 20),))), "")
-    assert "zfs create -V 67108864 rpool/vol" in volume
+    assert "zfs create -s -V 67108864 rpool/vol" in volume
     kept = script(recipe(replace(pool, host_id="00c0ffee")), "")
     assert "echo 0x00c0ffee >" in kept and "zpool export" not in kept
