@@ -158,7 +158,6 @@ UNPROVEN = (
     "shutdown-zfs-on-luks",
     "usr-device-timeout",
     "zfs-bootfs",
-    "zfs-encrypted",
     "zfs-key-file",
     "zfs-on-luks",
     "zfs-stripe-missing",
