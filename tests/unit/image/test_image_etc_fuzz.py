@@ -17,9 +17,10 @@ from initpy.config.crypttab import parse_crypttab
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_fstab
 from initpy.config.image import load_image_config
+from initpy.config.keyboard import layout_of
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.uki import default_cmdline, os_release
-from initpy.image.content import layout, mdadmconf, udev
+from initpy.image.content import fonts, layout, mdadmconf, udev
 from initpy.image.content.identity import identity_of, lvm_files, read_hostname
 from initpy.image.content.keys import crypttab_warnings
 from initpy.image.content.recipe import load_recipe
@@ -103,7 +104,9 @@ def _described(path: Path) -> None:
     text = Running().text(str(path)) or ""
     for name in ("/etc/fstab", "/etc/crypttab", "/etc/hostname", "/proc/cmdline", "/proc/modules",
                  "/boot/grub/grub.cfg", "/boot/loader/entries/a.conf", "/proc/self/mountinfo",
-                 "/run/udev/data/b9:127", "/proc/devices"):  # fmt: skip
+                 "/run/udev/data/b9:127", "/proc/devices", "/boot/limine.cfg", "/boot/limine.conf",
+                 "/boot/refind_linux.conf", "/boot/extlinux/extlinux.conf",
+                 "/boot/loader/loader.conf", "/etc/crypttab.initramfs"):  # fmt: skip
         system = nested()
         system.texts[name] = text
         command_lines(system)
@@ -121,11 +124,22 @@ def _configuration(path: Path) -> None:
             assert str(error)
 
 
+def _console(path: Path) -> None:
+    """Read the files of the console: the keyboard's layout is made of them, the font is not."""
+    text = _text(path)
+    layout_of({"/etc/vconsole.conf": text, "/etc/default/keyboard": text})
+    for place in ("vconsole.conf", "default/console-setup"):
+        file = path.parent / "etc" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(path.read_bytes())
+    fonts.warnings(str(path.parent), [text])
+
+
 READERS: tuple[Callable[[Path], object], ...] = (
     _accounts, lambda path: udev.mentions([path]), configured_folders, layout.release, _rewritten,
     _crypttab, lambda path: parse_fstab(_text(path)), _index, _hostname, _described,
     _configuration, lambda path: default_cmdline([path]), lambda path: os_release([path]),
-    this_processor,
+    this_processor, _console,
 )  # fmt: skip
 
 
