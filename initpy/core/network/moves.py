@@ -5,7 +5,7 @@ from collections.abc import Callable
 from initpy.core.actions import Moved
 from initpy.core.netsettings import Bond, LinkRequest, NetLimits, NetworkSettings, Vlan
 from initpy.core.network.actions import SwitchLink
-from initpy.core.network.dhcp import Client
+from initpy.core.network.dhcp import LONGEST_PAUSE, Client
 from initpy.core.network.link import Link, LinkState, uses_dhcp6
 from initpy.core.network.properties import NET_FOLDER, UP
 from initpy.core.network.values import Reply
@@ -81,8 +81,8 @@ def limit_of(settings: NetworkSettings | None, link: Link) -> float:
     either = link.request is not None and uses_dhcp6(link.request)
     if seconds is None and either and link.state is LinkState.LISTENING:
         seconds = ROUTER_SECONDS
-    if link.state is LinkState.SEARCHING and limits.dhcp is not None:
-        seconds = limits.dhcp * (limits.dhcp_tries or 1)
+    if link.state is LinkState.SEARCHING and (limits.dhcp or limits.dhcp_tries):
+        seconds = (limits.dhcp or LONGEST_PAUSE) * (limits.dhcp_tries or 1)
     return link.since + seconds if seconds is not None else float("inf")
 
 

@@ -21,6 +21,7 @@ SCRIPT = "/etc/udhcpc/default.script"  # of Debian's busybox
 # iscsi_retry_initial_login(): 30 times the login time-out of 15 s; a refused try is followed by
 # the next after ISCSI_CONN_ERR_REOPEN_DELAY.
 LOGIN_SECONDS, REOPEN_SECONDS = 450.0, 3.0
+DAD_PAUSE = 0.2  # between two looks whether the kernel has found the link's own address free
 SOLICIT_SECONDS = 2.0  # between two solicitations, which grow (RFC 8415)
 # nfs(5), retry=: two minutes in the foreground; nfsmount_fg() waits 1, 2, 4, 8, then 10 s.
 RETRY_SECONDS, LONGEST_WAIT = 120.0, 10.0
@@ -149,10 +150,12 @@ def _dhcpcd(network: Network, words: tuple[str, ...]) -> Work:
     while True:
         for server in network.servers.values():
             near = network.wire(server.nic) in network.wires(link)
+            # It solicits once no other host has the link's own address, as the kernel does.
+            near = near and bool(link.network_6)
             if server.kind == "dhcp6" and server.name in network.serving and near:
                 address = server.address.removesuffix("1") + "50"
                 return Answer(0, f"reason=BOUND6\nnew_dhcp6_ia_na1_ia_addr1={address}\n")
-        yield Exactly(SOLICIT_SECONDS)
+        yield Exactly(SOLICIT_SECONDS if link.network_6 else DAD_PAUSE)
 
 
 def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ...]) -> Work:
