@@ -8,6 +8,7 @@ from initpy.core.network.exports import Exports
 from initpy.core.network.link import Link, LinkState
 from initpy.core.network.links import Links
 from initpy.core.network.targets import Targets
+from initpy.core.network.virtual import below, declared
 from initpy.core.state.context import Context
 
 
@@ -36,7 +37,10 @@ def nodes(context: Context) -> Iterator[Node]:
     missing = {each.match.name for each in settings.links if each.match.name}
     for name in sorted(missing - {each.name for each in every}) if every else ():
         there = ", ".join(each.name for each in every)
-        yield Node(f"link {name}", "not seen", reason=f"ip= names it; there are: {there}")
+        reason = f"ip= names it; there are: {there}"
+        if (made := declared(settings).get(name)) is not None:
+            reason = f"it is made of {', '.join(below(made))}; there are: {there}"
+        yield Node(f"link {name}", "not seen", reason=reason)
 
 
 def _node(context: Context, link: Link, leads: bool) -> Node:

@@ -205,3 +205,11 @@ def test_what_does_not_count_of_a_request_is_said() -> None:
     desk = NetDesk(network(links=(first, second)))
     assert "ip=eth0:auto6: dhcp counts for it, as the first" in desk.reports()
     assert "its MAC address stays, 52:54:00:00:00:99 is not set" in desk.reports()
+
+
+def test_the_tree_tells_what_a_bond_waits_for() -> None:
+    bond = Bond("bond0", ("ens3", "ens4"))
+    desk = NetDesk(over("bond0", bonds=(bond,)))
+    desk.see(link(up=False))
+    [node] = [each for each in desk.nodes() if each.label == "link bond0"]
+    assert node.reason == "it is made of ens3, ens4; there are: eth0"
