@@ -28,10 +28,30 @@ def rows(archive: Archive, stack: Stack, settings: Settings) -> Iterator[Row]:
     else:
         reason = f"the image has nothing that brings an interface up; {HINT}"
         yield Row(TITLE, "its programs", Verdict.MISSING, reason)
+    yield from _made(stack, settings)
     if any(each.fact("type") in NETWORKED for each in map(stack.layer, stack.tops)):
         yield Row(TITLE, "a mount helper", Verdict.OK, "none is needed: the kernel mounts NFS")
     if any(each.kind is Kind.TARGET for each in stack.layers):
         yield _initiator(archive, settings)
+
+
+def _made(stack: Stack, settings: Settings) -> Iterator[Row]:
+    """Judge whether the command line has the VLANs, bonds and bridges made that root needs."""
+    network = settings.network
+    names = set[str]()
+    if network is not None:
+        names |= {each.name for each in network.vlans} | {each.name for each in network.bonds}
+        names |= {each.name for each in network.bridges}
+    for each in stack.layers:
+        name = each.property("INTERFACE")
+        if each.kind is not Kind.NETWORK or not any(on.startswith("net:") for on in each.on):
+            continue
+        if name in names:
+            yield Row(COMMAND_LINE, name, Verdict.OK, "the engine makes this interface")
+        else:
+            below = ", ".join(on.removeprefix("net:") for on in each.on)
+            reason = f"root is reached over it: vlan=, bond= or bridge= has to make it of {below}"
+            yield Row(COMMAND_LINE, name, Verdict.MISSING, reason)
 
 
 def _initiator(archive: Archive, settings: Settings) -> Row:

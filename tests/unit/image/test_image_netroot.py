@@ -125,3 +125,19 @@ def test_an_iscsi_root_needs_tools_a_driver_and_the_name_of_this_machine() -> No
     assert "rd.iscsi.initiator=" in reason
     named = proved(iscsi(), f"{cmdline} rd.iscsi.initiator=iqn.2009-06.example:me")
     assert verdict(named, "the network", "the initiator's name")[0] is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("bond=bond0:eth0 ip=bond0:dhcp", Verdict.OK), ("ip=dhcp", Verdict.MISSING)],
+)
+def test_a_bond_below_root_has_to_be_made(words: str, found: Verdict) -> None:
+    system, bond = nfs(), "/sys/devices/virtual/net/bond0"
+    system.links["/sys/class/net/bond0"] = bond
+    system.texts[f"{bond}/uevent"] = "DEVTYPE=bond\n"
+    system.texts[f"{bond}/lower_eth0/ifindex"] = "2\n"
+    routes = system.texts["/proc/net/route"]
+    system.texts["/proc/net/route"] = routes.replace("eth0", "bond0")
+    proof = proved(system, f"root=nfs:10.0.2.2:/srv/root {words}")
+    judged, _ = verdict(proof, "the command line", "bond0")
+    assert judged is found
