@@ -33,9 +33,18 @@ def numbers(place: Place) -> dict[str, str]:
 
 
 def mountable(world: World, place: Place, options: tuple[str, ...]) -> bool:
-    """Whether enough of its devices are there."""
+    """Whether enough of its devices are there.
+
+    The kernel remembers a device that it has scanned, and cannot open one that is gone, or an
+    array that does not run (open_fs_devices in its volumes.c).
+    """
     system = place.content
     assert isinstance(system, FileSystem)
     there = world.scanned.get(system.uuid, {place.name})
-    lost = sum(each.name not in there or world.of(each) is None for each in system.on)
+    lost = sum(each.name not in there or not _opens(world, each) for each in system.on)
     return not lost or ("degraded" in options and lost <= SPARE.get(system.profile, 0))
+
+
+def _opens(world: World, place: Place) -> bool:
+    block = world.of(place)
+    return block is not None and (block.array is None or block.array.state != "inactive")

@@ -123,8 +123,19 @@ def named_volumes_are_open_before_the_handover(case: Case) -> Found:
                 if not _is_open(case, each, order)
                 and (_usable(case, each, order) or being_looked_at(case, each, order))
             ]
+            if _outlives_its_disk(case, volume, order):
+                continue
             if len(locked) == 1 and shut and not _out_of_tries(case, shut[0], volume, order):
                 yield time, f"the named volume {volume.name} is locked"
+
+
+def _outlives_its_disk(case: Case, volume: Volume, order: int) -> bool:
+    """Its mapping stands on a disk that is gone: until it is removed, the name is taken."""
+    known = {each.name: each for each in case.story.known(order)}
+    return any(
+        each.properties.get("DM_NAME") == volume.name and not each.slaves & known.keys()
+        for each in known.values()
+    )
 
 
 def _usable(case: Case, locked: Device, order: int) -> bool:
