@@ -41,6 +41,7 @@ SCENARIOS = (
     "lvm-on-luks-on-raid1", "btrfs-raid1-late", "btrfs-nvme", "partuuid-nvme",
     "multipath-path-late", "lvm-thin", "imsm-raid1", "loop-file-on-lvm", "partlabel-usb-luks1",
     "bcache-cache-late", "usr-on-lvm-late", "raid1-old-metadata", "raid1-own-host-degraded",
+    "zfs-mirror-late",
 )  # fmt: skip
 PROMPT = re.compile(r"(?s)before the real system.*\(initramfs\) # ")
 MOUNT = "mkdir /run/t; mount -t ext4 -o ro /dev/disk/by-id/virtio-tools /run/t && sh /run/t/record"

@@ -33,6 +33,7 @@ from initpy.lab.kernels import Kernel, lab_kernel
 from initpy.scenario.parse import load_scenario
 
 STACKS = sorted((Path(__file__).parent / "stacks").glob("*.json"))
+POOLS = [path for path in STACKS if path.stem.startswith("zfs-")]  # not for an image without ZFS
 
 
 def recorded(name: str) -> Stack:
@@ -88,7 +89,9 @@ def bad(found: Proof) -> set[str]:
     return {f"{row.layer}: {row.need}: {row.reason}" for row in found.of(Verdict.MISSING)}
 
 
-@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [each for each in STACKS if each not in POOLS], ids=lambda path: path.stem
+)
 def test_the_generic_image_boots_each_recorded_machine(
     path: Path, image: Archive, kernel: Kernel
 ) -> None:
@@ -103,6 +106,16 @@ def test_the_generic_image_boots_each_recorded_machine(
     # The records of btrfs do not tell which subvolume is the default one.
     unknown = {row.need for row in found.of(Verdict.UNKNOWN)}
     assert unknown == ({"rootflags="} if "btrfs" in path.stem else set())
+
+
+@pytest.mark.parametrize("path", POOLS, ids=lambda path: path.stem)
+def test_an_image_without_zfs_does_not_boot_a_machine_on_a_pool(
+    path: Path, image: Archive, kernel: Kernel
+) -> None:
+    stack = recorded(path.stem)
+    found = proof(image, stack, kernel)
+    assert {"job", "file system zfs"} <= {row.need for row in found.of(Verdict.MISSING)}
+    assert len(stack.layer("fs:/").on) == 2 and stack.unknown == ()
 
 
 @pytest.mark.parametrize(
