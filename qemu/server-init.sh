@@ -23,7 +23,7 @@ nfs_up() {
     rpc.nfsd "$@" 4
 }
 
-# iscsi_target NAME INITIATOR USER PASSWORD USER_IN PASSWORD_IN [SERIAL DEVICE]...: make a target of
+# iscsi_target NAME INITIATOR USER PASSWORD USER_IN PASSWORD_IN [DISK SERIAL DEVICE]...: make a target of
 # the kernel's (LIO) with units; without INITIATOR all may log in
 iscsi_target() {
     lio=/sys/kernel/config/target
@@ -57,9 +57,9 @@ iscsi_target() {
     while [ $# -gt 0 ]; do
         disk=$lio/core/iblock_$unit/$1
         mkdir -p "$disk"
-        echo "udev_path=$2" >"$disk/control"
+        echo "udev_path=$3" >"$disk/control"
         echo 1 >"$disk/enable"
-        echo "$1" >"$disk/wwn/vpd_unit_serial"
+        echo "$2" >"$disk/wwn/vpd_unit_serial"
         mkdir "$group/lun/lun_$unit"
         ln -s "$disk" "$group/lun/lun_$unit/disk"
         if [ -n "$own" ]; then
@@ -67,7 +67,7 @@ iscsi_target() {
             ln -s "$group/lun/lun_$unit" "$admitted/lun_$unit/disk"
         fi
         unit=$((unit + 1))
-        shift 2
+        shift 3
     done
 }
 

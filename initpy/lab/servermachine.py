@@ -17,7 +17,7 @@ from initpy.lab.cache import locked
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.switch import Switch
-from initpy.scenario.model import Nic, Server, machine_address
+from initpy.scenario.model import Nic, Server, machine_address, unit_serial
 from initpy.scenario.network import MOST_NICS, machine_address_6, second_address
 
 _SETUP = PROJECT / "qemu" / "server.sh"
@@ -239,7 +239,9 @@ def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
 def _iscsi(server: Server, _link: str, disks: list[str]) -> list[str]:
     """The kernel's target, LIO, by configfs: a unit for each disk."""
     portal = f"{server.address}:{server.port}"
-    units = (word for disk in server.serves for word in (disk, _device(disk, disks)))
+    units = (
+        word for disk in server.serves for word in (disk, unit_serial(disk), _device(disk, disks))
+    )
     login = [*(server.login or ("", "")), *(server.login_in or ("", ""))]
     words = ["iscsi_target", server.target, server.admits, *login, *units]
     start = f"iscsi_up {server.target} {portal}"

@@ -183,6 +183,11 @@ class Nic:
 ADDRESS_ONLY = ("dhcp", "dhcp6", "router")  # kinds of servers that have no disk
 
 
+def unit_serial(disk: str) -> str:
+    """Return the serial number that a unit of an iSCSI target gets: 25 hexadecimal digits."""
+    return f"{crc32(disk.encode()):08x}".ljust(25, "0")
+
+
 def machine_address(nic: str) -> str:
     """Return the address of the server machine on the network of a card."""
     return f"10.0.{2 + int(nic.removeprefix('eth'))}.1"

@@ -13,6 +13,7 @@ from initpy.scenario.model import (
     Layer,
     Scenario,
     Server,
+    unit_serial,
     world_wide_name,
 )
 from initpy.scenario.pools import ZFS
@@ -380,8 +381,11 @@ def _served(server: Server, name: str, place: Place) -> DiskPlan:
         unit = server.serves.index(name)
         unit += not server.on_a_machine  # number 0 is the controller of many targets
         where = f"ip-{server.address}:{server.port}-iscsi-{server.target}-lun-{unit}"
-        known = {"ID_SERIAL": name, "ID_SERIAL_SHORT": name, "ID_BUS": "scsi", "ID_PATH": where}
-        links = {f"/dev/disk/by-id/scsi-{name}", f"/dev/disk/by-path/{where}"}
+        # LIO: spc_gen_naa_6h_vendor_specific(); the 3 before it is udev for "NAA".
+        short = f"6001405{unit_serial(name)}" if server.on_a_machine else name
+        serial = f"3{short}" if server.on_a_machine else name
+        known = {"ID_SERIAL": serial, "ID_SERIAL_SHORT": short, "ID_BUS": "scsi", "ID_PATH": where}
+        links = {f"/dev/disk/by-id/scsi-{serial}", f"/dev/disk/by-path/{where}"}
         plan.probed = known, frozenset(links)
     return plan
 
