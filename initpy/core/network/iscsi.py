@@ -36,7 +36,7 @@ WORDS = {
     NO_CONNECTION: "no iSCSI target answers there",
     INVALID: "this machine has no initiator name: rd.iscsi.initiator=, or "
     "/etc/iscsi/initiatorname.iscsi in the image",
-    TIMED_OUT: "the server does not answer",
+    TIMED_OUT: "no iSCSI target answers there",  # iscsid ends so on a refused connection, too
     LATE: "the target does not finish the login",
     FATAL: "the server has no such target",
     NO_DAEMON: "iscsid does not run",

@@ -14,10 +14,13 @@ from initpy.simulation.world.world import World
 
 SHORT, START_SECONDS = 0.05, 0.3
 SCAN_SECONDS = 0.3  # of the SCSI host that a session is
-NO_CONNECTION, INVALID, EXISTS, FATAL, NO_DAEMON, NO_RECORD, REFUSED = 4, 7, 15, 19, 20, 21, 24
+NO_CONNECTION, INVALID, TIMED_OUT, EXISTS = 4, 7, 8, 15
+FATAL, NO_DAEMON, NO_RECORD, REFUSED = 19, 20, 21, 24
+REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of initiator.c, before it gives up
 INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 COMPLAINTS = {
     NO_CONNECTION: "encountered connection failure",
+    TIMED_OUT: "connection timed out",
     INVALID: "invalid parameter",
     EXISTS: "session exists",
     FATAL: "encountered non-retryable iSCSI login failure",
@@ -101,7 +104,8 @@ def _login(
     server, seconds, _ = network.reach(address, port)
     yield Exactly(seconds)
     if server is None or server.kind != "iscsi":
-        return NO_CONNECTION
+        yield Exactly(REOPEN_SECONDS)
+        return TIMED_OUT
     there = _at(network, address, port)
     server = next((each for each in there if each.target == target), None)
     if server is None:

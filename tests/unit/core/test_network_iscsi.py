@@ -87,7 +87,7 @@ def test_the_record_has_the_login_the_name_and_what_the_user_says_of_it() -> Non
     ("status", "said", "pause"),
     [
         (4, "no iSCSI target answers there", 1.0),
-        (8, "the server does not answer", 1.0),
+        (8, "no iSCSI target answers there", 1.0),
         (19, "the server has no such target", 10.0),
         (24, "authentication failed", 10.0),
         (7, "no initiator name: rd.iscsi.initiator=", 10.0),
