@@ -34,14 +34,12 @@ NO_CONNECTION, INVALID, TIMED_OUT, LATE, THERE = 4, 7, 8, 11, 15
 FATAL, NO_DAEMON, REFUSED = 19, 20, 24
 WORDS = {
     NO_CONNECTION: "no iSCSI target answers there",
-    INVALID: "this machine has no initiator name: rd.iscsi.initiator=, or "
-    "/etc/iscsi/initiatorname.iscsi in the image",
+    INVALID: "no initiator name: rd.iscsi.initiator=, or initiatorname.iscsi in the image",
     TIMED_OUT: "no iSCSI target answers there",  # iscsid ends so on a refused connection, too
     LATE: "the target does not finish the login",
     FATAL: "the server has no such target",
     NO_DAEMON: "iscsid does not run",
-    REFUSED: "authentication failed: the target does not accept this user, secret or initiator, "
-    "or has not shown the secret of its own that was asked for",
+    REFUSED: "authentication failed: check user, secret and initiator name",
 }
 # What a discovery prints; a portal group of 16 bits that is not known is printed as another number.
 FOUND = re.compile(r"^(\S+):([0-9]+),([0-9]+) (\S+)$", re.MULTILINE)
