@@ -37,6 +37,8 @@ WORDS = {
     INVALID: "no initiator name: rd.iscsi.initiator=, or initiatorname.iscsi in the image",
     TIMED_OUT: "no iSCSI target answers there",  # iscsid ends so on a refused connection, too
     LATE: "the target does not finish the login",
+    # iscsid says so of a login as well that is under way for an engine before this one.
+    THERE: "there is a session, or a login under way, and no unit of it yet",
     FATAL: "the server has no such target",
     NO_DAEMON: "iscsid does not run",
     REFUSED: "authentication failed: check user, secret and initiator name",
@@ -163,11 +165,19 @@ def _ready(context: Context, instance: Instance) -> None:
 def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of a session, which may be there since an engine before; or try again later."""
     targets, name = context.technologies.own(Targets), instance.subject or ""
-    if event.status in (0, THERE):
+    target = targets.find(name)
+    shown = isinstance(target, IscsiRoot) and _shows_units(context, target)
+    if event.status == 0 or (event.status == THERE and shown):
         targets.tell(name, "")
         rules.ended(context, instance, event._replace(status=0))
     else:
         _try_later(context, instance, event)
+
+
+def _shows_units(context: Context, target: IscsiRoot) -> bool:
+    """True if a unit of the target is there: path_id of udev names the portal."""
+    begins = f"ip-{target.server}:{target.port}-iscsi-{target.target}-lun-"
+    return any(each.properties.get("ID_PATH", "").startswith(begins) for each in context.devices)
 
 
 def _try_later(context: Context, instance: Instance, event: JobEnded) -> None:
@@ -176,7 +186,7 @@ def _try_later(context: Context, instance: Instance, event: JobEnded) -> None:
     instance.status = event.status
     known = instance.seen.properties if instance.seen is not None else {}
     why = WORDS.get(event.status, rules.complaint(event))
-    if targets.tell(name, why):
+    if targets.tell(name, why) and event.status != THERE:
         what = known.get("IQN", "the iSCSI targets")
         context.report(f"{what} at {known.get('HOST')}: {why}; it is tried again")
     tries = targets.failed(name)
@@ -189,7 +199,7 @@ def _try_later(context: Context, instance: Instance, event: JobEnded) -> None:
     pause = min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
     if event.status in REFUSALS:
         pause = REFUSED_PAUSE
-    else:
+    elif event.status != THERE:
         _another_way(context, name)
     context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)
 

@@ -101,7 +101,11 @@ def _login(
         return INVALID
     host, _, rest = portal.rpartition(":")
     address, port = host.strip("[]"), int(rest.partition(",")[0])
+    if world.now < network.logging_in.get(f"{target} {portal}", 0.0):
+        return EXISTS
     server, seconds, _ = network.reach(address, port)
+    if server is None:  # which iscsid finds out, though iscsiadm may be killed before
+        network.logging_in[f"{target} {portal}"] = world.now + seconds + REOPEN_SECONDS
     yield Exactly(seconds)
     if server is None or server.kind != "iscsi":
         yield Exactly(REOPEN_SECONDS)

@@ -48,6 +48,8 @@ class Network:
     serving: set[str]  # names of servers that are up
     disks: dict[str, Served] = field(default_factory=dict)  # by the kernel's name
     exports: dict[str, Served] = field(default_factory=dict)  # by where they are mounted
+    # iSCSI targets to which iscsid logs in, whoever has asked for it, and until when.
+    logging_in: dict[str, float] = field(default_factory=dict)
     folders: set[str] = field(default_factory=lambda: {"/mnt", "/tmp", "/run"})
     plug: Callable[[DiskPlan], None] | None = None
     listener: Callable[[], None] | None = None  # the engine, where links change

@@ -112,11 +112,22 @@ def test_a_session_and_a_daemon_of_an_engine_before_are_taken() -> None:
     desk = desk_of(TARGET)
     desk.end("iscsi-driver")
     desk.end("iscsi-daemon", status=1)
+    seen = unit()
+    path = {"ID_PATH": UNIT.rpartition("/")[2]}
+    desk.see(seen._replace(properties={**seen.properties, **path}))
     desk.lease()
     desk.configured()
     desk.end(LOGIN, status=15)
     desk.wait(desk.now + 30.0)
     assert len(desk.runs(LOGIN)) == 1
+
+
+def test_a_login_under_way_for_an_engine_before_is_no_session() -> None:
+    desk = ready(TARGET)
+    desk.end(LOGIN, status=15)
+    desk.wait(desk.now + 1.5)
+    assert len(desk.runs(LOGIN)) == 2
+    assert "tried again" not in desk.reports()
 
 
 def test_a_lease_names_the_target_and_root_is_its_unit() -> None:
