@@ -76,6 +76,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "debian-12-openrc": _INSTALLED,
     "debian-12-runit": _INSTALLED,
     "debian-13-installer": _INSTALLED,
+    "host-zfs": _ZFS,
     "shutdown-zfs-on-luks": _ZFS,
     "zfs-bootfs": _ZFS,
     "zfs-children": _ZFS,
