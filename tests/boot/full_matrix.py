@@ -129,7 +129,6 @@ UNPROVEN = (
     "debian-12-openrc-encrypted",
     "debian-12-runit-encrypted",
     "debian-12-xfs-on-raid5",
-    "debian-13-soft-reboot",
     "layout-arch-encrypt",
     "layout-arch-luks-on-raid1",
     "layout-arch-sd-encrypt",
