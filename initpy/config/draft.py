@@ -1,0 +1,58 @@
+"""Settings in the making: what each parameter leaves for the end of the command line."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from initpy.config import lvm
+from initpy.config.commandline import Parameter
+from initpy.config.declared import NOTHING, Declared
+from initpy.config.errors import InputError
+from initpy.config.resume import Wish
+from initpy.config.volumes import Volumes
+from initpy.core.layer import Layer
+from initpy.core.settings import Emergency, Settings
+
+if TYPE_CHECKING:
+    from initpy.config import overlay
+
+
+@dataclass(slots=True)
+class Draft:
+    """Settings in the making: the parameters refine them one by one, the last one wins."""
+
+    settings: Settings
+    declared: Declared = NOTHING  # by job files
+    problems: list[InputError] = field(default_factory=list)
+    volumes: Volumes = field(default_factory=Volumes)
+    groups: lvm.Names = field(default_factory=lvm.Names)
+    resume: Wish = field(default_factory=Wish)
+    overlay: "overlay.Wish | None" = None
+    refused: dict[str, str] = field(default_factory=dict)  # parameter -> why root is left alone
+    named: dict[Layer, set[str]] = field(default_factory=dict)
+    enabled: dict[Layer, bool] = field(default_factory=dict)
+    waits: dict[str, float] = field(default_factory=dict)  # parameter -> seconds
+    root_given: bool = False
+    root_word: Parameter | None = None  # the last root=
+    unread_root: InputError | None = None  # what is wrong with it, if it is a device
+    network: list[Parameter] = field(default_factory=list)  # of `config.network`
+    elsewhere: bool = False  # the root is no block device that is known now
+    usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
+    image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions
+    flags: dict[str, list[Parameter]] = field(default_factory=dict)  # lists of mount options
+    writable: bool | None = None  # `ro` or `rw`
+    auto: bool = True  # what is not named is assembled, too
+    gpt_auto: bool = True  # without root= a partition may say that it is
+    told: bool = False  # `rd.info`: `quiet` does not count
+    panic: int = 0
+    check: dict[str, str] = field(default_factory=dict)  # of file systems: mode, repair
+    emergency: Emergency | None = None
+    recovery: bool = False
+
+    def set(self, **changes: Any) -> None:
+        self.settings = self.settings._replace(**changes)
+
+    def mount(self, **changes: Any) -> None:
+        self.set(mount=self.settings.mount._replace(**changes))
+
+    def name(self, layer: Layer, name: str) -> None:
+        self.named.setdefault(layer, set()).add(name)
