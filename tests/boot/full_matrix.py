@@ -148,5 +148,4 @@ UNPROVEN = (
     "zfs-key-file",
     "zfs-on-luks",
     "zfs-stripe-missing",
-    "zfs-volume",
 )
