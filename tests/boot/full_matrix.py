@@ -121,14 +121,8 @@ ONLY_IN_THE_FULL_MATRIX = {
 
 # Not seen to hold in a machine since they, or what they are about, were last changed.
 UNPROVEN = (
-    "counted-blessed",
     "debian-12-ddf",
-    "debian-12-hibernates",
-    "debian-12-home-check",
     "debian-12-installer-again",
-    "debian-12-openrc-encrypted",
-    "debian-12-runit-encrypted",
-    "debian-12-xfs-on-raid5",
     "luks-uuid-beginning",
     "net-iscsi-btrfs-two-units",
     "net-iscsi-no-such-target",
