@@ -93,6 +93,8 @@ def stack(scenario: Scenario) -> Iterator[Box]:
                 yield Box(f"{on[0]} {part.name}", "partition", tuple(words), on)
         else:
             yield Box(_name(layer, number), layer.kind, tuple(_of_layer(layer)), on)
+        for name, size in layer.volumes:
+            yield Box(names[name], "volume", (_size(size),), (_name(layer, number),))
 
 
 def _nic(name: str) -> str:
@@ -132,6 +134,7 @@ def _names(scenario: Scenario) -> dict[str, str]:
             found[part.name] = f"{found.get(layer.on[0], layer.on[0])} {part.name}"
         if layer.name and layer.kind != "partitions":
             found[layer.name] = _name(layer, number)
+        found |= {volume: f"{layer.name}/{volume}" for volume, _ in layer.volumes}
     return found
 
 

@@ -9,6 +9,8 @@ from initpy.scenario.model import SWAPFILE, Layer, Recipe
 from initpy.scenario.pools import ZFS
 
 _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10)}}
+# Sets of disks with firmware metadata, whose volumes are arrays of their own.
+_CONTAINERS = ("imsm", "ddf")
 # sfdisk(8): the shortcut for a Linux file system.
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 
@@ -65,7 +67,7 @@ def opening(recipe: Recipe) -> str:
     lines, last = ["set -eu"], []
     for layer in recipe.layers:
         created = list(_lines(writer, layer))  # which also names the devices
-        if layer.kind in _LEVELS:
+        if layer.kind in (*_LEVELS, *_CONTAINERS):
             lines.append(
                 f"mdadm --quiet --assemble {writer.devices[layer.name]} "
                 f"{' '.join(writer.below(layer))}"
@@ -91,7 +93,7 @@ def opening(recipe: Recipe) -> str:
 def _lines(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.kind in _LEVELS:
         yield from _array(writer, layer)
-    elif layer.kind in ("imsm", "ddf"):
+    elif layer.kind in _CONTAINERS:
         yield _container(writer, layer)
     elif layer.kind.startswith("luks") or layer.kind == "plain":
         yield from _luks(writer, layer)

@@ -5,6 +5,7 @@ import subprocess
 from contextlib import suppress
 
 from initpy.config.network.ibft import FOLDER
+from initpy.runtime.api import PATH
 from initpy.runtime.aside import Aside, answered_within
 
 DRIVER_SECONDS, LIMIT = 10.0, 15.0
@@ -24,7 +25,10 @@ def read_table(folder: str = FOLDER) -> dict[str, str]:
     if not os.path.isdir(folder):
         with suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(
-                ["modprobe", "--quiet", "iscsi_ibft"], check=False, timeout=DRIVER_SECONDS
+                ["modprobe", "--quiet", "iscsi_ibft"],
+                check=False,
+                timeout=DRIVER_SECONDS,
+                env={"PATH": PATH},
             )
     found = {}
     with suppress(OSError):

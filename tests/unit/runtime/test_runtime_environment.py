@@ -26,7 +26,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
             yield node.func.attr, node
 
 
-FILES = sorted((PROJECT / "initpy/runtime").glob("*.py"))
+FILES = sorted((PROJECT / "initpy/runtime").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
