@@ -122,7 +122,6 @@ ONLY_IN_THE_FULL_MATRIX = {
 # Not seen to hold in a machine since they, or what they are about, were last changed.
 UNPROVEN = (
     "debian-12-ddf",
-    "debian-12-installer-again",
     "luks-uuid-beginning",
     "net-iscsi-btrfs-two-units",
     "net-iscsi-no-such-target",

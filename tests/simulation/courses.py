@@ -9,6 +9,7 @@ ANOTHER_COURSE = {
     "mapping-silent": "nobody makes mappings with dmsetup in its shell",
     "md-superblock-damaged": "whether the offers of both members meet depends on the machine",
     "md-foreign-unwritten": "how far a container is known when the look begins depends on the pace",
+    "net-iscsi-btrfs-two-units": "which disk is ready last, and is mounted, depends on the machine",
     "multipath-path-late": "how far the boot is when the second path comes depends on the machine",
     "raid0-foreign-on-two-halves": "which half starts first, and how soon the other, is by chance",
     "raid1-old-above-foreign-raid1": "its model of libblkid sees one superblock on a disk, not two",
