@@ -121,7 +121,6 @@ ONLY_IN_THE_FULL_MATRIX = {
 
 # Not seen to hold in a machine since they, or what they are about, were last changed.
 UNPROVEN = (
-    "debian-12-ddf",
     "luks-uuid-beginning",
     "net-iscsi-btrfs-two-units",
     "net-iscsi-no-such-target",

@@ -11,7 +11,8 @@ from initpy.core.shutdown.messages import Deed
 from initpy.core.shutdown.present import BlockDevice, Daemon, Present
 
 Steps = tuple[Deed, ...]
-EXTERNAL = "external:"
+EXTERNAL = "external:"  # the metadata of firmware RAID begins so: md.rst, metadata_version
+MONITOR = "mdmon"
 
 
 def _array(device: BlockDevice) -> Steps:
@@ -68,12 +69,24 @@ def container_of(device: BlockDevice) -> str | None:
     return device.metadata.removeprefix(EXTERNAL)[1:].partition("/")[0]
 
 
+def takes_over(daemon: Daemon) -> tuple[str, ...]:
+    """The command by which another process takes the daemon's place; () if there is none.
+
+    mdmon(8), --takeover. A real system has its own mdmon take over from that of the initramfs; its
+    root cannot be unmounted then before it has ended, nor the array stopped without it.
+    """
+    containers = [word.rpartition("/")[2] for word in daemon.words if not word.startswith("-")]
+    if daemon.name != MONITOR or not containers:
+        return ()
+    return (MONITOR, "--offroot", "--takeover", containers[0])
+
+
 def served(daemon: Daemon, present: Present) -> frozenset[str] | None:
     """The devices that a storage daemon serves; None: not known, so all may need it."""
     names = {word.rpartition("/")[2] for word in daemon.words}
     if daemon.name == "multipathd":
         return frozenset(each.name for each in present.devices if each.uuid.startswith("mpath-"))
-    if daemon.name in ("mdmon", "nbd-client"):
+    if daemon.name in (MONITOR, "nbd-client"):
         found = frozenset(each.name for each in present.devices if each.name in names)
         return found or None
     return None

@@ -22,6 +22,7 @@ class Deed(StrEnum):
     DISCONNECT = "disconnect"  # a network block device
     STOP_CACHE = "stop the cache of"
     RUN = "take down"  # by a command that a job file names
+    TAKE_OVER = "take over from"  # a daemon, by one from the exitrd
     TERMINATE = "terminate"
     KILL = "kill"
     AWAIT = "wait for"  # nothing is done: somebody else is about to do it
@@ -59,7 +60,7 @@ class Do(NamedTuple):
     key: str
     deed: Deed
     argument: str
-    run: tuple[str, ...] = ()  # the command of RUN
+    run: tuple[str, ...] = ()  # the command of RUN and TAKE_OVER
 
 
 class Abandon(NamedTuple):

@@ -36,6 +36,7 @@ class Daemon(NamedTuple):
     pid: int
     name: str
     words: tuple[str, ...] = ()  # its other arguments
+    program: str = ""  # the path of its executable, which keeps a file system in use
 
 
 class Present(NamedTuple):

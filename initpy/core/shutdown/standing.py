@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from initpy.core.shutdown.kinds import LOOP
-from initpy.core.shutdown.layers import Steps, container_of, served, steps_for
+from initpy.core.shutdown.layers import Steps, container_of, served, steps_for, takes_over
 from initpy.core.shutdown.messages import Deed
 from initpy.core.shutdown.mounts import OVERLAY, Mounts, key
-from initpy.core.shutdown.present import BlockDevice, Daemon, Present
+from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
 
 
 class Item(NamedTuple):
@@ -122,7 +122,19 @@ def _with_daemons(left: dict[str, Item], present: Present) -> dict[str, Item]:
             if serves is None or each.below & serves:
                 left[each.key] = each._replace(below=each.below | {name})
         left[name] = _item(daemon, name, serves or frozenset())
+        command, mount = takes_over(daemon), _mount_of(daemon.program, present.mounts)
+        if command and mount is not None and key(mount) in left:
+            words, below = left[name].words, frozenset({key(mount)})
+            steps, pid = (Deed.TAKE_OVER,), str(daemon.pid)
+            each = Item(f"{name} from {mount.target}", words, steps, pid, below, command)
+            left[each.key] = each
     return left
+
+
+def _mount_of(path: str, mounts: Iterable[MountPoint]) -> MountPoint | None:
+    """The mount that has the file; None if that is not below a mount of the old system."""
+    found = [each for each in mounts if each.target != "/" and path.startswith(f"{each.target}/")]
+    return max(found, key=lambda each: len(each.target), default=None)
 
 
 def _item(daemon: Daemon, name: str, serves: frozenset[str]) -> Item:

@@ -51,7 +51,7 @@ def perform(step: Do, spared: Collection[int]) -> None:
             name = argument.removeprefix(CACHE_SET)
             folder = f"/sys/block/{name}/bcache" if name == argument else f"/sys/fs/bcache/{name}"
             _write(f"{folder}/stop", "1")
-        case Deed.RUN:
+        case Deed.RUN | Deed.TAKE_OVER:
             programs.run(step.run)
         case Deed.TERMINATE:
             os.kill(int(argument), signal.SIGTERM)

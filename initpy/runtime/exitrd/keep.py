@@ -70,7 +70,8 @@ def remove(folder: str = FOLDER) -> None:
 def _fill(folder: str, layers: Sequence[DeclaredLayer]) -> None:
     from initpy.runtime.exitrd import main  # noqa: F401 for what it loads
 
-    files = sorted(loaded().union(*(programs.files_of(each.run[0]) for each in layers)))
+    names = {each.run[0] for each in layers} | programs.monitors()
+    files = sorted(loaded().union(*map(programs.files_of, names)))
     size = sum(os.path.getsize(each) for each in files) // 1024
     available = _available()
     if available < SPARE * size:

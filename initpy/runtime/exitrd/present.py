@@ -144,7 +144,8 @@ def _daemons() -> Iterator[Daemon]:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 words = file.read().decode("utf-8", "replace").split("\0")
             if words[0].startswith("@"):
-                yield Daemon(int(pid), _read(f"/proc/{pid}/comm"), tuple(words[1:-1]))
+                name, program = _read(f"/proc/{pid}/comm"), os.readlink(f"/proc/{pid}/exe")
+                yield Daemon(int(pid), name, tuple(words[1:-1]), program)
 
 
 def _names(folder: str) -> list[str]:

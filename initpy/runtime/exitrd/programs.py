@@ -1,9 +1,12 @@
-"""Programs of layers that job files declare: what to keep of them, and how to run them."""
+"""Programs that take layers down: what to keep of them, and how to run them."""
 
 import os
+from contextlib import suppress
 
+from initpy.core.shutdown.layers import EXTERNAL, MONITOR
 from initpy.runtime.api import PATH
 
+_BLOCK = "/sys/block"
 _LISTS = {"LD_TRACE_LOADED_OBJECTS": "1"}  # ld.so(8): list the libraries, run nothing
 _ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
 
@@ -15,6 +18,16 @@ def find(name: str) -> str:
         if os.access(path, os.X_OK):
             return path
     raise OSError(0, f"there is no program {name}")
+
+
+def monitors() -> set[str]:
+    """Return the monitor of firmware RAID if there are such arrays, and the program is there."""
+    for name in os.listdir(_BLOCK):
+        # Most are no arrays; an image need not have the monitor.
+        with suppress(OSError), open(f"{_BLOCK}/{name}/md/metadata_version", "rb") as file:
+            if file.read().startswith(EXTERNAL.encode()) and find(MONITOR):
+                return {MONITOR}
+    return set()
 
 
 def files_of(name: str) -> set[str]:

@@ -113,6 +113,8 @@ class Machine:
             devices = tuple(
                 each._replace(state="clear") if each.name == argument else each for each in devices
             )
+        elif deed is Deed.TAKE_OVER:
+            daemons = tuple(each._replace(pid=each.pid + 1, program="") for each in daemons)
         elif deed is not Deed.READ_ONLY:
             at = [each for each in mounts if each.target == argument]
             assert not any(each.parent == at[-1].number for each in mounts if at)
@@ -243,6 +245,29 @@ def test_the_monitor_of_firmware_raid_ends_after_its_arrays_and_before_the_conta
         (Deed.TERMINATE, "77"),
         (Deed.CLEAR, "md127"),
     ]
+
+
+def test_a_monitor_that_the_real_system_has_started_is_replaced_before_root_is_unmounted() -> None:
+    mdmon = MDMON._replace(program="/oldroot/usr/sbin/mdmon")
+    mounts = (SELF, mount(2, 1, "/oldroot", "md126"), mount(3, 2, "/oldroot/boot", "sdc1"))
+    machine = Machine(Present(mounts, CONTAINER, (), (mdmon,))).run()
+    assert machine.done == [
+        (Deed.UNMOUNT, "/oldroot/boot"),
+        (Deed.TAKE_OVER, "77"),
+        (Deed.UNMOUNT, "/oldroot"),
+        (Deed.STOP, "md126"),
+        (Deed.TERMINATE, "78"),
+        (Deed.CLEAR, "md127"),
+    ]
+    assert "mounts and layers are taken down" in machine.said[-1]
+
+
+def test_a_monitor_that_cannot_be_replaced_is_said() -> None:
+    mdmon = MDMON._replace(program="/oldroot/usr/sbin/mdmon")
+    present = Present((SELF, mount(2, 1, "/oldroot", "md126")), CONTAINER, (), (mdmon,))
+    fails = {Deed.TAKE_OVER: "there is no program mdmon"}
+    machine = Machine(present, lambda do: fails.get(do.deed, "")).run()
+    assert "not taken down: mdmon (77): there is no program mdmon" in machine.said
 
 
 def test_an_array_whose_monitor_does_nothing_is_cleared_in_the_end() -> None:
