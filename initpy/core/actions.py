@@ -1,6 +1,6 @@
 """What the boot wants done. The runtime and the simulation carry the same actions out."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from initpy.core.explanation import Advice, Node
 from initpy.core.secret import Secret
@@ -284,6 +284,7 @@ LocalAction = (
     | EndBoot
 )
 if TYPE_CHECKING:
-    Action = LocalAction | NetworkAction
+    # Named as an alias, without which mypyc takes it for a variable.
+    Action: TypeAlias = LocalAction | NetworkAction
 else:
     Action = LocalAction

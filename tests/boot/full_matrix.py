@@ -121,11 +121,7 @@ ONLY_IN_THE_FULL_MATRIX = {
 
 # Not seen to hold in a machine since they, or what they are about, were last changed.
 UNPROVEN = (
-    "luks-uuid-beginning",
-    "net-iscsi-btrfs-two-units",
-    "net-iscsi-no-such-target",
     "shutdown-zfs-on-luks",
-    "usr-device-timeout",
     "zfs-bootfs",
     "zfs-key-file",
     "zfs-on-luks",

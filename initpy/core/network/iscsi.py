@@ -30,8 +30,10 @@ INITIATOR = ("initiatorname.iscsi", "/etc/iscsi")
 FIRST_PAUSE, LONGEST_PAUSE, REFUSED_PAUSE = 1.0, 8.0, 10.0  # seconds between two tries
 
 # iscsi_err.h, which iscsiadm ends with: iscsiadm(8), EXIT STATUS.
-NO_CONNECTION, INVALID, TIMED_OUT, LATE, THERE = 4, 7, 8, 11, 15
+NO_CONNECTION, LOGIN, INVALID, TIMED_OUT, LATE, THERE = 4, 5, 7, 8, 11, 15
 FATAL, NO_DAEMON, REFUSED = 19, 20, 24
+# iscsid tells no more: LIO's "target not found" comes as LOGIN.
+NO_TARGET = "the server has no such target, or refuses the login"
 WORDS = {
     NO_CONNECTION: "no iSCSI target answers there",
     INVALID: "no initiator name: rd.iscsi.initiator=, or initiatorname.iscsi in the image",
@@ -39,14 +41,15 @@ WORDS = {
     LATE: "the target does not finish the login",
     # iscsid says so of a login as well that is under way for an engine before this one.
     THERE: "there is a session, or a login under way, and no unit of it yet",
-    FATAL: "the server has no such target",
+    LOGIN: NO_TARGET,
+    FATAL: NO_TARGET,
     NO_DAEMON: "iscsid does not run",
     REFUSED: "authentication failed: check user, secret and initiator name",
 }
 # What a discovery prints; a portal group of 16 bits that is not known is printed as another number.
 FOUND = re.compile(r"^(\S+):([0-9]+),([0-9]+) (\S+)$", re.MULTILINE)
 ANY_GROUP = 1 << 16
-REFUSALS = (INVALID, FATAL, REFUSED)
+REFUSALS = (LOGIN, INVALID, FATAL, REFUSED)
 # A connection takes no longer; the engine tries again, and says so, where iscsid would be silent.
 LOGIN_SECONDS = 10
 # Without iscsid, until the real system's own takes over, nothing would log in again after a ping

@@ -14,8 +14,8 @@ from initpy.simulation.world.world import World
 
 SHORT, START_SECONDS = 0.05, 0.3
 SCAN_SECONDS = 0.3  # of the SCSI host that a session is
-NO_CONNECTION, INVALID, TIMED_OUT, EXISTS = 4, 7, 8, 15
-FATAL, NO_DAEMON, NO_RECORD, REFUSED = 19, 20, 21, 24
+NO_CONNECTION, LOGIN, INVALID, TIMED_OUT, EXISTS = 4, 5, 7, 8, 15
+NO_DAEMON, NO_RECORD, REFUSED = 20, 21, 24
 REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of initiator.c, before it gives up
 INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 COMPLAINTS = {
@@ -23,7 +23,7 @@ COMPLAINTS = {
     TIMED_OUT: "connection timed out",
     INVALID: "invalid parameter",
     EXISTS: "session exists",
-    FATAL: "encountered non-retryable iSCSI login failure",
+    LOGIN: "iSCSI login failed",
     NO_DAEMON: "could not connect to iscsid",
     NO_RECORD: "No records found",
     REFUSED: "iSCSI login failed due to authorization failure",
@@ -113,7 +113,7 @@ def _login(
     there = _at(network, address, port)
     server = next((each for each in there if each.target == target), None)
     if server is None:
-        return FATAL
+        return LOGIN
     if not _admitted(server, initiator, record):
         return REFUSED
     if any(each.server is server and each.lost is None for each in network.disks.values()):

@@ -88,7 +88,8 @@ def test_the_record_has_the_login_the_name_and_what_the_user_says_of_it() -> Non
     [
         (4, "no iSCSI target answers there", 1.0),
         (8, "no iSCSI target answers there", 1.0),
-        (19, "the server has no such target", 10.0),
+        (5, "the server has no such target, or refuses the login", 10.0),
+        (19, "the server has no such target, or refuses the login", 10.0),
         (24, "authentication failed", 10.0),
         (7, "no initiator name: rd.iscsi.initiator=", 10.0),
     ],
