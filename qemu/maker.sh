@@ -63,11 +63,24 @@ hide() {
     done
 }
 
-# format DEVICE KEY-FILE OPTION...: create a LUKS volume with a cheap key derivation
+# acorn DEVICE: whether a kernel takes the first sector for a partition table of PowerTec, which has
+# nothing but a checksum of a byte (adfspart_check_POWERTEC in the kernel's block/partitions/acorn.c)
+acorn() {
+    busybox od -An -v -tu1 -N512 "$1" | busybox awk '
+        { for (i = 1; i <= NF; i++) byte[n++] = $i }
+        END { sum = 42; for (i = 0; i < 511; i++) sum += byte[i]; exit sum % 256 != byte[511] }'
+}
+
+# format DEVICE KEY-FILE OPTION...: create a LUKS volume with a cheap key derivation; again if its
+# random bytes look like a partition table, as one in 256 does
 format() {
     device=$1 key=$2
     shift 2
-    cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" --key-file "$key" "$device"
+    while
+        cryptsetup luksFormat --batch-mode --pbkdf-force-iterations 1000 "$@" \
+            --key-file "$key" "$device" || return
+        acorn "$device"
+    do :; done
 }
 
 # stop_dirty ARRAY MEMBER...: leave the members as after a power failure during a write: save the
