@@ -12,6 +12,7 @@ from pathlib import Path
 
 from initpy.config.assignments import assignments
 from initpy.config.commandline import parse
+from initpy.image.content.keymaps import text_of
 
 CONSOLE = "/etc/vconsole.conf"  # vconsole.conf(5)
 SETUP = "/etc/default/console-setup"  # console-setup(5)
@@ -49,21 +50,13 @@ def warnings(base: str, lines: Iterable[str]) -> list[str]:
 
 def _configured(base: str) -> Iterator[tuple[str, str]]:
     """Yield the fonts that the system's files name; sizes stand for fonts of their height."""
-    console, setup = (dict(assignments(_text(f"{base}{path}"))) for path in (CONSOLE, SETUP))
+    console, setup = (dict(assignments(text_of(f"{base}{path}"))) for path in (CONSOLE, SETUP))
     if name := console.get("FONT"):
         yield name, CONSOLE
     if name := setup.get("FONT"):
         yield name.split()[0], SETUP
     elif size := setup.get("FONTSIZE"):
         yield f"{setup.get('FONTFACE', '')}{size}", SETUP
-
-
-def _text(path: str) -> str:
-    try:
-        there = Path(path).is_file()
-        return Path(path).read_text("utf-8", "surrogateescape") if there else ""
-    except OSError:
-        return ""
 
 
 def _height(base: str, name: str) -> int:

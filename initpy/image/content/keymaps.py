@@ -50,7 +50,7 @@ def collect(base: str | None, lines: Iterable[str], names: Iterable[str] = ()) -
     """
     found = Keymaps()
     if base is not None:
-        texts = {path: _text(f"{base}{path}") for path in (CONSOLE, XKB)}
+        texts = {path: text_of(f"{base}{path}") for path in (CONSOLE, XKB)}
         _own(found, base, layout_of(texts))
     for name in dict.fromkeys((*names, *named_in(lines))):
         made = _compiled(_of_console(Layout(keymap=name), "") or _of_xkb(Layout(layout=name)))
@@ -91,7 +91,8 @@ def _own(found: Keymaps, base: str, layout: Layout) -> None:
         found.entries[DEFAULT] = File(made)
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """Return what a file of the machine's console says; nothing if it cannot be read."""
     try:
         there = Path(path).is_file()
         return Path(path).read_text("utf-8", "surrogateescape") if there else ""
