@@ -4,6 +4,7 @@ ANOTHER_COURSE = {
     "debian-12-btrfs": "which disk is ready last, and is mounted, depends on the machine",
     "linear-old-on-raid0": "its model of libblkid sees one superblock on a disk, not two",
     "luks-once-lost": "whether a module is tried again before root is mounted depends on the pace",
+    "lvm-foreign-on-two-halves": "a member may be offered once more while the other half stops",
     "lvm-same-name": "whether LVM knows of two groups when it is asked depends on the pace",
     "lvm-same-name-by-uuid": "which group is activated first depends on which disk is ready first",
     "mapping-silent": "nobody makes mappings with dmsetup in its shell",
