@@ -1,6 +1,6 @@
 """Renders the comparison as text tables and as plain values for JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,6 +82,17 @@ def _heading(found: Comparison) -> str:
     )
 
 
+def _middles(
+    found: Comparison, course: Course, measured: Callable[[Boot], float | None]
+) -> list[float | None]:
+    """Return the median of what was measured for each contender; None without any."""
+    spreads = (
+        spread_of(map(measured, of(found.boots, course.key, each.name)))
+        for each in found.contenders
+    )
+    return [each.middle if each is not None else None for each in spreads]
+
+
 def _table(found: Comparison) -> list[list[str]]:
     rows = [["", *(f"{each.name} {each.version}".strip() for each in found.contenders)]]
     for course in found.courses:
@@ -90,18 +101,12 @@ def _table(found: Comparison) -> list[list[str]]:
         parts = [_times(ratio(found.boots, course.key, name)) for name in peers]
         rows.append(["  initpy's time to it", "", *parts])
     for course in found.courses:
-        starts = (
-            spread_of(boot.kernel for boot in of(found.boots, course.key, each.name))
-            for each in found.contenders
-        )
-        cells = [f"{each.middle:.2f}" if each else "" for each in starts]
+        kernels = _middles(found, course, lambda boot: boot.kernel)
+        cells = ["" if each is None else f"{each:.2f}" for each in kernels]
         rows.append([f"before /init, {course.key}", *cells])
     for course in found.courses:
-        rests = (
-            spread_of(boot.available for boot in of(found.boots, course.key, each.name))
-            for each in found.contenders
-        )
-        cells = [f"{each.middle / 1e6:.1f} MB" if each else "" for each in rests]
+        left = _middles(found, course, lambda boot: boot.available)
+        cells = ["" if each is None else f"{each / 1e6:.1f} MB" for each in left]
         rows.append([f"memory left to the real system, {course.key}", *cells])
     rows.append(["generic image", *(_size(each.built) for each in found.contenders)])
     rows.append(["  build of it", *(_build(each.built) for each in found.contenders)])
