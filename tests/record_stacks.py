@@ -31,8 +31,9 @@ from initpy.lab.kinds import start
 from initpy.lab.machine import machine_folder
 from initpy.lab.prepare import Bench, prepare
 from initpy.lab.specification import machine_spec
+from initpy.scenario.acts import Cue, Person
 from initpy.scenario.director import Director, Type
-from initpy.scenario.model import Cue, MachineKind, Person, Scenario
+from initpy.scenario.model import MachineKind, Scenario
 from initpy.scenario.parse import load_scenario
 
 HERE = Path(__file__).parent
@@ -41,7 +42,7 @@ SCENARIOS = (
     "lvm-on-luks-on-raid1", "btrfs-raid1-late", "btrfs-nvme", "partuuid-nvme",
     "multipath-path-late", "lvm-thin", "imsm-raid1", "loop-file-on-lvm", "partlabel-usb-luks1",
     "bcache-cache-late", "usr-on-lvm-late", "raid1-old-metadata", "raid1-own-host-degraded",
-    "zfs-mirror-late",
+    "zfs-mirror-late", "net-nvme-tcp", "luks-hmac-sha256", "luks-aegis128",
 )  # fmt: skip
 PROMPT = re.compile(r"(?s)before the real system.*\(initramfs\) # ")
 MOUNT = "mkdir /run/t; mount -t ext4 -o ro /dev/disk/by-id/virtio-tools /run/t && sh /run/t/record"

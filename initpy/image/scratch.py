@@ -5,6 +5,7 @@ time that a small image needs: ext4 does not reuse an inode within half a minute
 (`recently_deleted` in fs/ext4/ialloc.c), and searches for a free one linearly.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -23,21 +24,52 @@ NEW = 60.0  # seconds
 CHOSEN = ("TMPDIR", "TEMP", "TMP")
 # /dev/shm may take half of the memory. Other programs need memory too, so leave most of it free.
 SPARE = 4
+# The file system is full, or the user's quota.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LEAST = 1 << 16  # bytes: a file system with less is full
+HINT = "TMPDIR=FOLDER names another place"
+
+
+class NoScratchError(OSError):
+    """No folder for temporary files, or no room in it."""
 
 
 @contextmanager
 def scratch_folder(purpose: str, size: int = 0) -> Iterator[Path]:
-    """Create a private folder with room for `size` bytes, and remove it afterwards."""
+    """Create a private folder with room for `size` bytes, and remove it afterwards.
+
+    Raises NoScratchError if there is no folder to write to, or if the block has found it full.
+    """
     chosen = any(os.environ.get(name) for name in CHOSEN)
     places = () if chosen else (MEMORY, *DISKS)
     base = next((each for each in places if _serves(each, size)), None)
     if base is MEMORY:
         _sweep(base)
-    with (
-        TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=base) as folder,
-        _locked(Path(folder)),
-    ):
-        yield Path(folder)
+    try:
+        made = TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=base)
+    except OSError as error:
+        why = f"there is no folder for temporary files ({error.strerror}): {HINT}"
+        raise NoScratchError(why) from error
+    with made as name:
+        folder = Path(name)
+        try:
+            with _locked(folder):
+                yield folder
+        except OSError as error:
+            if error.errno not in FULL or not _is_about(error, folder):
+                raise
+            need = f", which needs {size / 1e6:.0f} MB" if size else ""
+            why = f"{folder.parent} has no room for temporary files of a trial{need}: {HINT}"
+            raise NoScratchError(why) from error
+
+
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Return whether an error of a full file system is about a folder's."""
+    names = [os.fsdecode(each) for each in (error.filename, error.filename2) if each is not None]
+    if names:
+        return any(each.startswith(f"{folder}/") for each in names)
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize < LEAST
 
 
 @contextmanager

@@ -14,7 +14,7 @@ class Status(IntEnum):
     USAGE = 2  # invalid parameters or input files
     UNKNOWN = 3  # the check could not determine whether the image boots this root
     NO_TOOL = 4  # a required program is not installed
-    NO_SPACE = 5  # the target's file system has no room for the image
+    NO_SPACE = 5  # no room for the image, or for temporary files
     BUSY = 6  # another run holds the lock
     # kernel-install(8), EXIT STATUS: a plugin that exits with 77 ends the installation without an
     # error. Other callers treat it as any failure.

@@ -52,6 +52,21 @@ class Conflict(ValueError):
     """Two different entries were added at one path."""
 
 
+def _words(entry: Entry) -> str:
+    """Name an entry for a message."""
+    match entry:
+        case File(Path() as source):
+            return f"a copy of {source}"
+        case File():
+            return "a file of initpy's own"
+        case Link(target):
+            return f"a link to {target}"
+        case Folder():
+            return "a folder"
+        case Node():
+            return "a device"
+
+
 def image_path(path: str) -> str:
     """Return a path as it is in the image, whose /bin, /sbin and /lib* are links into /usr."""
     parts = PurePosixPath(os.path.normpath(path)).parts
@@ -87,12 +102,12 @@ class Tree:
         path = image_path(path)
         present = self._entries.get(path)
         if not replace and present is not None and present != entry:
-            raise Conflict(f"{path}: is {present!r}, cannot also be {entry!r}")
+            raise Conflict(f"{path}: it is {_words(present)}, and cannot also be {_words(entry)}")
         self._entries[path] = entry
         for parent in PurePosixPath(path).parents:
             here = self._entries.setdefault(str(parent), Folder())
             if not isinstance(here, Folder):
-                raise Conflict(f"{path}: {parent} is not a folder but {here!r}")
+                raise Conflict(f"{path}: {parent} is not a folder but {_words(here)}")
 
     def remove(self, path: str) -> None:
         """Remove an entry, if it is there."""

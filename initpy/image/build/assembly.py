@@ -8,7 +8,7 @@ from initpy.image import process
 from initpy.image.content import programs, udev
 from initpy.image.content import shellaliases as aliases
 from initpy.image.content.needs import Wanted
-from initpy.image.formats.elf import Libraries, configured_folders
+from initpy.image.formats.elf import Libraries, configured_folders, multiarch_folders
 from initpy.image.missing import Missing, package_hint
 from initpy.image.tree import Entry, File, Folder, Link, Tree, host_file, image_path
 
@@ -27,7 +27,7 @@ class Assembly:
         self.warnings: list[str] = []
         self._applets: dict[str, str] = {}
         self._busybox = ""
-        self._libraries = Libraries(configured_folders())
+        self._libraries = Libraries((*configured_folders(), *multiarch_folders()))
 
     def add_entries(self, entries: Mapping[str, Entry]) -> None:
         for path, entry in entries.items():
@@ -70,8 +70,22 @@ class Assembly:
                 hint = "create it, or remove it from the file that names it"
                 self.missing.append(Missing("file", each.name, each.by, hint))
         for each in optional:
-            if Path(each.name).exists():
+            if self._is_usable(Path(each.name)):
                 self.tree.add_host(Path(each.name))
+
+    def add_own(self, base: str, paths: Iterable[str]) -> None:
+        """Add those files of the machine whose root is at `base` that are there."""
+        there = ((Path(f"{base}{path}"), path) for path in paths)
+        self.add_placed(pair for pair in there if self._is_usable(pair[0]))
+
+    def _is_usable(self, path: Path) -> bool:
+        """Return whether a file that need not be there is one; warn of what is none."""
+        if not path.exists():
+            return False
+        if path.is_file() or path.is_dir():
+            return True
+        self.warnings.append(f"{path}: left out of the image, as it is neither a file nor a folder")
+        return False
 
     def rewrite(self, path: str, change: Callable[[str], str]) -> tuple[str, str]:
         """Change the text of a file in the tree; return it before and after, "" without one."""
@@ -139,7 +153,8 @@ class Assembly:
         libraries = self._libraries
         elves = self._elves()
         for name, by in opened:
-            found = next((libraries.find(name, elf, ()) for elf in elves), None)
+            # The first file may be of another kind than Python: built for musl, or 32 bits wide.
+            found = next(filter(None, (libraries.find(name, elf, ()) for elf in elves)), None)
             if found is None:
                 self.missing.append(Missing("library", name, by, "install its package"))
             else:

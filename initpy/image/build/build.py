@@ -215,8 +215,7 @@ def _collect(
             assembly.warnings.extend(part.warnings)
         identity = request.identity
         if identity is not None and identity.here:
-            there = ((Path(f"{identity.base}{each.name}"), each.name) for each in needs.of_machine)
-            assembly.add_placed(pair for pair in there if pair[0].exists())
+            assembly.add_own(identity.base, (each.name for each in needs.of_machine))
         # The request's files come last and replace all others.
         assembly.add_placed(request.files)
         if request.init is not None:

@@ -5,22 +5,24 @@ from pathlib import Path
 
 from initpy.config import initramfstools
 from initpy.config.crypttab import parse_crypttab
-from initpy.config.crypttablines import IN_INITRAMFS, joined
+from initpy.config.crypttablines import IN_INITRAMFS, joined, placed
 from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.fstab import checked_lines
 from initpy.config.hostname import IN_IMAGE
+from initpy.config.network import iscsi
 from initpy.config.settings import DEFAULTS
 from initpy.core.volumes import VolumeSpec
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.request import BuildRequest
-from initpy.image.content import fonts, keymaps, mdadmconf, multipathconf, reduced
+from initpy.image.content import fonts, keymaps, mdadmconf, multipathconf, ownfiles, reduced
 from initpy.image.content.identity import LVM_CONF, Identity, lvm_files
 from initpy.image.content.keys import CRYPTTAB, check_crypttab
 from initpy.image.content.needs import Wanted
 from initpy.image.stack import hostonly
 from initpy.image.stack.entries import names_of
 from initpy.image.stack.layers import without_resume
+from initpy.image.stack.system import Running
 from initpy.image.tree import File, host_file
 
 
@@ -33,6 +35,8 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
         if identity.base:
             _replace_by(assembly, Path(identity.base))
         _identify(assembly, identity)
+    if here:
+        assembly.warnings.extend(ownfiles.strange(_base(request)))
     for path in LVM_CONF:
         before, after = assembly.rewrite(
             path, lambda text: reduced.lvm_conf(text, own=own, portable=not here)
@@ -49,9 +53,12 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
             assembly.warnings.append(_left_out(path, line, "any disk"))
     resume, closed = _resume(request)
     assembly.warnings.extend(closed)
-    if text := initramfstools.parameters(resume):
-        assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape")))
+    targets = _targets(identity)
+    if text := initramfstools.parameters(resume) + targets:
+        mode = 0o600 if targets else 0o644  # logins may be among them
+        assembly.tree.add(DEFAULTS, File(text.encode(errors="surrogateescape"), mode))
     _add_keymaps(assembly, request)
+    assembly.warnings.extend(request.uki.warnings if request.uki is not None else ())
     if request.fstab is not None:
         _add_fstab(assembly, request.fstab)
     if request.crypttab is not None:
@@ -62,6 +69,13 @@ def take_configuration(assembly: Assembly, request: BuildRequest) -> None:
             source = Path(f"{_base(request)}{path}")
             if source.is_file():  # for root only: both may hold secrets
                 assembly.tree.add(path, File(source, source.stat().st_mode & 0o700))
+
+
+def _targets(identity: Identity | None) -> str:
+    """Return what Debian's iscsi.initramfs of this machine says, as default parameters."""
+    if identity is None or not identity.here:
+        return ""
+    return iscsi.default_parameters(Running().text(f"{identity.base}{iscsi.FILE}") or "")
 
 
 def _add_multipath(assembly: Assembly) -> None:
@@ -88,10 +102,7 @@ def _add_fstab(assembly: Assembly, path: Path) -> None:
 
 
 def _add_keymaps(assembly: Assembly, request: BuildRequest) -> None:
-    """Add the layout of the machine's keyboard, and those that its command lines name.
-
-    The console's font is not added; a user of a large one is told.
-    """
+    """Add the layout of the machine's keyboard and its font, and those of its command lines."""
     identity, root = request.identity, request.root
     lines = [each.text for each in root.command_lines] + [root.cmdline] if root else []
     if request.uki is not None:
@@ -100,8 +111,9 @@ def _add_keymaps(assembly: Assembly, request: BuildRequest) -> None:
     found = keymaps.collect(identity.base if own and identity else None, lines, request.keymaps)
     assembly.add_entries(found.entries)
     assembly.warnings.extend(found.warnings)
-    if own and identity:
-        assembly.warnings.extend(fonts.warnings(identity.base, lines))
+    shown = fonts.collect(identity.base if own and identity else None, lines, request.rules)
+    assembly.add_entries(shown.entries)
+    assembly.warnings.extend(shown.warnings)
 
 
 def _left_out(path: str, what: str, why: str) -> str:
@@ -198,15 +210,15 @@ def _only_resumed(request: BuildRequest) -> list[VolumeSpec]:
 
 def _text(path: Path) -> str:
     """Return the text of a crypttab, which only root may read on some systems."""
-    texts = []
-    for each in (path, path.with_name(IN_INITRAMFS)):
-        try:
-            there = each.is_file()
-            texts.append(each.read_text("utf-8", "surrogateescape") if there else "")
-        except OSError as error:
-            expected = "a file that can be read; root may read it"
-            raise InputError(str(each), error.strerror, expected) from None
-    return joined(*texts)
+    return joined(*map(_readable, (path, path.with_name(IN_INITRAMFS))))
+
+
+def _readable(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "surrogateescape") if path.is_file() else ""
+    except OSError as error:
+        expected = "a file that can be read; root may read it"
+        raise InputError(str(path), error.strerror, expected) from None
 
 
 def _crypttab(path: Path, request: BuildRequest) -> str:
@@ -219,7 +231,11 @@ def _crypttab(path: Path, request: BuildRequest) -> str:
     stack, needed = request.stack, frozenset[str]()
     if stack is not None:
         needed = names_of(stack, entries) | hostonly.volumes(stack)
-    check_crypttab(str(path), reduced.crypttab(text, needed))
+    try:
+        check_crypttab(str(path), reduced.crypttab(text, needed))
+    except InputError as error:
+        where = placed(error.where, str(path), _readable(path.with_name(IN_INITRAMFS)))
+        raise InputError(where, error.value, error.expected) from None
     if request.root is not None:
         needed |= names_of(request.root, entries) | hostonly.volumes(request.root)
     # The real system opens these: nobody is asked for their passphrases before root.

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from initpy.config.errors import InputError
+from initpy.config.textlines import read_file
 
 TRIES = Path("/etc/kernel/tries")
 FOLDER = ("efi", "linux")  # of unified kernel images on the ESP; FAT ignores case
@@ -24,7 +25,7 @@ def is_entry(output: Path) -> bool:
 def configured(file: Path = TRIES) -> int:
     """Return the tries of a new entry, 0 for none. Raises InputError."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_file(file, "replace").strip()
     except OSError:
         return 0
     if not (text.isascii() and text.isdecimal() and int(text) <= MOST):

@@ -8,7 +8,7 @@ from initpy.image.build.part import Part
 from initpy.image.build.request import BuildRequest
 from initpy.image.content import manifest, reduced
 from initpy.image.content.needs import Needs
-from initpy.image.kernel import charsets, excluded, firmware, kmod, packed
+from initpy.image.kernel import asyncprobe, charsets, excluded, firmware, kmod, packed
 from initpy.image.kernel.kernelconfig import KernelConfig
 from initpy.image.kernel.tables import module_tables
 from initpy.image.missing import IncompleteError
@@ -18,8 +18,6 @@ from initpy.image.tree import Entry, File
 # modprobe.d(5). `blacklist` ignores a module's aliases: udev does not load the module, modprobe
 # does by name, and as another module's dependency.
 IDLE = "/usr/lib/modprobe.d/initpy-idle.conf"
-# PID 1 removes this one when the command line asks for a network (runtime/coldplug.py).
-IDLE_NETWORK = "/usr/lib/modprobe.d/initpy-idle-network.conf"
 
 
 def module_tools(request: BuildRequest) -> tuple[str, ...]:
@@ -73,13 +71,18 @@ def collect_modules(
     # Options and blacklists also apply to modprobe and udev in the image.
     names = {kmod.module_name(path) for path in selection.paths}
     needed = frozenset(name for each in of_root for name in index.resolve(each.what) or ())
-    for path in kmod.configuration():
+    for path in filter(Path.is_file, kmod.configuration()):
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if kept := reduced.modprobe_conf(text, names, needed):
-            entries[str(path)] = File(kept.encode(errors="surrogateescape"))
+            # /run of the image is in memory, and not each kmod reads /usr/local.
+            lasting = path.parent in (kmod.MODPROBE_FOLDERS[0], kmod.MODPROBE_FOLDERS[-1])
+            place = str(path) if lasting else f"/etc/modprobe.d/{path.name}"
+            entries[place] = File(kept.encode(errors="surrogateescape"))
         for line in reduced.modprobe_forbidden(text, needed):
             warnings.append(f"{path}: left out of the image, as root needs the module: {line}")
-    for place, group in ((IDLE, request.recipe_idle), (IDLE_NETWORK, request.recipe_network)):
+    if lines := asyncprobe.text(index, selection.paths):
+        entries[asyncprobe.PATH] = File(lines.encode())
+    for place, group in ((IDLE, request.recipe_idle), (kmod.IDLE_NETWORK, request.recipe_network)):
         if idle := _idle(group, needs, taken, index, selection.paths):
             entries[place] = File("".join(f"blacklist {name}\n" for name in idle).encode())
     return Part(

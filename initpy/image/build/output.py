@@ -1,5 +1,6 @@
 """Writes the image file, reproducibly; a failed build leaves no partial file."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,11 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from initpy.image.build.order import divided
-from initpy.image.build.place import FULL, Claim, NoSpaceError, claim
+from initpy.image.build.place import Claim, NoSpaceError, claim
 from initpy.image.build.uki import Uki, compose
 from initpy.image.formats.compress import NONE, Packing, open_sink
 from initpy.image.formats.cpio import write_archive
 from initpy.image.process import ToolError
+from initpy.image.scratch import FULL
 from initpy.image.tree import Entry, File, Tree
 
 # Buffering costs less than many small writes to a pipe.
@@ -114,13 +116,15 @@ def explaining_full_disk(place: Claim) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise NoSpaceError(place.output, place.room()) from error
+            quota = error.errno == errno.EDQUOT
+            raise NoSpaceError(place.output, place.room(), quota=quota) from error
         raise
     except ToolError as error:
         said = any(os.strerror(number) in str(error) for number in FULL)
         # lz4 reports a write error without errno.
         if said or ("Write error" in str(error) and _is_full(place.output.parent)):
-            raise NoSpaceError(place.output, place.room()) from error
+            quota = os.strerror(errno.EDQUOT) in str(error)
+            raise NoSpaceError(place.output, place.room(), quota=quota) from error
         raise
 
 

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from initpy.config.errors import InputError
 from initpy.image.build import counters
+from initpy.image.scratch import FULL
 
 # An unfinished image is called `.NAME.initpy-new`. Boot loaders and kernel-install skip hidden
 # names.
@@ -32,8 +33,6 @@ PREVIOUS = ".old"
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
-# The file system is full, or the user's quota.
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 # The file system does not support locks, as some FUSE file systems.
 UNLOCKABLE = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
@@ -51,12 +50,29 @@ class BusyError(OSError):
 class NoSpaceError(OSError):
     """The target's file system has no room for the image."""
 
-    def __init__(self, output: Path, free: int, needed: int | None = None) -> None:
+    def __init__(
+        self, output: Path, free: int, needed: int | None = None, *, quota: bool = False
+    ) -> None:
+        if quota:
+            super().__init__(
+                f"{output.parent} has no room for the image: the user's quota there is used up"
+            )
+            return
         wanted = "the image" if needed is None else f"the image, at least {needed / 1e6:.1f} MB"
         super().__init__(
             f"{output.parent} has no room for {wanted}: {free / 1e6:.1f} MB are free\n"
             "  hint: remove unused kernels (apt autoremove) or images of other tools, "
             "or pass --keep 0"
+        )
+
+
+class PlacedError(OSError):
+    """The new image has its name, and what follows has failed."""
+
+    def __init__(self, output: Path, error: OSError) -> None:
+        super().__init__(
+            f"{output}: the new image is in place, but may be lost at a power cut or crash: "
+            f"{error.strerror}\n  hint: look at dmesg; run the command again"
         )
 
 
@@ -78,6 +94,21 @@ class Claim:
         previous images stay as they are.
         """
         notes: list[str] = []
+        with _named(self.output):
+            self._write_out(mode, notes)
+            if keep and self._differs():
+                notes += self._replace_and_keep(keep)
+            else:
+                self.temporary.replace(self.output)
+        with _placed(self.output):
+            os.fsync(self.file.fileno())  # again after the rename, see _renamed
+            for path in previous(self.output)[keep:]:
+                path.unlink(missing_ok=True)
+            _sync_folder(self.output.parent)
+        return tuple(notes)
+
+    def _write_out(self, mode: int, notes: list[str]) -> None:
+        """Bring the new image to the disk with its mode."""
         self.file.flush()
         # On vfat the mount options decide the mode: fchmod fails or has no effect.
         with contextlib.suppress(PermissionError):
@@ -88,15 +119,6 @@ class Claim:
                 "mount its file system with umask=0077"
             )
         os.fsync(self.file.fileno())
-        if keep and self._differs():
-            notes += self._replace_and_keep(keep)
-        else:
-            self.temporary.replace(self.output)
-        os.fsync(self.file.fileno())  # again after the rename, see _renamed
-        for path in previous(self.output)[keep:]:
-            path.unlink(missing_ok=True)
-        _sync_folder(self.output.parent)
-        return tuple(notes)
 
     def put_entry_in_place(self, mode: int, keep: int, tries: int) -> tuple[tuple[str, ...], Path]:
         """Do the same for a boot entry that gets these tries; return warnings and its path.
@@ -152,10 +174,31 @@ class Claim:
                 self.temporary.replace(self.output)
                 return [f"{self.output}: the previous image was not kept ({error.strerror})"]
             # Sync the new image first: until then the disk has the complete old one at that name.
-            os.fsync(self.file.fileno())
-            os.fsync(old.fileno())
-            _renamed(self.temporary, latest)
+            with _placed(self.output):
+                os.fsync(self.file.fileno())
+                os.fsync(old.fileno())
+                _renamed(self.temporary, latest)
             return []
+
+
+@contextmanager
+def _named(output: Path) -> Iterator[None]:
+    """Name the image in an error of a system call that has only a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(output)) from error
+
+
+@contextmanager
+def _placed(output: Path) -> Iterator[None]:
+    """Say of an error that the new image has its name already."""
+    try:
+        yield
+    except OSError as error:
+        raise PlacedError(output, error) from error
 
 
 @contextmanager
@@ -174,7 +217,8 @@ def claim(output: Path, waiting: Waiting | None = None) -> Iterator[Claim]:
         raise
     except OSError as error:
         if error.errno in FULL:
-            raise NoSpaceError(output, free_space(output.parent)) from error
+            quota = error.errno == errno.EDQUOT
+            raise NoSpaceError(output, free_space(output.parent), quota=quota) from error
         expected = "a path in an existing folder that can be written to"
         raise InputError("output", str(output), f"{expected} ({error.strerror})") from error
     file = os.fdopen(handle, "wb")

@@ -105,6 +105,8 @@ def checked(request: BuildRequest) -> KernelConfig | None:
     check_method(request.compression, request.level)
     if not KERNEL.fullmatch(request.kernel):
         raise InputError("kernel", request.kernel, "a kernel's release, such as 6.1.0-56-amd64")
+    if request.modules.exists() and not request.modules.is_dir():
+        raise InputError("--modules-dir", str(request.modules), "a kernel's folder of modules")
     if not is_installed(request.kernel, request.modules):
         raise InputError("--kernel", request.kernel, _installed())
     if request.init is None and not request.python:

@@ -56,6 +56,8 @@ class Uki:
     cmdline: str  # "" for none: the stub then uses the boot loader's
     os_release: bytes
     signing: Signing | None = None
+    sections: tuple[tuple[str, Path], ...] = ()  # further ones, each with its file
+    warnings: tuple[str, ...] = ()
 
 
 def find_stub(machine: str) -> Path:
@@ -137,6 +139,7 @@ def compose(uki: Uki, initrd: bytes) -> bytes:
     }
     if not uki.cmdline:
         del sections[".cmdline"]
+    sections |= {name: _section(name, path) for name, path in uki.sections}
     if uki.signing is not None:
         sections = _signed(sections, uki.signing)
     # Before version 254 systemd-stub(7) runs the kernel in place, so that it must come last.
@@ -149,6 +152,15 @@ def compose(uki: Uki, initrd: bytes) -> bytes:
         raise InputError(str(uki.stub), error.strerror, expected) from None
     except pe.DamagedPeError as error:
         raise InputError(f"{uki.stub}: byte {error.offset}", error.value, error.expected) from None
+
+
+def _section(name: str, path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(None, "it is no regular file")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"section {name}", str(path), f"a file; {error.strerror}") from None
 
 
 def _kernel(uki: Uki) -> bytes:

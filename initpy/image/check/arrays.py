@@ -15,6 +15,7 @@ from initpy.config.hostname import IN_IMAGE, is_valid, of_file
 from initpy.config.settings import read_settings
 from initpy.core.layer import Layer as Technology
 from initpy.core.settings import Degraded, Settings
+from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content import mdadmconf
 from initpy.image.content.mdadmconf import HomeHosts
@@ -22,6 +23,7 @@ from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File
 
+WRITER = "mdmon"  # mdadm starts it (start_mdmon() in its util.c)
 NAMELESS = "(none)"  # the kernel's name for a machine without one
 ANY = "any"  # the homehost of an array that any host may take
 # Levels that lose data with the first member.
@@ -43,8 +45,11 @@ class Owner:
 class Arrays:
     """The arrays of a stack, as the image's mdadm will see them."""
 
-    def __init__(self, archive: Archive, stack: Stack, cmdline: str) -> None:
+    def __init__(
+        self, archive: Archive, stack: Stack, cmdline: str, programs: ImagePrograms
+    ) -> None:
         self._archive = archive
+        self._programs = programs
         self._stack = stack
         self._settings: Settings = read_settings(cmdline)[0]
         self._forced = "md_mod.start_dirty_degraded=1" in cmdline.split()
@@ -61,8 +66,19 @@ class Arrays:
         verdict = Verdict.OK if owner.own else Verdict.WARNING
         yield Row(title, "whose array", verdict, owner.reason)
         yield Row(title, "a missing member", Verdict.OK, self._without_member(layer, owner))
+        if layer.kind is Kind.CONTAINER:
+            yield self._writer(title)
         if why := self._refused(layer, owner):
             yield Row(title, "mdadm.conf", Verdict.MISSING, why)
+
+    def _writer(self, title: str) -> Row:
+        """Judge the program that writes the metadata of a container (mdmon(8))."""
+        found = self._programs.check(WRITER)
+        if found is None or found.problem:
+            problem = found.problem if found is not None else f"{WRITER} is not in the image"
+            reason = f"{problem}: the container's arrays would stay read-only"
+            return Row(title, "program mdmon", Verdict.MISSING, reason)
+        return Row(title, "program mdmon", Verdict.OK, WRITER)
 
     def _refused(self, layer: Layer, owner: Owner) -> str:
         """Return why the image's mdadm.conf keeps mdadm from the array; "" if it does not."""
@@ -71,7 +87,10 @@ class Arrays:
             return "its ARRAY line says <ignore>"
         members = [self._stack.layer(each) for each in layer.on]
         for each in members:
-            if not self._conf.permits(each.name):
+            # mdadm compares the numbers of what a pattern finds, so that any name does
+            # (Incremental.c).
+            names = (each.name, *each.property("DEVLINKS").split())
+            if not any(map(self._conf.permits, names)):
                 patterns = " ".join(self._conf.devices)
                 return f"DEVICE {patterns} leaves out the member {each.name}"
         metadata = layer.fact("metadata").removeprefix("external:")

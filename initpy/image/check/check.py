@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from initpy.config.errors import InputError
-from initpy.image.check import interpreter, keyboards, mounting, netroot
+from initpy.image.check import (
+    fixedpaths,
+    foreign,
+    interpreter,
+    keyboards,
+    mounting,
+    neighbours,
+    netlines,
+    netroot,
+    starting,
+)
 from initpy.image.check.arrays import Arrays
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.groups import Groups
@@ -54,25 +64,37 @@ def prove(
     userland = Userland(archive)
     config = read_kernel_config(kernel, folder)
     jobs = [job for file in userland.jobs for job in file.jobs]
-    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline), jobs)
-    drivers = Drivers(archive, image, known, stack, host_firmware, config, boot.text)
+    boot = Boot(archive, stack, command_line_of(archive, stack, kernel, cmdline), jobs, kernel)
+    userland.named_by_id(boot.text, boot.table)
+    woken = boot.settings.network is not None
+    drivers = Drivers(archive, image, known, stack, host_firmware, config, boot.text, woken=woken)
     rows = [*_taken(archive, config)] if config is not None else []
     left = archive.warnings[:MOST_WARNINGS]
     rows += [Row(IMAGE, "its archives", Verdict.WARNING, each) for each in left]
     rows += [*_init(archive, userland), *userland.general()]
     extra = tuple(name for file in userland.jobs for name in file.image.python)
     if userland.ours:
-        rows.extend(interpreter.rows(archive, stack.machine, extra, run=run))
+        programs = userland.programs
+        has_modules = bool(image.modules)
+        rows += fixedpaths.rows(archive, programs, config, kernel, has_modules=has_modules)
+        rows.extend(interpreter.rows(archive, stack.machine, extra, programs, run=run))
     rows.extend(_tables(image, known))
+    if stack.tops and not userland.ours:
+        rows.extend(foreign.rows(boot.rows(required=False), boot))
     if userland.ours and stack.tops:
-        rows.extend(boot.rows(required=configured))
+        told = boot.rows(required=configured)
+        rows.extend(neighbours.rows(told, boot, archive, stack, kernel, jobs))
         if boot.line is not None:
             rows.extend(mounting.rows(boot.settings, stack, boot.root, drivers))
+            rows.extend(starting.rows(boot.text, boot.settings, archive, boot.root))
     if userland.ours:
         rows.extend(netroot.rows(archive, stack, boot.settings))
-    made = [*userland.rows(stack, boot)]
+        if boot.line is not None:
+            rows.extend(netlines.rows(archive, stack, boot.settings, boot.text))
+    made = [*userland.rows(stack, boot, drivers)]
     volumes = Volumes(archive, stack, userland.programs, boot)
-    arrays, groups = Arrays(archive, stack, boot.text), Groups(archive, stack, boot.text)
+    arrays = Arrays(archive, stack, boot.text, userland.programs)
+    groups = Groups(archive, stack, boot.text)
     filters = Filters(archive, stack, configured=boot.settings.lvm.configured)
     multipaths = Multipaths(archive, stack, boot.settings, may_run=run)
     for_users = only_for_keyboards(stack)

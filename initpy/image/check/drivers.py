@@ -6,25 +6,30 @@ tell whether modprobe and udev would find that module. This file names no driver
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.config.commandline import parse
+from initpy.config.errors import InputError
+from initpy.image.check import modprobed
 from initpy.image.check.proof import Row, Verdict
-from initpy.image.content.reduced import FORBIDDING
 from initpy.image.formats.archive import Archive
 from initpy.image.formats.modinfo import DamagedModuleError, ModuleInfo
 from initpy.image.kernel import charsets, firmware
 from initpy.image.kernel.kernelconfig import KernelConfig
-from initpy.image.kernel.kmod import canonical
-from initpy.image.kernel.moduletree import ModuleTree, module_name
+from initpy.image.kernel.kmod import IDLE_NETWORK, canonical
+from initpy.image.kernel.moduletree import ModuleTree, loose, module_name
 from initpy.image.stack.layers import Ask, Layer, Stack
 
-FIRMWARE = ("/usr/lib/firmware", "/lib/firmware")
+FIRMWARE = "/lib/firmware"  # where the kernel looks
 # The name of an algorithm is a guess from a cipher specification, see mapper.py.
 TENTATIVE = ("crypto-",)
 COMMAND_LINE = "the command line"
 # Lists of modules: what no alias loads (modprobe.d(5), kmod reads it), and what the kernel refuses.
 BY_ALIAS, ALWAYS = "modprobe.blacklist", "module_blacklist"
+# What a sysctl of the command line says holds before /init starts (init/main.c).
+NO_MODULES = ("nomodule", "sysctl.kernel.modules_disabled")
 BUS = re.compile(r"[a-z0-9_]+:|block-major-")
 
 
@@ -34,8 +39,12 @@ class Drivers:
     def __init__(
         self, archive: Archive, image: ModuleTree, kernel: ModuleTree | None, stack: Stack,
         host_firmware: Path = firmware.ROOT, config: KernelConfig | None = None, cmdline: str = "",
+        *, woken: bool = False,
     ) -> None:  # fmt: skip
-        """Take the module trees of one release; `kernel` is None if it is not installed."""
+        """Take the module trees of one release; `kernel` is None if it is not installed.
+
+        `woken`: the boot asks for a network, so that PID 1 lets udev load the drivers of cards.
+        """
         self._archive = archive
         self._image = image
         self._kernel = kernel or image
@@ -43,23 +52,46 @@ class Drivers:
         self._stack = stack
         self._host_firmware = host_firmware
         self._config = config
+        self._loose = {} if image.modules else loose(archive)
         self._looked_at: dict[str, str] = {}
         blacklisted = dict.fromkeys(_listed(cmdline, BY_ALIAS), ("blacklist", COMMAND_LINE))
-        self._blocked = dict(_blocked(archive)) | blacklisted
+        self._modprobed = modprobed.read(archive, besides=IDLE_NETWORK if woken else "")
+        self._blocked = blacklisted | self._modprobed.forbidden
         self._refused = frozenset(_listed(cmdline, ALWAYS))
+        self._no_modules = _no_modules(cmdline)
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows for each driver of a layer, and for the needs of the drivers."""
         for ask in layer.asks:
-            yield from self._ask(_title(layer), ask)
+            yield from map(self._elsewhere, self._ask(_title(layer), ask))
+
+    def _elsewhere(self, row: Row) -> Row:
+        """Return the row of a module that another generator keeps in a place of its own."""
+        path = self._loose.get(row.module, "") if row.verdict is Verdict.MISSING else ""
+        if not path:
+            return row
+        return replace(row, verdict=Verdict.OK, reason=f"{path}, which /init loads by itself")
 
     def loads(self, module: str) -> bool:
         """Return whether a module can be loaded from the image, or is built into the kernel."""
         return bool(self._kernel.built_in(module)) or not self._problem(module)
 
+    def refusal(self, name: str) -> str:
+        """Return why `modprobe NAME` fails in the image; "" if it does not, or nothing tells.
+
+        modprobe knows what is built in by modules.builtin only.
+        """
+        if self._kernel.built_in(name):
+            known = self._image.built_in(name) or not self._image.dependencies
+            return "" if known else f"modules.builtin of the image lacks {name}, which is built in"
+        problems = [self._problem(each) for each in self._kernel.find(name)]
+        return problems[0] if problems and all(problems) else ""
+
     def _ask(self, layer: str, ask: Ask) -> Iterator[Row]:
+        # The index of built-in aliases may be missing: the name of the driver in use follows.
+        bound = ask.names[1:] if ask.works and BUS.match(ask.names[0]) else ()
         for name in ask.names:
-            if part := self._kernel.built_in(name):
+            if part := next(filter(None, map(self._kernel.built_in, (name, *bound))), ""):
                 yield Row(layer, ask.why, Verdict.OK, f"{part} is built into the kernel", part)
                 return
             if candidates := self._kernel.find(name):
@@ -73,7 +105,13 @@ class Drivers:
         """Check that one of the modules is usable: one in use on the described system, or any."""
         used = tuple(each for each in candidates if each in ask.using)
         wanted = used or candidates
-        problems = {each: self._problem(each) for each in wanted}
+        plain = canonical(name)
+        problems = {
+            each: self._problem(each)
+            or self._diverted(name, each)
+            or self._forbidden(each, by_alias=plain != each)
+            for each in wanted
+        }
         good = next((each for each, problem in problems.items() if not problem), None)
         if good is None:
             first = wanted[0]
@@ -83,13 +121,9 @@ class Drivers:
             yield Row(layer, ask.why, Verdict.MISSING, reason, first)
             return
         # `modprobe NAME` and the kernel's requests need the alias, which the image may lack.
-        plain = canonical(name)
         if plain != good and good not in self._image.find(name):
             reason = f"{good} is in the image, but the image's modules.alias lacks {name}"
             yield Row(layer, ask.why, Verdict.MISSING, reason, good)
-            return
-        if why := self._forbidden(good, by_alias=plain != good):
-            yield Row(layer, ask.why, Verdict.MISSING, why, good)
             return
         path, *below = self._image.dependencies[good]
         depends = f", with {_names(below)}" if below else ""
@@ -104,6 +138,10 @@ class Drivers:
             module = ask.using[0]
             if not self._problem(module):
                 return Row(layer, ask.why, Verdict.OK, self._image.modules[module], module)
+            if not self._installed and not self._image.knows_built_in:
+                reason = f"{module} drives it now, the image lacks it, and kernel {release} is not"
+                verdict = Verdict.MISSING if same else Verdict.UNKNOWN
+                return Row(layer, ask.why, verdict, f"{reason} installed here", module)
             reason = f"{module} drives it now, but kernel {release} has no such module"
             reason += "" if same else "; an external module may not have been built for it yet"
             return Row(layer, ask.why, Verdict.MISSING, reason, module)
@@ -168,18 +206,31 @@ class Drivers:
         if made_for and made_for != self._image.release:
             yield f"{module} was built for kernel {made_for}, not for {self._image.release}"
 
+    def _diverted(self, name: str, module: str) -> str:
+        """Return why modprobe of the image makes something else of a name than the module."""
+        command, path = self._blocked.get(canonical(name), ("", ""))
+        if command == modprobed.INSTALL:
+            return f"{path} of the image has a command instead of {name} (install)"
+        modules, path = self._modprobed.called(name)
+        if modules and module not in modules:
+            return f"{path} of the image says that {name} is {', '.join(modules)} (alias)"
+        return ""
+
     def _forbidden(self, module: str, *, by_alias: bool) -> str:
         """Return why modprobe and udev of the image do not load a module that is there.
 
         A blacklist counts for aliases, by which udev and the kernel ask; a module that another
         one depends on is loaded all the same (modprobe.d(5)).
         """
+        if self._no_modules:
+            return f"{self._no_modules} on the command line makes the kernel load no module"
         for each in map(module_name, self._image.dependencies[module]):
             if each in self._refused:
                 return f"{ALWAYS}= on the command line makes the kernel refuse {each}"
+            command, path = self._blocked.get(each, ("", ""))
+            if command == modprobed.INSTALL:
+                return f"{path} of the image has a command instead of {each} (install)"
         command, path = self._blocked.get(module, ("", ""))
-        if command == "install":
-            return f"{path} of the image has a command instead of {module} (install)"
         if command and by_alias:
             where = path if path == COMMAND_LINE else f"{path} of the image"
             return f"{where} blacklists {module}, which its alias asks for"
@@ -246,8 +297,9 @@ class Drivers:
                 yield Row(layer, need, Verdict.WARNING, reason, module)
 
     def _has_firmware(self, name: str) -> bool:
+        root = self._archive.resolve(FIRMWARE)
         folders = (each.replace("VERSION", self._image.release) for each in firmware.FOLDERS)
-        places = [f"{root}/{folder}/{name}" for folder in folders for root in FIRMWARE]
+        places = [f"{root}/{folder}/{name}" for folder in folders if root is not None]
         if any(character in name for character in "*?["):
             patterns = [each.replace("/./", "/") for each in places]
             return any(
@@ -275,12 +327,11 @@ def _listed(cmdline: str, key: str) -> Iterator[str]:
             yield from map(canonical, filter(None, (each.value or "").split(",")))
 
 
-def _blocked(archive: Archive) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield (module, (command, file)) for what the image's modprobe.d(5) forbids."""
-    for path in sorted(archive.entries):
-        folder, _, name = path.rpartition("/")
-        if folder.endswith("/modprobe.d") and name.endswith(".conf") and path in archive:
-            for line in archive.read(path).decode("utf-8", "replace").splitlines():
-                words = line.split()
-                if len(words) >= 2 and words[0] in FORBIDDING:
-                    yield canonical(words[1]), (words[0], path)
+def _no_modules(cmdline: str) -> str:
+    """Return the parameter that forbids all modules; "" for none."""
+    said = {each.key: each for each in parse(cmdline).parameters if each.key in NO_MODULES}
+    for key, each in said.items():
+        with suppress(InputError):
+            if each.flag():
+                return key
+    return ""

@@ -14,6 +14,8 @@ from initpy.image.stack.layers import Stack
 TITLE = "the keyboard"
 # It drives what has a driver of its own, too, while that one is missing (hid-generic.c).
 GENERIC, HID = "hid_generic", "hid "
+# The kernel's number of Bluetooth begins the name of a device (BUS_BLUETOOTH, input.h).
+BLUETOOTH = "hid 0005:"
 SERIAL = ("ttyS", "ttyAMA", "hvc", "ttyUSB", "ttyO", "ttymxc", "ttySAC", "sclp", "xvc")
 
 
@@ -42,6 +44,13 @@ def rows(stack: Stack, drivers: Drivers, cmdline: str, *, asked: bool) -> Iterat
             for row in drivers.rows(layer)
             if row.verdict in (Verdict.MISSING, Verdict.UNKNOWN)
         ]
+        if any(layer.name.startswith(BLUETOOTH) for layer in layers):
+            reason = (
+                "it is connected by Bluetooth, which only the real system sets up: passphrases "
+                "are typed on another keyboard, or on this one at a cable or a receiver for USB"
+            )
+            yield Row(TITLE, name, Verdict.WARNING, reason)
+            continue
         works = works or all(row.verdict is Verdict.UNKNOWN for row in lacks)
         reason = lacks[0].reason if lacks else "its drivers, down to the bus, are in the image"
         yield Row(TITLE, name, Verdict.WARNING if lacks else Verdict.OK, reason)

@@ -17,10 +17,11 @@ from initpy.image.tree import File
 Values = tuple[str, ...]
 FILTERS = ("filter", "global_filter")
 LISTS = ("volume_list", "auto_activation_volume_list")
+ACTIVATION = "activation"  # in the section `global`
 DEVICES, DEFAULT_FILE = "/etc/lvm/devices", "system.devices"
 # A setting, with or without its section, and its value: a list, a string, or a word.
 TEXT = r'"(?:\\.|[^"\\])*"'
-SETTING = re.compile(rf"(?:\w+/)?(\w+)\s*=\s*(\[(?:{TEXT}|[^\]\"])*\]|{TEXT}|[^\s\[\"}}]+)")
+SETTING = re.compile(rf"(?<!\w)(?:\w+/)?(\w+)\s*=\s*(\[(?:{TEXT}|[^][\"])*\]|{TEXT}|[^\s\[\"}}]+)")
 COMMENT = re.compile(rf"({TEXT})|#[^\n]*")
 # The kernel numbers these, in the order in which they appear.
 NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
@@ -50,6 +51,9 @@ class Filters:
             if found := self._listed(device):
                 yield Row(title, "devices file", *found)
         group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
+        if self._settings.get(ACTIVATION) == ("0",):
+            reason = "LVM activates nothing (lvm.conf(5)): remove it, or add rd.lvm.conf=0"
+            yield Row(title, f"{ACTIVATION}=0 of lvm.conf", Verdict.MISSING, reason)
         for key in LISTS if group and name else ():
             if key in self._settings:
                 verdict, reason = _allowed(group, name, self._settings[key])

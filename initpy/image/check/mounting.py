@@ -10,11 +10,21 @@ from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import Settings
 from initpy.image.check.drivers import Drivers
 from initpy.image.check.proof import Row, Verdict
-from initpy.image.stack.layers import DEFAULT_SUBVOLUME, SUBVOLUMES, Ask, Kind, Layer, Stack
+from initpy.image.stack.layers import (
+    DEFAULT_SUBVOLUME,
+    FLAGS,
+    SUBVOLUMES,
+    TYPES,
+    Ask,
+    Kind,
+    Layer,
+    Stack,
+)
 from initpy.image.stack.names import is_named
 
 TITLE = "the command line"
 TOP_LEVEL = "5"  # BTRFS_FS_TREE_OBJECTID
+EXT = "ext"
 OVERLAY = Ask(("fs-overlay", "overlay"), "file system overlay")
 
 
@@ -29,6 +39,9 @@ def rows(settings: Settings, stack: Stack, root: Layer | None, drivers: Drivers)
             yield from _flags(settings, root)
         yield from _file(settings, stack, root)
     yield from _overlay(settings, stack, drivers)
+    for each in map(stack.layer, stack.tops):
+        if (point := each.fact("mounted")) and each is not root:
+            yield from _other(settings, each, point)
     if settings.usr is not None and not any(
         stack.layer(each).fact("mounted") == "/usr" for each in stack.tops
     ):
@@ -42,9 +55,36 @@ def _type(settings: Settings, root: Layer) -> Iterator[Row]:
     mount, kind = settings.mount, root.fact("type")
     if settings.network is not None and settings.network.root is not None:
         return  # the server's version of NFS is found out
-    if settings.image is None and mount.types and kind and kind not in mount.types:
+    if settings.image is None and (verdict := _fits(kind, mount.types)) is not Verdict.OK:
         reason = f"rootfstype={','.join(mount.types)}, but root is {kind}"
-        yield Row(TITLE, "rootfstype=", Verdict.MISSING, reason)
+        yield Row(TITLE, "rootfstype=", verdict, reason)
+
+
+def _fits(kind: str, types: tuple[str, ...]) -> Verdict:
+    """Judge types for a mount of a file system."""
+    if not types or not kind or kind in types:
+        return Verdict.OK
+    # One driver mounts all of ext2 to ext4, as far as their features allow.
+    both = kind.startswith(EXT) and any(each.startswith(EXT) for each in types)
+    return Verdict.WARNING if both else Verdict.MISSING
+
+
+def _other(settings: Settings, top: Layer, point: str) -> Iterator[Row]:
+    """Judge the type and the subvolume that fstab or mount.usr… give a mount besides root."""
+    usr = settings.usr if point == "/usr" else None
+    by, types = "fstab", tuple(filter(None, top.fact(TYPES).split(",")))
+    flags = tuple(top.fact(FLAGS).split(","))
+    if usr is not None:
+        by, types, flags = "mount.usrfstype=", usr.types or types, usr.flags or flags
+    kind = top.fact("type")
+    if (verdict := _fits(kind, types)) is not Verdict.OK:
+        reason = f"{by} says {','.join(types)}, but it is {kind}"
+        yield Row(TITLE, f"the type of {point}", verdict, reason)
+    name = dict(each.partition("=")[::2] for each in flags).get("subvol")
+    here = top.fact("subvolume").strip("/")
+    if kind == "btrfs" and name is not None and name.strip("/") != here:
+        reason = f"cannot know whether there is a subvolume {name}; it is {here or '/'} now"
+        yield Row(TITLE, f"the subvolume of {point}", Verdict.UNKNOWN, reason)
 
 
 def _flags(settings: Settings, root: Layer) -> Iterator[Row]:

@@ -14,11 +14,13 @@ from initpy.image.content import multipathconf, stage
 from initpy.image.content.multipathconf import Disk, Tables
 from initpy.image.formats.archive import Archive
 from initpy.image.process import ToolError, in_root, run
-from initpy.image.scratch import no_execution, scratch_folder
+from initpy.image.scratch import NoScratchError, no_execution, scratch_folder
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File, content_size
 
 PROGRAM = "/usr/sbin/multipath"
+# What it opens at its start: the default checker and priorities (init_config() of libmultipath).
+PARTS = ("libchecktur.so", "libprioconst.so")
 PREFIX = "mpath-"  # of a map's UUID
 
 
@@ -35,27 +37,39 @@ class Multipaths:
         self._tables: tuple[Tables, str] | None = None
 
     def rows(self, layer: Layer) -> Iterator[Row]:
-        """Yield the rows of a map; none for another layer, or without multipath in the image."""
+        """Yield the rows of a map; none for another layer."""
         uuid = layer.property("DM_UUID")
         if layer.kind is not Kind.MULTIPATH or not uuid.startswith(PREFIX):
             return
-        if PROGRAM not in self._archive:
-            return
         title, lost = f"{layer.name} ({layer.kind.value})", self._without(layer)
+        absent = PROGRAM if PROGRAM not in self._archive else next(self._absent_parts(), None)
+        if absent is not None:
+            reason = f"{absent} is not in the image: no disk would be a path"
+            yield Row(title, "multipath", lost, reason)
+            return
         if multipathconf.PATH not in self._archive:
             reason = f"without {multipathconf.PATH} in the image no disk is a path"
             yield Row(title, "multipath.conf", lost, reason)
             return
         tables, how = self._read()
+        if tables.invalid is not None:
+            reason = f"multipath refuses the configuration for {tables.invalid}: no disk is a path"
+            yield Row(title, "multipath.conf", lost, f"{reason} (regex(7): `.*` is any text)")
+            return
         wwid = uuid.removeprefix(PREFIX)
         for each in layer.on:
             path = self._stack.layer(each)
             verdict, reason = self._path(tables, path, wwid, lost)
             yield Row(title, "multipath.conf", verdict, f"{reason} ({how})")
 
+    def _absent_parts(self) -> Iterator[str]:
+        names = {path.rpartition("/")[2] for path in self._archive.entries}
+        return (each for each in PARTS if each not in names)
+
     def _path(self, tables: Tables, path: Layer, wwid: str, lost: Verdict) -> tuple[Verdict, str]:
         vendor, product = (_text(path, f"ID_{each}") for each in ("VENDOR", "MODEL"))
-        disk = Disk(path.name.rpartition("/")[2], wwid, vendor, product)
+        name = path.name.rpartition("/")[2]
+        disk = Disk(name, wwid, vendor, product, _protocol(path.property("DEVLINKS")))
         rule, certain = tables.refusal(disk)
         if rule is not None and certain:
             return lost, f"the blacklist leaves out {path.name}: {rule}"
@@ -101,14 +115,14 @@ class Multipaths:
         if interpreter.why_not(self._stack.machine, self._may_run):
             return ""
         tree = interpreter.content_of(self._archive)
-        with scratch_folder("check", content_size(tree)) as root:
-            if no_execution(root):
-                return ""
-            stage.write_out(tree, root)
-            try:
+        try:
+            with scratch_folder("check", content_size(tree)) as root:
+                if no_execution(root):
+                    return ""
+                stage.write_out(tree, root)
                 return run(in_root(root, [PROGRAM, "-t"])).decode("utf-8", "replace")
-            except ToolError:
-                return ""
+        except (ToolError, NoScratchError):
+            return ""
 
     def _texts(self) -> Iterator[str]:
         text = self._text(multipathconf.PATH) or ""
@@ -121,6 +135,14 @@ class Multipaths:
     def _text(self, path: str) -> str | None:
         entry = self._archive.get(path)
         return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
+
+
+def _protocol(links: str) -> str:
+    """Return the protocol as libmultipath calls it; "" if the path's names do not tell it."""
+    kinds = {"-iscsi-": "iscsi", "-fc-": "fcp", "-sas-": "sas", "-ata-": "ata"}
+    by_path = [each for each in links.split() if each.startswith("/dev/disk/by-path/")]
+    found = (kind for part, kind in kinds.items() if any(part in each for each in by_path))
+    return next((f"scsi:{each}" for each in found), "")
 
 
 def _text(path: Layer, name: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from initpy.config.network import nvme
+from initpy.core.netsettings import NvmeRoot
 from initpy.core.settings import Settings
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
@@ -13,7 +15,12 @@ COMMAND_LINE = "the command line"
 NETWORKED = ("nfs", "nfs4")
 # The engine's own part, and the library that it stands on (image/content/python.py).
 PART = re.compile(r"/usr/lib/python3[^/]*/initpy/runtime/net/network\.pyc")
+DISCOVER, HOST_NAME = "rd.nvmf.discover=", "the NVMe name of this machine"
+FIRMWARE = "the firmware's table (NBFT)"
 INITIATOR = "/etc/iscsi/initiatorname.iscsi"
+# cfg_get_string_param() of open-iscsi takes it wherever a line has it.
+NAMED = re.compile(r"^[^#\n]*InitiatorName[^=\n]*=[ \t]*\S", re.MULTILINE)
+GENERATED = "start iscsid once, then build again"
 HINT = "build it without `network = false` in the recipe, or as a generic image"
 
 
@@ -31,8 +38,12 @@ def rows(archive: Archive, stack: Stack, settings: Settings) -> Iterator[Row]:
     yield from _made(stack, settings)
     if any(each.fact("type") in NETWORKED for each in map(stack.layer, stack.tops)):
         yield Row(TITLE, "a mount helper", Verdict.OK, "none is needed: the kernel mounts NFS")
-    if any(each.kind is Kind.TARGET for each in stack.layers):
+    targets = [each for each in stack.layers if each.kind is Kind.TARGET]
+    if any(each.property("TARGET") == "iscsi" for each in targets):
         yield _initiator(archive, settings)
+    subsystems = [each for each in targets if each.property("TARGET") == "nvme"]
+    if subsystems:
+        yield from _nvme(archive, settings, subsystems)
 
 
 def _made(stack: Stack, settings: Settings) -> Iterator[Row]:
@@ -57,11 +68,49 @@ def _made(stack: Stack, settings: Settings) -> Iterator[Row]:
 def _initiator(archive: Archive, settings: Settings) -> Row:
     """Judge the name by which this machine logs in to iSCSI targets."""
     given = settings.network.iscsi.initiator if settings.network is not None else ""
-    found = given or (INITIATOR if INITIATOR in archive else "")
-    if found:
-        return Row(TITLE, "the initiator's name", Verdict.OK, found)
+    text = archive.read(INITIATOR).decode("utf-8", "replace") if INITIATOR in archive else None
+    named = NAMED.search(text or "")
+    if given or named is not None:
+        return Row(TITLE, "the initiator's name", Verdict.OK, given or INITIATOR)
+    if text is not None:
+        reason = f"{INITIATOR} has no InitiatorName= yet (iscsi-iname makes one): {GENERATED}"
+        return Row(TITLE, "the initiator's name", Verdict.MISSING, reason)
     reason = f"neither rd.iscsi.initiator= nor {INITIATOR} in the image names this machine"
     return Row(TITLE, "the initiator's name", Verdict.MISSING, reason)
+
+
+def _nvme(archive: Archive, settings: Settings, targets: list[Layer]) -> Iterator[Row]:
+    """Judge whether the boot finds an NVMe subsystem, and by which name it shows itself."""
+    files = {path: archive.read(path).decode("utf-8", "replace")
+             for path in nvme.FILES if path in archive}  # fmt: skip
+    given = settings.network.nvme if settings.network is not None else None
+    found, problems = nvme.applied(settings, files)
+    named = found.network.targets if found.network is not None else ()
+    told = [each for each in named if isinstance(each, NvmeRoot)]
+    table = given is None or (given.on and given.firmware)
+    table = table and any(each.fact("firmware") for each in targets)
+    if table:
+        yield Row(COMMAND_LINE, DISCOVER, Verdict.OK, f"{FIRMWARE} names what it has booted from")
+    elif told:
+        text = ", ".join(each.server for each in told)
+        yield Row(COMMAND_LINE, DISCOVER, Verdict.OK, f"controllers that are asked: {text}")
+    else:
+        reason = f"nothing names a controller: {DISCOVER}tcp,ADDRESS (now: {targets[0].name})"
+        yield Row(COMMAND_LINE, DISCOVER, Verdict.MISSING, reason)
+    for each in problems:
+        yield Row(TITLE, each.where, Verdict.WARNING, str(each))
+    name = (given.host_nqn if given is not None else "") or files.get(nvme.HOST_NQN, "").strip()
+    known = {each.fact("host") for each in targets} - {""}
+    if table and not (given is not None and given.host_nqn):
+        yield Row(TITLE, HOST_NAME, Verdict.OK, f"{FIRMWARE} has it")
+    elif name and known <= {name}:
+        yield Row(TITLE, HOST_NAME, Verdict.OK, name)
+    elif name:
+        reason = f"{name}; the server knows this machine as {', '.join(sorted(known))}"
+        yield Row(TITLE, HOST_NAME, Verdict.WARNING, reason)
+    else:
+        reason = f"neither rd.nvmf.hostnqn= nor {nvme.HOST_NQN} in the image names this machine"
+        yield Row(TITLE, HOST_NAME, Verdict.MISSING, reason)
 
 
 def is_exported(top: Layer) -> bool:

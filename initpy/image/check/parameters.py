@@ -19,19 +19,21 @@ from initpy.core.jobs.filling import PLACEHOLDER
 from initpy.core.machine.wanted import normalised
 from initpy.core.settings import Settings
 from initpy.core.volumes import VolumeSpec
-from initpy.image.check import netroot
+from initpy.image.check import netroot, unified
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.commandlines import CommandLine, chosen
-from initpy.image.stack.layers import BACKING, POOLED, SOURCE, Kind, Layer, Stack
+from initpy.image.stack import layers
+from initpy.image.stack.bootlines import CommandLine, chosen
+from initpy.image.stack.layers import BACKING, POOLED, Kind, Layer, Stack
 from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
 from initpy.image.tree import File
 
 TITLE = "the command line"
-UNIFIED = "the unified kernel image"
+ROOT, SOURCE = "root=", "its source"
 # Names by which the kernel numbers devices, in the order in which they appear.
 NUMBERED = ("/dev/sd", "/dev/vd", "/dev/hd", "/dev/nvme", "/dev/mmcblk", "/dev/md1", "/dev/dm-")
+BY_ORDER = (*NUMBERED, "/dev/disk/by-diskseq/")
 NOTHING_NAMES_IT = "rd.auto=0 leaves it out, as no parameter names it"
 # Names that sysfs tells, so that udev's links need not.
 SURE = ("/dev/mapper/", *NUMBERED)
@@ -47,10 +49,11 @@ def command_line_of(
     """
     if given is not None:
         return CommandLine(given, "--cmdline")
-    own = archive.sections.get(".cmdline")
-    if own is not None:
-        return CommandLine(own.rstrip(b"\0\n").decode("utf-8", "replace"), UNIFIED)
-    found = chosen(stack.command_lines, archive.path.name, kernel)
+    if unified.is_unified(archive):
+        # Without a command line of its own it gets only what starts it by name: no other file.
+        named = (each for each in stack.command_lines if each.starts(str(archive.path)))
+        return unified.command_line(archive) or next(named, None)
+    found = chosen(stack.command_lines, str(archive.path), kernel)
     if found is None and stack.cmdline:
         return CommandLine(stack.cmdline, "the running system")
     return found
@@ -65,15 +68,20 @@ class Boot:
         stack: Stack,
         line: CommandLine | None,
         jobs: Iterable[JobDefinition] = (),
+        kernel: str = "",
     ) -> None:
         entry = archive.get(CRYPTTAB)
         table = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
+        self.table = table or ""  # the image's crypttab
         self._jobs = tuple(jobs)
         self.line = line
         self.text = line.text if line is not None else ""
         self.settings: Settings = read_settings(self.text, table, jobs=self._jobs)[0]
         self._problems = read_settings(self.text, jobs=self._jobs)[1]
         self._stack = stack
+        self._image = str(archive.path)
+        self._kernel = kernel
+        self._unified = unified.is_unified(archive)
 
     @property
     def volumes(self) -> tuple[VolumeSpec, ...]:
@@ -90,10 +98,15 @@ class Boot:
                 "cannot know: no boot loader's configuration names this image or its kernel, so "
                 "root= and the rest are not judged; `initpy check --cmdline TEXT` judges one"
             )
+            if self._unified:
+                reason = (
+                    "cannot know: the unified kernel image has no command line, and only the "
+                    "firmware or a boot loader may give it one; build it with --cmdline"
+                )
             verdict = Verdict.UNKNOWN if required else Verdict.WARNING
-            yield Row(TITLE, "its source", verdict, reason)
+            yield Row(TITLE, SOURCE, verdict, reason)
             return
-        yield Row(TITLE, "its source", Verdict.OK, self.line.origin)
+        yield Row(TITLE, SOURCE, Verdict.OK, self._source(self.line))
         for problem in self._problems:
             yield Row(TITLE, "its parameters", Verdict.WARNING, str(problem))
         for identity in self._stack.tops:
@@ -111,12 +124,33 @@ class Boot:
         tops = map(self._stack.layer, self._stack.tops)
         return next((each for each in tops if ("INITPY_ROLE", "root") in each.properties), None)
 
+    @property
+    def names_root_now(self) -> bool:
+        """Whether root= is a name that the root's device has on the running system."""
+        wanted = self.settings.root
+        return wanted is not None and any(
+            is_named(wanted, each) for each in self._devices(self.root)
+        )
+
+    def _source(self, line: CommandLine) -> str:
+        """Return where a command line is from, and what it starts if that is not this image."""
+        if line.for_all or line.starts(self._image):
+            return line.origin
+        if not line.is_for(self._kernel):
+            return f"{line.origin}, for another kernel"
+        images = ", ".join(line.images) or "no image"
+        return f"{line.origin}, which starts the kernel with {images}"
+
     # Names
 
     def _root(self, top: Layer) -> Iterator[Row]:
         given = [each for each in parse(self.text).parameters if each.key == "root"]
         wanted = self.settings.root
         devices = self._devices(top)
+        if given and "${" in (given[-1].value or ""):
+            reason = f"cannot know: only the boot loader knows what {given[-1].value} is"
+            yield Row(TITLE, ROOT, Verdict.UNKNOWN, reason)
+            return
         image = self.settings.image
         if image is not None:
             wanted, devices = image.host, self._devices(self._host(top))
@@ -125,26 +159,26 @@ class Boot:
             return
         if given and wanted is None:
             reason = f"{given[-1].value!r} names no device that initpy knows"
-            yield Row(TITLE, "root=", Verdict.MISSING, reason)
+            yield Row(TITLE, ROOT, Verdict.MISSING, reason)
             return
         if wanted is None:
             reason = "no root= that can be read, and no partition is looked for instead"
-            yield Row(TITLE, "root=", Verdict.MISSING, reason)
+            yield Row(TITLE, ROOT, Verdict.MISSING, reason)
         elif wanted.naming is Naming.GPT_AUTO:
             yield self._by_type(top)
         elif wanted.naming is Naming.LISTED:
             yield self._listed(wanted, top)
         elif not devices:
             reason = f"cannot know whether {wanted} leads to {top.name}: no device is below it"
-            yield Row(TITLE, "root=", Verdict.WARNING, reason)
+            yield Row(TITLE, ROOT, Verdict.WARNING, reason)
         else:
-            yield self._named("root=", wanted, top, devices)
+            yield self._named(ROOT, wanted, top, devices)
 
     def _listed(self, wanted: DeviceSpec, top: Layer) -> Row:
         """Judge a name in a form of a job file: only the technology's tools know all about it."""
         source = top.fact(POOLED)
         if source and wanted.names(Device(source, {"DEVNAME": source}, kind=LISTED)):
-            return Row(TITLE, "root=", Verdict.OK, f"{wanted} is {top.name}")
+            return Row(TITLE, ROOT, Verdict.OK, f"{wanted} is {top.name}")
         by_name = any(
             key == "DEVNAME" and value[:1] not in ("{", *"0123456789")
             for each in wanted.shows
@@ -152,18 +186,18 @@ class Boot:
         )
         if source and by_name:
             reason = f"{wanted} is not {top.name}"
-            return Row(TITLE, "root=", Verdict.MISSING, reason)
+            return Row(TITLE, ROOT, Verdict.MISSING, reason)
         reason = f"cannot know whether {wanted} is {top.name}"
-        return Row(TITLE, "root=", Verdict.UNKNOWN, reason)
+        return Row(TITLE, ROOT, Verdict.UNKNOWN, reason)
 
     def _extra(self, top: Layer) -> Iterator[Row]:
         point, usr = top.fact("mounted"), self.settings.usr
         devices = self._devices(top)
         if point == "/usr" and usr is not None:
             yield self._named("mount.usr=", usr.source, top, devices)
-        elif devices and (source := parse_device(top.fact(SOURCE))) is not None:
+        elif devices and (source := parse_device(top.fact(layers.SOURCE))) is not None:
             yield self._named(f"fstab's name of {point}", source, top, devices)
-        elif not top.fact(SOURCE):
+        elif not top.fact(layers.SOURCE):
             reason = f"{point} is a mount of its own, which neither fstab nor mount.usr= names"
             yield Row(TITLE, f"the name of {point}", Verdict.MISSING, reason)
 
@@ -190,10 +224,7 @@ class Boot:
     def _named(self, need: str, spec: DeviceSpec, top: Layer, devices: list[Layer]) -> Row:
         mapping = partial(mapping_of, stack=self._stack, volumes=self.volumes)
         if any(is_named(spec, each, mapping(each)) for each in devices):
-            if spec.naming is Naming.PATH and spec.value.startswith(NUMBERED):
-                reason = f"{spec}: the kernel may number its disks in another order next time"
-                return Row(TITLE, need, Verdict.WARNING, reason)
-            return Row(TITLE, need, Verdict.OK, str(spec))
+            return _right(need, spec)
         if spec.relative:
             reason = f"cannot know which partition {spec} is"
             return Row(TITLE, need, Verdict.UNKNOWN, reason)
@@ -201,7 +232,14 @@ class Boot:
             if each.kind in ENCRYPTED and is_named(spec, each):
                 return Row(TITLE, need, Verdict.MISSING, self._misnamed(spec, each, mapping(each)))
         uuid = next(filter(None, (each.property("ID_FS_UUID") for each in devices)), "")
-        right = f"; root=UUID={uuid} is it" if uuid and need == "root=" else ""
+        right = f"; root=UUID={uuid} is it" if uuid and need == ROOT else ""
+        if need == ROOT and any(
+            is_named(spec, source) for each in devices for source in self._opened_from(each)
+        ):
+            return _right(need, spec, f" is the volume that opens as {top.name}")
+        if spec.naming is Naming.NUMBER and not any(each.property("MAJOR") for each in devices):
+            reason = f"cannot know: nothing tells the numbers of {top.name}"
+            return Row(TITLE, need, Verdict.UNKNOWN, reason)
         reason = f"{spec} is not the device of {top.name}{right}"
         if any(is_named(spec, under) for each in devices for under in self._encrypted(each)):
             reason = f"{spec} is the encrypted volume that {top.name} is in{right}"
@@ -214,6 +252,11 @@ class Boot:
     def _encrypted(self, layer: Layer) -> list[Layer]:
         """Return the devices with a LUKS header below a layer."""
         found = map(self._stack.layer, below(self._stack, layer.on))
+        return [each for each in found if each.property("ID_FS_TYPE") == "crypto_LUKS"]
+
+    def _opened_from(self, layer: Layer) -> list[Layer]:
+        """Return the device that a volume is opened from; the engine goes by its LUKS header."""
+        found = sources(layer, self._stack) if layer.kind in ENCRYPTED else []
         return [each for each in found if each.property("ID_FS_TYPE") == "crypto_LUKS"]
 
     def _misnamed(self, spec: DeviceSpec, layer: Layer, name: str | None) -> str:
@@ -237,9 +280,9 @@ class Boot:
         types = {each.property("ID_PART_ENTRY_TYPE").lower() for each in found} - {""}
         if kind and kind in types:
             reason = "no root=: the partition's type says that it is this machine's root"
-            return Row(TITLE, "root=", Verdict.OK, reason)
+            return Row(TITLE, ROOT, Verdict.OK, reason)
         reason = "no root=, and no partition below root has the type of a root (gpt-auto)"
-        return Row(TITLE, "root=", Verdict.MISSING, reason)
+        return Row(TITLE, ROOT, Verdict.MISSING, reason)
 
     # Layers
 
@@ -271,6 +314,9 @@ class Boot:
             return ""
         if not self._root_needs(layer) and self._is_named_by_fstab(layer):
             return ""
+        root = self.settings.root
+        if root is not None and any(is_named(root, each) for each in self._opened_from(layer)):
+            return ""
         names = ", ".join(sorted(each.name or str(each.source) for each in self.volumes))
         return (
             f"the image's crypttab and the command line name other volumes ({names}), and only "
@@ -281,7 +327,7 @@ class Boot:
     def _is_named_by_fstab(self, layer: Layer) -> bool:
         """Return whether fstab names a volume as the image's crypttab or its UUID does."""
         tops = (self._stack.layer(each) for each in self._stack.tops)
-        sources = {each.fact(SOURCE) for each in tops} - {""}
+        sources = {each.fact(layers.SOURCE) for each in tops} - {""}
         lines = volume_of(layer, self._stack, self.settings.left_out)
         name = lines.name if lines else mapping_of(layer, self._stack, ())
         return f"/dev/mapper/{name}" in sources
@@ -302,6 +348,15 @@ class Boot:
             if ("INITPY_ROLE", "root") in self._stack.layer(each).properties
         ]
         return layer.identity in below(self._stack, roots)
+
+
+def _right(need: str, spec: DeviceSpec, more: str = "") -> Row:
+    """Return the row for a name that leads to the device now."""
+    by_number = spec.naming is Naming.PATH and spec.value.startswith(BY_ORDER)
+    if by_number or spec.naming is Naming.NUMBER:
+        reason = f"{spec}{more}: the kernel may number its disks in another order next time"
+        return Row(TITLE, need, Verdict.WARNING, reason)
+    return Row(TITLE, need, Verdict.OK, f"{spec}{more}")
 
 
 def below(stack: Stack, tops: Iterable[str]) -> set[str]:

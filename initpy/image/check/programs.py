@@ -13,7 +13,6 @@ from initpy.image.formats.elf import Elf, Lacking, Libraries, parse_elf
 from initpy.image.kernel.kmod import SUFFIXES
 from initpy.image.tree import File
 
-CONFIGURATION = ("/etc/ld.so.conf", "/etc/ld.so.conf.d")
 # ld.so.cache lists libraries by path; this matches their folders.
 CACHED = re.compile(rb"(/[!-~]+)/[!-~]+\.so[!-~]*\0")
 # Debian's loader also searches the multiarch folders.
@@ -83,6 +82,10 @@ class ImagePrograms:
             self._known[path] = self._check(path, 0)
         return self._known[path]
 
+    def has_library(self, name: str, program: str) -> bool:
+        """Return whether a program of the image can open a library by name."""
+        return self._libraries.find(name, Path(program), ()) is not None
+
     def others(self) -> Iterator[tuple[str, Found]]:
         """Yield the programs in the usual folders that were not checked yet, with what is wrong.
 
@@ -113,9 +116,10 @@ class ImagePrograms:
             return Found(path, inner.problem, inner.libraries, inner.warnings)
         if not content.startswith(b"\x7fELF"):
             return Found(path, f"{path} is neither an ELF file nor a script")
-        return self._linked(path)
+        return self.linked(path)
 
-    def _linked(self, path: str) -> Found:
+    def linked(self, path: str) -> Found:
+        """Check the libraries of an ELF file: a program, or a module of Python."""
         damaged = len(self._libraries.damaged)
         closure = self._libraries.closure([Path(path)])
         if len(self._libraries.damaged) > damaged:
@@ -143,19 +147,14 @@ def _without(lacking: Lacking) -> str:
 
 
 def search_folders(archive: Archive) -> tuple[str, ...]:
-    """Return the folders that ld.so searches besides its standard ones."""
+    """Return the folders that ld.so searches besides its standard ones.
+
+    It never reads /etc/ld.so.conf, from which ldconfig has made the cache (ld.so(8)).
+    """
     return tuple(dict.fromkeys(_search(archive)))
 
 
 def _search(archive: Archive) -> Iterator[str]:
-    texts = [
-        archive.read(path).decode("utf-8", "replace")
-        for path in sorted(archive.entries)
-        if path.startswith(CONFIGURATION) and isinstance(archive.get(path), File)
-    ]
-    for line in "\n".join(texts).splitlines():
-        if line.startswith("/"):
-            yield line.strip()
     if isinstance(archive.get("/etc/ld.so.cache"), File):
         found = CACHED.findall(archive.read("/etc/ld.so.cache"))
         yield from (folder.decode("utf-8", "replace") for folder in found)

@@ -12,18 +12,24 @@ from pathlib import Path
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, load_job_file, parse_job_file, parse_job_table
 from initpy.core.jobs.definitions import JobDefinition
+from initpy.image.check import filechecks
+from initpy.image.check.drivers import Drivers
 from initpy.image.check.netroot import is_exported
 from initpy.image.check.parameters import Boot
 from initpy.image.check.programs import Found, ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.recipe import project_folder
+from initpy.image.content.udev import mentions_in
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.layers import KEY, Kind, Layer, Stack
+from initpy.image.stack.layers import HEADER_OF, KEY, Kind, Layer, Stack
+from initpy.image.stack.mapper import is_below_volume
 from initpy.image.tree import File
 
 JOBS = ("/usr/lib/initpy/jobs", "/etc/initpy/jobs")
 RULES = ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")
 IMAGE = "the image"
+MODPROBE = "modprobe"
+BY_ID = "/dev/disk/by-id/"
 # The ID_FS_TYPE of the device below such a layer, if udev's record has none.
 CONTENT = {Kind.MD: "linux_raid_member", Kind.LUKS: "crypto_LUKS", Kind.LVM: "LVM2_member"}
 
@@ -35,23 +41,30 @@ class Userland:
         self._archive = archive
         self.programs = ImagePrograms(archive)
         self.unusable: list[Row] = []
+        self._by_id = False
         found = tuple(self._job_files())
         self.ours = bool(found)
         # Another generator sets up layers in its own way, but needs the same programs.
         self.jobs = found or tuple(_project_jobs())
 
-    def rows(self, stack: Stack, boot: Boot) -> Iterator[Row]:
+    def named_by_id(self, *texts: str) -> None:
+        """Note whether one of the texts that name devices needs what rules find out of a disk."""
+        self._by_id = any(BY_ID in each for each in texts)
+
+    def rows(self, stack: Stack, boot: Boot, drivers: Drivers) -> Iterator[Row]:
         """Yield the rows for each layer that the kernel does not set up by itself."""
         yield from self.unusable
+        if self.ours and boot.settings.check is not None:
+            yield from filechecks.rows(stack, self.jobs, _project_jobs(), self.programs)
         for layer in stack.layers:
-            if layer.fact(KEY) and layer.kind is Kind.FILESYSTEM:
-                continue  # the engine mounts it itself to read the key
+            if layer.kind is Kind.FILESYSTEM and (layer.fact(KEY) or layer.fact(HEADER_OF)):
+                continue  # the engine mounts it itself to read the file
             for below in layer.on:
                 found = stack.layer(below)
                 if _needs_a_job(found, layer):
-                    yield from self._set_up(found, layer, boot)
+                    yield from self._set_up(found, layer, boot, drivers)
             if not layer.on and layer.identity in stack.tops and layer.kind is Kind.FILESYSTEM:
-                yield from self._set_up(layer, layer, boot)
+                yield from self._set_up(layer, layer, boot, drivers)
 
     def general(self) -> Iterator[Row]:
         """Yield the rows for what every boot needs, which job files without jobs name.
@@ -82,7 +95,7 @@ class Userland:
         if good:
             yield Row(IMAGE, "other programs", Verdict.OK, f"{good}, with all their libraries")
 
-    def _set_up(self, below: Layer, layer: Layer, boot: Boot) -> Iterator[Row]:
+    def _set_up(self, below: Layer, layer: Layer, boot: Boot, drivers: Drivers) -> Iterator[Row]:
         title = f"{layer.name} ({layer.kind.value})"
         properties = _as_at_boot(below, layer)
         matching = [
@@ -98,6 +111,9 @@ class Userland:
             yield self._without_job(title, below, properties)
             return
         files = list({file.source: file for file, _ in matching}.values())
+        if layer.kind is Kind.FILESYSTEM and not self._mounts(layer, properties):
+            reason = "no job file of the image mounts it"
+            yield Row(title, "job", Verdict.MISSING if self.ours else Verdict.UNKNOWN, reason)
         names = [*dict.fromkeys(_called(job) for _, job in matching)]
         wanted = [name for file in files for name in file.image.programs]
         if self.ours:
@@ -107,9 +123,19 @@ class Userland:
             if why:
                 yield Row(title, "the command line", Verdict.MISSING, why)
             yield from self._programs(title, filter(None, (*names, *wanted)))
+            yield from _modprobes(title, (job for _, job in matching), drivers)
             yield from self._rules(title, files)
         else:
             yield from self._foreign_programs(title, filter(None, wanted))
+
+    def _mounts(self, layer: Layer, properties: dict[str, str]) -> bool:
+        """Return whether a job mounts a file system once all its devices are there."""
+        complete = {**properties, _ready(layer): "1"}
+        return any(
+            job.success.mounted and job.match.patterns and job.match.accepts(complete)
+            for file in self.jobs
+            for job in file.jobs
+        )
 
     def _without_job(self, title: str, below: Layer, properties: dict[str, str]) -> Row:
         content = properties.get("ID_FS_TYPE") or below.fact("type") or below.kind.value
@@ -156,16 +182,38 @@ class Userland:
             yield Row(title, f"udev rules {name}", Verdict.MISSING, "are not in the image")
         hidden = [name for name in names if name not in lacking and self._is_hidden(name)]
         for name in hidden:
-            reason = "are hidden by an empty file or a link to /dev/null; what they do is not done"
+            reason = "are hidden by a link to /dev/null or a file without rules: they do nothing"
             yield Row(title, f"udev rules {name}", Verdict.UNKNOWN, reason)
         if names and not lacking and not hidden:
             yield Row(title, "udev rules", Verdict.OK, ", ".join(names))
+        yield from self._called_by_rules(title, names)
+
+    def _called_by_rules(self, title: str, names: Iterable[str]) -> Iterator[Row]:
+        """Warn of programs that rules run and the image lacks: a link that nothing else may need.
+
+        A disk that is named by its serial number has its link of such a program only.
+        """
+        for name in names:
+            folder = next(
+                (each for each in reversed(RULES) if f"{each}/{name}" in self._archive), ""
+            )
+            entry = self._archive.get(f"{folder}/{name}")
+            text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else ""
+            for path in mentions_in([text]).programs:
+                found = self.programs.check(path)
+                problem = found.problem if found is not None else f"{path} is not in the image"
+                if problem:
+                    verdict = Verdict.UNKNOWN if self._by_id else Verdict.WARNING
+                    yield Row(title, f"udev rules {name}", verdict, problem)
 
     def _is_hidden(self, name: str) -> bool:
         """Return whether the first file of a name has no rules: it hides the others (udev(7))."""
         found = (self._archive.get(f"{folder}/{name}") for folder in reversed(RULES))
         first = next((each for each in found if each is not None), None)
-        return not isinstance(first, File) or not first.size()
+        if not isinstance(first, File):
+            return True
+        lines = map(bytes.strip, first.read().split(b"\n"))
+        return all(not each or each.startswith(b"#") for each in lines)
 
     def _job_files(self) -> Iterator[JobFile]:
         """Read the job files as the runtime does: a later folder's file replaces its namesake."""
@@ -208,6 +256,17 @@ def _project_jobs() -> Iterator[JobFile]:
         yield load_job_file(path)
 
 
+def _modprobes(title: str, jobs: Iterable[JobDefinition], drivers: Drivers) -> Iterator[Row]:
+    """Yield the rows for jobs that fail because modprobe does (kmod's status for any module)."""
+    for job in jobs:
+        if _called(job) == MODPROBE and job.success.exit:
+            for name in (word for word in job.run[1:] if not word.startswith("-")):
+                if why := drivers.refusal(name):
+                    yield Row(
+                        title, f"modprobe {name}", Verdict.MISSING, f"{why}: {job.name} fails"
+                    )
+
+
 def _called(job: JobDefinition) -> str:
     """Return the program that a job runs; "" without a program, or if a property names it."""
     word = job.run[0] if job.run else ""
@@ -229,11 +288,16 @@ def _needs_a_job(below: Layer, layer: Layer) -> bool:
         return bool(layer.property("DM_UUID"))  # the kernel creates all others
     if below.kind is Kind.CONTAINER:
         return False  # the jobs act on its disks
-    if below.property("DM_UUID").startswith("CRYPT-SUBDEV"):
+    if is_below_volume(below.property("DM_UUID")):
         return False
     # A volume below a volume is a part of it (pool, mirror leg), unless it is a physical volume.
     nested = below.property("ID_FS_TYPE") == CONTENT[Kind.LVM]
     return not (layer.kind is Kind.LVM and below.kind is Kind.LVM) or nested
+
+
+def _ready(layer: Layer) -> str:
+    """Return udev's property that says whether all devices of a file system are there."""
+    return f"ID_{layer.fact('type').upper()}_READY"
 
 
 def _is_member(below: Layer) -> bool:
@@ -255,6 +319,6 @@ def _as_at_boot(below: Layer, layer: Layer) -> dict[str, str]:
             properties["INITPY_ROLE"] = "export"
         if len(layer.on) > 1:
             # systemd's 64-btrfs.rules sets this until the last device is present.
-            properties[f"ID_{layer.fact('type').upper()}_READY"] = "0"
+            properties[_ready(layer)] = "0"
             properties["INITPY_COMPLETE"] = "yes"
     return properties

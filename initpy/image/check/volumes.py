@@ -10,17 +10,21 @@ does not tell whether a key slot holds a passphrase or a key file's content.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from initpy.core.volumes import KeySpec, VolumeSpec
+from initpy.core.devices.names import DeviceSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 from initpy.image.check.parameters import Boot, below
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
-from initpy.image.stack.layers import KEY, RESUME, Kind, Layer, Stack
-from initpy.image.stack.names import sources, volume_of
+from initpy.image.stack.layers import HEADER_OF, KEY, RESUME, Kind, Layer, Stack
+from initpy.image.stack.names import is_named, sources, volume_of
 from initpy.image.tree import File
 
 # The default place of key files (systemd's crypttab(5)).
 KEY_FOLDER = "/etc/cryptsetup-keys.d"
+
+CIPHER = "--cipher="  # of a volume's options
+BESIDES = 256 << 10  # kB that kernel, image and engine take meanwhile
 
 
 class Volumes:
@@ -37,7 +41,7 @@ class Volumes:
             for layer in stack.layers
             if layer.kind in (Kind.LUKS, Kind.CRYPT)
         }
-        self._needed = frozenset(below(stack, stack.tops))
+        self._needed = frozenset(below(stack, self._with_headers(below(stack, stack.tops))))
         swaps = [each.identity for each in stack.layers if each.fact(RESUME)]
         self._hibernated = frozenset(below(stack, swaps)) - self._needed
 
@@ -66,8 +70,12 @@ class Volumes:
         if volume.kind == "plain" and layer.kind is Kind.LUKS:
             reason = f"{volume.name}: its line says plain, which opens no LUKS volume: remove it"
             yield Row(title, "type", Verdict.MISSING, reason)
-        if volume.header is not None and volume.header.device is None:
-            yield self._header(title, volume, volume.header.path)
+        if layer.kind is Kind.CRYPT:
+            yield from self._of_plain(title, layer, volume)
+        if volume.header is not None:
+            yield self._header(title, volume, volume.header)
+        if (row := _memory(title, layer)) is not None:
+            yield row
         yield self._key(title, volume)
 
     def asks(self) -> bool:
@@ -137,7 +145,26 @@ class Volumes:
         found = sources(layer, self._stack)
         return any(each.property("ID_FS_TYPE") == "crypto_LUKS" for each in found)
 
-    def _header(self, title: str, volume: VolumeSpec, path: str) -> Row:
+    def _of_plain(self, title: str, layer: Layer, volume: VolumeSpec) -> Iterator[Row]:
+        """Judge the type and cipher that a line gives a volume which is no LUKS now."""
+        if volume.kind == "luks" and volume.header is None and not self._shows_itself(layer):
+            reason = (
+                f"{volume.name}: its line does not say plain, and the device has no LUKS header"
+            )
+            yield Row(title, "type", Verdict.MISSING, reason)
+        now = layer.fact("ciphers").split()
+        said = [each.partition("=")[2] for each in volume.options if each.startswith(CIPHER)]
+        if volume.kind == "plain" and now and said and said[-1] not in now:
+            reason = f"{volume.name}: its line says {said[-1]}, and it is {now[0]}"
+            yield Row(title, "cipher", Verdict.MISSING, f"{reason}: no file system would appear")
+
+    def _header(self, title: str, volume: VolumeSpec, header: HeaderSpec) -> Row:
+        path = header.path
+        if header.device is not None:
+            if self._is_there(HEADER_OF, volume.name, header.device):
+                return Row(title, "header", Verdict.OK, f"{header}, checked below")
+            reason = f"{header} is not present now, and nothing opens the volume without"
+            return Row(title, "header", Verdict.UNKNOWN, reason)
         if isinstance(self._archive.get(path), File):
             return Row(title, "header", Verdict.OK, path)
         reason = f"{path} is not in the image, and nothing opens the volume without: --add {path}"
@@ -166,7 +193,7 @@ class Volumes:
         return self._without(title, volume, hint, "key file")
 
     def _on_device(self, title: str, volume: VolumeSpec, key: KeySpec) -> Row:
-        if any(layer.fact(KEY) == volume.name for layer in self._stack.layers):
+        if key.device is not None and self._is_there(KEY, volume.name, key.device):
             return Row(title, "key file", Verdict.OK, f"{key}, checked below")
         asked = "" if volume.headless else "; until it appears, the boot asks for a passphrase"
         verdict = Verdict.UNKNOWN if volume.headless else Verdict.WARNING
@@ -175,6 +202,18 @@ class Volumes:
             f"{asked}"
         )
         return Row(title, "key file", verdict, reason)
+
+    def _is_there(self, fact: str, volume: str, device: DeviceSpec) -> bool:
+        """Return whether the stack has the device of the key or header that the image names."""
+        tops = [each for each in self._stack.layers if each.fact(fact) == volume]
+        holding = [*tops, *(self._stack.layer(below) for each in tops for below in each.on)]
+        return bool(tops) and (device.relative or any(is_named(device, each) for each in holding))
+
+    def _with_headers(self, needed: set[str]) -> list[str]:
+        """Return these layers and those with the headers of their volumes."""
+        names = {each.property("DM_NAME") for each in self._stack.layers if each.identity in needed}
+        headers = (each for each in self._stack.layers if each.fact(HEADER_OF))
+        return [*needed, *(each.identity for each in headers if each.fact(HEADER_OF) in names)]
 
     def _without(self, title: str, volume: VolumeSpec, hint: str, need: str) -> Row:
         """Return the row for a volume without a usable key: prompt, or fail if headless."""
@@ -194,3 +233,15 @@ class Volumes:
         """Return whether a volume's key file is on a layer or on a layer above it."""
         tops = [each.identity for each in self._stack.layers if each.fact(KEY) == name]
         return layer.identity in below(self._stack, tops)
+
+
+def _memory(title: str, layer: Layer) -> Row | None:
+    """Return a row if a key slot needs more memory than the machine has for it (argon2)."""
+    needs, has = (int(layer.fact(each) or 0) for each in ("memory", "machine_memory"))
+    if not needs or not has or needs <= has - BESIDES:
+        return None
+    reason = (
+        f"a key slot needs {needs >> 10} MB to open, and the machine has {has >> 10} MB: "
+        "cryptsetup luksConvertKey --pbkdf-memory=KB makes it less"
+    )
+    return Row(title, "memory", Verdict.WARNING, reason)

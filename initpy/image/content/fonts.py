@@ -1,85 +1,145 @@
-"""Tells a user whose console has large letters that the prompt before root has not.
+"""Finds the console fonts of an image: the machine's own, and those that its command lines name.
 
-No font is loaded in the initramfs: the driver of the screen may come after the prompt and bring the
-kernel's font back. The kernel has a large font of its own, which a parameter chooses.
+udev loads them (rules/90-initpy-font.rules) each time a driver takes the console over, which brings
+the kernel's own font back. vconsole.conf(5), console-setup(5).
 """
 
 import gzip
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from initpy.config.assignments import assignments
 from initpy.config.commandline import parse
+from initpy.config.console import FONT_FOLDER, FONT_PARAMETERS, is_name
 from initpy.image.content.keymaps import text_of
+from initpy.image.content.programs import find_program
+from initpy.image.tree import Entry, File, host_file
 
-CONSOLE = "/etc/vconsole.conf"  # vconsole.conf(5)
-SETUP = "/etc/default/console-setup"  # console-setup(5)
-PARAMETERS = ("rd.vconsole.font", "vconsole.font")
+CONSOLE = "/etc/vconsole.conf"
+SETUP = "/etc/default/console-setup"
+# The script that setupcon(1) leaves for the next boot, with the font that it chose.
+SAVED = "/etc/console-setup/cached_setup_font.sh"
+SAVED_FONT = re.compile(r"setfont\s+(?:-\S+\s+\S+\s+)*'([^']+)'")
+RULES = "/usr/lib/udev/rules.d/90-initpy-font.rules"
+OWN = f"{FONT_FOLDER}/default.psf"
+# busybox's loadfont does not do: Debian's takes letters 8 pixels wide only.
+LOADER = "/usr/bin/setfont"  # kbd's
 KERNELS = "fbcon"  # kernel-parameters.txt: fbcon=font:NAME
 FOLDERS = (
     "/usr/share/consolefonts", "/usr/share/kbd/consolefonts", "/usr/lib/kbd/consolefonts",
 )  # fmt: skip
 ENDINGS = ("", ".psf.gz", ".psfu.gz", ".psf", ".psfu")
-USUAL = 16  # pixels: the height of the kernel's own font
+GUESSED = ("guess", "")
+USUAL_SET = "Lat15"  # Debian's for languages that are written in Latin letters
 PSF1, PSF2 = b"\x36\x04", b"\x72\xb5\x4a\x86"
-HEADER = 32  # bytes of PSF2's
+# The kernel takes 512 characters, of 64 by 128 pixels at most; their names in Unicode follow.
+MOST_BYTES = 1 << 20
 
 
-def warnings(base: str, lines: Iterable[str]) -> list[str]:
-    """Return a warning if the system in a folder has a console font of large letters.
+@dataclass(slots=True)
+class Fonts:
+    """The entries of the image, and what the user is told."""
 
-    `lines` are its command lines; one that chooses the kernel's large font is answer enough.
+    entries: dict[str, Entry] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def collect(base: str | None, lines: Iterable[str], rules: Path) -> Fonts:
+    """Return the fonts of the system in a folder and of command lines, with the rules from `rules`.
+
+    `base` is "" for this machine's system; None: of no machine. A font that cannot be read is a
+    warning: prompts then have the kernel's. A command line that chooses the kernel's font wins.
     """
+    found = Fonts()
     given = [each for line in lines for each in parse(line).parameters]
     if any(each.key == KERNELS and "font:" in (each.value or "") for each in given):
-        return []
-    named = [(each.value or "", f"the parameter {each.key}") for each in given
-             if each.key in PARAMETERS]  # fmt: skip
-    for name, source in (*named, *_configured(base)):
-        height = _height(base, name)
-        if height > USUAL:
-            return [
-                f"{source}: the font {name} is not loaded before root: prompts have the kernel's, "
-                f"with letters {USUAL} pixels high, not {height}; fbcon=font:TER16x32 on the "
-                "command line chooses large ones, if the kernel has them"
-            ]
-    return []
+        return found
+    named = [each.value or "" for each in given if each.key in FONT_PARAMETERS]
+    for name in dict.fromkeys(filter(None, named)):
+        data = _font(base or "", name) if is_name(name) else None
+        if data is None:
+            what = f"{FONT_PARAMETERS[0]}={name} of the command line"
+            found.warnings.append(f"{what}: no such font here: prompts have the machine's own")
+        else:
+            found.entries[f"{FONT_FOLDER}/{name}.psf"] = File(data)
+    if base is not None:
+        _own(found, base)
+    if found.entries:
+        _add_loader(found, rules)
+    return found
 
 
-def _configured(base: str) -> Iterator[tuple[str, str]]:
-    """Yield the fonts that the system's files name; sizes stand for fonts of their height."""
-    console, setup = (dict(assignments(text_of(f"{base}{path}"))) for path in (CONSOLE, SETUP))
+def _add_loader(found: Fonts, rules: Path) -> None:
+    program = find_program(Path(LOADER).name)
+    if program is None:
+        found.entries.clear()
+        found.warnings.append(
+            "setfont is not installed (package kbd): prompts have the kernel's font"
+        )
+        return
+    found.entries[LOADER] = host_file(program)
+    found.entries[RULES] = File((rules / Path(RULES).name).read_bytes())
+
+
+def _own(found: Fonts, base: str) -> None:
+    console = dict(assignments(text_of(f"{base}{CONSOLE}")))
+    choices = [*_configured(base, console)]
+    for name, _ in choices:
+        if data := _font(base, name):
+            found.entries[OWN] = File(data)
+            if unimap := console.get("FONT_UNIMAP"):
+                what = f"{CONSOLE}: FONT_UNIMAP={unimap}"
+                found.warnings.append(f"{what} is not applied to the font of prompts")
+            return
+    for name, source in choices[:1]:
+        found.warnings.append(
+            f"{source}: the font {name} is not on this system, or no PSF font: prompts have the "
+            "kernel's"
+        )
+
+
+def _configured(base: str, console: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the fonts that the system's files name, with the file, in the order of preference."""
     if name := console.get("FONT"):
         yield name, CONSOLE
-    if name := setup.get("FONT"):
-        yield name.split()[0], SETUP
-    elif size := setup.get("FONTSIZE"):
-        yield f"{setup.get('FONTFACE', '')}{size}", SETUP
+        return
+    for name in SAVED_FONT.findall(text_of(f"{base}{SAVED}")):
+        yield name, SAVED
+    setup = dict(assignments(text_of(f"{base}{SETUP}")))
+    names = setup.get("FONT", "").split()
+    yield from ((name, SETUP) for name in names)
+    face, size = setup.get("FONTFACE", ""), setup.get("FONTSIZE", "")
+    if not names and face and size:
+        chosen = setup.get("CODESET", "")
+        charset = USUAL_SET if chosen in GUESSED else chosen
+        yield f"{charset}-{face}{_in_name(size)}", SETUP
 
 
-def _height(base: str, name: str) -> int:
-    """Return the height of a font's letters, of its file or as its name says; 0: not known."""
-    for folder in ("", *FOLDERS) if name.startswith("/") else FOLDERS:
+def _in_name(size: str) -> str:
+    """Return a size as names of fonts have it: 8x16 -> 16, 16x32 and 32x16 -> 32x16."""
+    numbers = sorted((int(each) for each in re.findall(r"\d+", size)), reverse=True)
+    return "x".join(map(str, (each for each in numbers if each != 8))) if numbers else size
+
+
+def _font(base: str, name: str) -> bytes | None:
+    """Return the content of a font, unpacked; None if there is none, or in another format."""
+    for folder in ("",) if name.startswith("/") else FOLDERS:
         for ending in ENDINGS:
-            if height := _height_of(Path(f"{base}{folder}/{name.lstrip('/')}{ending}")):
-                return height
-    # ter-v32n, ter-132b, latarcyrheb-sun32, Terminus16x32 and its older order Terminus32x16.
-    size = re.search(r"([0-9]{2})(?:x([0-9]{2}))?[a-z]?$", name)
-    return max(int(each) for each in size.groups() if each) if size else 0
+            data = _content(Path(f"{base}{folder}/{name.lstrip('/')}{ending}"))
+            if data.startswith((PSF1, PSF2)):
+                return data
+    return None
 
 
-def _height_of(path: Path) -> int:
+def _content(path: Path) -> bytes:
     try:
         if not path.is_file():
-            return 0
+            return b""
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            header = file.read(HEADER)
+            data = file.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error):
-        return 0
-    if header.startswith(PSF1) and len(header) > 3:
-        return header[3]
-    if header.startswith(PSF2) and len(header) == HEADER:
-        return int.from_bytes(header[24:28], "little")
-    return 0
+        return b""
+    return data if len(data) <= MOST_BYTES else b""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initpy.config.hostname import EXPECTED, is_valid, of_file
-from initpy.config.textlines import lines
-from initpy.image.content.reduced import SETTING
+from initpy.image.content.reduced import SETTING, lvm_lines
 
 MACHINE_ID = "/etc/machine-id"
 LVM_CONF = ("/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf")  # a later one overrides (lvm.conf(5))
@@ -55,7 +54,7 @@ def lvm_settings(texts: dict[str, str]) -> dict[str, str]:
     """Return LVM's settings by name, without their section, given its configuration files."""
     settings: dict[str, str] = {}
     for path in LVM_CONF:
-        for line in lines(texts.get(path, "")):
+        for line in lvm_lines(texts.get(path, "")):
             if (setting := SETTING.match(line)) and not line.lstrip().startswith("#"):
                 settings[setting[1]] = re.sub(r'^"(.*?)".*$', r"\1", setting[2].strip())
     return settings

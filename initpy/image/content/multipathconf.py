@@ -11,12 +11,21 @@ from typing import NamedTuple
 PATH, FOLDER, WWIDS = "/etc/multipath.conf", "/etc/multipath/conf.d", "/etc/multipath/wwids"
 # Settings with a path; `config_dir` is a folder of which multipathd reads `*.conf`.
 NAMED = re.compile(
-    r"""^\s*(?:config_dir|bindings_file|wwids_file|prkeys_file)\s+"?(/[^\s"#!]+)""", re.MULTILINE
+    r"""^(?:\s*defaults)?[\s{]*(?:config_dir|bindings_file|wwids_file|prkeys_file)\s+"?(/[^\s"#!]+)""",
+    re.MULTILINE,
 )
 # What a configuration without a word has.
 BUILT_IN = 'blacklist {\n devnode "!^(sd[a-z]|dasd[a-z]|nvme[0-9])"\n}\n'
 EMPTY = b"# This machine has no multipath.conf: all is as built in.\n"
 WORD = re.compile(r'"([^"]*)"?|([{}])|([^\s"{}]+)')
+# REG_BADRPT and REG_EBRACK of regex(3).
+INVALID = re.compile(r"!?([*+?]|\[[^\]]?[^\]]*$)")
+# regex(7): classes of POSIX, which Python's expressions lack.
+CLASS = re.compile(r"\[:([a-z]+):\]")
+CLASSES = {
+    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "lower": "a-z", "upper": "A-Z",
+    "xdigit": "0-9a-fA-F", "space": r"\s", "blank": r" \t",
+}  # fmt: skip
 BLACK, WHITE, DEFAULTS = "blacklist", "blacklist_exceptions", "defaults"
 OLD_NAMES = {"devnode_blacklist": BLACK}
 ALL_BUT_LISTED = "strict"  # the default of find_multipaths
@@ -35,6 +44,7 @@ class Disk(NamedTuple):
     wwid: str
     vendor: str = ""
     product: str = ""
+    protocol: str = ""  # scsi:iscsi
 
 
 class Rule(NamedTuple):
@@ -47,11 +57,18 @@ class Rule(NamedTuple):
         words = " ".join(f'{key} "{pattern}"' for key, pattern in self.patterns)
         return f"device {{ {words} }}" if self.what == "device" else words
 
+    @property
+    def is_invalid(self) -> bool:
+        """Whether regcomp(3) refuses a pattern, as `*` alone: multipath takes nothing then."""
+        return any(INVALID.match(pattern) for _, pattern in self.patterns)
+
     def fits(self, disk: Disk) -> bool | None:
         """Whether the rule is about this disk; None if that cannot be told here."""
-        if self.what not in ("devnode", "wwid", "device"):
+        if self.what not in ("devnode", "wwid", "device", "protocol"):
             return None
-        values = {"devnode": disk.name, "wwid": disk.wwid}
+        if self.what == "protocol" and not disk.protocol:
+            return None
+        values = {"devnode": disk.name, "wwid": disk.wwid, "protocol": disk.protocol}
         values |= {"vendor": disk.vendor, "product": disk.product}
         try:
             found = [_matches(pattern, values[key]) for key, pattern in self.patterns]
@@ -68,6 +85,11 @@ class Tables(NamedTuple):
     find: str = ALL_BUT_LISTED  # find_multipaths
     wwids: str = WWIDS  # wwids_file
 
+    @property
+    def invalid(self) -> Rule | None:
+        """A rule for which multipath refuses the whole configuration."""
+        return next((each for each in (*self.black, *self.white) if each.is_invalid), None)
+
     def refusal(self, disk: Disk) -> tuple[Rule | None, bool]:
         """The rule that leaves the disk out, or None; and whether that is certain.
 
@@ -75,7 +97,8 @@ class Tables(NamedTuple):
         """
         doubt = None
         for what in dict.fromkeys(each.what for each in self.black):
-            if any(each.what == what and each.fits(disk) for each in self.white):
+            exceptions = [each.fits(disk) for each in self.white if each.what == what]
+            if any(exceptions):
                 continue
             for rule in (each for each in self.black if each.what == what):
                 fits = rule.fits(disk)
@@ -107,27 +130,23 @@ def _sections(text: str) -> Iterator[tuple[str, list[Rule]]]:
     device: list[tuple[str, str]] = []
     for line in text.splitlines():
         words = _words(line)
-        while words:
-            word = words.pop(0)
-            if word == "}":
-                if inner == "device":
-                    rules.append(Rule("device", tuple(device)))
-                elif not inner:
-                    yield section, rules
-                    section, rules = "", []
-                inner, device = "", []
-            elif words[:1] == ["{"]:
-                words.pop(0)
-                if section:
-                    inner = word
-                else:
-                    section = OLD_NAMES.get(word, word)
-            elif words and words[0] != "}":
-                pair = word, words.pop(0)
-                if inner == "device":
-                    device.append(pair)
-                elif section in (BLACK, WHITE, DEFAULTS) and not inner:
-                    rules.append(Rule(word, (pair,)))
+        # What follows a brace on its line is ignored, as process_stream() of libmultipath does.
+        if words[:1] == ["}"]:
+            if inner == "device":
+                rules.append(Rule("device", tuple(device)))
+            elif not inner:
+                yield section, rules
+                section, rules = "", []
+            inner, device = "", []
+        elif words[1:2] == ["{"] and section and not inner:
+            inner = words[0]
+        elif words[1:2] == ["{"] and not section:
+            section = OLD_NAMES.get(words[0], words[0])
+        elif len(words) > 1 and inner == "device":
+            device.append((words[0], words[1]))
+        elif len(words) > 1 and section in (BLACK, WHITE, DEFAULTS) and not inner:
+            rules.append(Rule(words[0], ((words[0], words[1]),)))
+    yield section, rules  # a brace that is missing at the end costs a warning
 
 
 def _words(line: str) -> list[str]:
@@ -146,4 +165,5 @@ def _matches(pattern: str, value: str) -> bool:
     if not value:
         return False
     negated = pattern.startswith("!")
-    return (re.search(pattern.removeprefix("!"), value) is not None) is not negated
+    ours = CLASS.sub(lambda found: CLASSES.get(found[1], found[0]), pattern.removeprefix("!"))
+    return (re.search(ours, value) is not None) is not negated

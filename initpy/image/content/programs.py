@@ -8,10 +8,13 @@ from initpy.image.missing import Missing, module_package, package_hint
 
 SEARCHED = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
+# PID 1 starts it by this path (runtime/children.py).
+UDEVD = "/usr/lib/systemd/systemd-udevd"
+
 # Multi-call programs: the names that this machine has are added to the image with the file.
 OTHER_NAMES = {
     "kmod": ("modprobe", "insmod", "rmmod", "lsmod", "modinfo", "depmod"),
-    "udevadm": ("/usr/lib/systemd/systemd-udevd",),
+    "udevadm": (UDEVD,),
 }
 
 # busybox applets that would replace initpy itself.

@@ -7,10 +7,11 @@ and a generic one no device filter. A host-only image keeps the settings that co
 import re
 from collections.abc import Collection, Iterator
 
-from initpy.config.crypttab import MARKS, unescaped
+from initpy.config.crypttab import MARKS
 from initpy.config.crypttablines import marked
-from initpy.config.textlines import lines
-from initpy.image.kernel.kmod import canonical
+from initpy.config.textlines import fields as fields_of
+from initpy.config.textlines import lines, unescaped
+from initpy.image.kernel.kmod import canonical, modprobe_words
 
 # lvm.conf(5): settings that name devices or volumes of one machine.
 OF_ONE_MACHINE = (
@@ -19,6 +20,8 @@ OF_ONE_MACHINE = (
 )  # fmt: skip
 # lvmsystemid(7): settings that make volume groups one machine's.
 OF_ONE_IDENTITY = ("system_id", "extra_system_ids", "system_id_source", "system_id_file")
+# What of lvm.conf may hold a brace, and the braces.
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*(?:"|\\?\Z)|#[^\n]*|[{}]', re.DOTALL)
 SETTING = re.compile(r"\s*(?:\w+/)?(\w+)\s*=\s*(.*)")
 # modprobe.d(5): command -> position of its module among the words.
 OF_MODULE = {
@@ -34,7 +37,7 @@ def lvm_conf(text: str, *, own: bool, portable: bool = False) -> str:
     dropped = (*(() if own else OF_ONE_MACHINE), *(OF_ONE_IDENTITY if portable else ()))
     kept: list[str] = []
     depth = 0  # of brackets in an excluded value
-    for line in lines(text):
+    for line in lvm_lines(text):
         bare = line.strip()
         if not bare or bare.startswith("#"):
             continue
@@ -47,9 +50,15 @@ def lvm_conf(text: str, *, own: bool, portable: bool = False) -> str:
     return "".join(f"{line}\n" for line in kept)
 
 
+def lvm_lines(text: str) -> list[str]:
+    """Return the lines of an lvm.conf; a section in one line, `devices { a = 1 }`, gets three."""
+    broken = {"{": "{\n", "}": "\n}\n"}
+    return lines(TOKEN.sub(lambda found: broken.get(found[0], found[0]), text))
+
+
 def _unquoted(text: str) -> str:
     """Return a line without strings and comment."""
-    return re.sub(r'"(?:\\.|[^"\\])*"', "", text).partition("#")[0]
+    return re.sub(r'"(?:\\.|[^"\\])*("|\\?$)', "", text).partition("#")[0]
 
 
 def lvm_settings(before: str, after: str) -> tuple[str, ...]:
@@ -59,7 +68,7 @@ def lvm_settings(before: str, after: str) -> tuple[str, ...]:
 
 
 def _settings(text: str) -> Iterator[str]:
-    for line in lines(text):
+    for line in lvm_lines(text):
         if (found := SETTING.match(line)) and not line.lstrip().startswith("#"):
             yield found[1]
 
@@ -70,10 +79,9 @@ FORBIDDING = ("blacklist", "install")
 
 def modprobe_forbidden(text: str, needed: Collection[str]) -> tuple[str, ...]:
     """Return the lines that keep these modules from being loaded."""
-    commands = (line.split() for line in lines(text.replace("\\\n", " ")))
     return tuple(
         " ".join(words)
-        for words in commands
+        for words in modprobe_words(text)
         if len(words) > 1 and words[0] in FORBIDDING and canonical(words[1]) in needed
     )
 
@@ -83,10 +91,10 @@ def modprobe_conf(text: str, modules: Collection[str], needed: Collection[str] =
 
     Those that the root needs are loaded whatever the machine's configuration forbids.
     """
-    forbidden = modprobe_forbidden(text, needed)
+    forbidden = frozenset(modprobe_forbidden(text, needed))
     kept: list[str] = []
-    for words in map(str.split, lines(text.replace("\\\n", " "))):
-        place = OF_MODULE.get(words[0]) if words else None
+    for words in modprobe_words(text):
+        place = OF_MODULE.get(words[0])
         concerns = place is not None and len(words) > place and canonical(words[place]) in modules
         if concerns and (line := " ".join(words)) not in forbidden:
             kept.append(line)
@@ -103,7 +111,7 @@ def crypttab(text: str, needed: Collection[str], *, others: bool = False) -> str
 
 
 def _crypttab_line(line: str, needed: Collection[str], others: bool) -> str:
-    fields = line.split()
+    fields = fields_of(line)
     if not fields or fields[0].startswith("#"):
         return ""
     options = fields[3].split(",") if len(fields) > 3 else []

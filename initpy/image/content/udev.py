@@ -1,10 +1,12 @@
 """Finds udev rules for the image, and the programs, users and groups that they use."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.config.textlines import read_file
 from initpy.image.missing import Missing
 
 # udev(7): the folder of programs that a rule names without a path.
@@ -75,19 +77,24 @@ def find_rules(
 
 def is_hidden(path: Path) -> bool:
     """Return whether a file hides its namesakes in later folders."""
-    return path.is_symlink() and path.resolve() == Path("/dev/null")
+    # Path.resolve() raises at a link to itself.
+    return path.is_symlink() and os.path.realpath(path) == "/dev/null"
 
 
 def mentions(rules: Iterable[Path]) -> Mentions:
-    """Return the programs, users and groups that rules name.
+    """Return the programs, users and groups that files of rules name."""
+    return mentions_in(path.read_text("utf-8", "replace") for path in filter(Path.is_file, rules))
+
+
+def mentions_in(texts: Iterable[str]) -> Mentions:
+    """Return the programs, users and groups that the texts of rules name.
 
     A name with a substitution ("$env{...}") is unknown before run time and is skipped.
     """
     programs: set[str] = set()
     owners: set[str] = set()
     groups: set[str] = set()
-    for path in filter(Path.is_file, rules):
-        lines = path.read_text("utf-8", "replace").splitlines()
+    for lines in map(str.splitlines, texts):
         text = "\n".join(line for line in lines if not line.startswith("#"))
         called = (name for name in CALL.findall(text) if "$" not in name and "%" not in name)
         programs.update(name if "/" in name else str(HELPERS / name) for name in called)
@@ -102,8 +109,12 @@ def account_lines(table: Path, names: Iterable[str]) -> str:
     Names unknown to this machine are skipped: udev logs them and continues.
     """
     wanted = {"root", *names}
+    try:
+        text = read_file(table, "surrogateescape")
+    except OSError:
+        text = ""
     lines: list[str] = []
-    for line in table.read_text("utf-8", "surrogateescape").split("\n"):
+    for line in text.split("\n"):
         fields = line.split(":")
         if fields[0] in wanted and len(fields) >= 4:
             if len(fields) >= 7:

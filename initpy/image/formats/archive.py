@@ -6,7 +6,6 @@ sequence in a section. The reader follows init/initramfs.c when two entries have
 It is stricter than the kernel about damage: an InputError names the file and the offset.
 """
 
-import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from initpy.image.formats.members import (
     Reader,
     read_members,
 )
-from initpy.image.tree import MOST_LINKS, Entry, File, Folder, Link
+from initpy.image.tree import MOST_LINKS, Entry, File, Folder, Link, Node
 
 PLAIN = "none"
 # The kernel's built-in archive creates these first (usr/default_cpio_list).
@@ -161,8 +160,9 @@ def parse_archive(path: Path, data: memoryview, limits: Limits = DEFAULT_LIMITS)
     if not segments:
         raise InputError(str(path), "nothing but zero bytes" if data else "", "a cpio archive")
     archive = Archive(path, len(data), tuple(segments), sections, warnings=warnings)
+    names: dict[str, set[str]] = {}
     for number, segment in enumerate(segments):
-        _Placing(archive, number).all(segment.members)
+        _Placing(archive, number, names).all(segment.members)
     return archive
 
 
@@ -219,6 +219,9 @@ class _Scan:
             head = bytes(self.data[position : position + 6])
             expected = "a cpio archive, or one compressed in a way that the kernel knows"
             raise _UnreachedError(f"{self.path}: byte {offset}", head, expected)
+        if compression == "xz" and (check := decompress.xz_check(self.data[position:])):
+            expected = "xz with CRC32 as check, which the kernel knows (xz --check=crc32)"
+            raise _UnreachedError(f"{self.path}: byte {offset}", f"xz with {check}", expected)
         if compression == PLAIN and position % 4:
             expected = "the archive at a multiple of four, where the kernel looks for one"
             raise _UnreachedError(f"{self.path}: byte {offset}", position, expected)
@@ -242,6 +245,13 @@ class _Scan:
                     self.stopped = True
                     reader.drain()
                 size = stream.end - position
+                if stream.unfinished:
+                    lost = len(self.data) - stream.end
+                    self.warnings.append(
+                        f"{where}: four zero bytes have to follow: the kernel stops here, "
+                        f"{lost} bytes are left out"
+                    )
+                    self.stopped = True
         except DamagedArchiveError as error:
             raise InputError(f"{where}: byte {error.offset}", error.value, error.expected) from None
         except decompress.DamagedStreamError as error:
@@ -291,8 +301,9 @@ def _stream_members(
 class _Placing:
     """Adds the members of a segment to the archive's entries as the kernel would."""
 
-    def __init__(self, archive: Archive, segment: int) -> None:
+    def __init__(self, archive: Archive, segment: int, names: dict[str, set[str]]) -> None:
         self._archive = archive
+        self._names = names  # all names of a file with several, by each; of all segments
         self._entries = archive.entries
         self._segment = segment
         self._linked: dict[tuple[int, int, int], list[str]] = {}
@@ -329,8 +340,9 @@ class _Placing:
         if present is None:
             return True
         if type(present) is type(entry):
-            # The kernel recreates only files and folders; for other types it gets EEXIST.
-            if isinstance(entry, File | Folder) or present == entry:
+            # The kernel writes to a file, sets a folder's mode, makes a link anew (clean_path with
+            # mode 0); for devices it gets EEXIST.
+            if not isinstance(entry, Node) or present == entry:
                 return True
             self._warn(f"{path}: is there already: the kernel keeps the first")
             return False
@@ -345,57 +357,34 @@ class _Placing:
         entry = member.entry
         if path in self._entries or isinstance(entry, Link):
             self._folders.clear()
-        if isinstance(entry, File) and member.links > 1:
-            entry = self._hard_link(path, member, entry)
+        if isinstance(entry, File):
+            entry = self._file(path, member, entry)
+        elif group := self._names.pop(path, None):
+            group.discard(path)
         self._entries[path] = entry
         self._archive.origins[path] = Origin(self._segment, member)
 
-    def _hard_link(self, path: str, member: Member, entry: File) -> File:
-        """Return the data for one name of a hard-linked file.
+    def _file(self, path: str, member: Member, entry: File) -> File:
+        """Return the data for a name of a file; its other names get it, too.
 
-        Only one of its names carries the data, most often the last.
+        Of several names only one carries the data, most often the last. The kernel links each
+        further name to the first, and a later archive writes to the file that is there.
         """
-        partners = self._linked.setdefault(member.inode, [])
-        if entry.size():
-            for partner in partners:
-                self._entries[partner] = entry
-        elif partners:
+        partners = self._linked.setdefault(member.inode, []) if member.links > 1 else []
+        if partners and partners[0] != path:
+            if group := self._names.pop(path, None):
+                group.discard(path)
+            group = self._names.setdefault(partners[0], {partners[0]})
+            group.add(path)
+            self._names[path] = group
             present = self._entries[partners[0]]
-            entry = present if isinstance(present, File) else entry
-        partners.append(path)
+            if not entry.size() and isinstance(present, File):
+                entry = present
+        if member.links > 1:
+            partners.append(path)
+        for other in self._names.get(path, ()):
+            self._entries[other] = entry
         return entry
 
     def _warn(self, text: str) -> None:
         self._archive.warnings.append(f"segment {self._segment}: {text}")
-
-
-def unpack(archive: Archive, folder: Path, *, devices: bool = False) -> None:
-    """Write the image's content into a folder, which must be new or empty.
-
-    It writes nothing outside the folder: paths of entries contain no links, and links are
-    created last. It keeps no owners, set-uid bits or times. It creates device nodes only with
-    `devices`, which needs privileges. Raises InputError for a folder that is not empty, OSError
-    if writing fails.
-    """
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise InputError(str(folder), "something is there", "a folder that is new or empty")
-    folder.mkdir(parents=True, exist_ok=True)
-    later: list[tuple[Path, str]] = []
-    modes: list[tuple[Path, int]] = []
-    for path, entry in archive.items():
-        target = folder / path.lstrip("/")
-        match entry:
-            case Folder(mode=mode):
-                target.mkdir(exist_ok=True)
-                modes.append((target, mode & 0o777))
-            case File(mode=mode):
-                target.write_bytes(entry.read())
-                target.chmod(mode & 0o777)
-            case Link(target=pointed):
-                later.append((target, pointed))
-            case _ if devices:
-                os.mknod(target, entry.mode, os.makedev(entry.major, entry.minor))
-    for target, pointed in later:
-        target.symlink_to(pointed)
-    for target, mode in reversed(modes):
-        target.chmod(mode)

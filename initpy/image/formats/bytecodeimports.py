@@ -1,8 +1,10 @@
 """Finds the modules that bytecode imports, for an image whose interpreter cannot run here.
 
 It reports certain imports only: at the top of a module, outside every `try` and `if`, of initpy's
-modules or within one package. Elsewhere other code may have put a substitute into sys.modules.
-It reads only bytecode of the running interpreter's version; other versions have other opcodes.
+modules, within one package or within the standard library. Elsewhere other code may have put a
+substitute into sys.modules. `late_imports` finds those inside functions, which no start of the
+interpreter tries. Only bytecode of the running interpreter's version can be read; other versions
+have other opcodes.
 """
 
 import dis
@@ -18,7 +20,9 @@ from initpy.image.tree import File
 
 JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 HEADER = 16  # magic number, flags, time and size, or hash (PEP 552)
+CONSTANTS = frozenset({"LOAD_CONST", "LOAD_SMALL_INT"})  # the latter since Python 3.14
 MOST = 10_000  # modules
+OWN = sys.stdlib_module_names
 # Frozen modules register these names in sys.modules; they have no file of their own.
 ALIASES = frozenset({"importlib._bootstrap", "importlib._bootstrap_external", "os.path"})
 
@@ -47,16 +51,93 @@ def absent_imports(archive: Archive, library: str, modules: list[str]) -> list[t
         path = _path(archive, start)
         if path is None:
             # A package of which only some modules came along has no file of its own (PEP 420).
-            if any(each.startswith(f"{start}/") for each in archive.entries):
+            if _in_parts(archive, start, name):
                 continue
-            if by.startswith("initpy") or by.partition(".")[0] == name.partition(".")[0]:
+            if by.startswith("initpy") or _top(by) == _top(name) or {_top(name), _top(by)} <= OWN:
                 absent.append((name, by))
         elif path.endswith(".pyc"):
             package = name if path.endswith("/__init__.pyc") else name.rpartition(".")[0]
             code = _code(archive.read(path), path)
-            todo += [(each, name) for each in _imports(code, package)]
+            for each, names in _imports(code, package):
+                todo.append((each, name))
+                if _top(each) == _top(name):  # `from . import name`
+                    todo += ((inner, name) for inner in _submodules(archive, library, each, names))
             registered.update(_registered(code))
     return [(name, by) for name, by in absent if name not in registered]
+
+
+def late_imports(archive: Archive, library: str, package: str) -> list[tuple[str, str]]:
+    """Return (module, importing module) for each import inside a function of a package.
+
+    Those of modules outside the package count only outside every `try`. `from package import name`
+    counts as an import of package.name, unless the package has such a name itself.
+    Raises ForeignBytecodeError for bytecode that this interpreter cannot read.
+    """
+    found: list[tuple[str, str]] = []
+    start = f"{library}/{package}"
+    for path in sorted(archive.entries):
+        if not (path.startswith(f"{start}/") and path.endswith(".pyc")):
+            continue
+        if isinstance(archive.get(path), File):  # not so if a folder above it is absent
+            inside = path.removeprefix(f"{library}/").removesuffix(".pyc").replace("/", ".")
+            by = inside.removesuffix(".__init__")
+            above = by if inside != by else by.rpartition(".")[0]
+            for inner in _inner(_code(archive.read(path), path)):
+                read = dis.Bytecode(inner)
+                for offset, name, names in _statements(read, above):
+                    if _top(name) == package:
+                        found.append((name, by))
+                        found += ((each, by) for each in _submodules(archive, library, name, names))
+                    elif not any(start <= offset < end for start, end in _tried(read)):
+                        found.append((name, by))
+    return list(dict.fromkeys(found))
+
+
+def is_present(archive: Archive, library: str, name: str) -> bool:
+    """Return whether the interpreter of an image finds a module, or a part of a package."""
+    start = f"{library}/{name.replace('.', '/')}"
+    found = _comes_along(name) or _path(archive, start) is not None
+    return found or _in_parts(archive, start, name)
+
+
+def _in_parts(archive: Archive, start: str, name: str) -> bool:
+    """Return whether a package without a file of its own has modules (PEP 420).
+
+    The packages of the standard library are useless so: their names are in `__init__`.
+    """
+    inside = any(each.startswith(f"{start}/") for each in archive.entries)
+    return inside and _top(name) not in OWN
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield the code objects of the functions and classes of a module."""
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield each
+            yield from _inner(each)
+
+
+def _submodules(archive: Archive, library: str, name: str, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield those of the names imported from a package that must be modules of it."""
+    start = f"{library}/{name.replace('.', '/')}"
+    path = _path(archive, start)
+    if path is not None and not path.endswith("/__init__.pyc"):
+        return  # a module, with names of its own
+    if path is None and not any(each.startswith(f"{start}/") for each in archive.entries):
+        return  # absent, which its own name tells
+    own: set[str] = set()
+    if path is not None:
+        code = _code(archive.read(path), path)
+        inside = [*_statements(dis.Bytecode(code), name)]
+        if any("*" in given for _, _, given in inside):
+            return  # any name may be its own
+        by_itself = {each for _, module, given in inside if module == name for each in given}
+        own = set(code.co_names) - by_itself
+    yield from (f"{name}.{each}" for each in names if each not in own and each != "*")
 
 
 def _comes_along(name: str) -> bool:
@@ -90,22 +171,36 @@ def _code(content: bytes, path: str) -> types.CodeType:
     return code
 
 
-def _imports(code: types.CodeType, package: str) -> Iterator[str]:
-    """Yield the modules that a module imports unconditionally, outside every `try`."""
+def _imports(code: types.CodeType, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what a module imports unconditionally, outside every `try`: (module, names of it)."""
     read = dis.Bytecode(code)
+    jumps = [(each.offset, int(each.argval)) for each in read if each.opcode in JUMPS]
+    passed = [*jumps, *_tried(read)]
+    for offset, name, names in _statements(read, package):
+        if not any(start <= offset < end for start, end in passed):
+            yield name, names
+
+
+def _tried(read: dis.Bytecode) -> list[tuple[int, int]]:
+    """Return the ranges of code that an exception does not leave."""
     entries = getattr(read, "exception_entries", ())  # typeshed does not know them
-    guarded = [(entry.start, entry.end) for entry in entries]
-    level = 0
+    return [(entry.start, entry.end) for entry in entries]
+
+
+def _statements(read: dis.Bytecode, package: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Yield each import: its offset, the module, and the names that are imported from it."""
+    level: object = 0
+    names: object = None
     for instruction in read:
-        if instruction.opname == "LOAD_CONST" and isinstance(instruction.argval, int):
-            level = instruction.argval
-        if instruction.opcode in JUMPS:
-            guarded.append((instruction.offset, int(instruction.argval)))
-        passed = any(start <= instruction.offset < end for start, end in guarded)
-        if instruction.opname == "IMPORT_NAME" and not passed:
-            above = package.rsplit(".", level - 1)[0] if level > 1 else package
+        if instruction.opname in CONSTANTS:  # both come right before the import
+            level, names = names, instruction.argval
+        if instruction.opname == "IMPORT_NAME":
             name = str(instruction.argval)
-            yield ".".join(filter(None, (above, name))) if level else name
+            if isinstance(level, int) and level:
+                above = package.rsplit(".", level - 1)[0] if level > 1 else package
+                name = ".".join(filter(None, (above, name)))
+            given = names if isinstance(names, tuple) else ()
+            yield instruction.offset, name, tuple(map(str, given))
 
 
 def _registered(code: types.CodeType) -> Iterator[str]:

@@ -64,11 +64,12 @@ def append(image: Path, segments: Iterable[bytes], output: Path) -> None:
     """Copy an image and append uncompressed archives, aligned for the kernel.
 
     init/initramfs.c skips zero bytes between archives. It recognises the magic of an uncompressed
-    archive only at a multiple of four.
+    archive only at a multiple of four. Four zero bytes end a stream of lz4, which tells no length.
     """
     with image.open("rb") as source, output.open("wb") as target:
         shutil.copyfileobj(source, target)
         for data in segments:
+            target.write(bytes(4))
             _align(target)
             target.write(data)
 

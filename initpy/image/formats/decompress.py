@@ -34,6 +34,7 @@ MAGICS = (
 )
 # lib/decompress_unlz4.c: chunks of at most this size, each preceded by its compressed size.
 LZ4_CHUNK = 8 << 20
+LZ4_MAGIC = 0x184C2102
 LZ4_LARGEST = LZ4_CHUNK + LZ4_CHUNK // 255 + 16
 
 
@@ -48,12 +49,16 @@ class DamagedStreamError(ValueError):
 
 @dataclass(slots=True)
 class Stream:
-    """A compressed stream that begins at `start`; `end` is set once `pieces` is exhausted."""
+    """A compressed stream that begins at `start`; `end` is set once `pieces` is exhausted.
+
+    `unfinished`: the kernel's decompressor goes on into what follows, and fails.
+    """
 
     data: memoryview
     start: int
     compression: str
     end: int = -1
+    unfinished: bool = False
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the content, at most some megabytes at a time. Raises DamagedStreamError."""
@@ -67,6 +72,15 @@ def recognise(data: memoryview) -> str | None:
     """Return the compression of data by its magic; None if the kernel does not support it."""
     head = bytes(data[:12])
     return next((name for magic, name in MAGICS if head.startswith(magic)), None)
+
+
+def xz_check(data: memoryview) -> str:
+    """Return the integrity check of a stream of xz; "" for one that the kernel knows.
+
+    The type is in the lower half of the second stream flag (The .xz File Format, 2.1.1.2).
+    """
+    kind = data[7] & 15 if len(data) > 7 else 0
+    return {0: "", 1: "", 4: "CRC64", 10: "SHA-256"}.get(kind, f"a check of type {kind}")
 
 
 def plain(data: memoryview) -> Iterator[bytes]:
@@ -187,8 +201,9 @@ def _lz4(stream: Stream) -> Iterator[bytes]:
     position = stream.start + 4
     while position + 4 <= len(stream.data):
         (size,) = struct.unpack_from("<I", stream.data, position)
-        # An impossible chunk size is the start of the next archive, or of padding before it.
+        # Another archive would be taken for the size of a chunk (lib/decompress_unlz4.c).
         if not 0 < size <= LZ4_LARGEST:
+            stream.unfinished = size not in (0, LZ4_MAGIC)
             break
         chunk = stream.data[position + 4 : position + 4 + size]
         if len(chunk) < size:

@@ -1,11 +1,13 @@
 """Finds the shared libraries that a program needs, as ld.so(8) does."""
 
 import importlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from initpy.config.textlines import read_file
+from initpy.image.formats import symbolversions
 from initpy.image.formats.dlopen import Opened, Priority, called, noted
 from initpy.image.missing import Missing
 
@@ -24,9 +26,19 @@ class Elf:
     rpath: tuple[str, ...]
     runpath: tuple[str, ...]
     opened: tuple[Opened, ...] = ()  # by name, at run time
+    # Versions of symbols: needed, by library, and defined.
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defines: frozenset[str] = frozenset()
 
 
 REINSTALL = "reinstall the package that holds it"
+NO_LOADER = "install the package that holds it: the program does not start without it"
+# musl's ldso/dynlink.c: names that stand for itself, and the folders that it searches.
+MUSL = "ld-musl-"
+MUSL_ITSELF = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.")
+MULTIARCH = "*-linux-gnu*"
+MUSL_FOLDERS = ("/lib", "/usr/local/lib", "/usr/lib")
+OTHER_SYSTEM = "it is built for another system: take the program of this one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,8 @@ def _parse(elf: "ELFFile") -> Elf:
     elf.header["e_shoff"] = 0
     interpreter: str | None = None
     opened: list[Opened] = []
+    versions: Mapping[str, tuple[str, ...]] = {}
+    defines: frozenset[str] = frozenset()
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": []}
     attributes = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
     for segment in elf.iter_segments():
@@ -126,6 +140,8 @@ def _parse(elf: "ELFFile") -> Elf:
                 if kind in tags:
                     tags[kind].append(str(getattr(tag, attributes[kind])))
             opened += called(elf, segment)
+            versions = symbolversions.needed(elf, segment)
+            defines = symbolversions.defined(elf, segment)
     return Elf(
         kind=(str(elf["e_machine"]), int(elf.elfclass)),
         interpreter=interpreter,
@@ -133,6 +149,8 @@ def _parse(elf: "ELFFile") -> Elf:
         rpath=tuple(part for text in tags["DT_RPATH"] for part in text.split(":") if part),
         runpath=tuple(part for text in tags["DT_RUNPATH"] for part in text.split(":") if part),
         opened=tuple(dict.fromkeys(opened)),
+        versions=versions,
+        defines=defines,
     )
 
 
@@ -144,7 +162,7 @@ def configured_folders(
     `including` are the files that lead to this one: one that includes itself ends there.
     """
     try:
-        text = configuration.read_text("utf-8", "surrogateescape")
+        text = read_file(configuration, "surrogateescape")
     except OSError:
         return ()
     seen = including | {configuration}
@@ -161,6 +179,12 @@ def configured_folders(
         elif line and not line.startswith("hwcap "):
             found.append(line)
     return tuple(found)
+
+
+def multiarch_folders(base: Path = Path("/")) -> tuple[str, ...]:
+    """Return the folders that Debian's loaders search without any configuration."""
+    found = (each for start in ("lib", "usr/lib") for each in (base / start).glob(MULTIARCH))
+    return tuple(sorted(str(each) for each in found))
 
 
 class Libraries:
@@ -192,6 +216,9 @@ class Libraries:
             return None
         if name.startswith("/"):
             return Path(name) if self._files.exists(Path(name)) else None
+        loader = self._musl(wanted_by, loaders)
+        if loader and name.startswith(MUSL_ITSELF):
+            return Path(loader) if self._files.exists(Path(loader)) else None
         for folder in self._folders(wanted_by, wanting, loaders):
             candidate = Path(folder, name)
             if self._files.exists(candidate):
@@ -208,9 +235,18 @@ class Libraries:
                 if owning is not None:
                     yield from (self._expand(folder, owner) for folder in owning.rpath)
         yield from (self._expand(folder, path) for folder in elf.runpath)
+        if self._musl(path, loaders):
+            yield from MUSL_FOLDERS
+            return
         yield from self._configured
         yield from ("/lib64", "/usr/lib64") if elf.kind[1] == 64 else ()
         yield from ("/lib", "/usr/lib")
+
+    def _musl(self, path: Path, loaders: tuple[Path, ...]) -> str:
+        """Return the program's interpreter if it is musl's; "" for any other."""
+        program = self.read((*loaders, path)[0])
+        interpreter = program.interpreter if program is not None else None
+        return interpreter if interpreter and Path(interpreter).name.startswith(MUSL) else ""
 
     def closure(self, programs: Iterable[Path]) -> Closure:
         """Return all libraries that ld.so loads for these files or that they open by name."""
@@ -226,13 +262,23 @@ class Libraries:
                 continue
             done.add(path)
             if elf.interpreter is not None:
-                todo.append((Path(elf.interpreter), ()))
+                if self._files.exists(Path(elf.interpreter)):
+                    todo.append((Path(elf.interpreter), ()))
+                else:
+                    missing.append(Missing("loader", elf.interpreter, str(path), NO_LOADER))
             for name in elf.needed:
                 found = self.find(name, path, loaders) or self._loaded_before(name, loaders)
-                if found is not None:
-                    todo.append((found, (*loaders, path)))
-                else:
+                if found is None:
                     missing.append(Missing("library", name, str(path), REINSTALL))
+                    continue
+                todo.append((found, (*loaders, path)))
+                library = self.read(found)
+                # Without any version ld.so only warns.
+                defined = library.defines if library is not None else frozenset()
+                absent = [each for each in elf.versions.get(name, ()) if each not in defined]
+                if defined and absent:
+                    lacks = f"{name} with {', '.join(absent)}"
+                    missing.append(Missing("library", lacks, str(path), OTHER_SYSTEM))
             for entry in elf.opened:
                 candidates = (self.find(name, path, loaders) for name in entry.names)
                 found = next(filter(None, candidates), None)

@@ -8,7 +8,7 @@ LUKS1: "LUKS On-Disk Format Specification 1.2.3", 6.2; LUKS2: "LUKS2 On-Disk For
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ LARGEST = 4 << 20  # of a header with its JSON text
 
 def read_luks(path: Path) -> Mapping[str, str] | None:
     """Return `version`, `ciphers`, `derivation`, `hashes`, `tokens`, each as words.
+
+    Besides, if it has such: `integrity`, and `memory`, the kB that a key slot needs to open.
 
     None if the file is unreadable or has no valid LUKS header.
     """
@@ -76,6 +78,7 @@ def _luks2(text: bytes) -> Mapping[str, str] | None:
         "hashes": _words((*derivations, *stripes), "hash"),
         "tokens": _words(_tables(content, "tokens"), "type"),
         **({"integrity": _words(integrity, "type")} if integrity else {}),
+        **({"memory": str(most)} if (most := _most(derivations, "memory")) else {}),
     }
 
 
@@ -83,6 +86,12 @@ def _tables(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
     table = content.get(name)
     values = table.values() if isinstance(table, dict) else ()
     return [each for each in values if isinstance(each, dict)]
+
+
+def _most(tables: Iterable[dict[str, Any]], key: str) -> int:
+    """Return the largest number; 0 if there is none."""
+    found = (table.get(key) for table in tables)
+    return max((each for each in found if isinstance(each, int)), default=0)
 
 
 def _words(tables: Any, key: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from initpy.config.textlines import read_file
+
 TREE = Path("/var/lib/dkms")
 MODULES = Path("/lib/modules")
 _BUILT = re.compile(r"""^\s*BUILT_MODULE_NAME(?:\[\d+\])?=["']?([\w-]+)""", re.MULTILINE)
@@ -33,7 +35,7 @@ def sources(tree: Path = TREE) -> tuple[Source, ...]:
     for config in sorted(tree.glob("*/*/source/dkms.conf")):
         folder = config.parents[1]
         try:
-            text = config.read_text(encoding="utf-8", errors="replace")
+            text = read_file(config, "replace")
         except OSError:
             continue
         logs = (folder / "build" / "make.log", folder / "build" / "config.log")

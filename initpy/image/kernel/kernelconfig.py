@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from initpy.config.textlines import read_file
 from initpy.image.formats.compress import NONE
 
 BUILT_IN = re.compile(r"^CONFIG_(\w+)=y$", re.MULTILINE)
@@ -46,7 +47,7 @@ def read_kernel_config(kernel: str, modules: Path) -> KernelConfig | None:
     """Read the configuration of a kernel, given its modules' folder; None if not installed."""
     for path in _places(kernel, modules):
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_file(path, "replace")
         except OSError:
             continue
         # Ignore a file that sets no option.

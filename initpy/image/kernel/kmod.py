@@ -2,15 +2,21 @@
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from initpy.config.textlines import lines
 from initpy.image.missing import IncompleteError, Missing
 
 # modprobe.d(5): the administrator's options, blacklists and softdeps, then the distribution's.
-MODPROBE_FOLDERS = (Path("/etc/modprobe.d"), Path("/usr/lib/modprobe.d"))
+MODPROBE_FOLDERS = tuple(
+    Path(f"{each}/modprobe.d") for each in ("/etc", "/run", "/usr/local/lib", "/usr/lib")
+)
+# Of the image, the blacklist of network cards' drivers. PID 1 removes it when the command line asks
+# for a network (runtime/coldplug.py).
+IDLE_NETWORK = "/usr/lib/modprobe.d/initpy-idle-network.conf"
 
 # Drivers of hardware that accelerates ciphers.
 ACCELERATORS = "kernel/drivers/crypto/"
@@ -280,15 +286,18 @@ def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
 
 
+def modprobe_words(text: str) -> Iterator[list[str]]:
+    """Yield the words of each line of modprobe.d(5); a backslash at its end continues a line."""
+    yield from filter(None, map(str.split, lines(text.replace("\\\n", " "))))
+
+
 def _read_soft(paths: Iterable[Path]) -> dict[str, SoftDependencies]:
     """Read lines such as `softdep name pre: a b post: c` and `weakdep name a` (modprobe.d(5)).
 
     The driver itself asks for the latter when it needs them: an image has them for that.
     """
     found: dict[str, SoftDependencies] = {}
-    texts = ("\n".join(_lines(path)).replace("\\\n", " ") for path in paths)
-    for line in (line for text in texts for line in text.split("\n")):
-        words = line.split()
+    for words in (each for path in paths for each in modprobe_words("\n".join(_lines(path)))):
         if len(words) < 3 or words[0] not in ("softdep", "weakdep"):
             continue
         lists: dict[str, list[str]] = {"pre:": [], "post:": []}

@@ -153,6 +153,12 @@ def releases(archive: Archive) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def loose(archive: Archive) -> dict[str, str]:
+    """Return name -> path of the modules in no folder of a release, as in booster's images."""
+    found = (each for each in archive.entries if SUFFIXES.search(each))
+    return {module_name(path): path for path in found}
+
+
 def packed(archive: Archive, release: str) -> ModuleTree:
     """Return the tree of one kernel release in an image; an empty tree if there is none."""
     places = (archive.resolve(f"{folder}/{release}") for folder in FOLDERS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from initpy.image.stack import buses, mapper, zvols
 from initpy.image.stack.layers import Ask, Kind, Layer
-from initpy.image.stack.network import towards
+from initpy.image.stack.network import fabrics, towards
 from initpy.image.stack.system import System
 
 CLASS = "/sys/class/block"
@@ -60,6 +60,8 @@ class Blocks:
         if "ID_FS_TYPE" not in found:
             probe = self._system.output(["blkid", "-p", "-o", "udev", f"/dev/{name}"])
             found |= _kept((probe or "").splitlines())
+        major, _, minor = numbers.partition(":")
+        found |= {"MAJOR": major, "MINOR": minor} if minor else {}
         return {"DEVNAME": f"/dev/{name}", "KERNEL": name, "SUBSYSTEM": "block", **found}
 
     def down(self, name: str) -> Iterator[Layer]:
@@ -142,7 +144,7 @@ class Blocks:
             if not slaves:
                 return ""
             path = f"{CLASS}/{slaves[0]}"
-            if not (self._system.text(f"{path}/dm/uuid") or "").startswith(mapper.SUBDEVICE):
+            if not mapper.is_below_volume(self._system.text(f"{path}/dm/uuid") or ""):
                 break
             slaves = self._system.names(f"{path}/slaves")
         return f"/dev/{slaves[0]}" if slaves else ""
@@ -167,7 +169,9 @@ class Blocks:
             asks.extend(mapper.cipher_asks(specification))
         for kind in found.get("integrity", "").split():
             asks.extend(mapper.integrity_asks(kind))
-        return {key: found[key] for key in sorted(found)}
+        total = re.search(r"^MemTotal: *([0-9]+)", self._system.text("/proc/meminfo") or "", re.M)
+        machine = {"machine_memory": total[1]} if total and "memory" in found else {}
+        return {key: found[key] for key in sorted(found)} | machine
 
     def _array(self, layer: Layer, path: str) -> Iterator[Layer]:
         level = (self._system.text(f"{path}/md/level") or "").strip()
@@ -212,11 +216,22 @@ class Blocks:
             for _, found in layers:
                 yield from found
             return
+        if served := [*fabrics(self._system, path)]:
+            targets = tuple(each.identity for each in served if each.kind is Kind.TARGET)
+            asks = (self._in_use(Ask(("nvme-core",), "NVMe")),)
+            yield replace(layer, on=targets, asks=asks)
+            yield from served
+            return
         names = self._system.names(CLASS)
         if pool := zvols.members(layer.property("DEVLINKS"), names, self.properties):
             ask = self._in_use(Ask(zvols.DRIVER, "volumes of ZFS pools"))
             on = tuple(map(_identity, pool))
             yield replace(layer, kind=Kind.STACKED, on=on, asks=(ask,))
+            if volume := zvols.encrypted(layer.property("DEVLINKS"), self._system.output):
+                self.unknown.append(
+                    f"who loads the key of the encrypted volume {volume}: the job file of ZFS asks "
+                    "for keys of file systems only"
+                )
             for member in pool:
                 yield from self.down(member)
             return

@@ -20,26 +20,32 @@ from initpy.config.fstab import USR, parse_fstab
 from initpy.config.hostname import of_file
 from initpy.config.initramfstools import AUTO, NONE
 from initpy.config.settings import read_settings
+from initpy.core.devices.filesystems import aliases_of
 from initpy.core.devices.names import PROPERTY, DeviceSpec, Naming
-from initpy.image.stack import asked, buses, hibernated, network, subvolumes
+from initpy.core.settings import ExtraMount
+from initpy.image.stack import asked, buses, hibernated, inits, network, subvolumes
 from initpy.image.stack.blocks import CLASS, Blocks
-from initpy.image.stack.commandlines import RUNNING, command_lines
+from initpy.image.stack.bootlines import RUNNING
+from initpy.image.stack.commandlines import command_lines
 from initpy.image.stack.keyboards import keyboards
 from initpy.image.stack.layers import (
     BACKING,
-    KEY,
+    FLAGS,
     POOLED,
     RESUME,
     SOURCE,
+    TYPES,
     Ask,
     Kind,
     Layer,
     Stack,
     StackError,
     combined,
+    role,
 )
 from initpy.image.stack.mounttable import IN_MEMORY, Mount, MountTable
-from initpy.image.stack.system import Running, System
+from initpy.image.stack.openers import headers, openers
+from initpy.image.stack.system import Running, System, in_use
 
 __all__ = ["Ask", "Kind", "Layer", "Stack", "StackError", "describe"]
 
@@ -76,12 +82,12 @@ class _Description:
         self._volumes = (*named, *read_settings(self._cmdline)[0].volumes)
         self._attached = tuple(each.name for each in named if not each.listed)
         self._blocks = Blocks(system, {})
-        self._blocks = Blocks(system, dict(self._headers()))  # _headers() needs a Blocks itself
+        found = dict(headers(self._volumes, self._device))  # _device() needs a Blocks itself
+        self._blocks = Blocks(system, found)
 
     def _crypttab(self) -> str:
         paths = (f"{self._base}/etc/crypttab", f"{self._base}/etc/{IN_INITRAMFS}")
-        own, initramfs = (self._system.text(each) or "" for each in paths)
-        return joined(own, initramfs)
+        return joined(*(self._system.text(each) or "" for each in paths))
 
     def stack(self) -> Stack:
         tops: list[Layer] = []
@@ -94,7 +100,7 @@ class _Description:
         resume, swap = self._hibernated({layer.identity for layer in layers})
         layers.extend(swap)
         layers.extend(keyboards(self._system))
-        layers.extend(self._keys({layer.property("DM_NAME") for layer in layers}))
+        layers.extend(self._openers({layer.property("DM_NAME") for layer in layers}))
         known = {layer.identity for layer in layers}
         pruned = (replace(each, on=tuple(x for x in each.on if x in known)) for each in layers)
         return Stack(
@@ -103,7 +109,7 @@ class _Description:
             machine=self._system.machine(),
             tops=tuple(dict.fromkeys(top.identity for top in tops)),
             layers=combined(pruned),
-            in_use=_in_use(self._system.text("/proc/modules") or ""),
+            in_use=in_use(self._system.text("/proc/modules") or ""),
             unknown=tuple(dict.fromkeys(self._blocks.unknown)),
             cmdline=self._cmdline,
             hostname=self._hostname,
@@ -148,29 +154,18 @@ class _Description:
         yield replace(top, facts=(*top.facts, (RESUME, spec)), properties=marked)
         yield from rest
 
-    def _headers(self) -> Iterator[tuple[str, str]]:
-        """Yield (volume, path) of the detached headers in crypttab that are accessible now."""
-        for volume in self._volumes:
-            if volume.header is not None and volume.header.device is None:
-                yield volume.name, volume.header.path
-            elif volume.header is not None and volume.header.device and not volume.header.path:
-                yield volume.name, f"/dev/{self._device(volume.header.device)}"
-
-    def _keys(self, names: set[str]) -> Iterator[Layer]:
-        """Yield the layers below the key files of these volumes, if the devices are present."""
-        for volume in self._volumes:
-            key = volume.key
-            if volume.name not in names or key is None or key.device is None:
+    def _openers(self, names: set[str]) -> Iterator[Layer]:
+        """Yield the layers below the keys and headers of these volumes, if they are present."""
+        for each in openers(self._volumes, names):
+            if (name := self._device(each.device)) is None:
                 continue
-            if (name := self._device(key.device)) is None:
-                continue
+            on_device = self._on_device(name, "", "") if each.in_file else self._blocks.down(name)
             try:
-                on = self._on_device(name, "", "") if key.path else self._blocks.down(name)
-                top, *rest = on
+                top, *rest = on_device
             except StackError:
                 continue
-            identity = f"key:{volume.name}" if key.path else top.identity
-            yield replace(top, identity=identity, facts=(*top.facts, (KEY, volume.name)))
+            identity = f"{each.fact}:{each.volume}" if each.in_file else top.identity
+            yield replace(top, identity=identity, facts=(*top.facts, (each.fact, each.volume)))
             yield from rest
 
     def _is_folder(self) -> bool:
@@ -209,16 +204,16 @@ class _Description:
         for source in found - {None}:
             if source is not None and (name := self._device(source)):
                 with contextlib.suppress(StackError):
-                    yield _named(self._on_device(name, BACKING, ""), source)
+                    yield _named(self._on_device(name, BACKING, ""), ExtraMount(BACKING, source))
 
     def _extra_mounts(self) -> Iterator[list[Layer]]:
         """Yield the mounts and volumes that fstab and crypttab assign to the initramfs."""
         wanted, _ = parse_fstab(self._system.text(f"{self._base}/etc/fstab") or "")
         for each in wanted:
             if found := self._mounts.at(self._base + each.target):
-                yield _named(self._mounted(found, each.target), each.source)
+                yield _named(self._mounted(found, each.target), each)
             elif name := self._device(each.source):
-                yield _named(self._on_device(name, each.target, ""), each.source)
+                yield _named(self._on_device(name, each.target, ""), each)
             else:
                 text = f"the device of {each.target}, which /etc/fstab assigns to the initramfs"
                 self._blocks.unknown.append(text)
@@ -293,7 +288,7 @@ class _Description:
     ) -> Layer:
         properties = self._blocks.properties(members[0]) if members else {}
         uuid = properties.get("ID_FS_UUID", "")
-        ask = buses.module_ask(self._system, (f"fs-{kind}", kind), f"file system {kind}")
+        ask = buses.module_ask(self._system, aliases_of(kind), f"file system {kind}")
         known = (self._system.text("/proc/filesystems") or "").split()
         asks = [replace(ask, works=kind in known)]
         # btrfs shows its checksum and the driver, such as `crc32c (crc32c-intel)`.
@@ -304,6 +299,8 @@ class _Description:
         subvolume = re.search(r"(?:^|,)subvol=([^,]+)", options)
         if subvolume and subvolume[1] != "/":
             facts.append(("subvolume", subvolume[1]))
+        if point == "/":
+            facts += inits.facts(self._system, self._base, (each.init for each in self._wishes))
         return Layer(
             identity=f"fs:{point}",
             kind=Kind.FILESYSTEM,
@@ -311,7 +308,7 @@ class _Description:
             on=tuple(f"block:{member}" for member in members),
             asks=tuple(asks),
             facts=tuple((name, value) for name, value in facts if value),
-            properties=_role(point),
+            properties=role(point),
         )
 
     def _siblings(self, name: str) -> Iterator[str]:
@@ -398,20 +395,12 @@ class _Description:
         return next(iter(unheld or found), None)
 
 
-def _named(layers: Iterable[Layer], source: DeviceSpec) -> list[Layer]:
-    """Return the layers of a mount, the first with the name that fstab gives its device."""
+def _named(layers: Iterable[Layer], mount: ExtraMount) -> list[Layer]:
+    """Return the layers of a mount, the first with what fstab says of it."""
     top, *rest = layers
-    return [replace(top, facts=(*top.facts, (SOURCE, str(source)))), *rest]
-
-
-def _role(point: str) -> tuple[tuple[str, str], ...]:
-    """Return the mark that the engine sets on a file system that it mounts (core/goals)."""
-    if point == "/":
-        return (("INITPY_ROLE", "root"),)
-    return (("INITPY_MOUNT", point),) if point else ()
-
-
-def _in_use(modules: str) -> tuple[str, ...]:
-    """Return the modules with a reference count in /proc/modules: NAME SIZE COUNT USERS …."""
-    lines = (line.split() for line in modules.splitlines())
-    return tuple(sorted(words[0] for words in lines if len(words) > 2 and words[2] not in "0-"))
+    said = (
+        (SOURCE, str(mount.source)),
+        (TYPES, ",".join(mount.types)),
+        (FLAGS, ",".join(mount.flags)),
+    )
+    return [replace(top, facts=(*top.facts, *(each for each in said if each[1]))), *rest]

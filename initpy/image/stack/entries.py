@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from initpy.core.devices.graph import Device
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import VolumeSpec
 from initpy.image.stack.layers import Kind, Layer, Stack
-from initpy.image.stack.names import is_named, sources
+from initpy.image.stack.names import as_device, sources
 
 
 def entry_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> VolumeSpec | None:
@@ -20,11 +22,14 @@ def entry_among(
     layer: Layer, on: Iterable[Layer], volumes: Iterable[VolumeSpec]
 ) -> VolumeSpec | None:
     """Return the entry of a layer on others; None if there is none."""
-    entries, below = tuple(volumes), tuple(on)
+    entries, below = tuple(volumes), tuple(map(as_device, on))
     name = layer.property("DM_NAME")
-    by_name = [each for each in entries if each.name == name]
-    by_source = [each for each in entries if any(is_named(each.source, one) for one in below)]
-    return next(iter([*by_name, *by_source]), None)
+    named = next((each for each in entries if each.name == name), None)
+    return named or next((each for each in entries if _is_on(each.source, below)), None)
+
+
+def _is_on(source: DeviceSpec, below: Iterable[Device]) -> bool:
+    return not source.relative and any(source.names(each) for each in below)
 
 
 def names_of(stack: Stack, volumes: Iterable[VolumeSpec]) -> frozenset[str]:

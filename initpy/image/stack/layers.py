@@ -12,13 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from initpy.config.errors import InputError
-from initpy.image.stack.commandlines import CommandLine
+from initpy.image.stack.bootlines import CommandLine
 
 FORMAT = 1
 # The fact of a layer that holds a key file: the name of the volume that the key opens.
 KEY = "key"
+# The same of a detached header: the name of the volume that is not opened without it.
+HEADER_OF = "header of"
 # The fact of a file system besides the root: its device, as the root's fstab names it.
 SOURCE = "source"
+# Its types and options there, separated by commas.
+TYPES, FLAGS = "types in fstab", "options in fstab"
 # The fact of a file system of a pool, such as ZFS's: its name there.
 POOLED = "name in its pool"
 # Facts of a btrfs: the path of its default subvolume, and of those that command lines name.
@@ -50,7 +54,7 @@ class Kind(StrEnum):
     DISK = "disk"
     BUS = "bus"
     NETWORK = "network"
-    TARGET = "target"  # of iSCSI, which a login gets disks from
+    TARGET = "target"  # of iSCSI or NVMe, which a login gets disks from
     KEYBOARD = "keyboard"
     UNKNOWN = "unknown"
 
@@ -148,7 +152,10 @@ class Stack:
 def without_resume(stack: Stack) -> Stack:
     """Return the stack without the layers that only a hibernated system is on."""
     needed: set[str] = set()
-    waiting = [*stack.tops, *(each.identity for each in stack.layers if each.fact(KEY))]
+    waiting = [
+        *stack.tops,
+        *(each.identity for each in stack.layers if each.fact(KEY) or each.fact(HEADER_OF)),
+    ]
     below = {each.identity: each.on for each in stack.layers}
     while waiting:
         identity = waiting.pop()
@@ -156,6 +163,13 @@ def without_resume(stack: Stack) -> Stack:
             needed.add(identity)
             waiting.extend(below[identity])
     return replace(stack, layers=tuple(each for each in stack.layers if each.identity in needed))
+
+
+def role(point: str) -> tuple[tuple[str, str], ...]:
+    """Return the mark that the engine sets on a file system that it mounts (core/goals)."""
+    if point == "/":
+        return (("INITPY_ROLE", "root"),)
+    return (("INITPY_MOUNT", point),) if point else ()
 
 
 def combined(layers: Iterable[Layer]) -> tuple[Layer, ...]:
@@ -209,6 +223,8 @@ def _command_line(content: dict[str, Any]) -> CommandLine:
         _text(content["origin"]),
         _text(content.get("kernel", "")),
         _texts(content.get("images", ())),
+        _text(content.get("loader", "")),
+        bool(content.get("in_use")),
     )
 
 

@@ -27,7 +27,9 @@ IMPLIED = {
 OF_INTEGRITY = re.compile(r"(?:internal_hash|journal_crypt|journal_mac):([^:]+)")
 # Parts of a volume, and what is no encrypted volume although cryptsetup's tools made it.
 PARTS = ("CRYPT-SUBDEV", "CRYPT-INTEGRITY", "CRYPT-VERITY")
-SUBDEVICE = PARTS[0]
+# The device of dm-integrity below a LUKS2 volume: its UUID has the volume's. cryptsetup before 2.8
+# calls it CRYPT-INTEGRITY, as integritysetup calls its own, which have a name there.
+BELOW_VOLUME = re.compile(r"CRYPT-SUBDEV-|CRYPT-INTEGRITY-[0-9a-f]{32}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ def parse_table(text: str) -> tuple[Target, ...]:
     """Parse lines of `START LENGTH TARGET PARAMETERS…`."""
     lines = [line.split() for line in text.splitlines()]
     return tuple(Target(words[2], tuple(words[3:])) for words in lines if len(words) >= 3)
+
+
+def is_below_volume(uuid: str) -> bool:
+    """Return whether a device is the part of a LUKS2 volume that keeps its integrity tags."""
+    return BELOW_VOLUME.match(uuid) is not None
 
 
 def kind_of(uuid: str, targets: tuple[Target, ...]) -> Kind:

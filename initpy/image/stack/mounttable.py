@@ -1,7 +1,8 @@
 """Reads the mount table of a system: /proc/self/mountinfo of proc_pid_mountinfo(5)."""
 
-import re
 from dataclasses import dataclass
+
+from initpy.config.textlines import lines, unescaped
 
 IN_MEMORY = ("rootfs", "ramfs", "tmpfs")
 
@@ -36,17 +37,11 @@ class MountTable:
 
 def _mounts(text: str) -> tuple[Mount, ...]:
     found = []
-    for line in text.splitlines():
+    for line in lines(text):
         left, _, right = line.partition(" - ")
         fields, words = left.split(" "), right.split(" ")
         if len(fields) >= 6 and len(words) >= 2:
             options = ",".join((fields[5], *words[2:3]))
-            found.append(
-                Mount(fields[2], _plain(fields[4]), _plain(options), words[0], _plain(words[1]))
-            )
+            point, source = unescaped(fields[4]), unescaped(words[1])
+            found.append(Mount(fields[2], point, unescaped(options), words[0], source))
     return tuple(found)
-
-
-def _plain(text: str) -> str:
-    r"""Decode octal escapes such as `\040` (proc(5))."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)

@@ -10,7 +10,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec
 from initpy.core.volumes import VolumeSpec
 from initpy.image.stack.layers import Kind, Layer, Stack
-from initpy.image.stack.mapper import SUBDEVICE
+from initpy.image.stack.mapper import is_below_volume
 
 ENCRYPTED = (Kind.LUKS, Kind.CRYPT)
 # Links of udev to a mapping; 60-persistent-storage-dm.rules makes more of them from its name.
@@ -51,19 +51,18 @@ def sources(layer: Layer, stack: Stack) -> list[Layer]:
     """Return the devices that an encrypted layer is opened from, through dm-integrity."""
     found: list[Layer] = []
     for each in map(stack.layer, layer.on):
-        part = each.property("DM_UUID").startswith(SUBDEVICE)
+        part = is_below_volume(each.property("DM_UUID"))
         found += sources(each, stack) if part else [each]
     return found
 
 
 def volume_of(layer: Layer, stack: Stack, volumes: Iterable[VolumeSpec]) -> VolumeSpec | None:
     """Return what names an encrypted layer at boot: the engine goes by the device below only."""
-    below = sources(layer, stack)
     known = tuple(volumes)
+    below = [as_device(each, mapping_of(each, stack, known)) for each in sources(layer, stack)]
     for each in known:
-        for device in below:
-            if is_named(each.source, device, mapping_of(device, stack, known)):
-                return each
+        if not each.source.relative and any(each.source.names(device) for device in below):
+            return each
     return None
 
 

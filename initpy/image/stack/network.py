@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from initpy.config.network import nbft
 from initpy.image.stack import buses
 from initpy.image.stack.layers import Ask, Kind, Layer
 from initpy.image.stack.system import System
@@ -31,6 +32,49 @@ def towards(system: System, path: str) -> Iterator[Layer]:
     yield from layers
 
 
+def fabrics(system: System, path: str) -> Iterator[Layer]:
+    """Yield the subsystem of an NVMe device at a sysfs path, and the network that leads to it.
+
+    Nothing for a device of a local controller. The device is its controller's, or its subsystem's,
+    which several controllers lead to.
+    """
+    above = path.rpartition("/")[0]
+    found = [above, *(system.real(f"{above}/{name}") or "" for name in system.names(above))]
+    known = {each: (system.text(f"{each}/transport") or "").strip() for each in found}
+    controllers = [each for each in found if known[each] not in ("", "pcie")]
+    if not controllers:
+        return
+    # One that can be connected to in an initramfs is enough.
+    chosen = [each for each in controllers if known[each] == "tcp"] or controllers
+    told = [(system.text(f"{each}/address") or "").strip() for each in chosen]
+    servers = [_address(each) for each in told]
+    transport = known[chosen[0]]
+    layers = [tuple(server(system, each, "NVMe")) for each in servers if transport == "tcp"]
+    name = (system.text(f"{chosen[0]}/subsysnqn") or "").strip()
+    host = (system.text(f"{chosen[0]}/hostnqn") or "").strip()
+    facts = [("connections", "; ".join(told)), *((("host", host),) if host else ())]
+    facts += [("firmware", each) for each in system.names(nbft.FOLDER) if nbft.NAME.fullmatch(each)]
+    yield Layer(
+        f"target:{name}",
+        Kind.TARGET,
+        f"NVMe subsystem {name} at {', '.join(servers)}",
+        on=tuple(dict.fromkeys(each[0].identity for each in layers)),
+        asks=(buses.module_ask(system, (f"nvme-{transport}",), f"NVMe over {transport}"),),
+        facts=tuple(facts),
+        properties=(  # as job files match them
+            ("SUBSYSTEM", "target"),
+            ("TARGET", "nvme" if transport == "tcp" else f"nvme-{transport}"),
+        ),
+    )
+    for each in layers:
+        yield from each
+
+
+def _address(told: str) -> str:
+    """Return the server's address of a connection: `traddr=ADDRESS,trsvcid=PORT,…`"""
+    return dict(part.partition("=")[::2] for part in told.split(",")).get("traddr", "")
+
+
 def server(system: System, address: str, protocol: str) -> Iterator[Layer]:
     """Yield the interface that the route to a server uses, and the layers below it."""
     interface = _route(system, address)
@@ -51,7 +95,9 @@ def _interface(system: System, name: str) -> Iterator[Layer]:
     ]
     kind = _property(system, path, "DEVTYPE")
     known = (("INTERFACE", name), ("SUBSYSTEM", "net"))
-    layer = Layer(f"net:{name}", Kind.NETWORK, f"interface {name}", properties=known)
+    mac = (system.text(f"{path}/address") or "").strip()
+    facts = (("mac", mac),) if mac else ()
+    layer = Layer(f"net:{name}", Kind.NETWORK, f"interface {name}", facts=facts, properties=known)
     if lower:
         asks = (buses.module_ask(system, (f"rtnl-link-{kind}", kind), kind),) if kind else ()
         yield replace(layer, on=tuple(f"net:{each}" for each in lower), asks=asks)

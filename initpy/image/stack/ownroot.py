@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from initpy.image.stack.commandlines import RUNNING
+from initpy.image.stack.bootlines import RUNNING
 from initpy.image.stack.describe import Kind, Stack, StackError, describe
 
 # Created by systemd-nspawn and LXC, and by podman.
@@ -65,7 +65,9 @@ def as_booted(stack: Stack, inside: str | None) -> Stack:
     """
     if inside in (None, PERHAPS):
         return stack
-    lines = tuple(each for each in stack.command_lines if each.origin != RUNNING)
+    # Neither did the loader that the running command line names start this root.
+    kept = (each for each in stack.command_lines if each.origin != RUNNING)
+    lines = tuple(replace(each, in_use=False) for each in kept)
     return replace(stack, cmdline="", command_lines=lines)
 
 

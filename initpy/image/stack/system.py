@@ -19,6 +19,8 @@ from initpy.image.process import CLEAN_ENVIRONMENT
 
 Answer = TypeVar("Answer")
 
+# A name in a damaged file may hold a zero byte: for it Python raises ValueError, not OSError.
+UNREADABLE = (OSError, ValueError)
 SECONDS = 20  # for a program that only reads; it may hang on a dead disk
 
 
@@ -55,19 +57,19 @@ class Running:
             # A pipe or a device in place of a file may have no end.
             regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
             return Path(path).read_text(encoding="utf-8", errors="replace") if regular else None
-        except OSError:
+        except UNREADABLE:
             return None
 
     def real(self, path: str) -> str | None:
         try:
             return os.path.realpath(path, strict=True)
-        except OSError:
+        except UNREADABLE:
             return None
 
     def names(self, path: str) -> tuple[str, ...]:
         try:
             return tuple(sorted(os.listdir(path)))  # noqa: PTH208 - only names are needed
-        except OSError:
+        except UNREADABLE:
             return ()
 
     def output(self, command: Sequence[str]) -> str | None:
@@ -80,12 +82,12 @@ class Running:
                 env=CLEAN_ENVIRONMENT,
                 timeout=SECONDS,
             )
-        except (OSError, subprocess.TimeoutExpired):
+        except (*UNREADABLE, subprocess.TimeoutExpired):
             return None
         return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
     def luks(self, path: str) -> Mapping[str, str] | None:
-        return read_luks(Path(path))
+        return None if "\0" in path else read_luks(Path(path))
 
     def release(self) -> str:
         return platform.release()
@@ -165,3 +167,9 @@ class Recorded:
 
     def machine(self) -> str:
         return str(self._answers["uname"]["machine"])
+
+
+def in_use(modules: str) -> tuple[str, ...]:
+    """Return the modules with a reference count in /proc/modules: NAME SIZE COUNT USERS …."""
+    lines = (line.split() for line in modules.splitlines())
+    return tuple(sorted(words[0] for words in lines if len(words) > 2 and words[2] not in "0-"))

@@ -165,4 +165,24 @@ def iscsi() -> FakeSystem:
     return system
 
 
+def nvme_tcp(transport: str = "tcp") -> FakeSystem:
+    """Add an NVMe namespace over TCP, by the device that its two connections lead to."""
+    system = FakeSystem()
+    card(system)
+    head = "/sys/devices/virtual/nvme-subsystem/nvme-subsys0"
+    for number in (0, 1):
+        control = f"/sys/devices/virtual/nvme-fabrics/ctl/nvme{number}"
+        system.links[f"{head}/nvme{number}"] = control
+        system.texts[f"{control}/transport"] = f"{transport}\n"
+        system.texts[f"{control}/subsysnqn"] = "nqn.2009-06.example:disk\n"
+        system.texts[f"{control}/hostnqn"] = "nqn.2009-06.example:me\n"
+        told = f"traddr=10.0.2.{2 + number},trsvcid=4420,src_addr=10.0.2.15"
+        system.texts[f"{control}/address"] = f"{told}\n"
+    for module in ("nvme_core", "nvme_tcp"):
+        system.load(module)
+    system.block("nvme0n1", f"{head}/nvme0n1", "259:0", ID_FS_TYPE="ext4", ID_FS_UUID="7a0c")
+    system.mount("/", "ext4", "/dev/nvme0n1", "259:0")
+    return system
+
+
 _: type[System] = FakeSystem

@@ -253,6 +253,11 @@ def limine(words: str) -> dict[str, str]:
     return {"/boot/limine.conf": text + f"    cmdline: {words}\n    module_path: boot():/i.img\n"}
 
 
+def zipl(words: str) -> dict[str, str]:
+    entry = f"image = /boot/vmlinuz-{KERNEL}\nramdisk = /boot/i.img\nparameters = {words}\n"
+    return {"/etc/zipl.conf": f"[defaultboot]\ndefault = debian\n[debian]\n{entry}"}
+
+
 @dataclass(frozen=True)
 class Layout:
     """An installer's layout, and its files."""
@@ -540,6 +545,16 @@ LAYOUTS = {
     ),
     "Raspberry Pi": Layout(
         plain, {"/boot/firmware/cmdline.txt": f"console=tty1 root=PARTUUID={PART} rootwait\n"}
+    ),
+    "Debian on s390x": Layout(
+        in_group("deb-vg", "root", EXT4), zipl("root=/dev/mapper/deb--vg-root ro"),
+    ),
+    "Arch, a unified image by ukify": Layout(
+        encrypted("root"), {"/etc/kernel/uki.conf": "[UKI]\nCmdline=@/etc/words\n", "/etc/words":
+                            f"rd.luks.name={LUKS}=root root=/dev/mapper/root rw\n"},
+    ),
+    "Arch, a unified image by ukify, a stale root": Layout(
+        plain, {"/etc/cmdline.d/root.conf": "root=UUID=0000-1 rw\n"}, bad={"root=": MISSING},
     ),
     "a disk by its number": Layout(
         plain, grub("root=/dev/vda2 ro"), bad={"root=": Verdict.WARNING}

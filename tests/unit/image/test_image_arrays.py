@@ -7,6 +7,7 @@ import pytest
 from writing import archive_of
 
 from initpy.image.check.arrays import Arrays
+from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.describe import describe
@@ -58,7 +59,7 @@ def made_by(stack: Stack, host: str) -> Stack:
 
 
 def rows(archive: Archive, stack: Stack, cmdline: str = "") -> list[Row]:
-    arrays = Arrays(archive, stack, cmdline)
+    arrays = Arrays(archive, stack, cmdline, ImagePrograms(archive))
     return [row for layer in stack.layers for row in arrays.rows(layer)]
 
 
@@ -118,7 +119,8 @@ def test_an_old_array_has_its_host_in_its_uuid() -> None:
 
 def test_firmware_raid_is_judged_by_its_container() -> None:
     stack = recorded("imsm-raid1")
-    whose, missing = rows(image(), stack)
+    whose, missing, writer = rows(image(), stack)
+    assert (writer.verdict, writer.need) == (Verdict.MISSING, "program mdmon")
     assert whose.layer == "/dev/md127 (firmware RAID)"
     assert (whose.verdict, whose.reason[:12]) == (Verdict.OK, "firmware RAI")
     assert missing.reason == "starts after 30 s (rd.md.timeout=)"
@@ -156,6 +158,17 @@ def test_an_array_that_lacks_a_member_now_starts_at_once() -> None:
 
 def test_a_stack_without_arrays_has_no_rows() -> None:
     assert rows(image(), recorded("btrfs-nvme")) == []
+
+
+def test_a_pattern_may_be_of_any_name_of_a_member() -> None:
+    stack = recorded("lvm-on-luks-on-raid1")
+    link = ("DEVLINKS", "/dev/disk/by-id/virtio-a /dev/disk/by-path/pci-1")
+    layers = tuple(
+        replace(each, properties=(*(x for x in each.properties if x[0] != link[0]), link))
+        for each in stack.layers
+    )
+    found = rows(image("", "DEVICE /dev/disk/by-id/virtio-*"), replace(stack, layers=layers))
+    assert [row for row in found if row.need == "mdadm.conf"] == []
 
 
 @pytest.mark.parametrize(

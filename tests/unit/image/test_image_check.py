@@ -103,9 +103,11 @@ def test_the_generic_image_boots_each_recorded_machine(
     whole = Archive(image.path, 0, entries={**image.entries, **entries})
     found = proof(whole, replace(stack, cmdline=scenario.cmdline), kernel)
     assert bad(found) == set()
-    # The records of btrfs do not tell which subvolume is the default one.
+    # The records of btrfs do not tell which subvolume is the default one, and a record of /sysroot
+    # has no devices that only the command line names.
+    untold = {"btrfs": "rootflags=", "header": "header"}
     unknown = {row.need for row in found.of(Verdict.UNKNOWN)}
-    assert unknown == ({"rootflags="} if "btrfs" in path.stem else set())
+    assert unknown == {need for word, need in untold.items() if word in path.stem}
 
 
 @pytest.mark.parametrize("path", POOLS, ids=lambda path: path.stem)
@@ -124,10 +126,15 @@ def test_an_image_without_zfs_does_not_boot_a_machine_on_a_pool(
         ("lvm-on-luks-on-raid1", "block:md127", Kind.MD, "raid1"),
         ("lvm-on-luks-on-raid1", "block:dm-0", Kind.LUKS, "dm_crypt"),
         ("lvm-on-luks-on-raid1", "block:dm-0", Kind.LUKS, "xts"),
+        ("luks-hmac-sha256", "block:dm-1", Kind.LUKS, "authenc"),
+        ("luks-hmac-sha256", "block:dm-1", Kind.LUKS, "dm_integrity"),
+        ("luks-aegis128", "block:dm-1", Kind.LUKS, "aegis128"),
         ("lvm-on-luks-on-raid1", "fs:/", Kind.FILESYSTEM, "ext4"),
         ("lvm-on-luks-on-raid1", "", Kind.BUS, "virtio_blk"),
         ("btrfs-raid1-late", "fs:/", Kind.FILESYSTEM, "btrfs"),
         ("partuuid-nvme", "", Kind.BUS, "nvme"),
+        ("net-nvme-tcp", "", Kind.TARGET, "nvme_tcp"),
+        ("net-nvme-tcp", "", Kind.BUS, "virtio_net"),
         ("multipath-path-late", "", Kind.MULTIPATH, "dm_service_time"),
         ("multipath-path-late", "", Kind.BUS, "sd_mod"),
         ("multipath-path-late", "", Kind.BUS, "virtio_scsi"),
@@ -140,9 +147,11 @@ def test_a_missing_module_is_named_and_the_status_is_77(
     name: str, layer: str, kind: Kind, module: str, tree: Tree, kernel: Kernel
 ) -> None:
     stack = recorded(name)
-    found = proof(without(tree, kernel, [module]), stack, kernel)
+    # An implementation for some processors only would do: it is in use there.
+    gone = {module, f"{module}_aesni"}
+    found = proof(without(tree, kernel, gone), stack, kernel)
     assert found.status == 77
-    named = [row for row in found.of(Verdict.MISSING) if row.module == module]
+    named = [row for row in found.of(Verdict.MISSING) if row.module in gone]
     assert named, bad(found)
     assert named[0].layer.endswith(f"({kind.value})")
     if layer:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from initpy.image.build.uki import default_cmdline
 from initpy.image.formats.cmdline import without_comments
-from initpy.image.stack.commandlines import CommandLine, chosen, command_lines
+from initpy.image.stack.bootlines import CommandLine, chosen
+from initpy.image.stack.commandlines import command_lines
 from initpy.image.stack.describe import describe
 from initpy.image.stack.layers import Stack
 
@@ -105,7 +106,7 @@ def test_syslinux() -> None:
     found = system(**{"/boot/syslinux/syslinux.cfg": SYSLINUX})
     assert line(found, "initramfs-linux.img", "6.9") == CommandLine(
         "root=/dev/sda3 rw", "/boot/syslinux/syslinux.cfg (arch)", "../vmlinuz-linux",
-        ("../initramfs-linux.img",),
+        ("../initramfs-linux.img",), "syslinux",
     )  # fmt: skip
     two = line(found, "x.img", "6.1.0-test")
     assert two is not None
@@ -114,7 +115,7 @@ def test_syslinux() -> None:
 
 def test_what_is_for_all_kernels_comes_after_entries_and_before_the_running_system() -> None:
     found = system(**{
-        "/proc/cmdline": "BOOT_IMAGE=/vmlinuz root=UUID=running\n",
+        "/proc/cmdline": "root=UUID=running\n",
         "/etc/kernel/cmdline": "root=UUID=kernel-install\n",
         "/boot/grub/grub.cfg": GRUB,
     })  # fmt: skip
@@ -148,7 +149,8 @@ def test_comments_and_several_lines_of_the_file_of_kernel_install(tmp_path: Path
 def test_any_text_is_read(text: str) -> None:
     without_comments(text)
     paths = ("/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/loader/entries/a.conf",
-             "/boot/extlinux/extlinux.conf", "/etc/kernel/cmdline", "/proc/cmdline")  # fmt: skip
+             "/boot/extlinux/extlinux.conf", "/etc/kernel/cmdline", "/proc/cmdline",
+             "/etc/zipl.conf", "/etc/kernel/uki.conf", "/etc/cmdline.d/a.conf")  # fmt: skip
     for path in paths:
         command_lines(system(**{path: text}))
         command_lines(system(**{path: f"linux {text}\noptions {text}\nlabel {text}"}))
@@ -241,3 +243,68 @@ def test_the_command_line_in_the_folder_of_mkinitcpio(tmp_path: Path) -> None:
     assert default_cmdline([tmp_path / "none"], tmp_path) == "root=LABEL=x quiet"
     (tmp_path / "cmdline").touch()  # empty: there is none
     assert default_cmdline([tmp_path / "cmdline"], tmp_path) == ""
+
+
+ZIPL = """# s390x
+[defaultboot]
+defaultmenu = menu
+:menu
+target = /boot
+1 = old
+2 = debian
+default = 2
+[old]
+image = /boot/vmlinuz-5.10.0-test,0x10000
+parameters = 'root=LABEL=old'
+[debian]
+target = /boot
+image = /boot/vmlinuz
+ramdisk = /boot/initrd.img,0x1000000
+parmfile = /boot/parm
+parameters = "root=LABEL=x ro"
+[dump]
+dumpto = /dev/dasdb1
+"""
+
+
+@pytest.mark.parametrize(("image", "text"), [
+    (f"initrd.img-{KERNEL}", "cio_ignore=all,!condev root=LABEL=x ro"), ("other.img", ""),
+])  # fmt: skip
+def test_the_entries_of_zipl(image: str, text: str) -> None:
+    found = system(**{
+        "/etc/zipl.conf": ZIPL, "/boot/parm": "cio_ignore=all,!condev\n",
+        f"/boot/vmlinuz-{KERNEL}": "", f"/boot/initrd.img-{KERNEL}": "",
+    })  # fmt: skip
+    found.links = {"/boot/vmlinuz": f"/boot/vmlinuz-{KERNEL}",
+                   "/boot/initrd.img": f"/boot/initrd.img-{KERNEL}"}  # fmt: skip
+    assert [each.origin for each in command_lines(found)] == [
+        "/etc/zipl.conf (debian)", "/etc/zipl.conf (old)",
+    ]  # fmt: skip
+    by_image = chosen(command_lines(found), image, "6.0")
+    assert (by_image.text if by_image else "") == text
+    old = chosen(command_lines(found), "other.img", "5.10.0-test")
+    assert old is not None
+    assert old.text == "root=LABEL=old"
+
+
+@pytest.mark.parametrize(
+    ("files", "text", "origin"),
+    [
+        ({"/etc/kernel/uki.conf": "[UKI]\nCmdline= root=LABEL=x  ro # mine\n"},
+         "root=LABEL=x ro", "/etc/kernel/uki.conf"),
+        ({"/etc/kernel/uki.conf": "[UKI]\nCmdline=@/etc/w\n", "/etc/w": "root=LABEL=x\n#a\n"},
+         "root=LABEL=x #a", "/etc/kernel/uki.conf"),
+        ({"/etc/kernel/uki.conf": "[UKI]\nSplash=/x\n", "/usr/lib/systemd/ukify.conf":
+          "[UKI]\nCmdline=root=LABEL=y\n"}, "root=LABEL=y", "/usr/lib/systemd/ukify.conf"),
+        ({"/etc/kernel/uki.conf": "Cmdline=root=LABEL=x\n", "/etc/cmdline.d/b.conf": "quiet",
+          "/etc/cmdline.d/a.conf": "# mine\nroot=LABEL=z\n"}, "root=LABEL=z quiet",
+         "/etc/cmdline.d/*.conf"),
+        # 60-ukify.install passes this one, and ukify then ignores its own.
+        ({"/etc/kernel/uki.conf": "[UKI]\nCmdline=root=LABEL=x\n", "/etc/kernel/cmdline":
+          "root=LABEL=k\n"}, "root=LABEL=k", "/etc/kernel/cmdline"),
+    ],
+)  # fmt: skip
+def test_the_command_line_of_unified_images(files: dict[str, str], text: str, origin: str) -> None:
+    line = chosen(command_lines(system(**files, **{"/proc/cmdline": "root=old"})), "i.img", KERNEL)
+    assert line is not None
+    assert (line.text, line.origin) == (text, origin)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fake_system import FakeSystem, card, iscsi, nested, virtio_disk
+from fake_system import FakeSystem, card, iscsi, nested, nvme_tcp, virtio_disk
 
 from initpy.config.errors import InputError
 from initpy.image.stack.describe import StackError, describe
@@ -195,6 +195,11 @@ def test_a_volume_of_a_pool_stands_on_the_pools_members() -> None:
     assert stack.layer("block:zd0").on == ("block:vda",)
     assert asked(stack, "block:zd0") == {"zfs"}
     assert stack.unknown == ()
+    system.outputs["zfs get -H -o value encryption tank/root"] = "off\n"
+    assert describe("/", system).unknown == ()
+    system.outputs["zfs get -H -o value encryption tank/root"] = "aes-256-gcm\n"
+    (unknown,) = describe("/", system).unknown
+    assert "the encrypted volume tank/root" in unknown
 
 
 def test_a_separate_usr_is_part_of_the_stack() -> None:
@@ -278,6 +283,17 @@ def test_an_iscsi_disk_needs_the_initiator_and_the_card() -> None:
     assert stack.layer("target:10.0.2.2").on == ("net:eth0",)
     assert stack.layer("net:eth0").fact("protocol") == "iSCSI"
     assert asked(stack, "bus:/sys/devices/pci0000:00/0000:00:03.0") == {"pci:v8086"}
+
+
+def test_an_nvme_namespace_over_tcp_needs_its_driver_and_the_card() -> None:
+    stack = describe("/", nvme_tcp())
+    subsystem = "target:nqn.2009-06.example:disk"
+    assert stack.layer("block:nvme0n1").on == (subsystem,)
+    assert asked(stack, "block:nvme0n1") == {"nvme-core"}
+    assert asked(stack, subsystem) == {"nvme-tcp"}
+    assert stack.layer(subsystem).name.endswith(" at 10.0.2.2, 10.0.2.3")
+    assert stack.layer(subsystem).on == ("net:eth0",)
+    assert stack.layer(subsystem).fact("host") == "nqn.2009-06.example:me"
 
 
 def test_an_nfs_root_stands_on_the_card_that_reaches_the_server() -> None:

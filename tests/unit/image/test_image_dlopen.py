@@ -14,7 +14,7 @@ from initpy.image.content.programs import Named
 from initpy.image.formats.dlopen import SYMBOLS, Opened, Priority
 from initpy.image.formats.elf import Libraries, configured_folders, read_elf
 from initpy.image.inspect.references import References
-from initpy.image.tree import File, Tree
+from initpy.image.tree import File, Link, Tree
 
 KMOD = {"feature": "kmod", "description": "loads modules", "priority": "recommended",
         "soname": ["libkmod.so.2"]}  # fmt: skip
@@ -115,6 +115,9 @@ def test_the_check_reports_a_missing_library_for_dlopen() -> None:
     assembly.add_programs([Named("mksquashfs", "the test")])
     assembly.close()
     archive = archive_of(assembly.tree, Path("test.img"))
+    without = ImagePrograms(archive).check("mksquashfs")
+    assert without is not None and "/lib64/ld-linux-x86-64.so.2, which" in without.problem
+    archive.entries |= {"/lib": Link("usr/lib"), "/lib64": Link("usr/lib64")}
     good = ImagePrograms(archive).check("mksquashfs")
     assert good is not None and good.problem == ""
     (library,) = [path for path in archive.entries if path.endswith("/libgcc_s.so.1")]

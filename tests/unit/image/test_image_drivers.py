@@ -302,6 +302,8 @@ def test_a_forbidden_driver_is_missing(bench: Bench, line: str, words: str) -> N
     [
         ("modprobe.blacklist=x,virtio-blk", "the command line blacklists virtio_blk, which its"),
         ("modprobe.blacklist=virtio", ""),  # a dependency is loaded all the same
+        ("nomodule", "makes the kernel load no module"),
+        ("sysctl.kernel.modules_disabled=1", "makes the kernel load no module"),
         ("module_blacklist=virtio_blk", "makes the kernel refuse virtio_blk"),
         ("module_blacklist=other,virtio", "makes the kernel refuse virtio"),
         ("rd.driver.blacklist=virtio_blk", ""),  # has no effect here

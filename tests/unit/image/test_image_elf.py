@@ -3,12 +3,20 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from initpy.image.content.python import find_interpreter
-from initpy.image.formats.elf import DamagedElfError, Elf, Libraries, configured_folders, read_elf
+from initpy.image.formats.elf import (
+    DamagedElfError,
+    Elf,
+    Libraries,
+    ThisMachine,
+    configured_folders,
+    read_elf,
+)
 
 PYTHON = str(find_interpreter().program)
 SYSTEM = (PYTHON, "/usr/bin/udevadm", "/usr/sbin/lvm", "/usr/sbin/cryptsetup")
@@ -135,3 +143,57 @@ def test_a_loaded_library_is_not_searched_again(tmp_path: Path) -> None:
     closure = Described(files).closure([tmp_path / "program"])
     assert set(closure.paths) == {inner / "core.so", inner / "shared.so"}
     assert [item.name for item in closure.missing] == ["gone.so"]
+
+
+class OlderLibraries(ThisMachine):
+    """This machine, whose C library defines only versions of long ago."""
+
+    def read(self, path: Path) -> Elf | None:
+        elf = super().read(path)
+        if elf is None or not path.name.startswith("libc.so"):
+            return elf
+        return replace(elf, defines=frozenset({"GLIBC_2.2.5"}))
+
+
+def test_a_program_needs_the_versions_that_its_libraries_define() -> None:
+    program = Path("/bin/sh").resolve()
+    found = Libraries(configured_folders()).closure([program])
+    assert not found.missing
+    elf = read_elf(program)
+    assert elf is not None
+    assert "GLIBC_2.2.5" in elf.versions["libc.so.6"]
+    older = Libraries(configured_folders(), OlderLibraries()).closure([program])
+    assert [each.name.partition(" with ")[0] for each in older.missing] == ["libc.so.6"]
+    assert "built for another system" in str(older.missing[0])
+
+
+class Musl(ThisMachine):
+    """This machine, with a program for musl and perhaps its loader."""
+
+    def __init__(self, *present: str) -> None:
+        self.present = present
+        loader, kind = "/lib/ld-musl-x86_64.so.1", ("EM_X86_64", 64)
+        self.files = {
+            "/opt/tool": Elf(kind, loader, ("libz.so.1", "libc.so"), (), ()),
+            loader: Elf(kind, None, (), (), ()),
+            "/usr/lib/libz.so.1": Elf(kind, None, ("libc.musl-x86_64.so.1",), (), ()),
+        }
+
+    def exists(self, path: Path) -> bool:
+        return str(path) in self.present
+
+    def read(self, path: Path) -> Elf | None:
+        return self.files.get(str(path))
+
+
+def test_a_program_for_musl_has_its_loader_as_c_library() -> None:
+    loader, compression = "/lib/ld-musl-x86_64.so.1", "/usr/lib/libz.so.1"
+    found = Libraries(("/glibc",), Musl(loader, compression)).closure([Path("/opt/tool")])
+    assert found.missing == ()
+    assert found.paths == (Path(loader), Path(compression))
+
+
+def test_a_missing_loader_is_named_with_its_program() -> None:
+    found = Libraries((), Musl("/usr/lib/libz.so.1")).closure([Path("/opt/tool")])
+    assert "/lib/ld-musl-x86_64.so.1" in {each.name for each in found.missing}
+    assert "/opt/tool" in {each.wanted_by for each in found.missing}

@@ -18,6 +18,9 @@ from initpy.config.errors import InputError
 from initpy.config.fstab import parse_fstab
 from initpy.config.image import load_image_config
 from initpy.config.keyboard import layout_of
+from initpy.config.network.iscsi import default_parameters
+from initpy.config.project import PROJECT
+from initpy.config.settings import read_settings
 from initpy.image.build.assembly import Assembly
 from initpy.image.build.uki import default_cmdline, os_release
 from initpy.image.content import fonts, layout, mdadmconf, udev
@@ -125,19 +128,23 @@ def _configuration(path: Path) -> None:
 
 
 def _console(path: Path) -> None:
-    """Read the files of the console: the keyboard's layout is made of them, the font is not."""
+    """Read the files of the console: layout and font are made of them."""
     text = _text(path)
     layout_of({"/etc/vconsole.conf": text, "/etc/default/keyboard": text})
     for place in ("vconsole.conf", "default/console-setup"):
         file = path.parent / "etc" / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(path.read_bytes())
-    fonts.warnings(str(path.parent), [text])
+    fonts.collect(str(path.parent), [text], PROJECT / "rules")
+
+
+def _targets(path: Path) -> None:
+    read_settings("", defaults=default_parameters(_text(path)))
 
 
 READERS: tuple[Callable[[Path], object], ...] = (
-    _accounts, lambda path: udev.mentions([path]), configured_folders, layout.release, _rewritten,
-    _crypttab, lambda path: parse_fstab(_text(path)), _index, _hostname, _described,
+    _targets, _accounts, lambda path: udev.mentions([path]), configured_folders, layout.release,
+    _rewritten, _crypttab, lambda path: parse_fstab(_text(path)), _index, _hostname, _described,
     _configuration, lambda path: default_cmdline([path]), lambda path: os_release([path]),
     this_processor, _console,
 )  # fmt: skip

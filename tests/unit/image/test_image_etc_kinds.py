@@ -5,12 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_system import nested
 
+from initpy.config.assignments import assignments
 from initpy.config.errors import InputError
+from initpy.config.image import load_image_config
+from initpy.config.jobs import load_job_file
+from initpy.config.project import PROJECT
+from initpy.image.build import counters
+from initpy.image.build.assembly import Assembly
 from initpy.image.build.uki import default_cmdline
-from initpy.image.content import keymaps
+from initpy.image.content import fonts, keymaps
 from initpy.image.content.identity import read_hostname
-from initpy.image.stack.commandlines import FOR_ALL, GRUB, SYSLINUX, command_lines
+from initpy.image.content.needs import Wanted
+from initpy.image.content.udev import account_lines, is_hidden
+from initpy.image.formats.elf import configured_folders, multiarch_folders
+from initpy.image.kernel.external import sources
+from initpy.image.kernel.kernelconfig import read_kernel_config
+from initpy.image.kernel.kmod import configuration, read_index
+from initpy.image.stack.bootmenus import SYSLINUX
+from initpy.image.stack.commandlines import FOR_ALL, GRUB, command_lines
 from initpy.image.stack.hibernated import told
 from initpy.image.stack.system import Running
 
@@ -53,6 +67,92 @@ def test_something_else_in_place_of_each_file(kind: str, tmp_path: Path) -> None
     assert default_cmdline([tmp_path / "etc/kernel/cmdline"], tmp_path) == ""
 
 
+@pytest.mark.parametrize("kind", [each for each in KINDS if each not in ("folder", "empty file")])
+def test_what_is_no_file_is_left_out_of_the_image_with_a_line(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "etc/nvme/hostnqn"
+    path.parent.mkdir(parents=True)
+    KINDS[kind](path)
+    assembly = Assembly()
+    assembly.add_own(str(tmp_path), ["/etc/nvme/hostnqn", "/etc/absent"])
+    assembly.add_files((), [Wanted(str(path), "x.toml")])
+    assert not assembly.missing and len(assembly.tree) == 0
+    line = f"{path}: left out of the image, as it is neither a file nor a folder"
+    assert assembly.warnings == ([] if "link" in kind else [line, line])
+
+
+def _kernel_config(path: Path) -> object:
+    path.rename(path.parent / "config")
+    return read_kernel_config("6.1", path.parent)
+
+
+def _dkms(path: Path) -> object:
+    folder = path.parent / "zfs/2.1/source"
+    folder.mkdir(parents=True)
+    path.rename(folder / "dkms.conf")
+    return sources(path.parent)
+
+
+def _modprobe(path: Path) -> object:
+    path.rename(path.with_suffix(".conf"))
+    (found,) = configuration([path.parent])
+    return read_index(_no_modules(path), [found]).soft
+
+
+def _no_modules(path: Path) -> Path:
+    folder = path.parent / "modules"
+    folder.mkdir()
+    return folder
+
+
+def _toml(path: Path) -> object:
+    for read in (lambda: load_image_config(path.parent), lambda: load_job_file(path)):
+        try:
+            read()
+        except InputError as error:
+            assert str(path) in str(error) or path.is_file()
+    return None
+
+
+READERS: dict[str, tuple[Callable[[Path], object], object]] = {
+    "tries": (counters.configured, 0),
+    "passwd": (lambda path: account_lines(path, ["disk"]), "\n"),
+    "ld.so.conf": (configured_folders, ()),
+    "kernel's config": (_kernel_config, None),
+    "dkms.conf": (_dkms, ()),
+    "modprobe.d": (_modprobe, {}),
+    "x.toml": (_toml, None),
+}
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each != "empty file"])
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_read_is_a_file(name: str, kind: str, tmp_path: Path) -> None:
+    """A pipe is never opened: that would take for ever; nor is a device without an end read."""
+    path = tmp_path / "x.toml"
+    KINDS[kind](path)
+    read, expected = READERS[name]
+    assert read(path) == expected
+
+
+def test_a_line_of_a_megabyte_is_read_at_once() -> None:
+    """shlex takes the square of the length: it would take a minute for each file."""
+    line = "a" * 1_000_000
+    text = f"{line}=x\nKEYMAP=de\n"
+    assert dict(assignments(text)) == {"KEYMAP": "de"}
+    system = nested()
+    system.texts["/boot/grub/grub.cfg"] = (
+        f"{line}\nmenuentry 'x' {{\nlinux /vmlinuz root=LABEL=x\n}}\n"
+    )
+    assert "root=LABEL=x" in [each.text for each in command_lines(system)]
+
+
+def test_a_font_of_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "etc/default/console-setup"
+    path.parent.mkdir(parents=True)
+    path.write_text('FONT=" "\nFONTSIZE=" "\n')
+    assert fonts.collect(str(tmp_path), [], PROJECT / "rules").warnings == []
+
+
 def test_a_command_line_in_utf_16_is_no_list_of_letters(tmp_path: Path) -> None:
     path = tmp_path / "cmdline"
     path.write_bytes("root=LABEL=x quiet\r\n".encode("utf-16"))
@@ -73,3 +173,25 @@ def test_what_editors_leave_in_a_command_line(data: bytes, line: str, tmp_path: 
     path = tmp_path / "cmdline"
     path.write_bytes(data)
     assert default_cmdline([path]) == line
+
+
+def test_a_name_with_a_zero_byte_exists_nowhere() -> None:
+    system = Running()
+    assert (system.text("/etc/a\0"), system.real("/dev/a\0"), system.names("/a\0")) == (
+        None, None, ())  # fmt: skip
+    assert system.output(["true", "a\0"]) is None
+    assert system.luks("/dev/a\0") is None
+
+
+def test_a_rule_of_udev_that_is_a_link_to_itself(tmp_path: Path) -> None:
+    _loop(tmp_path / "60-block.rules")
+    assert not is_hidden(tmp_path / "60-block.rules")
+    (tmp_path / "null.rules").symlink_to("/dev/null")
+    assert is_hidden(tmp_path / "null.rules")
+
+
+def test_debians_libraries_are_found_without_ld_so_conf(tmp_path: Path) -> None:
+    for folder in ("usr/lib/x86_64-linux-gnu", "usr/lib/i386-linux-gnu", "usr/lib/other"):
+        (tmp_path / folder).mkdir(parents=True)
+    found = [Path(each).relative_to(tmp_path).as_posix() for each in multiarch_folders(tmp_path)]
+    assert found == ["usr/lib/i386-linux-gnu", "usr/lib/x86_64-linux-gnu"]

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.config.errors import InputError
-from initpy.image.formats.archive import Archive, parse_archive, unpack
+from initpy.image.formats.archive import Archive, parse_archive
 from initpy.image.formats.kmodindex import Index
 from initpy.image.formats.members import Limits
 from initpy.image.formats.modinfo import DamagedModuleError
+from initpy.image.formats.unpacking import unpack
 from initpy.image.kernel import kmod
 from initpy.image.kernel.moduletree import ModuleTree
 from initpy.image.missing import IncompleteError

@@ -83,6 +83,7 @@ def test_the_name_of_a_container_is_not_the_machines(tmp_path: Path) -> None:
             "",
             ["/etc/lvm/id"],
         ),
+        ('global { system_id_source = "machineid" }', "", ["/etc/machine-id"]),
         ('global/system_id_source="machineid"', 'global/system_id_source="lvmlocal"', []),
     ],
 )
@@ -190,8 +191,23 @@ def test_whose_fstab_it_is(tmp_path: Path) -> None:
 
     assert fstab() == Path("/etc/fstab")
     assert fstab("--root", str(tmp_path)) == tmp_path / "etc/fstab"
-    assert fstab("--root", "/dev/vda1") is None
     assert fstab("--portable") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--root", "UUID=nope"), "--root: 'UUID=nope': expected a root that can be described"),
+        (("--root", "/dev/nope"), "--root: '/dev/nope': expected a root that can be described"),
+        (("--root", "/nonexistent"), "--root: '/nonexistent': expected a root that"),
+        (("--root", "/", "--portable"), "--root: '/': expected no --portable"),
+    ],
+)
+def test_a_generic_image_is_for_the_root_that_is_named(
+    words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--recipe", "generic", "--dry-run", *words]) == 2
+    assert expected in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_job_files_files_of_a_machine_are_in_its_own_image_only(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rootstack import EXT4_ON_VIRTIO
 from smallfs import mounted_tmpfs
 
 from initpy.cli import main
+from initpy.image.build import place as placing
 from initpy.image.build import request
 from initpy.image.build.place import claim
 from initpy.image.kernel.kernels import installed_kernels, kernel_file, modules_folder
@@ -90,6 +91,23 @@ def test_too_little_room(
     assert "1.0 MB are free" in said and "is unchanged" in said
 
 
+def test_a_disk_that_fails_after_the_rename(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The new image is in place: it must not be said that nothing was installed."""
+
+    def fail(folder: Path) -> None:
+        raise OSError(5, "Input/output error", str(folder))
+
+    image(tmp_path).write_bytes(b"old")
+    monkeypatch.setattr(placing, "_sync_folder", fail)
+    assert main(call) == Status.FAILED
+    assert image(tmp_path).stat().st_size > 1000
+    said = capsys.readouterr().err
+    assert "the new image is in place" in said and "nothing was installed" not in said
+
+
 def test_wrong_parameters(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     wrong = (["--keep", "10"], ["--all"], ["--recipe", "none"], ["--level", "77"])
     for each in wrong:
@@ -104,8 +122,9 @@ def test_a_root_that_cannot_be_described(
     call[call.index("--recipe") + 1] = "generic"
     where = call.index("--stack")
     del call[where : where + 2]
-    assert main([*call, "--root", "UUID=no-such-root"]) == Status.UNKNOWN
-    assert "nothing was installed" in capsys.readouterr().err
+    assert main([*call, "--root", "UUID=no-such-root"]) == Status.USAGE
+    said = capsys.readouterr().err
+    assert "no device of that name is there" in said and "nothing was installed" in said
 
 
 def test_a_tool_is_not_installed(
@@ -278,4 +297,12 @@ def test_the_command_line_of_an_installer_is_not_that_of_the_root_in_its_chroot(
     inside = find_target(place=lambda: "a chroot", described=lambda _: stack).stack
     assert inside is not None
     assert (inside.cmdline, inside.command_lines) == ("", ())
+    # The loader of the installer's medium is not the one that starts this root.
+    found.texts["/proc/cmdline"] = "BOOT_IMAGE=/casper/vmlinuz ---\n"
+    found.texts["/boot/grub/grub.cfg"] = "linux /vmlinuz root=UUID=7a0c\n"
+    booted = describe("/", found)
+    assert [line.in_use for line in booted.command_lines if line.loader] == [True]
+    inside = find_target(place=lambda: "a chroot", described=lambda _: booted).stack
+    assert inside is not None
+    assert [line.in_use for line in inside.command_lines] == [False]
     assert find_target(place=lambda: None, described=lambda _: stack).stack == stack

@@ -92,3 +92,18 @@ def test_a_passphrase_that_nobody_can_type(cmdline: str, verdict: Verdict) -> No
     # Their modules are in use here, and the image has none.
     assert rows["keyboard Apple SPI Keyboard"].verdict is Verdict.WARNING
     assert rows["typing a passphrase"].verdict is verdict
+
+
+@pytest.mark.parametrize("at", ["virtual/misc/uhid", "pci0000:00/usb1/1-1/bluetooth/hci0/hci0:1"])
+def test_a_keyboard_at_bluetooth_answers_no_prompt(at: str) -> None:
+    """hid-generic drives it, and nothing in the image connects it."""
+    system = encrypted()
+    board = system.bus(f"/sys/devices/{at}/0005:046D:B342.0001", "hid", "hid-generic", "",
+                       "hid:b0005g0001v0000046Dp0000B342")  # fmt: skip
+    keyboard(system, board)
+    stack = describe("/", system)
+    proof = prove(image(), stack, stack.kernel, modules=Path("/nonexistent"), run=False,
+                  cmdline="root=UUID=7a0c")  # fmt: skip
+    rows = {row.need: row for row in proof.rows if row.layer == "the keyboard"}
+    assert rows["keyboard Apple SPI Keyboard"].reason.startswith("it is connected by Bluetooth")
+    assert rows["typing a passphrase"].verdict is Verdict.MISSING

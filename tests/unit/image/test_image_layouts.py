@@ -21,7 +21,10 @@ from initpy.image.tree import File
 
 # What says nothing about names and parameters.
 ROWS = (" of cipher ", " driver ")
-OTHERS = ("program", "udev rules", "Python", "init", "module indexes", "driver", "bus", "target")
+OTHERS = (
+    "program", "udev", "Python", "init", "module indexes", "driver", "bus", "target",
+    "a check before its mount", "another entry",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

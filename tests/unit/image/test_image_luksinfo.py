@@ -45,3 +45,13 @@ def test_an_incomplete_header_gives_no_names(tmp_path: Path, content: bytes) -> 
     (tmp_path / "v").write_bytes(content)
     assert read_luks(tmp_path / "v") is None
     assert read_luks(tmp_path / "gone") is None
+
+
+def test_the_memory_that_a_key_slot_needs(tmp_path: Path) -> None:
+    for pbkdf, memory in (("argon2id", "65536"), ("pbkdf2", None)):
+        path = tmp_path / pbkdf
+        words = ("--pbkdf-memory", "65536", "--pbkdf-force-iterations", "4") if memory else ()
+        format_volume(path, "--type", "luks2", "--pbkdf", pbkdf, *words)
+        found = read_luks(path)
+        assert found is not None
+        assert found.get("memory") == memory

@@ -86,6 +86,13 @@ def test_the_devices_file_lists_the_physical_volume(
     assert judged(conf, system=text).get("devices file") is verdict
 
 
+def test_lvm_may_be_told_to_activate_nothing() -> None:
+    conf = "global { activation = 0 }"
+    assert judged(conf) == {"activation=0 of lvm.conf": Verdict.MISSING}
+    assert judged(conf, configured=False) == {}
+    assert judged("global { activation = 1 }\nactivation { monitoring = 0 }") == {}
+
+
 def test_without_a_devices_file_all_devices_count() -> None:
     assert judged("use_devicesfile = 1") == {}
 

@@ -10,12 +10,14 @@ from fake_kernel import VERSION, Module, depmod, make_kernel
 
 from initpy.cli import main
 from initpy.image.build.build import build
-from initpy.image.build.modules import IDLE, IDLE_NETWORK
+from initpy.image.build.modules import IDLE
 from initpy.image.build.request import BuildRequest
 from initpy.image.formats import cpio
-from initpy.image.formats.archive import Archive, read_archive, unpack
+from initpy.image.formats.archive import Archive, read_archive
 from initpy.image.formats.modinfo import read_module
+from initpy.image.formats.unpacking import unpack
 from initpy.image.kernel import packed
+from initpy.image.kernel.kmod import IDLE_NETWORK
 from initpy.image.tree import File
 from initpy.runtime import coldplug
 

@@ -34,7 +34,12 @@ def refused(*texts: str, disk: Disk = DISK) -> str:
     ("text", "rule"),
     [
         ("", ""),
-        ('blacklist { wwid ".*" }', 'wwid ".*"'),
+        ('blacklist {\n wwid ".*"\n}', 'wwid ".*"'),
+        # As the real tool: "ignoring extra data", and a missing brace is a warning.
+        ('blacklist { wwid ".*" }', ""),
+        ('blacklist {\n wwid ".*" }\n', 'wwid ".*"'),
+        ('blacklist{\n wwid ".*"', 'wwid ".*"'),
+        ('blacklist {\n nonsense x\n wwid ".*"\n}', 'wwid ".*"'),
         ("blacklist {\n wwid 35000c500e8b7be43\n}", f'wwid "{WWID}"'),
         ("blacklist {\n wwid 36\n}", ""),
         ('blacklist {\n # wwid ".*"\n ! devnode sda\n}', ""),
@@ -49,7 +54,28 @@ def refused(*texts: str, disk: Disk = DISK) -> str:
         ),
         ('blacklist {\n device {\n  vendor "HP"\n }\n}', ""),
         ('blacklist {\n protocol "scsi:fcp"\n}', '? protocol "scsi:fcp"'),
-        ('blacklist {\n wwid "*"\n}', '? wwid "*"'),
+        # A documented file of Nimble's, one for ISCSI alone, and one for local disks
+        (
+            'blacklist {\n device {\n  vendor ".*"\n  product ".*"\n }\n}\nblacklist_exceptions {\n'
+            ' device {\n  vendor "IBM"\n  product "2145"\n }\n}',
+            "",
+        ),
+        (
+            'blacklist {\n protocol ".*"\n}\nblacklist_exceptions {\n protocol "scsi:iscsi"\n}',
+            '? protocol ".*"',
+        ),
+        (
+            'blacklist {\n devnode "^(ram|raw|loop|fd|md|dm-|sr|scd|st)[0-9]*"\n'
+            ' devnode "^hd[a-z]"\n devnode "^cciss!c[0-9]d[0-9]*"\n}',
+            "",
+        ),
+        (
+            'blacklist {\n wwid "26353900f02796769"\n devnode "^sd[a-z][0-9]*"\n}\n',
+            'devnode "^sd[a-z][0-9]*"',
+        ),
+        ('blacklist {\n device {\n  vendor "VMware"\n  product "Virtual disk"\n }\n}', ""),
+        ("multipaths {\n multipath {\n  wwid 35000c500e8b7be43\n  alias vol1\n }\n}", ""),
+        ('overrides {\n protocol {\n  type "scsi:fcp"\n  fast_io_fail_tmo 5\n }\n}', ""),
         ('devices {\n device {\n  vendor "IBM"\n  product "2145"\n }\n}', ""),
     ],
 )
@@ -86,9 +112,12 @@ def image(files: Mapping[str, str]) -> Archive:
     return archive_of(tree, Path("x.img"))
 
 
+PARTS = {f"/usr/lib/multipath/{each}": "" for each in ("libchecktur.so", "libprioconst.so")}
+
+
 def rows(files: Mapping[str, str | None]) -> list[Row]:
     """The rows for the recorded machine with these files; None: without that file."""
-    found = {"/usr/sbin/multipath": "", "/etc/multipath.conf": ""}
+    found = {"/usr/sbin/multipath": "", "/etc/multipath.conf": ""} | PARTS
     named = {"conf": "/etc/multipath.conf", "wwids": multipathconf.WWIDS,
              "more": "/etc/more/one.conf"}  # fmt: skip
     found |= {named[key]: text for key, text in files.items() if text is not None}
@@ -132,3 +161,51 @@ def test_no_other_machine_has_such_a_row() -> None:
         image({"/usr/sbin/multipath": ""}), stack, read_settings("root=/dev/x")[0], may_run=False
     )
     assert not [row for layer in stack.layers for row in judge.rows(layer)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "left_out"),
+    [
+        ("^sd[[:alpha:]]$", "sda", True),
+        ("^sd[[:digit:]]$", "sda", False),
+        ("!^(sd[[:lower:]]|nvme[[:digit:]])", "sda", False),
+    ],
+)
+def test_patterns_have_the_classes_of_posix(pattern: str, name: str, left_out: bool) -> None:
+    text = f'blacklist {{\n devnode "{pattern}"\n}}\n'
+    rule, sure = multipathconf.read([text]).refusal(multipathconf.Disk(name, "w"))
+    assert ((rule is not None), sure) == (left_out, True)
+
+
+def test_a_file_that_is_named_on_the_line_of_its_section() -> None:
+    text = 'defaults { wwids_file "/etc/mp/wwids" }\ndefaults {\n config_dir /etc/mp/d\n}\n'
+    assert [*multipathconf.files(text)] == ["/etc/mp/wwids", "/etc/mp/d"]
+
+
+ISCSI = DISK._replace(protocol="scsi:iscsi")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('blacklist {\n protocol ".*"\n}\nblacklist_exceptions {\n protocol "scsi:iscsi"\n}', ""),
+        ('blacklist {\n protocol "scsi:(ata|sas)"\n}', ""),
+        ('blacklist {\n protocol "!scsi:fcp"\n}', 'protocol "!scsi:fcp"'),
+    ],
+)
+def test_a_protocol_that_is_known_is_compared(text: str, rule: str) -> None:
+    assert refused(text, disk=ISCSI) == rule
+
+
+@pytest.mark.parametrize("pattern", ['"*"', "*", '"!*"', '"["', '"+a"'])
+def test_a_pattern_that_is_none_has_multipath_refuse_all(pattern: str) -> None:
+    """Manuals of RHEL 4 to 6 have wwid "*"; multipath-tools 0.9 ends with an error by it."""
+    conf = f"blacklist {{\n wwid {pattern}\n}}\nblacklist_exceptions {{\n wwid {WWID}\n}}\n"
+    found = rows({"conf": GREEDY + conf})
+    assert {row.verdict for row in found} == {Verdict.MISSING}
+    assert all("multipath refuses the configuration" in row.reason for row in found)
+
+
+@pytest.mark.parametrize("pattern", ['".*"', '"^[[:alpha:]]"', '"[]a]"', '"a[0-9]*"', '"\\*"'])
+def test_a_pattern_that_is_one_is_no_reason(pattern: str) -> None:
+    assert multipathconf.read([f"blacklist {{\n wwid {pattern}\n}}"]).invalid is None

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from fake_system import FakeSystem, card, iscsi, nested
+from fake_system import FakeSystem, card, iscsi, nested, nvme_tcp
 from writing import archive_of
 
 from initpy.config.jobs import json_text
 from initpy.config.project import PROJECT
+from initpy.config.settings import read_settings
+from initpy.image.check import netroot
 from initpy.image.check.check import prove
 from initpy.image.check.proof import Proof, Verdict
 from initpy.image.content.needs import load_jobs
@@ -16,6 +18,8 @@ from initpy.image.stack.describe import describe
 from initpy.image.tree import File, Tree
 
 PART = "/usr/lib/python3.11/initpy/runtime/net/network.pyc"
+
+HOST = "the NVMe name of this machine"
 
 
 def proved(system: FakeSystem, cmdline: str, *, network: bool = True) -> Proof:
@@ -109,7 +113,9 @@ def test_a_host_only_image_has_what_its_root_on_the_network_needs() -> None:
 
     assert {"network", "network-links"} <= chosen(nfs())
     assert {"iscsi", "network-links"} <= chosen(iscsi())
-    assert not {"iscsi", "network-links"} & (chosen(nested()) | chosen(virtiofs()))
+    assert {"nvme", "network-links"} <= chosen(nvme_tcp())
+    assert "nvme" not in chosen(iscsi()) | chosen(nvme_tcp("rdma"))
+    assert not {"iscsi", "nvme", "network-links"} & (chosen(nested()) | chosen(virtiofs()))
     assert "iscsi" not in chosen(nfs())
     assert "network" in chosen(virtiofs())
 
@@ -128,6 +134,64 @@ def test_an_iscsi_root_needs_tools_a_driver_and_the_name_of_this_machine() -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("## DO NOT EDIT\nInitiatorName=iqn.1993-08.org.debian:01:e1ab\n", Verdict.OK),
+        ("InitiatorAlias=x\n  InitiatorName = iqn.x:y", Verdict.OK),
+        # As the package installs it: the first start of iscsid makes a name.
+        ("GenerateName=yes\n", Verdict.MISSING),
+        ("#InitiatorName=iqn.x:y\n", Verdict.MISSING),
+        ("InitiatorName=\n", Verdict.MISSING),
+        ("", Verdict.MISSING),
+    ],
+)
+def test_the_file_may_have_no_name_yet(text: str, found: Verdict) -> None:
+    tree = Tree()
+    tree.add("/etc/iscsi/initiatorname.iscsi", File(text.encode()))
+    stack = describe("/", iscsi())
+    rows = netroot.rows(archive_of(tree, Path("x.img")), stack, read_settings("root=/dev/sda")[0])
+    assert [row.verdict for row in rows if row.need == "the initiator's name"] == [found]
+
+
+@pytest.mark.parametrize(
+    ("words", "where", "found", "reason"),
+    [
+        ("rd.nvmf.discover=tcp,10.0.2.2", "discover", Verdict.OK, "are asked: 10.0.2.2"),
+        ("ip=dhcp", "discover", Verdict.MISSING, "names a controller: rd.nvmf.discover=tcp"),
+        ("rd.nvmf.hostnqn=nqn.2009-06.example:me", "name", Verdict.OK, "example:me"),
+        ("rd.nvmf.hostnqn=nqn.2009-06.example:x", "name", Verdict.WARNING, "knows this machine"),
+        ("ip=dhcp", "name", Verdict.MISSING, "rd.nvmf.hostnqn="),
+    ],
+)
+def test_an_nvme_root_needs_a_controller_to_ask_and_the_name_of_this_machine(
+    words: str, where: str, found: Verdict, reason: str
+) -> None:
+    rows = {
+        "discover": ("the command line", "rd.nvmf.discover="),
+        "name": ("the network", HOST),
+    }
+    proof = proved(nvme_tcp(), f"root=UUID=7a0c {words}")
+    judged, text = verdict(proof, *rows[where])
+    assert judged is found
+    assert reason in text
+    assert verdict(proof, "/dev/nvme0n1 (disk)", "program nvme")[0] is Verdict.MISSING
+    assert verdict(proof, "/dev/nvme0n1 (disk)", "job")[0] is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("", Verdict.OK), ("rd.nvmf.nonbft ip=dhcp", Verdict.MISSING)]
+)
+def test_the_firmwares_table_names_an_nvme_root(words: str, found: Verdict) -> None:
+    system = nvme_tcp()
+    system.texts["/sys/firmware/acpi/tables/NBFT"] = "NBFT"
+    proof = proved(system, f"root=UUID=7a0c {words}")
+    for row in (("the command line", "rd.nvmf.discover="), ("the network", HOST)):
+        judged, reason = verdict(proof, *row)
+        assert judged is found
+        assert ("NBFT" in reason) is (found is Verdict.OK)
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [("bond=bond0:eth0 ip=bond0:dhcp", Verdict.OK), ("ip=dhcp", Verdict.MISSING)],
 )
@@ -141,3 +205,70 @@ def test_a_bond_below_root_has_to_be_made(words: str, found: Verdict) -> None:
     proof = proved(system, f"root=nfs:10.0.2.2:/srv/root {words}")
     judged, _ = verdict(proof, "the command line", "bond0")
     assert judged is found
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "reason"),
+    [
+        ("", Verdict.OK, "dhcp"),
+        ("ip=eth0:dhcp", Verdict.OK, "dhcp"),
+        ("ip=10.0.2.15:::24::eth0:none", Verdict.OK, "none"),
+        ("ip=10.9.9.9::10.9.9.1:24::eth0:none", Verdict.OK, "none"),
+        ("ip=10.9.9.9:::24::eth0:none rd.route=10.0.2.0/24::eth0", Verdict.OK, "none"),
+        ("ip=10.9.9.9:10.0.2.2::32::eth0:none", Verdict.OK, "none"),
+        ("ip=10.9.9.9:::24::eth0:none", Verdict.MISSING, "10.9.9.9/24 has no way to 10.0.2.2"),
+        ("ip=off", Verdict.MISSING, "keeps all interfaces down"),
+        ("ip=eth0:off", Verdict.MISSING, "keeps all interfaces down"),
+        ("ip=eth9:dhcp", Verdict.MISSING, "the command line sets up other interfaces: eth9"),
+        ("bootdev=eth7", Verdict.MISSING, "the command line sets up other interfaces: eth7"),
+        ("vlan=eth0.5:eth0 ip=eth0.5:dhcp", Verdict.MISSING, "other interfaces: eth0.5"),
+        ("bond=bond0:eth0 ip=bond0:dhcp", Verdict.MISSING, "as a member of bond0"),
+        ("ip=dhcp6", Verdict.MISSING, "a DHCPv6 client in the image"),
+        ("ip=eth0:link6", Verdict.MISSING, "link6 gives it no address for 10.0.2.2"),
+        ("BOOTIF=01-52-54-00-00-00-99", Verdict.UNKNOWN, "the MAC address of the command line"),
+        ("ip=eth9:dhcp net.ifnames=0", Verdict.UNKNOWN, "net.ifnames= or ifname= has a say"),
+        ("ip=ibft", Verdict.WARNING, "the firmware's table"),
+    ],
+)
+def test_the_interface_to_the_server_gets_an_address(
+    words: str, found: Verdict, reason: str
+) -> None:
+    proof = proved(nfs(), f"root=nfs:10.0.2.2:/srv/root {words}")
+    judged, text = verdict(proof, "the command line", "ip= for eth0")
+    assert judged is found
+    assert reason in text
+
+
+def test_the_mac_address_of_the_interface_is_known() -> None:
+    system = nfs()
+    place = system.links["/sys/class/net/eth0"]
+    system.texts[f"{place}/address"] = "52:54:00:00:00:01\n"
+    for word, found in (("01", Verdict.OK), ("02", Verdict.MISSING)):
+        line = f"root=nfs:10.0.2.2:/srv/root ip=52-54-00-00-00-{word}:dhcp"
+        assert verdict(proved(system, line), "the command line", "ip= for eth0")[0] is found
+
+
+IQN = "iqn.2009-06.example:disk"
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "reason"),
+    [
+        (f"netroot=iscsi:10.0.2.2::::{IQN}", Verdict.OK, "logs in to it"),
+        (f"rd.iscsi.target.ip=10.0.2.2 rd.iscsi.target.name={IQN}", Verdict.OK, "logs in to it"),
+        ("rd.iscsi.target.ip=10.0.2.2", Verdict.OK, "logs in to it"),
+        ("", Verdict.MISSING, f"nothing names a target: netroot=iscsi:10.0.2.2::::{IQN}"),
+        ("ip=dhcp", Verdict.MISSING, "nothing names a target"),
+        ("netroot=iscsi:10.0.2.2::::iqn.2009-06.example:other", Verdict.MISSING, "example:other"),
+        (f"netroot=iscsi:10.0.9.9::::{IQN}", Verdict.UNKNOWN, "whether 10.0.9.9 leads to it"),
+        ("rd.iscsi.firmware=1", Verdict.WARNING, "the firmware's table names targets"),
+        ("netroot=dhcp", Verdict.WARNING, "the lease names targets"),
+    ],
+)
+def test_the_command_line_names_the_target(words: str, found: Verdict, reason: str) -> None:
+    system = iscsi()
+    system.texts["/sys/class/iscsi_session/session1/targetname"] = f"{IQN}\n"
+    proof = proved(system, f"root=/dev/sda {words}")
+    judged, text = verdict(proof, "the command line", f"netroot= for iSCSI target {IQN}")
+    assert judged is found
+    assert reason in text

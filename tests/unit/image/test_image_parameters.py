@@ -70,6 +70,10 @@ LINE = f"vda5_crypt UUID={LUKS} none luks,discard"
         ("", f"root=/dev/mapper/luks-{LUKS}", Verdict.OK, "luks-"),
         ("", f"root=/dev/mapper/vda5_crypt rd.luks.name={LUKS}=vda5_crypt", Verdict.OK, "vda5"),
         ("", "root=/dev/mapper/x cryptdevice=/dev/vda:x", Verdict.OK, "/dev/mapper/x"),
+        # root= names the volume, of which crypttab says nothing: what it opens as is root.
+        ("", f"root=UUID={LUKS}", Verdict.OK, "is the volume that opens as ext4 on"),
+        ("", "root=/dev/vda", Verdict.WARNING, "is the volume that opens as ext4 on"),
+        ("home /dev/vdb none\n", f"root=UUID={LUKS}", Verdict.OK, "is the volume that opens as"),
         # The volume opens, and root never appears.
         ("", "root=/dev/mapper/vda5_crypt", Verdict.MISSING, f"as luks-{LUKS}, so that there"),
         (f"{LINE}\n", "root=/dev/mapper/vda5_crypt rd.luks.crypttab=0", Verdict.MISSING, "as luks"),
@@ -133,6 +137,10 @@ def test_what_keeps_a_volume_closed(crypttab: str, cmdline: str, need: str, word
         ("root=UUID=7A0C", "root=", Verdict.OK, "UUID=7A0C"),
         ("root=/dev/vg0/root", "root=", Verdict.OK, "/dev/vg0/root"),
         ("root=/dev/mapper/vg0-root", "root=", Verdict.OK, "vg0-root"),
+        ("root=253:1", "root=", Verdict.WARNING, "may number its disks in another order"),
+        ("root=0xfd01", "root=", Verdict.WARNING, "may number its disks in another order"),
+        ("root=253:9", "root=", Verdict.MISSING, "is not the device of ext4 on"),
+        ("root=UUID=7a0c ro resume=/dev/vda resume= resume=", "root=", Verdict.OK, "7a0c"),
         ("root=UUID=stale", "root=", Verdict.MISSING, "root=UUID=7a0c is it"),
         ("root=/dev/vda1", "root=", Verdict.MISSING, "is not the device of ext4 on"),
         ("root=/dev/dm-1", "root=", Verdict.WARNING, "may number its disks in another order"),
@@ -140,6 +148,8 @@ def test_what_keeps_a_volume_closed(crypttab: str, cmdline: str, need: str, word
         ("root=x y", "root=", Verdict.MISSING, "'x' names no device"),
         ("ro", "root=", Verdict.MISSING, "no root="),
         ("root=UUID=7a0c rootfstype=xfs", "rootfstype=", Verdict.MISSING, "but root is ext4"),
+        ("root=UUID=7a0c rootfstype=ext3", "rootfstype=", Verdict.WARNING, "but root is ext4"),
+        ("root=UUID=7a0c noinitrd", "noinitrd", Verdict.UNKNOWN, "takes no image then"),
         ("root=UUID=7a0c rd.md=0", "/dev/md127 (md)", Verdict.MISSING, "rd.md=0 switches it"),
         ("root=UUID=7a0c rd.luks=no", "/dev/mapper/crypt (LUKS)", Verdict.MISSING, "rd.luks=0"),
         ("root=UUID=7a0c luks=0", "/dev/mapper/crypt (LUKS)", Verdict.MISSING, "rd.luks=0"),
@@ -209,7 +219,9 @@ def test_the_command_line_of_the_boot_loader_is_judged(
     system = nested()
     system.texts |= texts
     found = about(proved(image(), system))
-    assert found["its source"] == (Verdict.OK, origin)
+    verdict, reason = found["its source"]
+    assert verdict is Verdict.OK
+    assert reason.partition(",")[0] == origin
     assert found["root="][0] is Verdict.MISSING
     # One that is given goes first.
     found = about(proved(image(), system, "root=UUID=7a0c"))
@@ -272,6 +284,37 @@ def test_the_name_in_fstab_of_what_is_mounted_below_root(
     assert found["fstab's name of /usr"][0] is verdict, found
 
 
+@pytest.mark.parametrize(
+    ("fstab", "words", "verdict"),
+    [
+        (USR.replace("ext4", "xfs"), "", Verdict.MISSING),
+        (USR.replace("ext4", "ext3"), "", Verdict.WARNING),
+        (USR, "mount.usr=UUID=8b1d mount.usrfstype=btrfs", Verdict.MISSING),
+        (USR.replace("ext4", "xfs"), "mount.usr=UUID=8b1d mount.usrfstype=ext4", None),
+        (USR.replace("ext4", "auto"), "", None),
+        (USR.replace("ext4", "xfs,ext4"), "", None),
+    ],
+)
+def test_the_type_in_fstab_of_what_is_mounted_below_root(
+    fstab: str, words: str, verdict: Verdict | None
+) -> None:
+    found = about(proved(image(), with_usr(fstab), f"root=UUID=7a0c {words}"))
+    row = found.get("the type of /usr")
+    assert (row[0] if row else None) is verdict, found
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("@usr", None), ("@old", Verdict.UNKNOWN)])
+def test_the_subvolume_in_fstab_of_what_is_mounted_below_root(
+    name: str, verdict: Verdict | None
+) -> None:
+    system = encrypted()
+    virtio_disk(system, "vdb", 2, ID_FS_TYPE="btrfs", ID_FS_UUID="8b1d")
+    system.mount("/usr", "btrfs", "/dev/vdb", "0:40", "rw,subvolid=257,subvol=/@usr")
+    system.texts["/etc/fstab"] = f"UUID=8b1d /usr btrfs subvol={name} 0 0\n"
+    row = about(proved(image(), system, "root=UUID=7a0c")).get("the subvolume of /usr")
+    assert (row[0] if row else None) is verdict, row
+
+
 def test_usr_that_nothing_names_is_missing() -> None:
     found = about(proved(image(), with_usr(""), "root=UUID=7a0c"))
     assert found["the name of /usr"][0] is Verdict.MISSING
@@ -279,13 +322,13 @@ def test_usr_that_nothing_names_is_missing() -> None:
     assert found["mount.usr="][0] is Verdict.OK
 
 
-def authenticated(table: str, kind: str) -> FakeSystem:
+def authenticated(table: str, kind: str, part_of: str = "CRYPT-INTEGRITY") -> FakeSystem:
     """Return a root on LUKS2 with integrity: dm-crypt on a part, which is dm-integrity."""
     system = FakeSystem()
     virtio_disk(system, "vda", 1, ID_FS_TYPE="crypto_LUKS", ID_FS_UUID=LUKS)
     plain = LUKS.replace("-", "")
     part = "0 100 integrity 254:16 32768 32 J 6 journal_sectors:8 buffer_sectors:128"
-    system.mapped("dm-0", "253:0", "c_dif", f"CRYPT-SUBDEV-{plain}-c_dif", part, ["vda"])
+    system.mapped("dm-0", "253:0", "c_dif", f"{part_of}-{plain}-c_dif", part, ["vda"])
     system.mapped("dm-1", "253:1", "c", f"CRYPT-LUKS2-{plain}-c", table, ["dm-0"],
                   ID_FS_TYPE="ext4", ID_FS_UUID="7a0c")  # fmt: skip
     system.headers["/dev/vda"] = {
@@ -296,6 +339,7 @@ def authenticated(table: str, kind: str) -> FakeSystem:
     return system
 
 
+@pytest.mark.parametrize("part_of", ["CRYPT-INTEGRITY", "CRYPT-SUBDEV"])  # before 2.8; since
 @pytest.mark.parametrize(
     ("table", "kind", "names"),
     [
@@ -310,9 +354,9 @@ def authenticated(table: str, kind: str) -> FakeSystem:
     ],
 )  # fmt: skip
 def test_authenticated_encryption_and_its_names_at_run_time(
-    table: str, kind: str, names: set[str]
+    table: str, kind: str, names: set[str], part_of: str
 ) -> None:
-    system = authenticated(table, kind)
+    system = authenticated(table, kind, part_of)
     stack = describe("/", system)
     asked = {name for layer in stack.layers for ask in layer.asks for name in ask.names}
     assert names <= asked
@@ -360,3 +404,37 @@ def test_the_disk_for_an_overlays_changes_is_described() -> None:
     proof = proved(image(f"vda5_crypt UUID={LUKS} none x-initrd.attach\n"), system)
     rows = {row.need: row.verdict for row in proof.rows if row.layer == "the command line"}
     assert rows["rd.overlay"] is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("words", "need", "verdict", "reason"),
+    [
+        ("init=/nope", "init=", Verdict.WARNING, "the root has no /nope"),
+        ("init=/lib/systemd/systemd", "init=", Verdict.OK, "is on the root"),
+        ("rdinit=/bin/sh", "rdinit=", Verdict.MISSING, "the image has no /bin/sh"),
+        ("rdinit=/usr/lib/initpy/jobs/md.json", "rdinit=", Verdict.WARNING, "instead of /init"),
+        ("break=premount", "break=", Verdict.WARNING, "before root is mounted, until a user"),
+        ("rd.break rd.break=cmdline", "break=", Verdict.WARNING, "its start and before the real"),
+    ],
+)
+def test_what_is_started_and_where_the_boot_stops(
+    words: str, need: str, verdict: Verdict, reason: str
+) -> None:
+    system = nested()
+    system.texts |= {
+        "/proc/cmdline": f"root=UUID=7a0c ro {words}\n", "/usr/lib/systemd/systemd": "",
+    }  # fmt: skip
+    system.links["/lib"] = "/usr/lib"
+    found = about(proved(image(), system))[need]
+    assert found[0] is verdict and reason in found[1]
+
+
+def test_the_usual_programs_get_no_row() -> None:
+    system = nested()
+    system.texts["/proc/cmdline"] = "root=UUID=7a0c ro rdinit=/init\n"
+    assert not {"init=", "rdinit=", "break="} & about(proved(image(), system)).keys()
+
+
+def test_whether_another_root_has_its_init_is_not_known() -> None:
+    found = about(proved(image(), nested(), "root=UUID=7a0c init=/sbin/other"))["init="]
+    assert found[0] is Verdict.WARNING and "cannot know whether" in found[1]

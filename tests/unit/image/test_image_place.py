@@ -15,13 +15,36 @@ import pytest
 
 from initpy.config.errors import InputError
 from initpy.image.build import place
-from initpy.image.build.place import BusyError, claim, exchange, previous, remove, sweep
+from initpy.image.build.output import explaining_full_disk
+from initpy.image.build.place import (
+    UNFINISHED,
+    BusyError,
+    NoSpaceError,
+    PlacedError,
+    claim,
+    exchange,
+    previous,
+    remove,
+    sweep,
+)
 
 
 def put(output: Path, content: bytes, keep: int = 0) -> tuple[str, ...]:
     with claim(output) as here:
         here.file.write(content)
         return here.put_in_place(0o644, keep)
+
+
+def failing_syncs(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """Let fsync(2) fail from the given one on."""
+    left = [first]
+
+    def fail(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
 
 
 def names(folder: Path) -> list[str]:
@@ -50,6 +73,50 @@ def test_a_discarded_image_leaves_no_files(tmp_path: Path) -> None:
         here.file.write(b"new")
     assert names(tmp_path) == ["image"]
     assert (tmp_path / "image").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_disk_that_fails_is_said_with_what_is_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Before the rename the old image stays; afterwards the new one has the name already."""
+    output = tmp_path / "image"
+    put(output, b"old")
+    failing_syncs(monkeypatch, first)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        put(output, b"new", keep=1)
+    assert str(output) in str(caught.value)
+    assert isinstance(caught.value, PlacedError) is (first > 0)
+    assert output.read_bytes() == (b"new" if first else b"old")
+    assert [path.read_bytes() for path in previous(output)] == ([b"old"] if first else [])
+    assert UNFINISHED not in " ".join(names(tmp_path))
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_the_same_where_two_names_are_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    output = tmp_path / "image"
+    put(output, b"old")
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    failing_syncs(monkeypatch, first)
+    with pytest.raises(PlacedError, match="new image is in place"):
+        put(output, b"new", keep=1)
+    assert output.read_bytes() == b"new"
+
+
+def no_links(path: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, f"{path}: no hard link to {target}")
+
+
+def test_a_used_up_quota_is_no_full_disk(tmp_path: Path) -> None:
+    place = Path(tmp_path, "image")
+    with (
+        pytest.raises(NoSpaceError, match="quota there is used up"),
+        claim(place) as here,
+        explaining_full_disk(here),
+    ):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
 
 def test_previous_images_are_kept_and_renumbered(tmp_path: Path) -> None:

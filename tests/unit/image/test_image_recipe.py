@@ -85,13 +85,16 @@ def test_a_recipe_without_a_network_leaves_its_drivers_and_job_files_out(tmp_pat
         with_recipe(request, load_recipe(each)) for each in (find_recipe("generic"), path)
     )
     assert "drivers/net/" in usual.recipe_network
+    # Folders of the hypervisor need no network, and so no driver that waits for one.
+    assert "net/9p/" in usual.recipe_drivers
+    assert "net/9p/" not in usual.recipe_network
     assert "drivers/net/" not in own.recipe_drivers
     assert own.recipe_network == ()
     jobs = load_jobs([project_folder("jobs")])
     left_out = {Path(each.source).name for each in jobs} - {
         Path(each.source).name for each in without_network(jobs)
     }
-    assert left_out == {"network-links.toml", "iscsi.toml"}
+    assert left_out == {"network-links.toml", "iscsi.toml", "nbd.toml", "nvme.toml"}
 
 
 @pytest.mark.parametrize(

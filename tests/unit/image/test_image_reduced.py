@@ -239,3 +239,21 @@ def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str, uuid: str
     assert (line.device, line.name, line.uuid) == ("/dev/md/a", name, uuid)
     # The same, when the image has it.
     assert mdadmconf.read([mdadmconf.reduced(text, own=True)]).arrays == (line,)
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "gone"),
+    [
+        ('devices { filter = [ "r|{.*}|" ] }\n', "devices {\n}\n", ("filter",)),
+        (
+            'devices { filter = [ "r|}|", # "{"\n "a|x|" ] }\nlog { level = 1 }\n',
+            "devices {\n}\nlog {\nlevel = 1\n}\n",
+            ("filter",),
+        ),
+        ('# devices { filter = 1 }\nglobal { system_id = "x" }', "global {\n}\n", ("system_id",)),
+        ('devices { filter = "', "devices {\n", ("filter",)),
+    ],
+)
+def test_a_section_of_lvm_in_one_line(text: str, left: str, gone: tuple[str, ...]) -> None:
+    assert lvm_conf(text, own=False, portable=True) == left
+    assert lvm_settings(text, left) == gone

@@ -1,18 +1,21 @@
 """Temporary folders of builds: in memory if there is room, and removed afterwards."""
 
+import errno
 import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from smallfs import mounted_tmpfs
 
 from initpy.image import scratch
-from initpy.image.scratch import scratch_folder
+from initpy.image.scratch import NoScratchError, scratch_folder
 
 FORK = multiprocessing.get_context("fork")
 
@@ -55,6 +58,36 @@ def test_scratch_is_not_on_a_noexec_mount(
         monkeypatch.setattr(scratch, "MEMORY", each)
         with scratch_folder("test") as folder:
             assert folder.parent not in (each, memory)
+
+
+def test_a_full_folder_for_temporary_files_is_named(memory: Path) -> None:
+    with (
+        mounted_tmpfs(memory, 100_000),
+        pytest.raises(
+            NoScratchError, match="no room for temporary files of a trial: TMPDIR="
+        ) as caught,
+        scratch_folder("test") as folder,
+    ):
+        source = memory.parent / "source"
+        source.write_bytes(bytes(1_000_000))
+        shutil.copyfile(source, folder / "file")
+    assert str(memory) in str(caught.value)
+
+
+def test_another_full_folder_is_not_taken_for_it(memory: Path, tmp_path: Path) -> None:
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "boot"))
+    with pytest.raises(OSError, match="boot") as caught, scratch_folder("test"):
+        raise error
+    assert caught.value is error
+
+
+def test_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, memory: Path) -> None:
+    monkeypatch.setattr(scratch, "DISKS", ())
+    monkeypatch.setattr(scratch, "MEMORY", memory / "none")
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(memory / "none")])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(NoScratchError, match="no folder for temporary"), scratch_folder("test"):
+        pass
 
 
 def work_for_ever() -> None:

@@ -39,7 +39,7 @@ def image(leave: Iterable[str] = (), extra: Mapping[str, File] | None = None) ->
     """Return a small image with the job file above and real programs, without paths in `leave`."""
     tree = Tree()
     tree.add("/usr/lib/initpy/jobs/newtech.json", File(json.dumps(JOB).encode()))
-    tree.add("/usr/lib/udev/rules.d/69-newtech.rules", File(b"# rules\n"))
+    tree.add("/usr/lib/udev/rules.d/69-newtech.rules", File(b'ACTION=="add", TAG+="x"\n'))
     tree.add_host(Path("/bin/busybox"))
     for name in ("newtech", "sh"):
         tree.add(f"/usr/bin/{name}", Link("busybox"))

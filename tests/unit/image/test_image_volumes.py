@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 from fake_system import FakeSystem, nested, virtio_disk
+from layouts import plain_dm
 from writing import archive_of
 
 from initpy.image.check.check import prove
 from initpy.image.check.proof import Proof, Row, Verdict
+from initpy.image.check.volumes import _memory
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.describe import describe
-from initpy.image.stack.layers import KEY, Stack
+from initpy.image.stack.layers import HEADER_OF, KEY, Kind, Layer, Stack
 from initpy.image.tree import File, Tree
 
 JOB = File(b'{"summary": "it is ours"}')
@@ -181,3 +183,63 @@ def test_an_absent_stick_cannot_be_checked(options: str, verdict: Verdict) -> No
     (row,) = opening(image(system.texts["/etc/crypttab"]), describe("/", system))
     assert row.verdict is verdict
     assert "is not present now" in row.reason
+
+
+def test_another_stick_than_that_of_now_cannot_be_checked() -> None:
+    stack = describe("/", stick(there=True, options="headless"))
+    (row,) = opening(image("crypt UUID=x /root.key:LABEL=OTHER headless\n"), stack)
+    assert (row.verdict, "is not present now" in row.reason) == (Verdict.UNKNOWN, True)
+
+
+@pytest.mark.parametrize("place", ["/root.img:LABEL=STICK", "/dev/disk/by-label/STICK"])
+def test_the_device_with_a_detached_header_is_part_of_the_stack(place: str) -> None:
+    line = f"crypt UUID=x none luks,header={place}\n"
+    system = stick(there=True, options="")
+    system.texts["/etc/crypttab"] = line
+    stack = describe("/", system)
+    (top,) = (layer for layer in stack.layers if layer.fact(HEADER_OF))
+    below = top.name if place.startswith("/dev") else stack.layer(top.on[0]).name
+    assert (top.fact(HEADER_OF), below) == ("crypt", "/dev/vdk")
+    assert Stack.from_json(stack.to_json(), "it") == stack
+    assert opening(image(line), stack)[0].verdict is Verdict.OK
+    proof = proved(image(line), stack)
+    # Without it nothing is opened: its drivers are as necessary as the root's.
+    lacks = [row for row in proof.rows if "0000:00:07.0" in row.layer or "virtio7" in row.layer]
+    assert {row.verdict for row in lacks} == {
+        row.verdict for row in proof.rows if "0000:00:01.0" in row.layer or "virtio1" in row.layer
+    }
+    system = stick(there=False, options="")
+    system.texts["/etc/crypttab"] = line
+    (header, *_) = opening(image(line), describe("/", system))
+    assert (header.need, header.verdict) == ("header", Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("options", "need"),
+    [
+        ("plain,cipher=aes-xts-plain64", ""),
+        ("plain,cipher=aes-cbc-plain", "cipher"),
+        ("luks", "type"),
+        ("luks,header=/h", ""),
+    ],
+)
+def test_a_plain_volume_with_the_line_of_another(options: str, need: str) -> None:
+    system = FakeSystem()
+    plain_dm(system)
+    archive = image(f"root /dev/vda none {options}\n", {"/h": File(b"x")})
+    proof = proved(archive, describe("/", system))
+    found = {row.need for row in proof.of(Verdict.MISSING) if row.need in ("type", "cipher")}
+    assert found == ({need} if need else set())
+
+
+@pytest.mark.parametrize(
+    ("machine", "warned"), [("1000000", True), ("1200000", True), ("2000000", False), ("", False)]
+)
+def test_a_key_slot_may_need_more_memory_than_there_is(machine: str, warned: bool) -> None:
+    facts = (("memory", "1048576"), ("machine_memory", machine))
+    row = _memory("x", Layer("block:dm-0", Kind.LUKS, "x", facts=facts))
+    assert (row is not None) is warned
+    if row is not None:
+        assert row.reason.startswith(
+            f"a key slot needs 1024 MB to open, and the machine has {int(machine) >> 10}"
+        )

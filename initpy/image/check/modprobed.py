@@ -1,0 +1,66 @@
+"""Reads what modprobe.d(5) of an image forbids, and which modules it makes of an alias.
+
+As libkmod reads it: the first folder's file of a name hides the others of that name, a link to
+/dev/null too; a backslash at the end of a line continues it; a line without all its words is none.
+"""
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from initpy.image.content.reduced import FORBIDDING
+from initpy.image.formats.archive import Archive
+from initpy.image.kernel.kmod import canonical, modprobe_words
+from initpy.image.tree import File
+
+# In the order in which libkmod looks.
+FOLDERS = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+INSTALL = "install"
+WORDS = {"blacklist": 2, INSTALL: 3, "alias": 3}  # command -> how many words it needs at least
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What modprobe.d(5) says, each with the file that says it; names as the kernel spells them."""
+
+    # Module, or alias for `install` -> (command, file)
+    forbidden: dict[str, tuple[str, str]] = field(default_factory=dict)
+    aliases: tuple[tuple[str, str, str], ...] = ()  # (pattern, module, file)
+
+    def called(self, name: str) -> tuple[tuple[str, ...], str]:
+        """Return the modules that these files make of an alias, and the file that says so."""
+        found = [each for each in self.aliases if fnmatch.fnmatchcase(canonical(name), each[0])]
+        return tuple(module for _, module, _ in found), found[0][2] if found else ""
+
+
+def read(archive: Archive, besides: str) -> Settings:
+    """Read the files of an image but `besides`."""
+    forbidden: dict[str, tuple[str, str]] = {}
+    aliases: list[tuple[str, str, str]] = []
+    for path, words in _lines(archive, besides):
+        if len(words) < WORDS.get(words[0], len(words) + 1):
+            continue
+        if words[0] in FORBIDDING and forbidden.get(canonical(words[1]), ("",))[0] != INSTALL:
+            forbidden[canonical(words[1])] = (words[0], path)
+        elif words[0] == "alias":
+            aliases.append((canonical(words[1]), canonical(words[2]), path))
+    return Settings(forbidden, tuple(aliases))
+
+
+def _lines(archive: Archive, besides: str) -> Iterator[tuple[str, list[str]]]:
+    for path in _files(archive):
+        entry = archive.get(path) if path != besides else None
+        text = entry.read().decode("utf-8", "replace") if isinstance(entry, File) else ""
+        for words in modprobe_words(text):
+            yield path, words
+
+
+def _files(archive: Archive) -> Iterator[str]:
+    """Yield the files that count, by name."""
+    found: dict[str, str] = {}
+    for folder in (f"{each}/modprobe.d/" for each in FOLDERS):
+        for path in archive.entries:
+            name = path.removeprefix(folder)
+            if path.startswith(folder) and "/" not in name and name.endswith(".conf"):
+                found.setdefault(name, path)
+    yield from (found[name] for name in sorted(found))

@@ -1,0 +1,54 @@
+"""Reads the command line of a unified kernel image, with that of its addons (systemd-stub(7)).
+
+An addon beside the image, or for all images of the EFI system partition, adds its words to the
+image's own.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from initpy.image.formats import pe
+from initpy.image.formats.archive import Archive
+from initpy.image.stack.bootlines import CommandLine
+
+UNIFIED = "the unified kernel image"
+SECTION = ".cmdline"
+ADDONS = "*.addon.efi"
+COUNTER = re.compile(r"\+[0-9]+(?:-[0-9]+)?(?=\.efi$)")  # automatic boot assessment
+LARGEST = 64 << 20  # bytes of an addon
+
+
+def is_unified(archive: Archive) -> bool:
+    """Return whether an image is a unified kernel image."""
+    return bool(archive.sections)
+
+
+def command_line(archive: Archive) -> CommandLine | None:
+    """Return the command line in an image and its addons; None if none of them has one."""
+    own = archive.sections.get(SECTION)
+    found = [*_addons(archive.path)]
+    if own is None and not found:
+        return None
+    parts = [own or b"", *(text for _, text in found)]
+    texts = [each.rstrip(b"\0\n").decode("utf-8", "replace") for each in parts]
+    names = "".join(f", with {name}" for name, _ in found)
+    return CommandLine(" ".join(filter(None, texts)), f"{UNIFIED}{names}")
+
+
+def _addons(image: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield (path, command line) of the addons that apply to an image, in their order."""
+    folders = [image.with_name(f"{name}.extra.d")
+               for name in dict.fromkeys((image.name, COUNTER.sub("", image.name)))]  # fmt: skip
+    if [each.lower() for each in image.parts[-3:-1]] == ["efi", "linux"]:
+        folders.append(image.parents[2] / "loader/addons")
+    for folder in folders:
+        for path in sorted(folder.glob(ADDONS)):
+            with suppress(OSError, pe.DamagedPeError):
+                if path.stat().st_size > LARGEST:
+                    continue
+                data = memoryview(path.read_bytes())
+                place = pe.sections(data).get(SECTION) if pe.is_pe(data) else None
+                if place is not None:
+                    yield str(path), bytes(data[place.offset : place.offset + place.size])

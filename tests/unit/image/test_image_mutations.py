@@ -1,0 +1,141 @@
+"""No image whose files do not fit the machine is called bootable (R28): a table of mutations.
+
+A host-only image of a recorded machine, which boots it, gets one other file, as an administrator, a
+package or time may leave it there; the rows that are new are judged. Python's modules and programs
+are those of the image before: test_image_removed.py takes files away.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+from test_image_removed import machine
+
+from initpy.image.check import interpreter, userland
+from initpy.image.check.check import prove
+from initpy.image.check.programs import ImagePrograms
+from initpy.image.check.proof import Proof, Row, Verdict
+from initpy.image.formats.archive import Archive
+from initpy.image.tree import Entry, File, Folder, Link
+
+STACK = "lvm-on-luks-on-raid1"
+MULTIPATH = "multipath-path-late"
+WWID = "35000c500e8b7be43"
+LUKS = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
+ARRAY = "ARRAY /dev/md/0 UUID=aaaaaaaa:c7bf5d06:fb348b96:f173b958\n"
+OK, WARNING, MISSING, UNKNOWN = Verdict.OK, Verdict.WARNING, Verdict.MISSING, Verdict.UNKNOWN
+
+Files = Mapping[str, str | Link]
+
+
+@cache
+def programs(name: str) -> ImagePrograms:
+    return ImagePrograms(machine(name)[0])
+
+
+def judged(name: str, files: Files) -> Proof:
+    archive, stack, kernel = machine(name)
+    entries: dict[str, Entry] = dict(archive.entries)
+    for path, content in files.items():
+        entries[path] = File(content.encode()) if isinstance(content, str) else content
+        while path := path.rpartition("/")[0]:
+            entries.setdefault(path, Folder())
+    changed = Archive(archive.path, 0, entries=entries)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpreter, "rows", lambda *_, **__: ())
+        patch.setattr(userland, "ImagePrograms", lambda _: programs(name))
+        return prove(changed, stack, kernel.version, modules=kernel.modules, run=False)
+
+
+@cache
+def before(name: str) -> frozenset[Row]:
+    return frozenset(judged(name, {}).rows)
+
+
+def worst(name: str, files: Files) -> Verdict:
+    """Return the worst verdict that the files add."""
+    found = {row.verdict for row in {*judged(name, files).rows} - before(name)}
+    return next((each for each in (MISSING, UNKNOWN, WARNING) if each in found), OK)
+
+
+def mdadm(text: str) -> Files:
+    return {"/etc/mdadm/mdadm.conf": text}
+
+
+def lvm(text: str, devices: str = "") -> Files:
+    more = {"/etc/lvm/devices/system.devices": devices} if devices else {}
+    return {"/etc/lvm/lvm.conf": text, **more}
+
+
+def crypttab(options: str, key: str = "none", source: str = f"UUID={LUKS}") -> Files:
+    return {"/etc/crypttab": f"luks-{LUKS} {source} {key} {options},initramfs\n"}
+
+
+def modprobe(text: str) -> Files:
+    return {"/etc/modprobe.d/mine.conf": text}
+
+
+def hidden(name: str, text: str | None = None) -> Files:
+    return {f"/etc/udev/rules.d/{name}": Link("/dev/null") if text is None else text}
+
+
+TABLE: list[tuple[str, Files, Verdict]] = [
+    (STACK, mdadm(ARRAY), OK),
+    (STACK, mdadm("AUTO -all\n"), MISSING),
+    (STACK, mdadm(f"AUTO\n -all\n{ARRAY}"), MISSING),
+    (STACK, mdadm("AUTO homehost -all\n"), OK),
+    (STACK, mdadm("DEVICE /dev/sd*\n"), MISSING),
+    (STACK, mdadm("DEVICE none\n"), MISSING),
+    (STACK, mdadm("DEVICE partitions containers\n"), OK),
+    (STACK, mdadm("HOMEHOST <ignore>\n"), OK),
+    (STACK, mdadm("ARRAY <ignore> name=any:system\n"), MISSING),
+    (STACK, {**mdadm("#\n"), "/etc/mdadm/mdadm.conf.d/x.conf": "AUTO -all\n"}, MISSING),
+    (STACK, lvm('devices {\n global_filter = [ "r|.*|" ]\n}\n'), MISSING),
+    (STACK, lvm('devices {\n filter = [ "a|/dev/mapper/luks-|", "r|.*|" ]\n}\n'), OK),
+    (STACK, lvm("devices {\n use_devicesfile = 1\n}\n", "IDTYPE=devname PVID=other\n"), MISSING),
+    (STACK, lvm("devices {\n use_devicesfile = 1\n}\n"), OK),  # there is none
+    (STACK, lvm('activation {\n auto_activation_volume_list = [ "vg1" ]\n}\n'), MISSING),
+    (STACK, lvm("global {\n activation = 0\n}\n"), MISSING),
+    (STACK, lvm('global {\n system_id_source = "uname"\n}\n'), OK),  # the group has none
+    (MULTIPATH, {"/etc/multipath.conf": 'blacklist {\n wwid ".*"\n}\n'}, MISSING),
+    (MULTIPATH, {"/etc/multipath/conf.d/x.conf": 'blacklist {\n devnode "^sd"\n}\n'}, MISSING),
+    (MULTIPATH, {"/etc/multipath.conf": "defaults {\n find_multipaths strict\n}\n"}, MISSING),
+    (MULTIPATH, {"/etc/multipath.conf": "defaults {\n find_multipaths strict\n}\n",
+                 "/etc/multipath/wwids": f"/{WWID}/\n"}, OK),
+    (STACK, crypttab("luks"), OK),
+    (STACK, crypttab("luks,noauto"), OK),
+    (STACK, crypttab("luks", source="UUID=0000-1"), MISSING),
+    (STACK, crypttab("luks", "/etc/keys/absent"), WARNING),  # a passphrase is asked for
+    (STACK, crypttab("luks,headless", "/etc/keys/absent"), MISSING),
+    (STACK, crypttab("luks,keyscript=/lib/absent"), WARNING),
+    (STACK, crypttab("luks,header=/absent"), MISSING),
+    (STACK, crypttab("luks,header=/h:LABEL=ABSENT"), UNKNOWN),
+    (STACK, crypttab("luks,headless", "/k:LABEL=ABSENT"), UNKNOWN),
+    (STACK, crypttab("plain"), MISSING),
+    (STACK, modprobe("blacklist raid1\n"), MISSING),
+    (STACK, modprobe("blacklist dm_crypt\n"), OK),  # a job asks for it by its name
+    (STACK, modprobe("install virtio_blk /bin/false\n"), MISSING),
+    (STACK, modprobe("install virtio-blk\n"), OK),  # a bad line, which kmod leaves out
+    (STACK, modprobe("install \\\n raid1 /bin/false\n"), MISSING),
+    (STACK, modprobe("install md_mod /bin/false\n"), MISSING),  # raid1 needs it
+    (STACK, modprobe("install fs-ext4 /bin/false\n"), MISSING),
+    (STACK, modprobe("alias fs-ext* off\n"), MISSING),
+    (STACK, modprobe("alias fs-ext4 ext4\n"), OK),
+    (STACK, modprobe("softdep ext4 pre: nonesuch\noptions raid1 none=1\n"), OK),
+    (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n"}, MISSING),
+    (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n", **modprobe("")}, OK),
+    (STACK, {"/usr/lib/modprobe.d/mine.conf": "install raid1 /bin/false\n",
+             "/etc/modprobe.d/mine.conf": Link("/dev/null")}, OK),
+    *((STACK, hidden(each), UNKNOWN) for each in (
+        "60-persistent-storage.rules", "63-md-raid-arrays.rules", "69-initpy-lvm.rules",
+        "55-dm.rules", "80-drivers.rules",
+    )),
+    (STACK, hidden("63-md-raid-arrays.rules", "# none of ours\n"), UNKNOWN),
+    (STACK, {"/etc/hostname": "other\n"}, OK),  # any host may take the array
+    (STACK, {"/etc/initpy/jobs/md.toml": "nonsense\n"}, WARNING),  # initpy's own one serves
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "files", "verdict"), TABLE, ids=range(len(TABLE)))
+def test_a_file_that_does_not_fit_is_said(name: str, files: Files, verdict: Verdict) -> None:
+    assert worst(name, files) is verdict
