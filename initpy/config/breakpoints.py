@@ -33,6 +33,8 @@ _SYSTEMD = {
     "pre-basic": BreakPoint.START,
     "pre-switch-root": BreakPoint.HAND_OVER,
 }
+# mkinitcpio(8), where `y` is what a word without a value means
+_ARCH = {"y": BreakPoint.MOUNT, "postmount": BreakPoint.HAND_OVER}
 _BARE = {
     "break": BreakPoint.MOUNT,
     "rd.break": BreakPoint.HAND_OVER,
@@ -44,8 +46,8 @@ def break_points(parameter: Parameter) -> frozenset[BreakPoint]:
     """The points that it names, in either vocabulary. Raises InputError."""
     if not parameter.value:
         return frozenset((_BARE[parameter.key],))
-    known = _DEBIAN | _DRACUT | _SYSTEMD
+    known = _DEBIAN | _DRACUT | _SYSTEMD | _ARCH
     names = parameter.value.split(",")
     if not set(names) <= known.keys():
-        raise parameter.error("some of " + ", ".join(known))
+        raise parameter.error("some of " + ", ".join(each for each in known if each != "y"))
     return frozenset(known[name] for name in names)

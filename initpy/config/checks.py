@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from initpy.config.commandline import Parameter
+from initpy.config.commandline import FALSE, Parameter
 from initpy.config.draft import Draft
 
 
@@ -20,8 +20,14 @@ def _check(key: str, **words: str) -> Callable[[Draft, Parameter], None]:
 
 
 def _short(key: str, word: str) -> Callable[[Draft, Parameter], None]:
-    def handler(draft: Draft, _: Parameter) -> None:
-        draft.check[key] = word
+    """Older words for one value of these, as flags."""
+
+    def handler(draft: Draft, parameter: Parameter) -> None:
+        off = parameter.value is not None and parameter.value.lower() in FALSE
+        if not off:
+            draft.check[key] = word
+        elif draft.check.get(key) == word:
+            del draft.check[key]
 
     return handler
 

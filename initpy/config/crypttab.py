@@ -13,8 +13,8 @@ from initpy.config.commandline import FALSE, TRUE
 from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import crypt_key, crypt_option, cryptopts
-from initpy.config.textlines import lines
-from initpy.config.timespan import FOR_EVER, seconds_of
+from initpy.config.textlines import lines, unescaped
+from initpy.config.timespan import FOR_EVER, LIMIT, seconds_of
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
@@ -24,6 +24,8 @@ ARGUMENTS = {
     "allow-discards": "--allow-discards",
     "no-read-workqueue": "--perf-no_read_workqueue",
     "no-write-workqueue": "--perf-no_write_workqueue",
+    "perf-no_read_workqueue": "--perf-no_read_workqueue",  # mkinitcpio's words for them
+    "perf-no_write_workqueue": "--perf-no_write_workqueue",
     "same-cpu-crypt": "--perf-same_cpu_crypt",
     "submit-from-crypt-cpus": "--perf-submit_from_crypt_cpus",
     "readonly": "--readonly",
@@ -62,11 +64,11 @@ FOREIGN = (
 # Tokens: the volume opens with its passphrase until there is a job for them.
 TOKENS = ("pkcs11-", "fido2-", "tpm2-", "token-timeout", "fixate-volume-key", "link-volume-key")
 NO_KEY = ("", "none", "-")
-NUMBER = "[0-9]{1,9}"
-BLANKS = " \t\r"
+NUMBER = "[0-9]{1,18}"  # bytes and sectors of today's disks have more than nine digits
 KEY_EXPECTED = "none, /PATH of a key file in the image, /PATH:DEVICE or DEVICE:/PATH"
 # Debian's, crypttab(5) and README.Debian of cryptsetup: what they do is built in.
 PASSDEV, KEYCTL = "passdev", "decrypt_keyctl"
+DERIVED = "/decrypt_derived"  # its key is that of an open volume
 SCRIPTS = "/lib/cryptsetup/scripts"  # where a key script without a path is
 
 
@@ -84,25 +86,31 @@ class Options(NamedTuple):
     empty: bool = False
     headless: bool = False
     timeout: float = 0.0
+    limit: float | None = 0.0  # seconds that the device may take; None: for ever
     marked: bool = False  # one of MARKS
     unclear: bool = False  # cipher= and the like, but neither luks nor plain
 
-    def volume(self, source: DeviceSpec, name: str, key: KeySpec | None) -> VolumeSpec:
+    def volume(
+        self, source: DeviceSpec, name: str, key: KeySpec | None, *, listed: bool = False
+    ) -> VolumeSpec:
         """The volume with these options."""
-        return self.applied(VolumeSpec(source, name), key)
+        return VolumeSpec(
+            source, name, self._key(key), self.arguments, self.tries, self.optional, self.header,
+            self.kind, self.empty, self.headless, self.timeout, listed, limit=self.limit,
+        )  # fmt: skip
 
     def applied(self, volume: VolumeSpec, key: KeySpec | None) -> VolumeSpec:
         """The volume with these options and this key instead of its own."""
-        return volume._replace(
-            key=self._key(key), options=self.arguments, tries=self.tries, optional=self.optional,
-            header=self.header, kind=self.kind, empty=self.empty, headless=self.headless,
-            timeout=self.timeout,
-        )  # fmt: skip
+        made = self.volume(volume.source, volume.name, key, listed=volume.listed)
+        return made._replace(also=volume.also, beside=volume.beside)
 
     def _key(self, key: KeySpec | None) -> KeySpec | None:
         said = self.key
         if said.program:
-            return said._replace(path=key.path if key else "")
+            path = key.path if key else ""
+            derived = said.program.endswith(DERIVED) and mapping_name(path)
+            device = DeviceSpec(Naming.PATH, f"/dev/mapper/{path}") if derived else None
+            return said._replace(path=path, device=device)
         if key is None:
             return None
         return key._replace(
@@ -118,15 +126,17 @@ class _Options:
     def __init__(self, where: str) -> None:
         self.where = where
         self.found = Options()
+        self.arguments: list[str] = []
         self.plain: list[str] = []
         self.noauto = False
+        self.token = ""
         self.problems: list[InputError] = []
 
     def set(self, **changes: object) -> None:
         self.found = self.found._replace(**changes)  # type: ignore[arg-type]
 
     def argue(self, argument: str) -> None:
-        self.set(arguments=(*self.found.arguments, argument))
+        self.arguments.append(argument)
 
     def take(self, option: str) -> str:
         """Take one option in; what was expected instead, "" if it is right."""
@@ -152,7 +162,12 @@ class _Options:
         if key in FOREIGN:
             self.set(skipped=True)
             return "luks or plain; the volume is left to the real system"
+        if key == LIMIT:
+            return self._limit(value)
         if key.startswith(TOKENS):
+            if self.token:  # of all options of a token, the first one is told
+                return ""
+            self.token = key
             return "no token (not supported in the initramfs yet; a passphrase is asked for)"
         if key not in ACCEPTED_WITH_VALUE and not key.startswith(COMMENTS):
             return "an option of crypttab(5), of systemd's or Debian's dialect; it is ignored"
@@ -210,6 +225,13 @@ class _Options:
             self.set(key=self.found.key._replace(timeout=seconds))
         return ""
 
+    def _limit(self, value: str) -> str:
+        seconds = 0.0 if value == FOR_EVER else seconds_of(value)
+        if seconds is None:
+            return f"{LIMIT}=SECONDS, or a time span such as 1min30s"
+        self.set(limit=seconds or None)
+        return ""
+
     def _switch(self, key: str, value: str) -> str:
         if value.lower() not in ("", *TRUE, *FALSE):
             return f"{key}, or {key}=yes or no"
@@ -232,8 +254,8 @@ class _Options:
 def parse_options(where: str, text: str) -> Options:
     """The comma-separated options; what is not understood is among the problems."""
     options = _Options(where)
-    # Escapes are undone one by one: `\054` is a comma within an option.
-    for option in map(unescaped, filter(None, text.split(","))):
+    # Escapes are undone one by one: a comma within an option is Debian's `\054`, systemd's `\,`.
+    for option in map(unescaped, filter(None, _split(text))):
         expected = options.take(option)
         if expected:
             options.problems.append(InputError(f"{where}: option", crypt_option(option), expected))
@@ -241,20 +263,26 @@ def parse_options(where: str, text: str) -> Options:
     if options.noauto and not options.found.marked:
         options.set(skipped=True)
     said = {each.partition("=")[0] for each in text.split(",")}
+    # Debian ignores these for volumes of its initramfs, and so keeps a hibernated system's swap.
+    if MARKS[0] in said and said & {*REMADE} and not said & {*FOREIGN}:
+        options.set(skipped=False)
     options.set(unclear=bool(options.plain) and not said & {"luks", "plain"})
     if options.found.kind == "plain":
         for argument in options.plain:
             options.argue(argument)
-    return options.found._replace(problems=tuple(options.problems))
+    return options.found._replace(
+        arguments=tuple(options.arguments), problems=tuple(options.problems)
+    )
 
 
 def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[InputError, ...]]:
     """The volumes of a crypttab, and one error per line or option that cannot be used."""
     volumes: list[VolumeSpec] = []
     problems: list[InputError] = []
+    alike: dict[str, Options] = {}
     for number, line in enumerate(lines(text), 1):
-        fields = re.split(f"[{BLANKS}]+", line.strip(BLANKS))
-        if not fields[0] or fields[0].startswith("#"):
+        fields = [each for each in line.replace("\t", " ").replace("\r", " ").split(" ") if each]
+        if not fields or fields[0].startswith("#"):
             continue
         where = f"{path}:{number}"
         if len(fields) < 2:
@@ -262,7 +290,9 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
             continue
         name, source, key, options, *_ = *fields, "none", ""
         name, source, key = unescaped(name), unescaped(source), unescaped(key)
-        understood = parse_options(where, options)
+        understood = alike.get(options) or parse_options(where, options)
+        if not understood.problems:  # they name the line
+            alike[options] = understood
         problems.extend(understood.problems)
         if fields[4:] and not fields[4].startswith("#"):
             problems.append(_remark(where, "…", "four fields; the rest is ignored"))
@@ -272,13 +302,15 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
         if device is None:
             problems.append(InputError(f"{where}: device", source, EXPECTED))
         elif not mapping_name(name):
-            problems.append(InputError(f"{where}: name", name, "a name without a slash"))
+            problems.append(
+                InputError(f"{where}: name", name, "a name without slashes and control characters")
+            )
         else:
             if understood.unclear and device.naming not in (Naming.UUID, Naming.LABEL):
                 expected = "luks or plain beside cipher=, size= or hash=; it is taken for luks"
                 problems.append(_remark(f"{where}: option", name, expected))
-            volume = understood.volume(device, name, _key(where, key, understood, problems))
-            volumes.append(volume._replace(listed=not understood.marked))
+            key_spec = _key(where, key, understood, problems)
+            volumes.append(understood.volume(device, name, key_spec, listed=not understood.marked))
     return tuple(volumes), tuple(problems)
 
 
@@ -291,7 +323,9 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
         return None, (InputError(where, cryptopts(text), f"source= with {EXPECTED}"),)
     name = unescaped(parts.pop("target", "cryptroot"))
     if not mapping_name(name):
-        return None, (InputError(f"{where}: target", name, "a name without a slash"),)
+        return None, (
+            InputError(f"{where}: target", name, "a name without slashes and control characters"),
+        )
     key = unescaped(parts.pop("key", "none"))
     understood = parse_options(where, _joined(parts.items()))
     problems = list(understood.problems)
@@ -302,7 +336,7 @@ def parse_cryptopts(text: str) -> tuple[VolumeSpec | None, tuple[InputError, ...
 
 def mapping_name(name: str) -> bool:
     """True when the device mapper takes it: a file name below /dev/mapper."""
-    return name not in ("", ".", "..", "control") and "/" not in name
+    return name not in ("", ".", "..", "control") and not re.search(r"[/\0-\x1f\x7f]", name)
 
 
 def parse_key(text: str) -> KeySpec | None:
@@ -313,10 +347,11 @@ def parse_key(text: str) -> KeySpec | None:
         return KeySpec(passdev[2], device, timeout=float(passdev[3] or 0))
     if text.startswith("/dev/"):
         return KeySpec("", parse_device(text))
-    if not text.startswith("/"):
-        return None
     path, device = _on_device(text)
-    return KeySpec(path, device)
+    if device is not None and path:
+        # systemd takes it from the root of the device's file system: an example in crypttab(5).
+        return KeySpec(f"/{path.lstrip('/')}", device)
+    return KeySpec(path) if text.startswith("/") else None
 
 
 def parse_header(text: str) -> HeaderSpec | None:
@@ -352,10 +387,9 @@ def _remark(where: str, value: str, expected: str) -> InputError:
     return error
 
 
+def _split(options: str) -> list[str]:
+    return [each.replace("\\,", ",") for each in re.split(r"(?<!\\),", options)]
+
+
 def _joined(parts: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{key}={value}" if value else key for key, value in parts)
-
-
-def unescaped(field: str) -> str:
-    r"""Undo octal escapes such as `\040` for a blank, as in fstab(5)."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), field)

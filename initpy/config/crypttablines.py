@@ -1,6 +1,9 @@
 """The lines of a system's crypttab as an image gets them."""
 
+import re
+
 from initpy.config.crypttab import MARKS
+from initpy.config.textlines import fields as fields_of
 from initpy.config.textlines import lines
 
 IN_INITRAMFS = "crypttab.initramfs"  # beside crypttab: Arch's, for the initramfs alone
@@ -15,14 +18,27 @@ def joined(own: str, initramfs: str) -> str:
     if not initramfs.strip():
         return own
     first = [marked(line) for line in lines(initramfs)]
-    names = {words[0] for line in first if (words := line.split())}
-    rest = [line for line in lines(own) if not (words := line.split()) or words[0] not in names]
+    names = {words[0] for line in first if (words := fields_of(line))}
+    rest = [
+        "" if fields_of(line)[:1] and fields_of(line)[0] in names else line for line in lines(own)
+    ]
     return "\n".join((*first, *rest))
+
+
+def placed(where: str, path: str, initramfs: str) -> str:
+    """Return where a line of `joined` really is, given `PATH:NUMBER…`, the place of own lines."""
+    found = re.fullmatch(rf"{re.escape(path)}:([0-9]+)(.*)", where, re.DOTALL)
+    if found is None or not initramfs.strip():
+        return where
+    number, count = int(found[1]), len(lines(initramfs))
+    if number > count:
+        return f"{path}:{number - count}{found[2]}"
+    return f"{path.rpartition('/')[0]}/{IN_INITRAMFS}:{number}{found[2]}"
 
 
 def marked(line: str) -> str:
     """Return a line with systemd's mark, if it has none; "" for one that names no volume."""
-    fields = line.split()
+    fields = fields_of(line)
     if len(fields) < 2 or fields[0].startswith("#"):
         return ""
     fields += ["none", ""][len(fields) - 2 :]

@@ -16,6 +16,19 @@ PART_OFFSET = r"(.+)/PARTNROFF=(-?[0-9]{1,3})"
 
 # /dev/disk/by-… links exist for these too, but a property is there before the link is.
 BY_ID = "/dev/disk/by-id/"
+# As udev calls the disk: mount(8), booster's two.
+FOLDERS = {"ID": BY_ID, "WWID": BY_ID, "HWPATH": "/dev/disk/by-path/"}
+BY_TAG = {
+    "UUID": Naming.UUID,
+    "LABEL": Naming.LABEL,
+    "PARTUUID": Naming.PARTUUID,
+    "PARTLABEL": Naming.PARTLABEL,
+}
+# What mount(8) does beside mount(2): another folder would be mounted, or another owner be seen, or
+# nothing be verified.
+OF_MOUNT = ("X-mount.subdir=", "X-mount.idmap=", "verity.")
+# Within a list of devices, as bcachefs takes one: /dev/sda2:/dev/sdb2.
+SEVERAL = ":/dev/"
 BY_LINK = {
     "/dev/disk/by-uuid/": Naming.UUID,
     "/dev/disk/by-label/": Naming.LABEL,
@@ -27,17 +40,16 @@ BY_LINK = {
 def parse_device(text: str) -> DeviceSpec | None:
     """The device that `text` names, or None when it is not of a known form."""
     prefix, separator, value = text.partition("=")
-    for naming in (Naming.UUID, Naming.LABEL, Naming.PARTUUID, Naming.PARTLABEL):
-        if separator and prefix.upper() == naming.value:
-            return _named(naming, value.strip("\"'"))
-    if separator and prefix.upper() == "ID" and value:  # mount(8): as udev calls the disk
-        return DeviceSpec(Naming.PATH, BY_ID + value.strip("\"'"))
+    if separator and (tag := BY_TAG.get(prefix.upper())) is not None:
+        return _named(tag, value.strip("\"'"))
+    if separator and value and (folder := FOLDERS.get(prefix.upper())):
+        return DeviceSpec(Naming.PATH, folder + value.strip("\"'"))
+    if not text.startswith("/dev/") or text == "/dev/" or SEVERAL in text:
+        return None
     for folder, naming in BY_LINK.items():
         if text.startswith(folder):
             return _named(naming, text.removeprefix(folder))
-    if text.startswith("/dev/") and text != "/dev/":
-        return DeviceSpec(Naming.PATH, text)
-    return None
+    return DeviceSpec(Naming.PATH, text)
 
 
 def parse_root(text: str) -> DeviceSpec | None:

@@ -34,6 +34,7 @@ class Draft:
     root_given: bool = False
     root_word: Parameter | None = None  # the last root=
     unread_root: InputError | None = None  # what is wrong with it, if it is a device
+    named_elsewhere: InputError | None = None  # by a parameter of others that is not supported
     network: list[Parameter] = field(default_factory=list)  # of `config.network`
     elsewhere: bool = False  # the root is no block device that is known now
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
@@ -56,3 +57,19 @@ class Draft:
 
     def name(self, layer: Layer, name: str) -> None:
         self.named.setdefault(layer, set()).add(name)
+
+    def take_declared(self, parameter: Parameter, key: str) -> bool:
+        """Take a parameter that a job file declares; False if none does."""
+        chosen = self.settings
+        if (name := self.declared.on.get(key)) is not None:
+            others = chosen.switched_on - {name}
+            self.set(switched_on=others | {name} if parameter.flag() else others)
+        elif (name := self.declared.off.get(key)) is not None:
+            self.set(switched_off=chosen.switched_off | {name})  # where it is no flag, too
+            if parameter.flag():
+                self.set(switched_off=chosen.switched_off - {name})
+        elif (name := self.declared.seconds.get(key)) is not None:
+            self.set(patience={**chosen.patience, name: parameter.seconds()})
+        else:
+            return False
+        return True

@@ -78,6 +78,15 @@ def _break(draft: Draft, parameter: Parameter) -> None:
     draft.set(breaks=draft.settings.breaks | points)
 
 
+def extend(draft: Draft) -> None:
+    """A volume that crypttab gives longer may take as long (x-systemd.device-timeout=)."""
+    limits = [each.limit for each in draft.settings.volumes if not each.optional]
+    wait = draft.settings.root_wait
+    if any(limits) or None in limits:
+        longest = [each for each in (wait, *limits) if each is not None]
+        draft.set(root_wait=None if None in (wait, *limits) else max(longest))
+
+
 HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     "rootwait": _wait,
     "rootdelay": _wait,

@@ -6,14 +6,14 @@ have no device: memory, folders of the root (bind, overlay), a file on it (loop)
 builder also asks for the swap devices.
 """
 
-import re
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from initpy.config.devicespec import EXPECTED, parse_device
+from initpy.config.devicespec import EXPECTED, OF_MOUNT, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import url
-from initpy.config.textlines import lines
+from initpy.config.textlines import fields as fields_of
+from initpy.config.textlines import lines, unescaped
 from initpy.config.timespan import limit_of
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.settings import ExtraMount, OtherCheck
@@ -48,6 +48,15 @@ class _Line(NamedTuple):
     def error(self, value: str, expected: str) -> InputError:
         return InputError(f"{PATH} of the root: line {self.number}: {self.target}", value, expected)
 
+    def excluded(self) -> str:
+        """Return what is expected instead of an entry that is not mounted here; "" if it is."""
+        if self.target in MOVED or self.target.startswith(tuple(f"{each}/" for each in MOVED)):
+            return "a place outside /dev, /proc, /sys and /run, which come from the initramfs"
+        if left := [each for each in self.options if each.startswith(OF_MOUNT)]:
+            return f"{EXPECTED}, without {left[0].partition('=')[0]}=; not mounted here"
+        kind = self.types[0].partition(".")[0] if self.types else ""
+        return f"{EXPECTED}; not mounted here" if kind in SHARES else ""
+
     def without_device(self) -> str:
         """The kind of a mount that has no device; "" for another one."""
         kind = self.types[0] if self.types else ""
@@ -56,6 +65,11 @@ class _Line(NamedTuple):
             return bound or kind
         in_file = self.source.startswith("/") and not self.source.startswith(("/dev/", "//"))
         return "loop" if in_file else ""
+
+
+# The real system gets these places as they are in the initramfs: a mount there would be hidden.
+MOVED = ("/dev", "/proc", "/sys", "/run")
+SHARES = ("nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "glusterfs", "fuse", "autofs")
 
 
 # A file system that is mounted by hand or by its first user is checked then.
@@ -80,6 +94,9 @@ def parse_fstab(
         if left:
             expected = "no such option, to mount it here; it is left to the real system"
             problems.append(line.error(left[0], expected))
+        elif expected := line.excluded():
+            if device is not None or not line.target.startswith(MOVED):  # not a line as for /proc
+                problems.append(line.error(url(line.source), expected))
         elif line.without_device():
             continue
         elif device is None:
@@ -95,7 +112,11 @@ def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
     found = []
     for line in _wanted(text):
         kind = line.without_device()
-        if kind and (line.target == USR or not {*line.options} & {*NOT_HERE}):
+        if (
+            kind
+            and not line.excluded()
+            and (line.target == USR or not {*line.options} & {*NOT_HERE})
+        ):
             source = line.source if kind in (*BIND, "loop") else ""
             found.append(RootMount(kind, line.target, source, line.types, line.options))
     return tuple(sorted(found, key=lambda each: each.target.count("/")))
@@ -103,29 +124,34 @@ def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
 
 def _wanted(text: str) -> Iterator[_Line]:
     for number, line in enumerate(lines(text), 1):
-        fields = line.split()
+        fields = fields_of(line)
         if len(fields) < 2 or fields[0].startswith("#"):
             continue
-        source, target = _octal(fields[0]), "/" + _octal(fields[1]).strip("/")
-        options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
+        source, target = unescaped(fields[0]), _place(fields[1])
+        options = tuple(map(unescaped, fields[3].split(","))) if len(fields) > 3 else ()
         swap = fields[2:3] == ["swap"] or not fields[1].startswith("/")
         if target == "/" or swap or not (target == USR or MARK in options):
             continue
         kinds = fields[2].split(",") if len(fields) > 2 else []
         types = tuple(each for each in kinds if each not in ("", "auto"))
-        checked = len(fields) > 5 and fields[5] not in ("0", "")
+        checked = len(fields) > 5 and fields[5].isdecimal() and int(fields[5]) > 0
         yield _Line(number, source, target, types, options, checked)
+
+
+def _place(field: str) -> str:
+    """Return a place in one way of writing it: `/usr/`, `//usr` and `/./usr` are the same."""
+    return "/" + "/".join(each for each in unescaped(field).split("/") if each not in ("", "."))
 
 
 def parse_swaps(text: str) -> tuple[DeviceSpec, ...]:
     """The swap devices of a system's fstab that it uses by itself; swap files are left out."""
     found = []
     for line in lines(text):
-        fields = line.split()
+        fields = fields_of(line)
         if len(fields) < 3 or fields[0].startswith("#") or fields[2] != "swap":
             continue
         options = fields[3].split(",") if len(fields) > 3 else []
-        device = parse_device(_octal(fields[0]))
+        device = parse_device(unescaped(fields[0]))
         if device is not None and "noauto" not in options:
             found.append(device)
     return tuple(found)
@@ -139,9 +165,9 @@ def parse_checks(text: str) -> tuple[OtherCheck, ...]:
     """
     found: list[OtherCheck] = []
     for fields in _checked(text):
-        device = parse_device(_octal(fields[0]))
+        device = parse_device(unescaped(fields[0]))
         if device is not None:
-            found.append(OtherCheck("/" + _octal(fields[1]).strip("/"), device))
+            found.append(OtherCheck("/" + unescaped(fields[1]).strip("/"), device))
     return tuple(found)
 
 
@@ -153,7 +179,7 @@ def checked_lines(text: str) -> str:
 
 def _checked(text: str) -> Iterator[list[str]]:
     for line in lines(text):
-        fields = line.split()
+        fields = fields_of(line)
         if len(fields) < 6 or fields[0].startswith("#") or not fields[5].isdecimal():
             continue
         options = fields[3].split(",")
@@ -161,8 +187,3 @@ def _checked(text: str) -> Iterator[list[str]]:
         ours = fields[1].rstrip("/") in ("", "/usr") or MARK in options
         if int(fields[5]) and not later and not ours and fields[1].startswith("/"):
             yield fields
-
-
-def _octal(text: str) -> str:
-    r"""Undo the `\040` of fstab(5)."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)

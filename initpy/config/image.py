@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
+from initpy.config.textlines import read_file
 
 DEFAULT_FOLDER = Path("/etc/initpy")
 JOBS = "jobs"  # a folder of job files beside the configuration
@@ -49,7 +50,7 @@ def load_image_config(folder: Path, *, required: bool = False) -> ImageConfig:
     found = ImageConfig()
     for path in sorted(folder.glob("*.toml")):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_file(path)
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(str(path), str(error), "a readable text file") from None
         found = combined(found, parse_image_config(str(path), text))

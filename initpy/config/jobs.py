@@ -13,6 +13,7 @@ from initpy.config.errors import InputError
 from initpy.config.jobsets import gathering, listing
 from initpy.config.jobtables import Table
 from initpy.config.redaction import job_value
+from initpy.config.textlines import read_file
 from initpy.core.jobs.definitions import JobDefinition, Strategy, Success
 from initpy.core.jobs.matching import Match
 from initpy.core.layer import Layer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # pathlib is a costly import at boot
 JOB_KEYS = {
     "name", "does", "match", "run", "strategy", "success", "needs", "once", "after", "layer",
     "identity", "switch", "without", "environment", "yields", "delay", "reveals", "publishes",
+    "takes_down",
     "timeout", "tries", "retry_after", "write", "looking", "gathers", "lists", "for_root", "parts",
     "with", "reads", "renew", "patience", "patience_parameter", "lacks", "refused", "advice",
 }  # fmt: skip
@@ -48,6 +50,7 @@ NATIVE = (
 # What a strategy puts at a template's disposal besides the subject's properties.
 STRATEGY_VARIABLES: dict[Strategy, set[str]] = {
     Strategy.UNLOCK: {"key", "mapping", "options", "type"},
+    Strategy.NBD_CONNECT: {"options"},
     Strategy.CHECK: {"how"},
     Strategy.CHECK_OTHER: {"how"},
     Strategy.GROUP_SCAN: {"lvm", "owner"},
@@ -144,7 +147,7 @@ def parse_job_table(source: str, content: object) -> JobFile:
 def load_job_file(path: "Path") -> JobFile:
     """Read and validate one job file. Raises InputError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path)
     except OSError as error:
         raise InputError(str(path), error.strerror, "a readable job file") from None
     except UnicodeDecodeError as error:
@@ -204,6 +207,7 @@ def _job(source: str, number: int, content: Any) -> JobDefinition:
         after=table.words("after"),
         layer=layer,
         identity=table.words("identity"),
+        takes_down=table.get("takes_down", bool, "true or false", False),
         reveals=table.get("reveals", bool, "true or false", False),
         switch=table.get("switch", str, "the name of a parameter", "") or None,
         without=_words_by_parameter(table, "without"),

@@ -4,13 +4,35 @@ Only these are looked up in `parametertable`, which holds them all; a test compa
 not among them is for the kernel or the real system.
 """
 
-BEGINNINGS = ("rd.", "rd-", "initpy.", "systemd.verity-", "vconsole.", "iscsi-", "nvmf.")
+BEGINNINGS = (
+    "ostree.",
+    "composefs.",
+    "rd.",
+    "rd-",
+    "initpy.",
+    "systemd.verity-",
+    "vconsole.",
+    "iscsi-",
+    "nvmf.",
+)
 NAMES = frozenset(
     (
-        "team", "fcoe", "cifsuser", "cifspass",
-        "blacklist", "earlymodules", "iso-scan", "findiso", "archisobasedir",
+        "team", "ib.pkey", "fcoe", "cifsuser", "cifspass", "ostree", "composefs",
+        "blacklist", "earlymodules", "iso-scan", "findiso", "fromiso", "archisobasedir",
         "archisolabel", "archisodevice", "img-dev", "img-loop", "live-media", "rootfallback",
         "root.journaldev", "masterkey", "masterkeytype", "evmkey", "evmx509", "ecryptfskey",
+        "archisosearchuuid", "archisosearchfilename", "misobasedir", "misolabel", "isoboot",
+        "iso-scan/filename", "cdroot", "alpine-dev", "apkovl", "boot.persistence",
+        "cos-img/filename", "zfs", "pmos-root", "pmos-root-uuid", "crypt-root",
+        "crypt-root-options", "crypt-swap", "crypt-swap-options", "luksdev", "lukskey", "lukstrim",
+        "cryptroot", "cryptdm", "cryptheader", "cryptdiscards", "root-key", "root-keydev",
+        "root-keydev-fstype", "root-header", "root-headerdev", "root-headerdev-fstype",
+        "root-trim", "swap-key", "swap-keydev", "swap-keydev-fstype", "swap-header",
+        "swap-headerdev", "swap-headerdev-fstype", "usr", "usrflags", "overlaytmpfs",
+        "verity.root", "verity.roothash", "verity.usr", "verity.usrhash", "SYSFONT", "real-root",
+        "real-rootflags", "real-init", "real-resume", "fstype", "waitforroot",
+        "ugrd-livecd-label", "ugrd-squashfs-image", "ugrd-mount-timeout", "ugrd-no-fsck", "subdir",
+        "overlayfs", "gk.emergency",
         "disablehooks", "overlayroot-cfgdisk", "toram", "copytoram", "roothash", "usrhash",
         "rootovl", "fsprotect", "lockfs", "aufs", "unionfs", "rdbreak", "rdshell",
         "rddebug", "rdinitdebug", "rdnetdebug", "rdudevdebug", "rdudevinfo",

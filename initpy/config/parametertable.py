@@ -47,7 +47,10 @@ class Row(NamedTuple):
 
 
 # Read by other parts of initpy; the document has them among those that are understood.
-EXPLAINED = Row("rd.multipath hostname systemd.hostname", "PID 1, the kernel, or a rule of udev")
+EXPLAINED = Row(
+    "rd.multipath multipath nompath hostname systemd.hostname",
+    "PID 1, the kernel, or a rule of udev",
+)
 # Read by others, or of no use here: nothing is said at boot.
 SILENT = (
     Row("rd.udev.* udev.* biosdevname net.ifnames net.ifname-policy net.naming-scheme", UDEV),
@@ -63,14 +66,27 @@ SILENT = (
     Row("rd.live.overlay.size rd.live.overlay.cowfs rd.live.overlay.thin "
         "rd.live.overlay.nouserconfirmprompt rd.live.dir rd.live.check rd.live.debug",
         "it is about live images"),
+    Row("live-media-* persistence* overlay-size ramdisk-size verify-checksums ignore-uuid todisk "
+        "netboot union nfsopts dm-verity-*", "it is about live images, and boot=live is refused"),
+    Row("nfsrootdebug booster.* rd.log", "debug and quiet say what the console shows"),
     Row("rd.minmem all-generic-ide initramfs.runsize initramfs.clear",
         "nothing in this initramfs depends on it"),
     Row("rd.lunmask", "udev finds all units"),
+    Row("rd.nofcoe", "no disk is looked for over FCoE"),
+    Row("rd.iscsi.bypass iscsi-auto-skip-initramfs-networking",
+        "a root on a local disk waits for no target and no link"),
+    Row("rd.net.timeout.ip-required", "the first address that leads to the root is enough"),
+    Row("rd.net.dns-backend rd.net.dns-resolve-mode", SYSTEM),
 )  # fmt: skip
 # Not supported, and said at boot, unless the value is `0` or another word for no.
 SAID = (
     Row("team", "use bond=, which the kernel has without a program"),
-    Row("fcoe rd.fcoe rd.nofcoe", FCOE),
+    Row("ib.pkey", "InfiniBand partitions are not made: name the parent in ip="),
+    Row("rd.ethtool", "an interface negotiates its speed"),
+    Row("rd.net.dhcp.vendor-class rd.net.dhcp.dscp",
+        "the DHCP server is asked without it: it has to answer by the client's identifier or MAC "
+        "address"),
+    Row("fcoe rd.fcoe", FCOE),
     Row("cifsuser cifspass", CIFS),
     Row("rd.nfs.domain", "the real system maps names of users, see idmapd.conf(5)"),
     Row("rd.noverifyssl rd.systemd.pull",
@@ -78,15 +94,28 @@ SAID = (
     Row("rd.dasd rd.zfcp rd.zfcp.* rd.cio-accept rd.znet rd.znet-ifname rd.zipl rd.dcssblk", IBM),
     Row("rd.dm rd.dm.uuid", "mdadm assembles firmware RAID; see rd.md.imsm= and rd.md.ddf="),
     Row("rd.lvm.mergetags", "see rd.lvm.vg= and rd.lvm.lv="),
+    Row("rd.lvm.snapshot rd.lvm.snapsize rd-LVM-SNAPSHOT rd-LVM-SNAPSIZE",
+        "no snapshot is made: rd.overlay=1 keeps root unchanged"),
+    Row("rd-LUKS-KEYDEV-UUID rd-LUKS-KEYPATH lukskey",
+        "rd.luks.key=/PATH:UUID=… names a key file on a device"),
+    Row("crypt-root crypt-root-options crypt-swap crypt-swap-options luksdev cryptroot cryptdm",
+        "cryptdevice=DEVICE:NAME[:OPTION,…] opens a volume as /dev/mapper/NAME"),
+    Row("root-key root-keydev root-keydev-fstype swap-key swap-keydev swap-keydev-fstype",
+        "cryptkey=DEVICE:FILESYSTEM:/PATH beside cryptdevice= names a key file"),
+    Row("root-header root-headerdev root-headerdev-fstype swap-header swap-headerdev "
+        "swap-headerdev-fstype cryptheader",
+        "rd.luks.options=UUID=header=/PATH:DEVICE names a detached header"),
+    Row("root-trim lukstrim cryptdiscards", "rd.luks.allow-discards allows discards"),
+    Row("usr usrflags", "mount.usr= and mount.usrflags= are about /usr"),
     Row("rd.luks.smartcard", "the passphrase is asked for"),
     Row("rd.driver.blacklist blacklist", "modprobe.blacklist= does the same"),
-    Row("rd.driver.pre rd.driver.post rd.driver.export rd.modules-load earlymodules",
+    Row("rd.driver.pre rd.driver.post rd.driver.export rd.modules-load "
+        "rd.modules-force-load earlymodules",
         "udev loads the drivers of devices that are there; others are loaded by a job file"),
     Row("rd.vconsole.* vconsole.* rd.locale.*",
-        "no font or locale is loaded: fbcon=font:TER16x32 chooses a large font of the kernel's; "
-        "rd.vconsole.keymap= is understood"),
-    Row("rd.live.squashimg rd.live.updates iso-scan findiso archisobasedir archisolabel "
-        "archisodevice img-dev img-loop live-media", LIVE),
+        "no table of characters or locale is loaded: prompts are in UTF-8; rd.vconsole.keymap= and "
+        "rd.vconsole.font= are understood"),
+    Row("rd.live.squashimg rd.live.updates", LIVE),
     Row("rootfallback", "root= names one device; nothing else is taken for root"),
     Row("root.journaldev", "rootflags=journal_path=DEVICE or logdev=DEVICE names the journal"),
     Row("rd.fips rd.fips.skipkernel", "kernel and image are not compared with their checksums"),
@@ -104,15 +133,29 @@ SAID = (
     Row("disablehooks", "there are no hooks"),
     Row("overlayroot-cfgdisk", "the command line alone says where changes go"),
 )  # fmt: skip
+# Not supported, and they name root: without root=, no other one is looked for.
+ELSEWHERE = (
+    Row("iso-scan iso-scan/filename findiso fromiso isoboot archisobasedir archisolabel "
+        "archisodevice archisosearchuuid archisosearchfilename misobasedir misolabel img-dev "
+        "img-loop live-media cdroot alpine-dev apkovl boot.persistence cos-img/filename "
+        "ugrd-livecd-label ugrd-squashfs-image", LIVE),
+    Row("zfs", "root=zfs:POOL/DATASET names it, if the image has jobs/extra/zfs.toml"),
+    Row("pmos-root pmos-root-uuid", "root=DEVICE or root=UUID=… names it"),
+)  # fmt: skip
 # Not supported, and they keep root from being written to, or say that it is another one: root is
 # left alone, unless the value is a word for no.
 REFUSED = (
     Row("rd.live.image rd.live.ram rd.writable.fsimg toram copytoram", LIVE),
-    Row("roothash usrhash systemd.verity-root-* systemd.verity-usr-*", VERITY),
-    Row("rootovl fsprotect lockfs aufs unionfs rd.overlay.* rd.live.overlay.*",
+    Row("roothash usrhash systemd.verity-root-* systemd.verity-usr-* verity.root verity.roothash "
+        "verity.usr verity.usrhash", VERITY),
+    Row("ostree ostree.* composefs composefs.*",
+        "root would be a deployment within the file system that root= names"),
+    Row("subdir", "root would be a folder within the file system that root= names"),
+    Row("rootovl fsprotect lockfs aufs unionfs overlayfs overlaytmpfs rd.overlay.* "
+        "rd.live.overlay.*",
         "rd.overlay=1 keeps root unchanged, with changes in memory"),
 )  # fmt: skip
-# Older names of dracut's: the name and value that mean the same today.
+# Older names of dracut's, and those of other initramfs: the name and value that mean the same.
 OLD = {
     "rd-MD-UUID": ("rd.md.uuid", None),
     "rd-LVM-VG": ("rd.lvm.vg", None),
@@ -132,6 +175,17 @@ OLD = {
     "rdshell": ("rd.shell", None),
     "rddebug": ("rd.debug", None),
     "rdinitdebug": ("rd.debug", None),
+    "rd.writable-fsimg": ("rd.writable.fsimg", None),
+    "SYSFONT": ("rd.vconsole.font", None),
+    "real-root": ("root", None),  # genkernel's; its root= was /dev/ram0
+    "real-rootflags": ("rootflags", None),
+    "real-init": ("init", None),
+    "real-resume": ("resume", None),
+    "fstype": ("rootfstype", None),  # mkinitcpio's
+    "waitforroot": ("rootdelay", None),  # Slackware's
+    "gk.emergency": ("rd.emergency", None),
+    "ugrd-mount-timeout": ("rootdelay", None),
+    "ugrd-no-fsck": ("fsck.mode", "skip"),
 }
 # A name like one of these most likely keeps root from being written to.
 PROTECTING = ("rd.overlay", "rd.live.overlay", "rd.writable.fsimg", "rd.live.image", "rd.live.ram")
@@ -141,6 +195,8 @@ BOOT_SCRIPTS = ("live", "casper", "overlay", "nbd")
 
 class NotSupportedError(InputError):
     """A parameter that others understand."""
+
+    names_root = False
 
     def __init__(self, parameter: Parameter, note: str, refuses: bool) -> None:
         error = parameter.error("")
@@ -169,13 +225,15 @@ def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputErro
         return _unknown(parameter, key, known)
     if not note or (parameter.value or "1").lower() in FALSE:
         return None
-    return NotSupportedError(parameter, note, refuses)
+    error = NotSupportedError(parameter, note, refuses)
+    error.names_root = any(row.names_of(key) for row in ELSEWHERE)
+    return error
 
 
 def _found(key: str) -> Iterator[tuple[int, str, bool]]:
     """The rows that have this name: how much of it they name, what is said, if it refuses."""
     silent = (*SILENT, EXPLAINED)
-    for rows in (silent, SAID, REFUSED):
+    for rows in (silent, SAID, ELSEWHERE, REFUSED):
         for row in rows:
             length = row.names_of(key)
             yield length, "" if rows is silent else row.note, rows is REFUSED
@@ -198,6 +256,8 @@ def document() -> str:
         ("Not needed here", "initpy takes these without a word.", SILENT),
         ("Not supported", "A line on the console says so, unless the value is a word for no.",
          SAID),
+        ("Not supported: they name root",
+         "A line on the console says so. Without `root=`, no other root is looked for.", ELSEWHERE),
         ("Not supported: root is left alone",
          "They keep root from being written to, or say that root is something else. So nothing is "
          "mounted: the failure screen and the shell come at once.", REFUSED),
@@ -210,5 +270,6 @@ def document() -> str:
     old = ", ".join(
         f"`{old.replace('-', '_')}`: `{name}={value or ''}`" for old, (name, value) in OLD.items()
     )
-    parts.append(f"Older names of dracut mean what they meant: {old}.")
+    whose = "Older names of dracut, and names of genkernel, mkinitcpio, Slackware and ugrd,"
+    parts.append(f"{whose} mean what they meant: {old}.")
     return "\n\n".join(parts) + "\n"

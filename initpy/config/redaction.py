@@ -295,10 +295,21 @@ def _enumerated(line: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**line, "devices": [_device(each) for each in line.get("devices") or ()]}
 
 
+def _ended(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a tool has printed."""
+    words = ("output", "error", "complaints")
+    if not any("-1:" in line.get(word, "") for word in words):  # each form of a key has it
+        return line
+    from initpy.core.network.nvmekeys import without_keys  # few boots have one
+
+    return {key: without_keys(text) if key in words else text for key, text in line.items()}
+
+
 RECORDS: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "DeviceChanged": _changed,
     "DhcpReceived": _received,
     "EngineStarted": _started,
+    "JobEnded": _ended,
     "Enumerated": _enumerated,
     "Run": _run,
     "Fetch": _fetch,

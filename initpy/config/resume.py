@@ -4,6 +4,7 @@ kernel-parameters.txt and swsusp-and-swap-files.rst of the kernel, systemd-hiber
 and initramfs-tools(7) say the same of them.
 """
 
+import re
 from dataclasses import dataclass
 
 from initpy.config.commandline import Parameter
@@ -42,10 +43,10 @@ class Wish:
 
     def take_offset(self, parameter: Parameter) -> None:
         """`resume_offset=`: pages from the device's start to the header of the swap file."""
-        offset = parameter.integer()
-        if offset < 0:
+        text = parameter.value or ""
+        if not re.fullmatch("[0-9]{1,18}", text):
             raise parameter.error("a number of pages, 0 or more")
-        self.offset = offset
+        self.offset = int(text)
 
     def take_delay(self, parameter: Parameter) -> None:
         """`resumedelay=`: seconds that the device may take."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from initpy.config.commandline import Parameter
 from initpy.config.declared import parse_form
-from initpy.config.devicespec import EXPECTED, parse_device, parse_root
+from initpy.config.devicespec import EXPECTED, OF_MOUNT, SEVERAL, parse_device, parse_root
 from initpy.config.errors import InputError
 from initpy.core.devices.names import DeviceSpec, Naming, RootForm, with_needs
 from initpy.core.settings import ExtraMount, ImageFile, RootMount
@@ -14,6 +14,16 @@ from initpy.core.settings import ExtraMount, ImageFile, RootMount
 LOOP = DeviceSpec(Naming.PATH, "/dev/loop0")
 LIVE = ("live", "liveiso", "livenet", "http", "https", "ftp", "tftp", "torrent")
 ROOT_EXPECTED = f"{EXPECTED}, MAJOR:MINOR or gpt-auto"
+
+
+NOT_REACHED = "another root: {} is not supported; NFS, iSCSI, NBD and NVMe over TCP are"
+AOE = "/dev/etherd/"  # of the kernel's driver; a job file of the user may bring the link up
+
+
+def unreached(parameter: Parameter) -> InputError | None:
+    """Return what is to be said of a device that no job file of initpy connects."""
+    beside = (parameter.value or "").startswith(AOE)
+    return parameter.error(NOT_REACHED.format("AoE")) if beside else None
 
 
 def device(parameter: Parameter, forms: tuple[RootForm, ...] = ()) -> DeviceSpec:
@@ -37,8 +47,19 @@ def _why(text: str) -> str:
         return "a disk or a share: live images and roots that are fetched are not supported"
     if word in ("fstab", "tmpfs", "bind", "dissect", "none", "off"):
         return f"a device: root={word} is of systemd's initramfs"
-    if word in ("ubi", "mtd", "ubi0"):
+    if re.fullmatch("(ubi|mtd)[0-9]*|ubifs|overlay", word):
         return f"another root: one on {word} is not supported"
+    if SEVERAL in text:
+        return "one device: a file system of bcachefs on several is not supported"
+    if text.startswith("//"):
+        return NOT_REACHED.format("CIFS")
+    if word in ("aoe", "fcoe", "fcp", "srp", "ceph", "gluster", "glusterfs"):
+        return NOT_REACHED.format(word)
+    if word.lower() == "zfs":
+        return "a device: the image has no ZFS (jobs/extra/zfs.toml)"
+    server, path, _ = text.partition(":/")
+    if path and ":" in server and re.fullmatch("[0-9a-fA-F:.]+", server):
+        return "an IPv6 server in brackets, as in [fd00::1]:/DIRECTORY"
     path = text.strip("'\"“”")
     quoted = parse_root(path)
     if quoted is None and re.fullmatch(r"(sd|vd|xvd|hd|nvme|mmcblk|md|dm-)[a-z0-9]+", path):
@@ -46,6 +67,8 @@ def _why(text: str) -> str:
     return f"root={quoted}" if quoted is not None else ""
 
 
+# An option's value in quotes, which systemd takes away and no file system does.
+QUOTED = r'^([^"]+=)"([^"]*)"$'
 # Options that may stand in one list several times: btrfs(5), and the commas of a cifs password.
 REPEATED = ("device", "")
 
@@ -57,13 +80,31 @@ def joined(given: Sequence[Parameter]) -> tuple[tuple[str, ...], InputError | No
     """
     options: list[str] = []
     for parameter in given:
-        new = (parameter.value or "").split(",")
+        new = [re.sub(QUOTED, r"\1\2", each) for each in (parameter.value or "").split(",")]
         names = {each.partition("=")[0] for each in new}.difference(REPEATED)
         options = [each for each in options if each.partition("=")[0] not in names] + new
     if len(given) < 2:
         return tuple(options), None
     joined_to = "it once; all count, joined, and of an option in several lists the last"
     return tuple(options), given[-1].error(joined_to)
+
+
+def check_flags(parameter: Parameter) -> None:
+    """Raise an error for options of mount(8) by which root would be another folder, say."""
+    for each in (parameter.value or "").split(","):
+        if each.startswith(OF_MOUNT):
+            beginnings = ", ".join(OF_MOUNT)
+            raise parameter.refusal(f"options without {beginnings}, which are not supported")
+
+
+def without(given: Sequence[Parameter], taken: Sequence[str]) -> list[Parameter]:
+    """Return lists of options without those that count elsewhere."""
+    kept = []
+    for each in given:
+        options = [option for option in (each.value or "").split(",") if option not in taken]
+        if options:
+            kept.append(each._replace(value=",".join(options)))
+    return kept
 
 
 def writable(mount: RootMount, asked: bool | None) -> RootMount:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-HIDDEN = "…"
+from initpy.config.textlines import unescaped
+from initpy.core.secret import HIDDEN as HIDDEN
+
 Hide = Callable[[str], str]
 # What an option that switches something on or off may say: not a secret, and it decides.
 SWITCHES = ("", "0", "1", "n", "no", "y", "yes", "true", "false", "on", "off")
@@ -54,27 +56,34 @@ def url(value: str) -> str:
     return f"{scheme}://{name}:{HIDDEN}@{host}" if separator and at and colon else value
 
 
-def _iscsi(value: str) -> str:
-    """`[USER:PASSWORD[:REVERSE:PASSWORD]@]SERVER:…`; no iSCSI name has an `@` (RFC 3722)."""
+def _userinfo(value: str) -> str:
+    """`USER:PASSWORD@…` where nothing of the kind is expected."""
     credentials, at, rest = value.rpartition("@")
-    fields = credentials.split(":")
-    if not at or len(fields) == 1:
-        return value
-    kept = [fields[0], HIDDEN, *((fields[2], HIDDEN) if len(fields) == 4 else ())]
-    return f"{':'.join(kept)}@{rest}"
+    user, colon, secret = credentials.partition(":")
+    path = "/" in secret  # SERVER:/A@B is a folder
+    return f"{user}:{HIDDEN}@{rest}" if at and colon and not path else value
+
+
+def _login(value: str) -> str:
+    """What follows iscsi: in root=."""
+    from initpy.core.network.iscsilogin import without_login  # few boots have one
+
+    return without_login(value)
 
 
 def _root(value: str) -> str:
     """root= and netroot=: iSCSI with credentials, an URL with some, or mount options behind it."""
     kind, colon, rest = value.partition(":")
-    if colon and kind == "iscsi":
-        return f"iscsi:{_iscsi(rest)}"
+    if colon and kind.lower() == "iscsi":
+        return f"{kind}:{_login(rest)}"
     if "://" in value:
         return url(value)
     if kind in ("nfs", "nfs4", "nbd", "cifs") or rest.startswith("/"):
         # SERVER:DIRECTORY[:OPTIONS], SERVER:PORT:TYPE:OPTIONS: any field may be a list of options.
-        return ":".join(map(mount_options, value.split(":")))
-    return value
+        return ":".join(map(mount_options, _userinfo(value).split(":")))
+    # A kind that is mistyped, as in iscs:USER:PASSWORD@…
+    mistyped = re.fullmatch("[A-Za-z0-9]{2,9}", kind) and ":" in rest
+    return f"{kind}:{_userinfo(rest)}" if mistyped else value
 
 
 def _after_comma(value: str) -> str:
@@ -91,7 +100,8 @@ def _overlayroot(value: str) -> str:
 def _assignment(value: str) -> str:
     """`node.session.auth.password=VALUE`: a record of open-iscsi."""
     name, separator, secret = value.partition("=")
-    return f"{name}{separator}{_all(secret)}" if name in ISCSI_RECORDS else value
+    known = name in ISCSI_RECORDS or "password" in name.lower()
+    return f"{name}{separator}{_all(secret)}" if known else value
 
 
 def _pkcs11(value: str) -> str:
@@ -141,7 +151,7 @@ def crypt_option(option: str) -> str:
 
 def crypt_key(key: str) -> str:
     """The third field of crypttab: what is no path is the key itself, or what a script takes."""
-    text = _unescape(key)
+    text = unescaped(key)
     paths = text.startswith("/") or ":/" in text
     return key if paths or text in ("", "none", "-") else _all(key)
 
@@ -189,8 +199,11 @@ def hidden(rows: Iterable[Row], name: str, value: str) -> str:
     for row in rows:
         if key in row.names:
             return row.hide(value)
-    # None of the tables knows it: whose name ends so is meant to be kept secret.
-    return _unless_switch(value) if re.split("[.-]", key)[-1] in SECRET_WORDS else url(value)
+    # None of the tables knows it: whose name ends so is meant to be kept secret, also mistyped.
+    if RECORD.match(value):
+        return _assignment(value)
+    meant = re.split("[.-]", key)[-1] in SECRET_WORDS or re.search(MISTYPED, key)
+    return _unless_switch(value) if meant else url(value)
 
 
 def normal(name: str) -> str:
@@ -198,33 +211,32 @@ def normal(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _unescape(field: str) -> str:
-    r"""Octal escapes such as `\040` for a blank, as in fstab(5)."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), field)
-
-
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 SECRET_WORDS = frozenset(
     ("pass", "passwd", "password", "passphrase", "passwort", "psk", "secret", "pin")
 )
+MISTYPED = r"pas+wo?r?d|passphras|secret"
 # The records of open-iscsi that are passwords, see iscsid.conf.
 ISCSI_RECORDS = frozenset(
     f"{part}.auth.password{way}"
     for part in ("node.session", "discovery.sendtargets")
     for way in ("", "_in")
 )
+RECORD = re.compile(r"[a-z.]+\.auth\.password(_in)?=")
 # Debian's key scripts whose argument is the name of a device, of a key, or a path, crypttab(5).
 SCRIPTS = frozenset(("decrypt_derived", "decrypt_keyctl", "passdev"))
 
 PARAMETERS = (
     Row(("root", "netroot"), _root,
         "dracut.cmdline(7): iscsi:USER:PASSWORD[:REVERSE:PASSWORD]@…, cifs://USER:PASSWORD@…, nfs"),
-    Row(("iscsiroot",), _iscsi, "dracut.cmdline(7), the older word for netroot=iscsi:"),
+    Row(("iscsiroot",), _login, "dracut.cmdline(7), the older word for netroot=iscsi:"),
     Row(("rd.iscsi.password", "rd.iscsi.in.password", "rd.iscsi.in-password", "iscsi-password",
          "iscsi-in-password"), _all,
         "dracut.cmdline(7); README.Debian of open-iscsi for those without a dot"),
-    Row(("rd.iscsi.param",), _assignment, "dracut.cmdline(7): --param of iscsistart(8)"),
+    Row(("rd.iscsi.param", "iscsi-param"), _assignment,
+        "dracut.cmdline(7): --param of iscsistart(8)"),
     Row(("cifspass",), _all, "dracut.cmdline(7)"),
+    Row(("ip", "nfsaddrs", "nbdroot"), _userinfo, "none: no login belongs there"),
     Row(("cifsroot", "nfsroot"), _after_comma,
         "Documentation/admin-guide/cifs and nfs/nfsroot of the kernel: mount options follow"),
     Row(("rootflags", "loopflags", "mount.usrflags"), mount_options,

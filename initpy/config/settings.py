@@ -72,8 +72,13 @@ def read_settings(
         quiet=draft.settings.quiet and not draft.told,
         may_resume=not draft.resume.off,
     )
+    ending.extend(draft)
     draft.problems.extend(draft.volumes.problems)
     _finish_layers(draft)
+    if draft.root_given and draft.settings.root is None:
+        wrong = [each for each in draft.problems if each.where.endswith(ROOTS)]
+        wrong = wrong or [*filter(None, (draft.named_elsewhere,))]
+        draft.set(unread=str(wrong[-1]) if wrong else "")
     return draft.settings, tuple(draft.problems)
 
 
@@ -90,6 +95,9 @@ def _unclosed(draft: Draft, parameter: Parameter) -> None:
 DEFAULTS = "/etc/initpy/parameters"
 
 
+# The parameters that name root, in errors.
+ROOTS = (": root", ": netroot", ": nfsroot", ": nbdroot", ": iscsiroot")
+
 # Compiled when they are needed: most command lines have neither.
 ARRAY_UUID = "[0-9a-fA-F]{32}"
 
@@ -104,6 +112,8 @@ def _look_up(draft: Draft, parameter: Parameter, key: str) -> None:
         return
     error = parametertable.complaint(parameter, key, known_names())
     if error is not None:
+        if isinstance(error, parametertable.NotSupportedError) and error.names_root:
+            draft.root_given, draft.named_elsewhere = True, error
         raise error
 
 
@@ -125,30 +135,16 @@ def _take(draft: Draft, parameter: Parameter, key: str) -> bool:
         take(draft.groups, parameter)
     elif (wish := RESUME_PARAMETERS.get(key)) is not None:
         wish(draft.resume, parameter)
-    elif not _take_declared(draft, parameter, key):
-        return False
-    return True
-
-
-def _take_declared(draft: Draft, parameter: Parameter, key: str) -> bool:
-    """Take a parameter that a job file declares; False if none does."""
-    chosen = draft.settings
-    if (name := draft.declared.on.get(key)) is not None:
-        others = chosen.switched_on - {name}
-        draft.set(switched_on=others | {name} if parameter.flag() else others)
-    elif (name := draft.declared.off.get(key)) is not None:
-        draft.set(switched_off=chosen.switched_off | {name})  # where it is no flag, too
-        if parameter.flag():
-            draft.set(switched_off=chosen.switched_off - {name})
-    elif (name := draft.declared.seconds.get(key)) is not None:
-        draft.set(patience={**chosen.patience, name: parameter.seconds()})
-    else:
+    elif not draft.take_declared(parameter, key):
         return False
     return True
 
 
 def _root(draft: Draft, parameter: Parameter) -> None:
     draft.root_given, draft.root_word, draft.unread_root = True, parameter, None
+    # Of several the last counts. A target of an earlier one stays: Debian's open-iscsi documents
+    # root=iscsi:… for the disk that the next root= is on.
+    draft.network = [each for each in draft.network if not networkwords.is_mounted(each)]
     draft.elsewhere = networkwords.names_root(parameter.value or "")
     if draft.elsewhere:
         draft.network.append(parameter)
@@ -156,6 +152,7 @@ def _root(draft: Draft, parameter: Parameter) -> None:
         return
     try:
         draft.set(root=root.device(parameter, draft.declared.forms))
+        draft.problems.extend(filter(None, (root.unreached(parameter),)))
     except InputError as error:
         draft.unread_root = error  # rootfstype= may make it the tag of a share
         draft.set(root=None)  # an earlier one does not make up for one that is mistyped
@@ -185,26 +182,9 @@ def _finish_network(draft: Draft) -> None:
         draft.problems.append(draft.unread_root)
     if not share and not any(each.key not in networkwords.PASSIVE for each in draft.network):
         return
-    from initpy.config.network import wish  # few boots need a network
+    from initpy.config.network import draftwish  # few boots need a network
 
-    asked = wish.Wish()
-    flags, _ = root.joined(draft.flags.get("rootflags", ()))
-    for parameter in draft.network:
-        asked.take(parameter)
-    if share and word is not None:
-        asked.take_typed(word, share, flags)
-    types = draft.settings.mount.types
-    found = asked.finish(None if share else draft.settings.root, types, flags)
-    draft.problems.extend(found.problems)
-    draft.set(network=found.network)
-    if found.elsewhere or found.device is not None:
-        draft.root_given = True
-        draft.set(root=found.device)
-    draft.mount(
-        types=types or found.types,
-        flags=found.flags,
-        writable=bool(found.writable),
-    )
+    draftwish.finish(draft, share)
 
 
 def _overlay(draft: Draft, parameter: Parameter) -> None:
@@ -220,8 +200,10 @@ def _keymap(draft: Draft, parameter: Parameter) -> None:
     draft.set(keymap=keymap(parameter))
 
 
-def _gpt_auto(draft: Draft, parameter: Parameter) -> None:
-    draft.gpt_auto = parameter.flag()
+def _font(draft: Draft, parameter: Parameter) -> None:
+    from initpy.config.console import font  # rare
+
+    draft.set(font=font(parameter))
 
 
 def _usr(draft: Draft, parameter: Parameter) -> None:
@@ -230,6 +212,7 @@ def _usr(draft: Draft, parameter: Parameter) -> None:
 
 def _flags(draft: Draft, parameter: Parameter) -> None:
     parameter.text("mount options")
+    root.check_flags(parameter)
     draft.flags.setdefault(parameter.key, []).append(parameter)
 
 
@@ -356,10 +339,12 @@ OVERLAY = (
 
 # Of `keyboard`, likewise.
 KEYMAPS = ("rd.vconsole.keymap", "vconsole.keymap", "KEYMAP", "KEYTABLE", "keymap")
+FONTS = ("rd.vconsole.font", "vconsole.font")
 
 HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     **dict.fromkeys(OVERLAY, _overlay),
     **dict.fromkeys(KEYMAPS, _keymap),
+    **dict.fromkeys(FONTS, _font),
     **dict.fromkeys(networkwords.PARAMETERS, _network),
     **checks.HANDLERS,
     **ending.HANDLERS,
@@ -380,8 +365,8 @@ HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     "mount.usrfstype": _usr,
     "mount.usrflags": _flags,
     "rd.auto": lambda draft, p: setattr(draft, "auto", p.flag()),
-    "systemd.gpt-auto": _gpt_auto,
-    "rd.systemd.gpt-auto": _gpt_auto,
+    "systemd.gpt-auto": lambda draft, p: setattr(draft, "gpt_auto", p.flag()),
+    "rd.systemd.gpt-auto": lambda draft, p: setattr(draft, "gpt_auto", p.flag()),
     "rd.fstab": lambda draft, p: draft.set(fstab=p.flag()),
     "fstab": lambda draft, p: draft.set(fstab=p.flag()),
     "init": lambda draft, p: draft.set(init=_absolute(p)),

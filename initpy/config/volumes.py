@@ -10,14 +10,16 @@ from initpy.config.devicespec import EXPECTED, parse_device
 from initpy.config.errors import InputError
 from initpy.config.secretfields import value as shown
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.volumes import KeySpec, VolumeSpec
+from initpy.core.volumes import HeaderSpec, KeySpec, VolumeSpec
 
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 START = "[0-9a-f]{2,8}|[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{0,11})?"
-FILE_SYSTEM = "[a-z][a-z0-9]*"
-# Folders of udev's links whose names have colons.
-WITH_COLONS = ("/dev/disk/by-path/", "/dev/disk/by-id/", "/dev/md/")
-ESCAPED = "\0"  # stands for `\:` while a text is split
+# dracut's: a volume whose content has the key of others.
+KEY_SOURCE = "keysource:"
+# A key that a program has to decrypt, or that is in an image: dracut's crypt-gpg, crypt-loop.
+WRAPPED = (".gpg", ".img")
+# What may follow the key's device: the volume that the key is for.
+BEHIND = re.compile(r"(.+):((?:UUID|LABEL|PARTUUID|PARTLABEL)=[^:]+|/dev/[^:]+)")
 KEY = "[UUID=]/PATH of a key file in the image, or [UUID=]/PATH:DEVICE"
 
 
@@ -32,6 +34,7 @@ class Volumes:
     starts: dict[str, None] = field(default_factory=dict)  # beginnings of UUIDs
     partitions: dict[str, None] = field(default_factory=dict)  # PARTUUIDs
     data: dict[str, DeviceSpec] = field(default_factory=dict)  # UUID -> where its data is
+    headers: dict[str, HeaderSpec] = field(default_factory=dict)  # UUID -> where its header is
     keys: dict[str, KeySpec] = field(default_factory=dict)  # UUID or "" for all
     options: dict[str, str] = field(default_factory=dict)
     discards: dict[str, str] = field(default_factory=dict)  # UUID or "" for all -> nothing
@@ -62,9 +65,14 @@ class Volumes:
         self._report_unused("rd.luks.key", {each: str(k) for each, k in self.keys.items()}, uuids)
         self._report_unused("rd.luks.options", self.options, uuids)
         self._report_unused("rd.luks.data", {each: str(d) for each, d in self.data.items()}, uuids)
-        named = {each.source.value.lower() for each in volumes} | uuids
-        discards = {each: "" for each in self.discards if each}
+        named = {each.source.value.lower() for each in volumes if self.discards} | uuids
+        discards = {
+            each: ""
+            for each in self.discards
+            if each and not any(name.startswith(each) for name in named)
+        }
         self._report_unused("rd.luks.allow-discards", discards, named)
+        self._report_arch()
         return tuple(self._refined(each) for each in volumes)
 
     @property
@@ -75,7 +83,8 @@ class Volumes:
     def unnamed(self) -> VolumeSpec:
         """Return what is said of no volume in particular: for those that nothing names."""
         volume = self._volume(None, "", None, DeviceSpec(Naming.PATH, ""))
-        return self._refined(volume._replace(name=""))
+        key = volume.key or (None if self.arch else self.arch_key)
+        return self._refined(volume._replace(name="", key=key))
 
     def _begun(self, table: Iterable[VolumeSpec], start: str) -> Iterator[VolumeSpec]:
         """Return the volumes whose UUID begins so, those of crypttab first."""
@@ -140,6 +149,7 @@ class Volumes:
             volume = understood.applied(volume, key)
         else:
             volume = volume._replace(key=key)
+        volume = volume._replace(header=self.headers.get(uuid, volume.header))
         return volume._replace(name=name or volume.name, source=self.data.get(uuid, volume.source))
 
     def _arch_volume(self, volume: VolumeSpec) -> VolumeSpec:
@@ -151,15 +161,31 @@ class Volumes:
 
     def _refined(self, volume: VolumeSpec) -> VolumeSpec:
         """With what was said about all volumes."""
+        if not (self.discards or self.key_timeout or self.timeout):
+            return volume
         argument = crypttab.ARGUMENTS["discard"]
-        names = {"", volume.source.value.lower(), volume.also.value if volume.also else ""}
-        wanted = names & self.discards.keys()
-        if wanted and argument not in volume.options:
+        names = (volume.source.value.lower(), volume.also.value if volume.also else "")
+        starts = (
+            each
+            for each in self.discards
+            if not each or names[0].startswith(each) or names[1].startswith(each)
+        )
+        if argument not in volume.options and any(True for _ in starts):
             volume = volume._replace(options=(*volume.options, argument))
         key = volume.key
         if key is not None and self.key_timeout and not key.timeout:
             volume = volume._replace(key=key._replace(timeout=self.key_timeout))
         return volume._replace(timeout=volume.timeout or self.timeout)
+
+    def _report_arch(self) -> None:
+        """Report what is said of the volume of cryptdevice= where there is none."""
+        if self.arch:
+            return
+        named = self._narrows or bool(self.table)
+        given = {"cryptkey": self.arch_key is not None and named, "crypto": bool(self.arch_plain)}
+        for key in (each for each, there in given.items() if there):
+            expected = "cryptdevice= to name the volume that it is for; it is ignored"
+            self.problems.append(InputError(f"command line: {key}", "…", expected))
 
     def _report_unused(self, key: str, given: dict[str, str], named: set[str]) -> None:
         """Report what is said of volumes that were not named; silence would mislead."""
@@ -189,7 +215,7 @@ def _uuid(parameter: Parameter, text: str, expected: str) -> str:
 
 def _luks_uuid(volumes: Volumes, parameter: Parameter) -> None:
     """Take a UUID, or the beginning of one (dracut.cmdline(7))."""
-    start = _bare(parameter.value or "").lower()
+    start = _bare((parameter.value or "").removeprefix(KEY_SOURCE)).lower()
     if re.fullmatch(UUID, start):
         volumes.names.setdefault(start, None)
     elif re.fullmatch(START, start):
@@ -224,23 +250,46 @@ def _luks_data(volumes: Volumes, parameter: Parameter) -> None:
     volumes.data[uuid] = device
 
 
+def _luks_header(volumes: Volumes, parameter: Parameter) -> None:
+    """booster's: the header is elsewhere, as with crypttab's `header=`."""
+    expected = "UUID=/PATH, UUID=/PATH:DEVICE or UUID=DEVICE of a LUKS header"
+    uuid, _, text = _bare(parameter.text(expected)).partition("=")
+    header = crypttab.parse_header(text)
+    if header is None:
+        raise parameter.error(expected)
+    uuid = _uuid(parameter, uuid, expected)
+    volumes.names.setdefault(uuid, None)
+    volumes.headers[uuid] = header
+
+
 def _luks_key(volumes: Volumes, parameter: Parameter) -> None:
     text = parameter.text(KEY)
     first, separator, rest = _bare(text).partition("=")
     uuid, path = "", text
     if separator and re.fullmatch(UUID, first):
         uuid, path = _uuid(parameter, first, KEY), rest
-    if uuid == "" and crypttab.parse_key(path) is not None:
+    found = BEHIND.fullmatch(path) if uuid == "" else None
+    if found and (before := crypttab.parse_key(found[1])) is not None and before.device is not None:
         # dracut.cmdline(7) names the volume behind the device: PATH:DEVICE:UUID=…
-        before, colon, last = path.rpartition(":UUID=")
-        if colon and re.fullmatch(UUID, last) and crypttab.parse_key(before) != KeySpec(before):
-            uuid, path = last.lower(), before
+        if not re.fullmatch(UUID, name := found[2].removeprefix("UUID=")):
+            raise parameter.error("PATH:DEVICE:UUID=…, the whole UUID of the volume")
+        uuid, path = name.lower(), found[1]
     key = crypttab.parse_key(path)
-    if key is None or path.endswith(".gpg"):
+    if key is None:
         raise parameter.error(KEY)
+    if key.path.endswith(WRAPPED):
+        raise parameter.error(f"{KEY}; keys in {' and '.join(WRAPPED)} files are not supported")
     if key.device is None and ":" in path:
         raise parameter.error(f"{KEY}, the device as {EXPECTED}")
-    volumes.keys[uuid] = key
+    volumes.keys[uuid] = key._replace(device=_by_start(key.device))
+
+
+def _by_start(device: DeviceSpec | None) -> DeviceSpec | None:
+    """Return the device of a key; the beginning of its UUID will do (dracut.cmdline(7))."""
+    start = device.value.lower() if device is not None and device.naming is Naming.UUID else ""
+    if re.fullmatch(START, start) and not re.fullmatch(UUID, start):
+        return DeviceSpec(Naming.UUID_START, start)
+    return device
 
 
 def _luks_options(volumes: Volumes, parameter: Parameter) -> None:
@@ -254,71 +303,44 @@ def _luks_options(volumes: Volumes, parameter: Parameter) -> None:
 
 
 def _allow_discards(volumes: Volumes, parameter: Parameter) -> None:
-    """dracut.cmdline(7): for all volumes (a flag), or the one whose UUID is given."""
+    """dracut.cmdline(7): for all volumes (a flag), or those whose UUID begins so."""
     text = parameter.value
     if text is None or text.lower() in (*TRUE, *FALSE):
         volumes.discards.pop("", None)
         if parameter.flag():
             volumes.discards[""] = ""
     else:
-        expected = "the UUID of a LUKS volume, or 1 or nothing for all volumes"
-        volumes.discards[_uuid(parameter, text, expected)] = ""
+        start = _bare(text).lower()
+        if not re.fullmatch(f"{UUID}|{START}", start):
+            raise parameter.error("the UUID of a LUKS volume, or 1 or nothing for all volumes")
+        volumes.discards[start] = ""
 
 
 def _crypt_device(volumes: Volumes, parameter: Parameter) -> None:
-    expected = "DEVICE:NAME[:OPTION,…]"
-    source, name, options = _arch_fields(parameter.text(expected))
-    device = parse_device(source)
-    if device is None or not crypttab.mapping_name(name):
-        raise parameter.error(expected)
-    understood = crypttab.parse_options("command line: cryptdevice", options)
-    volumes.problems.extend(understood.problems)
-    volumes.arch.append(understood.volume(device, name, None))
+    from initpy.config import mkinitcpio  # rare
 
-
-def _arch_fields(text: str) -> tuple[str, str, str]:
-    """Return device, name and options of cryptdevice=; `\\:` is a colon of the device's name.
-
-    Names of devices by their path or number have colons; users do not escape them there.
-    """
-    parts = [each.replace(ESCAPED, ":") for each in text.replace("\\:", ESCAPED).split(":")]
-    name = 1
-    if text.startswith(WITH_COLONS) and len(parts) > 2:
-        known = not crypttab.parse_options("", parts[-1]).problems
-        name = len(parts) - (2 if known else 1)
-    words = (*parts, "", "")
-    return ":".join(parts[:name]), words[name], ":".join(parts[name + 1 :])
+    volume, problems = mkinitcpio.cryptdevice(parameter.text(mkinitcpio.DEVICE_EXPECTED))
+    volumes.problems.extend(problems)
+    if volume is None:
+        raise parameter.error(mkinitcpio.DEVICE_EXPECTED)
+    volumes.arch.append(volume)
 
 
 def _crypt_key(volumes: Volumes, parameter: Parameter) -> None:
-    """mkinitcpio's encrypt hook: a file of the image, on a device, or bytes of a device."""
-    expected = "DEVICE:FILESYSTEM:/PATH, DEVICE:OFFSET:SIZE or rootfs:/PATH"
-    text = parameter.text(expected)
-    if text.startswith("rootfs:/"):
-        volumes.arch_key = KeySpec(text.removeprefix("rootfs:"))
-        return
-    name, second, third, *_ = *text.rsplit(":", 2), "", "", ""
-    device = parse_device(name)
-    if device is None:
-        raise parameter.error(expected)
-    if second.isdecimal() and third.isdecimal() and int(third):
-        volumes.arch_key = KeySpec("", device, offset=int(second), size=int(third))
-    elif re.fullmatch(FILE_SYSTEM, second) and third.startswith("/"):
-        types = () if second == "auto" else (second,)
-        volumes.arch_key = KeySpec(third, device, types)
-    else:
-        raise parameter.error(expected)
+    from initpy.config import mkinitcpio  # rare
+
+    volumes.arch_key = mkinitcpio.cryptkey(parameter.text(mkinitcpio.KEY_EXPECTED))
+    if volumes.arch_key is None:
+        raise parameter.error(mkinitcpio.KEY_EXPECTED)
 
 
 def _crypto(volumes: Volumes, parameter: Parameter) -> None:
-    """mkinitcpio's encrypt hook, for a plain volume."""
-    expected = "HASH:CIPHER:KEYSIZE:OFFSET:SKIP, each possibly empty"
-    parts = parameter.text(expected).split(":")
-    if len(parts) != 5:
-        raise parameter.error(expected)
-    keys = ("hash", "cipher", "size", "offset", "skip")
-    pairs = zip(keys, parts, strict=True)
-    volumes.arch_plain = tuple(f"{crypttab.PLAIN[key]}={text}" for key, text in pairs if text)
+    from initpy.config import mkinitcpio  # rare
+
+    understood = mkinitcpio.crypto(parameter.text(mkinitcpio.PLAIN_EXPECTED))
+    if understood is None:
+        raise parameter.error(mkinitcpio.PLAIN_EXPECTED)
+    volumes.arch_plain = understood
 
 
 def _crypt_options(volumes: Volumes, parameter: Parameter) -> None:
@@ -357,6 +379,7 @@ HANDLERS: dict[str, Callable[[Volumes, Parameter], None]] = {
     "rd.luks.name": _luks_name,
     "luks.data": _luks_data,
     "rd.luks.data": _luks_data,
+    "rd.luks.header": _luks_header,
     "luks.key": _luks_key,
     "rd.luks.key": _luks_key,
     "luks.options": _luks_options,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.config.network import fields, iscsi
+from initpy.config.network.tablelinks import meant
 from initpy.core.netsettings import Chap, IPAddress, IscsiRoot, LinkMatch, LinkRequest, Method
 from initpy.core.secret import Secret
 from initpy.core.settings import Settings
@@ -77,17 +78,11 @@ def applied(
     problems = list(table.problems)
     if not files:
         problems.append(InputError(FOLDER, "", "the firmware's table for iSCSI (iBFT)"))
-    there = []
-    for each in table.links:
-        if each.vlan is not None:
-            what = "no VLAN, which is not supported here (vlan= and ip= may say the same)"
-            problems.append(_error(str(each.match), "vlan", str(each.vlan), what))
-        else:
-            there.append(each)
+    there = list(table.links)
     links = [each for each in network.links if each.method is not Method.IBFT]
     for each in network.links:
         if each.method is Method.IBFT:
-            links += [link._replace(match=each.match) for link in there if _is_for(each, link)][:1]
+            links += meant(each, there)
     if network.iscsi.firmware or network.iscsi.firmware_links:
         links += there
     defaulted = not links and network.root_needs_link
@@ -101,11 +96,6 @@ def applied(
         iscsi=iscsi_settings,
     )
     return settings._replace(network=network), tuple(problems)
-
-
-def _is_for(request: LinkRequest, link: LinkRequest) -> bool:
-    """True if a link of the table may be the one that the user means."""
-    return not request.match.mac or request.match.mac == link.match.mac
 
 
 def _error(block: str, name: str, value: str, expected: str) -> InputError:

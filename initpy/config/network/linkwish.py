@@ -6,7 +6,7 @@ from typing import Any
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
-from initpy.config.network import fields, ip, links
+from initpy.config.network import fields, ip, links, merge
 from initpy.core.netsettings import (
     Bond,
     Bridge,
@@ -20,7 +20,7 @@ from initpy.core.netsettings import (
     Vlan,
 )
 
-ADDRESS = "the address of a name server"
+ADDRESS = "the address of a name server; several have a nameserver= each"
 IP6 = "dhcp6, off or the name of a network interface"
 
 
@@ -29,7 +29,8 @@ class LinkWish:
     """What the parameters say; of several virtual links of one name the last counts."""
 
     problems: list[InputError] = field(default_factory=list)
-    requests: list[LinkRequest] = field(default_factory=list)
+    asked: list[merge.Asked] = field(default_factory=list)
+    requests: list[LinkRequest] = field(default_factory=list)  # that this comes to
     off: bool = False
     firmware: bool = False  # links are as iBFT says
     needed: bool = False
@@ -43,6 +44,7 @@ class LinkWish:
     routes: list[Route] = field(default_factory=list)
     nameservers: list[IPAddress] = field(default_factory=list)
     peer_dns: bool = True
+    client_ids: dict[str, tuple[bytes, Parameter]] = field(default_factory=dict)
     limits: NetLimits = field(default_factory=NetLimits)
 
     def take_ip(self, parameter: Parameter) -> None:
@@ -51,7 +53,7 @@ class LinkWish:
         self.problems.extend(asked.notes)
         self.off = asked.off
         self.firmware = self.firmware or asked.firmware
-        self.requests.extend(each for each in asked.links if each not in self.requests)
+        self._add(parameter, *asked.links)
 
     def take_ip6(self, parameter: Parameter) -> None:
         """`ip6=` of Ubuntu's initramfs-tools: a word, or the link to ask for DHCPv6 on."""
@@ -62,7 +64,12 @@ class LinkWish:
         match = LinkMatch() if text in words else fields.link(text)
         if match is None:
             raise parameter.error(IP6)
-        self.requests.append(LinkRequest(match, Method.DHCP6))
+        self._add(parameter, LinkRequest(match, Method.DHCP6))
+
+    def _add(self, parameter: Parameter, *requests: LinkRequest) -> None:
+        self.asked.extend(merge.Asked(parameter, each) for each in requests)
+        # Wrong combinations are told once, at the end.
+        self.requests, _ = merge.merged(self.asked)
 
     def take_interface_name(self, parameter: Parameter) -> None:
         """`ifname=`"""
@@ -84,17 +91,17 @@ class LinkWish:
 
     def take_vlan(self, parameter: Parameter) -> None:
         """`vlan=`"""
-        found = links.vlan(parameter)
+        found = links.vlan(parameter, self.problems)
         self.vlans[found.name] = found
 
     def take_bond(self, parameter: Parameter) -> None:
         """`bond=`"""
-        found = links.bond(parameter)
+        found = links.bond(parameter, self.problems)
         self.bonds[found.name] = found
 
     def take_bridge(self, parameter: Parameter) -> None:
         """`bridge=`"""
-        found = links.bridge(parameter)
+        found = links.bridge(parameter, self.problems)
         self.bridges[found.name] = found
 
     def take_route(self, parameter: Parameter) -> None:
@@ -107,6 +114,11 @@ class LinkWish:
         if found is None:
             raise parameter.error(ADDRESS)
         self.nameservers.append(found)
+
+    def take_client_id(self, parameter: Parameter) -> None:
+        """`rd.net.dhcp.client-id=`"""
+        name, found = links.client_id(parameter)
+        self.client_ids[name] = found, parameter
 
     def take_peer_dns(self, parameter: Parameter) -> None:
         """`rd.peerdns=`"""
@@ -128,6 +140,16 @@ class LinkWish:
             raise parameter.error("a number of tries, 1 or more")
         self.limits = self.limits._replace(dhcp_tries=count)
 
+    def _identify(self) -> None:
+        """Give requests the client identifiers that are meant for their links."""
+        for name, (found, parameter) in self.client_ids.items():
+            if not any(each.match.name == name for each in self.requests):
+                self.problems.append(parameter.error(f"an ip={name}:dhcp beside it"))
+            self.requests = [
+                each._replace(client_id=found) if each.match.name == name else each
+                for each in self.requests
+            ]
+
     def server(self) -> str:
         """Return the server that an `ip=` names for whatever names none of its own."""
         return next((str(each.server) for each in self.requests if each.server), "")
@@ -136,13 +158,20 @@ class LinkWish:
         """Return the settings with links, each request without a link for the one booted from.
 
         Without any request the default is DHCP, where the root needs a link (nfsroot.rst,
-        dracut.cmdline(7)).
+        dracut.cmdline(7)); see `_defaults`.
         """
+        for name in links.in_circles({**self.bonds, **self.bridges, **self.vlans}):
+            told = "links that are not made of each other: this one is left out"
+            self.problems.append(InputError("command line: bond, bridge, vlan", name, told))
+            for made in (self.bonds, self.bridges, self.vlans):
+                made.pop(name, None)
+        self.problems.extend(merge.merged(self.asked)[1])
+        self._identify()
         boot = self.boot_device or (self.boot_interface if self.use_boot_interface else None)
         firmware = self.firmware or network.iscsi.firmware_links or network.iscsi.firmware
         wanted = network.root_needs_link or self.needed
         defaulted = wanted and not (self.requests or self.off or firmware)
-        requests = [LinkRequest(method=default)] if defaulted else self.requests
+        requests = _defaults(network, default) if defaulted else self.requests
         return network._replace(
             links=tuple(
                 each._replace(match=boot) if boot is not None and each.match.any else each
@@ -166,6 +195,15 @@ class LinkWish:
         )
 
 
+def _defaults(network: NetworkSettings, method: Method) -> list[LinkRequest]:
+    """Return what all links get without an ip=; IPv6, too, if a server has such an address."""
+    named = [getattr(network.root, "server", ""), *(each.server for each in network.targets)]
+    if zone := named[0].partition("%")[2]:  # an address of a link: that link will do
+        return [LinkRequest(LinkMatch(name=zone), Method.LINK6)]
+    six = method.version == 4 and any(":" in each for each in named)
+    return [LinkRequest(method=each) for each in ((method, Method.EITHER6) if six else (method,))]
+
+
 def _limit(name: str) -> Callable[[LinkWish, Parameter], None]:
     return lambda wish, parameter: wish.take_limit(name, parameter)
 
@@ -183,6 +221,8 @@ PARAMETERS: dict[str, Callable[[LinkWish, Parameter], None]] = {
     "bridge": LinkWish.take_bridge,
     "rd.route": LinkWish.take_route,
     "nameserver": LinkWish.take_nameserver,
+    "rd.net.dns": LinkWish.take_nameserver,  # NetworkManager's, without its URIs
+    "rd.net.dhcp.client-id": LinkWish.take_client_id,
     "rd.peerdns": LinkWish.take_peer_dns,
     "rd.neednet": LinkWish.take_needed,
     "rd.net.timeout.iflink": _limit("link"),

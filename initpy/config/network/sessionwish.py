@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from initpy.config.commandline import Parameter
+from initpy.config.errors import InputError
 from initpy.config.network import iscsi, nvme
 from initpy.core.netsettings import Chap, Iscsi, IscsiRoot, Nvme, NvmeRoot, Target
 
@@ -18,7 +19,6 @@ class SessionWish:
     iscsi: Iscsi = field(default_factory=Iscsi)
     nvme: Nvme = field(default_factory=Nvme)
     subsystems: list[NvmeRoot] = field(default_factory=list)
-    nvme_on: bool = True
 
     def take_target(self, name: str, parameter: Parameter) -> None:
         """`rd.iscsi.target.*`"""
@@ -30,7 +30,10 @@ class SessionWish:
 
     def take_initiator(self, parameter: Parameter) -> None:
         """`rd.iscsi.initiator=`"""
-        self.iscsi = self.iscsi._replace(initiator=iscsi.initiator(parameter))
+        name, note = iscsi.own_name(parameter)
+        self.iscsi = self.iscsi._replace(initiator=name)
+        if note is not None:
+            raise note
 
     def take_flag(self, name: str, parameter: Parameter) -> None:
         """`rd.iscsi.firmware` and other flags"""
@@ -71,7 +74,10 @@ class SessionWish:
 
     def take_host_nqn(self, parameter: Parameter) -> None:
         """`rd.nvmf.hostnqn=`"""
-        self.nvme = self.nvme._replace(host_nqn=nvme.host_nqn(parameter))
+        name, note = nvme.host_nqn(parameter)
+        self.nvme = self.nvme._replace(host_nqn=name)
+        if note is not None:
+            raise note
 
     def take_host_id(self, parameter: Parameter) -> None:
         """`rd.nvmf.hostid=`"""
@@ -84,15 +90,32 @@ class SessionWish:
 
     def take_no_nvme(self, parameter: Parameter) -> None:
         """`rd.nonvmf`"""
-        self.nvme_on = not parameter.flag()
+        self.nvme = self.nvme._replace(on=not parameter.flag())
 
-    def targets(self) -> tuple[IscsiRoot, ...]:
+    @property
+    def names_targets(self) -> bool:
+        """True if parameters of their own, or the firmware, name iSCSI targets."""
+        return bool(self.target) or self.iscsi.firmware
+
+    def targets(self, problems: list[InputError]) -> tuple[IscsiRoot, ...]:
         """Return the iSCSI targets that have parameters of their own."""
-        return iscsi.named(self.target)
+        return iscsi.named(self.target, problems)
 
-    def logged_in(self, targets: Iterable[Target]) -> tuple[Target, ...]:
-        """Return the targets, those without a login of their own with the common one."""
-        common = iscsi.login(self.login) if self.login else Chap()
+    def logged_in(
+        self, targets: Iterable[Target], problems: list[InputError]
+    ) -> tuple[Target, ...]:
+        """Return the targets, those without a login of their own with the common one.
+
+        Half a login is a problem, and none is used: the target decides. But if the target was to
+        show who it is, nothing is logged in to.
+        """
+        common = Chap()
+        try:
+            common = iscsi.login(self.login) if self.login else common
+        except InputError as error:
+            problems.append(error)
+            if any(key.endswith("_in") for key in self.login):
+                targets = ()
         self.iscsi = self.iscsi._replace(login=common)
         found: list[Target] = [
             each._replace(login=common)
@@ -100,7 +123,7 @@ class SessionWish:
             else each
             for each in targets
         ]
-        return (*found, *(self.subsystems if self.nvme_on else ()))
+        return (*found, *(self.subsystems if self.nvme.on else ()))
 
 
 _Take = Callable[[SessionWish, Parameter], None]
@@ -116,6 +139,11 @@ def _login(name: str) -> _Take:
 
 def _flag(name: str) -> _Take:
     return lambda wish, parameter: wish.take_flag(name, parameter)
+
+
+def _checked(parameter: Parameter) -> None:
+    """A flag without effect here."""
+    parameter.flag()
 
 
 def _without(name: str) -> _Take:
@@ -145,11 +173,13 @@ PARAMETERS: dict[str, _Take] = {
     "iscsi-firmware": _flag("firmware"),
     "rd.iscsi.ibft": _flag("firmware_links"),
     "rd.iscsi.mp": _flag("all_firmware_links"),
-    "rd.iscsi.waitnet": _flag("wait_for_links"),
-    "rd.iscsi.testroute": _flag("test_route"),
+    # No login waits for all links, and each is tried again until its portal is reached.
+    "rd.iscsi.waitnet": lambda _wish, parameter: _checked(parameter),
+    "rd.iscsi.testroute": lambda _wish, parameter: _checked(parameter),
     "iscsi-auto": SessionWish.take_auto,
     "rd.iscsi.login-retry-max": SessionWish.take_retries,
     "rd.iscsi.param": SessionWish.take_record,
+    "iscsi-param": SessionWish.take_record,
     "rd.iscsi.transport": SessionWish.take_transport,
     "rd.nvmf.discover": SessionWish.take_discover,
     "nvmf.discover": SessionWish.take_discover,
@@ -160,4 +190,11 @@ PARAMETERS: dict[str, _Take] = {
     "rd.nvmf.nonbft": _without("firmware"),
     "rd.nvmf.nostatic": _without("static"),
     "rd.nonvmf": SessionWish.take_no_nvme,
+}
+# The kernel makes them variables of the environment, which is where Debian's script has them from,
+# too: they are written in capitals, as in iscsi.initramfs.
+PARAMETERS |= {
+    key.upper(): take
+    for key, take in PARAMETERS.items()
+    if key.startswith("iscsi-") and key not in ("iscsi-firmware", "iscsi-param")  # of dracut
 }

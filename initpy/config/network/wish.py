@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
-from initpy.config.network import iscsi, linkwish, nbd, nfs, sessionwish, shares
+from initpy.config.network import fields, iscsi, linkwish, nbd, nfs, sessionwish, shares
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.netsettings import (
+    IscsiRoot,
     Method,
     MountedRoot,
     NbdRoot,
@@ -20,9 +21,13 @@ from initpy.core.netsettings import (
     NinePRoot,
     Target,
 )
+from initpy.core.network import nbdwords
 
 KERNELS_PATH = "/tftpboot/%s"  # nfsroot.rst
 DHCP = ("dhcp", "dhcp6")
+NFS_DEVICES = ("/dev/nfs", "/dev/nfs4")
+# dracut.cmdline(7) writes it in root= beside a netroot= that is the root itself.
+PLACEHOLDER = DeviceSpec(Naming.PATH, "/dev/root")
 NETROOT = "dhcp, SERVER:/DIRECTORY, nfs:…, iscsi:…, nbd:…, virtiofs:TAG or 9p:TAG"
 CIFS = ("cifs", "smb3", "/dev/cifs", "/dev/smb3")
 NO_CIFS = f"{NETROOT} (CIFS is not supported)"
@@ -38,6 +43,7 @@ class Found(NamedTuple):
     flags: tuple[str, ...]  # beside those of rootflags=
     writable: bool | None
     problems: tuple[InputError, ...]
+    taken: tuple[str, ...] = ()  # those of rootflags= that are in `network` now
 
 
 @dataclass(slots=True)
@@ -52,8 +58,11 @@ class Wish:
     dhcp_method: Method = Method.DHCP
     nfsroot: Parameter | None = None
     nfs_device: bool = False  # root=/dev/nfs, boot=nfs
+    version: str = ""  # of NFS, as root=/dev/nfs4 says
+    iscsi_word: Parameter | None = None
     nbdroot: Parameter | None = None
     nbd_device: str = ""
+    nbd_port: Parameter | None = None
     targets: list[Target] = field(default_factory=list)
     device: DeviceSpec | None = None
     types: tuple[str, ...] = ()
@@ -80,7 +89,8 @@ class Wish:
         if text in DHCP:
             self.from_dhcp = True
             self.dhcp_method = Method.DHCP6 if text == "dhcp6" else Method.DHCP
-        elif text == "/dev/nfs" or parameter.key == "boot":
+        elif text in NFS_DEVICES or parameter.key == "boot":
+            self.version = "4" if text == "/dev/nfs4" else self.version
             self.nfs_device = True
         elif kind == "iscsi":
             self._take_iscsi(parameter, rest)
@@ -112,7 +122,9 @@ class Wish:
         self.root, self.writable = export.root, export.writable
 
     def _take_iscsi(self, parameter: Parameter, text: str) -> None:
-        if text:  # otherwise the target is in parameters of its own, or the firmware's
+        if text in ("", "ibft"):  # dracut's users write the latter for the firmware's table
+            self.iscsi_word = parameter
+        else:  # otherwise the target is in parameters of its own, or the firmware's
             target = iscsi.read(parameter, text)
             self.targets.append(target)
             self.device = self.device or iscsi.device(target)
@@ -134,15 +146,23 @@ class Wish:
         """`nfsroot=`; it counts if the root is an NFS export."""
         self.nfsroot = parameter
 
+    def take_lone_nfsroot(self) -> None:
+        """No root= is there: `nfsroot=` alone names it, as with Arch's mkinitcpio-nfs-utils."""
+        self.nfs_device = self.nfs_device or (self.nfsroot is not None and self.root is None)
+
     def take_nbdroot(self, parameter: Parameter) -> None:
         """`nbdroot=` of Debian; the device is that of root= or nbddev=."""
-        if parameter.value not in (None, "", *DHCP):
-            nbd.debian(parameter, parameter.value or "")
         self.nbdroot = parameter
+
+    def take_nbdport(self, parameter: Parameter) -> None:
+        """`nbdport=` of LTSP, beside an nbdroot= with the server alone."""
+        if fields.number(parameter.value or "", fields.PORTS) is None:
+            raise parameter.error("a port from 1 to 65535")
+        self.nbd_port = parameter
 
     def take_nbddev(self, parameter: Parameter) -> None:
         """`nbddev=` of Debian"""
-        device = nbd.whole_device(parameter.value or "")
+        device = nbdwords.whole_device(parameter.value or "")
         if device is None:
             raise parameter.error("a device such as /dev/nbd0")
         self.nbd_device = device
@@ -157,6 +177,11 @@ class Wish:
                 step()
             except InputError as error:
                 self.problems.append(error)
+        served = all(each.server for each in self.targets)  # else the lease tells by what
+        self.from_dhcp = self.from_dhcp or not served
+        if root == PLACEHOLDER and (self.root or self.targets or self.from_dhcp):
+            root = None
+        taken = self._take_flags(flags) if root is None else ()
         if isinstance(self.root, NinePRoot):
             self.flags = shares.missing_flags(flags)
         if isinstance(self.root, NfsRoot) and not self.root.version and "nfs4" in types:
@@ -174,17 +199,35 @@ class Wish:
         elsewhere = self.root is not None or (self.from_dhcp and root is None)
         device = None if elsewhere or root is not None else self.device
         problems = (*self.problems, *self.links.problems)
-        return Found(network, device, elsewhere, self.types, self.flags, self.writable, problems)
+        ways = self.types, self.flags, self.writable
+        return Found(network, device, elsewhere, *ways, problems, taken)
+
+    def _take_flags(self, flags: Sequence[str]) -> tuple[str, ...]:
+        """Have what rootflags= says of an NFS root's version or security count; return it."""
+        own = tuple(each for each in flags if nfs.is_own(each))
+        if not own or not (self.from_dhcp or isinstance(self.root, NfsRoot)):
+            return ()
+        root = self.root if isinstance(self.root, NfsRoot) else NfsRoot()
+        parameter = Parameter("rootflags", ",".join(own))
+        try:
+            export = nfs.with_options(parameter, root, ",".join(own))
+        except InputError as error:
+            self.problems.append(error)
+            self.root = None
+            return own
+        self.problems.extend(export.notes)
+        self.root = export.root._replace(options=(*root.options, *export.root.options))
+        return own
 
     def _finish_nfs(self) -> None:
         """`nfsroot=`, and what it leaves out."""
         given = self.nfsroot
         if self.nfs_device and given is not None and given.value not in (None, "", "auto"):
-            self._take_nfs(given, given.value or "")
-        elif self.nfs_device:
+            self._take_nfs(given, given.value or "", self.version)
+        elif self.nfs_device and not isinstance(self.root, NfsRoot):
             # The kernel's default, where no lease could tell; nfsroot=auto is Debian's.
             static = self.links.server() and given is None
-            self.root = NfsRoot(path=KERNELS_PATH if static else "")
+            self.root = NfsRoot(path=KERNELS_PATH if static else "", version=self.version)
         if isinstance(self.root, NfsRoot):
             server = self.root.server or self.links.server()
             self.root = self.root._replace(server=server)
@@ -195,8 +238,10 @@ class Wish:
             return
         text = self.nbdroot.value or ""
         told = text not in ("", *DHCP)
+        if self.nbd_port is not None and fields.server(text) is not None:
+            text = f"{text},{self.nbd_port.value}"
         export = nbd.debian(self.nbdroot, text) if told else NbdRoot()
-        named = nbd.whole_device(root.value) if root is not None else None
+        named = nbdwords.whole_device(root.value) if root is not None else None
         export = export._replace(
             device=named or self.nbd_device or export.device,
             server=export.server or self.links.server(),
@@ -207,10 +252,17 @@ class Wish:
 
     def _finish_targets(self) -> None:
         """Targets of separate parameters; logins of targets that name none."""
-        separate = self.sessions.targets()
+        separate = self.sessions.targets(self.problems)
         if separate:
             self.device = self.device or iscsi.device(separate[0])
-        self.targets = [*self.sessions.logged_in((*self.targets, *separate))]
+        elif self.iscsi_word is not None and not self.sessions.names_targets:
+            self._report_no_target(self.iscsi_word)
+        self.targets = [*self.sessions.logged_in((*self.targets, *separate), self.problems)]
+
+    def _report_no_target(self, word: Parameter) -> None:
+        if not any(isinstance(each, IscsiRoot) for each in self.targets):
+            expected = "a target: iscsi:…, rd.iscsi.target.ip= or rd.iscsi.firmware=1"
+            self.problems.append(word.error(expected))
 
 
 PARAMETERS: dict[str, Callable[[Wish, Parameter], None]] = {
@@ -221,4 +273,5 @@ PARAMETERS: dict[str, Callable[[Wish, Parameter], None]] = {
     "iscsiroot": Wish.take_iscsiroot,
     "nbdroot": Wish.take_nbdroot,
     "nbddev": Wish.take_nbddev,
+    "nbdport": Wish.take_nbdport,
 }

@@ -7,10 +7,14 @@ from initpy.core.network.values import LinkConfig, Request
 
 
 class SwitchLink(NamedTuple):
-    """Set a link up or down. Shows as a change of the link, as its carrier does."""
+    """Set a link up or down. Shows as a change of the link, as its carrier does.
+
+    `mac`: the MAC address to give it before it is set up; "" leaves the one that it has.
+    """
 
     link: str
     up: bool
+    mac: str = ""
 
 
 class RenameLink(NamedTuple):
@@ -75,11 +79,15 @@ class StopDhcp(NamedTuple):
 
 
 class Configure(NamedTuple):
-    """Give a link just this. Answered by `LinkConfigured`; one that is so already, too."""
+    """Give a link just this of one version of IP. The addresses of the other one stay.
+
+    Answered by `LinkConfigured`; one that is so already, too.
+    """
 
     link: str
     number: int
     config: LinkConfig
+    version: int = 4
 
 
 class Resolve(NamedTuple):

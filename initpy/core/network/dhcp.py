@@ -23,7 +23,7 @@ import enum
 from collections.abc import Callable
 from zlib import crc32
 
-from initpy.core.network.values import DhcpKind, Reply, Request
+from initpy.core.network.values import DhcpKind, Reply, Request, is_unicast
 
 # RFC 2131, 4.1: four seconds at first, doubled each time. It goes on to 64; a boot waits for the
 # answer, so that the pause stays shorter here.
@@ -53,6 +53,18 @@ class Change(enum.Enum):
     BOUND = "bound"
     RENEWED = "renewed"
     LOST = "lost"
+
+
+NAMELESS = "a server without a name"
+
+
+def _useless(reply: Reply) -> str:
+    """Say why nobody could use what is offered, "" if one could."""
+    if not reply.address or not reply.server:
+        return "it offers no address"
+    if not is_unicast(reply.address):
+        return f"it offers {reply.address}, which no host can have"
+    return "it offers an address for 0 s" if reply.lease == 0 else ""
 
 
 def _serves(reply: Reply) -> str:
@@ -98,7 +110,7 @@ class Client:
         lease = self.lease
         if lease is None or lease.lease is None:
             return float("inf")
-        renew = lease.renew if lease.renew is not None else lease.lease * RENEW
+        renew = lease.renew or lease.lease * RENEW  # one of 0 s would be asked for without end
         return self.bound_at + min(renew, lease.lease * REBIND)
 
     @property
@@ -191,9 +203,8 @@ class Client:
     def _take_offer(self, offer: Reply, now: float) -> None:
         if offer.server in self._refused_by:
             return
-        why = "it offers no address" if not offer.address or not offer.server else ""
-        if why := why or self.judge(offer):
-            self.passed_over[offer.server or "a server without a name"] = why
+        if why := _useless(offer) or self.judge(offer):
+            self.passed_over[offer.server or NAMELESS] = why
             return
         if self.phase is Phase.SELECTING:
             self._request(offer, now)
@@ -201,7 +212,10 @@ class Client:
             self._others[offer.server] = offer
 
     def _take_ack(self, ack: Reply, now: float) -> Change:
-        if not ack.address or not self._is_asked(ack):
+        if not self._is_asked(ack):
+            return Change.NONE
+        if why := _useless(ack._replace(server=ack.server or NAMELESS)):
+            self.passed_over[ack.server or NAMELESS] = why
             return Change.NONE
         if self.phase is Phase.REQUESTING and (why := self.judge(ack)):
             self.passed_over[ack.server] = why

@@ -43,10 +43,10 @@ class LinkJoined(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """The address of a host, or why there is none."""
+    """The addresses of a host, the best first, or why there are none."""
 
     host: str
-    address: str = ""
+    addresses: tuple[str, ...] = ()
     error: str = ""
 
 

@@ -17,20 +17,20 @@ from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance, Stimulus
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine import rules
+from initpy.core.machine.wanted import awaits_job
 from initpy.core.netsettings import MountedRoot, NetworkSettings, NfsRoot, NinePRoot, VirtioFsRoot
-from initpy.core.network.actions import Resolve
-from initpy.core.network.link import Link
+from initpy.core.network.link import Link, resolver
 from initpy.core.network.links import Links
-from initpy.core.network.properties import EXPORT_NAME, SOURCE
-from initpy.core.network.rootpath import ISCSI, RootPathError, filled, root_of
+from initpy.core.network.properties import DRIVER, EXPORT_NAME, NFS, NFS_3, SOURCE
+from initpy.core.network.retries import pause_after
+from initpy.core.network.rootpath import RootPathError, names_target, paths, root_of
+from initpy.core.network.serverhost import ServerHost
 from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 
+TURN_SECONDS = 6.0  # for one of several addresses of a server: ARP, which takes 3 s, and a mount
 # The minor versions are named: without one, 4 is 4.0 in mount(2).
 VERSIONS = ("4.2", "4.1", "4.0", "3")
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0  # seconds between two tries
-REFUSED_PAUSE = 10.0  # a server that says no is asked seldom
-RESOLVE_PAUSE = 2.0
 
 # Errors of mount(2) that another version of the protocol may not have.
 OTHER_VERSION = (errno.EPROTONOSUPPORT, errno.ENODEV, errno.EOPNOTSUPP, errno.EPROTO)
@@ -54,9 +54,13 @@ WORDS = {
     errno.EPERM: "the server does not allow it to this address",
     errno.ESTALE: "the server's export is stale: it has to export it anew",
     errno.EPROTONOSUPPORT: "the server speaks no version of NFS that was tried",
+    errno.EOPNOTSUPP: "the server speaks no version of NFS that was tried",
+    errno.EPROTO: "the server speaks no version of NFS that was tried",
     errno.EINVAL: "the kernel takes no such mount option",
     errno.ENODEV: "the kernel has no driver for it (is its module in the image?)",
 }
+UDP = ("udp", "udp6", "proto=udp", "proto=udp6")  # left out of most kernels
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)  # as old servers say it, too
 REFUSALS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ESTALE, errno.EINVAL)
 # Another link may lead to a server that does better.
 ELSEWHERE = (*UNREACHED, errno.ECONNREFUSED, *REFUSALS)
@@ -68,13 +72,14 @@ class Exports:
     def __init__(self) -> None:
         self.root: MountedRoot | None = None  # as far as it is known
         self.way: Link | None = None  # the link by which it is reached
-        self.address = ""  # of its server
+        self.host = ServerHost()
         self.changed = False
         self.version = 0  # of those to try
         self.failures = 0
         self.told = ""
+        self.passed = set[str]()  # what was told of its addresses and paths
         self.problem = ""  # why there is no root to be mounted yet
-        self._resolving = ""
+        self.paths: tuple[str, ...] = ()  # that the root may have on its server, see `paths`
 
     def begin(self, context: Context) -> Device | None:
         """Take what the user said of the root; the export if root is one."""
@@ -86,16 +91,19 @@ class Exports:
 
     def look(self, context: Context, links: Links) -> None:
         """The links have changed: there may be a way to the root, or none any more."""
-        settings, ready = context.settings.network, links.ready()
+        settings, ready = context.settings.network, links.ready_for(_server(self.root))
         if settings is None or context.goals.root_mounted:
             return
-        if self.way is not None and self.way not in ready:
-            self.way, self.address, self.changed = None, "", True
+        if self.way is not None and self.way not in links.ready():
+            self.way, self.changed = None, True
+            self.host.forget()
             self.root = None if settings.from_dhcp else self.root
         if self.way is None:
             for link in ready:
                 if self._found_by(context, link):
                     break
+        elif not self.address:
+            self.host.find(context, _server(self.root), self.way)  # a name server may be known now
 
     def _found_by(self, context: Context, link: Link) -> bool:
         """Take the link as the way to the root if it tells all that is missing."""
@@ -109,7 +117,7 @@ class Exports:
                 if settings.from_dhcp or root is None or not isinstance(root, NfsRoot):
                     return False
                 root = root._replace(server=root.server or str(given or ""))
-            elif lease.root_path.startswith(ISCSI):  # see targets
+            elif names_target(lease, settings):  # see targets
                 return False
             else:
                 try:
@@ -119,40 +127,50 @@ class Exports:
                     return False
         if isinstance(root, NfsRoot):
             address = link.addresses[0] if link.addresses else ""
-            root = root._replace(path=filled(root.path, address))
+            self.paths = paths(root.path, address, _host_name(link))
+            root = root._replace(path=self.paths[0])
             if not root.server or not root.path:
                 self._tell(context, f"{link.name}: nothing tells the server of the root")
                 return False
+        if link.name not in {each.name for each in _links(context).ready_for(_server(root))}:
+            self.problem = f"{link.name}: it has no address yet of the version of {_server(root)}"
+            return False  # its lease names a server of the other version of IP
         self.root, self.way, self.changed = root, link, True
         self.version = self.failures = 0
         for instance in context.machine.on(EXPORT_NAME):
             context.machine.timers.cancel(Timer.RETRY, instance.key)
-        self._find_address(context)
+        self.host.find(context, _server(root), link)
         return True
 
-    def _find_address(self, context: Context) -> None:
-        server = getattr(self.root, "server", "")
-        if not server or _is_address(server):
-            self.address = server
-        elif self._resolving != server:
-            self._resolving = server
-            context.current.act(Resolve(server))
+    def another_path(self) -> str:
+        """Turn to the next path that the root may have; return it, "" if all were tried."""
+        root = self.root
+        if not isinstance(root, NfsRoot) or len(self.paths) < 2:
+            return ""
+        turn = (self.paths.index(root.path) + 1) % len(self.paths)
+        self.root, self.changed = root._replace(path=self.paths[turn]), True
+        return self.paths[turn] if turn else ""
 
-    def resolved(self, context: Context, host: str, address: str, error: str) -> None:
-        """The server's name has an address, or has none yet."""
-        if host != self._resolving:
+    @property
+    def address(self) -> str:
+        """The address of its server that is tried; "" for none yet."""
+        return self.host.address
+
+    def resolved(self, context: Context, host: str, addresses: tuple[str, ...], error: str) -> None:
+        """The server's name has addresses, or has none yet."""
+        if self.way is None or not self.host.resolved(host, addresses):
             return
-        self._resolving = ""
         if error:
+            if not resolver(context.settings.network, _links(context).ready()):
+                error = "no name server is known to resolve it (nameserver= names one)"
             self._tell(context, f"{host}: {error}")
-            context.machine.timers.start(Timer.LINK, RESOLVE, context.now + RESOLVE_PAUSE)
-        elif self.way is not None:
-            self.address, self.changed = address, True
+            self.host.ask_later(context)
+        self.changed = self.changed or bool(self.address)
 
     def resolve_again(self, context: Context) -> None:
         """Ask for the server's address again."""
         if self.way is not None and not self.address:
-            self._find_address(context)
+            self.host.find(context, _server(self.root), self.way)
 
     def _tell(self, context: Context, text: str) -> None:
         self.problem = text
@@ -179,6 +197,8 @@ class Exports:
             SOURCE: source_of(self.root),
             ROOT_NAME: wanted.value if wanted is not None else "",
         }
+        if driver := _driver(context, self.root):
+            known[DRIVER] = driver
         if local(self.root):
             known[WAY] = "virtio"
         elif self.way is not None and self.address:
@@ -186,7 +206,17 @@ class Exports:
         return Device(EXPORT_NAME, known, kind=EXPORT)
 
 
-RESOLVE = "the server's address"  # the key of its timer
+def _driver(context: Context, root: MountedRoot | None) -> str:
+    """The driver of NFS that the root needs, "" if none.
+
+    What a lease is still to name is NFS on most networks: its driver is loaded meanwhile.
+    """
+    settings, wanted = context.settings.network, context.settings.root
+    if root is None and settings is not None and (not wanted or wanted.naming is Naming.EXPORT):
+        root = settings.root if settings.root is not None else NfsRoot()
+    if not isinstance(root, NfsRoot):
+        return ""
+    return NFS_3 if versions(root) == ("3",) else NFS
 
 
 def name_of(network: NetworkSettings) -> DeviceSpec | None:
@@ -214,8 +244,13 @@ def source_of(root: MountedRoot | None) -> str:
     return "the root that a lease names"
 
 
-def _is_address(text: str) -> bool:
-    return ":" in text or text.replace(".", "").isdecimal()
+def _links(context: Context) -> Links:
+    return context.technologies.own(Links)
+
+
+def _server(root: MountedRoot | None) -> str:
+    """The server that a root is on, as far as it is told."""
+    return "" if root is None or isinstance(root, VirtioFsRoot) else root.server
 
 
 def versions(root: NfsRoot) -> tuple[str, ...]:
@@ -225,20 +260,28 @@ def versions(root: NfsRoot) -> tuple[str, ...]:
     return tuple(each for each in VERSIONS if each.startswith(f"{root.version}.")) or VERSIONS
 
 
-def _address_towards(exports: Exports) -> str:
+def _address_towards(context: Context, exports: Exports) -> str:
     """The address of this machine that the server is to know; "" if none is like the server's."""
-    found = exports.way.addresses if exports.way is not None else ()
+    parts = _links(context).of(exports.way.name) if exports.way is not None else []
+    found = (address for each in parts for address in each.addresses)
     return next((each for each in found if (":" in each) == (":" in exports.address)), "")
 
 
-def _what(exports: Exports) -> tuple[str, tuple[str, ...]]:
+def _host_name(link: Link) -> str:
+    """The name that `ip=` or the lease has for this machine."""
+    asked = link.request.hostname if link.request is not None else ""
+    return asked or (link.lease.host if link.lease is not None else "")
+
+
+def _what(context: Context, exports: Exports) -> tuple[str, tuple[str, ...]]:
     """The type of the file system and its options for mount(2)."""
     root = exports.root
     if isinstance(root, NfsRoot):
         version = versions(root)[exports.version]
         found = [*root.options, f"vers={version}", f"addr={exports.address}"]
-        address, six = _address_towards(exports), ":" in exports.address
-        given = {each.partition("=")[0] for each in root.options}
+        address, six = _address_towards(context, exports), ":" in exports.address
+        flags = context.settings.mount.flags
+        given = {each.partition("=")[0] for each in (*root.options, *flags)}
         if version == "3":
             found += ["nolock"] if not given & {"lock", "nolock"} else []
             found += ["proto=tcp6" if six else "proto=tcp"] if "proto" not in given else []
@@ -260,13 +303,20 @@ def handler() -> Handler:
 def _ready(context: Context, instance: Instance) -> None:
     """There is a way to the root: mount it."""
     device, exports = context.device(instance), context.technologies.own(Exports)
+    # The kernel would load the driver once more at the same time, and at the same cost.
+    if (name := awaits_job(context, instance)) is not None:
+        instance.reason = f"waits for {name} to end"
+        return
     if device is None or exports.root is None or not mounts.may_mount(context, instance):
         return
-    kind, options = _what(exports)
+    kind, options = _what(context, exports)
     wanted = context.settings.mount
     ways = ("rw" if wanted.writable else "ro", *wanted.flags, *options)
-    source = exports.address if kind == "9p" and exports.address else device.node
+    source = exports.address if kind == "9p" and exports.address else source_of(exports.root)
     rules.begin(context, instance)
+    if exports.host.has_more and not exports.failures:
+        # The kernel asks an address where nobody is as long as it may: the next one has its turn.
+        context.machine.timers.start(Timer.LIMIT, instance.key, context.now + TURN_SECONDS)
     overlay = mounts.overlay(context)
     context.current.act(Mount(instance.key, instance.run, source, SYSROOT, (kind,), ways, overlay))
 
@@ -284,23 +334,58 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
             context.machine.move(instance, Stimulus.RETRY, "the server speaks no such version")
             return
         exports.version = 0
+    if isinstance(root, NfsRoot) and _goes_elsewhere(context, instance, event, exports):
+        return
     _try_later(context, instance, event, exports)
+
+
+def _goes_elsewhere(
+    context: Context, instance: Instance, event: JobEnded, exports: Exports
+) -> bool:
+    """Try the next path that the root may have there, or the next address of its server, at once.
+
+    False: all of them were tried.
+    """
+    what, why = f"{source_of(exports.root)} at {exports.address}", _why(exports.root, event)
+    other = exports.another_path() if event.status in NOT_THERE else ""
+    if not other and event.status in ELSEWHERE:
+        other = exports.host.next()
+    if not other:
+        return False
+    exports.version = 0
+    told = f"{what}: {why}; {other} is tried"
+    if told not in exports.passed:
+        exports.passed.add(told)
+        context.report(told)
+    context.machine.move(instance, Stimulus.RETRY, why)
+    return True
+
+
+def _why(root: MountedRoot | None, event: JobEnded) -> str:
+    """Say what an errno means for the kind of root."""
+    if local(root):
+        return event.error
+    options = root.options if isinstance(root, NfsRoot) else ()
+    if event.status == errno.EINVAL and (udp := [each for each in options if each in UDP]):
+        return f"the kernel takes no option {udp[0]}: it may have no NFS over UDP"
+    if event.status == errno.EINVAL and options:
+        return f"the kernel takes no such mount option: {','.join(options)}"
+    return WORDS.get(event.status, event.error)
 
 
 def _try_later(context: Context, instance: Instance, event: JobEnded, exports: Exports) -> None:
     """Fail, and try again after a while: over another link if there is one."""
-    why = WORDS.get(event.status, event.error)
+    why = _why(exports.root, event)
     how = f" over {exports.way.name}" if exports.way is not None else ""
     told = f"{source_of(exports.root)}{how}: {why}"
     if told != exports.told:
         exports.told = told
         context.report(f"{told}; it is tried again")
+    exports.host.ask_again(context, _server(exports.root))
     exports.failures += 1
     instance.failures = min(exports.failures, instance.definition.tries - 1)
     context.machine.move(instance, Stimulus.ENDED_BADLY, why)
-    pause = min(FIRST_PAUSE * 2 ** (exports.failures - 1), LONGEST_PAUSE)
-    if event.status in REFUSALS:
-        pause = REFUSED_PAUSE
     if event.status in ELSEWHERE and exports.way is not None:
-        context.technologies.own(Links).leads_nowhere(context, exports.way)
+        _links(context).leads_nowhere(context, exports.way)
+    pause = pause_after(exports.failures, event.status in REFUSALS)
     context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)

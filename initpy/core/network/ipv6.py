@@ -17,12 +17,14 @@ from initpy.core.network.moves import move
 from initpy.core.network.properties import (
     ADDRESSES6,
     DHCP6,
+    DOMAINS_RA,
     LEASED6,
     NAMESERVERS6,
     NET_FOLDER,
+    SERVERS_RA,
     WANTED,
 )
-from initpy.core.network.values import LinkConfig
+from initpy.core.network.values import LinkConfig, is_domain
 from initpy.core.state.context import Context
 
 METHODS = (Method.AUTO6, Method.EITHER6, Method.DHCP6)
@@ -34,9 +36,18 @@ def uses_it(request: LinkRequest | None) -> bool:
     return request is not None and request.method in METHODS
 
 
+def has_its_own(request: LinkRequest) -> bool:
+    """True where a link is to have no other address than the kernel's own, of this link."""
+    return request.method is Method.LINK6
+
+
 def prepare(context: Context, link: Link) -> None:
-    """Have the kernel take advertisements, before the link is switched on."""
-    if uses_it(link.request):
+    """Have the kernel take advertisements, before the link is switched on.
+
+    And use an address at once: else that of the link is of no use for a second or two.
+    """
+    asked = link.request
+    if asked is not None and (uses_it(asked) or asked.routers or has_its_own(asked)):
         context.current.act(AcceptRouters(link.name))
 
 
@@ -70,10 +81,16 @@ def _ask(context: Context, link: Link) -> set[str]:
 
 
 def learn(context: Context, link: Link, known: Mapping[str, str]) -> Change:
-    """Take the addresses that a link has, or a job has got for it.
+    """Take the addresses and name servers that a link has, or a job has got for it.
 
     Bound: it can be used; renewed: it has others now; lost: it has none any more.
     """
+    named = learn_names(link, known) and link.state is LinkState.READY
+    found = _learn_addresses(context, link, known)
+    return Change.RENEWED if named and found is Change.NONE else found
+
+
+def _learn_addresses(context: Context, link: Link, known: Mapping[str, str]) -> Change:
     if not uses_it(link.request):
         return Change.NONE
     leased = known.get(LEASED6, "")
@@ -85,13 +102,27 @@ def learn(context: Context, link: Link, known: Mapping[str, str]) -> Change:
     addresses = tuple(known.get(ADDRESSES6, "").split())
     if link.leased_6 or link.request is None or link.request.method is Method.DHCP6:
         return Change.NONE
-    if link.state is LinkState.LISTENING and addresses:
+    # A router may come while a DHCPv6 server is asked.
+    if link.state in (LinkState.LISTENING, LinkState.SEARCHING) and addresses:
         link.config = link.config._replace(learned=addresses)
         return Change.BOUND
     if addresses == link.config.learned or link.state not in HAS:
         return Change.NONE
     link.config = link.config._replace(learned=addresses)
     return Change.RENEWED if addresses else Change.LOST
+
+
+def learn_names(link: Link, known: Mapping[str, str]) -> bool:
+    """Take the name servers and domains that routers advertise; True if they are others now.
+
+    The zone of a server's address of the link is the link itself.
+    """
+    servers = (each for each in known.get(SERVERS_RA, "").split())
+    found = tuple(each for each in servers if is_address(each.partition("%")[0]))
+    domains = tuple(filter(is_domain, known.get(DOMAINS_RA, "").split()))
+    news = (found, domains) != (link.dns_ra, link.search_ra)
+    link.dns_ra, link.search_ra = found, domains
+    return news
 
 
 def config(link: Link, request: LinkRequest) -> LinkConfig:

@@ -14,12 +14,11 @@ from typing import NamedTuple
 from initpy.core.actions import Record
 from initpy.core.events import JobEnded
 from initpy.core.jobs.handler import Handler
-from initpy.core.jobs.instance import Instance, Stimulus
-from initpy.core.jobs.timers import Timer
+from initpy.core.jobs.instance import Instance
 from initpy.core.machine import rules
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.netsettings import Iscsi, IscsiRoot, NetworkSettings
-from initpy.core.network.links import Links
+from initpy.core.network import logins
 from initpy.core.network.targets import Targets
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
@@ -27,7 +26,6 @@ from initpy.core.state.context import Context
 NODES = "/etc/iscsi/nodes"  # NODE_CONFIG_DIR of open-iscsi's idbm.h
 LOCK = ("lock", "/run/lock/iscsi")  # LOCK_FILE; idbm_lock() makes only the last folder of its path
 INITIATOR = ("initiatorname.iscsi", "/etc/iscsi")
-FIRST_PAUSE, LONGEST_PAUSE, REFUSED_PAUSE = 1.0, 8.0, 10.0  # seconds between two tries
 
 # iscsi_err.h, which iscsiadm ends with: iscsiadm(8), EXIT STATUS.
 NO_CONNECTION, LOGIN, INVALID, TIMED_OUT, LATE, THERE = 4, 5, 7, 8, 11, 15
@@ -79,6 +77,7 @@ def record_of(target: IscsiRoot, settings: Iscsi) -> Secret:
     """The record: names and values of iscsid.conf(5), one a line. It is a secret as a whole."""
     login = target.login
     lines = [
+        *settings.of_file,
         ("node.name", target.target),
         ("node.tpgt", str(target.group)),
         ("node.conn[0].address", target.server),
@@ -169,7 +168,7 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
     """Take note of a session, which may be there since an engine before; or try again later."""
     targets, name = context.technologies.own(Targets), instance.subject or ""
     target = targets.find(name)
-    shown = isinstance(target, IscsiRoot) and _shows_units(context, target)
+    shown = isinstance(target, IscsiRoot) and bool(units(context, target))
     if event.status == 0 or (event.status == THERE and shown):
         targets.tell(name, "")
         rules.ended(context, instance, event._replace(status=0))
@@ -177,46 +176,28 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
         _try_later(context, instance, event)
 
 
-def _shows_units(context: Context, target: IscsiRoot) -> bool:
-    """True if a unit of the target is there: path_id of udev names the portal."""
+def units(context: Context, target: IscsiRoot) -> list[tuple[str, str]]:
+    """The units of a target that are there, by number and device; path_id of udev says so."""
     begins = f"ip-{target.server}:{target.port}-iscsi-{target.target}-lun-"
-    return any(each.properties.get("ID_PATH", "").startswith(begins) for each in context.devices)
+    there = ((each.properties.get("ID_PATH", ""), each) for each in context.devices)
+    return [
+        (path.removeprefix(begins), each.name)
+        for path, each in there
+        if path.startswith(begins) and each.properties.get("DEVTYPE") != "partition"
+    ]
 
 
 def _try_later(context: Context, instance: Instance, event: JobEnded) -> None:
     """Say why it has failed, once, and try again after a while."""
-    targets, name = context.technologies.own(Targets), instance.subject or ""
-    instance.status = event.status
     known = instance.seen.properties if instance.seen is not None else {}
-    why = WORDS.get(event.status, rules.complaint(event))
-    if targets.tell(name, why) and event.status != THERE:
-        what = known.get("IQN", "the iSCSI targets")
-        context.report(f"{what} at {known.get('HOST')}: {why}; it is tried again")
-    tries = targets.failed(name)
-    last = _is_last(context, tries)
-    most = instance.definition.tries
-    instance.failures = most if last else min(tries, most - 1)
-    context.machine.move(instance, Stimulus.ENDED_BADLY, why)
-    if last:
-        return
-    pause = min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
-    if event.status in REFUSALS:
-        pause = REFUSED_PAUSE
-    elif event.status != THERE:
-        _another_way(context, name)
-    context.machine.timers.start(Timer.RETRY, instance.key, context.now + pause)
-
-
-def _is_last(context: Context, tries: int) -> bool:
-    """True if the user wants no more tries than this (rd.iscsi.login_retry_max=)."""
     settings = context.settings.network
-    most = settings.iscsi.login_retries if settings is not None else None
-    return most is not None and tries > most
-
-
-def _another_way(context: Context, name: str) -> None:
-    """Have another link its turn, if one waits for it."""
-    links = context.technologies.own(Links)
-    link = links.find(context.technologies.own(Targets).way_of(name))
-    if link is not None:
-        links.leads_nowhere(context, link)
+    refused, under_way = event.status in REFUSALS, event.status == THERE
+    failure = logins.Failure(
+        known.get("IQN", "the iSCSI targets"),
+        WORDS.get(event.status, rules.complaint(event)),
+        refused=refused,
+        elsewhere=not (refused or under_way),
+        under_way=under_way,
+        most=settings.iscsi.login_retries if settings is not None else None,
+    )
+    logins.try_later(context, instance, event, failure)

@@ -8,6 +8,7 @@ import re
 from initpy.core import netfields as fields
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.netsettings import Chap, IscsiRoot
+from initpy.core.network.iscsilogin import divided
 from initpy.core.secret import Secret
 
 FORM = (
@@ -16,9 +17,13 @@ FORM = (
 )
 TCP = ("", "6", "TCP", "tcp")
 # RFC 3720 and 3980: the names of targets and initiators.
-IQN = re.compile(r"iqn\.[0-9]{4}-[0-9]{2}\.\S+|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16,32}", re.I)
-# The eight bytes of SAM, of which those to the right may be left out.
-SAM_LUN = re.compile(r"(?:0x)?[0-9a-fA-F]{1,4}(-[0-9a-fA-F]{1,4}){1,3}")
+# Some targets have no date in theirs.
+IQN = re.compile(r"iqn\.\S+|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16,32}", re.I)
+# The eight bytes of SAM, of which those to the right may be left out; one part alone is decimal, as
+# dracut has it, unless it has a letter.
+SAM_LUN = re.compile(
+    r"(?:0x)?[0-9a-fA-F]{1,4}(-[0-9a-fA-F]{1,4}){1,3}|(?=.*[a-fA-F])[0-9a-fA-F]{1,4}"
+)
 
 
 class IscsiNameError(ValueError):
@@ -27,8 +32,8 @@ class IscsiNameError(ValueError):
 
 def parse(text: str) -> IscsiRoot:
     """Return the target that the text after `iscsi:` names. Raises IscsiNameError."""
-    login, at, rest = text.rpartition("@")
-    chap = credentials(login) if at and login else Chap()
+    login, rest = divided(text)
+    chap = credentials(login) if login else Chap()
     parts = fields.split(rest)
     # No field before the target's name begins so, and the name may have colons.
     start = next((n for n, each in enumerate(parts) if IQN.match(":".join(parts[n:]))), 4)
@@ -37,6 +42,8 @@ def parse(text: str) -> IscsiRoot:
         raise IscsiNameError(FORM)
     server, protocol, port = before[:3]
     interface, link = before[3:5] if len(before) == 6 else ("", "".join(before[3:-1]))
+    if len(before) == 6 and not (interface or link) and _is_bare_ipv6(before):
+        raise IscsiNameError(FORM)
     if protocol not in TCP:
         raise IscsiNameError("6 (TCP) as the protocol of an iSCSI target")
     if not target:
@@ -53,6 +60,12 @@ def parse(text: str) -> IscsiRoot:
         interface=interface,
         link=link,
     )
+
+
+def _is_bare_ipv6(parts: list[str]) -> bool:
+    """Whether the first fields are an address with `::` and no brackets, as in fd00::1."""
+    found = (fields.address(":".join(parts[:count])) for count in (3, 4, 5))
+    return any(each is not None and each.version == 6 for each in found)
 
 
 def credentials(text: str) -> Chap:
@@ -81,20 +94,21 @@ def _number(text: str, among: range, default: int, what: str) -> int:
 def _lun(text: str) -> int:
     """A decimal number, or the bytes as RFC 4173 has them: scsilun_to_int() of the kernel."""
     if SAM_LUN.fullmatch(text):
-        first = text.removeprefix("0x").split("-")[0]
-        return int(first, 16) & 0x3FFF
-    return _number(text, range(16384), 0, "a LUN")
+        parts = text.removeprefix("0x").split("-")
+        return sum(int(part, 16) << (16 * place) for place, part in enumerate(parts))
+    return _number(text, range(1 << 16), 0, "a LUN")
 
 
 def device(target: IscsiRoot) -> DeviceSpec | None:
-    """The name that udev gives the unit of a target; None if the server has no address yet.
+    """The name that udev gives the unit of a target; None if the server is not known yet.
 
-    path_id of udev: the address is the portal's, as it was told when the session began.
+    path_id of udev: the address is the portal's, as it was told when the session began; so the
+    name of a host stays one.
     """
-    address = fields.address(target.server)
-    if address is None:
+    if not target.server or not target.target:
         return None
     # format_lun_number() of udev
-    lun = str(target.lun) if target.lun < 256 else f"0x{target.lun:04x}000000000000"
-    place = f"ip-{address}:{target.port}-iscsi-{target.target}-lun-{lun}"
+    low, high = target.lun & 0xFFFF, target.lun >> 16 & 0xFFFF
+    lun = str(target.lun) if target.lun < 256 else f"0x{low:04x}{high:04x}00000000"
+    place = f"ip-{target.server}:{target.port}-iscsi-{target.target}-lun-{lun}"
     return DeviceSpec(Naming.PATH, f"/dev/disk/by-path/{place}")

@@ -14,15 +14,37 @@ from ipaddress import ip_address, ip_interface
 from typing import NamedTuple
 
 from initpy.core.actions import Record
-from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route, shown
+from initpy.core.network.linkfiles import LinkFile, for_link, making
+from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route, is_domain, shown
 
 NETWORKD = "/run/systemd/network"
+# Files that the real system generates as it boots: netplan's, also of Debian's cloud images, and
+# systemd-network-generator's for `ip=`, before systemd 254 and since then.
+GENERATED = (
+    "10-netplan-{}.network", "10-netplan-all-en.network", "10-netplan-all-eth.network",
+    "70-{}.network", "71-default.network", "90-{}.network",
+)  # fmt: skip
+GENERATED_DEVICES = ("10-netplan-{}.netdev", "70-{}.netdev", "90-{}.netdev")
 NETWORK_MANAGER = "/run/NetworkManager"
+IFUPDOWN, RESOLVCONF = "/run/network", "/run/resolvconf/interface"
+# The logical interface (interfaces(5)) as which ifupdown knows a link. No file defines it: ifup
+# says that the link is configured already, and ifdown leaves it alone, also at the shutdown.
+AS = "initpy"
 DEFAULT_ROUTE_6 = "::/0"
 # A UUID of version 8 (RFC 9562) but for the last twelve digits, which are the MAC address: the
 # same for each boot of the machine.
 UUID = "b7e1c0de-6e65-8000-8a6b-"
 NOTE = "# Made by initpy: root stands on this interface.\n"
+# As if iscsid.service were enabled. Debian starts it for a disk of a session (SYSTEMD_WANTS= in
+# 70-open-iscsi.rules), but not for a path of multipath, which systemd takes for not ready.
+WANTED_EARLY = "/run/systemd/system/sysinit.target.d"
+# At a stop Debian's open-iscsi logs out of what it does not see root stand on.
+OPEN_ISCSI = "/run/systemd/system/open-iscsi.service.d"
+NO_LOGOUT = (
+    "# Made by initpy: root stands on a session of iSCSI in a way that the programs of this unit\n"
+    "# do not see. They would log out of it.\n[Service]\nExecStop=\n"
+)
+ISCSID = "# Made by initpy: root stands on a session of iSCSI.\n[Unit]\nWants=iscsid.service\n"
 
 
 class Kept(NamedTuple):
@@ -42,9 +64,12 @@ class Kept(NamedTuple):
     identifier: str = ""  # option 61 that the lease was got with, hexadecimal with its type
     ifindex: int = 0  # the kernel's number of the link; 0: it is not known
     iscsi: bool = False  # sessions of open-iscsi use it
+    hidden: bool = False  # and root stands on them in a way that open-iscsi does not see
     learned: tuple[str, ...] = ()  # of the addresses, those that routers' advertisements gave it
+    leased_6: str = ""  # of the addresses, that of a DHCPv6 server
     made: bool = False  # a VLAN, bond or bridge, made by the initramfs
     below: tuple[str, ...] = ()  # links that carry it
+    macs: tuple[tuple[str, str], ...] = ()  # of those, by their names
 
     def gateway(self, version: int) -> str:
         """The default gateway of a version of IP, empty if there is none."""
@@ -56,52 +81,91 @@ class Kept(NamedTuple):
         return tuple(each for each in self.addresses if ip_interface(each).version == version)
 
 
-def files(kept: Iterable[Kept]) -> tuple[Record, ...]:
-    """Return the files for these links; the first is the one that the root is reached by."""
+def files(
+    kept: Iterable[Kept], there: tuple[LinkFile, ...] = (), stands: bool = True
+) -> tuple[Record, ...]:
+    """Return the files for these links; the first is the one that the root is reached by.
+
+    `there`: the files of the real system's networkd. `stands` False: root is on a local disk, and
+    the real system may set the links up anew.
+    """
     links = [each for each in kept if each.addresses]
     if not links:
         return ()
-    found = [record for each in links for record in _of_link(each)]
+    found = [record for each in links for record in _facts(each)]
+    if text := resolver(links):
+        found.append(Record("resolv.conf", text))
+    return (*found, *_for_managers(links, there)) if stands else tuple(found)
+
+
+def _for_managers(links: list[Kept], there: tuple[LinkFile, ...]) -> list[Record]:
+    """Return the files that have what manages links in the real system keep these."""
+    found = [record for each in links for record in _of_link(each, there)]
     found.append(
         Record("initpy.conf", _network_manager_devices(links), f"{NETWORK_MANAGER}/conf.d")
     )
     every = dict.fromkeys(name for each in links for name in (each.name, *each.below))
     lower = [name for name in every if name not in {each.name for each in links}]
-    found += [Record(f"90-initpy-{each}.network", carrier(each), NETWORKD) for each in lower]
-    states = "".join(f"{each}={each}\n" for each in every)
-    found.append(Record("ifstate", f"lo=lo\n{states}", "/run/network"))
+    # Before the files of a user: one for all cards would take members out of a bond.
+    found += [Record(f"00-initpy-{each}.network", carrier(each), NETWORKD) for each in lower]
+    states = "".join(f"{each}={AS}\n" for each in every)
+    found.append(Record("ifstate", f"lo=lo\n{states}", IFUPDOWN))
+    found += [Record(f"ifstate.{each}", f"{AS}\n", IFUPDOWN) for each in every]
     names = " ".join(every)
     text = f"{NOTE}no-auto-down {names}\n"
-    found.append(Record("initpy", text, "/run/network/interfaces.d"))
+    found.append(Record("initpy", text, f"{IFUPDOWN}/interfaces.d"))
     if session := next((each for each in links if each.iscsi), None):
         found.append(Record("open-iscsi.interface", f"{session.name}\n", "/run/initramfs"))
-    if text := resolver(links):
-        found.append(Record("resolv.conf", text))
-    return tuple(found)
+        found.append(Record("initpy-iscsid.conf", ISCSID, WANTED_EARLY))
+        if session.hidden:
+            found.append(Record("initpy.conf", NO_LOGOUT, OPEN_ISCSI))
+    return found
 
 
-def _of_link(link: Kept) -> Iterator[Record]:
-    # After the files of a user, who may have more to say, and after netplan's: those go before it.
-    yield Record(f"90-initpy-{link.name}.network", networkd(link), NETWORKD)
-    keep = "[Network]\nKeepConfiguration=yes\n"
-    yield Record("initpy.conf", keep, f"{NETWORKD}/10-netplan-{link.name}.network.d")
+def _facts(link: Kept) -> Iterator[Record]:
+    """Yield the files for programs that only look."""
+    # cloud-init takes each of these for a card, and would rename the cards of this MAC address.
+    # What routers give is no setting: it would keep that as a static address.
+    if text := resolver((link,)):
+        yield Record(f"{link.name}.initpy", text, RESOLVCONF)
+    if link.of(4) and not link.made:
+        yield Record(f"net-{link.name}.conf", klibc(link), "/run")
+    if not set(link.of(6)) <= set(link.learned) and not link.made:
+        yield Record(f"net6-{link.name}.conf", klibc_6(link), "/run")
+
+
+def _of_link(link: Kept, there: tuple[LinkFile, ...]) -> Iterator[Record]:
+    # After the files of a user, who may have more to say: they go before it, with a drop-in.
+    own = f"90-initpy-{link.name}.network"
+    yield Record(own, networkd(link), NETWORKD)
+    users = (each for each in for_link(there, link.name, link.mac) if each < own)
+    generated = (each.format(link.name) for each in GENERATED)
+    for name in dict.fromkeys((*users, *generated)):
+        yield Record("initpy.conf", drop_in(link), f"{NETWORKD}/{name}.d")
+    for name, mac in _making(link, there).items():
+        yield Record("initpy.conf", same_mac(mac), f"{NETWORKD}/{name}.d")
     folder = f"{NETWORK_MANAGER}/system-connections"
     if not link.made:
         yield Record(f"initpy-{link.name}.nmconnection", network_manager(link), folder, 0o600)
     if link.ifindex and not link.made:
         text = f"[device]\nmanaged=1\nconnection-uuid={uuid(link)}\nnm-owned=0\n"
         yield Record(str(link.ifindex), text, f"{NETWORK_MANAGER}/devices")
-    if link.of(4):
-        yield Record(f"net-{link.name}.conf", klibc(link), "/run")
-    if link.of(6):
-        yield Record(f"net6-{link.name}.conf", klibc_6(link), "/run")
+
+
+def _making(link: Kept, there: tuple[LinkFile, ...]) -> dict[str, str]:
+    """Return files by which networkd would make the link, or what carries it, with the MACs."""
+    if not link.made:
+        return {}
+    generated = {each.format(link.name): link.mac for each in GENERATED_DEVICES}
+    every = ((link.name, link.mac), *link.macs)
+    return generated | {file: mac for name, mac in every for file in making(there, name)}
 
 
 def resolver(links: Iterable[Kept]) -> str:
     """Return the text of a resolv.conf(5), empty without a name server."""
     found = list(links)
     servers = dict.fromkeys(server for each in found for server in each.dns)
-    search = dict.fromkeys(word for each in found for word in each.search if _is_name(word))
+    search = dict.fromkeys(word for each in found for word in each.search if is_domain(word))
     lines = [f"nameserver {each}\n" for each in servers]
     if lines and search:
         lines.insert(0, f"search {' '.join(search)}\n")
@@ -118,9 +182,9 @@ def networkd(link: Kept) -> str:
         lines += ["", "[Link]", f"MTUBytes={link.mtu}"]
     leased = link.lease is not None
     lines += ["", "[Network]", "KeepConfiguration=yes", f"DHCP={'ipv4' if leased else 'no'}"]
-    lines += ["IPv6AcceptRA=yes"] if link.learned else []
+    lines += ["IPv6AcceptRA=yes"] if link.learned or link.leased_6 else []
     lines += [f"DNS={each}" for each in link.dns]
-    if names := [each for each in link.search if _is_name(each)]:
+    if names := [each for each in link.search if is_domain(each)]:
         lines.append(f"Domains={' '.join(names)}")
     lines += [f"NTP={each}" for each in link.ntp]
     if leased:
@@ -131,10 +195,28 @@ def networkd(link: Kept) -> str:
     own = link.addresses if not leased else link.of(6)
     for address in (each for each in own if each not in link.learned):
         lines += ["", "[Address]", f"Address={address}"]
-    for route in link.routes if not leased else ():
+    for route in link.routes:
+        if leased and _version(route.target) == 4:
+            continue  # the lease's own
         lines += ["", "[Route]", f"Destination={route.target}"]
         lines += [f"Gateway={route.gateway}"] if route.gateway else ["Scope=link"]
     return NOTE + "\n".join(lines) + "\n"
+
+
+def drop_in(link: Kept) -> str:
+    """Return what another file needs that may be for the link: its address stays the only one."""
+    text = f"{NOTE}[Network]\nKeepConfiguration=yes\n"
+    if link.lease is not None:
+        text += f"\n[DHCPv4]\nClientIdentifier={_client(link)}\n"
+    return text
+
+
+def same_mac(mac: str) -> str:
+    """Return what a systemd.netdev(5) needs that makes a link: its present MAC address.
+
+    Since version 257 networkd gives an existing bridge a new one, and with that a second lease.
+    """
+    return f"{NOTE}[NetDev]\nMACAddress={mac}\n"
 
 
 def carrier(name: str) -> str:
@@ -179,6 +261,10 @@ def _addressing(link: Kept, version: int) -> list[str]:
     if not addresses:
         return ["method=auto" if version == 6 else "method=disabled"]
     lines = ["method=manual"]
+    if version == 6 and link.leased_6:
+        # Its routes are a router's, which `manual` would not renew. Should NetworkManager ask for
+        # DHCPv6 then, it is the same client, and gets the same address.
+        lines = ["method=auto", "dhcp-duid=ll", "dhcp-iaid=mac"]
     gateway = link.gateway(version)
     for number, each in enumerate(addresses, start=1):
         more = f",{gateway}" if gateway and number == 1 else ""
@@ -188,9 +274,9 @@ def _addressing(link: Kept, version: int) -> list[str]:
     others = [each for each in routes if each.target not in default]
     for number, route in enumerate(others, start=1):
         lines.append(f"route{number}={route.target}" + (f",{route.gateway}" * bool(route.gateway)))
-    if servers := [each for each in link.dns if _version(each) == version]:
+    if servers := [each for each in link.dns if _version(each) == version and "%" not in each]:
         lines.append("dns=" + "".join(f"{each};" for each in servers))
-    if names := [each for each in link.search if _is_name(each)]:
+    if names := [each for each in link.search if is_domain(each)]:
         lines.append("dns-search=" + "".join(f"{each};" for each in names))
     return lines
 
@@ -222,11 +308,11 @@ def klibc(link: Kept) -> str:
     seconds = 0 if lease is None or link.seconds is None else int(link.seconds)
     values = {
         "DEVICE": link.name,
-        "PROTO": "static" if lease is None else "dhcp",
+        "PROTO": "none" if lease is None else "dhcp",  # cloud-init accepts no other word
         "IPV4ADDR": str(interface.ip),
         "IPV4BROADCAST": str(interface.network.broadcast_address),
         "IPV4NETMASK": str(interface.netmask),
-        "IPV4GATEWAY": link.gateway(4) or "0.0.0.0",
+        "IPV4GATEWAY": link.gateway(4),
         "IPV4DNS0": first,
         "IPV4DNS1": second,
         "HOSTNAME": link.hostname or (lease.host if lease is not None else ""),
@@ -237,43 +323,42 @@ def klibc(link: Kept) -> str:
         "filename": lease.file if lease is not None else "",
         "UPTIME": "0",
         "DHCPLEASETIME": str(seconds),
-        "DOMAINSEARCH": " ".join(filter(_is_name, link.search)),
+        "DOMAINSEARCH": " ".join(filter(is_domain, link.search)),
     }
     return _assignments(values)
 
 
 def klibc_6(link: Kept) -> str:
     """Return the same for IPv6, as initramfs-tools of Ubuntu and cloud-init know it."""
-    interface = ip_interface(link.of(6)[0])
-    servers = [each for each in link.dns if _version(each) == 6]
+    fixed = [each for each in link.of(6) if each not in link.learned]
+    interface = ip_interface(fixed[0])
+    servers = [each for each in link.dns if _version(each) == 6 and "%" not in each]
     first, second = (*servers, "", "")[:2]
     values = {
         "DEVICE6": link.name,
+        # Also of a DHCPv6 server: another client would get a second address (see network.md).
         "IPV6PROTO": "none",
         "IPV6ADDR": str(interface.ip),
         "IPV6NETMASK": str(interface.network.prefixlen),
         "IPV6GATEWAY": link.gateway(6),
         "IPV6DNS0": first,
         "IPV6DNS1": second,
-        "IPV6DOMAINSEARCH": " ".join(filter(_is_name, link.search)),
+        "IPV6DOMAINSEARCH": " ".join(filter(is_domain, link.search)),
         "HOSTNAME": link.hostname,
     }
     return _assignments(values)
 
 
 def _assignments(values: dict[str, str]) -> str:
-    return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+    # cloud-init would take an empty gateway, or 0.0.0.0, for one.
+    given = {name: value for name, value in values.items() if value or "GATEWAY" not in name}
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in given.items())
 
 
 def _quoted(text: str) -> str:
     """The text as one word of a shell: nothing in it has a meaning there."""
     plain = "".join(each for each in text if each.isprintable())
     return "'" + plain.replace("'", "'\\''") + "'"
-
-
-def _is_name(text: str) -> bool:
-    """True for a domain: what a server says must not add lines or words to a file."""
-    return bool(text) and all(each.isalnum() or each in "-_." for each in text) and text.isascii()
 
 
 def _version(text: str) -> int:

@@ -14,13 +14,20 @@ the address: the first whose network leads to the root. So a link is in one of t
 """
 
 import enum
-from collections.abc import Iterable
-from ipaddress import IPv4Network, ip_interface
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, ip_interface
 
-from initpy.core.netsettings import LinkRequest, Method, NetworkSettings
+from initpy.core.netsettings import FixedAddress, LinkRequest, Method, NetworkSettings
 from initpy.core.netsettings import Route as WantedRoute
 from initpy.core.network.dhcp import Client
-from initpy.core.network.values import DEFAULT_ROUTE, LinkConfig, Reply, Route
+from initpy.core.network.values import (
+    DEFAULT_ROUTE,
+    LinkConfig,
+    Reply,
+    Route,
+    is_domain,
+    is_unicast,
+)
 
 
 class LinkState(enum.Enum):
@@ -42,7 +49,10 @@ class LinkState(enum.Enum):
 
 
 class Link:
-    """A link and what it has from us."""
+    """A link and what it has from us of one version of IP.
+
+    A link with requests for both versions has two of these: neither waits for the other.
+    """
 
     def __init__(self, name: str, mac: str, request: LinkRequest | None) -> None:
         self.name = name
@@ -55,6 +65,8 @@ class Link:
         self.lease: Reply | None = None
         self.leased_6 = ""  # an address of a DHCPv6 server
         self.dns_6: tuple[str, ...] = ()  # its name servers
+        self.dns_ra: tuple[str, ...] = ()  # those that routers advertise
+        self.search_ra: tuple[str, ...] = ()  # and their domains
         self.config = LinkConfig()  # as it was asked for last
         self.number = 0  # of that request
         self.switched_on = False  # by us
@@ -62,6 +74,16 @@ class Link:
         self.failures = 0
         self.dropped = 0  # messages that no DHCP client understands
         self.useless: float = 0.0  # when it was last found not to lead to the root
+
+    @property
+    def version(self) -> int:
+        """The version of IP, 4 or 6."""
+        return self.request.version if self.request is not None else 4
+
+    @property
+    def key(self) -> str:
+        """Its name among all links, and that of its timer; a kernel's name has no blank."""
+        return key_of(self.name, self.version)
 
     @property
     def shares(self) -> bool:
@@ -84,6 +106,11 @@ class Link:
         return news
 
 
+def key_of(name: str, version: int) -> str:
+    """The key of the part of a link that has the addresses of this version of IP."""
+    return name if version == 4 else f"{name} {version}"
+
+
 def told_addresses(config: LinkConfig) -> str:
     """The addresses for the user."""
     return ", ".join((*config.addresses, *config.learned)) or "no address of its own"
@@ -93,17 +120,23 @@ def static(request: LinkRequest) -> LinkConfig:
     """What a request without a lease gives a link."""
     if request.address is None:
         return LinkConfig(mtu=request.mtu or 0)
-    address = request.address
-    prefix = address.network.prefixlen
-    routes: list[Route] = []
-    if request.peer is not None and request.peer.version == address.version:
-        routes.append(Route(str(request.peer.network)))
-    if request.gateway is not None:
-        target = DEFAULT_ROUTE if request.gateway.version == 4 else "::/0"
-        if request.gateway.version == address.version and request.gateway not in address.network:
-            routes.append(Route(f"{request.gateway}/{request.gateway.max_prefixlen}"))
-        routes.append(Route(target, str(request.gateway)))
-    return LinkConfig((f"{address.ip}/{prefix}",), tuple(routes), request.mtu or 0)
+    every = (FixedAddress(request.address, request.peer, request.gateway), *request.further)
+    addresses, routes = list[str](), list[Route]()
+    for each in every:
+        addresses.append(f"{each.address.ip}/{each.address.network.prefixlen}")
+        routes += [route for route in _fixed_routes(each) if route not in routes]
+    return LinkConfig(tuple(addresses), tuple(routes), request.mtu or 0)
+
+
+def _fixed_routes(fixed: FixedAddress) -> Iterator[Route]:
+    """The routes that come with a fixed address."""
+    address, peer, gateway = fixed
+    if peer is not None and peer.version == address.version:
+        yield Route(str(peer.network))
+    if gateway is not None:
+        if gateway.version == address.version and gateway not in address.network:
+            yield Route(f"{gateway}/{gateway.max_prefixlen}")
+        yield Route(DEFAULT_ROUTE if gateway.version == 4 else "::/0", str(gateway))
 
 
 def leased(request: LinkRequest, lease: Reply) -> LinkConfig:
@@ -116,7 +149,8 @@ def leased(request: LinkRequest, lease: Reply) -> LinkConfig:
     network = IPv4Network(f"{lease.address}/{prefix}", strict=False)
     given = lease.routes
     if given is None:
-        given = tuple(Route(DEFAULT_ROUTE, each) for each in lease.routers[:1])
+        usable = [each for each in lease.routers if _is_host(each, network, lease.address)]
+        given = tuple(Route(DEFAULT_ROUTE, each) for each in usable[:1])
     routes: list[Route] = []
     for each in given:
         if each.gateway in ("", "0.0.0.0"):
@@ -128,6 +162,15 @@ def leased(request: LinkRequest, lease: Reply) -> LinkConfig:
         routes.append(each)
     mtu = request.mtu or lease.mtu
     return LinkConfig((f"{lease.address}/{prefix}",), tuple(routes), mtu if mtu >= 576 else 0)
+
+
+def _is_host(router: str, network: IPv4Network, own: str) -> bool:
+    """True for an address that another host can have, in the network of our own or elsewhere."""
+    found = IPv4Address(router)
+    special = network.prefixlen < 31 and found in (
+        network.network_address, network.broadcast_address,
+    )  # fmt: skip
+    return not (special or router == own or not is_unicast(router))
 
 
 def _classful(address: str) -> int:
@@ -157,18 +200,20 @@ def with_routes(config: LinkConfig, name: str, wanted: Iterable[WantedRoute]) ->
     return config._replace(routes=tuple(routes))
 
 
-def resolver(settings: NetworkSettings | None, link: Link) -> str:
+def resolver(settings: NetworkSettings | None, links: Iterable[Link]) -> str:
     """The text of resolv.conf(5) with the name servers that count; "" without any."""
-    if settings is None or link.request is None:
+    if settings is None:
         return ""
-    servers = [str(each) for each in (*settings.nameservers, *link.request.dns)]
-    search: tuple[str, ...] = ()
-    if link.lease is not None and settings.peer_dns:
-        servers += link.lease.dns
-        search = link.lease.search or tuple(filter(None, (link.lease.domain,)))
-    if settings.peer_dns:
-        servers += link.dns_6
+    servers, search = [str(each) for each in settings.nameservers], list[str]()
+    for link in links:
+        servers += [str(each) for each in link.request.dns] if link.request is not None else []
+        if link.lease is not None and settings.peer_dns:
+            servers += link.lease.dns
+            search += filter(is_domain, link.lease.search or (link.lease.domain,))
+        if settings.peer_dns:
+            servers += (*link.dns_6, *link.dns_ra)
+            search += link.search_ra
     lines = [f"nameserver {each}" for each in dict.fromkeys(servers)]
     if lines and search:
-        lines.insert(0, f"search {' '.join(search)}")
+        lines.insert(0, f"search {' '.join(dict.fromkeys(search))}")
     return "".join(f"{each}\n" for each in lines)

@@ -6,26 +6,20 @@ that the server gives the address away, which it does not do unless it got no an
 the engine renews a lease while it lives, and the handover tells the real system of it.
 """
 
-import json
+from collections.abc import Mapping
 
-from initpy.core.actions import Record
 from initpy.core.devices.graph import Device
 from initpy.core.jobs.timers import Timer
 from initpy.core.netsettings import LinkRequest, NetworkSettings
 from initpy.core.network import ipv6
-from initpy.core.network.actions import (
-    Configure,
-    NameHost,
-    RenameLink,
-    SwitchLink,
-)
+from initpy.core.network.actions import Configure, NameHost, RenameLink
 from initpy.core.network.dhcp import Change
-from initpy.core.network.leasing import arm, flush, record, stop
+from initpy.core.network.leasing import adopt, arm, flush, record, report, stop
 from initpy.core.network.link import (
     Link,
     LinkState,
+    key_of,
     leased,
-    resolver,
     static,
     told_addresses,
     uses_dhcp,
@@ -41,8 +35,10 @@ from initpy.core.network.properties import (
     TYPE,
     UP,
 )
-from initpy.core.network.requests import name_for, request_for
-from initpy.core.network.values import LinkConfig, Reply, reply_of, shown
+from initpy.core.network.requests import name_for, requests_for
+from initpy.core.network.serverhost import towards
+from initpy.core.network.starting import switch_on
+from initpy.core.network.values import LinkConfig, Reply
 from initpy.core.network.virtual import carried_by, declared
 from initpy.core.state.context import Context
 
@@ -56,63 +52,83 @@ class Links:
     """The owner of all links."""
 
     def __init__(self) -> None:
-        self._all: dict[str, Link] = {}
+        self._all: dict[str, Link] = {}  # by their keys
+        self._number = 0  # of the last configuration
         self.active: dict[LinkRequest, str] = {}  # of requests for any link: which has its turn
         self.news = False  # a link has become ready, or is not any more
         self._renamed: set[str] = set()  # MAC addresses
         self.marked: set[str] = set()  # subjects for whose jobs something is new
+        self.resolver = ""  # the text of resolv.conf, as it was recorded last
         self.undecided = False  # links wait for an address, and none of them has its turn
 
     def every(self) -> list[Link]:
-        """All links, in a steady order."""
-        return [self._all[name] for name in sorted(self._all)]
+        """All links, in a steady order; one with both versions of IP twice."""
+        return [self._all[key] for key in sorted(self._all)]
 
-    def find(self, name: str) -> Link | None:
-        """The link of that name."""
-        return self._all.get(name)
+    def of(self, name: str) -> list[Link]:
+        """The link of that name, for each version of IP that it is to have."""
+        found = (self._all.get(key_of(name, version)) for version in (4, 6))
+        return [each for each in found if each is not None]
 
     def ready(self) -> list[Link]:
         """The links that have what they were to get."""
         return [each for each in self.every() if each.state is LinkState.READY]
+
+    def ready_for(self, server: str) -> list[Link]:
+        """Those that may lead to a server: with its version of IP, if that is known.
+
+        A link without a request for that version may have addresses of the kernel's own.
+        """
+        return towards(server, self.ready(), lambda each: len(self.of(each.name)) == 1)
 
     # Facts
 
     def changed(self, context: Context, device: Device) -> None:
         """A link is there, or has changed."""
         name, known = device.name.removeprefix(NET_FOLDER), device.properties
-        link = self._all.get(name)
-        mac = known.get(MAC, "")
-        settings = context.settings.network
+        mac, settings = known.get(MAC, ""), context.settings.network
         if settings is not None and self._rename(context, settings, name, mac):
             return
-        made = name in declared(settings)
-        if link is not None and made and link.mac != mac:
-            self._other_mac(context, link, mac)
-        elif link is None or link.mac != mac:
-            if link is not None:
+        links = self.of(name)
+        if any(each.mac != mac for each in links):
+            if name in declared(settings) or any(_asks_for(each, mac) for each in links):
+                for each in links:
+                    self._other_mac(context, each, mac)
+            else:
                 self.gone(context, name)
-            ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
-            found = request_for(settings, name, mac) if ether else None
-            link = self._all[name] = Link(name, mac, found)
-            link.since = context.now
-            self._adopt(context, link, known.get(LEASE, ""))
-        self._step(context, link, known.get(UP) == "1", known.get(CARRIER) == "1")
-        self._after_6(context, link, ipv6.learn(context, link, known))
+        links = self.of(name) or self._appears(context, name, mac, known)
+        self._step(context, links, known.get(UP) == "1", known.get(CARRIER) == "1")
+        for each in links:
+            self._after_6(context, each, ipv6.learn(context, each, known))
         for upper in carried_by(settings, name):  # it may be switched on only now
             self._look_again(context, upper)
 
+    def _appears(
+        self, context: Context, name: str, mac: str, known: Mapping[str, str]
+    ) -> list[Link]:
+        """Take a link in, for each version of IP that the user wants of it."""
+        ether = known.get(TYPE, ETHERNET) == ETHERNET and MASTER not in known
+        found = requests_for(context.settings.network, name, mac) if ether else ()
+        for request in found or (None,):
+            link = Link(name, mac, request)
+            link.since = context.now
+            self._all[link.key] = link
+            adopt(context, link, known.get(LEASE, ""))
+        return self.of(name)
+
     def _other_mac(self, context: Context, link: Link, mac: str) -> None:
-        """A bond or bridge has the MAC address of a member now. Its lease stays what it is."""
+        """A link has a member's MAC address, or the one asked for. Its lease stays what it is."""
         link.mac = mac
-        if link.state is LinkState.SEARCHING:
+        if link.state is LinkState.SEARCHING and link.client is not None:
             stop(context, link)
             link.client = None
             self._begin(context, link)
 
     def _look_again(self, context: Context, name: str) -> None:
-        link, device = self._all.get(name), context.devices.get(NET_FOLDER + name)
-        if link is not None and device is not None and link.state is LinkState.STARTING:
-            self._step(context, link, device.properties.get(UP) == "1", False)
+        links, device = self.of(name), context.devices.get(NET_FOLDER + name)
+        starting = [each for each in links if each.state is LinkState.STARTING]
+        if device is not None and starting:
+            self._step(context, starting, device.properties.get(UP) == "1", False)
 
     def _rename(self, context: Context, settings: NetworkSettings, name: str, mac: str) -> bool:
         """Have a link renamed that ifname= has another name for, once; True if so."""
@@ -126,46 +142,29 @@ class Links:
 
     def gone(self, context: Context, name: str) -> None:
         """A link is not there any more."""
-        link = self._all.pop(name, None)
-        if link is None:
-            return
-        stop(context, link)
-        context.machine.timers.cancel(Timer.LINK, name)
-        self.news = True
-        self._pass_on(context, link)
+        for link in self.of(name):
+            del self._all[link.key]
+            stop(context, link)
+            context.machine.timers.cancel(Timer.LINK, link.key)
+            self.news = True
+            self._pass_on(context, link)
 
-    def _adopt(self, context: Context, link: Link, text: str) -> None:
-        """Take over the lease that an engine before this one has got."""
-        if link.request is None or not text or not uses_dhcp(link.request):
-            return
-        known = json.loads(text)
-        if known is None:
-            return
-        bound_at, values, link.had_address = known
-        lease = reply_of(values)
-        link.client = client_for(context, link, link.request)
-        link.client.adopt(lease, bound_at, context.now)
-        link.lease = lease
-        arm(context, link)
-
-    def _step(self, context: Context, link: Link, up: bool, carrier: bool) -> None:
+    def _step(self, context: Context, links: list[Link], up: bool, carrier: bool) -> None:
         """Bring a link further, with its flags as they are now."""
-        if link.state is LinkState.LEFT:
-            return
-        if link.request is None:
-            carry(context, link, up)
-            return
-        if not up:
-            waits = waits_for(context, link)
-            self._lose(context, link, LinkState.STARTING, f"waits for {waits}" if waits else "")
-            if not context.goals.root_mounted and not waits:
-                link.switched_on = True
-                ipv6.prepare(context, link)
-                context.current.act(SwitchLink(link.name, True))
-        elif not carrier:
-            self._lose(context, link, LinkState.NO_CARRIER, "is the cable plugged in?")
-        elif link.state in (LinkState.STARTING, LinkState.NO_CARRIER):
-            self._begin(context, link)
+        waiting = [each for each in links if each.state is not LinkState.LEFT]
+        for link in waiting:
+            if link.request is None:
+                carry(context, link, up)
+            elif not up:
+                waits = waits_for(context, link)
+                self._lose(context, link, LinkState.STARTING, f"waits for {waits}" if waits else "")
+            elif not carrier:
+                self._lose(context, link, LinkState.NO_CARRIER, "is the cable plugged in?")
+            elif link.state in (LinkState.STARTING, LinkState.NO_CARRIER):
+                self._begin(context, link)
+        wanted = [each for each in waiting if each.request is not None]
+        if wanted and not up:
+            switch_on(context, wanted)
 
     def _lose(self, context: Context, link: Link, state: LinkState, reason: str) -> None:
         """The link cannot carry anything. Its address stays: what stands on it waits."""
@@ -205,25 +204,25 @@ class Links:
 
     def received(self, context: Context, name: str, reply: Reply) -> None:
         """A DHCP server has answered."""
-        link = self._all.get(name)
+        link = self._all.get(key_of(name, 4))
         if link is not None and link.client is not None:
             self._after(context, link, link.client.received(reply, context.now))
 
     def malformed(self, context: Context, name: str, error: str) -> None:
         """A message was dropped because it is not understood; it is told once."""
-        if (link := self._all.get(name)) is None:
+        if (link := self._all.get(key_of(name, 4))) is None:
             return
         link.dropped += 1
         if link.dropped == 1:
             context.report(f"{name}: dropped a DHCP message: {error}", detail=True)
 
-    def timer(self, context: Context, name: str) -> None:
+    def timer(self, context: Context, key: str) -> None:
         """The time has come that a link waits for."""
-        link = self._all.get(name)
+        link = self._all.get(key)
         if link is None:
             return
         if link.state is LinkState.CONFIGURING:
-            self._configure(context, link, link.config)
+            self.configure(context, link, link.config)
         elif context.now >= limit_of(context.settings.network, link):
             self._give_up(context, link)
         elif link.client is not None:
@@ -256,13 +255,7 @@ class Links:
         move(context, link, LinkState.GIVEN_UP, why)
 
     def _bound(self, context: Context, link: Link) -> None:
-        assert link.lease is not None
-        lease = link.lease
-        names = f", root-path {shown(lease.root_path)}" if lease.root_path else ""
-        span = "for ever" if lease.lease is None else f"for {lease.lease:.0f} s"
-        context.report(
-            f"{link.name}: {lease.address} {span} from {lease.server}{names}", detail=True
-        )
+        report(context, link)
         self._offer(context, link)
 
     def _lost(self, context: Context, link: Link) -> None:
@@ -275,7 +268,7 @@ class Links:
         context.report(f"{link.name}: the lease is lost, asking again")
         record(context, link)
         if link.config != LinkConfig():
-            self._configure(context, link, LinkConfig())
+            self.configure(context, link, LinkConfig())
         move(context, link, LinkState.SEARCHING)
         self.news = True
         self._pass_on(context, link)
@@ -298,7 +291,10 @@ class Links:
             config = ipv6.config(link, request)
         if settings is not None and settings.routes:
             config = with_routes(config, link.name, settings.routes)
-        self._configure(context, link, config)
+        if ipv6.has_its_own(request) and config == LinkConfig():
+            self._is_ready(context, link)
+        else:
+            self.configure(context, link, config)
 
     def decide(self, context: Context) -> None:
         """Give the turn of each request that no link has to one of those that wait for it."""
@@ -311,39 +307,52 @@ class Links:
             assert link.request is not None
             if link.request not in self.active:
                 self.active[link.request] = link.name
+                self._take_back(context, link)
                 self._offer(context, link)
             elif link.had_address:
                 link.had_address = False
-                self._configure(context, link, LinkConfig())
+                self.configure(context, link, LinkConfig())
 
-    def _configure(self, context: Context, link: Link, config: LinkConfig) -> None:
-        link.number += 1
-        link.config = config
+    def _take_back(self, context: Context, link: Link) -> None:
+        """The link has the turn of others whose cable is out: their routes would lead nowhere."""
+        for each in self.every():
+            competes = each is not link and each.shares and each.request is link.request
+            # An engine before this one may have given it its address.
+            if competes and (each.had_address or each.config != LinkConfig()):
+                each.had_address = False
+                self.configure(context, each, LinkConfig())
+
+    def configure(self, context: Context, link: Link, config: LinkConfig) -> None:
+        """Have the kernel give a link just this."""
+        self._number += 1
+        link.number, link.config = self._number, config
         record(context, link)
         if config != LinkConfig():
             move(context, link, LinkState.CONFIGURING, told_addresses(config))
-        context.current.act(Configure(link.name, link.number, config))
+        context.current.act(Configure(link.name, link.number, config, link.version))
 
     def configured(self, context: Context, name: str, number: int, error: str) -> None:
         """A configuration was carried out, or has failed."""
-        link = self._all.get(name)
-        if link is None or link.number != number or link.state is not LinkState.CONFIGURING:
+        link = next((each for each in self.of(name) if each.number == number), None)
+        if link is None or link.state is not LinkState.CONFIGURING:
             return
         if not error:
-            link.failures = 0
-            move(context, link, LinkState.READY, told_addresses(link.config))
-            arm(context, link)
-            if text := resolver(context.settings.network, link):
-                context.current.act(Record("resolv.conf", text, "/etc"))
-            if link.request is not None and link.request.hostname:
-                context.current.act(NameHost(link.request.hostname))
-            self.news = True
+            self._is_ready(context, link)
             return
         link.failures += 1
         link.reason = error
         context.report(f"{name}: it cannot have {told_addresses(link.config)}: {error}")
         if link.failures < FAILURES:
-            context.machine.timers.start(Timer.LINK, name, context.now + PAUSE)
+            context.machine.timers.start(Timer.LINK, link.key, context.now + PAUSE)
+
+    def _is_ready(self, context: Context, link: Link) -> None:
+        """The link has what it was to get."""
+        link.failures = 0
+        move(context, link, LinkState.READY, told_addresses(link.config))
+        arm(context, link)
+        if link.request is not None and link.request.hostname:
+            context.current.act(NameHost(link.request.hostname))
+        self.news = True
 
     def leads_nowhere(self, context: Context, link: Link) -> bool:
         """The root is not reached over this link; True if another one has its turn now."""
@@ -363,13 +372,13 @@ class Links:
             if each.request is request and each.state is LinkState.SPARE
         ]
         if not spare:
-            if link.name not in self._all or link.state is not LinkState.READY:
+            if link.key not in self._all or link.state is not LinkState.READY:
                 del self.active[request]
                 self.undecided = True
             return False
         chosen = min(spare, key=lambda each: each.useless)
-        if link.name in self._all and link.config != LinkConfig():
-            self._configure(context, link, LinkConfig())
+        if link.key in self._all and link.config != LinkConfig():
+            self.configure(context, link, LinkConfig())
             if link.state is LinkState.READY:
                 move(context, link, LinkState.SPARE, "the root is not reached over it")
         self.news = True
@@ -381,20 +390,7 @@ class Links:
         """The links that have what they were to get, and that the user has named: they stay."""
         return [each.name for each in self.ready() if not each.shares]
 
-    def leave(self, context: Context, ways: set[str], kept: set[str]) -> None:
-        """The root is mounted: set the links down again that it does not stand on.
 
-        `ways`: the links to its server, `kept`: those with an address and all that carries them.
-        """
-        for link in self.every():
-            if link.name in ways or (link.state is LinkState.READY and not link.shares):
-                continue
-            carries = link.name in kept
-            if link.request is None and (carries or not link.switched_on):
-                continue
-            stop(context, link)
-            if link.config != LinkConfig():
-                self._configure(context, link, LinkConfig())
-            if link.switched_on and not carries:
-                context.current.act(SwitchLink(link.name, False))
-            move(context, link, LinkState.LEFT)
+def _asks_for(link: Link, mac: str) -> bool:
+    """True if the user wants a link to have this MAC address."""
+    return link.request is not None and link.request.mac == mac

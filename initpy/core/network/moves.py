@@ -38,7 +38,8 @@ def move(context: Context, link: Link, state: LinkState, reason: str = "") -> bo
         words = PHASES[before], PHASES[state]
         if words[0] != words[1]:
             said = ": ".join(filter(None, (state.value, reason)))
-            context.current.act(Moved(f"link@{NET_FOLDER}{link.name}", *words, said))
+            lane = "link" if link.version == 4 else "link6"
+            context.current.act(Moved(f"{lane}@{NET_FOLDER}{link.name}", *words, said))
     return news
 
 

@@ -5,15 +5,13 @@ initramfs-tools(7) have it: `PATH`, `SERVER:PATH`, `nfs:SERVER:PATH[:OPTIONS]`, 
 `SERVER:PATH,OPTIONS`; an IPv6 address stands in brackets.
 """
 
-import re
-
-from initpy.core.netsettings import Chap, IscsiRoot, NfsRoot
-from initpy.core.network import iscsiname
+from initpy.core import netfields as fields
+from initpy.core.netsettings import IscsiRoot, NbdRoot, NetworkSettings, NfsRoot
+from initpy.core.network import iscsiname, nbdwords, nfswords
 from initpy.core.network.values import Reply
 
-PROTOCOLS = {"nfs": "", "nfs4": "4"}
-ISCSI = "iscsi"
-OTHERS = (ISCSI, "nbd", "cifs", "http", "https", "ftp", "tftp")
+ISCSI, NBD = "iscsi", "nbd"
+OTHERS = (ISCSI, NBD, "cifs", "http", "https", "ftp", "tftp", "aoe", "fcp", "srp")
 DEFAULT_PATH = "/tftpboot/%s"  # the kernel's, nfsroot.rst
 
 
@@ -31,86 +29,113 @@ def root_of(lease: Reply, told: NfsRoot | None) -> NfsRoot:
     server = told.server or found.server or _server(lease)
     return NfsRoot(
         server,
-        filled(told.path or found.path or DEFAULT_PATH, lease.address),
+        told.path or found.path or DEFAULT_PATH,
         told.version or found.version,
         told.options or found.options,
     )
 
 
-def target_of(lease: Reply, login: Chap) -> IscsiRoot | None:
-    """The iSCSI target that a lease names, None if it names none. Raises RootPathError.
+def names_target(lease: Reply, settings: NetworkSettings) -> bool:
+    """Whether the root-path is of a target to log in to, and not of an export to be mounted."""
+    return _words(lease)[0] in (ISCSI, NBD) or _asked(settings) is not None
 
-    The lease's next server stands in for one that the root-path does not name, `login` for a login.
+
+def target_of(lease: Reply, settings: NetworkSettings) -> IscsiRoot | NbdRoot | None:
+    """The target that a lease names, None if it names none. Raises RootPathError.
+
+    The lease's next server stands in for one that the root-path does not name, what the user said
+    of a login for a login. For `nbdroot=dhcp` the root-path is the export, as Debian has it.
     """
-    kind, _, rest = lease.root_path.strip("\0 \t\r\n").partition(":")
-    if kind != ISCSI:
-        return None
+    kind, rest = _words(lease)
+    asked = _asked(settings)
+    found: IscsiRoot | NbdRoot
     try:
-        found = iscsiname.parse(rest)
-    except iscsiname.IscsiNameError as error:
+        if isinstance(asked, IscsiRoot):
+            told = iscsiname.parse(rest).server if kind == ISCSI else ""
+            found = asked._replace(server=told)
+        elif kind == ISCSI:
+            found = iscsiname.parse(rest)
+            login = found.login if found.login.username else settings.iscsi.login
+            found = found._replace(login=login)
+        elif kind == NBD:
+            found = nbdwords.export(rest).root
+        elif asked is not None and (lease.root_path or _is_named(asked)):
+            found = _nbd_of(lease, asked)
+        else:
+            return None
+    except (iscsiname.IscsiNameError, nbdwords.NbdNameError) as error:
         raise RootPathError(f"the root-path of {lease.server}: expected {error}") from None
-    server = found.server or _server(lease)
-    return found._replace(server=server, login=found.login if found.login.username else login)
+    return found._replace(server=found.server or _server(lease))
+
+
+def mount_of(lease: Reply) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the types and options of the file system that a root-path names, as `nbd:` does."""
+    kind, rest = _words(lease)
+    if kind != NBD:
+        return (), ()
+    export = nbdwords.export(rest)
+    return export.types, tuple(each for each in export.flags if each not in ("ro", "rw"))
+
+
+def _is_named(asked: NbdRoot) -> bool:
+    """Whether all but the server is told: nbdroot=dhcp,EXPORT."""
+    return bool(asked.export) or asked.port != nbdwords.PORT
+
+
+def _nbd_of(lease: Reply, asked: NbdRoot) -> NbdRoot:
+    """README.Debian of nbd-client: the root-path may begin with the parameter's name."""
+    text = _plain(lease).removeprefix("nbdroot=")
+    if _is_named(asked):
+        return asked._replace(server=fields.server(text) or "" if text else "")
+    return nbdwords.debian(text)._replace(device=asked.device)
+
+
+def _asked(settings: NetworkSettings) -> IscsiRoot | NbdRoot | None:
+    """The target whose server, and for NBD whose name, a lease is to tell."""
+    for each in settings.targets if settings.from_dhcp else ():
+        if isinstance(each, IscsiRoot | NbdRoot) and not each.server:
+            return each
+    return None
+
+
+def _words(lease: Reply) -> tuple[str, str]:
+    """The word before the first colon, and what follows it."""
+    kind, _, rest = _plain(lease).partition(":")
+    return kind, rest
+
+
+def _plain(lease: Reply) -> str:
+    return lease.root_path.strip("\0 \t\r\n")
 
 
 def _server(lease: Reply) -> str:
     return lease.next_server if lease.next_server not in ("", "0.0.0.0") else lease.server
 
 
-def filled(path: str, address: str) -> str:
-    """The path with this machine's address for `%s`, as the kernel has it."""
-    return path.replace("%s", address)
+def paths(path: str, address: str, host: str) -> tuple[str, ...]:
+    """The paths that one with `%s` stands for: with this machine's address, and with its host name.
+
+    The address is what nfsroot.rst says, and klibc's nfsmount does. But the kernel puts in the name
+    from ip= or the lease if there is one (root_nfs_data() of fs/nfs/nfsroot.c), as dracut does.
+    """
+    found = (path.replace("%s", each) for each in (address, host) if each)
+    return tuple(dict.fromkeys(found)) or (path,)
 
 
 def parse(text: str) -> NfsRoot:
     """The server, path, version and options of a root-path. Raises RootPathError."""
-    rest, version = text.strip("\0 \t\r\n"), ""
+    rest = text.strip("\0 \t\r\n")
     if not rest.isprintable():
         raise RootPathError(f"the root-path {text!r} has characters that no path has")
-    if rest.startswith("nfs://"):  # RFC 2224
-        server, slash, path = rest.removeprefix("nfs://").partition("/")
-        rest = f"{server.removesuffix(':')}:{slash}{path}"
-    protocol, colon, after = rest.partition(":")
-    if colon and protocol in PROTOCOLS:
-        rest, version = after, PROTOCOLS[protocol]
-    elif colon and protocol in OTHERS:
+    protocol, colon, _ = rest.partition(":")
+    if colon and protocol in OTHERS:
         raise RootPathError(
-            f"the root-path {text!r} is of {protocol}, and only NFS and iSCSI are supported"
+            f"the root-path {text!r} is of {protocol}, and only NFS, iSCSI and NBD are supported"
         )
-    server, path = _split(rest)
-    if not path.startswith("/"):
+    try:
+        root = nfswords.export(rest).root
+    except nfswords.NfsNameError as error:
+        raise RootPathError(f"the root-path {text!r}: expected {error}") from None
+    if not root.path:
         raise RootPathError(f"the root-path {text!r} has no absolute path")
-    for separator in ":,":
-        path, _, options = path.partition(separator)
-        if options:
-            break
-    return _with_options(NfsRoot(server, path, version), text, options)
-
-
-def _with_options(root: NfsRoot, text: str, options: str) -> NfsRoot:
-    """The root with mount options; the version and what only the command line says are none."""
-    version, kept = root.version, list[str]()
-    for option in filter(None, options.split(",")):
-        name, _, value = option.partition("=")
-        if name in ("vers", "nfsvers"):
-            version = value
-        elif found := re.fullmatch(r"v([34](?:\.[012])?)", option):
-            version = found[1]
-        elif name == "sec" and "krb5" in value:
-            raise RootPathError(
-                f"the root-path {text!r} asks for Kerberos, which has no ticket here"
-            )
-        elif option not in ("ro", "rw") and name not in ("addr", "clientaddr", "mountaddr"):
-            kept.append(option)
-    return root._replace(version=version, options=tuple(kept))
-
-
-def _split(text: str) -> tuple[str, str]:
-    """The server and the path; the server is "" where there is none."""
-    if text.startswith("/"):
-        return "", text
-    if text.startswith("["):
-        server, _, path = text[1:].partition("]")
-        return server, path.removeprefix(":")
-    server, _, path = text.partition(":")
-    return server, path
+    return root

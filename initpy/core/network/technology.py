@@ -1,13 +1,16 @@
 """The network as a technology: where the boot's events, timers and hooks meet its owners."""
 
+import re
 from collections.abc import Iterable
 
+from initpy.core.actions import Record
 from initpy.core.devices.graph import NET, Device
 from initpy.core.explanation import Node
 from initpy.core.jobs.definitions import Index, Strategy
 from initpy.core.jobs.instance import Instance
 from initpy.core.jobs.technology import Technology
-from initpy.core.network import keep, keepfiles
+from initpy.core.netsettings import NetworkSettings
+from initpy.core.network import firmwarevlans, keep, keepfiles, lateunlock
 from initpy.core.network.events import (
     DhcpMalformed,
     DhcpReceived,
@@ -17,14 +20,20 @@ from initpy.core.network.events import (
     NetworkEvent,
     Resolved,
 )
-from initpy.core.network.exports import RESOLVE, Exports
+from initpy.core.network.exports import Exports
 from initpy.core.network.iscsi import records as iscsi_records
+from initpy.core.network.leaving import leave
+from initpy.core.network.link import resolver
+from initpy.core.network.linkfiles import Found
 from initpy.core.network.links import Links
-from initpy.core.network.properties import DHCP6, NET_FOLDER, TARGET_FOLDER
-from initpy.core.network.targets import Targets, logs_in
+from initpy.core.network.properties import DHCP6, NBD, NET_FOLDER, TARGET_FOLDER
+from initpy.core.network.serverhost import RESOLVE
+from initpy.core.network.targets import Targets, another_way, logs_in
 from initpy.core.network.unsupported import unsupported
 from initpy.core.network.virtual import MAKE, VirtualLinks, stands_on
 from initpy.core.state.context import Context
+
+NAMESPACE = re.compile("nvme[0-9]+n[0-9]+")
 
 
 def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
@@ -32,11 +41,20 @@ def begin(context: Context, jobs: Index) -> tuple[Device, ...]:
     if context.settings.network is not None:
         for line in unsupported(context.settings.network, logs_in(jobs), DHCP6 in jobs.by_property):
             context.report(f"not supported: {line}")
-        for record in iscsi_records(context.settings.network):
+        for record in _records(context.settings.network):
             context.current.act(record)
     export = context.technologies.own(Exports).begin(context)
     targets = context.technologies.own(Targets).begin(context)
     return (*filter(None, (export,)), *targets)
+
+
+def _records(network: NetworkSettings) -> Iterable[Record]:
+    """What the tools that log in need before they start."""
+    yield from iscsi_records(network)
+    if network.nvme.host_nqn:
+        from initpy.core.network import nvme  # few boots have such a target
+
+        yield from nvme.records(network)
 
 
 def take(context: Context, event: NetworkEvent) -> None:
@@ -53,8 +71,8 @@ def take(context: Context, event: NetworkEvent) -> None:
             context.technologies.own(VirtualLinks).made(context, link, error)
         case LinkJoined(link, master, error):
             context.technologies.own(VirtualLinks).joined(context, link, master, error)
-        case Resolved(host, address, error):
-            context.technologies.own(Exports).resolved(context, host, address, error)
+        case Resolved(host, addresses, error):
+            context.technologies.own(Exports).resolved(context, host, addresses, error)
 
 
 def timer(context: Context, key: str) -> None:
@@ -63,6 +81,12 @@ def timer(context: Context, key: str) -> None:
         context.technologies.own(Exports).resolve_again(context)
     elif key.startswith(MAKE):
         context.technologies.own(VirtualLinks).timer(context, key)
+    elif key.startswith(lateunlock.AGAIN):
+        lateunlock.timer(context, key)
+    elif key.startswith(TARGET_FOLDER):
+        from initpy.core.network import nvme  # no other target has a timer
+
+        nvme.ask_again(context, key)
     else:
         context.technologies.own(Links).timer(context, key)
 
@@ -83,15 +107,19 @@ def technology() -> Technology:
 def _ended(context: Context, instance: Instance) -> Iterable[str]:
     """A login has ended: where it has failed, another link may lead to the server.
 
-    A DHCPv6 client has ended: its link may have an address.
+    A DHCPv6 client has ended: its link may have an address. An attempt to unlock has ended: its
+    disk may have been away.
     """
     name = instance.subject or ""
+    lateunlock.ended(context, instance)
     if name.startswith(NET_FOLDER):
         return _changed(context, name)
-    if name.startswith(TARGET_FOLDER) and instance.status and instance.strategy is Strategy.RUN:
-        links = context.technologies.own(Links)
-        if (link := links.find(context.technologies.own(Targets).way_of(name))) is not None:
-            links.leads_nowhere(context, link)
+    if name.startswith(TARGET_FOLDER) and instance.strategy is Strategy.RUN:
+        if instance.status:
+            context.technologies.own(Targets).note_tried(name)
+            another_way(context, name)
+        else:
+            context.technologies.own(Targets).tell(name, "")
     return ()
 
 
@@ -104,8 +132,14 @@ def _nodes(context: Context) -> Iterable[Node]:
 def _changed(context: Context, name: str) -> Iterable[str]:
     device = context.devices.get(name)
     if device is not None and device.kind is NET and context.settings.network is not None:
+        vlan = firmwarevlans.settle(context, device)
         context.technologies.own(Links).changed(context, device)
+        if vlan and (there := context.devices.get(NET_FOLDER + vlan)) is not None:
+            context.technologies.own(Links).changed(context, there)  # an engine before has made it
         context.technologies.own(VirtualLinks).look(context)
+    elif device is not None and name.startswith(NBD) and context.settings.network is not None:
+        connected = device.properties.get("size", "0") != "0"
+        context.technologies.own(Targets).sized(device.node, connected)
     return ()
 
 
@@ -114,7 +148,17 @@ def _gone(context: Context, device: Device | None, name: str) -> Iterable[str]:
         link = name.removeprefix(NET_FOLDER)
         context.technologies.own(Links).gone(context, link)
         context.technologies.own(VirtualLinks).gone(context, link)
+    elif NAMESPACE.fullmatch(name) and not context.goals.root_mounted:
+        context.technologies.own(Targets).namespace_gone()
     return ()
+
+
+def _record_resolver(context: Context, links: Links) -> None:
+    """Have names resolved by the servers that are known now, before any is asked for."""
+    text = resolver(context.settings.network, links.ready())
+    if text and text != links.resolver:
+        links.resolver = text
+        context.current.act(Record("resolv.conf", text, "/etc"))
 
 
 def _unsettled(context: Context) -> Iterable[str]:
@@ -122,6 +166,7 @@ def _unsettled(context: Context) -> Iterable[str]:
     links.decide(context)
     if links.news:
         links.news = False
+        _record_resolver(context, links)
         exports.look(context, links)
         context.technologies.own(Targets).look(context, links)
     marked, links.marked = links.marked, set()
@@ -139,8 +184,13 @@ def _hand_over(context: Context) -> None:
     ways |= context.technologies.own(Targets).ways
     if ways:  # an engine that was started again does not know
         kept = stands_on(context.settings.network, (*ways, *links.named()))
-        links.leave(context, ways, kept)
+        leave(context, links, ways, kept)
         context.technologies.own(VirtualLinks).leave(context, kept)
-    ready = sorted(links.ready(), key=lambda each: each.name not in ways)
-    for record in keepfiles.files(keep.kept(context, each) for each in ready):
+    ready = dict.fromkeys(each.name for each in links.ready())
+    first = sorted(ready, key=lambda each: each not in ways)
+    there, settings = context.technologies.own(Found).files, context.settings.network
+    # With rd.neednet= beside a root on a local disk the network is the real system's to set up.
+    stands = bool(ways) or (settings is not None and settings.root_needs_link)
+    kept_links = (keep.kept(context, links.of(each)) for each in first)
+    for record in keepfiles.files(kept_links, there, stands):
         context.current.act(record)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from initpy.core.netsettings import (
     IscsiRoot,
-    LinkMatch,
     LinkRequest,
     Method,
     NbdRoot,
@@ -19,7 +18,7 @@ from initpy.core.network.link import uses_dhcp6
 from initpy.core.network.virtual import master_of
 
 # What job files can log in to, by the word for it in TARGET.
-KINDS: dict[type, str] = {IscsiRoot: "iscsi", NbdRoot: "nbd"}
+KINDS: dict[type, str] = {IscsiRoot: "iscsi", NbdRoot: "nbd", NvmeRoot: "nvme"}
 
 
 def unsupported(
@@ -29,13 +28,14 @@ def unsupported(
 
     `able`: the kinds of targets that the image logs in to; `dhcp6`: it has a DHCPv6 client.
     """
-    for request in settings.links:
-        if uses_dhcp6(request) and not dhcp6:
+    for number, request in enumerate(settings.links):
+        alone = not any(other.match == request.match for other in settings.links[:number])
+        needed = alone or request.method is Method.DHCP6
+        if uses_dhcp6(request) and not dhcp6 and needed:
             told = "the image has no DHCPv6 client (jobs/extra/dhcp6.toml)"
             yield f"ip={request.match}:{request.method.value}: {told}"
-        elif not is_supported(request):
+        elif not is_supported(request) and request.method is not Method.OFF:
             yield f"ip={request.match}:{request.method.value}: this method without an address"
-    yield from _left_out(settings)
     for request in settings.links:
         if (master := master_of(settings, request.match.name)) is not None:
             yield (
@@ -43,29 +43,15 @@ def unsupported(
                 f"{master.name}"
             )
     for target in settings.targets:
-        kind = KINDS.get(type(target), "")
-        if kind not in able:
-            has = "this image has no job file for it" if kind else "there is no login to it yet"
-            yield f"{_words(target)}: {has}"
-
-
-def _left_out(settings: NetworkSettings) -> Iterator[str]:
-    """Say what of several requests for one link does not count, and of one what is not done."""
-    first: dict[LinkMatch, LinkRequest] = {}
-    for request in settings.links:
-        counts = first.setdefault(request.match, request)
-        told = f"ip={request.match}:{request.method.value}"
-        if counts is not request:
-            yield f"{told}: {counts.method.value} counts for it, as the first"
-        if request.mac:
-            yield f"{told}: its MAC address stays, {request.mac} is not set"
+        if KINDS[type(target)] not in able:
+            yield f"{_words(target)}: this image has no job file for it"
 
 
 def is_supported(request: LinkRequest) -> bool:
     """True for a request that a link can be given."""
     if request.method is Method.STATIC:
         return request.address is not None
-    return request.method is not Method.IBFT
+    return request.method not in (Method.IBFT, Method.NBFT, Method.OFF)
 
 
 def _words(target: Target) -> str:
@@ -75,4 +61,4 @@ def _words(target: Target) -> str:
         case NbdRoot():
             return f"the NBD export {target.export or 'of ' + target.server}"
         case NvmeRoot():
-            return f"the NVMe controller {target.address}"
+            return f"the NVMe controller {target.server}"

@@ -4,6 +4,8 @@ import enum
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from initpy.core.network.iscsilogin import without_login
+
 
 class Route(NamedTuple):
     """A way to a network. `target`: `ADDRESS/BITS`; no `gateway`: the target is on the link."""
@@ -82,12 +84,28 @@ class Reply(NamedTuple):
     dns: tuple[str, ...] = ()
     ntp: tuple[str, ...] = ()
     mtu: int = 0
+    malformed: tuple[str, ...] = ()  # options that were left out, and why
+
+
+def is_unicast(address: str) -> bool:
+    """True for an IPv4 address that a host can have on a network."""
+    first, *_ = (int(each) for each in address.split("."))
+    return first not in (0, 127) and first < 224
+
+
+def is_domain(text: str) -> bool:
+    """True for a domain: what a server says must not add lines or words to a file."""
+    return (
+        0 < len(text) < 254
+        and all(each.isalnum() or each in "-_." for each in text)
+        and text.isascii()
+    )
 
 
 def shown(root_path: str) -> str:
     """A root-path without the secrets of an iSCSI login."""
-    login, at, rest = root_path.rpartition("@")
-    return f"iscsi:…@{rest}" if at and login.startswith("iscsi:") else root_path
+    kind, colon, rest = root_path.partition(":")
+    return f"{kind}:{without_login(rest)}" if colon and kind.lower() == "iscsi" else root_path
 
 
 def plain_reply(reply: Reply) -> list[object]:
@@ -105,4 +123,5 @@ def reply_of(values: Sequence[Any]) -> Reply:
         search=tuple(reply.search),
         dns=tuple(reply.dns),
         ntp=tuple(reply.ntp),
+        malformed=tuple(reply.malformed),
     )

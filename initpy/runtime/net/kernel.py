@@ -23,6 +23,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 
 # netdevice(7)
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFNAME, IFF_UP = 0x8913, 0x8914, 0x8922, 0x8923, 1
+SIOCSIFHWADDR, ARPHRD_ETHER = 0x8924, 1
 # rtnetlink(7), netlink(7)
 FOLDER = "/sys/class/net"
 RTM_NEWLINK, RTM_DELLINK = 16, 17
@@ -42,14 +43,32 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def switch(name: str, up: bool) -> None:
-    """Set a link up or down. Raises OSError."""
+def switch(name: str, up: bool, mac: str = "") -> str:
+    """Set a link up or down, with another MAC address before; return why it has not got that one.
+
+    Raises OSError.
+    """
+    problem = ""
+    if mac:
+        try:
+            set_mac(name, mac)
+        except OSError as error:
+            problem = f"it keeps its MAC address, not {mac}: {error.strerror}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         asked = struct.pack("16sh14x", name.encode(), 0)
         flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, asked))[1]
         wanted = flags | IFF_UP if up else flags & ~IFF_UP
         if wanted != flags:
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", name.encode(), wanted))
+    return problem
+
+
+def set_mac(name: str, mac: str) -> None:
+    """Give a link another MAC address of six bytes; most have to be down. Raises OSError."""
+    address = bytes.fromhex(mac.replace(":", ""))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        asked = struct.pack("16sH6s8x", name.encode(), ARPHRD_ETHER, address)
+        fcntl.ioctl(any_socket, SIOCSIFHWADDR, asked)
 
 
 def rename(name: str, wanted: str) -> None:
@@ -73,9 +92,13 @@ def set_mtu(name: str, mtu: int) -> None:
 
 
 def configure(
-    name: str, addresses: tuple[str, ...], routes: tuple[tuple[str, str], ...], mtu: int
+    name: str,
+    addresses: tuple[str, ...],
+    routes: tuple[tuple[str, str], ...],
+    mtu: int,
+    version: int,
 ) -> list[str]:
-    """Give a link just these addresses, and these routes (target, gateway).
+    """Give a link just these addresses of a version of IP, and these routes (target, gateway).
 
     Return what it cannot have without being useless: an MTU, a route that a server has made up.
     Raises OSError if it cannot have an address.
@@ -89,11 +112,13 @@ def configure(
     except OSError as error:
         problems.append(f"no MTU of {mtu}: {error.strerror}")
     with Netlink() as netlink:
-        wanted = {str(ip_interface(each)) for each in addresses}
-        there = set(netlink.addresses(index))
-        for each in sorted(there - wanted):
+        # In this order: the first is that of connections.
+        wanted = tuple(str(ip_interface(each)) for each in addresses)
+        every = netlink.addresses(index)
+        there = {each for each in every if ip_interface(each).version == version}
+        for each in sorted(there.difference(wanted)):
             netlink.change_address(RTM_DELADDR, index, each)
-        for each in sorted(wanted - there):
+        for each in (found for found in wanted if found not in there):
             netlink.change_address(RTM_NEWADDR, index, each)
         for target, gateway in routes:
             try:
@@ -234,8 +259,10 @@ def name_host(name: str) -> None:
         socket.sethostname(name)
 
 
-def resolve(host: str) -> str:
-    """Return an address of a host, an IPv4 address if it has one. Raises OSError."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    found.sort(key=lambda each: each[0] != socket.AF_INET)
-    return str(found[0][4][0])
+def resolve(host: str) -> list[str]:
+    """Return the addresses of a host, those of IPv4 before those of IPv6. Raises OSError."""
+    # As bytes: Python encodes text with its codec idna, which the image does not have.
+    name, flags = host.encode(), socket.AI_ADDRCONFIG
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=flags)
+    found.sort(key=lambda each: each[0] != socket.AF_INET)  # else in the order of RFC 6724
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

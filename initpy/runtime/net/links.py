@@ -15,6 +15,8 @@ import pyudev
 
 from initpy.core.devices.graph import NET, Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
+from initpy.core.network.properties import DOMAINS_RA, SERVERS_RA
+from initpy.runtime.net import advertised
 
 RTMGRP_LINK, RTMGRP_IPV6_IFADDR = 1, 0x100
 ADDRESSES = "/proc/net/if_inet6"
@@ -24,7 +26,7 @@ OF_THE_LINK = 0x20
 IFF_UP = 1
 FOLDER = "/sys/class/net"
 LEASES = "/run/initpy/lease."
-ATTRIBUTES = ("address", "type", "mtu")
+ATTRIBUTES = ("address", "type", "mtu", "ifindex")
 LOOPBACK = "772"  # ARPHRD_LOOPBACK
 Change = DeviceChanged | DeviceRemoved
 
@@ -42,7 +44,8 @@ class LinkMonitor:
         self._kernel = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
         )
-        self._kernel.bind((0, RTMGRP_LINK | RTMGRP_IPV6_IFADDR))
+        groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR | advertised.RTMGRP_ND_USEROPT
+        self._kernel.bind((0, groups))
         loop = asyncio.get_running_loop()
         loop.add_reader(self._udev.fileno(), self._udev_readable)
         loop.add_reader(self._kernel.fileno(), self._kernel_readable)
@@ -85,8 +88,10 @@ class LinkMonitor:
 
     def _kernel_readable(self) -> None:
         with contextlib.suppress(OSError):
-            while self._kernel.recv(1 << 16):
-                pass
+            while data := self._kernel.recv(1 << 16):
+                for told in advertised.read(data):
+                    with contextlib.suppress(OSError):  # the link is gone
+                        advertised.note(socket.if_indextoname(told.number), told)
         self.look()
 
 
@@ -106,6 +111,9 @@ def _as_device(found: "pyudev.Device") -> Device:
         properties["master"] = os.path.basename(os.readlink(f"{path}/master"))
     if addresses := _addresses(name):
         properties["addresses6"] = " ".join(addresses)
+    servers, domains = advertised.known(name)
+    properties |= {SERVERS_RA: servers} if servers else {}
+    properties |= {DOMAINS_RA: domains} if domains else {}
     if lease := _read(LEASES + name):
         properties["lease"] = lease
     return Device(f"net/{name}", properties, kind=NET)

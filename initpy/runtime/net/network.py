@@ -94,8 +94,8 @@ class Network:
     def act(self, action: NetworkAction) -> None:
         """Carry an action out."""
         match action:
-            case SwitchLink(link, up):
-                self._then(link, self._switch(link, up))
+            case SwitchLink(link, up, mac):
+                self._then(link, self._switch(link, up, mac))
             case RenameLink(link, name):
                 self._then(link, self._rename(link, name))
             case MakeLink(made):
@@ -108,11 +108,11 @@ class Network:
                 self._then(link, self._accept_routers(link))
             case NameHost(name):
                 self._then("host name", self._name_host(name))
-            case Configure(link, number, config):
+            case Configure(link, number, config, version):
+                routes = tuple((each.target, each.gateway) for each in config.routes)
                 call = partial(
-                    kernel.configure, link, config.addresses,
-                    tuple((each.target, each.gateway) for each in config.routes), config.mtu,
-                )  # fmt: skip
+                    kernel.configure, link, config.addresses, routes, config.mtu, version
+                )
                 self._then(link, self._configure(link, number, call))
             case SendDhcp():
                 self._send(action)
@@ -149,8 +149,10 @@ class Network:
         found = answer.result()
         return found.value, found.error
 
-    async def _switch(self, link: str, up: bool) -> None:
-        _, error = await self._call(partial(kernel.switch, link, up), LIMIT)
+    async def _switch(self, link: str, up: bool, mac: str) -> None:
+        problem, error = await self._call(partial(kernel.switch, link, up, mac), LIMIT)
+        if problem:
+            self._say(f"initpy: {link}: {problem}")
         if error:
             self._say(f"initpy: {link} cannot be switched {'on' if up else 'off'}: {error}")
         self._links.look()
@@ -203,7 +205,7 @@ class Network:
 
     async def _resolve(self, host: str) -> None:
         value, error = await self._call(partial(kernel.resolve, host), RESOLVE_LIMIT)
-        self._take(Resolved(host, str(value or ""), error))
+        self._take(Resolved(host, tuple(value) if isinstance(value, list) else (), error))
 
     # DHCP
 

@@ -17,6 +17,7 @@ from initpy.runtime.net.kernel import (
     RTM_DELLINK,
     RTM_NEWLINK,
     Netlink,
+    set_mac,
     set_mtu,
     switch,
 )
@@ -33,6 +34,7 @@ FIRST = ("mode", "miimon", "arp_interval")
 MONITOR = ("miimon", "100")  # milliseconds
 MONITORS = ("miimon", "arp_interval")
 MONITORED = ("802.3ad", "balance-tlb", "balance-alb")  # by the module itself
+GIVEN = "3"  # a MAC address: NET_ADDR_SET of linux/netdevice.h
 LISTS = ("arp_ip_target", "ns_ip6_target")  # values are added one by one
 
 
@@ -94,6 +96,22 @@ def join(name: str, master: str, bond: bool) -> None:
     index = struct.pack("=I", socket.if_nametoindex(master))
     head = HEAD.pack(0, 0, socket.if_nametoindex(name), 0, 0)
     _tell(RTM_NEWLINK, NLM_F_ACK, head + _attribute(IFLA_MASTER, index))
+    if not bond:
+        _keep_address(name, master)
+
+
+def _keep_address(name: str, bridge: str) -> None:
+    """Give a bridge the MAC address of its first member for good. Raises OSError.
+
+    The kernel would have it change with the members, and udev of the real system would give it
+    another one (MACAddressPolicy= in systemd.link(5)): by that it gets another address from a
+    server. A bond has that of its first member in any case.
+    """
+    with open(f"{FOLDER}/{bridge}/addr_assign_type", encoding="ascii") as file:
+        if file.read().strip() == GIVEN:
+            return
+    with open(f"{FOLDER}/{name}/address", encoding="ascii") as file:
+        set_mac(bridge, file.read().strip())
 
 
 def remove(name: str) -> None:

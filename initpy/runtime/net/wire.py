@@ -6,7 +6,8 @@ byte order and read no broken option as broken, so that the few fields needed ar
 
 import ipaddress
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from initpy.core.network.values import DhcpKind, Reply, Request, Route
 
@@ -73,6 +74,9 @@ FOR_EVER = 0xFFFFFFFF  # RFC 2131, 3.3
 MOST_NAME_BYTES = 255
 IP_HEADER, UDP_HEADER = 20, 8
 UDP = 17
+
+
+_Read = TypeVar("_Read")
 
 
 class MalformedError(ValueError):
@@ -147,26 +151,40 @@ def _options(data: bytes, found: dict[int, bytes] | None = None) -> dict[int, by
 def _reply(
     kind: DhcpKind, xid: int, mine: bytes, server: bytes, file: bytes, options: Mapping[int, bytes]
 ) -> Reply:
+    """Return what a message says. Raises ValueError for what no lease can do without."""
+    ignored: list[str] = []
+
+    def read(code: int, of: Callable[[bytes], _Read], without: _Read) -> _Read:
+        """What an option says; a malformed one is left out, as other clients do."""
+        if code not in options:
+            return without
+        try:
+            return of(options[code])
+        except ValueError as error:
+            ignored.append(f"option {code}: {error}")
+            return without
+
     return Reply(
         kind,
         xid,
         _address(mine),
         _address(options.get(SERVER, b"")),
         _prefix(options[MASK]) if MASK in options else None,
-        _addresses(options.get(ROUTERS, b"")),
-        routes(options[ROUTES]) if ROUTES in options else None,
-        _seconds(options, LEASE),
-        _seconds(options, RENEWAL),
-        _seconds(options, REBINDING),
-        _text(options.get(ROOT_PATH, b"")),
+        read(ROUTERS, _addresses, ()),
+        read(ROUTES, routes, None),
+        _seconds(options[LEASE]) if LEASE in options else None,
+        read(RENEWAL, _seconds, None),
+        read(REBINDING, _seconds, None),
+        read(ROOT_PATH, _text, ""),
         _address(server),
-        _text(file),
-        _text(options.get(HOST, b"")),
-        _text(options.get(DOMAIN, b"")),
-        search(options[SEARCH]) if SEARCH in options else (),
-        _addresses(options.get(NAME_SERVERS, b"")),
-        _addresses(options.get(NTP_SERVERS, b"")),
-        _number(options, MTU, 2) or 0,
+        _file(file),
+        read(HOST, _text, ""),
+        read(DOMAIN, _text, ""),
+        read(SEARCH, search, ()),
+        read(NAME_SERVERS, _addresses, ()),
+        read(NTP_SERVERS, _addresses, ()),
+        read(MTU, lambda raw: _number(raw, 2), 0),
+        tuple(ignored),
     )
 
 
@@ -191,23 +209,32 @@ def _prefix(mask: bytes) -> int:
     return ipaddress.IPv4Network(f"0.0.0.0/{ipaddress.IPv4Address(mask)}").prefixlen
 
 
-def _number(options: Mapping[int, bytes], code: int, size: int) -> int | None:
-    raw = options.get(code)
-    if raw is not None and len(raw) != size:
-        raise ValueError(f"option {code} has {len(raw)} bytes, not {size}")
-    return int.from_bytes(raw) if raw is not None else None
+def _number(raw: bytes, size: int) -> int:
+    if len(raw) != size:
+        raise ValueError(f"{len(raw)} bytes instead of {size}")
+    return int.from_bytes(raw)
 
 
-def _seconds(options: Mapping[int, bytes], code: int) -> float | None:
-    """Return a time; None where there is none, or for ever."""
-    seconds = _number(options, code, 4)
-    return None if seconds in (None, FOR_EVER) else float(seconds or 0)
+def _seconds(raw: bytes) -> float | None:
+    """Return a time; None: for ever."""
+    seconds = _number(raw, 4)
+    return None if seconds == FOR_EVER else float(seconds)
 
 
 def _text(raw: bytes) -> str:
-    """Return what is before the first zero byte. What is no printable text is no name or path."""
-    text = raw.split(b"\0")[0].decode("utf-8", "replace")
-    return text if text.isprintable() else ""
+    """Return what is before the first zero byte. Raises ValueError if that is no printable text."""
+    plain = raw.split(b"\0")[0]
+    text = plain.decode("utf-8", "replace")
+    if not text.isprintable() or "\N{REPLACEMENT CHARACTER}" in text:
+        raise ValueError(f"{plain[:80]!r} is no text")
+    return text
+
+
+def _file(raw: bytes) -> str:
+    try:
+        return _text(raw)
+    except ValueError:
+        return ""  # it may be anything, and nothing here needs it
 
 
 def routes(raw: Sequence[int]) -> tuple[Route, ...]:
@@ -217,7 +244,7 @@ def routes(raw: Sequence[int]) -> tuple[Route, ...]:
         bits = rest[0]
         octets = -(-bits // 8)
         if bits > 32 or len(rest) < 1 + octets + 4:
-            raise ValueError("option 121 (classless routes) is malformed")
+            raise ValueError("malformed routes")
         target = rest[1 : 1 + octets] + bytes(4 - octets)
         gateway = rest[1 + octets : 5 + octets]
         network = ipaddress.IPv4Network((target, bits), strict=False)
@@ -229,12 +256,13 @@ def routes(raw: Sequence[int]) -> tuple[Route, ...]:
 def search(raw: Sequence[int]) -> tuple[str, ...]:
     """Return the domains of option 119 (RFC 3397), which has the pointers of RFC 1035, 4.1.4.
 
-    Raises ValueError if it is malformed.
+    A name that is none is left out. Raises ValueError if the names cannot be told apart.
     """
     data, names, place = bytes(raw), [], 0
     while place < len(data):
         labels, place = _name(data, place)
-        names.append(".".join(labels))
+        if all(each.replace("-", "").replace("_", "").isalnum() for each in labels):
+            names.append(".".join(labels))
     return tuple(filter(None, names))
 
 
@@ -244,15 +272,15 @@ def _name(data: bytes, place: int) -> tuple[list[str], int]:
     after, size = -1, 0
     while True:
         if place >= len(data):
-            raise ValueError("option 119 (domain search) is cut off")
+            raise ValueError("the domains are cut off")
         length = data[place]
         if length >= 0xC0:
             if place + 1 >= len(data):
-                raise ValueError("option 119 (domain search) is cut off")
+                raise ValueError("the domains are cut off")
             target = (length & 0x3F) << 8 | data[place + 1]
             after = place + 2 if after < 0 else after
             if target >= place:  # only names before this one: no circle
-                raise ValueError("option 119 (domain search) points ahead")
+                raise ValueError("a domain points ahead")
             place = target
             continue
         if not length:
@@ -260,11 +288,8 @@ def _name(data: bytes, place: int) -> tuple[list[str], int]:
         label = data[place + 1 : place + 1 + length]
         size += length + 1
         if length > 63 or len(label) < length or size > MOST_NAME_BYTES:
-            raise ValueError("option 119 (domain search) is malformed")
-        text = label.decode("ascii", "replace")
-        if not text.replace("-", "").replace("_", "").isalnum():
-            raise ValueError("option 119 (domain search) has a name that is none")
-        labels.append(text)
+            raise ValueError("malformed domains")
+        labels.append(label.decode("ascii", "replace"))
         place += 1 + length
 
 

@@ -16,6 +16,8 @@ START, MOUNT, HAND_OVER = BreakPoint
         ("break=top", {START}),
         ("break=premount,init", {MOUNT, HAND_OVER}),
         ("break=bottom", {HAND_OVER}),
+        ("break=y", {MOUNT}),
+        ("break=postmount", {HAND_OVER}),
         ("rd.break", {HAND_OVER}),
         ("rd.break=pre-udev", {START}),
         ("rd.break=initqueue rd.break=pre-mount", {START, MOUNT}),

@@ -49,6 +49,35 @@ def test_a_line_names_a_volume(line: str, volume: VolumeSpec) -> None:
     assert volumes(line) == (volume._replace(listed=True),)
 
 
+@pytest.mark.parametrize(
+    ("line", "volume"),
+    [
+        # The octal escapes are bytes: one letter of two in UTF-8, and one that is Latin-1.
+        ("c LABEL=k\\303\\244se", VolumeSpec(DeviceSpec(Naming.LABEL, "käse"), "c")),
+        ("c LABEL=k\\344", VolumeSpec(DeviceSpec(Naming.LABEL, "k\udce4"), "c")),
+        ("c LABEL=a\\000", VolumeSpec(DeviceSpec(Naming.LABEL, "a\\000"), "c")),
+        # Disks beyond half a terabyte: ten digits of sectors, of bytes already at a gigabyte.
+        (
+            "c LABEL=x /k plain,offset=4294967296,skip=10000000000",
+            VolumeSpec(DeviceSpec(Naming.LABEL, "x"), "c", KeySpec("/k"), kind="plain",
+                       options=("--offset=4294967296", "--skip=10000000000")),
+        ),
+        (
+            "c LABEL=x /dev/sdb keyfile-offset=8589934592,keyfile-size=64",
+            VolumeSpec(DeviceSpec(Naming.LABEL, "x"), "c", KeySpec(
+                "", DeviceSpec(Naming.PATH, "/dev/sdb"), (), 8589934592, 64)),
+        ),
+        # A comma within an option, in both dialects.
+        ("c LABEL=x none luks,header=/a\\,b,tries=1",
+         VolumeSpec(DeviceSpec(Naming.LABEL, "x"), "c", tries=1, header=HeaderSpec("/a,b"))),
+        ("c LABEL=x none luks,header=/a\\054b,tries=1",
+         VolumeSpec(DeviceSpec(Naming.LABEL, "x"), "c", tries=1, header=HeaderSpec("/a,b"))),
+    ],
+)  # fmt: skip
+def test_escapes_and_large_numbers(line: str, volume: VolumeSpec) -> None:
+    assert volumes(line) == (volume._replace(listed=True),)
+
+
 @pytest.mark.parametrize("mark", ["initramfs", "x-initrd.attach"])
 def test_a_line_may_say_that_the_initramfs_needs_the_volume(mark: str) -> None:
     (volume,) = volumes(f"home UUID=1 /etc/keys/home luks,{mark}")
@@ -65,6 +94,11 @@ BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.
         ("/keys/root.key:UUID=1234-ABCD luks", KeySpec("/keys/root.key", STICK)),  # systemd's
         ("/k:/dev/sdb1", KeySpec("/k", DeviceSpec(Naming.PATH, "/dev/sdb1"))),
         ("/with:colon luks", KeySpec("/with:colon")),
+        # An example of crypttab(5): from the root of the device's file system.
+        ("keyfile:LABEL=keydev keyfile-timeout=10s",
+         KeySpec("/keyfile", DeviceSpec(Naming.LABEL, "keydev"), timeout=10)),
+        ("a/b:LABEL=my\\040key", KeySpec("/a/b", DeviceSpec(Naming.LABEL, "my key"))),
+        ("LABEL=keydev:/keyfile", KeySpec("/keyfile", DeviceSpec(Naming.LABEL, "keydev"))),
         ("/dev/disk/by-uuid/1234-ABCD:/keys/root.key luks", KeySpec("/keys/root.key", STICK)),
         (
             "/dev/disk/by-uuid/1234-ABCD:/k:30 luks,keyscript=passdev",  # Debian's
@@ -78,7 +112,8 @@ BY_PATH = DeviceSpec(Naming.PATH, "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.
         ("- -", None),
         ("none -", None),
         ("x keyscript=decrypt_derived",
-         KeySpec("x", program="/lib/cryptsetup/scripts/decrypt_derived")),
+         KeySpec("x", DeviceSpec(Naming.PATH, "/dev/mapper/x"),
+                 program="/lib/cryptsetup/scripts/decrypt_derived")),
         ("/k:LABEL=stick keyfile-timeout=1min",
          KeySpec("/k", DeviceSpec(Naming.LABEL, "stick"), timeout=60)),
         ("sesame keyscript=/bin/open", KeySpec("sesame", program="/bin/open")),
@@ -180,7 +215,7 @@ def test_options_of_either_dialect_become_arguments_of_cryptsetup(
             "/etc/crypttab:1: option: 'tries=many': expected tries=NUMBER",
         ),
         (f"crypt UUID={UUID} none keyslot", "option: 'keyslot': expected keyslot=NUMBER"),
-        (f"a/b UUID={UUID} none", "/etc/crypttab:1: name: 'a/b': expected a name without a slash"),
+        (f"a/b UUID={UUID} none", "/etc/crypttab:1: name: 'a/b': expected a name without sl"),
         (f"control UUID={UUID} none", "/etc/crypttab:1: name: 'control': expected"),
         (
             f"crypt UUID={UUID} passphrase",

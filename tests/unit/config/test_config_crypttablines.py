@@ -3,7 +3,7 @@
 import pytest
 
 from initpy.config.crypttab import parse_crypttab, parse_options
-from initpy.config.crypttablines import joined
+from initpy.config.crypttablines import joined, placed
 from initpy.config.errors import InputError
 from initpy.image.content.keys import check_crypttab
 from initpy.image.content.reduced import crypttab
@@ -97,3 +97,39 @@ def test_a_remark_about_a_line_ends_no_build(end: str) -> None:
     check_crypttab("t", f"root /dev/sda2 none {end}\n")
     with pytest.raises(InputError, match="size=NUMBER"):
         check_crypttab("t", "root /dev/sda2 none plain,size=abc\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "opened"),
+    [
+        # crypttab(5) of Debian: swap and tmp are ignored for volumes of the initramfs.
+        ("s UUID=1-2 root swap,initramfs,keyscript=decrypt_derived", True),
+        ("s UUID=1-2 none luks,swap,initramfs", True),
+        ("s UUID=1-2 none tmp=ext4,initramfs", True),
+        ("s UUID=1-2 /dev/urandom plain,swap,initramfs", False),
+        ("s UUID=1-2 none luks,swap", False),
+        ("s UUID=1-2 none luks,swap,x-initrd.attach", False),
+        ("s UUID=1-2 none bitlk,swap,initramfs", False),
+        # Others' test tables.
+        ("s UUID=1-2 - luks", True),
+        ("s UUID=1-2 none noauto", False),
+        ("s LABEL=disk none tries=0,key-slot=2,nofail", True),
+        ("s UUID=1-2 /k keyfile-offset=128,keyfile-size=32", True),
+        ("s UUID=1-2 none fido2-device=auto,token-timeout=60", True),
+        ("s UUID=1-2 none future-option=value", True),
+        ("s UUID=1-2 /k:LABEL=stick header=/h:LABEL=store,headless=1", True),
+        ("s\x01 UUID=1-2 none luks", False),
+    ],
+)
+def test_which_volumes_the_initramfs_opens(line: str, opened: bool) -> None:
+    assert bool(parse_crypttab("t", line)[0]) is opened
+
+
+def test_a_mistake_is_named_with_its_own_file() -> None:
+    own = "root UUID=1-2 none luks\nhome UUID=3-4 none plain,size=a\n"
+    initramfs = "# Arch\nroot UUID=1-2 none plain,size=b\n"
+    _, problems = parse_crypttab("/etc/crypttab", joined(own, initramfs))
+    places = [placed(each.where, "/etc/crypttab", initramfs) for each in problems]
+    assert places == ["/etc/crypttab.initramfs:2: option", "/etc/crypttab:2: option"]
+    assert placed("/etc/crypttab:2: option", "/etc/crypttab", "") == "/etc/crypttab:2: option"
+    assert placed("elsewhere", "/etc/crypttab", initramfs) == "elsewhere"

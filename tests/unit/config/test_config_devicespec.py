@@ -28,6 +28,13 @@ from initpy.core.devices.names import DeviceSpec, Naming
         ("/dev/vg/lv", Naming.PATH, "/dev/vg/lv"),
         ("/dev/md/NAME", Naming.PATH, "/dev/md/NAME"),
         ("/dev/disk/by-id/ata-1=2", Naming.PATH, "/dev/disk/by-id/ata-1=2"),
+        ("ID=ata-1-part1", Naming.PATH, "/dev/disk/by-id/ata-1-part1"),
+        ("WWID=nvme-KXG6-part3", Naming.PATH, "/dev/disk/by-id/nvme-KXG6-part3"),
+        (
+            "HWPATH=pci-0000:02:00.0-sas",
+            Naming.PATH,
+            "/dev/disk/by-path/pci-0000:02:00.0-sas",
+        ),
         ("/dev/disk/by-uuid/ABCD", Naming.UUID, "ABCD"),
         (r"/dev/disk/by-label/a\x2fb", Naming.LABEL, "a/b"),
         ("/dev/disk/by-partuuid/0d4c", Naming.PARTUUID, "0d4c"),

@@ -48,6 +48,38 @@ def test_what_cannot_be_mounted_here_is_named_with_its_line() -> None:
     assert problem.startswith("/etc/fstab of the root: line 1: /usr: 'server:/usr': expected UUID=")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("/dev/sda2:/dev/sdb2 /usr bcachefs defaults 0 0", "; not mounted here"),
+        ("UUID=aaaa /usr ext4 ro,X-mount.subdir=usr 0 2", "without X-mount.subdir=; not mounted"),
+        ("UUID=aaaa /srv ext4 x-initrd.mount,X-mount.idmap=b:0:1:2", "without X-mount.idmap=; not"),
+        ("UUID=aaaa /usr erofs verity.roothash=12 0 0", "without verity.roothash=; not mounted"),
+    ],
+)
+def test_what_only_mount_8_could_mount_is_named(line: str, said: str) -> None:
+    found, (problem,) = parse_fstab(f"{line}\n")
+    assert (found, parse_root_mounts(line)) == ((), ())
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("fields", "checked"),
+    [
+        ("defaults 0 1", True),
+        ("defaults 0 0", False),
+        ("defaults 0 00", False),
+        ("defaults 0 -1", False),
+        ("defaults 0 yes", False),
+        ("defaults # a comment", False),
+        ("defaults", False),
+    ],
+)
+def test_the_sixth_field_is_a_number(fields: str, checked: bool) -> None:
+    (found,), problems = parse_fstab(f"LABEL=usr /usr ext4 {fields}\n")
+    assert (found.checked, problems) == (checked, ())
+
+
 CHECKED = r"""
 UUID=aaaa / ext4 errors=remount-ro 0 1
 UUID=bbbb /usr ext4 defaults 0 2
@@ -103,3 +135,51 @@ def test_lines_that_users_reported(line: str, wanted: str, said: str) -> None:
     assert [str(each.source) for each in mounts] == ([wanted] if wanted else [])
     assert [said in str(each) for each in problems] == ([True] if said else [])
     assert parse_root_mounts(line + "\n") == ()
+
+
+def test_options_have_escapes_too() -> None:
+    """As libmount undoes them: the kernel looks for a subvolume by its name."""
+    line = r"LABEL=x /usr btrfs subvol=my\040usr,x-systemd.device-timeout=1min\04030s"
+    (wanted,), problems = parse_fstab(line)
+    assert (wanted.flags[0], wanted.limit, problems) == ("subvol=my usr", 90.0, ())
+
+
+def test_only_blanks_and_tabs_part_the_fields() -> None:
+    """No-break spaces and the like belong to a label; octal escapes are bytes of it."""
+    line = "LABEL=a\u00a0b\\303\\244\t/usr\u2003x  ext4 x-initrd.mount\r\n"
+    (wanted,), problems = parse_fstab(line)
+    assert (wanted.source.value, wanted.target, problems) == ("a\u00a0bä", "/usr\u2003x", ())
+
+
+@pytest.mark.parametrize(
+    ("line", "mounted", "said"),
+    [
+        # Places as libmount and systemd read them.
+        ("LABEL=u /usr/. ext4", ["/usr"], ""),
+        ("LABEL=u /./usr// ext4", ["/usr"], ""),
+        ("LABEL=u /srv/./a/ ext4 x-initrd.mount", ["/srv/a"], ""),
+        # Hidden by what comes from the initramfs.
+        ("LABEL=u /proc/sys ext4 x-initrd.mount", [], "outside /dev, /proc, /sys and /run"),
+        ("/dev/sda1 /run/host ext4 x-initrd.mount", [], "outside /dev, /proc, /sys and /run"),
+        ("proc /proc proc x-initrd.mount", [], ""),
+        ("devpts /dev/pts devpts x-initrd.mount", [], ""),
+        ("tmpfs /run/lock tmpfs x-initrd.mount", [], ""),
+        ("LABEL=u /running ext4 x-initrd.mount", ["/running"], ""),
+        # A source that is a path, and no file with a file system.
+        ("/a:/b /m fuse.mergerfs x-initrd.mount", [], "not mounted here"),
+        ("/etc/auto.x /m autofs x-initrd.mount", [], "not mounted here"),
+        ("s3fs#bucket /m fuse x-initrd.mount", [], "not mounted here"),
+        ("tag /usr virtiofs ro", [], "not mounted here"),
+        # Options of systemd's own tests: the real system acts on them.
+        ("/dev/a /m auto x-initrd.mount,x-systemd.mount-timeout=10m,x-systemd.growfs", ["/m"], ""),
+        ("/dev/a /m auto x-initrd.mount,x-systemd.wanted-by=foo.service", ["/m"], ""),
+        ("/dev/a /m ext4 x-initrd.mount,x-systemd.rw-only,x-systemd.makefs", ["/m"], ""),
+        ("/dev/a /usr", ["/usr"], ""),
+        ("/dev/a not-a-path ext4 x-initrd.mount", [], ""),
+    ],
+)
+def test_lines_of_other_projects_tests(line: str, mounted: list[str], said: str) -> None:
+    wanted, problems = parse_fstab(line)
+    targets = [each.target for each in wanted]
+    assert targets + [each.target for each in parse_root_mounts(line)] == mounted
+    assert [said in str(each) for each in problems] == [True] * bool(said)

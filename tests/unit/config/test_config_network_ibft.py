@@ -145,10 +145,21 @@ def test_links_are_as_the_table_says() -> None:
     assert "target0/chap-secret" not in ibft.without_secrets(files)
 
 
-def test_a_vlan_in_the_table_and_no_table_are_told_of_and_a_root_has_dhcp() -> None:
-    files = {"ethernet0/flags": "3", "ethernet0/mac": "52:54:00:00:00:07", "ethernet0/vlan": "7"}
-    for each in (files, {}):
-        settings, problems = ibft.applied(asked("root=nfs:10.0.7.1:/srv ip=ibft"), each)
-        assert len(problems) == 1
-        assert settings.network is not None
-        assert [link.method for link in settings.network.links] == [Method.DHCP]
+def test_without_a_table_which_is_told_a_root_has_dhcp() -> None:
+    settings, problems = ibft.applied(asked("root=nfs:10.0.7.1:/srv ip=ibft"), {})
+    assert len(problems) == 1
+    assert settings.network is not None
+    assert [link.method for link in settings.network.links] == [Method.DHCP]
+
+
+def test_two_cards_of_the_table_have_an_address_each() -> None:
+    second = {
+        key.replace("ethernet0", "ethernet1"): value
+        for key, value in STATIC.items()
+        if key.startswith("ethernet0")
+    }
+    second |= {"ethernet1/mac": "52:54:00:12:34:57", "ethernet1/vlan": "0"}
+    settings, problems = ibft.applied(asked("root=UUID=12-34 ip=ibft"), STATIC | second)
+    assert settings.network is not None and not problems
+    found = [(each.match.mac, each.vlan) for each in settings.network.links]
+    assert found == [(MAC, 7), ("52:54:00:12:34:57", None)]

@@ -12,6 +12,7 @@ from initpy.config.settings import read_settings
 from initpy.core.netsettings import (
     Bond,
     Bridge,
+    FixedAddress,
     LinkMatch,
     LinkRequest,
     Method,
@@ -40,6 +41,11 @@ def static(address: str, **fields: object) -> LinkRequest:
     return request._replace(**fields)  # type: ignore[arg-type]  # of any field
 
 
+def both(request: LinkRequest) -> tuple[LinkRequest, LinkRequest]:
+    """The request, and one for IPv6."""
+    return request, request._replace(method=Method.EITHER6)
+
+
 ONE, GATEWAY, SERVER = ip_address("10.0.7.53"), ip_address("10.0.7.1"), ip_address("10.0.7.2")
 V6, V6_GATEWAY = "2001:db8::77/64", ip_address("2001:db8::1")
 
@@ -49,9 +55,9 @@ V6, V6_GATEWAY = "2001:db8::77/64", ip_address("2001:db8::1")
     [
         # A word alone: both grammars
         ("dhcp", LinkRequest()),
-        ("on", LinkRequest()),
-        ("any", LinkRequest()),
-        ("all", LinkRequest()),
+        ("on", both(LinkRequest())),
+        ("any", both(LinkRequest())),
+        ("all", both(LinkRequest())),
         ("bootp", LinkRequest()),
         ("both", LinkRequest()),
         ("dhcp6", LinkRequest(method=Method.DHCP6)),
@@ -63,8 +69,13 @@ V6, V6_GATEWAY = "2001:db8::77/64", ip_address("2001:db8::1")
         ("dhcp,1,525400123456", LinkRequest(client_id=b"\x01525400123456")),
         # INTERFACE:METHOD[:MTU[:MAC]]
         ("eth0:dhcp", LinkRequest(ETH0)),
-        ("eth0:on", LinkRequest(ETH0)),
-        ("eth0:any", LinkRequest(ETH0)),
+        ("eth0:on", both(LinkRequest(ETH0))),
+        ("eth0:any", both(LinkRequest(ETH0))),
+        ("dhcp,dhcp6", (LinkRequest(), LinkRequest(method=Method.DHCP6))),
+        ("eth0:dhcp,auto6", (LinkRequest(ETH0), LinkRequest(ETH0, Method.AUTO6))),
+        ("eth0:auto6,dhcp6", LinkRequest(ETH0, Method.EITHER6)),
+        ("eth0:dhcp,link6:1400",
+         (LinkRequest(ETH0, mtu=1400), LinkRequest(ETH0, Method.LINK6, mtu=1400))),
         ("enp0s3:auto6", LinkRequest(LinkMatch("enp0s3"), Method.AUTO6)),
         ("ens3:dhcp6", LinkRequest(LinkMatch("ens3"), Method.DHCP6)),
         ("eth0:link6", LinkRequest(ETH0, Method.LINK6)),
@@ -104,7 +115,9 @@ V6, V6_GATEWAY = "2001:db8::77/64", ip_address("2001:db8::1")
         ("::::klient.example:eth0:", LinkRequest(ETH0, hostname="klient.example")),
         (":10.0.7.2::::eth0:dhcp", LinkRequest(ETH0, server=SERVER)),
         ("::::::dhcp", LinkRequest()),
-        (":::::eth0:on:10.0.7.53", LinkRequest(ETH0, dns=(ONE,))),
+        ("::::klient:eth0:dhcp:::10.0.7.2",
+         LinkRequest(ETH0, hostname="klient", ntp=(SERVER,))),
+        (":::::eth0:on:10.0.7.53", both(LinkRequest(ETH0, dns=(ONE,)))),
         # dracut's fields: a prefix length, a peer, MTU and MAC address, IPv6
         ("10.0.7.77::10.0.7.1:24::eth0:none", static("10.0.7.77/24", gateway=GATEWAY)),
         ("10.0.7.77:10.0.7.1::32::eth0:none",
@@ -126,13 +139,97 @@ V6, V6_GATEWAY = "2001:db8::77/64", ip_address("2001:db8::1")
         ("[2001:db8::77]:::64::eth0:none:1400", static(V6, mtu=1400)),
         ("[2001:db8::77]:[2001:db8::1]::128::eth0:none",
          static("2001:db8::77/128", peer=ip_interface("2001:db8::1/128"))),
-        ("[2001:db8::77]:::64::eth0:auto6", static(V6, method=Method.AUTO6)),
+        ("[2001:db8::77]:::64::eth0:auto6", static(V6, routers=True)),
+        ("[2001:db8::77]:::64::eth0:link6", static(V6)),
+        ("10.0.7.77:::24::eth0:auto6",
+         (static("10.0.7.77/24"), LinkRequest(ETH0, Method.AUTO6))),
+        ("[2001:db8::77]:::64:klient:eth0:dhcp:1400",
+         (static(V6, hostname="klient", mtu=1400),
+          LinkRequest(ETH0, hostname="klient", mtu=1400))),
         (":::::eth0:ibft", LinkRequest(ETH0, Method.IBFT)),
+        ("10.0.7.77", static("10.0.7.77/8", match=ANY)),
+        ("10.0.7.77/24", static("10.0.7.77/24", match=ANY)),
+        # nm-initrd-generator(8) and systemd-network-generator.service(8)
+        ("auto", both(LinkRequest())),
+        (f"br7:auto:1280:{MAC}", both(LinkRequest(LinkMatch("br7"), mtu=1280, mac=MAC))),
+        ("eth0:fw", LinkRequest(ETH0, Method.IBFT)),
+        (":dhcp6:1499", LinkRequest(method=Method.DHCP6, mtu=1499)),
+        ("::::::dhcp:1499", LinkRequest(mtu=1499)),
+        ("eth0:link-local", LinkRequest(ETH0, Method.LINK6)),
+        (f"{MAC.replace(':', '-')}:ibft", LinkRequest(LinkMatch(mac=MAC), Method.IBFT)),
+        ("10.0.7.77/16:::::eth0", static("10.0.7.77/16")),
+        ("[2001:db8::77]:::56::eth0", static("2001:db8::77/56")),
+        (f"[2001:db8::77]/64::[2001:db8::1]::klient:{MAC.replace(':', '-')}::10.0.7.53",
+         static(V6, gateway=V6_GATEWAY, hostname="klient", match=LinkMatch(mac=MAC),
+                dns=(ONE,))),
     ],
 )  # fmt: skip
-def test_ip_in_both_grammars(value: str, request_: LinkRequest) -> None:
-    assert network(f"ip={value}").links == (request_,)
-    assert network(f"nfsaddrs={value}").links == (request_,)
+def test_ip_in_both_grammars(
+    value: str, request_: LinkRequest | tuple[LinkRequest, LinkRequest]
+) -> None:
+    expected = (request_,) if isinstance(request_, LinkRequest) else request_
+    assert network(f"ip={value}").links == expected
+    assert network(f"nfsaddrs={value}").links == expected
+
+
+STATIC, STATIC_6 = static("10.0.7.77/24", gateway=GATEWAY), static(V6, gateway=V6_GATEWAY)
+FIXED, FIXED_6 = "10.0.7.77::10.0.7.1:24::eth0:none", "[2001:db8::77]::[2001:db8::1]:64::eth0:none"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("eth0:dhcp", "eth0:dhcp6"), (LinkRequest(ETH0), LinkRequest(ETH0, Method.DHCP6))),
+        (("eth0:dhcp6", "eth0:dhcp"), (LinkRequest(ETH0, Method.DHCP6), LinkRequest(ETH0))),
+        ((FIXED, FIXED_6), (STATIC, STATIC_6)),
+        ((FIXED, "eth0:auto6"), (STATIC, LinkRequest(ETH0, Method.AUTO6))),
+        (("eth0:dhcp", FIXED_6), (LinkRequest(ETH0), STATIC_6)),
+        ((FIXED_6, "eth0:auto6"), (STATIC_6._replace(routers=True),)),
+        (("eth0:auto6", FIXED_6), (STATIC_6._replace(routers=True),)),
+        (("eth0:auto6", "eth0:dhcp6"), (LinkRequest(ETH0, Method.EITHER6),)),
+        (("eth0:link6", "eth0:dhcp6"), (LinkRequest(ETH0, Method.DHCP6),)),
+        (("eth0:dhcp", "eth0:dhcp"), (LinkRequest(ETH0),)),
+        (("eth0:dhcp", "eth0:dhcp:1400"), (LinkRequest(ETH0, mtu=1400),)),
+        (("eth0:dhcp:1400", "eth0:auto6"),
+         (LinkRequest(ETH0, mtu=1400), LinkRequest(ETH0, Method.AUTO6, mtu=1400))),
+        ((FIXED, "10.0.8.77:::24::eth0:none"),
+         (STATIC._replace(further=(FixedAddress(ip_interface("10.0.8.77/24")),)),)),
+        ((FIXED, FIXED), (STATIC,)),
+        (("dhcp", "auto6"), (LinkRequest(), LinkRequest(method=Method.AUTO6))),
+        (("eth0:dhcp", "eth1:dhcp6"),
+         (LinkRequest(ETH0), LinkRequest(LinkMatch("eth1"), Method.DHCP6))),
+    ],
+)  # fmt: skip
+def test_all_ip_of_one_interface_count(
+    values: tuple[str, ...], expected: tuple[LinkRequest, ...]
+) -> None:
+    assert network(" ".join(f"ip={each}" for each in values)).links == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((FIXED, "eth0:dhcp"), "no dhcp beside what is asked for eth0"),
+        (("eth0:dhcp", FIXED), "no dhcp beside what is asked for eth0"),
+        ((FIXED_6, "eth0:dhcp6"), "no dhcp6 beside what is asked for eth0"),
+    ],
+)
+def test_a_version_has_addresses_from_one_source(values: tuple[str, ...], told: str) -> None:
+    line = " ".join(f"ip={each}" for each in values)
+    settings, problems = read_settings(f"root=UUID=12-34 {line}")
+    assert [each for each in problems if told in str(each)] == list(problems) and problems
+    assert settings.network is not None
+    [request] = settings.network.links
+    assert request.address is not None
+
+
+def test_a_server_with_an_ipv6_address_makes_ipv6_a_default() -> None:
+    settings, _ = read_settings("root=nfs:[fd00::1]:/srv/root")
+    assert settings.network is not None
+    assert [each.method for each in settings.network.links] == [Method.DHCP, Method.EITHER6]
+    settings, _ = read_settings("root=nfs:10.0.7.2:/srv/root")
+    assert settings.network is not None
+    assert [each.method for each in settings.network.links] == [Method.DHCP]
 
 
 def test_several_methods_make_several_requests() -> None:
@@ -146,11 +243,22 @@ def test_the_same_request_twice_is_one() -> None:
     assert network("ip=eth0:dhcp nfsaddrs=eth0:dhcp").links == (LinkRequest(ETH0),)
 
 
-@pytest.mark.parametrize("value", ["off", "none", ":::::eth0:off"])
+@pytest.mark.parametrize(
+    "value", ["off", "none", ":::::eth0:off", "eth0:off", "eth0:none", "eth0:static"]
+)
 def test_no_link_is_touched(value: str) -> None:
+    """Where another ip= asks for more, only the link that is named is left down."""
     found = network(f"rd.neednet=1 ip={value}")
     assert found.off
     assert found.links == ()
+
+
+@pytest.mark.parametrize("word", ["off", "none"])
+def test_a_link_that_is_named_is_left_down_beside_others(word: str) -> None:
+    others = (LinkRequest(), LinkRequest(LinkMatch("eth1"), Method.OFF))
+    assert network(f"ip=dhcp ip=eth1:{word}").links == others
+    assert network(f"ip=eth1:{word} ip=dhcp").links == others[::-1]
+    assert network(f"ip=eth1:{word} ip=eth1:dhcp").links == (LinkRequest(LinkMatch("eth1")),)
 
 
 def test_the_firmware_says_how_links_are_set_up() -> None:
@@ -188,6 +296,11 @@ def test_the_firmware_says_how_links_are_set_up() -> None:
          "bonds", (Bond("b", ("e0", "e1"),
                         (("mode", "active-backup"), ("arp_interval", "100"),
                          ("arp_ip_target", "10.0.0.1,10.0.0.2"))),)),
+        ("bond=b:e0,e1::1530", "bonds",
+         (Bond("b", ("e0", "e1"), (("mode", "balance-rr"),), 1530),)),
+        ("bond=b:e0:ns_ip6_target=[fc08::1];[fc08::2],arp_interval=100:9000", "bonds",
+         (Bond("b", ("e0",), (("mode", "balance-rr"), ("ns_ip6_target", "fc08::1,fc08::2"),
+                              ("arp_interval", "100")), 9000),)),
         ("bridge", "bridges", (Bridge("br0", ("eth0",)),)),
         ("bridge=br1:ens3,ens4", "bridges", (Bridge("br1", ("ens3", "ens4")),)),
         ("rd.route=192.168.200.0/24:192.168.100.222:ens10", "routes",
@@ -198,11 +311,19 @@ def test_the_firmware_says_how_links_are_set_up() -> None:
          (Route(ip_network("192.168.200.0/24"), None, "ens10"),)),
         ("rd.route=[2001:DB8:3::/8]:[2001:DB8:2::1]:ens10", "routes",
          (Route(ip_network("2000::/8"), ip_address("2001:db8:2::1"), "ens10"),)),
+        ("rd.route=[2001:DB8:3::]/48:[2001:DB8:2::1]", "routes",
+         (Route(ip_network("2001:db8:3::/48"), ip_address("2001:db8:2::1")),)),
         ("rd.route=10.0.0.0/255.0.0.0:10.0.7.1", "routes",
          (Route(ip_network("10.0.0.0/8"), GATEWAY),)),
         ("rd.route=default:10.0.7.1", "routes", (Route(ip_network("0.0.0.0/0"), GATEWAY),)),
         ("nameserver=10.0.7.53 nameserver=2001:db8::1", "nameservers", (ONE, V6_GATEWAY)),
         ("nameserver=[2001:db8::1]", "nameservers", (V6_GATEWAY,)),
+        ("rd.net.dns=10.0.7.53 nameserver=[2001:db8::1]", "nameservers", (ONE, V6_GATEWAY)),
+        ("rd.net.dhcp.client-id=eth0:01-aA-02 ip=eth0:dhcp", "links",
+         (LinkRequest(ETH0, client_id=b"\x01\xaa\x02"),)),
+        ("ip=eth0:dhcp ip=eth1:dhcp rd.net.dhcp.client-id=eth0:01-02 "
+         "rd.net.dhcp.client-id=eth0:@example.com", "links",
+         (LinkRequest(ETH0, client_id=b"\0example.com"), LinkRequest(LinkMatch("eth1")))),
         ("rd.peerdns=0", "peer_dns", False),
         ("rd.neednet=1", "needed", True),
         ("rd.neednet rd.neednet=0", "needed", False),
@@ -265,7 +386,6 @@ def test_no_link_is_asked_for_where_none_is_needed(line: str) -> None:
         ("ip=dhcp,1", "dhcp,TYPE,VALUE"),
         ("ip=eth0:dhcp:66", "an MTU or the address of a name server, not '66'"),
         ("ip=eth0:dhcp:1500:52:54", "a MAC address at the end, not '52:54'"),
-        ("ip=eth0:none", "an address before the method none"),
         ("ip=a_name_that_is_too_long:dhcp", "the name of a network interface"),
         ("ip=10.0.7.277::10.0.7.1:24::eth0:none", "the address of this machine in the first"),
         ("ip=10.0.7.77::10.0.7.1:255.0.255.0::eth0:none", "a netmask or prefix length"),
@@ -278,6 +398,29 @@ def test_no_link_is_asked_for_where_none_is_needed(line: str) -> None:
         ("ip=10.0.7.77::10.0.7.1:24::eth0:dhcp", "no address with dhcp: the address counts"),
         ("ip=10.0.7.77::10.0.7.1:24::eth0:none:1:2:3:4", "an MTU or the address"),
         ("ip=2001:db8::77::[2001:db8::1]:64::eth0:none", "expected"),
+        ("ip=fd00::1::fd00::2:64::eth0:none", "IPv6 addresses in brackets, as in [fd00::1]"),
+        ("ip=10.0.7.77::fd00::2:64::eth0:none", "(IPv6 in brackets) in the third field"),
+        ("ip=10.0.7.77::[fd00::2]:24::eth0:none", "an IPv4 gateway in the third field"),
+        ("ip=[fd00::1]::10.0.7.1:64::eth0:none", "an IPv6 gateway in the third field"),
+        ("ip=127.0.0.1::10.0.7.1:24::eth0:none", "the address of this machine in the first"),
+        ("ip=255.255.255.255::10.0.7.1:24::eth0:none", "the address of this machine in the"),
+        ("ip=10.0.7.77::10.0.7.1:24::eth0:dhcp", "no address with dhcp: the address counts"),
+        ("ip=10.0.7.77::10.0.7.1:24::eth0:ibft", "no address with ibft: the address counts"),
+        ("ip=eth0:frobnicate", "after the interface one of dhcp, dhcp6"),
+        ("ip=eth0:frobnicate:1500", "after the interface one of dhcp, dhcp6"),
+        ("ip=dhcp:", "nothing after the method dhcp, or INTERFACE:dhcp"),
+        ("ip=dhcp:eth0", "nothing after the method dhcp, or INTERFACE:dhcp"),
+        ("rd.net.dns=dns+tls://10.0.7.53", "the address of a name server"),
+        ("rd.net.dhcp.client-id=", "INTERFACE:HH-HH-"),
+        ("rd.net.dhcp.client-id=:01-02", "INTERFACE:HH-HH-"),
+        ("rd.net.dhcp.client-id=eth7:01", "INTERFACE:HH-HH-"),
+        ("rd.net.dhcp.client-id=eth7:@", "INTERFACE:HH-HH-"),
+        ("rd.net.dhcp.client-id=eth7:01:02", "INTERFACE:HH-HH-"),
+        ("rd.net.dhcp.client-id=eth1:01-02", "an ip=eth1:dhcp beside it"),
+        ("rd.net.dhcp.vendor-class=x", "not supported: the DHCP server is asked without it"),
+        ("ib.pkey=ib0.8004", "not supported: InfiniBand partitions"),
+        ("bridge=eth0:eth0", "other interfaces than eth0 as its members"),
+        ("vlan=eth0.80:eth0:reorder_hdr=on", "NAME:PARENT"),
         ("ip=10.0.7.77::10.0.7.1:24::eth0:none:10.0.7.5:10.0.7.6:10.0.7.7:10.0.7.8",
          "at most two name servers and a time server"),
         ("ifname=bootnet", "NAME:MAC"),
@@ -313,3 +456,13 @@ def test_what_is_malformed_is_one_line_and_the_rest_counts(line: str, expected: 
     assert settings.network is not None
     assert LinkRequest(LinkMatch("eth7"), Method.LINK6) in settings.network.links
     assert settings.refusal == ""
+
+
+def test_links_that_would_be_made_of_each_other_are_left_out() -> None:
+    line = "bond=a:b,eth0 bridge=b:c1 vlan=c1:a bridge=good:eth5"
+    settings, problems = read_settings(f"root=UUID=12-34 rd.neednet=1 {line}")
+    assert [each.value for each in problems] == ["a", "b", "c1"]
+    assert "not made of each other" in str(problems[0])
+    assert settings.network is not None
+    assert settings.network.bridges == (Bridge("good", ("eth5",)),)
+    assert (settings.network.bonds, settings.network.vlans) == ((), ())

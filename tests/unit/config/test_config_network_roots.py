@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.config.network import rootpath, wish
-from initpy.config.network.iscsi import file_parameters
+from initpy.config.network import wish
+from initpy.config.network.iscsi import default_parameters, file_parameters
 from initpy.config.networkwords import PARAMETERS, PASSIVE
 from initpy.config.settings import read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.netsettings import (
     Chap,
     IscsiRoot,
-    LeaseRoot,
     NbdRoot,
     NetworkSettings,
     NfsRoot,
@@ -158,7 +157,7 @@ def iscsi(server: str = SERVER, **fields: object) -> IscsiRoot:
         ("10.0.7.2:6:3260:0:" + IQN, iscsi(), None),
         ("10.0.7.2:::7:" + IQN, iscsi(lun=7), None),
         ("10.0.7.2:::0005-0000-0000-0000:" + IQN, iscsi(lun=5), None),
-        ("10.0.7.2:::4100-0:" + IQN, iscsi(lun=256), None),
+        ("10.0.7.2:::4100-0:" + IQN, iscsi(lun=0x4100), None),
         ("10.0.7.2::860:1:" + IQN, iscsi(port=860, lun=1), None),
         ("[2001:DB8::1]::::" + IQN, iscsi("2001:db8::1"), None),
         ("storage.example::::" + IQN, iscsi("storage.example"), None),
@@ -236,7 +235,7 @@ def test_what_holds_for_all_sessions() -> None:
     ).iscsi
     assert found.initiator == IQN
     assert found.login_retries == 4
-    assert (found.wait_for_links, found.test_route, found.all_firmware_links) == (0, 0, 1)
+    assert found.all_firmware_links
     assert found.parameters == (("node.session.timeo.replacement_timeout", "30"),)
 
 
@@ -247,6 +246,9 @@ ISCSI_TARGET_NAME={IQN}
 ISCSI_TARGET_IP='10.0.7.2 10.0.7.3'  # two portals
 export SOMETHING
 ISCSI_PASSWORD="hu sh"
+export ISCSI_USERNAME=me;
+ISCSI_AUTO=true
+ISCSI_TARGET_PORT=
 """
     found = file_parameters("/etc/iscsi.initramfs", text)
     assert [(each.key, each.value) for each in found] == [
@@ -254,8 +256,76 @@ ISCSI_PASSWORD="hu sh"
         ("iscsi_target_name", IQN),
         ("iscsi_target_ip", "10.0.7.2 10.0.7.3"),
         ("iscsi_password", "hu sh"),
+        ("iscsi_username", "me"),
+        ("iscsi_auto", "true"),
+        ("iscsi_target_port", ""),
     ]
     assert {each.where for each in found} == {"/etc/iscsi.initramfs"}
+    asked, problems = read_settings("root=UUID=12-34", defaults=default_parameters(text))
+    assert problems == ()
+    assert asked.network is not None
+    assert asked.network.iscsi.firmware
+    assert asked.network.targets == tuple(
+        iscsi(server, login=asked.network.iscsi.login) for server in (SERVER, "10.0.7.3")
+    )
+    assert revealed(asked.network.iscsi.login) == ("me", b"hu sh", "", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "root", "device"),
+    [
+        ("root=nfs:10.0.7.2:/srv root=LABEL=x", None, "x"),
+        ("root=dhcp root=LABEL=x", None, "x"),
+        ("root=virtiofs:share root=/dev/nfs root=LABEL=x", None, "x"),
+        ("root=LABEL=x root=nfs:10.0.7.2:/srv", NfsRoot(SERVER, "/srv"), None),
+        ("root=dhcp root=nfs:10.0.7.2:/srv", NfsRoot(SERVER, "/srv"), None),
+        ("root=nfs:10.0.7.2:/a root=block:/dev/sda1", None, "/dev/sda1"),
+    ],
+)
+def test_of_several_roots_the_last_counts(line: str, root: object, device: str | None) -> None:
+    found = settings(line)
+    assert (found.network and found.network.root) == root
+    assert (found.network is None) or not found.network.from_dhcp
+    assert (found.root.value if found.root else None) == device
+
+
+def test_the_version_of_nfs_in_the_options_of_root() -> None:
+    found = settings("root=10.0.7.2:/srv rootflags=vers=3,noatime,rsize=8192")
+    assert found.network is not None
+    assert found.network.root == NfsRoot(SERVER, "/srv", "3")
+    assert found.mount.flags == ("noatime", "rsize=8192")
+    leased = settings("root=dhcp rootflags=nfsvers=4.1,soft")
+    assert leased.network is not None
+    assert leased.network.from_dhcp
+    assert leased.network.root == NfsRoot(version="4.1")
+    assert leased.mount.flags == ("soft",)
+    _, problems = read_settings("root=10.0.7.2:/srv rootflags=sec=krb5i")
+    assert "Kerberos is not supported" in str(problems[0])
+
+
+def test_half_a_login_leaves_the_decision_to_the_target() -> None:
+    line = f"root=UUID=12-34 netroot=iscsi:10.0.7.2::::{IQN}"
+    for half in ("rd.iscsi.username=me", "rd.iscsi.param=node.session.auth.password=hush"):
+        found, problems = read_settings(f"{line} {half} rd.iscsi.target.port=x")
+        assert len(problems) == 1
+        assert found.network is not None
+        assert found.network.targets == (iscsi(),)
+    # But a target that was to show who it is must not be trusted without that.
+    found, problems = read_settings(f"{line} rd.iscsi.in.username=they")
+    assert len(problems) == 1
+    assert found.network is not None
+    assert found.network.targets == ()
+
+
+def test_the_default_counts_where_a_port_is_wrong() -> None:
+    line = f"root=UUID=12-34 rd.iscsi.target.ip=10.0.7.2 rd.iscsi.target.name={IQN}"
+    found, problems = read_settings(f"{line} rd.iscsi.target.port=x rd.iscsi.target.group=0")
+    assert [str(each).partition(": expected ")[2] for each in problems] == [
+        "a port from 1 to 65535; 3260 is tried",
+        "a portal group from 1 to 65535; 1 is tried",
+    ]
+    assert found.network is not None
+    assert found.network.targets == (iscsi(),)
 
 
 @pytest.mark.parametrize(
@@ -283,8 +353,11 @@ ISCSI_PASSWORD="hu sh"
         ("rd.nvmf.discover=tcp,10.0.7.2,,4420", [NvmeRoot("tcp", SERVER, "", 4420)]),
         ("rd.nvmf.discover=tcp,10.0.7.2", [NvmeRoot("tcp", SERVER)]),
         ("nvmf.discover=tcp,[2001:db8::1],[2001:db8::2],8009",
-         [NvmeRoot("tcp", "2001:db8::1", "2001:db8::2")]),
+         [NvmeRoot("tcp", "2001:db8::1", "2001:db8::2", 8009)]),
         ("rd.nvmf.discover=tcp,10.0.7.2 rd.nonvmf", []),
+        ("rd.nvmf.discover=tcp,10.0.7.2,none,none", [NvmeRoot("tcp", SERVER)]),
+        ("rd.nvmf.discover=tcp,10.0.7.2,10.0.7.9 rd.nvmf.discover=tcp,10.0.8.2",
+         [NvmeRoot("tcp", SERVER, "10.0.7.9"), NvmeRoot("tcp", "10.0.8.2")]),
     ],
 )  # fmt: skip
 def test_nbd_and_nvme(line: str, targets: Iterable[Target]) -> None:
@@ -322,18 +395,23 @@ def test_who_this_machine_is_to_nvme() -> None:
         ("netroot=iscsi:10.0.7.2:::x", "expected iscsi:[USER:PASSWORD"),
         (f"netroot=iscsi:10.0.7.2:17:::{IQN}", "6 (TCP) as the protocol"),
         (f"netroot=iscsi:10.0.7.2::0::{IQN}", "a port from 1 to 65535, not '0'"),
-        (f"netroot=iscsi:10.0.7.2:::99999:{IQN}", "a LUN from 0 to 16383"),
+        (f"netroot=iscsi:10.0.7.2:::99999:{IQN}", "a LUN from 0 to 65535"),
         (f"netroot=iscsi:me@10.0.7.2::::{IQN}", "USER:PASSWORD"),
         (f"netroot=iscsi:a:b:c@10.0.7.2::::{IQN}", "'iscsi:a:…@10.0.7.2"),
         ("rd.iscsi.initiator=me", "a name that begins with iqn., eui. or naa."),
         ("rd.iscsi.target.name=disk", "a name that begins with iqn."),
         (f"rd.iscsi.target.name={IQN} rd.iscsi.target.ip=10.0.7.300", "address of an iSCSI serv"),
-        (f"rd.iscsi.target.name={IQN} rd.iscsi.username=me", "it together with the password"),
+        (f"rd.iscsi.target.name={IQN} rd.iscsi.username=me", "it together with rd.iscsi.password="),
         (f"rd.iscsi.target.name={IQN} rd.iscsi.password=hush", "'…': expected it together with"),
         ("rd.iscsi.param=timeo", "RECORD=VALUE"),
         ("rd.iscsi.transport=bnx2i", "tcp (offload"),
         ("rd.iscsi.login_retry_max=-1", "a number of tries, 0 or more"),
+        ("netroot=iscsi", "a target: iscsi:…, rd.iscsi.target.ip= or rd.iscsi.firmware=1"),
+        ("netroot=iscsi:", "a target: iscsi:…, rd.iscsi.target.ip= or rd.iscsi.firmware=1"),
         ("netroot=nbd:10.0.7.2", "expected nbd:SERVER:EXPORT"),
+        ("netroot=nbd:10.0.7.2:a:::sdp", "options of nbd-client (persist, "),
+        ("netroot=nbd:10.0.7.2:a:::timeout=soon", "not 'timeout=soon'"),
+        ("netroot=nbd:10.0.7.2:a:::keyfile=key.pem", "keyfile= or cacertfile= with a path"),
         ("netroot=nbd:10.0.7.2:a:b:c:d:e", "expected nbd:SERVER:EXPORT"),
         ("nbdroot=10.0.7.2", "SERVER:/EXPORT or SERVER:PORT/EXPORT"),
         ("nbdroot=10.0.7.2,root,sda", "a device such as nbd0"),
@@ -341,6 +419,13 @@ def test_who_this_machine_is_to_nvme() -> None:
         ("rd.nvmf.discover=rdma,10.0.7.2", "tcp,ADDRESS[,[HOST-ADDRESS][,PORT]] (rdma is not"),
         ("rd.nvmf.discover=fc,auto", "(fc is not supported)"),
         ("rd.nvmf.discover=tcp,here", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,10.0.7.300", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,me", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,0", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,65536", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=tcp,10.0.7.2,,4420,x", "tcp,ADDRESS"),
+        ("rd.nvmf.discover=loop,10.0.7.2", "tcp,ADDRESS"),
         ("rd.nvmf.hostnqn=me", "a name such as nqn."),
         ("rd.nvmf.hostid=me", "a UUID"),
     ],
@@ -359,53 +444,6 @@ def test_no_secret_is_in_what_is_printed() -> None:
     found, problems = read_settings(line)
     assert "hush" not in repr(found) + str(problems)
     assert "mum" not in repr(found) + str(problems)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("10.0.7.2:/srv", LeaseRoot(NfsRoot(SERVER, "/srv"))),
-        ("10.0.7.2:/srv,vers=3,rw",
-         LeaseRoot(NfsRoot(SERVER, "/srv", "3"), mount=RootMount(writable=True))),
-        ("nfs:10.0.7.2:/srv", LeaseRoot(NfsRoot(SERVER, "/srv"))),
-        ("nfs4:10.0.7.2:/srv:soft", LeaseRoot(NfsRoot(SERVER, "/srv", "4", ("soft",)))),
-        ("/srv", LeaseRoot(NfsRoot("", "/srv"))),
-        ("/srv\0", LeaseRoot(NfsRoot("", "/srv"))),
-        ("[2001:db8::1]:/srv", LeaseRoot(NfsRoot("2001:db8::1", "/srv"))),
-        (f"iscsi:10.0.7.2::::{IQN}",
-         LeaseRoot(None, iscsi(),
-                   path(f"/dev/disk/by-path/ip-10.0.7.2:3260-iscsi-{IQN}-lun-0"))),
-        (f"iscsi:::::{IQN}", LeaseRoot(None, iscsi(""), None)),
-        ("nbd:10.0.7.2:root:ext4",
-         LeaseRoot(None, NbdRoot(SERVER, export="root"), path("/dev/nbd0"), RootMount(("ext4",)))),
-    ],
-)  # fmt: skip
-def test_what_a_lease_says_of_the_root(text: str, found: LeaseRoot) -> None:
-    assert rootpath.read(text, network("root=dhcp")) == (found, None)
-
-
-def test_the_command_line_goes_before_the_lease() -> None:
-    asked = network("root=/dev/nfs nfsroot=/other,vers=3,soft")
-    found, _ = rootpath.read("10.0.7.2:/srv,vers=4.2,hard", asked)
-    assert found is not None
-    assert found.root == NfsRoot(SERVER, "/other", "3", ("soft",))
-
-
-def test_the_lease_names_the_export_of_a_root_that_is_on_nbd() -> None:
-    found, error = rootpath.read("10.0.7.2:/root", network("nbdroot=dhcp root=/dev/nbd1"))
-    assert error is None
-    assert found is not None
-    assert found.target == NbdRoot(SERVER, export="/root", device="/dev/nbd1")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "srv", "\x01", "/srv\n", "a" * 2000, "iscsi:x", "nbd:", "nfs:a", "http://a/b"]
-)
-def test_a_malformed_root_path_is_one_line(text: str) -> None:
-    found, error = rootpath.read(text, network("root=dhcp"))
-    assert found is None
-    assert str(error).startswith("DHCP: root-path: ")
-    assert "\n" not in str(error)
 
 
 def test_the_words_of_the_network_are_those_that_it_reads() -> None:
@@ -441,8 +479,3 @@ VALUES = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=9).map
 def test_whatever_is_written_is_read(words: list[tuple[str, str]]) -> None:
     """Never a traceback: a typing error must not cost the boot."""
     read_settings(" ".join(f"{name}={value}" for name, value in words))
-
-
-@given(VALUES)
-def test_whatever_a_server_says_is_read(text: str) -> None:
-    rootpath.read(text, network("root=dhcp"))

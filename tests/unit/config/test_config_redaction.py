@@ -46,6 +46,19 @@ UUID = "3b1f0d3e-52b5-4d0c-9a53-0d3c6e1f0001"
         ("root=nfs:10.0.0.1:/dir:ro,password=hush", "root=nfs:10.0.0.1:/dir:ro,password=…"),
         ("netroot=nbd:10.0.0.1:root:ext4:ro,pass=hush:persist",
          "netroot=nbd:10.0.0.1:root:ext4:ro,pass=…:persist"),
+        ("netroot=ISCSI:me:hush@10.0.0.1::::iqn.x:y", "netroot=ISCSI:me:…@10.0.0.1::::iqn.x:y"),
+        ("netroot=iscs:me:hush@10.0.0.1", "netroot=iscs:me:…@10.0.0.1"),
+        ("netroot=iscsi:me:hush", "netroot=iscsi:me:…"),
+        ("netroot=iscsi:10.0.0.1:6:3260:0", "netroot=iscsi:10.0.0.1:6:3260:0"),
+        ("root=nfs:me:hush@10.0.0.1:/x", "root=nfs:…@10.0.0.1:/x"),
+        ("root=nfs:10.0.0.1:/vol@day:ro", "root=nfs:10.0.0.1:/vol@day:ro"),
+        ("root=10.0.0.1:/vol@day", "root=10.0.0.1:/vol@day"),
+        ("iscsi_pasword=hush", "iscsi_pasword=…"),
+        ("rd.iscsi.in.passwrd=hush", "rd.iscsi.in.passwrd=…"),
+        ("rd.iscsi.param=NODE.session.auth.password=hush",
+         "rd.iscsi.param=NODE.session.auth.password=…"),
+        ("nbdroot=me:hush@10.0.0.1", "nbdroot=me:…@10.0.0.1"),
+        ("ip=me:hush@10.0.0.1", "ip=me:…@10.0.0.1"),
         ("root=live:https://joe:hush@host/image", "root=live:https://joe:…@host/image"),
         ("ds=nocloud-net;s=http://joe:hush@host/x", "ds=nocloud-net;s=http://joe:…@host/x"),
         ("url=http://host/a@b", "url=http://host/a@b"),
@@ -284,3 +297,34 @@ def test_a_login_in_the_root_path_of_a_lease_is_hidden_in_the_journal() -> None:
         text = json.dumps(redaction.record(line))
         assert "hush" not in text
         assert "iqn.2004-01.org.example:store" in text
+
+
+def test_what_a_tool_has_printed_has_no_key_of_nvme() -> None:
+    error, complaints = "dhchap_secret=DHHC-1:00:aHVzaA==:", "NVMeTLSkey-1:01:bXVt:"
+    line = {"kind": "JobEnded", "status": 1, "error": error, "complaints": complaints}
+    found = redaction.record(line)
+    assert found["error"] == "dhchap_secret=DHHC-1:00:…"
+    assert found["complaints"] == "NVMeTLSkey-1:01:…"
+    assert found["status"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("netroot", "iscsi:u:hush@h::::iqn.x:a@b", "iscsi:u:…@h::::iqn.x:a@b"),
+        ("netroot", "iscsi:@h::::iqn.x:a@b", "iscsi:@h::::iqn.x:a@b"),
+        ("netroot", "iscsi:h::::iqn.x:a@b", "iscsi:h::::iqn.x:a@b"),
+        ("netroot", "iscsi:u:iqn.hush@h::::iqn.x:a", "iscsi:u:…@h::::iqn.x:a"),
+        ("netroot", "iscsi:u:h@ush:v:hush@h::::iqn.x", "iscsi:u:…:v:…@h::::iqn.x"),
+        ("iscsi_param", "node.session.auth.password=hush", "node.session.auth.password=…"),
+        (
+            "rd.iscsi.params",
+            "node.session.auth.password_in=hush",
+            "node.session.auth.password_in=…",
+        ),
+        ("ISCSI_PASSWORD", "hush", "…"),
+        ("ISCSI_IN_PASSWORD", "hush", "…"),
+    ],
+)
+def test_logins_of_iscsi_in_all_spellings(name: str, text: str, shown: str) -> None:
+    assert secretfields.value(name, text) == shown

@@ -119,10 +119,20 @@ def test_a_device_with_colons_in_its_name(
         ('root=LABEL=x dyndbg="file a +p', "dyndbg: '…': expected a second quote"),
         ("quiet\xa0root=LABEL=x", "expected a parameter that initpy knows"),
         ("root=live:/dev/sr0", "live images and roots that are fetched are not supported"),
+        ("root=ubifs:/dev/ubi0", "another root: one on ubifs is not supported"),
+        ("root=aoe:e0.0", "aoe is not supported; NFS, iSCSI, NBD and NVMe over TCP are"),
+        ("root=ceph:/srv", "ceph is not supported; NFS, iSCSI, NBD and NVMe over TCP are"),
+        ("root=zfs:AUTO", "a device: the image has no ZFS (jobs/extra/zfs.toml)"),
+        ("root=ZFS=rpool/ROOT/debian", "a device: the image has no ZFS (jobs/extra/zfs.toml)"),
+        ("root=fd00::1:/srv", "an IPv6 server in brackets, as in [fd00::1]:/DIRECTORY"),
         ("root=live:CDLABEL=Fedora", "live images and roots that are fetched are not supported"),
         ("root=http://a/b.img", "live images and roots that are fetched are not supported"),
         ("root=fstab", "root=fstab is of systemd's initramfs"),
         ("root=bind:/a", "root=bind is of systemd's initramfs"),
+        ("root=mtd0", "one on mtd0 is not supported"),
+        ("root=ubi1_0", "expected UUID="),
+        ("root=/dev/sda2:/dev/sdb2", "one device: a file system of bcachefs on several is not"),
+        ("root=//server/share", "CIFS is not supported; NFS, iSCSI, NBD and NVMe over TCP are"),
         ("root=ubi0:rootfs", "one on ubi0 is not supported"),
         ("root=sda1", "expected root=/dev/sda1"),
         ("root='LABEL=x'", "expected root=LABEL=x"),
@@ -157,3 +167,115 @@ def test_a_logical_volume_by_its_path(text: str) -> None:
     assert settings.lvm.volumes == {"vg/lv"}
     settings, _ = read_settings("root=/dev/mapper/vg-lv rd.lvm.vg=/dev/other")
     assert settings.layer(Layer.LVM).named == {"vg", "other"}
+
+
+@pytest.mark.parametrize("text", [ONE[:9], f"luks-{ONE[:4]}", ONE.upper()])
+def test_discards_for_those_whose_uuid_begins_so(text: str) -> None:
+    settings, problems = read_settings(f"rd.luks.uuid={ONE} rd.luks.allow-discards={text}")
+    assert problems == ()
+    assert settings.volumes[0].options == ("--allow-discards",)
+    other = f"rd.luks.uuid=9{ONE[1:]} rd.luks.allow-discards={text}"
+    assert "to name the volume that it is for" in complaints(other)[0]
+    assert read_settings(other)[0].volumes[0].options == ()
+
+
+def test_a_volume_may_have_the_key_of_others() -> None:
+    """dracut.cmdline(7), keysource."""
+    line = f"rd.luks.uuid={ONE} rd.luks.uuid=keysource:cccc rd.luks.key=/keyfile:UUID=aabb"
+    settings, problems = read_settings(line)
+    assert problems == ()
+    assert [str(each.source) for each in settings.volumes] == [f"UUID={ONE}", "UUID=cccc…"]
+    assert str(settings.volumes[0].key) == "the key file /keyfile on UUID=aabb…"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/k:LABEL=stick:LABEL=disk", "expected PATH:DEVICE:UUID=…, the whole UUID of the volume"),
+        ("/k:LABEL=stick:/dev/sda2", "expected PATH:DEVICE:UUID=…, the whole UUID of the volume"),
+        ("/k:LABEL=stick:UUID=3b1f", "expected PATH:DEVICE:UUID=…, the whole UUID of the volume"),
+        ("/k.gpg:LABEL=stick", "keys in .gpg and .img files are not supported"),
+        ("/k.gpg", "keys in .gpg and .img files are not supported"),
+        ("/k.img:LABEL=stick", "keys in .gpg and .img files are not supported"),
+        (f"/k::UUID={ONE}", "expected [UUID=]/PATH of a key file in the image, or [UUID=]/PATH:D"),
+    ],
+)
+def test_what_dracut_understands_of_a_key_and_initpy_does_not(text: str, said: str) -> None:
+    (found,) = complaints(f"root=LABEL=x rd.luks.key={text}")
+    assert said in found
+
+
+@pytest.mark.parametrize("device", ["UUID=1234-ABCD", "UUID=0123456789ABCDEF", f"UUID={ONE}"])
+def test_a_whole_uuid_names_the_device_of_a_key(device: str) -> None:
+    key = read_settings(f"rd.luks.key=/k:{device}")[0].unnamed.key
+    assert str(key) == f"the key file /k on {device}"
+
+
+@pytest.mark.parametrize("word", ["fastboot=0", "rd.skipfsck=no", "forcefsck=0", "fsckfix=0"])
+def test_a_flag_that_is_off_asks_for_no_other_check(word: str) -> None:
+    usual = read_settings("root=LABEL=x")[0].check
+    assert read_settings(f"root=LABEL=x {word}")[0].check == usual
+    name = word.partition("=")[0]
+    assert read_settings(f"root=LABEL=x {name}")[0].check != usual
+    assert read_settings(f"root=LABEL=x {name} {word}")[0].check == usual
+
+
+@pytest.mark.parametrize(
+    "flags", ["rootflags=rw,X-mount.subdir=system", "rootflags=X-mount.idmap=/x",
+              "rootflags=verity.roothash=12", "mount.usrflags=verity.oncorruption=panic"]
+)  # fmt: skip
+def test_root_is_left_alone_where_mount_8_would_make_another_one_of_it(flags: str) -> None:
+    settings, (problem,) = read_settings(f"root=LABEL=x {flags}")
+    assert "options without X-mount.subdir=" in str(problem)
+    assert settings.refusal == str(problem)
+    assert read_settings("root=LABEL=x rootflags=X-mount.mkdir,x-systemd.growfs")[1] == ()
+
+
+@pytest.mark.parametrize(("text", "offset"), [("0", 0), ("4294967296", 1 << 32), ("1" * 18, 0)])
+def test_a_swap_file_may_begin_anywhere_on_a_large_disk(text: str, offset: int) -> None:
+    settings, problems = read_settings(f"root=LABEL=x resume=LABEL=x resume_offset={text}")
+    assert problems == ()
+    assert settings.resume is not None
+    assert settings.resume.offset == (offset or int(text))
+
+
+@pytest.mark.parametrize(
+    ("line", "table", "seconds"),
+    [
+        ("", "x-systemd.device-timeout=10min", 600.0),
+        ("", "x-systemd.device-timeout=5", 90.0),
+        ("", "x-systemd.device-timeout=0", None),
+        ("", "x-systemd.device-timeout=infinity", None),
+        ("", "nofail,x-systemd.device-timeout=10min", 90.0),
+        ("rd.timeout=20", "x-systemd.device-timeout=1min", 60.0),
+        ("rootwait", "x-systemd.device-timeout=1min", None),
+        (f"rd.luks.uuid=9{ONE[1:]}", "x-systemd.device-timeout=10min", 90.0),
+        (f"rd.luks.uuid={ONE}", "x-systemd.device-timeout=10min", 600.0),
+    ],
+)
+def test_a_volume_may_take_as_long_as_crypttab_says(
+    line: str, table: str, seconds: float | None
+) -> None:
+    settings, problems = read_settings(f"root=LABEL=x {line}", f"c UUID={ONE} none {table}\n")
+    assert problems == ()
+    assert settings.root_wait == seconds
+
+
+def test_of_all_options_of_a_token_one_line_tells() -> None:
+    options = "tpm2-device=auto,tpm2-pcrs=7,tpm2-pin=yes,discard,token-timeout=10s"
+    _, (problem,) = read_settings("root=LABEL=x", f"c UUID={ONE} none {options}\n")
+    assert "option: 'tpm2-device=auto': expected no token" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("line", "flags"),
+    [
+        ('rootflags=subvol="@ my",compress=zstd', ("subvol=@ my", "compress=zstd")),
+        ('rootflags="subvol=@ my,compress=zstd"', ("subvol=@ my", "compress=zstd")),
+        ('"rootflags=subvol=@ my"', ("subvol=@ my",)),
+        ('rootflags=degraded rootflags=subvol="a b"', ("degraded", "subvol=a b")),
+        ('rootflags=context="u:r:t:c0,c1",subvol=@', ('context="u:r:t:c0', 'c1"', "subvol=@")),
+    ],
+)
+def test_blanks_in_the_name_of_a_subvolume(line: str, flags: tuple[str, ...]) -> None:
+    assert read_settings(f"root=LABEL=x {line}")[0].mount.flags == flags

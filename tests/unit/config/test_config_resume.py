@@ -58,7 +58,7 @@ def test_who_forbids_it_forbids_what_the_firmware_says_too() -> None:
         ("resume=swap", "command line: resume: 'swap': expected UUID=…"),
         ("resume=gpt-auto", "command line: resume: 'gpt-auto': expected UUID=…"),
         ("resume_offset=-1", "command line: resume_offset: '-1': expected a number of pages"),
-        ("resume_offset=x", "command line: resume_offset: 'x': expected a whole number"),
+        ("resume_offset=x", "command line: resume_offset: 'x': expected a number of pages"),
         ("resumedelay=soon", "command line: resumedelay: 'soon': expected a number of seconds"),
         (
             "resumeflags=x-systemd.device-timeout=soon",

@@ -271,6 +271,11 @@ def test_a_layer_that_is_off_says_by_which_parameter() -> None:
             VolumeSpec(STICK, "c", header=HeaderSpec("/h"), timeout=9),
         ),
         (
+            f"rd.luks.name={ONE}=c rd.luks.header={ONE}=/h:LABEL=stick "
+            f"rd.luks.header=luks-{ONE}=/k",
+            VolumeSpec(SOURCE, "c", header=HeaderSpec("/k")),
+        ),
+        (
             f"rd.luks.partuuid={ONE}",
             VolumeSpec(DeviceSpec(Naming.PARTUUID, ONE), f"luks-{ONE}"),
         ),
@@ -413,9 +418,10 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         ("rd.luks.key=/key.gpg", "rd.luks.key: '/key.gpg': expected [UUID=]/PATH of a key"),
         ("rd.luks.key=1=/key", "rd.luks.key: '1=/key': expected [UUID=]/PATH"),
         (f"rd.luks.data={ONE}", f"rd.luks.data: '{ONE}': expected UUID=DEVICE"),
+        (f"rd.luks.header={ONE}=h", f"rd.luks.header: '{ONE}=h': expected UUID=/PATH, UUID="),
         ("rd.luks.serial=1", "rd.luks.serial: '1': expected rd.luks.uuid="),
         ("cryptkey=sda:ext4:/k", "cryptkey: 'sda:ext4:/k': expected DEVICE:FILESYSTEM:/PATH"),
-        ("cryptkey=LABEL=a:ext4:k", "cryptkey: 'LABEL=a:ext4:k': expected DEVICE:FILESYSTEM"),
+        ("cryptkey=LABEL=a:ext4:", "cryptkey: 'LABEL=a:ext4:': expected DEVICE:FILESYSTEM"),
         ("crypto=sha256", "crypto: 'sha256': expected HASH:CIPHER:KEYSIZE:OFFSET:SKIP"),
         ("cryptdevice=sda:c", "cryptdevice: 'sda:c': expected DEVICE:NAME"),
         ("cryptdevice=/dev/sda", "cryptdevice: '/dev/sda': expected DEVICE:NAME"),
@@ -440,7 +446,7 @@ def test_a_malformed_value_is_one_clear_line_and_the_default_is_used(
         expected = expected._replace(md_degraded=Degraded.NO)
     if complaint.startswith("root: "):
         # Another root than the one meant is worse than none: no search for one (gpt-auto).
-        expected = expected._replace(root=None)
+        expected = expected._replace(root=None, unread=found)
     assert settings == expected
 
 
