@@ -284,7 +284,11 @@ LocalAction = (
     | EndBoot
 )
 if TYPE_CHECKING:
-    # Named as an alias, without which mypyc takes it for a variable.
     Action: TypeAlias = LocalAction | NetworkAction
 else:
     Action = LocalAction
+
+# The core decided these after a failure screen, so they wait until it is shown.
+AFTER_SCREEN = (
+    Report, Ask, Withdraw, GiveWay, OpenShell, AwaitKey, EndBoot, HandOver, ShowFailure,
+)  # fmt: skip

@@ -203,6 +203,10 @@ class Boot:
             self._subjects.look_at_all(naming.refresh_host(context, image))
         if event.target == SYSROOT:
             goals.want(mounts.extra_mounts(context, event.extra_mounts))
+            if event.link_files:
+                from initpy.core.network.linkfiles import Found  # a boot without a network has none
+
+                context.technologies.own(Found).files = event.link_files
             if goals.extra_mounts:
                 from initpy.core import below_root  # most roots are all there is
 

@@ -13,6 +13,7 @@ from initpy.core.settings import ExtraMount, OtherCheck
 
 if TYPE_CHECKING:  # most boots have no network
     from initpy.core.network.events import NetworkEvent
+    from initpy.core.network.linkfiles import LinkFile
 
 
 class BootStarted(NamedTuple):
@@ -74,6 +75,7 @@ class Mounted(NamedTuple):
 
     `other_checks`: what that fstab has checked besides. `continues`: the real init awaits the
     checks that still run, and takes their results. Both are looked for only if checks may run.
+    `link_files`: files of its networkd, looked for only if the boot has a network.
     """
 
     target: str
@@ -81,6 +83,7 @@ class Mounted(NamedTuple):
     extra_mounts: tuple[ExtraMount, ...] = ()
     other_checks: tuple[OtherCheck, ...] = ()
     continues: bool = False
+    link_files: "tuple[LinkFile, ...]" = ()
 
 
 class Answered(NamedTuple):

@@ -8,6 +8,8 @@ from initpy.core.netsettings import IPAddress
 # RFC 1123, with the "_" that users write.
 HOST = re.compile(r"[0-9A-Za-z]([0-9A-Za-z_.-]{0,252}[0-9A-Za-z_.])?")
 PORTS = range(1, 65536)
+# NVMF_NQN_SIZE of the kernel, which takes any name, as its server nvmet does.
+NVME_NAME = re.compile(r"[0-9A-Za-z][!-~]{0,222}")
 
 
 def split(text: str) -> list[str]:

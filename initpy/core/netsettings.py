@@ -15,9 +15,7 @@ from ipaddress import (
 )
 from typing import NamedTuple
 
-from initpy.core.devices.names import DeviceSpec
 from initpy.core.secret import Secret
-from initpy.core.settings import RootMount
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
@@ -37,9 +35,16 @@ class Method(enum.Enum):
     AUTO6 = "auto6"  # router advertisements
     EITHER6 = "either6"  # router advertisements, then DHCPv6
     LINK6 = "link6"  # up, with a link-local IPv6 address only
+    OFF = "off"  # the link is left down, whatever others get
     IBFT = "ibft"  # what the firmware's table says of this link; replaced once that is read
+    NBFT = "nbft"  # the same of the table for NVMe
 
     __hash__ = object.__hash__
+
+    @property
+    def version(self) -> int:
+        """The version of IP that it gives addresses of; 4 where the address tells."""
+        return 6 if self in (Method.DHCP6, Method.AUTO6, Method.EITHER6, Method.LINK6) else 4
 
 
 class LinkMatch(NamedTuple):
@@ -57,8 +62,19 @@ class LinkMatch(NamedTuple):
         return self.name or self.mac or "any link"
 
 
+class FixedAddress(NamedTuple):
+    """An address beside the first of a request."""
+
+    address: IPInterface
+    peer: IPInterface | None = None
+    gateway: IPAddress | None = None
+
+
 class LinkRequest(NamedTuple):
-    """One `ip=`: what a link, or each link that `match` leaves open, is to get."""
+    """What a link, or each link that `match` leaves open, is to get of one version of IP.
+
+    All `ip=` for a link come to one request for each version, see `config.network.merge`.
+    """
 
     match: LinkMatch = LinkMatch()
     method: Method = Method.DHCP
@@ -73,6 +89,13 @@ class LinkRequest(NamedTuple):
     mac: str = ""  # given to the link
     client_id: bytes = b""  # DHCP option 61 with its type first; empty: as the real system's
     vlan: int | None = None  # of the firmware's table
+    further: tuple[FixedAddress, ...] = ()  # more addresses of the same version
+    routers: bool = False  # beside a fixed IPv6 address, router advertisements are taken at once
+
+    @property
+    def version(self) -> int:
+        """The version of IP, 4 or 6."""
+        return self.address.version if self.address is not None else self.method.version
 
 
 class Route(NamedTuple):
@@ -185,26 +208,17 @@ class NbdRoot(NamedTuple):
 
 
 class NvmeRoot(NamedTuple):
-    """`rd.nvmf.discover=`: a discovery controller of NVMe over TCP, or a subsystem of it."""
+    """`rd.nvmf.discover=`: a discovery controller of NVMe over TCP, or a subsystem."""
 
     transport: str
-    address: str
-    host_address: str = ""
-    port: int = 8009
+    server: str
+    source: str = ""  # the address of this machine to connect from; empty: as the routes say
+    port: int = 0  # 0: not told, see PORTS of core.network.nvme
     subsystem: str = ""  # its NQN; empty: all that the controller names
 
 
 MountedRoot = NfsRoot | VirtioFsRoot | NinePRoot
 Target = IscsiRoot | NbdRoot | NvmeRoot
-
-
-class LeaseRoot(NamedTuple):
-    """What a lease says of the root. `mount` is None where the command line alone counts."""
-
-    root: MountedRoot | None = None
-    target: Target | None = None
-    device: DeviceSpec | None = None  # the block device that the root is, with `target`
-    mount: RootMount | None = None
 
 
 class Iscsi(NamedTuple):
@@ -217,8 +231,7 @@ class Iscsi(NamedTuple):
     login: Chap = Chap()  # at targets that name none
     login_retries: int | None = None
     parameters: tuple[tuple[str, str], ...] = ()  # records of open-iscsi: name, value
-    wait_for_links: bool = True
-    test_route: bool = True
+    of_file: tuple[tuple[str, str], ...] = ()  # the same of iscsid.conf, which come before
 
 
 class Nvme(NamedTuple):
@@ -227,7 +240,8 @@ class Nvme(NamedTuple):
     host_nqn: str = ""
     host_id: str = ""
     firmware: bool = True  # the NVMe Boot Firmware Table counts
-    static: bool = True  # what the image was built with counts
+    static: bool = True  # the discovery controllers count that the image names
+    on: bool = True  # not `rd.nonvmf`
 
 
 class NetworkSettings(NamedTuple):

@@ -51,6 +51,12 @@ def _look() -> Handler:
     return look.handler()
 
 
+def _start_monitor() -> Handler:
+    from initpy.core.storage.md import monitor
+
+    return monitor.handler()
+
+
 def _looking(context: Context) -> bool:
     return context.looks.on
 
@@ -131,11 +137,26 @@ def _mount_export() -> Handler:
     return exports.handler()
 
 
+def _nbd() -> Handler:
+    from initpy.core.network import nbd
+
+    return nbd.handler()
+
+
 def _iscsi(number: int) -> Callable[[], Handler]:
     def load() -> Handler:
         from initpy.core.network import iscsi
 
         return iscsi.handlers()[number]
+
+    return load
+
+
+def _nvme(number: int) -> Callable[[], Handler]:
+    def load() -> Handler:
+        from initpy.core.network import nvme
+
+        return nvme.handlers()[number]
 
     return load
 
@@ -164,6 +185,7 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         ),
         Strategy.DEGRADED_START: Manner(_md_start, work, assembly=True),
         Strategy.REASSEMBLE: Manner(_reassemble, work),
+        Strategy.START_MONITOR: Manner(_start_monitor, work),
         Strategy.LOOK: Manner(_look, work, assembly=True, keeps=_looking),
         Strategy.TAKE_DOWN: Manner(_take_down, work),
         Strategy.MOUNT_DEGRADED: Manner(_btrfs_mount, writes=True, mounts=True, assembly=True),
@@ -185,6 +207,9 @@ def manners(made: Callable[[], Sources] = sources) -> Manners:
         Strategy.ISCSI_DAEMON: Manner(_iscsi(0), work),
         Strategy.ISCSI_DISCOVERY: Manner(_iscsi(1), work),
         Strategy.ISCSI_LOGIN: Manner(_iscsi(2), work),
+        Strategy.NVME_DISCOVERY: Manner(_nvme(0), work),
+        Strategy.NVME_CONNECT: Manner(_nvme(1), work),
+        Strategy.NBD_CONNECT: Manner(_nbd, work),
         Strategy.MOUNT_HOST: Manner(_mount(Strategy.MOUNT_HOST), extra, writes=True),
     }
     return Manners(found)
@@ -253,7 +278,18 @@ def _load_sets() -> Technology:
     return sets.technology()
 
 
+def _is_path(device: Device) -> bool:
+    return device.properties.get("ID_BUS") == "scsi"
+
+
+def _load_duplicates() -> Technology:
+    from initpy.core.storage import duplicates
+
+    return duplicates.technology()
+
+
 TECHNOLOGIES = (
+    Entry(_is_path, _load_duplicates),
     Entry(_is_set, _load_sets),
     Entry(_is_btrfs, _load_btrfs),
     Entry(_is_md, _load_md),

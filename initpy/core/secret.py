@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+HIDDEN = "…"  # in the place of a secret in what is shown
+
 
 class Secret:
     """Bytes that only `reveal()` gives away.

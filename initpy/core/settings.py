@@ -136,6 +136,7 @@ class Settings(NamedTuple):
     # Why root is left alone: a parameter that keeps root from being written to, and that is not
     # understood. Empty: it is not.
     refusal: str = ""
+    unread: str = ""  # what is wrong with the parameter that names root, where there is no `root`
     mount: RootMount = RootMount()
     image: ImageFile | None = None
     usr: ExtraMount | None = None  # mount.usr=, else what the root's fstab says
@@ -176,6 +177,7 @@ class Settings(NamedTuple):
     counting: Counting | None = None
     may_count: bool = True  # False: what the firmware's variable says of it does not matter
     keymap: str = ""  # of prompts; "": the machine's own
+    font: str = ""  # of the console; "": the machine's own
     quiet: bool = False
     breaks: frozenset[BreakPoint] = frozenset()
     debug: bool = False

@@ -15,6 +15,10 @@ from initpy.core.state.context import Context
 from initpy.core.subjects import Subjects
 
 STEP_LIMIT = 10_000  # rounds until the rules come to rest; more is a bug of ours
+# These may wait for any command to end.
+AFTER_ORPHANS = (
+    Strategy.RUN, Strategy.TAKE_DOWN, Strategy.REASSEMBLE, Strategy.DEGRADED_START,
+)  # fmt: skip
 OF_RUNS = (Timer.KILLED, Timer.LIMIT, Timer.STALL)
 
 
@@ -122,7 +126,7 @@ class Steps:
             handler.landed(self.context, instance, event)
         machine = self.context.machine
         machine.touch(instance)
-        for strategy in (Strategy.RUN, Strategy.TAKE_DOWN):
+        for strategy in AFTER_ORPHANS:
             machine.touch_all(machine.pending(strategy))
 
     def timer(self, timer: Timer, instance: Instance) -> None:

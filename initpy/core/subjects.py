@@ -31,7 +31,7 @@ class Subjects:
         context, name = self.context, device.name
         self._told[name] = device
         before = context.devices.get(name)
-        if context.devices.update(device):
+        if context.devices.update(device.after(before)):
             context.current.stir()
         looked = context.looks.mark(context.devices, name)
         marked, present = naming.refresh(context, name, before), context.devices.get(name)
@@ -41,6 +41,12 @@ class Subjects:
             # A disk that is a member as a whole tells that its partitions are not root.
             for each in partitions(context.devices, name):
                 marked += naming.refresh(context, each.name)
+                context.machine.touch_on(each.name)
+        if before is None:
+            # Whether the disk is a member may have been open until all partitions are known.
+            for disk in context.devices.slaves(name):
+                for each in partitions(context.devices, disk.name) if disk.usage == RAID else ():
+                    context.machine.touch_on(each.name)
         if present is not None:
             context.technologies.meet(present)  # with its marks
         if marked:
@@ -51,7 +57,9 @@ class Subjects:
         self.look_at(name, before)
         if before is None:
             self.look_above(name)  # what was announced sooner than this was not ready
-        elif present is not None and before.is_empty is not present.is_empty:
+        elif present is not None and (
+            before.is_empty is not present.is_empty or before.is_probed is not present.is_probed
+        ):
             self.look_above(name)  # its partitions count, or do not any more
         if before is None and context.machine.any_failed:
             mounts.revive(context, name)
@@ -94,7 +102,7 @@ class Subjects:
             instance.found_for = ()
             if instance.state is not JobState.WITHDRAWN:
                 withdraw(context, instance, f"{name} is gone")
-        for lower in sorted(before.slaves) if before else ():
+        for lower in context.devices.under(before.slaves) if before else ():
             machine.touch_on(lower)
         self._wake_awaiting(before, None)
 
@@ -118,7 +126,7 @@ class Subjects:
                     self.add(job, name)
         machine.touch_on(name)
         lower = device.slaves if before is None else device.slaves | before.slaves
-        for each in sorted(lower) if lower else ():
+        for each in self.context.devices.under(lower) if lower else ():
             machine.touch_below(each)
         if machine.awaiting:
             self._wake_awaiting(before, device)

@@ -13,7 +13,8 @@ class KeySpec(NamedTuple):
     types: tuple[str, ...] = ()  # the device's file system; empty: what udev finds
     offset: int = 0
     size: int = 0  # bytes; 0: all
-    program: str = ""  # run with `path` as its argument; what it prints is the key
+    # Run with `path` as its argument, once `device` is there; what it prints is the key.
+    program: str = ""
     timeout: float = 0.0  # seconds for the device to come; 0: as long as the volume is locked
 
     def __str__(self) -> str:
@@ -56,6 +57,7 @@ class VolumeSpec(NamedTuple):
     also: DeviceSpec | None = None
     # It is opened beside others: that it is named does not mean that others are not wanted.
     beside: bool = False
+    limit: float | None = 0.0  # seconds that its device may take at least; None: for ever
 
     def called(self, uuid: str) -> "VolumeSpec":
         """The volume with the name that its mapping gets, now that its UUID is known."""

@@ -4,7 +4,9 @@
 This module triggers only devices that can lead to a root device or a keyboard:
 block devices, and devices without a driver. Carriers of disks come first, the
 others when udevd has finished with those: on most machines root is mounted by
-then. The real system triggers all devices again, so no event is lost.
+then. So it is with an IDE controller beside other carriers, as virtual machines
+have it for their CD drive: to probe it takes as long as all the rest. The real
+system triggers all devices again, so no event is lost.
 """
 
 import os
@@ -17,15 +19,25 @@ STORAGE_BUSES = ("virtio", "nvme", "scsi", "usb", "mmc", "vmbus", "xen")
 # Classes of PCI devices that lead to disks: mass storage, USB, system peripherals of
 # eMMC and SD; see include/linux/pci_ids.h.
 STORAGE_CLASSES = ("0x01", "0x0c03", "0x0805")
+IDE_CLASS = "0x0101"
 NETWORK_CLASS = "0x02"
 # Keeps udev from loading their drivers, see build/generic.toml.
 IDLE_NETWORK = "/usr/lib/modprobe.d/initpy-idle-network.conf"
+# Has udev load the font of the console, see image/content/fonts.py.
+FONT_RULES = "/usr/lib/udev/rules.d/90-initpy-font.rules"
 
 
-def storage(sysfs: str = "/sys") -> list[str]:
-    """Return the devices to trigger first: block devices, and devices that may carry some."""
+def storage(sysfs: str = "/sys", beside: list[str] | None = None) -> list[str]:
+    """Return the devices to trigger first, `beside` others: block devices, and their carriers."""
     block = [f"{sysfs}/class/block/{name}" for name in _names(f"{sysfs}/class/block")]
-    return block + carriers(sysfs)
+    return block + _split(carriers(sysfs), beside)[0]
+
+
+def screens(sysfs: str = "/sys") -> list[str]:
+    """Return the drivers of the console, if the image has a font for them."""
+    if not os.path.exists(FONT_RULES):
+        return []
+    return [f"{sysfs}/class/vtconsole/{name}" for name in _names(f"{sysfs}/class/vtconsole")]
 
 
 def carriers(sysfs: str = "/sys") -> list[str]:
@@ -51,8 +63,13 @@ def wake_network() -> bool:
     return True
 
 
+def late(sysfs: str = "/sys", beside: list[str] | None = None) -> list[str]:
+    """Return the carriers that most likely have no disk, if `storage` has others, or `beside`."""
+    return _split(carriers(sysfs), beside)[1]
+
+
 def others(sysfs: str = "/sys") -> list[str]:
-    """Return the other devices without a driver."""
+    """Return the devices without a driver that carry no disks. To find them takes a moment."""
     buses = [bus for bus in _names(f"{sysfs}/bus") if bus not in STORAGE_BUSES]
     found = [path for bus in buses for path in _without_driver(sysfs, bus)]
     return [path for path in found if not _carries_disks(path)]
@@ -102,6 +119,13 @@ def _without_driver(sysfs: str, bus: str) -> list[str]:
         for path in paths
         if os.path.exists(f"{path}/modalias") and not os.path.exists(f"{path}/driver")
     ]
+
+
+def _split(paths: list[str], beside: list[str] | None) -> tuple[list[str], list[str]]:
+    """Return the carriers of disks to trigger first, and those that most likely have no disk."""
+    ide = [path for path in paths if _class_of(path).startswith(IDE_CLASS)]
+    first = [path for path in paths if path not in ide]
+    return (first, ide) if first or beside else (ide, [])
 
 
 def _carries_disks(path: str) -> bool:

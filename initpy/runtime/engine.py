@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from initpy.config.errors import InputError
 from initpy.config.redaction import argv
 from initpy.core.actions import (
+    AFTER_SCREEN,
     Action,
     Arm,
     Ask,
@@ -56,12 +57,14 @@ from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
 from initpy.runtime import control
 from initpy.runtime.aside import Aside
 from initpy.runtime.console import Consoles
+from initpy.runtime.diagnosis import Diagnosis
 from initpy.runtime.fetching import Fetcher
 from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
 from initpy.runtime.mounting import NONE, Mounter, Root, wanted_below
 from initpy.runtime.mounts import has_root_mounts, mounted_at, mounted_below
 from initpy.runtime.processes import Processes
+from initpy.runtime.recording import record
 from initpy.runtime.shell import Shell, kill_left_over
 from initpy.runtime.udev import Udev
 from initpy.runtime.writing import Writer
@@ -70,12 +73,7 @@ if TYPE_CHECKING:  # most roots are on disks
     from initpy.runtime.net.network import Network
 
 ALIVE_SECONDS = 5.0
-SECRET_MODE = 0o600  # of files that hold a secret
 PATIENCE_WITH_UDEV = 120.0
-# These wait until the failure screen is shown: the core decided them after it.
-AFTER_SCREEN = (
-    Report, Ask, Withdraw, GiveWay, OpenShell, AwaitKey, EndBoot, HandOver, ShowFailure,
-)  # fmt: skip
 
 
 class Engine:
@@ -100,11 +98,12 @@ class Engine:
         self._consoles = Consoles(self._typed)
         self._processes = Processes(self._job_ended, self.take)
         self._fetcher = Fetcher(aside, self.take)
-        self._mounter = Mounter(aside, settings.init, bool(settings.other_checks))
+        self._mounter = Mounter(aside, settings)
         self._writer = Writer(aside)
         self._network = _network(settings, aside, self.take, self._say)
         if self._network is not None:
             self._tell("network")
+        self._diagnosis = Diagnosis(self._boot, self._udev, aside, self._journal, self._say)
         self._shell = Shell(self._consoles, lambda: self.take(ShellEnded()))
         self._asking: str | None = None
         self._looking, self._looked = False, self._loop.time()
@@ -125,7 +124,7 @@ class Engine:
         self._loop.add_reader(self._udev.fileno(), self._udev_readable)
         for problem in problems:
             self._say(f"initpy: {problem}")
-        self._loop.call_later(ALIVE_SECONDS, self._say_alive)
+        self._say_alive()
         for target, source in (*mounted_below(HOST), *mounted_below(SYSROOT)):
             found, complaint = await self._mounter.look() if target == SYSROOT else (NONE, "")
             if complaint:
@@ -144,14 +143,7 @@ class Engine:
 
     async def status(self, as_json: bool = False) -> str:
         """Return the present tree, with findings that take no longer than a moment."""
-        # Costly, and most boots never show a tree.
-        from initpy.report.tree import render, render_json
-        from initpy.runtime.findings import SOON, Look, completed
-
-        found = await Look(self._aside, self._boot.explain(time.monotonic())).within(SOON)
-        now = time.monotonic()
-        tree = completed(self._boot.explain(now), found, self._udev.silent())
-        return (render_json if as_json else render)(tree, now)
+        return await self._diagnosis.status(as_json)
 
     async def request(self, make: Callable[[int], Event]) -> tuple[bool, str]:
         """Give the core a user's request; return its answer, which may take a while."""
@@ -164,29 +156,6 @@ class Engine:
             return await answer
         finally:
             self._requests.pop(number, None)
-
-    async def _show_failure(self, action: ShowFailure) -> None:
-        """Show the screen with the findings so far, and later findings below it.
-
-        Actions that the core decided after it are held back until it is shown.
-        """
-        from initpy.core.failure.driverless import advice_for
-        from initpy.report.tree import failure_screen
-        from initpy.runtime import findings
-
-        look = findings.Look(self._aside, action.tree)
-        found = await look.within(findings.SOON)
-        now = time.monotonic()
-        tree = findings.completed(action.tree, found, self._udev.silent())
-        unclaimed = found.unclaimed or ()
-        advice = (*advice_for(unclaimed), *action.advice)
-        self._journal.note(now, "Unclaimed", devices=[each._asdict() for each in unclaimed])
-        self._say(failure_screen(action.reason, tree, now, advice))
-        held_back, self._held_back = self._held_back or [], None
-        for each in held_back:
-            self._act(each)
-        for line in findings.news(found, await look.within(findings.LATE)):
-            self._say(f"initpy: {line}")
 
     def take(self, event: Event) -> None:
         """Give the core an event and carry out its actions."""
@@ -242,7 +211,7 @@ class Engine:
                 self._arm(at)
             case ShowFailure():
                 self._held_back = []
-                self._spawn(self._show_failure(action))
+                self._spawn(self._diagnosis.show(action, self._shown))
             case LookAgain():
                 self._spawn(self._look_again())
             case OpenShell(stop):
@@ -260,7 +229,8 @@ class Engine:
                 # After the other actions of this event, lines on the console included.
                 self._spawn(self._hand_over(root, init))
             case Record():
-                self._record(action)
+                if complaint := record(action):
+                    self._say(f"initpy: {complaint}")
             case Reply(request, done, text):
                 answer = self._requests.get(request)
                 if answer is not None and not answer.done():
@@ -274,17 +244,11 @@ class Engine:
                 if self._network is not None:
                     self._network.act(action)
 
-    def _record(self, action: Record) -> None:
-        path = f"{action.folder}/{action.name}"
-        try:
-            os.makedirs(action.folder, exist_ok=True)
-            with open(f"{path}.new", "wb") as file:
-                secret = action.secret
-                os.chmod(file.fileno(), action.mode if secret is None else SECRET_MODE)
-                file.write(action.text.encode() if secret is None else secret.reveal())
-            os.rename(f"{path}.new", path)
-        except OSError as error:
-            self._say(f"initpy: cannot write {path}: {error.strerror}")
+    def _shown(self) -> None:
+        """Carry out what was held back until the failure screen is shown."""
+        held_back, self._held_back = self._held_back or [], None
+        for each in held_back:
+            self._act(each)
 
     # Udev
 
@@ -352,7 +316,8 @@ class Engine:
         """Tell the core of a mount, and what the root's fstab wants."""
         self._root_mounts = self._root_mounts or has_root_mounts(root.fstab or "")
         below, checks = wanted_below(root, self._complain, self._listed_types)
-        self.take(Mounted(target, source, below, checks, bool(root.continues)))
+        continues = bool(root.continues)
+        self.take(Mounted(target, source, below, checks, continues, root.link_files))
 
     def _complain(self, problem: InputError) -> None:
         self._say(f"initpy: {problem}")

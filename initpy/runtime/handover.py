@@ -17,6 +17,7 @@ INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 MOVED = ("/dev", "/proc", "/sys", "/run")
 LINK_LIMIT = 40  # as in path_resolution(7)
 KILL_SECONDS = 5.0
+LOOK_SECONDS = 0.002  # between two looks whether a process has ended: each boot waits for it
 # udevd ends after its workers, and each worker finishes its present device: workers block SIGTERM,
 # see manager_exit() in systemd's udevd.c. Programs of its rules are ended after that: the real
 # system needs the output of `mdadm --detail --export` in udev's database.
@@ -90,9 +91,10 @@ def end_processes(*children: int, spared: Collection[int] = ()) -> list[str]:
         for pid in children:
             _signal(pid, number)
         limit = time.monotonic() + UDEVD_SECONDS
+        _reap()
         while any(pid > 0 and _is_there(pid) for pid in children) and time.monotonic() < limit:
+            time.sleep(LOOK_SECONDS)
             _reap()
-            time.sleep(0.01)
         limit = time.monotonic() + KILL_SECONDS
         told: set[int] = set()
         left = _others(spared)
@@ -103,8 +105,8 @@ def end_processes(*children: int, spared: Collection[int] = ()) -> list[str]:
             _reap()
             # They may have started children meanwhile.
             left = {pid: name for pid, name in left.items() if _is_there(pid)} or _others(spared)
-            if left:
-                time.sleep(0.01)  # the end of a process that is not a child sends no event
+            if left:  # the end of a process that is not a child sends no event
+                time.sleep(LOOK_SECONDS)
         if not left:
             return []
     return sorted(left.values())

@@ -2,18 +2,21 @@
 
 import asyncio
 import errno
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from initpy.config.errors import InputError
 from initpy.core.actions import Mount, Stop
-from initpy.core.settings import ExtraMount, OtherCheck
+from initpy.core.settings import ExtraMount, OtherCheck, Settings
 from initpy.core.state.goals import SYSROOT
 from initpy.runtime.aside import Aside, answered_within
 from initpy.runtime.handover import NoInitError, awaits_checks, find_init, resolve
 from initpy.runtime.mounts import extra_mounts, mount_first, mounted_at, read_fstab
 from initpy.runtime.processes import KILL_AFTER, end_kernel_helpers
+
+if TYPE_CHECKING:  # most boots have no network
+    from initpy.core.network.linkfiles import LinkFile
 
 ROOT_MOUNTS_SECONDS = 60.0
 FSTAB_SECONDS = 10.0  # for the fstab of a root that an earlier engine has mounted
@@ -23,13 +26,27 @@ ROOT = "the root file system"
 
 
 class Root(NamedTuple):
-    """What a mounted root tells: its fstab, and whether its init awaits checks that go on."""
+    """What a mounted root tells: its fstab, and whether its init awaits checks that go on.
+
+    `link_files`: files of its networkd, none if the boot has no network.
+    """
 
     fstab: str | None = None
     continues: bool | None = None  # None: not looked for, since nothing is checked
+    link_files: "tuple[LinkFile, ...]" = ()
 
 
 NONE = Root()
+
+
+def _root(values: Sequence[Any]) -> Root:
+    """Return what a child has told."""
+    fstab, continues, files = values
+    if files:
+        from initpy.core.network.linkfiles import file_of  # most boots have no network
+
+        files = tuple(map(file_of, files))
+    return Root(fstab, continues, tuple(files))
 
 
 class Mounted(NamedTuple):
@@ -44,10 +61,10 @@ class Mounted(NamedTuple):
 class Mounter:
     """Carries out `Mount`, and reads from the root what the handover needs."""
 
-    def __init__(self, aside: Aside, init: str | None = None, checks: bool = False) -> None:
-        """`init`: what the user asks for. `checks`: other file systems may be checked."""
+    def __init__(self, aside: Aside, settings: Settings) -> None:
         self._aside = aside
-        self._look = partial(_look, init, checks)
+        checks, network = bool(settings.other_checks), settings.network is not None
+        self._look = partial(_look, settings.init, checks, network)
         self._loop = asyncio.get_running_loop()
 
     async def mount(self, action: Mount) -> Mounted:
@@ -57,7 +74,7 @@ class Mounter:
         if answer.error:
             return Mounted(errno.EINTR, answer.error)
         status, error, found, place = answer.value
-        return Mounted(status, error, Root(*found), place)
+        return Mounted(status, error, _root(found), place)
 
     async def root_mounts(self, root: str) -> tuple[tuple[str, str], ...]:
         """Mount what the root's fstab wants without a device; return (place, why not)."""
@@ -81,7 +98,7 @@ class Mounter:
         answer = self._aside.ask("fstab", self._look, FSTAB_SECONDS)
         if not await answered_within(FSTAB_SECONDS, answer):
             return NONE, f"{ROOT}: its fstab could not be read within {FSTAB_SECONDS:.0f} s"
-        return Root(*(answer.result().value or NONE)), ""
+        return _root(answer.result().value or NONE), ""
 
     async def find_init(
         self, root: str, asked: str | None, say: Callable[[str], None]
@@ -125,8 +142,13 @@ def _key(job: str, run: int) -> str:
 # In a child
 
 
-def _look(init: str | None, checks: bool) -> tuple[str | None, bool | None]:
-    return read_fstab(SYSROOT), awaits_checks(SYSROOT, init) if checks else None
+def _look(init: str | None, checks: bool, network: bool) -> Root:
+    root = Root(read_fstab(SYSROOT), awaits_checks(SYSROOT, init) if checks else None)
+    if not network:
+        return root
+    from initpy.runtime.net import linkfiles  # most roots are on disks
+
+    return root._replace(link_files=linkfiles.read(SYSROOT))
 
 
 def _mount(action: Mount, look: Callable[[], object]) -> tuple[int, str, object, str]:

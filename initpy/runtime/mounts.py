@@ -32,9 +32,17 @@ FLAGS: dict[str, tuple[int, bool]] = {
     "relatime": (sys.MS_RELATIME, False),
     "norelatime": (sys.MS_RELATIME, True),
     "strictatime": (sys.MS_STRICTATIME, False),
+    "nostrictatime": (sys.MS_STRICTATIME, True),
     "lazytime": (sys.MS_LAZYTIME, False),
     "nolazytime": (sys.MS_LAZYTIME, True),
     "silent": (sys.MS_SILENT, False),
+    "loud": (sys.MS_SILENT, True),
+    "mand": (sys.MS_MANDLOCK, False),
+    "nomand": (sys.MS_MANDLOCK, True),
+    "iversion": (sys.MS_I_VERSION, False),
+    "noiversion": (sys.MS_I_VERSION, True),
+    "nosymfollow": (sys.MS_NOSYMFOLLOW, False),
+    "symfollow": (sys.MS_NOSYMFOLLOW, True),
 }
 # Options for mount(8) that the kernel rejects; x-… are comments for other programs
 # (x-systemd.device-timeout=0 is a common cure for time-outs of other initramfs).
@@ -46,6 +54,7 @@ COMMENTS = ("x-", "X-", "comment=")
 
 
 MAPPER = "/dev/mapper"
+SHARED = ("9p", "virtiofs")  # folders of the hypervisor
 
 
 def flags_and_data(options: tuple[str, ...]) -> tuple[int, str]:
@@ -73,6 +82,10 @@ def mount_first(
         except OSError as error:
             number = error.errno or errno.EIO
             message = f"{kind}: {explain_failure(number, kind, data)}"
+            if kind in SHARED:
+                from initpy.runtime.net import shares  # few roots are shared folders
+
+                message = shares.explain(kind, number, source) or message
         else:
             return 0, ""
     return number, message

@@ -30,8 +30,10 @@ ABANDON_AFTER = 5.0  # seconds from SIGKILL until a new engine is started beside
 FORK_RETRY = 1.0  # seconds; memory may be free then
 LONGEST_RETRY = 30.0  # the interval doubles up to this
 # The other devices are triggered when udevd has been idle for a moment, in which the engine may
-# find root, but not later than this after the first ones.
+# find root, but not later than this after the first ones. Before the engine's first word they would
+# only keep it from its start.
 OTHERS_AFTER = 2.0
+OTHERS_WITHOUT_ENGINE = 10.0  # if it says nothing
 OTHERS_WHEN_IDLE = 0.3
 OTHERS_WHEN_MOUNTING = 5.0  # root has been found: most likely the boot never needs them
 SIGNALS = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPWR)
@@ -53,6 +55,7 @@ class Supervisor:
         engine: int,
         orders: int,
         modes: dict[str, Modes] | None = None,
+        network: bool = False,
     ) -> None:
         self._arguments = arguments  # of /init: the kernel passes the arguments for the real init
         self._started = started
@@ -67,12 +70,14 @@ class Supervisor:
         self._heard = time.monotonic()  # the last order of the engine
         self._killed = False  # the engine got SIGKILL from here
         self._deaths: list[float] = []
-        self._others: list[str] = []  # devices still to be triggered
+        self._late: list[str] = []  # carriers of disks still to be triggered, before the others
         self._others_due: float | None = None
         self._others_limit = 0.0
         self._mounting = False
+        self._engine_works = False  # it has said something
         self._listening = False  # udevd is ready
-        self._network = False  # the engine wants links, too
+        self._network = network  # links are wanted, too: by the engine, or a guess before it
+        self._guessed = network
         self._udevd_died = False
         self._watch = -1  # readable when udevd has emptied its queue
         self._modes = modes or {}  # of the consoles before initpy changed them
@@ -132,7 +137,7 @@ class Supervisor:
             if not os.path.exists(UDEV_QUEUE):
                 self._udevd_is_idle()
         if self._others_due is not None and time.monotonic() >= self._others_due:
-            self._announce_others()
+            self._others_are_due()
         if self._udevd_due is not None and time.monotonic() >= self._udevd_due:
             self._start_udevd()
         if self._orders >= 0 and time.monotonic() >= self._heard + ENGINE_SILENCE:
@@ -146,19 +151,28 @@ class Supervisor:
             except OSError as error:  # then OTHERS_AFTER decides
                 say(f"cannot watch the queue of udevd: {error.strerror}")
         self._listening = True
-        first = coldplug.storage()
-        if self._network:
-            first += coldplug.network()
-        self._others = coldplug.others()
-        self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
-        coldplug.announce(first)
+        # A lease takes its time, and most disks are of no use to a root on the network.
+        cards = coldplug.network() if self._network else []
+        first, self._late = cards + coldplug.storage(beside=cards), coldplug.late(beside=cards)
+        now = time.monotonic()
+        limit = OTHERS_AFTER if self._engine_works else OTHERS_WITHOUT_ENGINE
+        self._others_due, self._others_limit = now + min(OTHERS_AFTER, limit), now + limit
+        coldplug.announce([*first, *coldplug.screens()])
         if self._udevd_died:
             self._udevd_died = False
             coldplug.release_waiters()
 
+    def _note_word(self) -> None:
+        """The engine works: it finds root among the first devices soon, or needs the others."""
+        self._engine_works = True
+        if self._others_due is not None:
+            self._others_due = self._others_limit = time.monotonic() + OTHERS_AFTER
+            if not os.path.exists(UDEV_QUEUE):
+                self._udevd_is_idle()
+
     def _udevd_is_idle(self) -> None:
         # One of the others may be a keyboard: a storm of events must not delay it for ever.
-        if self._others_due is not None and not self._mounting:
+        if self._others_due is not None and self._engine_works and not self._mounting:
             self._others_due = min(time.monotonic() + OTHERS_WHEN_IDLE, self._others_limit)
 
     def _root_is_found(self) -> None:
@@ -166,9 +180,18 @@ class Supervisor:
         if self._others_due is not None:
             self._others_due = time.monotonic() + OTHERS_WHEN_MOUNTING
 
+    def _others_are_due(self) -> None:
+        if self._engine_works or time.monotonic() >= self._others_limit:
+            self._announce_others()
+            return
+        # So many disks, perhaps, that udevd keeps the engine from its start.
+        self._others_due = self._others_limit
+        if self._udevd:
+            usual_priority(self._udevd)
+
     def _announce_others(self) -> None:
-        coldplug.announce(self._others)
-        self._others, self._others_due = [], None
+        coldplug.announce(self._late + coldplug.others())
+        self._late, self._others_due = [], None
         if self._udevd:
             usual_priority(self._udevd)
         if self._watch >= 0:
@@ -291,24 +314,31 @@ class Supervisor:
         except BlockingIOError:
             pass
         *lines, self._unread = self._unread.split(b"\n")
+        if lines and not self._engine_works:
+            self._note_word()
         for line in lines:
             words = [os.fsdecode(each) for each in line.split(b"\0")]
             if words[0] == "mounting":
                 self._root_is_found()
             elif words[0] == "network":
-                self._network = True
-                if coldplug.wake_network() and self._udevd:
-                    os.kill(self._udevd, signal.SIGHUP)  # its workers know the old configuration
-                if self._listening:
-                    coldplug.announce(coldplug.network())
+                self._wake_network()
             elif words[0] == "keep-exitrd":
                 from initpy.runtime.exitrd import declared, keep  # only for a root on layers
 
                 keep.keep(declared.decoded(words[1]))
+                self._heard = time.monotonic()  # nobody has listened meanwhile
             elif words[0] == "switch-root":
                 self._switch_root(words[1], words[2])
             elif words[0] == "end":
                 end(words[1])
+
+    def _wake_network(self) -> None:
+        """The engine wants links: have udev load their drivers, unless it does already."""
+        self._network, guessed, self._guessed = True, self._guessed, False
+        if coldplug.wake_network() and self._udevd:
+            os.kill(self._udevd, signal.SIGHUP)  # its workers know the old configuration
+        if self._listening and not guessed:
+            coldplug.announce(coldplug.network())
 
     def _switch_root(self, root: str, init: str) -> None:
         """Hand over; if that fails before the point of no return, go on with the boot."""

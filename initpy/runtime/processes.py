@@ -12,6 +12,7 @@ from typing import NamedTuple
 from initpy.core.actions import Run, StartCheck, Stop
 from initpy.core.events import JobEnded, Progressed
 from initpy.core.secret import Secret
+from initpy.runtime import early
 from initpy.runtime.api import PATH
 from initpy.runtime.progress import OUTPUT_LIMIT, share_done, split_lines
 from initpy.runtime.syscalls import end_with_parent
@@ -23,6 +24,7 @@ LATE_OUTPUT = 1.0  # seconds for output that is in the pipes when a program has 
 PIPE_BYTES = 1 << 16  # capacity of a pipe, see pipe(7)
 KTHREADD = 2  # process number of the parent of kernel threads
 TELL_SECONDS = 0.5  # between two progress events
+BEGUN_SECONDS = 0.05  # between two looks whether process 1's command has ended
 
 
 class Processes:
@@ -103,6 +105,10 @@ class Processes:
 
     async def _run(self, action: Run, source: int | None, how: "_Start | None") -> None:
         key = action.job, action.run
+        # Beside the same command of process 1 it would do all of the work once more.
+        if action.argv in early.COMMANDS:
+            while key not in self._stopped and early.under_way(action.argv):
+                await asyncio.sleep(BEGUN_SECONDS)
         if how is None:
             how = _Start(action.argv, end_with_parent if action.watched else None)
         try:

@@ -113,9 +113,10 @@ def reader(device: Device) -> Reader | None:
     known = device.properties
     if known.get("ID_BTRFS_READY") == "0":
         return partial(_btrfs, device.name, device.node)
+    has_table = "partitions" in known and known.get("ID_FS_VERSION") in ("0.90.0", "1.0")
     if known.get("ID_FS_VERSION") == "0.90.0" and not device.name.startswith("md"):
-        return partial(_old_member, device.name, device.node)
-    return None
+        return partial(_old_member, device.name, device.node, has_table)
+    return partial(_table_of_member, device.name, device.node) if has_table else None
 
 
 def completed(device: Device, facts: dict[str, str]) -> Device:
@@ -161,7 +162,7 @@ def _btrfs(name: str, node: str) -> dict[str, str]:
     return NOT_READY if suspended(name) else btrfs.facts(node)
 
 
-def _old_member(name: str, node: str) -> dict[str, str]:
+def _old_member(name: str, node: str, has_table: bool) -> dict[str, str]:
     from initpy.runtime import oldraid  # seldom needed
 
     if suspended(name):
@@ -170,4 +171,17 @@ def _old_member(name: str, node: str) -> dict[str, str]:
         version = oldraid.own_metadata(node)
     except OSError:
         return {}  # mdadm will say why it cannot be read
-    return {"INITPY_MD_METADATA": version} if version else {}
+    if version:
+        return {"INITPY_MD_METADATA": version}
+    return _table_of_member(name, node) if has_table else {}
+
+
+def _table_of_member(name: str, node: str) -> dict[str, str]:
+    from initpy.runtime import mdtable  # seldom needed
+
+    if suspended(name):
+        return NOT_READY
+    try:
+        return {"INITPY_MD_TABLE": "array"} if mdtable.is_of_the_array(node) else {}
+    except OSError:
+        return {}  # mdadm will say why it cannot be read

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from initpy.runtime import api, children, syscalls
+from initpy.runtime import api, children, early, syscalls
 from initpy.runtime.children import say, start_engine, start_udevd
 
 
@@ -22,8 +22,15 @@ def main() -> None:
         for problem in api.mount_api():
             say(f"cannot mount {problem}")
         ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
+        command, network = early.guess(early.command_line())
+        if network:
+            from initpy.runtime import coldplug
+
+            coldplug.wake_network()  # before udevd reads that
         udevd = start_udevd()
         os.makedirs("/run/initpy", 0o755, exist_ok=True)
+        if command:
+            early.begin(command)
 
         from initpy.runtime import hostname, terminals
 
@@ -34,7 +41,7 @@ def main() -> None:
 
         from initpy.runtime.pid1 import Supervisor
 
-        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders, modes).run()
+        Supervisor(sys.argv[1:], started, ready, udevd, engine, orders, modes, network).run()
     except BaseException as error:  # noqa: BLE001 PID 1 has no caller to pass this on to
         stay(error)
 

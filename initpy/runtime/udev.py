@@ -11,11 +11,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-from initpy.core.devices.graph import Device
+from initpy.core.devices.graph import WORKER_FAILED, Device
 from initpy.core.events import DeviceChanged, DeviceRemoved, Enumerated
 from initpy.runtime.aside import Aside
 from initpy.runtime.superblocks import Devices
+
+if TYPE_CHECKING:  # most machines have no firmware RAID
+    from initpy.runtime.monitors import Monitors
 
 # pyudev finds its libraries with ctypes.util, which runs ldconfig and a compiler. The image has
 # neither, and ctypes.util takes as long to import as pyudev. The sonames are the libraries' ABI.
@@ -40,6 +44,7 @@ ARRAY_ATTRIBUTES = (
 QUEUE = "/run/udev/queue"  # exists while udevd has events
 # After so many dead workers a device is not triggered again.
 MOST_FAILURES = 3
+EXTERNAL = "external:"  # md/metadata_version of firmware RAID begins so
 AT_ONCE = 8  # events, before keys and processes get their turn
 BUFFER_BYTES = 8 * 1024 * 1024
 
@@ -53,6 +58,7 @@ class Udev:
         self._receive = receive
         self._devices = Devices(aside, receive)
         self._context = pyudev.Context()
+        self._monitors: Monitors | None = None
         self._looks = 0
         self._failures: dict[str, int] = {}  # device -> dead workers
         self._monitor = pyudev.Monitor.from_netlink(self._context)
@@ -77,9 +83,15 @@ class Udev:
                 if not self._is_old(found):
                     self._receive(self._devices.gone(found.sys_name))
                 continue
-            if (event := self._devices.seen(as_device(found), anew=True)) is not None:
+            failed = found.properties.get(WORKER_FAILED) == "1"
+            device = self._read(found)
+            if failed and self._failures.get(found.sys_name, 0) >= MOST_FAILURES:
+                # It is not looked at again: what it is stays unknown.
+                known = {k: v for k, v in device.properties.items() if k != WORKER_FAILED}
+                device = device._replace(properties=known)
+            if (event := self._devices.seen(device, anew=True)) is not None:
                 self._receive(event)
-            if found.properties.get("UDEV_WORKER_FAILED") == "1":
+            if failed:
                 self._look_failed(found)
 
     def _is_old(self, found: "pyudev.Device") -> bool:
@@ -116,7 +128,7 @@ class Udev:
     def present(self) -> Enumerated:
         """Return the devices that udev has finished with so far."""
         found = self._context.list_devices(subsystem="block").match_is_initialized()
-        return self._devices.enumerated([as_device(each) for each in found])
+        return self._devices.enumerated([self._read(each) for each in found])
 
     def missed(self) -> Iterator[Change | None]:
         """Yield changes that no event has told; trigger devices that udev does not know.
@@ -131,7 +143,7 @@ class Udev:
             there.add(each.sys_name)
             if not each.is_initialized:
                 lost.append(each.sys_path)
-            elif (bare := as_device(each)) != self._devices.known(bare.name):
+            elif (bare := self._read(each)) != self._devices.known(bare.name):
                 yield self._devices.seen(bare, anew=True)
                 continue
             yield None
@@ -156,7 +168,7 @@ class Udev:
             return
         if found.is_initialized and (event := self._again(found)) is not None:
             yield event
-        for holder in _names(f"{found.sys_path}/holders"):
+        for holder in (*_names(f"{found.sys_path}/holders"), *_related(found.sys_path)):
             try:
                 above = pyudev.Devices.from_name(self._context, "block", holder)
             except pyudev.DeviceNotFoundError:
@@ -165,7 +177,21 @@ class Udev:
                 yield event
 
     def _again(self, found: "pyudev.Device") -> DeviceChanged | None:
-        return self._devices.seen(as_device(found), anew=False)
+        return self._devices.seen(self._read(found), anew=False)
+
+    def _read(self, found: "pyudev.Device") -> Device:
+        device = as_device(found)
+        if number := device.properties.get("monitor"):
+            if self._monitors is None:
+                from initpy.runtime.monitors import Monitors
+
+                self._monitors = Monitors(self._monitor_ended)
+            self._monitors.follow(device.name, number)
+        return device
+
+    def _monitor_ended(self, container: str) -> None:
+        for event in self.look_again(container):
+            self._receive(event)
 
 
 def as_device(found: "pyudev.Device") -> Device:
@@ -190,6 +216,14 @@ def as_device(found: "pyudev.Device") -> Device:
     if properties.get("ID_FS_USAGE") == "raid" and (parts := _partitions(path)):
         # udev reports no partition table on a device with a superblock.
         properties["partitions"] = parts
+    if properties.get("md/metadata_version", "").startswith(EXTERNAL):
+        from initpy.core.storage.md.firmware import is_containers  # firmware RAID is rare
+        from initpy.runtime.monitors import process_of
+
+        if is_containers(properties["md/metadata_version"]) and (
+            number := process_of(found.sys_name)
+        ):
+            properties["monitor"] = number
     if is_array and found.device_type == "disk":
         properties["md/slots"] = _slots(path)
         _recorded(properties, SEQUENCE, f"{path}/diskseq")  # udev may still tell of the one before
@@ -210,6 +244,19 @@ def _recorded(properties: dict[str, str], name: str, path: str) -> None:
     with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
         if text := file.read().strip():
             properties[name] = text
+
+
+def _related(path: str) -> set[str]:
+    """Return the volumes of a container, or the container of a volume, by their kernel names.
+
+    They stand on the same disks. mdadm starts the one by the other, without an event for both.
+    """
+    with contextlib.suppress(OSError), open(f"{path}/md/metadata_version") as version:
+        if version.read().startswith(EXTERNAL):
+            disks = _names(f"{path}/slaves")
+            found = {each for disk in disks for each in _names(f"{path}/slaves/{disk}/holders")}
+            return found - {os.path.basename(path)}
+    return set()
 
 
 def _partitions(path: str) -> str:

@@ -8,6 +8,13 @@ OTHER_CHECK = "INITPY_OTHER_CHECK"  # where the real system mounts it once it is
 RESUME = "INITPY_RESUME"  # a hibernated system may be on this device
 FOREIGN = "INITPY_FOREIGN"  # activated read-only to see what is on it: nothing may use it yet
 LOOK = "INITPY_LOOK"  # it stands on what is only looked into: "open", "over" to be taken down
+# What writes the metadata of the device's array: "gone" on a container whose monitor does not run,
+# "awaited" on a volume that is read-only until it does.
+MONITOR = "INITPY_MONITOR"
+# "array" on a disk whose partition table was made on the mirror that the disk is a member of; the
+# runtime reads it.
+TABLE = "INITPY_MD_TABLE"
+SAME = "INITPY_SAME_AS"  # another path to the disk of this name, which is used in its place
 SET = "INITPY_SET"  # of a set: what it is, as the job that gathers its parts calls it
 PARTS = "INITPY_PARTS"  # of a set: the paths of its parts
 LISTED = "INITPY_LISTED"  # of what a job has listed: what it is, as that job calls it

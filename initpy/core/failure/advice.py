@@ -56,7 +56,10 @@ def _from_state(context: Context) -> Iterator[Advice]:
         return
     blocks = [each for each in context.devices if each.kind is BLOCK]
     disks = [each for each in blocks if each.properties.get("size") != "0"]
-    if not disks:
+    network = context.settings.network
+    if network is not None and network.root_needs_link:
+        yield from _about_network(context)
+    elif not disks:
         yield Advice(
             "No disk has been seen: is it connected, and is the driver of its controller there?",
             (("cat /proc/partitions", "the disks that the kernel knows"),),
@@ -81,6 +84,20 @@ def _from_state(context: Context) -> Iterator[Advice]:
         yield from _about(context, instance)
     if searched and near is None and disks:
         yield Advice(f"No device is called {root}: compare it with the names above.")
+
+
+def _about_network(context: Context) -> Iterator[Advice]:
+    """Root is on the network: what shows its interfaces, and what the user could have meant."""
+    if context.settings.unread:
+        return
+    yield Advice(
+        "Root is on the network: the tree says what is missing on the way to it. More of it:",
+        (
+            ("ls /sys/class/net", "the interfaces that the kernel has"),
+            ("cat /proc/net/route", "the routes"),
+            ("ls /run/initpy", "leases are in the files lease.NAME"),
+        ),
+    )
 
 
 def _about_mapping(root: DeviceSpec, disks: list[Device]) -> Iterator[Advice]:

@@ -22,7 +22,9 @@ def start_clock(context: Context) -> None:
     """Begin to wait for root (R6); a restarted engine begins anew."""
     settings = context.settings
     if settings.root is None:
-        fail(context, "the command line names no root device (root=)")
+        none = "the command line names no root device (root=)"
+        wrong = settings.unread
+        fail(context, f"the root is not understood: {wrong}" if wrong else none)
         return
     if settings.refusal:
         fail(context, f"root is left alone, since this is not understood: {settings.refusal}")

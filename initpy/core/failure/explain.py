@@ -97,6 +97,8 @@ class _Explainer:
             word = "not mounted" if context.goals.root_matches else "not found"
         if context.settings.refusal:
             return "left alone", "see above"
+        if root is None and context.settings.unread:
+            return word, "root= is not understood: change it in the boot loader's menu"
         if root is None:
             return word, "the command line has no root=: add one, e.g. root=UUID=…"
         if (why := why_not(context)) is not None:
@@ -243,6 +245,8 @@ class _Explainer:
             from initpy.core.goals.fsck import standstill
 
             parts.append(standstill(context, instance))
+        if instance.failures and instance.failed_with not in ("", instance.reason):
+            parts.append(f"failed before: {instance.failed_with}")
         if instance.failures and instance.strategy is not Strategy.UNLOCK:
             parts.append(f"{instance.failures} of {instance.definition.tries} tries used")
         clock = context.deadlines.get(deadline_name(instance))

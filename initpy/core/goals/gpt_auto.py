@@ -69,7 +69,7 @@ def _auto(context: Context) -> set[str]:
             timers.start(Timer.ALONE, "", context.now + ALONE_SECONDS)
         return set()
     if partition.properties.get("ID_FS_USAGE") == "crypto":
-        above = context.devices.holders(partition.name)
+        above = context.devices.upon(partition.name)
         crypt = [each for each in above if each.properties.get("DM_UUID", "").startswith("CRYPT-")]
         return {each.name for each in crypt if not each.is_layer}
     return set() if partition.is_layer else {partition.name}

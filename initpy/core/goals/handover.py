@@ -20,10 +20,9 @@ def when_ready(context: Context) -> bool:
     goals = context.goals
     if not goals.complete or goals.handed_over or goals.refused:
         return False
-    if not (goals.enumerated or len(context.devices)):
-        return (
-            False  # an engine that is started again finds root mounted before it has seen a device
-        )
+    # An engine that is started again finds root mounted before it has seen a device.
+    if not (goals.enumerated or any(not each.kind.declared for each in context.devices)):
+        return False
     if named_pending(context) or _tools_at_work(context) or _must_await_checks(context):
         return False
     if context.breakpoints.stop(BreakPoint.HAND_OVER):
@@ -77,7 +76,7 @@ def _below(context: Context, names: set[str]) -> Iterator[str]:
 
 def _used(context: Context) -> set[str]:
     """The devices that are mounted, and those that root may be."""
-    sources = map(context.devices.at, context.goals.mounted.values())
+    sources = map(context.devices.mounted_from, context.goals.mounted.values())
     return {
         *context.goals.root_matches, *(each.name for each in sources if each is not None),
     }  # fmt: skip
@@ -85,7 +84,8 @@ def _used(context: Context) -> set[str]:
 
 def named_pending(context: Context) -> bool:
     """True while there is an instance that the handover must wait for: a named volume (R1)."""
-    return any(keeps(context) for keeps in context.handlers.manners.keeping)
+    keeping = (*context.handlers.manners.keeping, *context.technologies.keeps)
+    return any(keeps(context) for keeps in keeping)
 
 
 def _tools_at_work(context: Context) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from initpy.core.actions import Changes, Mount
+from initpy.core.devices.filesystems import drivers_of
 from initpy.core.devices.graph import LISTED, Device
 from initpy.core.devices.marks import BELOW_ROOT, TARGET
 from initpy.core.devices.names import DeviceSpec, Naming, listed, with_needs
@@ -22,6 +23,7 @@ from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
 
 ROOT_MOUNTS = (Strategy.MOUNT_ROOT, Strategy.MOUNT_DEGRADED, Strategy.MOUNT_EXPORT)
+MAKEFS = "x-systemd.makefs"
 # Options that name a device which the file system is mounted with: xfs(5), ext4(5).
 DEVICE_OPTIONS = ("logdev", "rtdev", "journal_path")
 
@@ -65,12 +67,21 @@ def may_mount(context: Context, instance: Instance) -> bool:
             if other is not instance and other.busy:
                 instance.reason = f"{other.subject} has the same name and is being mounted"
                 return False
+    if _blocked(context, instance):
+        return False
     if _unchecked(context, instance) or _lacks_device(context, instance):
         return False
     if context.breakpoints.stop(BreakPoint.MOUNT):
         instance.reason = "waits for the shell to end that break= has opened"
         return False
     return True
+
+
+def _blocked(context: Context, instance: Instance) -> bool:
+    """True while a technology has the mount wait: root's clock counts meanwhile."""
+    if why := rules.blocked(context, instance):
+        instance.idle, instance.reason = True, why
+    return bool(why)
 
 
 def _lacks_device(context: Context, instance: Instance) -> bool:
@@ -111,7 +122,7 @@ def _unchecked(context: Context, instance: Instance) -> bool:
 
 def _types(device: Device, asked: tuple[str, ...]) -> tuple[str, ...]:
     found = device.properties.get("ID_FS_TYPE", "")
-    return (found,) if found in asked or not asked else asked
+    return drivers_of(found) if found in asked or not asked else asked
 
 
 def overlay(context: Context) -> Changes | None:
@@ -185,11 +196,14 @@ def step_extra(context: Context, instance: Instance) -> None:
     """A device that holds a part of root's tree is there."""
     device = context.device(instance)
     instance.idle = False
-    if device is None or _unchecked(context, instance):
+    if device is None or _blocked(context, instance) or _unchecked(context, instance):
         return
     target = device.properties.get(TARGET, "")
     for each in context.goals.unmounted():
         if SYSROOT + each.target == target:
+            if MAKEFS in each.flags and _is_blank(device):
+                _leave(context, instance, device, each)
+                return
             # A file system that asks for neither is mounted as root is, so that one which is
             # to be checked is not written to before that (R19).
             given = {"ro", "rw"} & set(each.flags)
@@ -201,6 +215,21 @@ def step_extra(context: Context, instance: Instance) -> None:
                 Mount(instance.key, instance.run, device.node, target, types, options)
             )
             return
+
+
+def _is_blank(device: Device) -> bool:
+    """True for a device on which udev has found nothing at all."""
+    return not any(key.startswith(("ID_FS_", "ID_PART_TABLE_")) for key in device.properties)
+
+
+def _leave(context: Context, instance: Instance, device: Device, mount: ExtraMount) -> None:
+    """Leave a mount to the real system, which makes its file system first (systemd.mount(5))."""
+    goals = context.goals
+    goals.want(tuple(each for each in goals.extra_mounts if each is not mount))
+    instance.idle, instance.reason = True, f"{mount.target} is left to the real system"
+    what = f"{device.node} is empty, and no file system is made here ({MAKEFS})"
+    context.report(f"{mount.target}: {what}; it is left to the real system")
+    context.current.stir()
 
 
 def left(context: Context, instance: Instance) -> None:

@@ -6,7 +6,7 @@ carries a mark, which the job files match.
 
 from collections.abc import Iterable
 
-from initpy.core.devices.graph import BLOCK, EXPORT, LISTED, Device, inside_member
+from initpy.core.devices.graph import BLOCK, CRYPTO, EXPORT, LISTED, Device, inside_member
 from initpy.core.devices.marks import (
     CHECK,
     CRYPT,
@@ -17,11 +17,13 @@ from initpy.core.devices.marks import (
     ROLE,
     TARGET,
 )
-from initpy.core.devices.names import Naming
+from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.goals import gpt_auto
 from initpy.core.settings import ImageFile
 from initpy.core.state.context import Context
 from initpy.core.state.goals import HOST, SYSROOT
+
+OPENED = "CRYPT-"  # the beginning of the DM_UUID of what cryptsetup opens
 
 
 def refresh(context: Context, name: str, before: Device | None = None) -> list[str]:
@@ -116,7 +118,8 @@ def _mark_root(context: Context, name: str, before: Device | None) -> list[str]:
         else:
             goals.name_all(gpt_auto.meant(context, root))
     else:
-        named = device is not None and root.names(device) and _may_be_root(context, device)
+        named = device is not None and _is_named(context, root, device)
+        named = named and device is not None and _may_be_root(context, device)
         news = goals.name(name, named) or context.looks.on
         if not news and context.settings.overlay is None:
             return []
@@ -136,6 +139,19 @@ def _mountable(context: Context, names: Iterable[str]) -> set[str]:
     """Those that are not just looked into."""
     devices = ((name, context.devices.get(name)) for name in names)
     return {name for name, each in devices if each is None or LOOK not in each.properties}
+
+
+def _is_named(context: Context, root: DeviceSpec, device: Device) -> bool:
+    """True for the device that root= names, and for what an encrypted volume of this name is.
+
+    booster(1) and older mkinitcpio have root= name the volume: it is opened, and that is root.
+    """
+    if root.names(device):
+        return True
+    if not device.properties.get("DM_UUID", "").startswith(OPENED):
+        return False
+    below = (context.devices.get(each) for each in context.devices.under(device.slaves))
+    return any(each.usage == CRYPTO and root.names(each) for each in below if each is not None)
 
 
 def _may_be_root(context: Context, device: Device) -> bool:

@@ -158,7 +158,8 @@ def _disks(context: Context, name: str) -> set[str]:
 def _root_needs(context: Context, device: Device) -> bool:
     """True for a device that root, what belongs to it, or a key may be read from."""
     goals, settings = context.goals, context.settings
-    if device.name in goals.root_candidates or device.node in goals.mounted.values():
+    mounted = {device.node, *device.links}.intersection(goals.mounted.values())
+    if device.name in goals.root_candidates or mounted:
         return True
     named: list[DeviceSpec | None] = []
     for part in (settings.image and settings.image.host, settings.usr and settings.usr.source):

@@ -51,6 +51,7 @@ class Strategy(enum.Enum):
     LOOK = "look"  # into what must not be started for good: read-only, as a last resort (R9)
     TAKE_DOWN = "take-down"  # what was looked into, once nothing stands on it
     DEGRADED_START = "degraded-start"  # after the array's own timer (R7)
+    START_MONITOR = "start-monitor"  # of a container, which writes the metadata of its volumes
     REASSEMBLE = "reassemble"  # an array that mdadm was not done with (R5, R9)
     GROUP_SCAN = "group-scan"  # show a physical volume to LVM
     GROUP_ACTIVATE = "group-activate"  # a complete volume group, if it is wanted (R1)
@@ -68,6 +69,9 @@ class Strategy(enum.Enum):
     ISCSI_DAEMON = "iscsi-daemon"  # which logs in to iSCSI targets
     ISCSI_DISCOVERY = "iscsi-discovery"  # of the targets that a portal has
     ISCSI_LOGIN = "iscsi-login"  # to one of them (R16)
+    NVME_DISCOVERY = "nvme-discovery"  # of the subsystems that a controller names
+    NVME_CONNECT = "nvme-connect"  # to one of them
+    NBD_CONNECT = "nbd-connect"  # an NBD device with its server (R16)
     MOUNT_EXTRA = "mount-extra"  # what is wanted below the root
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
@@ -76,7 +80,7 @@ class Strategy(enum.Enum):
 class Success(NamedTuple):
     """What is true of the world once a job has worked. All stated facts must hold.
 
-    `holder`: a device stands on the subject and accepts the match.
+    `holder`: a device stands on the subject (`DeviceGraph.upon`) and accepts the match.
     `subject`: the subject itself accepts the match.
     `device`: any device accepts the match; its patterns may use `{PROPERTY}` of the subject.
     `mounted`: something is mounted there; may use `{PROPERTY}` of the subject.
@@ -113,6 +117,7 @@ class JobDefinition(NamedTuple):
     after: tuple[str, ...] = ()  # jobs of the `once` kind that must not be pending when it runs
     layer: Layer | None = None
     identity: tuple[str, ...] = ()  # templates compared with the names that the user gave (R1)
+    takes_down: bool = False  # its subject: the kernel may hold that until the command ends
     reveals: bool = False  # makes disks appear (a login to their server): arrays wait for it
     switch: str | None = None  # the kernel parameter that switches it off, `NAME=0`
     # Words in the place of `{without}` when the parameter of that name is switched off.

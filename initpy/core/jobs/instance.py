@@ -132,6 +132,7 @@ class Instance:
         self.complaints = ""  # of the last run
         self.status = 0  # exit status of the last run, negative for a signal
         self.failures = 0
+        self.failed_with = ""  # why the last run failed, until one ends well
         self.revivals = 0  # how often it was tried again because something new had turned up
         self.succeeded = False  # the last run ended well
         self.published = False
@@ -173,4 +174,8 @@ class Instance:
             raise IllegalTransitionError(message)
         before, self.state = self.state, after
         self.since, self.reason = now, reason
+        if after is JobState.FAILED:
+            self.failed_with = reason
+        elif after is JobState.DONE:
+            self.failed_with = ""
         return before

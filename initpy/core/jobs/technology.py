@@ -83,8 +83,9 @@ class Technology(NamedTuple):
     `judge`: a command of its layer has failed; what that is to mean. `ended`: an instance's
     command has ended, and its handler has seen that. `left`: an instance is not pending any more.
     `unsettled`: to be looked at again before this event is finished with. `incoming`: news of
-    this device is still to come, and the handover should leave it to the real system. `handover`:
-    leave records. `overdue`: root's deadline is over; True if something else is tried now.
+    this device is still to come, and the handover should leave it to the real system. `keeps`: the
+    handover must wait for a job of its own, which has a limit. `handover`: leave records.
+    `overdue`: root's deadline is over; True if something else is tried now.
     `part_of`: what the device is a part of, in words, if parts are missing. `may_lack_parts`: the
     user allows it to be used without them.
     `named`: the name by which the user asks for the device, in words, "" for none.
@@ -103,6 +104,7 @@ class Technology(NamedTuple):
     left: Callable[["Context", Instance], Iterable[str]] = _nothing_left
     unsettled: Callable[["Context"], Iterable[str]] = _no_names_to_look_at
     incoming: Callable[["Context", str], bool] = _never
+    keeps: Callable[["Context"], bool] = _nothing_to_do
     handover: Callable[["Context"], None] = _nothing
     overdue: Callable[["Context"], bool] = _nothing_to_do
     part_of: Callable[["Context", Device], str] = _no_words
@@ -159,6 +161,7 @@ class Technologies:
         self.left: tuple[Callable[[Context, Instance], Iterable[str]], ...] = ()
         self.unsettled: tuple[Callable[[Context], Iterable[str]], ...] = ()
         self.incoming: tuple[Callable[[Context, str], bool], ...] = ()
+        self.keeps: tuple[Callable[[Context], bool], ...] = ()
         self.handover: tuple[Callable[[Context], None], ...] = ()
         self.overdue: tuple[Callable[[Context], bool], ...] = ()
         self.part_of: tuple[Callable[[Context, Device], str], ...] = ()

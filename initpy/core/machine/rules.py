@@ -20,7 +20,7 @@ from initpy.core.jobs.instance import (
 from initpy.core.jobs.timers import Timer
 from initpy.core.machine.templates import command as filled
 from initpy.core.machine.templates import describe, filled_pattern, holds_true
-from initpy.core.machine.wanted import awaits_job, partition_instead, unwanted
+from initpy.core.machine.wanted import awaits_job, disk_instead, partition_instead, unwanted
 from initpy.core.secret import Secret
 from initpy.core.state.context import Context
 from initpy.core.state.looks import is_open, is_over
@@ -71,7 +71,7 @@ def settle(context: Context, instance: Instance) -> bool:
         elif stands is READY:
             if _usable(context, instance, device):
                 return False
-            context.machine.move(instance, Stimulus.SUBJECT_UNREADY, _unready(instance))
+            context.machine.move(instance, Stimulus.SUBJECT_UNREADY, _unready(device))
         elif stands is WAITING:
             return _wait(context, instance, device)
         elif stands is FAILED:
@@ -125,8 +125,10 @@ def _usable(context: Context, instance: Instance, device: Device | None) -> bool
     return device.ready and context.devices.grounded(device)
 
 
-def _unready(instance: Instance) -> str:
-    return f"{instance.subject} is not ready"
+def _unready(device: Device | None) -> str:
+    """Return what a subject that is not ready waits for, in words of its kind."""
+    assert device is not None  # without one, nothing is awaited (see _usable)
+    return device.kind.lacks or f"{device.node} is not ready"
 
 
 def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
@@ -134,6 +136,8 @@ def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
         context.machine.move(instance, Stimulus.NOT_WANTED, why)
     elif (partition := partition_instead(context, instance)) is not None:
         return _yield(context, instance, partition)
+    elif (disk := disk_instead(context, instance)) is not None:
+        return _leave_to_array(context, instance, disk)
     elif (due := instance.since + instance.definition.delay) > context.now:
         if not context.machine.timers.armed(Timer.RETRY, instance.key):
             context.machine.timers.start(Timer.RETRY, instance.key, due)
@@ -144,7 +148,7 @@ def _wait(context: Context, instance: Instance, device: Device | None) -> bool:
     elif _usable(context, instance, device):
         context.machine.move(instance, Stimulus.SUBJECT_READY, "")
     else:
-        context.machine.await_ready(instance, _unready(instance))
+        context.machine.await_ready(instance, _unready(device))
         return False
     return True
 
@@ -156,6 +160,18 @@ def _yield(context: Context, instance: Instance, partition: str) -> bool:
         return False
     why = f"its partition {partition} is a member too: the disk's own superblock is taken for old"
     context.report(f"{instance.subject} is not added to its array: {why}")
+    context.machine.move(instance, Stimulus.NOT_WANTED, why)
+    return True
+
+
+def _leave_to_array(context: Context, instance: Instance, disk: str) -> bool:
+    """The partition is on a disk that is a member as a whole, or may be."""
+    if not disk:
+        context.machine.await_ready(
+            instance, "waits until it is known whether its disk is a member"
+        )
+        return False
+    why = f"{disk} is a member of an array as a whole: its partitions are used on the array"
     context.machine.move(instance, Stimulus.NOT_WANTED, why)
     return True
 
@@ -173,11 +189,18 @@ def run_now(context: Context, instance: Instance) -> None:
     if (name := awaits_job(context, instance)) is not None:
         instance.reason = f"waits for {name} to end"
         return
+    if why := blocked(context, instance):
+        context.machine.await_ready(instance, why)
+        return
+    start(context, instance)
+
+
+def blocked(context: Context, instance: Instance) -> str:
+    """Why a technology has the instance wait before it runs, "" if none has."""
     for blocks in context.technologies.blocks:
         if why := blocks(context, instance):
-            context.machine.await_ready(instance, why)
-            return
-    start(context, instance)
+            return why
+    return ""
 
 
 def start(
@@ -210,6 +233,10 @@ def begin(context: Context, instance: Instance) -> None:
     instance.run += 1
     instance.succeeded = instance.stalled = instance.outdated = False
     instance.unready_until = None
+    if instance.definition.takes_down and instance.subject is not None:
+        device = context.device(instance)
+        below = device.slaves if device is not None else frozenset()
+        context.machine.let_go(instance, below | {instance.subject})
     if instance.definition.renew:
         instance.found_for = _renewing(instance, context.device(instance))
     context.machine.move(instance, Stimulus.STARTED, describe(context, instance))

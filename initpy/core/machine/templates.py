@@ -113,7 +113,7 @@ def holds_true(context: Context, instance: Instance, device: Device | None) -> b
 
 
 def _has_holder(context: Context, subject: str | None, match: Match) -> bool:
-    for each in context.devices.above(subject) if subject is not None else ():
+    for each in context.devices.upon(subject) if subject is not None else ():
         if match.accepts(each.properties):
             return True
     return False

@@ -2,7 +2,8 @@
 
 import re
 
-from initpy.core.devices.graph import SET, Device, partitions
+from initpy.core.devices.graph import PARTITIONS, RAID, SET, Device, has_members, partitions
+from initpy.core.devices.marks import TABLE
 from initpy.core.devices.names import Naming
 from initpy.core.jobs.instance import Instance
 from initpy.core.machine.templates import fill
@@ -71,21 +72,51 @@ def partition_instead(context: Context, instance: Instance) -> str | None:
     """The partition that is what the disk only seems to be; "" while not all are known yet.
 
     A superblock at the end of a disk may be left over from before the disk had partitions, or
-    be that of the last partition. What the user named is not doubted.
+    be that of the last partition. What the user named is not doubted, nor a superblock of an
+    array that the partition table was made on.
     """
     wanted, disk, layer = (
         instance.definition.yields,
         context.device(instance),
         instance.definition.layer,
     )
-    if wanted is None or disk is None or "partitions" not in disk.properties:
+    if wanted is None or disk is None or PARTITIONS not in disk.properties:
+        return None
+    if TABLE in disk.properties:
         return None
     if layer is not None and context.settings.layer(layer).named:
         return None
     seen = partitions(context.devices, disk.name)
     found = next((each.name for each in seen if wanted.accepts(each.properties)), None)
-    if found is None and set(disk.properties.get("partitions", "").split()) - {
+    if found is not None and not disk.ready:
+        return ""  # its superblock is being read: whose the table is, is not known yet
+    if found is None and set(disk.properties.get(PARTITIONS, "").split()) - {
         each.name for each in seen
     }:
         return ""
     return found
+
+
+def disk_instead(context: Context, instance: Instance) -> str | None:
+    """The disk that is a member of an array, with all its partitions; "" while that is not known.
+
+    Metadata at the end of a disk, such as that of firmware RAID, leaves the partitions of a mirror
+    visible on each member. What uses one there changes one copy behind the array's back, and keeps
+    the array from getting the disk. A disk that the user has switched off as a member is none.
+    """
+    partition = context.device(instance)
+    if partition is None or partition.properties.get("DEVTYPE") != "partition":
+        return None
+    for disk in context.devices.slaves(partition.name):
+        if disk.usage != RAID:
+            continue
+        for job in context.machine.on(disk.name):
+            if job.definition.success.holder is None or unwanted(context, job):
+                continue
+            if (instead := partition_instead(context, job)) is None:
+                left_over = job.definition.yields is None and has_members(context.devices, disk)
+                if not left_over:
+                    return disk.name
+            elif not instead:
+                return instead
+    return None

@@ -4,6 +4,7 @@ from initpy.core.shutdown.layers import Steps
 from initpy.core.shutdown.messages import Deed
 
 PATIENCE = 5.0  # seconds for which a step is tried before the next one, or before the item is left
+TRIES = 2  # at least: one that takes long says little of what keeps the item in use by now
 RETRY = 0.1  # seconds between two tries
 
 
@@ -20,6 +21,7 @@ class Attempts:
         self.over = ""  # why nothing more is tried
         self.due = now
         self._step = 0
+        self._tries = 0  # of this step
         self._since: float | None = None  # when this step was first due
 
     @property
@@ -41,14 +43,16 @@ class Attempts:
             return None
         if self._since is None:
             self._since = now  # nothing stands on it from now on
-        if now >= self._since + PATIENCE:
+        tried = self._tries >= TRIES or self.deed is Deed.AWAIT
+        if tried and now >= self._since + PATIENCE:
             if self._step + 1 == len(self.steps):
                 self.over = self.error or "it is still there"
                 return None
-            self._step, self._since = self._step + 1, now
+            self._step, self._tries, self._since = self._step + 1, 0, now
         if self.deed is Deed.AWAIT:
             return None
         self.begin(now)
+        self._tries += 1
         return self.deed
 
     def begin(self, now: float) -> None:
@@ -69,9 +73,10 @@ class Attempts:
     def revive(self) -> None:
         """Something else is gone, which may have kept it in use."""
         if self.running is None and self.error and self.deed is not Deed.READ_ONLY:
-            self._since, self.over = None, ""
+            self._since, self._tries, self.over = None, 0, ""
 
     def follow(self, steps: Steps) -> None:
         """Its state is another one: so are the steps."""
         if self.running is None and steps != self.steps:
             self.steps, self._step, self._since, self.over = steps, 0, None, ""
+            self._tries = 0

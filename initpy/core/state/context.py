@@ -52,9 +52,14 @@ class Context:
             (each.source, each) for each in self.settings.volumes
         )
 
-    def name_root(self, spec: DeviceSpec) -> None:
-        """Root is this device: a lease says so."""
-        self.settings = self.settings._replace(root=spec)
+    def name_root(
+        self, spec: DeviceSpec, types: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+    ) -> None:
+        """Root is this device, mounted so: a lease says it. rootfstype= goes before it."""
+        mount = self.settings.mount
+        more = (each for each in flags if each not in mount.flags)
+        mount = mount._replace(types=mount.types or types, flags=(*mount.flags, *more))
+        self.settings = self.settings._replace(root=spec, mount=mount)
 
     def come_to(self, now: float) -> None:
         """An event has come at this time, in seconds, which never goes back."""

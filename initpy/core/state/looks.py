@@ -98,7 +98,10 @@ class Looks:
                 return self.stage.value
             if each in self.left:
                 return Stage.OVER.value
-            if device is None or each in seen:
+            if each in seen:
+                continue
+            if device is None:  # its news is still to come: it may be on what is looked into
+                found = found or (NOTED if self.on and each != name else None)
                 continue
             seen.add(each)
             state = device.properties.get("md/array_state")

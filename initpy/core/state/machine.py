@@ -52,6 +52,8 @@ class Machine:
         self._running: set[str] = set()  # instances whose command runs
         # Commands that still run although their instance was withdrawn: key -> run.
         self._orphans: dict[str, int] = {}
+        # What commands take down: device and what it stood on, by the instance.
+        self._letting_go: dict[str, frozenset[str]] = {}
         # Instances that are not pending any more and are still to let go of everything.
         self.left: list[Instance] = []
         self.queued: dict[str, None] = {}  # instances that wait for capacity
@@ -156,6 +158,8 @@ class Machine:
         key, before = instance.key, instance.move(stimulus, self.current.now, reason)
         after = instance.state
         self.current.act(Moved(key, before.word, after.word, reason))
+        if instance.definition.reveals:
+            self.current.stir(HoldKind.SERVER)
         if UNREADY in self.holding:
             self.forget_unready(instance)
         if after in PENDING:
@@ -269,6 +273,20 @@ class Machine:
     def orphaned(self, instance: Instance) -> bool:
         """True while a command of an earlier life of the instance still runs."""
         return instance.key in self._orphans
+
+    def let_go(self, instance: Instance, names: frozenset[str]) -> None:
+        """The instance's command takes a device down: the kernel lets go of these until it ends."""
+        self._letting_go[instance.key] = names
+
+    def letting_go(self) -> list[tuple[Instance, frozenset[str]]]:
+        """The instances whose command takes a device down, and what the kernel may still hold."""
+        if not self._letting_go:
+            return []
+        return [
+            (each, self._letting_go[each.key])
+            for each in self.working()
+            if each.key in self._letting_go
+        ]
 
     def bury(self, key: str, run: int) -> bool:
         """Forget the orphan if it is of this run; True if there was such a command."""

@@ -4,7 +4,7 @@ from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.machine import rules
-from initpy.core.machine.rules import start
+from initpy.core.machine.rules import blocked, start
 from initpy.core.state.context import Context
 
 
@@ -29,12 +29,14 @@ def step(context: Context, instance: Instance) -> None:
     ]
     # The kernel may let go of what it stood on a little after it is gone.
     running += [
-        each.key for each in context.machine.working() if each.strategy is Strategy.TAKE_DOWN
+        each.key for each, names in context.machine.letting_go() if not names.isdisjoint(near)
     ]
     if above:
         instance.reason = f"waits until {', '.join(sorted(above))} is taken down"
     elif running:
         instance.reason = f"waits for {', '.join(running)} to end"
+    elif why := blocked(context, instance):
+        instance.reason = why
     else:
         start(context, instance)
 

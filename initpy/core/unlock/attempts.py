@@ -81,7 +81,7 @@ def step(context: Context, instance: Instance, sources: Sequence[Source]) -> Non
     """An unlock is ready to go on: use the next source, or wait for the user."""
     spec, volume = specification(context, instance), own(context).of(instance)
     volume.spec, instance.idle = spec, False
-    if same_name.put_off(context, instance, spec):
+    if same_name.put_off(context, instance, spec) or for_later.carries_a_mount(context, instance):
         return
     header = headers.obtain(context, instance, spec)
     if header is not None and not headers.usable(context, instance, spec, header):
@@ -193,9 +193,14 @@ def answered(context: Context, instance: Instance, event: Answered) -> None:
     own(context).answer(instance, event.secret)
     attempt = volume.attempt
     if attempt is not None and attempt.overdue and instance.state is JobState.RUNNING:
-        attempt.stopped = True
-        stop(context, instance)
+        _give_up_for_typed(context, instance, attempt)
     context.machine.touch(instance)
+
+
+def _give_up_for_typed(context: Context, instance: Instance, attempt: Attempt) -> None:
+    """Stop an attempt that takes long: what the user has typed is tried in its place."""
+    attempt.stopped = True
+    stop(context, instance)
 
 
 def fetched(context: Context, event: Fetched) -> None:
@@ -278,10 +283,14 @@ def _overdue(context: Context, instance: Instance, spec: VolumeSpec) -> None:
     if volume.attempt is None or (out_of_tries and not volume.attempt.source.person):
         return
     volume.attempt.overdue = True
-    if not volume.attempt.source.person:
+    if volume.attempt.source.person:
+        return
+    what = volume.attempt.source.words(spec)
+    context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
+    if volume.typed is not None:
+        _give_up_for_typed(context, instance, volume.attempt)
+    else:
         context.prompts.queue(instance.key)
-        what = volume.attempt.source.words(spec)
-        context.report(f"{spec.name}: {what} takes long; a passphrase is tried in its place")
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from initpy.core.actions import Drop, Fetch
+from initpy.core.devices.filesystems import drivers_for
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, SpecTable
 from initpy.core.events import Fetched
@@ -88,20 +89,19 @@ class Fetchings:
 
     def key(self, context: Context, instance: Instance, key: KeySpec, name: str) -> Fetching:
         """The key as far as it has come; begins to read it when that is possible."""
-        found = self._of(instance, False, key.device, bool(key.path))
-        if key.program:
+        found = self._of(instance, False, key.device, bool(key.path) and not key.program)
+        device = self._candidate(context, found)
+        if key.program and (device is not None or key.device is None):
             if found.stage is Stage.ABSENT:
                 source = context.device(instance)
                 known = {"NAME": name, "SOURCE": source.node if source else "", "KEY": key.path}
                 environment = tuple((f"CRYPTTAB_{each}", text) for each, text in known.items())
                 program = (key.program, key.path or "none")
                 fetch = Fetch("", 0, program=program, environment=environment)
-                self._begin(context, instance, found, fetch)
+                self._begin(context, instance, found, fetch, device.name if device else "")
                 context.report(f"{name}: {key.program} is asked for the key", detail=True)
-            return found
-        device = self._candidate(context, found)
-        if device is not None:
-            types = key.types or (device.properties.get("ID_FS_TYPE", ""),)
+        elif device is not None:
+            types = key.types or drivers_for(device)
             fetch = Fetch("", 0, device.node, types if key.path else (), key.path,
                           key.offset, key.size)  # fmt: skip
             self._begin(context, instance, found, fetch, device.name)
@@ -132,7 +132,7 @@ class Fetchings:
             self._try(found, device.name)
             return found
         found.path = f"{HEADERS}/{name}"
-        types = (device.properties.get("ID_FS_TYPE", ""),)
+        types = drivers_for(device)
         fetch = Fetch("", 0, device.node, types, header.path, keep=found.path)
         self._begin(context, instance, found, fetch, device.name)
         context.report(f"{name}: its header {header} is read", detail=True)

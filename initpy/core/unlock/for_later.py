@@ -1,7 +1,7 @@
 """Volumes that no user is asked for, or not yet: root most likely does not need them."""
 
 from initpy.core.jobs.definitions import Strategy
-from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
 from initpy.core.unlock import keyfile
@@ -39,13 +39,28 @@ def is_needless(context: Context, instance: Instance) -> bool:
     )
 
 
+def carries_a_mount(context: Context, instance: Instance) -> bool:
+    """True, with the reason, for a volume that root or another mount of ours stands on: it is open.
+
+    News of its mapping may come late, and then tells of a mapping without a table.
+    """
+    graph = context.devices
+    for source in context.goals.mounted.values():
+        device = graph.mounted_from(source)
+        if device is not None and graph.stands_on(device.name, instance.subject or ""):
+            instance.idle, instance.reason = True, f"is open: {source} is mounted"
+            return True
+    return False
+
+
 def put_off(context: Context, instance: Instance) -> None:
     """Ask for it only if root cannot be mounted."""
     why = f"root is there, on {', '.join(sorted(context.goals.root_matches))}"
     context.machine.timers.cancel(Timer.ANSWER, instance.key)
     context.prompts.drop(instance.key, why)
-    instance.idle = True
-    instance.reason = f"is not asked for: {why}"
+    if instance.state is JobState.READY:  # an attempt at work may open it: root's clock is held
+        instance.idle = True
+        instance.reason = f"is not asked for: {why}"
 
 
 def ended(context: Context, instance: Instance) -> tuple[str, ...]:

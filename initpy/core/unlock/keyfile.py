@@ -31,6 +31,9 @@ def _begin(context: Context, instance: Instance, volume: Volume) -> None:
     key = volume.spec.key
     if key is not None and key.device is not None:
         own(context).fetchings.key(context, instance, key, volume.spec.name)
+    elif NAME not in volume.spent and not volume.spec.listed and is_absent(context, volume.spec):
+        volume.spent.add(NAME)
+        context.report(f"{volume.spec.name}: {key} is not in the image")
 
 
 def _offer(context: Context, instance: Instance, volume: Volume) -> Offer:

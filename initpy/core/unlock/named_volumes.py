@@ -12,7 +12,8 @@ def why_unnamed(context: Context, instance: Instance) -> str | None:
     device = context.device(instance)
     if device is None or device.kind in DERIVED or context.volume(device) is not None:
         return None
-    if all(each.beside for each in context.settings.volumes):
+    root = context.settings.root
+    if all(each.beside for each in context.settings.volumes) or (root and root.names(device)):
         return None
     return "not among the volumes that the user named"
 

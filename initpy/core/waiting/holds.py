@@ -71,7 +71,12 @@ def _with_others(context: Context) -> Mapping[HoldKind, Mapping[str, Instance]]:
         # The volume whose prompt is up though its attempt has failed: its key is tried again.
         found[HoldKind.PERSON] = {**found.get(HoldKind.PERSON, {}), asked.key: asked}
     found[HoldKind.QUESTION] = {key: machine[key] for key in context.assemblies.confirming}
-    found[HoldKind.SERVER] = {each.key: each for each in machine.revealing if each.expected}
+    # Also while there is no way to the server yet: its cable may be late.
+    found[HoldKind.SERVER] = {
+        each.key: each
+        for each in machine.revealing
+        if each.expected or each.state is JobState.WAITING
+    }
     if context.settings.counting is not None:
         asked_in_vain = (each for each in machine.failed(Strategy.UNLOCK) if each.unanswered)
         found[HoldKind.UNANSWERED] = {each.key: each for each in asked_in_vain}

@@ -5,6 +5,7 @@ wrong. The program to run comes last: without it, systemd-shutdown ends the mach
 """
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -17,7 +18,9 @@ from initpy.runtime.exitrd import declared, programs
 
 FOLDER = "/run/initramfs"
 PROGRAM = "/shutdown"
-LIMIT = 10.0  # seconds
+# Seconds. Nothing in it waits for a device or a server; it takes one or two seconds of an emulated
+# processor, of which a busy machine may give it little.
+LIMIT = 60.0
 # In kB: with less available memory than this many times its size, nothing is kept.
 SPARE = 8
 LINKED = ("/usr/lib64", "/usr/lib")  # ELF names its loader by a path in these
@@ -30,8 +33,15 @@ def keep(layers: Sequence[DeclaredLayer] = (), folder: str = FOLDER) -> bool:
     `layers`: those that job files declare, with the programs that take them down.
     """
     try:
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+    except OSError as error:
+        say(f"no way back at shutdown: {error.strerror}")
+        return False
+    try:
         pid = os.fork()
     except OSError as error:
+        os.close(ours)
+        os.close(theirs)
         say(f"no way back at shutdown: {error.strerror}")
         return False
     if pid == 0:
@@ -43,17 +53,31 @@ def keep(layers: Sequence[DeclaredLayer] = (), folder: str = FOLDER) -> bool:
             say(f"no way back at shutdown: {error}")
         finally:
             os._exit(status)
-    limit = time.monotonic() + LIMIT
-    while time.monotonic() < limit:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            if status:
-                remove(folder)
-            return status == 0
-        time.sleep(0.001)
-    os.kill(pid, signal.SIGKILL)
-    say(f"no way back at shutdown: it was not made within {LIMIT:.0f} s")
-    remove(folder)
+    os.close(theirs)
+    in_time = _has_ended(ours, LIMIT)
+    os.close(ours)
+    if in_time:
+        done = os.waitpid(pid, 0)[1] == 0
+    else:
+        done = False
+        os.kill(pid, signal.SIGKILL)
+        say(f"no way back at shutdown: it was not made within {LIMIT:.0f} s")
+    if not done:
+        remove(folder)
+    return done
+
+
+def _has_ended(end: int, limit: float) -> bool:
+    """Wait until the child, which alone has the other end of this pipe, is no more.
+
+    False if that takes more than `limit` seconds. Waiting costs no processor: the child needs it.
+    """
+    until = time.monotonic() + limit
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    while (left := until - time.monotonic()) > 0:
+        if poll.poll(left * 1000):
+            return True
     return False
 
 
@@ -119,7 +143,7 @@ def links(files: list[str]) -> set[tuple[str, str]]:
 
     Programs name libraries and their loader by such links.
     """
-    kept = set(files)
+    kept, numbers = set(files), set(map(_number, files))
     found = {(f"/{name}", f"usr/{name}") for name in ("bin", "lib", "lib64")}
     for folder in {*LINKED, *(os.path.dirname(each) for each in files)}:
         try:
@@ -127,9 +151,21 @@ def links(files: list[str]) -> set[tuple[str, str]]:
         except OSError:
             continue
         for each in entries:
-            if each.is_symlink() and os.path.realpath(each.path) in kept:
+            # A path takes many system calls to resolve, and there are a thousand links.
+            if not each.is_symlink() or _number(each.path) not in numbers:
+                continue
+            if os.path.realpath(each.path) in kept:
                 found.add((each.path, os.readlink(each.path)))
     return found
+
+
+def _number(path: str) -> tuple[int, int] | None:
+    """What tells a file from others, whatever its path; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _copy(path: str, folder: str) -> None:

@@ -26,7 +26,7 @@ from initpy.core.settings import Settings
 
 JOBS = Path(__file__).parents[3] / "jobs"
 # What ends well at once where a test is about something else.
-LOADERS = ("luks-modules", "luks-ciphers", "fsck-ext", "nfs-driver")
+LOADERS = ("luks-modules", "luks-ciphers", "fsck-ext", "nfs-driver", "nfs3-driver")
 ROOT = DeviceSpec(Naming.LABEL, "root")
 
 

@@ -1,5 +1,6 @@
 """Arrays without their members: who decides, what is said, what is left (R7, R8, R9)."""
 
+import pytest
 from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import HandOver, Record, ShowFailure, Withdraw
@@ -280,6 +281,65 @@ def test_a_partition_of_a_member_is_reached_through_the_array_only() -> None:
     assert len(desk.runs("md-member@vda")) == 1
     assert desk.runs("mount-root@vda1") == []
     assert not any(type(each).__name__ == "Mount" for _, each in desk.log)
+
+
+@pytest.mark.parametrize(("kind", "usage"), [("crypto_LUKS", "crypto"), ("LVM2_member", "raid")])
+def test_nothing_opens_a_partition_of_a_member(kind: str, usage: str) -> None:
+    """One copy would change behind the array's back, and mdadm would not get the disk."""
+    desk = with_partitions(ID_FS_TYPE=kind, ID_FS_USAGE=usage, ID_FS_UUID="b")
+    assert len(desk.runs("md-member@vda")) == 1
+    assert desk.runs("luks-open@vda1") == desk.runs("lvm-scan@vda1") == []
+    assert desk.asked() == []
+
+
+def test_nothing_opens_a_partition_of_a_disk_of_firmware_raid() -> None:
+    """Its mirrors show their partitions on each disk, too."""
+    desk = Desk()
+    desk.see(
+        block("sda", ID_FS_TYPE="isw_raid_member", ID_FS_USAGE="raid", partitions="sda1"),
+        block("sda1", ("sda",), DEVTYPE="partition", ID_FS_TYPE="LVM2_member",
+              ID_FS_USAGE="raid", ID_FS_UUID="b"),
+    )  # fmt: skip
+    assert desk.runs("lvm-scan@sda1") == []
+
+
+def test_what_is_beside_a_member_on_the_disk_is_no_part_of_an_array() -> None:
+    """The disk's superblock is old, or that of its last partition: the latter tells."""
+    desk = Desk()
+    disk = block("vda", ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid", ID_FS_UUID="a:a",
+                 partitions="vda1 vda2")  # fmt: skip
+    desk.see(disk)
+    locked = block("vda1", ("vda",), DEVTYPE="partition", ID_FS_TYPE="LVM2_member",
+                   ID_FS_USAGE="raid", ID_FS_UUID="b")  # fmt: skip
+    desk.see(locked)
+    assert desk.runs("lvm-scan@vda1") == []
+    desk.see(
+        block("vda2", ("vda",), DEVTYPE="partition", ID_FS_TYPE="linux_raid_member",
+              ID_FS_USAGE="raid", ID_FS_UUID="a:a")
+    )  # fmt: skip
+    assert desk.runs("md-member@vda") == []
+    assert len(desk.runs("md-member@vda2")) == len(desk.runs("lvm-scan@vda1")) == 1
+
+
+def test_partitions_of_a_disk_that_is_switched_off_as_a_member_are_used() -> None:
+    desk = Desk(settings(layers={Layer.MD: LayerPolicy(False, frozenset(), "rd.md=0")}))
+    desk.see(
+        block("vda", ID_FS_TYPE="linux_raid_member", ID_FS_USAGE="raid", ID_FS_UUID="a:a",
+              partitions="vda1"),
+        block("vda1", ("vda",), DEVTYPE="partition", ID_FS_TYPE="LVM2_member",
+              ID_FS_USAGE="raid", ID_FS_UUID="b"),
+    )  # fmt: skip
+    assert len(desk.runs("lvm-scan@vda1")) == 1
+
+
+def test_a_member_whose_partitions_mdadm_has_removed_does_not_wait_for_them() -> None:
+    """remove_partitions() of mdadm: the kernel tells of the partitions only."""
+    desk = with_partitions(ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem")
+    desk.see(array("md127", ("vda",), "inactive"))
+    desk.lose("vda1")
+    desk.end("md-member@vda")
+    desk.lose("md127")
+    assert len(desk.runs("md-member@vda")) == 2
 
 
 def test_r5_an_array_that_a_former_engine_could_not_start_is_made_anew_for_a_member() -> None:

@@ -5,7 +5,9 @@ from desk import JOBS, Desk, array, block, filesystem, luks, mapping, member, se
 from initpy.config.jobs import load_job_file
 from initpy.core.actions import (
     Ask,
+    Clock,
     EndBoot,
+    Fetch,
     HandOver,
     Mount,
     Reply,
@@ -69,6 +71,37 @@ def test_what_the_user_types_meanwhile_is_tried_in_its_place() -> None:
     desk.end(OPEN, status=-15)
     [_, second] = desk.runs(OPEN)
     assert second.secret is not None and second.secret.reveal() == b"sesame"
+
+
+def test_what_the_user_typed_before_the_key_hung_is_tried_in_its_place() -> None:
+    on_stick = VolumeSpec(SOURCE, "crypt", KeySpec("/key", DeviceSpec(Naming.LABEL, "stick")))
+    desk = Desk(settings(volumes=(on_stick,)))
+    desk.see(luks("vda"))
+    desk.wait(3)
+    desk.see(filesystem("sda", "stick"))
+    [fetch] = [each for _, each in desk.log if isinstance(each, Fetch)]
+    desk.give(Fetched(fetch.job, fetch.number, Secret(b"key")))
+    desk.answer("sesame")
+    assert stops(desk, OPEN) == []  # the key may be right
+    desk.wait(desk.now + ATTEMPT_SECONDS + 1)
+    assert stops(desk, OPEN) == [1]
+    assert len(desk.asked()) == 1
+    desk.end(OPEN, status=-15)
+    [_, second] = desk.runs(OPEN)
+    assert second.secret is not None and second.secret.reveal() == b"sesame"
+
+
+def test_an_attempt_that_takes_long_holds_the_clock_though_root_is_there() -> None:
+    desk = Desk(settings(volumes=(IN_IMAGE._replace(listed=True),)))
+    desk.see(luks("vda"), filesystem("vdb"))
+    desk.end("fsck-ext@vdb")
+    desk.wait(ATTEMPT_SECONDS - 0.2)
+    [(_, mount)] = desk.actions(Mount)
+    assert isinstance(mount, Mount)
+    desk.give(JobEnded(mount.job, mount.run, 22))  # tried again in a second
+    desk.wait(ATTEMPT_SECONDS + 0.2)
+    clocks = [each for _, each in desk.actions(Clock) if isinstance(each, Clock)]
+    assert [each.owner for each in clocks if each.name == "root wait"][-1] == OPEN
 
 
 def test_a_key_that_opens_it_late_withdraws_the_prompt() -> None:

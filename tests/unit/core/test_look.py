@@ -1,11 +1,14 @@
 """Incomplete arrays of another host: looked into read-only, as a last resort (R9)."""
 
+from typing import Any
+
+import pytest
 from desk import Desk, array, block, filesystem, luks, mapping, member, settings
 
 from initpy.core.actions import HandOver, Mount, Record, ShowFailure, Write
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
-from initpy.core.events import Enumerated
+from initpy.core.events import Enumerated, JobEnded
 from initpy.core.settings import Degraded, GroupPolicy, Settings
 from initpy.core.volumes import VolumeSpec
 
@@ -47,6 +50,13 @@ def stopped(desk: Desk, name: str = "md127", disk: str = "vda") -> None:
     desk.end(f"md-take-down@{name}")
     desk.see(array(name, (disk,), "inactive"))
     desk.end(f"md-member@{disk}", output=THEIRS.format(name))
+
+
+def refused(desk: Desk) -> None:
+    """The kernel does not mount it."""
+    [*_, (_, mount)] = desk.actions(Mount)
+    assert isinstance(mount, Mount)
+    desk.give(JobEnded(mount.job, mount.run, 22))
 
 
 def test_the_array_starts_read_only_once_its_own_time_is_over() -> None:
@@ -307,6 +317,56 @@ def test_an_array_that_has_no_state_any_more_is_not_root() -> None:
     assert len(desk.actions(Mount)) == 1
 
 
+def test_root_whose_other_part_is_on_a_plain_disk_is_not_mounted_with_what_is_looked_into() -> None:
+    part: dict[str, Any] = {
+        **ROOT,
+        "ID_FS_TYPE": "btrfs",
+        "ID_FS_UUID": "b",
+        "btrfs/num_devices": "2",
+    }
+    lacking: dict[str, Any] = {**part, "ID_BTRFS_READY": "0", "SYSTEMD_READY": "0"}
+    there: dict[str, Any] = {**part, "ID_BTRFS_READY": "1"}
+    desk = half()
+    desk.see(block("vdb", **lacking))
+    desk.wait(9)
+    opened(desk, **there)
+    assert desk.runs("btrfs-complete@vdb") != []
+    desk.see(block("vdb", **there))
+    desk.end("btrfs-complete@vdb")
+    assert desk.actions(Mount) == []
+    assert "root, LABEL=root, is on it" in desk.reports()
+    stopped(desk)
+    refused(desk)  # the kernel remembers the part that is gone
+    desk.wait(desk.now + 2)
+    desk.see(array("md127", ("vda",), "clean", md__degraded="1", **there))
+    desk.end("md-start@md127")
+    desk.wait(desk.now + 1)
+    assert len(desk.actions(Mount)) > 1
+
+
+def test_root_that_comes_after_its_other_part_was_looked_into_has_it_looked_into_again() -> None:
+    part: dict[str, Any] = {
+        **ROOT,
+        "ID_FS_TYPE": "btrfs",
+        "ID_FS_UUID": "b",
+        "btrfs/num_devices": "2",
+    }
+    desk = half(QUICK._replace(root_wait=None))
+    desk.wait(9)
+    opened(desk, **part, ID_BTRFS_READY="0", SYSTEMD_READY="0")
+    desk.wait(desk.now + 6)
+    stopped(desk)
+    desk.wait(desk.now + 20)
+    assert len(desk.writes("md-look@md127")) == 1
+    desk.see(block("vdb", **part, ID_BTRFS_READY="1"))  # the kernel remembers the other
+    for _ in range(2):
+        refused(desk)
+        desk.wait(desk.now + 2)
+    assert len(desk.writes("md-look@md127")) == 2
+    opened(desk, **part, ID_BTRFS_READY="1")
+    assert "root, LABEL=root, is on it" in desk.reports()
+
+
 def test_parts_of_one_thing_on_two_arrays_are_looked_into_together() -> None:
     desk = half(disk="vdb", name="md126", desk=half(QUICK._replace(root_wait=None)))
     for name, disk in (("md127", "vda"), ("md126", "vdb")):
@@ -343,6 +403,19 @@ def test_r5_an_engine_that_is_started_again_ends_the_look_of_the_one_before() ->
     assert desk.actions(Mount) == []
     assert "root, LABEL=root, is on it" in desk.reports()
     assert len(desk.runs("md-take-down@md127")) == 1
+
+
+def test_r5_nothing_is_begun_on_what_a_new_engine_hears_of_before_the_array_below_it() -> None:
+    upper = array("md126", ("dm-0", "vdb"), "read-auto", **ROOT)
+    volume = block("dm-0", ("md127",), DM_NAME="g-v", DM_UUID="LVM-1")
+    lower, disks = running(look="vda:0:0:0"), (block("vdb"), member("vda", "vda:0:0:0"))
+    for order in ((upper, volume, lower), (lower, upper, volume), (volume, upper, lower)):
+        desk = Desk(QUICK)
+        desk.give(Enumerated((*disks, *order)))
+        assert desk.runs("fsck-ext@md126") == []
+        assert desk.actions(Mount) == []
+        assert "root, LABEL=root, is on it" in desk.reports()
+        assert len(desk.runs("md-take-down@md126")) == 1
 
 
 def test_r5_what_was_found_is_known_to_an_engine_that_is_started_again() -> None:
@@ -397,9 +470,11 @@ def test_an_array_on_an_array_does_not_start_without_it_after_the_look() -> None
     assert "root, LABEL=root, is on it" in desk.reports()
     desk.lose("md126")
     desk.end("md-take-down@md126")
+    runs = len(desk.runs("md-member@vdc"))
+    stopped(desk)
+    assert len(desk.runs("md-member@vdc")) == runs + 1  # mdadm would take a name that is in use
     desk.see(array("md126", ("vdc",), "inactive"))
     desk.end("md-member@vdc", output=THEIRS.format("md126"))
-    stopped(desk)
     desk.wait(desk.now + 4)
     assert len(desk.runs("md-start@md127")) == 1
     assert desk.runs("md-start@md126") == []
@@ -416,6 +491,21 @@ def test_a_partition_of_an_array_that_is_being_stopped_is_not_mounted() -> None:
     assert desk.actions(Mount) == []
     desk.see(array("md127", ("vda",), "clean", size="2048"))
     desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition", again="yes"))
+    assert desk.actions(Mount) == []  # udev has not told yet that it is no member
+    desk.see(array("md127", ("vda",), "clean", size="2048", ID_PART_TABLE_TYPE="gpt"))
+    assert desk.runs("fsck-ext@md127p1") or desk.actions(Mount)
+
+
+@pytest.mark.parametrize("said", [{"MD_METADATA": "1.2"}, {"MD_MEMBER": "0"}])
+def test_a_partition_table_that_only_the_kernel_knows_keeps_no_partition_back(
+    said: dict[str, str],
+) -> None:
+    desk = Desk()
+    desk.see(member("vda"), array("md127", ("vda",), "clean", size="2048"))
+    desk.see(filesystem("md127p1", on=("md127",), DEVTYPE="partition"))
+    assert desk.actions(Mount) == []
+    assert desk.runs("fsck-ext@md127p1") == []
+    desk.see(array("md127", ("vda",), "clean", size="2048", **said))
     assert desk.runs("fsck-ext@md127p1") or desk.actions(Mount)
 
 

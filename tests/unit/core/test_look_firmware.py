@@ -59,10 +59,19 @@ def test_a_volume_of_this_host_starts_degraded() -> None:
 def test_a_volume_without_a_name_is_of_an_unknown_host() -> None:
     desk = box_of(())
     desk.see(volume())
+    desk.end("md-container-volumes@md127")
     desk.wait(4)
     desk.end("md-volume-examine@md126", output="MD_LEVEL=raid1\n")
     desk.wait(20)
     assert len(desk.writes("md-look@md126")) == 1
+
+
+def test_a_container_whose_volumes_are_not_known_is_not_started() -> None:
+    """The news of them may be lost: whose they are is not known."""
+    desk = box_of(())
+    desk.wait(40)
+    assert desk.runs("md-container-start@md127") == []
+    assert len(desk.runs("md-container-volumes@md127")) == 1
 
 
 def test_all_volumes_of_a_container_are_looked_into_together() -> None:

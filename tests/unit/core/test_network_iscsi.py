@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from desk import block
+from desk import block, luks
 from test_network_root import NetDesk, link
 
 from initpy.core.actions import Record
 from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.events import JobEnded, Mounted
 from initpy.core.netsettings import Chap, Iscsi, IscsiRoot, LinkRequest, NetworkSettings
 from initpy.core.network.iscsi import record_of
 from initpy.core.secret import Secret
@@ -16,6 +17,7 @@ from initpy.core.settings import Settings
 
 IQN = "iqn.2004-01.org.example:store"
 TARGET = IscsiRoot("10.0.2.1", target=IQN)
+OPEN = "luks-open@sda"
 UNIT = f"/dev/disk/by-path/ip-10.0.2.1:3260-iscsi-{IQN}-lun-0"
 LOGIN = f"iscsi-login@target/{IQN}@10.0.2.1:3260"
 CHAP = Chap("me", Secret(b"hush"), "they", Secret(b"mum"))
@@ -143,6 +145,39 @@ def test_a_lease_names_the_target_and_root_is_its_unit() -> None:
     desk.mounted()
     kept = {each.name: each.text for _, each in desk.log if isinstance(each, Record)}
     assert kept["open-iscsi.interface"] == "eth0\n"
+    assert not any("open-iscsi.service.d" in each.folder for each in records(desk))
+
+
+def records(desk: NetDesk) -> list[Record]:
+    """The files that the real system gets."""
+    return [each for _, each in desk.log if isinstance(each, Record)]
+
+
+@pytest.mark.parametrize(
+    ("uuid", "kind", "hidden"),
+    [
+        ("CRYPT-LUKS2-1-crypt", "ext4", False),
+        ("mpath-3600", "ext4", False),
+        ("part1-mpath-3600", "ext4", False),
+        ("LVM-1", "ext4", True),
+        ("CRYPT-LUKS2-1-crypt", "btrfs", True),
+        ("CRYPT-PLAIN-crypt", "ext4", True),
+    ],
+)
+def test_open_iscsi_logs_out_of_nothing_where_it_does_not_see_root(
+    uuid: str, kind: str, hidden: bool
+) -> None:
+    desk = ready(TARGET)
+    desk.end(LOGIN)
+    desk.see(block("sda", ID_FS_TYPE="some_member"))
+    top = block("dm-0", DM_UUID=uuid, DM_NAME="root", ID_FS_TYPE=kind, ID_FS_USAGE="filesystem")
+    links = frozenset({UNIT, "/dev/mapper/root"})
+    desk.see(top._replace(slaves=frozenset({"sda"}), links=links))
+    last = desk.mounts()[-1]
+    desk.give(JobEnded(last.job, last.run, 0))
+    desk.give(Mounted(last.target, "/dev/mapper/root"))
+    made = [each for each in records(desk) if each.folder.endswith("open-iscsi.service.d")]
+    assert bool(made) is hidden
 
 
 def test_a_malformed_root_path_is_said_without_its_secrets() -> None:
@@ -176,3 +211,54 @@ def test_a_login_is_tried_as_often_as_the_user_says() -> None:
     desk.end(LOGIN, status=4)
     desk.wait(desk.now + 60.0)
     assert len(desk.runs(LOGIN)) == 2
+
+
+def test_a_volume_whose_disk_was_away_is_tried_again_later() -> None:
+    """A session that is back after its replacement timeout makes no event."""
+    desk = ready(TARGET)
+    desk.end(LOGIN)
+    desk.see(luks("sda"))
+    desk.wait(desk.now + 1.0)
+    desk.answer("correct horse")
+    ended = 0
+    while ended < len(desk.runs(OPEN)):  # the tries of the job
+        ended += 1
+        desk.end(OPEN, 1)
+        desk.wait(desk.now + 2.0)
+    before = ended, len(desk.asked())
+    desk.wait(desk.now + 60.0)
+    assert (len(desk.runs(OPEN)), len(desk.asked())) != before
+
+
+def two_of_each() -> tuple[NetDesk, str, str]:
+    """Two cards with leases, of which eth0 has its address, and two targets that are tried."""
+    desk = desk_of(TARGET, TARGET._replace(target=f"{IQN}-b"))
+    desk.see(link("eth1"))
+    desk.end("iscsi-driver")
+    desk.end("iscsi-daemon")
+    for name in ("eth0", "eth1"):
+        desk.lease(name)
+    desk.configured()
+    return desk, LOGIN, f"iscsi-login@target/{IQN}-b@10.0.2.1:3260"
+
+
+def test_a_link_keeps_its_turn_until_each_target_was_tried_over_it() -> None:
+    desk, first, second = two_of_each()
+    desk.end(first, status=8)
+    assert desk.configs("eth1") == []
+    desk.end(second, status=8)
+    assert len(desk.configs("eth1")) == 1
+
+
+def test_a_login_over_the_link_before_says_nothing_of_this_one() -> None:
+    desk, first, second = two_of_each()
+    desk.wait(25)  # the second login hangs: nothing waits for it that long
+    desk.end(first, status=8)
+    assert len(desk.configs("eth1")) == 1
+    desk.configured("eth1")
+    turns = len(desk.configs("eth0"))
+    desk.wait(26)
+    desk.end(second, status=8)
+    assert len(desk.configs("eth0")) == turns
+    desk.wait(28)
+    assert len(desk.runs(second)) == 2  # at once over the link that it has now

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initpy.core.network.keepfiles import Kept, files
+from initpy.core.network.linkfiles import LinkFile
 from initpy.core.network.values import DEFAULT_ROUTE, DhcpKind, Reply, Route
 
 MAC = "52:54:00:12:34:56"
@@ -92,6 +93,22 @@ def test_a_file_of_netplan_keeps_the_link_too() -> None:
     assert sections(text) == {"Network": {"KeepConfiguration": "yes"}}
 
 
+def test_a_file_that_makes_the_link_gives_it_no_other_mac_address() -> None:
+    other = "52:54:00:00:00:01"
+    vlan = LEASED._replace(name="br0.7", made=True, below=("br0",), macs=(("br0", other),))
+    there = (
+        LinkFile("20-vlan.netdev", ("br0.7",)),
+        LinkFile("30-bond.netdev", ("bond0",)),
+        LinkFile("40-bridge.netdev", ("br0",)),
+    )
+    found = {f"{each.folder}/{each.name}": each.text for each in files([vlan], there)}
+    for name, mac in (("20-vlan", MAC), ("10-netplan-br0.7", MAC), ("40-bridge", other)):
+        text = found[f"/run/systemd/network/{name}.netdev.d/initpy.conf"]
+        assert sections(text) == {"NetDev": {"MACAddress": mac}}
+    assert not any("30-bond" in path for path in found)
+    assert not any(".netdev" in path for path in made(LEASED))
+
+
 def test_networkmanager_takes_a_connection_over() -> None:
     found = made(STATIC)
     path = "/run/NetworkManager/system-connections/initpy-ens3.nmconnection"
@@ -121,10 +138,21 @@ def test_networkmanager_goes_on_with_a_lease() -> None:
 
 def test_ifupdown_leaves_the_link_alone() -> None:
     found = made(STATIC, LEASED)
-    assert found["/run/network/ifstate"] == "lo=lo\nens3=ens3\nens4=ens4\n"
+    # ifup asks the file of each interface; ifdown leaves one alone that nothing defines.
+    assert found["/run/network/ifstate"] == "lo=lo\nens3=initpy\nens4=initpy\n"
+    assert found["/run/network/ifstate.ens3"] == "initpy\n"
     assert "no-auto-down ens3 ens4\n" in found["/run/network/interfaces.d/initpy"]
     assert "/run/initramfs/open-iscsi.interface" not in found
+    # Debian's udev rule does not start iscsid for paths of multipath.
+    wanted = "/run/systemd/system/sysinit.target.d/initpy-iscsid.conf"
+    assert wanted not in found
     with_session = made(LEASED._replace(iscsi=True))
+    assert with_session[wanted].endswith("[Unit]\nWants=iscsid.service\n")
+    # Debian's open-iscsi would log out of a session that it does not see root stand on.
+    logout = "/run/systemd/system/open-iscsi.service.d/initpy.conf"
+    assert logout not in with_session
+    below_lvm = made(LEASED._replace(iscsi=True, hidden=True))
+    assert below_lvm[logout].endswith("[Service]\nExecStop=\n")
     assert with_session["/run/initramfs/open-iscsi.interface"] == "ens4\n"
 
 
@@ -135,22 +163,81 @@ def test_a_shell_reads_what_ipconfig_would_leave() -> None:
     assert found["IPV4ADDR"] == "10.0.7.50"
     assert found["IPV4NETMASK"] == "255.255.255.0"
     assert found["IPV4BROADCAST"] == "10.0.7.255"
-    assert found["IPV4GATEWAY"] == "0.0.0.0"
+    assert "IPV4GATEWAY" not in found
     assert found["IPV4DNS0"] == "10.0.7.2"
     assert found["ROOTSERVER"] == "10.0.7.3"
     assert found["ROOTPATH"] == "10.0.7.2:/srv"
     assert found["DHCPLEASETIME"] == "97"
     static = made(STATIC)
-    assert sourced(static["/run/net-ens3.conf"])["PROTO"] == "static"
+    # cloud-init raises an error for any word but this, `dhcp` and `dhcp6`.
+    assert sourced(static["/run/net-ens3.conf"])["PROTO"] == "none"
     assert sourced(static["/run/net-ens3.conf"])["DHCPLEASETIME"] == "0"
     six = sourced(static["/run/net6-ens3.conf"])
     assert (six["DEVICE6"], six["IPV6ADDR"], six["IPV6GATEWAY"]) == ("ens3", "fd00::77", "fd00::1")
+
+
+def test_cloud_init_is_told_only_what_it_can_set() -> None:
+    """It takes each file for a card, and makes what the file says a setting."""
+    bond = STATIC._replace(name="bond0", made=True)
+    assert not [path for path in made(bond) if path.startswith(("/run/net-", "/run/net6-"))]
+    learned = STATIC._replace(learned=("fd00::77/64",))
+    assert "/run/net6-ens3.conf" not in made(learned)
+    leased = STATIC._replace(leased_6="fd00::77/64")
+    assert sourced(made(leased)["/run/net6-ens3.conf"])["IPV6PROTO"] == "none"
+
+
+def test_the_address_of_a_dhcpv6_server_stays_as_a_fixed_one_with_the_routes_of_routers() -> None:
+    leased = Kept("ens4", MAC, ("10.0.7.50/24", "fd00::32/128"), lease=LEASE,
+                  leased_6="fd00::32/128")  # fmt: skip
+    found = made(leased)
+    network = sections(found["/run/systemd/network/90-initpy-ens4.network"])
+    assert network["Network"]["DHCP"] == "ipv4"
+    assert network["Network"]["IPv6AcceptRA"] == "yes"
+    assert network["Address"]["Address"] == "fd00::32/128"
+    six = sections(found["/run/NetworkManager/system-connections/initpy-ens4.nmconnection"])["ipv6"]
+    assert six == {"method": "auto", "dhcp-duid": "ll", "dhcp-iaid": "mac",
+                   "address1": "fd00::32/128"}  # fmt: skip
+    assert sourced(made(STATIC)["/run/net6-ens3.conf"])["IPV6PROTO"] == "none"
+
+
+def test_files_of_a_user_that_may_be_for_the_link_keep_its_address() -> None:
+    """networkd would ask as another client, and take the address of the root away."""
+    there = (
+        LinkFile("20-other.network", ("enp*",)),
+        LinkFile("30-driver.network", more=True),
+        LinkFile("50-wired.network", ("en*", "eth*")),
+        LinkFile("60-later.network", ("ens4",)),
+    )
+    found = {f"{each.folder}/{each.name}": each.text for each in files([LEASED], there)}
+    for name in ("30-driver", "50-wired"):
+        drop_in = sections(found[f"/run/systemd/network/{name}.network.d/initpy.conf"])
+        assert drop_in["Network"] == {"KeepConfiguration": "yes"}
+        assert drop_in["DHCPv4"] == {"ClientIdentifier": "mac"}
+    for name in ("20-other", "60-later"):
+        assert f"/run/systemd/network/{name}.network.d/initpy.conf" not in found
+    static = {f"{each.folder}/{each.name}": each.text for each in files([STATIC], there)}
+    text = static["/run/systemd/network/50-wired.network.d/initpy.conf"]
+    assert "DHCPv4" not in sections(text)
 
 
 def test_the_name_servers_of_all_links() -> None:
     assert made(STATIC, LEASED)["/run/initpy/resolv.conf"] == (
         "search example.org lab\nnameserver 10.0.7.53\nnameserver fd00::53\nnameserver 10.0.7.2\n"
     )
+
+
+def test_resolvconf_learns_the_name_servers_of_a_link() -> None:
+    found = made(LEASED, STATIC._replace(dns=()))
+    assert found["/run/resolvconf/interface/ens4.initpy"] == "nameserver 10.0.7.2\n"
+    assert "/run/resolvconf/interface/ens3.initpy" not in found
+
+
+def test_a_link_beside_a_local_root_is_the_real_systems() -> None:
+    """rd.neednet=1, say: its ifup and networkd set it up as they would without an initramfs."""
+    found = {f"{each.folder}/{each.name}" for each in files([LEASED], stands=False)}
+    assert found == {
+        "/run/net-ens4.conf", "/run/initpy/resolv.conf", "/run/resolvconf/interface/ens4.initpy",
+    }  # fmt: skip
 
 
 def test_a_link_without_an_address_is_not_kept() -> None:

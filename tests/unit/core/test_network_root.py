@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from desk import JOBS, Desk, block
+import pytest
+from desk import Desk, block
 
-from initpy.config.jobs import load_job_file
-from initpy.core.actions import HandOver, Mount, Record
+from initpy.core.actions import HandOver, Mount, Record, Stop
 from initpy.core.devices.graph import NET, Device
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.events import JobEnded, Mounted
@@ -19,21 +19,31 @@ from initpy.core.netsettings import (
     NbdRoot,
     NetworkSettings,
     NfsRoot,
+    NinePRoot,
 )
-from initpy.core.network.actions import Configure, RenameLink, SendDhcp, SwitchLink
-from initpy.core.network.events import DhcpReceived, LinkConfigured
+from initpy.core.network.actions import (
+    AcceptRouters,
+    Configure,
+    RenameLink,
+    Resolve,
+    SendDhcp,
+    SwitchLink,
+)
+from initpy.core.network.events import DhcpReceived, LinkConfigured, Resolved
 from initpy.core.network.values import DhcpKind, LinkConfig, Reply, Route
 from initpy.core.settings import Settings
+from initpy.report.tree import render
 
 NFS = NfsRoot("10.0.2.1", "/srv/root")
 
 
-def link(name: str = "eth0", carrier: bool = True, up: bool = True) -> Device:
+def link(name: str = "eth0", carrier: bool = True, up: bool = True, mac: str = "") -> Device:
     """A network card as the kernel shows it."""
     known = {
         "SUBSYSTEM": "net",
-        "address": f"52:54:00:00:00:0{name[-1]}",
+        "address": mac or f"52:54:00:00:00:0{name[-1]}",
         "type": "1",
+        "ifindex": "2",
         "up": "1" if up else "0",
         "carrier": "1" if carrier and up else "0",
     }
@@ -116,6 +126,37 @@ def test_a_link_is_switched_on_and_asks_for_a_lease_once_it_has_a_carrier() -> N
     assert desk.sent() == [(3.0, DhcpKind.DISCOVER)]
 
 
+NEW_MAC = "52:54:00:00:00:99"
+
+
+@pytest.mark.parametrize(
+    "match", [LinkMatch("eth0"), LinkMatch(mac="52:54:00:00:00:00")], ids=["name", "mac"]
+)
+def test_a_link_gets_the_mac_address_of_its_request_before_it_is_switched_on(
+    match: LinkMatch,
+) -> None:
+    asked = network(links=(LinkRequest(match, Method.DHCP, mac=NEW_MAC),))
+    desk = NetDesk(asked)
+    desk.see(link(up=False))
+    assert desk.actions(SwitchLink) == [(0.0, SwitchLink("eth0", True, NEW_MAC))]
+    desk.see(link(up=False, mac=NEW_MAC))
+    assert desk.actions(SwitchLink)[-1] == (0.0, SwitchLink("eth0", True))
+    desk.see(link(mac=NEW_MAC), at=3.0)
+    assert desk.sent() == [(3.0, DhcpKind.DISCOVER)]
+    # An engine that comes later finds it so.
+    later = NetDesk(asked)
+    later.see(link(mac=NEW_MAC))
+    assert later.sent() == [(0.0, DhcpKind.DISCOVER)]
+    assert later.actions(SwitchLink) == []
+
+
+def test_a_link_that_cannot_have_another_mac_address_is_used_with_its_own() -> None:
+    desk = NetDesk(network(links=(LinkRequest(LinkMatch("eth0"), mac=NEW_MAC),)))
+    desk.see(link(up=False))
+    desk.see(link(), at=3.0)
+    assert desk.sent() == [(3.0, DhcpKind.DISCOVER)]
+
+
 def test_a_root_by_dhcp_is_mounted_and_handed_over_to() -> None:
     desk = up()
     desk.lease(routers=("10.0.2.2",))
@@ -154,6 +195,180 @@ def test_a_server_that_is_down_is_tried_again_and_told_of_once() -> None:
     assert desk.reports().count("no NFS server runs there") == 1
     desk.mounted()
     assert len(desk.actions(HandOver)) == 1
+
+
+def test_networkmanager_is_told_which_connection_the_link_has() -> None:
+    """Without the file for the link's number it takes the link for another program's."""
+    desk = up()
+    desk.lease()
+    desk.configured()
+    desk.mounted()
+    records = [each for _, each in desk.log if isinstance(each, Record)]
+    found = {f"{each.folder}/{each.name}": each.text for each in records}
+    assert "connection-uuid=b7e1c0de-" in found["/run/NetworkManager/devices/2"]
+
+
+def test_the_name_of_a_server_is_resolved_and_asked_for_again() -> None:
+    desk = up(network(root=NfsRoot("files.example", "/srv/root")))
+    desk.lease(dns=("10.0.2.2",))
+    desk.configured()
+    assert [each for _, each in desk.log if isinstance(each, Resolve)] == [Resolve("files.example")]
+    desk.give(Resolved("files.example", (), "Name or service not known"))
+    assert "files.example: Name or service not known" in desk.reports()
+    desk.wait(desk.now + 3)
+    assert len(desk.actions(Resolve)) == 2
+    desk.give(Resolved("files.example", ("10.0.2.1",)))
+    (mount,) = desk.mounts()
+    assert mount.source == "files.example:/srv/root"
+    assert "addr=10.0.2.1" in mount.options
+
+
+def test_all_addresses_of_a_server_are_tried_in_turn_and_then_it_is_asked_for_anew() -> None:
+    desk = up(network(root=NfsRoot("files.example", "/srv/root")))
+    desk.lease(dns=("10.0.2.2",))
+    desk.configured()
+    desk.give(Resolved("files.example", ("10.0.2.8", "10.0.2.1", "fd00::1")))
+    desk.wait(desk.now + 6)  # the kernel would go on asking
+    assert len(desk.actions(Stop)) == 1
+    desk.mounted(errno.EINTR)
+    desk.mounted(errno.ECONNREFUSED)
+    tried = [each.options[2] for each in desk.mounts()]
+    assert tried == ["addr=10.0.2.8", "addr=10.0.2.1", "addr=fd00::1"]
+    assert "at 10.0.2.8: the server does not answer; 10.0.2.1 is tried" in desk.reports()
+    assert "at 10.0.2.1: no NFS server runs there; fd00::1 is tried" in desk.reports()
+    desk.wait(desk.now + 6)
+    assert len(desk.actions(Stop)) == 1  # nothing is to be tried after it
+    desk.mounted(errno.ENETUNREACH)
+    assert len(desk.actions(Resolve)) == 2
+    desk.give(Resolved("files.example", ("10.0.2.1", "10.0.2.9")))
+    while len(desk.mounts()) < 4:
+        desk.wait(desk.now + 0.5)
+    assert desk.mounts()[-1].options[2] == "addr=10.0.2.1"
+
+
+def test_an_answer_without_an_address_leaves_those_that_are_known() -> None:
+    desk = up(network(root=NfsRoot("files.example", "/srv/root")))
+    desk.lease(dns=("10.0.2.2",))
+    desk.configured()
+    desk.give(Resolved("files.example", ("10.0.2.1",)))
+    desk.mounted(errno.ECONNREFUSED)
+    desk.give(Resolved("files.example", (), "Temporary failure in name resolution"))
+    while len(desk.mounts()) < 2:
+        desk.wait(desk.now + 0.5)
+    assert "addr=10.0.2.1" in desk.mounts()[-1].options
+
+
+@pytest.mark.parametrize(
+    ("host", "lease", "tried"),
+    [
+        ("klient", {}, ["/srv/10.0.2.15", "/srv/klient"]),
+        ("", {"host": "of-lease"}, ["/srv/10.0.2.15", "/srv/of-lease"]),
+        ("klient", {"host": "of-lease"}, ["/srv/10.0.2.15", "/srv/klient"]),
+        ("", {}, ["/srv/10.0.2.15"]),
+    ],
+)
+def test_a_path_has_this_machines_address_or_host_name(
+    host: str, lease: dict[str, str], tried: list[str]
+) -> None:
+    asked = LinkRequest(LinkMatch("eth0"), hostname=host)
+    desk = up(network(root=NfsRoot("10.0.2.1", "/srv/%s", "3"), links=(asked,)))
+    desk.lease(**lease)
+    desk.configured()
+    for _ in range(5):
+        before = len(desk.mounts())
+        desk.mounted(errno.EACCES)
+        while len(desk.mounts()) == before:
+            desk.wait(desk.now + 0.5)
+    found = [each.source.partition(":")[2] for each in desk.mounts()]
+    assert found[:2] == (tried * 2)[:2] and set(found) == set(tried)
+
+
+@pytest.mark.parametrize("server", ["fe80::2%eth1", "fe80::2"])
+def test_a_server_with_an_address_of_the_link_needs_no_other_one(server: str) -> None:
+    asked = (LinkRequest(LinkMatch("eth0")), LinkRequest(LinkMatch("eth1"), Method.LINK6))
+    desk = up(network(root=NfsRoot(server, "/srv"), links=asked), ("eth0", "eth1"))
+    [mount] = desk.mounts()
+    assert mount.source == f"[{server}]:/srv"
+    assert "addr=fe80::2%eth1" in mount.options
+    assert desk.actions(AcceptRouters) != []  # so that the kernel uses its address at once
+
+
+def test_the_name_servers_that_routers_advertise_count() -> None:
+    asked = (LinkRequest(LinkMatch("eth0"), Method.AUTO6),)
+    desk = up(network(root=NfsRoot("files", "/srv/root"), links=asked))
+
+    def told(**more: str) -> None:
+        known = {**link().properties, "addresses6": "fd00::9/64", **more}
+        desk.see(Device("net/eth0", known, kind=NET))
+
+    def resolvers() -> list[str]:
+        return [each.text for _, each in desk.log
+                if isinstance(each, Record) and each.name == "resolv.conf"]  # fmt: skip
+
+    told()
+    desk.configured()
+    assert resolvers() == []
+    told(servers_ra="fe80::53%eth0 nonsense", domains_ra="example.org bad/one")
+    assert resolvers() == ["search example.org\nnameserver fe80::53%eth0\n"]
+    told(servers_ra="fe80::53%eth0 fd00::53", domains_ra="example.org")
+    assert resolvers()[1:] == [
+        "search example.org\nnameserver fe80::53%eth0\nnameserver fd00::53\n"
+    ]
+    desk.give(Resolved("files", ("fd00::1",)))
+    desk.mounted()
+    records = [each for _, each in desk.log if isinstance(each, Record)]
+    found = {f"{each.folder}/{each.name}": each.text for each in records}
+    assert "nameserver fd00::53" in found["/run/initpy/resolv.conf"]
+    keyfile = next(text for name, text in found.items() if name.endswith(".nmconnection"))
+    assert "%" not in keyfile
+
+
+def test_a_name_without_a_name_server_is_said() -> None:
+    desk = up(network(root=NfsRoot("files.example", "/srv/root")))
+    desk.lease()
+    desk.configured()
+    desk.give(Resolved("files.example", (), "Temporary failure in name resolution"))
+    told = "files.example: no name server is known to resolve it (nameserver= names one)"
+    assert told in desk.reports()
+
+
+def test_an_option_that_the_kernel_refuses_is_named() -> None:
+    for option, told in (
+        ("proto=udp", "10.0.2.1:/srv/root over eth0: the kernel takes no option proto=udp: it may "
+         "have no NFS over UDP; it is tried again"),
+        ("soft,what=1", "10.0.2.1:/srv/root over eth0: the kernel takes no such mount option: "
+         "soft,what=1; it is tried again"),
+    ):  # fmt: skip
+        root = NfsRoot("10.0.2.1", "/srv/root", "3", tuple(option.split(",")))
+        desk = up(network(root=root))
+        desk.lease()
+        desk.configured()
+        desk.mounted(errno.EINVAL, "nfs: not valid")
+        assert told in desk.reports()
+
+
+def test_a_folder_of_the_hypervisor_is_not_called_an_export() -> None:
+    desk = NetDesk(network(links=(), root=NinePRoot("sytsem")))
+    desk.mounted(errno.ENOENT, "the hypervisor shares no folder by this tag; its tags are: system")
+    why = "the hypervisor shares no folder by this tag; its tags are: system"
+    assert f"sytsem: {why}; it is tried again" in desk.reports()
+
+
+def test_the_tree_says_what_the_export_waits_for_and_why_the_last_try_failed() -> None:
+    def tree(desk: NetDesk) -> str:
+        return " ".join(render(desk.boot.explain(desk.now), desk.now).split())
+
+    desk = up()
+    assert "no network link leads to it yet" in tree(desk)
+    desk.lease()
+    desk.configured()
+    desk.mounted(errno.EACCES, "access denied")
+    why = "the server does not allow it to this address"
+    assert why in tree(desk) and "failed before" not in tree(desk)
+    tries = len(desk.mounts())
+    desk.wait(desk.now + 15)
+    assert len(desk.mounts()) > tries
+    assert f"failed before: {why}" in tree(desk)
 
 
 def test_an_offer_without_a_root_does_not_end_the_search_for_one() -> None:
@@ -236,8 +451,7 @@ def test_an_nbd_export_is_connected_once_a_link_is_ready_and_again_if_that_fails
     target = NbdRoot("10.0.2.100", export="root")
     wanted = NetworkSettings(links=(LinkRequest(),), targets=(target,))
     root = DeviceSpec(Naming.PATH, "/dev/nbd0")
-    nbd = load_job_file(JOBS / "extra" / "nbd.toml").jobs
-    desk = NetDesk(Settings(root=root, network=wanted), also=nbd)
+    desk = NetDesk(Settings(root=root, network=wanted))
     desk.end("nbd-driver")
     desk.see(block("nbd0", size="0"), link(up=False), link())
     desk.lease()
@@ -250,6 +464,46 @@ def test_an_nbd_export_is_connected_once_a_link_is_ready_and_again_if_that_fails
     assert desk.mounts() == []
     desk.see(block("nbd0", size="131072", ID_FS_TYPE="ext4", ID_FS_USAGE="filesystem"))
     assert desk.mounts()[-1].source == "/dev/nbd0"
+
+
+def connected(*options: str) -> NetDesk:
+    """A desk whose NBD export is connected, and is an encrypted volume."""
+    target = NbdRoot("10.0.2.100", export="root", options=options)
+    wanted = NetworkSettings(links=(LinkRequest(),), targets=(target,))
+    desk = NetDesk(Settings(root=DeviceSpec(Naming.PATH, "/dev/nbd0"), network=wanted))
+    desk.end("nbd-driver")
+    desk.see(block("nbd0", size="0"), link(up=False), link())
+    desk.lease()
+    desk.configured()
+    desk.end("nbd-connect@target/nbd0")
+    return desk
+
+
+def test_an_nbd_device_that_loses_its_size_is_connected_again() -> None:
+    desk = connected()
+    desk.see(block("nbd0", size="131072"), block("nbd0", size="131072", ID_MODEL="x"))
+    assert len(desk.runs("nbd-connect@target/nbd0")) == 1
+    desk.see(block("nbd0", size="0"))
+    assert len(desk.runs("nbd-connect@target/nbd0")) == 2
+
+
+def test_options_of_nbd_client_are_passed_on() -> None:
+    [run] = connected("bs=4096", "persist").runs("nbd-connect@target/nbd0")
+    assert run.argv[7:] == ("-block-size", "4096", "-persist", "-nonetlink")
+
+
+def test_an_export_that_an_engine_before_has_connected_is_there() -> None:
+    wanted = NetworkSettings(links=(LinkRequest(),), targets=(NbdRoot("10.0.2.100"),))
+    desk = NetDesk(Settings(root=DeviceSpec(Naming.LABEL, "none"), network=wanted))
+    desk.end("nbd-driver")
+    desk.see(block("nbd0", size="131072"), link(up=False), link())
+    desk.lease()
+    desk.configured()
+    desk.end("nbd-connect@target/nbd0", status=1)
+    desk.wait(desk.now + 20.0)
+    assert len(desk.runs("nbd-connect@target/nbd0")) == 1
+    desk.see(block("nbd0", size="0"))
+    assert len(desk.runs("nbd-connect@target/nbd0")) == 2
 
 
 def test_what_is_not_supported_is_said() -> None:

@@ -81,7 +81,7 @@ def test_the_parent_of_the_roots_vlan_stays_up_and_what_else_was_made_is_removed
     down = [each.link for each in asked(desk, SwitchLink) if not each.up]
     assert down == ["eth1"]
     files = {each.name: each.text for each in asked(desk, Record)}
-    assert "Unmanaged=yes" in files["90-initpy-eth0.network"]
+    assert "Unmanaged=yes" in files["00-initpy-eth0.network"]
     assert "managed=0" in files["initpy.conf"]
     assert "initpy-eth0.7.nmconnection" not in files
 
@@ -197,14 +197,6 @@ def test_either6_asks_for_dhcpv6_where_no_router_gives_an_address() -> None:
 def test_an_image_without_a_dhcpv6_client_says_so() -> None:
     desk = NetDesk(network(links=(LinkRequest(method=Method.DHCP6),)))
     assert "not supported: ip=any link:dhcp6: the image has no DHCPv6 client" in desk.reports()
-
-
-def test_what_does_not_count_of_a_request_is_said() -> None:
-    first = LinkRequest(LinkMatch("eth0"))
-    second = LinkRequest(LinkMatch("eth0"), Method.AUTO6, mac="52:54:00:00:00:99")
-    desk = NetDesk(network(links=(first, second)))
-    assert "ip=eth0:auto6: dhcp counts for it, as the first" in desk.reports()
-    assert "its MAC address stays, 52:54:00:00:00:99 is not set" in desk.reports()
 
 
 def test_the_tree_tells_what_a_bond_waits_for() -> None:

@@ -97,6 +97,22 @@ def test_gpt_auto_takes_what_is_in_an_encrypted_partition() -> None:
     assert [each.source for each in mounts(desk)] == ["/dev/dm-0"]
 
 
+def test_gpt_auto_takes_a_volume_on_its_mapping_of_dm_integrity() -> None:
+    """The mapping is private to the volume; with it alone, the volume is not open."""
+    desk = Desk(AUTO._replace(boot_partition="uuid-sda1"))
+    desk.see(partition("sda1", kind="esp"))
+    private = {"DM_UDEV_DISABLE_OTHER_RULES_FLAG": "1"}
+    desk.see(mapping("dm-0", "sda2", "CRYPT-INTEGRITY-u-root_dif", **private))
+    desk.see(Device("sda2", {**partition("sda2").properties, **luks("sda2").properties}))
+    assert len(desk.asked()) == 1
+    desk.answer("secret")
+    desk.see(mapping("dm-1", "dm-0", "CRYPT-LUKS2-u-root", ID_FS_TYPE="ext4"))
+    desk.end("luks-open@sda2")
+    assert [each.source for each in mounts(desk)] == ["/dev/dm-1"]
+    desk.wait(desk.now + 10)
+    assert len(desk.runs("luks-open@sda2")) == 1
+
+
 # Below the root
 
 

@@ -244,6 +244,19 @@ def test_a_key_script_gets_the_key_field_and_its_output_is_the_key() -> None:
     assert len(desk.runs("luks-open@vda")) == 1
 
 
+def test_a_key_that_is_derived_is_asked_for_once_its_volume_is_open() -> None:
+    """decrypt_derived of Debian's crypttab: before, its script would fail and people be asked."""
+    source = DeviceSpec(Naming.PATH, "/dev/dm-0")
+    desk = desk_with(volume(key=KeySpec("c", source, program="/bin/derive")))
+    desk.see(luks("vda"))
+    assert fetches(desk) == []
+    desk.see(mapping("dm-0", "sdz", "CRYPT-LUKS2-c", ID_FS_TYPE="swap", ID_FS_USAGE="other"))
+    [fetch] = fetches(desk)
+    assert fetch.program == ("/bin/derive", "c")
+    read(desk)
+    assert len(desk.runs("luks-open@vda")) == 1
+
+
 def test_a_key_file_of_cryptsetup_keys_d_is_used_for_a_volume_without_a_key() -> None:
     paths = {"luks-u-1": "/etc/cryptsetup-keys.d/luks-u-1.key"}
     desk = Desk(settings(key_files=paths))
@@ -309,6 +322,15 @@ def test_a_volume_that_root_needs_or_whose_key_is_there_is_opened_as_before(
     desk = desk_with(HOME._replace(**change), absent_keys=ABSENT)
     desk.see(luks("vdb", "u-2"))
     assert desk.asked() or desk.runs("luks-open@vdb")
+
+
+def test_a_named_key_that_the_image_lacks_is_said_once() -> None:
+    """R23: rd.luks.key=/PATH of dracut means a file on any device, here one of the image."""
+    desk = desk_with(HOME._replace(listed=False), HOME._replace(source=STICK), absent_keys=ABSENT)
+    desk.see(luks("vdb", "u-2"))
+    desk.wait(5)
+    assert desk.asked()
+    assert desk.reports().count("home: the key file /etc/keys/home is not in the image") == 1
 
 
 def test_people_have_the_time_that_crypttab_gives_them() -> None:

@@ -75,23 +75,43 @@ def test_messages_for_others_and_of_clients_are_passed_over() -> None:
     assert wire.decode(message(FULL, kind=1), MAC) is None
 
 
-@pytest.mark.parametrize("bad", [
-    option(121, bytes([33, 10, 0, 2, 7])),
-    option(121, bytes([24, 10, 1])),
-    option(119, b"\x03eng\xc0\x20"),
-    option(119, b"\x03en"),
-    option(119, b"\xc0\x00"),
-    option(119, b"\x03a b\x00"),
-    option(1, bytes([255, 0, 255, 0])),
+@pytest.mark.parametrize(("code", "data"), [
+    (121, bytes([33, 10, 0, 2, 7])),
+    (121, bytes([24, 10, 1])),
+    (119, b"\x03eng\xc0\x20"),
+    (119, b"\x03en"),
+    (119, b"\xc0\x00"),
+    (3, b"\x0a\x00\x02"),
+    (6, b"\x0a"),
+    (42, b"\x0a\x00\x02\x01\x01"),
+    (26, b"\x00\x00\x05\xdc"),
+    (58, b"\x00"),
+    (59, b""),
+    (12, b"\xff\xfe"),
+    (15, b"a\nb"),
+    (17, b"\x1b[2Jroot"),
+    (17, b"/srv/r\xe9"),
 ])  # fmt: skip
-def test_an_option_that_is_malformed_drops_the_message(bad: bytes) -> None:
+def test_an_option_that_is_malformed_is_left_out(code: int, data: bytes) -> None:
+    found = wire.decode(message(option(code, data)), MAC)
+    assert found is not None and found.address
+    [told] = found.malformed
+    assert told.startswith(f"option {code}: ")
+    assert found._replace(malformed=()) == wire.decode(message(b""), MAC)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [option(1, bytes([255, 0, 255, 0])), option(51, b"\x00\x0e"), option(54, b"\x0a\x00")],
+)
+def test_a_message_is_dropped_without_what_a_lease_needs(bad: bytes) -> None:
     with pytest.raises(wire.MalformedError):
         wire.decode(message(bad), MAC)
 
 
-def test_a_root_path_that_is_no_text_is_none() -> None:
-    found = wire.decode(message(option(17, b"\x1b[2Jroot")), MAC)
-    assert found is not None and found.root_path == ""
+def test_a_domain_that_is_none_is_left_out_of_a_search_list() -> None:
+    found = wire.decode(message(option(119, b"\x03a b\x00\x03eng\x00")), MAC)
+    assert found is not None and found.search == ("eng",) and not found.malformed
 
 
 @given(some.binary(max_size=700))

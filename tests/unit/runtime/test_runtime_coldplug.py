@@ -42,7 +42,7 @@ class Sysfs:
 
     @property
     def others(self) -> list[str]:
-        return self.short(coldplug.others(str(self.root)))
+        return self.short(coldplug.late(str(self.root)) + coldplug.others(str(self.root)))
 
 
 @pytest.fixture
@@ -68,6 +68,7 @@ def test_block_devices_are_announced_whatever_drives_them(sysfs: Sysfs) -> None:
         ("pci", {"class": "0x010802\n"}),  # NVMe
         ("pci", {"class": "0x010601\n"}),  # AHCI
         ("pci", {"class": "0x010000\n"}),  # SCSI, virtio-blk
+        ("pci", {"class": "0x010180\n"}),  # IDE
         ("pci", {"class": "0x0c0330\n"}),  # xHCI
         ("pci", {"class": "0x080501\n"}),  # SD
     ],
@@ -128,4 +129,30 @@ def test_announcing_has_the_kernel_send_an_add_event(sysfs: Sysfs, tmp_path: Pat
 
 def test_a_kernel_without_a_sysfs_has_nothing_to_announce(tmp_path: Path) -> None:
     assert coldplug.storage(str(tmp_path / "none")) == []
+    assert coldplug.late(str(tmp_path / "none")) == []
     assert coldplug.others(str(tmp_path / "none")) == []
+
+
+def test_ide_beside_another_carrier_waits_for_it(sysfs: Sysfs) -> None:
+    ide = sysfs.device("pci", "d1", {"modalias": "x:y", "class": "0x010180\n"})
+    disk = sysfs.device("pci", "d2", {"modalias": "x:y", "class": "0x010000\n"})
+    mouse = sysfs.device("serio", "d0", {"modalias": "x:y"})
+    assert (sysfs.storage, sysfs.others) == ([disk], [ide, mouse])
+    driven = {f"pci/{Path(each).name}" for each in coldplug.carriers(str(sysfs.root))}
+    assert driven == {ide, disk}
+
+
+def test_ide_waits_for_network_cards_that_lead_to_the_root(sysfs: Sysfs) -> None:
+    sysfs.device("pci", "d1", {"modalias": "x:y", "class": "0x010180\n"})
+    root = str(sysfs.root)
+    assert coldplug.storage(root, ["card"]) == []
+    assert sysfs.short(coldplug.late(root, ["card"])) == ["pci/d1"]
+
+
+def test_the_console_is_announced_if_the_image_has_a_font(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "class/vtconsole/vtcon0").mkdir(parents=True)
+    assert coldplug.screens(str(tmp_path)) == []
+    monkeypatch.setattr(coldplug, "FONT_RULES", str(tmp_path / "class"))
+    assert coldplug.screens(str(tmp_path)) == [f"{tmp_path}/class/vtconsole/vtcon0"]

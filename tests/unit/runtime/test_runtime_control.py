@@ -263,7 +263,7 @@ def test_an_engine_that_hangs_is_not_waited_for(
         hung.listen()
         started = time.monotonic()
         assert main(list(command)) == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     said = capsys.readouterr().err
     assert "the engine has not answered for 1 s: it hangs. Process 1 starts another one" in said
 

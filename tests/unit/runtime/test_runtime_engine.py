@@ -29,6 +29,7 @@ from initpy.runtime.handover import NoInitError
 from initpy.runtime.journal import Journal
 
 ROOT = Settings(root=DeviceSpec(Naming.LABEL, "root"))
+ALIVE = "alive"  # each engine says so first
 HANDOVER = ["mounting", "switch-root\0/sysroot\0/sbin/init"]
 # Root on layers: the shutdown takes them down.
 FROM_LAYERS = [HANDOVER[0], f"keep-exitrd\0{coded(())}", *HANDOVER[1:]]
@@ -215,7 +216,7 @@ def play(
     problems: tuple[InputError, ...] = (),
     then: Callable[[Engine], None] | None = None,
 ) -> list[str]:
-    """Run the engine until it has given its last order; all its orders."""
+    """Run the engine until it has given its last order; all its orders but the first."""
     reading, writing = os.pipe()
 
     async def run() -> None:
@@ -229,7 +230,8 @@ def play(
     finally:
         os.close(writing)
         with open(reading, encoding="utf-8") as orders:
-            said = orders.read().splitlines()
+            first, *said = orders.read().splitlines()
+    assert first == ALIVE
     return said
 
 

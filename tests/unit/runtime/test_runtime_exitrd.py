@@ -14,7 +14,7 @@ from initpy.core.shutdown.declared import DeclaredLayer
 from initpy.core.shutdown.messages import Deed, Do, Looked
 from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
 from initpy.runtime import syscalls
-from initpy.runtime.exitrd import declared, deeds, engine, main, present, programs
+from initpy.runtime.exitrd import declared, deeds, engine, keep, main, present, programs
 from initpy.runtime.exitrd.main import TIMEOUT, Order, parse
 
 SYSTEMD = [
@@ -127,7 +127,7 @@ def test_an_engine_that_hangs_or_dies_does_not_keep_process_1(
     monkeypatch.setattr(engine.Engine, "run", run)
     began = time.monotonic()
     assert main._engine(Order("reboot")) is False
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 200
 
 
 FOUND = Present(
@@ -185,7 +185,7 @@ def test_a_step_that_hangs_is_killed_and_the_engine_ends(
     monkeypatch.setattr(engine, "perform", perform)
     began = time.monotonic()
     run_engine.run(0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert "swap off /dev/sdb: has not ended within 0 s" in capfd.readouterr().err
 
 
@@ -194,7 +194,7 @@ def test_a_step_that_never_ends_does_not_keep_process_1(monkeypatch: pytest.Monk
 
     def perform(step: Do, spared: tuple[int, ...]) -> None:
         if step.deed is Deed.SWAP_OFF:
-            time.sleep(4)
+            time.sleep(25)
 
     def kill(pid: int, number: int) -> None:
         """It waits in the kernel."""
@@ -306,3 +306,27 @@ def test_nothing_is_kept_where_memory_is_short(tmp_path: Path) -> None:
     assert said.startswith("False")
     assert "no way back at shutdown" in said
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("takes", "kept"), [(0.2, True), (30.0, False)])
+def test_keeping_it_may_take_long_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    takes: float,
+    kept: bool,
+) -> None:
+    """A busy machine may give the child little of its processor."""
+
+    def fill(folder: str, layers: object) -> None:
+        Path(folder, "shutdown").touch()
+        time.sleep(takes)
+
+    monkeypatch.setattr(keep, "_fill", fill)
+    monkeypatch.setattr(keep, "LIMIT", 1.0)
+    began, spent = time.monotonic(), time.process_time()
+    assert keep.keep(folder=str(tmp_path)) is kept
+    assert time.monotonic() - began < 20.0
+    assert time.process_time() - spent < 0.5
+    assert Path(tmp_path, "shutdown").exists() is kept
+    assert ("not made within" in capfd.readouterr().err) is not kept

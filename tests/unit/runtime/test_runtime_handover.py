@@ -170,7 +170,7 @@ started = time.monotonic()
 left = handover.end_processes(plain)
 took = time.monotonic() - started
 stay = {int(each) for each in os.listdir("/proc") if each.isdecimal()}
-print("RESULT", left, stay == {1, daemon}, took < 2)
+print("RESULT", left, stay == {1, daemon}, took < 30)
 """
 
 

@@ -23,6 +23,8 @@ from initpy.runtime.mounts import explain_failure, flags_and_data, mount_first, 
         ("subvol=@,compress=zstd", 0, "subvol=@,compress=zstd"),
         ("errors=remount-ro,ro", sys.MS_RDONLY, "errors=remount-ro"),
         ("_netdev,nofail,auto,user", 0, ""),
+        ("iversion,nosymfollow,loud", sys.MS_I_VERSION | sys.MS_NOSYMFOLLOW, ""),
+        ("strictatime,nostrictatime,iversion,noiversion,silent,loud,mand,nomand", 0, ""),
         # Comments for others, that kernel file systems refuse.
         ("x-systemd.device-timeout=0,noatime", sys.MS_NOATIME, ""),
         ("x-initrd.mount,X-mount.mkdir,comment=mine,data=journal", 0, "data=journal"),

@@ -23,16 +23,16 @@ def mtu_of_lo():
 
 kernel.switch("lo", True)
 steps = []
-for addresses, routes, mtu in json.loads(sys.argv[1]):
-    said = kernel.configure("lo", tuple(addresses), tuple(map(tuple, routes)), mtu)
+for addresses, routes, mtu, version in json.loads(sys.argv[1]):
+    said = kernel.configure("lo", tuple(addresses), tuple(map(tuple, routes)), mtu, version)
     with kernel.Netlink() as netlink:
-        has = sorted(netlink.addresses(1))
+        has = sorted(each for each in netlink.addresses(1) if each != "::1/128")
     steps.append([said, has, text("/proc/net/route"), mtu_of_lo()])
 print(json.dumps(steps))
 """
 
 
-def configured(*wanted: tuple[list[str], list[list[str]], int]) -> list[list[object]]:
+def configured(*wanted: tuple[list[str], list[list[str]], int, int]) -> list[list[object]]:
     """What each configuration says, and which addresses, routes and MTU lo has then."""
     command = [*IN_A_NAMESPACE, sys.executable, "-c", SCRIPT, json.dumps(wanted)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -42,21 +42,25 @@ def configured(*wanted: tuple[list[str], list[list[str]], int]) -> list[list[obj
 
 def test_a_link_gets_just_what_it_is_to_have() -> None:
     routes = [["0.0.0.0/0", "10.0.2.1"], ["192.0.2.1/32", ""]]
-    first, again, other, nothing = configured(
-        (["10.0.2.9/24"], routes, 1400),
-        (["10.0.2.9/24"], routes, 1400),
-        (["10.0.3.7/25", "fd00::7/64"], [], 0),
-        ([], [], 0),
+    first, again, six, other, nothing, none_at_all = configured(
+        (["10.0.2.9/24"], routes, 1400, 4),
+        (["10.0.2.9/24"], routes, 1400, 4),
+        (["fd00::7/64"], [], 0, 6),
+        (["10.0.3.7/25", "10.0.1.7/25"], [], 0, 4),
+        ([], [], 0, 4),
+        ([], [], 0, 6),
     )
     assert first[:2] == again[:2] == [[], ["10.0.2.9/24"]]
     assert "0102000A" in str(first[2]) and "010200C0" in str(first[2])  # gateway and host
     assert first[3] == 1400
-    assert other[:2] == [[], ["10.0.3.7/25", "fd00::7/64"]]
+    assert six[:2] == [[], ["10.0.2.9/24", "fd00::7/64"]]  # the other version stays
+    assert other[:2] == [[], ["10.0.1.7/25", "10.0.3.7/25", "fd00::7/64"]]
     assert "0102000A" not in str(other[2])
-    assert nothing[:2] == [[], []]
+    assert nothing[:2] == [[], ["fd00::7/64"]]
+    assert none_at_all[:2] == [[], []]
 
 
 def test_a_route_that_cannot_be_is_said_and_costs_no_address() -> None:
-    [done] = configured((["10.0.2.9/24"], [["10.9.0.0/16", "192.0.2.77"]], 0))
+    [done] = configured((["10.0.2.9/24"], [["10.9.0.0/16", "192.0.2.77"]], 0, 4))
     assert done[0] == ["no route to 10.9.0.0/16 by 192.0.2.77: Network is unreachable"]
     assert done[1] == ["10.0.2.9/24"]

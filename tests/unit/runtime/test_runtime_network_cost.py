@@ -3,6 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
+from initpy.config.network import nbft
+from initpy.config.settings import read_settings
+from initpy.runtime import start
+
 BOOT = """
 import sys
 import initpy.runtime.start
@@ -30,3 +36,24 @@ def test_a_local_root_imports_nothing_of_the_network() -> None:
 
 def test_a_root_on_the_network_imports_what_decides_of_it() -> None:
     assert "initpy.core.network.exports" in imported("root=dhcp ip=dhcp")
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("root=LABEL=system", False),
+        ("root=dhcp ip=dhcp", False),
+        ("root=nfs4:10.0.2.1:/srv ip=10.0.2.9::10.0.2.1:24::eth0:none", False),
+        ("root=LABEL=system ip=nbft", True),
+        ("root=dhcp ip=eth0:nbft ip=eth1:dhcp", True),
+        ("root=dhcp rd.nvmf.nonbft", True),
+        ("root=dhcp rd.nonvmf", True),
+    ],
+)
+def test_without_a_table_its_module_is_imported_only_if_it_is_asked_for(
+    words: str, asked: bool
+) -> None:
+    """Where it is not imported, it would change nothing."""
+    settings, _ = read_settings(words)
+    assert start.asks_for_nvme_tables(settings) is asked
+    assert asked or nbft.applied(settings, {}) == (settings, ())

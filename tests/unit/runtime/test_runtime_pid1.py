@@ -46,7 +46,9 @@ children.UDEVD = f"{tmp}/udevd"
 with open(children.UDEVD, "w") as file:
     file.write("#!/bin/sh\\nexec sleep 60\\n")
 os.chmod(children.UDEVD, 0o755)
-coldplug.storage, coldplug.others = lambda: ["disk"], lambda: ["keyboard"]
+coldplug.storage = lambda beside=(): ["disk"]
+coldplug.late = lambda beside=(): []
+coldplug.others = lambda: ["keyboard"]
 def announce(paths):
     show("announce", *paths)
     with open(f"{tmp}/announced", "a") as file:
@@ -80,8 +82,13 @@ def main(words, started):
         signal.signal(number, signal.SIG_DFL)
     fd = os.open(f"{tmp}/lives", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(fd, b"x")
-    return engine(lives(), lambda *each: os.write(words, b"\\0".join(each) + b"\\n")) or 0
+    def order(*each):
+        os.write(words, b"\\0".join(each) + b"\\n")
+    if SPEAKS:
+        order(b"alive")
+    return engine(lives(), order) or 0
 sys.modules["initpy.runtime.start"] = initpy.runtime.start = types.SimpleNamespace(main=main)
+SPEAKS = True  # as soon as it works
 HANDOVER = b"switch-root", b"/sysroot", b"/opt/init"
 def play(pause=0.0):
     ready = syscalls.abstract_datagram_socket(children.READY_SOCKET)
@@ -470,7 +477,7 @@ def test_a_loop_that_raises_goes_on(tmp_path: Path) -> None:
         tmp_path,
         """
 pid1.FORK_RETRY = 0.05
-def fails():
+def fails(beside):
     raise ValueError("unforeseen")
 coldplug.storage = fails
 def engine(life, order):
@@ -511,6 +518,45 @@ def test_other_devices_are_announced_after_a_while_even_if_udevd_is_busy(tmp_pat
 pid1.OTHERS_AFTER = 0.05
 def engine(life, order):
     open(pid1.UDEV_QUEUE, "w").close()
+    udev_is_ready()
+    announced("keyboard")
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:3] == ["announce disk", "announce keyboard"]
+
+
+def test_other_devices_do_not_keep_the_engine_from_its_start(tmp_path: Path) -> None:
+    """It needs the processor itself, and may need no others."""
+    shown, _ = scene(
+        tmp_path,
+        """
+SPEAKS = False
+pid1.OTHERS_AFTER, pid1.OTHERS_WHEN_IDLE = 30.0, 0.05
+def engine(life, order):
+    udev_is_ready()
+    announced("disk")
+    open(pid1.UDEV_QUEUE, "w").close()
+    os.unlink(pid1.UDEV_QUEUE)
+    time.sleep(0.2)
+    show("starting")
+    order(b"alive")
+    announced("keyboard")
+    order(*HANDOVER)
+play()
+""",
+    )
+    assert shown[1:4] == ["announce disk", "starting", "announce keyboard"]
+
+
+def test_other_devices_are_announced_if_the_engine_says_nothing(tmp_path: Path) -> None:
+    shown, _ = scene(
+        tmp_path,
+        """
+SPEAKS = False
+pid1.OTHERS_WITHOUT_ENGINE = 0.1
+def engine(life, order):
     udev_is_ready()
     announced("keyboard")
     order(*HANDOVER)
@@ -674,6 +720,7 @@ def test_hardly_anything_is_imported_before_udevd_is_started() -> None:
         "initpy.runtime",
         "initpy.runtime.api",
         "initpy.runtime.children",
+        "initpy.runtime.early",  # udevd reads what this changes
         "initpy.runtime.supervisor",
         "initpy.runtime.syscalls",
     ]

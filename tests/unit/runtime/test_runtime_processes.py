@@ -212,7 +212,7 @@ def test_a_daemon_left_behind_does_not_keep_the_job_from_ending(
     pid = tmp_path / "pid"
     ended = end_of(shell(f"setsid sleep 60 & echo $! > {pid}; echo said; exit 5"))
     assert (ended.status, ended.output) == (5, "said\n")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     os.kill(int(pid.read_text()), 0)  # it lives: it may serve the root
     os.kill(int(pid.read_text()), 9)
 
@@ -224,13 +224,16 @@ def test_output_without_end_does_not_eat_the_memory(monkeypatch: pytest.MonkeyPa
     assert len(ended.output) < 1_000_000
 
 
-def test_several_programs_run_at_the_same_time() -> None:
-    started = time.monotonic()
+def test_several_programs_run_at_the_same_time(tmp_path: Path) -> None:
+    wait = f"until [ -e {tmp_path}/1 -a -e {tmp_path}/2 -a -e {tmp_path}/3 ]; do sleep 0.01; done"
     ends = play(
-        *(lambda each, n=n: each.start(shell("sleep 0.3", run=n)) for n in range(1, 5)), ends=4
+        *(
+            lambda each, n=n: each.start(shell(f"touch {tmp_path}/{n}; {wait}", run=n))
+            for n in range(1, 4)
+        ),
+        ends=3,
     )
-    assert sorted(each.run for each, _ in ends) == [1, 2, 3, 4]
-    assert time.monotonic() - started < 1.0
+    assert sorted(each.run for each, _ in ends) == [1, 2, 3]
 
 
 def test_a_bug_in_what_follows_an_end_is_noticed_at_once() -> None:

@@ -209,3 +209,16 @@ def test_r2_news_of_a_device_with_a_number_that_sysfs_has_passed_is_told() -> No
     udev._monitor = SimpleNamespace(poll=lambda timeout: events.pop(0) if events else None)
     udev.pending()
     assert [each.device.properties["ID_FS_TYPE"] for each in told] == ["crypto_LUKS"]
+
+
+def test_a_container_tells_which_process_is_its_monitor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("initpy.runtime.monitors.process_of", lambda name: f"of {name}")
+    (tmp_path / "md").mkdir()
+    (tmp_path / "md/array_state").write_text("inactive\n")
+    for version, monitor in (
+        ("external:ddf", "of md127"), ("external:/md127/0", None), ("1.2", None),
+    ):  # fmt: skip
+        (tmp_path / "md/metadata_version").write_text(f"{version}\n")
+        assert read(Found(str(tmp_path), "md127")).properties.get("monitor") == monitor

@@ -28,7 +28,7 @@ from initpy.core.machine.rules import ended, start
 from initpy.core.machine.templates import command
 from initpy.core.machine.wanted import unwanted
 from initpy.core.state.context import Context
-from initpy.core.storage.lvm import state
+from initpy.core.storage.lvm import state, unseen
 
 # What `lvm pvs --nameprefixes` says of a physical volume's group.
 NAME, SYSTEM_ID = "LVM2_VG_NAME", "LVM2_VG_SYSTEMID"
@@ -195,7 +195,7 @@ def _step(context: Context, instance: Instance) -> None:
         "{lvm}": ["lvm"] if configured else ["env", "LVM_SYSTEM_DIR=", "lvm"],
         "{owner}": _acting_as(_owner_of_volume(context, context.device(instance))),
     }
-    start(context, instance, command(context, instance, several))
+    start(context, instance, unseen.without(context, command(context, instance, several)))
 
 
 def group_of(context: Context, instance: Instance) -> str:

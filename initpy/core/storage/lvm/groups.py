@@ -25,7 +25,7 @@ from initpy.core.machine.rules import ended, give_up, start
 from initpy.core.machine.templates import command, describe
 from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, is_due, left, starting, wait_afresh
-from initpy.core.storage.lvm import foreign_groups, same_name
+from initpy.core.storage.lvm import foreign_groups, same_name, unseen
 from initpy.core.storage.lvm.looked_into import beside_a_look, looked_into, named
 from initpy.core.storage.lvm.state import COMPLETE, INCOMPLETE, groups_of, own
 
@@ -331,7 +331,7 @@ def _command(context: Context, instance: Instance, group: str = "") -> tuple[str
         "{how}": ["y" if wanted else "ay"],
         "{mode}": ["--activationmode", policy.mode] if policy.mode else [],
     }
-    return command(context, instance, several)
+    return unseen.without(context, command(context, instance, several))
 
 
 def _remarks(text: str) -> list[str]:

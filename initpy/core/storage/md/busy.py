@@ -1,12 +1,15 @@
 """Whether a command of ours is at work on an array or its members."""
 
 from initpy.core.devices.graph import Device
+from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.timers import Timer
 from initpy.core.state.context import Context
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import uuids
 
-STOPPED = {"md/array_state": "clear"}
+# mdadm that adds a member takes so long at most, unless a disk does not answer.
+ADDING_SECONDS = 10.0
 
 
 def at_work(context: Context, array: Device) -> bool:
@@ -32,16 +35,39 @@ def busy(context: Context, array: Device) -> bool:
     return False
 
 
+def may_create(instance: Instance) -> bool:
+    """True for a job by which mdadm may create an array, and chooses a name for it."""
+    success = instance.definition.success
+    return instance.definition.layer is LAYER and bool(success.holder or success.device)
+
+
 def stops(instance: Instance) -> bool:
     """True for a job that stops an array."""
-    success = instance.definition.success.subject
-    return success is not None and success.accepts(STOPPED)
+    return instance.definition.layer is LAYER and instance.definition.takes_down
 
 
 def being_stopped(context: Context) -> str:
-    """The array that a command of ours is stopping, "" if none.
+    """The array that a command of ours is stopping, or is about to after a look, "" if none.
 
-    The kernel lets go of the members after the array is clear (mddev_unlock in its md.c): mdadm
-    would find them busy until the command ends.
+    The kernel lets go of the array and of its members after it is clear (mddev_unlock in its md.c).
+    mdadm would find a member busy, or create an array of the same name, which the kernel refuses:
+    /proc/mdstat does not have an array that is clear, so that mdadm takes its name for free.
     """
-    return next((each.subject or "" for each in context.machine.working() if stops(each)), "")
+    machine, looks = context.machine, context.looks
+    for each, _ in machine.letting_go():
+        if stops(each):
+            return each.subject or ""
+    for each in machine.pending(Strategy.TAKE_DOWN) if looks.on else ():  # has a limit: Timer.LOOK
+        if stops(each) and each.subject is not None and each.subject not in looks.left:
+            return each.subject
+    return ""
+
+
+def being_created(context: Context, stop: Instance) -> str:
+    """The job by which mdadm may be creating an array, "" if none; `stop` is looked at again."""
+    for each in context.machine.working():
+        due = each.since + ADDING_SECONDS
+        if may_create(each) and due > context.now:
+            context.machine.timers.start(Timer.RETRY, stop.key, due)
+            return each.key
+    return ""

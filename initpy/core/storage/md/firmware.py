@@ -15,18 +15,23 @@ from initpy.core.devices.graph import Device
 from initpy.core.state.context import Context
 
 VERSION = "md/metadata_version"
+OF_VOLUMES = ("external:/", "external:-")
 HAS_HOST = "ddf_raid_member"  # ID_FS_TYPE of disks whose metadata may tell the host
 
 
 def is_container(array: Device) -> bool:
-    """True for the container itself: `external:ddf`."""
-    version = array.properties.get(VERSION, "")
-    return version.startswith("external:") and not is_volume(array)
+    """True for the container itself."""
+    return is_containers(array.properties.get(VERSION, ""))
+
+
+def is_containers(version: str) -> bool:
+    """True for md/metadata_version of a container: `external:ddf`."""
+    return version.startswith("external:") and not version.startswith(OF_VOLUMES)
 
 
 def is_volume(array: Device) -> bool:
     """True for a volume: `external:/md127/0`, or with "-" while mdmon must not touch it."""
-    return array.properties.get(VERSION, "").startswith(("external:/", "external:-"))
+    return array.properties.get(VERSION, "").startswith(OF_VOLUMES)
 
 
 def tells_host(members: Iterable[Device]) -> bool:

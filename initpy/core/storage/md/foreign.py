@@ -86,7 +86,8 @@ def is_foreign(context: Context, device: Device, members: tuple[Device, ...]) ->
 def _is_foreign_firmware(context: Context, device: Device) -> bool:
     """True for a volume of another or unknown host, and for a container that has one.
 
-    A container without volumes was recorded before they were stopped, or is this machine's.
+    mdadm creates the volumes of an incomplete one at once: of one without, it is not known whose
+    it is. The news of its volumes may be late or lost, or mdadm died before it created them.
     """
     if firmware.is_volume(device):
         return firmware.named_as_foreign(device)
@@ -95,8 +96,7 @@ def _is_foreign_firmware(context: Context, device: Device) -> bool:
         if any("MD_DEVNAME" in each.properties for each in found):
             note_foreign(context, device.name, uuid)
         return True
-    recorded = own(context).is_foreign(device.name) or device.properties.get("foreign") == uuid
-    return not found and recorded
+    return not found
 
 
 def mark(context: Context, name: str) -> list[str]:

@@ -22,7 +22,7 @@ from initpy.core.state.context import Context
 from initpy.core.storage.assembly import Plan, gone, is_due, left, wait_afresh
 from initpy.core.storage.md import facts, foreign
 from initpy.core.storage.md.look_begin import begin, ended
-from initpy.core.storage.md.look_order import first_due, identity, not_needed, parts_to_join
+from initpy.core.storage.md.look_order import first_due, joins, not_needed, parts_to_join
 from initpy.core.storage.md.start_degraded import advice, being_stopped
 from initpy.core.storage.md.state import Look, own
 
@@ -99,7 +99,7 @@ def _join(context: Context, instance: Instance) -> None:
     if parts[0] is not instance:
         context.machine.touch(parts[0])
         return
-    own(context).joined = frozenset(identity(context, each) for each in parts)
+    own(context).joined = joins(context, parts)
     begin(context, instance, Look(joint=True))
 
 

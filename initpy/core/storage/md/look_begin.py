@@ -13,7 +13,7 @@ from initpy.core.state.context import Context
 from initpy.core.state.deadlines import Deadline
 from initpy.core.state.looks import NOTED, Stage
 from initpy.core.storage.assembly import starting
-from initpy.core.storage.md import facts
+from initpy.core.storage.md import facts, later_disks
 from initpy.core.storage.md.look_order import identity
 from initpy.core.storage.md.state import Look, own
 from initpy.core.waiting.clock import give_time
@@ -38,6 +38,7 @@ def begin(context: Context, instance: Instance, look: Look | None = None) -> Non
         context.report(f"{device.name}: looking into it as well, read-only, {has}")
     own(context).look.members.update(device.slaves)
     starting(context, instance)
+    later_disks.note_start(context, device)
     context.looks.begin(device.name)
     context.looks.mark(context.devices, device.name)
     context.current.act(Record(f"{NOTED}.{device.name}", f"{identity(context, instance)}\n"))
@@ -45,11 +46,14 @@ def begin(context: Context, instance: Instance, look: Look | None = None) -> Non
 
 
 def ended(context: Context, instance: Instance, event: JobEnded) -> None:
-    """The array runs read-only, or the kernel has refused to start it."""
+    """The array runs read-only, whatever the command says, or the kernel has refused that."""
     device, looks, md = context.device(instance), context.looks, own(context)
     name = instance.subject or ""
-    if event.status:
+    runs = device is not None and device.properties.get("md/array_state") == "readonly"
+    if event.status and not runs:
         looks.drop(name)
+        md.taken_down.discard(name)  # that it runs read-only is no late news then
+        md.unopened[name] = device.slaves if device is not None else frozenset()
         md.start_refused.add(name)
         why = facts.refusal(device, context.devices.slaves(name)) if device is not None else ""
         if why:
@@ -91,6 +95,7 @@ def give_quiet(context: Context) -> None:
 
 def changed(context: Context, name: str) -> None:
     """An array may be one that an earlier engine looks into (R5); what shows on one is noted."""
+    forget_failed(context, name)
     device, looks = context.devices.get(name), context.looks
     if device is None:
         return
@@ -113,6 +118,23 @@ def changed(context: Context, name: str) -> None:
             give_quiet(context)
 
 
+def forget_failed(context: Context, name: str) -> None:
+    """Note that an array whose start read-only has failed is not looked into any more.
+
+    Until it gets other members it stays noted: the kernel may start it all the same, as a write
+    that took too long is not taken back. With more of them mdadm may start a volume of firmware
+    RAID, read-only at first: that is no look.
+    """
+    members = own(context).unopened.get(name)
+    if members is None:
+        return
+    device = context.devices.get(name)
+    if device is None or not device.slaves <= members:  # it is gone, or another one
+        del own(context).unopened[name]
+        context.devices.mark(name, NOTED, None)
+        context.current.act(Record(f"{NOTED}.{name}", ""))
+
+
 def over(context: Context) -> None:
     """Nothing is looked into any more: the others have their turn, and the wait goes on."""
     for name in (QUIET, LIMIT):
@@ -120,5 +142,6 @@ def over(context: Context) -> None:
     machine = context.machine
     machine.timers.cancel(Timer.LOOK, "")
     machine.touch_all(machine.pending(Strategy.LOOK))
-    machine.touch_all(machine.pending(Strategy.RUN))
+    for strategy in (Strategy.RUN, Strategy.DEGRADED_START):
+        machine.touch_all(machine.pending(strategy))
     give_time(context)

@@ -18,7 +18,7 @@ from initpy.core.state.context import Context
 from initpy.core.state.looks import NOTED, Stage
 from initpy.core.storage.md import facts, firmware, foreign
 from initpy.core.storage.md.look_begin import LIMIT, QUIET, begin, give_quiet, over
-from initpy.core.storage.md.look_order import not_needed, pending
+from initpy.core.storage.md.look_order import joins, lacks_parts, not_needed, pending
 from initpy.core.storage.md.members import uuids
 from initpy.core.storage.md.state import Finding, own
 from initpy.core.waiting.holds import held
@@ -102,7 +102,7 @@ def _upon(context: Context) -> list[Device]:
 def _settled(context: Context, device: Device) -> bool:
     """True if udev has nothing more to tell of the device, or it is there for others only."""
     hidden = device.properties.get("DM_UDEV_DISABLE_OTHER_RULES_FLAG") == "1"
-    return device.ready or hidden or facts.lies_idle(device) or _lacks_parts(context, device)
+    return device.ready or hidden or facts.lies_idle(device) or lacks_parts(context, device)
 
 
 def _called_off(context: Context) -> str:
@@ -244,6 +244,9 @@ def _nothing(context: Context, why: str) -> None:
     text = f"of another host; looked into, read-only, and not what root= asks for ({words})"
     text = f"{text}: {why}" if why else text
     _note(context, _bases(context), Finding(False, text, part, alone=part and lone is not None))
+    if part:
+        looked = [each for each in _lookers(context) if each.subject in context.looks.bases]
+        own(context).joined = joins(context, looked)
     for each in context.looks.bases:
         context.report(f"{each}: {text}")
     _close(context, "")
@@ -274,11 +277,7 @@ def _is_part(context: Context, device: Device) -> bool:
     jobs = context.machine.on(device.name)
     if any(each.strategy is Strategy.GROUP_ACTIVATE and each.failures for each in jobs):
         return True
-    return _lacks_parts(context, device)
-
-
-def _lacks_parts(context: Context, device: Device) -> bool:
-    return any(part_of(context, device) for part_of in context.technologies.part_of)
+    return lacks_parts(context, device)
 
 
 def _close(context: Context, why: str) -> None:
@@ -286,6 +285,9 @@ def _close(context: Context, why: str) -> None:
     if why:
         names = ", ".join(context.looks.bases)
         context.report(f"{names}: not looked into any further: {why}", detail=True)
+    for name in _refused_beside(context):
+        context.looks.begin(name)
+        own(context).look.opened.add(name)
     context.looks.close()
     for each in context.machine.running():
         device = context.device(each)
@@ -299,6 +301,17 @@ def _close(context: Context, why: str) -> None:
         context.deadlines.drop(name)
     # No deadline: nothing holds this, and it counts when root is mounted, too.
     context.machine.timers.start(Timer.LOOK, "", context.now + TAKE_DOWN_SECONDS)
+
+
+def _refused_beside(context: Context) -> list[str]:
+    """The volumes that could not start in a container that is looked into: they are stopped, too.
+
+    mdadm makes a container's volumes anew only once it has none.
+    """
+    boxes = (firmware.container(context, context.devices.slaves(each.name))
+             for each in _bases(context) if firmware.is_volume(each))  # fmt: skip
+    volumes = (each for box in boxes if box is not None for each in firmware.volumes(context, box))
+    return [each.name for each in volumes if facts.lies_idle(each)]
 
 
 def _take_down(context: Context) -> None:

@@ -1,7 +1,10 @@
 """Which arrays of another host may be looked into, and in which order (R9)."""
 
+from collections.abc import Iterable
+
+from initpy.core.devices.graph import Device
 from initpy.core.jobs.definitions import Strategy
-from initpy.core.jobs.instance import Instance
+from initpy.core.jobs.instance import Instance, JobState
 from initpy.core.state.assemblies import Phase, deadline_name
 from initpy.core.state.context import Context
 from initpy.core.storage.md import facts, foreign
@@ -17,9 +20,35 @@ def not_needed(context: Context) -> str:
     if goals.root_mounted:
         return "" if goals.unmounted() else "root is mounted"
     found = [context.devices.get(each) for each in goals.root_matches]
-    # root= may name the array itself, by its path: there is nothing on it before it runs.
-    elsewhere = any(each is None or not facts.lies_idle(each) for each in found)
-    return "root was found elsewhere" if elsewhere else ""
+    return "root was found elsewhere" if any(_leads_on(context, each) for each in found) else ""
+
+
+def _leads_on(context: Context, device: Device | None) -> bool:
+    """True for a device with root, unless what it lacks may be on an array of another host.
+
+    root= may name the array itself, by its path: there is nothing on it before it runs.
+    """
+    if device is not None and facts.lies_idle(device):
+        return False
+    if device is None or not lacks_parts(context, device):
+        return True
+    # Nothing has told the kernel that a part is gone: the mount tells.
+    return device.ready and not context.looks.on and not _in_vain(context, device)
+
+
+def _in_vain(context: Context, device: Device) -> bool:
+    """True once its mount was tried as often as it may be."""
+    return any(
+        each.strategy is Strategy.MOUNT_ROOT
+        and each.state is JobState.FAILED
+        and each.failures >= each.definition.tries
+        for each in context.machine.on(device.name)
+    )
+
+
+def lacks_parts(context: Context, device: Device) -> bool:
+    """True for a part of something that lacks other parts."""
+    return any(part_of(context, device) for part_of in context.technologies.part_of)
 
 
 def pending(context: Context) -> list[Instance]:
@@ -59,9 +88,10 @@ def first_due(context: Context) -> Instance:
 def parts_to_join(context: Context) -> list[Instance]:
     """The arrays to look into together: each held a part of something, and all were looked into.
 
-    One is enough if the user allows its part to be used without the others.
+    One is enough if the user allows its part to be used without the others, or if another part is
+    on what is no such array and has come since.
     """
-    parts, alone = [], False
+    parts, enough = [], bool(parts_elsewhere(context))
     for each in pending(context):
         device = context.device(each)
         members = context.devices.slaves(device.name) if device is not None else ()
@@ -70,6 +100,21 @@ def parts_to_join(context: Context) -> list[Instance]:
             return []
         if known.part:
             parts.append(each)
-            alone = alone or known.alone
-    names = {identity(context, each) for each in parts}
-    return parts if (len(parts) > 1 or alone) and not names <= own(context).joined else []
+            enough = enough or known.alone
+    news = not joins(context, parts) <= own(context).joined
+    return parts if news and (len(parts) > 1 or enough) else []
+
+
+def joins(context: Context, parts: Iterable[Instance]) -> frozenset[str]:
+    """What is seen together in one look: the arrays with parts, and parts that are elsewhere."""
+    return parts_elsewhere(context) | {identity(context, each) for each in parts}
+
+
+def parts_elsewhere(context: Context) -> frozenset[str]:
+    """The devices with root that lack parts and do not stand on an array that is looked into."""
+    found = (context.devices.get(each) for each in context.goals.root_matches)
+    return frozenset(
+        each.name
+        for each in found
+        if each is not None and not facts.lies_idle(each) and lacks_parts(context, each)
+    )

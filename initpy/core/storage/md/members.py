@@ -25,7 +25,7 @@ def lacks(context: Context, array: str, name: str) -> bool:
         return False
     if array == name:
         return False
-    if firmware.is_volume(whole):
+    if firmware.is_volume(whole) or firmware.is_container(whole):
         return False  # mdadm adds the disk to the container, and the kernel takes it at any time
     known = device.properties
     return known.get("ID_FS_USAGE") == "raid" and known.get("ID_FS_UUID") in uuids(context, whole)

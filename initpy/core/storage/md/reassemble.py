@@ -90,6 +90,8 @@ def step(context: Context, instance: Instance) -> None:
     device = context.device(instance)
     if device is not None and busy(context, device):
         instance.reason = "waits for mdadm to end"
+    elif why := rules.blocked(context, instance):
+        instance.reason = why
     else:
         refused = ", ".join(each.name for each in disputed(context, device)) if device else ""
         why = f"mdadm does not add {refused} to it" if refused else "mdadm was not done with it"

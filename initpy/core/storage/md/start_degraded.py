@@ -26,8 +26,7 @@ from initpy.core.storage.assembly import (
     starting,
     wait_afresh,
 )
-from initpy.core.storage.md import facts, firmware, foreign, reassemble
-from initpy.core.storage.md.busy import at_work
+from initpy.core.storage.md import busy, facts, firmware, foreign, later_disks, reassemble
 from initpy.core.storage.md.members import LATE_MEMBER, lacks
 from initpy.core.storage.md.state import own
 
@@ -58,7 +57,11 @@ def step(context: Context, instance: Instance) -> None:
     instance.reason = f"{plan.has}; waits for the others"
     if not is_due(context, instance, plan):
         return
+    if busy.may_create(instance) and (array := busy.being_stopped(context)):
+        instance.reason = f"{plan.has}; waits until {array} is stopped"
+        return
     starting(context, instance)
+    later_disks.note_start(context, device)
     context.report(f"{device.name}: starting degraded, {facts.counted(device, members)}")
     start(context, instance)
 
@@ -119,7 +122,10 @@ def ended(context: Context, instance: Instance, event: JobEnded) -> None:
     device = context.device(instance)
     # A job may wait to stop the array.
     context.machine.touch_all(context.machine.pending(Strategy.RUN))
-    if event.status and device is not None:
+    if why := later_disks.refusal(context, device, event):
+        event = event._replace(status=1, error=why)
+        instance.failures = instance.definition.tries - 1  # the same would be said again
+    elif event.status and device is not None:
         own(context).start_refused.add(device.name)
         if why := facts.refusal(device, context.devices.slaves(device.name)):
             event = event._replace(error=why)
@@ -139,6 +145,7 @@ def changed(context: Context, name: str) -> list[str]:
     (md_add_new_disk in drivers/md/md.c): it is stopped, and all of them are
     offered to mdadm again. Whatever happens to such an array may let members go on.
     """
+    later_disks.changed(context, name)
     refused = own(context).start_refused
     if not refused and not _refused_before(context, name):
         return []
@@ -171,7 +178,7 @@ def _refused_before(context: Context, name: str) -> bool:
     device = context.devices.get(name)
     if device is None or not device.properties.get("md/raid_disks"):
         return False
-    if not facts.lies_idle(device) or at_work(context, device):
+    if not facts.lies_idle(device) or busy.at_work(context, device):
         return False
     if firmware.is_volume(device):
         return False  # mdadm writes it there when it creates the volume

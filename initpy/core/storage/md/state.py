@@ -35,14 +35,22 @@ class Md:
     """What was found out about arrays, by kernel name or UUID."""
 
     start_refused: set[str] = field(default_factory=set)  # arrays that the kernel would not start
+    # Containers and volumes without all disks -> the disks that they had at the last start.
+    started_with: dict[str, frozenset[str]] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)  # by the UUID of the members
     look: Look = field(default_factory=Look)
     taken_down: set[str] = field(default_factory=set)  # arrays, by this engine after a look
+    # Arrays whose start read-only has failed -> the members that they had then.
+    unopened: dict[str, frozenset[str]] = field(default_factory=dict)
     joined: frozenset[str] = frozenset()  # the arrays that were looked into together
     unsettled: set[str] = field(default_factory=set)  # arrays that a command of ours is at work on
     _foreign: set[str] = field(default_factory=set)  # arrays that were recorded as such
     mismatched: set[str] = field(default_factory=set)  # offers that failed so the last time
     lookout: Lookout = field(default_factory=Lookout)  # for what was at work on unsettled arrays
+    unmonitored: set[str] = field(default_factory=set)  # containers whose monitor does not run
+    # Containers without a monitor, as long as an mdadm is at work that may start one.
+    unsure_monitors: set[str] = field(default_factory=set)
+    monitors_lost: dict[str, int] = field(default_factory=dict)  # container -> how often
     _offered: dict[str, int] = field(default_factory=dict)  # UUID -> how often once more
 
     def note_mismatch(self, instance: Instance, mismatched: bool) -> None:

@@ -13,15 +13,21 @@ from initpy.core.storage.md import (
     foreign,
     look_begin,
     look_inside,
+    monitor,
     reassemble,
     start_degraded,
 )
-from initpy.core.storage.md.busy import being_stopped, busy, stops
+from initpy.core.storage.md.busy import (
+    being_created,
+    being_stopped,
+    busy,
+    may_create,
+    stops,
+)
 from initpy.core.storage.md.facts import LAYER
 from initpy.core.storage.md.members import (
     array_gone,
     being_started,
-    is_offer,
     judge,
     refused_without,
 )
@@ -39,8 +45,10 @@ def technology() -> Technology:
         blocks=_blocks,
         judge=judge,
         ended=_ended,
+        left=_left,
         unsettled=_unsettled,
         incoming=_incoming,
+        keeps=monitor.keeps,
         handover=record,
         name_of=facts.name_of,
         condition=facts.condition,
@@ -49,7 +57,17 @@ def technology() -> Technology:
 
 def _changed(context: Context, name: str) -> list[str]:
     look_begin.changed(context, name)
-    return [*foreign.mark(context, name), *start_degraded.changed(context, name)]
+    # What stands on it may be known already, and nothing may begin on that meanwhile.
+    marked = look_inside.mark(context) if context.looks.on else []
+    _other_parts(context)
+    marked += [*foreign.mark(context, name), *start_degraded.changed(context, name)]
+    return marked + monitor.mark(context, name)
+
+
+def _other_parts(context: Context) -> None:
+    """Look again whether arrays with a part may be looked into together with others."""
+    if any(each.part for each in own(context).findings.values()):
+        context.machine.touch_all(context.machine.pending(Strategy.LOOK))
 
 
 def _reassembled(context: Context, name: str) -> list[str]:
@@ -62,12 +80,17 @@ def _gone(context: Context, device: Device | None, name: str) -> tuple[str, ...]
     if device is not None and "md/array_state" in device.properties:
         array_gone(context, device)
     context.looks.left.discard(name)
+    look_begin.forget_failed(context, name)
     if context.looks.on or context.looks.left:  # what it stood on may be taken down now
         context.machine.touch_all(context.machine.pending(Strategy.TAKE_DOWN))
     return ()
 
 
 def _blocks(context: Context, instance: Instance) -> str:
+    if stops(instance) and (key := being_created(context, instance)):
+        return f"waits for {key} to end"
+    if instance.strategy in (Strategy.TAKE_DOWN, Strategy.REASSEMBLE):
+        return ""
     refused = own(context).start_refused
     if refused and (name := refused_without(context, instance)) is not None:
         return f"waits until {name}, which could not start without it, is stopped"
@@ -81,7 +104,7 @@ def _blocks(context: Context, instance: Instance) -> str:
     # It would stop an array that is being started at this moment.
     if instance.subject in refused and being_started(context, instance):
         return "waits for the start of the array to end"
-    if is_offer(instance) and (array := being_stopped(context)):
+    if may_create(instance) and (array := being_stopped(context)):
         return f"waits until {array} is stopped"
     return ""
 
@@ -90,8 +113,13 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
     strategy, machine = instance.strategy, context.machine
     if stops(instance):  # its members may be offered to mdadm
         machine.touch_all(machine.pending(Strategy.RUN))
+        machine.touch_all(machine.pending(Strategy.DEGRADED_START))
+    elif own(context).start_refused and may_create(instance):
+        machine.touch_all(machine.pending(Strategy.RUN))  # one may wait to stop an array
     if context.looks.on or context.looks.left:
         machine.touch_all(machine.pending(Strategy.TAKE_DOWN))
+    if strategy is Strategy.MOUNT_ROOT:
+        _other_parts(context)
     if instance.definition.layer is not LAYER or instance.subject is None:
         return ()
     for above in context.devices.holders(instance.subject):
@@ -108,7 +136,14 @@ def _ended(context: Context, instance: Instance) -> Iterable[str]:
         machine.touch_on(instance.subject)
     if instance.published:
         marked += foreign.published(context, instance)
-    return marked
+    return marked + monitor.ended(context, instance.subject)
+
+
+def _left(context: Context, instance: Instance) -> Iterable[str]:
+    """A volume does not wait any more for a monitor that cannot be started."""
+    if instance.strategy is Strategy.START_MONITOR and instance.subject is not None:
+        return monitor.mark(context, instance.subject)
+    return ()
 
 
 def _unsettled(context: Context) -> Iterable[str]:

@@ -1,0 +1,168 @@
+"""Monitors of containers of firmware RAID (mdmon) that do not run (R5)."""
+
+from desk import Desk, array, block, filesystem
+
+from initpy.core.actions import HandOver, Mount
+from initpy.core.devices.graph import Device
+from initpy.core.storage.md.monitor import TIMES
+
+START = "md-monitor@md127"
+COMMAND = ("mdmon", "--offroot", "md127")
+ROOT = {"ID_FS_TYPE": "ext4", "ID_FS_USAGE": "filesystem", "ID_FS_LABEL_ENC": "root"}
+
+
+def disk(name: str = "vda") -> Device:
+    return block(name, ID_FS_TYPE="ddf_raid_member", ID_FS_USAGE="raid", ID_FS_UUID="Linux-MD")
+
+
+def container(monitor: str = "") -> Device:
+    known = {"md__metadata_version": "external:ddf", "MD_UUID": "box"}
+    if monitor:
+        known["monitor"] = monitor
+    return array("md127", ("vda",), "inactive", **known)
+
+
+def volume(state: str = "read-auto", level: str = "raid1", **content: str) -> Device:
+    known = {"md__metadata_version": "external:/md127/0", "md__level": level, "MD_DEVNAME": "data"}
+    return array("md126", ("vda",), state, **known, **(content or ROOT))
+
+
+def machine(state: str = "read-auto", level: str = "raid1", monitor: str = "") -> Desk:
+    """A container with a running volume that has root."""
+    desk = Desk()
+    desk.see(disk(), container(monitor), volume(state, level))
+    desk.end("md-ddf-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    return desk
+
+
+def test_a_monitor_that_died_is_started_again() -> None:
+    desk = machine(monitor="724")
+    desk.see(container())
+    desk.wait(2)
+    assert [run.argv for run in desk.runs(START)] == [COMMAND]
+    assert "its monitor (mdmon) does not run; it is started again" in desk.reports()
+
+
+def test_a_new_engine_sees_that_none_runs() -> None:
+    desk = Desk()
+    desk.see(volume(), disk(), container())
+    desk.wait(3)
+    assert len(desk.runs(START)) == 1
+
+
+def test_a_monitor_that_runs_is_left_alone() -> None:
+    desk = machine(monitor="724")
+    desk.wait(30)
+    assert desk.runs(START) == []
+
+
+def test_a_striped_volume_needs_no_monitor() -> None:
+    desk = machine(level="raid0")
+    desk.wait(30)
+    assert desk.runs(START) == []
+
+
+def test_a_volume_waits_for_the_monitor_that_mdadm_starts() -> None:
+    desk = Desk()
+    desk.see(disk(), container(), volume("readonly"))
+    desk.wait(10)
+    assert desk.runs(START) == []
+    assert desk.actions(Mount) == []
+    desk.see(container("724"), volume())
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_a_volume_waits_for_the_monitor_that_died_at_once() -> None:
+    desk = machine("readonly")
+    assert desk.actions(Mount) == []
+    desk.wait(2)
+    desk.see(container("725"), volume())
+    desk.end(START)
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_a_volume_without_a_monitor_is_used_as_it_is_in_the_end() -> None:
+    desk = machine("readonly")
+    for run in range(1, TIMES + 1):
+        desk.wait(desk.now + 3)
+        assert len(desk.runs(START)) == run
+        assert desk.actions(Mount) == []
+        desk.end(START, 127)
+    assert len(desk.actions(Mount)) == 1
+
+
+def test_the_handover_waits_for_the_monitor() -> None:
+    desk = machine(monitor="724")
+    desk.see(container())
+    desk.mount("/dev/md126")
+    assert desk.actions(HandOver) == []
+    desk.wait(2)
+    desk.see(container("725"))
+    desk.end(START)
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_the_handover_waits_for_the_monitor_below_a_mapping_that_is_mounted_by_its_name() -> None:
+    desk = Desk()
+    desk.see(disk(), container("724"), volume(ID_FS_TYPE="other_member"))
+    desk.end("md-ddf-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    top = filesystem("dm-0", DM_NAME="vg-root", DM_UUID="OTHER-1")
+    links = frozenset({"/dev/mapper/vg-root"})
+    desk.see(top._replace(slaves=frozenset({"md126"}), links=links))
+    desk.see(container())
+    desk.mount("/dev/mapper/vg-root")
+    assert desk.actions(HandOver) == []
+    desk.wait(desk.now + 3)
+    desk.see(container("725"))
+    desk.end(START)
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_a_monitor_that_dies_again_and_again_is_left() -> None:
+    desk = machine(monitor="724")
+    for run in range(1, TIMES + 3):
+        desk.see(container())
+        desk.wait(desk.now + 2)
+        desk.see(container("725"))
+        if run <= TIMES:
+            desk.end(START)
+    assert len(desk.runs(START)) == TIMES
+    desk.see(container())
+    last = f"md127: its monitor (mdmon) has ended {TIMES + 3} times; it is not started again"
+    assert last in desk.reports()
+    desk.mount("/dev/md126")
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_the_monitor_of_a_container_that_root_needs_not_is_left_to_the_real_system() -> None:
+    desk = Desk()
+    desk.see(volume(ID_FS_TYPE="ext4"), container("724"), disk(), filesystem("vdz"))
+    desk.mount("/dev/vdz")
+    desk.see(container())
+    assert len(desk.actions(HandOver)) == 1
+
+
+def test_a_monitor_that_died_before_anybody_saw_it_is_started_again_at_once() -> None:
+    desk = machine("readonly")
+    desk.wait(2)
+    desk.end(START)  # its parent has not seen it die
+    assert "the monitor has died at once" in desk.reports()
+    desk.wait(4)
+    assert len(desk.runs(START)) == 2
+    assert desk.actions(Mount) == []
+
+
+def test_a_partition_of_a_volume_waits_for_the_monitor_too() -> None:
+    known = {"ID_PART_TABLE_TYPE": "gpt", "md__metadata_version": "external:/md127/0"}
+    part = block("md126p1", ("md126",), DEVTYPE="partition", **ROOT)
+    desk = Desk()
+    desk.see(disk(), container(), array("md126", ("vda",), "readonly", md__level="raid1", **known))
+    desk.end("md-ddf-disk@vda", output="MD_DEVICE=md127\nMD_FOREIGN=no\nMD_STARTED=yes\n")
+    desk.see(part)
+    assert not desk.actions(Mount)
+    assert not desk.runs("fsck-ext@md126p1")
+    desk.wait(1.1)
+    desk.see(container("725"))
+    desk.end(START)
+    desk.see(array("md126", ("vda",), "read-auto", md__level="raid1", **known))
+    assert desk.actions(Mount) or desk.runs("fsck-ext@md126p1")
