@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from initpy.scenario.model import Cue, Deed, Person, Scenario
+from initpy.scenario.acts import Cue, Deed, Person
+from initpy.scenario.model import Scenario
 from initpy.scenario.saying import heard
 
 # The kernel's message (init/main.c), which may name the lab's agent instead of /init. With a quiet

@@ -8,15 +8,8 @@ simulator can do the latter; `initpy boot` refuses such a file and says why.
 import re
 from collections.abc import Iterator
 
-from initpy.scenario.model import (
-    CONTAINERS,
-    RAID,
-    SIMULATED_DEEDS,
-    Disk,
-    Layer,
-    Scenario,
-    Way,
-)
+from initpy.scenario.acts import SIMULATED_DEEDS, Deed, Way
+from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer, Scenario
 from initpy.scenario.reader import Table
 
 # mdadm(8) creates an array of one device only with --force, and a raid6 of at least four.
@@ -36,15 +29,18 @@ class Room:
     def __init__(self, disks: tuple[Disk, ...]) -> None:
         self._bytes = {disk.name: disk.size for disk in disks}
         self._groups: dict[str, int] = {}  # free space
-        self._containers: set[str] = set()  # arrays in a container use its members
+        self.containers: dict[str, int] = {}  # arrays in a container use its members, so many
 
     def take(self, table: Table, layer: Layer) -> None:
         """Add a layer. Raises InputError if the layers below are too small or too few."""
         below = sum(self._bytes[name] for name in layer.on)
         _check_names(table, layer)
-        if layer.kind in _LEAST and not self._containers.intersection(layer.on):
+        if self.containers.keys() & {*layer.on} and (layer.kind not in RAID or len(layer.on) > 1):
+            raise table.wrong("on", f"other layers, as only arrays stand on {layer.on[0]}")
+        if layer.kind in _LEAST:
             least = _LEAST[layer.kind]
-            if len(layer.on) < least:
+            members = sum(self.containers.get(name, 1) for name in layer.on)
+            if members < least:
                 raise table.wrong("on", f"{least} members or more for {layer.kind}")
         if layer.kind in _HEADERS and not layer.header and below <= _HEADERS[layer.kind]:
             least = _HEADERS[layer.kind] // _UNIT
@@ -58,7 +54,7 @@ class Room:
             self._bytes[layer.name] = min(layer.size or below, below)
         self._bytes |= dict(layer.volumes)
         if layer.kind in CONTAINERS:
-            self._containers.add(layer.name)
+            self.containers[layer.name] = len(layer.on)
 
     def _partitions(self, table: Table, layer: Layer, below: int) -> None:
         left = below
@@ -97,8 +93,11 @@ def simulated_only(scenario: Scenario) -> Iterator[str]:
     """Yield what the scenario needs and no machine of the lab has, as texts."""
     if any(tool.way is Way.UNKILLABLE for tool in scenario.tools):
         yield "processes that survive SIGKILL"
-    if any(fault.deed in SIMULATED_DEEDS for fault in scenario.faults):
+    deeds = {fault.deed for fault in scenario.faults}.intersection(SIMULATED_DEEDS)
+    if deeds - {Deed.REREAD}:
         yield "disks that stop answering"
+    if Deed.REREAD in deeds:
+        yield "partitions that are read anew at a time"
     if scenario.syscalls:
         yield "system calls that fail in process 1"
     if any(disk.announced for disk in scenario.disks):

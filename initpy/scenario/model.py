@@ -10,6 +10,9 @@ from pathlib import Path
 from zlib import crc32
 
 from initpy.config.initramfstools import KEY_FILES, is_for_image, parameters, resume_of
+from initpy.scenario.acts import Damage, Fault, Person, Syscall, Tool
+from initpy.scenario.ibft import FirmwareTable
+from initpy.scenario.servers import Nic, Server, Share
 
 # Kinds of layers: arrays, and the containers of firmware RAID.
 RAID = ("raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "linear")
@@ -17,7 +20,8 @@ CONTAINERS = ("imsm", "ddf")
 # Installed systems for roots, made by qemu/debian.sh.
 SYSTEMS = (
     "debian-12", "debian-13", "debian-12-sysvinit", "debian-12-openrc", "debian-12-runit",
-    "debian-12-loader",
+    "debian-12-loader", "debian-12-iscsi", "debian-12-nm", "debian-12-san", "debian-13-san",
+    "debian-12-links", "debian-13-links", "debian-12-cloud", "debian-13-cloud",
 )  # fmt: skip
 CRYPTTAB = "/etc/crypttab"
 DEFAULTS = "/etc/initpy/parameters"  # of the image, see initpy/config/settings.py
@@ -64,63 +68,6 @@ class Outcome(StrEnum):
     NOTHING = "nothing"  # none of these within the time limit
 
 
-class Deed(StrEnum):
-    """What a fault does to the machine."""
-
-    PLUG = "plug"
-    UNPLUG = "unplug"
-    CTRL_ALT_DEL = "ctrl-alt-del"
-    KILL_ENGINE = "kill-engine"
-    STOP_ENGINE = "stop-engine"
-    CONTINUE_ENGINE = "continue-engine"
-    KILL_UDEVD = "kill-udevd"
-    KILL_UDEV_WORKERS = "kill-udev-workers"
-    FREEZE = "freeze"  # a disk stops answering requests
-    THAW = "thaw"
-    STORM = "storm"  # some hundred `change` uevents of a disk
-    FILL_RUN = "fill-run"
-    EMPTY_RUN = "empty-run"
-    SIGNAL_INIT = "signal-init"
-    CARRIER_ON = "carrier-on"  # the cable of a network card
-    CARRIER_OFF = "carrier-off"
-    SERVER_UP = "server-up"
-    SERVER_DOWN = "server-down"
-
-
-# The keys of [simulation]: the seed, the event after which the engine dies, and the probability of
-# each kind of random fault.
-CHANCES = (
-    "seed", "crash-after", "late", "doubled", "reordered", "lost", "tool-fails", "tool-hangs",
-    "tool-killed", "engine-dies", "udevd-dies",
-)  # fmt: skip
-# The machine performs these itself; the others need the lab's agent in the guest.
-NETWORK_DEEDS = (Deed.CARRIER_ON, Deed.CARRIER_OFF, Deed.SERVER_UP, Deed.SERVER_DOWN)
-MACHINE_DEEDS = (Deed.PLUG, Deed.UNPLUG, Deed.CTRL_ALT_DEL, *NETWORK_DEEDS)
-SIMULATED_DEEDS = (Deed.FREEZE, Deed.THAW)  # see feasible.simulated_only()
-AGENT_DEEDS = tuple(deed for deed in Deed if deed not in (*MACHINE_DEEDS, *SIMULATED_DEEDS))
-
-
-class Way(StrEnum):
-    """How a tool misbehaves."""
-
-    FAILS = "fails"  # exits with status 1 without doing anything
-    HANGS = "hangs"  # never ends, ignores SIGTERM
-    KILLED = "killed"  # dies without doing anything
-    MUTE = "mute"  # does its work, and dies before it reports
-    RESTART = "restart"  # does its work, and requests a reboot after a correction (fsck)
-    UNFINISHED = "unfinished"  # mdadm dies after adding a foreign array's member, before its start
-    UNKILLABLE = "unkillable"  # waits in the kernel ("D" in ps(1)): SIGKILL does not end it
-
-
-class SystemCall(StrEnum):
-    """A system call of process 1 that can fail."""
-
-    SPAWN_UDEVD = "spawn-udevd"
-    FORK_ENGINE = "fork-engine"
-    INOTIFY = "inotify"  # shows that udevd is idle
-    POLL = "poll"
-
-
 @dataclass(frozen=True, slots=True)
 class Disk:
     """A disk of the machine; `arrives` counts from the start of /init."""
@@ -136,21 +83,7 @@ class Disk:
     # Seconds until udev announces the disk; it announces its partitions at once.
     announced: float = 0.0
     rate: int | None = None  # bytes per second that it reads and writes; None: as fast as it can
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When a cable or server is up, in seconds after the start of /init; it may come back."""
-
-    up: float | None = 0.0  # 0: at the start; None: never
-    down: float | None = None
-    back: float | None = None
-
-    def changes(self) -> tuple[tuple[float, bool], ...]:
-        """Return the times at which it comes (True) and goes after the start, in order."""
-        found = [] if not self.up else [(self.up, True)]
-        found += [] if self.down is None else [(self.down, False)]
-        return tuple(found if self.back is None else [*found, (self.back, True)])
+    hangs: bool = False  # it says what it is, and answers no read: the kernel never shows it
 
 
 class Loader(StrEnum):
@@ -167,58 +100,6 @@ class BootEntry:
     name: str
     cmdline: str  # these words follow the machine's
     tries: int | None = None  # None: the loader does not count its boots
-
-
-@dataclass(frozen=True, slots=True)
-class Nic:
-    """A network card; `carrier` says when its cable is plugged in."""
-
-    name: str  # the kernel's: eth0, eth1, in the file's order
-    carrier: Times = Times()
-    lease: float | None = None  # seconds until the DHCP server answers; None: no server
-    switch: str = ""  # the card whose cable leads to the same switch; "": none
-    vlan: int = 0  # that the servers on this card are in; 0: none
-
-
-ADDRESS_ONLY = ("dhcp", "dhcp6", "router")  # kinds of servers that have no disk
-
-
-def unit_serial(disk: str) -> str:
-    """Return the serial number that a unit of an iSCSI target gets: 25 hexadecimal digits."""
-    return f"{crc32(disk.encode()):08x}".ljust(25, "0")
-
-
-def machine_address(nic: str) -> str:
-    """Return the address of the server machine on the network of a card."""
-    return f"10.0.{2 + int(nic.removeprefix('eth'))}.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server on the network of a card; while it is down, it refuses connections."""
-
-    name: str
-    kind: str  # nbd, iscsi, nfs, dhcp, dhcp6, router
-    serves: tuple[str, ...]  # disks of the scenario, which the machine then does not have
-    nic: str
-    address: str
-    port: int
-    times: Times = Times()
-    target: str = ""  # iSCSI: the target's name
-    login: tuple[str, ...] = ()  # iSCSI: user and password of CHAP; none: it asks for none
-    login_in: tuple[str, ...] = ()  # iSCSI: by which the target shows who it is
-    admits: str = ""  # iSCSI: the one initiator that may log in; "": all
-    export: str = ""  # NFS: where it exports the file system of its disk; "": a folder of disks
-    versions: tuple[str, ...] = ()  # NFS: that it speaks; none: all
-    refuses: bool = False  # NFS: it exports to other machines
-    root_path: str = ""  # DHCP: option 17
-    lease: float = 3600.0  # DHCP: seconds
-
-    @property
-    def on_a_machine(self) -> bool:
-        """True if it runs on the lab's server machine."""
-        exported = self.kind in ADDRESS_ONLY or bool(self.export)
-        return exported or self.address == machine_address(self.nic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,65 +164,10 @@ class Layer:
     default: bool = False  # it is the default subvolume
     header: str = ""  # the place of a detached LUKS header: a disk, or "file system:/path"
     argon2: tuple[int, int] | None = None  # KiB and passes of argon2id; None: cheap pbkdf2
+    # LUKS2: as cryptsetup's --cipher and --integrity; "" for the usual, without integrity
+    cipher: str = ""
+    integrity: str = ""
     swapfile: int | None = None  # ext4: the size of a swap file, SWAPFILE; None for none
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """When an act is due: at a time after the start of /init, or some time after a text."""
-
-    at: float | None = None
-    when: re.Pattern[str] | None = None
-    after: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Input typed at the console; a person's inputs follow each other in the file's order."""
-
-    cue: Cue
-    text: str
-    pace: float = 0.0  # seconds between the keys
-    second: bool = False  # at the machine's second console
-    name: str = ""  # persons of different names act independently
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault of the machine."""
-
-    cue: Cue
-    deed: Deed
-    argument: str = ""  # of the deed: a disk, a signal, …
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A program that misbehaves in its first calls that have a word among their arguments."""
-
-    program: str
-    way: Way
-    times: int
-    arguments: str = ""
-    ends: float | None = None  # unkillable: seconds until it ends; None: never
-
-
-@dataclass(frozen=True, slots=True)
-class Syscall:
-    """A system call of process 1 that fails with ENOMEM some times."""
-
-    call: SystemCall
-    fails: int
-    skip: int = 0  # successful calls before the first failure
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Bytes that overwrite a disk's content before power-on."""
-
-    disk: str
-    at: int  # negative: from the end
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +248,9 @@ class Scenario:
     shutdown: str = ""
     step_timeout: float = 0.0  # of the shutdown, in seconds; 0: systemd's default
     again: str = ""  # how an installed system starts once more before it reports, one of AGAIN
+    ibft: FirmwareTable | None = None  # of the firmware, which has booted from an iSCSI target
+    shares: tuple[Share, ...] = ()
+    nbft: FirmwareTable | None = None  # of the firmware, which has booted from an NVMe namespace
 
     @property
     def system(self) -> str:

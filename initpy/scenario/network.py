@@ -4,12 +4,25 @@ import re
 from dataclasses import replace
 from ipaddress import ip_address
 
-from initpy.scenario.model import ADDRESS_ONLY, Disk, Nic, Server, Times, machine_address
+from initpy.scenario.model import Disk
 from initpy.scenario.reader import Table
+from initpy.scenario.servers import (
+    ADDRESS_ONLY,
+    Nic,
+    Server,
+    Times,
+    machine_address,
+    machine_address_6,
+    machine_addresses,
+)
 
 # Port numbers of the IANA registry; NBD's protocol document has its own too.
 # Of a router, the type of its advertisements.
-PORTS = {"nbd": 10809, "iscsi": 3260, "nfs": 2049, "dhcp": 67, "dhcp6": 547, "router": 134}
+PORTS = {"nbd": 10809, "iscsi": 3260, "nvme": 4420, "nfs": 2049, "dhcp": 67, "dhcp6": 547,
+         "router": 134}  # fmt: skip
+# How the names of targets begin, and what they are called.
+NAMES = {"iscsi": (("iqn.", "eui.", "naa."), "a qualified name (iqn.…)"),
+         "nvme": (("nqn.",), "a qualified name (nqn.…)")}  # fmt: skip
 OF_IPV6 = ("dhcp6", "router")
 VERSIONS = ("3", "4")  # of NFS
 ADDRESS = "10.0.2.100"  # the default of a server, in QEMU's user network
@@ -24,7 +37,19 @@ def read_network(top: Table, disks: tuple[Disk, ...]) -> tuple[tuple[Nic, ...], 
     servers: list[Server] = []
     for table in top.tables("server"):
         servers.append(_server(table, disks, nics, servers))
+    _check_paths(top, disks, servers)
+    subsystems = {each.name for each in servers if each.kind == "nvme"}
+    if unknown := {each.refers for each in servers} - subsystems - {""}:
+        raise top.wrong("server", f"a server of kind nvme to refer to, not {min(unknown)}")
     return tuple(nics), tuple(servers)
+
+
+def _check_paths(top: Table, disks: tuple[Disk, ...], servers: list[Server]) -> None:
+    """Reject a further path to a disk that no server has and that is on no SCSI bus."""
+    served = {name for each in servers for name in each.serves}
+    for disk in disks:
+        if disk.path_of and disk.bus != "scsi" and disk.name not in served:
+            raise top.wrong("disk", f"{disk.name} on a SCSI bus, or a server that serves it")
 
 
 def _nic(table: Table, before: list[Nic]) -> Nic:
@@ -56,14 +81,14 @@ def _server(
     with_servers = [each.name for each in nics if not each.switch]
     nic = table.choice("nic", with_servers, nics[0].name)
     export = table.string("export", "") if kind == "nfs" else ""
-    on_a_machine = kind in ADDRESS_ONLY or bool(export)
+    on_a_machine = kind in (*ADDRESS_ONLY, "nvme") or bool(export)
     usual = machine_address_6(nic) if kind in OF_IPV6 else machine_address(nic)
     address = table.string("address", usual if on_a_machine else ADDRESS)
     try:
         ip_address(address)
     except ValueError:
         raise table.wrong("address", "an IPv4 address such as 10.0.2.100, or IPv6") from None
-    usual_ones = [machine_address(nic), machine_address_6(nic)]
+    usual_ones = machine_addresses(nic)
     if on_a_machine and address not in (
         *usual_ones, *((second_address(nic),) if kind == "dhcp" else ())
     ):  # fmt: skip
@@ -81,22 +106,77 @@ def _server(
     # Targets of one server share its portal.
     if (address, port) in {(e.address, e.port) for e in servers if target in ("", e.target)}:
         raise table.wrong("port", f"another port: a server before has {address}:{port}")
-    if (kind == "iscsi") != target.startswith(("iqn.", "eui.", "naa.")):
-        what = "a qualified name (iqn.…)" if kind == "iscsi" else f"no target for {kind}"
+    beginnings, what = NAMES.get(kind, ((), f"no target for {kind}"))
+    if bool(beginnings) != bool(target) or (target and not target.startswith(beginnings)):
         raise table.wrong("target", what)
-    taken = {name for each in servers for name in each.serves}
-    serves = _serves(table, disks, taken) if kind not in ADDRESS_ONLY else ()
+    # A further server with a subsystem is one more path to its namespaces.
+    same = [each for each in servers if kind == "nvme" and each.target == target]
+    taken = {name for each in servers for name in each.serves if each not in same}
+    moved_to = _moved_to(table, target, servers) if kind == "iscsi" else ""
+    without = kind in ADDRESS_ONLY or bool(moved_to)
+    serves = () if without else _serves(table, disks, taken)
     server = Server(name, kind, serves, nic, address, port, _times(table, "up"), target)
     server = replace(server, export=export)
-    if kind == "iscsi":
-        server = _logins(table, server)
+    if kind == "nvme":
+        server = _subsystem(table, server, same)
+    if moved_to:
+        server = replace(server, moved_to=moved_to, for_good=table.boolean("for_good", False))
+    elif kind == "iscsi":
+        server = _logins(table, _portal(table, server, disks, servers))
+    if kind == "nbd":
+        server = replace(server, tls=table.boolean("tls", False))
     if export:
         server = _export(table, server)
+    if kind in OF_IPV6:
+        server = replace(server, resolves=_resolves(table))
+        server = replace(server, resolves_to=_resolves_to(table, server))
     if kind == "dhcp":
         root_path, lease = table.string("root_path", ""), table.number("lease", server.lease)
-        server = replace(server, root_path=root_path, lease=lease)
+        server = replace(server, root_path=root_path, lease=lease, resolves=_resolves(table))
+        server = replace(server, resolves_to=_resolves_to(table, server))
     table.end()
     return server
+
+
+def _resolves(table: Table) -> str:
+    """Read the name that a server of leases resolves, as a name server; "" for none."""
+    name = table.string("resolves", "")
+    if name and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", name):
+        raise table.wrong("resolves", "a host name with its domain, such as files.example")
+    return name
+
+
+def _moved_to(table: Table, target: str, servers: list[Server]) -> str:
+    """Read the server to which a portal redirects the logins at its target; "" for none."""
+    if not table.has("moved_to"):
+        return ""
+    return table.choice("moved_to", [each.name for each in servers if each.target == target])
+
+
+def _resolves_to(table: Table, server: Server) -> tuple[str, ...]:
+    """Read the addresses of that name, in the order in which they are tried; (): the server's."""
+    found = table.strings("resolves_to")
+    try:
+        any(map(ip_address, found))
+    except ValueError:
+        raise table.wrong("resolves_to", "a list of addresses") from None
+    if found and not server.resolves:
+        raise table.wrong("resolves_to", "a name in `resolves` beside it")
+    return found
+
+
+def _portal(table: Table, server: Server, disks: tuple[Disk, ...], servers: list[Server]) -> Server:
+    """A further server with a target is one more portal of it, with paths to the same units."""
+    others = [each for each in servers if each.target == server.target]
+    paths = tuple(each.path_of for name in server.serves for each in disks if each.name == name)
+    if not others:
+        if any(paths):
+            raise table.wrong("serves", "disks that are no paths: no server before has the target")
+        return server
+    if paths != others[0].serves:
+        units = ", ".join(others[0].serves)
+        raise table.wrong("serves", f"a path (path_of) to each of {units}, in this order")
+    return replace(server, group=1 + len(others), paths=paths)
 
 
 def _logins(table: Table, server: Server) -> Server:
@@ -110,14 +190,19 @@ def _logins(table: Table, server: Server) -> Server:
     return replace(server, login=login, login_in=back, admits=table.string("admits", ""))
 
 
+def _subsystem(table: Table, server: Server, same: list[Server]) -> Server:
+    """Read whom an NVMe subsystem lets in; it has one namespace, whatever leads to it."""
+    if len(server.serves) != 1 or any(each.serves != server.serves for each in same):
+        raise table.wrong("serves", "the one disk that the subsystem has, on each of its paths")
+    admits = table.string("admits", "")
+    if any(each.admits != admits for each in same):
+        raise table.wrong("admits", "the same host on each path of a subsystem")
+    return replace(server, admits=admits, refers=table.string("refers", ""))
+
+
 def second_address(nic: str) -> str:
     """Return the address of the second DHCP server on the network of a card."""
     return machine_address(nic).removesuffix("1") + "2"
-
-
-def machine_address_6(nic: str) -> str:
-    """Return the IPv6 address of the server machine on the network of a card."""
-    return f"fd00:0:0:{2 + int(nic.removeprefix('eth'))}::1"
 
 
 def _export(table: Table, server: Server) -> Server:
@@ -129,7 +214,13 @@ def _export(table: Table, server: Server) -> Server:
     versions = table.strings("versions")
     if not set(versions) <= set(VERSIONS):
         raise table.wrong("versions", f"a list of {' and '.join(VERSIONS)}")
-    return replace(server, versions=versions, refuses=table.boolean("refuses", False))
+    return replace(
+        server,
+        versions=versions,
+        refuses=table.boolean("refuses", False),
+        withdraws=table.boolean("withdraws", False),
+        pseudo_root=table.boolean("pseudo_root", False),
+    )
 
 
 def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str, ...]:
@@ -138,7 +229,8 @@ def _serves(table: Table, disks: tuple[Disk, ...], taken: set[str]) -> tuple[str
     free = [
         disk.name
         for disk in disks
-        if disk == Disk(disk.name, disk.size, copy_of=disk.copy_of) and disk.name not in taken
+        if disk == Disk(disk.name, disk.size, copy_of=disk.copy_of, path_of=disk.path_of)
+        and disk.name not in taken
     ]
     if not names or len(set(names)) < len(names) or not set(names) <= set(free):
         known = ", ".join(free) or "none left"

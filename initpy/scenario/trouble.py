@@ -2,18 +2,8 @@
 
 from collections.abc import Sequence
 
-from initpy.scenario.model import (
-    CHANCES,
-    Cue,
-    Damage,
-    Deed,
-    Disk,
-    Fault,
-    Syscall,
-    SystemCall,
-    Tool,
-    Way,
-)
+from initpy.scenario.acts import CHANCES, Cue, Damage, Deed, Fault, Syscall, SystemCall, Tool, Way
+from initpy.scenario.model import Disk
 from initpy.scenario.places import PLACES, pattern_bytes
 from initpy.scenario.reader import Table
 
@@ -37,6 +27,7 @@ _ARGUMENTS: dict[Deed, tuple[str, ...] | str] = {
     Deed.UNPLUG: _DISK,
     Deed.STORM: _DISK,
     Deed.FREEZE: _DISK,
+    Deed.REREAD: _DISK,
     Deed.THAW: _DISK,
     Deed.SIGNAL_INIT: ("TERM", "INT", "PWR", "HUP", "USR1"),
     Deed.CARRIER_ON: _NIC,

@@ -8,22 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from initpy.scenario.acts import Cue, Damage, Person
 from initpy.scenario.hibernation import awake
-from initpy.scenario.model import (
-    Cue,
-    Damage,
-    Disk,
-    Expectation,
-    Layer,
-    Nic,
-    Person,
-    Scenario,
-    Server,
-    Times,
-    machine_address,
-)
-from initpy.scenario.network import ADDRESS, OF_IPV6, PORTS, machine_address_6
+from initpy.scenario.ibft import FirmwareTable
+from initpy.scenario.model import Disk, Expectation, Layer, Scenario
+from initpy.scenario.network import ADDRESS, OF_IPV6, PORTS
 from initpy.scenario.places import pattern_bytes
+from initpy.scenario.servers import Nic, Server, Times, machine_address, machine_address_6
 
 Value = str | float | bool | tuple[str, ...]
 _PLAIN = re.compile(r"[a-z0-9-]+")
@@ -89,6 +80,15 @@ def _blocks(scenario: Scenario) -> Iterator[list[str]]:
     yield _table("[image.files]", *_pairs(scenario.files))
     yield from (_nic(nic) for nic in scenario.nics)
     yield from (_server(server) for server in scenario.servers)
+    yield from _firmware("ibft", scenario.ibft)
+    yield from _firmware("nbft", scenario.nbft)
+    for share in scenario.shares:
+        yield [
+            "[[share]]",
+            *_pair("kind", share.kind, None),
+            *_pair("tag", share.tag, None),
+            *_pair("serves", share.disk, None),
+        ]
     yield from (_person(person) for person in scenario.people)
     for fault in scenario.faults:
         deed = f"{fault.deed.value} {fault.argument}".strip()
@@ -128,6 +128,7 @@ def _disk(disk: Disk) -> list[str]:
         *([] if disk.arrives is None else _pair("arrives", disk.arrives, None)),
         *_pair("announced", disk.announced, 0.0),
         *([] if disk.rate is None else _pair("rate", _size(disk.rate), None)),
+        *_pair("hangs", disk.hangs, False),
     ]
 
 
@@ -154,6 +155,8 @@ def _layer(layer: Layer) -> Iterator[list[str]]:
         *_pair("keyfile", layer.keyfile, ""),
         *_pair("header", layer.header, ""),
         *_pair("argon2", argon2, ""),
+        *_pair("cipher", layer.cipher, ""),
+        *_pair("integrity", layer.integrity, ""),
         *_pair("host-id", layer.host_id, ""),
         *_pair("bootfs", layer.bootfs, ""),
         *_pair("profile", layer.profile, ""),
@@ -213,19 +216,43 @@ def _server(server: Server) -> list[str]:
         *_pair("login", server.login, ()),
         *_pair("login_in", server.login_in, ()),
         *_pair("admits", server.admits, ""),
+        *_pair("refers", server.refers, ""),
+        *_pair("moved_to", server.moved_to, ""),
+        *_pair("for_good", server.for_good, False),
         *_times("up", server.times),
         *_pair("export", server.export, ""),
         *_pair("versions", server.versions, ()),
+        *_pair("tls", server.tls, False),
         *_pair("refuses", server.refuses, False),
+        *_pair("withdraws", server.withdraws, False),
+        *_pair("pseudo_root", server.pseudo_root, False),
         *_pair("root_path", server.root_path, ""),
+        *_pair("resolves", server.resolves, ""),
+        *_pair("resolves_to", server.resolves_to, ()),
         *(_pair("lease", server.lease, 3600.0) if server.kind == "dhcp" else []),
     ]
+
+
+def _firmware(kind: str, table: FirmwareTable | None) -> Iterator[list[str]]:
+    if table is None:
+        return
+    yield [f"[{kind}]", *_pair("initiator", table.initiator, "")]
+    for path in table.paths:
+        yield [
+            f"[[{kind}.path]]",
+            *_pair("nic", path.nic, None),
+            *_pair("server", path.server, None),
+            *_pair("address", path.address, ""),
+            *_pair("gateway", path.gateway, ""),
+            *_pair("vlan", float(path.vlan), 0.0),
+            *_pair("unit", float(path.unit), 0.0),
+        ]
 
 
 def _usual_address(server: Server) -> str:
     if server.kind in OF_IPV6:
         return machine_address_6(server.nic)
-    exported = server.kind == "dhcp" or server.export
+    exported = server.kind in ("dhcp", "nvme") or server.export
     return machine_address(server.nic) if exported else ADDRESS
 
 

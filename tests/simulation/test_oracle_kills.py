@@ -27,9 +27,9 @@ from initpy.core.storage.md import foreign, look, look_inside, start_degraded
 from initpy.core.unlock import attempts
 from initpy.core.unlock.source import Attempt
 from initpy.core.waiting import clock, holds
-from initpy.scenario.model import Server
 from initpy.scenario.network import ADDRESS, PORTS
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.servers import Server
 from initpy.simulation.explore.found import trial_of
 from initpy.simulation.explore.networks import JOB_FILE, SCRIPT, job_file
 from initpy.simulation.explore.search import judge_trial

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from initpy.core.network.actions import Configure, SwitchLink
-from initpy.scenario.model import Nic, Outcome, Scenario, Server, Times, machine_address
+from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.servers import Nic, Server, Times, machine_address
 from initpy.simulation.machine.record import Simulated
 from initpy.simulation.machine.run import simulate
 
@@ -108,5 +109,5 @@ def test_a_root_that_can_be_reached_is_mounted(
     assert done.ended <= last + SLACK
     root = f"eth{behind % len(cards)}"
     network = done.world.network
-    assert network is not None and network.links[root].address
-    assert [each.plan.name for each in network.links.values() if each.address] == [root]
+    assert network is not None and network.links[root].addresses
+    assert [each.plan.name for each in network.links.values() if each.addresses] == [root]

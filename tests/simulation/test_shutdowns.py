@@ -12,8 +12,8 @@ from initpy.core.shutdown import attempts, layers, shutdown
 from initpy.core.shutdown.messages import Deed
 from initpy.core.shutdown.shutdown import Shutdown
 from initpy.core.shutdown.standing import items
-from initpy.scenario.model import Cue, Fault
-from initpy.scenario.model import Deed as Harm
+from initpy.scenario.acts import Cue, Fault
+from initpy.scenario.acts import Deed as Harm
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.explore.generate import draw
 from initpy.simulation.machine.run import simulate
@@ -63,6 +63,7 @@ def _never_abandons(patch: Patch) -> None:
 
 def _gives_up_at_once(patch: Patch) -> None:
     patch.setattr(attempts, "PATIENCE", 0.0)
+    patch.setattr(attempts, "TRIES", 0)
 
 
 def _forgets_arrays(patch: Patch) -> None:
@@ -77,6 +78,7 @@ def _patience_from_the_start(patch: Patch) -> None:
         self._since = now
 
     patch.setattr(attempts.Attempts, "__init__", init)
+    patch.setattr(attempts, "TRIES", 0)
 
 
 def _keeps_nothing(patch: Patch) -> None:

@@ -118,6 +118,22 @@ def test_an_array_that_was_refused_takes_no_member_until_it_is_stopped(tmp_path:
     assert [NO in desk.add("vda").output, UNSAFE in desk.add("vdb").output] == [True, True]
 
 
+def test_mdadm_takes_the_name_of_an_array_that_is_being_stopped(tmp_path: Path) -> None:
+    desk = Workshop(tmp_path, array("raid1", "a", "b") + array("raid1", "c", "d").replace(
+        '"data"', '"other"'))  # fmt: skip
+    desk.plug("a", "c")
+    desk.add("vda")
+    _, stopped = desk.start("mdadm", "--stop", "/dev/md127")
+    while "md127" in desk.world.blocks:
+        desk.world.agenda.step()
+    refused = desk.add("vdb")
+    assert stopped[0].status == 0
+    assert (refused.status, "unexpected failure opening /dev/md127" in refused.complaints) == (
+        1, True,
+    )  # fmt: skip
+    assert UNSAFE in desk.add("vdb").output
+
+
 def test_an_array_of_another_host_has_its_name_in_its_own(tmp_path: Path) -> None:
     desk = Workshop(tmp_path, array("raid1", "a", "b", more='homehost = "elsewhere"'))
     desk.plug("a")
@@ -443,7 +459,8 @@ def test_each_disk_with_several_paths_is_a_map_of_its_own(tmp_path: Path) -> Non
         f'[[layer]]\nkind = "ext4"\nlabel = "{lun}"\non = ["{lun}"]\n'
         for lun in ("one", "two")
     )
-    shop = Workshop(tmp_path, f'{disks}[image]\njobs = ["multipath"]\n')
+    conf = '[image.files]\n"/etc/multipath.conf" = "find_multipaths greedy"\n'
+    shop = Workshop(tmp_path, f'{disks}[image]\njobs = ["multipath"]\n{conf}')
     shop.plug("one", "one-b", "two", "two-b")
     shop.run("multipathd")
     for name in ("sda", "sdb", "sdc", "sdd"):

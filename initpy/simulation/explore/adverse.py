@@ -9,21 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from initpy.scenario.model import (
-    Cue,
-    Damage,
-    Deed,
-    Disk,
-    Fault,
-    Layer,
-    Partition,
-    Person,
-    Scenario,
-    Syscall,
-    SystemCall,
-    Tool,
-    Way,
-)
+from initpy.scenario.acts import Cue, Damage, Deed, Fault, Person, Syscall, SystemCall, Tool, Way
+from initpy.scenario.model import Disk, Layer, Partition, Scenario
 from initpy.scenario.places import PLACES
 
 SHARE = 0.3  # of the worlds

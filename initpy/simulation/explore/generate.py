@@ -12,25 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from initpy.scenario.model import (
-    SHUTDOWNS,
-    Cue,
-    Deed,
-    Disk,
-    Expectation,
-    Fault,
-    Layer,
-    Outcome,
-    Person,
-    Scenario,
-    Tool,
-    Way,
-)
+from initpy.scenario.acts import Cue, Deed, Fault, Person, Tool, Way
+from initpy.scenario.model import SHUTDOWNS, Disk, Expectation, Layer, Outcome, Scenario
 from initpy.simulation.explore.adverse import troubles_of, with_adversity
+from initpy.simulation.explore.deviceevents import with_device_events
+from initpy.simulation.explore.exportedroots import exported_root
+from initpy.simulation.explore.firmware import with_firmware, with_monitors
 from initpy.simulation.explore.halves import with_halves
 from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.otherchecks import with_other_checks
+from initpy.simulation.explore.sessions import with_sessions
 from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
 from initpy.simulation.oracle.expected import PARITY, expected_of
 from initpy.simulation.oracle.reach import root_reach
@@ -84,6 +76,8 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
 
     `troubles`: the kinds of adversity that it is to have, instead of those of its number.
     """
+    if troubles is None and (exported := exported_root(number)) is not None:
+        return Trial(exported, seed=number)
     chance = random.Random(number)
     on = {each for each in FEATURES if chance.random() < (0.12 if each in RARE else 0.35)}
     kinds = frozenset(each for each in KINDS if chance.random() < 0.5)
@@ -115,14 +109,18 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         tools=_tools(chance, on),
         limits=LIMITS if on & {"tools hang", "unreliable tools"} else (),
     )
-    scenario = with_halves(number, scenario) or with_network(
-        number, with_identity(number, scenario)
-    )
-    scenario = with_shutdown(number, scenario)
-    scenario = with_other_checks(number, scenario)
+    scenario = with_halves(number, scenario) or with_servers(number, scenario)
+    scenario = with_shutdown(number, with_firmware(number, scenario))
+    scenario = with_other_checks(number, with_device_events(number, scenario))
     trouble = troubles_of(number) if troubles is None else troubles
     scenario = expecting(with_adversity(number, scenario, *trouble))
-    return Trial(scenario, _random_faults(chance, on), number)
+    return Trial(scenario, with_monitors(number, scenario, _random_faults(chance, on)), number)
+
+
+def with_servers(number: int, scenario: Scenario) -> Scenario:
+    """The world with an identity, and perhaps with disks that servers have."""
+    scenario = with_identity(number, scenario)
+    return with_sessions(number, scenario) or with_network(number, scenario)
 
 
 def with_shutdown(number: int, scenario: Scenario) -> Scenario:

@@ -8,7 +8,8 @@ import random
 import re
 from dataclasses import replace
 
-from initpy.scenario.model import Cue, Disk, Layer, Partition, Person, Scenario
+from initpy.scenario.acts import Cue, Person
+from initpy.scenario.model import Disk, Layer, Partition, Scenario
 from initpy.simulation.explore.stacks import LABEL, MEBI, UUID, luks_uuid
 
 SHARE = 0.06  # of all worlds

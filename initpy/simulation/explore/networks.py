@@ -6,7 +6,8 @@ Drawn from a generator of its own, so that worlds without a network stay what th
 import random
 from dataclasses import replace
 
-from initpy.scenario.model import Disk, Nic, Scenario, Server, Times
+from initpy.scenario.model import Disk, Scenario
+from initpy.scenario.servers import Nic, Server, Times
 
 SHARE = 0.2  # of the worlds
 TIMES = (2.0, 5.0, 12.0, 20.0, 45.0, 70.0)

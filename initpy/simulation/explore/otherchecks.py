@@ -6,7 +6,8 @@ Drawn from a generator of its own, so that worlds without one stay what they are
 import random
 from dataclasses import replace
 
-from initpy.scenario.model import FSTAB, Cue, Deed, Disk, Fault, Layer, Scenario, Tool, Way
+from initpy.scenario.acts import Cue, Deed, Fault, Tool, Way
+from initpy.scenario.model import FSTAB, Disk, Layer, Scenario
 
 SHARE = 0.25  # of the worlds
 SIZE = 64 << 20

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from initpy.config.errors import InputError
-from initpy.scenario.model import Cue, Disk, Layer, Person, Scenario, Times
+from initpy.scenario.acts import Cue, Person
+from initpy.scenario.model import Disk, Layer, Scenario
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.servers import Times
 from initpy.scenario.write import write_scenario
 from initpy.simulation.explore.generate import Trial
 from initpy.simulation.world.random_faults import RandomFaults

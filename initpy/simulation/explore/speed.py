@@ -104,17 +104,14 @@ def _pace() -> float:
     return min(once() for _ in range(5))
 
 
-def render(speed: Speed, compiled: tuple[float, float] | None = None) -> str:
-    """The figures beside what they should be; `compiled`: of a boot in the compiled copy."""
+def render(speed: Speed) -> str:
+    """The figures beside what they should be."""
     many = f"{speed.disks:,} disks"
     rows = [
         "the simulator                        processor        wall      target",
         _row("LVM on LUKS on RAID1, a boot", speed.boot, speed.boot_wall, 0.001),
     ]
     told = f"{1 / speed.boot:,.0f} boots a second and processor"
-    if compiled is not None:
-        rows.append(_row("the same, compiled (--compiled)", *compiled, 0.001))
-        told += f", {1 / compiled[0]:,.0f} compiled"
     return "\n".join(
         [
             *rows,

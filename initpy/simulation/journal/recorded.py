@@ -36,6 +36,7 @@ from initpy.core.network.events import (
     LinkMade,
     Resolved,
 )
+from initpy.core.network.linkfiles import file_of
 from initpy.core.network.values import reply_of
 from initpy.core.records import plain
 from initpy.core.secret import Secret
@@ -84,8 +85,12 @@ def event_of(record: Record, answer: bytes = UNKNOWN) -> Event:
             known["extra_mounts"] = tuple(map(_extra_mount, known["extra_mounts"]))
         if "other_checks" in known:
             known["other_checks"] = tuple(map(other_check, known["other_checks"]))
+        if "link_files" in known:
+            known["link_files"] = tuple(map(file_of, known["link_files"]))
         if "reply" in known:
             known["reply"] = reply_of(known["reply"])
+        if "addresses" in known:
+            known["addresses"] = tuple(known["addresses"])
         if known.get("secret") is not None:
             known["secret"] = Secret(answer if known["secret"] else b"")
         return EVENTS[kind](**known)

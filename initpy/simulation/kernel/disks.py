@@ -9,7 +9,9 @@ FOUND_SECONDS = {"virtio": 0.5, "nvme": 0.3, "scsi": 0.7, "ahci": 1.0, "usb": 2.
 BETWEEN_SECONDS = {"scsi": 0.005}  # otherwise a little more
 USUALLY_BETWEEN = 0.06
 DRIVERS = {"virtio": "virtio_blk", "nvme": "nvme", "scsi": "virtio_scsi", "ahci": "ahci",
-           "usb": "usb-storage", "megasas": "megaraid_sas", "iscsi": "iscsi_tcp"}  # fmt: skip
+           "usb": "usb-storage", "megasas": "megaraid_sas", "iscsi": "iscsi_tcp",
+           "nvme-tcp": "nvme_tcp"}  # fmt: skip
+PREFIXES = {"virtio": "vd", "nvme": "nvme", "nvme-tcp": "nvme"}  # others: sd
 MAJORS = {"vd": 254, "sd": 8, "nvme": 259}
 
 
@@ -67,7 +69,7 @@ class Slots:
         world = self._world
         if DRIVERS[plan.bus] in world.without or plan.name in world.plugged:
             return
-        prefix = {"virtio": "vd", "nvme": "nvme"}.get(plan.bus, "sd")
+        prefix = PREFIXES.get(plan.bus, "sd")
         numbers = self._numbers[prefix]
         number = next(each for each in range(len(numbers) + 1) if each not in numbers)
         numbers.add(number)
@@ -111,6 +113,29 @@ class Slots:
     def _backup_used(self, damages: list[str]) -> bool:
         """The kernel takes the second copy only when it is told to: `gpt`."""
         return "backup-table" not in damages and "gpt" in self._world.scenario.cmdline.split()
+
+    def reread(self, name: str) -> None:
+        """Somebody has written to the disk and closed it: udevd has its partitions read anew.
+
+        synthesize_change() in systemd's udevd.c; the kernel refuses while the disk or a partition
+        is in use (disk_scan_partitions in block/genhd.c), and udevd announces all that there is.
+        """
+        world = self._world
+        block = world.blocks.get(world.plugged.get(name, ""))
+        if block is None or block.disk is None:
+            return
+        parts = [each for each in world.above(block) if each.part is not None]
+        if world.used(block) or any(map(world.used, parts)):
+            for each in (block, *parts):
+                self._udev.uevent("change", each, None, True)
+            return
+        for part in parts:
+            world.drop(part)
+            self._udev.uevent("remove", part)
+        self._udev.uevent("change", block)
+        for part in self._partitions(block, block.disk):
+            world.add(part)
+            self._udev.uevent("add", part)
 
     def unplug(self, name: str) -> bool:
         """Pulled out: the device and its partitions are gone; what stands on them is not."""

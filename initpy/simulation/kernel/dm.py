@@ -24,15 +24,23 @@ def named(world: World, name: str) -> Block | None:
     return None
 
 
+def with_uuid(world: World, uuid: str) -> Block | None:
+    """The mapping with that UUID of the device mapper."""
+    for block in world.blocks.values():
+        if block.mapping is not None and block.mapping.uuid == uuid:
+            return block
+    return None
+
+
 def reload(udev: Udev, block: Block, cookie: Cookie) -> None:
     """A new table is made live."""
     udev.uevent("change", block, cookie)
 
 
-def remove(world: World, udev: Udev, block: Block) -> None:
+def remove(world: World, udev: Udev, block: Block, cookie: Cookie | None = None) -> None:
     """The mapping is gone."""
     world.drop(block)
-    udev.uevent("remove", block)
+    udev.uevent("remove", block, cookie)
 
 
 def create(

@@ -34,8 +34,8 @@ def facts_of(world: World) -> dict[str, str]:
     found["md.count"] = str(count)
     if world.scenario.hibernates:
         found["resumed"] = "yes" if world.resumed else "no"
-    found["leftover"] = " ".join(sorted(world.daemons))
-    if "mdmon" in world.daemons:
+    found["leftover"] = " ".join("mdmon" for _ in world.monitors)
+    if world.monitors:
         found["root.written"] = "yes"
         found["md.written"] = "active"
     if (degraded := world.records.get("degraded")) is not None:

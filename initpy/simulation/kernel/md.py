@@ -1,8 +1,9 @@
 """md arrays in the kernel: drivers/md/md.c (md_run, analyze_sbs, do_md_stop)."""
 
-from collections.abc import Container
+from collections.abc import Container, Generator
 
 from initpy.simulation.kernel.disks import visible
+from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import ArrayPlan, Table
 from initpy.simulation.world.redundancy import enough
@@ -11,6 +12,8 @@ from initpy.simulation.world.world import Array, Block, World
 MAJOR = 9
 ASSEMBLE_SECONDS, START_SECONDS = 0.3, 0.5
 PARITY = ("raid4", "raid5", "raid6")
+STRIPED = ("raid0", "linear")  # no metadata of theirs changes
+RETRY_SECONDS = 0.5  # how often a write is looked at that waits for a monitor
 
 
 def usable(world: World, array: ArrayPlan, members: list[tuple[str, int]]) -> set[int]:
@@ -30,19 +33,16 @@ def of_uuid(world: World, uuid: str) -> Array | None:
     return None
 
 
-def create(
-    world: World,
-    udev: Udev,
-    plan: ArrayPlan,
-    name: str,
-    number: int | None,
-    skipped: Container[str],
-) -> Block:
-    """A new array without members; numbers count down from md127 (find_free_devnm())."""
-    if number is None:
-        number = 127
-        while f"md{number}" in world.blocks or f"md{number}" in skipped:
-            number -= 1
+def free_number(world: World, skipped: Container[str]) -> int:
+    """The number of a new array: they count down from 127 (find_free_devnm() in mdopen.c)."""
+    number = 127
+    while f"md{number}" in world.blocks or f"md{number}" in skipped:
+        number -= 1
+    return number
+
+
+def create(world: World, udev: Udev, plan: ArrayPlan, name: str, number: int) -> Block:
+    """A new array without members."""
     array = Array(plan, f"md{number}", name)
     block = Block(array.node, plan.inside, MAJOR, number, array=array)
     world.add(block)
@@ -130,3 +130,26 @@ def stop(world: World, udev: Udev, block: Block) -> None:
             udev.uevent("remove", part)
     world.drop(block)
     udev.uevent("remove", block)
+
+
+def writable(world: World, block: Block) -> Generator[Wait, None, None]:
+    """Have a write to a device wait while a container below has no monitor (md_write_start)."""
+    while any(_lacks_monitor(world, each) for each in _below(world, block)):
+        yield Asleep(RETRY_SECONDS)
+
+
+def _lacks_monitor(world: World, block: Block) -> bool:
+    array = block.array
+    if array is None or not array.container or array.plan.level in STRIPED:
+        return False
+    return array.state == "read-auto" and array.container not in world.monitors
+
+
+def _below(world: World, block: Block) -> list[Block]:
+    """The device and all that it stands on."""
+    found, pending = [], [block]
+    while pending:
+        each = pending.pop()
+        found.append(each)
+        pending += [world.blocks[name] for name in each.slaves if name in world.blocks]
+    return found

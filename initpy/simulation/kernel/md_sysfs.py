@@ -9,8 +9,11 @@ def properties(array: Array, known: dict[str, str]) -> tuple[frozenset[str], boo
     if array.state == "inactive" and plan.level != "container":
         known["SYSTEMD_READY"] = "0"
         return frozenset(), False
-    known |= {"MD_LEVEL": plan.level, "MD_DEVICES": str(len(plan.on)), "MD_METADATA": plan.metadata,
-              "MD_UUID": plan.spread}  # fmt: skip
+    known |= {"MD_LEVEL": plan.level, "MD_DEVICES": str(len(plan.on)), "MD_UUID": plan.spread}
+    if plan.container is None:
+        known["MD_METADATA"] = plan.metadata
+    else:
+        known["MD_MEMBER"] = str(plan.container.volumes.index(plan))
     links = {f"/dev/disk/by-id/md-uuid-{plan.spread}"}
     if not array.name.startswith("/"):  # Detail.c tells names below /dev/md only
         known["MD_DEVNAME"] = array.name

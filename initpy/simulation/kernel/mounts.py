@@ -6,11 +6,15 @@ from collections.abc import Container, Generator
 
 from initpy.config.errors import InputError
 from initpy.config.fstab import parse_checks, parse_fstab, parse_root_mounts
+from initpy.config.linkfiles import parse as parse_link_file
 from initpy.core.actions import Changes
+from initpy.core.network.linkfiles import LinkFile
+from initpy.core.network.shares import no_share
 from initpy.core.settings import ExtraMount, OtherCheck
-from initpy.scenario.model import Way
+from initpy.scenario.acts import Way
 from initpy.scenario.pools import ZFS
-from initpy.simulation.kernel import pools
+from initpy.scenario.servers import Server
+from initpy.simulation.kernel import md, pools
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.hibernation import disturb
 from initpy.simulation.kernel.process import Asleep, Wait
@@ -23,6 +27,7 @@ from initpy.simulation.world.world import MountPoint, World
 MOUNT_SECONDS = 0.08
 MODPROBE_SECONDS = 0.2
 NFS, NFS_SECONDS = ("nfs", "nfs4"), 0.2
+SHARED = ("9p", "virtiofs")
 UNREACHED = {
     "Network is unreachable": errno.ENETUNREACH,
     "No route to host": errno.EHOSTUNREACH,
@@ -32,7 +37,7 @@ INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 ON_THE_ROOT = ("/sbin/init", "/bin/sh", "/bin/busybox")  # of the test system
 BELOW, CHANGES = "/run/initpy/root-below", "/run/initpy/root-changes"
 DEVICE, MEMORY = "/run/overlayfs-backing", "/run/initramfs/overlay"
-WITH_SYSTEMD = ("debian-12", "debian-13")  # installed systems
+OTHER_INITS = ("debian-12-sysvinit", "debian-12-openrc", "debian-12-runit")  # installed systems
 IGNORED = ("defaults", "auto", "noauto", "nofail", "_netdev", "")
 
 Result = tuple[int, str]
@@ -88,6 +93,8 @@ def _mount_first(
     options: tuple[str, ...],
 ) -> Generator[Wait, None, Result]:
     number, message = errno.ENODEV, "no known file system on it; rootfstype= may name one"
+    if types and types[0] in SHARED:
+        return (yield from _mount_share(world, source, target, types[0], options))
     if types and types[0] in NFS:
         return (yield from _mount_nfs(world, source, target, types[0], options))
     for kind in filter(None, types):
@@ -110,6 +117,8 @@ def _mount_first(
         if not number:
             block = world.at(source)
             # A mount that is read-only writes at most what a journal holds; none does here.
+            if block is not None and "ro" not in options:
+                yield from md.writable(world, block)
             if block is not None and ("ro" not in options or world.read_only(block)):
                 world.write(block, f"mounted on {target}")
             _mounted(world, source, target, kind, options)
@@ -133,21 +142,48 @@ def _mount_nfs(
     address = words.get("addr", "")
     if not network.has_route(address):
         return errno.ENETUNREACH, os.strerror(errno.ENETUNREACH)
-    server, seconds, why = network.reach(address, 2049)
+    port = words.get("port", "2049")
+    server, seconds, why = network.reach(address, int(port) if port.isdecimal() else 0)
     yield seconds
     number = 0 if server is not None else UNREACHED[why]
-    if server is not None:
+    if server is not None and server.name not in network.serving:
+        yield NFS_SECONDS
+        number = errno.ENOENT  # it has withdrawn its export
+    elif server is not None:
         yield NFS_SECONDS
         version = words.get("vers", "4")[:1]
-        if server.versions and version not in server.versions:
+        if words.get("proto", "tcp").startswith("udp") or "udp" in words:
+            number = errno.EINVAL  # CONFIG_NFS_DISABLE_UDP_SUPPORT
+        elif server.versions and version not in server.versions:
             number = errno.EPROTONOSUPPORT
-        elif source.rpartition(":")[2] != server.export:
+        elif (source.rpartition(":")[2].rstrip("/") or "/") != _exported(server, version):
             number = errno.ENOENT
         elif server.refuses:
             number = errno.EACCES
     if number or server is None:
         return number, f"{kind}: {os.strerror(number)}"
     network.exports[target] = Served(server)
+    _mounted(world, source, target, kind, options)
+    return 0, ""
+
+
+def _exported(server: Server, version: str) -> str:
+    """The path of an export, as a version of NFS shows it (exports(5), fsid=)."""
+    return "/" if server.pseudo_root and version == "4" else server.export
+
+
+def _mount_share(
+    world: World, source: str, target: str, kind: str, options: tuple[str, ...]
+) -> Generator[Wait, None, Result]:
+    """Mount a folder of the host (p9_virtio_create(), virtio_fs_get_tree())."""
+    yield MODPROBE_SECONDS
+    shares = [each for each in world.scenario.shares if each.kind == kind]
+    if f"fs-{kind}" in world.without:
+        return errno.ENODEV, f"{kind}: {_explained(errno.ENODEV, kind)}"
+    yield MOUNT_SECONDS
+    if source not in {each.tag for each in shares}:
+        number = errno.ENOENT if kind == "9p" else errno.EINVAL
+        return number, no_share([each.tag for each in shares] if kind == "9p" else None)
     _mounted(world, source, target, kind, options)
     return 0, ""
 
@@ -228,6 +264,10 @@ def file_system(world: World, target: str) -> FileSystem | None:
     dataset = world.dataset(place.source) if place.type == ZFS else None
     if dataset is not None and isinstance(dataset.inside.content, FileSystem):
         return dataset.inside.content
+    if place.type in SHARED:
+        disk = next(each.disk for each in world.scenario.shares if each.tag == place.source)
+        shared = world.disks.disks[disk].place.content
+        return shared if isinstance(shared, FileSystem) else None
     if place.type in NFS and world.network is not None:
         served = next(iter(world.network.exports.values()), None)
         disk = served.server.serves[0] if served is not None else ""
@@ -260,11 +300,23 @@ def other_checks(world: World, target: str) -> tuple[OtherCheck, ...]:
     return parse_checks(system.files.get("/etc/fstab", "")) if system is not None else ()
 
 
+def link_files(world: World, target: str) -> tuple[LinkFile, ...]:
+    """The files of the root's networkd that the scenario has added."""
+    system = file_system(world, target)
+    there = system.files if system is not None else {}
+    texts = ((path.rpartition("/")[2], text) for path, text in there.items() if _for_networkd(path))
+    return tuple(filter(None, (parse_link_file(name, text) for name, text in sorted(texts))))
+
+
+def _for_networkd(path: str) -> bool:
+    return path.startswith("/etc/systemd/network/") and path.endswith((".network", ".netdev"))
+
+
 def awaits_checks(world: World, root: str, asked: str | None) -> bool:
     """Whether the real init awaits checks that go on: systemd does."""
     system, (init, _) = file_system(world, root), find_init(world, root, asked)
     installed = system.system if system is not None else ""
-    return init == "/sbin/init" and installed in WITH_SYSTEMD
+    return init == "/sbin/init" and bool(installed) and installed not in OTHER_INITS
 
 
 def root_mounts(world: World, root: str) -> tuple[tuple[str, str], ...]:

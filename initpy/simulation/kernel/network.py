@@ -7,6 +7,8 @@ What becomes of a disk whose server or cable goes is the driver's doing, with it
   dead connection's time-out). It stays connected until `nbd-client -d`.
 - iSCSI: requests wait for the replacement time-out, 120 s (iscsi_settings.h), and fail then. iscsid
   logs in again as soon as the server is there; after iscsistart nothing does (open-iscsi's README).
+- NVMe over TCP: the kernel restores a connection every ten seconds (NVMF_DEF_RECONNECT_DELAY);
+  requests wait for it for ever with `--ctrl-loss-tmo=-1`, unless another path works.
 - NFS: mounted "hard" (nfs(5)), requests wait until the server is back.
 - A cable that is pulled out ends no connection: requests wait, and go on when it is back.
 
@@ -18,8 +20,8 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address
 
 from initpy.core.netsettings import Bond, Bridge, VirtualLink, Vlan
-from initpy.scenario.model import Nic
-from initpy.simulation.kernel.reading import REPLACEMENT_SECONDS, Reading, reading, reads_without
+from initpy.scenario.servers import Nic
+from initpy.simulation.kernel.reading import Reading, reading, reads_without
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.network import Link, Network
 from initpy.simulation.world.plans import Place
@@ -28,6 +30,7 @@ from initpy.simulation.world.world import Array, Block, World
 NBD_MAJOR, NBD_DEVICES, NBD_MINORS = 43, 16, 16  # nbds_max and max_part of nbd.c, by default
 COUNT = "nbds_max="
 REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of open-iscsi's initiator.c
+RECONNECT_SECONDS = 10.0  # NVMF_DEF_RECONNECT_DELAY of drivers/nvme/host/fabrics.h
 CARD_DRIVER = "virtio_net"
 DAD_SECONDS = 1.1  # the kernel asks for another host with its address (RFC 4862), then for routers
 DRIVERS: dict[type[VirtualLink], str] = {Vlan: "8021q", Bond: "bonding", Bridge: "bridge"}
@@ -97,7 +100,7 @@ def make(world: World, network: Network, wanted: VirtualLink) -> str:
 
 
 def join(world: World, link: Link, master: Link) -> None:
-    """A link becomes a member; a bond switches its members on, and has the MAC of the first."""
+    """A link becomes a member. A bond switches it on; the MAC address is that of the first."""
     network = world.network
     assert network is not None
     first = not network.below(master)
@@ -105,6 +108,8 @@ def join(world: World, link: Link, master: Link) -> None:
     if isinstance(master.made, Bond):
         link.up = True
         master.mac, link.mac = (link.mac, link.mac) if first else (master.mac, master.mac)
+    elif first:
+        master.mac = link.mac
     _ready(world, link)
 
 
@@ -140,12 +145,16 @@ def advertise(world: World, link: Link) -> None:
             start = IPv6Address(each.address).packed[:8]
             address = f"{IPv6Address(start + own)}/64" if each.kind == "router" else ""
             there = f"{IPv6Address(start + bytes(8))}/64"
-            world.agenda.after(DAD_SECONDS, _advertised, network, link, there, address)
+            names = (each.address, each.resolves.partition(".")[2]) if each.resolves else ("", "")
+            world.agenda.after(DAD_SECONDS, _advertised, network, link, there, address, names)
 
 
-def _advertised(network: Network, link: Link, there: str, address: str) -> None:
+def _advertised(
+    network: Network, link: Link, there: str, address: str, names: tuple[str, str]
+) -> None:
     if network.carries(link):
-        link.network_6, link.address_6 = there, address or link.address_6
+        link.network_6, link.learned_6 = there, address or link.learned_6
+        link.names_6 = names
         network.changed()
 
 
@@ -155,7 +164,8 @@ def _ready(world: World, link: Link) -> None:
         world.kernel(f"IPv6: ADDRCONF(NETDEV_CHANGE): {link.plan.name}: link becomes ready")
         advertise(world, link)
     elif not link.up:
-        link.address_6 = link.network_6 = ""  # addrconf_ifdown()
+        link.learned_6 = link.network_6 = ""  # addrconf_ifdown()
+        link.addresses_6 = ()
     if world.network is not None:
         world.network.changed()
 
@@ -166,19 +176,43 @@ def server(world: World, udev: Udev, network: Network, name: str, on: bool) -> N
         network.serving.add(name)
         if "iscsid" in world.helpers:
             world.agenda.after(REOPEN_SECONDS, _log_in_again, world, network, name)
+        if name in network.paths:
+            world.agenda.after(RECONNECT_SECONDS, _reconnect, network, name)
         for link in network.links.values():
             advertise(world, link)
         return
     network.serving.discard(name)
+    if name in network.paths:
+        network.paths[name] = world.now
     for device, served in tuple(network.disks.items()):
-        if served.server.name != name or served.lost is not None:
+        kind = served.server.kind
+        if served.server.name != name or served.lost is not None or kind == "nvme":
             continue
         served.lost = world.now
-        if served.server.kind == "nbd":
+        if kind == "nbd":
             world.kernel(f"block {device}: Receive control failed (result -104)")
             _members_fail(world, udev)
+            if served.persists:
+                _disconnected(world, udev, network, device)
         else:
-            world.agenda.after(REPLACEMENT_SECONDS, _members_fail, world, udev)
+            world.agenda.after(served.patience, _members_fail, world, udev)
+
+
+def _disconnected(world: World, udev: Udev, network: Network, device: str) -> None:
+    """nbd_start_device_ioctl() ends: what nothing has open has no size any more."""
+    block = world.blocks.get(device)
+    if block is None or block.disk is None:
+        return
+    above = [world.blocks[each] for each in world.holders.get(device, ())]
+    parts = [each for each in above if each.part is not None and each.mapping is None]
+    if any(world.used(each) for each in (block, *parts)):
+        return
+    for part in parts:
+        world.drop(part)
+        udev.uevent("remove", part)
+    del world.plugged[block.disk.name], network.disks[device]
+    block.place = block.disk = block.told = None
+    udev.uevent("change", block)
 
 
 def _log_in_again(world: World, network: Network, name: str) -> None:
@@ -186,6 +220,12 @@ def _log_in_again(world: World, network: Network, name: str) -> None:
     for served in network.disks.values() if name in network.serving else ():
         if served.server.name == name and served.server.kind == "iscsi":
             served.lost = None
+
+
+def _reconnect(network: Network, name: str) -> None:
+    """The kernel has its connection to an NVMe server again, if that is still there."""
+    if name in network.serving:
+        network.paths[name] = None
 
 
 def file(world: World, network: Network, path: str) -> Place | None:

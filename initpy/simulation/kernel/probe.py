@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from initpy.core.devices.graph import Device
 from initpy.simulation.kernel.btrfs import numbers, readiness
 from initpy.simulation.kernel.md_sysfs import array_links, attributes, properties
+from initpy.simulation.kernel.paths import is_path
 from initpy.simulation.kernel.reading import unreadable
 from initpy.simulation.world.plans import (
     DiskPlan,
@@ -178,7 +179,8 @@ def look(world: World, block: Block, primary: bool) -> tuple[dict[str, str], fro
             return known, links
     elif block.disk is not None:
         links = _disk(world, block, block.disk, known)
-        if block.disk.wwn and _multipath(world, block, known):
+        if is_path(world, block.disk):
+            _reserved(block, known)
             return known, links
     elif VOLUME in block.facts:  # 60-zvol.rules
         path = block.facts[VOLUME]
@@ -282,15 +284,12 @@ def _part_links(plan: PartPlan) -> frozenset[str]:
     return frozenset(found)
 
 
-def _multipath(world: World, block: Block, known: dict[str, str]) -> bool:
-    """61-initpy-multipath.rules: with a configuration the path is for the map only."""
-    if "/etc/multipath.conf" not in dict(world.scenario.files):
-        return False
+def _reserved(block: Block, known: dict[str, str]) -> None:
+    """61-initpy-multipath.rules: a path is for the map only."""
     known |= {"DM_MULTIPATH_DEVICE_PATH": "1", "SYSTEMD_READY": "0"}
     if block.place is not None:
         known.update(content(block.place)[0])
     known |= {"ID_FS_TYPE": "mpath_member", "ID_FS_USAGE": "raid"}
-    return True
 
 
 def as_device(world: World, block: Block) -> Device:
@@ -313,6 +312,11 @@ def as_device(world: World, block: Block) -> Device:
             parts = [each for each in above if world.blocks[each].part is not None]
             if parts and block.mapping is None:
                 known["partitions"] = " ".join(sorted(parts))
+                md = known.get("ID_FS_TYPE") == "linux_raid_member"
+                if md and block.place is not None and block.place.stale is None:
+                    known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py: all are GPTs here
+        if block.name in world.monitors:
+            known["monitor"] = str(world.monitors[block.name])
         if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):
             known["foreign"] = record.strip()
         if block.array is not None and (record := world.records.get(f"look.{block.name}")):

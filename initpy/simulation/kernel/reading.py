@@ -8,7 +8,7 @@ from initpy.simulation.world.redundancy import enough, spare
 from initpy.simulation.world.waits import Silence
 from initpy.simulation.world.world import Block, World
 
-REPLACEMENT_SECONDS = 120.0  # of iSCSI, iscsi_settings.h
+MAP = "mpath-"  # how the UUID of a map of multipathd begins
 BACKING = "loop/backing_file"  # of a loop device in sysfs
 AGAIN_SECONDS = 0.5  # so often a tool that waits for the network looks
 
@@ -31,6 +31,8 @@ def reading(world: World, block: Block) -> Reading:
         worst = _over_the_network(world, network, block)
     below = {each: reading(world, lower) for each in block.slaves
              if (lower := world.blocks.get(each)) is not None}  # fmt: skip
+    if below and block.mapping is not None and block.mapping.uuid.startswith(MAP):
+        return max(worst, min(below.values()))  # a request goes by another path: dm-mpath.c
     failing = {name for name, how in below.items() if how is Reading.FAILS}
     if failing and reads_without(world, block, failing):
         # Read again from another member (raid1_end_read_request() and its like).
@@ -52,12 +54,21 @@ def _over_the_network(world: World, network: Network, block: Block) -> Reading:
 
 def _from(world: World, network: Network, served: Served) -> Reading:
     kind = served.server.kind
+    if kind == "nvme":
+        return _by_a_path(network, served)
     if kind == "nfs" and served.server.name not in network.serving:
         return Reading.WAITS
     if served.lost is not None:
-        late = world.now >= served.lost + REPLACEMENT_SECONDS
+        late = world.now >= served.lost + served.patience
         return Reading.FAILS if kind == "nbd" or late else Reading.WAITS
     return Reading.WORKS if network.reaches(served.server) else Reading.WAITS
+
+
+def _by_a_path(network: Network, served: Served) -> Reading:
+    """NVMe: a path will do; without one, requests wait for the kernel to restore it, for ever."""
+    paths = (network.servers[name] for name, lost in network.paths.items() if lost is None)
+    leading = (each for each in paths if each.target == served.server.target)
+    return Reading.WORKS if any(map(network.reaches, leading)) else Reading.WAITS
 
 
 def silence_of(world: World, block: Block) -> Silence | None:

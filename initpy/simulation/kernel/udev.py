@@ -7,7 +7,7 @@ from typing import NamedTuple
 from initpy.core.devices.graph import Device
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.simulation.kernel.probe import as_device, look
-from initpy.simulation.kernel.reading import silence_of
+from initpy.simulation.kernel.reading import AGAIN_SECONDS, Reading, reading, silence_of
 from initpy.simulation.world.random_faults import LATE_SECONDS
 from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import Block, World
@@ -42,6 +42,7 @@ class Udev:
         self._queues: dict[str, deque[Uevent]] = {}
         self._working: dict[str, list[object]] = {}  # name -> agenda entry
         self._given_up: dict[str, int] = {}  # name -> how many workers have waited in vain
+        self._since: dict[str, float] = {}  # name -> since when one waits for a server
         self.cookies: list[Cookie] = []
         self.whenever_ready: list[Callable[[], None]] = []
         self.start_again: Callable[[], None] = self.start  # what its parent does when it dies
@@ -95,8 +96,11 @@ class Udev:
     def _looked(self, name: str) -> None:
         """A worker has finished with the first event of this device."""
         queue = self._queues[name]
-        if self._world.silent and self._reads(queue[0]) and self._hangs(name, queue[0].block):
-            return
+        if self._reads(queue[0]):
+            if self._world.silent and self._hangs(name, queue[0].block):
+                return
+            if self._world.network is not None and self._awaits(name, queue[0].block):
+                return
         event = queue.popleft()
         del self._working[name]
         if queue:
@@ -123,6 +127,19 @@ class Udev:
                 self._looked(name)
 
         silence.wait(woken)
+        return True
+
+    def _awaits(self, name: str, block: Block) -> bool:
+        """Whether the worker waits for the disk of a server, until that answers or fails."""
+        if reading(self._world, block) is not Reading.WAITS:
+            self._since.pop(name, None)
+            return False
+        since = self._since.setdefault(name, self._world.now)
+        if self._world.now >= since + WORKER_SECONDS:
+            del self._since[name]
+            self._give_up(name)
+        else:
+            self._working[name] = self._world.agenda.after(AGAIN_SECONDS, self._looked, name)
         return True
 
     def _give_up(self, name: str) -> None:
@@ -210,6 +227,8 @@ class Udev:
         """
         names = list(self._working)
         for name in names:
+            if name not in self._working:
+                continue  # udevd itself has died of what came before
             self._world.agenda.cancel(self._working.pop(name))
             queue = self._queues[name]
             event = queue.popleft()
@@ -225,6 +244,7 @@ class Udev:
             return
         kind = "disk" if block.part is None else "partition"
         block.known = {"KERNEL": block.name, "DEVNAME": block.node, "DEVTYPE": kind}
+        block.known |= {"UDEV_WORKER_FAILED": "1"} if again else {}
         block.links, block.told = frozenset(), None
         bare = as_device(self._world, block)
         block.known, block.told = None, None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from initpy.core.actions import (
+    AFTER_SCREEN,
     Action,
     Arm,
     Ask,
@@ -60,6 +61,7 @@ from initpy.core.network.actions import (
     StopDhcp,
     SwitchLink,
 )
+from initpy.core.network.linkfiles import LinkFile
 from initpy.core.secret import Secret
 from initpy.core.settings import OtherCheck, Settings
 from initpy.core.state.goals import HOST, RESUME_OVER, SYSROOT
@@ -75,10 +77,6 @@ if TYPE_CHECKING:
     from initpy.simulation.machine.network import Cards
 
 RUN = "/run/initpy"
-# What is shown after a failure screen, and waits for it.
-AFTER_SCREEN = (
-    Report, Ask, Withdraw, GiveWay, OpenShell, AwaitKey, EndBoot, HandOver, ShowFailure,
-)  # fmt: skip
 
 
 class Engine:
@@ -373,7 +371,11 @@ class Engine:
         if target == SYSROOT and settings.other_checks:
             checks = mounts.other_checks(self.world, target)
             continues = mounts.awaits_checks(self.world, target, settings.init)
-        self.take(Mounted(target, self.world.mounts[target].source, wanted, checks, continues))
+        files: tuple[LinkFile, ...] = ()
+        if target == SYSROOT and settings.network is not None:
+            files = mounts.link_files(self.world, target)
+        source = self.world.mounts[target].source
+        self.take(Mounted(target, source, wanted, checks, continues, files))
 
     # Users
 

@@ -22,10 +22,12 @@ class Monitor:
     def listen(self) -> None:
         """Hear of what changes from now on."""
         self._udev.listener = self._told
+        self._world.monitor_ended = self._monitor_ended
 
     def close(self) -> None:
         """The engine is gone."""
         self._udev.listener = None
+        self._world.monitor_ended = lambda name: None
         self._open = False
 
     def present(self) -> Enumerated:
@@ -40,13 +42,26 @@ class Monitor:
         if block is None:
             self._known.pop(name, None)
             return [DeviceRemoved(name)]
-        names = [name, *self._world.holders.get(name, ())]
+        names = [name, *self._world.holders.get(name, ()), *self._related(block)]
         found = (self._world.blocks.get(each) for each in names)
         return [
             self._note(each)
             for each in found
             if each is not None and each.known is not None and (each is block or each.part is None)
         ]
+
+    def _related(self, block: Block) -> list[str]:
+        """The volumes of a container, or the container of a volume."""
+        array = block.array
+        if array is None or not (array.container or array.plan.level == "container"):
+            return []
+        holders = self._world.holders
+        found = {each for disk in block.slaves for each in holders.get(disk, ())}
+        return sorted(found - {block.name})
+
+    def _monitor_ended(self, container: str) -> None:
+        for event in self.look_at(container):
+            self._take(event)
 
     def look_again(self) -> None:
         """What has changed without an event having told; what udev does not know is announced."""

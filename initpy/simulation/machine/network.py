@@ -30,16 +30,17 @@ from initpy.core.network.events import (
     LinkMade,
     Resolved,
 )
+from initpy.core.network.properties import DOMAINS_RA, SERVERS_RA
 from initpy.core.network.values import DhcpKind, Reply, Request
-from initpy.scenario.model import Server, machine_address
 from initpy.scenario.network import second_address
+from initpy.scenario.servers import Server, machine_address
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.world.network import Link
 from initpy.simulation.world.world import World
 
 SWITCH_SECONDS, CONFIGURE_SECONDS, MAKE_SECONDS = 0.05, 0.05, 0.1
 ANSWER_SECONDS = 0.02
-RESOLVE_SECONDS = 5.0  # resolv.conf(5), timeout; no scenario has a name server
+RESOLVE_SECONDS = 5.0  # resolv.conf(5), timeout
 NO_NAME = "Temporary failure in name resolution"
 
 
@@ -96,11 +97,14 @@ class Cards:
             "address": link.mac,
             "type": "1",
             "mtu": "1500",
+            "ifindex": str(2 + self._number(link)),  # 1 is that of the loopback
             "up": "1" if link.up else "0",
             "carrier": "1" if self._carries(link) else "0",
         }
-        if link.address_6:
-            properties["addresses6"] = link.address_6
+        if link.all_addresses_6:
+            properties["addresses6"] = " ".join(sorted(link.all_addresses_6))
+        for key, value in zip((SERVERS_RA, DOMAINS_RA), link.names_6, strict=True):
+            properties |= {key: value} if value else {}
         if link.master:
             properties["master"] = link.master
         if lease := self._world.records.get(f"lease.{name}"):
@@ -108,6 +112,10 @@ class Cards:
         elif secret := self._world.secrets.get(f"/run/initpy/lease.{name}"):
             properties["lease"] = secret.decode()
         return Device(f"net/{name}", properties, kind=NET)
+
+    def _number(self, link: Link) -> int:
+        network = self._world.network
+        return list(network.links.values()).index(link) if network is not None else 0
 
     def _carries(self, link: Link) -> bool:
         network = self._world.network
@@ -117,8 +125,8 @@ class Cards:
         """Carry an action out."""
         after = self._world.agenda.after
         match action:
-            case SwitchLink(link, up):
-                after(SWITCH_SECONDS, self._switch, link, up)
+            case SwitchLink(link, up, mac):
+                after(SWITCH_SECONDS, self._switch, link, up, mac)
             case RenameLink(link, name):
                 after(SWITCH_SECONDS, self._rename, link, name)
             case MakeLink(made):
@@ -139,7 +147,24 @@ class Cards:
             case StopDhcp(link):
                 self._listening.discard(link)
             case Resolve(host):
-                after(RESOLVE_SECONDS, self._tell, Resolved(host, "", NO_NAME))
+                self._resolve(host)
+
+    def _resolve(self, host: str) -> None:
+        """Ask a name server that a lease has named and that is reached now."""
+        network = self._world.network
+        seconds, found = RESOLVE_SECONDS, Resolved(host, (), NO_NAME)
+        if network is not None:
+            up = (each for each in network.servers.values() if each.name in network.serving)
+            knows = (
+                each
+                for each in up
+                if host in (each.resolves, each.resolves.partition(".")[0])
+                and network.reaches(each)
+            )
+            if server := next(knows, None):
+                addresses = server.resolves_to or (server.address,)
+                seconds, found = ANSWER_SECONDS, Resolved(host, addresses)
+        self._world.agenda.after(seconds, self._tell, found)
 
     def _tell(self, event: Event) -> None:
         if self._open:
@@ -150,10 +175,11 @@ class Cards:
         links = network.links.values() if network is not None else ()
         return next((each for each in links if each.name == name), None)
 
-    def _switch(self, name: str, up: bool) -> None:
+    def _switch(self, name: str, up: bool, mac: str) -> None:
         link = self._link(name)
         if link is None or not link.there or link.up is up:
             return
+        link.mac = mac or link.mac
         network = self._world.network
         lower = network.below(link) if network is not None else []
         # The kernel switches no VLAN on whose parent is off (vlan_dev_open()).
@@ -196,10 +222,10 @@ class Cards:
             self._tell(LinkConfigured(action.link, action.number, "No such device"))
             return
         addresses = action.config.addresses
-        link.address = next((each for each in addresses if ":" not in each), "")
-        six = next((each for each in addresses if ":" in each), "")
-        if six != link.address_6 and (six or not link.accepts):
-            link.address_6 = six
+        if action.version == 4:
+            link.addresses = addresses
+        else:
+            link.addresses_6 = addresses
             self.look()
         self._tell(LinkConfigured(action.link, action.number))
 
@@ -248,4 +274,6 @@ def _answer(server: Server, request: Request) -> Reply | None:
         24,
         lease=server.lease or None,
         root_path=server.root_path,
+        domain=server.resolves.partition(".")[2],
+        dns=(server.address,) if server.resolves else (),
     )

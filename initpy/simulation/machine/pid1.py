@@ -7,7 +7,7 @@ from initpy.core.actions import Action
 from initpy.core.boot import Boot
 from initpy.core.events import Event
 from initpy.core.jobs.definitions import JobDefinition
-from initpy.scenario.model import SystemCall
+from initpy.scenario.acts import SystemCall
 from initpy.simulation.kernel import network
 from initpy.simulation.kernel.disks import Slots
 from initpy.simulation.kernel.hibernation import hibernate

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -10,13 +10,17 @@ from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.fstab import parse_checks
 from initpy.config.jobs import JobFile, check_names, parse_job_file
+from initpy.config.network import ibft as firmware
+from initpy.config.network import iscsidconf, nbft, nvme
 from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import Index, JobDefinition, index_of
 from initpy.core.records import basis
 from initpy.core.settings import Settings
+from initpy.scenario import nbft as table
 from initpy.scenario.jobfiles import shipped_paths, texts_of, with_limits
 from initpy.scenario.model import OWN_JOBS, Scenario
+from initpy.simulation.kernel import ibft
 from initpy.simulation.world.making import Disks, make_disks
 
 CRYPTTAB = "/etc/crypttab"
@@ -26,6 +30,7 @@ NETWORK = (
     "virtio_net", "nbd", "iscsi_tcp", "nfs", "nfsv4", "ip", "udhcpc", "nbd-client", "iscsistart",
     "mount", "mkdir",
 )  # fmt: skip
+MACHINE_UUID = "5f1ab8a5-0001-4f6e-a1c5-00000000007f"
 ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"  # of x86-64 in the Discoverable Partitions Spec.
 
 
@@ -52,12 +57,21 @@ def prepare(scenario: Scenario) -> Prepared:
     jobs = tuple(job for file in carried for job in file.jobs)
     settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB, defaults, jobs)
     problems += wrong
+    if scenario.nbft is not None:
+        settings, wrong = nbft.applied(settings, {"NBFT": table.content(scenario)})
+        problems += wrong
+    settings, wrong = nvme.applied(settings, _of_nvme(files))
+    problems += wrong
+    settings, wrong = iscsidconf.applied(settings, files)
+    problems += wrong
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(
         key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
     )
     settings = settings._replace(other_checks=parse_checks(files.get(FSTAB, "")))
+    settings, wrong = firmware.applied(settings, ibft.files(scenario))
+    problems += wrong
     return Prepared(
         settings,
         jobs,
@@ -67,6 +81,12 @@ def prepare(scenario: Scenario) -> Prepared:
         _programs(carried),
         index_of(jobs),
     )
+
+
+def _of_nvme(files: Mapping[str, str]) -> dict[str, str]:
+    """What the image and the firmware say of NVMe over fabrics."""
+    found = {path: text for path, text in files.items() if path in nvme.FILES}
+    return nvme.without_secrets(found) | {nvme.MACHINE: MACHINE_UUID}
 
 
 def _key_files(files: dict[str, str]) -> dict[str, str]:
@@ -140,7 +160,7 @@ def basis_of(scenario: Scenario) -> dict[str, object]:
     own = {path: text for path, text in sorted(files.items())
            if path.startswith(OWN_JOBS) and path.endswith((".toml", ".json"))}  # fmt: skip
     sums = {name: f"{crc32(text.encode()):08x}" for name, text in texts_of(scenario).items()}
-    return basis(
+    found = basis(
         prepared.settings,
         scenario.cmdline,
         files.get(CRYPTTAB),
@@ -149,6 +169,9 @@ def basis_of(scenario: Scenario) -> dict[str, object]:
         prepared.problems,
         files.get(DEFAULTS),
     )
+    found |= {"nvme": _of_nvme(files)} if nvme.may_count(prepared.settings) else {}
+    text = files.get(iscsidconf.PATH) if iscsidconf.may_count(prepared.settings) else None
+    return found | ({"iscsid": {iscsidconf.PATH: iscsidconf.without_secrets(text)}} if text else {})
 
 
 def with_jobs(

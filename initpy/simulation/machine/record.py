@@ -107,7 +107,7 @@ class Simulated:
             self.console,
             channel,
             self.end,
-            self.undone,
+            () if self._runs else self.undone,  # they may await what the real system says
             written=tuple(sorted(self.world.written)),
             second=self.second,
         )
@@ -128,9 +128,13 @@ class Simulated:
 
     def _unknown(self, fact: str) -> bool:
         """Of the real kernel, or of what the scenario has the real system do first."""
+        return unknown(fact) or (self._runs and fact not in self.facts)
+
+    @property
+    def _runs(self) -> bool:
+        """Whether a real system has begun that does more than the simulator knows."""
         ran = any(path == "/lab/run" for layer in self.scenario.layers for path, _ in layer.files)
-        runs = ran or bool(self.scenario.system)
-        return unknown(fact) or (runs and self.handed_over and fact not in self.facts)
+        return self.handed_over and (ran or bool(self.scenario.system))
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -139,7 +143,8 @@ class Simulated:
 
         facts = (f"the fact {key}" for key, _ in self.scenario.expect.facts if self._unknown(key))
         system = (f"what {self.scenario.system} does",) if self.scenario.system else ()
-        return (*facts, *system, *beyond(self.scenario), *self.world.unsupported)
+        acts = self.undone if self._runs else ()
+        return (*facts, *acts, *system, *beyond(self.scenario), *self.world.unsupported)
 
     def entries(self) -> list[Entry]:
         """The steps for readers that know nothing of the core's classes, thoughts left out."""

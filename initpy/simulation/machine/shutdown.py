@@ -24,6 +24,7 @@ from initpy.core.shutdown.messages import (
 )
 from initpy.core.shutdown.present import BlockDevice, Daemon, MountPoint, Present
 from initpy.core.shutdown.shutdown import Shutdown
+from initpy.simulation.kernel.md_sysfs import version_of
 from initpy.simulation.kernel.reading import BACKING, Reading, reading
 from initpy.simulation.world.agenda import Agenda, Entry
 from initpy.simulation.world.pools import VOLUME
@@ -45,6 +46,7 @@ NOTHING: frozenset[str] = frozenset()
 TAKES_DOWN = (
     Deed.REMOVE, Deed.CLEAR, Deed.STOP, Deed.UNBIND, Deed.STOP_CACHE, Deed.RUN,
 )  # fmt: skip
+OF_A_VOLUME = "external:/"  # metadata of a volume of firmware RAID
 
 
 class Made(NamedTuple):
@@ -150,9 +152,10 @@ class _Machine:
         hangs = silent or (faults.tool_hangs > 0 and chance.happens(faults.tool_hangs))
         fails = faults.tool_fails > 0 and chance.happens(faults.tool_fails)
         seconds = chance.jitter(SECONDS.get(action.deed, USUAL))
-        if faults.late and chance.happens(SLOW):  # much is to be written
+        # Much is to be written. What is in use is refused at once: users are looked for first.
+        if faults.late and chance.happens(SLOW) and not fails:
             seconds += chance.below(SLOWEST * self.closing.timeout - seconds)
-        if action.deed not in (Deed.END_PROCESSES, Deed.SYNC):
+        if action.deed is not Deed.END_PROCESSES:
             now, what = self.agenda.now, action.argument
             self.closing.steps.append(Made(now, action.deed.value, what, above, hangs, seconds))
         if not hangs:
@@ -176,6 +179,8 @@ class _Machine:
             for each in self.present.devices:
                 if each.name == name:
                     pending += each.slaves
+                    if each.metadata.startswith(OF_A_VOLUME):  # its container
+                        pending.append(each.metadata.split("/")[1])
                     if each.run:
                         pending += [other.name for other in self.present.devices]
                     pending += [
@@ -191,7 +196,9 @@ class _Machine:
                     if mount.kind == "overlay":
                         pending += [each.name for each in self.present.devices]
         pids = {str(each.pid): each.name for each in self.present.daemons}
-        return found | {pids[each] for each in found if each in pids}
+        found |= {pids[each] for each in found if each in pids}
+        # A monitor runs as long as its container.
+        return found | {each.name for each in self.present.daemons if found & {*each.words}}
 
     def _above(self, action: Do) -> list[str]:
         """What keeps the kernel from doing it."""
@@ -297,6 +304,7 @@ def _present(world: World) -> Present:
             for each in world.blocks.values()
             if block is not None and place.type == "btrfs" and each.place is not None
             and uuid and getattr(each.place.content, "uuid", "") == uuid
+            and (each.array is None or each.array.state != "inactive")  # it was mounted without
         ]  # fmt: skip
         devices = frozenset({*same, *([block.name] if block is not None else [])})
         devices |= {
@@ -311,10 +319,9 @@ def _present(world: World) -> Present:
         if target.startswith("/run/"):  # bound, and below the old root, where it has been
             number = numbers[target] + len(targets)
             mounts.append(MountPoint(number, OLD_RUN, f"/oldroot{target}", place.type, devices))
-    containers = {each.name for each in world.blocks.values() if _contains(world, each.name)}
     daemons = [
-        Daemon(100 + number, name, ("--takeover", *sorted(containers)))
-        for number, name in enumerate(sorted(world.daemons))
+        Daemon(100 + number, "mdmon", ("--takeover", name))
+        for number, name in enumerate(sorted(world.monitors))
     ]
     blocks = tuple(_device(world, each) for each in world.blocks.values())
     pools = tuple(device for _, _, device in _pools(world))
@@ -340,20 +347,15 @@ def _parts_of_pools(world: World) -> dict[str, frozenset[str]]:
     return {device: blocks[name] for device, name in names.items()}
 
 
-def _contains(world: World, name: str) -> bool:
-    arrays = (each.array for each in world.blocks.values())
-    return any(each is not None and each.container == name for each in arrays)
-
-
 def _device(world: World, block: Block) -> BlockDevice:
     slaves = {*block.slaves, *([block.part[0]] if block.part is not None else [])}
     slaves |= {pool.name for layer, _, pool in _pools(world) if layer.makes(block.name)}
     state = metadata = uuid = ""
     if block.array is not None:
         state = block.array.state
-        metadata = f"external:/{block.array.container}/0" if block.array.container else "1.2"
+        metadata = version_of(block.array) if block.array.container else "1.2"
         if block.array.plan.level == "container":
-            metadata = "external:ddf"
+            metadata = f"external:{block.array.plan.metadata}"
     elif block.name.startswith("loop"):
         state, file = BOUND, block.facts.get(BACKING, f"{HOST}/")
         above = [each for each in world.mounts if file.startswith(f"{each}/")]

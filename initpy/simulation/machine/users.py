@@ -2,10 +2,11 @@
 
 import re
 
+from initpy.scenario.acts import Deed
 from initpy.scenario.director import Act, Director, Type
-from initpy.scenario.model import Deed
 from initpy.simulation.kernel import network
 from initpy.simulation.machine.pid1 import Machine
+from initpy.simulation.tools import mdmon
 
 STORM_EVENTS = 300
 A_KEY = "a key"
@@ -72,6 +73,8 @@ class Stage:
                 world.freeze(act.argument)
             case Deed.THAW:
                 world.thaw(act.argument)
+            case Deed.REREAD:
+                machine.slots.reread(act.argument)
             case Deed.CTRL_ALT_DEL:
                 world.terminals.pid1("Ctrl-Alt-Del: reboot")
                 machine.end("reboot")
@@ -79,6 +82,8 @@ class Stage:
                 self._to_engine(act.deed)
             case Deed.KILL_UDEVD | Deed.KILL_UDEV_WORKERS:
                 self._to_udevd(act.deed)
+            case Deed.KILL_MONITORS:
+                self._to_monitors()
             case Deed.STORM:
                 name = world.plugged.get(act.argument, "")
                 if (block := world.blocks.get(name)) is not None:
@@ -152,6 +157,18 @@ class Stage:
         else:
             engine.thaw()
             machine.world.kernel(f"INITPY-LAB engine {number} goes on")
+
+    def _to_monitors(self) -> None:
+        machine = self._machine
+        world = machine.world
+        if not world.monitors:
+            if not machine.handed_over:  # the agent waits until there is one
+                world.agenda.after(0.1, self._to_monitors)
+            return
+        numbers = dict(world.monitors)
+        for name, number in numbers.items():
+            mdmon.end(world, name, number)
+        world.kernel(f"INITPY-LAB monitors killed: {' '.join(map(str, numbers.values()))}")
 
     def _to_udevd(self, deed: Deed) -> None:
         machine = self._machine

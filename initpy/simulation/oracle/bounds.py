@@ -8,7 +8,8 @@ may cost.
 
 from collections.abc import Iterator
 
-from initpy.scenario.model import RAID, Deed
+from initpy.scenario.acts import Deed
+from initpy.scenario.model import RAID
 from initpy.simulation.oracle import looks
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.expected import Item

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import Deed, Outcome, Scenario
+from initpy.scenario.acts import Deed
+from initpy.scenario.model import Outcome, Scenario
 from initpy.simulation.machine.record import Entry, Held, Simulated
 from initpy.simulation.machine.shutdown import Closing
 from initpy.simulation.oracle.expected import Expected, Item, expected_of, expected_with
@@ -13,6 +14,7 @@ from initpy.simulation.oracle.logins import Login
 from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.story import FOREVER, Device, Prompt, Span, Story, Work, tell, total
 from initpy.simulation.oracle.sure import Sure
+from initpy.simulation.world.network import Network
 from initpy.simulation.world.random_faults import RandomFaults
 
 # What an invariant yields: when, and in words.
@@ -44,6 +46,7 @@ class Case:
     written: Mapping[str, tuple[float, str]] = field(default_factory=dict)  # disk -> first write
     refused: tuple[tuple[float, str, str], ...] = ()  # writes to what is read-only
     closing: Closing | None = None  # the shutdown
+    network: Network | None = None  # as it is at the end
     who: Identities = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +71,7 @@ class Case:
             deaths=simulated.deaths,
         )
         case.written, case.refused = world.written, tuple(world.refused)
-        case.closing = simulated.closing
+        case.closing, case.network = simulated.closing, world.network
         return case
 
     @classmethod
@@ -141,11 +144,18 @@ class Case:
         """The starts of arrays without their missing members, with the array."""
         for work in self.story.works:
             words = work.words
-            if words[0] == "mdadm" and "--run" in words and "--incremental" not in words:
+            if words[0] == "mdadm" and "--run" in words:
                 device = self.story.by_node(words[-1], work.order)
                 name = self.item(device, work.order)
                 if device is not None and name:
-                    yield work, device, self.expected.items[name]
+                    # Of a container (`--incremental --run`) it starts the volumes.
+                    items = self.expected.volumes(name) or [self.expected.items[name]]
+                    whole = bool(self.expected.volumes(name)) and self._is_whole(device, name)
+                    yield from ((work, device, item) for item in items if not whole)
+
+    def _is_whole(self, device: Device, name: str) -> bool:
+        """Whether a container has all its disks: none of its volumes is started without one."""
+        return len(device.slaves) == len(self.expected.items[name].below)
 
     def degraded_mounts(self) -> Iterator[tuple[Work, Device]]:
         """The mounts of what lacks devices."""
@@ -220,9 +230,10 @@ class Case:
         failed = 0
         end = FOREVER
         for work in self.story.works:
-            if work.job.partition("@")[0] == login.job.name and work.engine == engine:
-                failed += work.failed
-                if work.worked or failed >= login.job.tries:
+            if login.is_by(work.job) and work.engine == engine:
+                made = login.is_made(work.status)
+                failed += work.failed and not made
+                if made or failed >= login.job.tries:
                     end = work.end
                     break
         # What shows one disk of a job has it done.
@@ -286,6 +297,23 @@ class Case:
             if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
                 return work.end, self._order(work.end)
         return None
+
+    def below_root(self, order: int) -> set[str]:
+        """The devices that the mounted root stands on, as far as the core had been told."""
+        mounts = [work for work in self.story.works if work.words[-1] == "/sysroot" and work.worked]
+        device = self.story.by_node(mounts[-1].words[1], order) if mounts else None
+        return self.below(device.name, order) if device is not None else set()
+
+    def below(self, name: str, order: int) -> set[str]:
+        """A device, and those that it stands on."""
+        found: set[str] = set()
+        pending = [name]
+        while pending:
+            known = self.story.latest(each := pending.pop(), order)
+            if each not in found and known is not None:
+                found.add(each)
+                pending.extend(known.slaves)
+        return found
 
     # What can be said for sure
 

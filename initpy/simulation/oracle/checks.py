@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from initpy.scenario.model import FSTAB
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.commands import gone_between
+from initpy.simulation.oracle.counted import AFRESH
 from initpy.simulation.oracle.story import Device, Line, Work
 
 STALLED = 600.0  # seconds without progress, docs/jobs.md
@@ -95,7 +96,7 @@ def no_file_system_is_checked_twice(case: Case) -> Found:
         before = last.get((work.job, work.engine))
         if before is not None and not gone_between(case, before, work.order):
             between = case.entries[before.order : work.order + 1]
-            if not any(each.event["kind"] in ("RetryAsked", "ShellEnded") for each in between):
+            if not any(each.event["kind"] in AFRESH for each in between):
                 yield work.start, f"{work.job} runs again"
         last[work.job, work.engine] = work
 

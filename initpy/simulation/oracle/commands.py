@@ -1,11 +1,13 @@
 """Invariants of commands: none twice, none for ever, each after those it needs (R2, R5)."""
 
-from initpy.scenario.model import Deed
+from initpy.scenario.acts import Deed
 from initpy.simulation.oracle.case import SLACK, Case, Found
-from initpy.simulation.oracle.story import Device, Line, Work, device_of
+from initpy.simulation.oracle.monitors import MONITOR
+from initpy.simulation.oracle.story import FOREVER, Device, Line, Work, device_of
 
 LATE = 5.0  # seconds: a second run that only asks for the reason has a limit of its own
 ORPHAN = 30.0  # that a command has whose device has gone: mdadm may be half-way
+ADDING = 10.0  # mdadm that is longer at it hangs, and nothing waits for it
 EFFECT = 20.0  # a command that ended well has so long for its effect to show, docs/jobs.md
 
 
@@ -45,6 +47,22 @@ def no_two_tools_change_an_array(case: Case) -> Found:
             last[words[-1]] = work
 
 
+def no_array_is_made_while_one_is_stopped(case: Case) -> Found:
+    """mdadm may choose the name of the array that is being stopped, which it takes for free."""
+    works = [each for each in case.story.works if each.words[0] == "mdadm"]
+    made = [each for each in works if "--incremental" in each.words]
+    for stop in works if made else ():
+        if "--stop" not in stop.words:
+            continue
+        until = min(stop.end, case.engine_ends(stop.engine), stop.stopped or FOREVER)
+        for each in made:
+            begun = stop.start <= each.start < until
+            at_work = each.start < stop.start < min(each.end, each.start + ADDING)
+            if each.engine == stop.engine and (begun or at_work):
+                words = f"{' '.join(each.words)} is at work while {' '.join(stop.words)} is"
+                yield max(each.start, stop.start), words
+
+
 def no_command_twice_without_reason(case: Case) -> Found:
     """A command that ended well is run again only when a device, a key or a person has changed."""
     last: dict[tuple[str, int], Work] = {}
@@ -53,9 +71,17 @@ def no_command_twice_without_reason(case: Case) -> Found:
         before = last.get(key)
         if before is not None and before.worked and before.words == work.words:
             idle = work.start - before.end
+            if work.words[0] == MONITOR and _unmonitored(case, work):
+                continue  # it may have died before the engine was told of it
             if idle < EFFECT - SLACK and not _news(case, work, before.order + 1, work.order):
                 yield work.start, f"{' '.join(work.words)} again, and nothing has changed"
         last[key] = work
+
+
+def _unmonitored(case: Case, work: Work) -> bool:
+    """Whether a container has no monitor, as the engine knew when it started one."""
+    known = case.story.latest(work.job.partition("@")[2], work.order)
+    return known is not None and "monitor" not in known.properties
 
 
 def _news(case: Case, work: Work, first: int, last: int) -> bool:
@@ -120,11 +146,16 @@ def no_process_outlives_its_instance(case: Case) -> Found:
 
 
 def a_job_runs_after_those_it_names(case: Case) -> Found:
-    """docs/jobs.md, `after`: what has to end before a job has run, and does not run any more."""
+    """docs/jobs.md, `after`: what has to end before a job has run, and does not run any more.
+
+    A job may name several of which one runs, as the drivers of NFS: the others are for other boots.
+    """
+    ever = {work.job.partition("@")[0] for work in case.story.works}
     last: dict[str, Work] = {}  # its last run; what another engine has run may show without one
     for work in case.story.works:
         job = case.job(work.job)
-        for name in job.after if job is not None else ():
+        named = job.after if job is not None else ()
+        for name in [each for each in named if each in ever] or named:
             before = last.get(name)
             busy = before is not None and before.engine == work.engine
             if before is None or (busy and before.over > work.start + SLACK):

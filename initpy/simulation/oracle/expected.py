@@ -9,7 +9,8 @@ does not judge what hangs on it.
 import functools
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import NETWORK_DEEDS, RAID, Deed, Disk, Layer, Scenario
+from initpy.scenario.acts import NETWORK_DEEDS, Deed
+from initpy.scenario.model import CONTAINERS, RAID, Disk, Layer, Scenario
 from initpy.simulation.oracle.homehost import is_own, kept_off
 from initpy.simulation.oracle.logins import Login, comes, logins
 from initpy.simulation.oracle.owners import owned
@@ -64,6 +65,11 @@ class Expected:
     def volume(self, layer: Layer) -> Volume | None:
         """What users say of an encrypted volume; it is named by its UUID here."""
         return self.wishes.volume(layer.uuid)
+
+    def volumes(self, container: str) -> list[Item]:
+        """The volumes of a container of firmware RAID, as they are numbered in it."""
+        arrays = (each for each in self.items.values() if each.kind in RAID)
+        return [each for each in arrays if each.layer and each.layer.on == (container,)]
 
     def wanted_volume(self, layer: Layer) -> bool:
         """Whether the volume is to be touched: all are, unless the user named some (R1)."""
@@ -176,6 +182,8 @@ def _made(expected: Expected, layer: Layer) -> list[Item]:
     if not below:
         first = next(each for each in expected.scenario.layers if each.group == layer.group)
         below = [expected.items[name] for name in first.on]
+    if layer.kind in RAID and below[0].kind in CONTAINERS:
+        below = [expected.items[name] for name in below[0].below]  # its disks are the members
     names, hangs = tuple(each.name for each in below), any(each.hangs for each in below)
     if layer.kind == "partitions":
         usable, whole, at = below[0].usable, below[0].whole, below[0].comes
@@ -187,6 +195,9 @@ def _made(expected: Expected, layer: Layer) -> list[Item]:
     item.comes = max((each.comes for each in below if each.usable is not Sure.NO), default=0.0)
     if layer.kind in RAID:
         _array(expected, layer, below, item)
+    elif layer.kind in CONTAINERS:
+        item.usable = max(each.usable for each in below)
+        item.whole = min(each.usable for each in below)
     elif layer.kind in ("luks1", "luks2"):
         _volume(expected, layer, below[0], item)
     elif layer.kind == "lvm":

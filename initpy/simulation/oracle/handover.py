@@ -3,6 +3,7 @@
 from initpy.scenario.model import RAID, Outcome
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.commands import gone_between
+from initpy.simulation.oracle.monitors import MONITOR
 from initpy.simulation.oracle.parameters import Volume
 from initpy.simulation.oracle.story import Device, Span, Work, total
 from initpy.simulation.oracle.unready import being_looked_at, missing_relatives
@@ -50,29 +51,15 @@ def no_tool_below_root_at_the_handover(case: Case) -> Found:
     """No tool works on what root stands on when the real system starts; nothing is left."""
     for time, order in case.story.handovers:
         engine = case.engine_at(order)
-        below = _below_root(case, order)
+        below = case.below_root(order)
         for work in case.story.works:
             busy = work.engine == engine and work.start <= time < work.over
             name = work.job.partition("@")[2]
             if busy and name in below and not gone_between(case, work, order):
                 yield time, f"{work.job} is still at work"
-    if case.outcome is Outcome.BOOTED and case.leftover:
-        yield case.ended, f"left running: {case.leftover}"
-
-
-def _below_root(case: Case, order: int) -> set[str]:
-    """The devices that the mounted root stands on, as far as the core had been told."""
-    mounts = [work for work in case.story.works if work.words[-1] == "/sysroot" and work.worked]
-    device = case.story.by_node(mounts[-1].words[1], order) if mounts else None
-    found: set[str] = set()
-    pending = [device.name] if device is not None else []
-    while pending:
-        name = pending.pop()
-        known = case.story.latest(name, order)
-        if name not in found and known is not None:
-            found.add(name)
-            pending.extend(known.slaves)
-    return found
+    left = [each for each in case.leftover.split() if each != MONITOR]
+    if case.outcome is Outcome.BOOTED and left:
+        yield case.ended, f"left running: {' '.join(left)}"
 
 
 def the_right_root_is_mounted(case: Case) -> Found:
@@ -81,6 +68,7 @@ def the_right_root_is_mounted(case: Case) -> Found:
         return
     right = case.expected.items[case.expected.root].below
     members = {name for item in case.expected.items.values() if item.kind in RAID
+               and (item.layer is None or item.layer.left != "stale")
                for name in item.below}  # fmt: skip
     for work in case.story.works:
         if work.words[0] == "mount" and work.words[-1] == "/sysroot" and work.worked:
@@ -88,8 +76,11 @@ def the_right_root_is_mounted(case: Case) -> Found:
             name = case.item(device, work.order)
             if name and name not in right:
                 yield work.start, f"{work.words[1]} ({name}) is mounted, not {' or '.join(right)}"
-            if member := _member_below(case, device, members, work.order):
-                yield work.start, f"{work.words[1]} is mounted, which is on the member {member}"
+            below = case.below(device.name, work.order) if device is not None else set()
+            for each in sorted(below):
+                known = case.story.latest(each, work.order)
+                if member := _member_below(case, known, members, work.order):
+                    yield work.start, f"{work.words[1]} is mounted, which is on the member {member}"
 
 
 def _member_below(case: Case, device: Device | None, members: set[str], order: int) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from initpy.scenario.model import RAID
+from initpy.scenario.model import CONTAINERS, RAID
 from initpy.simulation.oracle.expected import Expected
 from initpy.simulation.oracle.story import Device, Story
 
@@ -45,6 +45,9 @@ class Identities:
         return self._layer(device, below)
 
     def _layer(self, device: Device, below: list[str]) -> str:
+        version = device.properties.get("md/metadata_version", "")
+        if version.startswith("external:"):
+            return self._of_firmware(version, below)
         volume = device.properties.get("DM_NAME", "")
         for name, item in self.expected.items.items():
             layer = item.layer
@@ -59,6 +62,17 @@ class Identities:
                 and (item.kind in RAID if device.name.startswith("md") else "luks" in item.kind)
             ):
                 return name
+        return ""
+
+    def _of_firmware(self, version: str, below: list[str]) -> str:
+        """A container, or the volume with that number in it (`external:/md127/1`)."""
+        items = self.expected.items
+        for box in items.values():
+            if box.kind in CONTAINERS and below and {*below} <= {*box.below}:
+                if version.removeprefix("external:") in CONTAINERS:
+                    return box.name
+                volumes = self.expected.volumes(box.name)
+                return volumes[int(version.rpartition("/")[2])].name
         return ""
 
     def _partition(self, number: str | None, below: list[str]) -> str:

@@ -4,14 +4,19 @@ It knows only jobs of the usual shape: one for the lease, one for each login. Wh
 not understand a file it is not sure, and what hangs on it is not judged.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from initpy.scenario.model import NETWORK_DEEDS, Scenario, Server
-from initpy.simulation.oracle.jobs import Job, own_jobs
+from initpy.scenario.acts import NETWORK_DEEDS
+from initpy.scenario.model import Scenario
+from initpy.scenario.servers import Server
+from initpy.simulation.oracle.cables import ENDLESS, is_plain, reachable, reachable_since
+from initpy.simulation.oracle.jobs import Job, own_jobs, shipped_jobs
 
 LEASE_SECONDS = 9.0  # that udhcpc tries, with its defaults
 # What each job of the chain may take besides, on a machine that looks again for lost events.
 SLACK = 30.0
+SESSION_EXISTS = 15  # iscsiadm(8)
 
 
 class Login(NamedTuple):
@@ -21,6 +26,16 @@ class Login(NamedTuple):
     server: Server
     job: Job
     node: str = ""  # the kernel's name of it, where the job says
+    subject: str = ""  # how that of the job begins; empty: the job has one login
+
+    def is_made(self, status: int | None) -> bool:
+        """Whether a command that ended so has made it, or found it made by an engine before."""
+        return status == 0 or (status == SESSION_EXISTS and self.server.kind == "iscsi")
+
+    def is_by(self, key: str) -> bool:
+        """Whether the instance of that key makes the login."""
+        name, _, subject = key.partition("@")
+        return name == self.job.name and subject.startswith(self.subject)
 
 
 def logins(scenario: Scenario) -> tuple[Login, ...]:
@@ -29,7 +44,23 @@ def logins(scenario: Scenario) -> tuple[Login, ...]:
     for job in own_jobs(scenario) if scenario.servers else ():
         if job.reveals and (job.once or "{DEVNAME}" in job.run):
             found += _reveals(scenario, job)
-    return tuple(found)
+    return (*found, *_named(scenario)) if scenario.servers else ()
+
+
+def _named(scenario: Scenario) -> Iterator[Login]:
+    """The disks of servers that the command line names, with the project's own jobs."""
+    jobs, words = shipped_jobs(scenario), scenario.cmdline.split()
+    exports = [word for word in words if word.startswith("netroot=nbd:")]
+    for server in scenario.servers:
+        for disk in server.serves:
+            host = f"[{server.address}]" if ":" in server.address else server.address
+            if server.kind == "iscsi" and f"netroot=iscsi:{host}::::{server.target}" in words:
+                job = jobs["iscsi-login"]._replace(once=True)
+                yield Login(disk, server, job, subject=f"target/{server.target}@")
+            elif server.kind == "nbd" and (word := f"netroot=nbd:{host}:{disk}") in exports:
+                node = f"nbd{exports.index(word)}"
+                job = jobs["nbd-connect"]._replace(once=True)
+                yield Login(disk, server, job, node, f"target/{node}")
 
 
 def _reveals(scenario: Scenario, job: Job) -> list[Login]:
@@ -54,6 +85,8 @@ def _has_script(scenario: Scenario, lease: Job) -> bool:
 def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
     """When the disk can be had at the earliest (None: never), and whether it is had for sure."""
     server = login.server
+    if login.subject:
+        return _is_named(scenario, server)
     nic = next(each for each in scenario.nics if each.name == server.nic)
     jobs = own_jobs(scenario)
     lease = next((job for job in jobs if "udhcpc" in job.run), None)
@@ -70,3 +103,18 @@ def comes(scenario: Scenario, login: Login) -> tuple[float | None, bool]:
     tried += (login.job.tries - 1) * (login.job.retry_after + tried)
     sure = sure and asked >= nic.carrier.up + SLACK and tried >= at + SLACK
     return at, sure
+
+
+def _is_named(scenario: Scenario, server: Server) -> tuple[float | None, bool]:
+    """The same for a server that the command line names: its jobs try as long as it takes."""
+    named = "rd.iscsi.initiator=" in scenario.cmdline or server.kind != "iscsi"
+    if not named or not is_plain(scenario, server):
+        return 0.0, False
+    spans = reachable(scenario, server)
+    if not spans:
+        # An address by a router lasts longer than the router.
+        lasting = any(each.kind == "router" and each.times.down for each in scenario.servers)
+        return (0.0, False) if lasting else (None, True)
+    for_good = len(spans) == 1 and spans[0][1] == ENDLESS
+    faults = any(fault.deed in NETWORK_DEEDS for fault in scenario.faults)
+    return spans[0][0], for_good and not faults and reachable_since(scenario, server) is not None

@@ -11,6 +11,7 @@ from initpy.simulation.oracle.expected import Item
 from initpy.simulation.oracle.parameters import GRACE
 from initpy.simulation.oracle.story import FOREVER, Device, Span, Work
 
+CANNOT_BE_STOPPED = "cannot be stopped, stays read-only"
 # What md-examine waits before it counts members: whose timers that holds depends on the devices.
 EXAMINE = 2.0
 
@@ -75,9 +76,12 @@ def another_hosts_array_is_looked_into_first(case: Case) -> Found:
     for work, device, item in case.starts():
         if item.layer is None or not case.expected.foreign(item.layer):
             continue
-        if not holds_what_is_asked_for(case, item):
+        # The volumes of a container are one: mdadm starts them all.
+        family = case.expected.volumes(item.layer.on[0]) or [item]
+        names = {each.name for each in family}
+        if not any(holds_what_is_asked_for(case, each) for each in family):
             yield work.start, f"{device.name} ({item.name}) is of another host, and was started"
-        elif not any(look.order < work.order and name == item.name for look, name in seen):
+        elif not any(look.order < work.order and name in names for look, name in seen):
             # What stands on an array that was looked into may have been started by the kernel.
             below = case.expected.cone(item.name)
             # Which array it was cannot be told if one of its members is gone.
@@ -109,8 +113,10 @@ def no_look_comes_before_its_time(case: Case) -> Found:
             if other.engine == work.engine
             and other.order < work.order
             and until(case, other) > work.start
-            and other.status in (0, None)
+            and _runs(case, other, work)
             and not (name in known and item.name in known)
+            and not _share_a_container(item, case.expected.items[name])
+            and not _given_up(case, other.words[1], work)
         ]
         nested = any(case.item_of(each) in case.expected.cone(item.name) for each in others)
         if others and not nested:
@@ -129,6 +135,31 @@ def no_look_comes_before_its_time(case: Case) -> Found:
                 work.start,
                 f"{device.name} looked into after {waited:.1f} s of {wishes.md_timeout:.0f} s",
             )
+
+
+def _runs(case: Case, look: Work, before: Work) -> bool:
+    """Whether the array was started, as far as its command or the array itself tells.
+
+    The kernel may have started it although the write to its state has failed.
+    """
+    return look.status in (0, None) or any(
+        look.order < order <= before.order
+        and device is not None
+        and device.properties.get("md/array_state") == "readonly"
+        for _, order, device in case.story.devices.get(look.words[1], ())
+    )
+
+
+def _given_up(case: Case, device: str, before: Work) -> bool:
+    """Whether it was said that this array cannot be stopped after the look into it."""
+    said = (text for _, order, text in case.story.reports if order <= before.order)
+    return any(device in text.partition(":")[0] and CANNOT_BE_STOPPED in text for text in said)
+
+
+def _share_a_container(one: Item, other: Item) -> bool:
+    """Whether both are volumes on the same disks: those are looked into together."""
+    layers = one.layer, other.layer
+    return all(layers) and one.below == other.below and one.layer is not other.layer
 
 
 def _inactive_since(case: Case, name: str, work: Work) -> float:
@@ -181,6 +212,38 @@ def _was_complete(case: Case, item: Item, look: Work) -> bool:
             if state not in idle and (same or case.item(device, order) == item.name):
                 return True
     return False
+
+
+def root_is_not_mounted_with_what_is_looked_into(case: Case) -> Found:
+    """R9: what root stands on is stopped first; then it is started as this host's.
+
+    A member that a degraded array runs without is not below root, and may still be looked into.
+    """
+    mounted, root = case.mounted, case.expected.root
+    if mounted is None or not root:
+        return
+    below = _below_mounted(case, mounted[1])
+    for work, device, item in looks(case):
+        on = work.start <= mounted[0] < until(case, work) and not work.failed
+        if (
+            on
+            and work.engine == len(case.story.engines) - 1
+            and item.name in case.expected.cone(root)
+            and (below is None or device.name in below)
+        ):
+            yield mounted[0], f"root is mounted, and {device.name} ({item.name}) is read-only"
+
+
+def _below_mounted(case: Case, order: int) -> set[str] | None:
+    """The devices that the mounted root stands on; None: nothing tells on which a file is."""
+    below = case.below_root(order)
+    known = {each.name: each.properties for each in case.story.known(order)}
+    parts = {name: each for name, each in known.items() if each.get("ID_FS_TYPE") == "btrfs"}
+    uuids = {each.get("ID_FS_UUID") for name, each in parts.items() if name in below}
+    for name, each in parts.items():
+        if each.get("ID_FS_UUID") in uuids:
+            below |= case.below(name, order)
+    return None if not below or any(each.startswith("loop") for each in below) else below
 
 
 def a_look_is_announced(case: Case) -> Found:

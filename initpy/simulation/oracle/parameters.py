@@ -19,15 +19,16 @@ EMERGENCY_SECONDS = 10.0  # to read the screen, where panic= does not say
 COUNTED_SECONDS = 60.0  # the same of a boot that the loader counts, to press a key
 FALSE = ("0", "no", "false", "off", "n")
 NO_KEY = ("", "none", "-")
+SHARED = ("nbd", "iscsi", "virtiofs", "9p")
 # Parameters that decide what root is, or what is opened, in ways that the oracle does not follow.
 UNFOLLOWED = (
     "loop", "mount.usr", "rd.overlay", "rd.live.overlay.overlayfs", "overlayroot", "luks.data",
     "systemd.volatile", "rd.luks.partuuid", "rd.luks.data", "cryptopts", "crypto", "cryptkey",
     "rd.live.overlay", "rd.overlay.crypt", "rd.auto", "rd.fstab", "systemd.gpt-auto", "roothash",
-    "rd.live.image", "rd.writable.fsimg", "overlayroot", "boot",
+    "rd.live.image", "rd.writable.fsimg", "boot",
 )  # fmt: skip
-# Beginnings of root= for a root of a server or of the hypervisor.
-SERVED = ("/dev/nfs", "nfs", "nfs4", "dhcp", "dhcp6", "nbd", "iscsi", "virtiofs", "9p")
+# Beginnings of root= for a root of a server or of the hypervisor; /dev/root may be one.
+SERVED = ("/dev/root", "/dev/nfs", "/dev/nfs4", "nfs", "nfs4", "dhcp", "dhcp6", *SHARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def _refine(volume: Volume, options: str) -> None:
             volume.optional = True
         elif name == "headless":
             volume.headless = _on(value or None)
-        elif name not in ("luks", "initramfs", "discard", "quiet", "none"):
+        elif name not in ("luks", "initramfs", "discard", "quiet", "none", "swap"):
             volume.odd = True
 
 
@@ -238,7 +239,9 @@ def _entries(table: str) -> Iterator[Volume]:
             continue
         name, source, key, options, *_ = *fields, "none", ""
         words = {each.partition("=")[0] for each in options.split(",")}
-        if words & {"noauto", "swap", "tmp"} or key in ("/dev/urandom", "/dev/random"):
+        left = "noauto" in words and not words & {"initramfs", "x-initrd.attach"}
+        made = words & {"swap", "tmp"} and "initramfs" not in words  # Debian's makes nothing anew
+        if left or made or key in ("/dev/urandom", "/dev/random"):
             continue
         if not name_of(source).how or "/" in name:
             continue  # malformed, and reported
@@ -359,6 +362,12 @@ def _types(value: str | None) -> tuple[str, ...]:
     return tuple(each for each in (value or "").split(",") if each not in ("", "auto"))
 
 
+def _root_types(reader: _Reader, key: str, value: str | None) -> None:
+    reader.wishes.types = _types(value)
+    if set(reader.wishes.types) & set(SERVED):  # root= has a tag then
+        reader.wishes.unclear.append(key)
+
+
 def _policy(value: str | None) -> str:
     return value if value in ("yes", "no", "ask") else "no"  # what writes least
 
@@ -369,7 +378,7 @@ def _flags(reader: _Reader, _: str, value: str | None) -> None:
 
 READERS: dict[str, Read] = {
     "root": _root,
-    "rootfstype": _set("types", _types),
+    "rootfstype": _root_types,
     "rootflags": _flags,
     **dict.fromkeys(("rootwait", "rootdelay", "rd.timeout", "rd.retry"), _wait),
     "panic": _panic,

@@ -13,11 +13,20 @@ def root_reach(expected: Expected) -> Sure:
         return Sure.UNSURE
     item = expected.items[expected.root]
     named = _names_root(expected, item)
+    if _awaits_a_user(expected):
+        named = min(named, Sure.UNSURE)  # the handover waits for that volume (R1)
     wishes = expected.wishes
     late = wishes.root_wait is not None and item.comes + SOON > wishes.root_wait
     if late and wishes.end_after is not None:
         return min(named, item.usable, Sure.UNSURE)  # the machine may have ended before
     return min(named, item.usable)
+
+
+def _awaits_a_user(expected: Expected) -> bool:
+    """Whether the user has named a volume whose passphrase no user types."""
+    layers = (each for each in expected.scenario.layers if each.name in expected.silent)
+    found = (expected.volume(each) for each in layers)
+    return any(each is not None and not each.optional for each in found)
 
 
 def _names_root(expected: Expected, item: Item) -> Sure:

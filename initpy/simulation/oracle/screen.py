@@ -1,6 +1,6 @@
 """Invariants of what users see: something in time, and the end they have asked for (R23, R25)."""
 
-from initpy.scenario.model import Deed
+from initpy.scenario.acts import Deed
 from initpy.simulation.oracle import counted
 from initpy.simulation.oracle.case import Case, Found
 from initpy.simulation.oracle.parameters import GRACE

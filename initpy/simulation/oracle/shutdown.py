@@ -10,9 +10,21 @@ BESIDE, EACH = 30.0, 6.0
 def a_way_back_is_kept_for_layers(case: Case) -> Found:
     """The exitrd stays in memory if root stands on layers, and only then."""
     closing = case.closing
+    if closing is not None and not closing.kept and _has_untold_devices(case):
+        return
     if closing is not None and closing.kept is not closing.layered:
         what = "nothing is kept" if closing.layered else "an exitrd is kept for nothing"
         yield case.ended, f"{what} for the shutdown"
+
+
+def _has_untold_devices(case: Case) -> bool:
+    """Whether root's btrfs has a device of which no news had come: what that is on is not known."""
+    root = case.expected.items.get(case.expected.root)
+    if root is None or root.kind != "btrfs" or root.layer is None or not case.story.handovers:
+        return False
+    _, order = case.story.handovers[-1]
+    known = (each.properties.get("ID_FS_UUID") for each in case.story.known(order))
+    return sum(each == root.layer.uuid for each in known) < len(root.layer.on)
 
 
 def nothing_is_taken_down_below_something(case: Case) -> Found:

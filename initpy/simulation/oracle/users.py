@@ -2,7 +2,8 @@
 
 import re
 
-from initpy.scenario.model import Cue, Scenario
+from initpy.scenario.acts import Cue
+from initpy.scenario.model import Scenario
 
 
 def answers(scenario: Scenario, mapping: str) -> list[str]:

@@ -1,14 +1,17 @@
 """cryptsetup(8): opening volumes; exit status 2 is a wrong passphrase, 5 a device in use."""
 
+from collections.abc import Generator
+
 from initpy.simulation.kernel import dm
-from initpy.simulation.kernel.process import Answer, Call, Work
+from initpy.simulation.kernel.process import Answer, Call, Wait, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools import mapper
 from initpy.simulation.world.plans import Header, Place, VolumePlan
 from initpy.simulation.world.waits import Cookie
-from initpy.simulation.world.world import Mapped, World
+from initpy.simulation.world.world import Block, Mapped, World
 
 START_SECONDS = 0.3
+INTEGRITY = "_dif"  # what the name of the device below a volume with integrity ends with
 WRONG, NO_MEMORY, WRONG_DEVICE, BUSY = 2, 3, 4, 5
 WITH_VALUE = ("--type", "--tries", "--key-file", "--hash", "--keyfile-offset", "--keyfile-size")
 
@@ -16,7 +19,7 @@ WITH_VALUE = ("--type", "--tries", "--key-file", "--hash", "--keyfile-offset", "
 def cryptsetup(world: World, udev: Udev, call: Call) -> Work:
     """`cryptsetup open … DEVICE NAME`, `cryptsetup close NAME`."""
     if call.words[1:2] == ("close",):
-        return (yield from mapper.take_down(world, udev, call.words[-1]))
+        return (yield from _close(world, udev, call.words[-1]))
     if call.words[1:2] != ("open",):
         return None
     options, (node, name) = _split(call.words[2:])
@@ -50,18 +53,50 @@ def cryptsetup(world: World, udev: Udev, call: Call) -> Work:
     if world.used(block):
         return Answer(BUSY, complaints=f"Cannot use device {node} which is in use.")
     dm.load(world, "dm-crypt")
+    if volume.integrity and dm.named(world, name + INTEGRITY) is not None:
+        return Answer(BUSY, complaints=f"Device {name} already exists.")
     kind, cookie = {"luks1": "LUKS1", "luks2": "LUKS2", "plain": "PLAIN"}[volume.kind], Cookie()
     uuid = f"-{volume.uuid.replace('-', '')}" if volume.kind != "plain" else ""
     mapping = Mapped(name, f"CRYPT-{kind}{uuid}-{name}", volume=volume)
     mapping.read_only = "--readonly" in options or world.read_only(block)
+    below = block
+    if volume.integrity:
+        below = yield from _integrity(world, udev, mapping, uuid, block)
     # What is inside a plain volume is noise unless its secret is right.
     right = secret in volume.secrets
     inside = volume.inside if right else Place(name, volume.inside.size)
-    dm.create(world, udev, mapping, inside, [block.name], cookie)
+    dm.create(world, udev, mapping, inside, [below.name], cookie)
     if volume.kind == "luks2" and not mapping.read_only:
         udev.uevent("change", block, None, True)  # it was open for writing: udev's watch
     yield cookie
     return Answer(0)
+
+
+def _integrity(
+    world: World, udev: Udev, mapping: Mapped, uuid: str, block: Block
+) -> Generator[Wait, None, Block]:
+    """Create the dm-integrity device below the volume; it is private to the volume.
+
+    _create_device_with_integrity() of cryptsetup 2.6 and 2.7; 2.8 calls it CRYPT-SUBDEV.
+    """
+    name, cookie = mapping.name + INTEGRITY, Cookie()
+    dm.load(world, "dm-integrity")
+    private = Mapped(name, f"CRYPT-INTEGRITY{uuid}-{name}", hidden=True)
+    private.read_only = mapping.read_only
+    size = mapping.volume.inside.size if mapping.volume is not None else 0
+    made = dm.create(world, udev, private, Place(name, size), [block.name], cookie)
+    yield cookie
+    return made
+
+
+def _close(world: World, udev: Udev, name: str) -> Work:
+    """Remove the volume, then the dm-integrity device that was below it: LUKS2_deactivate()."""
+    block = dm.named(world, name)
+    volume = block.mapping.volume if block is not None and block.mapping is not None else None
+    answer = yield from mapper.take_down(world, udev, name)
+    if answer is None or answer.status or volume is None or not volume.integrity:
+        return answer
+    return (yield from mapper.take_down(world, udev, name + INTEGRITY))
 
 
 def _split(words: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, str]]:

@@ -6,7 +6,8 @@ what is there: an incomplete group's volumes are activated as the activation mod
 default "degraded": RAID volumes may lack what they can lose (lvmraid(7)).
 """
 
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
 
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Wait, Work
@@ -20,6 +21,8 @@ from initpy.simulation.world.world import Block, Mapped, World
 SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
 COUNT_SECONDS = 0.05  # from a scan's record until it counts all of them
 BY_UUID = "vg_uuid="  # --select, the only word that tells groups of one name apart
+REJECTED = re.compile(r"r\|\^([^|$]+)\$\|")  # a filter's pattern for one device
+ACCEPTED, ALL_OTHERS = re.compile(r"a\|\^([^|$]+)\$\|"), "r|.*|"
 DEVICES_FILE = "/etc/lvm/devices/system.devices"
 
 
@@ -157,8 +160,15 @@ def _pvscan(world: World, words: tuple[str, ...], configured: bool, system: Syst
     return Answer(0, f"{key}='{group.name}'\n")
 
 
-def _present(world: World, group: GroupPlan) -> dict[str, list[Block]]:
-    """The devices on which each physical volume of the group is to be seen."""
+def _present(world: World, group: GroupPlan, words: Sequence[str]) -> dict[str, list[Block]]:
+    """The devices on which each physical volume of the group is to be seen.
+
+    `words`: the command; the filter in its --config may reject devices.
+    """
+    rejected = {node for word in words for node in REJECTED.findall(word)}
+    if any(ALL_OTHERS in word for word in words):
+        accepted = {node for word in words for node in ACCEPTED.findall(word)}
+        rejected |= {each.node for each in world.blocks.values()} - accepted
     found: dict[str, list[Block]] = {}
     for block in world.blocks.values():
         physical = block.place.content if block.place is not None else None
@@ -169,7 +179,7 @@ def _present(world: World, group: GroupPlan) -> dict[str, list[Block]]:
             continue
         if block.known is not None and block.known.get("DM_MULTIPATH_DEVICE_PATH") == "1":
             continue  # a component, multipath_component_detection in lvm.conf(5)
-        if block.array is not None and block.array.state == "inactive":
+        if (block.array is not None and block.array.state == "inactive") or block.node in rejected:
             continue
         found.setdefault(physical.uuid, []).append(block)
     return found
@@ -196,13 +206,13 @@ def _change(world: World, udev: Udev, words: tuple[str, ...], system: System) ->
             if each.name == name or word == f"{BY_UUID}{each.uuid}"
         ]
         name = found[0].name if found else name
-        groups = [each for each in found if _present(world, each)]
+        groups = [each for each in found if _present(world, each, words)]
         group, why = chosen(groups, system) if groups else (None, "")
         if groups and group is None:
             complaints.append(why)
             status = 5
             continue
-        present = _present(world, group) if group is not None else {}
+        present = _present(world, group, words) if group is not None else {}
         if group is None:
             complaints.append(f'  Volume group "{name}" not found')
             status = 5

@@ -3,6 +3,7 @@
 from initpy.simulation.kernel import dm
 from initpy.simulation.kernel.process import Answer, Call, Work
 from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.world.waits import Cookie
 from initpy.simulation.world.world import World
 
 REMOVE_SECONDS = 0.1
@@ -16,12 +17,14 @@ def dmsetup(world: World, udev: Udev, call: Call) -> Work:
 
 
 def take_down(world: World, udev: Udev, name: str) -> Work:
-    """Remove the mapping of this name, unless something stands on it."""
+    """Remove the mapping of this name, unless something stands on it; wait for udev's word."""
     yield REMOVE_SECONDS
     block = dm.named(world, name)
     if block is None:
         return Answer(1, complaints=f"Device {name} not found")
     if world.used(block):
         return Answer(1, complaints=f"Device {name} is still in use.")
-    dm.remove(world, udev, block)
+    cookie = Cookie()
+    dm.remove(world, udev, block, cookie)
+    yield cookie
     return Answer(0)

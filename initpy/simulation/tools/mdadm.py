@@ -5,14 +5,14 @@ from collections.abc import Generator
 from initpy.simulation.kernel import md, reading
 from initpy.simulation.kernel.process import Answer, Asleep, Call, Wait, Work
 from initpy.simulation.kernel.udev import Udev
-from initpy.simulation.tools import firmware, homehost
+from initpy.simulation.tools import firmware, homehost, mdmon, mdopen
 from initpy.simulation.tools.homehost import Verdict
 from initpy.simulation.world.plans import Member, Place
 from initpy.simulation.world.redundancy import enough
 from initpy.simulation.world.world import Array, Block, World
 
 EXAMINE_SECONDS, STOP_SECONDS = 0.2, 0.3
-# The kernel still has the members of an array that is clear; as long as on a busy machine.
+# The kernel still has an array that is clear, and its members; as long as on a busy machine.
 RELEASE_SECONDS = 0.5
 APPEAR_SECONDS, YES = 0.3, "MD_STARTED=yes"
 
@@ -41,9 +41,9 @@ def mdadm(world: World, udev: Udev, call: Call) -> Work:
             return Answer(1, complaints=f"mdadm: Cannot get exclusive access to {node}:Perhaps a "
                           "running process, mounted filesystem or active volume group?",
                           )  # fmt: skip
-        members = frozenset(block.slaves)
+        held = frozenset((block.name, *block.slaves))
         md.stop(world, udev, block)
-        with world.releasing(members):
+        with world.releasing(held):
             yield Asleep(RELEASE_SECONDS)  # deaf to signals
         return Answer(0, complaints=f"mdadm: stopped {node}")
     return None
@@ -54,7 +54,8 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     device = world.at(node)
     if device is None:
         return Answer(1, complaints=f"mdadm: stat failed for {node}: No such file or directory")
-    if world.used(device):
+    parts = [each for each in world.above(device) if each.part is not None]
+    if world.used(device) or any(map(world.used, parts)):
         return Answer(1, complaints=f"mdadm: cannot reopen {node}: Device or resource busy.")
     if device.array is not None and device.array.plan.level == "container":
         return (yield from firmware.examine_container(world, udev, call, device.array))
@@ -63,21 +64,33 @@ def _incremental(world: World, udev: Udev, call: Call, node: str) -> Work:
     if member is None or place is None or "magic" in place.damages:
         return Answer(1, complaints=f"mdadm: no RAID superblock on {node}.")
     plan = member.array
-    if plan.level == "container":
-        return (yield from firmware.join(world, udev, call, device, member))
     verdict = homehost.judge(world, call, plan)
     if verdict.refusal:
         return homehost.refused(plan, verdict, node)
+    if plan.level == "container":
+        _remove_partitions(world, udev, device)
+        return (yield from firmware.join(world, udev, call, device, member))
     while world.array_map.held:  # map_lock(): one member at a time
         yield world.array_map
     world.array_map.held = True
     try:
+        _remove_partitions(world, udev, device)
         answer = yield from _add(world, udev, call, device, verdict)
     finally:
         world.array_map.release()
     if answer is not None and YES in answer.output:
         yield APPEAR_SECONDS  # wait_for(): until udev has made its node
     return answer
+
+
+def _remove_partitions(world: World, udev: Udev, device: Block) -> None:
+    """remove_partitions() in util.c: the member is used as a whole from now on (BLKPG)."""
+    if device.mapping is not None or device.part is not None:
+        return  # a mapping has none of the kernel's
+    for each in world.above(device):
+        if each.part is not None and not world.used(each):
+            world.drop(each)
+            udev.uevent("remove", each)
 
 
 def _superblock(place: Place | None) -> Member | None:
@@ -99,8 +112,6 @@ def _add(world: World, udev: Udev, call: Call, device: Block, verdict: Verdict) 
     array, number = md.of_uuid(world, plan.uuid), None
     if array is None:
         number, called = homehost.place_for(world, call, plan, verdict)
-        if number is not None and f"md{number}" in world.blocks:
-            return Answer(1, complaints=f"mdadm: {called} is already in use.")
     else:
         called = array.name
     name = _path(called)
@@ -113,7 +124,10 @@ def _add(world: World, udev: Udev, call: Call, device: Block, verdict: Verdict) 
         what = f"mdadm: not adding {node} to active array (without --run) {name}"
         return Answer(2, complaints=what)
     if array is None:
-        block = md.create(world, udev, plan, called, number, homehost.skipped(world, call))
+        made = yield from mdopen.create(world, udev, call, plan, (number, called))
+        if isinstance(made, str):
+            return Answer(1, complaints=made)
+        block = made
     else:
         block = world.blocks[array.node]
     array = block.array
@@ -200,9 +214,13 @@ def _run(world: World, udev: Udev, node: str) -> Work:
     name = _path(block.array.name)
     if block.array.state != "inactive":
         return Answer(0, complaints=f"mdadm: {name} is already active")
+    array = block.array
+    there = {slot for _, slot in array.members}
+    if array.container and not enough(array.plan, not array.plan.dirty, there):
+        return Answer(0)  # Manage_run() has Incremental_container() do it, which starts nothing
     if not md.begin(world, udev, block):
         what = f"mdadm: failed to start array {name}: Input/output error"
         return Answer(1, complaints=what)
     if block.array.container:
-        world.daemons.add("mdmon")
+        mdmon.serve(world, udev, block)
     return Answer(0, complaints=f"mdadm: started array {name}")

@@ -1,11 +1,12 @@
 """multipathd(8) with `find_multipaths greedy`, and kpartx(8): partitions on maps."""
 
 from initpy.simulation.kernel import dm
+from initpy.simulation.kernel.paths import is_path, map_name
 from initpy.simulation.kernel.process import Answer, Call, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.plans import Table
 from initpy.simulation.world.waits import Cookie
-from initpy.simulation.world.world import Mapped, World
+from initpy.simulation.world.world import Block, Mapped, World
 
 
 def multipathd(world: World, udev: Udev, call: Call) -> Work:
@@ -20,18 +21,22 @@ def multipathd(world: World, udev: Udev, call: Call) -> Work:
     if "multipathd" not in world.helpers:
         return Answer(1)
     block = world.blocks.get(call.words[3])
-    if block is None or block.disk is None or not block.disk.wwn or block.part is not None:
+    if block is None or block.part is not None or not _may_be(world, block):
         return Answer(1, "fail\n")
-    name, cookie = f"3{block.disk.wwn}", Cookie()
-    found = dm.named(world, name)
+    wwid, cookie = f"3{block.disk.wwn if block.disk is not None else ''}", Cookie()
+    found = dm.with_uuid(world, f"mpath-{wwid}")
     if found is None:
-        mapping = Mapped(name, f"mpath-{name}")
+        mapping = Mapped(map_name(world, wwid), f"mpath-{wwid}")
         dm.create(world, udev, mapping, block.place, [block.name], cookie)
     elif block.name not in found.slaves:
         world.stand_on(found, block.name)
         udev.uevent("change", found, cookie)
     yield cookie
     return Answer(0, "ok\n")
+
+
+def _may_be(world: World, block: Block) -> bool:
+    return block.disk is not None and is_path(world, block.disk)
 
 
 def kpartx(world: World, udev: Udev, call: Call) -> Work:

@@ -7,7 +7,7 @@ iscsistart(8), open-iscsi's usr/iscsistart.c and initiator.c; mount.nfs of nfs-u
 import getopt
 from collections.abc import Generator
 
-from initpy.scenario.model import Server
+from initpy.scenario.servers import Server
 from initpy.simulation.kernel import network as drivers
 from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
 from initpy.simulation.kernel.udev import Udev
@@ -27,10 +27,11 @@ SOLICIT_SECONDS = 2.0  # between two solicitations, which grow (RFC 8415)
 RETRY_SECONDS, LONGEST_WAIT = 120.0, 10.0
 MOUNT_FAILED = 32  # mount(8)
 TEMPORARY = ("Connection refused", "No route to host")  # nfs_is_permanent_error()
+NBD_TLS = ("-certfile", "-keyfile", "-cacertfile", "-tlshostname", "-enable-tls")
 NBD_VALUES = ("-b", "-block-size", "-t", "-timeout", "-C", "-connections", "-N", "-name", "-B",
-              "-size")  # fmt: skip
+              "-size", *NBD_TLS[:4])  # fmt: skip
 NBD_FLAGS = ("-p", "-persist", "-s", "-swap", "-R", "-readonly", "-m", "-systemd-mark", "-g",
-             "-no-optgo")  # fmt: skip
+             "-no-optgo", "-nonetlink", NBD_TLS[4])  # fmt: skip
 
 
 def run(world: World, udev: Udev, call: Call) -> Work:
@@ -81,7 +82,7 @@ def _ip(world: World, network: Network, words: tuple[str, ...], applet: bool) ->
             return Answer(2, complaints="ip: SIOCGIFFLAGS: No such device")
         return Answer(1, complaints=f'Cannot find device "{name}"')
     if address:
-        link.address = address
+        link.addresses = (address,)
     else:
         drivers.switch(world, link, words[-1] == "up")
     return Answer(0)
@@ -101,7 +102,7 @@ def _udhcpc(world: World, network: Network, words: list[str]) -> Work:
     link = network.links.get(name)
     if link is None or not link.there:
         return Answer(1, complaints="udhcpc: SIOCGIFINDEX: No such device")
-    link.address = ""  # the script is called with "deconfig" first
+    link.addresses = ()  # the script is called with "deconfig" first
     said = ["udhcpc: started, v1.35.0"]
     while True:
         answered = False
@@ -124,8 +125,8 @@ def _udhcpc(world: World, network: Network, words: list[str]) -> Work:
             return Answer(0, complaints="udhcpc: no lease, forking to background")
         yield Exactly(float(options.get("-A", 20)))
     if script in dict(world.scenario.files) or script == SCRIPT:
-        link.address = f"10.0.2.{15 + list(network.links).index(name)}/24"
-    address = link.address.partition("/")[0]
+        link.addresses = (f"10.0.2.{15 + list(network.links).index(name)}/24",)
+    address = (*link.addresses, "")[0].partition("/")[0]
     said.append(f"udhcpc: lease of {address} obtained from 10.0.2.2, lease time 86400")
     if "-q" not in options:
         if "-f" in options:  # it keeps the lease, and does not end
@@ -159,7 +160,10 @@ def _dhcpcd(network: Network, words: tuple[str, ...]) -> Work:
 
 
 def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ...]) -> Work:
-    """`nbd-client HOST [PORT] DEVICE [-N NAME]`, over netlink: nothing of it stays."""
+    """`nbd-client HOST [PORT] DEVICE [-N NAME]`, over netlink: nothing of it stays.
+
+    With TLS it stays, and with -nonetlink, until the connection breaks off.
+    """
     options: dict[str, str] = {}
     plain: list[str] = []
     pending = ""
@@ -180,6 +184,9 @@ def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ..
     if server is None or server.kind != "nbd":
         why = why or "Not enough magic from server"
         return Answer(1, complaints=f"Error: Socket failed: {why}\nExiting.")
+    encrypts = any(each in words for each in NBD_TLS)
+    if server.tls != encrypts or (encrypts and not _has_keys(world, words)):
+        return Answer(1, complaints="Error: the server and TLS. Exiting.")
     wanted = options.get("N") or options.get("name") or server.serves[0]
     if wanted not in server.serves:
         return Answer(1, complaints="Error: Unknown error returned by server. Exiting.")
@@ -192,8 +199,16 @@ def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ..
     plan = world.disks.disks[wanted]
     _connected(world, udev, block, plan)
     network.gives(world.now, server, wanted, block.name)
+    network.disks[block.name].persists = "-persist" in words and "-nonetlink" in words
     megabytes = plan.place.size >> 20
     return Answer(0, f"Negotiation: ..size = {megabytes}MB\nConnected {block.node}\n")
+
+
+def _has_keys(world: World, words: tuple[str, ...]) -> bool:
+    """Whether the files are in the image that the options name; the server asks for them."""
+    files = dict(world.scenario.files)
+    named = [words[words.index(each) + 1] for each in NBD_TLS[:3] if each in words]
+    return len(named) == 3 and all(each in files for each in named)
 
 
 def _connected(world: World, udev: Udev, block: Block, plan: DiskPlan) -> None:

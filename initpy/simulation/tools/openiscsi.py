@@ -6,7 +6,7 @@ kernel's target (LIO, drivers/target/iscsi) for what a server says to a login.
 
 from collections.abc import Generator
 
-from initpy.scenario.model import Server
+from initpy.scenario.servers import Server
 from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.world.network import Network
@@ -17,6 +17,7 @@ SCAN_SECONDS = 0.3  # of the SCSI host that a session is
 NO_CONNECTION, LOGIN, INVALID, TIMED_OUT, EXISTS = 4, 5, 7, 8, 15
 NO_DAEMON, NO_RECORD, REFUSED = 20, 21, 24
 REOPEN_SECONDS = 3.0  # ISCSI_CONN_ERR_REOPEN_DELAY of initiator.c, before it gives up
+PATIENCE = "node.session.timeo.replacement_timeout"
 INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 COMPLAINTS = {
     NO_CONNECTION: "encountered connection failure",
@@ -64,14 +65,20 @@ def iscsiadm(world: World, _: Udev, call: Call) -> Work:
 
 
 def _discover(network: Network, portal: str) -> Generator[Wait, None, Answer]:
-    """SendTargets: the targets of a portal, which all may see."""
+    """SendTargets: all targets of the machine with their portals (LIO); all may see them."""
     host, _, port = portal.rpartition(":")
     server, seconds, _ = network.reach(host.strip("[]"), int(port))
     yield Exactly(seconds)
     if server is None or server.kind != "iscsi":
         return Answer(NO_CONNECTION, "", "iscsiadm: cannot make connection")
-    there = _at(network, server.address, server.port)
-    return Answer(0, "".join(f"{portal},1 {each.target}\n" for each in there))
+    up = (each for name, each in network.servers.items() if name in network.serving)
+    there = [each for each in up if each.kind == "iscsi"] if server.on_a_machine else [server]
+    lines = (f"{_host(each.address)}:{each.port},{each.group} {each.target}\n" for each in there)
+    return Answer(0, "".join(lines))
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _at(network: Network, address: str, port: int) -> list[Server]:
@@ -100,7 +107,7 @@ def _login(
     if not initiator or "iscsi_tcp" not in world.modules:
         return INVALID
     host, _, rest = portal.rpartition(":")
-    address, port = host.strip("[]"), int(rest.partition(",")[0])
+    address, port = network.address_of(host.strip("[]")), int(rest.partition(",")[0])
     if world.now < network.logging_in.get(f"{target} {portal}", 0.0):
         return EXISTS
     server, seconds, _ = network.reach(address, port)
@@ -112,6 +119,12 @@ def _login(
         return TIMED_OUT
     there = _at(network, address, port)
     server = next((each for each in there if each.target == target), None)
+    if server is not None and server.moved_to:
+        server, seconds, _ = _redirected(network, server)
+        yield Exactly(seconds)
+        if server is None:
+            yield Exactly(REOPEN_SECONDS)
+            return TIMED_OUT
     if server is None:
         return LOGIN
     if not _admitted(server, initiator, record):
@@ -121,8 +134,15 @@ def _login(
     yield SHORT
     for name in server.serves:
         if name not in world.plugged:
-            world.agenda.after(SCAN_SECONDS, found, world, network, server, name)
+            seconds = float(record.get(PATIENCE, "120"))
+            world.agenda.after(SCAN_SECONDS, found, world, network, server, name, seconds)
     return 0
+
+
+def _redirected(network: Network, portal: Server) -> tuple[Server | None, float, str]:
+    """The server to which a portal sends a login, if it is reached: iscsid connects to it."""
+    other = network.servers[portal.moved_to]
+    return network.reach(other.address, other.port)
 
 
 def _name_of_machine(world: World) -> str:
@@ -145,9 +165,12 @@ def _pair(record: dict[str, str], which: str) -> tuple[str, ...]:
     return (user, record.get(f"node.session.auth.password{which}", "")) if user else ()
 
 
-def found(world: World, network: Network, server: Server, name: str) -> None:
-    """The scan of the session's host has found a unit."""
+def found(
+    world: World, network: Network, server: Server, name: str, patience: float = 120.0
+) -> None:
+    """The scan of the session's host has found a unit; `patience`: its replacement timeout."""
     assert network.plug is not None
     network.plug(world.disks.disks[name])
     if name in world.plugged:
         network.gives(world.now, server, name, world.plugged[name])
+        network.disks[world.plugged[name]].patience = patience

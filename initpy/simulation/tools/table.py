@@ -5,7 +5,7 @@ What no model knows is not passed over: it is said (`unsupported`) and ends with
 
 from collections.abc import Callable
 
-from initpy.scenario.model import Way
+from initpy.scenario.acts import Way
 from initpy.simulation.kernel import dm, network
 from initpy.simulation.kernel.process import (
     KILLED,
@@ -26,8 +26,10 @@ from initpy.simulation.tools import (
     lvm,
     mapper,
     mdadm,
+    mdmon,
     multipath,
     nettools,
+    nvmecli,
     openiscsi,
     sysfs,
     zfs,
@@ -81,6 +83,7 @@ def _true(_: World, __: Udev, ___: Call) -> Work:
 
 MODELS: dict[str, Model] = {
     "mdadm": mdadm.mdadm,
+    "mdmon": mdmon.mdmon,
     "cryptsetup": luks.cryptsetup,
     "dmsetup": mapper.dmsetup,
     "write": sysfs.write,  # no program: what a job writes to sysfs
@@ -96,6 +99,7 @@ MODELS: dict[str, Model] = {
     "kpartx": multipath.kpartx,
     "iscsid": openiscsi.iscsid,
     "iscsiadm": openiscsi.iscsiadm,
+    "nvme": nvmecli.nvme,
     "zpool": zfs.zpool,
     "zfs": zfs.zfs,
     **dict.fromkeys(

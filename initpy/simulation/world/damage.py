@@ -1,6 +1,6 @@
 """Which structures of a disk an overwritten range hits. Offsets are those of the formats."""
 
-from initpy.scenario.model import Damage
+from initpy.scenario.acts import Damage
 from initpy.simulation.world.plans import FileSystem, Header, Member, PhysicalPlan, Place, Table
 
 SECTOR = 512

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from initpy.scenario.model import Deed, Scenario
+from initpy.scenario.acts import Deed
+from initpy.scenario.model import Scenario
 
 PLENTY = 512  # MiB; with less the real kernel's and tools' needs decide
 _DEEDS = {

@@ -6,17 +6,9 @@ Identifiers that the file leaves open are made from its name, so that they are t
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from initpy.scenario.model import (
-    CONTAINERS,
-    RAID,
-    Dataset,
-    Layer,
-    Scenario,
-    Server,
-    unit_serial,
-    world_wide_name,
-)
+from initpy.scenario.model import CONTAINERS, RAID, Dataset, Layer, Scenario, world_wide_name
 from initpy.scenario.pools import ZFS
+from initpy.scenario.servers import Server, namespace_uuid, unit_serial
 from initpy.simulation.world.plans import (
     NO_HOST,
     ArrayPlan,
@@ -79,7 +71,8 @@ class _Maker:
         shared = {disk.path_of for disk in scenario.disks} - {""}
         served = {name: each for each in scenario.servers for name in each.serves}
         plain = all(disk.bus == "virtio" and disk.present for disk in scenario.disks)
-        plain = plain and not served
+        folders = {each.disk: each.kind for each in scenario.shares}
+        plain = plain and not served and not folders
         for disk in scenario.disks:
             place = self._places[disk.path_of] if disk.path_of else Place(disk.name, disk.size)
             self._places[disk.name] = place
@@ -88,10 +81,23 @@ class _Maker:
                 wwn = world_wide_name(serial) if serial in shared else ""
                 slot = FIRST_SLOT + len(self.made.disks) if plain else 0
                 self.made.disks[disk.name] = DiskPlan(
-                    disk.name, place, disk.bus, disk.present, serial, wwn, disk.announced, slot
+                    disk.name,
+                    place,
+                    disk.bus,
+                    disk.present and not disk.hangs,
+                    serial,
+                    wwn,
+                    disk.announced,
+                    slot,
                 )
             if disk.name in served:
-                self.made.disks[disk.name] = _served(served[disk.name], disk.name, place)
+                server = served[disk.name]
+                self.made.disks[disk.name] = _served(
+                    server, disk.name, place, _portal(scenario, server)
+                )
+            if disk.name in folders:
+                kind = folders[disk.name]
+                self.made.disks[disk.name] = DiskPlan(disk.name, place, kind, False, disk.name)
         for layer in scenario.layers:
             self._layer(layer)
         for disk in scenario.disks:
@@ -158,7 +164,7 @@ class _Maker:
             members = container.on
         else:
             container = None
-        size = min(place.size for place in members) - (2 << 20)
+        size = layer.size or min(place.size for place in members) - (2 << 20)
         count = len(members)
         data = {"raid0": count, "linear": count, "raid4": count - 1, "raid5": count - 1,
                 "raid6": count - 2, "raid10": count // 2}.get(layer.kind, 1)  # fmt: skip
@@ -219,6 +225,7 @@ class _Maker:
             memory=memory,
             detached=bool(layer.header),
             label=layer.label,
+            integrity=bool(layer.integrity),
         )
         self.made.volumes.append(volume)
         where, _, path = layer.header.partition(":")
@@ -373,20 +380,42 @@ class _Maker:
                 place.damages += damaged(place, damage)
 
 
-def _served(server: Server, name: str, place: Place) -> DiskPlan:
+BUSES = {"nvme": "nvme-tcp"}  # of servers' disks; the kernel has NVMe disks of its own
+
+
+def _portal(scenario: Scenario, server: Server) -> tuple[str, int]:
+    """Where the user knows a server, which the kernel keeps: by its name, or before it moved."""
+    fronts = (each for each in scenario.servers if each.moved_to == server.name)
+    front = next(fronts, server)
+    names = (each.resolves for each in scenario.servers if each.address == front.address)
+    told = next((each for each in names if each and each in scenario.cmdline), front.address)
+    return told, front.port
+
+
+def _served(server: Server, name: str, place: Place, portal: tuple[str, int]) -> DiskPlan:
     """A disk that a server has; what udev's programs say of it is the protocol's."""
-    plan = DiskPlan(name, place, server.kind, False, name)
+    plan = DiskPlan(name, place, BUSES.get(server.kind, server.kind), False, place.name)
     plan.probed = {}, frozenset()  # a network block device has no name of its own
     if server.kind == "iscsi":
         unit = server.serves.index(name)
         unit += not server.on_a_machine  # number 0 is the controller of many targets
-        where = f"ip-{server.address}:{server.port}-iscsi-{server.target}-lun-{unit}"
+        where = f"ip-{portal[0]}:{portal[1]}-iscsi-{server.target}-lun-{unit}"
         # LIO: spc_gen_naa_6h_vendor_specific(); the 3 before it is udev for "NAA".
-        short = f"6001405{unit_serial(name)}" if server.on_a_machine else name
+        short = f"6001405{unit_serial(place.name)}" if server.on_a_machine else name
         serial = f"3{short}" if server.on_a_machine else name
         known = {"ID_SERIAL": serial, "ID_SERIAL_SHORT": short, "ID_BUS": "scsi", "ID_PATH": where}
         links = {f"/dev/disk/by-id/scsi-{serial}", f"/dev/disk/by-path/{where}"}
+        if server.on_a_machine:
+            plan.wwn = short
+            known["ID_WWN_WITH_EXTENSION"] = f"0x{short}"
+            links.add(f"/dev/disk/by-id/wwn-0x{short}")
         plan.probed = known, frozenset(links)
+    if server.kind == "nvme":
+        serial, world_wide = f"Linux_{name}", f"uuid.{namespace_uuid(name)}"
+        known = {"ID_SERIAL": f"{serial}_1", "ID_SERIAL_SHORT": name, "ID_MODEL": "Linux",
+                 "ID_WWN": world_wide, "ID_NSID": "1"}  # fmt: skip
+        ends = (serial, f"{serial}_1", world_wide)
+        plan.probed = known, frozenset(f"/dev/disk/by-id/nvme-{each}" for each in ends)
     return plan
 
 

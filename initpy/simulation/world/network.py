@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
 from initpy.core.netsettings import VirtualLink, Vlan
-from initpy.scenario.model import ADDRESS_ONLY, Nic, Scenario, Server
+from initpy.scenario.model import Scenario
+from initpy.scenario.servers import ADDRESS_ONLY, Nic, Server
 from initpy.simulation.world.plans import DiskPlan
 
 # arp(7): three requests, a second apart; then "No route to host".
@@ -23,12 +24,19 @@ class Link:
     name: str = ""  # that it has now
     there: bool = False  # its driver is loaded
     up: bool = False
-    address: str = ""
-    address_6: str = ""
+    addresses: tuple[str, ...] = ()  # of IPv4
+    addresses_6: tuple[str, ...] = ()  # that the engine has given it
+    learned_6: str = ""  # that a router has given it
     network_6: str = ""  # that a router has said to be on the link
+    names_6: tuple[str, str] = ("", "")  # name servers and domains that a router has said
     accepts: bool = False  # the kernel takes router advertisements on it
     made: VirtualLink | None = None  # what it was made as; None: a card
     master: str = ""  # name of the bond or bridge that it is a member of
+
+    @property
+    def all_addresses_6(self) -> tuple[str, ...]:
+        """Its IPv6 addresses, wherever they are from."""
+        return (*self.addresses_6, *filter(None, (self.learned_6,)))
 
 
 @dataclass(slots=True)
@@ -37,16 +45,20 @@ class Served:
 
     server: Server
     lost: float | None = None
+    patience: float = 120.0  # iSCSI: seconds that requests wait for it (iscsi_settings.h)
+    persists: bool = False  # NBD: a client stays, and the kernel tells when it is lost
 
 
 @dataclass(slots=True)
 class Network:
-    """All of it; `plug` is how the kernel gets a disk of an iSCSI server."""
+    """All of it; `plug` is how the kernel gets a disk of an iSCSI or NVMe server."""
 
     links: dict[str, Link]
     servers: dict[str, Server]
     serving: set[str]  # names of servers that are up
     disks: dict[str, Served] = field(default_factory=dict)  # by the kernel's name
+    # NVMe servers that there is a controller for, by name; with when its connection broke off.
+    paths: dict[str, float | None] = field(default_factory=dict)
     exports: dict[str, Served] = field(default_factory=dict)  # by where they are mounted
     # iSCSI targets to which iscsid logs in, whoever has asked for it, and until when.
     logging_in: dict[str, float] = field(default_factory=dict)
@@ -89,12 +101,20 @@ class Network:
 
     def reach(self, host: str, port: int) -> tuple[Server | None, float, str]:
         """A TCP connection: the server, or why there is none; and after how long that is known."""
+        plain, _, zone = host.partition("%")
+        if zone:
+            return self._on_link(zone, plain, port)
+        host = self.address_of(host)
+        if host.rpartition(".")[2].isalpha():
+            return None, CONNECT_SECONDS, "Name or service not known"
         six = ":" in host
         addressed = [
-            each for each in self.links.values() if (each.address_6 if six else each.address)
+            each
+            for each in self.links.values()
+            if (each.all_addresses_6 if six else each.addresses)
         ]
         ways = [each for each in addressed if each.up]
-        if not ways:
+        if not ways or not self.has_route(host):
             return None, CONNECT_SECONDS, "Network is unreachable"
         wires = {wire for each in ways for wire in self.wires(each)}
         hosts = [each for each in self.servers.values() if each.address == host]
@@ -103,15 +123,39 @@ class Network:
         for each in hosts:
             if each.kind in ADDRESS_ONLY:
                 continue
-            if each.port == port and self.wire(each.nic) in wires and each.name in self.serving:
+            answers = each.name in self.serving or each.withdraws
+            if each.port == port and self.wire(each.nic) in wires and answers:
+                return each, CONNECT_SECONDS, ""
+        return None, CONNECT_SECONDS, "Connection refused"
+
+    def address_of(self, host: str) -> str:
+        """The address of a host that a name server knows; else what was given."""
+        up = (each for each in self.servers.values() if each.name in self.serving)
+        knows = (each for each in up if each.resolves == host and self.reaches(each))
+        found = [each.resolves_to or (each.address,) for each in knows]
+        there = {each.address for each in self.servers.values()}
+        return next((each for those in found for each in those if each in there), host)
+
+    def _on_link(self, name: str, host: str, port: int) -> tuple[Server | None, float, str]:
+        """The same for a server's address of a link: no address of another kind is needed."""
+        wires = {wire for each in self.links.values() if each.name == name
+                 for wire in self.wires(each)}  # fmt: skip
+        there = [each for each in self.servers.values()
+                 if each.address == host and self.wire(each.nic) in wires]  # fmt: skip
+        if not there:
+            return None, ARP_SECONDS, "No route to host"
+        for each in there:
+            if each.port == port and (each.name in self.serving or each.withdraws):
                 return each, CONNECT_SECONDS, ""
         return None, CONNECT_SECONDS, "Connection refused"
 
     def has_route(self, host: str) -> bool:
         """Whether a link that is up has an address in the host's network: there are no routers."""
+        if zone := host.partition("%")[2]:
+            return any(each.up for each in self.links.values() if each.name == zone)
         up = [each for each in self.links.values() if each.up]
-        texts = [text for each in up for text in (each.address, each.address_6, each.network_6)]
-        there = list(filter(None, texts))
+        there = [text for each in up for text in (*each.addresses, *each.all_addresses_6)]
+        there += [each.network_6 for each in up if each.network_6]
         return any(ip_address(host) in ip_interface(each).network for each in there)
 
     def changed(self) -> None:

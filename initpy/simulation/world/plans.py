@@ -120,6 +120,7 @@ class VolumePlan:
     memory: int = 0  # KiB that the derivation needs
     detached: bool = False
     label: str = ""
+    integrity: bool = False  # authenticated encryption: dm-integrity keeps the tags of its sectors
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from initpy.scenario.model import Scenario, Way
+from initpy.scenario.acts import Way
+from initpy.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class RandomFaults:
     tool_killed: float = 0.0  # it is killed in the midst of its work
     engine_dies: float = 0.0  # per event given to the core
     udevd_dies: float = 0.0  # per uevent
+    monitor_dies: float = 0.0  # per monitor of a container, within some seconds
 
 
 class Fate(NamedTuple):

@@ -1,6 +1,7 @@
 """Tools and system calls that fail as the scenario says, each so many times."""
 
-from initpy.scenario.model import Scenario, SystemCall, Tool, Way
+from initpy.scenario.acts import SystemCall, Tool, Way
+from initpy.scenario.model import Scenario
 from initpy.simulation.world.world import World
 
 SAID = {

@@ -3,7 +3,7 @@
 Ground truth for the oracle. Each technology has a module of its own that changes it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -135,7 +135,9 @@ class World:
         self.scanned: dict[str, set[str]] = {}  # btrfs: UUID -> places that the kernel has seen
         self.repaired: set[str] = set()  # UUIDs of file systems that a check has mended
         self.helpers: set[str] = set()  # daemons that end with the initramfs
-        self.daemons: set[str] = set()  # that outlive the initramfs
+        self.monitors: dict[str, int] = {}  # containers -> the process of the mdmon that runs
+        self.processes = 0  # how many monitors there have been
+        self.monitor_ended: Callable[[str], None] = lambda name: None  # whom the engine has told
         self.records: dict[str, str] = {}  # files below /run/initpy
         self.secrets: dict[str, bytes] = {}  # files that only root can read, by path
         # Layers that the program for the shutdown knows; None: it is not in /run/initramfs.
@@ -191,6 +193,13 @@ class World:
         for lower in block.slaves:
             if block.name in self.holders.get(lower, ()):
                 self.holders[lower].remove(block.name)
+            if block.part is not None and lower in self.blocks:
+                self.blocks[lower].told = None  # sysfs shows its partitions
+
+    def above(self, block: Block) -> list[Block]:
+        """What stands directly on it."""
+        names = tuple(self.holders.get(block.name, ()))
+        return [self.blocks[each] for each in names if each in self.blocks]
 
     def at(self, node: str) -> Block | None:
         """The device of a path: its node, or a link of udev's."""
@@ -213,9 +222,13 @@ class World:
         above = self.holders.get(block.name)
         if above and any(self.blocks[each].part is None for each in above if each in self.blocks):
             return True
-        if any(block.name in each for each in self._released):
+        if self.is_released(block.name):
             return True
         return any(each.source == block.node for each in self.mounts.values())
+
+    def is_released(self, name: str) -> bool:
+        """Whether the kernel is about to let go of the device."""
+        return any(name in each for each in self._released)
 
     @contextmanager
     def releasing(self, names: frozenset[str]) -> Iterator[None]:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
+from initpy.scenario.acts import Deed
 from initpy.scenario.director import Director, Do
-from initpy.scenario.model import Deed, Nic, Scenario, Server, Times
+from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.servers import Nic, Server, Times
 from initpy.scenario.write import write_scenario
 
 INIT = "[    3.5] Run /init as init process\n"
@@ -85,7 +87,7 @@ def test_without_times_they_are_there_from_the_start(tmp_path: Path) -> None:
         ("down = 20", "down = 4", "nic[1].down", "later than `carrier`"),
         ("back = 22.5", "back = 3", "nic[1].back", "later than `down`"),
         ("lease = 0.5", "lease = -1", "nic[1].lease", "zero or more"),
-        ('"iscsi"', '"ftp"', "server[1].kind", "nbd, iscsi, nfs, dhcp"),
+        ('"iscsi"', '"ftp"', "server[1].kind", "nbd, iscsi, nvme, nfs, dhcp"),
         ('["b"]', '["c"]', "server[1].serves", "(a, b)"),
         ('["b"]', "[]", "server[1].serves", "(a, b)"),
         ("port = 3261", "port = 70000", "server[1].port", "65535"),
@@ -147,3 +149,89 @@ def test_a_job_file_that_needs_something_makes_another_image(tmp_path: Path) -> 
     needy = load(tmp_path, job % "[image]\nmodules = ['nbd']\n")
     assert plain.variant.own == ()
     assert [path for path, _ in needy.variant.own] == ["/etc/initpy/jobs/x.toml"]
+
+
+PORTAL = """\
+[[disk]]
+name = "b-too"
+path_of = "b"
+[[server]]
+name = "portal"
+kind = "iscsi"
+serves = ["b-too"]
+target = "iqn.2004-01.org.example:b"
+"""
+
+
+def test_a_further_server_with_a_target_is_a_portal_of_it(tmp_path: Path) -> None:
+    scenario = load(tmp_path, NIC + SERVER + PORTAL)
+    assert [(each.group, each.units) for each in scenario.servers] == [(1, ("b",)), (2, ("b",))]
+    write_scenario(scenario, scenario.path)
+    assert load_scenario(scenario.path) == scenario
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('path_of = "b"', 'path_of = "a"', "a path (path_of) to each of b, in this order"),
+        ("org.example:b", "org.example:c", "no server before has the target"),
+        ('["b-too"]', '["a"]', "a path (path_of) to each of b, in this order"),
+    ],
+)
+def test_a_portal_has_paths_to_the_units_of_its_target(
+    old: str, new: str, expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, NIC + SERVER + PORTAL.replace(old, new))
+    assert expected in str(caught.value)
+
+
+def test_a_path_without_a_server_is_on_a_bus_that_has_paths(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="b-too on a SCSI bus, or a server that serves it"):
+        load(tmp_path, NIC + SERVER + PORTAL.partition("[[server]]")[0])
+
+
+PATHS = """\
+[[nic]]
+name = "eth0"
+[[server]]
+name = "first"
+kind = "nvme"
+serves = ["a"]
+target = "nqn.2004-01.org.example:store"
+admits = "nqn.2004-01.org.example:me"
+refers = "second"
+[[server]]
+name = "second"
+kind = "nvme"
+serves = ["a"]
+target = "nqn.2004-01.org.example:store"
+admits = "nqn.2004-01.org.example:me"
+port = 4421
+"""
+
+
+def test_two_paths_to_an_nvme_subsystem(tmp_path: Path) -> None:
+    scenario = load(tmp_path, PATHS)
+    assert [each.serves for each in scenario.servers] == [("a",), ("a",)]
+    assert [each.port for each in scenario.servers] == [4420, 4421]
+    assert all(each.on_a_machine for each in scenario.servers)
+    write_scenario(scenario, scenario.path)
+    assert load_scenario(scenario.path) == scenario
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('serves = ["a"]\ntarget', 'serves = ["a", "b"]\ntarget', "the one disk"),
+        ('"nqn.2004-01.org.example:store"\nadmits', '"store"\nadmits', "(nqn.…)"),
+        ('me"\nport', 'you"\nport', "the same host on each path"),
+        ('example:store"\nadmits = "nqn.2004-01.org.example:me"\nport', 'example:b"\nport', "(b)"),
+        ('refers = "second"', 'refers = "third"', "to refer to, not third"),
+    ],
+)
+def test_a_mistake_in_a_path_is_named(old: str, new: str, expected: str, tmp_path: Path) -> None:
+    assert old in PATHS
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, PATHS.replace(old, new, 1))
+    assert expected in str(caught.value)

@@ -3,17 +3,9 @@
 import re
 from pathlib import Path
 
+from initpy.scenario.acts import Cue, Deed, Fault, Person
 from initpy.scenario.director import Director, Do, Type
-from initpy.scenario.model import (
-    Cue,
-    Deed,
-    Disk,
-    Expectation,
-    Fault,
-    Outcome,
-    Person,
-    Scenario,
-)
+from initpy.scenario.model import Disk, Expectation, Outcome, Scenario
 
 INIT = "[    3.5] Run /init as init process\n"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from initpy.config.errors import InputError
-from initpy.scenario.model import Deed, Outcome
+from initpy.scenario.acts import Deed
+from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
 
 SPARE = '[[disk]]\nname = "c"\nsize = "64M"\n'

@@ -8,8 +8,9 @@ import pytest
 from initpy.config.errors import InputError
 from initpy.lab.errors import LabError
 from initpy.lab.kinds import kind_for
+from initpy.scenario.acts import Deed, Syscall, SystemCall, Tool, Way
 from initpy.scenario.feasible import simulated_only
-from initpy.scenario.model import Deed, Scenario, Syscall, SystemCall, Tool, Way
+from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import write_scenario
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.scenario.model import Damage, Disk, Expectation, Outcome, Scenario
+from initpy.scenario.acts import Damage
+from initpy.scenario.model import Disk, Expectation, Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.write import scenario_text, write_scenario
 

@@ -8,7 +8,7 @@ from initpy.scenario.model import Scenario
 from initpy.simulation.explore.generate import draw
 from initpy.simulation.kernel.process import Call
 from initpy.simulation.oracle.homehost import is_own, kept_off
-from initpy.simulation.tools.homehost import judge
+from initpy.simulation.tools.homehost import judge, judge_volume
 from initpy.simulation.world.making import make_disks
 from initpy.simulation.world.plans import (
     ArrayPlan,
@@ -20,7 +20,7 @@ from initpy.simulation.world.plans import (
 )
 from initpy.simulation.world.world import World
 
-WORLDS = 400
+WORLDS = 450
 
 
 def arrays(place: Place) -> Iterator[ArrayPlan]:
@@ -29,7 +29,8 @@ def arrays(place: Place) -> Iterator[ArrayPlan]:
     match place.content:
         case Member(array=array):
             yield array
-            inside = [array.inside]
+            yield from array.volumes
+            inside = [each.inside for each in array.volumes or [array]]
         case Table(parts=parts):
             inside = [part.inside for part in parts]
         case Header(volume=volume):
@@ -53,14 +54,18 @@ def verdicts(scenario: Scenario) -> Iterator[tuple[bool | None, bool | None]]:
         if layer.name not in found:
             continue
         plan = found[layer.name]
-        verdict = judge(world, Call(("mdadm", *config)), plan)
+        call = Call(("mdadm", *config))
+        verdict = judge(world, call, plan.container or plan)
+        if plan.container is not None and not verdict.refusal:
+            verdict = judge_volume(world, call, plan)
         off = kept_off(scenario, layer)
         if verdict.refusal or off:
             yield None if verdict.refusal else not verdict.foreign, None if off else True
             continue
         own = not verdict.foreign
-        # The core takes an array whose name tells no host for this machine's.
-        tells_none = plan.metadata != "0.90" and ":" not in plan.set_name
+        # The core takes an array whose name or metadata tells no host for this machine's.
+        tells_none = plan.metadata != "0.90" and ":" not in plan.set_name and not plan.container
+        tells_none = tells_none or plan.metadata == "imsm"
         yield own or tells_none, is_own(scenario, layer)
 
 

@@ -18,6 +18,7 @@ from initpy.core.actions import (
     ShowFailure,
     Stop,
     Withdraw,
+    Write,
 )
 from initpy.core.devices.graph import Device
 from initpy.core.events import (
@@ -39,7 +40,7 @@ from initpy.core.settings import Emergency
 from initpy.scenario.model import Outcome, Scenario
 from initpy.scenario.parse import load_scenario
 from initpy.simulation.machine.record import Entry, Held, lined
-from initpy.simulation.oracle import asking, commands, handover, screen, secrets, starts
+from initpy.simulation.oracle import asking, commands, handover, looks, screen, secrets, starts
 from initpy.simulation.oracle.case import Case
 from initpy.simulation.oracle.judge import INVARIANTS
 from initpy.simulation.oracle.sure import Sure
@@ -413,6 +414,30 @@ def test_a_job_that_does_not_wait_for_those_it_names_is_found(world: World) -> N
     assert [*commands.a_job_runs_after_those_it_names(right)] == []
 
 
+@pytest.mark.parametrize(
+    ("offered", "ended", "stopped", "found"),
+    [
+        (2.0, 9.0, 5.0, 1),  # mdadm may choose the name any moment
+        (5.1, 9.0, 5.0, 1),
+        (2.0, 4.9, 5.0, 0),
+        (2.0, 90.0, 50.0, 0),  # it hangs
+        (6.5, 9.0, 5.0, 0),  # the array was stopped before
+    ],
+)
+def test_a_member_that_is_offered_while_an_array_is_stopped_is_found(
+    world: World, offered: float, ended: float, stopped: float, found: int
+) -> None:
+    stop = Run("md-take-down@md127", 1, ("mdadm", "--stop", "/dev/md127"), "md127")
+    steps = (
+        step(offered, TimePassed(), MEMBER),
+        step(ended, JobEnded("md-member@vdb", 1, 0)),
+        step(stopped, TimePassed(), stop),
+        step(stopped + 1.0, JobEnded("md-take-down@md127", 1, 0)),
+    )
+    case = world.case(*sorted(steps, key=lambda each: each.time))
+    assert len([*commands.no_array_is_made_while_one_is_stopped(case)]) == found
+
+
 def test_a_command_that_is_left_behind_holds_nothing_any_more(world: World) -> None:
     case = world.case(step(2.0, TimePassed(), MEMBER), ended=500.0)
     (work,) = case.story.works
@@ -571,3 +596,61 @@ def test_a_partition_past_the_array_is_not_the_root(world: World, late: bool) ->
 def test_each_invariant_has_a_name_of_its_own() -> None:
     names = [each.__name__ for each in INVARIANTS]
     assert len(names) == len(set(names))
+
+
+# Looks into arrays of other hosts
+
+TWO_ARRAYS = """
+title = "a mirror, of which a half is a mirror of another host"
+[machine]
+cmdline = "root=LABEL=r"
+[[disk]]
+name = "a"
+size = "64M"
+[[disk]]
+name = "b"
+size = "64M"
+[[disk]]
+name = "c"
+size = "64M"
+[[layer]]
+kind = "raid1"
+name = "lower"
+on = ["a", "b"]
+homehost = "elsewhere"
+[[layer]]
+kind = "raid1"
+name = "upper"
+on = ["lower", "c"]
+homehost = "elsewhere"
+[[layer]]
+kind = "ext4"
+on = ["upper"]
+label = "r"
+holds = "root"
+[expect]
+outcome = "booted"
+"""
+
+
+@pytest.mark.parametrize(("members", "found"), [({"vdc"}, 0), ({"md126"}, 1)])
+def test_root_may_be_mounted_beside_a_look_but_not_on_it(
+    world: World, members: set[str], found: int
+) -> None:
+    """R9: a degraded array runs without the half that is looked into."""
+    member = {"ID_FS_TYPE": "linux_raid_member", "ID_FS_USAGE": "raid"}
+    disks = [Device(f"vd{each}", {"ID_SERIAL": each, **member}) for each in "abc"]
+    lower = Device("md126", {"md/array_state": "inactive"}, slaves=frozenset({"vda"}))
+    on_it = {"ID_FS_TYPE": "ext4", "ID_FS_LABEL": "r", "DEVNAME": "/dev/md127"}
+    upper = Device("md127", {"md/array_state": "active", **on_it}, slaves=frozenset(members))
+    look = Write("md-look@md126", 1, "md126", (("md/array_state", "readonly"),))
+    mount = MOUNT._replace(job="mount-root@md127", source="/dev/md127")
+    case = world.case(
+        seen(*disks, lower, upper),
+        step(2.0, TimePassed(), look),
+        step(2.5, JobEnded(look.job, 1, 0)),
+        step(3.0, TimePassed(), mount),
+        step(3.1, JobEnded(mount.job, 1, 0)),
+        text=TWO_ARRAYS,
+    )
+    assert len([*looks.root_is_not_mounted_with_what_is_looked_into(case)]) == found

@@ -1,0 +1,45 @@
+"""The monitors of firmware RAID (R5, R21): without one the kernel starts no write to a volume."""
+
+from collections.abc import Iterator
+
+from initpy.scenario.model import Outcome
+from initpy.simulation.oracle.case import Case, Found
+
+MONITOR = "mdmon"
+OF_VOLUMES = ("external:/", "external:-")
+# docs/boot.md: one that has died so often is not started again.
+GIVEN_UP, TRIES = "is not started again", 5
+# Levels whose metadata never changes need none.
+WITHOUT = ("raid0", "linear")
+
+
+def a_root_on_firmware_raid_has_its_monitor(case: Case) -> Found:
+    """The real system finds the monitor of each container that root stands on."""
+    if case.outcome is not Outcome.BOOTED or not case.story.handovers:
+        return
+    time, order = case.story.handovers[-1]
+    needed = {*_containers_below_root(case, order)}
+    left = case.leftover.split().count(MONITOR)
+    if len(needed) > left and not _given_up(case):
+        yield time, f"{', '.join(sorted(needed))} of root: {left} monitors run"
+
+
+def _containers_below_root(case: Case, order: int) -> Iterator[str]:
+    for name in case.below_root(order):
+        known = case.story.latest(name, order)
+        version = known.properties.get("md/metadata_version", "") if known is not None else ""
+        if known is None or not version.startswith(OF_VOLUMES):
+            continue
+        if known.properties.get("md/level") not in WITHOUT:
+            yield version[len(OF_VOLUMES[0]) :].partition("/")[0]
+
+
+def _given_up(case: Case) -> bool:
+    """Whether it was said that a monitor cannot be kept running, or died once root was left."""
+    works = [each for each in case.story.works if each.job.startswith("md-monitor@")]
+    often = len([each for each in works if each.engine == works[-1].engine]) >= TRIES
+    return (
+        often
+        or any(work.failed for work in works)
+        or any(GIVEN_UP in text for _, _, text in case.story.reports)
+    )

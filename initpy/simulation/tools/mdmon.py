@@ -1,0 +1,66 @@
+"""mdmon(8): the monitor of a container, which writes the metadata of its volumes.
+
+Without one, the kernel starts no write to a volume: kernel/md.py.
+"""
+
+from initpy.simulation.kernel.md import STRIPED
+from initpy.simulation.kernel.process import Answer, Call, Work
+from initpy.simulation.kernel.udev import Udev
+from initpy.simulation.world.world import Block, World
+
+START_SECONDS = 0.3
+LIFE_SECONDS = 2.0  # one that dies by chance does so soon, as that of mdadm 4.2
+FIRST_PROCESS = 700
+
+
+def mdmon(world: World, udev: Udev, call: Call) -> Work:
+    """`mdmon --offroot CONTAINER`."""
+    yield START_SECONDS
+    name = call.words[-1].removeprefix("/dev/")
+    block = world.blocks.get(name)
+    if block is None or block.array is None or block.array.plan.level != "container":
+        return Answer(1, complaints=f"mdmon: {name} is not a container - cannot monitor")
+    if name in world.monitors:
+        return Answer(3, complaints=f"mdmon: {name} already managed")
+    begin(world, udev, name)
+    return Answer(0)
+
+
+def serve(world: World, udev: Udev, block: Block) -> None:
+    """mdadm has started a volume, read-only, and starts a monitor for its container."""
+    if block.array is not None and block.array.plan.level not in STRIPED:
+        block.array.state, block.told = "readonly", None
+        begin(world, udev, block.array.container)
+
+
+def begin(world: World, udev: Udev, name: str) -> None:
+    """A monitor for the container, unless one runs; it makes the volumes writable."""
+    chance, dies = world.chance, False
+    if name not in world.monitors:
+        dies = chance.happens(chance.random_faults.monitor_dies)
+        if dies and chance.coin():
+            return  # before it has seen a volume
+        world.processes += 1
+        world.monitors[name] = FIRST_PROCESS + world.processes
+        _changed(world, name)
+    for block in world.blocks.values():
+        array = block.array
+        if array is not None and array.container == name and array.state == "readonly":
+            array.state, block.told = "read-auto", None
+            udev.uevent("change", block)
+    if dies:
+        world.agenda.after(chance.below(LIFE_SECONDS), end, world, name, world.monitors[name])
+
+
+def end(world: World, name: str, number: int) -> None:
+    """The monitor with this number dies, if it still runs; the engine awaits its end."""
+    if world.monitors.get(name) != number:
+        return
+    del world.monitors[name]
+    _changed(world, name)
+    world.monitor_ended(name)
+
+
+def _changed(world: World, name: str) -> None:
+    if (block := world.blocks.get(name)) is not None:
+        block.told = None
