@@ -81,8 +81,7 @@ uninstall:
 
 clean:
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/images" \
-	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/disks" "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/logs" \
-	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/compiled"
+	    "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/disks" "$${XDG_CACHE_HOME:-$$HOME/.cache}/initpy/logs"
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 distclean: clean

@@ -76,6 +76,13 @@ obey() {
         kill -9 $workers 2>/dev/null
         say "udev's workers killed:" $workers
         ;;
+    kill-monitors)
+        # Wait until one runs.
+        until monitors=$(cat /run/mdadm/*.pid 2>/dev/null) && kill -9 $monitors 2>/dev/null; do
+            sleep 0.1
+        done
+        say "monitors killed: $(echo $monitors)"
+        ;;
     plug)
         # User Mode Linux probed for the disk at its start; make it probe again.
         until echo "virtio-uml.$2" >/sys/bus/platform/drivers/virtio-uml/bind; do

@@ -10,6 +10,10 @@
 #   debian.sh debian-13     Debian 13, the same
 #   debian.sh debian-12-sysvinit    Debian 12 with another init; also debian-12-openrc, debian-12-runit
 #   debian.sh debian-12-loader      Debian 12 with the programs of systemd-boot
+#   debian.sh debian-12-san         Debian 12 with open-iscsi, multipath-tools and nvme-cli; also -13-
+#   debian.sh debian-12-links       Debian 12 with NetworkManager, and what ifupdown needs for bonds,
+#                                   VLANs and bridges; also debian-13-links
+#   debian.sh debian-12-cloud       Debian 12 with cloud-init; also debian-13-cloud
 #   debian.sh --print KIND  print the folder, whether it exists or not
 set -eu
 
@@ -42,15 +46,18 @@ describe() {
         include="$(packages)"
         recipe="$include $(sed '/^\[tool/,$d' pyproject.toml) $(cat qemu/debian.sh)"
         ;;
-    debian-12 | debian-13 | debian-12-sysvinit | debian-12-openrc | debian-12-runit | debian-12-loader)
+    debian-12 | debian-13 | debian-12-sysvinit | debian-12-openrc | debian-12-runit | debian-12-loader | \
+        debian-12-iscsi | debian-12-nm | debian-1[23]-san | debian-1[23]-links | debian-1[23]-cloud)
         what="a Debian ${1#debian-} as installed"
         suite=bookworm
         include="$(installed)"
-        if [ "$1" = debian-13 ]; then
+        case "$1" in
+        debian-13*)
             suite=trixie
             # A package of its own since Debian 13: without it crypttab is not read.
             include="$include systemd-cryptsetup"
-        fi
+            ;;
+        esac
         # Other inits, and with them what replaces or needs systemd's.
         other=""
         case "$1" in
@@ -59,7 +66,14 @@ describe() {
         *-runit) other="runit-init runit initscripts sysv-rc" ;;
         esac
         variant=important
-        [ "$1" != debian-12-loader ] || include="$include systemd-boot"
+        case "$1" in
+        *-loader) include="$include systemd-boot" ;;
+        *-iscsi) include="$include open-iscsi" ;;
+        *-nm) include="$include network-manager" ;;
+        *-san) include="$include open-iscsi multipath-tools nvme-cli" ;;
+        *-links) include="$include network-manager ifenslave vlan bridge-utils" ;;
+        *-cloud) include="$include cloud-init" ;;
+        esac
         if [ -n "$other" ]; then
             include="$(echo "$include" | sed "s/systemd-sysv/$other/; s/libpam-systemd//")"
             variant=required # systemd-sysv is important
@@ -70,7 +84,8 @@ describe() {
         ;;
     *) fail "qemu/debian.sh: unknown kind: $1
   try: other, debian-12, debian-13, debian-12-sysvinit, debian-12-openrc, debian-12-runit,
-  debian-12-loader" ;;
+  debian-12-loader, debian-12-iscsi, debian-12-nm, debian-12-san, debian-13-san, debian-12-links,
+  debian-13-links, debian-12-cloud, debian-13-cloud" ;;
     esac
     target="$cache/debian/$1-$suite-$(printf %s "$recipe" | sha256sum | cut -c1-12)"
 }

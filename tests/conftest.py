@@ -4,6 +4,7 @@ Property tests draw the same examples each time, so that a change is judged by w
 `pytest --hypothesis-profile=random` draws others.
 """
 
+from failing import pytest_configure as pytest_configure
 from hypothesis import HealthCheck, settings
 from layers import pytest_terminal_summary as pytest_terminal_summary
 

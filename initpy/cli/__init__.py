@@ -1,13 +1,14 @@
 """The `initpy` command: one module for each subcommand, imported only on use."""
 
 import argparse
+import contextlib
+import errno
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
 
 from initpy import __version__
+from initpy.cli import streams
 from initpy.config.errors import InputError
 
 # Name -> summary. The module of the same name has `configure(parser)` and `run(arguments) -> int`.
@@ -35,6 +36,7 @@ SUBCOMMANDS = {
 
 # The status that a shell reports for a program killed by SIGPIPE.
 READER_GONE = 141
+NO_ROOM = 5  # as of `initpy build`
 
 
 def _lacking(command: str, error: ModuleNotFoundError) -> int:
@@ -52,9 +54,33 @@ def _lacking(command: str, error: ModuleNotFoundError) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit status, or 2 for wrong usage or input."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # Names of files, and what machines have in /etc, may be in any encoding.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+    streams.prepare()
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    try:
+        status = _run(words, chosen)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"initpy: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        return _lacking(chosen, error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        streams.discard()  # a reader such as `head` has ended
+        return READER_GONE
+    except OSError as error:
+        # Standard output on a full disk, a folder that vanished: the reason, not where it was met
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"initpy: {where}{error.strerror or error}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            streams.discard()
+        return NO_ROOM if error.errno == errno.ENOSPC else 1
+    return status
+
+
+def _run(words: Sequence[str], chosen: str) -> int:
+    """Parse the words, of which CHOSEN is the subcommand, and run it."""
     parser = argparse.ArgumentParser(
         prog="initpy",
         description="An event-driven init for the initramfs.",
@@ -62,15 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"initpy {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    chosen = next((word for word in words if not word.startswith("-")), None)
     modules = {}
     for name, summary in SUBCOMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
-            try:
-                modules[name] = importlib.import_module(f"initpy.cli.{name}")
-            except ModuleNotFoundError as error:
-                return _lacking(name, error)
+            modules[name] = importlib.import_module(f"initpy.cli.{name}")
             sub.description = modules[name].__doc__
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             modules[name].configure(sub)
@@ -78,18 +100,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
-    try:
-        status = int(modules[arguments.command].run(arguments))
-        sys.stdout.flush()
-    except InputError as error:
-        print(f"initpy: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        return _lacking(arguments.command, error)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # A reader such as `head` has ended. Discard the buffer, whose flush at exit would fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_GONE
-    return status
+    return int(modules[arguments.command].run(arguments))

@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--root",
         metavar="SPEC",
-        help="root of a host-only image: UUID=…, a device, or its mount point (default: /)",
+        help="root that the image is for: UUID=…, a device, or its mount point (default: /)",
     )
     how.add_argument("--dry-run", action="store_true", help="collect and check; write nothing")
     how.add_argument("--list", action="store_true", help="list the content; write nothing")

@@ -174,6 +174,8 @@ def requested(arguments: argparse.Namespace) -> BuildRequest:
     if stack is not None and not recipe.keyboards:
         stack = without_keyboards(stack)
     portable = bool(getattr(arguments, "portable", False))
+    if portable and arguments.root is not None:
+        raise InputError("--root", arguments.root, "no --portable: such an image has no one root")
     root = stack or (None if portable else _root_of(arguments, config))
     request = with_recipe(
         BuildRequest(
@@ -287,9 +289,15 @@ def _root_of(arguments: argparse.Namespace, config: ImageConfig) -> Stack | None
     from initpy.image.stack.layers import StackError
     from initpy.image.stack.ownroot import find_target
 
+    given = arguments.root
     try:
-        return find_target(arguments.root or config.root).stack
-    except StackError:
+        return find_target(given or config.root).stack
+    except StackError as error:
+        # A folder of a system has files to take, whatever it is on.
+        folder = given is not None and not given.startswith("/dev/") and Path(given).is_dir()
+        if given is not None and not folder:
+            expected = f"a root that can be described, or no --root ({error})"
+            raise InputError("--root", given, expected) from None
         return None
 
 

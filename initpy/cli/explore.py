@@ -9,7 +9,6 @@ examples:
   initpy explore                            1,000 worlds on all processors
   initpy explore --worlds 200000 --keep found
   initpy explore --time 60 --seed 500000    other worlds, for one minute
-  initpy explore --compiled --worlds 200000 compile first; more worlds per second
   initpy explore --replay 4711 --keep .     one world in detail, and its file
   initpy explore --dask tcp://host:8786     on a Dask cluster (pip install 'initpy[dask]')
 
@@ -25,7 +24,6 @@ import gc
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -52,10 +50,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=int, metavar="N", help="processes (default: one per processor)")
     add("--time", type=float, metavar="SECONDS", help="stop after this time")
     add("--dask", metavar="ADDRESS", help="run on the cluster of this Dask scheduler")
-    add("--compiled", action="store_true",
-        help="compile the core and the simulator first, unless already done; needs mypy and"
-        " a C compiler, takes a minute or two, and makes the search 1.5 times as fast",
-        )  # fmt: skip
     add("--keep", type=Path, metavar="DIR", help="folder for scenario files (default: found)")
     add("--most", type=int, default=10, metavar="N", help="maximum number of files (default 10)")
     add("--replay", type=int, metavar="S", help="only the world of this seed, in detail")
@@ -65,8 +59,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explore; return the exit status (see the module's docstring)."""
     _check(arguments)
-    if arguments.compiled:
-        _enter_compiled()
     if arguments.replay is not None:
         return _replay(arguments)
     from initpy.simulation.explore.coverage import show
@@ -93,18 +85,6 @@ def run(arguments: argparse.Namespace) -> int:
     if tally.violations:
         return 1
     return 130 if tally.interrupted else 0
-
-
-def _enter_compiled() -> None:
-    """Execute the compiled copy with the same arguments; return if this process is the copy."""
-    from initpy.lab.compiled import compiled_path, environment, is_compiled
-
-    if is_compiled():
-        return
-    path = compiled_path(lambda text: print(f"initpy: {text}", file=sys.stderr))
-    # -P: do not import from a folder `initpy` in the current directory.
-    command = [sys.executable, "-P", "-m", "initpy", *sys.argv[1:]]
-    os.execve(sys.executable, command, environment(path))
 
 
 # The number of worlds if only the time is limited.

@@ -21,7 +21,8 @@ from initpy.cli.reading import name_of, read_journal
 from initpy.config.errors import InputError
 from initpy.report import graph
 from initpy.report.graph import Box
-from initpy.scenario.model import Disk, Layer, Scenario, Server, Times
+from initpy.scenario.model import Disk, Layer, Scenario
+from initpy.scenario.servers import Server, Times
 
 SIZES = (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10))
 
@@ -76,13 +77,12 @@ def stack(scenario: Scenario) -> Iterator[Box]:
         kind = f"{server.kind} server"
         yield Box(_server(server), kind, tuple(words), (_nic(server.nic),))
     for disk in scenario.disks:
-        store = scenario.server_of(disk.name)
+        store, paths = scenario.server_of(disk.name), _paths(scenario, disk.name)
         if store is not None:
             yield Box(disk.name, "network disk", (_size(disk.size),), (_server(store),))
-            continue
-        paths = _paths(scenario, disk.name)
-        kind = "path" if disk.path_of or paths else "disk"
-        yield Box(disk.name, kind, tuple(_of_disk(disk)), ())
+        else:
+            kind = "path" if disk.path_of or paths else "disk"
+            yield Box(disk.name, kind, tuple(_of_disk(disk)), ())
         if paths:
             yield Box(names[disk.name], "multipath", (_size(disk.size),), (disk.name, *paths))
     for number, layer in enumerate(scenario.layers):

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from initpy.cli.showing import console, plain, say, size, table, watched
 from initpy.config.errors import InputError
-from initpy.image.formats.archive import Archive, read_archive, unpack
+from initpy.image.formats.archive import Archive, read_archive
+from initpy.image.formats.unpacking import unpack
 from initpy.image.inspect.survey import Survey, survey
 
 

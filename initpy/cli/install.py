@@ -30,7 +30,8 @@ Exit status; with --all that of the first kernel that failed:
   1    a failure; 2 wrong parameters or configuration
   3    the layers of the root, or whether the image boots it, could not be determined
   4    a program that the build needs is not installed
-  5    no room for the image; 6 another run writes it (with --no-wait)
+  5    no room for the image or for temporary files; 6 another run writes the image
+       (with --no-wait)
   77   the image cannot boot this root (yet), or the kernel lacks a required module;
        nothing was installed
   130, 143, 129   interrupted by SIGINT, SIGTERM, SIGHUP
@@ -54,7 +55,7 @@ from initpy.config.errors import InputError
 from initpy.config.image import KERNEL, ImageConfig
 from initpy.image.build.failures import EXPLAINED, explained, status_of
 from initpy.image.build.install import Installed, UnfitError, install
-from initpy.image.build.place import remove, sweep
+from initpy.image.build.place import PlacedError, remove, sweep
 from initpy.image.build.summary import summary_lines, warning_lines
 from initpy.image.check.proof import Verdict
 from initpy.image.formats.elf import require_reader
@@ -131,6 +132,8 @@ def _install(arguments: argparse.Namespace, config: ImageConfig, kernel: str) ->
         print(f"initpy: {explained(error)}", file=sys.stderr)
         for line in screen(_modules(error), kernel):
             print(line, file=sys.stderr)
+        if isinstance(error, PlacedError):
+            return status_of(error)
         old = f"; {output} is unchanged" if output.exists() else ""
         print(f"initpy: nothing was installed for kernel {kernel}{old}", file=sys.stderr)
         return error.proof.status if isinstance(error, UnfitError) else status_of(error)
@@ -195,10 +198,10 @@ def _kernels(arguments: argparse.Namespace) -> list[str]:
     if not arguments.all:
         return [platform.release() if arguments.kernel is None else str(arguments.kernel)]
     if arguments.kernel is not None or arguments.modules_dir is not None:
-        raise InputError("--all", True, "no --kernel and no --modules-dir")
+        raise InputError("--all", None, "no --kernel and no --modules-dir")
     if arguments.output is not None and KERNEL not in str(arguments.output):
         raise InputError("--output", str(arguments.output), f"{KERNEL} in its name, with --all")
     kernels = installed_kernels()
     if not kernels:
-        raise InputError("--all", True, "a kernel: /boot/vmlinuz-VERSION and its modules")
+        raise InputError("--all", None, "a kernel: /boot/vmlinuz-VERSION and its modules")
     return kernels

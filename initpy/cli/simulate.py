@@ -29,6 +29,7 @@ from typing import Any
 
 from initpy.cli import pictures
 from initpy.config.errors import InputError
+from initpy.config.redaction import record
 from initpy.core.boot import Boot
 from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
@@ -146,7 +147,7 @@ def as_plain(boot: Simulated) -> dict[str, Any]:
         "seconds": round(boot.ended, 3),
         "facts": boot.facts,
         "acts": [{"t": round(time, 6), "what": what} for time, what in boot.acts],
-        "journal": boot.journal(),
+        "journal": [dict(record(each)) for each in boot.journal()],
     }
 
 

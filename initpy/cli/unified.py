@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 from initpy.config.errors import InputError
@@ -17,6 +18,7 @@ from initpy.image.build.uki import (
     os_release,
     recovery_release,
 )
+from initpy.image.build.ukifyconf import read_ukify
 from initpy.image.kernel.kernels import modules_folder
 
 
@@ -31,7 +33,7 @@ def say_unified(single: argparse._ArgumentGroup) -> None:
     single.add_argument(
         "--cmdline",
         metavar="TEXT",
-        help="its command line (default: the configuration's, or /etc/kernel/cmdline)",
+        help="its command line (default: the configuration's, or that of /etc/kernel)",
     )
     single.add_argument(
         "--linux", metavar="FILE", type=Path, help="its kernel (default: /boot/vmlinuz-VERSION)"
@@ -65,16 +67,21 @@ def unified(arguments: argparse.Namespace, config: ImageConfig, kernel: str) -> 
         return None
     modules = arguments.modules_dir or modules_folder(kernel)
     said = arguments.cmdline if arguments.cmdline is not None else config.cmdline
-    cmdline, release = default_cmdline() if said is None else said, os_release()
+    own = read_ukify()
+    if said is None:
+        said = own.cmdline if own.cmdline is not None else default_cmdline()
+    cmdline, release = said, own.os_release or os_release()
     if arguments.recovery:
         cmdline, release = f"{cmdline} {RECOVERY_WORD}".lstrip(), recovery_release(release)
     return Uki(
-        stub=find_stub(platform.machine()),
+        stub=own.stub or find_stub(platform.machine()),
         linux=arguments.linux or find_kernel(kernel, modules),
         release=kernel,
         cmdline=cmdline,
         os_release=release,
-        signing=_signing(arguments.pcr_key, arguments.pcr_tpm),
+        signing=_signing(arguments.pcr_key, arguments.pcr_tpm, own.signing),
+        sections=own.sections,
+        warnings=own.warnings,
     )
 
 
@@ -97,7 +104,9 @@ def tries_of(arguments: argparse.Namespace, output: Path) -> int | None:
     return 0 if arguments.recovery else counters.configured()
 
 
-def _signing(text: str | None, tpm: str | None) -> Signing | None:
+def _signing(text: str | None, tpm: str | None, own: Signing | None) -> Signing | None:
+    if text is None and own is not None:
+        return replace(own, tpm=tpm or "")
     if text is None:
         if tpm is not None:
             raise InputError("--pcr-tpm", tpm, "--pcr-key, with keys to sign with")

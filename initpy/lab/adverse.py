@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from initpy.config.project import PROJECT
 from initpy.lab.benchmark import Clock
 from initpy.lab.contenders import Contender
-from initpy.lab.courses import Course, scenario_for
+from initpy.lab.courses import Course, can_boot, scenario_for
 from initpy.lab.peers import Peer
 from initpy.lab.prepare import Bench
 from initpy.lab.run import Manner, run_scenario
@@ -58,7 +58,7 @@ def trials(
     for course in courses:
         scenario = load_scenario(course.file)
         for contender in contenders:
-            if contender.built is not None and (contender.peer is None or contender.peer.layers):
+            if contender.built is not None and can_boot(contender.peer, scenario):
                 its_bench = Bench(bench.kernel, contender.built.image, time.accelerator)
                 adapted = adverse_scenario(scenario, contender.peer, time)
                 yield _trial(course, contender, adapted, its_bench)

@@ -7,8 +7,9 @@ from typing import Any
 from initpy.lab.adverse import ADVERSE, Trial
 from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Built, Contender
-from initpy.lab.courses import NESTED, Course
+from initpy.lab.courses import NESTED, Course, can_boot
 from initpy.lab.figures import Target, of, ratio, spread_of, targets, typical_phases
+from initpy.scenario.parse import load_scenario
 
 # The peers normally examine the machine that they run on, whose root is not the lab's.
 _OWN_IMAGES = """\
@@ -150,7 +151,8 @@ def _time(found: Comparison, course: Course, contender: Contender) -> str:
     if contender.built is None:
         return "no image"
     if not boots:
-        return "-" if contender.peer is not None and not contender.peer.layers else "not booted"
+        able = can_boot(contender.peer, load_scenario(course.file))
+        return "not booted" if able else "-"
     return _time_of(boots)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.lab.peers import Peer
-from initpy.scenario.model import Cue, Expectation, Layer, Outcome, Scenario
+from initpy.scenario.acts import Cue
+from initpy.scenario.model import Expectation, Layer, Outcome, Scenario
 
 # Seconds until the user, who knows the passphrase, has typed it.
 THINKING = 1.0
@@ -33,7 +34,10 @@ NESTED = Course(
     "ext4 on LVM on LUKS2 on RAID1",
     PROJECT / "tests" / "scenarios" / "lvm-on-luks-on-raid1.toml",
 )
-COURSES = (PLAIN, NESTED)
+NETWORK = Course(
+    "nfs-dhcp", "NFS root by DHCP", PROJECT / "tests" / "scenarios" / "net-nfs-dhcp.toml"
+)
+COURSES = (PLAIN, NESTED, NETWORK)
 
 
 def scenario_for(
@@ -45,17 +49,17 @@ def scenario_for(
     expected type. `thinking` is the user's reaction time in seconds; None: the scenario's.
     """
     prompt = re.compile(peer.prompt) if peer else _PROMPT
-    parameters = _parameters(peer, scenario.layers) if peer else ""
     people = (
         replace(each, cue=Cue(when=prompt, after=each.cue.after if thinking is None else thinking))
         if each.cue.when
         else each
         for each in scenario.people
     )
-    kept = tuple(fact for fact in scenario.expect.facts if fact[0] == "root.fstype")
+    same = "root.source" if scenario.has_server_machine else "root.fstype"
+    kept = tuple(fact for fact in scenario.expect.facts if fact[0] == same)
     return replace(
         scenario,
-        cmdline=" ".join(word for word in (scenario.cmdline, parameters) if word),
+        cmdline=_cmdline(scenario, peer),
         files=(*scenario.files, *_files(peer, scenario.layers)),
         people=tuple(people),
         expect=Expectation(Outcome.BOOTED, _PATIENCE, facts=kept),
@@ -63,16 +67,25 @@ def scenario_for(
 
 
 def can_boot(peer: Peer | None, scenario: Scenario) -> bool:
-    """Return whether a contender supports the scenario's layers; None stands for initpy."""
-    return peer is None or peer.layers or not _stacked(scenario.layers)
+    """Return whether a contender supports the scenario's root; None stands for initpy."""
+    if peer is None:
+        return True
+    if scenario.has_server_machine:
+        return bool(peer.network)
+    return peer.disks and (peer.layers or not _stacked(scenario.layers))
 
 
 def _stacked(layers: Iterable[Layer]) -> bool:
     return any(layer.kind not in _SIMPLE for layer in layers)
 
 
-def _parameters(peer: Peer, layers: Iterable[Layer]) -> str:
-    return peer.parameters if _stacked(layers) else ""
+def _cmdline(scenario: Scenario, peer: Peer | None) -> str:
+    if peer is None:
+        return scenario.cmdline
+    if scenario.has_server_machine:
+        return peer.network
+    more = peer.parameters if _stacked(scenario.layers) else ""
+    return " ".join(word for word in (scenario.cmdline, more) if word)
 
 
 def _files(peer: Peer | None, layers: Iterable[Layer]) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from initpy.scenario.model import Damage
+from initpy.scenario.acts import Damage
 
 
 def apply(damage: Damage, disk: Path) -> None:

@@ -63,6 +63,12 @@ def _options(layer: Layer) -> Iterator[str]:
         yield from ("--pbkdf-memory", str(memory), "--pbkdf-force-iterations", str(passes))
     elif layer.kind == "luks2":
         yield from ("--pbkdf", "pbkdf2")
+    if layer.cipher:
+        yield from ("--cipher", layer.cipher)
+        if layer.cipher.startswith("aegis128"):
+            yield from ("--key-size", "128")  # the only one that it has
+    if layer.integrity:
+        yield from ("--integrity", layer.integrity)
     if layer.kind == "luks2" and layer.label:
         yield from ("--label", layer.label)
     if layer.uuid:

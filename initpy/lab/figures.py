@@ -6,8 +6,8 @@ from statistics import median
 
 from initpy.lab.benchmark import Boot, Memory
 from initpy.lab.contenders import INITPY, Contender
-from initpy.lab.courses import PLAIN
-from initpy.lab.peers import BARE_INITRAMFS_TOOLS, DRACUT, INITRAMFS_TOOLS
+from initpy.lab.courses import NETWORK, PLAIN
+from initpy.lab.peers import BARE_INITRAMFS_TOOLS, DRACUT, DRACUT_ON_NFS, INITRAMFS_TOOLS
 from initpy.lab.phases import Phase
 
 # peer -> the fraction of its time on plain ext4 that initpy may take
@@ -75,12 +75,34 @@ def targets(
             Target(f"{PLAIN.title}, time to {name}'s", ratio(boots, PLAIN.key, name), most, "x")
             for name, most in _PARTS
         ),
+        *_network(boots),
         Target("generic image", built.size / 1e6 if built else None, 20, "MB"),
         Target("build of the generic image", built.seconds if built else None, 3, "s"),
         Target(f"  time to {INITRAMFS_TOOLS.name}'s", part, 0.2, "x"),
         Target("host-only image, LVM on LUKS on RAID1", host.size / 1e6 if host else None, 9, "MB"),
         Target("build of it", host.seconds if host else None, 1.5, "s"),
         Target("memory of PID 1 and engine together", resident, 60, "MB"),
+    )
+
+
+def _network(boots: Sequence[Boot]) -> tuple[Target, ...]:
+    """Return the targets for a root on the network: its cost, and beside the faster peer."""
+    ours = spread_of(boot.guest for boot in of(boots, NETWORK.key, INITPY))
+    local = spread_of(boot.guest for boot in of(boots, PLAIN.key, INITPY))
+    parts = (ratio(boots, NETWORK.key, each.name) for each in (BARE_INITRAMFS_TOOLS, DRACUT_ON_NFS))
+    return (
+        Target(
+            f"{NETWORK.title}, more than {PLAIN.title}",
+            ours.middle - local.middle if ours and local else None,
+            2.0,
+            "s",
+        ),
+        Target(
+            f"{NETWORK.title}, time to the faster peer's",
+            max((part for part in parts if part is not None), default=None),
+            0.5,
+            "x",
+        ),
     )
 
 

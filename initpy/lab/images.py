@@ -8,9 +8,10 @@ from pathlib import Path
 
 from initpy.config.project import PROJECT
 from initpy.image.build.build import build
-from initpy.image.build.request import BuildRequest, with_recipe
+from initpy.image.build.request import BuildRequest, can_take, with_recipe
 from initpy.image.content.python import find_interpreter
-from initpy.image.content.recipe import load_recipe
+from initpy.image.content.recipe import Recipe, load_recipe
+from initpy.image.formats.compress import NONE
 from initpy.image.formats.microcode import Microcode
 from initpy.image.missing import IncompleteError
 from initpy.image.process import ToolError, run
@@ -49,7 +50,8 @@ MAKER_DRIVERS_IF_THERE = (
     "virtio_pci", "virtio_scsi", "virtio_rng",
     "nls_cp437", "nls_ascii", "nls_iso8859-1",
     "xts", "ecb", "cbc", "aes", "aes_generic", "sha256", "sha256_generic", "sha512",
-    "sha512_generic", "crc32c", "crc32c_generic", "algif_skcipher", "algif_hash",
+    "sha512_generic", "crc32c", "crc32c_generic", "algif_skcipher", "algif_hash", "algif_aead",
+    "aegis128", "authenc", "hmac",
 )  # fmt: skip
 GENERIC = Variant()
 _MOST = 20  # cached images per kind, each about 20 MB; several checkouts may share the cache
@@ -134,7 +136,10 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
     roots = sources()
     roots += [STACKS / f"{variant.host}.json"] if variant.host else []
     more = tool_versions(_OF_OWN_JOBS) if variant.own else ""
-    key = tree_digest(roots, (kernel.version, tool_versions() + more, repr(variant)))
+    name = "minimal" if variant.minimal else "host" if variant.host else "generic"
+    recipe = load_recipe(PROJECT / "build" / f"{name}.toml")
+    method = variant.compression or _usual_compression(kernel, recipe)
+    key = tree_digest(roots, (kernel.version, tool_versions() + more, repr(variant), method))
     kind = "lacking" if without else "initpy" if variant == GENERIC else "variant"
     # The request of `initpy build` without parameters but the kernel.
     request = BuildRequest(
@@ -147,8 +152,6 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
             *_own_jobs(variant),
         ),
     )
-    name = "minimal" if variant.minimal else "host" if variant.host else "generic"
-    recipe = load_recipe(PROJECT / "build" / f"{name}.toml")
     request = with_recipe(request, recipe)
     if variant.host:
         request = replace(request, stack=recorded_stack(variant.host))
@@ -157,12 +160,19 @@ def image_under_test(kernel: Kernel, progress: Progress, variant: Variant = GENE
         request = replace(
             request, recipe_drivers=kept, recipe_without=(*request.recipe_without, *without)
         )
-    if variant.compression:
-        request = replace(request, compression=variant.compression, level=None)
+    if variant.compression or method != recipe.compression:
+        request = replace(request, compression=method, level=None)
     if variant.microcode:
         request = replace(request, microcode=Microcode(_made_up_microcode()))
     what = f"an image without {', '.join(without)}" if without else "the image under test"
     return _cached(kind, request, what, progress, pools)
+
+
+def _usual_compression(kernel: Kernel, recipe: Recipe) -> str:
+    """Return the method of `initpy build` without a parameter for it."""
+    request = BuildRequest(kernel.version, kernel.modules, kernel.modules, ())
+    taken = recipe.faster != NONE and can_take(request, recipe.faster)
+    return recipe.faster if taken else recipe.compression
 
 
 def _own_jobs(variant: Variant) -> list[Path]:

@@ -55,7 +55,7 @@ StandardOutput=journal+console
 _TARGETS = ("sysinit.target", "rescue.target", "emergency.target")
 _RUNIT = f"#!/bin/sh\n{_LAB}/init begin\nexec {_LAB}/init facts\n"
 _MACHINE_ID = "0123456789abcdef0123456789abcdef\n"
-_MOST = 8  # cached images, each some 400 MB
+_MOST = 20  # cached images, each some 400 MB
 
 
 def recipe_for(scenario: Scenario, kernel: Kernel) -> Recipe:

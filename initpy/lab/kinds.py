@@ -9,9 +9,11 @@ from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
 from initpy.lab.qemu import NO_CRYPTO_TESTS, Qemu
 from initpy.lab.uml import NO_RAID6, Uml
+from initpy.scenario.acts import Deed
 from initpy.scenario.feasible import simulated_only
-from initpy.scenario.model import Deed, Layer, MachineKind, Outcome, Recipe, Scenario, Times
+from initpy.scenario.model import Layer, MachineKind, Outcome, Recipe, Scenario
 from initpy.scenario.pools import ZFS
+from initpy.scenario.servers import Times
 
 _MACHINES: dict[MachineKind, Callable[[MachineSpec, Path], Machine]] = {
     MachineKind.QEMU: Qemu,
@@ -97,7 +99,11 @@ def needs_of_qemu(scenario: Scenario) -> list[str]:
     moved = any(each.deed in cables for each in scenario.faults)
     if moved or any(each.carrier != Times() for each in scenario.nics):
         needs.append("a cable that is plugged in and pulled out")
+    needs += ["a shared folder"] if scenario.shares else []
+    if any(each.kind == "nvme" for each in scenario.servers):
+        needs.append("NVMe over TCP")
     needs += ["firmware"] if scenario.uefi else []
+    needs += ["a table of the firmware"] if scenario.ibft or scenario.nbft else []
     needs += ["a second console"] if scenario.second else []
     needs += ["a restart after which it goes on"] if scenario.restarts else []
     needs += ["a kernel that starts another one"] if scenario.again == "kexec" else []

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from initpy.lab.console import Console
 from initpy.lab.network import Network
+from initpy.lab.shares import SharedFolder
 from initpy.scenario.model import MachineKind
 
 _FOLDER = "initpy-lab-"
@@ -50,6 +51,7 @@ class MachineSpec:
     # (admin-guide/serial-console.rst).
     second: bool = False
     network: Network = field(default_factory=Network)
+    shares: tuple[SharedFolder, ...] = ()
     restarts: bool = False  # continue after a restart of the guest
     extra: tuple[str, ...] = ()
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from initpy.lab import relay
 from initpy.lab.errors import LabError
 from initpy.lab.servermachine import Lan, mac
-from initpy.scenario.model import Nic, Scenario, Server
+from initpy.lab.serverqemu import Emulation
+from initpy.scenario.model import Scenario
+from initpy.scenario.servers import Nic, Server
 
 # QEMU's manual, -netdev user: the guest's network; .2 is the host, .3 the name server.
 GUEST = IPv4Network("10.0.2.0/24")
@@ -32,10 +34,13 @@ class Network:
     servers: tuple[Server, ...] = ()
     # Files of disks of the servers that have a machine of their own; None: there is none.
     disks: dict[str, Path] | None = None
+    emulation: Emulation | None = None  # of that machine in QEMU; None: User Mode Linux
 
     def start(self, folder: Path) -> Lan | None:
         """Start the machine with the servers, if there is one."""
-        return None if self.disks is None else Lan(folder, self.nics, self.servers, self.disks)
+        if self.disks is None:
+            return None
+        return Lan(folder, self.nics, self.servers, self.disks, self.emulation)
 
     def uml_words(self, folder: Path) -> list[str]:
         """Return the parameters of User Mode Linux: its cards are called vec0, vec1, …"""
@@ -94,14 +99,19 @@ class Network:
         execute("nbd-server-stop", {})
 
 
-def network_of(scenario: Scenario, files: dict[str, Path]) -> Network:
+def network_of(
+    scenario: Scenario, files: dict[str, Path], emulation: Emulation | None = None
+) -> Network:
     """Return the network of a scenario. Raises LabError for features of the simulator only.
 
-    `files`: those of the disks, by name.
+    `files`: those of the disks, by name; `emulation`: of a servers' machine in QEMU, if need be.
     """
     if scenario.has_server_machine:
-        served = [name for each in scenario.servers for name in each.serves]
-        return Network(scenario.nics, scenario.servers, {name: files[name] for name in served})
+        served = [name for each in scenario.servers for name in each.units]
+        disks = {name: files[name] for name in served}
+        # User Mode Linux has no driver for NVMe.
+        needed = any(each.kind == "nvme" for each in scenario.servers)
+        return Network(scenario.nics, scenario.servers, disks, emulation if needed else None)
     for server in scenario.servers:
         if server.kind != "nbd" or len(scenario.servers) > 1:
             raise _only_simulated(scenario, f"the server {server.name}", "one server, of kind nbd")

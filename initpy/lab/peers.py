@@ -35,6 +35,8 @@ class Peer:
     prompt: str  # a regular expression
     parameters: str = ""  # kernel parameters that any layer needs
     layers: bool = True  # its system has the programs for arrays and volumes
+    disks: bool = True  # it takes part in boots from local disks
+    network: str = ""  # the command line of an NFS root by DHCP; "": not supported
     crypttab: str = ""  # the image's file with the encrypted volumes, if it needs one
     # The command for a host-only image of a machine that it does not run on; {modules}: drivers.
     own: tuple[str, ...] = ()
@@ -50,6 +52,8 @@ BARE_INITRAMFS_TOOLS = Peer(
     command=("mkinitramfs", "-o", _OUTPUT, "{kernel}"),
     prompt="Please unlock disk",
     layers=False,
+    # initramfs-tools(7), nfsroot.rst: nfsmount of klibc, with the path of the lease.
+    network="boot=nfs root=/dev/nfs nfsroot=auto ip=dhcp rw",
     # This is also the default; it is explicit because the comparison depends on it
     # (initramfs.conf(5)).
     settings={"/etc/initramfs-tools/conf.d/generic": "MODULES=most\n"},
@@ -66,6 +70,7 @@ INITRAMFS_TOOLS = replace(
     name="initramfs-tools",
     packages=(*_BARE, "cryptsetup-initramfs", "lvm2", "mdadm"),
     layers=True,
+    network="",
     own=("sh", "-c", _LISTED),
     crypttab="/cryptroot/crypttab",
 )
@@ -94,7 +99,20 @@ DRACUT_WITH_NETWORK = replace(
     packages=(*DRACUT.packages, "dracut-network"),
     command=(*DRACUT.command[:-1], "--add", "kernel-network-modules", DRACUT.command[-1]),
 )
-PEERS = (BARE_INITRAMFS_TOOLS, INITRAMFS_TOOLS, DRACUT)
+# With its modules for NFS and for network cards, and their programs (dracut.cmdline(7)).
+DRACUT_ON_NFS = replace(
+    DRACUT,
+    name="dracut-nfs",
+    packages=(
+        *DRACUT.packages, "dracut-network", "nfs-common", "rpcbind", "isc-dhcp-client", "iproute2",
+        "iputils-arping", "iputils-ping", "procps",
+    ),
+    command=(*DRACUT.command[:-1], "--add", "nfs network-legacy", DRACUT.command[-1]),
+    own=(),
+    disks=False,
+    network="root=dhcp ip=dhcp rd.neednet=1 rw",
+)  # fmt: skip
+PEERS = (BARE_INITRAMFS_TOOLS, INITRAMFS_TOOLS, DRACUT, DRACUT_ON_NFS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from initpy.lab import shares
 from initpy.lab.console import Console, plain
 from initpy.lab.errors import LabError
 from initpy.lab.machine import Drive, MachineSpec, channel_of
@@ -97,6 +98,7 @@ def command_line(spec: MachineSpec, folder: Path) -> list[str]:
         if drive.present:
             options = ",".join(f"{key}={value}" for key, value in device(drive).items())
             words += ["-device", options.removeprefix("driver=")]
+    words += shares.words(spec.shares, folder, spec.memory)
     return [*words, *spec.network.words(folder), *spec.extra]
 
 
@@ -122,6 +124,7 @@ class Qemu:
         self._heard = bytearray()  # from the second console
         argv = command_line(spec, folder)
         self.command = shlex.join(argv)
+        self._shares = shares.ShareServers(spec.shares, folder)
         self._lan = spec.network.start(folder)
         self.console = Console(argv)
         try:
@@ -159,6 +162,7 @@ class Qemu:
         self._close_lan()
 
     def _close_lan(self) -> None:
+        self._shares.close()
         if self._lan is not None:
             self._lan.close()
 

@@ -147,6 +147,7 @@ def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
     if layer.on[0] not in writer.containers:
         options += ["--homehost", layer.homehost, "--metadata", layer.metadata or "1.2"]
     options += ["--uuid", layer.uuid] if layer.uuid else []
+    options += ["--size", f"{layer.size >> 10}K"] if layer.size else []
     yield (
         f"mdadm --quiet --create {node} --level {_LEVELS[layer.kind]} "
         f"--raid-devices {len(members)} {_words(*options)} {' '.join(writer.below(layer))}"
@@ -307,7 +308,9 @@ def _filesystem(writer: _Writer, layer: Layer) -> Iterator[str]:
         writer.devices[layer.name] = writer.below(layer)[0]
     for path, content in layer.files:
         mode = "0755" if content.startswith("#!") else ""
-        mode = "0600" if path in writer.keys else mode
+        # NetworkManager reads only such connections.
+        private = path in writer.keys or path.endswith(".nmconnection")
+        mode = "0600" if private else mode
         yield f"extra_file {_words(path)} {encryption.coded(content)} {mode}".rstrip()
     for program in layer.programs:
         yield f"program {_words(program)}"

@@ -21,8 +21,9 @@ from initpy.lab.off import off_facts
 from initpy.lab.prepare import Bench
 from initpy.lab.specification import machine_spec
 from initpy.lab.starvation import Starvation
+from initpy.scenario.acts import Deed
 from initpy.scenario.director import Act, Director, Type
-from initpy.scenario.model import Deed, MachineKind, Outcome, Scenario
+from initpy.scenario.model import MachineKind, Outcome, Scenario
 from initpy.scenario.verdict import (
     Observation,
     Verdict,

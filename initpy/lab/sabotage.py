@@ -10,8 +10,9 @@ from initpy.config.project import PROJECT
 from initpy.image.content.programs import find_program
 from initpy.image.tree import Entry, File, Node
 from initpy.lab.errors import LabError
+from initpy.scenario.acts import AGENT_DEEDS, Tool, Way
 from initpy.scenario.jobfiles import with_limits
-from initpy.scenario.model import AGENT_DEEDS, Scenario, Tool, Way
+from initpy.scenario.model import Scenario
 
 AGENT = PROJECT / "qemu" / "agent.sh"
 WRAPPER = PROJECT / "qemu" / "tool.sh"

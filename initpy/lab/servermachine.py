@@ -1,6 +1,7 @@
-"""The machine with the servers: User Mode Linux with Debian's dnsmasq and the kernel's NFS server.
+"""The machine with the servers: Debian's dnsmasq, the kernel's NFS server and the like.
 
-Its root is a folder of the cache with Debian packages (qemu/server.sh), read-only by way of hostfs.
+It is User Mode Linux, or QEMU for what that has no driver for (`serverqemu`). Its root is a
+folder of the cache with Debian packages (qemu/server.sh), read-only by way of hostfs or 9p.
 The servers' commands come from the scenario, as a shell script in the folder of the machine.
 """
 
@@ -11,20 +12,32 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 from initpy.config.project import PROJECT
 from initpy.lab.cache import locked
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, uml_kernel
+from initpy.lab.serverqemu import PORT, Emulation, Plug
+from initpy.lab.serverqemu import command as emulated
 from initpy.lab.switch import Switch
-from initpy.scenario.model import Nic, Server, machine_address, unit_serial
-from initpy.scenario.network import MOST_NICS, machine_address_6, second_address
+from initpy.scenario.network import MOST_NICS, second_address
+from initpy.scenario.servers import (
+    Nic,
+    Server,
+    machine_address,
+    machine_address_6,
+    namespace_uuid,
+    unit_serial,
+)
 
 _SETUP = PROJECT / "qemu" / "server.sh"
 _INIT = PROJECT / "qemu" / "server-init.sh"
+_TLS = PROJECT / "qemu" / "tls"
 _MEMORY = 192  # MiB
 _READY = "INITPY-LAB servers are up"
-_PATIENCE = 60.0  # seconds
+_PATIENCE, _EMULATED = 60.0, 240.0  # seconds until it is up, in User Mode Linux and in QEMU
+_HOSTS = "/run/hosts."
 _RANGE = (50, 99)  # of the last byte of addresses in leases
 _SECOND_RANGE = (150, 199)
 # Keep the orders' pipe open at both ends, so that the machine never reads its end.
@@ -44,11 +57,17 @@ class Lan:
     """The hubs between a machine's cards and its servers, and the servers' machine."""
 
     def __init__(self, folder: Path, nics: tuple[Nic, ...], servers: tuple[Server, ...],
-                 disks: dict[str, Path]) -> None:  # fmt: skip
-        """Start both; sockets of the hubs are in the folder, by the names of the cards."""
-        self._switch = Switch(folder, {each.name: each.switch for each in nics})
+                 disks: dict[str, Path], emulation: Emulation | None) -> None:  # fmt: skip
+        """Start both; sockets of the hubs are in the folder, by the names of the cards.
+
+        `emulation`: that of a servers' machine in QEMU; None: it is User Mode Linux.
+        """
+        ports = {each.name: each.switch for each in nics}
+        for number, _ in cards(nics, servers) if emulation is not None else ():
+            ports[_port(number)] = nics[number % MOST_NICS].name
+        self._switch = Switch(folder, ports)
         try:
-            self.servers = ServerMachine(folder, nics, servers, disks)
+            self.servers = ServerMachine(folder, nics, servers, disks, emulation)
         except BaseException:
             self._switch.close()
             raise
@@ -63,53 +82,54 @@ class ServerMachine:
     """The running machine; `close` ends it."""
 
     def __init__(self, folder: Path, nics: tuple[Nic, ...], servers: tuple[Server, ...],
-                 disks: dict[str, Path]) -> None:  # fmt: skip
+                 disks: dict[str, Path], emulation: Emulation | None) -> None:  # fmt: skip
         """Start the machine and wait for the servers that are up from the start.
 
         `disks`: the files of the disks that servers have, by name.
         """
-        if not LINUX_UML.exists():
+        if emulation is None and not LINUX_UML.exists():
             raise LabError("the server machine needs User Mode Linux\n  try: make setup")
-        # A second DHCP server on a network has a card of its own.
-        self._twice = {each.nic for each in servers if each.address == second_address(each.nic)}
         self._folder = folder / "server"
         self._folder.mkdir()
         shutil.copy(_INIT, self._folder / "init")
+        shutil.copytree(_TLS, self._folder / "tls")
         (self._folder / "commands").write_text(commands(nics, servers, list(disks)))
         self._orders = self._folder / "orders"
         os.mkfifo(self._orders)
         self.log = self._folder / "log"
+        plugs = cards(nics, servers)
+        if emulation is None:
+            argv = self._uml(folder, plugs, disks)
+        else:
+            those = [Plug(mac(number, server=True), _port(number)) for number, _ in plugs]
+            argv = emulated(
+                emulation, folder, self._folder, server_tree(), those, list(disks.values())
+            )
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command(folder, nics, disks), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT,
+                _contained(argv), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:
-            self._await(_READY)
+            self._await(_READY, _PATIENCE if emulation is None else _EMULATED)
         except BaseException:
             self.close()
             raise
 
-    def _command(self, folder: Path, nics: tuple[Nic, ...], disks: dict[str, Path]) -> list[str]:
+    def _uml(self, folder: Path, plugs: list[tuple[int, str]], disks: dict[str, Path]) -> list[str]:
         modules = uml_kernel().modules
-        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         return [
-            "unshare", *user, "--pid", "--fork", "--kill-child",
             "sh", "-c", _PORTS, "sh", str(self._orders),
             str(LINUX_UML), f"mem={_MEMORY}M", "root=/dev/root", "rootfstype=hostfs",
             f"rootflags={server_tree()}", "ro", "init=/lab-init", f"uml_dir={self._folder}",
             "umid=server", "con=null", "con0=null,fd:1", "ssl=null", "ssl0=fd:4,null",
             "console=tty0", "quiet", f"LAB_FOLDER={self._folder}", f"LAB_MODULES={modules}",
-            *(f"vec{number}:transport=bess,dst={folder / nic.name},mac={mac(number, server=True)}"
-              for number, nic in enumerate(nics) if not nic.switch),
-            *(f"vec{number + MOST_NICS}:transport=bess,dst={folder / nic.name},"
-              f"mac={mac(number + MOST_NICS, server=True)}"
-              for number, nic in enumerate(nics) if nic.name in self._twice),
+            *(f"vec{number}:transport=bess,dst={folder / name},mac={mac(number, server=True)}"
+              for number, name in plugs),
             *(f"ubd{number}={file}" for number, file in enumerate(disks.values())),
         ]  # fmt: skip
 
-    def _await(self, text: str) -> None:
-        limit = time.monotonic() + _PATIENCE
+    def _await(self, text: str, seconds: float) -> None:
+        limit = time.monotonic() + seconds
         while text not in self.said:
             if self._process.poll() is not None or time.monotonic() > limit:
                 raise LabError(f"the server machine does not start:\n{self.said[-2000:]}")
@@ -130,6 +150,34 @@ class ServerMachine:
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()
+
+
+def _contained(words: list[str]) -> list[str]:
+    """Return a command whose processes end with it, and with this process, even if it is killed.
+
+    A machine that is left over costs a quarter of a processor. The kernel forgets the signal as a
+    user other than root enters a namespace of theirs (prctl(2), PR_SET_PDEATHSIG).
+    """
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    mortal = ["setpriv", "--pdeathsig", "KILL"]
+    return [*mortal, "unshare", *user, "--pid", "--fork", "--kill-child", *words]
+
+
+def cards(nics: tuple[Nic, ...], servers: tuple[Server, ...]) -> list[tuple[int, str]]:
+    """Return the cards of the servers' machine: their numbers, and the cards under test.
+
+    A second DHCP server on a network has a card of its own.
+    """
+    twice = {each.nic for each in servers if each.address == second_address(each.nic)}
+    numbered = list(enumerate(nics))
+    found = [(number, each.name) for number, each in numbered if not each.switch]
+    return found + [(number + MOST_NICS, each.name) for number, each in numbered
+                    if each.name in twice]  # fmt: skip
+
+
+def _port(number: int) -> str:
+    """Return the name of the port of a hub that a card of the servers' machine in QEMU has."""
+    return f"{PORT}{number}"
 
 
 def mac(number: int, *, server: bool = False) -> str:
@@ -160,10 +208,18 @@ def commands(nics: tuple[Nic, ...], servers: tuple[Server, ...], disks: list[str
     for server in servers:
         if server.times.up == 0.0:
             lines.append(f"    start {server.name}")
+        elif server.withdraws:
+            lines.append(f"    answer_{_in_shell(server)}")
     lines += ["    :", "}"]
     for server in servers:
+        if server.moved_to:
+            lines += _moved(server, next(each for each in servers if each.name == server.moved_to))
+            continue
         number = next(place for place, nic in enumerate(nics) if nic.name == server.nic)
         lines += _KINDS[server.kind](server, card(number, nics[number]), disks)
+        for other in (each for each in servers if each.name == server.refers):
+            refer = f"nvme_refer {_nvme_port(server)} {_nvme_place(other)}"
+            lines += _function("refer", server, refer)
     return "\n".join(lines) + "\n"
 
 
@@ -172,9 +228,12 @@ def card(number: int, nic: Nic) -> str:
     return f"vec{number}.{nic.vlan}" if nic.vlan else f"vec{number}"
 
 
+def _in_shell(server: Server) -> str:
+    return server.name.replace("-", "_")
+
+
 def _function(verb: str, server: Server, *lines: str) -> list[str]:
-    name = server.name.replace("-", "_")
-    return [f"{verb}_{name}() {{", *(f"    {line}" for line in lines), "}"]
+    return [f"{verb}_{_in_shell(server)}() {{", *(f"    {line}" for line in lines), "}"]
 
 
 def _dhcp(server: Server, link: str, _disks: list[str]) -> list[str]:
@@ -186,9 +245,16 @@ def _dhcp(server: Server, link: str, _disks: list[str]) -> list[str]:
         link = f"vec{int(link.removeprefix('vec')) + MOST_NICS}"
         own = [f"ip link set {link} up", f"ip address replace {server.address}/24 dev {link}"]
     span = f"{server.lease:.0f}" if server.lease else "infinite"
+    names = ["--port=0"]
+    if server.resolves:
+        # A name server says so in its leases.
+        domain = server.resolves.partition(".")[2]
+        own.append(_hosts(server))
+        names = ["--no-resolv", "--no-hosts", f"--addn-hosts={_HOSTS}{server.name}",
+                 f"--dhcp-option=option:domain-name,{domain}"]  # fmt: skip
     words = [
-        "dnsmasq", "--conf-file=/dev/null", "--port=0", "--no-ping", "--user=root", "--group=root",
-        f"--interface={link}", "--bind-interfaces", "--log-facility=/run/dhcp.log",
+        "dnsmasq", "--conf-file=/dev/null", *names, "--no-ping", "--user=root", "--group=root",
+        f"--interface={link}", "--bind-interfaces", "--log-facility=/dev/console",
         f"--dhcp-range={first},{last},255.255.255.0,{span}", "--leasefile-ro",
         "--dhcp-authoritative",
         f"--pid-file=/run/{server.name}.pid",
@@ -205,14 +271,28 @@ def _router(server: Server, link: str, _disks: list[str]) -> list[str]:
     span = f"{network},ra-only,64"
     if server.kind == "dhcp6":
         span = f"{network}{_RANGE[0]},{network}{_RANGE[1]},64,3600"
+    own, names = list[str](), ["--port=0"]
+    if server.resolves:
+        # A name server says so in its advertisements, with its address of the link.
+        own.append(_hosts(server))
+        domain = server.resolves.partition(".")[2]
+        names = ["--no-resolv", "--no-hosts", f"--addn-hosts={_HOSTS}{server.name}",
+                 f"--dhcp-option=option6:domain-search,{domain}"]  # fmt: skip
     words = [
-        "dnsmasq", "--conf-file=/dev/null", "--port=0", "--user=root", "--group=root",
-        f"--interface={link}", "--bind-interfaces", f"--log-facility=/run/{server.name}.log",
+        "dnsmasq", "--conf-file=/dev/null", *names, "--user=root", "--group=root",
+        f"--interface={link}", "--bind-interfaces", "--log-facility=/dev/console",
         "--enable-ra", f"--dhcp-range={span}", "--leasefile-ro",
         f"--pid-file=/run/{server.name}.pid",
     ]  # fmt: skip
     stop = f"kill $(cat /run/{server.name}.pid)"
-    return [*_function("start", server, shlex.join(words)), *_function("stop", server, stop)]
+    start = _function("start", server, *own, shlex.join(words))
+    return [*start, *_function("stop", server, stop)]
+
+
+def _hosts(server: Server) -> str:
+    """Return the command that writes the addresses of the name that a server resolves."""
+    hosts = (f"{each} {server.resolves}" for each in server.resolves_to or (server.address,))
+    return f"printf '%s\\n' {shlex.join(hosts)} >{_HOSTS}{server.name}"
 
 
 def _device(disk: str, disks: list[str]) -> str:
@@ -222,38 +302,78 @@ def _device(disk: str, disks: list[str]) -> str:
 def _nfs(server: Server, _link: str, disks: list[str]) -> list[str]:
     device = _device(server.serves[0], disks)
     clients = "192.0.2.1" if server.refuses else "*"
-    off = {"3": "--no-nfs-version 3", "4": "--no-nfs-version 4"}
-    without = [off[each] for each in off if server.versions and each not in server.versions]
-    options = "rw,no_root_squash,no_subtree_check,insecure,sync"
+    off = [each for each in ("3", "4") if server.versions and each not in server.versions]
+    without = [word for each in off for word in ("--no-nfs-version", each)]
+    options = "rw,no_root_squash,no_subtree_check,insecure,async"
+    options += ",fsid=0" if server.pseudo_root else ""
+    nfsd = shlex.join(["nfs_up", "--port", str(server.port), *without])
+    export = f"exportfs -o {options} '{clients}:{server.export}'"
+    stop = "rpc.nfsd 0"
+    if server.withdraws:
+        stop = f"exportfs -u '{clients}:{server.export}'; exportfs -f"
     return [
-        *_function(
-            "start", server,
-            f"mount_export {device} {server.export}",
-            f"exportfs -o {options} '{clients}:{server.export}'",
-            f"nfs_up {' '.join(without)}",
-        ),
-        *_function("stop", server, "rpc.nfsd 0"),
-    ]  # fmt: skip
+        *_function("start", server, f"mount_export {device} {server.export}", export, nfsd),
+        *_function("answer", server, nfsd),
+        *_function("stop", server, stop),
+    ]
 
 
 def _iscsi(server: Server, _link: str, disks: list[str]) -> list[str]:
-    """The kernel's target, LIO, by configfs: a unit for each disk."""
-    portal = f"{server.address}:{server.port}"
+    """The kernel's target (LIO), by configfs: units for disks, a portal group for each server."""
+    host = f"[{server.address}]" if ":" in server.address else server.address
+    portal = f"{host}:{server.port}"
     units = (
-        word for disk in server.serves for word in (disk, unit_serial(disk), _device(disk, disks))
+        word for disk in server.units for word in (disk, unit_serial(disk), _device(disk, disks))
     )
     login = [*(server.login or ("", "")), *(server.login_in or ("", ""))]
-    words = ["iscsi_target", server.target, server.admits, *login, *units]
-    start = f"iscsi_up {server.target} {portal}"
-    stop = f"iscsi_down {server.target} {portal}"
+    group = f"{server.target}/tpgt_{server.group}"
+    words = ["iscsi_target", group, server.admits, *login, *units]
+    start = f"iscsi_up {group} {portal}"
+    stop = f"iscsi_down {group} {portal}"
     return [*_function("start", server, shlex.join(words), start),
             *_function("stop", server, stop)]  # fmt: skip
+
+
+def _moved(server: Server, other: Server) -> list[str]:
+    """A portal that redirects all logins to another one."""
+    host = f"[{other.address}]" if ":" in other.address else other.address
+    elsewhere = f"{host}:{other.port},{other.group}"
+    words = [server.address, str(server.port), elsewhere, "2" if server.for_good else "1"]
+    file = f"/run/{server.name}.pid"
+    start = f"iscsi_moved {shlex.join(words)}"
+    return [*_function("start", server, start, f"echo $! >{file}"),
+            *_function("stop", server, f"kill $(cat {file})")]  # fmt: skip
+
+
+def _nvme(server: Server, _link: str, disks: list[str]) -> list[str]:
+    """The kernel's target, nvmet, by configfs: one namespace; a port for each address."""
+    [disk] = server.serves
+    words = ["nvme_subsystem", server.target, server.admits, disk, namespace_uuid(disk)]
+    number = _nvme_port(server)
+    start = f"nvme_up {server.target} {number} {_nvme_place(server)}"
+    refer = ["refer_" + _in_shell(server)] if server.refers else []
+    stop = f"nvme_down {server.target} {number}"
+    return [*_function("start", server, shlex.join([*words, _device(disk, disks)]), start, *refer),
+            *_function("stop", server, stop)]  # fmt: skip
+
+
+def _nvme_port(server: Server) -> int:
+    """Return the number of a port: there is one of each address and port, whatever it serves."""
+    return crc32(f"{server.address} {server.port}".encode()) % 60000 + 1
+
+
+def _nvme_place(server: Server) -> str:
+    return f"{'ipv6' if ':' in server.address else 'ipv4'} {server.address} {server.port}"
 
 
 def _nbd(server: Server, _link: str, disks: list[str]) -> list[str]:
     """nbd-server with an export for each disk; it is in a process group of its own."""
     lines = ["[generic]", "user = root", "group = root", f"listenaddr = {server.address}",
              f"port = {server.port}"]  # fmt: skip
+    if server.tls:
+        files = (("certfile", "server"), ("keyfile", "server-key"), ("cacertfile", "ca"))
+        lines += [f"{key} = /run/lab/tls/{name}.pem" for key, name in files]
+        lines.append("force_tls = true")
     for disk in server.serves:
         lines += [f"[{disk}]", f"exportname = {_device(disk, disks)}"]
     base = f"/run/{server.name}"
@@ -264,5 +384,6 @@ def _nbd(server: Server, _link: str, disks: list[str]) -> list[str]:
 
 
 _KINDS = {
-    "nbd": _nbd, "dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi, "dhcp6": _router, "router": _router,
+    "nbd": _nbd, "nvme": _nvme, "dhcp": _dhcp, "nfs": _nfs, "iscsi": _iscsi, "dhcp6": _router,
+    "router": _router,
 }  # fmt: skip

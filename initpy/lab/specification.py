@@ -10,7 +10,7 @@ from initpy.image.build import uki
 from initpy.image.formats import cpio
 from initpy.image.process import run
 from initpy.image.tree import Entry, File
-from initpy.lab import damage, esp, loaders
+from initpy.lab import damage, esp, ibft, loaders
 from initpy.lab.disks import copy_disk
 from initpy.lab.errors import LabError
 from initpy.lab.installed import recipe_for
@@ -18,8 +18,13 @@ from initpy.lab.kinds import spared
 from initpy.lab.machine import Drive, MachineSpec
 from initpy.lab.network import network_of
 from initpy.lab.prepare import Bench
+from initpy.lab.qemu import EMULATED, NO_CRYPTO_TESTS, QEMU
 from initpy.lab.sabotage import AGENT_PATH, sabotage
-from initpy.scenario.model import SWAPFILE, Deed, Disk, MachineKind, Scenario
+from initpy.lab.serverqemu import Emulation
+from initpy.lab.shares import shared_folder
+from initpy.scenario import nbft
+from initpy.scenario.acts import Deed
+from initpy.scenario.model import SWAPFILE, Disk, MachineKind, Scenario
 
 
 def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
@@ -47,10 +52,11 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         words.append(f"rdinit={AGENT_PATH}")
     # A benchmark (without `unpacked`) starts the kernel as users do.
     words += [] if bench.unpacked is None else [spared(bench.kind, scenario.layers)]
-    drives = []
+    drives, shares = [], []
     disk_files: dict[str, Path] = {}
     recipe = recipe_for(scenario, bench.kernel)
     served = {name for server in scenario.servers for name in server.serves}
+    folders = {each.disk: each for each in scenario.shares}
     shared = {disk.path_of for disk in scenario.disks} - {""}
     for disk in scenario.disks:
         serial = disk.path_of or disk.name
@@ -63,10 +69,13 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         if disk.image:
             files[disk.image] = File(file.read_bytes(), 0o600)
             continue
+        if disk.name in folders:
+            shares.append(shared_folder(folders[disk.name], file))
+            continue
         present = disk.present and disk.name not in served
         plugged = plugs[disk.name]
         drive = Drive(
-            disk.name, file, present, disk.bus, serial, serial in shared, disk.rate, plugged
+            disk.name, file, present, disk.bus, serial, serial in shared, _rate(disk), plugged
         )
         if not (scenario.has_server_machine and disk.name in served):
             drives.append(drive)
@@ -92,8 +101,34 @@ def machine_spec(scenario: Scenario, bench: Bench, folder: Path) -> MachineSpec:
         second=scenario.second,
         restarts=scenario.restarts,
         accelerator=bench.accelerator,
-        network=network_of(scenario, disk_files),
+        network=network_of(scenario, disk_files, _emulation(bench)),
+        extra=_tables(scenario, folder),
+        shares=tuple(shares),
     )
+
+
+def _emulation(bench: Bench) -> Emulation:
+    """Return how QEMU runs a second machine beside one of this bench's."""
+    return Emulation(
+        program=QEMU,
+        accelerator=bench.accelerator or EMULATED,
+        kernel=bench.unpacked or bench.kernel.image,
+        modules=bench.kernel.modules,
+        cmdline=NO_CRYPTO_TESTS,
+    )
+
+
+def _tables(scenario: Scenario, folder: Path) -> tuple[str, ...]:
+    """Return QEMU's options for the tables of the firmware."""
+    words: list[str] = []
+    if scenario.ibft is not None:
+        (folder / "ibft").write_bytes(ibft.content(scenario))
+        words += ["-acpitable", f"sig={ibft.SIGNATURE},data={folder / 'ibft'}"]
+    if scenario.nbft is not None:
+        # The header is the file's, too: its revision counts.
+        (folder / "nbft").write_bytes(nbft.content(scenario))
+        words += ["-acpitable", f"file={folder / 'nbft'}"]
+    return tuple(words)
 
 
 def _with_swapfile(cmdline: str, scenario: Scenario, folder: Path) -> str:
@@ -154,3 +189,8 @@ def _unified(bench: Bench, initrd: Path, cmdline: str, folder: Path) -> bytes:
     stub = uki.find_stub("x86_64")
     image = uki.Uki(stub, kernel.image, kernel.version, cmdline, uki.os_release())
     return uki.compose(image, initrd.read_bytes())
+
+
+def _rate(disk: Disk) -> int | None:
+    """The bytes per second of a disk; by one a second QEMU answers the first read alone."""
+    return 1 if disk.hangs else disk.rate

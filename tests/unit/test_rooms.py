@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "initpy"
 PURE = {
     "abc", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools",
     "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "types", "typing",
-    "errno", "json", "zlib",  # numbers of errors, text, checksums
+    "errno", "fnmatch", "json", "zlib",  # numbers of errors, patterns, text, checksums
 }  # fmt: skip
 EFFECTS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
@@ -152,7 +152,17 @@ def test_no_import_runs_in_a_circle(room: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["supervisor", "children", "pid1", "power", "lastresort", "syscalls", "mounts", "coldplug"],
+    [
+        "supervisor",
+        "children",
+        "pid1",
+        "power",
+        "lastresort",
+        "syscalls",
+        "mounts",
+        "coldplug",
+        "early",
+    ],
 )
 def test_pid_1_cannot_fail_for_want_of_a_package(name: str) -> None:
     """An import that fails in PID 1 is a kernel panic."""

@@ -42,7 +42,7 @@ ROWS = (
     Row(
         3,
         "status reads doubtful devices in the loop",
-        "runtime/engine.py",
+        "runtime/diagnosis.py",
         "        found = await Look(self._aside, self._boot.explain(time.monotonic()))"
         ".within(SOON)\n",
         "        from initpy.core.failure.damaged_metadata import doubtful\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from initpy.lab import damage
-from initpy.scenario.model import Damage, Expectation, Outcome
+from initpy.scenario.acts import Damage
+from initpy.scenario.model import Expectation, Outcome
 from initpy.scenario.parse import load_scenario
 from initpy.scenario.places import pattern_bytes
 from initpy.scenario.verdict import Observation, reasons_against

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from initpy.lab.servermachine import commands
 from initpy.lab.switch import Switch
-from initpy.scenario.model import Nic, Server, Times
+from initpy.scenario.servers import Nic, Server, Times
 
 
 def seqpacket(path: Path) -> socket.socket:
@@ -78,4 +78,4 @@ def test_servers_that_are_up_from_the_start_are_started_at_once() -> None:
     assert "--dhcp-range=10.0.3.50,10.0.3.99,255.255.255.0,120" in dhcp
     assert "--interface=vec1" in dhcp and "--dhcp-option=option:root-path,/srv/root" in dhcp
     assert "    mount_export /dev/ubda /srv/root" in lines
-    assert "    nfs_up --no-nfs-version 4" in lines
+    assert "    nfs_up --port 2049 --no-nfs-version 4" in lines

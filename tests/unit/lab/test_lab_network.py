@@ -11,8 +11,8 @@ import pytest
 from initpy.lab import relay
 from initpy.lab.errors import LabError
 from initpy.lab.network import Network, network_of
-from initpy.scenario.model import Nic, Server, Times
 from initpy.scenario.parse import load_scenario
+from initpy.scenario.servers import Nic, Server, Times
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STORE = Server("store", "nbd", ("a", "b"), "eth0", "10.0.2.100", 10809)

@@ -9,7 +9,8 @@ import pytest
 from initpy.config.errors import InputError
 from initpy.image.tree import File
 from initpy.lab.sabotage import AGENT, AGENT_PATH, WRAPPER, sabotage
-from initpy.scenario.model import Scenario, Tool, Way
+from initpy.scenario.acts import Tool, Way
+from initpy.scenario.model import Scenario
 from initpy.scenario.parse import load_scenario
 
 HEAD = """\
