@@ -91,6 +91,13 @@ def _note_failure(folder: Path, recipe: Recipe, text: str, progress: Progress) -
     _failure(folder).write_text(text or "the machine that made them ended\n")
 
 
+def _panic(text: str) -> str:
+    """Return what a machine's kernel said as it died: its panic and the line before, or the end."""
+    lines = text.splitlines()
+    panics = [place for place, line in enumerate(lines) if "Kernel panic" in line]
+    return "\n".join(lines[max(0, panics[0] - 1) : panics[0] + 1] if panics else lines[-15:])
+
+
 def _lacks_system(recipe: Recipe, progress: Progress) -> str:
     """Make the installed systems of a recipe; return why one could not be made, "" if all are."""
     try:
@@ -141,7 +148,7 @@ class _Machines:
         try:
             return _make_in_machine(batch, kind, kernel, image, self)
         except EmulatorCrashed as error:
-            self.progress(f"{error}; trying again")
+            self.progress(f"{error}\ntrying again")
             return _make_in_machine(batch, kind, kernel, image, self)
 
 
@@ -291,7 +298,11 @@ def _make_in_machine(
             text = machine.console.text
             if machine.console.crashed:
                 how = machine.console.end
-                raise EmulatorCrashed(f"the machine that creates disks crashed: {how}")
+                log = cache_folder("disks") / "crashed.failed"
+                log.write_text(text)
+                raise EmulatorCrashed(
+                    f"the machine that creates disks crashed: {how}\n  log: {log}\n{_panic(text)}"
+                )
         made = {number for number, status in _REPORT.findall(text) if status == "0"}
         reported = {number for number, _ in _REPORT.findall(text)}
         failed = {}

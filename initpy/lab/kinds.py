@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from initpy.image.kernel.kmod import read_index
+from initpy.lab import xstate
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
@@ -56,7 +57,7 @@ def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> Mach
 
 def quickest() -> MachineKind:
     """Return the kind of machine for work that both can do."""
-    return MachineKind.UML if LINUX_UML.exists() else MachineKind.QEMU
+    return MachineKind.UML if LINUX_UML.exists() and xstate.runs_here() else MachineKind.QEMU
 
 
 def kernel_of(kind: MachineKind) -> Kernel:

@@ -21,6 +21,7 @@ from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.serverqemu import PORT, Emulation, Plug
 from initpy.lab.serverqemu import command as emulated
 from initpy.lab.switch import Switch
+from initpy.lab.xstate import preloaded
 from initpy.scenario.network import MOST_NICS, second_address
 from initpy.scenario.servers import (
     Nic,
@@ -119,7 +120,7 @@ class ServerMachine:
         modules = uml_kernel().modules
         return [
             "sh", "-c", _PORTS, "sh", str(self._orders),
-            str(LINUX_UML), f"mem={_MEMORY}M", "root=/dev/root", "rootfstype=hostfs",
+            *preloaded(), str(LINUX_UML), f"mem={_MEMORY}M", "root=/dev/root", "rootfstype=hostfs",
             f"rootflags={server_tree()}", "ro", "init=/lab-init", f"uml_dir={self._folder}",
             "umid=server", "con=null", "con0=null,fd:1", "ssl=null", "ssl0=fd:4,null",
             "console=tty0", "quiet", f"LAB_FOLDER={self._folder}", f"LAB_MODULES={modules}",
