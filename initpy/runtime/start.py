@@ -1,10 +1,8 @@
 """Start the engine in its process: read settings and job files, then run it to its end."""
 
 import asyncio
-import contextlib
 import gc
 import os
-import re
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 
@@ -24,7 +22,6 @@ KEYMAP = "/usr/lib/initpy/keymaps/default.bmap"  # see initpy.config.keyboard
 FIRMWARE = "/sys/firmware/efi/efivars"
 # Seldom there. If there are several, the kernel numbers all (acpi_table_attr_init()).
 NVME_TABLES = ("/sys/firmware/acpi/tables/NBFT", "/sys/firmware/acpi/tables/NBFT1")
-MOST_OF_TABLE = 1 << 20  # bytes
 KEY_FOLDERS = ("/run/cryptsetup-keys.d", "/etc/cryptsetup-keys.d")  # the last one wins
 
 
@@ -66,102 +63,19 @@ def main(orders: int, started: float) -> int:
             known = await discoverable.complete(settings, aside)
         if os.path.isdir(FIRMWARE):
             known = with_variables(known, await variables(known, aside), problems.append)
-        session_files: dict[str, str] = {}
-        if settings.network is not None:
-            known, session_files = with_session_files(known, problems)
-        table_files: dict[str, str] = {}
-        if settings.network is not None and settings.network.may_need_firmware:
-            known, table_files = await with_firmware(known, aside, problems)
-        nvme_tables: dict[str, str] = {}
-        if asks_for_nvme_tables(known) or any(map(os.path.exists, NVME_TABLES)):
-            known, nvme_tables = with_nvme_tables(known, problems)
-        nvme_files: dict[str, str] = {}
-        if known.network is not None:
-            known, nvme_files = with_nvme(known, problems)
-        facts = basis(known, command_line, table, texts, problems, defaults)
-        facts.update({"iscsid": session_files} if session_files else {})
-        facts.update({"ibft": table_files} if table_files else {})
-        facts.update({"nbft": nvme_tables} if nvme_tables else {})
-        facts.update({"nvme": nvme_files} if nvme_files else {})
+        found: dict[str, dict[str, str]] = {}
+        tables = any(map(os.path.exists, NVME_TABLES))
+        if known.network is not None or tables:
+            from initpy.runtime import machinefiles  # most boots have no network
+
+            known, found = await machinefiles.applied(known, aside, read, tables, problems)
+        facts = basis(known, command_line, table, texts, problems, defaults) | found
         await Engine(known, jobs, orders, aside).run(started, tuple(problems), facts)
 
     gc.freeze()
     gc.enable()
     run_alone(engine())
     return 0
-
-
-def with_session_files(
-    settings: Settings, problems: list[InputError]
-) -> tuple[Settings, dict[str, str]]:
-    """Return the settings with what iscsid.conf says, and it without secrets for a journal."""
-    from initpy.config.network import iscsidconf  # few boots have a network
-
-    text = read(iscsidconf.PATH) if iscsidconf.may_count(settings) else None
-    if text is None:
-        return settings, {}
-    settings, wrong = iscsidconf.applied(settings, {iscsidconf.PATH: text})
-    problems += wrong
-    return settings, {iscsidconf.PATH: iscsidconf.without_secrets(text)}
-
-
-async def with_firmware(
-    settings: Settings, aside: Aside, problems: list[InputError]
-) -> tuple[Settings, dict[str, str]]:
-    """Return the settings with what the iSCSI table says, and its files for a journal."""
-    from initpy.config.network import ibft as table  # few boots have one
-    from initpy.runtime import ibft
-
-    files = await ibft.files(aside)
-    settings, wrong = table.applied(settings, files)
-    problems += wrong
-    return settings, table.without_secrets(files)
-
-
-def asks_for_nvme_tables(settings: Settings) -> bool:
-    """Return whether the command line says something of these tables, whether there are any or not.
-
-    Otherwise a boot from the network does without their module, which takes a moment to import.
-    """
-    if (network := settings.network) is None:
-        return False
-    usual = network.nvme.on and network.nvme.firmware
-    return not usual or any(each.method.value == "nbft" for each in network.links)
-
-
-def with_nvme_tables(
-    settings: Settings, problems: list[InputError]
-) -> tuple[Settings, dict[str, str]]:
-    """Return the settings with what the NVMe tables say, and these in hexadecimal for a journal."""
-    from initpy.config.network import nbft  # few boots have one
-
-    settings, wrong = nbft.applied(settings, tables := nvme_tables(nbft.FOLDER, nbft.NAME))
-    problems += wrong
-    return settings, {name: data.hex() for name, data in tables.items()}
-
-
-def nvme_tables(folder: str, name: re.Pattern[str]) -> dict[str, bytes]:
-    """Return the firmware's NVMe tables by name; the kernel has them in memory."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for each in filter(name.fullmatch, os.listdir(folder)):
-            with contextlib.suppress(OSError), open(f"{folder}/{each}", "rb") as file:
-                found[each] = file.read(MOST_OF_TABLE)
-    return found
-
-
-def with_nvme(settings: Settings, problems: list[InputError]) -> tuple[Settings, dict[str, str]]:
-    """Return the settings with what the image says of NVMe, and its files for a journal."""
-    from initpy.config.network import nvme  # few boots have a network
-
-    if not nvme.may_count(settings):
-        return settings, {}
-    from initpy.runtime import nvmehost
-
-    files = nvmehost.files(read)
-    settings, wrong = nvme.applied(settings, files)
-    problems += wrong
-    return settings, files
 
 
 def keymap_problems(name: str) -> tuple[InputError, ...]:

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from initpy.config.errors import InputError
 from initpy.config.jobs import JobFile, check_names, parse_job_table
-from initpy.config.network import ibft, iscsidconf, nbft, nvme
+from initpy.config.network.machinefiles import KINDS, applied
 from initpy.config.settings import read_settings
 from initpy.core.boot import Boot
 from initpy.core.devices.names import DeviceSpec, Naming
@@ -128,14 +128,8 @@ def settings_of(basis: Record, jobs: Iterable[JobDefinition] = ()) -> Settings:
     settings, _ = read_settings(
         basis["cmdline"], basis.get("crypttab"), CRYPTTAB, basis.get("parameters"), jobs
     )
-    if conf := basis.get("iscsid"):
-        settings, _ = iscsidconf.applied(settings, conf)
-    if table := basis.get("ibft"):
-        settings, _ = ibft.applied(settings, table)
-    if tables := basis.get("nbft"):
-        settings, _ = nbft.applied(settings, {n: bytes.fromhex(t) for n, t in tables.items()})
-    if files := basis.get("nvme"):
-        settings, _ = nvme.applied(settings, files)
+    for kind in KINDS:
+        settings, _ = applied(settings, kind, basis.get(kind, {}))
     if found := basis.get("hibernated"):
         source = DeviceSpec(Naming.UUID, found[0])
         settings = settings._replace(resume=Resume(source, found[1], LOCATION))

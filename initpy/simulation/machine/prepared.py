@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -10,8 +10,17 @@ from initpy.config.errors import InputError
 from initpy.config.fstab import PATH as FSTAB
 from initpy.config.fstab import parse_checks
 from initpy.config.jobs import JobFile, check_names, parse_job_file
-from initpy.config.network import ibft as firmware
-from initpy.config.network import iscsidconf, nbft, nvme
+from initpy.config.network import iscsidconf, nvme
+from initpy.config.network.machinefiles import (
+    IBFT,
+    ISCSID,
+    KINDS,
+    NBFT,
+    NVME,
+    applied,
+    counts,
+    without_secrets,
+)
 from initpy.config.settings import DEFAULTS, read_settings
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import Index, JobDefinition, index_of
@@ -45,6 +54,7 @@ class Prepared:
     without: frozenset[str]  # drivers (and tools of networks) that the image lacks
     programs: frozenset[str]  # that the job files have put into the image, by name
     index: Index  # of the jobs
+    network_files: dict[str, dict[str, str]]  # that counted, by kind
 
 
 @functools.lru_cache(maxsize=32)
@@ -57,21 +67,18 @@ def prepare(scenario: Scenario) -> Prepared:
     jobs = tuple(job for file in carried for job in file.jobs)
     settings, wrong = read_settings(scenario.cmdline, files.get(CRYPTTAB), CRYPTTAB, defaults, jobs)
     problems += wrong
-    if scenario.nbft is not None:
-        settings, wrong = nbft.applied(settings, {"NBFT": table.content(scenario)})
-        problems += wrong
-    settings, wrong = nvme.applied(settings, _of_nvme(files))
-    problems += wrong
-    settings, wrong = iscsidconf.applied(settings, files)
-    problems += wrong
     if settings.root is not None and settings.root.naming is Naming.GPT_AUTO:
         settings = settings._replace(root=DeviceSpec(Naming.GPT_AUTO, ROOT_TYPE))
     settings = settings._replace(
         key_files=_key_files(files), absent_keys=_absent_keys(settings, files)
     )
     settings = settings._replace(other_checks=parse_checks(files.get(FSTAB, "")))
-    settings, wrong = firmware.applied(settings, ibft.files(scenario))
-    problems += wrong
+    said: dict[str, dict[str, str]] = {}
+    for kind, found in _network_files(scenario).items():
+        if counts(kind, settings) or (found and kind == NBFT):
+            settings, wrong = applied(settings, kind, found)
+            problems += wrong
+            said |= {kind: without_secrets(kind, found)} if found else {}
     return Prepared(
         settings,
         jobs,
@@ -80,13 +87,22 @@ def prepare(scenario: Scenario) -> Prepared:
         frozenset(scenario.variant.without) | _lacking(scenario, settings, carried),
         _programs(carried),
         index_of(jobs),
+        said,
     )
 
 
-def _of_nvme(files: Mapping[str, str]) -> dict[str, str]:
-    """What the image and the firmware say of NVMe over fabrics."""
-    found = {path: text for path, text in files.items() if path in nvme.FILES}
-    return nvme.without_secrets(found) | {nvme.MACHINE: MACHINE_UUID}
+def _network_files(scenario: Scenario) -> dict[str, dict[str, str]]:
+    """What the image and the firmware say of the network, by kind, as the engine reads it."""
+    files = dict(scenario.files)
+    tables = {} if scenario.nbft is None else {"NBFT": table.content(scenario).hex()}
+    named = {path: text for path, text in files.items() if path in nvme.FILES}
+    found = {
+        ISCSID: {iscsidconf.PATH: files[iscsidconf.PATH]} if iscsidconf.PATH in files else {},
+        IBFT: ibft.files(scenario),
+        NBFT: tables,
+        NVME: nvme.without_secrets(named) | {nvme.MACHINE: MACHINE_UUID},
+    }
+    return {kind: found[kind] for kind in KINDS}
 
 
 def _key_files(files: dict[str, str]) -> dict[str, str]:
@@ -169,9 +185,7 @@ def basis_of(scenario: Scenario) -> dict[str, object]:
         prepared.problems,
         files.get(DEFAULTS),
     )
-    found |= {"nvme": _of_nvme(files)} if nvme.may_count(prepared.settings) else {}
-    text = files.get(iscsidconf.PATH) if iscsidconf.may_count(prepared.settings) else None
-    return found | ({"iscsid": {iscsidconf.PATH: iscsidconf.without_secrets(text)}} if text else {})
+    return found | prepared.network_files
 
 
 def with_jobs(

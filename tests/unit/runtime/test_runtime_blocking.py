@@ -103,7 +103,7 @@ MAY_WAIT = {
     "jobfiles._names": MEMORY,
     "jobfiles._parse": MEMORY,
     "journal.Journal.__init__": MEMORY,
-    "start.nvme_tables": MEMORY,
+    "machinefiles.nvme_tables": MEMORY,
     "journal.Journal._write": MEMORY,
     "keeper.keep": BEGINS,
     "keeper.mark": CHILD,

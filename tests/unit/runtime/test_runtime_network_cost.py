@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from initpy.config.network import nbft
+from initpy.config.network import machinefiles, nbft
 from initpy.config.settings import read_settings
-from initpy.runtime import start
 
 BOOT = """
 import sys
@@ -55,5 +54,5 @@ def test_without_a_table_its_module_is_imported_only_if_it_is_asked_for(
 ) -> None:
     """Where it is not imported, it would change nothing."""
     settings, _ = read_settings(words)
-    assert start.asks_for_nvme_tables(settings) is asked
+    assert machinefiles.counts(machinefiles.NBFT, settings) is asked
     assert asked or nbft.applied(settings, {}) == (settings, ())
