@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from initpy.image.kernel.kmod import read_index
-from initpy.lab import xstate
+from initpy.lab import umlhost
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import LINUX_UML, Kernel, lab_kernel, uml_kernel
 from initpy.lab.machine import Machine, MachineSpec
@@ -57,12 +57,15 @@ def kind_for(scenario: Scenario, wanted: MachineKind = MachineKind.AUTO) -> Mach
 
 def quickest() -> MachineKind:
     """Return the kind of machine for work that both can do."""
-    return MachineKind.UML if LINUX_UML.exists() and xstate.runs_here() else MachineKind.QEMU
+    return MachineKind.QEMU if umlhost.problem() else MachineKind.UML
 
 
 def kernel_of(kind: MachineKind) -> Kernel:
     """Return the kernel for a kind of machine. Raises LabError if there is none."""
-    return uml_kernel() if kind is MachineKind.UML else lab_kernel()
+    if kind is MachineKind.QEMU:
+        return lab_kernel()
+    umlhost.require()
+    return uml_kernel()
 
 
 def kernel_named(release: str) -> Kernel:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from initpy.lab import relay
+from initpy.lab import relay, umlhost
 from initpy.lab.errors import LabError
 from initpy.lab.servermachine import Lan, mac
 from initpy.lab.serverqemu import Emulation
@@ -109,8 +109,8 @@ def network_of(
     if scenario.has_server_machine:
         served = [name for each in scenario.servers for name in each.units]
         disks = {name: files[name] for name in served}
-        # User Mode Linux has no driver for NVMe.
-        needed = any(each.kind == "nvme" for each in scenario.servers)
+        # User Mode Linux has no driver for NVMe, and does not run everywhere.
+        needed = any(each.kind == "nvme" for each in scenario.servers) or bool(umlhost.problem())
         return Network(scenario.nics, scenario.servers, disks, emulation if needed else None)
     for server in scenario.servers:
         if server.kind != "nbd" or len(scenario.servers) > 1:

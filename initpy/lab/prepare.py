@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from initpy.config.errors import InputError
-from initpy.lab import esp
+from initpy.lab import esp, umlhost
 from initpy.lab.acceleration import accelerator
 from initpy.lab.disks import prepare_disks
 from initpy.lab.errors import GoneError, LabError, Progress
@@ -102,6 +102,8 @@ def prepare(
     if any(each.uefi or each.again == "kexec" for each in scenarios):
         esp.needs(grub=any(each.entries and each.loader is Loader.GRUB for each in scenarios))
     kinds = {each.path: kind_for(each, wanted) for each in scenarios}
+    if wanted is MachineKind.AUTO and (why := umlhost.problem()):
+        progress(f"User Mode Linux does not run on this host: {why}\n  booting in QEMU, slower")
     benches = {}
     for kind in sorted(set(kinds.values())):
         mine = [each for each in scenarios if kinds[each.path] is kind]

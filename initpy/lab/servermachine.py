@@ -21,7 +21,7 @@ from initpy.lab.kernels import LINUX_UML, uml_kernel
 from initpy.lab.serverqemu import PORT, Emulation, Plug
 from initpy.lab.serverqemu import command as emulated
 from initpy.lab.switch import Switch
-from initpy.lab.xstate import preloaded
+from initpy.lab.umlhost import environment, require
 from initpy.scenario.network import MOST_NICS, second_address
 from initpy.scenario.servers import (
     Nic,
@@ -88,8 +88,8 @@ class ServerMachine:
 
         `disks`: the files of the disks that servers have, by name.
         """
-        if emulation is None and not LINUX_UML.exists():
-            raise LabError("the server machine needs User Mode Linux\n  try: make setup")
+        if emulation is None:
+            require()
         self._folder = folder / "server"
         self._folder.mkdir()
         shutil.copy(_INIT, self._folder / "init")
@@ -120,8 +120,9 @@ class ServerMachine:
         modules = uml_kernel().modules
         return [
             "sh", "-c", _PORTS, "sh", str(self._orders),
-            *preloaded(), str(LINUX_UML), f"mem={_MEMORY}M", "root=/dev/root", "rootfstype=hostfs",
-            f"rootflags={server_tree()}", "ro", "init=/lab-init", f"uml_dir={self._folder}",
+            *environment(), str(LINUX_UML), f"mem={_MEMORY}M",
+            "root=/dev/root", "rootfstype=hostfs", f"rootflags={server_tree()}", "ro",
+            "init=/lab-init", f"uml_dir={self._folder}",
             "umid=server", "con=null", "con0=null,fd:1", "ssl=null", "ssl0=fd:4,null",
             "console=tty0", "quiet", f"LAB_FOLDER={self._folder}", f"LAB_MODULES={modules}",
             *(f"vec{number}:transport=bess,dst={folder / name},mac={mac(number, server=True)}"

@@ -16,8 +16,8 @@ from initpy.lab.cache import counted
 from initpy.lab.console import Console
 from initpy.lab.errors import LabError
 from initpy.lab.machine import MachineSpec, channel_of
+from initpy.lab.umlhost import environment
 from initpy.lab.vhostuser import DiskServer
-from initpy.lab.xstate import preloaded
 
 _NAME = "machine"
 _BLOCK = 2  # the virtio device number of a block device
@@ -43,11 +43,9 @@ def command_line(spec: MachineSpec, folder: Path, processor: int) -> list[str]:
         "unshare", *user, "--pid", "--fork", "--kill-child",
         # Each system call switches between two processes, which is fast only on one processor.
         "taskset", "--cpu-list", str(processor),
-        # Its memory is a file in these folders, or in the faster /dev/shm.
-        "env", "--unset=TMP", "--unset=TMPDIR", "--unset=TEMP",
         "sh", "-c", _PORTS, "sh", str(folder / "channel"), str(folder / "orders"),
         str(folder / "keys"),
-        *preloaded(), str(spec.kernel), f"mem={spec.memory}M", f"initrd={spec.initrd}",
+        *environment(), str(spec.kernel), f"mem={spec.memory}M", f"initrd={spec.initrd}",
         f"uml_dir={folder}", f"umid={_NAME}",
         # Keys come through a pipe: the kernel discards a terminal's input with each message.
         "con=null", "ssl=null", "ssl0=fd:5,fd:1", "ssl1=null,fd:3", "ssl2=fd:4,null",

@@ -13,14 +13,7 @@ _SOURCE = Path(__file__).with_name("xstate.c")
 _COMPILER = "gcc"
 # The processor's flag for registers that User Mode Linux before 6.13 has no room for.
 _TOO_MANY = "amx_tile"
-_HELP = """
-  try: apt-get install gcc libc6-dev
-  or run the machine in QEMU, which is slower: initpy boot --machine qemu"""
-
-
-def runs_here() -> bool:
-    """Return whether User Mode Linux runs on this processor, with help or without."""
-    return not needs_help() or shutil.which(_COMPILER) is not None
+_HELP = "\n  try: apt-get install gcc libc6-dev"
 
 
 @cache
@@ -31,11 +24,11 @@ def needs_help(processors: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def preloaded() -> list[str]:
-    """Return the words before User Mode Linux's command line: none where it needs no help.
+    """Return the words for env(1) that help User Mode Linux: none where it needs no help.
 
     Raises LabError if the library that helps cannot be compiled.
     """
-    return ["env", f"LD_PRELOAD={_library()}"] if needs_help() else []
+    return [f"LD_PRELOAD={_library()}"] if needs_help() else []
 
 
 def _library() -> Path:
@@ -43,8 +36,8 @@ def _library() -> Path:
     if not library.exists():
         if shutil.which(_COMPILER) is None:
             raise LabError(
-                "User Mode Linux does not run on a processor with AMX without the help of a "
-                f"library that is to be compiled, and there is no {_COMPILER}{_HELP}"
+                "a processor with AMX needs a library that is to be compiled, and there is no "
+                f"{_COMPILER}{_HELP}"
             )
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder, library.name)

@@ -16,7 +16,7 @@ import pytest
 from initpy.image.formats import cpio
 from initpy.image.formats.archive import parse_archive
 from initpy.image.tree import Entry, File, Folder, Link, Node
-from initpy.lab.xstate import preloaded
+from initpy.lab.umlhost import environment
 
 pytestmark = [
     pytest.mark.boot,
@@ -127,7 +127,7 @@ def shown(image: bytes) -> tuple[set[str], bool]:
 def unpacked(image: Path) -> tuple[set[str], bool]:
     """Return what the kernel has of an image, and whether it complains."""
     words = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", '"$@"; :', "sh"]
-    words += [*preloaded(), "linux.uml", "mem=128M", f"initrd={image}", "rdinit=/lab/list"]
+    words += [*environment(), "linux.uml", "mem=128M", f"initrd={image}", "rdinit=/lab/list"]
     words += ["con=null", "con0=null,fd:1", "ssl=null", "root=/dev/none"]
     words += ["initcall_blacklist=raid6_select_algo"]
     done = subprocess.run(

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from initpy.lab import kinds
+from initpy.lab import umlhost
 from initpy.lab.errors import LabError
 from initpy.lab.kernels import Kernel
-from initpy.lab.kinds import gone_from, kind_for, needs_of_qemu
+from initpy.lab.kinds import gone_from, kernel_of, kind_for, needs_of_qemu
 from initpy.scenario.model import Disk, MachineKind, Outcome, Scenario, Variant
 from initpy.scenario.parse import load_scenario
 
@@ -16,9 +16,8 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 @pytest.fixture(autouse=True)
-def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "linux.uml").touch()
-    monkeypatch.setattr(kinds, "LINUX_UML", tmp_path / "linux.uml")
+def _works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(umlhost, "problem", lambda: "")
 
 
 @pytest.fixture
@@ -71,14 +70,14 @@ def test_a_machine_without_the_hardware_is_rejected_with_its_name(plain: Scenari
         kind_for(replace(plain, uefi=True), MachineKind.UML)
 
 
-def test_a_host_without_user_mode_linux_uses_qemu(
+def test_a_host_on_which_user_mode_linux_does_not_run_uses_qemu(
     plain: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinds, "LINUX_UML", Path("/nonexistent"))
+    monkeypatch.setattr(umlhost, "problem", lambda: "no ptrace")
     assert kind_for(plain) is MachineKind.QEMU
-    assert (
-        kind_for(plain, MachineKind.UML) is MachineKind.UML
-    )  # and the start of it says what to install
+    kind = kind_for(plain, MachineKind.UML)
+    with pytest.raises(LabError, match=r"on this host: no ptrace\n  or boot in QEMU"):
+        kernel_of(kind)
 
 
 def test_a_layer_that_the_kernel_removed_is_named(plain: Scenario, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ import pytest
 
 from initpy.lab import xstate
 from initpy.lab.errors import LabError
-from initpy.lab.kinds import quickest
-from initpy.scenario.model import MachineKind
 
 # Stops a process of its own, and prints what ptrace(2) says of a part of its registers.
 ASKED = """
@@ -48,7 +46,7 @@ def test_a_processor_with_more_registers_is_known_by_its_flag(tmp_path: Path) ->
 def test_a_part_of_the_registers_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xstate, "needs_help", lambda: True)
     done = subprocess.run(
-        [*xstate.preloaded(), sys.executable, "-c", ASKED],
+        ["env", *xstate.preloaded(), sys.executable, "-c", ASKED],
         capture_output=True,
         text=True,
         check=True,
@@ -58,13 +56,10 @@ def test_a_part_of_the_registers_is_set(monkeypatch: pytest.MonkeyPatch) -> None
     assert size <= 1088
 
 
-def test_without_a_compiler_the_machine_is_qemu(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_compiler_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(xstate, "needs_help", lambda: True)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert quickest() is MachineKind.QEMU
     with pytest.raises(LabError, match=r"no gcc\n  try: apt-get install gcc"):
         xstate.preloaded()
 
