@@ -71,7 +71,8 @@ def refused(case: Case, engine: int, time: float) -> Iterator[str]:
              if each.engine == engine and each.answered and since <= each.end <= time}  # fmt: skip
     for job in sorted(asked):
         tried = [each for each in case.story.works
-                 if each.job == job and each.engine == engine and each.end <= time]  # fmt: skip
+                 if each.job == job and each.engine == engine
+                 and since <= each.end <= time]  # fmt: skip
         last = tried[-1] if tried else None
         name = job.partition("@")[2]
         if last is None or last.status != WRONG_PASSPHRASE:

@@ -130,7 +130,13 @@ def _outlives_its_disk(case: Case, volume: Volume, order: int) -> bool:
 
 
 def _usable(case: Case, locked: Device, order: int) -> bool:
-    return locked.ready and not missing_relatives(case, locked, order)
+    if not locked.ready or missing_relatives(case, locked, order):
+        return False
+    # A mirror's partitions show on its members until mdadm takes those: there is no volume there.
+    disks = (case.story.latest(name, order) for name in locked.slaves)
+    return locked.properties.get("DEVTYPE") != "partition" or all(
+        each is None or each.properties.get("ID_FS_TYPE") != "linux_raid_member" for each in disks
+    )
 
 
 def _is_open(case: Case, locked: Device, order: int) -> bool:

@@ -213,6 +213,13 @@ def test_a_named_volume_that_is_not_ready_is_waited_for_a_while(
     assert len([*handover.named_volumes_are_open_before_the_handover(case)]) == found
 
 
+def test_a_partition_that_shows_on_a_member_is_no_volume(world: World) -> None:
+    """It is the mirror's: until mdadm has taken the member there is nothing to open."""
+    raid = LOCKED._replace(properties={"ID_SERIAL": "b", "ID_FS_TYPE": "linux_raid_member"})
+    case = world.case(seen(ROOT, PART, raid), *mounted(2.0), table=TABLE)
+    assert [*handover.named_volumes_are_open_before_the_handover(case)] == []
+
+
 HALF = Device("vda", {"ID_SERIAL": "a", "ID_FS_TYPE": "linux_raid_member"})
 OTHER = Device("vdb", {"ID_SERIAL": "b", "ID_FS_TYPE": "linux_raid_member", "partitions": "vdb1"})
 INCOMPLETE = Device(
