@@ -13,6 +13,7 @@ _LEVELS = {"linear": "linear", **{f"raid{n}": str(n) for n in (0, 1, 4, 5, 6, 10
 _CONTAINERS = ("imsm", "ddf")
 # sfdisk(8): the shortcut for a Linux file system.
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+_LINUX_MBR = "83"
 
 
 def _words(*words: str) -> str:
@@ -155,7 +156,7 @@ def _array(writer: _Writer, layer: Layer) -> Iterator[str]:
     devices = [writer.devices[name] for name in members]
     stop = f"mdadm --quiet --stop {node}"
     if layer.left == "stale":
-        yield stop
+        yield f"{stop}\nsleep 2"  # superblocks tell their age in seconds
     elif layer.left == "degraded":
         last = devices[-1]
         writer.down.append(f"mdadm --quiet {node} --fail {last} --remove {last}\n{stop}")
@@ -251,9 +252,11 @@ LVM_TYPES = {
 
 def _partitions(writer: _Writer, layer: Layer) -> Iterator[str]:
     (device,) = writer.below(layer)
-    lines = ["label: gpt"] + ([f"label-id: {layer.uuid}"] if layer.uuid else [])
+    mbr = layer.metadata == "mbr"
+    lines = [f"label: {'dos' if mbr else 'gpt'}"]
+    lines += [f"label-id: {'0x' if mbr else ''}{layer.uuid}"] if layer.uuid else []
     for number, part in enumerate(layer.parts, 1):
-        fields = [f"type={part.type or _LINUX}"]
+        fields = [f"type={part.type or (_LINUX_MBR if mbr else _LINUX)}"]
         fields += [f"size={part.size // 512}"] if part.size else []
         fields += [f"uuid={part.uuid}"] if part.uuid else []
         fields += [f'name="{part.label}"'] if part.label else []

@@ -35,6 +35,8 @@ LAYER_KINDS = (
 )  # fmt: skip
 SHORT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,14}")
 _NUMBER = re.compile(r"[0-9]{1,3}")  # an installer's name of an array
+MOST_PRIMARY = 4  # partitions of an MBR
+_DISK_ID = re.compile(r"[0-9a-f]{8}")
 _SYSTEM_ID = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,127}")
 
 
@@ -156,6 +158,17 @@ def _partitions(table: Table, taken: set[str]) -> tuple[Partition, ...]:
     return tuple(parts)
 
 
+def _check_partitions(table: Table, layer: Layer) -> None:
+    if layer.metadata not in ("", "mbr"):
+        raise table.wrong("metadata", 'for partitions "mbr", or nothing for a GPT')
+    if layer.metadata and (
+        len(layer.parts) > MOST_PRIMARY or any(each.label or each.uuid for each in layer.parts)
+    ):
+        raise table.wrong("part", "four at most in an MBR, without label and uuid")
+    if layer.metadata and layer.uuid and not _DISK_ID.fullmatch(layer.uuid):
+        raise table.wrong("uuid", "the eight hexadecimal digits of an MBR's disk identifier")
+
+
 def _below(table: Table, free: set[str], taken: set[str], groups: set[str]) -> tuple[str, ...]:
     below = table.strings("on")
     if not below and table.content.get("group") not in groups:
@@ -177,6 +190,8 @@ def _check_layer(table: Table, layer: Layer, files: tuple[tuple[str, str], ...])
         raise table.wrong("passphrase", "a passphrase or a keyfile for the volume")
     if layer.type and layer.kind != "lvm":
         raise table.wrong("type", "a type only for lvm")
+    if layer.kind == "partitions":
+        _check_partitions(table, layer)
     if layer.left == "dirty" and layer.metadata not in ("", "1.2", "1.1"):
         raise table.wrong("metadata", "1.1 or 1.2 for an array that is left dirty")
     if layer.kind == "lvm" and not layer.group:

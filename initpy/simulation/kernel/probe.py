@@ -92,7 +92,7 @@ def _probe(place: Place) -> Found:
             damages = {*place.damages}
             if damages >= {"table", "backup-table"}:
                 return {"ID_PART_TABLE_TYPE": "PMBR"}, frozenset()
-            known = {"ID_PART_TABLE_TYPE": "gpt", "ID_PART_TABLE_UUID": table.uuid}
+            known = {"ID_PART_TABLE_TYPE": table.kind, "ID_PART_TABLE_UUID": table.uuid}
             return known, frozenset()
     return _NOTHING
 
@@ -242,7 +242,7 @@ def _entry(block: Block) -> dict[str, str]:
     _, number, plan = block.part
     known = {
         "ID_PART_ENTRY_NUMBER": str(number),
-        "ID_PART_ENTRY_SCHEME": "gpt",
+        "ID_PART_ENTRY_SCHEME": plan.scheme,
         "ID_PART_ENTRY_TYPE": plan.type,
         "ID_PART_ENTRY_UUID": plan.uuid,
     }
@@ -314,7 +314,7 @@ def as_device(world: World, block: Block) -> Device:
                 known["partitions"] = " ".join(sorted(parts))
                 md = known.get("ID_FS_TYPE") == "linux_raid_member"
                 if md and block.place is not None and block.place.stale is None:
-                    known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py: all are GPTs here
+                    known["INITPY_MD_TABLE"] = "array"  # runtime/mdtable.py
         if block.name in world.monitors:
             known["monitor"] = str(world.monitors[block.name])
         if block.array is not None and (record := world.records.get(f"foreign.{block.name}")):

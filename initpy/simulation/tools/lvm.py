@@ -21,8 +21,7 @@ from initpy.simulation.world.world import Block, Mapped, World
 SCAN_SECONDS, ACTIVATE_SECONDS = 0.4, 0.5
 COUNT_SECONDS = 0.05  # from a scan's record until it counts all of them
 BY_UUID = "vg_uuid="  # --select, the only word that tells groups of one name apart
-REJECTED = re.compile(r"r\|\^([^|$]+)\$\|")  # a filter's pattern for one device
-ACCEPTED, ALL_OTHERS = re.compile(r"a\|\^([^|$]+)\$\|"), "r|.*|"
+PATTERN = re.compile(r'"([ar])\|([^|"]*)\|"')  # of global_filter, lvm.conf(5)
 DEVICES_FILE = "/etc/lvm/devices/system.devices"
 
 
@@ -53,6 +52,22 @@ def _excluded(world: World, configured: bool) -> bool:
     files = dict(world.scenario.files)
     used = "use_devicesfile = 1" in files.get("/etc/lvm/lvm.conf", "")
     return configured and used and DEVICES_FILE in files
+
+
+def _is_volume(world: World, block: Block, words: Sequence[str]) -> bool:
+    """True for a volume of LVM, on which it looks for no physical volume (scan_lvs in lvm.conf)."""
+    if block.mapping is None or block.mapping.logical is None:
+        return False
+    files = dict(world.scenario.files) if "LVM_SYSTEM_DIR=" not in words else {}
+    return "scan_lvs = 1" not in files.get("/etc/lvm/lvm.conf", "")
+
+
+def _rejected(block: Block, words: Sequence[str]) -> bool:
+    """True if the filter of the command rejects the device by one name, and accepts it by none."""
+    patterns = [found for word in words for found in PATTERN.findall(word)]
+    names = [block.node, *([f"/dev/mapper/{block.mapping.name}"] if block.mapping else [])]
+    said = [next((act for act, each in patterns if re.search(each, name)), "") for name in names]
+    return "r" in said and "a" not in said
 
 
 def _pvs(world: World, words: tuple[str, ...]) -> Work:
@@ -129,6 +144,8 @@ def _pvscan(world: World, words: tuple[str, ...], configured: bool, system: Syst
             f"  pvscan[1] No autoactivation for {node}: not found in system.devices.\n"
             f"  pvscan[1] {node} excluded: device is not in devices file."
         )
+    if _is_volume(world, block, words):
+        return silent(f"  pvscan[1] {node} excluded: device is an LV.")
     physical = block.place.content
     if not isinstance(physical, PhysicalPlan) or "label" in block.place.damages:
         return silent(f"  pvscan[1] {node} not an LVM device.")
@@ -165,10 +182,6 @@ def _present(world: World, group: GroupPlan, words: Sequence[str]) -> dict[str, 
 
     `words`: the command; the filter in its --config may reject devices.
     """
-    rejected = {node for word in words for node in REJECTED.findall(word)}
-    if any(ALL_OTHERS in word for word in words):
-        accepted = {node for word in words for node in ACCEPTED.findall(word)}
-        rejected |= {each.node for each in world.blocks.values()} - accepted
     found: dict[str, list[Block]] = {}
     for block in world.blocks.values():
         physical = block.place.content if block.place is not None else None
@@ -179,7 +192,9 @@ def _present(world: World, group: GroupPlan, words: Sequence[str]) -> dict[str, 
             continue
         if block.known is not None and block.known.get("DM_MULTIPATH_DEVICE_PATH") == "1":
             continue  # a component, multipath_component_detection in lvm.conf(5)
-        if (block.array is not None and block.array.state == "inactive") or block.node in rejected:
+        if block.array is not None and block.array.state == "inactive":
+            continue
+        if _rejected(block, words) or _is_volume(world, block, words):
             continue
         found.setdefault(physical.uuid, []).append(block)
     return found

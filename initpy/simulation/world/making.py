@@ -267,18 +267,21 @@ class _Maker:
         )
 
     def _partitions(self, layer: Layer, on: Place) -> None:
-        parts, start = [], FIRST_SECTOR
+        parts, start, mbr = list[PartPlan](), FIRST_SECTOR, layer.metadata == "mbr"
+        table = layer.uuid or self._uuid(f"table {on.name}")[: 8 if mbr else None]
         for part in layer.parts:
             left = on.size // 512 - start - FIRST_SECTOR
             sectors = part.size // 512 if part.size else left
             inside = Place(part.name, sectors * 512)
             self._places[part.name] = inside
             uuid = part.uuid or self._uuid(f"part {part.name}")
-            parts.append(
-                PartPlan(inside, uuid.lower(), (part.type or LINUX_TYPE).lower(), part.label, start)
-            )
+            kind = (part.type or LINUX_TYPE).lower()
+            if mbr:  # its partitions are known by its identifier and their number
+                uuid, kind = f"{table}-{len(parts) + 1:02x}", f"0x{part.type or '83'}"
+            scheme = "dos" if mbr else "gpt"
+            parts.append(PartPlan(inside, uuid.lower(), kind, part.label, start, scheme))
             start += sectors
-        on.content = Table(layer.uuid or self._uuid(f"table {on.name}"), tuple(parts))
+        on.content = Table(table, tuple(parts), "dos" if mbr else "gpt")
 
     def _joint(self, layer: Layer, on: tuple[Place, ...]) -> None:
         inside = self._inside(layer, on[0].size - 8192)

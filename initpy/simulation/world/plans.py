@@ -166,21 +166,23 @@ class GroupPlan:
 
 @dataclass(slots=True, eq=False)
 class PartPlan:
-    """A partition of a GPT."""
+    """A partition."""
 
     inside: Place
     uuid: str
     type: str
     label: str
     start: int  # sectors
+    scheme: str = "gpt"  # as `Table.kind`
 
 
 @dataclass(slots=True, eq=False)
 class Table:
-    """A GPT."""
+    """A partition table."""
 
-    uuid: str
+    uuid: str  # of an MBR the disk identifier
     parts: tuple[PartPlan, ...]
+    kind: str = "gpt"  # or "dos", as libblkid calls an MBR
 
 
 @dataclass(slots=True, eq=False)
