@@ -23,7 +23,7 @@ from initpy.simulation.explore.identities import with_identity
 from initpy.simulation.explore.networks import with_network
 from initpy.simulation.explore.otherchecks import with_other_checks
 from initpy.simulation.explore.sessions import with_sessions
-from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid
+from initpy.simulation.explore.stacks import LABEL, UUID, Stack, luks_uuid, lvm_conf
 from initpy.simulation.oracle.expected import PARITY, expected_of
 from initpy.simulation.oracle.reach import root_reach
 from initpy.simulation.oracle.sure import Sure
@@ -102,7 +102,7 @@ def draw(number: int, troubles: tuple[str, ...] | None = None) -> Trial:
         cmdline=" ".join(_words(chance, on, layers, wanted, keys)),
         disks=disks,
         layers=(*keys.below, *keys.layers),
-        files=keys.files,
+        files=(*keys.files, *lvm_conf(keys.layers)),
         people=_people(chance, on, keys.layers, keys.names),
         faults=_faults(chance, on, disks, keys.layers),
         expect=Expectation(Outcome.BOOTED, WITHIN),

@@ -5,6 +5,7 @@ the disks are used up. The sizes are such that the real tools can make the same 
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from initpy.scenario.model import Disk, Layer, Partition
@@ -113,6 +114,13 @@ class Stack:
         self.layers.append(Layer("partitions", "", (disk,), parts=parts))
         self.spare.append(second)
         return first
+
+
+def lvm_conf(layers: Iterable[Layer]) -> tuple[tuple[str, str], ...]:
+    """The configuration without which LVM looks for no physical volume on its own volumes."""
+    kinds = {each.name: each.kind for each in layers}
+    nested = any(each.kind == "lvm" == kinds.get(below) for each in layers for below in each.on)
+    return (("/etc/lvm/lvm.conf", "devices {\n scan_lvs = 1\n}\n"),) if nested else ()
 
 
 def luks_uuid(name: str) -> str:

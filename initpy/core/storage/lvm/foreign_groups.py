@@ -166,6 +166,8 @@ def _looking(found: str, group: str) -> list[str]:
 def announce(context: Context, group: str, found: str) -> None:
     """Tell the user once that a group of another system is activated, and how to take it over."""
     told = own(context).told
+    if not named(context, group):
+        state.own(context).looked_at.add(group)
     act = "activated, since it is named" if named(context, group) else "looked at read-only"
     if group not in told:
         told.add(group)

@@ -15,6 +15,7 @@ class Lvm:
 
     active: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)  # group -> why it is not activated
+    looked_at: set[str] = field(default_factory=set)  # groups of other systems, read-only
     speakers: dict[str, str] = field(default_factory=dict)  # incomplete group -> job that waits
     # Scans that said nothing -> the run in which LVM is asked why. Another run is another life of
     # the device, which came back while LVM was still to answer.
