@@ -12,6 +12,8 @@ from workshop import Workshop
 from initpy.core.events import DeviceChanged, DeviceRemoved
 from initpy.simulation.kernel import mounts
 from initpy.simulation.kernel.process import KILLED, TERMINATED, Process
+from initpy.simulation.kernel.udev import Told
+from initpy.simulation.world.random_faults import Chance, RandomFaults
 from initpy.simulation.world.redundancy import enough
 
 UNSAFE, YES, NO = "MD_STARTED=unsafe", "MD_STARTED=yes", "MD_STARTED=no"
@@ -311,6 +313,28 @@ def test_cryptsetup_waits_for_udev_and_is_released_when_udevd_starts_again(tmp_p
     assert answers[0].status == 0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_events_of_one_device_stay_in_their_order(tmp_path: Path, seed: int) -> None:
+    """Those of others may overtake them; what is told twice is told as it is by then."""
+    desk = Workshop(tmp_path, disks("a") + disks("b"))
+    desk.world.chance = Chance(seed, RandomFaults(reordered=0.7, doubled=0.7))
+    plans = [desk.world.disks.disks[each] for each in ("a", "b")]
+    for second in range(6):
+        for plan in plans:
+            call = desk.slots.unplug if second % 2 else desk.slots.plug
+            desk.at(second, call, plan.name if second % 2 else plan)
+    desk.settle()
+    for name in ("vda", "vdb"):
+        told = [isinstance(each, DeviceRemoved) for each in desk.told if _of(each) == name]
+        changes = [now for before, now in zip((True, *told), told, strict=False) if now != before]
+        assert changes == [False, True] * (len(changes) // 2)
+        assert len(changes) >= 2
+
+
+def _of(event: Told) -> str:
+    return event.name if isinstance(event, DeviceRemoved) else event.device.name
+
+
 # LVM
 
 
@@ -345,6 +369,24 @@ def test_two_disks_with_the_same_physical_volume_are_not_used(tmp_path: Path) ->
     desk.run(*SCAN, "/dev/vda")
     assert "is duplicate for PVID" in desk.run(*SCAN[:-1], "/dev/vdb").complaints
     assert "duplicate devices" in desk.run(*ACTIVATE, "vg0").complaints
+
+
+def test_a_physical_volume_on_a_volume_counts_only_with_scan_lvs(tmp_path: Path) -> None:
+    lower = '[[layer]]\nkind = "lvm"\ngroup = "vg0"\nname = "root"\non = ["a"]\n'
+    text = (
+        disks("a")
+        + lower
+        + lower.replace("vg0", "vg1").replace("root", "up", 1).replace('["a"]', '["root"]')
+    )
+    conf = '[image.files]\n"/etc/lvm/lvm.conf" = "devices/scan_lvs = 1"\n'
+    for more, found in (("", ""), (conf, "LVM_VG_NAME_COMPLETE='vg1'\n")):
+        desk = Workshop(tmp_path, text + more)
+        desk.plug("a")
+        desk.run(*SCAN, "/dev/vda")
+        desk.run(*ACTIVATE, "vg0")
+        assert desk.run(*SCAN, "/dev/dm-0").output == found
+        excluded = desk.run(*SCAN[:-1], "/dev/dm-0").complaints
+        assert ("device is an LV" in excluded) is not found
 
 
 # File systems

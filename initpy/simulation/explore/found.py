@@ -15,19 +15,18 @@ def keep(number: int, invariant: str, folder: Path) -> Path:
     """Shrink the world of that number, which breaks that invariant, and write its file."""
     path = folder / f"{invariant}-{number}.toml"
 
-    def named(trial: Trial) -> Trial:
-        # Identifiers that the scenario leaves open are made from the name of its file.
-        return trial._replace(scenario=replace(trial.scenario, path=path))
-
     def fails(trial: Trial) -> bool:
         return any(each.invariant == invariant for each in judge_trial(trial))
 
     trial = draw(number)
-    small = shrink(named(trial), fails) if fails(named(trial)) else trial
+    again = fails(trial)
+    small = shrink(trial, fails) if again else trial
     words = [str(each) for each in judge_trial(small)]
+    if not again:
+        words.append(f"NOT REPEATED, NOT MADE SMALL: {invariant} holds when it is judged again")
     title = f"{invariant.replace('-', ' ')}: world {number}"
-    again = "`initpy simulate --judge` judges it again:"
-    comment = "\n".join((f"Found by `initpy explore`, world {number}; {again}", *words))
+    how = "`initpy simulate --judge` judges it again:"
+    comment = "\n".join((f"Found by `initpy explore`, world {number}; {how}", *words))
     write_scenario(replace(scenario_of(small), title=title, path=path), path, comment)
     return path
 

@@ -30,6 +30,10 @@ class Uevent(NamedTuple):
     synthetic: bool = False
 
 
+def _name_of(event: Told) -> str:
+    return event.name if isinstance(event, DeviceRemoved) else event.device.name
+
+
 class Udev:
     """The daemon; `listener` is the engine's monitor, None while there is no engine."""
 
@@ -42,6 +46,7 @@ class Udev:
         self._queues: dict[str, deque[Uevent]] = {}
         self._working: dict[str, list[object]] = {}  # name -> agenda entry
         self._given_up: dict[str, int] = {}  # name -> how many workers have waited in vain
+        self._held: dict[str, float] = {}  # name -> when the last of its delayed events is told
         self._since: dict[str, float] = {}  # name -> since when one waits for a server
         self.cookies: list[Cookie] = []
         self.whenever_ready: list[Callable[[], None]] = []
@@ -175,23 +180,39 @@ class Udev:
 
     def _tell(self, event: Told) -> None:
         """The engine's monitor gets it, unless something goes wrong on the way."""
-        listener, chance = self.listener, self._world.chance
+        listener, chance, name = self.listener, self._world.chance, _name_of(event)
         if listener is None:
             return
+        due = now = self._world.now
         if chance.seeded:
             random_faults = chance.random_faults
             if chance.happens(random_faults.lost):
                 return
             if chance.happens(random_faults.reordered):
-                self._world.agenda.after(chance.below(2.0), self._late, listener, event)
-                return
-            if chance.happens(random_faults.doubled):
-                self._world.agenda.after(chance.below(1.0), self._late, listener, event)
-        listener(event)
+                due += chance.below(2.0)
+            elif chance.happens(random_faults.doubled):
+                self._world.agenda.after(chance.below(1.0), self._again, listener, name)
+        # Events of one device stay in their order: the kernel numbers them, udevd takes them so.
+        due = max(due, self._held.get(name, now))
+        if due > now:
+            self._held[name] = due
+            self._world.agenda.at(due, self._late, listener, event)
+        else:
+            listener(event)
 
     def _late(self, listener: Callable[[Told], None], event: Told) -> None:
         if self.listener is listener:  # not of an engine that is gone
             listener(event)
+
+    def _again(self, listener: Callable[[Told], None], name: str) -> None:
+        """The device is told of once more, as it is by now, unless news of it is under way."""
+        block, now = self._world.blocks.get(name), self._world.now
+        if self.listener is not listener or self._held.get(name, now) > now:
+            return
+        if block is None:
+            listener(DeviceRemoved(name))
+        elif block.known is not None:
+            listener(DeviceChanged(as_device(self._world, block)))
 
     # The daemon's own life
 

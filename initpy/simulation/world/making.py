@@ -116,8 +116,8 @@ class _Maker:
         clone.content = content
 
     def _digits(self, what: str, count: int = 32) -> str:
-        text = f"{self._scenario.path.stem}/{what}".encode()
-        return hashlib.blake2b(text, digest_size=count // 2).hexdigest()
+        # Not of the file's name: a world that is kept under another name stays the same.
+        return hashlib.blake2b(what.encode(), digest_size=count // 2).hexdigest()
 
     def _uuid(self, what: str) -> str:
         digits = self._digits(what)

@@ -13,8 +13,8 @@ class RandomFaults:
     """Probabilities; all off by default. Chance is the seed's: the same seed, the same story."""
 
     late: float = 0.0  # per uevent: it comes late, by up to LATE_SECONDS
-    doubled: float = 0.0  # per uevent: the engine gets it twice
-    reordered: float = 0.0  # per uevent: later ones overtake it
+    doubled: float = 0.0  # per uevent: the engine is told of the device twice
+    reordered: float = 0.0  # per uevent: later ones of other devices overtake it
     lost: float = 0.0  # per uevent: the engine never gets it; looking again heals that
     tool_fails: float = 0.0  # per run of a tool, once each job: it fails, having worked or not
     tool_hangs: float = 0.0  # it hangs, deaf to SIGTERM
