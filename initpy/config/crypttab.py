@@ -280,6 +280,7 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
     volumes: list[VolumeSpec] = []
     problems: list[InputError] = []
     alike: dict[str, Options] = {}
+    known: set[str | DeviceSpec] = set()  # names and devices of the lines before
     for number, line in enumerate(lines(text), 1):
         fields = [each for each in line.replace("\t", " ").replace("\r", " ").split(" ") if each]
         if not fields or fields[0].startswith("#"):
@@ -305,7 +306,11 @@ def parse_crypttab(path: str, text: str) -> tuple[tuple[VolumeSpec, ...], tuple[
             problems.append(
                 InputError(f"{where}: name", name, "a name without slashes and control characters")
             )
+        elif known & {name, device}:
+            expected = "a name and a device that no line before has; the first line counts"
+            problems.append(_remark(where, f"{name} {source}", expected))
         else:
+            known |= {name, device}
             if understood.unclear and device.naming not in (Naming.UUID, Naming.LABEL):
                 expected = "luks or plain beside cipher=, size= or hash=; it is taken for luks"
                 problems.append(_remark(f"{where}: option", name, expected))

@@ -11,7 +11,8 @@ EXPECTED = "UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path below /de
 NUMBERS = r"([0-9]{1,4}):([0-9]{1,7})"
 HEXADECIMAL = r"(?:0x)?([0-9a-fA-F]{3,8})"
 # systemd-gpt-auto-generator(8); the second one also counts where fstab names a root.
-GPT_AUTO = ("gpt-auto", "gpt-auto-force")
+# The link is that of its rule for udev, which users write where a tool wants root=.
+GPT_AUTO = ("gpt-auto", "gpt-auto-force", "/dev/gpt-auto-root")
 PART_OFFSET = r"(.+)/PARTNROFF=(-?[0-9]{1,3})"
 
 # /dev/disk/by-… links exist for these too, but a property is there before the link is.

@@ -36,6 +36,7 @@ class Draft:
     unread_root: InputError | None = None  # what is wrong with it, if it is a device
     named_elsewhere: InputError | None = None  # by a parameter of others that is not supported
     network: list[Parameter] = field(default_factory=list)  # of `config.network`
+    boots_pool: bool = False  # boot=zfs: without root=, it is what a pool names
     elsewhere: bool = False  # the root is no block device that is known now
     usr: dict[str, Parameter] = field(default_factory=dict)  # mount.usr= and its companions
     image: dict[str, Parameter] = field(default_factory=dict)  # loop= and its companions

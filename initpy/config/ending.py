@@ -29,9 +29,19 @@ def _panic(draft: Draft, parameter: Parameter) -> None:
 
 
 def _emergency(draft: Draft, parameter: Parameter) -> None:
+    """`rd.emergency=` of dracut. Without a value it is systemd's, for its emergency.target."""
+    if parameter.value is None:
+        draft.set(breaks=draft.settings.breaks | {BreakPoint.START})
+        return
     if parameter.value not in ("reboot", "poweroff", "halt"):
         raise parameter.error("reboot, poweroff or halt")
     draft.emergency = Emergency(parameter.value)
+
+
+def _rescue(draft: Draft, parameter: Parameter) -> None:
+    """`rd.rescue` of systemd: devices are there, and nothing is mounted."""
+    if parameter.flag():
+        draft.set(breaks=draft.settings.breaks | {BreakPoint.MOUNT})
 
 
 def _finish_emergency(draft: Draft) -> None:
@@ -94,6 +104,7 @@ HANDLERS: dict[str, Callable[[Draft, Parameter], None]] = {
     "rd.retry": _wait,
     "panic": _panic,
     "rd.emergency": _emergency,
+    "rd.rescue": _rescue,
     "initpy.tries": _tries,
     "initpy.recovery": _recovery,
     "rd.shell": lambda draft, p: draft.set(shell=p.flag()),

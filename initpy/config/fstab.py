@@ -25,6 +25,9 @@ NOT_HERE = ("noauto", "nofail")  # not waited for by the real system either
 IN_MEMORY = ("tmpfs", "ramfs")
 BIND = ("bind", "rbind")
 OVERLAY = "overlay"
+# Options of an overlay that are paths (Documentation/filesystems/overlayfs.rst).
+OF_FOLDERS = ("lowerdir", "upperdir", "workdir")
+NEEDED = "x-systemd.requires-mounts-for"
 
 
 class RootMount(NamedTuple):
@@ -108,8 +111,8 @@ def parse_fstab(
 
 
 def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
-    """What is wanted before the handover and has no device, the upper places first."""
-    found = []
+    """What is wanted before the handover and has no device, in the order in which to mount it."""
+    found: list[RootMount] = []
     for line in _wanted(text):
         kind = line.without_device()
         if (
@@ -119,7 +122,29 @@ def parse_root_mounts(text: str) -> tuple[RootMount, ...]:
         ):
             source = line.source if kind in (*BIND, "loop") else ""
             found.append(RootMount(kind, line.target, source, line.types, line.options))
-    return tuple(sorted(found, key=lambda each: each.target.count("/")))
+    return tuple(_ordered(sorted(found, key=lambda each: each.target.count("/"))))
+
+
+def _ordered(left: list[RootMount]) -> Iterator[RootMount]:
+    """Yield each mount after those with what it needs; fstab's order does not tell (systemd)."""
+    while left:
+        free = (one for one in left if not any(_needs(one, x) for x in left if x is not one))
+        chosen = next(free, left[0])  # in a circle, none is
+        left.remove(chosen)
+        yield chosen
+
+
+def _needs(mount: RootMount, other: RootMount) -> bool:
+    """True if another mount is above its place, or has its source or a folder of its options."""
+    paths = [mount.source]
+    for option in mount.options:
+        key, _, value = option.partition("=")
+        if mount.kind == OVERLAY and key.rstrip("+") in OF_FOLDERS:
+            paths += value.split(":")
+        elif key == NEEDED:
+            paths.append(value)
+    above = mount.target.startswith(f"{other.target}/")
+    return above or any(f"{_place(each)}/".startswith(f"{other.target}/") for each in paths if each)
 
 
 def _wanted(text: str) -> Iterator[_Line]:

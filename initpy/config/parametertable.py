@@ -80,6 +80,8 @@ SILENT = (
 )  # fmt: skip
 # Not supported, and said at boot, unless the value is `0` or another word for no.
 SAID = (
+    Row("netmask gateway",
+        "ip=ADDRESS::GATEWAY:NETMASK::INTERFACE:none has all of an address in one parameter"),
     Row("team", "use bond=, which the kernel has without a program"),
     Row("ib.pkey", "InfiniBand partitions are not made: name the parent in ip="),
     Row("rd.ethtool", "an interface negotiates its speed"),
@@ -98,7 +100,8 @@ SAID = (
         "no snapshot is made: rd.overlay=1 keeps root unchanged"),
     Row("rd-LUKS-KEYDEV-UUID rd-LUKS-KEYPATH lukskey",
         "rd.luks.key=/PATH:UUID=… names a key file on a device"),
-    Row("crypt-root crypt-root-options crypt-swap crypt-swap-options luksdev cryptroot cryptdm",
+    Row("crypt-root crypt-roots crypt-root-options crypt-swap crypt-swaps crypt-swap-options "
+        "luksdev cryptroot cryptdm",
         "cryptdevice=DEVICE:NAME[:OPTION,…] opens a volume as /dev/mapper/NAME"),
     Row("root-key root-keydev root-keydev-fstype swap-key swap-keydev swap-keydev-fstype",
         "cryptkey=DEVICE:FILESYSTEM:/PATH beside cryptdevice= names a key file"),
@@ -139,7 +142,7 @@ ELSEWHERE = (
         "archisodevice archisosearchuuid archisosearchfilename misobasedir misolabel img-dev "
         "img-loop live-media cdroot alpine-dev apkovl boot.persistence cos-img/filename "
         "ugrd-livecd-label ugrd-squashfs-image", LIVE),
-    Row("zfs", "root=zfs:POOL/DATASET names it, if the image has jobs/extra/zfs.toml"),
+    Row("zfs bootfs rpool", "root=zfs:POOL/DATASET names it, if the image has jobs/extra/zfs.toml"),
     Row("pmos-root pmos-root-uuid", "root=DEVICE or root=UUID=… names it"),
 )  # fmt: skip
 # Not supported, and they keep root from being written to, or say that it is another one: root is

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from initpy.config.commandline import Parameter
 from initpy.config.devicespec import EXPECTED, parse_root
 from initpy.config.timespan import LIMIT
-from initpy.core.devices.names import DeviceSpec, Naming
+from initpy.core.devices.names import DeviceSpec
 from initpy.core.settings import RESUME_SECONDS, Resume
 
 NEVER = -1.0
@@ -22,6 +22,7 @@ class Wish:
     """What the parameters say, one after another."""
 
     source: DeviceSpec | None = None
+    word: Parameter | None = None  # that names it
     by: str = "resume="
     default: bool = False
     offset: int = 0
@@ -35,9 +36,9 @@ class Wish:
             self.source = None
             return
         source = parse_root(text)
-        if source is None or source.naming is Naming.GPT_AUTO:
+        if source is None:
             raise parameter.error(f"{EXPECTED}, or none")
-        self.source = source
+        self.source, self.word = source, parameter
         self.default = parameter.where != Parameter("", None).where
         self.by = f"resume= in {parameter.where}" if self.default else "resume="
 
@@ -76,10 +77,12 @@ class Wish:
         if parameter.value in ("no", "noresume"):
             self.off = f"hibernate={parameter.value}"
 
-    def finish(self) -> Resume | None:
-        """What is to be resumed, None if nothing is."""
+    def finish(self, root: DeviceSpec | None) -> Resume | None:
+        """What is to be resumed, None if nothing is. Raises InputError."""
         if self.source is None or self.off:
             return None
+        if self.source.relative and self.source != root and self.word is not None:
+            raise self.word.error(f"{EXPECTED}; or the same as root=, for a swap file there")
         return Resume(self.source, self.offset, self.by, self.seconds, self.default)
 
 

@@ -20,7 +20,7 @@ from initpy.config.volumes import HANDLERS as VOLUME_HANDLERS
 from initpy.core.devices.names import DeviceSpec, Naming
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.core.layer import Layer
-from initpy.core.settings import Degraded, LayerPolicy, Settings
+from initpy.core.settings import Degraded, LayerPolicy, Resume, Settings
 
 
 def read_settings(
@@ -57,6 +57,8 @@ def read_settings(
             draft.problems.append(error)
             if error.refuses:
                 draft.refused[key] = str(error)
+    if draft.boots_pool and not draft.root_given:
+        _root(draft, Parameter("root", "zfs:AUTO"))
     _finish_network(draft)
     _finish_root(draft)
     checks.finish(draft)
@@ -68,7 +70,7 @@ def read_settings(
         volumes=(*draft.volumes.finish(), *filter(None, (volume,))),
         left_out=draft.volumes.left_out(),
         unnamed=draft.volumes.unnamed(),
-        resume=draft.resume.finish(),
+        resume=_resume(draft),
         quiet=draft.settings.quiet and not draft.told,
         may_resume=not draft.resume.off,
     )
@@ -80,6 +82,14 @@ def read_settings(
         wrong = wrong or [*filter(None, (draft.named_elsewhere,))]
         draft.set(unread=str(wrong[-1]) if wrong else "")
     return draft.settings, tuple(draft.problems)
+
+
+def _resume(draft: Draft) -> Resume | None:
+    try:
+        return draft.resume.finish(draft.settings.root)
+    except InputError as error:
+        draft.problems.append(error)
+        return None
 
 
 def _unclosed(draft: Draft, parameter: Parameter) -> None:
@@ -160,6 +170,7 @@ def _root(draft: Draft, parameter: Parameter) -> None:
 
 def _boot(draft: Draft, parameter: Parameter) -> None:
     """`boot=` of initramfs-tools: which of its scripts mounts the root."""
+    draft.boots_pool = parameter.value == "zfs"  # zfs-initramfs
     if parameter.value == "nfs":
         draft.root_given, draft.elsewhere = True, True
         draft.network.append(parameter)

@@ -11,14 +11,12 @@ import struct
 import subprocess
 from contextlib import suppress
 
-from initpy.config.fstab import OVERLAY, RootMount, parse_root_mounts
+from initpy.config.fstab import OF_FOLDERS, OVERLAY, RootMount, parse_root_mounts
 from initpy.runtime import syscalls
 from initpy.runtime.api import PATH
 from initpy.runtime.handover import resolve
 from initpy.runtime.mounts import flags_and_data, mount_first, mounted_below, read_fstab
 
-# Options of an overlay that are paths (Documentation/filesystems/overlayfs.rst).
-OF_FOLDERS = ("lowerdir", "upperdir", "workdir")
 LOOP_TYPES = ("ext4", "squashfs", "erofs", "xfs", "btrfs", "iso9660", "vfat")
 # linux/loop.h
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A

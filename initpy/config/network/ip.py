@@ -111,6 +111,7 @@ def _no_method(parameter: Parameter, parts: list[str]) -> None:
 
 
 def _word(parameter: Parameter, text: str) -> Asked:
+    _not_static(parameter, text)
     if text in NO_METHOD:
         return Asked(off=True)
     if text == "ibft":
@@ -118,8 +119,15 @@ def _word(parameter: Parameter, text: str) -> Asked:
     return Asked(_requests(parameter, LinkRequest(), text))
 
 
+def _not_static(parameter: Parameter, word: str) -> None:
+    """Raise an error for the word that says that an address is there, where none is."""
+    if word == "static":
+        raise parameter.error("an address with static, as in ADDRESS::GATEWAY:NETMASK::INTERFACE")
+
+
 def _of_link(parameter: Parameter, parts: list[str]) -> Asked:
     """INTERFACE:METHOD[:MTU[:MAC]]"""
+    _not_static(parameter, parts[1])
     request = LinkRequest(match=_match(parameter, parts[0]) if parts[0] else LinkMatch())
     notes = Notes(parameter)
     request = _sizes(notes, request, parts[2:])
@@ -152,6 +160,8 @@ def _all_fields(parameter: Parameter, parts: list[str]) -> Asked:
         notes.add(f"a host name in the fifth field, not {hostname!r}")
     if second:
         request = _second(notes, request, second)
+    if not client:
+        _not_static(parameter, word)
     if word in NO_METHOD and not client:
         # The kernel's ":::::eth0:off" and the like
         return _off(request)

@@ -31,8 +31,9 @@ def refresh(context: Context, name: str, before: Device | None = None) -> list[s
     changed, settings = _mark_root(context, name, before), context.settings
     if settings.image is not None and _mark_host(context, settings.image, name):
         changed.append(name)
-    if context.goals.resuming and _mark_resume(context, name):
-        changed.append(name)
+    if context.goals.resuming:
+        # A name by place may mean another device now, of which this event is not.
+        changed += [each for each in (name, *changed) if _mark_resume(context, each)]
     if settings.volumes and _mark_volume(context, name):
         changed.append(name)
     if context.goals.extra_mounts and _mark_target(context, name):
@@ -69,7 +70,10 @@ def _mark_resume(context: Context, name: str) -> bool:
     device, wanted = context.devices.get(name), context.settings.resume
     if device is None or wanted is None or RESUME in device.properties:
         return False
-    if device.is_layer or not wanted.source.names(device):
+    if wanted.source.relative:  # the root, which has a swap file
+        if name not in context.goals.root_matches:
+            return False
+    elif device.is_layer or not wanted.source.names(device):
         return False
     context.devices.mark(name, RESUME, "yes")
     return True

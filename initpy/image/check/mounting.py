@@ -46,9 +46,10 @@ def rows(settings: Settings, stack: Stack, root: Layer | None, drivers: Drivers)
         stack.layer(each).fact("mounted") == "/usr" for each in stack.tops
     ):
         yield _present("mount.usr=", settings.usr.source, stack, Verdict.UNKNOWN, "/usr is on root")
-    if settings.resume is not None and not settings.resume.default:
-        why = f"root waits for it for {settings.resume.seconds or 0:g} s"
-        yield _present("resume=", settings.resume.source, stack, Verdict.WARNING, why)
+    resume = settings.resume
+    if resume is not None and not (resume.default or resume.source.relative):  # which is root
+        why = f"root waits for it for {resume.seconds or 0:g} s"
+        yield _present("resume=", resume.source, stack, Verdict.WARNING, why)
 
 
 def _type(settings: Settings, root: Layer) -> Iterator[Row]:

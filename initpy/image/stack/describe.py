@@ -383,6 +383,8 @@ class _Description:
         yield from found
 
     def _device(self, spec: DeviceSpec) -> str | None:
+        if spec.relative:
+            return None  # it means the root, if anything
         if spec.naming is Naming.PATH:
             return self._blocks.named(spec.value)
         key = PROPERTY.get(spec.naming, "")

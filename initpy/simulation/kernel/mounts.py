@@ -324,15 +324,20 @@ def root_mounts(world: World, root: str) -> tuple[tuple[str, str], ...]:
     system = file_system(world, root)
     files = system.files if system is not None else {}
     failed = []
+    bound: dict[str, str] = {}  # what is to be seen at a place is elsewhere on the root
     for each in parse_root_mounts(files.get("/etc/fstab", "")):
         place = f"{root}{each.target}"
         above = sorted(name for name in world.mounts if f"{name}/".startswith(f"{place}/"))
-        there = not each.source or any(f"{name}/".startswith(f"{each.source}/") for name in files)
+        source = f"{each.source}/"
+        for at, inside in bound.items():
+            source = f"{inside}{source.removeprefix(at)}" if source.startswith(f"{at}/") else source
+        there = not each.source or any(f"{name}/".startswith(source) for name in files)
         if above and above[0] != place:
             failed.append((each.target, f"it would hide {above[0]}, which is mounted"))
         elif not above and not there:
             failed.append((each.target, f"{each.source} is not on the root"))
         elif not above:
+            bound |= {each.target: source.rstrip("/")} if each.source else {}
             _mounted(world, each.source or each.kind, place, each.kind, each.options)
     return tuple(failed)
 

@@ -133,3 +133,21 @@ def test_a_mistake_is_named_with_its_own_file() -> None:
     assert places == ["/etc/crypttab.initramfs:2: option", "/etc/crypttab:2: option"]
     assert placed("/etc/crypttab:2: option", "/etc/crypttab", "") == "/etc/crypttab:2: option"
     assert placed("elsewhere", "/etc/crypttab", initramfs) == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # Two sticks for one volume: systemd and cryptsetup-initramfs take the first line as well.
+        "root UUID=1-2 /dev/disk/by-id/usb-B luks,keyfile-size=8192",
+        "root UUID=3-4 none luks",
+        "other /dev/disk/by-uuid/1-2 none luks",
+    ],
+)
+def test_of_lines_for_one_volume_the_first_counts(line: str) -> None:
+    first = "root UUID=1-2 /dev/disk/by-id/usb-A luks,keyfile-size=8192\n"
+    volumes, (problem,) = parse_crypttab("t", first + line)
+    assert [str(each.key) for each in volumes] == ["/dev/disk/by-id/usb-A"]
+    assert str(problem).startswith("t:2: ")
+    assert str(problem).endswith("that no line before has; the first line counts")
+    check_crypttab("t", first + line)

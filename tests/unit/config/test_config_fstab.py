@@ -183,3 +183,28 @@ def test_lines_of_other_projects_tests(line: str, mounted: list[str], said: str)
     targets = [each.target for each in wanted]
     assert targets + [each.target for each in parse_root_mounts(line)] == mounted
     assert [said in str(each) for each in problems] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(
+    ("table", "order"),
+    [
+        # NixOS: an overlay on memory; the order of lines says nothing (systemd-fstab-generator(8)).
+        (
+            """overlay /srv/store overlay upperdir=/srv/rw/up,workdir=/srv/rw/w,x-initrd.mount
+            tmpfs /srv/rw tmpfs x-initrd.mount
+            /srv/rw/lib /lib none bind,x-initrd.mount""",
+            ["/srv/rw", "/lib", "/srv/store"],
+        ),
+        ("/a/b/c /d none bind,x-initrd.mount\ntmpfs /a/b tmpfs x-initrd.mount", ["/a/b", "/d"]),
+        (
+            "/x/a.img /y ext4 loop,x-initrd.mount,x-systemd.requires-mounts-for=/z\n"
+            "tmpfs /z tmpfs x-initrd.mount\n/w /x none bind,x-initrd.mount",
+            ["/z", "/x", "/y"],
+        ),
+        ("overlay /etc overlay lowerdir=/a:/etc,x-initrd.mount\ntmpfs /ab tmpfs x-initrd.mount",
+         ["/etc", "/ab"]),
+        ("/a /b none bind,x-initrd.mount\n/b /a none bind,x-initrd.mount", ["/b", "/a"]),
+    ],
+)  # fmt: skip
+def test_a_mount_comes_after_what_it_stands_on(table: str, order: list[str]) -> None:
+    assert [each.target for each in parse_root_mounts(table)] == order

@@ -243,9 +243,7 @@ def test_the_same_request_twice_is_one() -> None:
     assert network("ip=eth0:dhcp nfsaddrs=eth0:dhcp").links == (LinkRequest(ETH0),)
 
 
-@pytest.mark.parametrize(
-    "value", ["off", "none", ":::::eth0:off", "eth0:off", "eth0:none", "eth0:static"]
-)
+@pytest.mark.parametrize("value", ["off", "none", ":::::eth0:off", "eth0:off", "eth0:none"])
 def test_no_link_is_touched(value: str) -> None:
     """Where another ip= asks for more, only the link that is named is left down."""
     found = network(f"rd.neednet=1 ip={value}")
@@ -406,6 +404,9 @@ def test_no_link_is_asked_for_where_none_is_needed(line: str) -> None:
         ("ip=255.255.255.255::10.0.7.1:24::eth0:none", "the address of this machine in the"),
         ("ip=10.0.7.77::10.0.7.1:24::eth0:dhcp", "no address with dhcp: the address counts"),
         ("ip=10.0.7.77::10.0.7.1:24::eth0:ibft", "no address with ibft: the address counts"),
+        ("ip=static", "an address with static, as in ADDRESS::GATEWAY:NETMASK::INTERFACE"),
+        ("ip=eth0:static", "an address with static, as in ADDRESS::GATEWAY:NETMASK::INTERFACE"),
+        ("ip=:::::eth0:static", "an address with static, as in ADDRESS::GATEWAY"),
         ("ip=eth0:frobnicate", "after the interface one of dhcp, dhcp6"),
         ("ip=eth0:frobnicate:1500", "after the interface one of dhcp, dhcp6"),
         ("ip=dhcp:", "nothing after the method dhcp, or INTERFACE:dhcp"),

@@ -10,6 +10,7 @@ from initpy.core.devices.graph import Device
 from initpy.core.devices.names import DeviceSpec, Naming, SpecTable
 from initpy.core.devices.suggestions import names
 from initpy.core.layer import Layer
+from initpy.core.settings import BreakPoint
 
 ONE = "3b1f4c52-6f0e-4c56-8f55-2f4a3a9b0001"
 
@@ -279,3 +280,75 @@ def test_of_all_options_of_a_token_one_line_tells() -> None:
 )
 def test_blanks_in_the_name_of_a_subvolume(line: str, flags: tuple[str, ...]) -> None:
     assert read_settings(f"root=LABEL=x {line}")[0].mount.flags == flags
+
+
+@pytest.mark.parametrize(
+    ("line", "root"),
+    [
+        # Gentoo's wiki: for tools that want root= although systemd finds it.
+        ("root=/dev/gpt-auto-root", DeviceSpec(Naming.GPT_AUTO, "")),
+        # zfs-initramfs of Debian, without root=
+        ("boot=zfs root=LABEL=x", DeviceSpec(Naming.LABEL, "x")),
+        ("boot=zfs boot=local", DeviceSpec(Naming.GPT_AUTO, "")),
+    ],
+)
+def test_which_root_reported_lines_mean(line: str, root: DeviceSpec) -> None:
+    settings, problems = read_settings(line)
+    assert (settings.root, problems) == (root, ())
+
+
+def test_a_swap_file_on_the_root_that_its_partition_type_tells() -> None:
+    settings, problems = read_settings("root=/dev/gpt-auto-root resume=/dev/gpt-auto-root "
+                                       "resume_offset=38912")  # fmt: skip
+    assert problems == ()
+    assert settings.resume is not None
+    assert (settings.resume.source, settings.resume.offset) == (settings.root, 38912)
+    settings, (problem,) = read_settings("root=LABEL=x resume=/dev/gpt-auto-root")
+    assert settings.resume is None
+    assert "resume: '/dev/gpt-auto-root': expected UUID=" in str(problem)
+    assert "or the same as root=" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("boot=zfs rpool=tank bootfs=tank/a", "bootfs: 'tank/a': not supported: root=zfs:POOL"),
+        ("boot=zfs", "root: 'zfs:AUTO': expected a device: the image has no ZFS"),
+    ],
+)  # fmt: skip
+def test_no_other_root_is_looked_for_than_a_pool(line: str, said: str) -> None:
+    settings, problems = read_settings(line)
+    assert settings.root is None
+    assert said in settings.unread
+    assert settings.unread in map(str, problems)
+
+
+@pytest.mark.parametrize(
+    ("line", "breaks"),
+    [
+        # kernel-command-line(7) of systemd
+        ("rd.emergency", {BreakPoint.START}),
+        ("rd.rescue", {BreakPoint.MOUNT}),
+        ("rd.rescue=0", set()),
+        ("rd.rescue rd.systemd.break=pre-switch-root", {BreakPoint.MOUNT, BreakPoint.HAND_OVER}),
+    ],
+)
+def test_systemds_words_for_a_shell(line: str, breaks: set[BreakPoint]) -> None:
+    settings, problems = read_settings(f"root=LABEL=x {line}")
+    assert (settings.breaks, problems) == (breaks, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        # The words of booster's and genkernel's users, and of Anaconda.
+        ("rd.luks.options=root=discard", "rd.luks.options: option: 'root=discard': expected"),
+        ("crypt_roots=UUID=1-2", "crypt_roots: 'UUID=1-2': not supported: cryptdevice=DEVICE:NAME"),
+        ("ip=10.0.7.9 netmask=255.255.0.0", "netmask: '255.255.0.0': not supported: ip=ADDRESS::"),
+        ("gateway=10.0.7.1", "gateway: '10.0.7.1': not supported: ip=ADDRESS::GATEWAY:NETMASK::"),
+        ("rd.lvm.vg=vg rd.lvm.lv=root", "rd.lvm.lv: 'root': expected VG/LV"),
+    ],
+)  # fmt: skip
+def test_what_other_reports_had(line: str, said: str) -> None:
+    (found,) = complaints(f"root=LABEL=x {line}")
+    assert said in found

@@ -404,7 +404,7 @@ def test_cryptopts_that_are_wrong_leave_crypttab_in_force() -> None:
         (f"panic={'9' * 400}", "panic: '999"),
         ("rd.emergency=explode", "rd.emergency: 'explode': expected reboot, poweroff or halt"),
         ("rd.emergency=wait", "rd.emergency: 'wait': expected reboot, poweroff or halt"),
-        ("rd.emergency", "rd.emergency: nothing: expected reboot, poweroff or halt"),
+        ("rd.emergency=", "rd.emergency: '': expected reboot, poweroff or halt"),
         ("rd.shell=perhaps", "rd.shell: 'perhaps': expected yes or no"),
         ("rd.md.degraded=maybe", "rd.md.degraded: 'maybe': expected yes, no or ask"),
         ("rd.md.degraded", "rd.md.degraded: nothing: expected yes, no or ask"),
