@@ -10,7 +10,7 @@ from courses import ANOTHER_COURSE
 from initpy.cli.reading import read_journal
 from initpy.scenario.model import Outcome
 from initpy.scenario.parse import load_scenario
-from initpy.simulation.journal.agree import Decision, compare, course, disagreements
+from initpy.simulation.journal.agree import ASKING, Decision, compare, course, disagreements
 from initpy.simulation.machine.run import simulate
 from initpy.simulation.world.world import ENGINE_SECONDS
 
@@ -37,10 +37,11 @@ def test_a_course_without_one_of_its_decisions_is_another_one(path: Path) -> Non
     assert len(whole.decisions) > 1
     for number in range(len(whole.decisions)):
         less = whole.decisions[:number] + whole.decisions[number + 1 :]
-        if whole.engines > 1 and (
-            whole.decisions[number] in less or whole.may_have(whole.decisions[number])
-        ):
+        gone = whole.decisions[number]
+        if whole.engines > 1 and (gone in less or whole.may_have(gone)):
             continue
+        if gone.what in ASKING and gone in less:
+            continue  # how often is a matter of pace
         other = replace(whole, decisions=less, whole=True)
         assert disagreements(whole, other)
         assert disagreements(other, whole)

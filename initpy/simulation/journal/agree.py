@@ -51,6 +51,7 @@ ASKING = (
     "mount-export failed",
     "iscsi-login failed",
     "nbd-connect failed",
+    "nbd-login failed",  # a job of users, as scenarios have it
     "iscsi-discovery failed",
     "nvme-connect failed",
     "nvme-discovery failed",
