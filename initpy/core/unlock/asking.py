@@ -39,6 +39,12 @@ def next_prompt(context: Context) -> None:
         context.machine.timers.start(Timer.ANSWER, instance.key, due)
 
 
+def drop(context: Context, instance: Instance, reason: str) -> None:
+    """The volume needs no user any more."""
+    context.machine.timers.cancel(Timer.ANSWER, instance.key)
+    context.prompts.drop(instance.key, reason)
+
+
 def _first(context: Context, unlock: Unlock) -> Instance | None:
     """The first volume of the queue that lacks no key, or else the first."""
     first = None

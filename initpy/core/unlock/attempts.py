@@ -10,32 +10,29 @@ An attempt without a user that takes long keeps no prompt away: what the user
 types then is tried in its place.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from initpy.core.devices.graph import Device
-from initpy.core.events import Answered, Fetched, JobEnded
+from initpy.core.events import Answered, Fetched
 from initpy.core.explanation import Advice
 from initpy.core.jobs.definitions import Strategy
 from initpy.core.jobs.handler import Handler
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.jobs.technology import Technology
 from initpy.core.jobs.timers import Timer
-from initpy.core.machine.rules import ended as ended_as_usual
 from initpy.core.machine.rules import give_up, start, stop
 from initpy.core.machine.templates import fill, looking
 from initpy.core.machine.wanted import awaits_job
 from initpy.core.state.context import Context
 from initpy.core.state.looks import is_over
-from initpy.core.unlock import for_later, named_volumes, same_name
+from initpy.core.unlock import asking, for_later, named_volumes, outcome, same_name
 from initpy.core.unlock import header as headers
 from initpy.core.unlock.fetched import Fetching, Stage
 from initpy.core.unlock.source import Attempt, Offer, Source
 from initpy.core.unlock.volume import Volume, own, specification
 from initpy.core.volumes import VolumeSpec
 
-WRONG_PASSPHRASE = 2  # EXIT CODES in cryptsetup(8)
 # An attempt without a user that takes longer has met a disk or a token that does not answer.
 ATTEMPT_SECONDS = 10.0
 
@@ -45,14 +42,14 @@ def handler(sources: Sequence[Callable[[], Source]]) -> Handler:
     made = tuple(each() for each in sources)
     return Handler(
         partial(step, sources=made),
-        ended,
-        left,
-        gone,
-        afresh,
+        outcome.ended,
+        outcome.left,
+        outcome.gone,
+        outcome.afresh,
         timer,
         answered,
-        _handover,
-        _landed,
+        outcome.handover,
+        outcome.landed,
         advice,
     )
 
@@ -264,7 +261,7 @@ def timer(context: Context, instance: Instance, which: Timer) -> None:
     elif which is Timer.ATTEMPT and instance.state is JobState.RUNNING:
         _overdue(context, instance, spec)
     elif which is Timer.ANSWER and instance.state is JobState.READY:
-        drop_prompt(context, instance, f"no passphrase for {spec.name} in time")
+        asking.drop(context, instance, f"no passphrase for {spec.name} in time")
         why = f"no passphrase was typed within {spec.timeout:.0f} s (timeout=)"
         instance.unanswered = True
         give_up(context, instance, why)
@@ -291,135 +288,6 @@ def _overdue(context: Context, instance: Instance, spec: VolumeSpec) -> None:
         _give_up_for_typed(context, instance, volume.attempt)
     else:
         context.prompts.queue(instance.key)
-
-
-def ended(context: Context, instance: Instance, event: JobEnded) -> None:
-    """cryptsetup has ended: keep what opened the volume, ask again for what did not."""
-    volume, spec = own(context).of(instance), specification(context, instance)
-    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
-    attempt = volume.attempt
-    same_name.look_again(context, spec.name)
-    _reply(context, instance, spec, attempt, event)
-    if event.status == 0:
-        if attempt is not None and attempt.secret is not None and attempt.source.person:
-            own(context).keyring.add(attempt.secret)
-            # Others that wait for a user may try this passphrase first.
-            context.machine.touch_all(context.machine.pending(Strategy.UNLOCK))
-        elif attempt is not None:
-            attempt.wipe()
-        how = str(spec.key) if attempt is None else attempt.source.words(spec)
-        volume.attempt = None
-        why = f"{spec.name} needs no passphrase any more: {how} fits"
-        drop_prompt(context, instance, why)
-        context.report(f"{spec.name}: unlocked")
-        _release(context, instance)
-        ended_as_usual(context, instance, event)
-    elif _is_refusal(instance, event) or _replaced(instance, attempt):
-        _refused(context, instance, spec, event)
-    else:
-        # The tool failed, not the secret: it is kept for the next try.
-        ended_as_usual(context, instance, event)
-
-
-def _is_refusal(instance: Instance, event: JobEnded) -> bool:
-    """True if the tool says that the secret is wrong."""
-    if pattern := instance.definition.refused:
-        return event.status > 0 and bool(re.search(pattern, event.complaints or event.error))
-    return event.status == WRONG_PASSPHRASE
-
-
-def _reply(
-    context: Context, instance: Instance, spec: VolumeSpec, attempt: Attempt | None, event: JobEnded
-) -> None:
-    """Tell the user who gave a key what came of it; a key of the volume may be tried first."""
-    if event.status == 0 or (attempt is not None and attempt.source.person):
-        text = event.error or f"failed with status {event.status}"
-        text = "that does not open it" if _is_refusal(instance, event) else text
-        text = "unlocked" if event.status == 0 else text
-        context.prompts.reply(instance.key, event.status == 0, f"{spec.name}: {text}")
-
-
-def _replaced(instance: Instance, attempt: Attempt | None) -> bool:
-    """True where another source goes on: the tool has failed with a key as often as it may."""
-    if attempt is None:
-        return False
-    last = instance.failures + 1 >= instance.definition.tries
-    return attempt.stopped or (last and attempt.source.dispensable)
-
-
-def _refused(context: Context, instance: Instance, spec: VolumeSpec, event: JobEnded) -> None:
-    volume = own(context).of(instance)
-    attempt, volume.attempt = volume.attempt, None
-    if attempt is None:
-        return
-    attempt.wipe()
-    how = attempt.source.words(spec)
-    if attempt.source.person:
-        context.report(f"{spec.name}: wrong passphrase")
-    else:
-        detail = event.error or f"status {event.status}"
-        context.report(f"{spec.name}: {how} does not open it ({detail})")
-    attempt.source.refused(context, instance, volume)
-    context.machine.move(instance, Stimulus.RETRY, f"{how} was refused")
-
-
-def _release(context: Context, instance: Instance) -> None:
-    """The volume is open, or gone: what was read or typed for it meanwhile is not needed."""
-    own(context).fetchings.drop(context, instance)
-    volume = own(context).of(instance)
-    if volume.typed is not None:
-        volume.typed.wipe()
-        volume.typed = None
-
-
-def left(context: Context, instance: Instance) -> None:
-    """The volume is not pending any more: nothing is asked or waited for, every request ends."""
-    if instance.state is JobState.FAILED and instance.expected:
-        return  # its key is tried again in a moment; the prompt stays up
-    drop_prompt(context, instance, instance.reason)
-    name, done = specification(context, instance).name, instance.state is JobState.DONE
-    context.prompts.reply(instance.key, done, f"{name}: {instance.reason}")
-    if instance.state is JobState.FAILED:
-        own(context).of(instance).wipe()
-    else:
-        _release(context, instance)
-
-
-def gone(context: Context, instance: Instance) -> None:
-    """The volume is gone; a command that still works on it has the secret until it ends."""
-    drop_prompt(context, instance, f"{instance.subject} is gone")
-    context.prompts.reply(instance.key, False, f"{instance.subject} is gone")
-    _forget(context, instance)
-
-
-def afresh(context: Context, instance: Instance) -> None:
-    """The volume starts afresh: what was tried counts no more."""
-    _forget(context, instance)
-
-
-def _forget(context: Context, instance: Instance) -> None:
-    own(context).fetchings.drop(context, instance)
-    own(context).forget(instance, instance.state is JobState.RUNNING)
-    instance.unanswered = False
-    context.machine.timers.cancel(Timer.ATTEMPT, instance.key)
-
-
-def _landed(context: Context, instance: Instance, event: JobEnded) -> None:
-    own(context).landed(event.job, event.run)
-
-
-def _handover(context: Context) -> None:
-    """No secret is needed any more (R14)."""
-    for instance in context.machine.every():
-        if instance.strategy is Strategy.UNLOCK:
-            own(context).fetchings.drop(context, instance)
-    own(context).wipe()
-
-
-def drop_prompt(context: Context, instance: Instance, reason: str) -> None:
-    """The volume needs no user any more."""
-    context.machine.timers.cancel(Timer.ANSWER, instance.key)
-    context.prompts.drop(instance.key, reason)
 
 
 def advice(context: Context, instance: Instance) -> Iterator[Advice]:

@@ -5,7 +5,7 @@ from initpy.core.events import Answered, KeyGiven
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.settings import BreakPoint
 from initpy.core.state.context import Context
-from initpy.core.unlock import attempts, header
+from initpy.core.unlock import header, outcome
 from initpy.core.unlock.volume import own, specification
 
 
@@ -29,7 +29,7 @@ def give(context: Context, instance: Instance, event: KeyGiven) -> None:
     why = "a key was given with `initpy unlock`"
     if instance.state is JobState.FAILED:
         instance.failures = 0
-        attempts.afresh(context, instance)
+        outcome.afresh(context, instance)
         context.machine.move(instance, Stimulus.RETRY, why)
     if (reason := _not_now(context, instance)) is not None:
         event.secret.wipe()
@@ -37,7 +37,7 @@ def give(context: Context, instance: Instance, event: KeyGiven) -> None:
         return
     context.prompts.drop(instance.key, why)
     context.prompts.promise(instance.key, event.request)
-    attempts.answered(context, instance, Answered(instance.key, event.secret))
+    outcome.answered(context, instance, Answered(instance.key, event.secret))
 
 
 def _not_now(context: Context, instance: Instance) -> str | None:

@@ -335,7 +335,8 @@ def test_no_other_root_is_looked_for_than_a_pool(line: str, said: str) -> None:
 )
 def test_systemds_words_for_a_shell(line: str, breaks: set[BreakPoint]) -> None:
     settings, problems = read_settings(f"root=LABEL=x {line}")
-    assert (settings.breaks, problems) == (breaks, ())
+    assert settings.breaks == breaks
+    assert problems == ()
 
 
 @pytest.mark.parametrize(
