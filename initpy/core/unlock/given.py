@@ -5,7 +5,7 @@ from initpy.core.events import Answered, KeyGiven
 from initpy.core.jobs.instance import Instance, JobState, Stimulus
 from initpy.core.settings import BreakPoint
 from initpy.core.state.context import Context
-from initpy.core.unlock import header, outcome
+from initpy.core.unlock import attempts, header, outcome
 from initpy.core.unlock.volume import own, specification
 
 
@@ -37,7 +37,7 @@ def give(context: Context, instance: Instance, event: KeyGiven) -> None:
         return
     context.prompts.drop(instance.key, why)
     context.prompts.promise(instance.key, event.request)
-    outcome.answered(context, instance, Answered(instance.key, event.secret))
+    attempts.answered(context, instance, Answered(instance.key, event.secret))
 
 
 def _not_now(context: Context, instance: Instance) -> str | None:
