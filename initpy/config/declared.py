@@ -19,7 +19,8 @@ class Declared(NamedTuple):
     forms: tuple[RootForm, ...] = ()
     types: Mapping[str, tuple[RootForm, ...]] = MappingProxyType(
         {}
-    )  # of fstab -> how a source of that type is named
+    )  # of fstab and rootfstype= -> how a source of that type is named
+    instead: frozenset[str] = frozenset()  # parameters that name root where root= is missing
 
 
 NOTHING = Declared()
@@ -33,19 +34,20 @@ def declared(jobs: Iterable[JobDefinition]) -> Declared:
     forms: list[RootForm] = []
     types: dict[str, tuple[RootForm, ...]] = {}
     for job in jobs:
-        on |= {_plain(name): name for name, _ in job.added}
-        off |= {_plain(name): name for name, _ in job.without}
+        on |= {plain(name): name for name, _ in job.added}
+        off |= {plain(name): name for name, _ in job.without}
         if job.switch is not None:
-            off[_plain(job.switch)] = job.switch
+            off[plain(job.switch)] = job.switch
         if job.patience_parameter is not None:
-            seconds[_plain(job.patience_parameter)] = job.patience_parameter
+            seconds[plain(job.patience_parameter)] = job.patience_parameter
         if job.lists is not None:
             forms += job.lists.roots
             types |= dict.fromkeys(job.lists.types, job.lists.roots)
-    return Declared(on, off, seconds, tuple(forms), types)
+    instead = {plain(each.partition("=")[0]) for form in forms for each in form.instead}
+    return Declared(on, off, seconds, tuple(forms), types, frozenset(instead))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     return name.replace("_", "-")
 
 

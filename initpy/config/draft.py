@@ -34,6 +34,7 @@ class Draft:
     root_given: bool = False
     root_word: Parameter | None = None  # the last root=
     unread_root: InputError | None = None  # what is wrong with it, if it is a device
+    instead: list[Parameter] = field(default_factory=list)  # they name root if nothing else does
     named_elsewhere: InputError | None = None  # by a parameter of others that is not supported
     network: list[Parameter] = field(default_factory=list)  # of `config.network`
     boots_pool: bool = False  # boot=zfs: without root=, it is what a pool names
@@ -72,5 +73,5 @@ class Draft:
         elif (name := self.declared.seconds.get(key)) is not None:
             self.set(patience={**chosen.patience, name: parameter.seconds()})
         else:
-            return False
+            return key in self.declared.instead
         return True

@@ -62,15 +62,25 @@ def listing(job: Table) -> Listing:
 
 
 def _root(table: Table) -> RootForm:
-    table.only(("forms", "is", "needs"))
+    table.only(("forms", "is", "needs", "instead"))
     forms = table.words("forms")
-    for each in forms or ("",):
+    for each in forms if "instead" in table.content else forms or ("",):
         if each.count("*") > 1 or not each.strip("*"):
             expected = "forms of root=, like 'ZFS=*', each with one '*' at most"
             raise InputError(f"{table.where}: forms", list(forms), expected)
-    paths = all(each.startswith("/dev/") for each in forms)
+    paths = bool(forms) and all(each.startswith("/dev/") for each in forms)
     shows = () if paths and "is" not in table.content else _shown(table, "is")
-    return RootForm(forms, shows, _shown(table, "needs"))
+    return RootForm(forms, shows, _shown(table, "needs"), _instead(table, shows))
+
+
+def _instead(table: Table, shows: tuple[Shown, ...]) -> tuple[str, ...]:
+    found = table.words("instead")
+    for each in found:
+        key, _, value = each.partition("=")
+        if not key or "*" in key or not value or value.count("*") > 1 or not shows:
+            expected = "parameters with a value, like 'bootfs=*', beside 'is'"
+            raise InputError(f"{table.where}: instead", list(found), expected)
+    return found
 
 
 def _shown(table: Table, key: str) -> tuple[Shown, ...]:

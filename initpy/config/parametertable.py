@@ -18,7 +18,11 @@ from initpy.core.devices.suggestions import NEAR, distance
 FCOE = "no disk is looked for over FCoE: iscsi:, nbd: and NVMe over TCP are supported"
 CIFS = "CIFS is not supported: root may be on NFS, virtiofs, 9p or a disk"
 NBD = "nbdroot=SERVER:/EXPORT root=/dev/nbd0 boots from NBD"
-LIVE = "live images are not supported: root would be the file system that the image is on"
+ZFS = "the image has no ZFS (jobs/extra/zfs.toml); with it, root=zfs:POOL/DATASET names root"
+LIVE = (
+    "live images are not supported, boot them with their own initramfs: root would be the file "
+    "system that the image is on"
+)
 VERITY = "dm-verity is not set up: root would not be verified"
 IBM = "devices of IBM Z are not set up by the initramfs: let the kernel or udev find them"
 KEYS = "keys of the kernel's keyring are not loaded: the real system may"
@@ -68,7 +72,10 @@ SILENT = (
         "it is about live images"),
     Row("live-media-* persistence* overlay-size ramdisk-size verify-checksums ignore-uuid todisk "
         "netboot union nfsopts dm-verity-*", "it is about live images, and boot=live is refused"),
-    Row("nfsrootdebug booster.* rd.log", "debug and quiet say what the console shows"),
+    Row("zfs-wait zfs-import-dir zfs-ignorecache zfs-boot-only",
+        "a pool is imported when its disks are there"),
+    Row("nfsrootdebug zfsdebug zfs-debug zfs.debug booster.* rd.log",
+        "debug and quiet say what the console shows"),
     Row("rd.minmem all-generic-ide initramfs.runsize initramfs.clear",
         "nothing in this initramfs depends on it"),
     Row("rd.lunmask", "udev finds all units"),
@@ -109,6 +116,8 @@ SAID = (
         "swap-headerdev-fstype cryptheader",
         "rd.luks.options=UUID=header=/PATH:DEVICE names a detached header"),
     Row("root-trim lukstrim cryptdiscards", "rd.luks.allow-discards allows discards"),
+    Row("bootfs.snapshot", "no snapshot is made"),
+    Row("spl-hostid", "spl.spl_hostid=0x… is the parameter of ZFS's module"),
     Row("usr usrflags", "mount.usr= and mount.usrflags= are about /usr"),
     Row("rd.luks.smartcard", "the passphrase is asked for"),
     Row("rd.driver.blacklist blacklist", "modprobe.blacklist= does the same"),
@@ -142,7 +151,7 @@ ELSEWHERE = (
         "archisodevice archisosearchuuid archisosearchfilename misobasedir misolabel img-dev "
         "img-loop live-media cdroot alpine-dev apkovl boot.persistence cos-img/filename "
         "ugrd-livecd-label ugrd-squashfs-image", LIVE),
-    Row("zfs bootfs rpool", "root=zfs:POOL/DATASET names it, if the image has jobs/extra/zfs.toml"),
+    Row("zfs rpool bootfs zfs-bootfs", ZFS),
     Row("pmos-root pmos-root-uuid", "root=DEVICE or root=UUID=… names it"),
 )  # fmt: skip
 # Not supported, and they keep root from being written to, or say that it is another one: root is
@@ -153,6 +162,7 @@ REFUSED = (
         "verity.usr verity.usrhash", VERITY),
     Row("ostree ostree.* composefs composefs.*",
         "root would be a deployment within the file system that root= names"),
+    Row("bootfs.rollback", "root would have what a rollback undoes"),
     Row("subdir", "root would be a folder within the file system that root= names"),
     Row("rootovl fsprotect lockfs aufs unionfs overlayfs overlaytmpfs rd.overlay.* "
         "rd.live.overlay.*",
@@ -219,6 +229,10 @@ def renamed(parameter: Parameter, key: str) -> Parameter | None:
 
 def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputError | None:
     """What to say of a parameter that nothing reads; `known`: those that initpy understands."""
+    if key == "boot" and parameter.value == "zfs":
+        error = NotSupportedError(parameter, ZFS, refuses=False)
+        error.names_root = True
+        return error
     if key == "boot":
         script = parameter.value if parameter.value in BOOT_SCRIPTS else None
         note = NBD if script == "nbd" else LIVE

@@ -36,7 +36,8 @@ def device(parameter: Parameter, forms: tuple[RootForm, ...] = ()) -> DeviceSpec
         found = with_needs(found, forms)
     if found is None:
         declared = "".join(f", {each}" for form in forms for each in form.forms)
-        raise parameter.error(_why(text) or ROOT_EXPECTED + declared)
+        lacks = "" if forms and text.lower().startswith("zfs") else _why(text)
+        raise parameter.error(lacks or ROOT_EXPECTED + declared)
     return found
 
 
@@ -44,7 +45,10 @@ def _why(text: str) -> str:
     """Return what is to be said of words for a root that others understand; "" for no such."""
     word = text.partition(":")[0].partition("=")[0]
     if word in LIVE:
-        return "a disk or a share: live images and roots that are fetched are not supported"
+        return (
+            "a disk or a share: live images and roots that are fetched are not supported, "
+            "boot them with their own initramfs"
+        )
     if word in ("fstab", "tmpfs", "bind", "dissect", "none", "off"):
         return f"a device: root={word} is of systemd's initramfs"
     if re.fullmatch("(ubi|mtd)[0-9]*|ubifs|overlay", word):

@@ -50,6 +50,8 @@ def read_settings(
         try:
             # A no-break space before a name is copied from a page: no other root for that.
             draft.root_given |= key.endswith("root") and not key.isascii()
+            if key in draft.declared.instead:
+                draft.instead.append(parameter)
             if not _take(draft, parameter, key) and may_be_ours(key):
                 _look_up(draft, parameter, key)
             draft.refused.pop(key, None)
@@ -175,7 +177,7 @@ def _boot(draft: Draft, parameter: Parameter) -> None:
         draft.root_given, draft.elsewhere = True, True
         draft.network.append(parameter)
         draft.set(root=None)
-    else:
+    elif parameter.value not in draft.declared.types:  # of a job file
         _look_up(draft, parameter, "boot")
 
 
@@ -189,13 +191,19 @@ def _finish_network(draft: Draft) -> None:
     share = ""
     if word is not None and not draft.elsewhere:
         share = networkwords.share(draft.settings.mount.types, word.value or "")
-    if draft.unread_root is not None and not share:
+    if draft.unread_root is not None and not share and not _named_alone(draft):
         draft.problems.append(draft.unread_root)
     if not share and not any(each.key not in networkwords.PASSIVE for each in draft.network):
         return
     from initpy.config.network import draftwish  # few boots need a network
 
     draftwish.finish(draft, share)
+
+
+def _named_alone(draft: Draft) -> bool:
+    from initpy.config import rootnames  # likewise
+
+    return rootnames.take_name(draft)
 
 
 def _overlay(draft: Draft, parameter: Parameter) -> None:
@@ -245,6 +253,10 @@ def _finish_root(draft: Draft) -> None:
             draft.usr[key] = Parameter(key, ",".join(flags))
         draft.problems.extend(filter(None, (note,)))
     draft.set(mount=root.writable(draft.settings.mount, draft.writable))
+    if draft.instead and not draft.root_given:
+        from initpy.config import rootnames  # root on ZFS, in few forms
+
+        rootnames.take_instead(draft)
     if not draft.root_given and draft.gpt_auto:
         draft.set(root=DeviceSpec(Naming.GPT_AUTO, ""))
     root_device = draft.settings.root

@@ -147,6 +147,7 @@ ONLY_IN_THE_FULL_MATRIX = {
     "zfs-on-luks": _ZFS,
     "zfs-own": _ZFS,
     "zfs-raidz-missing": _ZFS,
+    "zfs-rpool": _ZFS,
     "zfs-single": _ZFS,
     "zfs-stripe-missing": _ZFS,
     "zfs-volume": _ZFS,

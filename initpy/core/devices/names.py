@@ -135,11 +135,13 @@ class RootForm(NamedTuple):
 
     `*` in one of `forms` is the name; `shows` and `needs` are as in `DeviceSpec`, where `{name}`
     stands for the name, `{first}` for its part before the first slash, `{rest}` for what follows.
+    `instead` has parameters that name it where root= is missing, such as `bootfs=*`.
     """
 
     forms: tuple[str, ...]
     shows: tuple[Shown, ...]
     needs: tuple[Shown, ...]
+    instead: tuple[str, ...] = ()
 
 
 def listed(text: str, name: str, shows: tuple[Shown, ...], needs: tuple[Shown, ...]) -> DeviceSpec:
@@ -165,14 +167,18 @@ def fitting(text: str, forms: Iterable[RootForm]) -> tuple[RootForm, str] | None
     for whole in (True, False):
         for form in known:
             for each in form.forms:
-                before, star, after = each.partition("*")
-                if bool(star) is whole:
-                    continue
-                fits = text.startswith(before) and text.endswith(after) if star else text == each
-                name = text[len(before) : len(text) - len(after)] if star else ""
-                if fits and (name or not star):
+                if ("*" in each) is not whole and (name := name_in(text, each)) is not None:
                     return form, name
     return None
+
+
+def name_in(text: str, form: str) -> str | None:
+    """What stands in a text for the `*` of a form, "" if it has none; None if it does not fit."""
+    before, star, after = form.partition("*")
+    if not star:
+        return "" if text == form else None
+    fits = text.startswith(before) and text.endswith(after)
+    return text[len(before) : len(text) - len(after)] or None if fits else None
 
 
 def _filled(alternatives: tuple[Shown, ...], name: str) -> tuple[Shown, ...]:

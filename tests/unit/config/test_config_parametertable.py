@@ -84,7 +84,7 @@ def test_the_document_has_each_parameter() -> None:
         ("archisosearchuuid=2024-01-01-00-00-00-00", "not supported: live images", False),
         ("cos-img/filename=/cOS/active.img", "not supported: live images", False),
         ("alpine_dev=sda1", "alpine_dev: 'sda1': not supported: live images", False),
-        ("zfs=tank/root", "zfs: 'tank/root': not supported: root=zfs:POOL/DATASET", False),
+        ("zfs=tank/root", "zfs: 'tank/root': not supported: the image has no ZFS", False),
         ("pmos_root_uuid=1-2", "pmos_root_uuid: '1-2': not supported: root=DEVICE", False),
         ("crypt_root=UUID=1-2", "not supported: cryptdevice=DEVICE:NAME[:OPTION,…] opens", False),
         ("cryptroot=UUID=1-2", "not supported: cryptdevice=DEVICE:NAME[:OPTION,…] opens", False),

@@ -125,6 +125,10 @@ def test_a_device_with_colons_in_its_name(
         ("root=ceph:/srv", "ceph is not supported; NFS, iSCSI, NBD and NVMe over TCP are"),
         ("root=zfs:AUTO", "a device: the image has no ZFS (jobs/extra/zfs.toml)"),
         ("root=ZFS=rpool/ROOT/debian", "a device: the image has no ZFS (jobs/extra/zfs.toml)"),
+        ("boot=zfs", "boot: 'zfs': not supported: the image has no ZFS"),
+        ("rpool=rpool", "rpool: 'rpool': not supported: the image has no ZFS"),
+        ("root=LABEL=x bootfs.rollback", "bootfs.rollback: not supported: root would have what"),
+        ("root=LABEL=x spl_hostid=1", "spl_hostid: '1': not supported: spl.spl_hostid=0x… is"),
         ("root=fd00::1:/srv", "an IPv6 server in brackets, as in [fd00::1]:/DIRECTORY"),
         ("root=live:CDLABEL=Fedora", "live images and roots that are fetched are not supported"),
         ("root=http://a/b.img", "live images and roots that are fetched are not supported"),
@@ -148,8 +152,12 @@ def test_what_reports_of_users_had_on_their_command_lines(line: str, said: str) 
 
 
 @pytest.mark.parametrize(
-    "line", ['BOOT_IMAGE="/vmlinuz root=LABEL=x', "quiet\xa0root=LABEL=x", "root=live:/dev/sr0"]
-)
+    "line",
+    [
+        'BOOT_IMAGE="/vmlinuz root=LABEL=x', "quiet\xa0root=LABEL=x", "root=live:/dev/sr0",
+        "boot=zfs", "rpool=rpool bootfs=rpool/ROOT/debian", "boot=live findiso=/debian.iso",
+    ],
+)  # fmt: skip
 def test_no_other_root_is_looked_for_than_the_one_that_was_meant(line: str) -> None:
     assert read_settings(line)[0].root is None
 

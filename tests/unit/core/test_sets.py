@@ -144,14 +144,37 @@ def test_the_pool_is_also_named_by_its_guid() -> None:
     assert mounts(desk)[0][0] == "rpool/ROOT/debian"
 
 
-@pytest.mark.parametrize("root", ["zfs:AUTO", "zfs", "ZFS=AUTO"])
-def test_bootfs_names_root(root: str) -> None:
-    desk = desk_for(f"root={root}")
+DATASET = "rpool/ROOT/debian"
+
+
+# As zfs-dracut, zfs-initramfs and Arch's hook document them.
+@pytest.mark.parametrize(
+    "words",
+    [
+        "root=zfs:AUTO", "root=zfs", "root=ZFS", "root=zfs:", "root=ZFS=", "root=ZFS=AUTO",
+        "root=zfs:AUTO boot=zfs", f"root=ZFS={DATASET} boot=zfs",
+        f"root=ZFS={DATASET}", f"root=zfs:{DATASET}", f"root=zfs:ZFS={DATASET}",
+        "rootfstype=zfs", f"rootfstype=zfs root={DATASET}", f"root={DATASET} rootfstype=zfs",
+        "boot=zfs", f"boot=zfs root={DATASET}", "boot=zfs rpool=rpool", "rpool=rpool", "rpool=77",
+        f"boot=zfs rpool=rpool bootfs={DATASET}", f"bootfs={DATASET} rpool=other boot=zfs",
+        f"-B zfs-bootfs={DATASET}", "zfs=bootfs", f"zfs={DATASET}",
+        f"root=ZFS={DATASET} rpool=other bootfs=other/dataset zfs=other/dataset",
+    ],
+)  # fmt: skip
+def test_each_documented_way_to_name_root(words: str) -> None:
+    desk = desk_for(words)
     desk.see(part("vda"))
     loaded(desk).end(EXAMINE, 0, WHOLE)
     imported(desk)
     desk.end(LIST, 0, OPEN)
     assert mounts(desk)[0][0] == "rpool/ROOT/debian"
+
+
+@pytest.mark.parametrize("words", ["bootfs=", "rpool= boot=zfz", "zfs"])
+def test_a_parameter_without_a_name_has_no_other_root_looked_for(words: str) -> None:
+    settings, problems = read_settings(words, jobs=ZFS)
+    assert settings.root is None
+    assert [str(each) for each in problems if ": expected " in str(each)]
 
 
 def test_a_lacking_pool_waits_for_its_own_deadline() -> None:
