@@ -229,10 +229,6 @@ def renamed(parameter: Parameter, key: str) -> Parameter | None:
 
 def complaint(parameter: Parameter, key: str, known: Iterator[str]) -> InputError | None:
     """What to say of a parameter that nothing reads; `known`: those that initpy understands."""
-    if key == "boot" and parameter.value == "zfs":
-        error = NotSupportedError(parameter, ZFS, refuses=False)
-        error.names_root = True
-        return error
     if key == "boot":
         script = parameter.value if parameter.value in BOOT_SCRIPTS else None
         note = NBD if script == "nbd" else LIVE

@@ -51,7 +51,8 @@ def read_settings(
             # A no-break space before a name is copied from a page: no other root for that.
             draft.root_given |= key.endswith("root") and not key.isascii()
             if key in draft.declared.instead:
-                draft.instead.append(parameter)
+                draft.instead = [each for each in draft.instead if each.key != parameter.key]
+                draft.instead.append(parameter)  # of several the last counts
             if not _take(draft, parameter, key) and may_be_ours(key):
                 _look_up(draft, parameter, key)
             draft.refused.pop(key, None)
@@ -59,7 +60,7 @@ def read_settings(
             draft.problems.append(error)
             if error.refuses:
                 draft.refused[key] = str(error)
-    if draft.boots_pool and not draft.root_given:
+    if draft.boots_pool and not draft.root_given and not draft.instead:
         _root(draft, Parameter("root", "zfs:AUTO"))
     _finish_network(draft)
     _finish_root(draft)
