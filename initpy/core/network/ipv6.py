@@ -5,6 +5,7 @@ where the image has a client (jobs/extra/dhcp6.toml) and publishes the address; 
 router's in this case, too (RFC 8415 has none).
 """
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 
@@ -12,12 +13,14 @@ from initpy.core.netsettings import LinkRequest, Method
 from initpy.core.network.actions import AcceptRouters
 from initpy.core.network.dhcp import Change
 from initpy.core.network.leasing import arm
-from initpy.core.network.link import Link, LinkState, uses_dhcp6
+from initpy.core.network.link import Client6, Link, LinkState, uses_dhcp6
 from initpy.core.network.moves import move
 from initpy.core.network.properties import (
     ADDRESSES6,
     DHCP6,
     DOMAINS_RA,
+    DUID6,
+    IAID6,
     LEASED6,
     NAMESERVERS6,
     NET_FOLDER,
@@ -27,6 +30,8 @@ from initpy.core.network.properties import (
 from initpy.core.network.values import LinkConfig, is_domain
 from initpy.core.state.context import Context
 
+DUID = re.compile("(?:[0-9a-fA-F]{2}){3,130}")  # RFC 8415, 11.1: two bytes are its type
+IAID = re.compile("[0-9a-fA-F]{8}")
 METHODS = (Method.AUTO6, Method.EITHER6, Method.DHCP6)
 HAS = (LinkState.READY, LinkState.SPARE, LinkState.CONFIGURING)
 
@@ -95,7 +100,7 @@ def _learn_addresses(context: Context, link: Link, known: Mapping[str, str]) -> 
         return Change.NONE
     leased = known.get(LEASED6, "")
     if link.state is LinkState.SEARCHING and not link.leased_6 and is_address(leased):
-        link.leased_6 = leased
+        link.leased_6, link.client_6 = leased, _client(known)
         link.dns_6 = tuple(filter(is_address, known.get(NAMESERVERS6, "").split()))
         context.report(f"{link.name}: {leased} from a DHCPv6 server", detail=True)
         return Change.BOUND
@@ -110,6 +115,13 @@ def _learn_addresses(context: Context, link: Link, known: Mapping[str, str]) -> 
         return Change.NONE
     link.config = link.config._replace(learned=addresses)
     return Change.RENEWED if addresses else Change.LOST
+
+
+def _client(known: Mapping[str, str]) -> Client6:
+    """As whom a job has asked, as it tells that; a tool may print anything."""
+    duid, iaid = known.get(DUID6, ""), known.get(IAID6, "")
+    right = DUID.fullmatch(duid) and IAID.fullmatch(iaid)
+    return Client6(duid.lower(), iaid.lower()) if right else Client6()
 
 
 def learn_names(link: Link, known: Mapping[str, str]) -> bool:

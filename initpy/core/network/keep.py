@@ -6,7 +6,7 @@ from math import isfinite
 
 from initpy.core.devices.graph import Device
 from initpy.core.netsettings import NetworkSettings
-from initpy.core.network.keepfiles import Kept
+from initpy.core.network.keptlink import Kept
 from initpy.core.network.link import Link, LinkState
 from initpy.core.network.properties import IFINDEX, MAC, NET_FOLDER
 from initpy.core.network.targets import Targets
@@ -50,6 +50,8 @@ def kept(context: Context, parts: Sequence[Link]) -> Kept:
         addresses=(*(each for config in configs for each in config.addresses), *learned),
         learned=learned,
         leased_6=next((f"{each.leased_6}/128" for each in parts if each.leased_6), ""),
+        duid=next((each.client_6.duid for each in parts if each.leased_6), ""),
+        iaid=next((each.client_6.iaid for each in parts if each.leased_6), ""),
         made=name in declared(settings),
         below=tuple(below),
         macs=tuple(_macs(context, below)),

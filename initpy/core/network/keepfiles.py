@@ -10,12 +10,21 @@ quoted, and control characters left out.
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_interface
-from typing import NamedTuple
+from ipaddress import ip_interface
 
 from initpy.core.actions import Record
+from initpy.core.network.keepnetworkd import (
+    NETWORKD_UNIT,
+    STOPS_AT_ONCE,
+    carrier,
+    client_of,
+    drop_in,
+    networkd,
+    same_mac,
+)
+from initpy.core.network.keptlink import DEFAULT_ROUTE_6, NOTE, Kept, version_of
 from initpy.core.network.linkfiles import LinkFile, for_link, making
-from initpy.core.network.values import DEFAULT_ROUTE, Reply, Route, is_domain, shown
+from initpy.core.network.values import DEFAULT_ROUTE, is_domain, shown
 
 NETWORKD = "/run/systemd/network"
 # Files that the real system generates as it boots: netplan's, also of Debian's cloud images, and
@@ -30,11 +39,9 @@ IFUPDOWN, RESOLVCONF = "/run/network", "/run/resolvconf/interface"
 # The logical interface (interfaces(5)) as which ifupdown knows a link. No file defines it: ifup
 # says that the link is configured already, and ifdown leaves it alone, also at the shutdown.
 AS = "initpy"
-DEFAULT_ROUTE_6 = "::/0"
 # A UUID of version 8 (RFC 9562) but for the last twelve digits, which are the MAC address: the
 # same for each boot of the machine.
 UUID = "b7e1c0de-6e65-8000-8a6b-"
-NOTE = "# Made by initpy: root stands on this interface.\n"
 # As if iscsid.service were enabled. Debian starts it for a disk of a session (SYSTEMD_WANTS= in
 # 70-open-iscsi.rules), but not for a path of multipath, which systemd takes for not ready.
 WANTED_EARLY = "/run/systemd/system/sysinit.target.d"
@@ -45,40 +52,6 @@ NO_LOGOUT = (
     "# do not see. They would log out of it.\n[Service]\nExecStop=\n"
 )
 ISCSID = "# Made by initpy: root stands on a session of iSCSI.\n[Unit]\nWants=iscsid.service\n"
-
-
-class Kept(NamedTuple):
-    """A link that root stands on, as it is at the handover. Addresses are `ADDRESS/BITS`."""
-
-    name: str
-    mac: str
-    addresses: tuple[str, ...]
-    routes: tuple[Route, ...] = ()
-    mtu: int = 0  # bytes; 0: as it is
-    dns: tuple[str, ...] = ()
-    search: tuple[str, ...] = ()
-    ntp: tuple[str, ...] = ()
-    hostname: str = ""
-    lease: Reply | None = None  # None: the addresses are no lease's
-    seconds: float | None = None  # that the lease lasts from now on; None: for ever
-    identifier: str = ""  # option 61 that the lease was got with, hexadecimal with its type
-    ifindex: int = 0  # the kernel's number of the link; 0: it is not known
-    iscsi: bool = False  # sessions of open-iscsi use it
-    hidden: bool = False  # and root stands on them in a way that open-iscsi does not see
-    learned: tuple[str, ...] = ()  # of the addresses, those that routers' advertisements gave it
-    leased_6: str = ""  # of the addresses, that of a DHCPv6 server
-    made: bool = False  # a VLAN, bond or bridge, made by the initramfs
-    below: tuple[str, ...] = ()  # links that carry it
-    macs: tuple[tuple[str, str], ...] = ()  # of those, by their names
-
-    def gateway(self, version: int) -> str:
-        """The default gateway of a version of IP, empty if there is none."""
-        target = DEFAULT_ROUTE if version == 4 else DEFAULT_ROUTE_6
-        return next((each.gateway for each in self.routes if each.target == target), "")
-
-    def of(self, version: int) -> tuple[str, ...]:
-        """The addresses of a version of IP."""
-        return tuple(each for each in self.addresses if ip_interface(each).version == version)
 
 
 def files(
@@ -114,6 +87,8 @@ def _for_managers(links: list[Kept], there: tuple[LinkFile, ...]) -> list[Record
     names = " ".join(every)
     text = f"{NOTE}no-auto-down {names}\n"
     found.append(Record("initpy", text, f"{IFUPDOWN}/interfaces.d"))
+    if any(each.leased_6 for each in links):
+        found.append(Record("initpy.conf", STOPS_AT_ONCE, NETWORKD_UNIT))
     if session := next((each for each in links if each.iscsi), None):
         found.append(Record("open-iscsi.interface", f"{session.name}\n", "/run/initramfs"))
         found.append(Record("initpy-iscsid.conf", ISCSID, WANTED_EARLY))
@@ -172,63 +147,6 @@ def resolver(links: Iterable[Kept]) -> str:
     return "".join(lines)
 
 
-# systemd-networkd
-
-
-def networkd(link: Kept) -> str:
-    """Return a systemd.network(5) that adopts what the link has, and goes on with its lease."""
-    lines = ["[Match]", f"Name={link.name}"]
-    if link.mtu:
-        lines += ["", "[Link]", f"MTUBytes={link.mtu}"]
-    leased = link.lease is not None
-    lines += ["", "[Network]", "KeepConfiguration=yes", f"DHCP={'ipv4' if leased else 'no'}"]
-    lines += ["IPv6AcceptRA=yes"] if link.learned or link.leased_6 else []
-    lines += [f"DNS={each}" for each in link.dns]
-    if names := [each for each in link.search if is_domain(each)]:
-        lines.append(f"Domains={' '.join(names)}")
-    lines += [f"NTP={each}" for each in link.ntp]
-    if leased:
-        # The same client to the server, and so the same address.
-        lines += ["", "[DHCPv4]", f"ClientIdentifier={_client(link)}", "UseDomains=yes"]
-        if link.hostname:
-            lines.append(f"Hostname={link.hostname}")
-    own = link.addresses if not leased else link.of(6)
-    for address in (each for each in own if each not in link.learned):
-        lines += ["", "[Address]", f"Address={address}"]
-    for route in link.routes:
-        if leased and _version(route.target) == 4:
-            continue  # the lease's own
-        lines += ["", "[Route]", f"Destination={route.target}"]
-        lines += [f"Gateway={route.gateway}"] if route.gateway else ["Scope=link"]
-    return NOTE + "\n".join(lines) + "\n"
-
-
-def drop_in(link: Kept) -> str:
-    """Return what another file needs that may be for the link: its address stays the only one."""
-    text = f"{NOTE}[Network]\nKeepConfiguration=yes\n"
-    if link.lease is not None:
-        text += f"\n[DHCPv4]\nClientIdentifier={_client(link)}\n"
-    return text
-
-
-def same_mac(mac: str) -> str:
-    """Return what a systemd.netdev(5) needs that makes a link: its present MAC address.
-
-    Since version 257 networkd gives an existing bridge a new one, and with that a second lease.
-    """
-    return f"{NOTE}[NetDev]\nMACAddress={mac}\n"
-
-
-def carrier(name: str) -> str:
-    """Return a systemd.network(5) for a link to leave alone: else its bond would lose it."""
-    return f"{NOTE}[Match]\nName={name}\n\n[Link]\nUnmanaged=yes\n"
-
-
-def _client(link: Kept) -> str:
-    """networkd's word for the identifier that the lease was got with."""
-    return "mac" if not link.identifier or link.identifier.startswith("01") else "duid"
-
-
 # NetworkManager
 
 
@@ -257,7 +175,7 @@ def _addressing(link: Kept, version: int) -> list[str]:
     if version == 4 and link.lease is not None:
         lines = ["method=auto", "may-fail=false"]
         lines += [f"dhcp-hostname={link.hostname}"] if link.hostname else []
-        return [*lines, "dhcp-client-id=mac"] if _client(link) == "mac" else lines
+        return [*lines, "dhcp-client-id=mac"] if client_of(link) == "mac" else lines
     if not addresses:
         return ["method=auto" if version == 6 else "method=disabled"]
     lines = ["method=manual"]
@@ -270,11 +188,11 @@ def _addressing(link: Kept, version: int) -> list[str]:
         more = f",{gateway}" if gateway and number == 1 else ""
         lines.append(f"address{number}={each}{more}")
     default = (DEFAULT_ROUTE, DEFAULT_ROUTE_6)
-    routes = [each for each in link.routes if _version(each.target) == version]
+    routes = [each for each in link.routes if version_of(each.target) == version]
     others = [each for each in routes if each.target not in default]
     for number, route in enumerate(others, start=1):
         lines.append(f"route{number}={route.target}" + (f",{route.gateway}" * bool(route.gateway)))
-    if servers := [each for each in link.dns if _version(each) == version and "%" not in each]:
+    if servers := [each for each in link.dns if version_of(each) == version and "%" not in each]:
         lines.append("dns=" + "".join(f"{each};" for each in servers))
     if names := [each for each in link.search if is_domain(each)]:
         lines.append("dns-search=" + "".join(f"{each};" for each in names))
@@ -303,7 +221,7 @@ def klibc(link: Kept) -> str:
     """Return the file that klibc's ipconfig leaves: assignments for a shell."""
     interface = ip_interface(link.of(4)[0])
     lease = link.lease
-    servers = [each for each in link.dns if _version(each) == 4]
+    servers = [each for each in link.dns if version_of(each) == 4]
     first, second = (*servers, "0.0.0.0", "0.0.0.0")[:2]
     seconds = 0 if lease is None or link.seconds is None else int(link.seconds)
     values = {
@@ -332,7 +250,7 @@ def klibc_6(link: Kept) -> str:
     """Return the same for IPv6, as initramfs-tools of Ubuntu and cloud-init know it."""
     fixed = [each for each in link.of(6) if each not in link.learned]
     interface = ip_interface(fixed[0])
-    servers = [each for each in link.dns if _version(each) == 6 and "%" not in each]
+    servers = [each for each in link.dns if version_of(each) == 6 and "%" not in each]
     first, second = (*servers, "", "")[:2]
     values = {
         "DEVICE6": link.name,
@@ -359,7 +277,3 @@ def _quoted(text: str) -> str:
     """The text as one word of a shell: nothing in it has a meaning there."""
     plain = "".join(each for each in text if each.isprintable())
     return "'" + plain.replace("'", "'\\''") + "'"
-
-
-def _version(text: str) -> int:
-    return ip_address(text.partition("/")[0]).version

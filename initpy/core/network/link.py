@@ -16,6 +16,7 @@ the address: the first whose network leads to the root. So a link is in one of t
 import enum
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_interface
+from typing import NamedTuple
 
 from initpy.core.netsettings import FixedAddress, LinkRequest, Method, NetworkSettings
 from initpy.core.netsettings import Route as WantedRoute
@@ -48,6 +49,13 @@ class LinkState(enum.Enum):
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes the name each time
 
 
+class Client6(NamedTuple):
+    """As whom a DHCPv6 server knows a client (RFC 8415), in hexadecimal digits; "": not known."""
+
+    duid: str = ""  # with its type
+    iaid: str = ""  # four bytes, of the link
+
+
 class Link:
     """A link and what it has from us of one version of IP.
 
@@ -64,6 +72,7 @@ class Link:
         self.client: Client | None = None
         self.lease: Reply | None = None
         self.leased_6 = ""  # an address of a DHCPv6 server
+        self.client_6 = Client6()  # to which it gave that
         self.dns_6: tuple[str, ...] = ()  # its name servers
         self.dns_ra: tuple[str, ...] = ()  # those that routers advertise
         self.search_ra: tuple[str, ...] = ()  # and their domains

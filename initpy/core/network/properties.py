@@ -11,6 +11,7 @@ SERVERS_RA, DOMAINS_RA = "servers_ra", "domains_ra"
 # A DHCPv6 client is to ask for an address; what it has got, as dhcpcd calls it.
 DHCP6, WANTED = "INITPY_DHCP6", "wanted"
 LEASED6, NAMESERVERS6 = "new_dhcp6_ia_na1_ia_addr1", "new_dhcp6_name_servers"
+DUID6, IAID6 = "new_dhcp6_client_id", "new_dhcp6_ia_na1_iaid"
 NET_FOLDER = "net/"  # names of links begin so
 
 # Of an export, besides the marks.

@@ -12,7 +12,7 @@ from initpy.simulation.kernel import network as drivers
 from initpy.simulation.kernel.process import Answer, Call, Exactly, Wait, Work
 from initpy.simulation.kernel.udev import Udev
 from initpy.simulation.tools.openiscsi import SCAN_SECONDS, found
-from initpy.simulation.world.network import Network, Served
+from initpy.simulation.world.network import Link, Network, Served
 from initpy.simulation.world.plans import DiskPlan, Table
 from initpy.simulation.world.world import Block, World
 
@@ -155,8 +155,17 @@ def _dhcpcd(network: Network, words: tuple[str, ...]) -> Work:
             near = near and bool(link.network_6)
             if server.kind == "dhcp6" and server.name in network.serving and near:
                 address = server.address.removesuffix("1") + "50"
-                return Answer(0, f"reason=BOUND6\nnew_dhcp6_ia_na1_ia_addr1={address}\n")
+                return Answer(0, _bound_6(link, address))
         yield Exactly(SOLICIT_SECONDS if link.network_6 else DAD_PAUSE)
+
+
+def _bound_6(link: Link, address: str) -> str:
+    """What dhcpcd prints: a DUID of the card (DUID-LL), an IAID of the card's last bytes."""
+    mac = link.mac.replace(":", "")
+    lines = ("reason=BOUND6", f"new_dhcp6_client_id=00030001{mac}",
+             f"new_dhcp6_ia_na1_iaid={mac[4:]}",
+             f"new_dhcp6_ia_na1_ia_addr1={address}")  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def _nbd_client(world: World, udev: Udev, network: Network, words: tuple[str, ...]) -> Work:

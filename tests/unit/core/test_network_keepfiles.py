@@ -7,7 +7,8 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initpy.core.network.keepfiles import Kept, files
+from initpy.core.network.keepfiles import files
+from initpy.core.network.keptlink import Kept
 from initpy.core.network.linkfiles import LinkFile
 from initpy.core.network.values import DEFAULT_ROUTE, DhcpKind, Reply, Route
 
@@ -86,6 +87,36 @@ def test_networkd_goes_on_with_a_lease() -> None:
     by_duid = LEASED._replace(identifier="ff00000001")
     text = made(by_duid)["/run/systemd/network/90-initpy-ens4.network"]
     assert sections(text)["DHCPv4"]["ClientIdentifier"] == "duid"
+
+
+LEASED_6 = Kept("ens4", MAC, ("fd00::32/128",), leased_6="fd00::32/128",
+                duid="00030001525400123456", iaid="00123456")  # fmt: skip
+
+
+def test_networkd_goes_on_with_a_lease_of_dhcpv6_as_the_same_client() -> None:
+    """It renews the lease. In the file of ours, the address is not networkd's to take away."""
+    found = made(LEASED_6)
+    own = sections(found["/run/systemd/network/90-initpy-ens4.network"])
+    client = {"DUIDType": "link-layer", "IAID": str(0x123456)}
+    assert own["DHCPv6"] == client | {"UseAddress": "no", "UseDelegatedPrefix": "no"}
+    assert own["Address"] == {"Address": "fd00::32/128"}
+    drop_in = sections(found["/run/systemd/network/10-netplan-ens4.network.d/initpy.conf"])
+    assert drop_in == {"Network": {"KeepConfiguration": "yes"}, "DHCPv6": client}
+    # With a file of the user networkd has the address, and takes it away as it ends.
+    unit = sections(found["/run/systemd/system/systemd-networkd.service.d/initpy.conf"])
+    assert unit["Service"]["KillSignal"] == unit["Service"]["RestartKillSignal"] == "SIGKILL"
+    assert not [path for path in made(STATIC, LEASED) if "networkd.service.d" in path]
+
+
+def test_networkd_is_told_of_another_duid_than_that_of_the_card() -> None:
+    """A card that took the MAC address of another one, or a client that has a file with its own."""
+    other = LEASED_6._replace(duid="0004000102030405060708090a0b0c0d0e0f")
+    own = sections(made(other)["/run/systemd/network/90-initpy-ens4.network"])["DHCPv6"]
+    assert own["DUIDType"] == "uuid"
+    assert own["DUIDRawData"] == "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f"
+    nameless = LEASED_6._replace(duid="00ff01", iaid="00123456")
+    for each in (nameless, LEASED_6._replace(duid=""), LEASED_6._replace(iaid="")):
+        assert "DHCPv6" not in made(each)["/run/systemd/network/90-initpy-ens4.network"]
 
 
 def test_a_file_of_netplan_keeps_the_link_too() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from desk import JOBS
 from test_network_root import NetDesk, link, network
 
@@ -177,10 +178,28 @@ def test_a_job_asks_for_dhcpv6_and_the_engine_gives_the_link_the_address() -> No
     assert asked(desk, AcceptRouters)
     [run] = [each for each in asked(desk, Run) if each.job.startswith("dhcp6")]
     assert run.argv[0] == "dhcpcd" and run.argv[-1] == "eth0"
-    desk.end("dhcp6@net/eth0", output="reason=BOUND6\nnew_dhcp6_ia_na1_ia_addr1=fd00::50\n")
+    client = "new_dhcp6_client_id=00030001525400000001\nnew_dhcp6_ia_na1_iaid=00000001\n"
+    bound = "reason=BOUND6\nnew_dhcp6_ia_na1_ia_addr1=fd00::50\n"
+    desk.end("dhcp6@net/eth0", output=bound + client)
     assert desk.configs() == [LinkConfig(("fd00::50/128",))]
     desk.configured()
     assert desk.mounts()[0].options[-1] == "clientaddr=fd00::50"
+    desk.mounted()
+    [own] = [each.text for each in asked(desk, Record) if each.name == "90-initpy-eth0.network"]
+    assert "IAID=1\n" in own and "DUIDType=link-layer\n" in own
+
+
+@pytest.mark.parametrize("client", ["0003", "000300015254000000zz", "0003 00", ""])
+def test_what_a_client_tells_of_itself_may_be_anything(client: str) -> None:
+    six = load_job_file(JOBS / "extra" / "dhcp6.toml").jobs
+    desk = NetDesk(network(links=(LinkRequest(method=Method.DHCP6),), root=ROUTER), also=tuple(six))
+    desk.see(named(link(), "eth0"))
+    told = f"new_dhcp6_client_id={client}\nnew_dhcp6_ia_na1_iaid=00000001\n"
+    desk.end("dhcp6@net/eth0", output=f"new_dhcp6_ia_na1_ia_addr1=fd00::50\n{told}")
+    desk.configured()
+    desk.mounted()
+    [own] = [each.text for each in asked(desk, Record) if each.name == "90-initpy-eth0.network"]
+    assert "DHCPv6" not in own
 
 
 def test_either6_asks_for_dhcpv6_where_no_router_gives_an_address() -> None:
