@@ -6,23 +6,19 @@ has them in full, and they may be wrong by now; `rd.lvm.conf=0` passes them over
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.content import lvmconf
 from initpy.image.content.identity import LVM_CONF
+from initpy.image.content.lvmconf import FILTERS, Values, closing
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File
 
-Values = tuple[str, ...]
-FILTERS = ("filter", "global_filter")
-LISTS = ("volume_list", "auto_activation_volume_list")
-ACTIVATION = "activation"  # in the section `global`
+LISTS = ("activation/volume_list", "activation/auto_activation_volume_list")
+ACTIVATION = "global/activation"
 DEVICES, DEFAULT_FILE = "/etc/lvm/devices", "system.devices"
-# A setting, with or without its section, and its value: a list, a string, or a word.
-TEXT = r'"(?:\\.|[^"\\])*"'
-SETTING = re.compile(rf"(?<!\w)(?:\w+/)?(\w+)\s*=\s*(\[(?:{TEXT}|[^][\"])*\]|{TEXT}|[^\s\[\"}}]+)")
-COMMENT = re.compile(rf"({TEXT})|#[^\n]*")
 # The kernel numbers these, in the order in which they appear.
 NUMBERED = re.compile(r"/dev/(?:sd|vd|hd|nvme|mmcblk|dm-|md\d|block/)")
 
@@ -33,31 +29,44 @@ class Filters:
     def __init__(self, archive: Archive, stack: Stack, *, configured: bool) -> None:
         self._archive = archive
         self._stack = stack
-        texts = [self._text(path) or "" for path in LVM_CONF] if configured else []
         self._settings: dict[str, Values] = {}
-        for text in texts:
-            self._settings |= settings_of(text)
+        self._refused = ""  # why LVM does nothing with its configuration
+        self._read(LVM_CONF if configured else ())
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows of a logical volume; none where nothing is restricted."""
         if layer.kind is not Kind.LVM:
             return
         title = f"{layer.name} ({layer.kind.value})"
+        if self._refused:
+            reason = f"{self._refused}: LVM does nothing at all. Correct it, or add rd.lvm.conf=0"
+            yield Row(title, "lvm.conf", Verdict.MISSING, reason)
+            return
         for device in self._physical(layer):
             for key in FILTERS:
                 if key in self._settings:
                     verdict, reason = _filtered(device, self._settings[key])
-                    yield Row(title, f"{key} of lvm.conf", verdict, reason)
+                    yield Row(title, f"{_name(key)} of lvm.conf", verdict, reason)
             if found := self._listed(device):
                 yield Row(title, "devices file", *found)
         group, name = layer.property("DM_VG_NAME"), layer.property("DM_LV_NAME")
         if self._settings.get(ACTIVATION) == ("0",):
             reason = "LVM activates nothing (lvm.conf(5)): remove it, or add rd.lvm.conf=0"
-            yield Row(title, f"{ACTIVATION}=0 of lvm.conf", Verdict.MISSING, reason)
+            yield Row(title, f"{_name(ACTIVATION)}=0 of lvm.conf", Verdict.MISSING, reason)
         for key in LISTS if group and name else ():
             if key in self._settings:
                 verdict, reason = _allowed(group, name, self._settings[key])
-                yield Row(title, f"{key} of lvm.conf", verdict, reason)
+                yield Row(title, f"{_name(key)} of lvm.conf", verdict, reason)
+
+    def _read(self, paths: tuple[str, ...]) -> None:
+        for path in paths:
+            try:
+                self._settings |= lvmconf.read(self._text(path) or "")
+            except lvmconf.LvmConfError as error:
+                self._refused = f"{path}, {error}"
+                return
+        if problem := lvmconf.refusal(self._settings):
+            self._refused = f"lvm.conf: {problem}"
 
     def _physical(self, layer: Layer) -> Iterator[Layer]:
         found = (self._stack.layer(each) for each in layer.on)
@@ -65,8 +74,8 @@ class Filters:
 
     def _listed(self, device: Layer) -> tuple[Verdict, str] | None:
         """Return whether the devices file lists a device; None if there is no such file."""
-        named = self._settings.get("devicesfile", ())
-        used = self._settings.get("use_devicesfile", ())
+        named = self._settings.get("devices/devicesfile", ())
+        used = self._settings.get("devices/use_devicesfile", ())
         if (used and used[0] == "0") or not (used or named):
             return None
         path = f"{DEVICES}/{named[0] if named else DEFAULT_FILE}"
@@ -88,18 +97,8 @@ class Filters:
         return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else None
 
 
-def settings_of(text: str) -> Mapping[str, Values]:
-    """Return the settings of an lvm.conf as lists of values."""
-    bare = COMMENT.sub(lambda found: found[1] or "", text)
-    return {name: tuple(_values(value)) for name, value in SETTING.findall(bare)}
-
-
-def _values(text: str) -> Iterator[str]:
-    strings = re.findall(TEXT, text)
-    if not strings and not text.startswith("["):
-        yield text
-    for each in strings:
-        yield re.sub(r"\\(.)", r"\1", each[1:-1])
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def _filtered(device: Layer, patterns: Values) -> tuple[Verdict, str]:
@@ -127,13 +126,9 @@ def _matches(rule: str, name: str) -> bool:
     if len(rule) < 3:
         return False
     try:
-        return re.search(rule[2:].removesuffix(_closing(rule[1])), name) is not None
+        return re.search(rule[2:].removesuffix(closing(rule[1])), name) is not None
     except re.error:
         return False
-
-
-def _closing(opening: str) -> str:
-    return {"(": ")", "[": "]", "{": "}"}.get(opening, opening)
 
 
 def _allowed(group: str, name: str, values: Values) -> tuple[Verdict, str]:

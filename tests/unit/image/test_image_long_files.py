@@ -9,13 +9,21 @@ from fake_system import FakeSystem
 from initpy.config.assignments import LONGEST, assignments
 from initpy.config.crypttab import parse_crypttab
 from initpy.config.fstab import parse_fstab
-from initpy.image.check.lvmfilters import settings_of
-from initpy.image.content import mdadmconf
+from initpy.image.content import lvmconf, mdadmconf
 from initpy.image.content.reduced import lvm_conf, modprobe_conf
 from initpy.image.stack.commandlines import MOST, command_lines
 
 MANY = 16_000
 SECONDS = 5.0  # of the processor; each took 5 to 20 where the time grew with the square
+
+
+def lvm_settings(text: str) -> str:
+    """Read the settings and compile the filters; return why LVM would not."""
+    try:
+        return lvmconf.refusal(lvmconf.read(text))
+    except lvmconf.LvmConfError as error:
+        return str(error)
+
 
 READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "options of crypttab": (
@@ -31,8 +39,10 @@ READERS: dict[str, tuple[str, Callable[[str], object]]] = {
         parse_fstab,
     ),
     "quotes of lvm.conf": ("filter = [" + '"\\' * MANY, lambda text: lvm_conf(text, own=False)),
-    "open lists of lvm.conf": ("a = [ " * MANY, settings_of),
-    "a long word of lvm.conf": ("a" * 20 * MANY, settings_of),
+    "open lists of lvm.conf": ("a = [ ], " * MANY, lvm_settings),
+    "a long word of lvm.conf": ("a" * 20 * MANY, lvm_settings),
+    "sections of lvm.conf": ("a {\n" * MANY + "}\n" * MANY, lvm_settings),
+    "alternatives of a filter": ('filter = "a|' + "(x|" * MANY + '|"', lvm_settings),
     "lines of mdadm.conf": (
         "".join(f"ARRAY /dev/md/a{each} UUID={each:032x}\n" for each in range(MANY)),
         lambda text: mdadmconf.reduced(f"{text}AUTO -all\n", own=True, arrays=["0" * 32]),

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from writing import archive_of
 
-from initpy.image.check.lvmfilters import Filters, settings_of
+from initpy.image.check.lvmfilters import Filters
 from initpy.image.check.proof import Verdict
+from initpy.image.content.lvmconf import read
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File, Tree
 
@@ -35,24 +36,33 @@ def judged(conf: str, configured: bool = True, **devices: str) -> dict[str, Verd
     ("conf", "verdict"),
     [
         ("devices {\n  # filter = [ \"r|.*|\" ]\n}\n", None),
-        ('filter = [ "a|.*|" ]', Verdict.OK),
+        ('devices/filter = [ "a|.*|" ]', Verdict.OK),
         ('devices { filter = [ "r|.*|" ] }', Verdict.MISSING),
-        ('filter = [ "a|^/dev/disk/by-id/ata-one|", "r|.*|" ]', Verdict.OK),
-        ('filter = [ "a|^/dev/disk/by-id/ata-two|", "r|.*|" ]', Verdict.MISSING),
-        ('filter = [ "r|^/dev/sd[ab]|" ]', Verdict.OK),  # its other names match nothing
-        ('filter = [ "a|^/dev/sda2$|", "r/.*/" ]', Verdict.WARNING),
-        ('filter=[\n  "a|loop|", # of images\n  "r|.*|"\n]', Verdict.MISSING),
-        ('filter = "r|.*|"', Verdict.MISSING),
-        ('filter = [ "r|[|", "a|x|" ]', Verdict.OK),  # no pattern: it matches nothing
+        ('devices/filter = [ "a|^/dev/disk/by-id/ata-one|", "r|.*|" ]', Verdict.OK),
+        ('devices/filter = [ "a|^/dev/disk/by-id/ata-two|", "r|.*|" ]', Verdict.MISSING),
+        ('devices/filter = [ "r|^/dev/sd[ab]|" ]', Verdict.OK),  # its other names match nothing
+        ('devices/filter = [ "a|^/dev/sda2$|", "r/.*/" ]', Verdict.WARNING),
+        ('devices/filter=[\n  "a|loop|", # of images\n  "r|.*|"\n]', Verdict.MISSING),
+        ('devices/filter = "r|.*|"', Verdict.MISSING),
     ],
 )  # fmt: skip
 def test_a_filter_accepts_or_rejects_by_names(conf: str, verdict: Verdict | None) -> None:
     assert judged(conf).get("filter of lvm.conf") is verdict
 
 
+@pytest.mark.parametrize(
+    "conf", ['devices/filter = [ "r|[|", "a|x|" ]', "devices {\n", "# nothing\n"]
+)
+def test_a_file_that_lvm_refuses_keeps_it_from_everything(conf: str) -> None:
+    assert judged(conf) == {"lvm.conf": Verdict.MISSING}
+    assert judged(conf, configured=False) == {}
+
+
 def test_the_global_filter_counts_too() -> None:
-    assert judged('global_filter = [ "r|.*|" ]') == {"global_filter of lvm.conf": Verdict.MISSING}
-    assert judged('global_filter = [ "r|.*|" ]', configured=False) == {}
+    assert judged('devices/global_filter = [ "r|.*|" ]') == {
+        "global_filter of lvm.conf": Verdict.MISSING
+    }
+    assert judged('devices/global_filter = [ "r|.*|" ]', configured=False) == {}
 
 
 @pytest.mark.parametrize(
@@ -73,11 +83,12 @@ def test_a_list_of_volumes_restricts_what_is_activated(values: str, verdict: Ver
 @pytest.mark.parametrize(
     ("conf", "text", "verdict"),
     [
-        ("use_devicesfile = 1", f"IDTYPE=devname PVID={PVID}\n", Verdict.OK),
-        ("use_devicesfile = 1", "IDTYPE=devname PVID=another\n", Verdict.MISSING),
-        ("use_devicesfile = 0", "IDTYPE=devname PVID=another\n", None),
+        ("devices/use_devicesfile = 1", f"IDTYPE=devname PVID={PVID}\n", Verdict.OK),
+        ("devices/use_devicesfile = 1", "IDTYPE=devname PVID=another\n", Verdict.MISSING),
+        ("devices/use_devicesfile = 0", "IDTYPE=devname PVID=another\n", None),
         ("", "IDTYPE=devname PVID=another\n", None),
-        ('devicesfile = "mine.devices"', f"PVID={PVID}\n", Verdict.MISSING),  # it is not there
+        # It is not there.
+        ('devices/devicesfile = "mine.devices"', f"PVID={PVID}\n", Verdict.MISSING),
     ],
 )
 def test_the_devices_file_lists_the_physical_volume(
@@ -94,9 +105,11 @@ def test_lvm_may_be_told_to_activate_nothing() -> None:
 
 
 def test_without_a_devices_file_all_devices_count() -> None:
-    assert judged("use_devicesfile = 1") == {}
+    assert judged("devices/use_devicesfile = 1") == {}
 
 
 def test_settings_are_read_with_sections_and_comments() -> None:
     text = 'devices {\n filter = [ "a|#|" ] # x = 1\n}\nlocal/system_id = "a b"\nn = 5\n'
-    assert settings_of(text) == {"filter": ("a|#|",), "system_id": ("a b",), "n": ("5",)}
+    assert read(text) == {
+        "devices/filter": ("a|#|",), "local/system_id": ("a b",), "n": ("5",),
+    }  # fmt: skip

@@ -97,6 +97,12 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, lvm('activation {\n auto_activation_volume_list = [ "vg1" ]\n}\n'), MISSING),
     (STACK, lvm("global {\n activation = 0\n}\n"), MISSING),
     (STACK, lvm('global {\n system_id_source = "uname"\n}\n'), OK),  # the group has none
+    (STACK, lvm("devices {\n"), MISSING),  # each command of LVM ends at once
+    (STACK, lvm("# nothing but a comment\n"), MISSING),
+    (STACK, lvm(""), OK),
+    (STACK, lvm('devices {\n filter = [ "a|(|" ]\n}\n'), MISSING),
+    (STACK, lvm("devices {\n nonesuch = 1\n}\n"), OK),
+    (STACK, {"/etc/lvm/lvmlocal.conf": "<<<<<<< HEAD\n"}, MISSING),
     (MULTIPATH, {"/etc/multipath.conf": 'blacklist {\n wwid ".*"\n}\n'}, MISSING),
     (MULTIPATH, {"/etc/multipath/conf.d/x.conf": 'blacklist {\n devnode "^sd"\n}\n'}, MISSING),
     (MULTIPATH, {"/etc/multipath.conf": "defaults {\n find_multipaths strict\n}\n"}, MISSING),
