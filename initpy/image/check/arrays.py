@@ -15,10 +15,10 @@ from initpy.config.hostname import IN_IMAGE, is_valid, of_file
 from initpy.config.settings import read_settings
 from initpy.core.layer import Layer as Technology
 from initpy.core.settings import Degraded, Settings
+from initpy.image.check.arraylines import ArrayLines, set_name
 from initpy.image.check.programs import ImagePrograms
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content import mdadmconf
-from initpy.image.content.mdadmconf import HomeHosts
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.layers import Kind, Layer, Stack
 from initpy.image.tree import File
@@ -55,7 +55,8 @@ class Arrays:
         self._forced = "md_mod.start_dirty_degraded=1" in cmdline.split()
         self._host = self._host_name(cmdline)
         ignored = "rd.md.conf" in self._settings.switched_off
-        self._conf = HomeHosts() if ignored else mdadmconf.read(self._configuration())
+        self._lines = ArrayLines(archive, stack, configured=not ignored)
+        self._conf = self._lines.conf
 
     def rows(self, layer: Layer) -> Iterator[Row]:
         """Yield the rows of an array or container; none for another layer."""
@@ -68,7 +69,7 @@ class Arrays:
         yield Row(title, "a missing member", Verdict.OK, self._without_member(layer, owner))
         if layer.kind is Kind.CONTAINER:
             yield self._writer(title)
-        if why := self._refused(layer, owner):
+        if why := self._lines.refusal(layer, own=owner.own):
             yield Row(title, "mdadm.conf", Verdict.MISSING, why)
 
     def _writer(self, title: str) -> Row:
@@ -79,24 +80,6 @@ class Arrays:
             reason = f"{problem}: the container's arrays would stay read-only"
             return Row(title, "program mdmon", Verdict.MISSING, reason)
         return Row(title, "program mdmon", Verdict.OK, WRITER)
-
-    def _refused(self, layer: Layer, owner: Owner) -> str:
-        """Return why the image's mdadm.conf keeps mdadm from the array; "" if it does not."""
-        line = self._conf.line_of(layer.property("MD_UUID"), self._set_name(layer))
-        if line is not None and line.ignores:
-            return "its ARRAY line says <ignore>"
-        members = [self._stack.layer(each) for each in layer.on]
-        for each in members:
-            # mdadm compares the numbers of what a pattern finds, so that any name does
-            # (Incremental.c).
-            names = (each.name, *each.property("DEVLINKS").split())
-            if not any(map(self._conf.permits, names)):
-                patterns = " ".join(self._conf.devices)
-                return f"DEVICE {patterns} leaves out the member {each.name}"
-        metadata = layer.fact("metadata").removeprefix("external:")
-        if line is None and not self._conf.assembles(metadata, own=owner.own):
-            return f"AUTO {' '.join(self._conf.auto)} leaves it alone: {ARRAY_LINE}"
-        return ""
 
     def _host_name(self, cmdline: str) -> str:
         """Return the machine's name at boot (runtime/hostname.py)."""
@@ -109,16 +92,6 @@ class Arrays:
         entry = self._archive.get(path)
         return entry.read().decode("utf-8", "replace") if isinstance(entry, File) else ""
 
-    def _configuration(self) -> Iterator[str]:
-        path = next((path for path in mdadmconf.PATHS if path in self._archive), None)
-        if path is None:
-            return
-        yield self._text(path)
-        folder = f"{path}.d/"
-        for each in sorted(name for name in self._archive.entries if name.startswith(folder)):
-            if each.endswith(".conf"):
-                yield self._text(each)
-
     def _is_in_container(self, layer: Layer) -> bool:
         return any(self._stack.layer(below).kind is Kind.CONTAINER for below in layer.on)
 
@@ -127,8 +100,8 @@ class Arrays:
             return Owner(True, "rd.md.uuid= names the arrays of this boot")
         if layer.kind is Kind.CONTAINER:
             return self._owner_of_container(layer)
-        uuid, name = layer.property("MD_UUID"), self._set_name(layer)
-        line = self._conf.line_of(uuid, name)
+        name = set_name(layer, self._stack)
+        line = self._lines.line(layer)
         if line is not None:
             called = f", as {line.device}" if line.device else ""
             return Owner(True, f"an ARRAY line of the image's mdadm.conf names it{called}")
@@ -147,7 +120,7 @@ class Arrays:
         """Return whose a container's volumes are; mdadm shows a DDF host by their names only."""
         if layer.fact("metadata") != "external:ddf":
             return Owner(True, "firmware RAID is of the machine that has its disks")
-        if self._conf.line_of(layer.property("MD_UUID"), "") is not None:
+        if self._lines.line(layer) is not None:
             return Owner(True, "an ARRAY line of the image's mdadm.conf names it")
         names = [each.property("MD_DEVNAME") for each in self._stack.above(layer)]
         host = self._host if self._conf.host is None else self._conf.host
@@ -166,19 +139,13 @@ class Arrays:
         called = "this image carries no host name" if host == NAMELESS else f"this one is {host}"
         return f"{made}, {called}: {ARRAY_LINE}"
 
-    def _set_name(self, layer: Layer) -> str:
-        """Return HOST:NAME as in the superblock; 0.90 has none."""
-        below = (each for each in self._stack.layers if each.identity in layer.on)
-        labels = (each.property("ID_FS_LABEL") for each in below)
-        return layer.property("MD_NAME") or next(filter(None, labels), "")
-
     def _is_of(self, layer: Layer, host: str) -> bool:
         if _is_old(layer):
             digest = hashlib.sha1(host.encode(), usedforsecurity=False).digest()
             # Two little-endian words of the UUID (match_home0).
             digits = digest[3::-1].hex() + digest[7:3:-1].hex()
             return mdadmconf.digits(layer.property("MD_UUID"))[16:] == digits
-        return self._set_name(layer).startswith(f"{host}:")
+        return set_name(layer, self._stack).startswith(f"{host}:")
 
     def _without_member(self, layer: Layer, owner: Owner) -> str:
         """Return whether and when the array starts with a member missing (R7, R8, R9)."""

@@ -7,7 +7,7 @@ mdadm reads the first of PATHS, and the files in the folder of the same name wit
 import fnmatch
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from initpy.config import textlines
 
@@ -19,6 +19,7 @@ MONITORING = ("MAILADDR", "MAILFROM", "PROGRAM", "MONITORDELAY")
 # Settings that name devices or arrays of one machine.
 OF_ONE_MACHINE = ("ARRAY", "SYSFS")
 WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s])+""")
+WHOLE = 32  # digits of a UUID; mdadm ignores others
 SHORTEST = 3  # letters: mdadm accepts keywords abbreviated to this length (match_keyword)
 
 
@@ -28,10 +29,11 @@ def reduced(text: str, *, own: bool, arrays: Collection[str] = (), whole: bool =
     Unless it is the machine's own, drop what names one machine: its devices, its host name, and
     arrays but those of these UUIDs. `whole`: the image is for this machine's disks only; otherwise
     drop its devices. A policy that leaves arrays alone (AUTO) stays if the root's arrays are known:
-    each gets an ARRAY line. Otherwise mdadm would refuse the root's too.
+    each gets an ARRAY line. Otherwise mdadm would refuse the root's too. Of several lines about one
+    array the first stays: mdadm leaves an array alone that two lines name.
     """
     wanted = {digits(uuid) for uuid in arrays}
-    kept = [words for words in lines(text) if not _is(words, MONITORING)]
+    kept = [*_once(words for words in lines(text) if not _is(words, MONITORING))]
     if not own:
         kept = [words for words in kept if not _names_a_machine(words, wanted)]
     if not (own and whole):
@@ -41,6 +43,18 @@ def reduced(text: str, *, own: bool, arrays: Collection[str] = (), whole: bool =
     if any(_is(words, ("AUTO",)) for words in kept):
         kept += [["ARRAY", f"UUID={uuid}"] for uuid in _unnamed(kept, arrays)]
     return "".join(f"{' '.join(words)}\n" for words in kept)
+
+
+def _once(found: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Yield the lines without those that mean an array again."""
+    seen = set[ArrayLine]()
+    for words in found:
+        line = replace(_array(words), device="") if _is(words, ("ARRAY",)) else None
+        if line is None or not line.uuid:
+            yield words
+        elif not seen & {line, ArrayLine("", line.uuid, "")}:
+            seen.add(line)
+            yield words
 
 
 def left_out(before: str, after: str) -> tuple[str, ...]:
@@ -107,17 +121,41 @@ def _value(words: list[str], key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """An array as mdadm compares it with the lines, by the superblock of a member."""
+
+    uuid: str
+    name: str  # HOST:NAME
+    minor: int | None = None  # of metadata 0.90 only
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayLine:
     """An ARRAY line: the name that it gives, and by what it knows the array."""
 
     device: str
     uuid: str
     name: str
+    minor: int | None = None
+    devices: tuple[str, ...] = ()  # patterns, for the kernel's name of a member
+    container: str = ""
+    member: str = ""  # of the container
 
     @property
     def ignores(self) -> bool:
         """Return whether mdadm leaves the array alone."""
         return self.device.lower() == IGNORE
+
+    def matches(self, array: Known, member: str, *, names: bool) -> bool:
+        """Return whether a line is about an array that a member shows (conf_match)."""
+        if not (self.uuid or (self.name and names) or self.devices or self.minor is not None):
+            return False
+        return (
+            self.uuid in ("", digits(array.uuid))
+            and (not names or self.name.lower() in ("", array.name.lower()))
+            and (not self.devices or any(is_path(each, member) for each in self.devices))
+            and self.minor in (None, array.minor)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,34 +168,54 @@ class HomeHosts:
     devices: tuple[str, ...] = ()  # patterns of DEVICE; none: all
     auto: tuple[str, ...] = ()  # words of AUTO
 
-    def permits(self, device: str) -> bool:
-        """Return whether mdadm may look at a device (conf_test_dev)."""
+    def permits(self, names: Iterable[str]) -> bool:
+        """Return whether mdadm may look at a device with these names.
+
+        It compares the name that it is given, then the numbers of what a pattern finds.
+        """
         if not self.devices or "partitions" in self.devices:
             return True
-        return any(fnmatch.fnmatchcase(device, each) for each in self.devices)
+        return any(is_path(each, name) for name in names for each in self.devices)
 
     def assembles(self, metadata: str, *, own: bool) -> bool:
-        """Return whether AUTO lets an array without an ARRAY line start (mdadm.conf(5)).
+        """Return whether AUTO lets an array without an ARRAY line start (autoline).
 
         `metadata` is its version as mdadm writes it, `own` whether it is of this host.
         """
-        version = "1.x" if metadata.startswith("1") else metadata
-        for word in self.auto:
-            sign, kind = word[:1], word[1:].lower()
-            if word.lower() == "homehost" and own:
-                return True
-            if sign in ("+", "-") and (kind in ("all", version) or kind == metadata):
-                return sign == "+"
+        by_host = False
+        for word in map(str.lower, self.auto):
+            refused = by_host and own
+            if word in ("yes", "no"):
+                return word == "yes" or refused
+            if word == "homehost":
+                by_host = True
+            elif word[0] in "+-" and _is_version(word[1:], metadata):
+                return word[0] == "+" or refused
         return True
 
-    def line_of(self, uuid: str, name: str) -> ArrayLine | None:
-        """Return the ARRAY line that matches an array by UUID and name (conf_match)."""
-        for each in self.arrays:
-            by_uuid = each.uuid in ("", digits(uuid))
-            by_name = each.name.lower() in ("", name.lower())
-            if (each.uuid or each.name) and by_uuid and by_name:
-                return each
-        return None
+    def lines_of(self, array: Known, member: str, *, names: bool = True) -> tuple[ArrayLine, ...]:
+        """Return the lines that match an array; mdadm leaves it alone if there are several.
+
+        `names`: this mdadm reads `name=`, as those before 4.3 do.
+        """
+        return tuple(each for each in self.arrays if each.matches(array, member, names=names))
+
+
+def _is_version(word: str, metadata: str) -> bool:
+    """Return whether a word of AUTO is about a version of metadata."""
+    if word == "all":
+        return True
+    family = metadata.partition(".")[0]
+    if family == "1" and word.startswith("1."):
+        return True
+    return word in (metadata.lower(), family)
+
+
+def is_path(pattern: str, name: str) -> bool:
+    """Return whether a pattern of fnmatch(3) with FNM_PATHNAME matches a path."""
+    mine, theirs = pattern.split("/"), name.split("/")
+    pairs = zip(mine, theirs, strict=False)
+    return len(mine) == len(theirs) and all(fnmatch.fnmatchcase(b, a) for a, b in pairs)
 
 
 def read(texts: Iterable[str]) -> HomeHosts:
@@ -165,20 +223,40 @@ def read(texts: Iterable[str]) -> HomeHosts:
     hosts: list[str] = []
     arrays: list[ArrayLine] = []
     devices: list[str] = []
-    auto: list[str] = []
+    auto: list[str] | None = None  # the first such line counts
     for words in (words for text in texts for words in lines(text)):
         if _is(words, ("HOMEHOST",)):
             hosts += words[1:]
         elif _is(words, ("DEVICES",)):
-            devices += words[1:]
+            devices += (_device(each) for each in words[1:])
         elif _is(words, ("AUTO",)):
-            auto += words[1:]
+            auto = words[1:] if auto is None else auto
         elif _is(words, ("ARRAY",)):
-            device = next((each for each in words[1:] if each[0] == "/" or "=" not in each), "")
-            uuid, name = digits(_value(words, "uuid")), _value(words, "name")
-            arrays.append(ArrayLine(device, uuid, name))
+            arrays.append(_array(words))
     named = [word for word in hosts if word.lower() != IGNORE]
     host = named[0] if named and named[0].lower() != SYSTEM else None
     none = host is not None and host.lower() == NONE
     required = len(named) == len(hosts) and not none
-    return HomeHosts("" if none else host, required, tuple(arrays), tuple(devices), tuple(auto))
+    known = tuple(filter(None, devices))
+    return HomeHosts("" if none else host, required, tuple(arrays), known, tuple(auto or ()))
+
+
+def _device(word: str) -> str:
+    """Return a word of DEVICE; "" for one that mdadm does not know."""
+    keyword = word.lower() in ("partitions", "containers")
+    return word.lower() if keyword else word if word.startswith("/") else ""
+
+
+def _array(words: list[str]) -> ArrayLine:
+    device = next((each for each in words[1:] if each[0] == "/" or "=" not in each), "")
+    uuid = digits(_value(words, "uuid"))
+    minor = _value(words, "super-minor")
+    return ArrayLine(
+        device,
+        uuid if len(uuid) == WHOLE else "",
+        _value(words, "name"),
+        int(minor) if minor.isascii() and minor.isdigit() else None,
+        tuple(filter(None, _value(words, "devices").split(","))),
+        _value(words, "container"),
+        _value(words, "member"),
+    )

@@ -74,7 +74,7 @@ def rows(archive: Archive, stack: Stack, cmdline: str = "") -> list[Row]:
         (image("deb"), "systemd.hostname=other", False, "this one is other"),
         (image("other"), f"rd.md.uuid={MD_UUID.replace(':', '')}", True, "rd.md.uuid= names"),
         (image("", f"ARRAY /dev/md/0 UUID={MD_UUID}"), "", True, "names it, as /dev/md/0"),
-        (image("", "", f"ARRAY /dev/md/0 UUID={MD_UUID}"), "", False, "no host name"),
+        (image("", "", f"ARRAY /dev/md/0 UUID={MD_UUID}"), "", True, "as /dev/md/0"),
         (image("", "#", f"ARRAY /dev/md/0 UUID={MD_UUID}"), "", True, "as /dev/md/0"),
         (image("", f"ARRAY /dev/md/0 UUID={MD_UUID}"), "rd.md.conf=0", False, "no host name"),
         (image("", "HOMEHOST <ignore>"), "", True, "takes arrays of all hosts"),
@@ -115,6 +115,34 @@ def test_an_old_array_has_its_host_in_its_uuid() -> None:
     assert whose.verdict is Verdict.WARNING
     assert "another host has made it (by its UUID), this one is other" in whose.reason
     assert rows(image("deb"), other)[0].verdict is Verdict.OK
+
+
+def test_a_newer_mdadm_reads_no_names() -> None:
+    stack = made_by(recorded("lvm-on-luks-on-raid1"), "deb:")
+    archive = image("deb", "ARRAY <ignore> name=deb:system\n")
+    assert [row.need for row in rows(archive, stack)][2:] == ["mdadm.conf"]
+    tree = Tree()
+    for path, entry in archive.items():
+        tree.add(path, entry)
+    tree.add("/usr/sbin/mdadm", File(b"\x7fELF, of 4.4", 0o755))
+    assert [row.need for row in rows(archive_of(tree, Path("test.img")), stack)][2:] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("ARRAY <ignore> container=/dev/md/other member=0\n", False),
+        ("ARRAY <ignore> container={} member=0\n", True),
+        ("ARRAY <ignore> container={} member=1\n", False),
+        ("ARRAY <ignore> container={} member=0 UUID=15266e43:c7bf5d06:fb348b96:f173b958\n", False),
+        ("ARRAY /dev/md/a container={0} member=0\nARRAY <ignore> container={0} member=0\n", False),
+    ],
+)
+def test_a_volume_of_a_container_that_a_line_leaves_out(text: str, refused: bool) -> None:
+    stack = recorded("imsm-raid1")
+    container = next(each for each in stack.layers if each.kind is Kind.CONTAINER)
+    found = rows(image("deb", text.format(container.property("MD_UUID"))), stack)
+    assert [row.verdict for row in found if row.need == "mdadm.conf"] == [Verdict.MISSING] * refused
 
 
 def test_firmware_raid_is_judged_by_its_container() -> None:
@@ -181,6 +209,26 @@ def test_a_pattern_may_be_of_any_name_of_a_member() -> None:
         ("DEVICE /dev/vd*", ""),
         (f"ARRAY <ignore> UUID={MD_UUID}", "its ARRAY line says <ignore>"),
         (f"DEVICE /dev/sd*\nARRAY UUID={MD_UUID}", "leaves out the member"),
+        (
+            f"ARRAY /dev/md/a UUID={MD_UUID}\nARRAY UUID={MD_UUID}",
+            "2 ARRAY lines match it (/dev/md/a, one without a name), so mdadm takes none",
+        ),
+        (f"ARRAY /dev/md0 name=deb:system\nARRAY /dev/md1 UUID={MD_UUID}", "2 ARRAY lines"),
+        (f"ARRAY /dev/md0 name=deb:data\nARRAY /dev/md1 UUID={MD_UUID}", ""),
+        ("ARRAY /dev/md0 UUID=15266e43\nAUTO -all", "leaves it alone"),  # no UUID
+        (f"ARRAY /dev/md0 UUID={MD_UUID} super-minor=0\nAUTO -all", "leaves it alone"),
+        (f"ARRAY /dev/md0 UUID={MD_UUID} devices=/dev/sda,/dev/sdb\nAUTO -all", "leaves it alone"),
+        (f"ARRAY /dev/md0 UUID={MD_UUID} devices=/dev/sda,/dev/vd*\nAUTO -all", ""),
+        (f"ARRAY /dev/md0 UUID={MD_UUID} devices=/dev/vda\nAUTO no", "leaves it alone"),
+        ("ARRAY /dev/md0 devices=/dev/vd*\nAUTO -all", ""),
+        ("ARRAY /dev/md0 container=/dev/md/imsm\nAUTO -all", "leaves it alone"),
+        ("ARRAY /dev/md0\nARRAY /dev/md0\n", ""),  # no identity
+        ("AUTO +all\nAUTO -all", ""),
+        ("DEVICE none", ""),  # a word that mdadm does not know
+        ("DEVICE containers", "leaves out the member"),
+        ("DEVICE /dev/*", ""),
+        ("DEVICE /*/*/*", "leaves out the member"),
+        ("NONSENSE -all\n\0\nARR", ""),
     ],
 )
 def test_a_policy_that_keeps_mdadm_from_the_array(conf: str, words: str) -> None:

@@ -72,7 +72,7 @@ def _rewritten(path: Path) -> None:
         lvm_settings(before, after)
         mdadmconf.left_out(before, after)
     found = mdadmconf.read([path.read_text("utf-8", "replace")])
-    found.permits("/dev/sda")
+    found.permits(["/dev/sda"])
     found.assembles("1.2", own=True)
 
 

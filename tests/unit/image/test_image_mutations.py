@@ -85,7 +85,9 @@ TABLE: list[tuple[str, Files, Verdict]] = [
     (STACK, mdadm(f"AUTO\n -all\n{ARRAY}"), MISSING),
     (STACK, mdadm("AUTO homehost -all\n"), OK),
     (STACK, mdadm("DEVICE /dev/sd*\n"), MISSING),
-    (STACK, mdadm("DEVICE none\n"), MISSING),
+    (STACK, mdadm("DEVICE none\n"), OK),  # no word that mdadm knows
+    (STACK, mdadm("AUTO no\n"), MISSING),
+    (STACK, mdadm("AUTO +all\nAUTO -all\n"), OK),
     (STACK, mdadm("DEVICE partitions containers\n"), OK),
     (STACK, mdadm("HOMEHOST <ignore>\n"), OK),
     (STACK, mdadm("ARRAY <ignore> name=any:system\n"), MISSING),

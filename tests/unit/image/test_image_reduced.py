@@ -4,6 +4,7 @@ import pytest
 
 from initpy.config.crypttab import parse_crypttab
 from initpy.image.content import mdadmconf, multipathconf
+from initpy.image.content.mdadmconf import Known
 from initpy.image.content.reduced import (
     crypttab,
     lvm_conf,
@@ -54,6 +55,7 @@ def test_a_portable_image_has_no_system_id() -> None:
     assert lvm_conf(text, own=False) == text
 
 
+ID = "15266e43:c7bf5d06:fb348b96:f173b958"
 MDADM = """\
 HOMEHOST <system>
 MAILADDR root
@@ -102,6 +104,16 @@ def test_a_policy_of_the_machine_does_not_keep_mdadm_from_its_root() -> None:
         ("homehost -all", "1.2", False, False),
         ("-0.90 +all", "0.90", True, False),
         ("-0.90 +all", "1.0", True, True),
+        ("no", "1.2", True, False),
+        ("homehost no", "1.2", True, True),
+        ("homehost no", "1.2", False, False),
+        ("homehost", "1.2", False, True),
+        ("-all homehost", "1.2", True, False),
+        ("+1.2 -all", "1.0", False, True),
+        ("+1 -all", "1.2", False, True),
+        ("-0 yes", "0.90", True, False),
+        ("-all\nAUTO +all", "1.2", True, False),  # the first line counts
+        ("+all\nAUTO -all", "1.2", True, True),
     ],
 )
 def test_which_arrays_auto_leaves_alone(auto: str, metadata: str, own: bool, starts: bool) -> None:
@@ -111,8 +123,8 @@ def test_which_arrays_auto_leaves_alone(auto: str, metadata: str, own: bool, sta
 
 def test_which_devices_mdadm_looks_at() -> None:
     found = mdadmconf.read(["DEVICE /dev/sd* containers\n"])
-    assert [found.permits(each) for each in ("/dev/sda1", "/dev/nvme0n1")] == [True, False]
-    assert mdadmconf.read(["DEVICE /dev/sd* partitions\n"]).permits("/dev/nvme0n1")
+    assert [found.permits([each]) for each in ("/dev/sda1", "/dev/nvme0n1")] == [True, False]
+    assert mdadmconf.read(["DEVICE /dev/sd* partitions\n"]).permits(["/dev/nvme0n1"])
 
 
 def test_a_blacklist_does_not_keep_a_driver_from_root() -> None:
@@ -161,12 +173,12 @@ def test_whose_host_the_configuration_names(text: str, host: str | None, require
 
 def test_an_array_line_matches_by_all_that_it_says() -> None:
     found = mdadmconf.read([MDADM])
-    line = found.line_of("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "here:0")
-    assert line is not None
+    (line,) = found.lines_of(Known("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "here:0"), "/dev/sda")
     assert line.device == "/dev/md/0"
-    assert found.line_of("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "there:0") is None
-    ignored = found.line_of("00000000000000000000000000000002", "")
-    assert ignored is not None
+    other = Known("d37be5c5-04c2c8b0-a5b33f56-0c1b0d2e", "there:0")
+    assert found.lines_of(other, "/dev/sda") == ()
+    assert found.lines_of(other, "/dev/sda", names=False) == (line,)  # mdadm 4.3 and later
+    (ignored,) = found.lines_of(Known("00000000000000000000000000000002", ""), "/dev/sda")
     assert ignored.ignores
 
 
@@ -225,18 +237,27 @@ def test_the_files_that_multipath_conf_names() -> None:
     assert [*multipathconf.files(text)] == ["/etc/multipath/more", "/etc/mp/bindings"]
 
 
+def test_an_array_line_that_is_there_twice_is_taken_once() -> None:
+    text = f"ARRAY /dev/md0 UUID={ID}\nARRAY /dev/md/0 metadata=1.2 UUID={ID} name=h:0\n"
+    assert mdadmconf.reduced(text, own=True) == f"ARRAY /dev/md0 UUID={ID}\n"
+    narrow = f"ARRAY /dev/md0 UUID={ID} devices=/dev/sdz\nARRAY /dev/md0 UUID={ID}\n"
+    assert mdadmconf.reduced(narrow, own=True) == narrow
+    useless = "ARRAY /dev/md0 UUID=bad\nARRAY /dev/md0 UUID=bad\n"  # mdadm says so itself
+    assert mdadmconf.reduced(useless, own=True) == useless
+
+
 @pytest.mark.parametrize(
-    ("text", "name", "uuid"),
+    ("text", "name"),
     [
-        ('ARRAY /dev/md/a name="host:my data" UUID=a:b\n', "host:my data", "ab"),
-        ("ARRAY /dev/md/a name=host:a#1 UUID=a:b # mine\n", "host:a#1", "ab"),
-        ("ARRAY /dev/md/a\r\n   name=host:a\r\n   UUID='a:b'\r\n", "host:a", "ab"),
-        ("\ufeffarray /dev/md/a UUID=a:b name=host:a\n#ARRAY /dev/md/b UUID=c\n", "host:a", "ab"),
+        (f'ARRAY /dev/md/a name="host:my data" UUID={ID}\n', "host:my data"),
+        (f"ARRAY /dev/md/a name=host:a#1 UUID={ID} # mine\n", "host:a#1"),
+        (f"ARRAY /dev/md/a\r\n   name=host:a\r\n   UUID='{ID}'\r\n", "host:a"),
+        (f"\ufeffarray /dev/md/a UUID={ID} name=host:a\n#ARRAY /dev/md/b UUID=c\n", "host:a"),
     ],
 )
-def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str, uuid: str) -> None:
+def test_lines_of_mdadm_conf_as_mdadm_reads_them(text: str, name: str) -> None:
     (line,) = mdadmconf.read([text]).arrays
-    assert (line.device, line.name, line.uuid) == ("/dev/md/a", name, uuid)
+    assert (line.device, line.name, line.uuid) == ("/dev/md/a", name, ID.replace(":", ""))
     # The same, when the image has it.
     assert mdadmconf.read([mdadmconf.reduced(text, own=True)]).arrays == (line,)
 
