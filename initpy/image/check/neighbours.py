@@ -10,6 +10,7 @@ from dataclasses import replace
 from initpy.core.jobs.definitions import JobDefinition
 from initpy.image.check.parameters import ROOT, TITLE, Boot
 from initpy.image.check.proof import Row, Verdict
+from initpy.image.check.unified import is_unified
 from initpy.image.formats.archive import Archive
 from initpy.image.stack.bootlines import CommandLine, starting
 from initpy.image.stack.layers import Stack
@@ -44,10 +45,14 @@ def _others(
     line: CommandLine | None, archive: Archive, stack: Stack, kernel: str
 ) -> list[CommandLine]:
     """Return the entries with other words that start this image, or its kernel, just as well."""
+    path = str(archive.path)
+    if line is not None and is_unified(archive):
+        likely = tuple(each for each in stack.command_lines if each.starts(path))
+        return [each for each in likely if each.words != line.words][:MOST]
     if line is None or line.for_all:
         return []
-    likely = starting(stack.command_lines, str(archive.path), kernel)
-    if line not in likely or not (line.starts(str(archive.path)) or line.is_for(kernel)):
+    likely = starting(stack.command_lines, path, kernel)
+    if line not in likely or not (line.starts(path) or line.is_for(kernel)):
         return []
     by_words = {line.words: line}
     for each in likely:

@@ -23,7 +23,7 @@ from initpy.image.check import netroot, unified
 from initpy.image.check.proof import Row, Verdict
 from initpy.image.content.keys import CRYPTTAB
 from initpy.image.formats.archive import Archive
-from initpy.image.stack import layers
+from initpy.image.stack import bootvariables, layers
 from initpy.image.stack.bootlines import CommandLine, chosen
 from initpy.image.stack.layers import BACKING, POOLED, Kind, Layer, Stack
 from initpy.image.stack.names import ENCRYPTED, is_named, mapping_of, sources, volume_of
@@ -44,15 +44,17 @@ def command_line_of(
 ) -> CommandLine | None:
     """Return the command line with which the image will be started; None if nothing tells.
 
-    A given one goes first, then a unified image's own, then what the boot loaders of the described
+    A given one goes first, then a unified image's own unless the firmware's entry gives it another,
+    then what the boot loaders of the described
     system say, then the command line that booted it.
     """
     if given is not None:
         return CommandLine(given, "--cmdline")
     if unified.is_unified(archive):
-        # Without a command line of its own it gets only what starts it by name: no other file.
-        named = (each for each in stack.command_lines if each.starts(str(archive.path)))
-        return unified.command_line(archive) or next(named, None)
+        # It gets only what starts it by name: no other file.
+        named = [each for each in stack.command_lines if each.starts(str(archive.path))]
+        instead = next((each for each in named if each.loader == bootvariables.LOADER), None)
+        return instead or unified.command_line(archive) or next(iter(named), None)
     found = chosen(stack.command_lines, str(archive.path), kernel)
     if found is None and stack.cmdline:
         return CommandLine(stack.cmdline, "the running system")

@@ -2,7 +2,8 @@
 
 Each boot loader keeps them in files of its own: entries of type #1 (systemd-boot, GRUB on Fedora,
 zipl), the configuration of GRUB, syslinux, rEFInd, Limine, zipl and ukify, the Raspberry Pi's
-`cmdline.txt`. The one that booted the running system may be older than all of these.
+`cmdline.txt`, what boards with U-Boot read. UEFI has them in variables. The one that booted the
+running system may be older than all of these.
 """
 
 import re
@@ -13,7 +14,7 @@ from functools import partial
 from initpy.config.assignments import LONGEST
 from initpy.config.textlines import lines
 from initpy.image.formats.cmdline import without_comments
-from initpy.image.stack import bootmenus, grubmenu, otherconfigs, typeone
+from initpy.image.stack import boards, bootmenus, bootvariables, grubmenu, otherconfigs, typeone
 from initpy.image.stack.bootlines import (
     INSTALLED,
     RUNNING,
@@ -22,13 +23,16 @@ from initpy.image.stack.bootlines import (
 )
 from initpy.image.stack.system import System
 
-GRUB = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/boot/grub/custom.cfg")
+GRUB = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 GRUB_ENVIRONMENTS = ("/boot/grub2/grubenv", "/boot/grub/grubenv")
 # Without a kernel of its own: for each kernel that is started.
 FOR_ALL = {
     "/boot/firmware/cmdline.txt": "firmware", "/boot/cmdline.txt": "firmware",
     "/etc/kernel/cmdline": INSTALLED, "/usr/lib/kernel/cmdline": INSTALLED,
 }  # fmt: skip
+# The partition of a path, or GRUB's own variable for it or for its folder.
+PLACE = re.compile(r"^(?:\([^)]*\)|\$\{(\w+)\})*")
+IN_FOLDER = ("prefix", "config_directory")
 LINKS = ("vmlinuz", "initrd.img", "vmlinuz.old", "initrd.img.old", "initrd", "image")
 MOST = 1000  # entries of menus; each is read as the kernel's command line
 
@@ -37,14 +41,20 @@ def command_lines(system: System, base: str = "") -> tuple[CommandLine, ...]:
     """Return the command lines of the system whose root is at `base`, those of entries first."""
     environment = _environment(system, base)
     menus = [(path, _menu(system, base, path, environment)) for path in GRUB]
+    if not any(menu.entries for _, menu in menus):
+        paths = _on_esp(system, base)
+        menus += [(path, _menu(system, base, path, environment)) for path in paths]
     # An entry of type #1 may have variables that the configuration sets.
     known = {name: value for _, menu in menus for name, value in menu.variables.items()}
     found = [
         *typeone.entries(system, base, known | environment),
         *(each for path, menu in menus for each in _grub(path, menu)),
         *_others(system, base),
+        *(bootvariables.entries(system) if not base else ()),
     ]
-    found = [_followed(system, base, each) for each in found]
+    found = [
+        _followed(system, base, each) for each in (*found, *boards.command_lines(system, base))
+    ]
     for path, loader in FOR_ALL.items():
         text = system.text(base + path)
         if text is not None:
@@ -94,9 +104,29 @@ def _environment(system: System, base: str) -> dict[str, str]:
 
 
 def _menu(system: System, base: str, path: str, environment: Mapping[str, str]) -> grubmenu.Menu:
-    text = system.text(base + path)
-    text = "\n".join(lines(text)) if text else ""
-    return grubmenu.read(text, environment)
+    folder = path.rpartition("/")[0]
+
+    def other(name: str) -> str | None:
+        place = PLACE.match(name)
+        rest = name[place.end() :] if place else name
+        if place and place[1] in IN_FOLDER:
+            return _grub_text(system, f"{base}{folder}{rest}")
+        found = (_grub_text(system, f"{base}{boot}{rest}") for boot in ("", "/boot"))
+        return next((text for text in found if text is not None), None)
+
+    return grubmenu.read(_grub_text(system, base + path) or "", environment, other)
+
+
+def _grub_text(system: System, path: str) -> str | None:
+    text = system.text(path)
+    return "\n".join(lines(text)) if text is not None else None
+
+
+def _on_esp(system: System, base: str) -> list[str]:
+    """Return the configurations in the folders of the EFI system partition."""
+    folders = [f"{boot}/EFI" for boot in typeone.BOOT_FOLDERS]
+    return [f"{folder}/{name}/grub.cfg" for folder in folders
+            for name in system.names(base + folder)]  # fmt: skip
 
 
 def _grub(path: str, menu: grubmenu.Menu) -> Iterator[CommandLine]:

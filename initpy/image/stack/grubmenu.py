@@ -1,11 +1,12 @@
 """Reads the entries of GRUB's menu, and which of them starts by default.
 
 The configuration is a script. It is followed as far as it can be without GRUB: with the
-variables of the environment block, and with both ways where only GRUB knows a condition.
+variables of the environment block, and with both ways where only GRUB knows a condition. Other
+files that it names are read in its place.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from initpy.image.stack.grubscript import Choice, Command, Loop, Node, parse
@@ -13,6 +14,7 @@ from initpy.image.stack.grubscript import Choice, Command, Loop, Node, parse
 LINUX = ("linux", "linuxefi", "linux16")
 INITRD = ("initrd", "initrdefi", "initrd16")
 XEN = ("multiboot", "multiboot2", "xen_hypervisor")
+OTHERS = ("source", ".", "configfile", "extract_entries_configfile")
 XEN_MODULE = ("module", "module2", "xen_module")
 PLACEHOLDER = "placeholder"  # for the name of a kernel, which Xen leaves out
 # Only GRUB knows what they are, or a command sets them to what it finds.
@@ -58,9 +60,16 @@ class Menu:
     variables: dict[str, str] = field(default_factory=dict)
 
 
-def read(text: str, environment: Mapping[str, str]) -> Menu:
-    """Return the menu of a configuration; `environment` is that of grub-editenv(1)."""
-    reader = _Reader(environment)
+def read(
+    text: str,
+    environment: Mapping[str, str],
+    other: Callable[[str], str | None] = lambda _: None,
+) -> Menu:
+    """Return the menu of a configuration.
+
+    `environment` is that of grub-editenv(1), `other` returns the text of a file that it names.
+    """
+    reader = _Reader(environment, other)
     reader.run(parse(text), _Level())
     reader.finish()
     variables = dict(reader.variables)
@@ -103,10 +112,11 @@ def _value(name: str, variables: Mapping[str, str]) -> str:
 class _Reader:
     """Follows the commands."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], other: Callable[[str], str | None]) -> None:
         self.entries: list[Entry] = []
         self.variables = {OPTION: "--id", **environment}
         self._waiting: list[tuple[_Level, tuple[Node, ...], list[str], bool]] = []
+        self._other = other
         self._functions: dict[str, tuple[Node, ...]] = {}
         self._entry: Entry | None = None
         self._steps = 0
@@ -217,6 +227,8 @@ class _Reader:
         elif name == "unset" and sure:
             for each in rest:
                 self.variables.pop(each, None)
+        elif name in OTHERS and rest and self._calls < DEEPEST:
+            self._follow(rest[0], level, sure=sure)
         elif name in self._functions and self._calls < DEEPEST:
             self._call(self._functions[name], rest, level, sure=sure)
         else:
@@ -252,6 +264,14 @@ class _Reader:
         for key in given:
             self.variables.pop(key, None)
         self.variables |= before
+
+    def _follow(self, path: str, level: _Level, *, sure: bool) -> None:
+        """Follow another file; a menu of an entry is below it."""
+        text = self._other(path)
+        if text is not None:
+            self._calls += 1
+            self.run(parse(text), level, sure=sure)
+            self._calls -= 1
 
     def _linux(self, words: list[str], level: _Level) -> None:
         """Begin a command line, also of a `linux` in no entry of a menu."""

@@ -30,6 +30,9 @@ class System(Protocol):
     def text(self, path: str) -> str | None:
         """Return a file's content; None if it is unreadable."""
 
+    def data(self, path: str) -> bytes | None:
+        """Return the bytes of a file; None if it is unreadable."""
+
     def real(self, path: str) -> str | None:
         """Return a path with all links followed; None if it does not exist."""
 
@@ -53,10 +56,18 @@ class Running:
     """The system that this process runs on."""
 
     def text(self, path: str) -> str | None:
+        data = self.data(path)
+        if data is None:
+            return None
+        # As a file that is opened as text: a line ends with `\n`.
+        text = data.decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def data(self, path: str) -> bytes | None:
         try:
             # A pipe or a device in place of a file may have no end.
             regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
-            return Path(path).read_text(encoding="utf-8", errors="replace") if regular else None
+            return Path(path).read_bytes() if regular else None
         except UNREADABLE:
             return None
 
@@ -102,11 +113,17 @@ class Recording:
     def __init__(self, system: System) -> None:
         self._system = system
         self._answers: dict[str, dict[str, Any]] = {
-            "text": {}, "real": {}, "names": {}, "output": {}, "luks": {}, "uname": {},
+            "text": {}, "data": {}, "real": {}, "names": {}, "output": {}, "luks": {},
+            "uname": {},
         }  # fmt: skip
 
     def text(self, path: str) -> str | None:
         return self._record("text", path, self._system.text(path))
+
+    def data(self, path: str) -> bytes | None:
+        found = self._system.data(path)
+        self._record("data", path, found.hex() if found is not None else None)
+        return found
 
     def real(self, path: str) -> str | None:
         return self._record("real", path, self._system.real(path))
@@ -149,6 +166,10 @@ class Recorded:
 
     def text(self, path: str) -> str | None:
         return self._answers["text"].get(path)
+
+    def data(self, path: str) -> bytes | None:
+        found = self._answers.get("data", {}).get(path)
+        return bytes.fromhex(found) if isinstance(found, str) else None
 
     def real(self, path: str) -> str | None:
         return self._answers["real"].get(path)

@@ -10,6 +10,7 @@ class FakeSystem:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
+        self.contents: dict[str, bytes] = {}
         self.links: dict[str, str] = {}  # each to a path without links
         self.outputs: dict[str, str] = {}
         self.headers: dict[str, dict[str, str]] = {}
@@ -18,6 +19,9 @@ class FakeSystem:
     def text(self, path: str) -> str | None:
         return self.texts.get(self._followed(path))
 
+    def data(self, path: str) -> bytes | None:
+        return self.contents.get(self._followed(path))
+
     def real(self, path: str) -> str | None:
         followed = self._followed(path)
         inside = any(each.startswith(f"{followed}/") for each in (*self.texts, *self.links))
@@ -25,7 +29,8 @@ class FakeSystem:
 
     def names(self, path: str) -> tuple[str, ...]:
         start = f"{self._followed(path)}/"
-        below = [each for each in (*self.texts, *self.links) if each.startswith(start)]
+        known = (*self.texts, *self.contents, *self.links)
+        below = [each for each in known if each.startswith(start)]
         return tuple(sorted({each.removeprefix(start).partition("/")[0] for each in below}))
 
     def output(self, command: Sequence[str]) -> str | None:

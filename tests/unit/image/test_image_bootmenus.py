@@ -111,6 +111,24 @@ GOOD = {
     "an entry for another system": {
         GRUB: f"{linux(OLD, 'Debian (on /dev/sdb1)')}{linux(U)}"
     },
+    "a menu in another file": {
+        GRUB: "set default=0\nsource $prefix/mine.cfg\n" + linux(OLD),
+        "/boot/grub/mine.cfg": linux(U),
+    },
+    "a menu in a file on the boot partition": {
+        GRUB: "configfile ($root)/grub/mine.cfg\n", "/boot/grub/mine.cfg": linux(U),
+    },
+    "an entry that opens another menu": {
+        GRUB: f"set default=m\n{linux(OLD)}menuentry m {{\n configfile /boot/m.cfg\n}}\n",
+        "/boot/m.cfg": linux(U),
+    },
+    "a configuration on the EFI system partition": {"/boot/efi/EFI/fedora/grub.cfg": linux(U)},
+    "one that only leads to the other": {
+        "/boot/efi/EFI/debian/grub.cfg": "configfile $prefix/grub.cfg\n", GRUB: linux(U),
+    },
+    "files that name each other": {
+        GRUB: "source $prefix/a.cfg\n", "/boot/grub/a.cfg": f"{linux(U)}source $prefix/a.cfg\n",
+    },
     "Xen": {
         GRUB: f"menuentry x {{\n multiboot2 /xen.gz placeholder dom0_mem=1G\n module2 /vmlinuz-{K} "
         f"placeholder {U} ro\n module2 --nounzip /test.img\n}}\n"

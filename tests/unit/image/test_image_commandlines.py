@@ -208,7 +208,7 @@ def test_of_several_entries_with_an_image_the_default_one_is_judged(
 
 def test_the_links_of_debian_in_the_place_of_names() -> None:
     found = system(**{
-        "/boot/grub/custom.cfg": "linux /vmlinuz root=LABEL=x\ninitrd /initrd.img\n",
+        "/boot/grub/grub.cfg": "linux /vmlinuz root=LABEL=x\ninitrd /initrd.img\n",
         f"/boot/vmlinuz-{KERNEL}": "", f"/boot/initrd.img-{KERNEL}": "",
     })  # fmt: skip
     found.links = {"/vmlinuz": f"/boot/vmlinuz-{KERNEL}",
@@ -308,3 +308,38 @@ def test_the_command_line_of_unified_images(files: dict[str, str], text: str, or
     line = chosen(command_lines(system(**files, **{"/proc/cmdline": "root=old"})), "i.img", KERNEL)
     assert line is not None
     assert (line.text, line.origin) == (text, origin)
+
+
+ARMBIAN = "verbosity=1\nrootdev=UUID=1\nrootfstype=ext4\nextraargs=quiet cma=64M\n# rootdev=x\n"
+KBOOT = """default=b
+a='/vmlinux initrd=/a.img root=LABEL=a'
+b="sda2:/boot/v initrd=/b.img root=LABEL=b"
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "text", "images"),
+    [
+        ({"/boot/armbianEnv.txt": ARMBIAN}, "root=UUID=1 rootfstype=ext4 quiet cma=64M", ()),
+        ({"/boot/armbianEnv.txt": "verbosity=1\n"}, "", ()),  # it names no root
+        ({"/boot/uEnv.txt": "uuid=1-2\ncmdline=quiet net.ifnames=0\n"},
+         "root=UUID=1-2 quiet net.ifnames=0", ()),
+        ({"/boot/uEnv.txt": "mmcroot=/dev/mmcblk1p1 ro\noptargs=x\n"},
+         "root=/dev/mmcblk1p1 ro x", ()),
+        ({"/boot/uEnv.txt": "bootargs=root=${root} quiet\n"}, "", ()),  # only U-Boot knows
+        ({"/etc/default/flash-kernel":
+          'LINUX_KERNEL_CMDLINE="quiet"\nLINUX_KERNEL_CMDLINE_DEFAULTS="root=LABEL=r"\n'},
+         "root=LABEL=r quiet", ()),
+        ({"/etc/default/flash-kernel": 'LINUX_KERNEL_CMDLINE="quiet"\n'}, "", ()),
+        ({"/etc/kboot.conf": KBOOT}, "root=LABEL=b", ("/b.img",)),
+        ({"/boot/firmware/config.txt": "[pi4]\ncmdline=no.txt\n[all]\ncmdline=x.txt\n",
+          "/boot/firmware/x.txt": "console=serial0 root=LABEL=pi\n",
+          "/boot/firmware/cmdline.txt": "root=LABEL=other\n"},
+         "console=serial0 root=LABEL=pi", ()),
+    ],
+)  # fmt: skip
+def test_the_command_lines_of_boards(
+    files: dict[str, str], text: str, images: tuple[str, ...]
+) -> None:
+    found = command_lines(system(**files))
+    assert [(each.text, each.images) for each in found[:1]] == ([(text, images)] if text else [])

@@ -83,3 +83,13 @@ def test_an_image_without_a_command_line_has_that_of_no_other_file(tmp_path: Pat
         rows = found(path, None, {}, system)
         assert rows["root="][0] is Verdict.MISSING
         assert rows["its source"][1] == "/efi/loader/entries/a.conf"
+
+
+def test_an_entry_that_gives_an_image_other_words_is_a_warning(tmp_path: Path) -> None:
+    system = nested()
+    system.texts["/efi/loader/entries/a.conf"] = f"efi /EFI/Linux/a.efi\noptions {STALE}\n"
+    rows = found(tmp_path / "EFI/Linux/a.efi", RIGHT, {}, system)
+    assert rows["root="][0] is Verdict.OK
+    assert rows["another entry"][0] is Verdict.WARNING
+    system.texts["/efi/loader/entries/a.conf"] = f"efi /EFI/Linux/a.efi\noptions {RIGHT}\n"
+    assert "another entry" not in found(tmp_path / "EFI/Linux/a.efi", RIGHT, {}, system)
