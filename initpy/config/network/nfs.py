@@ -7,6 +7,7 @@ from initpy.config.commandline import Parameter
 from initpy.config.errors import InputError
 from initpy.core.netsettings import NfsRoot
 from initpy.core.network import nfswords
+from initpy.core.network.nfsoptions import is_odd as is_odd
 from initpy.core.network.nfswords import TYPES as TYPES
 from initpy.core.network.nfswords import is_own as is_own
 
@@ -47,5 +48,5 @@ def with_options(parameter: Parameter, root: NfsRoot, options: str) -> Export:
 
 
 def _noted(parameter: Parameter, found: nfswords.Export) -> Export:
-    notes = tuple(parameter.error(each) for each in found.left_out)
+    notes = tuple(parameter.error(each) for each in found.notes)
     return Export(found.root, found.writable, notes)

@@ -203,8 +203,12 @@ class Wish:
         return Found(network, device, elsewhere, *ways, problems, taken)
 
     def _take_flags(self, flags: Sequence[str]) -> tuple[str, ...]:
-        """Have what rootflags= says of an NFS root's version or security count; return it."""
-        own = tuple(each for each in flags if nfs.is_own(each))
+        """Have what rootflags= says of an NFS root's version or security count; return it.
+
+        What no kernel takes, or none is known to take, is judged as among the options of the root.
+        """
+        known = isinstance(self.root, NfsRoot)
+        own = tuple(each for each in flags if nfs.is_own(each) or (known and nfs.is_odd(each)))
         if not own or not (self.from_dhcp or isinstance(self.root, NfsRoot)):
             return ()
         root = self.root if isinstance(self.root, NfsRoot) else NfsRoot()

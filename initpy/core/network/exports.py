@@ -21,6 +21,8 @@ from initpy.core.machine.wanted import awaits_job
 from initpy.core.netsettings import MountedRoot, NetworkSettings, NfsRoot, NinePRoot, VirtioFsRoot
 from initpy.core.network.link import Link, resolver
 from initpy.core.network.links import Links
+from initpy.core.network.mountedroot import how_to, versions
+from initpy.core.network.nfsoptions import UDP, unknown
 from initpy.core.network.properties import DRIVER, EXPORT_NAME, NFS, NFS_3, SOURCE
 from initpy.core.network.retries import pause_after
 from initpy.core.network.rootpath import RootPathError, names_target, paths, root_of
@@ -29,8 +31,6 @@ from initpy.core.state.context import Context
 from initpy.core.state.goals import SYSROOT
 
 TURN_SECONDS = 6.0  # for one of several addresses of a server: ARP, which takes 3 s, and a mount
-# The minor versions are named: without one, 4 is 4.0 in mount(2).
-VERSIONS = ("4.2", "4.1", "4.0", "3")
 
 # Errors of mount(2) that another version of the protocol may not have.
 OTHER_VERSION = (errno.EPROTONOSUPPORT, errno.ENODEV, errno.EOPNOTSUPP, errno.EPROTO)
@@ -59,7 +59,6 @@ WORDS = {
     errno.EINVAL: "the kernel takes no such mount option",
     errno.ENODEV: "the kernel has no driver for it (is its module in the image?)",
 }
-UDP = ("udp", "udp6", "proto=udp", "proto=udp6")  # left out of most kernels
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)  # as old servers say it, too
 REFUSALS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ESTALE, errno.EINVAL)
 # Another link may lead to a server that does better.
@@ -253,13 +252,6 @@ def _server(root: MountedRoot | None) -> str:
     return "" if root is None or isinstance(root, VirtioFsRoot) else root.server
 
 
-def versions(root: NfsRoot) -> tuple[str, ...]:
-    """The versions to try, the newest first."""
-    if root.version in VERSIONS or not root.version:
-        return (root.version,) if root.version else VERSIONS
-    return tuple(each for each in VERSIONS if each.startswith(f"{root.version}.")) or VERSIONS
-
-
 def _address_towards(context: Context, exports: Exports) -> str:
     """The address of this machine that the server is to know; "" if none is like the server's."""
     parts = _links(context).of(exports.way.name) if exports.way is not None else []
@@ -271,28 +263,6 @@ def _host_name(link: Link) -> str:
     """The name that `ip=` or the lease has for this machine."""
     asked = link.request.hostname if link.request is not None else ""
     return asked or (link.lease.host if link.lease is not None else "")
-
-
-def _what(context: Context, exports: Exports) -> tuple[str, tuple[str, ...]]:
-    """The type of the file system and its options for mount(2)."""
-    root = exports.root
-    if isinstance(root, NfsRoot):
-        version = versions(root)[exports.version]
-        found = [*root.options, f"vers={version}", f"addr={exports.address}"]
-        address, six = _address_towards(context, exports), ":" in exports.address
-        flags = context.settings.mount.flags
-        given = {each.partition("=")[0] for each in (*root.options, *flags)}
-        if version == "3":
-            found += ["nolock"] if not given & {"lock", "nolock"} else []
-            found += ["proto=tcp6" if six else "proto=tcp"] if "proto" not in given else []
-        elif address:
-            found.append(f"clientaddr={address}")
-        return ("nfs" if version == "3" else "nfs4"), tuple(found)
-    if isinstance(root, NinePRoot):
-        if root.server:
-            return "9p", ("trans=tcp", f"aname={root.tag}")
-        return "9p", ("trans=virtio", "version=9p2000.L")
-    return "virtiofs", ()
 
 
 def handler() -> Handler:
@@ -309,8 +279,9 @@ def _ready(context: Context, instance: Instance) -> None:
         return
     if device is None or exports.root is None or not mounts.may_mount(context, instance):
         return
-    kind, options = _what(context, exports)
     wanted = context.settings.mount
+    here = _address_towards(context, exports)
+    kind, options = how_to(exports.root, exports.version, exports.address, here, wanted.flags)
     ways = ("rw" if wanted.writable else "ro", *wanted.flags, *options)
     source = exports.address if kind == "9p" and exports.address else source_of(exports.root)
     rules.begin(context, instance)
@@ -334,9 +305,23 @@ def _ended(context: Context, instance: Instance, event: JobEnded) -> None:
             context.machine.move(instance, Stimulus.RETRY, "the server speaks no such version")
             return
         exports.version = 0
+    if isinstance(root, NfsRoot) and event.status == errno.EINVAL and _without(context, root):
+        context.machine.move(instance, Stimulus.RETRY, "without options that nfs(5) does not know")
+        return
     if isinstance(root, NfsRoot) and _goes_elsewhere(context, instance, event, exports):
         return
     _try_later(context, instance, event, exports)
+
+
+def _without(context: Context, root: NfsRoot) -> bool:
+    """Leave out the options that only a newer kernel could have; True if there were any."""
+    odd = unknown(root.options)
+    if odd:
+        exports = context.technologies.own(Exports)
+        exports.root = root._replace(options=tuple(e for e in root.options if e not in odd))
+        exports.changed = True
+        context.report(f"{source_of(root)}: the kernel refuses {','.join(odd)}; tried without")
+    return bool(odd)
 
 
 def _goes_elsewhere(

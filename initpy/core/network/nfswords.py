@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from initpy.core import netfields as fields
 from initpy.core.netsettings import NfsRoot
+from initpy.core.network import nfsoptions
 
 FORM = "[SERVER:]/DIRECTORY[,OPTION,…], an IPv6 server in brackets"
 URL = "nfs://SERVER[:PORT]/DIRECTORY"
@@ -31,11 +32,11 @@ class NfsNameError(ValueError):
 
 
 class Export(NamedTuple):
-    """An export; `ro` or `rw` if its options say so; what would be right for those left out."""
+    """An export; `ro` or `rw` if its options say so; what would be right for odd ones."""
 
     root: NfsRoot
     writable: bool | None = None
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def export(text: str, version: str = "") -> Export:
@@ -103,7 +104,7 @@ def options(root: NfsRoot, text: str) -> Export:
     """Return the export with options, which are separated by commas. Raises NfsNameError."""
     version, minor = root.version, ""
     writable: bool | None = None
-    kept, left_out = list[str](), list[str]()
+    kept, notes = list[str](), list[str]()
     for option in filter(None, text.split(",")):
         name, _, value = option.partition("=")
         if option in ("ro", "rw"):
@@ -117,12 +118,20 @@ def options(root: NfsRoot, text: str) -> Export:
         elif name == "sec" and set(value.split(":")) & set(KERBEROS):
             raise NfsNameError(NO_KERBEROS)
         elif name in KERNELS_OWN:
-            left_out.append(f"no {name}=: it follows from the network")
+            notes.append(f"no {name}=: it follows from the network")
+        elif why := nfsoptions.problem(option):
+            notes.append(why)
         elif name not in HELPERS_OWN:
             kept.append(option)
+    notes += (f"no {each}: nfs(5) has no such option" for each in nfsoptions.unknown(kept))
     if minor and version in ("", "4"):
         version = f"4.{minor}"
     if version and version not in VERSIONS:
-        left_out.append(f"vers= among {', '.join(VERSIONS)}, not {version!r}")
+        notes.append(f"vers= among {', '.join(VERSIONS)}, not {version!r}")
         version = ""
-    return Export(root._replace(version=version, options=tuple(kept)), writable, tuple(left_out))
+    if udp := [each for each in kept if each in nfsoptions.UDP]:
+        if version.startswith("4"):
+            notes.append(f"no {udp[0]}: version {version} has TCP alone")
+            kept = [each for each in kept if each not in udp]
+        version = version or "3"
+    return Export(root._replace(version=version, options=tuple(kept)), writable, tuple(notes))

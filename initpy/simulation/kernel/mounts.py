@@ -17,6 +17,7 @@ from initpy.scenario.servers import Server
 from initpy.simulation.kernel import md, pools
 from initpy.simulation.kernel.btrfs import mountable
 from initpy.simulation.kernel.hibernation import disturb
+from initpy.simulation.kernel.nfsparameters import takes_all
 from initpy.simulation.kernel.process import Asleep, Wait
 from initpy.simulation.kernel.reading import ready
 from initpy.simulation.world.network import Served
@@ -154,6 +155,8 @@ def _mount_nfs(
         version = words.get("vers", "4")[:1]
         if words.get("proto", "tcp").startswith("udp") or "udp" in words:
             number = errno.EINVAL  # CONFIG_NFS_DISABLE_UDP_SUPPORT
+        elif not takes_all(options):
+            number = errno.EINVAL
         elif server.versions and version not in server.versions:
             number = errno.EPROTONOSUPPORT
         elif (source.rpartition(":")[2].rstrip("/") or "/") != _exported(server, version):

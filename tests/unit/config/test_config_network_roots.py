@@ -303,6 +303,48 @@ def test_the_version_of_nfs_in_the_options_of_root() -> None:
     assert "Kerberos is not supported" in str(problems[0])
 
 
+@pytest.mark.parametrize(
+    ("option", "expected", "kept"),
+    [
+        ("sec=frob", "sec=, one of sys and none, not 'frob'", ()),
+        ("sec=sys:none", "", ("sec=sys:none",)),
+        ("timeo=0", "timeo=, a number from 1 on, not '0'", ()),
+        ("timeo=", "timeo=, a number from 1 on, not ''", ()),
+        ("rsize=32k", "rsize=, a number from 0 on, not '32k'", ()),
+        ("rsize=0x8000", "", ("rsize=0x8000",)),
+        ("nconnect=17", "nconnect=, a number from 1 to 16, not '17'", ()),
+        ("port=66000", "port=, a number from 0 to 65535, not '66000'", ()),
+        ("proto=sctp", "proto=, one of rdma, rdma6, tcp, tcp6, udp, udp6, not 'sctp'", ()),
+        ("lookupcache=pos", "", ("lookupcache=pos",)),
+        ("local_lock=some", "local_lock=, one of all, flock, none, posix, not 'some'", ()),
+        ("hard=1", "hard without a value, not 'hard=1'", ()),
+        ("fsc", "", ("fsc",)),
+        ("fsc=a", "", ("fsc=a",)),
+        ("rdirplus=often", "rdirplus=, one of force, none, not 'often'", ()),
+        ("nolcok", "no nolcok: nfs(5) has no such option", ("nolcok",)),
+        ("vers=4,udp", "no udp: version 4 has TCP alone", ()),
+        ("x-systemd.automount", "", ("x-systemd.automount",)),
+        ("_netdev", "", ("_netdev",)),
+    ],
+)  # fmt: skip
+def test_options_of_nfs_that_no_kernel_takes(
+    option: str, expected: str, kept: tuple[str, ...]
+) -> None:
+    """One line for each; a name that only a newer kernel may know is left to the kernel."""
+    for line in (f"root=10.0.7.2:/srv,{option}", f"root=10.0.7.2:/srv rootflags={option}"):
+        found, problems = read_settings(line)
+        assert [str(each).partition(": expected ")[2] for each in problems] == (
+            [expected] if expected else []
+        )
+        assert found.network is not None and isinstance(found.network.root, NfsRoot)
+        assert (*found.network.root.options, *found.mount.flags) == kept
+
+
+def test_udp_means_version_3() -> None:
+    root = network("root=10.0.7.2:/srv,proto=udp").root
+    assert root == NfsRoot(SERVER, "/srv", "3", ("proto=udp",))
+
+
 def test_half_a_login_leaves_the_decision_to_the_target() -> None:
     line = f"root=UUID=12-34 netroot=iscsi:10.0.7.2::::{IQN}"
     for half in ("rd.iscsi.username=me", "rd.iscsi.param=node.session.auth.password=hush"):

@@ -336,8 +336,8 @@ def test_an_option_that_the_kernel_refuses_is_named() -> None:
     for option, told in (
         ("proto=udp", "10.0.2.1:/srv/root over eth0: the kernel takes no option proto=udp: it may "
          "have no NFS over UDP; it is tried again"),
-        ("soft,what=1", "10.0.2.1:/srv/root over eth0: the kernel takes no such mount option: "
-         "soft,what=1; it is tried again"),
+        ("soft,rsize=1", "10.0.2.1:/srv/root over eth0: the kernel takes no such mount option: "
+         "soft,rsize=1; it is tried again"),
     ):  # fmt: skip
         root = NfsRoot("10.0.2.1", "/srv/root", "3", tuple(option.split(",")))
         desk = up(network(root=root))
@@ -345,6 +345,29 @@ def test_an_option_that_the_kernel_refuses_is_named() -> None:
         desk.configured()
         desk.mounted(errno.EINVAL, "nfs: not valid")
         assert told in desk.reports()
+
+
+def test_an_option_that_only_a_newer_kernel_could_have_is_left_out_once_the_kernel_refuses() -> (
+    None
+):
+    root = NfsRoot("10.0.2.1", "/srv/root", "3", ("soft", "what=1", "nolcok"))
+    desk = up(network(root=root))
+    desk.lease()
+    desk.configured()
+    assert {"what=1", "nolcok"} < set(desk.mounts()[-1].options)
+    desk.mounted(errno.EINVAL, "nfs: not valid")
+    assert "10.0.2.1:/srv/root: the kernel refuses what=1,nolcok; tried without" in desk.reports()
+    assert not {"what=1", "nolcok"} & set(desk.mounts()[-1].options)
+    assert "soft" in desk.mounts()[-1].options
+    desk.mounted(errno.EINVAL, "nfs: not valid")
+    assert "the kernel takes no such mount option: soft; it is tried again" in desk.reports()
+
+
+def test_udp_without_proto_is_udp_too() -> None:
+    desk = up(network(root=NfsRoot("10.0.2.1", "/srv/root", "3", ("udp",))))
+    desk.lease()
+    desk.configured()
+    assert not [each for each in desk.mounts()[-1].options if "tcp" in each]
 
 
 def test_a_folder_of_the_hypervisor_is_not_called_an_export() -> None:
