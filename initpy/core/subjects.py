@@ -61,7 +61,7 @@ class Subjects:
             before.is_empty is not present.is_empty or before.is_probed is not present.is_probed
         ):
             self.look_above(name)  # its partitions count, or do not any more
-        if before is None and context.machine.any_failed:
+        if context.machine.any_failed and _is_new(before, present):
             mounts.revive(context, name)
         mounts.look(context)
         for hook in context.technologies.looked:
@@ -159,3 +159,8 @@ class Subjects:
         instance = Instance(job, subject, hold, manner.queues)
         instance.since, instance.seen = context.now, context.devices.get(subject)
         context.machine.add(instance, awaited(context, instance) if job.success.device else ())
+
+
+def _is_new(before: Device | None, present: Device | None) -> bool:
+    """True for a device that can be used now, and could not before: an array shows sooner."""
+    return present is not None and present.ready and not (before is not None and before.ready)
