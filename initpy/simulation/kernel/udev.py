@@ -45,7 +45,7 @@ class Udev:
         self.deaths = 0
         self._queues: dict[str, deque[Uevent]] = {}
         self._working: dict[str, list[object]] = {}  # name -> agenda entry
-        self._given_up: dict[str, int] = {}  # name -> how many workers have waited in vain
+        self._failures: dict[str, int] = {}  # name -> how many workers have failed
         self._held: dict[str, float] = {}  # name -> when the last of its delayed events is told
         self._since: dict[str, float] = {}  # name -> since when one waits for a server
         self.cookies: list[Cookie] = []
@@ -153,8 +153,12 @@ class Udev:
         event = queue.popleft()
         if queue:
             self._next(name)
-        self._given_up[name] = self._given_up.get(name, 0) + 1
-        self._failed(event, again=self._given_up[name] < MOST_FAILURES)
+        self._failed(event, again=self._fails_again(name))
+
+    def _fails_again(self, name: str) -> bool:
+        """Count a failure; whether the engine triggers the device once more."""
+        self._failures[name] = self._failures.get(name, 0) + 1
+        return self._failures[name] <= MOST_FAILURES
 
     def _finish(self, event: Uevent) -> None:
         block, world = event.block, self._world
@@ -176,7 +180,28 @@ class Udev:
         block.told = None
         if block.known.get("ID_FS_TYPE") in ("ext4", "xfs", "f2fs", "squashfs", "erofs", "btrfs"):
             world.modules.add(f"fs-{block.known['ID_FS_TYPE']}")
-        self._tell(DeviceChanged(as_device(world, block)))
+        if world.run_full:
+            self._unwritten(block)
+        else:
+            self._tell(DeviceChanged(as_device(world, block)))
+
+    def _unwritten(self, block: Block) -> None:
+        """udevd has no room for its record of the device, and says so with all that it found.
+
+        The record is removed (device_update_db() in systemd's device-private.c).
+        """
+        again = self._fails_again(block.name)
+        known = dict(block.known or ())
+        if again:
+            block.known = {**known, "UDEV_WORKER_FAILED": "1", "UDEV_WORKER_ERRNO": "28",
+                           "UDEV_WORKER_ERRNO_NAME": "ENOSPC"}  # fmt: skip
+        found = as_device(self._world, block)
+        block.known, block.told = None, None
+        if self.listener is None:
+            return
+        self._tell(DeviceChanged(found))
+        if again:
+            self.announce(block)
 
     def _tell(self, event: Told) -> None:
         """The engine's monitor gets it, unless something goes wrong on the way."""
